@@ -1,0 +1,12 @@
+"""The jax backend of polykeras. Importing this package imports no framework; loading the backend does."""
+
+from polykeras.backend import Backend, Provider
+
+
+def _load() -> Backend:
+    from polykeras_jax.backend import JaxBackend
+
+    return JaxBackend()
+
+
+provider = Provider(framework="jax", load=_load, priority=30, install='pip install "polykeras[jax]"')

@@ -1,0 +1,1 @@
+"""Keras-style models, written once and run on TensorFlow, PyTorch, JAX or NumPy with the same numbers."""

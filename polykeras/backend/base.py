@@ -1,0 +1,42 @@
+"""The contract: what a framework supplies, and what it gets for it."""
+
+from __future__ import annotations
+
+from abc import ABC
+from typing import Any, ClassVar
+
+from polykeras.backend.execution import ExecutionMethods
+
+
+class Backend(ExecutionMethods, ABC):
+    """One framework behind the names of the Array API and Keras.
+
+    A subclass implements the abstract methods (about 100) and gets all others, each written once in the family
+    mixins below this class. It may override one of those where a native kernel pays; the reflection tests hold it to
+    the same parameters and defaults, and to no other public names.
+
+    Attributes:
+        name: as users write it, for instance `"torch"`.
+        version: that of the framework.
+        holds_values: False for the symbolic backend, whose arrays are shapes and dtypes only.
+        unsupported_dtypes: dtypes that arrays cannot have, mapped to the reason and the way out.
+        can_differentiate: False where `value_and_grad` is not to be had at all.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[str] = ""
+    holds_values: ClassVar[bool] = True
+    can_differentiate: ClassVar[bool] = True
+
+    @property
+    def unsupported_dtypes(self) -> dict[str, str]:
+        """Dtypes this backend has not, each with the reason and the way out."""
+        return {}
+
+    def __repr__(self) -> str:
+        return f"<polykeras backend {self.name}>"
+
+    def __reduce__(self) -> Any:
+        from polykeras.backend.registry import load
+
+        return load, (self.name,)

@@ -1,0 +1,186 @@
+"""The one door between users and a backend: conversion, dtype promotion and symbolic handling happen here, once.
+
+`bind` turns a method of the contract into a public function. The function finds the current backend, converts each
+array argument, brings them to their common dtype, and calls the method. An argument may be a `Handle` (something that
+has an array, as a variable does) or a `Symbolic` (something that has only a shape and takes over the call).
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from polykeras import dtypes
+from polykeras.backend import registry
+from polykeras.backend.spec import OpSpec
+
+if TYPE_CHECKING:
+    from polykeras.backend.base import Backend
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Handle:
+    """Base of objects that stand for an array of the current backend."""
+
+    @property
+    def value(self) -> Any:
+        """The array."""
+        raise NotImplementedError
+
+
+class Symbolic:
+    """Base of objects without values, which take over an op that is called on them."""
+
+    def apply_op(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return the result of the public op `function` on arguments of which at least one is symbolic."""
+        raise NotImplementedError
+
+
+_SCALARS = (bool, int, float, complex)
+
+
+def _flat(value: Any) -> list[Any]:
+    if isinstance(value, (list, tuple)):
+        return [leaf for part in value for leaf in _flat(part)]
+    return [value]
+
+
+def find_symbolic(values: Any) -> Symbolic | None:
+    """Return the first `Symbolic` in nested lists, tuples and dicts, or None."""
+    for value in values:
+        if isinstance(value, Symbolic):
+            return value
+        if isinstance(value, (list, tuple)):
+            found = find_symbolic(value)
+        elif isinstance(value, dict):
+            found = find_symbolic(value.values())
+        else:
+            continue
+        if found is not None:
+            return found
+    return None
+
+
+def convert(backend: Backend, value: Any) -> Any:
+    """Return `value` as an array of `backend`; Handles give theirs, lists are converted part by part."""
+    if backend.is_tensor(value):
+        return value
+    if isinstance(value, Handle):
+        return value.value
+    return backend.asarray(value)
+
+
+class _Promotion:
+    """Converts the array arguments of one call."""
+
+    __slots__ = ("backend", "promote")
+
+    def __init__(self, backend: Backend, promote: str) -> None:
+        self.backend = backend
+        self.promote = promote
+
+    def _convert(self, value: Any) -> Any:
+        """An array; or a Python scalar as it is, which has no dtype of its own yet."""
+        return value if type(value) in _SCALARS else convert(self.backend, value)
+
+    def prepare(self, value: Any) -> Any:
+        if isinstance(value, (list, tuple)) and not hasattr(value, "dtype"):
+            return [self._convert(part) for part in value]
+        return self._convert(value)
+
+    def dtype_of(self, values: list[Any]) -> str:
+        kinds = [dtypes.weak(v) if type(v) in _SCALARS else self.backend.dtype(v) for v in _flat(values)]
+        result = dtypes.result_type(*kinds)
+        return dtypes.float_type(result) if self.promote == "float" else result
+
+    def finish(self, value: Any, dtype: str, keep_scalar: bool) -> Any:
+        if isinstance(value, list):
+            return [self.finish(part, dtype, False) for part in value]
+        if type(value) in _SCALARS:
+            return value if keep_scalar else self.backend.asarray(value, dtype)
+        return value if self.backend.dtype(value) == dtype else self.backend.cast(value, dtype)
+
+
+def _converter(spec: OpSpec, names: list[str], var_positional: str | None) -> Callable[..., Any]:
+    """Return `prepare(backend, args, kwargs) -> args`, with the places of the arrays worked out beforehand."""
+    places = [(names.index(name), name, name in spec.arrays) for name in names if name in spec.arrays + spec.others]
+    variadic = var_positional in spec.arrays
+    first_variadic = len(names)
+
+    def prepare(backend: Backend, args: list[Any], kwargs: dict[str, Any]) -> None:
+        promotion = _Promotion(backend, spec.promote)
+        slots: list[tuple[Any, Any]] = []  # (container, key) of each array that takes part in promotion
+        for place, name, promotes in places:
+            container, key = (args, place) if place < len(args) else (kwargs, name)
+            if (container is kwargs and name not in kwargs) or container[key] is None:
+                continue
+            if promotes:
+                container[key] = promotion.prepare(container[key])
+                slots.append((container, key))
+            else:
+                container[key] = convert(backend, container[key])
+        if variadic:
+            for i in range(first_variadic, len(args)):
+                args[i] = promotion.prepare(args[i])
+                slots.append((args, i))
+        if spec.promote == "keep":
+            for container, key in slots:
+                value = container[key]
+                if isinstance(value, list):
+                    container[key] = [convert(backend, part) for part in value]
+                elif type(value) in _SCALARS:
+                    container[key] = backend.asarray(value)
+            return
+        if not slots:
+            return
+        dtype = promotion.dtype_of([container[key] for container, key in slots])
+        # One array may stay a Python scalar beside another that is not: frameworks are fastest so.
+        arrays = sum(type(container[key]) not in _SCALARS for container, key in slots)
+        for container, key in slots:
+            container[key] = promotion.finish(container[key], dtype, keep_scalar=arrays > 0 and len(slots) == 2)
+
+    return prepare
+
+
+def bind(method: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
+    """Return the public function of a contract method, with its signature and docstring.
+
+    Args:
+        method: an op of the contract, as declared by `spec.op` or `spec.required`.
+    """
+    spec: OpSpec = method.__op__  # type: ignore[attr-defined]
+    name = method.__name__
+    parameters = list(inspect.signature(method).parameters.values())[1:]
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.POSITIONAL_ONLY)]
+    var_positional = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
+    dtype_place = names.index("dtype") if "dtype" in names else None
+    prepare = _converter(spec, names, var_positional)
+    current = registry.current
+
+    @functools.wraps(method)
+    def function(*args: P.args, **kwargs: P.kwargs) -> R:
+        if kwargs or any(isinstance(value, (Symbolic, list, tuple)) for value in args):
+            symbolic = find_symbolic((*args, *kwargs.values()))
+            if symbolic is not None:
+                return symbolic.apply_op(function, args, kwargs)
+        backend = current()
+        values: list[Any] = list(args)
+        if dtype_place is not None:
+            if dtype_place < len(values):
+                if values[dtype_place] is not None:
+                    values[dtype_place] = dtypes.standardize_dtype(values[dtype_place])
+            elif kwargs.get("dtype") is not None:
+                kwargs["dtype"] = dtypes.standardize_dtype(kwargs["dtype"])
+        prepare(backend, values, kwargs)
+        return getattr(backend, name)(*values, **kwargs)
+
+    function.__wrapped__ = method  # type: ignore[attr-defined]
+    function.__op_name__ = name  # type: ignore[attr-defined]
+    del function.__op__  # type: ignore[attr-defined]
+    inherited = inspect.signature(method)
+    function.__signature__ = inherited.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return function  # type: ignore[return-value]

@@ -1,0 +1,90 @@
+"""How functions are compiled and how a chunk of training steps runs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from polykeras import tree
+from polykeras.backend.control import ControlMethods
+from polykeras.backend.spec import Array
+
+State: TypeAlias = list[Array]
+Step: TypeAlias = Callable[[State, Any], tuple[State, Any]]
+StepRunner: TypeAlias = Callable[[State, Any, Array, int, int], tuple[State, Any]]
+Rule: TypeAlias = Callable[..., tuple[Array, ...]]
+
+
+class ExecutionMethods(ControlMethods, ABC):
+    """Compilation and loops over steps. All functions here are pure functions of trees of arrays."""
+
+    # ---- required ----------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
+        """Return `fn` compiled, if this backend compiles: traced once for each set of shapes and dtypes.
+
+        Args:
+            fn: a pure function of trees of arrays, returning such a tree. An exception that it raises while it is
+                traced reaches the caller unchanged, and the next call traces again.
+            donate_first: the memory of the arrays in the first argument may be used for the result: the caller
+                does not touch them again.
+        """
+
+    @abstractmethod
+    def compile_steps(self, step: Step) -> StepRunner:
+        """Return a function that runs consecutive steps over rows of arrays that lie on the device.
+
+        Args:
+            step: the pure `(state, batch) -> (state, logs)`. The state is a list of arrays and keeps its shapes
+                and dtypes; `batch` is a tree of arrays of one first length; logs is a dict of scalar arrays.
+
+        Returns:
+            `run(state, data, indices, start, stop) -> (state, logs)`: for `i` in `range(start, stop)` the step
+            gets `take(leaf, indices[i], axis=0)` of each leaf of `data`. `indices` is int32 `(steps, batch)`.
+            The state is donated. The logs are those of the last step. At least one step runs; another number of
+            steps compiles nothing anew.
+        """
+
+    @abstractmethod
+    def synchronize(self, x: Any = None) -> None:
+        """Wait until the arrays of the tree `x` (or, where None, all started work) are computed."""
+
+    # ---- composed ----------------------------------------------------------------------------------------------
+
+    def is_traced(self, x: Any) -> bool:
+        """Return whether `x` stands for a value inside a compiled function that is being traced."""
+        return False
+
+    def is_compiled(self) -> bool:
+        """Return whether `compile` traces: whether Python code in a compiled function runs only once a shape."""
+        return False
+
+    def seed_framework(self, seed: int) -> None:
+        """Seed the framework's own random numbers, which native code in a user's layer may draw."""
+
+    def place(self, x: Any) -> Array:
+        """Return host data on the current device, in memory of its own: it may be donated."""
+        return self.asarray(x)
+
+    def map_elementwise(
+        self, rule: Rule, lists: Sequence[Sequence[Array]], scalars: Sequence[Any] = ()
+    ) -> list[list[Array]]:
+        """Run one elementwise rule over the arrays of an optimizer: the one hook through which updates go.
+
+        Args:
+            rule: takes one array of each list and the scalars, returns a tuple of arrays.
+            lists: for instance `[parameters, gradients, first_moments]`, of one length.
+            scalars: passed on as they are.
+
+        Returns:
+            One list for each result of the rule. A backend may run the rule on several arrays at once, since it
+            does not see more than one element.
+        """
+        results = [rule(*arrays, *scalars) for arrays in zip(*lists, strict=True)]
+        return [list(column) for column in zip(*results, strict=True)]
+
+    def rows(self, data: Any, index: Array) -> Any:
+        """Return the rows `index` of each leaf of `data`."""
+        return tree.map_structure(lambda leaf: self.take(leaf, index, 0), data)

@@ -1,0 +1,224 @@
+"""Which backends there are and which one is current.
+
+A backend announces itself by an entry point of the group `polykeras.backends`, whose object is a `Provider`. Nothing
+here knows a framework's name; ours are announced in the same way as a stranger's.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.metadata
+import importlib.util
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from polykeras import config
+
+if TYPE_CHECKING:
+    from polykeras.backend.base import Backend
+
+GROUP = "polykeras.backends"
+ENVIRONMENT = ("POLYKERAS_BACKEND", "KERAS_BACKEND")
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """What a backend's entry point names.
+
+    Attributes:
+        framework: the import name of the framework it needs; None if it needs nothing more than itself.
+        load: imports the framework and returns the backend; called at most once in a process.
+        priority: the installed provider with the highest one is the default backend; 0 or less for one that is
+            only taken when asked for (the numpy backend, with 0, is the last resort).
+        install: the command that installs the framework.
+    """
+
+    framework: str | None
+    load: Callable[[], Backend]
+    priority: int = -1
+    install: str = ""
+
+    def installed(self) -> bool:
+        """Return whether the framework can be imported, without importing it."""
+        return self.framework is None or importlib.util.find_spec(self.framework) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class BackendInfo:
+    """One line of `polykeras.backends()`.
+
+    Attributes:
+        name: as `use_backend` takes it.
+        installed: whether its framework can be imported.
+        version: of the framework; "" where it is not installed.
+        devices: names of its devices, where it is loaded; empty before.
+        current: whether it is the one in force.
+        install: the command that installs it.
+    """
+
+    name: str
+    installed: bool
+    version: str
+    devices: tuple[str, ...]
+    current: bool
+    install: str
+
+
+_loaded: dict[str, Backend] = {}
+_lock = threading.RLock()
+_chosen: ContextVar[Backend | None] = ContextVar("polykeras_backend", default=None)
+_default: Backend | None = None
+
+
+@cache
+def providers() -> dict[str, Provider]:
+    """Return the announced providers by name, the highest priority first."""
+    points = importlib.metadata.entry_points(group=GROUP)
+    found = {point.name: point.load() for point in points}
+    if not found:
+        raise RuntimeError(
+            "No backend is announced, not even numpy: polykeras was not installed. "
+            'Run `pip install polykeras`, or `pip install -e .` in a checkout.'
+        )
+    return dict(sorted(found.items(), key=lambda item: (-item[1].priority, item[0])))
+
+
+def load(name: str) -> Backend:
+    """Return the backend of that name, importing its framework the first time.
+
+    Args:
+        name: one of `polykeras.backends()`.
+
+    Raises:
+        ValueError: no backend has that name.
+        ImportError: its framework is not installed.
+    """
+    backend = _loaded.get(name)
+    if backend is not None:
+        return backend
+    known = providers()
+    installed = [n for n, provider in known.items() if provider.installed()]
+    if not isinstance(name, str) or name not in known:
+        near = difflib.get_close_matches(str(name), known, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"Unknown backend {name!r}.{hint} Known: {', '.join(known)}. Installed: {', '.join(installed)}."
+        )
+    provider = known[name]
+    if name not in installed:
+        raise ImportError(
+            f"Backend {name!r} needs {provider.framework}, which is not installed. Install it with "
+            f"`{provider.install}`. Installed backends: {', '.join(installed)}."
+        )
+    with _lock:
+        if name not in _loaded:
+            _loaded[name] = provider.load()
+    return _loaded[name]
+
+
+def loaded_backends() -> list[Backend]:
+    """Return the backends that this process has loaded so far."""
+    return list(_loaded.values())
+
+
+def _first_choice() -> str:
+    for variable in ENVIRONMENT:
+        if os.environ.get(variable):
+            return os.environ[variable]
+    if config.settings().backend:
+        return str(config.settings().backend)
+    return next(name for name, provider in providers().items() if provider.priority >= 0 and provider.installed())
+
+
+def current() -> Backend:
+    """Return the current backend: the innermost `use_backend`, else the process's default."""
+    chosen = _chosen.get()
+    return chosen if chosen is not None else _process_default()
+
+
+def _process_default() -> Backend:
+    global _default
+    if _default is None:
+        with _lock:
+            if _default is None:
+                _default = load(_first_choice())
+    return _default
+
+
+@contextmanager
+def use_backend(name: str | Backend) -> Iterator[Backend]:
+    """Make a backend current within a `with` block, in this thread only.
+
+    Args:
+        name: a backend's name, or a backend.
+
+    Example:
+        >>> import polykeras
+        >>> with polykeras.use_backend("numpy") as backend:
+        ...     polykeras.ops.sigmoid(0.0).item()
+        0.5
+    """
+    backend = load(name) if isinstance(name, str) else name
+    token = _chosen.set(backend)
+    try:
+        yield backend
+    finally:
+        _chosen.reset(token)
+
+
+def set_backend(name: str | Backend) -> None:
+    """Make a backend current from here on.
+
+    Called in the main thread, it also becomes the default of all threads that chose none; called in another
+    thread, it holds there alone.
+
+    Args:
+        name: a backend's name, or a backend.
+    """
+    global _default
+    backend = load(name) if isinstance(name, str) else name
+    if threading.current_thread() is threading.main_thread():
+        _default = backend
+        _chosen.set(None)
+    else:
+        _chosen.set(backend)
+
+
+def backend() -> str:
+    """Return the name of the current backend."""
+    return current().name
+
+
+def backends() -> list[BackendInfo]:
+    """Return what is known of each backend, installed or not; imports no framework."""
+    rows = []
+    chosen = _chosen.get() or _default
+    for name, provider in providers().items():
+        present = provider.installed()
+        instance = _loaded.get(name)
+        version = instance.version if instance else ""
+        if present and not version and provider.framework:
+            version = _version(provider.framework)
+        rows.append(
+            BackendInfo(
+                name=name,
+                installed=present,
+                version=version,
+                devices=tuple(instance.devices()) if instance else (),
+                current=instance is not None and instance is chosen,
+                install=provider.install,
+            )
+        )
+    return rows
+
+
+def _version(framework: str) -> str:
+    for distribution in importlib.metadata.packages_distributions().get(framework, ()):
+        return importlib.metadata.version(distribution)
+    return ""

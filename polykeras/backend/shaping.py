@@ -1,0 +1,96 @@
+"""Shapes: reorder, join, split, pad and slice."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Sequence
+
+from polykeras.backend.elementwise import ElementwiseMethods
+from polykeras.backend.spec import Array, Axis, Shape, op, required
+
+
+def canonical_axis(axis: int, ndim: int) -> int:
+    """Return `axis` counted from the front.
+
+    Raises:
+        ValueError: it lies outside `[-ndim, ndim)`.
+    """
+    if not -ndim <= axis < ndim:
+        raise ValueError(f"Axis {axis} is out of range for an array of {ndim} axes.")
+    return axis % ndim if ndim else 0
+
+
+class ShapeMethods(ElementwiseMethods, ABC):
+    """Movement of elements: no arithmetic."""
+
+    # ---- required ----------------------------------------------------------------------------------------------
+
+    @required("x")
+    def reshape(self, x: Array, newshape: Shape | int) -> Array:
+        """Return the elements of `x`, in row-major order, in another shape; one size may be -1 (the rest)."""
+        raise NotImplementedError
+
+    @required("x")
+    def transpose(self, x: Array, axes: Sequence[int] | None = None) -> Array:
+        """Return `x` with its axes in the given order; reversed where `axes` is None."""
+        raise NotImplementedError
+
+    @required("x")
+    def broadcast_to(self, x: Array, shape: Shape) -> Array:
+        """Return `x` repeated to `shape` by NumPy's broadcasting rules."""
+        raise NotImplementedError
+
+    @required("xs", "common")
+    def concatenate(self, xs: Sequence[Array], axis: int = 0) -> Array:
+        """Return arrays joined along an axis that they have."""
+        raise NotImplementedError
+
+    @required("x")
+    def constant_pad(self, x: Array, pad_width: Sequence[tuple[int, int]], value: float = 0) -> Array:
+        """Return `x` with `(before, after)` elements of one value added along each axis."""
+        raise NotImplementedError
+
+    @required("x")
+    def flip(self, x: Array, axis: Axis = None) -> Array:
+        """Return `x` with the order reversed along `axis`, several axes, or (None) all."""
+        raise NotImplementedError
+
+    @required("x")
+    def strided_slice(self, x: Array, start: Shape, stop: Shape, step: Shape) -> Array:
+        """Return `x[start[0]:stop[0]:step[0], ...]`, one triple an axis.
+
+        Args:
+            x: an array.
+            start: ints in `[0, n]`, one an axis.
+            stop: ints in `[0, n]`, not included.
+            step: positive ints.
+        """
+        raise NotImplementedError
+
+    # ---- composed ----------------------------------------------------------------------------------------------
+
+    @op("x")
+    def expand_dims(self, x: Array, axis: int | Sequence[int]) -> Array:
+        """Return `x` with new axes of size 1 at the places `axis` of the result."""
+        axes = (axis,) if isinstance(axis, int) else tuple(axis)
+        ndim = self.ndim(x) + len(axes)
+        places = {canonical_axis(a, ndim) for a in axes}
+        sizes = iter(self.shape(x))
+        return self.reshape(x, tuple(1 if i in places else next(sizes) for i in range(ndim)))
+
+    @op("x")
+    def squeeze(self, x: Array, axis: Axis = None) -> Array:
+        """Return `x` without the given axes, which must be of size 1; without all such axes where None."""
+        shape = self.shape(x)
+        if axis is None:
+            return self.reshape(x, tuple(n for n in shape if n != 1))
+        drop = {canonical_axis(a, len(shape)) for a in ((axis,) if isinstance(axis, int) else axis)}
+        for a in drop:
+            if shape[a] != 1:
+                raise ValueError(f"squeeze: axis {a} of shape {tuple(shape)} has size {shape[a]}, not 1.")
+        return self.reshape(x, tuple(n for i, n in enumerate(shape) if i not in drop))
+
+    @op("x", "common")
+    def stack(self, x: Sequence[Array], axis: int = 0) -> Array:
+        """Return arrays of one shape joined along a new axis."""
+        return self.concatenate([self.expand_dims(part, axis) for part in x], axis)

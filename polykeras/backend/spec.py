@@ -1,0 +1,66 @@
+"""How a contract method declares itself an op: which arguments are arrays and how their dtypes meet.
+
+The declaration is read once, by `polykeras.backend.door.bind`; inside a backend the method is an ordinary method.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, ParamSpec, TypeAlias, TypeVar
+
+Array: TypeAlias = Any
+"""A backend's own array: `jax.Array`, `torch.Tensor`, `tf.Tensor`, `numpy.ndarray`, ..."""
+Shape: TypeAlias = Sequence[int]
+Axis: TypeAlias = int | Sequence[int] | None
+
+Promote = Literal["keep", "common", "float"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class OpSpec:
+    """What the door does with the arguments of one op.
+
+    Attributes:
+        arrays: names of the parameters that are arrays, or (nested lists or tuples of) them.
+        promote: `"keep"` converts each array as it is; `"common"` casts all to their common dtype; `"float"`
+            does so and then turns integers and bools into the default float dtype.
+        others: array parameters that are converted but take no part in promotion (indices, conditions).
+        required: whether each backend must implement the method itself.
+    """
+
+    arrays: tuple[str, ...]
+    promote: Promote
+    others: tuple[str, ...]
+    required: bool
+
+
+def _declare(method: Any, spec: OpSpec) -> Any:
+    method.__op__ = spec
+    return method
+
+
+def op(
+    arrays: str = "", promote: Promote = "keep", others: str = ""
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Declare a composite op: written once, on the contract, in terms of other methods.
+
+    Args:
+        arrays: space-separated names of the array parameters.
+        promote: see `OpSpec`.
+        others: space-separated names of array parameters that are only converted.
+    """
+    spec = OpSpec(tuple(arrays.split()), promote, tuple(others.split()), required=False)
+    return lambda method: _declare(method, spec)
+
+
+def required(
+    arrays: str = "", promote: Promote = "keep", others: str = ""
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Declare a required op: abstract here, implemented by every backend. Arguments as for `op`."""
+    spec = OpSpec(tuple(arrays.split()), promote, tuple(others.split()), required=True)
+    return lambda method: _declare(abstractmethod(method), spec)

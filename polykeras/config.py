@@ -1,0 +1,154 @@
+"""Global settings: the config file, `floatx`, `epsilon`, the image layout and the random-number policy.
+
+Settings are read once, from `$POLYKERAS_HOME/polykeras.json` (default `~/.polykeras/polykeras.json`) when the
+file exists. It is never written by the library.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+ImageDataFormat = Literal["channels_last", "channels_first"]
+RandomPolicy = Literal["portable", "native"]
+
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
+
+
+@dataclass(slots=True)
+class Settings:
+    """The values a config file may set, with their defaults."""
+
+    backend: str | None = None
+    floatx: str = "float32"
+    epsilon: float = 1e-7
+    image_data_format: ImageDataFormat = "channels_last"
+    random: RandomPolicy = "portable"
+
+
+def config_path() -> Path:
+    """Return the place of the config file, which the variable `POLYKERAS_HOME` moves."""
+    home = os.environ.get("POLYKERAS_HOME")
+    return (Path(home) if home else Path.home() / ".polykeras") / "polykeras.json"
+
+
+def _check(key: str, value: Any, where: str) -> None:
+    allowed: dict[str, tuple[Any, ...]] = {
+        "floatx": _FLOATS,
+        "image_data_format": ("channels_last", "channels_first"),
+        "random": ("portable", "native"),
+    }
+    if key in allowed and value not in allowed[key]:
+        raise ValueError(f"{where}: `{key}` must be one of {', '.join(allowed[key])}; received {value!r}.")
+    if key == "epsilon" and not (isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0):
+        raise ValueError(f"{where}: `epsilon` must be a positive number; received {value!r}.")
+    if key == "backend" and not isinstance(value, (str, type(None))):
+        raise ValueError(f"{where}: `backend` must be a backend's name; received {value!r}.")
+
+
+def read_config(path: Path) -> Settings:
+    """Read one config file.
+
+    Args:
+        path: the JSON file. A missing file gives the defaults.
+
+    Returns:
+        The settings, with defaults for absent keys.
+
+    Raises:
+        ValueError: the file is not JSON, not an object, or holds an unknown key or a bad value. The message
+            names the file and, where JSON itself is broken, the line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Settings()
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"The config file {path} is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}. "
+            "Mend that line, or delete the file to use the defaults."
+        ) from None
+    if not isinstance(data, dict):
+        raise ValueError(f"The config file {path} must hold one JSON object; received {type(data).__name__}.")
+    known = [field.name for field in fields(Settings)]
+    for key, value in data.items():
+        line = 1 + text[: text.find(json.dumps(key))].count("\n")
+        where = f"The config file {path}, line {line}"
+        if key not in known:
+            raise ValueError(f"{where}: unknown key {key!r}. Known keys: {', '.join(known)}.")
+        _check(key, value, where)
+    return Settings(**data)
+
+
+@cache
+def settings() -> Settings:
+    """Return the process-wide settings, reading the config file the first time."""
+    return read_config(config_path())
+
+
+def floatx() -> str:
+    """Return the default float dtype, e.g. `"float32"`."""
+    return settings().floatx
+
+
+def set_floatx(value: str) -> None:
+    """Set the default float dtype.
+
+    Args:
+        value: `"float16"`, `"bfloat16"`, `"float32"` or `"float64"`.
+
+    Raises:
+        ValueError: for any other value.
+    """
+    _check("floatx", value, "set_floatx")
+    settings().floatx = value
+
+
+def epsilon() -> float:
+    """Return the small number that guards divisions and logarithms."""
+    return settings().epsilon
+
+
+def set_epsilon(value: float) -> None:
+    """Set the number returned by `epsilon`.
+
+    Args:
+        value: a positive number.
+
+    Raises:
+        ValueError: if it is not positive.
+    """
+    _check("epsilon", value, "set_epsilon")
+    settings().epsilon = value
+
+
+def image_data_format() -> ImageDataFormat:
+    """Return the default image layout, `"channels_last"` or `"channels_first"`."""
+    return settings().image_data_format
+
+
+def set_image_data_format(data_format: ImageDataFormat) -> None:
+    """Set the default image layout.
+
+    Args:
+        data_format: `"channels_last"` or `"channels_first"`.
+
+    Raises:
+        ValueError: for any other value.
+    """
+    _check("image_data_format", data_format, "set_image_data_format")
+    settings().image_data_format = data_format
+
+
+def standardize_data_format(data_format: str | None) -> ImageDataFormat:
+    """Return `data_format`, or the default layout where it is None; refuse anything else."""
+    if data_format is None:
+        return image_data_format()
+    _check("image_data_format", data_format, "data_format")
+    return data_format  # type: ignore[return-value]

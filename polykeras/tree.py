@@ -1,0 +1,60 @@
+"""Nested structures (dicts, lists, tuples, named tuples) of arrays: a thin layer over `optree`.
+
+`None` is a structure without leaves, as in JAX. A dict's leaves come in the order of its sorted keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import optree
+
+_NAMESPACE = "polykeras"
+
+
+def flatten(structure: Any) -> list[Any]:
+    """Return the leaves of `structure` as a flat list."""
+    return optree.tree_leaves(structure, namespace=_NAMESPACE)
+
+
+def flatten_with_def(structure: Any) -> tuple[list[Any], Any]:
+    """Return the leaves and a definition from which `unflatten` rebuilds the structure."""
+    return optree.tree_flatten(structure, namespace=_NAMESPACE)  # type: ignore[return-value]
+
+
+def unflatten(definition: Any, leaves: Iterable[Any]) -> Any:
+    """Rebuild a structure from the definition that `flatten_with_def` gave."""
+    return optree.tree_unflatten(definition, leaves)
+
+
+def map_structure(fn: Callable[..., Any], *structures: Any) -> Any:
+    """Apply `fn` to the matching leaves of one or more structures of one shape.
+
+    Raises:
+        ValueError: the structures differ.
+    """
+    return optree.tree_map(fn, *structures, namespace=_NAMESPACE)
+
+
+def is_nested(structure: Any) -> bool:
+    """Return whether `structure` is a container rather than a leaf."""
+    return not optree.all_leaves([structure], namespace=_NAMESPACE) or structure is None
+
+
+def paths(structure: Any) -> list[str]:
+    """Return one readable path a leaf, such as `"['image'][0]"`, for messages."""
+    accessors = optree.tree_accessors(structure, namespace=_NAMESPACE)
+    return [accessor.codify("") for accessor in accessors]
+
+
+def assert_same_structure(a: Any, b: Any) -> None:
+    """Raise `ValueError`, showing both, when two structures differ."""
+    left, right = (optree.tree_structure(s, namespace=_NAMESPACE) for s in (a, b))
+    if left != right:
+        raise ValueError(f"Expected two structures of one shape; received {left} and {right}.")
+
+
+def pack_sequence_as(structure: Any, flat: Iterable[Any]) -> Any:
+    """Return `flat` packed in the shape of `structure`."""
+    return unflatten(optree.tree_structure(structure, namespace=_NAMESPACE), list(flat))
