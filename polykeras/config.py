@@ -28,6 +28,7 @@ class Settings:
     epsilon: float = 1e-7
     image_data_format: ImageDataFormat = "channels_last"
     random: RandomPolicy = "portable"
+    check_data: bool = True
 
 
 def config_path() -> Path:
@@ -46,6 +47,8 @@ def _check(key: str, value: Any, where: str) -> None:
         raise ValueError(f"{where}: `{key}` must be one of {', '.join(allowed[key])}; received {value!r}.")
     if key == "epsilon" and not (isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0):
         raise ValueError(f"{where}: `epsilon` must be a positive number; received {value!r}.")
+    if key == "check_data" and not isinstance(value, bool):
+        raise ValueError(f"{where}: `check_data` must be true or false; received {value!r}.")
     if key == "backend" and not isinstance(value, (str, type(None))):
         raise ValueError(f"{where}: `backend` must be a backend's name; received {value!r}.")
 
@@ -144,6 +147,24 @@ def set_image_data_format(data_format: ImageDataFormat) -> None:
     """
     _check("image_data_format", data_format, "set_image_data_format")
     settings().image_data_format = data_format
+
+
+def check_data() -> bool:
+    """Return whether `fit` refuses data that contain nan."""
+    return settings().check_data
+
+
+def set_check_data(value: bool) -> None:
+    """Set whether `fit` refuses data that contain nan: False for models that expect such values.
+
+    Args:
+        value: True or False.
+
+    Raises:
+        ValueError: for any other value.
+    """
+    _check("check_data", value, "set_check_data")
+    settings().check_data = value
 
 
 def standardize_data_format(data_format: str | None) -> ImageDataFormat:

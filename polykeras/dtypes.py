@@ -22,7 +22,8 @@ FLOATS = ("float16", "bfloat16", "float32", "float64")
 COMPLEX = ("complex64", "complex128")
 ALL = BOOL + INTEGERS + FLOATS + COMPLEX
 
-_ALIASES = {"float": None, "int": "int32", "half": "float16", "double": "float64", "long": "int64"}
+_ALIASES = {"float": None, "int": "int32", "half": "float16", "double": "float64", "long": "int64", "bool_": "bool"}
+_PYTHON_TYPES = {bool: "bool", int: "int32", float: "float", complex: "complex64"}
 
 # Each dtype points to the next larger ones; the result of a pair is their least upper bound. The weak kinds
 # ("int*", "float*", "complex*") are those of Python scalars.
@@ -64,8 +65,8 @@ def standardize_dtype(dtype: Any) -> str:
         return config.floatx()
     if isinstance(dtype, str):
         name = dtype
-    elif dtype in (bool, int, float, complex):
-        name = {bool: "bool", int: "int32", float: config.floatx(), complex: "complex64"}[dtype]
+    elif isinstance(dtype, type) and dtype in _PYTHON_TYPES:  # not `np.dtype(bool)`, which equals bool
+        name = _PYTHON_TYPES[dtype]
     else:  # frameworks print their dtypes as "torch.float32", "<dtype: 'float32'>" or name them
         name = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or str(dtype).rpartition(".")[2]
     name = _ALIASES.get(name, name)
@@ -159,6 +160,29 @@ def sum_type(dtype: str) -> str:
     if dtype in ("bool", "int8", "int16"):
         return "int32"
     return "uint32" if dtype in ("uint8", "uint16") else dtype
+
+
+def eps(dtype: str) -> float:
+    """Return the distance from 1 to the next larger number of a float or complex dtype."""
+    digits = {"float16": 10, "bfloat16": 7, "float32": 23, "complex64": 23, "float64": 52, "complex128": 52}
+    return 2.0 ** -digits[dtype]
+
+
+def limits(dtype: str) -> tuple[float, float]:
+    """Return the lowest and the highest finite number of a real dtype; ints for integers.
+
+    Example:
+        >>> limits("int8")
+        (-128, 127)
+    """
+    if dtype == "bool":
+        return 0, 1
+    if is_int(dtype):
+        bits = int(dtype.lstrip("uint"))
+        return (0, 2**bits - 1) if dtype.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    exponent = {"float16": 15, "float64": 1023}.get(dtype, 127)
+    highest = (2.0 - eps(dtype)) * 2.0**exponent
+    return -highest, highest
 
 
 def numpy_dtype(dtype: str) -> np.dtype[Any]:

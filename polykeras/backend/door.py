@@ -26,6 +26,8 @@ R = TypeVar("R")
 class Handle:
     """Base of objects that stand for an array of the current backend."""
 
+    __slots__ = ()
+
     @property
     def value(self) -> Any:
         """The array."""
@@ -71,6 +73,8 @@ def convert(backend: Backend, value: Any) -> Any:
         return value
     if isinstance(value, Handle):
         return value.value
+    if isinstance(value, (list, tuple)) and any(isinstance(part, Handle) for part in _flat(value)):
+        value = [convert(backend, part) for part in value]
     return backend.asarray(value)
 
 
@@ -87,8 +91,8 @@ class _Promotion:
         """An array; or a Python scalar as it is, which has no dtype of its own yet."""
         return value if type(value) in _SCALARS else convert(self.backend, value)
 
-    def prepare(self, value: Any) -> Any:
-        if isinstance(value, (list, tuple)) and not hasattr(value, "dtype"):
+    def prepare(self, value: Any, several: bool) -> Any:
+        if several and isinstance(value, (list, tuple)):
             return [self._convert(part) for part in value]
         return self._convert(value)
 
@@ -105,7 +109,7 @@ class _Promotion:
         return value if self.backend.dtype(value) == dtype else self.backend.cast(value, dtype)
 
 
-def _converter(spec: OpSpec, names: list[str], var_positional: str | None) -> Callable[..., Any]:
+def _converter(spec: OpSpec, names: list[str], sequences: set[str], var_positional: str | None) -> Callable[..., Any]:
     """Return `prepare(backend, args, kwargs) -> args`, with the places of the arrays worked out beforehand."""
     places = [(names.index(name), name, name in spec.arrays) for name in names if name in spec.arrays + spec.others]
     variadic = var_positional in spec.arrays
@@ -119,13 +123,13 @@ def _converter(spec: OpSpec, names: list[str], var_positional: str | None) -> Ca
             if (container is kwargs and name not in kwargs) or container[key] is None:
                 continue
             if promotes:
-                container[key] = promotion.prepare(container[key])
+                container[key] = promotion.prepare(container[key], name in sequences)
                 slots.append((container, key))
             else:
                 container[key] = convert(backend, container[key])
         if variadic:
             for i in range(first_variadic, len(args)):
-                args[i] = promotion.prepare(args[i])
+                args[i] = promotion.prepare(args[i], False)
                 slots.append((args, i))
         if spec.promote == "keep":
             for container, key in slots:
@@ -158,7 +162,9 @@ def bind(method: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
     names = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.POSITIONAL_ONLY)]
     var_positional = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
     dtype_place = names.index("dtype") if "dtype" in names else None
-    prepare = _converter(spec, names, var_positional)
+    # A list is one array, unless the method says that it takes several.
+    sequences = {p.name for p in parameters if "Sequence[Array]" in str(p.annotation)}
+    prepare = _converter(spec, names, sequences, var_positional)
     current = registry.current
 
     @functools.wraps(method)

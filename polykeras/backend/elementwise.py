@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from abc import ABC
 
+from polykeras import dtypes
 from polykeras.backend.autodiff import AutodiffMethods
 from polykeras.backend.spec import Array, op, required
+
+SCALARS = (bool, int, float, complex)
 
 
 class ElementwiseMethods(AutodiffMethods, ABC):
@@ -29,9 +32,9 @@ class ElementwiseMethods(AutodiffMethods, ABC):
         """Return `-x`."""
         raise NotImplementedError
 
-    @required("x")
+    @required("x", "float")
     def floor(self, x: Array) -> Array:
-        """Return the largest whole number not above `x`; integers are returned as they are. The gradient is 0."""
+        """Return the largest whole number not above `x`, as a float. The gradient is 0."""
         raise NotImplementedError
 
     @required("x")
@@ -197,9 +200,16 @@ class ElementwiseMethods(AutodiffMethods, ABC):
 
     # ---- composed ----------------------------------------------------------------------------------------------
 
+    def both_arrays(self, x1: Array, x2: Array) -> tuple[Array, Array]:
+        """Return two operands, of which one may be a Python scalar, as arrays of one dtype."""
+        if type(x1) in SCALARS:
+            return self.full((), x1, self.dtype(x2)), x2
+        return x1, self.full((), x2, self.dtype(x1)) if type(x2) in SCALARS else x2
+
     @op("x", "common")
     def square(self, x: Array) -> Array:
-        """Return `x * x`."""
+        """Return `x * x`; bools become int32."""
+        x = self.cast(x, "int32") if self.dtype(x) == "bool" else x
         return self.multiply(x, x)
 
     @op("x", "float")
@@ -207,9 +217,15 @@ class ElementwiseMethods(AutodiffMethods, ABC):
         """Return `1 / sqrt(x)`."""
         return 1.0 / self.sqrt(x)
 
+    @op("x", "float")
+    def reciprocal(self, x: Array) -> Array:
+        """Return `1 / x`."""
+        return 1.0 / x
+
     @op("x")
     def sign(self, x: Array) -> Array:
         """Return -1, 0 or 1 by the sign of `x`, in its dtype; nan stays nan."""
+        x = self.stop_gradient(x)
         zero = self.zeros_like(x)
         one = self.ones_like(x)
         negative = one if self.dtype(x).startswith("uint") else -one
@@ -222,7 +238,7 @@ class ElementwiseMethods(AutodiffMethods, ABC):
         Written with one exponential of `-|x|`, so that neither the value nor the gradient overflows and the lower
         tail keeps its digits.
         """
-        z = self.exp(-self.abs(x))
+        z = self.exp(self.where(self.less(x, 0), x, -x))  # not -abs(x), whose gradient at 0 is 0
         return self.where(self.less(x, 0), z, 1.0) / (1.0 + z)
 
     @op("x", "float")
@@ -233,11 +249,10 @@ class ElementwiseMethods(AutodiffMethods, ABC):
     @op("x1 x2", "float")
     def logaddexp(self, x1: Array, x2: Array) -> Array:
         """Return `log(exp(x1) + exp(x2))`, without overflow, also where the operands are equal infinities."""
-        high = self.maximum(x1, x2)
-        distance = self.abs(x1 - x2)
-        same_infinity = self.equal(self.stop_gradient(x1), self.stop_gradient(x2))
-        distance = self.where(same_infinity, self.zeros_like(distance), distance)
-        return high + self.log1p(self.exp(-distance))
+        x1, x2 = self.both_arrays(x1, x2)
+        same = self.equal(x1, x2)  # infinities too, whose difference would be nan
+        distance = self.abs(self.where(same, 0.0, x1) - self.where(same, 0.0, x2))
+        return self.maximum(x1, x2) + self.log1p(self.exp(-distance))
 
     @op("x")
     def isnan(self, x: Array) -> Array:
@@ -249,12 +264,8 @@ class ElementwiseMethods(AutodiffMethods, ABC):
         """Return whether each element is zero or False, as bool."""
         return self.equal(x, False if self.dtype(x) == "bool" else 0)
 
-    @op("x", "float")
-    def tan(self, x: Array) -> Array:
-        """Return the tangent of `x` in radians."""
-        return self.sin(x) / self.cos(x)
-
-    @op("x", "float")
-    def log2(self, x: Array) -> Array:
-        """Return the logarithm to base 2."""
-        return self.log(x) * (1.0 / math.log(2.0))
+    @op("x")
+    def isfinite(self, x: Array) -> Array:
+        """Return whether each element is neither nan nor infinite, as bool."""
+        inexact = self.dtype(x) in dtypes.FLOATS + dtypes.COMPLEX
+        return self.less(self.abs(x), math.inf) if inexact else self.equal(x, x)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from polykeras import tree
-from polykeras.backend.control import ControlMethods
+from polykeras.backend.padding import PaddingMethods
 from polykeras.backend.spec import Array
 
 State: TypeAlias = list[Array]
@@ -16,7 +16,7 @@ StepRunner: TypeAlias = Callable[[State, Any, Array, int, int], tuple[State, Any
 Rule: TypeAlias = Callable[..., tuple[Array, ...]]
 
 
-class ExecutionMethods(ControlMethods, ABC):
+class ExecutionMethods(PaddingMethods, ABC):
     """Compilation and loops over steps. All functions here are pure functions of trees of arrays."""
 
     # ---- required ----------------------------------------------------------------------------------------------

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
-from polykeras.backend.reduction import ReductionMethods
-from polykeras.backend.spec import Array, Shape, required
+from polykeras.backend.door import convert
+from polykeras.backend.nan_reduction import NanReductionMethods
+from polykeras.backend.shaping import canonical_axis
+from polykeras.backend.spec import Array, Shape, op, required
 
 
-class IndexingMethods(ReductionMethods, ABC):
+class IndexingMethods(NanReductionMethods, ABC):
     """Reads and writes at computed places. Indices are integers; negative ones count from the end."""
 
     # ---- required ----------------------------------------------------------------------------------------------
@@ -82,3 +85,135 @@ class IndexingMethods(ReductionMethods, ABC):
             TypeError: inside a compiled function, where the number of such elements is not known.
         """
         raise NotImplementedError
+
+    # ---- composed ----------------------------------------------------------------------------------------------
+
+    @op("x")
+    def get_item(self, x: Array, key: Any) -> Array:
+        """Return `x[key]`.
+
+        Args:
+            x: an array.
+            key: ints, slices (of any step but 0), `None`, `...` and integer arrays, or a tuple of them. Arrays
+                broadcast to each other; their axes stand in the place of the first one where they are neighbours,
+                in front otherwise, as in NumPy. Masks are not keys: the shape would depend on values (use `where`).
+        """
+        keys = list(key) if isinstance(key, tuple) else [key]
+        if any(k is Ellipsis for k in keys):
+            place = next(i for i, k in enumerate(keys) if k is Ellipsis)
+            used = sum(k is not None for k in keys) - 1
+            keys[place : place + 1] = [slice(None)] * (self.ndim(x) - used)
+        if sum(k is not None for k in keys) > self.ndim(x):
+            raise IndexError(f"Too many indices for an array of shape {self.shape(x)}: {key!r}.")
+        arrays = {i: self._index(k) for i, k in enumerate(keys) if not isinstance(k, (int, slice, type(None)))}
+        if arrays:  # an int beside arrays is one of them
+            arrays |= {i: self.asarray(k, "int32") for i, k in enumerate(keys) if isinstance(k, int)}
+        x = self._basic_item(x, [slice(None) if i in arrays else k for i, k in enumerate(keys)])
+        if not arrays:
+            return x
+        gone = [i for i, k in enumerate(keys) if isinstance(k, int) and i not in arrays]
+        return self._gather(x, {i - sum(g < i for g in gone): index for i, index in sorted(arrays.items())})
+
+    def _index(self, key: Any) -> Array:
+        index = convert(self, key)
+        if self.dtype(index) == "bool" or not self.dtype(index).lstrip("u").startswith("int"):
+            raise TypeError(f"An index must hold integers; received dtype {self.dtype(index)}. Use `where` for masks.")
+        return index
+
+    def _basic_item(self, x: Array, keys: Sequence[Any]) -> Array:
+        """Return `x[keys]` for ints, slices and None; frameworks do not agree on negative steps, so they are flips."""
+        shape, axis, forward, flips = self.shape(x), 0, [], []
+        for k in keys:
+            if isinstance(k, slice) and k.step is not None and k.step < 0:
+                taken = range(*k.indices(shape[axis]))
+                flips.append(sum(not isinstance(done, int) for done in forward))
+                last = taken[-1] if taken else 0
+                k = slice(last, taken[0] + 1 if taken else 0, -k.step)
+            forward.append(k)
+            axis += k is not None
+        x = x[tuple(forward)]
+        return self.flip(x, tuple(flips)) if flips else x
+
+    def _gather(self, x: Array, arrays: dict[int, Array]) -> Array:
+        """Return `x` indexed by arrays at some of its axes, which one `take` from a flat axis does for all."""
+        axes = list(arrays)
+        if len(axes) == 1:
+            return self.take(x, arrays[axes[0]], axes[0])
+        shape = self.shape(x)
+        flat: Array = 0
+        for a in axes:
+            index, n = arrays[a], shape[a]
+            index = self.where(self.less(index, 0), index + n, index)
+            flat = flat * n + index
+        x = self.moveaxis(x, axes, range(len(axes)))
+        x = self.reshape(x, (-1, *self.shape(x)[len(axes) :]))
+        x = self.take(x, flat, 0)
+        neighbours = axes == list(range(axes[0], axes[0] + len(axes)))
+        ndim = self.ndim(flat)
+        return self.moveaxis(x, range(ndim), range(axes[0], axes[0] + ndim)) if neighbours and axes[0] else x
+
+    @op("choicelist default", "common")
+    def select(self, condlist: Sequence[Any], choicelist: Sequence[Array], default: Any = 0) -> Array:
+        """Return, elementwise, the first choice whose condition holds.
+
+        Args:
+            condlist: bool arrays.
+            choicelist: as many arrays; all broadcast.
+            default: taken where no condition holds.
+        """
+        if len(condlist) != len(choicelist) or not condlist:
+            raise ValueError(
+                f"select: expected as many conditions as choices; received {len(condlist)} and {len(choicelist)}."
+            )
+        result = default
+        for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
+            result = self.where(convert(self, condition), choice, result)
+        return result
+
+    @op("values", others="indices")
+    def scatter(self, indices: Array, values: Array, shape: Shape) -> Array:
+        """Return zeros of `shape` with `values` added at `indices`; values of equal indices add up.
+
+        Args:
+            indices: integers, shape `[..., k]`: each row indexes the first `k` axes of the result.
+            values: shape `indices.shape[:-1] + shape[k:]`.
+            shape: ints.
+        """
+        return self.scatter_reduce(self.zeros(shape, self.dtype(values)), indices, values, "add")
+
+    @op("inputs updates", "common", others="indices")
+    def scatter_update(
+        self,
+        inputs: Array,
+        indices: Array,
+        updates: Array,
+        reduction: Literal["add", "max", "min", "mul"] | None = None,
+    ) -> Array:
+        """Return `inputs` with `updates` put at `indices`, or combined into those places.
+
+        Args:
+            inputs: an array.
+            indices: integers, shape `[..., k]`: each row indexes the first `k` axes of `inputs`.
+            updates: shape `indices.shape[:-1] + inputs.shape[k:]`.
+            reduction: how to combine; None replaces.
+        """
+        return self.scatter_reduce(inputs, indices, updates, reduction or "set")
+
+    @op("inputs", others="start_indices")
+    def slice(self, inputs: Array, start_indices: Array, shape: Shape) -> Array:
+        """Return the block of `shape` that starts at `start_indices`, one integer an axis."""
+        return self.dynamic_slice(inputs, start_indices, shape)
+
+    @op("inputs updates", "common", others="start_indices")
+    def slice_update(self, inputs: Array, start_indices: Array, updates: Array) -> Array:
+        """Return `inputs` with the block at `start_indices` replaced by `updates`."""
+        return self.dynamic_update_slice(inputs, start_indices, updates)
+
+    @op(others="indices")
+    def unravel_index(self, indices: Array, shape: Shape) -> tuple[Array, ...]:
+        """Return the index along each axis of `shape` for indices into the flat array."""
+        result = []
+        for n in reversed(shape):
+            result.append(self.mod(indices, n))
+            indices = self.floor_divide(indices, n)
+        return tuple(reversed(result))

@@ -1,17 +1,78 @@
-"""Convolution, pooling and the functions of neural networks."""
+"""Convolution and the windows that pooling shares."""
 
 from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Sequence
 
-from polykeras.backend.fourier import FourierMethods
+from polykeras import config
+from polykeras.backend.activations import ActivationMethods
 from polykeras.backend.spec import Array, op, required
 
 Padding = Sequence[tuple[int, int]]
+PerAxis = int | Sequence[int]
+"""One number for all spatial axes, or one for each."""
 
 
-class NeuralMethods(FourierMethods, ABC):
+def per_axis(value: PerAxis, ndim: int, name: str) -> tuple[int, ...]:
+    """Return `value` as one positive int for each of `ndim` spatial axes.
+
+    Raises:
+        ValueError: there are fewer or more, or one is not positive.
+    """
+    values = (value,) * ndim if isinstance(value, int) else tuple(value)
+    if len(values) != ndim or any(v < 1 for v in values):
+        raise ValueError(f"`{name}` must be a positive int, or {ndim} of them; received {value}.")
+    return values
+
+
+def window_padding(
+    padding: str, sizes: Sequence[int], window: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
+) -> list[tuple[int, int]]:
+    """Return the explicit padding `(before, after)` of each spatial axis.
+
+    `"valid"` adds nothing. `"same"` gives `ceil(n / stride)` windows, as TensorFlow does: it adds
+    `max((ceil(n / stride) - 1) * stride + dilation * (window - 1) + 1 - n, 0)` in all, the smaller half before.
+    `"causal"` adds `dilation * (window - 1)` before, so that no window sees what comes later.
+
+    Raises:
+        ValueError: for any other `padding`.
+    """
+    spans = [d * (k - 1) + 1 for k, d in zip(window, dilation, strict=True)]
+    if padding == "valid":
+        return [(0, 0)] * len(spans)
+    if padding == "causal":
+        return [(span - 1, 0) for span in spans]
+    if padding != "same":
+        raise ValueError(f"`padding` must be 'valid', 'same' or (for convolutions) 'causal'; received {padding!r}.")
+    totals = [max((-(-n // s) - 1) * s + span - n, 0) for n, span, s in zip(sizes, spans, strides, strict=True)]
+    return [(total // 2, total - total // 2) for total in totals]
+
+
+def transpose_padding(
+    padding: str, window: Sequence[int], strides: Sequence[int], output_padding: Sequence[int | None]
+) -> list[tuple[int, int]]:
+    """Return how much of the full output of a transposed convolution is dropped along each spatial axis.
+
+    The full output of `n` inputs has `(n - 1) * stride + window` elements, `window` with its dilation. `"valid"`
+    keeps `(n - 1) * stride + max(window, stride)` of them, `"same"` keeps `n * stride`, both the adjoint of the
+    convolution that is padded so. `output_padding` sets `(n - 1) * stride + window + output_padding`, or
+    `(n - 1) * stride + window % 2 + output_padding` with `"same"`.
+    """
+    drops = []
+    for k, s, extra in zip(window, strides, output_padding, strict=True):
+        if padding == "valid":
+            drops.append((0, min(k - s, 0) if extra is None else -extra))
+        elif padding == "same":
+            total = k - s if extra is None else k - k % 2 - extra
+            before = max(total, 0) // 2
+            drops.append((before, total - before))
+        else:
+            raise ValueError(f"`padding` must be 'valid' or 'same'; received {padding!r}.")
+    return drops
+
+
+class ConvolutionMethods(ActivationMethods, ABC):
     """Windows over 1 to 3 spatial axes: channels last, explicit padding.
 
     `"same"`, channels-first and scalar strides are resolved in the composites, so that a backend sees one form only.
@@ -87,18 +148,152 @@ class NeuralMethods(FourierMethods, ABC):
 
     # ---- composed ----------------------------------------------------------------------------------------------
 
-    @op("x", "common")
-    def relu(self, x: Array) -> Array:
-        """Return `max(x, 0)`; the gradient at 0 is 0."""
-        return self.where(self.less(0, x), x, self.zeros_like(x))
+    def _channels_last(self, x: Array, data_format: str | None) -> tuple[Array, bool]:
+        """Return `x` with its channels last, and whether it had them first."""
+        first = config.standardize_data_format(data_format) == "channels_first"
+        if not 3 <= self.ndim(x) <= 5:
+            raise ValueError(
+                "Windows move over 1 to 3 spatial axes between a batch axis and channels; received an array of shape "
+                f"{self.shape(x)}."
+            )
+        return (self.transpose(x, [0, *range(2, self.ndim(x)), 1]) if first else x), first
 
-    @op("x", "float")
-    def softmax(self, x: Array, axis: int | Sequence[int] = -1) -> Array:
-        """Return `exp(x) / sum(exp(x))` over `axis`, without overflow."""
-        z = self.exp(x - self.stop_gradient(self.max(x, axis, True)))
-        return z / self.sum(z, axis, True)
+    def _channels_back(self, x: Array, first: bool) -> Array:
+        return self.transpose(x, [0, self.ndim(x) - 1, *range(1, self.ndim(x) - 1)]) if first else x
 
-    @op("x", "float")
-    def log_softmax(self, x: Array, axis: int | Sequence[int] = -1) -> Array:
-        """Return the logarithm of `softmax`, without the loss of small values."""
-        return x - self.logsumexp(x, axis, True)
+    @op("inputs kernel", "common")
+    def conv(
+        self,
+        inputs: Array,
+        kernel: Array,
+        strides: PerAxis = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: PerAxis = 1,
+    ) -> Array:
+        """Return the convolution (cross-correlation) of `inputs` with `kernel` over 1 to 3 spatial axes.
+
+        Args:
+            inputs: `(batch, *spatial, channels)`, or `(batch, channels, *spatial)` for `"channels_first"`.
+            kernel: `(*window, channels / groups, filters)`: as many groups as that makes.
+            strides: the distance between neighbouring windows.
+            padding: `"valid"`, `"same"` or `"causal"`, see `window_padding`.
+            data_format: `"channels_last"` or `"channels_first"`; by default the configured one.
+            dilation_rate: the distance between the elements of a window.
+
+        Raises:
+            ValueError: channels do not fit, or no window fits into the input.
+        """
+        x, first = self._channels_last(inputs, data_format)
+        _, *sizes, channels = self.shape(x)
+        *window, depth, filters = self.shape(kernel)
+        steps = per_axis(strides, len(sizes), "strides")
+        dilation = per_axis(dilation_rate, len(sizes), "dilation_rate")
+        if len(window) != len(sizes) or depth < 1 or channels % depth or filters % (channels // depth):
+            raise ValueError(
+                f"conv: a kernel of shape {self.shape(kernel)} does not fit {channels} channels and {len(sizes)} "
+                "spatial axes. Expected (*window, channels / groups, filters), with filters divisible by groups."
+            )
+        around = window_padding(padding.lower(), sizes, window, steps, dilation)
+        for n, k, d, (before, after) in zip(sizes, window, dilation, around, strict=True):
+            if n + before + after < d * (k - 1) + 1:
+                raise ValueError(
+                    f"conv: a window of {d * (k - 1) + 1} does not fit into a spatial size of {n} with padding "
+                    f"{padding!r}. Use padding='same', a smaller kernel or dilation, or larger inputs."
+                )
+        return self._channels_back(self.conv_nd(x, kernel, steps, around, dilation, channels // depth), first)
+
+    @op("inputs kernel", "common")
+    def depthwise_conv(
+        self,
+        inputs: Array,
+        kernel: Array,
+        strides: PerAxis = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: PerAxis = 1,
+    ) -> Array:
+        """Return the convolution of each channel with kernels of its own.
+
+        Args:
+            inputs: see `conv`.
+            kernel: `(*window, channels, multiplier)`.
+            strides: see `conv`.
+            padding: see `conv`.
+            data_format: see `conv`.
+            dilation_rate: see `conv`.
+
+        Returns:
+            As `conv`, with `channels * multiplier` filters, those of one channel side by side.
+        """
+        *window, channels, multiplier = self.shape(kernel)
+        axis = 1 if config.standardize_data_format(data_format) == "channels_first" else -1
+        if self.shape(inputs)[axis] != channels:
+            raise ValueError(
+                f"depthwise_conv: a kernel of shape {self.shape(kernel)} needs {channels} channels; the inputs have "
+                f"shape {self.shape(inputs)}."
+            )
+        kernel = self.reshape(kernel, (*window, 1, channels * multiplier))
+        return self.conv(inputs, kernel, strides, padding, data_format, dilation_rate)
+
+    @op("inputs depthwise_kernel pointwise_kernel", "common")
+    def separable_conv(
+        self,
+        inputs: Array,
+        depthwise_kernel: Array,
+        pointwise_kernel: Array,
+        strides: PerAxis = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: PerAxis = 1,
+    ) -> Array:
+        """Return `depthwise_conv`, then a convolution with a window of 1 that mixes the channels.
+
+        Args:
+            inputs: see `conv`.
+            depthwise_kernel: `(*window, channels, multiplier)`.
+            pointwise_kernel: `(1, ..., 1, channels * multiplier, filters)`.
+            strides: see `conv`.
+            padding: see `conv`.
+            data_format: see `conv`.
+            dilation_rate: see `conv`.
+        """
+        x = self.depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
+        return self.conv(x, pointwise_kernel, 1, "valid", data_format)
+
+    @op("inputs kernel", "common")
+    def conv_transpose(
+        self,
+        inputs: Array,
+        kernel: Array,
+        strides: PerAxis = 1,
+        padding: str = "valid",
+        output_padding: PerAxis | None = None,
+        data_format: str | None = None,
+        dilation_rate: PerAxis = 1,
+    ) -> Array:
+        """Return the transposed convolution: the gradient of `conv` in its inputs, as a forward operation.
+
+        Args:
+            inputs: see `conv`.
+            kernel: `(*window, filters, channels)`.
+            strides: the distance in the output between neighbouring inputs.
+            padding: `"valid"` or `"same"`, see `transpose_padding`.
+            output_padding: see `transpose_padding`; by default the size follows from `padding`.
+            data_format: see `conv`.
+            dilation_rate: see `conv`.
+        """
+        x, first = self._channels_last(inputs, data_format)
+        *window, _, depth = self.shape(kernel)
+        ndim = self.ndim(x) - 2
+        if len(window) != ndim or depth != self.shape(x)[-1]:
+            raise ValueError(
+                f"conv_transpose: a kernel of shape {self.shape(kernel)} does not fit {self.shape(x)[-1]} channels and "
+                f"{ndim} spatial axes. Expected (*window, filters, channels)."
+            )
+        steps = per_axis(strides, ndim, "strides")
+        dilation = per_axis(dilation_rate, ndim, "dilation_rate")
+        spans = [d * (k - 1) + 1 for k, d in zip(window, dilation, strict=True)]
+        extra = [output_padding] * ndim if output_padding is None or isinstance(output_padding, int) else output_padding
+        drops = transpose_padding(padding.lower(), spans, steps, extra)
+        return self._channels_back(self.conv_transpose_nd(x, kernel, steps, drops, dilation), first)

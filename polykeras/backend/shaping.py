@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Sequence
 
-from polykeras.backend.elementwise import ElementwiseMethods
+from polykeras.backend.logical import LogicalMethods
 from polykeras.backend.spec import Array, Axis, Shape, op, required
 
 
@@ -20,7 +20,7 @@ def canonical_axis(axis: int, ndim: int) -> int:
     return axis % ndim if ndim else 0
 
 
-class ShapeMethods(ElementwiseMethods, ABC):
+class ShapeMethods(LogicalMethods, ABC):
     """Movement of elements: no arithmetic."""
 
     # ---- required ----------------------------------------------------------------------------------------------
@@ -94,3 +94,59 @@ class ShapeMethods(ElementwiseMethods, ABC):
     def stack(self, x: Sequence[Array], axis: int = 0) -> Array:
         """Return arrays of one shape joined along a new axis."""
         return self.concatenate([self.expand_dims(part, axis) for part in x], axis)
+
+    @op("x")
+    def ravel(self, x: Array) -> Array:
+        """Return the elements of `x` in row-major order as a vector."""
+        return self.reshape(x, (self.size(x),))
+
+    @op("x")
+    def moveaxis(self, x: Array, source: int | Sequence[int], destination: int | Sequence[int]) -> Array:
+        """Return `x` with the axes `source` at the places `destination`; the others keep their order."""
+        ndim = self.ndim(x)
+        sources, places = (
+            [canonical_axis(a, ndim) for a in ((axes,) if isinstance(axes, int) else axes)]
+            for axes in (source, destination)
+        )
+        if len(sources) != len(places) or any(len(set(axes)) < len(axes) for axes in (sources, places)):
+            raise ValueError(f"moveaxis: expected as many different axes twice; received {source} and {destination}.")
+        order = [a for a in range(ndim) if a not in sources]
+        for place, a in sorted(zip(places, sources, strict=True)):
+            order.insert(place, a)
+        return self.transpose(x, order)
+
+    @op("x")
+    def swapaxes(self, x: Array, axis1: int, axis2: int) -> Array:
+        """Return `x` with two axes exchanged."""
+        order = list(range(self.ndim(x)))
+        a, b = canonical_axis(axis1, len(order)), canonical_axis(axis2, len(order))
+        order[a], order[b] = b, a
+        return self.transpose(x, order)
+
+    @op("x")
+    def fliplr(self, x: Array) -> Array:
+        """Return `x` with the order of its columns (axis 1) reversed."""
+        return self.flip(x, 1)
+
+    @op("x")
+    def flipud(self, x: Array) -> Array:
+        """Return `x` with the order of its rows (axis 0) reversed."""
+        return self.flip(x, 0)
+
+    @op("array")
+    def rot90(self, array: Array, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
+        """Return `array` turned by `k` quarters, from the first of two axes towards the second."""
+        first, second = (canonical_axis(a, self.ndim(array)) for a in axes)
+        if first == second:
+            raise ValueError(f"rot90: expected two different axes; received {axes}.")
+        k %= 4
+        if k == 2:
+            return self.flip(array, (first, second))
+        if k == 1:
+            return self.swapaxes(self.flip(array, second), first, second)
+        return self.flip(self.swapaxes(array, first, second), second) if k == 3 else array
+
+    @op("x")
+    def copy(self, x: Array) -> Array:
+        """Return the same values in memory of their own."""
+        return self.reshape(self.concatenate([self.ravel(x)]), self.shape(x))

@@ -1,0 +1,198 @@
+"""Arrays, the host and devices on JAX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from polykeras import config, dtypes, tree
+from polykeras.backend import Backend
+from polykeras.backend.spec import Array, Shape
+
+NARROWED = {"float64": "float32", "int64": "int32", "uint64": "uint32", "complex128": "complex64"}
+_X64_HINT = (
+    "is switched off in JAX. Set the environment variable JAX_ENABLE_X64=1 (or call "
+    'jax.config.update("jax_enable_x64", True)) before any array is made'
+)
+_NAMES = {dtypes.numpy_dtype(name): name for name in dtypes.ALL}
+
+
+def name_of(dtype: np.dtype[Any]) -> str:
+    """Return the name of a NumPy dtype."""
+    return _NAMES.get(dtype) or str(dtype)
+
+
+def native_dtype(dtype: str) -> np.dtype[Any]:
+    """Return the NumPy dtype that JAX takes for a dtype that was asked for.
+
+    Raises:
+        TypeError: a 64-bit dtype while JAX is in 32-bit mode, in which it would only narrow the values.
+    """
+    if dtype in NARROWED and not jax.config.jax_enable_x64:
+        raise TypeError(f"dtype {dtype!r} {_X64_HINT}, or ask for {NARROWED[dtype]!r}.")
+    return dtypes.numpy_dtype(dtype)
+
+
+def held_dtype(dtype: str) -> str:
+    """Return the dtype in which JAX holds host data of `dtype`: one of 32 bits instead of 64 in 32-bit mode."""
+    return dtype if jax.config.jax_enable_x64 else NARROWED.get(dtype, dtype)
+
+
+def strong(x: Array) -> Array:
+    """Return `x` without JAX's "weak type", the mark of a Python scalar that would make two equal dtypes differ."""
+    return lax.convert_element_type(x, x.dtype)
+
+
+def settled(x: Any, like: Array) -> Array:
+    """Return `x`, which takes the place of `like`, in its dtype if that is what a Python scalar would become there."""
+    x = jnp.asarray(x)
+    if x.weak_type:
+        kind = {"b": "bool", "i": "int*", "f": "float*", "c": "complex*"}[x.dtype.kind]
+        if dtypes.result_type(name_of(like.dtype), kind) == name_of(like.dtype):
+            return lax.convert_element_type(x, like.dtype)
+    return strong(x)
+
+
+def split_arrays(structure: Any) -> tuple[list[Array], Callable[[list[Array]], Any]]:
+    """Return the JAX arrays of a tree, and a function that puts others in their place beside the remaining leaves."""
+    leaves, definition = tree.flatten_with_def(structure)
+    places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, jax.Array)]
+
+    def rebuild(arrays: list[Array]) -> Any:
+        filled = list(leaves)
+        for i, array in zip(places, arrays, strict=True):
+            filled[i] = array
+        return tree.unflatten(definition, filled)
+
+    return [leaves[i] for i in places], rebuild
+
+
+def _host_array(x: Any, dtype: str | None) -> np.ndarray:
+    """Return host data as a NumPy array of a dtype that JAX holds as it is."""
+    host = np.asarray(x)
+    name = name_of(host.dtype.newbyteorder("="))
+    if name not in dtypes.ALL:
+        raise TypeError(f"Expected numbers or bools; received {type(x).__name__} of dtype {host.dtype}: {x!r:.60}")
+    if dtype is not None:
+        target = native_dtype(dtype)
+    elif isinstance(x, np.ndarray | np.generic) or not isinstance(x, list | tuple | int | float | complex):
+        target = native_dtype(held_dtype(name))
+    else:  # Python numbers have no width of their own
+        target = native_dtype({"float64": config.floatx(), "int64": "int32", "complex128": "complex64"}.get(name, name))
+        if name == "int64":
+            return np.asarray(x, target)  # raises OverflowError where a number does not fit
+    if np.iscomplexobj(host) and target.kind in "fiu":
+        host = host.real
+    with np.errstate(over="ignore", invalid="ignore"):
+        return host.astype(target, copy=False)
+
+
+def _named_devices() -> dict[str, jax.Device]:
+    found = list(jax.devices())
+    if found[0].platform != "cpu":
+        found += jax.devices("cpu")
+    return {f"{device.platform}:{device.id}": device for device in found}
+
+
+def find_device(name: str) -> jax.Device:
+    """Return the device called `name`, such as `"gpu:0"`, or the first of a kind, such as `"gpu"`.
+
+    Raises:
+        ValueError: there is none.
+    """
+    known = _named_devices()
+    for full_name, device in known.items():
+        if name in (full_name, device.platform):
+            return device
+    raise ValueError(f"The jax backend has no device {name!r}. It has: {', '.join(known)}.")
+
+
+class JaxArrays(Backend):
+    """See `polykeras.backend.arrays`."""
+
+    @property
+    def unsupported_dtypes(self) -> dict[str, str]:
+        """Dtypes that JAX has not in its 32-bit mode."""
+        if jax.config.jax_enable_x64:
+            return {}
+        return {wide: f"{_X64_HINT}, or use {narrow!r}." for wide, narrow in NARROWED.items()}
+
+    def asarray(self, x: Any, dtype: str | None = None) -> Array:
+        if isinstance(x, jax.Array):
+            return x if dtype is None or name_of(x.dtype) == dtype else self.cast(x, dtype)
+        if isinstance(x, list | tuple):
+            leaves = tree.flatten(x)
+            if any(isinstance(leaf, jax.Array) for leaf in leaves):
+                if dtype is None:
+                    kinds = [
+                        dtypes.weak(v) if type(v) in (bool, int, float, complex) else self.dtype(self.asarray(v))
+                        for v in leaves
+                    ]
+                    dtype = dtypes.result_type(*kinds)
+                return jnp.stack([self.asarray(part, dtype) for part in x])
+        return jnp.asarray(_host_array(x, dtype))
+
+    def place(self, x: Any) -> Array:
+        x = x if isinstance(x, jax.Array) else _host_array(x, None)
+        return jnp.array(x, copy=True)  # without the copy, JAX may read NumPy's memory in place
+
+    def to_numpy(self, x: Array) -> np.ndarray:
+        value = lax.stop_gradient(x)  # in an eager gradient this is the array itself
+        if isinstance(value, jax.core.Tracer):
+            raise TypeError(
+                "Expected an array with values; received one that stands for a value inside a compiled or mapped "
+                f"function: {name_of(x.dtype)}{list(x.shape)}. Return it from that function and convert the result."
+            )
+        return np.asarray(value)
+
+    def is_tensor(self, x: Any) -> bool:
+        return isinstance(x, jax.Array)
+
+    def is_traced(self, x: Any) -> bool:
+        return isinstance(x, jax.core.Tracer) and isinstance(lax.stop_gradient(x), jax.core.Tracer)
+
+    def shape(self, x: Array) -> tuple[int, ...]:
+        return x.shape
+
+    def dtype(self, x: Array) -> str:
+        return _NAMES.get(x.dtype) or str(x.dtype)
+
+    def cast(self, x: Array, dtype: str) -> Array:
+        target = native_dtype(dtype)
+        if x.dtype == target:
+            return strong(x) if x.weak_type else x
+        if target.kind == "b":
+            return lax.ne(x, lax.full_like(x, 0))
+        if x.dtype.kind == "c" and target.kind != "c":
+            x = lax.real(x)
+        return lax.convert_element_type(x, target)
+
+    def devices(self) -> list[str]:
+        return list(_named_devices())
+
+    def device_scope(self, device: str) -> AbstractContextManager[None]:
+        return jax.default_device(find_device(device))
+
+    def to_device(self, x: Array, device: str) -> Array:
+        target = find_device(device)
+        if not isinstance(x, jax.core.Tracer) and x.devices() == {target}:
+            return x
+        return jax.device_put(x, target)
+
+    def full(self, shape: Shape, fill_value: Any, dtype: str | None = None) -> Array:
+        return jnp.full(shape, self.asarray(fill_value, dtype))
+
+    def arange(self, start: float, stop: float | None = None, step: float = 1, dtype: str | None = None) -> Array:
+        if stop is None:
+            start, stop = 0, start
+        whole = all(isinstance(n, int | np.integer) for n in (start, stop, step))
+        dtype = dtype or ("int32" if whole else config.floatx())
+        if not whole or dtypes.is_float(dtype):
+            return self.asarray(np.arange(start, stop, step, dtype="float64"), dtype)
+        return jnp.arange(start, stop, step, native_dtype(dtype))

@@ -1,0 +1,126 @@
+"""Gradients and transformations of functions on JAX."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from polykeras import dtypes
+from polykeras.backend.spec import Array
+from polykeras_jax.arrays import JaxArrays, split_arrays
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _attach(backward: Callable[..., Any], args: Any, residuals: Any, out: Any) -> Any:
+    """Return `out`, whose gradient is `backward(args, residuals, upstream)` in `args` and zero in all else."""
+    return out
+
+
+def _attach_forward(backward: Callable[..., Any], args: Any, residuals: Any, out: Any) -> Any:
+    return out, (args, residuals)
+
+
+def _attach_backward(backward: Callable[..., Any], saved: Any, upstream: Any) -> Any:
+    args, residuals = saved
+    return backward(args, residuals, upstream), None, None
+
+
+_attach.defvjp(_attach_forward, _attach_backward)
+
+
+def _takes_upstream_by_name(grad: Callable[..., Any]) -> bool:
+    parameter = inspect.signature(grad).parameters.get("upstream")
+    return parameter is not None and parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty
+
+
+def _cotangent(arg: Array, gradient: Array) -> Array | None:
+    """Return a gradient as JAX wants that of `arg`: of its shape and dtype, and none for integers."""
+    if not jnp.issubdtype(arg.dtype, jnp.inexact):
+        return None
+    return jnp.broadcast_to(gradient, arg.shape).astype(arg.dtype)
+
+
+class JaxAutodiff(JaxArrays):
+    """See `polykeras.backend.autodiff`."""
+
+    def stop_gradient(self, variable: Array) -> Array:
+        return lax.stop_gradient(variable)
+
+    def value_and_grad(
+        self, fn: Callable[[list[Array]], tuple[Array, Any]], arrays: list[Array]
+    ) -> tuple[Array, Any, list[Array]]:
+        for i, array in enumerate(arrays):
+            if not dtypes.is_float(self.dtype(array)):
+                raise TypeError(f"value_and_grad: expected float arrays; received {self.dtype(array)} at place {i}.")
+        rebuild: Callable[[list[Array]], Any] = list
+
+        def scalar_fn(arrays: list[Array]) -> tuple[Array, list[Array]]:
+            nonlocal rebuild
+            value, aux = fn(arrays)
+            value = self.asarray(value)
+            if value.shape != () or not dtypes.is_float(self.dtype(value)):
+                raise TypeError(
+                    "value_and_grad: expected the function to return a float scalar first; received "
+                    f"{self.dtype(value)} of shape {value.shape}."
+                )
+            leaves, rebuild = split_arrays(aux)  # JAX takes arrays only: other leaves go round by `rebuild`
+            return value, leaves
+
+        (value, leaves), gradients = jax.value_and_grad(scalar_fn, has_aux=True)(list(arrays))
+        return value, rebuild(leaves), gradients
+
+    def custom_gradient(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(f)
+        def with_gradient(*args: Any, **kwargs: Any) -> Any:
+            args = tuple(self.asarray(arg) for arg in args)
+            out, grad = f(*args, **kwargs)
+            out = jax.tree.map(self.asarray, out)
+
+            def call_grad(upstream: Any) -> Any:
+                if _takes_upstream_by_name(grad):
+                    result = grad(upstream=upstream)
+                else:
+                    result = grad(*upstream) if isinstance(upstream, list | tuple) else grad(upstream)
+                results = result if isinstance(result, list | tuple) else (result,)
+                return [0.0 if gradient is None else gradient for gradient in results]
+
+            # `grad` closes over values of this very trace, which custom_vjp forbids: take them out as residuals.
+            traced = jax.make_jaxpr(call_grad)(out)
+
+            def backward(args: Any, residuals: Any, upstream: Any) -> Any:
+                leaves = [
+                    jnp.zeros(aval.shape, aval.dtype) if leaf.dtype == jax.dtypes.float0 else leaf
+                    for leaf, aval in zip(jax.tree.leaves(upstream), traced.in_avals, strict=True)
+                ]
+                flat = jax.core.eval_jaxpr(traced.jaxpr, residuals, *leaves)
+                return tuple(_cotangent(arg, gradient) for arg, gradient in zip(args, flat, strict=True))
+
+            return _attach(backward, args, traced.consts, out)
+
+        return with_gradient
+
+    def remat(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(f)
+        def recomputed(*args: Any, **kwargs: Any) -> Any:
+            arrays, rebuild = split_arrays((args, kwargs))
+            restore: Callable[[list[Array]], Any] = list
+
+            def run(arrays: list[Array]) -> list[Array]:
+                nonlocal restore
+                args, kwargs = rebuild(arrays)
+                leaves, restore = split_arrays(f(*args, **kwargs))
+                return leaves
+
+            leaves = jax.checkpoint(run)(arrays)
+            return restore(leaves)
+
+        return recomputed
+
+    def vectorized_map(self, function: Callable[[Any], Any], elements: Any) -> Any:
+        return jax.vmap(function)(elements)

@@ -1,0 +1,130 @@
+"""Elementwise operations on JAX."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jax import lax
+
+from polykeras.backend.spec import Array
+from polykeras_jax.autodiff import JaxAutodiff
+
+
+class JaxElementwise(JaxAutodiff):
+    """See `polykeras.backend.elementwise`."""
+
+    def abs(self, x: Array) -> Array:
+        return jnp.abs(x)
+
+    def negative(self, x: Array) -> Array:
+        return jnp.negative(x)
+
+    def floor(self, x: Array) -> Array:
+        return jnp.floor(x)
+
+    def round(self, x: Array, decimals: int = 0) -> Array:
+        if x.dtype.kind not in "biu":
+            return jnp.round(x, decimals)
+        if decimals >= 0:
+            return x
+        # JAX rounds no integers to tens: do so in integers, where halves go to the even multiple.
+        ten = 10**-decimals
+        if ten > jnp.iinfo(x.dtype).max:
+            return jnp.zeros_like(x)
+        low = x // ten
+        rest = x - low * ten
+        up = (rest > ten - rest) | ((rest == ten - rest) & (low % 2 == 1))
+        return (low + up.astype(x.dtype)) * ten
+
+    def exp(self, x: Array) -> Array:
+        return jnp.exp(x)
+
+    def expm1(self, x: Array) -> Array:
+        return jnp.expm1(x)
+
+    def log(self, x: Array) -> Array:
+        return jnp.log(x)
+
+    def log1p(self, x: Array) -> Array:
+        return jnp.log1p(x)
+
+    def sqrt(self, x: Array) -> Array:
+        return jnp.sqrt(x)
+
+    def sin(self, x: Array) -> Array:
+        return jnp.sin(x)
+
+    def cos(self, x: Array) -> Array:
+        return jnp.cos(x)
+
+    def tanh(self, x: Array) -> Array:
+        return jnp.tanh(x)
+
+    def erf(self, x: Array) -> Array:
+        return lax.erf(x)
+
+    def erfinv(self, x: Array) -> Array:
+        return lax.erf_inv(x)
+
+    def real(self, x: Array) -> Array:
+        return jnp.real(x)
+
+    def imag(self, x: Array) -> Array:
+        return lax.imag(x) if x.dtype.kind == "c" else jnp.zeros_like(x)
+
+    def add(self, x1: Array, x2: Array) -> Array:
+        return jnp.add(x1, x2)
+
+    def subtract(self, x1: Array, x2: Array) -> Array:
+        return jnp.subtract(x1, x2)
+
+    def multiply(self, x1: Array, x2: Array) -> Array:
+        return jnp.multiply(x1, x2)
+
+    def divide(self, x1: Array, x2: Array) -> Array:
+        return jnp.divide(x1, x2)
+
+    def floor_divide(self, x1: Array, x2: Array) -> Array:
+        return jnp.floor_divide(x1, x2)
+
+    def power(self, x1: Array, x2: Array) -> Array:
+        if jnp.issubdtype(jnp.result_type(x1), jnp.inexact) and not (isinstance(x2, int | float) and x2):
+            # JAX's gradient in x1 is 0 * inf at 0 ** 0: there, use 1 ** 0 in its place.
+            x1 = jnp.where((x1 == 0) & (x2 == 0), jnp.ones_like(x1), x1)
+        return jnp.power(x1, x2)
+
+    def maximum(self, x1: Array, x2: Array) -> Array:
+        return jnp.maximum(x1, x2)
+
+    def minimum(self, x1: Array, x2: Array) -> Array:
+        return jnp.minimum(x1, x2)
+
+    def arctan2(self, x1: Array, x2: Array) -> Array:
+        return jnp.arctan2(x1, x2)
+
+    def equal(self, x1: Array, x2: Array) -> Array:
+        return jnp.equal(x1, x2)
+
+    def less(self, x1: Array, x2: Array) -> Array:
+        return jnp.less(x1, x2)
+
+    def bitwise_and(self, x: Array, y: Array) -> Array:
+        return jnp.bitwise_and(x, y)
+
+    def bitwise_or(self, x: Array, y: Array) -> Array:
+        return jnp.bitwise_or(x, y)
+
+    def bitwise_xor(self, x: Array, y: Array) -> Array:
+        return jnp.bitwise_xor(x, y)
+
+    def left_shift(self, x: Array, y: Array) -> Array:
+        return jnp.left_shift(x, y)
+
+    def right_shift(self, x: Array, y: Array) -> Array:
+        return jnp.right_shift(x, y)  # arithmetic for signed, logical for unsigned integers
+
+    def complex(self, real: Array, imag: Array) -> Array:
+        real, imag = jnp.broadcast_arrays(real, imag)
+        return lax.complex(real, imag)
+
+    def where(self, condition: Array, x1: Array, x2: Array) -> Array:
+        return jnp.where(condition, x1, x2)

@@ -1,0 +1,100 @@
+"""Compilation and loops over steps on JAX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from polykeras.backend.execution import State, Step, StepRunner
+from polykeras.backend.spec import Array
+from polykeras_jax.arrays import settled, strong
+from polykeras_jax.control import JaxControl
+
+
+def _donatable(first: Any, others: Any) -> Any:
+    """Return `first` with each array that occurs again, in itself or in `others`, copied: JAX donates a buffer once."""
+    seen = {id(leaf) for leaf in jax.tree.leaves(others)}
+
+    def own(leaf: Any) -> Any:
+        if id(leaf) in seen and isinstance(leaf, jax.Array):
+            return jnp.array(leaf, copy=True)
+        seen.add(id(leaf))
+        return leaf
+
+    return jax.tree.map(own, first)
+
+
+def _check_state(old: State, new: State) -> State:
+    """Return the state after a step with the types of that before.
+
+    Raises:
+        ValueError: the step returned another number of arrays, or changed a shape or dtype.
+    """
+    if len(new) != len(old):
+        raise ValueError(f"compile_steps: the step was given {len(old)} state arrays and returned {len(new)}.")
+    kept = []
+    for i, (before, after) in enumerate(zip(old, new, strict=True)):
+        after = settled(after, before)
+        if (after.shape, after.dtype) != (before.shape, before.dtype):
+            raise ValueError(
+                f"compile_steps: expected the step to keep the shapes and dtypes of its state; state[{i}] went from "
+                f"{before.dtype}{list(before.shape)} to {after.dtype}{list(after.shape)}. "
+                "Cast or reshape what is assigned to it."
+            )
+        kept.append(after)
+    return kept
+
+
+class JaxExecution(JaxControl):
+    """See `polykeras.backend.execution`."""
+
+    def is_compiled(self) -> bool:
+        return True
+
+    def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
+        if not donate_first:
+            return jax.jit(fn)
+        compiled = jax.jit(fn, donate_argnums=0)
+
+        @wraps(fn)
+        def donating(first: Any, *args: Any, **kwargs: Any) -> Any:
+            return compiled(_donatable(first, (args, kwargs)), *args, **kwargs)
+
+        return donating
+
+    def compile_steps(self, step: Step) -> StepRunner:
+        @jax.jit  # so that it is traced once, for the shapes of its logs and for the loop
+        def settled_step(state: State, batch: Any) -> tuple[State, dict[str, Array]]:
+            new, logs = step(state, batch)
+            return _check_state(state, new), {name: strong(self.asarray(value)) for name, value in logs.items()}
+
+        def loop(state: State, data: Any, indices: Array, start: Array, stop: Array) -> tuple[State, Any]:
+            def advance(i: Array, carry: tuple[State, Any]) -> tuple[State, Any]:
+                return settled_step(carry[0], self.rows(data, indices[i]))
+
+            state = [strong(leaf) for leaf in state]
+            _, logs = jax.eval_shape(lambda: advance(start, (state, {})))
+            zeros = jax.tree.map(lambda log: jnp.zeros(log.shape, log.dtype), logs)
+            return lax.fori_loop(start, stop, advance, (state, zeros))
+
+        compiled = jax.jit(loop, donate_argnums=0)
+
+        def run(state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
+            if stop <= start:
+                raise ValueError(f"compile_steps: expected start < stop; received start={start}, stop={stop}.")
+            state = _donatable(list(state), (data, indices))
+            return compiled(state, data, indices, np.int32(start), np.int32(stop))
+
+        return run
+
+    def synchronize(self, x: Any = None) -> None:
+        started = jax.live_arrays() if x is None else jax.tree.leaves(x)
+        for array in started:
+            if isinstance(array, jax.Array) and not isinstance(array, jax.core.Tracer) and not array.is_deleted():
+                array.block_until_ready()

@@ -1,0 +1,52 @@
+"""Matrix products and linear algebra on JAX."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import jax.numpy as jnp
+from jax.scipy import linalg as jsl
+
+from polykeras.backend.spec import Array
+from polykeras_jax.indexing import JaxIndexing
+
+
+class JaxLinalg(JaxIndexing):
+    """See `polykeras.backend.linalg`."""
+
+    def matmul(self, x1: Array, x2: Array) -> Array:
+        return jnp.matmul(x1, x2, preferred_element_type="int32" if x1.dtype == "int8" else None)
+
+    def einsum(self, subscripts: str, *operands: Array, **kwargs: Any) -> Array:
+        return jnp.einsum(subscripts, *operands, **kwargs)
+
+    def cholesky(self, x: Array, upper: bool = False) -> Array:
+        return jnp.linalg.cholesky(x, upper=upper)
+
+    def qr(self, x: Array, mode: Literal["reduced", "complete"] = "reduced") -> tuple[Array, Array]:
+        q, r = jnp.linalg.qr(x, mode)
+        return q, r
+
+    def svd(self, x: Array, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+        if not compute_uv:
+            return jnp.linalg.svd(x, compute_uv=False)
+        u, s, vh = jnp.linalg.svd(x, full_matrices)
+        return u, s, vh
+
+    def eigh(self, x: Array) -> tuple[Array, Array]:
+        values, vectors = jnp.linalg.eigh(x)
+        return values, vectors
+
+    def lu_factor(self, x: Array) -> tuple[Array, Array]:
+        factors, pivots = jsl.lu_factor(x)
+        return factors, pivots.astype("int32")
+
+    def solve(self, a: Array, b: Array) -> Array:
+        if b.ndim == a.ndim - 1:
+            return jnp.linalg.solve(a, b[..., None])[..., 0]
+        return jnp.linalg.solve(a, b)
+
+    def solve_triangular(self, a: Array, b: Array, lower: bool = False) -> Array:
+        if b.ndim == a.ndim - 1:
+            return jsl.solve_triangular(a, b[..., None], lower=lower)[..., 0]
+        return jsl.solve_triangular(a, b, lower=lower)

@@ -1,0 +1,35 @@
+"""Random bits on JAX."""
+
+from __future__ import annotations
+
+from functools import partial
+from math import prod
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from polykeras.backend.random import MULTIPLIERS, SHIFTS
+from polykeras.backend.spec import Array, Shape
+from polykeras_jax.nn import JaxNeural
+
+
+@partial(jax.jit, static_argnums=1)
+def _triple32(key: Array, shape: tuple[int, ...]) -> Array:
+    """Return the hash of `Backend.random_bits` in native 32-bit words, whose right shift is the logical one."""
+    first, second = lax.bitcast_convert_type(key, jnp.uint32)
+    m1, m2, m3 = (jnp.uint32(m & 0xFFFFFFFF) for m in MULTIPLIERS)
+    s1, s2, s3, s4 = SHIFTS
+    x = lax.iota(jnp.uint32, prod(shape)) ^ first
+    x = (x ^ (x >> s1)) * m1 + second
+    x = (x ^ (x >> s2)) * m2
+    x = (x ^ (x >> s3)) * m3
+    x = x ^ (x >> s4)
+    return lax.bitcast_convert_type(x, jnp.int32).reshape(shape)
+
+
+class JaxRandom(JaxNeural):
+    """See `polykeras.backend.random`."""
+
+    def random_bits(self, key: Array, shape: Shape) -> Array:
+        return _triple32(key, tuple(shape))

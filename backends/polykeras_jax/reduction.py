@@ -1,0 +1,52 @@
+"""Reductions and scans on JAX."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from polykeras import dtypes
+from polykeras.backend.spec import Array, Axis
+from polykeras_jax.arrays import name_of, native_dtype
+from polykeras_jax.shaping import JaxShaping
+
+
+def _axes(axis: Axis) -> int | tuple[int, ...] | None:
+    return axis if axis is None or isinstance(axis, int) else tuple(axis)
+
+
+def _sum_dtype(x: Array, dtype: str | None = None) -> str:
+    """Return the dtype to accumulate in; always given, since JAX alone would choose one by its 64-bit mode."""
+    dtype = dtype or dtypes.sum_type(name_of(x.dtype))
+    native_dtype(dtype)
+    return dtype
+
+
+class JaxReduction(JaxShaping):
+    """See `polykeras.backend.reduction`."""
+
+    def sum(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+        return jnp.sum(x, _axes(axis), _sum_dtype(x), keepdims=keepdims)
+
+    def prod(self, x: Array, axis: Axis = None, keepdims: bool = False, dtype: str | None = None) -> Array:
+        return jnp.prod(x, _axes(axis), _sum_dtype(x, dtype), keepdims=keepdims)
+
+    def max(self, x: Array, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> Array:
+        return jnp.max(x, _axes(axis), keepdims=keepdims, initial=initial)
+
+    def min(self, x: Array, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> Array:
+        return jnp.min(x, _axes(axis), keepdims=keepdims, initial=initial)
+
+    def any(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+        return jnp.any(x, _axes(axis), keepdims=keepdims)
+
+    def all(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+        return jnp.all(x, _axes(axis), keepdims=keepdims)
+
+    def argmax(self, x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
+        return jnp.argmax(x, axis, keepdims=keepdims).astype("int32")
+
+    def cumsum(self, x: Array, axis: int | None = None, dtype: str | None = None) -> Array:
+        return jnp.cumsum(x, axis, _sum_dtype(x, dtype))
+
+    def cumprod(self, x: Array, axis: int | None = None, dtype: str | None = None) -> Array:
+        return jnp.cumprod(x, axis, _sum_dtype(x, dtype))

@@ -1,0 +1,163 @@
+"""Arrays, the host, devices and creation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import autograd.numpy as anp
+import numpy as np
+from autograd.numpy.numpy_vspaces import ArrayVSpace
+
+from polykeras import config, dtypes
+from polykeras.backend import Backend
+from polykeras.backend.spec import Array, Shape
+from polykeras_numpy.tape import ArrayBox, fit, isbox, primitive, raw, rule
+
+DEVICE = "cpu:0"
+
+_NAMES = {np.dtype(name): name for name in dtypes.ALL if name != "bfloat16"}
+_DTYPES = {name: dtype for dtype, name in _NAMES.items()}
+
+
+def numpy_dtype(dtype: str) -> np.dtype[Any]:
+    """Return the NumPy dtype of a name; lets autograd know of bfloat16 scalars when they first appear."""
+    found = _DTYPES.get(dtype)
+    if found is None:
+        found = dtypes.numpy_dtype(dtype)
+        ArrayBox.register(found.type)
+        ArrayVSpace.register(found.type)
+        _DTYPES[dtype], _NAMES[found] = found, dtype
+    return found
+
+
+def seen_bfloat16() -> bool:
+    """Return whether an array of dtype bfloat16 can exist: one was asked for, or its dtype."""
+    return "bfloat16" in _DTYPES
+
+
+def _leaves(values: Any) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, (list, tuple)):
+            yield from _leaves(value)
+        else:
+            yield value
+
+
+@primitive
+def _cast(x: Any, dtype: np.dtype[Any]) -> Any:
+    return x.astype(dtype)
+
+
+rule(_cast, lambda g, ans, x, dtype: _cast(fit(g, x), x.dtype))  # `fit`: a complex gradient of a float is real
+
+
+class NumpyArrays(Backend):
+    """Arrays are `numpy.ndarray` or NumPy scalars; under differentiation, autograd's boxes of them."""
+
+    def asarray(self, x: Any, dtype: str | None = None) -> Array:
+        if isbox(x):
+            return x if dtype is None else self.cast(x, dtype)
+        if isinstance(x, (np.ndarray, np.generic)):
+            return self._checked(np.asarray(x), dtype)
+        if isinstance(x, (bool, int, float, complex)):
+            return np.asarray(x, numpy_dtype(dtype or dtypes.result_type(dtypes.weak(x))))
+        if isinstance(x, (list, tuple)):
+            return self._from_list(x, dtype)
+        return self._checked(np.asarray(x), dtype)
+
+    def _from_list(self, x: Any, dtype: str | None) -> Array:
+        leaves = list(_leaves(x))
+        if dtype is None and leaves:
+            weak = (bool, int, float, complex)
+            kinds = {dtypes.weak(v) if type(v) in weak else self.dtype(self.asarray(v)) for v in leaves}
+            dtype = dtypes.result_type(*kinds)
+        if any(isbox(leaf) for leaf in leaves):
+            return self.stack([self.asarray(part, dtype) for part in x])
+        return self._checked(np.asarray(x), dtype or config.floatx())
+
+    def _checked(self, x: np.ndarray, dtype: str | None) -> np.ndarray:
+        """Return a NumPy array in `dtype` (or its own), native and of a dtype we know."""
+        name = x.dtype.name
+        if name not in dtypes.ALL:
+            raise TypeError(f"Expected numbers; received an array of dtype {x.dtype}. Convert it to one of the dtypes "
+                            f"{', '.join(dtypes.ALL)}.")  # fmt: skip
+        target = numpy_dtype(dtype or name)
+        return x if x.dtype == target else self.cast(x, dtype or name)
+
+    def to_numpy(self, x: Array) -> np.ndarray:
+        if isbox(x):
+            raise TypeError(
+                "Cannot turn an array into a NumPy array while it is being differentiated: its gradient would be lost. "
+                "Return it from the function instead (as part of `aux`), or call `stop_gradient` on it first."
+            )
+        return np.asarray(x)
+
+    def is_tensor(self, x: Any) -> bool:
+        return isinstance(x, (np.ndarray, np.generic, ArrayBox))
+
+    def is_traced(self, x: Any) -> bool:
+        return isbox(x)
+
+    def shape(self, x: Array) -> tuple[int, ...]:
+        return raw(x).shape
+
+    def dtype(self, x: Array) -> str:
+        dtype = raw(x).dtype
+        return _NAMES.get(dtype) or self._rare_name(dtype)
+
+    def _rare_name(self, dtype: np.dtype[Any]) -> str:
+        if dtype.name == "bfloat16":
+            numpy_dtype("bfloat16")
+        return dtype.name
+
+    def cast(self, x: Array, dtype: str) -> Array:
+        target = numpy_dtype(dtype)
+        if isbox(x) and dtype not in dtypes.FLOATS and dtype not in dtypes.COMPLEX:
+            x = raw(x)
+        if x.dtype == target:
+            return x
+        if x.dtype.kind == "c" and target.kind != "c" and target.kind != "b":
+            x = anp.real(x)
+        return _cast(x, target)
+
+    def devices(self) -> list[str]:
+        return [DEVICE]
+
+    def device_scope(self, device: str) -> AbstractContextManager[None]:
+        self._check_device(device)
+        return nullcontext()
+
+    def to_device(self, x: Array, device: str) -> Array:
+        self._check_device(device)
+        return x
+
+    def _check_device(self, device: str) -> None:
+        if device != DEVICE:
+            raise ValueError(f"Unknown device {device!r}. The numpy backend has one: {DEVICE!r}.")
+
+    def full(self, shape: Shape, fill_value: Any, dtype: str | None = None) -> Array:
+        shape = tuple(shape)
+        if isbox(fill_value):
+            return self.broadcast_to(self.asarray(fill_value, dtype), shape)
+        if dtype is None:
+            fill_value = self.asarray(fill_value)
+            dtype = self.dtype(fill_value)
+        return np.full(shape, fill_value, numpy_dtype(dtype))
+
+    def arange(self, start: float, stop: float | None = None, step: float = 1, dtype: str | None = None) -> Array:
+        if stop is None:
+            start, stop = 0, start
+        if all(isinstance(v, (int, np.integer)) for v in (start, stop, step)):
+            wide = np.int64 if dtype in (None, *dtypes.FLOATS) else numpy_dtype(dtype)
+            return np.arange(start, stop, step, dtype=wide).astype(numpy_dtype(dtype or "int32"), copy=False)
+        return np.arange(start, stop, step).astype(numpy_dtype(dtype or config.floatx()))
+
+    @property
+    def unsupported_dtypes(self) -> dict[str, str]:
+        try:
+            numpy_dtype("bfloat16")
+        except TypeError as error:
+            return {"bfloat16": str(error)}
+        return {}

@@ -1,0 +1,69 @@
+"""The numpy backend: needs nothing but NumPy and autograd, and is the reference for values and gradients."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from polykeras import tree
+from polykeras.backend import Backend
+from polykeras.backend.shaping import ShapeMethods
+from polykeras_numpy.arrays import seen_bfloat16
+from polykeras_numpy.execution import NumpyExecution
+
+B = TypeVar("B", bound=type[Backend])
+
+_MOVES = frozenset(vars(ShapeMethods)) | {"shape", "ndim", "size", "full", "zeros", "ones", "zeros_like", "ones_like"}
+"""Ops that compute nothing."""
+
+
+def _narrowed(backend: Backend, result: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Return `result` with wider floats brought back to bfloat16, if an argument has that dtype.
+
+    The bfloat16 of ml_dtypes becomes float32 or float64 where it meets a Python scalar.
+    """
+    arrays = [x for x in tree.flatten((args, kwargs)) if backend.is_tensor(x)]
+    if all(backend.dtype(x) != "bfloat16" for x in arrays):
+        return result
+
+    def narrow(x: Any) -> Any:
+        wide = backend.is_tensor(x) and backend.dtype(x) in ("float32", "float64")
+        return backend.cast(x, "bfloat16") if wide else x
+
+    return tree.map_structure(narrow, result)
+
+
+def _guarded(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return an op that warns of no infinities, nans and wrapped integers: the contract defines them.
+
+    Composed ops are guarded too, since they use Python's operators.
+    """
+    if "dtype" in inspect.signature(method).parameters:
+        return np.errstate(all="ignore")(method)
+
+    @np.errstate(all="ignore")
+    @functools.wraps(method)
+    def run(self: Backend, *args: Any, **kwargs: Any) -> Any:
+        result = method(self, *args, **kwargs)
+        return _narrowed(self, result, args, kwargs) if seen_bfloat16() else result
+
+    return run
+
+
+def _guard_ops(cls: B) -> B:
+    for name in dir(Backend):
+        if hasattr(getattr(Backend, name), "__op__") and name not in _MOVES:
+            setattr(cls, name, _guarded(getattr(cls, name)))
+    return cls
+
+
+@_guard_ops
+class NumpyBackend(NumpyExecution):
+    """Arrays in memory, one thread of Python, and autograd's tape."""
+
+    name = "numpy"
+    version = np.__version__

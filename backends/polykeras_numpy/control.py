@@ -1,0 +1,52 @@
+"""Control flow: Python's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from polykeras import tree
+from polykeras_numpy.nn import NumpyNeural
+from polykeras_numpy.tape import raw
+
+
+class NumpyControl(NumpyNeural):
+    """Branches and loops run as they are written, and are recorded as the calls that they made."""
+
+    def cond(self, pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+        return true_fn() if bool(raw(pred)) else false_fn()
+
+    def while_loop(
+        self,
+        cond: Callable[..., Any],
+        body: Callable[..., Any],
+        loop_vars: Any,
+        maximum_iterations: int | None = None,
+    ) -> Any:
+        several = isinstance(loop_vars, (tuple, list))
+        steps = 0
+        while maximum_iterations is None or steps < maximum_iterations:
+            if not bool(raw(cond(*loop_vars) if several else cond(loop_vars))):
+                break
+            loop_vars = body(*loop_vars) if several else body(loop_vars)
+            steps += 1
+        return loop_vars
+
+    def scan(
+        self,
+        f: Callable[[Any, Any], tuple[Any, Any]],
+        init: Any,
+        xs: Any = None,
+        length: int | None = None,
+        reverse: bool = False,
+        unroll: int | bool = 1,
+    ) -> tuple[Any, Any]:
+        lengths = {self.shape(leaf)[0] for leaf in tree.flatten(xs)} or {length}
+        n = lengths.pop()
+        if lengths or not n or (length or n) != n:
+            raise ValueError(f"scan needs one length, 1 or more: of all arrays in `xs`, or `length`. Received {n}, "
+                             f"{', '.join(map(str, [*lengths, length]))}.")  # fmt: skip
+        carry, ys = init, [None] * n
+        for i in reversed(range(n)) if reverse else range(n):
+            carry, ys[i] = f(carry, tree.map_structure(lambda x, i=i: x[i], xs))
+        return carry, tree.map_structure(lambda *parts: self.stack([self.asarray(p) for p in parts]), *ys)

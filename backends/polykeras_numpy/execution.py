@@ -1,0 +1,38 @@
+"""Execution: there is nothing to compile and nothing to wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from polykeras.backend.execution import State, Step, StepRunner
+from polykeras.backend.spec import Array
+from polykeras_numpy.control import NumpyControl
+
+
+class NumpyExecution(NumpyControl):
+    """A step is an ordinary call. NumPy is kept from warning of infinities once around it, not in each operation."""
+
+    def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
+        return np.errstate(all="ignore")(fn)
+
+    def compile_steps(self, step: Step) -> StepRunner:
+        @np.errstate(all="ignore")
+        def run(state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
+            logs = None
+            for i in range(start, stop):
+                state, logs = step(state, self.rows(data, indices[i]))
+            return state, logs
+
+        return run
+
+    def synchronize(self, x: Any = None) -> None:
+        """Return at once: NumPy computes when it is called."""
+
+    def seed_framework(self, seed: int) -> None:
+        np.random.seed(seed)
+
+    def place(self, x: Any) -> Array:
+        return np.array(self.asarray(x))

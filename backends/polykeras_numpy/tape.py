@@ -1,0 +1,171 @@
+"""The tape: autograd's tracer with rules of our own where autograd has none, a wrong one or a slow one.
+
+A rule belongs to a primitive (a function that autograd records) and holds for our tapes only: nothing changes for
+other users of autograd in the process. `rule(f, vjp_0, vjp_1, ...)` gives one function for each positional argument:
+`vjp_i(g, ans, *args, **kwargs)` takes the gradient of the result to that of the argument. Rules are written in
+recorded functions themselves, so that gradients can be differentiated again.
+
+Complex numbers follow autograd's convention: a small change `dz` changes the value by `real(sum(g * dz))`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import autograd.numpy as anp
+import numpy as np
+from autograd.core import SparseObject, VJPNode, add_outgrads, primitive_vjps, sparse_object_types, vspace
+from autograd.extend import primitive
+from autograd.numpy.numpy_boxes import ArrayBox
+from autograd.tracer import isbox, new_box, notrace_primitives, trace_stack
+from autograd.util import toposort
+
+__all__ = [
+    "ArrayBox", "Node", "backward", "fit", "isbox", "new_box", "new_level", "primitive", "put", "raw", "rule",
+    "rule_all",
+]  # fmt: skip
+
+OTHERS = ("jax", "torch", "tensorflow")
+"""The backends that differentiate what autograd and the rules here do not."""
+
+Vjp = Callable[..., Any]
+
+_rules: dict[Any, Callable[..., Any]] = {}
+_level_lock = threading.Lock()
+
+
+def _no_rule(fun: Any) -> TypeError:
+    name = getattr(fun, "__name__", repr(fun)).strip("_")
+    return TypeError(
+        f"The numpy backend cannot differentiate `{name}` with these arguments. Run it on a backend that can "
+        f"({', '.join(OTHERS)}), or keep it out of the gradient with `stop_gradient`."
+    )
+
+
+class Node(VJPNode):
+    """One recorded call: the nodes of its arguments, and the function that takes gradients back to them."""
+
+    __slots__ = ("fun",)
+
+    def __init__(self, value: Any, fun: Any, args: Any, kwargs: Any, argnums: Any, parents: Any) -> None:
+        self.parents = parents
+        self.fun = fun
+        maker = _rules.get(fun) or primitive_vjps.get(fun)
+        if maker is None:
+            raise _no_rule(fun)
+        try:
+            self.vjp = maker(argnums, value, args, kwargs)
+        except NotImplementedError as error:
+            raise _no_rule(fun) from error
+
+    @classmethod
+    def custom(cls, parents: Sequence[Any], vjp: Callable[[Any], Iterable[Any]], fun: Any = None) -> Node:
+        """Return a node with a gradient of its own; without parents, one where the tape begins."""
+        node = cls.__new__(cls)
+        node.parents, node.vjp, node.fun = parents, vjp, fun
+        return node
+
+
+notrace_primitives[Node] = notrace_primitives[VJPNode]  # what has no gradient for autograd has none here
+
+
+def rule(fun: Any, *vjps: Vjp) -> None:
+    """Declare the gradient of a primitive: one function for each of its first positional arguments."""
+
+    def maker(argnums: Sequence[int], ans: Any, args: Any, kwargs: Any) -> Callable[[Any], Iterable[Any]]:
+        if len(argnums) == 1:
+            vjp = vjps[argnums[0]]
+            return lambda g: (vjp(g, ans, *args, **kwargs),)
+        return lambda g: [vjps[i](g, ans, *args, **kwargs) for i in argnums]
+
+    _rules[fun] = maker
+
+
+def rule_all(fun: Any, vjp: Vjp) -> None:
+    """Declare the gradient of a primitive of any number of arguments: `vjp(g, i, ans, *args)` is that of the i-th."""
+    _rules[fun] = lambda argnums, ans, args, kwargs: lambda g: [vjp(g, i, ans, *args, **kwargs) for i in argnums]
+
+
+def new_level() -> int:
+    """Return the number of a new tape, above those of all tapes so far.
+
+    autograd counts down again when a tape ends. With several threads that could give an inner tape the number of its
+    outer one, so ours only go up.
+    """
+    with _level_lock:
+        trace_stack.top += 1
+        return trace_stack.top
+
+
+def raw(x: Any) -> Any:
+    """Return the NumPy value under all tapes."""
+    while isbox(x):
+        x = x._value
+    return x
+
+
+def fit(g: Any, x: Any) -> Any:
+    """Return the gradient of an operand that was broadcast: summed back to the shape of `x`, real where `x` is."""
+    shape = x.shape
+    if g.shape != shape:
+        lead = g.ndim - len(shape)
+        ones = tuple(lead + i for i, n in enumerate(shape) if n == 1)
+        g = anp.reshape(anp.sum(g, axis=tuple(range(lead)) + ones), shape)
+    if g.dtype.kind == "c" and x.dtype.kind != "c":
+        g = anp.real(g)
+    return g
+
+
+def _accumulate(before: tuple[Any, bool] | None, g: Any) -> tuple[Any, bool]:
+    """Return the sum of gradients that meet in a node, and whether its memory is ours to add into."""
+    if type(g) in sparse_object_types:
+        return add_outgrads(before, g)
+    if before is None:
+        return g, False
+    total, ours = before
+    if type(total) is np.ndarray and type(g) is np.ndarray:
+        return np.add(total, g, out=total if ours and total.dtype == g.dtype else None), True
+    return add_outgrads(before, g)
+
+
+def backward(end: Node, g: Any, roots: Sequence[Node]) -> list[Any]:
+    """Run a tape backwards from `end`, whose gradient is `g`; return those of `roots`, None where it misses one."""
+    gradients: dict[Any, tuple[Any, bool]] = {end: (g, False)}
+    for node in toposort(end):
+        if not node.parents:
+            continue
+        outgrad = gradients.pop(node)[0]
+        try:
+            for parent, ingrad in zip(node.parents, node.vjp(outgrad), strict=True):
+                gradients[parent] = _accumulate(gradients.get(parent), ingrad)
+        except NotImplementedError as error:
+            raise _no_rule(node.fun) from error
+    return [gradients[root][0] if root in gradients else None for root in roots]
+
+
+# ---- reading and writing by Python's indices ---------------------------------------------------------------------
+
+
+def _is_basic(index: Any) -> bool:
+    parts = index if type(index) is tuple else (index,)
+    return all(p is None or p is Ellipsis or isinstance(p, (int, slice, np.integer)) for p in parts)
+
+
+@primitive
+def put(g: Any, index: Any, space: Any) -> SparseObject:
+    """Return zeros with `g` added at `index`, as an object that adds itself to a gradient in place."""
+
+    def add_to(total: np.ndarray) -> np.ndarray:
+        if _is_basic(index):
+            total[index] += g
+        else:
+            np.add.at(total, index, g)
+        return total
+
+    return SparseObject(space, add_to)
+
+
+rule(put, lambda h, ans, g, index, space: h[index])
+rule(ArrayBox.__getitem__, lambda g, ans, x, index: put(g, index, vspace(x)))

@@ -1,0 +1,152 @@
+"""Arrays, the host, devices and creation."""
+
+from __future__ import annotations
+
+import math
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from polykeras import config, dtypes
+from polykeras.backend import Backend
+from polykeras.backend.spec import Array, Shape
+
+SCALARS = (bool, int, float, complex)
+_DTYPES = {name: tf.as_dtype(name) for name in dtypes.ALL}
+_WEAK = {bool: "bool", int: "int32", complex: "complex64"}
+
+
+def _weak_dtype(kind: type) -> str:
+    """Return the dtype of a Python number of this type."""
+    return _WEAK.get(kind) or config.floatx()
+
+
+def _leaves(values: Any) -> list[Any]:
+    if isinstance(values, (list, tuple)):
+        return [leaf for part in values for leaf in _leaves(part)]
+    return [values]
+
+
+def _named_devices() -> dict[str, str]:
+    """Return TensorFlow's names of the devices by ours, the default one first."""
+    found = [*tf.config.list_logical_devices("GPU"), *tf.config.list_logical_devices("CPU")]
+    return {device.name.removeprefix("/device:").lower(): device.name for device in found}
+
+
+def find_device(name: str) -> str:
+    """Return TensorFlow's name of a device, such as `"gpu:0"`; `"gpu"` and `"cpu"` are the first of their kind.
+
+    Raises:
+        ValueError: there is no such device.
+    """
+    known = _named_devices()
+    full_name = name if ":" in name else f"{name}:0"
+    if full_name not in known:
+        raise ValueError(f"The tensorflow backend has no device {name!r}. It has: {', '.join(known)}.")
+    return known[full_name]
+
+
+class TensorflowArrays(Backend):
+    """What an array is: a `tf.Tensor`."""
+
+    def asarray(self, x: Any, dtype: str | None = None) -> Array:
+        if isinstance(x, tf.Variable):
+            x = tf.convert_to_tensor(x)
+        if isinstance(x, tf.Tensor):
+            return x if dtype is None else self.cast(x, dtype)
+        if type(x) in SCALARS:
+            return tf.constant(np.asarray(x, _DTYPES[dtype or _weak_dtype(type(x))].as_numpy_dtype))
+        if isinstance(x, (list, tuple)):
+            return self._from_list(x, dtype)
+        return self._from_numpy(np.asarray(x), dtype)
+
+    def _from_list(self, x: Any, dtype: str | None) -> Array:
+        leaves = _leaves(x)
+        if any(isinstance(leaf, (tf.Tensor, tf.Variable)) for leaf in leaves):
+            if dtype is None:
+                parts = [dtypes.weak(v) if type(v) in SCALARS else self.asarray(v).dtype.name for v in leaves]
+                dtype = dtypes.result_type(*parts)
+            return tf.stack([self.asarray(part, dtype) for part in x])
+        if dtype is None and all(type(leaf) in SCALARS for leaf in leaves):
+            dtype = dtypes.result_type(*map(dtypes.weak, leaves)) if leaves else config.floatx()
+            return self._from_numpy(np.asarray(x, dtypes.numpy_dtype(dtype)), None)
+        return self._from_numpy(np.asarray(x), dtype)
+
+    def _from_numpy(self, x: np.ndarray, dtype: str | None) -> Array:
+        if x.dtype.name not in _DTYPES:
+            raise TypeError(f"Expected numbers; received {type(x).__name__} of dtype {x.dtype}.")
+        if not x.dtype.isnative:
+            x = x.astype(x.dtype.newbyteorder("="))
+        array = tf.convert_to_tensor(x)
+        return array if dtype is None else self.cast(array, dtype)
+
+    def to_numpy(self, x: Array) -> np.ndarray:
+        if tf.is_symbolic_tensor(x):
+            raise TypeError(
+                f"to_numpy: {x.name!r} stands for a value inside a compiled function, which is not computed yet. "
+                "Return it from the function and convert it outside."
+            )
+        return np.asarray(x.numpy())
+
+    def is_tensor(self, x: Any) -> bool:
+        return isinstance(x, tf.Tensor)
+
+    def shape(self, x: Array) -> tuple[int, ...]:
+        shape = tuple(x.shape.as_list())
+        if None in shape:
+            raise ValueError(
+                f"Expected a tensor of static shape; received {x.shape}. Give the tf.function around this an "
+                "input_signature without None, or none at all."
+            )
+        return shape
+
+    def dtype(self, x: Array) -> str:
+        return x.dtype.name
+
+    def cast(self, x: Array, dtype: str) -> Array:
+        target = _DTYPES[dtype]
+        source = x.dtype
+        if source == target:
+            return x
+        # tf.cast warns about the imaginary part, forwards and in its gradient; these two do not.
+        if source.is_complex and not target.is_complex and target != tf.bool:
+            return self.cast(self.real(x), dtype)
+        if target.is_complex and not source.is_complex:
+            part = self.cast(x, target.real_dtype.name)
+            return tf.raw_ops.Complex(real=part, imag=tf.zeros_like(part), Tout=target)
+        return tf.raw_ops.Cast(x=x, DstT=target)
+
+    def devices(self) -> list[str]:
+        return list(_named_devices())
+
+    def device_scope(self, device: str) -> AbstractContextManager[None]:
+        return tf.device(find_device(device))
+
+    def to_device(self, x: Array, device: str) -> Array:
+        target = find_device(device)
+        if not tf.is_symbolic_tensor(x) and x.device.endswith(target):
+            return x
+        with tf.device(target):
+            return tf.identity(x)
+
+    def full(self, shape: Shape, fill_value: Any, dtype: str | None = None) -> Array:
+        value = self.asarray(fill_value, dtype)
+        dims = tf.constant((shape,) if isinstance(shape, int) else tuple(shape), tf.int32)
+        if value.shape.rank:
+            return tf.raw_ops.BroadcastTo(input=value, shape=dims)
+        return tf.raw_ops.Fill(dims=dims, value=value)
+
+    def arange(self, start: float, stop: float | None = None, step: float = 1, dtype: str | None = None) -> Array:
+        if stop is None:
+            start, stop = 0, start
+        whole = all(isinstance(part, (int, np.integer)) for part in (start, stop, step))
+        dtype = dtype or ("int32" if whole else config.floatx())
+        if whole:
+            counter = tf.int64 if dtype in ("int64", "uint64", "float64") else tf.int32
+            stop = start if (stop - start) * step < 0 else stop  # an empty range is an error in TensorFlow
+            return self.cast(tf.range(start, stop, step, counter), dtype)
+        # tf.range adds up its step, and the error with it: multiply instead.
+        count = max(0, math.ceil((stop - start) / step))
+        return self.cast(tf.range(count, dtype=tf.float64) * float(step) + float(start), dtype)

@@ -1,0 +1,128 @@
+"""Gradients and transformations of functions."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from polykeras import tree
+from polykeras.backend import Backend
+from polykeras.backend.spec import Array
+
+raw = tf.raw_ops
+
+
+def _dense(gradient: Any) -> Array:
+    """Return a gradient as an array: that of a gather is a list of rows."""
+    if isinstance(gradient, tf.IndexedSlices):
+        rows = int(tf.get_static_value(gradient.dense_shape)[0])
+        return raw.UnsortedSegmentSum(data=gradient.values, segment_ids=gradient.indices, num_segments=rows)
+    return gradient
+
+
+def _call_gradient(grad: Callable[..., Any], upstream: tuple[Array, ...]) -> Any:
+    """Call a user's gradient in the way that its signature asks for."""
+    parameter = inspect.signature(grad).parameters.get("upstream")
+    if parameter is not None and parameter.kind is parameter.KEYWORD_ONLY:
+        return grad(upstream=upstream[0] if len(upstream) == 1 else upstream)
+    return grad(*upstream)
+
+
+class TensorflowAutodiff(Backend):
+    """Gradients by `tf.GradientTape`; tapes nest."""
+
+    def stop_gradient(self, variable: Array) -> Array:
+        return tf.stop_gradient(variable)
+
+    def value_and_grad(
+        self, fn: Callable[[list[Array]], tuple[Array, Any]], arrays: list[Array]
+    ) -> tuple[Array, Any, list[Array]]:
+        for i, x in enumerate(arrays):
+            if not x.dtype.is_floating:
+                raise TypeError(f"value_and_grad: expected arrays of a float dtype; array {i} is {x.dtype.name}.")
+        # Copies, so that two mentions of one array have a gradient each.
+        arrays = [raw.Identity(input=x) for x in arrays]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(arrays)
+            value, aux = fn(list(arrays))
+        value = tf.convert_to_tensor(value)
+        if value.shape.rank != 0 or not value.dtype.is_floating:
+            raise TypeError(
+                f"value_and_grad: expected a float scalar to differentiate; received shape {value.shape} and dtype "
+                f"{value.dtype.name}. Reduce it, with sum or mean."
+            )
+        try:
+            gradients = tape.gradient(value, arrays, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        except LookupError as error:
+            raise TypeError(
+                f"TensorFlow cannot differentiate this: {error}. The jax and torch backends may."
+            ) from error
+        return value, aux, [_dense(gradient) for gradient in gradients]
+
+    def custom_gradient(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        @tf.custom_gradient
+        def run(*args: Any, **kwargs: Any) -> Any:
+            output, grad = f(*args, **kwargs)
+            return output, lambda *upstream: _call_gradient(grad, upstream)
+
+        return run
+
+    def remat(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            leaves, definition = tree.flatten_with_def((args, kwargs))
+            places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, tf.Tensor)]
+            result_definition: Any = None
+
+            def flat(*arrays: Array) -> list[Array]:
+                nonlocal result_definition
+                filled = list(leaves)
+                for place, array in zip(places, arrays, strict=True):
+                    filled[place] = array
+                inner_args, inner_kwargs = tree.unflatten(definition, filled)
+                results, result_definition = tree.flatten_with_def(f(*inner_args, **inner_kwargs))
+                return [tf.convert_to_tensor(x) for x in results]
+
+            results = _rematerialized(flat, [leaves[i] for i in places])
+            return tree.unflatten(result_definition, results)
+
+        return run
+
+    def vectorized_map(self, function: Callable[[Any], Any], elements: Any) -> Any:
+        leaves, definition = tree.flatten_with_def(elements)
+        result_definition: Any = None
+
+        def flat(parts: list[Array]) -> list[Array]:
+            nonlocal result_definition
+            results, result_definition = tree.flatten_with_def(function(tree.unflatten(definition, parts)))
+            return [tf.convert_to_tensor(x) for x in results]
+
+        results = tf.vectorized_map(flat, leaves)
+        return tree.unflatten(result_definition, results)
+
+
+def _rematerialized(fn: Callable[..., list[Array]], arrays: list[Array]) -> list[Array]:
+    """Run `fn` so that its backward pass runs it once more.
+
+    `tf.recompute_grad` drops the gradient of arrays that the function closes over, such as the weights of a layer.
+    Traced as a graph, it lists them, and they become arguments.
+    """
+    # Inlined, the second run would be merged with the first, and its values kept after all.
+    options = {"autograph": False, "experimental_attributes": {"_noinline": True}}
+    traced = tf.function(fn, **options).get_concrete_function(*[tf.TensorSpec(x.shape, x.dtype) for x in arrays])
+    captured = [x for x in traced.captured_inputs if x.dtype.is_floating]
+    inputs = [*arrays, *captured]
+
+    @tf.custom_gradient
+    def run(*_: Array) -> Any:
+        def grad(*upstream: Array) -> list[Array]:
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch([x for x in inputs if x.dtype.is_floating])
+                results = traced(*arrays)
+            return tape.gradient(results, inputs, upstream, tf.UnconnectedGradients.ZERO)
+
+        return traced(*arrays), grad
+
+    return run(*inputs)

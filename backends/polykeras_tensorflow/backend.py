@@ -1,0 +1,67 @@
+"""TensorFlow behind the contract: the import, the devices, and the class put together from its families."""
+
+# ruff: noqa: E402 (the environment is prepared before TensorFlow is imported)
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import ClassVar
+
+# TensorFlow greets its user with pages of log lines; "2" keeps errors. A value set outside wins.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+# At its import TensorFlow imports Keras, where that is installed, and does without where not. Nothing here needs
+# it, and it takes longer than TensorFlow: it is hidden for that moment. `tf.keras` still loads when it is first used.
+_hide_keras = "tensorflow" not in sys.modules and "keras" not in sys.modules
+if _hide_keras:
+    sys.modules["keras"] = None  # type: ignore[assignment]
+try:
+    import tensorflow as tf
+finally:
+    if _hide_keras:
+        del sys.modules["keras"]
+
+from polykeras_tensorflow.arrays import TensorflowArrays
+from polykeras_tensorflow.autodiff import TensorflowAutodiff
+from polykeras_tensorflow.control import TensorflowControl
+from polykeras_tensorflow.elementwise import TensorflowElementwise
+from polykeras_tensorflow.execution import TensorflowExecution
+from polykeras_tensorflow.fourier import TensorflowFourier
+from polykeras_tensorflow.indexing import TensorflowIndexing
+from polykeras_tensorflow.linalg import TensorflowLinalg
+from polykeras_tensorflow.nn import TensorflowNeural
+from polykeras_tensorflow.random import TensorflowRandom
+from polykeras_tensorflow.reduction import TensorflowReduction
+from polykeras_tensorflow.shaping import TensorflowShaping
+
+
+class TensorflowBackend(
+    TensorflowArrays,
+    TensorflowAutodiff,
+    TensorflowElementwise,
+    TensorflowShaping,
+    TensorflowReduction,
+    TensorflowIndexing,
+    TensorflowLinalg,
+    TensorflowFourier,
+    TensorflowNeural,
+    TensorflowRandom,
+    TensorflowControl,
+    TensorflowExecution,
+):
+    """TensorFlow: arrays are `tf.Tensor`, eager or symbolic; compiled functions are graphs.
+
+    Variables of polykeras are plain tensors, never `tf.Variable`. Everything works inside a user's `tf.function` too,
+    as long as shapes are static there.
+    """
+
+    name: ClassVar[str] = "tensorflow"
+    version: ClassVar[str] = tf.__version__
+
+    def __init__(self) -> None:
+        for gpu in tf.config.list_physical_devices("GPU"):
+            # Without growth TensorFlow takes all memory of a GPU at once, and torch and JAX find none.
+            with suppress(RuntimeError):  # the device is in use already: the user has chosen
+                tf.config.experimental.set_memory_growth(gpu, True)

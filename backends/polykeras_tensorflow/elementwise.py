@@ -1,0 +1,273 @@
+"""Elementwise operations and selection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from polykeras.backend import Backend
+from polykeras.backend.spec import Array
+from polykeras_tensorflow.arrays import SCALARS
+
+raw = tf.raw_ops
+
+HALVES = (tf.float16, tf.bfloat16)
+
+
+def operands(x1: Any, x2: Any) -> tuple[Array, Array]:
+    """Return two operands as arrays of one dtype; one of them may be a Python scalar."""
+    if type(x1) in SCALARS:
+        return scalar_like(x1, x2), x2
+    if type(x2) in SCALARS:
+        return x1, scalar_like(x2, x1)
+    return x1, x2
+
+
+def scalar_like(value: bool | int | float | complex, x: Array) -> Array:
+    """Return a Python scalar as an array of the dtype of `x`."""
+    return tf.constant(np.asarray(value).astype(x.dtype.as_numpy_dtype))
+
+
+def through_float32(op: Any) -> Any:
+    """Return a function of one array, whose kernel lacks 16-bit floats, so that it takes them."""
+
+    def run(x: Array) -> Array:
+        if x.dtype in HALVES:
+            return raw.Cast(x=op(x=raw.Cast(x=x, DstT=tf.float32)), DstT=x.dtype)
+        return op(x=x)
+
+    return run
+
+
+def _broadcast(x: Array, y: Array) -> tuple[Array, Array]:
+    """Return two arrays broadcast to each other, so that custom gradients see equal shapes."""
+    if x.shape == y.shape:
+        return x, y
+    shape = tf.broadcast_static_shape(x.shape, y.shape)
+    return tf.broadcast_to(x, shape), tf.broadcast_to(y, shape)
+
+
+def _half_at_ties(op: Any, wins: Any) -> Any:
+    """Return `op` (maximum or minimum) with a gradient that a tie halves; TensorFlow's goes to the first operand."""
+
+    @tf.custom_gradient
+    def choose(x: Array, y: Array) -> Any:
+        def grad(upstream: Array) -> tuple[Array, Array]:
+            zero, half = tf.zeros_like(upstream), 0.5 * upstream
+            tied = raw.Equal(x=x, y=y)
+            return (
+                raw.SelectV2(condition=wins(x=x, y=y), t=upstream, e=raw.SelectV2(condition=tied, t=half, e=zero)),
+                raw.SelectV2(condition=wins(x=y, y=x), t=upstream, e=raw.SelectV2(condition=tied, t=half, e=zero)),
+            )
+
+        return op(x=x, y=y), grad
+
+    return choose
+
+
+_maximum = _half_at_ties(raw.Maximum, raw.Greater)
+_minimum = _half_at_ties(raw.Minimum, raw.Less)
+
+
+@tf.custom_gradient
+def _power(x: Array, y: Array) -> Any:
+    """`x ** y` for floats, with derivatives of every order that are finite where the function is smooth.
+
+    TensorFlow's is `y * x ** (y - 1)`: nan at `y = 0, x = 0`, and in the derivatives of `x ** 2` beyond the second.
+    """
+    z = raw.Pow(x=x, y=y)
+
+    def grad(upstream: Array) -> tuple[Array, Array]:
+        zero, one = tf.zeros_like(x), tf.ones_like(x)
+        at_zero = raw.Equal(x=x, y=zero)  # where 0 ** y is flat in y
+        constant = raw.LogicalAnd(x=at_zero, y=raw.Equal(x=y, y=zero))
+        lower = raw.SelectV2(condition=constant, t=zero, e=y - one)
+        slope = _power(x, y) * raw.Log(x=raw.SelectV2(condition=at_zero, t=one, e=x))
+        return upstream * y * _power(x, lower), upstream * raw.SelectV2(condition=at_zero, t=zero, e=slope)
+
+    return z, grad
+
+
+class TensorflowElementwise(Backend):
+    """Kernels of TensorFlow, with the gradients and dtypes that it lacks."""
+
+    # ---- one argument ------------------------------------------------------------------------------------------
+
+    def abs(self, x: Array) -> Array:
+        if x.dtype.is_complex:
+            return raw.ComplexAbs(x=x, Tout=x.dtype.real_dtype)
+        return x if x.dtype.is_unsigned or x.dtype.is_bool else raw.Abs(x=x)
+
+    def negative(self, x: Array) -> Array:
+        return raw.Sub(x=tf.zeros_like(x), y=x) if x.dtype.is_unsigned else raw.Neg(x=x)
+
+    def floor(self, x: Array) -> Array:
+        return raw.Floor(x=x)
+
+    def round(self, x: Array, decimals: int = 0) -> Array:
+        dtype = x.dtype
+        if not (dtype.is_floating or dtype.is_complex):
+            if decimals >= 0 or dtype.is_bool:
+                return x
+            wide = raw.Cast(x=x, DstT=tf.float64)
+            return raw.Cast(x=self.round(wide, decimals), DstT=dtype)
+        if dtype.is_complex:
+            return self.complex(self.round(self.real(x), decimals), self.round(self.imag(x), decimals))
+        if decimals == 0:
+            return raw.Round(x=x)
+        scale = scalar_like(10.0 ** abs(decimals), x)
+        if decimals > 0:
+            return raw.RealDiv(x=raw.Round(x=x * scale), y=scale)
+        return raw.Round(x=x / scale) * scale
+
+    def exp(self, x: Array) -> Array:
+        return raw.Exp(x=x)
+
+    def expm1(self, x: Array) -> Array:
+        return raw.Expm1(x=x)
+
+    def log(self, x: Array) -> Array:
+        return raw.Log(x=x)
+
+    def log1p(self, x: Array) -> Array:
+        return raw.Log1p(x=x)
+
+    def sqrt(self, x: Array) -> Array:
+        return raw.Sqrt(x=x)
+
+    def sin(self, x: Array) -> Array:
+        return raw.Sin(x=x)
+
+    def cos(self, x: Array) -> Array:
+        return raw.Cos(x=x)
+
+    def tanh(self, x: Array) -> Array:
+        return raw.Tanh(x=x)
+
+    def erf(self, x: Array) -> Array:
+        if x.dtype != tf.float64:
+            return raw.Erf(x=x)
+        infinite = raw.IsInf(x=x)  # where the kernel for float64 gives nan
+        return raw.SelectV2(
+            condition=infinite, t=raw.Sign(x=x), e=raw.Erf(x=raw.SelectV2(condition=infinite, t=tf.zeros_like(x), e=x))
+        )
+
+    def erfinv(self, x: Array) -> Array:
+        return through_float32(raw.Erfinv)(x)
+
+    def real(self, x: Array) -> Array:
+        return raw.Real(input=x, Tout=x.dtype.real_dtype) if x.dtype.is_complex else x
+
+    def imag(self, x: Array) -> Array:
+        return raw.Imag(input=x, Tout=x.dtype.real_dtype) if x.dtype.is_complex else tf.zeros_like(x)
+
+    # ---- two arguments -----------------------------------------------------------------------------------------
+
+    def add(self, x1: Array, x2: Array) -> Array:
+        x1, x2 = operands(x1, x2)
+        return raw.LogicalOr(x=x1, y=x2) if x1.dtype.is_bool else raw.AddV2(x=x1, y=x2)
+
+    def subtract(self, x1: Array, x2: Array) -> Array:
+        x1, x2 = operands(x1, x2)
+        return raw.Sub(x=x1, y=x2)
+
+    def multiply(self, x1: Array, x2: Array) -> Array:
+        x1, x2 = operands(x1, x2)
+        return raw.LogicalAnd(x=x1, y=x2) if x1.dtype.is_bool else raw.Mul(x=x1, y=x2)
+
+    def divide(self, x1: Array, x2: Array) -> Array:
+        x1, x2 = operands(x1, x2)
+        return raw.RealDiv(x=x1, y=x2)
+
+    def floor_divide(self, x1: Array, x2: Array) -> Array:
+        x1, x2 = operands(x1, x2)
+        if not x1.dtype.is_floating:
+            if x1.dtype.is_bool:
+                return self.cast(self.floor_divide(self.cast(x1, "int8"), self.cast(x2, "int8")), "bool")
+            return raw.FloorDiv(x=x1, y=x2)
+        if x1.dtype in HALVES:
+            wide = self.floor_divide(self.cast(x1, "float32"), self.cast(x2, "float32"))
+            return raw.Cast(x=wide, DstT=x1.dtype)
+        return _floor_divide(tf.stop_gradient(x1), tf.stop_gradient(x2))
+
+    def power(self, x1: Array, x2: Array) -> Array:
+        if type(x2) is int and 0 < x2 <= 3:  # cheaper, and its derivatives are right at 0
+            return x1 if x2 == 1 else raw.Mul(x=x1, y=self.power(x1, x2 - 1))
+        x1, x2 = operands(x1, x2)
+        dtype = x1.dtype
+        if dtype.is_floating:
+            return _power(*_broadcast(x1, x2))
+        if dtype.is_unsigned or dtype.is_bool:
+            wide = "int64" if dtype in (tf.uint32, tf.uint64) else "int32"
+            return raw.Cast(x=raw.Pow(x=self.cast(x1, wide), y=self.cast(x2, wide)), DstT=dtype)
+        return raw.Pow(x=x1, y=x2)
+
+    def maximum(self, x1: Array, x2: Array) -> Array:
+        x1, x2 = operands(x1, x2)
+        if x1.dtype.is_bool:
+            return raw.LogicalOr(x=x1, y=x2)
+        return _maximum(*_broadcast(x1, x2)) if x1.dtype.is_floating else raw.Maximum(x=x1, y=x2)
+
+    def minimum(self, x1: Array, x2: Array) -> Array:
+        x1, x2 = operands(x1, x2)
+        if x1.dtype.is_bool:
+            return raw.LogicalAnd(x=x1, y=x2)
+        return _minimum(*_broadcast(x1, x2)) if x1.dtype.is_floating else raw.Minimum(x=x1, y=x2)
+
+    def arctan2(self, x1: Array, x2: Array) -> Array:
+        x1, x2 = operands(x1, x2)
+        return raw.Atan2(y=x1, x=x2)
+
+    def equal(self, x1: Array, x2: Array) -> Array:
+        x1, x2 = operands(x1, x2)
+        return raw.Equal(x=x1, y=x2)
+
+    def less(self, x1: Array, x2: Array) -> Array:
+        x1, x2 = operands(x1, x2)
+        if x1.dtype.is_bool:
+            return raw.LogicalAnd(x=raw.LogicalNot(x=x1), y=x2)
+        return raw.Less(x=x1, y=x2)
+
+    def bitwise_and(self, x: Array, y: Array) -> Array:
+        x, y = operands(x, y)
+        return raw.LogicalAnd(x=x, y=y) if x.dtype.is_bool else raw.BitwiseAnd(x=x, y=y)
+
+    def bitwise_or(self, x: Array, y: Array) -> Array:
+        x, y = operands(x, y)
+        return raw.LogicalOr(x=x, y=y) if x.dtype.is_bool else raw.BitwiseOr(x=x, y=y)
+
+    def bitwise_xor(self, x: Array, y: Array) -> Array:
+        x, y = operands(x, y)
+        return raw.NotEqual(x=x, y=y) if x.dtype.is_bool else raw.BitwiseXor(x=x, y=y)
+
+    def left_shift(self, x: Array, y: Array) -> Array:
+        x, y = operands(x, y)
+        return raw.LeftShift(x=x, y=y)
+
+    def right_shift(self, x: Array, y: Array) -> Array:
+        x, y = operands(x, y)
+        return raw.RightShift(x=x, y=y)
+
+    def complex(self, real: Array, imag: Array) -> Array:
+        real, imag = operands(real, imag)
+        return raw.Complex(real=real, imag=imag, Tout=tf.complex128 if real.dtype == tf.float64 else tf.complex64)
+
+    def where(self, condition: Array, x1: Array, x2: Array) -> Array:
+        if type(x1) in SCALARS and type(x2) in SCALARS:
+            x1 = self.asarray(x1)
+        x1, x2 = operands(x1, x2)
+        return raw.SelectV2(condition=self.cast(condition, "bool"), t=x1, e=x2)
+
+
+def _floor_divide(x: Array, y: Array) -> Array:
+    """Return what Python's `//` gives for floats: exact, where `floor(x / y)` rounds `x / y` first (1.0 // 0.1)."""
+    remainder = raw.TruncateMod(x=x, y=y)
+    quotient = (x - remainder) / y
+    below = raw.LogicalAnd(
+        x=raw.NotEqual(x=remainder, y=tf.zeros_like(remainder)),
+        y=raw.NotEqual(x=raw.Less(x=remainder, y=tf.zeros_like(remainder)), y=raw.Less(x=y, y=tf.zeros_like(y))),
+    )
+    whole = raw.Round(x=quotient - raw.Cast(x=below, DstT=x.dtype))
+    return raw.SelectV2(condition=raw.Equal(x=y, y=tf.zeros_like(y)), t=x / y, e=whole)

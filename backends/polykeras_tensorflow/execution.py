@@ -1,0 +1,195 @@
+"""How functions are compiled and how a chunk of training steps runs.
+
+Functions of trees become graphs of flat lists of tensors, one a set of shapes and dtypes. The cache is kept here: a
+`tf.function` never sees a second signature, so that it neither traces again for a Python number nor warns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from polykeras import tree
+from polykeras.backend import Backend
+from polykeras.backend.execution import State, Step, StepRunner
+from polykeras.backend.spec import Array
+
+raw = tf.raw_ops
+
+Flat = Callable[..., list[Array]]
+
+
+def trace(fn: Flat, specs: Sequence[tf.TensorSpec]) -> Flat:
+    """Return `fn`, which takes and returns flat tensors, as a graph.
+
+    Raises:
+        Exception: what `fn` raises, with its cause and traceback; `tf.function` by itself cuts both off.
+    """
+    raised: list[tuple[Any, ...]] = []
+
+    def guarded(*arrays: Array) -> list[Array]:
+        try:
+            return fn(*arrays)
+        except Exception as error:
+            raised.append((error, error.__traceback__, error.__cause__, error.__suppress_context__))
+            raise
+
+    function = tf.function(guarded, autograph=False, reduce_retracing=False)
+    try:
+        return function.get_concrete_function(*specs)
+    except Exception as error:
+        if raised and raised[-1][0] is error:
+            _, traceback, error.__cause__, error.__suppress_context__ = raised[-1]
+            error.__traceback__ = traceback
+        raise
+
+
+def _spec(x: Array) -> tf.TensorSpec:
+    return tf.TensorSpec(x.shape, x.dtype)
+
+
+def _signature(arrays: Sequence[Array]) -> tuple[Hashable, ...]:
+    return tuple((x.dtype, *x.shape.as_list()) for x in arrays)
+
+
+class _Compiled:
+    """A function of trees, traced once for each structure, set of shapes and dtypes, and other (static) leaves."""
+
+    def __init__(self, backend: TensorflowExecution, fn: Callable[..., Any]) -> None:
+        self.backend = backend
+        self.fn = fn
+        self.graphs: dict[Hashable, tuple[Flat, Any]] = {}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        leaves, definition = tree.flatten_with_def((args, kwargs))
+        arrays, statics = [], []
+        for place, leaf in enumerate(leaves):
+            if isinstance(leaf, tf.Tensor):
+                arrays.append(leaf)
+            elif isinstance(leaf, (bool, int, float, complex)) or hasattr(leaf, "dtype"):
+                arrays.append(self.backend.asarray(leaf))
+            else:
+                statics.append((place, leaf))
+        key = (definition, tuple(statics), _signature(arrays))
+        if key not in self.graphs:
+            self.graphs[key] = self._trace(definition, dict(statics), arrays)
+        graph, structure = self.graphs[key]
+        return tree.unflatten(structure, graph(*arrays))
+
+    def _trace(self, definition: Any, statics: dict[int, Any], arrays: list[Array]) -> tuple[Flat, Any]:
+        structure: Any = None
+
+        def flat(*arrays: Array) -> list[Array]:
+            nonlocal structure
+            rest = iter(arrays)
+            leaves = [statics[i] if i in statics else next(rest) for i in range(len(arrays) + len(statics))]
+            args, kwargs = tree.unflatten(definition, leaves)
+            result = self.fn(*args, **kwargs)
+            leaves, structure = tree.flatten_with_def(result)
+            try:
+                return [self.backend.asarray(leaf) for leaf in leaves]
+            except TypeError as error:
+                found = ", ".join(
+                    f"{path} is {type(leaf).__name__}" for path, leaf in zip(tree.paths(result), leaves, strict=True)
+                )
+                raise TypeError(f"A compiled function must return trees of arrays and numbers; {found}.") from error
+
+        return trace(flat, [_spec(x) for x in arrays]), structure
+
+
+class _Steps:
+    """The runner of a training step: one graph with the loop in it for each set of shapes and dtypes."""
+
+    def __init__(self, backend: TensorflowExecution, step: Step) -> None:
+        self.backend = backend
+        self.step = step
+        self.graphs: dict[Hashable, tuple[Flat, Any]] = {}
+
+    def __call__(self, state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
+        columns, definition = tree.flatten_with_def(data)
+        batch = indices.shape[1]
+        rows = [tf.TensorSpec((batch, *x.shape[1:]), x.dtype) for x in columns]
+        key = (definition, _signature(state), _signature(rows))
+        if key not in self.graphs:
+            self.graphs[key] = self._trace(definition, [_spec(x) for x in state], rows, batch)
+        graph, structure = self.graphs[key]
+        results = graph(tf.constant(start), tf.constant(stop), indices, *columns, *state)
+        return list(results[: len(state)]), tree.unflatten(structure, results[len(state) :])
+
+    def _trace(
+        self, definition: Any, state: list[tf.TensorSpec], rows: list[tf.TensorSpec], batch: int
+    ) -> tuple[Flat, Any]:
+        size = len(state)
+        structure: Any = None
+
+        def flat_step(*arrays: Array) -> list[Array]:
+            nonlocal structure
+            results, logs = self.step(list(arrays[:size]), tree.unflatten(definition, arrays[size:]))
+            results = [self.backend.asarray(x) for x in results]
+            _check_state(state, results)
+            leaves, structure = tree.flatten_with_def(logs)
+            return [*results, *map(self.backend.asarray, leaves)]
+
+        # The step is a graph of its own, so that its logs are known before the loop around it is made. The runtime
+        # puts it in place of its call.
+        step = trace(flat_step, [*state, *rows])
+        logs = [tf.TensorSpec(x.shape, x.dtype) for x in step.structured_outputs[size:]]
+
+        def flat_loop(start: Array, stop: Array, indices: Array, *arrays: Array) -> list[Array]:
+            columns, first = arrays[: len(rows)], arrays[len(rows) :]
+
+            def body(i: Array, *carried: Array) -> list[Array]:
+                places = raw.GatherV2(params=indices, indices=i, axis=0)
+                parts = [raw.GatherV2(params=column, indices=places, axis=0) for column in columns]
+                return [i + 1, *step(*carried[:size], *parts)]
+
+            zeros = [tf.zeros(spec.shape, spec.dtype) for spec in logs]
+            return tf.while_loop(lambda i, *_: i < stop, body, [start, *first, *zeros])[1:]
+
+        # Neither the number of steps nor that of rows is part of the graph.
+        number, places = tf.TensorSpec((), tf.int32), tf.TensorSpec((None, batch), tf.int32)
+        columns = [tf.TensorSpec((None, *row.shape[1:]), row.dtype) for row in rows]
+        return trace(flat_loop, [number, number, places, *columns, *state]), structure
+
+
+def _check_state(before: Sequence[tf.TensorSpec], after: Sequence[Array]) -> None:
+    if len(before) != len(after):
+        raise ValueError(f"A step must return as many state arrays as it gets: {len(before)}; received {len(after)}.")
+    for i, (old, new) in enumerate(zip(before, after, strict=True)):
+        if old.shape != new.shape or old.dtype != new.dtype:
+            raise ValueError(
+                f"A step must keep the shapes and dtypes of its state; array {i} came in as {old.dtype.name} "
+                f"{old.shape} and went out as {new.dtype.name} {new.shape}."
+            )
+
+
+class TensorflowExecution(Backend):
+    """Compilation by `tf.function`, without autograph."""
+
+    def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
+        # Nothing to donate: TensorFlow reuses the memory of a tensor that nobody refers to any more.
+        return _Compiled(self, fn)
+
+    def compile_steps(self, step: Step) -> StepRunner:
+        return _Steps(self, step)
+
+    def synchronize(self, x: Any = None) -> None:
+        if tf.executing_eagerly():
+            tf.test.experimental.sync_devices()
+
+    def is_traced(self, x: Any) -> bool:
+        return tf.is_symbolic_tensor(x)
+
+    def is_compiled(self) -> bool:
+        return True
+
+    def seed_framework(self, seed: int) -> None:
+        tf.random.set_seed(seed)
+
+    def place(self, x: Any) -> Array:
+        if isinstance(x, tf.Tensor):
+            return x
+        return self.asarray(np.array(x) if isinstance(x, np.ndarray) else x)

@@ -1,0 +1,150 @@
+"""Indexing by arrays, sorting and searching."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Literal
+
+import numpy as np
+import tensorflow as tf
+
+from polykeras.backend import Backend
+from polykeras.backend.shaping import canonical_axis
+from polykeras.backend.spec import Array, Shape
+from polykeras_tensorflow.elementwise import HALVES
+
+raw = tf.raw_ops
+
+
+def _indices(indices: Array) -> Array:
+    """Return indices in a dtype that the kernels take."""
+    return indices if indices.dtype in (tf.int32, tf.int64) else raw.Cast(x=indices, DstT=tf.int32)
+
+
+def _wrap(indices: Array, sizes: int | Shape) -> Array:
+    """Return indices with negative ones counted from the end of axes of these sizes: TensorFlow does not."""
+    indices = _indices(indices)
+    sizes = tf.constant(sizes, indices.dtype)
+    return raw.SelectV2(condition=raw.Less(x=indices, y=tf.zeros_like(indices)), t=indices + sizes, e=indices)
+
+
+def _sort_keys(x: Array) -> Array:
+    """Return integers (int32 or int64) in the order of `x`: -0 is 0, and nan comes after inf.
+
+    The bits of a positive float, read as an integer, are in its order; those of a negative one in the opposite order.
+    """
+    dtype = x.dtype
+    if dtype in HALVES:
+        x = raw.Cast(x=x, DstT=tf.float32)
+    if x.dtype.is_floating:
+        word = tf.int32 if x.dtype == tf.float32 else tf.int64
+        zero, nan = tf.zeros_like(x), tf.fill(x.shape, tf.constant(np.nan, x.dtype))
+        x = raw.SelectV2(condition=raw.Equal(x=x, y=zero), t=zero, e=x)
+        x = raw.SelectV2(condition=raw.IsNan(x=x), t=nan, e=x)
+        bits = raw.Bitcast(input=x, type=word)
+        sign = raw.RightShift(x=bits, y=tf.constant(word.size * 8 - 1, word))
+        return raw.BitwiseXor(x=bits, y=raw.BitwiseAnd(x=sign, y=tf.constant(word.max, word)))
+    if dtype == tf.uint64:
+        return raw.BitwiseXor(x=raw.Bitcast(input=x, type=tf.int64), y=tf.constant(tf.int64.min, tf.int64))
+    wide = tf.int64 if dtype in (tf.int64, tf.uint32) else tf.int32
+    return raw.Cast(x=x, DstT=wide)
+
+
+class TensorflowIndexing(Backend):
+    """Reads and writes at computed places."""
+
+    def take(self, x: Array, indices: Array, axis: int | None = None) -> Array:
+        if axis is None:
+            x, axis = raw.Reshape(tensor=x, shape=(-1,)), 0
+        axis = canonical_axis(axis, x.shape.rank)
+        return raw.GatherV2(params=x, indices=_wrap(indices, x.shape[axis]), axis=axis)
+
+    def take_along_axis(self, x: Array, indices: Array, axis: int | None = None) -> Array:
+        if axis is None:
+            return self.take(x, raw.Reshape(tensor=indices, shape=(-1,)))
+        ndim = x.shape.rank
+        axis = canonical_axis(axis, ndim)
+        order = [*(a for a in range(ndim) if a != axis), axis]
+        x, indices = self.transpose(x, order), self.transpose(_wrap(indices, x.shape[axis]), order)
+        *outer, size = self.shape(x)
+        *outer_indices, count = self.shape(indices)
+        shared = np.broadcast_shapes(tuple(outer), tuple(outer_indices))
+        # Rows of one flat vector: the gradient of that gather is one sum over segments.
+        rows = prod(shared)
+        x = raw.Reshape(tensor=tf.broadcast_to(x, (*shared, size)), shape=(rows * size,))
+        indices = raw.Reshape(tensor=tf.broadcast_to(indices, (*shared, count)), shape=(rows, count))
+        offsets = raw.Reshape(tensor=tf.range(rows, dtype=indices.dtype) * size, shape=(rows, 1))
+        taken = raw.Reshape(tensor=raw.GatherV2(params=x, indices=indices + offsets, axis=0), shape=(*shared, count))
+        return self.transpose(taken, [*range(axis), ndim - 1, *range(axis, ndim - 1)])
+
+    def scatter_reduce(
+        self, x: Array, indices: Array, values: Array, reduction: Literal["set", "add", "max", "min", "mul"] = "add"
+    ) -> Array:
+        depth = indices.shape[-1]
+        sizes = self.shape(x)
+        indices = _wrap(indices, sizes[:depth])
+        if x.dtype.is_bool and reduction != "set":
+            result = self.scatter_reduce(self.cast(x, "uint8"), indices, self.cast(values, "uint8"), reduction)
+            return self.cast(result, "bool")
+        if reduction == "mul":  # which has no kernel: multiply by the product of the values at each place
+            weights = np.cumprod((1, *sizes[:depth][:0:-1]))[::-1]
+            rows = raw.Sum(input=indices * tf.constant(weights.copy(), indices.dtype), axis=(-1,))
+            product = raw.UnsortedSegmentProd(data=values, segment_ids=rows, num_segments=prod(sizes[:depth]))
+            return x * raw.Reshape(tensor=product, shape=sizes)
+        kernels = {
+            "set": raw.TensorScatterUpdate,
+            "add": raw.TensorScatterAdd,
+            "max": raw.TensorScatterMax,
+            "min": raw.TensorScatterMin,
+        }
+        return kernels[reduction](tensor=x, indices=indices, updates=values)
+
+    def dynamic_slice(self, x: Array, start_indices: Array, shape: Shape) -> Array:
+        begin = self._block_start(x, start_indices, shape)
+        return raw.Slice(input=x, begin=begin, size=tf.constant(tuple(shape), begin.dtype))
+
+    def dynamic_update_slice(self, x: Array, start_indices: Array, updates: Array) -> Array:
+        shape = self.shape(updates)
+        if not shape:
+            return updates
+        begin = self._block_start(x, start_indices, shape)
+        end = begin + tf.constant(shape, begin.dtype)
+        return raw.TensorStridedSliceUpdate(input=x, begin=begin, end=end, strides=tf.ones_like(begin), value=updates)
+
+    def _block_start(self, x: Array, start_indices: Array, shape: Shape) -> Array:
+        sizes = self.shape(x)
+        start = _wrap(start_indices, sizes)
+        last = tf.constant([n - m for n, m in zip(sizes, shape, strict=True)], start.dtype)
+        return raw.Maximum(x=raw.Minimum(x=start, y=last), y=tf.zeros_like(start))
+
+    def sort(self, x: Array, axis: int | None = -1) -> Array:
+        if axis is None:
+            x, axis = raw.Reshape(tensor=x, shape=(-1,)), 0
+        return self.take_along_axis(x, self.argsort(x, axis), axis)
+
+    def argsort(self, x: Array, axis: int | None = -1) -> Array:
+        if axis is None:
+            x, axis = raw.Reshape(tensor=x, shape=(-1,)), 0
+        ndim = x.shape.rank
+        axis = canonical_axis(axis, ndim)
+        swap = [*range(ndim)]
+        swap[axis], swap[-1] = swap[-1], swap[axis]
+        # TopKV2 gives the largest first and, of equals, the first first: ask it for the complements.
+        keys = raw.Invert(x=self.transpose(_sort_keys(x), swap))
+        return self.transpose(raw.TopKV2(input=keys, k=keys.shape[-1], sorted=True).indices, swap)
+
+    def searchsorted(self, sorted_sequence: Array, values: Array, side: Literal["left", "right"] = "left") -> Array:
+        search = raw.LowerBound if side == "left" else raw.UpperBound
+        rows = raw.Reshape(tensor=_sort_keys(sorted_sequence), shape=(1, -1))
+        wanted = raw.Reshape(tensor=_sort_keys(values), shape=(1, -1))
+        found = search(sorted_inputs=rows, values=wanted, out_type=tf.int32)
+        return raw.Reshape(tensor=found, shape=self.shape(values))
+
+    def nonzero(self, x: Array) -> tuple[Array, ...]:
+        if tf.is_symbolic_tensor(x):
+            raise TypeError(
+                "nonzero: the number of elements that are not 0 is not known inside a compiled function. "
+                "Use where(condition, x1, x2), or call nonzero outside."
+            )
+        places = raw.Cast(x=raw.Where(condition=self.cast(x, "bool")), DstT=tf.int32)
+        return tuple(tf.unstack(places, axis=1))

@@ -1,0 +1,149 @@
+"""Matrix products and linear algebra."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import tensorflow as tf
+
+from polykeras.backend import Backend
+from polykeras.backend.spec import Array
+from polykeras_tensorflow.elementwise import HALVES
+
+raw = tf.raw_ops
+
+# The products of integers that have no kernel wrap around to the same bits in a wider one.
+_PRODUCT_TYPES = {
+    **dict.fromkeys((tf.bool, tf.uint8, tf.uint16, tf.int8, tf.int16), tf.int32),
+    **dict.fromkeys((tf.uint32, tf.uint64), tf.int64),
+}
+
+
+@contextmanager
+def _value_error(method: str) -> Iterator[None]:
+    """Turn the runtime's refusal of a matrix into the ValueError of the contract."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        raise ValueError(f"{method}: {error.message}") from None
+
+
+class TensorflowLinalg(Backend):
+    """Products contract; decompositions work on the last two axes."""
+
+    # ---- products ----------------------------------------------------------------------------------------------
+
+    def matmul(self, x1: Array, x2: Array) -> Array:
+        dtype = x1.dtype
+        wide = _PRODUCT_TYPES.get(dtype)
+        if wide is not None:
+            product = self.matmul(raw.Cast(x=x1, DstT=wide), raw.Cast(x=x2, DstT=wide))
+            return product if dtype == tf.int8 else self.cast(product, dtype.name)
+        rank1, rank2 = x1.shape.rank, x2.shape.rank
+        if rank1 == rank2 == 2:
+            return raw.MatMul(a=x1, b=x2)
+        if rank1 == 1:
+            return tf.squeeze(self.matmul(tf.expand_dims(x1, 0), x2), 0 if rank2 == 1 else -2)
+        if rank2 == 1:
+            return tf.squeeze(self.matmul(x1, tf.expand_dims(x2, 1)), -1)
+        if rank2 == 2:  # one product of matrices, forwards and in the gradient, where broadcasting takes many
+            *outer, inner = self.shape(x1)
+            rows = raw.MatMul(a=raw.Reshape(tensor=x1, shape=(-1, inner)), b=x2)
+            return raw.Reshape(tensor=rows, shape=(*outer, x2.shape[1]))
+        return raw.BatchMatMulV2(x=x1, y=x2)
+
+    def einsum(self, subscripts: str, *operands: Array, **kwargs: Any) -> Array:
+        dtype = operands[0].dtype
+        wide = _PRODUCT_TYPES.get(dtype)
+        if wide is not None:
+            operands = tuple(raw.Cast(x=x, DstT=wide) for x in operands)
+        return self.cast(tf.einsum(subscripts, *operands, **kwargs), dtype.name)
+
+    # ---- decompositions ----------------------------------------------------------------------------------------
+
+    def _wide(self, x: Array) -> Array:
+        """Return `x` in a dtype that the decompositions have kernels for."""
+        return raw.Cast(x=x, DstT=tf.float32) if x.dtype in HALVES else x
+
+    def cholesky(self, x: Array, upper: bool = False) -> Array:
+        # Where it fails the kernel says so by nan, and leaves the upper half as it found it.
+        factor = raw.MatrixBandPart(input=raw.Cholesky(input=self._wide(x)), num_lower=-1, num_upper=0)
+        if tf.executing_eagerly() and not bool(tf.reduce_all(tf.equal(factor, factor))):
+            raise ValueError(f"cholesky: a matrix is not positive definite (shape {self.shape(x)}).")
+        return self.cast(tf.linalg.adjoint(factor) if upper else factor, x.dtype.name)
+
+    def qr(self, x: Array, mode: Literal["reduced", "complete"] = "reduced") -> tuple[Array, Array]:
+        q, r = raw.Qr(input=self._wide(x), full_matrices=mode == "complete")
+        return self.cast(q, x.dtype.name), self.cast(r, x.dtype.name)
+
+    def svd(self, x: Array, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+        s, u, v = raw.Svd(input=self._wide(x), compute_uv=compute_uv, full_matrices=full_matrices)
+        s = self.cast(s, x.dtype.real_dtype.name)
+        if not compute_uv:
+            return s
+        return self.cast(u, x.dtype.name), s, self.cast(tf.linalg.adjoint(v), x.dtype.name)
+
+    def eigh(self, x: Array) -> tuple[Array, Array]:
+        # The kernel reads the lower half, and would give all of the gradient to it.
+        matrix = self._wide(x)
+        values, vectors = raw.SelfAdjointEigV2(input=0.5 * (matrix + tf.linalg.adjoint(matrix)))
+        return self.cast(values, x.dtype.real_dtype.name), self.cast(vectors, x.dtype.name)
+
+    def lu_factor(self, x: Array) -> tuple[Array, Array]:
+        """Gaussian elimination with partial pivoting, a column a turn.
+
+        The Lu op takes neither rectangular nor singular matrices, and the determinant of the latter is 0, no error.
+        """
+        shape = self.shape(x)
+        rows, columns = shape[-2:]
+        batch = -1 if 0 not in shape else 0
+        matrix = raw.Reshape(tensor=self._wide(x), shape=(batch, rows, columns))
+        count = matrix.shape[0]
+        row_index = tf.range(rows)
+        turns = min(rows, columns)
+
+        def eliminate(k: Array, matrix: Array, pivots: Array) -> tuple[Array, Array, Array]:
+            size = tf.abs(tf.gather(matrix, k, axis=2))
+            size = tf.where(row_index >= k, size, tf.constant(-1, size.dtype))
+            pivot = self.argmax(size, 1)
+            order = tf.where(row_index == k, pivot[:, None], row_index)
+            order = tf.where(row_index == pivot[:, None], k, order)
+            matrix = tf.gather(matrix, order, batch_dims=1)
+            row, column = tf.gather(matrix, k, axis=1), tf.gather(matrix, k, axis=2)
+            head = tf.gather(column, k, axis=1)
+            zero = tf.zeros_like(head)
+            head = tf.where(head == zero, tf.ones_like(head), head)  # a column of zeros: nothing to eliminate
+            factors = tf.where(row_index > k, column / head[:, None], tf.zeros_like(column))
+            right = tf.where(tf.range(columns) > k, row, tf.zeros_like(row))
+            matrix = matrix - factors[:, :, None] * right[:, None, :]
+            here = (tf.range(columns) == k) & (row_index > k)[:, None]
+            matrix = tf.where(here, factors[:, :, None], matrix)
+            pivots = tf.where(tf.range(turns) == k, pivot[:, None], pivots)
+            return k + 1, matrix, pivots
+
+        start = (tf.constant(0), matrix, tf.zeros((count, turns), tf.int32))
+        _, matrix, pivots = tf.while_loop(lambda k, *_: k < turns, eliminate, start, maximum_iterations=turns)
+        factors = self.cast(raw.Reshape(tensor=matrix, shape=shape), x.dtype.name)
+        return factors, raw.Reshape(tensor=pivots, shape=(*shape[:-2], turns))
+
+    # ---- systems -----------------------------------------------------------------------------------------------
+
+    def solve(self, a: Array, b: Array) -> Array:
+        if b.shape.rank == a.shape.rank - 1:
+            return tf.squeeze(self.solve(a, tf.expand_dims(b, -1)), -1)
+        left, right = self._wide(a), self._wide(b)
+        if left.shape[:-2] != right.shape[:-2]:  # the kernel does not broadcast
+            batch = tf.broadcast_static_shape(left.shape[:-2], right.shape[:-2])
+            left = tf.broadcast_to(left, batch + left.shape[-2:])
+            right = tf.broadcast_to(right, batch + right.shape[-2:])
+        with _value_error("solve"):
+            return self.cast(raw.MatrixSolve(matrix=left, rhs=right), a.dtype.name)
+
+    def solve_triangular(self, a: Array, b: Array, lower: bool = False) -> Array:
+        if b.shape.rank == a.shape.rank - 1:
+            return tf.squeeze(self.solve_triangular(a, tf.expand_dims(b, -1), lower), -1)
+        with _value_error("solve_triangular"):
+            solution = raw.MatrixTriangularSolve(matrix=self._wide(a), rhs=self._wide(b), lower=lower)
+        return self.cast(solution, a.dtype.name)

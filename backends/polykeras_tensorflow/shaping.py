@@ -1,0 +1,47 @@
+"""Shapes: reorder, join, split, pad and slice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from polykeras.backend import Backend
+from polykeras.backend.shaping import canonical_axis
+from polykeras.backend.spec import Array, Axis, Shape
+from polykeras_tensorflow.elementwise import scalar_like
+
+raw = tf.raw_ops
+
+
+class TensorflowShaping(Backend):
+    """Movement of elements."""
+
+    def reshape(self, x: Array, newshape: Shape | int) -> Array:
+        return raw.Reshape(tensor=x, shape=(newshape,) if isinstance(newshape, int) else tuple(newshape))
+
+    def transpose(self, x: Array, axes: Sequence[int] | None = None) -> Array:
+        ndim = x.shape.rank
+        axes = range(ndim - 1, -1, -1) if axes is None else axes
+        return raw.Transpose(x=x, perm=tuple(canonical_axis(a, ndim) for a in axes))
+
+    def broadcast_to(self, x: Array, shape: Shape) -> Array:
+        return raw.BroadcastTo(input=x, shape=tuple(shape))
+
+    def concatenate(self, xs: Sequence[Array], axis: int = 0) -> Array:
+        return raw.ConcatV2(values=list(xs), axis=axis) if len(xs) > 1 else xs[0]
+
+    def constant_pad(self, x: Array, pad_width: Sequence[tuple[int, int]], value: float = 0) -> Array:
+        if not pad_width:
+            return x
+        return raw.PadV2(input=x, paddings=[tuple(p) for p in pad_width], constant_values=scalar_like(value, x))
+
+    def flip(self, x: Array, axis: Axis = None) -> Array:
+        ndim = x.shape.rank
+        axes = range(ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+        return raw.ReverseV2(tensor=x, axis=tuple(canonical_axis(a, ndim) for a in axes))
+
+    def strided_slice(self, x: Array, start: Shape, stop: Shape, step: Shape) -> Array:
+        if not start:
+            return x
+        return raw.StridedSlice(input=x, begin=tuple(start), end=tuple(stop), strides=tuple(step))

@@ -1,0 +1,123 @@
+"""Gradients of functions of tensors by torch's autograd."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from polykeras import tree
+from polykeras.backend.autodiff import AutodiffMethods
+
+_depth: ContextVar[int] = ContextVar("polykeras_torch_gradient_depth", default=0)
+
+
+def _detach(leaf: Any) -> Any:
+    return leaf.detach() if isinstance(leaf, Tensor) else leaf
+
+
+def _differentiable(x: Tensor, place: int) -> Tensor:
+    if not x.is_floating_point():
+        raise TypeError(f"value_and_grad expected float arrays; array {place} has dtype {x.dtype}. Cast it first.")
+    # A view of an outer call's array is a node of its own in that call's graph; all others start a graph.
+    return x.view_as(x) if _depth.get() and x.requires_grad else x.detach().requires_grad_()
+
+
+def _check_value(value: Any) -> None:
+    if not isinstance(value, Tensor) or not value.is_floating_point() or value.ndim:
+        what = f"{value.dtype} of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+        raise TypeError(f"value_and_grad expected `fn` to return (float scalar, aux); the first is {what}.")
+
+
+class TorchAutodiff(AutodiffMethods):
+    """Nothing builds a graph outside `value_and_grad`, unless the user's own tensors ask for one."""
+
+    def stop_gradient(self, variable: Tensor) -> Tensor:
+        return variable.detach()
+
+    def value_and_grad(
+        self, fn: Callable[[list[Tensor]], tuple[Tensor, Any]], arrays: list[Tensor]
+    ) -> tuple[Tensor, Any, list[Tensor]]:
+        leaves = [_differentiable(x, i) for i, x in enumerate(arrays)]
+        depth = _depth.get()
+        token = _depth.set(depth + 1)
+        try:
+            with torch.enable_grad():
+                value, aux = fn(leaves)
+                _check_value(value)
+                grads = self._gradients(value, leaves, create_graph=depth > 0)
+        finally:
+            _depth.reset(token)
+        if depth:
+            return value, aux, grads
+        return value.detach(), aux if aux is None else tree.map_structure(_detach, aux), grads
+
+    def _gradients(self, value: Tensor, leaves: list[Tensor], create_graph: bool) -> list[Tensor]:
+        if not value.requires_grad:
+            return [torch.zeros_like(x, requires_grad=False) for x in leaves]
+        return list(
+            torch.autograd.grad(value, leaves, create_graph=create_graph, allow_unused=True, materialize_grads=True)
+        )
+
+    def custom_gradient(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        def function(*args: Any, **kwargs: Any) -> Any:
+            return _CustomGradient.apply(lambda *arrays: f(*arrays, **kwargs), *args)
+
+        return function
+
+    def remat(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        from torch.utils.checkpoint import checkpoint
+
+        def function(*args: Any, **kwargs: Any) -> Any:
+            return checkpoint(f, *args, use_reentrant=False, preserve_rng_state=False, **kwargs)
+
+        return function
+
+    def vectorized_map(self, function: Callable[[Any], Any], elements: Any) -> Any:
+        try:
+            return torch.vmap(function)(elements)
+        except (RuntimeError, ValueError, TypeError):  # what vmap cannot follow, a loop can
+            leaves, definition = tree.flatten_with_def(elements)
+            slices = zip(*(leaf.unbind(0) for leaf in leaves), strict=True)
+            results = [function(tree.unflatten(definition, parts)) for parts in slices]
+            return tree.map_structure(lambda *parts: torch.stack(parts), *results)
+
+
+class _CustomGradient(torch.autograd.Function):
+    """Calls `f` for the value and keeps the gradient function that it returned."""
+
+    @staticmethod
+    def forward(ctx: Any, f: Callable[..., Any], *args: Any) -> Any:
+        output, ctx.grad = f(*args)
+        ctx.f, ctx.args = f, args
+        # New tensors: the gradient function may hold the output, and a graph that holds itself is never freed.
+        return tuple(map(_alias, output)) if isinstance(output, (tuple, list)) else _alias(output)
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> Any:
+        grad = ctx.grad
+        if torch.is_grad_enabled():
+            # Gradients of this gradient are wanted. What `grad` holds was computed without a graph: compute it again.
+            _, grad = ctx.f(*ctx.args)
+        grads = _call_gradient(grad, upstream)
+        grads = tuple(grads) if isinstance(grads, (tuple, list)) else (grads,)
+        if len(grads) != len(ctx.args):
+            raise ValueError(
+                f"custom_gradient expected a gradient for each of {len(ctx.args)} arguments; received {len(grads)}."
+            )
+        return None, *grads
+
+
+def _alias(x: Any) -> Any:
+    return x.view_as(x) if isinstance(x, Tensor) else x
+
+
+def _call_gradient(grad: Callable[..., Any], upstream: tuple[Tensor, ...]) -> Any:
+    """Call `grad(*upstream)`, or `grad(upstream=...)` where it takes that name only."""
+    parameters = inspect.signature(grad).parameters.values()
+    positional = any(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL) for p in parameters)
+    return grad(*upstream) if positional else grad(upstream=upstream[0] if len(upstream) == 1 else upstream)

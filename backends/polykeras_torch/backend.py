@@ -1,0 +1,44 @@
+"""The torch backend: the families of the contract, put together."""
+
+from __future__ import annotations
+
+import torch
+
+from polykeras.backend import Backend
+from polykeras_torch.arrays import UNSUPPORTED, TorchArrays
+from polykeras_torch.autodiff import TorchAutodiff
+from polykeras_torch.control import TorchControl
+from polykeras_torch.elementwise import TorchElementwise
+from polykeras_torch.execution import TorchExecution
+from polykeras_torch.fourier import TorchFourier
+from polykeras_torch.indexing import TorchIndexing
+from polykeras_torch.linalg import TorchLinalg
+from polykeras_torch.nn import TorchNeural
+from polykeras_torch.random import TorchRandom
+from polykeras_torch.reduction import TorchReduction
+from polykeras_torch.shaping import TorchShaping
+
+
+class TorchBackend(
+    TorchArrays,
+    TorchAutodiff,
+    TorchElementwise,
+    TorchShaping,
+    TorchReduction,
+    TorchIndexing,
+    TorchLinalg,
+    TorchFourier,
+    TorchNeural,
+    TorchRandom,
+    TorchControl,
+    TorchExecution,
+    Backend,
+):
+    """Eager PyTorch: arrays are `torch.Tensor`s, on the GPU where there is one."""
+
+    name = "torch"
+    version = str(torch.__version__)
+
+    @property
+    def unsupported_dtypes(self) -> dict[str, str]:
+        return UNSUPPORTED

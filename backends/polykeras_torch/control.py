@@ -1,0 +1,71 @@
+"""Control flow: torch runs eagerly, so that it is Python's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from polykeras import tree
+from polykeras.backend.control import ControlMethods
+
+
+class TorchControl(ControlMethods):
+    """Branches and loops that look at the values."""
+
+    def cond(self, pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+        return true_fn() if pred else false_fn()
+
+    def while_loop(
+        self,
+        cond: Callable[..., Any],
+        body: Callable[..., Any],
+        loop_vars: Any,
+        maximum_iterations: int | None = None,
+    ) -> Any:
+        several = isinstance(loop_vars, (tuple, list))
+        values = tuple(loop_vars) if several else (loop_vars,)
+        done = 0
+        while (maximum_iterations is None or done < maximum_iterations) and cond(*values):
+            result = body(*values)
+            values = tuple(result) if isinstance(result, (tuple, list)) else (result,)
+            done += 1
+        return type(loop_vars)(values) if several else values[0]
+
+    def scan(
+        self,
+        f: Callable[[Any, Any], tuple[Any, Any]],
+        init: Any,
+        xs: Any = None,
+        length: int | None = None,
+        reverse: bool = False,
+        unroll: int | bool = 1,
+    ) -> tuple[Any, Any]:
+        leaves, definition = tree.flatten_with_def(xs)
+        if not leaves and length is None:
+            raise ValueError("scan needs `xs`, or `length` where there are none.")
+        steps = leaves[0].shape[0] if leaves else length
+        if steps == 0:
+            return init, self._no_steps(f, init, leaves, definition)
+        slices = [tree.unflatten(definition, parts) for parts in zip(*(leaf.unbind(0) for leaf in leaves), strict=True)]
+        slices = slices or [xs] * steps
+        carry, ys = init, []
+        for x in reversed(slices) if reverse else slices:
+            carry, y = f(carry, x)
+            ys.append(y)
+        if reverse:
+            ys.reverse()
+        return carry, self._stack_trees(ys)
+
+    def _stack_trees(self, ys: list[Any]) -> Any:
+        first, definition = tree.flatten_with_def(ys[0])
+        if not first:
+            return ys[0]
+        columns = zip(*map(tree.flatten, ys), strict=True)
+        return tree.unflatten(definition, [torch.stack(column) for column in columns])
+
+    def _no_steps(self, f: Callable[[Any, Any], tuple[Any, Any]], init: Any, leaves: list[Any], definition: Any) -> Any:
+        """Return ys of length 0, whose structure and shapes one call on zeros tells."""
+        x = tree.unflatten(definition, [leaf.new_zeros(leaf.shape[1:]) for leaf in leaves])
+        return tree.map_structure(lambda y: y.detach()[None][:0], f(init, x)[1])

@@ -1,0 +1,151 @@
+"""Elementwise operations on torch kernels."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from polykeras.backend.elementwise import ElementwiseMethods
+from polykeras_torch.arrays import WIDE, like, native, pair, retry_wide
+
+
+class TorchElementwise(ElementwiseMethods):
+    """One kernel an op; what torch lacks for uint16 and uint32 is tried again in int64, once it has failed."""
+
+    # ---- one argument ------------------------------------------------------------------------------------------
+
+    exp = native(torch.exp, ElementwiseMethods.exp)
+    expm1 = native(torch.expm1, ElementwiseMethods.expm1)
+    log = native(torch.log, ElementwiseMethods.log)
+    log1p = native(torch.log1p, ElementwiseMethods.log1p)
+    sqrt = native(torch.sqrt, ElementwiseMethods.sqrt)
+    sin = native(torch.sin, ElementwiseMethods.sin)
+    cos = native(torch.cos, ElementwiseMethods.cos)
+    tanh = native(torch.tanh, ElementwiseMethods.tanh)
+    erf = native(torch.erf, ElementwiseMethods.erf)
+    erfinv = native(torch.erfinv, ElementwiseMethods.erfinv)
+    floor = native(torch.floor, ElementwiseMethods.floor)
+    real = native(torch.real, ElementwiseMethods.real)
+
+    def abs(self, x: Tensor) -> Tensor:
+        return x if x.dtype is torch.bool or x.dtype in WIDE else torch.abs(x)
+
+    def negative(self, x: Tensor) -> Tensor:
+        try:
+            return -x
+        except RuntimeError as error:
+            return retry_wide(error, operator.neg, x)
+
+    def round(self, x: Tensor, decimals: int = 0) -> Tensor:
+        if x.is_floating_point():
+            return torch.round(x, decimals=decimals)
+        if decimals >= 0 or x.dtype is torch.bool:
+            return x
+        unit = 10**-decimals
+        return (torch.round(x.to(torch.float64) / unit) * unit).to(x.dtype)
+
+    def imag(self, x: Tensor) -> Tensor:
+        return torch.imag(x) if x.is_complex() else torch.zeros_like(x)
+
+    # ---- two arguments -----------------------------------------------------------------------------------------
+
+    def add(self, x1: Any, x2: Any) -> Tensor:
+        try:
+            return x1 + x2
+        except RuntimeError as error:
+            return retry_wide(error, operator.add, x1, x2)
+
+    def subtract(self, x1: Any, x2: Any) -> Tensor:
+        try:
+            return x1 - x2
+        except RuntimeError as error:
+            return retry_wide(error, operator.sub, x1, x2)
+
+    def multiply(self, x1: Any, x2: Any) -> Tensor:
+        return x1 * x2
+
+    def divide(self, x1: Any, x2: Any) -> Tensor:
+        # Torch's `scalar / tensor` rounds twice: it multiplies by the reciprocal.
+        return x1 / x2 if isinstance(x1, Tensor) else like(x1, x2) / x2
+
+    def floor_divide(self, x1: Any, x2: Any) -> Tensor:
+        try:
+            return torch.floor_divide(x1, x2)
+        except RuntimeError as error:
+            return retry_wide(error, torch.floor_divide, x1, x2)
+
+    def power(self, x1: Any, x2: Any) -> Tensor:
+        try:
+            return torch.pow(x1, x2)
+        except RuntimeError as error:
+            return retry_wide(error, torch.pow, x1, x2)
+
+    def maximum(self, x1: Any, x2: Any) -> Tensor:
+        x1, x2 = pair(x1, x2)
+        try:
+            return torch.maximum(x1, x2)
+        except RuntimeError as error:
+            return retry_wide(error, torch.maximum, x1, x2)
+
+    def minimum(self, x1: Any, x2: Any) -> Tensor:
+        x1, x2 = pair(x1, x2)
+        try:
+            return torch.minimum(x1, x2)
+        except RuntimeError as error:
+            return retry_wide(error, torch.minimum, x1, x2)
+
+    def arctan2(self, x1: Any, x2: Any) -> Tensor:
+        return torch.atan2(*pair(x1, x2))
+
+    def equal(self, x1: Any, x2: Any) -> Tensor:
+        return x1 == x2
+
+    def less(self, x1: Any, x2: Any) -> Tensor:
+        try:
+            return x1 < x2
+        except RuntimeError as error:
+            return retry_wide(error, operator.lt, x1, x2)
+
+    def bitwise_and(self, x: Any, y: Any) -> Tensor:
+        return x & y
+
+    def bitwise_or(self, x: Any, y: Any) -> Tensor:
+        return x | y
+
+    def bitwise_xor(self, x: Any, y: Any) -> Tensor:
+        return x ^ y
+
+    def left_shift(self, x: Any, y: Any) -> Tensor:
+        try:
+            return x << y
+        except RuntimeError as error:
+            return retry_wide(error, operator.lshift, x, y)
+
+    def right_shift(self, x: Any, y: Any) -> Tensor:
+        try:
+            return x >> y
+        except RuntimeError as error:
+            return retry_wide(error, operator.rshift, x, y)
+
+    def complex(self, real: Any, imag: Any) -> Tensor:
+        return torch.complex(*pair(real, imag))
+
+    def where(self, condition: Tensor, x1: Any, x2: Any) -> Tensor:
+        return torch.where(condition if condition.dtype is torch.bool else condition != 0, x1, x2)
+
+    # ---- composites of the contract, on native kernels -----------------------------------------------------------
+
+    rsqrt = native(torch.rsqrt, ElementwiseMethods.rsqrt)
+    isnan = native(torch.isnan, ElementwiseMethods.isnan)
+    isfinite = native(torch.isfinite, ElementwiseMethods.isfinite)
+
+    def sigmoid(self, x: Tensor) -> Tensor:
+        # Not torch.sigmoid: its gradient y * (1 - y) loses the upper tail, a relative error of 0.2 at 15.
+        return torch.exp(torch.nn.functional.logsigmoid(x))
+
+    def softplus(self, x: Tensor) -> Tensor:
+        # Above the threshold torch returns x: from there on log(1 + exp(-x)) is below half a unit in the last place.
+        return torch.nn.functional.softplus(x, threshold=37 if x.dtype is torch.float64 else 20)

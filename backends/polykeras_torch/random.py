@@ -1,0 +1,29 @@
+"""Counter-based random bits with few passes over memory."""
+
+from __future__ import annotations
+
+from math import prod
+
+import torch
+from torch import Tensor
+
+from polykeras.backend.random import MULTIPLIERS, SHIFTS, RandomMethods
+from polykeras.backend.spec import Shape
+from polykeras_torch.arrays import current_device
+
+
+def _mix(x: Tensor, shift: int) -> Tensor:
+    """Return `x ^ (x >> shift)` in place, the shift being that of an unsigned word."""
+    return x.bitwise_xor_((x >> shift).bitwise_and_((1 << (32 - shift)) - 1))
+
+
+class TorchRandom(RandomMethods):
+    """The bits of the contract."""
+
+    def random_bits(self, key: Tensor, shape: Shape) -> Tensor:
+        # Only the first step makes a new tensor; the others write into it.
+        x = torch.arange(prod(shape), dtype=torch.int32, device=current_device()) ^ key[0]
+        x = _mix(x, SHIFTS[0]).mul_(MULTIPLIERS[0]).add_(key[1])
+        x = _mix(x, SHIFTS[1]).mul_(MULTIPLIERS[1])
+        x = _mix(x, SHIFTS[2]).mul_(MULTIPLIERS[2])
+        return _mix(x, SHIFTS[3]).reshape(tuple(shape))

@@ -1,0 +1,114 @@
+"""Reductions and scans on torch kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from polykeras import dtypes
+from polykeras.backend.reduction import ReductionMethods
+from polykeras.backend.shaping import canonical_axis
+from polykeras.backend.spec import Axis
+from polykeras_torch.arrays import WIDE, retry_wide, torch_dtype
+
+# Torch would sum any integers in int64. None leaves a dtype as it is.
+_SUM_DTYPES = {torch.bool: torch.int32, torch.int8: torch.int32, torch.int16: torch.int32, torch.int32: torch.int32}
+_UNSIGNED = WIDE | {torch.uint8}
+
+
+def _dims(axis: Axis) -> Any:
+    """Return `axis` as torch takes it: None, an int, or a tuple."""
+    return axis if axis is None or isinstance(axis, int) else tuple(axis)
+
+
+def _accumulate(fn: Callable[..., Tensor], x: Tensor, *args: Any, dtype: str | None = None) -> Tensor:
+    """Return `fn(x, *args, dtype=...)` with the result's dtype as in `dtypes.sum_type`, or as given."""
+    kind = _SUM_DTYPES.get(x.dtype) if dtype is None else torch_dtype(dtype)
+    if kind is None and x.dtype in _UNSIGNED:
+        kind = torch.uint32
+    if kind in WIDE or x.dtype in WIDE:
+        total = fn(x.to(torch.int64) if x.dtype in _UNSIGNED else x, *args, dtype=torch.int64 if kind in WIDE else kind)
+        return total.to(kind)
+    return fn(x, *args, dtype=kind)
+
+
+def _amax(x: Tensor, axis: Any, keepdims: bool) -> Tensor:
+    return torch.amax(x, () if axis is None else axis, keepdims)
+
+
+def _amin(x: Tensor, axis: Any, keepdims: bool) -> Tensor:
+    return torch.amin(x, () if axis is None else axis, keepdims)
+
+
+class TorchReduction(ReductionMethods):
+    """Torch takes an empty tuple of axes for all of them; the contract reduces nothing then."""
+
+    def sum(self, x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        axis = _dims(axis)
+        if x.is_floating_point():
+            return x if axis == () else torch.sum(x, axis, keepdims)
+        if axis == ():
+            return self.cast(x, self._sum_name(x))
+        return _accumulate(torch.sum, x, axis, keepdims)
+
+    def prod(self, x: Tensor, axis: Axis = None, keepdims: bool = False, dtype: str | None = None) -> Tensor:
+        axis = _dims(axis)
+        if axis == ():
+            return self.cast(x, dtype or self._sum_name(x))
+        if isinstance(axis, int):
+            return _accumulate(torch.prod, x, axis, keepdims, dtype=dtype)
+        return self._prod_over_axes(x, axis, keepdims, dtype)
+
+    def _prod_over_axes(self, x: Tensor, axis: tuple[int, ...] | None, keepdims: bool, dtype: str | None) -> Tensor:
+        """Torch multiplies over one axis: bring those of `axis` together at the end."""
+        axes = range(x.ndim) if axis is None else sorted({canonical_axis(a, x.ndim) for a in axis})
+        kept = [a for a in range(x.ndim) if a not in axes]
+        flat = x.permute(*kept, *axes).flatten(len(kept)) if x.ndim else x.reshape(1)
+        result = _accumulate(torch.prod, flat, -1, False, dtype=dtype)
+        return result.reshape([1 if a in axes else n for a, n in enumerate(x.shape)]) if keepdims else result
+
+    def _sum_name(self, x: Tensor) -> str:
+        return dtypes.sum_type(self.dtype(x))
+
+    def max(self, x: Tensor, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> Tensor:
+        result = self._extreme(_amax, x, axis, keepdims, initial)
+        return result if initial is None else self.maximum(result, initial)
+
+    def min(self, x: Tensor, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> Tensor:
+        result = self._extreme(_amin, x, axis, keepdims, initial)
+        return result if initial is None else self.minimum(result, initial)
+
+    def _extreme(
+        self, fn: Callable[..., Tensor], x: Tensor, axis: Axis, keepdims: bool, initial: float | None
+    ) -> Tensor:
+        axis = _dims(axis)
+        if axis == ():
+            return x
+        if initial is not None and x.numel() == 0:
+            return torch.sum(x, axis, keepdims, dtype=torch.float32).to(x.dtype) + initial
+        try:
+            return fn(x, axis, keepdims)
+        except RuntimeError as error:
+            return retry_wide(error, fn, x, axis, keepdims)
+
+    def any(self, x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        return torch.any(x.to(torch.bool), _dims(axis), keepdims)
+
+    def all(self, x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        return torch.all(x.to(torch.bool), _dims(axis), keepdims)
+
+    def argmax(self, x: Tensor, axis: int | None = None, keepdims: bool = False) -> Tensor:
+        if x.dtype is torch.bool:
+            x = x.to(torch.uint8)
+        elif x.dtype in WIDE:
+            x = x.to(torch.int64)
+        return torch.argmax(x, axis, keepdims).to(torch.int32)
+
+    def cumsum(self, x: Tensor, axis: int | None = None, dtype: str | None = None) -> Tensor:
+        return _accumulate(torch.cumsum, *((x.reshape(-1), 0) if axis is None else (x, axis)), dtype=dtype)
+
+    def cumprod(self, x: Tensor, axis: int | None = None, dtype: str | None = None) -> Tensor:
+        return _accumulate(torch.cumprod, *((x.reshape(-1), 0) if axis is None else (x, axis)), dtype=dtype)

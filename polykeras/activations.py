@@ -1,0 +1,136 @@
+"""Activation functions: those of `polykeras.ops`, and what Keras has beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from polykeras import ops
+from polykeras.saving.serialization import Registry, serialize_keras_object
+
+Activation = Callable[..., Any]
+
+registry: Registry[Activation] = Registry("activation", "keras.activations")
+
+celu = registry.register()(ops.celu)
+elu = registry.register()(ops.elu)
+glu = registry.register()(ops.glu)
+hard_shrink = registry.register()(ops.hard_shrink)
+hard_sigmoid = registry.register()(ops.hard_sigmoid)
+hard_silu = hard_swish = registry.register("hard_swish")(ops.hard_silu)
+hard_tanh = registry.register()(ops.hard_tanh)
+leaky_relu = registry.register()(ops.leaky_relu)
+log_sigmoid = registry.register()(ops.log_sigmoid)
+log_softmax = registry.register()(ops.log_softmax)
+relu6 = registry.register()(ops.relu6)
+selu = registry.register()(ops.selu)
+sigmoid = registry.register()(ops.sigmoid)
+silu = swish = registry.register("swish")(ops.silu)
+soft_shrink = registry.register()(ops.soft_shrink)
+softplus = registry.register()(ops.softplus)
+softsign = registry.register()(ops.softsign)
+sparse_plus = registry.register()(ops.sparse_plus)
+sparse_sigmoid = registry.register()(ops.sparse_sigmoid)
+sparsemax = registry.register()(ops.sparsemax)
+squareplus = registry.register()(ops.squareplus)
+tanh = registry.register()(ops.tanh)
+tanh_shrink = registry.register()(ops.tanh_shrink)
+threshold = registry.register()(ops.threshold)
+
+
+@registry.register()
+def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
+    """Return the rectified linear unit of `x`.
+
+    Args:
+        x: any shape.
+        negative_slope: slope below the threshold.
+        max_value: larger values become this one; None: no bound.
+        threshold: values up to it become `negative_slope * (x - threshold)`.
+
+    Example:
+        >>> relu([-2.0, 0.5, 9.0], negative_slope=0.5, max_value=6.0).tolist()
+        [-1.0, 0.5, 6.0]
+    """
+    if max_value is None and threshold == 0:
+        return ops.leaky_relu(x, negative_slope) if negative_slope else ops.relu(x)
+    y = ops.relu(x) if threshold == 0 else ops.where(ops.greater(x, threshold), x, 0)
+    if max_value is not None:
+        y = ops.clip(y, 0, max_value)
+    if negative_slope:
+        y = ops.subtract(y, ops.multiply(negative_slope, ops.relu(ops.subtract(threshold, x))))
+    return y
+
+
+@registry.register()
+def gelu(x: Any, approximate: bool = False) -> Any:
+    """Return `x` times the standard normal distribution function of `x`.
+
+    Hendrycks and Gimpel, "Gaussian error linear units", https://arxiv.org/abs/1606.08415.
+
+    Args:
+        x: any shape.
+        approximate: by a formula with tanh.
+    """
+    return ops.gelu(x, approximate)
+
+
+@registry.register()
+def softmax(x: Any, axis: int | Sequence[int] = -1) -> Any:
+    """Return `exp(x) / sum(exp(x))` along `axis`.
+
+    Args:
+        x: at least one axis.
+        axis: one, or several, over which the results sum to 1.
+
+    Raises:
+        ValueError: `x` is a scalar.
+    """
+    if ops.ndim(x) == 0:
+        raise ValueError("softmax needs an array with at least one axis; received a scalar. Use sigmoid for one value.")
+    return ops.softmax(x, axis)
+
+
+@registry.register()
+def exponential(x: Any) -> Any:
+    """Return e to the power `x`."""
+    return ops.exp(x)
+
+
+@registry.register()
+def linear(x: Any) -> Any:
+    """Return `x`."""
+    return x
+
+
+@registry.register()
+def mish(x: Any) -> Any:
+    """Return `x * tanh(softplus(x))`. Misra, "Mish", https://arxiv.org/abs/1908.08681."""
+    return ops.multiply(x, ops.tanh(ops.softplus(x)))
+
+
+def get(identifier: Any) -> Activation:
+    """Return an activation function.
+
+    Args:
+        identifier: a name such as `"relu"`, a config, a function, a layer, or None for `linear`.
+
+    Raises:
+        ValueError: an unknown name, or something else.
+    """
+    return linear if identifier is None else registry.get(identifier)
+
+
+def serialize(activation: Activation) -> Any:
+    """Return the name of a function of this module, the config of any other."""
+    return serialize_keras_object(activation)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Activation:
+    """Return the activation of a config.
+
+    Args:
+        config: what `serialize` gave.
+        custom_objects: further names it may use.
+    """
+    return registry.deserialize(config, custom_objects)

@@ -1,0 +1,212 @@
+"""Gradients over variables or arguments, and compiled functions: code with state, on whichever backend is current."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, ParamSpec, TypeVar
+
+import numpy as np
+
+from polykeras import tree
+from polykeras.backend import Backend, registry
+from polykeras.backend.door import Handle, convert
+from polykeras.variables import NewVariables, Scope, Variable, functionalize, read_state, unique, write_state
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def value_and_grad(
+    fn: Callable[..., Any],
+    variables: Sequence[Variable] | Variable | None = None,
+    *,
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+) -> Callable[..., tuple[Any, Any]]:
+    """Return a function that computes `fn` and its gradient.
+
+    What `fn` assigns to variables (batch-norm statistics, seeds, metrics) is carried out, as if it had run alone.
+    Calls may be nested, for gradients of gradients.
+
+    Args:
+        fn: returns a float scalar, or `(scalar, aux)` with `has_aux`.
+        variables: the variables to differentiate by. None: by arguments.
+        argnums: which positional arguments to differentiate by, where `variables` is None: arrays or trees of them.
+        has_aux: whether `fn` returns anything beside the scalar.
+
+    Returns:
+        A function of the same arguments that returns `(value, gradients)`, or `((value, aux), gradients)`. The
+        gradients are shaped like `variables` or the arguments; zeros where the value does not depend on them.
+
+    Raises:
+        TypeError: a variable or argument is not of a float dtype.
+        ValueError: `fn` returns no scalar.
+
+    Example:
+        >>> import polykeras
+        >>> w = Variable([1.0, 2.0])
+        >>> value, gradient = value_and_grad(lambda: polykeras.ops.sum(w * w), w)()
+        >>> [float(g) for g in gradient]
+        [2.0, 4.0]
+    """
+
+    def wrapper(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        backend = registry.current()
+        if variables is None:
+            places = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+            targets: Any = tuple(args[place] for place in places)
+            leaves, definition = tree.flatten_with_def(targets)
+            arrays = [convert(backend, leaf) for leaf in leaves]
+        else:
+            places = ()
+            targets = variables
+            leaves, definition = tree.flatten_with_def(variables)
+            arrays = read_state(leaves, backend)
+        written: list[Variable] = []
+
+        def pure(values: list[Any]) -> tuple[Any, Any]:
+            call_args = list(args)
+            if places:
+                for place, part in zip(places, tree.unflatten(definition, values), strict=True):
+                    call_args[place] = part
+            with Scope(*((leaves, values) if not places else ())) as scope:
+                result = fn(*call_args, **kwargs)
+            value, aux = result if has_aux else (result, None)
+            value = convert(backend, value)
+            if backend.shape(value) != ():
+                raise ValueError(
+                    f"value_and_grad differentiates a scalar; {getattr(fn, '__name__', fn)} returned an array of "
+                    f"shape {backend.shape(value)}. Reduce it first, with ops.sum or ops.mean."
+                )
+            written[:], updates = scope.updates()
+            return value, (aux, updates)
+
+        value, (aux, updates), gradients = backend.value_and_grad(pure, arrays)
+        for variable, update in zip(written, updates, strict=True):
+            variable.assign(update)
+        gradients = tree.unflatten(definition, gradients)
+        if places and isinstance(argnums, int):
+            gradients = gradients[0]
+        return ((value, aux) if has_aux else value), gradients
+
+    return functools.wraps(fn)(wrapper) if hasattr(fn, "__name__") else wrapper
+
+
+def grad(
+    fn: Callable[..., Any],
+    variables: Sequence[Variable] | Variable | None = None,
+    *,
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+) -> Callable[..., Any]:
+    """Return a function that computes the gradient of `fn`; arguments as for `value_and_grad`.
+
+    Returns:
+        A function that returns the gradients, or `(gradients, aux)` with `has_aux`.
+
+    Example:
+        >>> float(grad(lambda x: x * x * x)(2.0))
+        12.0
+    """
+    compute = value_and_grad(fn, variables, argnums=argnums, has_aux=has_aux)
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        value, gradients = compute(*args, **kwargs)
+        return (gradients, value[1]) if has_aux else gradients
+
+    return wrapper
+
+
+def _is_static(leaf: Any) -> bool:
+    return isinstance(leaf, (bool, str, bytes)) or not (
+        isinstance(leaf, (int, float, complex, np.ndarray, np.generic, Handle)) or registry.current().is_tensor(leaf)
+    )
+
+
+class Function(Generic[P, R]):
+    """A function compiled on whichever backend is current. Made by `polykeras.function`."""
+
+    def __init__(self, fn: Callable[P, R]) -> None:
+        self._fn = fn
+        self._entries: dict[Any, _Entry] = {}
+        functools.update_wrapper(self, fn, updated=())
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        backend = registry.current()
+        leaves, definition = tree.flatten_with_def((args, kwargs))
+        static = tuple((i, leaf) for i, leaf in enumerate(leaves) if _is_static(leaf))
+        places = {i for i, _ in static}
+        arrays = [convert(backend, leaf) for i, leaf in enumerate(leaves) if i not in places]
+        key = (backend, definition, static)
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._entries[key] = _Entry(self._flat_function(definition, static, len(leaves)))
+        return entry(backend, arrays)
+
+    def _flat_function(self, definition: Any, static: tuple[Any, ...], count: int) -> Callable[[list[Any]], Any]:
+        constants = dict(static)
+
+        def flat(arrays: list[Any]) -> Any:
+            rest = iter(arrays)
+            args, kwargs = tree.unflatten(definition, [constants[i] if i in constants else next(rest) for i in range(count)])
+            return self._fn(*args, **kwargs)
+
+        return flat
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """Bind to an instance, so that methods can be decorated; each instance compiles its own."""
+        if instance is None:
+            return self
+        bound = Function(functools.partial(self._fn, instance))
+        instance.__dict__[self._fn.__name__] = bound
+        return bound
+
+
+class _Entry:
+    """One compiled form of a function: for one backend and one structure of arguments."""
+
+    def __init__(self, fn: Callable[[list[Any]], Any]) -> None:
+        self.fn = fn
+        self.variables: list[Variable] = []
+        self.compiled: Callable[..., Any] | None = None
+
+    def __call__(self, backend: Backend, arrays: list[Any]) -> Any:
+        while True:
+            if self.compiled is None:
+                self.compiled = backend.compile(functionalize(self.fn, self.variables))
+            try:
+                state, result = self.compiled(read_state(self.variables, backend), arrays)
+            except NewVariables as found:
+                # The state is learned by tracing: what the function uses is known when it has run once.
+                self.variables = unique([*self.variables, *found.variables])
+                self.compiled = None
+                continue
+            write_state(self.variables, state, backend)
+            return result
+
+
+def function(fn: Callable[P, R]) -> Function[P, R]:
+    """Return `fn` compiled on the current backend, its variables handled.
+
+    Variables that `fn` reads or assigns become inputs and outputs of the compiled function; nothing needs declaring.
+    It is traced once for each backend, each structure and shape of its array arguments, and each value of those that
+    are neither arrays nor numbers (strings, bools, None). A backend that does not compile runs it as it is. If it
+    raises, every variable keeps its value.
+
+    Args:
+        fn: takes and returns trees of arrays.
+
+    Returns:
+        A function of the same signature.
+
+    Example:
+        >>> total = Variable(0.0)
+        >>> @function
+        ... def add(x):
+        ...     total.assign_add(x)
+        ...     return total.value * 2.0
+        >>> float(add(3.0)), float(total)
+        (6.0, 3.0)
+    """
+    return Function(fn)

@@ -1,0 +1,168 @@
+"""Arrays joined, repeated, split and shifted."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from polykeras.backend.shaping import ShapeMethods, canonical_axis
+from polykeras.backend.spec import Array, op
+
+
+class JoiningMethods(ShapeMethods, ABC):
+    """Composed from `concatenate`, `reshape`, `broadcast_to` and slices."""
+
+    def slice_axis(self, x: Array, start: int, stop: int, axis: int) -> Array:
+        """Return `x[start:stop]` along one axis, counted from the front."""
+        return x[(slice(None),) * axis + (slice(start, stop),)]
+
+    # ---- join --------------------------------------------------------------------------------------------------
+
+    @op("x1 x2", "common")
+    def append(self, x1: Array, x2: Array, axis: int | None = None) -> Array:
+        """Return `x2` joined to the end of `x1` along `axis`; both are flattened where it is None."""
+        x1, x2 = self.both_arrays(x1, x2)
+        if axis is None:
+            return self.concatenate([self.ravel(x1), self.ravel(x2)])
+        return self.concatenate([x1, x2], axis)
+
+    @op("xs", "common")
+    def hstack(self, xs: Sequence[Array]) -> Array:
+        """Return arrays joined along their second axis, vectors and scalars along the first."""
+        parts = [self.reshape(x, (1,)) if self.ndim(x) == 0 else x for x in xs]
+        return self.concatenate(parts, 0 if self.ndim(parts[0]) == 1 else 1)
+
+    @op("xs", "common")
+    def vstack(self, xs: Sequence[Array]) -> Array:
+        """Return arrays joined along their first axis; vectors are rows."""
+        return self.concatenate([x if self.ndim(x) > 1 else self.reshape(x, (1, -1)) for x in xs], 0)
+
+    @op("xs", "common")
+    def dstack(self, xs: Sequence[Array]) -> Array:
+        """Return arrays joined along their third axis, which vectors and matrices get."""
+        rows = [x if self.ndim(x) > 1 else self.reshape(x, (1, -1)) for x in xs]
+        return self.concatenate([x if self.ndim(x) > 2 else self.expand_dims(x, 2) for x in rows], 2)
+
+    # ---- repeat ------------------------------------------------------------------------------------------------
+
+    @op("x")
+    def tile(self, x: Array, repeats: int | Sequence[int]) -> Array:
+        """Return `x` laid side by side `repeats[i]` times along axis `i`; missing numbers and axes count as 1."""
+        counts = (repeats,) if isinstance(repeats, int) else tuple(repeats)
+        shape = self.shape(x)
+        ndim = max(len(counts), len(shape))
+        counts = (1,) * (ndim - len(counts)) + counts
+        shape = (1,) * (ndim - len(shape)) + shape
+        paired = self.reshape(x, tuple(n for size in shape for n in (1, size)))
+        paired = self.broadcast_to(paired, tuple(n for pair in zip(counts, shape, strict=True) for n in pair))
+        return self.reshape(paired, tuple(r * n for r, n in zip(counts, shape, strict=True)))
+
+    @op("x")
+    def repeat(self, x: Array, repeats: Any, axis: int | None = None) -> Array:
+        """Return `x` with each slice along `axis` repeated in place.
+
+        Args:
+            x: an array; flattened where `axis` is None.
+            repeats: how often; an int, or one int a slice (host values: they decide the shape).
+            axis: the axis, or None.
+        """
+        if axis is None:
+            x, axis = self.ravel(x), 0
+        shape = self.shape(x)
+        axis = canonical_axis(axis, len(shape))
+        counts = self.to_numpy(repeats) if self.is_tensor(repeats) else np.asarray(repeats)
+        if counts.size == 1:
+            count = repeats if isinstance(repeats, int) else int(counts.item())
+            wide = (*shape[: axis + 1], count, *shape[axis + 1 :])
+            x = self.broadcast_to(self.expand_dims(x, axis + 1), wide)
+            return self.reshape(x, (*shape[:axis], shape[axis] * count, *shape[axis + 1 :]))
+        if counts.shape != (shape[axis],):
+            raise ValueError(f"repeat: expected {shape[axis]} counts for axis {axis} of shape {shape}; got {repeats}.")
+        return self.take(x, self.host_constant(np.repeat(np.arange(counts.size), counts), "int32"), axis)
+
+    # ---- split -------------------------------------------------------------------------------------------------
+
+    @op("x")
+    def split(self, x: Array, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Array]:
+        """Return `x` cut along `axis`.
+
+        Args:
+            x: an array.
+            indices_or_sections: how many equal parts, or the places at which to cut.
+            axis: the axis.
+
+        Raises:
+            ValueError: the axis does not divide into so many equal parts.
+        """
+        axis = canonical_axis(axis, self.ndim(x))
+        n = self.shape(x)[axis]
+        if isinstance(indices_or_sections, int):
+            if indices_or_sections < 1 or n % indices_or_sections:
+                raise ValueError(
+                    f"split: axis {axis} of shape {self.shape(x)} does not divide into {indices_or_sections} equal "
+                    "parts. Use array_split for parts of two sizes, or give the places at which to cut."
+                )
+            step = n // indices_or_sections
+            return self._cut(x, [i * step for i in range(1, indices_or_sections)], axis)
+        return self._cut(x, [int(i) if isinstance(i, np.integer) else i for i in indices_or_sections], axis)
+
+    @op("x")
+    def array_split(self, x: Array, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Array]:
+        """Return `x` cut along `axis` as by `split`, but the first parts are one longer where it does not divide."""
+        if not isinstance(indices_or_sections, int):
+            return self.split(x, indices_or_sections, axis)
+        axis = canonical_axis(axis, self.ndim(x))
+        sections = indices_or_sections
+        if sections < 1:
+            raise ValueError(f"array_split: expected at least one part; received {sections}.")
+        size, longer = self.shape(x)[axis] // sections, self.shape(x)[axis] % sections
+        return self._cut(x, [i * size + min(i, longer) for i in range(1, sections)], axis)
+
+    def _cut(self, x: Array, places: Sequence[int], axis: int) -> list[Array]:
+        ends = [*places, self.shape(x)[axis]]
+        return [self.slice_axis(x, start, stop, axis) for start, stop in zip([0, *places], ends, strict=True)]
+
+    @op("x")
+    def hsplit(self, x: Array, indices_or_sections: int | Sequence[int]) -> list[Array]:
+        """Return `x` split along its second axis, a vector along its first."""
+        return self.split(x, indices_or_sections, 0 if self.ndim(x) == 1 else 1)
+
+    @op("x")
+    def vsplit(self, x: Array, indices_or_sections: int | Sequence[int]) -> list[Array]:
+        """Return `x` split along its first axis."""
+        return self.split(x, indices_or_sections, 0)
+
+    @op("x")
+    def dsplit(self, x: Array, indices_or_sections: int | Sequence[int]) -> list[Array]:
+        """Return `x` split along its third axis."""
+        return self.split(x, indices_or_sections, 2)
+
+    # ---- shift -------------------------------------------------------------------------------------------------
+
+    @op("x")
+    def roll(self, x: Array, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Array:
+        """Return `x` shifted towards higher indices; what leaves at the end comes back at the start.
+
+        Args:
+            x: an array.
+            shift: by how many places; an int, or one for each of several axes.
+            axis: along which axis or axes; None shifts the flat array.
+        """
+        if axis is None:
+            total = sum(shift) if isinstance(shift, Sequence) else shift
+            return self.reshape(self.roll(self.ravel(x), total, 0), self.shape(x))
+        axes = (axis,) if isinstance(axis, int) else tuple(axis)
+        shifts = tuple(shift) if isinstance(shift, Sequence) else (shift,) * len(axes)
+        if len(shifts) != len(axes) and len(axes) > 1:
+            raise ValueError(f"roll: expected as many shifts as axes; received shift {shift} and axis {axis}.")
+        for by, a in zip(shifts, axes * (len(shifts) if len(axes) == 1 else 1), strict=True):
+            place = canonical_axis(a, self.ndim(x))
+            n = self.shape(x)[place]
+            if n and by % n:
+                cut = n - by % n
+                parts = [self.slice_axis(x, cut, n, place), self.slice_axis(x, 0, cut, place)]
+                x = self.concatenate(parts, place)
+        return x

@@ -1,0 +1,11 @@
+"""The backend without values: its arrays are a shape and a dtype, so that running a function infers both.
+
+`SYMBOLIC` is made current with `use_backend(SYMBOLIC)`; then every op, composites included, checks its operands and
+returns what a real backend would, at no cost and with no framework.
+"""
+
+from polykeras.backend.symbolic.array import SymbolicArray
+from polykeras.backend.symbolic.backend import SYMBOLIC, SymbolicBackend
+from polykeras.backend.symbolic.dims import UnknownDim
+
+__all__ = ["SYMBOLIC", "SymbolicArray", "SymbolicBackend", "UnknownDim"]

@@ -1,0 +1,140 @@
+"""The array of the symbolic backend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from polykeras import dtypes
+from polykeras.backend.symbolic.dims import Dims, broadcast, index_shape, is_known
+
+SCALARS = (bool, int, float, complex)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SymbolicArray:
+    """A shape and a dtype in place of values.
+
+    The operators promote dtypes as the public ops do, so a user's own layer may mix arrays and numbers freely.
+
+    Attributes:
+        shape: ints, some of which may be `UnknownDim`.
+        dtype: a name of `polykeras.dtypes`.
+
+    Example:
+        >>> 2.0 * SymbolicArray((3, 1), "int32")[..., None] + SymbolicArray((4,), "float32")
+        SymbolicArray(shape=(3, 1, 4), dtype='float32')
+    """
+
+    shape: Dims
+    dtype: str
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    def __getitem__(self, key: Any) -> SymbolicArray:
+        keys = key if isinstance(key, tuple) else (key,)
+        if any(isinstance(k, SymbolicArray) for k in keys):
+            raise TypeError(f"Expected ints, slices, None or ... as indices; received {key!r}. Use ops.take.")
+        return SymbolicArray(index_shape(self.shape, key), self.dtype)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("A scalar has no length.")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[SymbolicArray]:
+        length = len(self)
+        if not is_known(self.shape[0]):
+            raise ValueError(f"Cannot iterate over an axis of unknown size (shape {self.shape}).")
+        return iter([self[i] for i in range(length)])
+
+    def _no_value(self, *_: Any, **__: Any) -> Any:
+        raise TypeError(
+            f"{self} has no value: it stands for an array while shapes are inferred. Use ops (`where`, `cond`, ...) "
+            "in place of Python's `if`, `bool()`, `float()` or NumPy functions on it."
+        )
+
+    __array_ufunc__ = None  # NumPy then leaves `ndarray * SymbolicArray` to this class
+    __array__ = __bool__ = __int__ = __float__ = __index__ = __complex__ = _no_value
+
+    def __neg__(self) -> SymbolicArray:
+        return self
+
+    def __add__(self, other: Any) -> SymbolicArray:
+        return combine("+", self, other)
+
+    def __truediv__(self, other: Any) -> SymbolicArray:
+        result = combine("/", self, other)
+        return SymbolicArray(result.shape, dtypes.float_type(result.dtype))
+
+    def __lt__(self, other: Any) -> SymbolicArray:
+        return SymbolicArray(combine("comparison", self, other).shape, "bool")
+
+    def __matmul__(self, other: Any) -> SymbolicArray:
+        from polykeras.backend.symbolic.products import matmul_shape
+
+        if not isinstance(other, SymbolicArray):
+            return NotImplemented
+        return SymbolicArray(matmul_shape(self.shape, other.shape), dtypes.result_type(self.dtype, other.dtype))
+
+    __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __pow__ = __rpow__ = __add__
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __add__
+    __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = __add__
+    __rtruediv__ = __truediv__
+    __le__ = __gt__ = __ge__ = __lt__
+
+    def __invert__(self) -> SymbolicArray:
+        return self
+
+
+def is_scalar(x: Any) -> bool:
+    """Return whether `x` is a Python number, whose dtype is weak."""
+    return isinstance(x, SCALARS) and not hasattr(x, "dtype")
+
+
+def from_value(x: Any) -> SymbolicArray:
+    """Return the shape and dtype of a scalar, an array of any framework, or a (nested) list of them.
+
+    Raises:
+        TypeError: `x` is not numeric.
+        ValueError: the parts of a list differ in shape.
+    """
+    if isinstance(x, SymbolicArray):
+        return x
+    if hasattr(x, "shape") and hasattr(x, "dtype"):  # NumPy's scalars too, some of which are Python floats
+        try:
+            return SymbolicArray(tuple(x.shape), dtypes.standardize_dtype(x.dtype))
+        except ValueError:
+            pass  # strings and objects: refused below
+    elif isinstance(x, SCALARS):
+        return SymbolicArray((), dtypes.result_type(dtypes.weak(x)))
+    elif isinstance(x, (list, tuple)):
+        shape, kinds = _measure(x)
+        return SymbolicArray(shape, dtypes.result_type(*kinds) if kinds else dtypes.standardize_dtype(None))
+    raise TypeError(f"Expected a number, an array or a list of them; received {x!r} of type {type(x).__name__}.")
+
+
+def _measure(x: Any) -> tuple[Dims, set[str]]:
+    """Return the shape of a nested list and the dtypes (or weak kinds) of its leaves."""
+    if is_scalar(x):
+        return (), {dtypes.weak(x)}
+    if not isinstance(x, (list, tuple)):
+        leaf = from_value(x)
+        return leaf.shape, {leaf.dtype}
+    parts = [_measure(part) for part in x]
+    shapes = {shape for shape, _ in parts}
+    if len(shapes) > 1:
+        raise ValueError(f"Expected parts of one shape in a list; received {', '.join(map(str, sorted(shapes)))}.")
+    inner = parts[0][0] if parts else ()
+    return (len(x), *inner), set().union(*(kinds for _, kinds in parts))
+
+
+def combine(where: str, *operands: Any) -> SymbolicArray:
+    """Return the broadcast shape and the common dtype of operands, of which Python numbers are weak."""
+    kinds = [dtypes.weak(x) if is_scalar(x) else from_value(x).dtype for x in operands]
+    shapes = [() if is_scalar(x) else from_value(x).shape for x in operands]
+    return SymbolicArray(broadcast(*shapes, where=where), dtypes.result_type(*kinds))

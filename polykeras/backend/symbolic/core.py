@@ -1,0 +1,242 @@
+"""Arrays, autodiff and elementwise operations without values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NoReturn
+
+import numpy as np
+
+from polykeras import config, dtypes, tree
+from polykeras.backend.elementwise import ElementwiseMethods
+from polykeras.backend.spec import Shape
+from polykeras.backend.symbolic.array import SymbolicArray, combine, from_value, is_scalar
+from polykeras.backend.symbolic.dims import agree, as_dims, broadcast
+
+Unary = Callable[..., SymbolicArray]
+
+
+def _wrong_dtype(name: str, expected: str, received: str) -> NoReturn:
+    raise TypeError(f"{name}: expected {expected}; received {received}. Cast first (ops.cast).")
+
+
+def _unary(name: str, allowed: Sequence[str] = dtypes.ALL) -> Unary:
+    """Return a method that keeps shape and dtype, and refuses the dtypes that real backends do not have it for."""
+
+    def method(self: Any, x: SymbolicArray) -> SymbolicArray:
+        if x.dtype not in allowed:
+            _wrong_dtype(name, f"a dtype of {', '.join(allowed)}", x.dtype)
+        return x
+
+    method.__name__ = name
+    return method
+
+
+def combine_strictly(name: str, *operands: Any) -> SymbolicArray:
+    """Return what arrays of one dtype, and Python scalars that take it, give together.
+
+    Raises:
+        TypeError: the dtypes differ. The public ops promote at the door, so this is a slip of a composite.
+    """
+    result = combine(name, *operands)
+    received = [type(x).__name__ if is_scalar(x) else from_value(x).dtype for x in operands]
+    if any(not is_scalar(x) and from_value(x).dtype != result.dtype for x in operands):
+        _wrong_dtype(name, "arrays of one dtype, or one beside a scalar that fits it", " and ".join(received))
+    return result
+
+
+def _binary(name: str, allowed: Sequence[str] = dtypes.ALL, result: str | None = None) -> Unary:
+    """Return a broadcasting method on two operands, which gives their dtype or `result`."""
+
+    def method(self: Any, x1: Any, x2: Any) -> SymbolicArray:
+        out = combine_strictly(name, x1, x2)
+        if out.dtype not in allowed:
+            _wrong_dtype(name, f"a dtype of {', '.join(allowed)}", out.dtype)
+        return SymbolicArray(out.shape, result) if result else out
+
+    method.__name__ = name
+    return method
+
+
+def _bitwise(name: str, allowed: Sequence[str]) -> Unary:
+    """Return a binary method whose parameters are called `x` and `y`."""
+    combined = _binary(name, allowed)
+
+    def method(self: Any, x: Any, y: Any) -> SymbolicArray:
+        return combined(self, x, y)
+
+    method.__name__ = name
+    return method
+
+
+_INEXACT = dtypes.FLOATS + dtypes.COMPLEX
+_NUMBERS = dtypes.INTEGERS + _INEXACT
+_REAL_NUMBERS = dtypes.INTEGERS + dtypes.FLOATS
+_REAL = (*dtypes.BOOL, *_REAL_NUMBERS)
+_BITS = dtypes.BOOL + dtypes.INTEGERS
+_PARTS = {"complex64": "float32", "complex128": "float64"}
+_WHOLE = {part: whole for whole, part in _PARTS.items()}
+
+
+def real_dtype(dtype: str) -> str:
+    """Return the dtype of the parts of a complex number, and a real dtype as it is."""
+    return _PARTS.get(dtype, dtype)
+
+
+def complex_dtype(dtype: str, name: str) -> str:
+    """Return the dtype of complex numbers made of these parts.
+
+    Raises:
+        TypeError: there is none.
+    """
+    if dtype not in _WHOLE:
+        _wrong_dtype(name, "float32 or float64", dtype)
+    return _WHOLE[dtype]
+
+
+class SymbolicCore(ElementwiseMethods):
+    """Families arrays, autodiff and elementwise."""
+
+    # ---- arrays, the host and devices --------------------------------------------------------------------------
+
+    def asarray(self, x: Any, dtype: str | None = None) -> SymbolicArray:
+        array = from_value(x)
+        return self.cast(array, dtype) if dtype else array
+
+    def to_numpy(self, x: SymbolicArray) -> np.ndarray:
+        raise TypeError(f"{x} has no values: it stands for an array while shapes are inferred.")
+
+    def is_tensor(self, x: Any) -> bool:
+        return isinstance(x, SymbolicArray)
+
+    def is_traced(self, x: Any) -> bool:
+        return isinstance(x, SymbolicArray)
+
+    def shape(self, x: SymbolicArray) -> tuple[int, ...]:
+        return x.shape
+
+    def dtype(self, x: SymbolicArray) -> str:
+        return x.dtype
+
+    def cast(self, x: SymbolicArray, dtype: str) -> SymbolicArray:
+        return x if x.dtype == dtype else SymbolicArray(x.shape, dtypes.standardize_dtype(dtype))
+
+    def devices(self) -> list[str]:
+        return ["symbolic:0"]
+
+    def device_scope(self, device: str) -> AbstractContextManager[None]:
+        return nullcontext()  # any device will do: nothing is stored on it
+
+    def to_device(self, x: SymbolicArray, device: str) -> SymbolicArray:
+        return x
+
+    def full(self, shape: Shape, fill_value: Any, dtype: str | None = None) -> SymbolicArray:
+        value, dims = from_value(fill_value), as_dims(shape)
+        if any(n < 0 for n in dims):
+            raise ValueError(f"full: expected sizes of 0 or more; received shape {dims}.")
+        if len(value.shape) > len(dims) or len(broadcast(value.shape, dims, where="full")) > len(dims):
+            raise ValueError(f"full: a value of shape {value.shape} does not broadcast to {dims}.")
+        return SymbolicArray(dims, dtype or value.dtype)
+
+    def arange(
+        self, start: float, stop: float | None = None, step: float = 1, dtype: str | None = None
+    ) -> SymbolicArray:
+        first, last = (0, start) if stop is None else (start, stop)
+        whole = all(isinstance(value, (int, np.integer)) for value in (first, last, step))
+        length: Any = -((first - last) // step) if whole else math.ceil((last - first) / step)
+        return SymbolicArray((max(0, length),), dtype or ("int32" if whole else config.floatx()))
+
+    # ---- autodiff ----------------------------------------------------------------------------------------------
+
+    def stop_gradient(self, variable: SymbolicArray) -> SymbolicArray:
+        return variable
+
+    def value_and_grad(
+        self, fn: Callable[[list[Any]], tuple[Any, Any]], arrays: list[Any]
+    ) -> tuple[Any, Any, list[Any]]:
+        for array in arrays:
+            if array.dtype not in dtypes.FLOATS:
+                _wrong_dtype("value_and_grad", "arrays of float dtypes", array.dtype)
+        value, aux = fn(list(arrays))
+        if value.shape or value.dtype not in dtypes.FLOATS:
+            raise ValueError(f"value_and_grad: expected a float scalar to differentiate; received {value}.")
+        return value, aux, list(arrays)
+
+    def custom_gradient(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args, **kwargs: f(*args, **kwargs)[0]
+
+    def remat(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        return f
+
+    def vectorized_map(self, function: Callable[[Any], Any], elements: Any) -> Any:
+        length = first_size(elements, "vectorized_map")
+        return stacked(function(first_slices(elements)), length)
+
+    # ---- elementwise: one argument -----------------------------------------------------------------------------
+
+    negative = _unary("negative", _NUMBERS)
+    floor = _unary("floor", _REAL)
+    exp, expm1, log, log1p, sqrt, sin, cos, tanh = (
+        _unary(name, _INEXACT) for name in ("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tanh")
+    )
+    erf, erfinv = _unary("erf", dtypes.FLOATS), _unary("erfinv", dtypes.FLOATS)
+
+    def abs(self, x: SymbolicArray) -> SymbolicArray:
+        return SymbolicArray(x.shape, real_dtype(x.dtype))
+
+    def round(self, x: SymbolicArray, decimals: int = 0) -> SymbolicArray:
+        return x
+
+    def real(self, x: SymbolicArray) -> SymbolicArray:
+        return SymbolicArray(x.shape, real_dtype(x.dtype))
+
+    def imag(self, x: SymbolicArray) -> SymbolicArray:
+        return SymbolicArray(x.shape, real_dtype(x.dtype))
+
+    # ---- elementwise: two arguments, selection -----------------------------------------------------------------
+
+    add, multiply, power = (_binary(name) for name in ("add", "multiply", "power"))
+    subtract = _binary("subtract", _NUMBERS)
+    divide = _binary("divide", _INEXACT)
+    arctan2 = _binary("arctan2", dtypes.FLOATS)
+    floor_divide = _binary("floor_divide", _REAL_NUMBERS)
+    maximum, minimum = _binary("maximum", _REAL), _binary("minimum", _REAL)
+    equal, less = _binary("equal", result="bool"), _binary("less", _REAL, result="bool")
+    left_shift, right_shift = _bitwise("left_shift", dtypes.INTEGERS), _bitwise("right_shift", dtypes.INTEGERS)
+    bitwise_and, bitwise_or, bitwise_xor = (
+        _bitwise(name, _BITS) for name in ("bitwise_and", "bitwise_or", "bitwise_xor")
+    )
+
+    def complex(self, real: Any, imag: Any) -> SymbolicArray:
+        parts = combine_strictly("complex", real, imag)
+        return SymbolicArray(parts.shape, complex_dtype(parts.dtype, "complex"))
+
+    def where(self, condition: Any, x1: Any, x2: Any) -> SymbolicArray:
+        chosen = combine_strictly("where", x1, x2)
+        return SymbolicArray(broadcast(from_value(condition).shape, chosen.shape, where="where"), chosen.dtype)
+
+
+def first_size(elements: Any, where: str) -> int:
+    """Return the common length of the first axes in a tree of arrays.
+
+    Raises:
+        ValueError: there is no array, one is a scalar, or the lengths differ.
+    """
+    leaves = tree.flatten(elements)
+    if not leaves or any(not leaf.shape or not agree(leaf.shape[0], leaves[0].shape[0]) for leaf in leaves):
+        raise ValueError(f"{where}: expected arrays with one length in their first axes; received {elements}.")
+    return leaves[0].shape[0]
+
+
+def first_slices(elements: Any) -> Any:
+    """Return what one slice along the first axes of a tree of arrays looks like."""
+    return tree.map_structure(lambda leaf: SymbolicArray(leaf.shape[1:], leaf.dtype), elements)
+
+
+def stacked(elements: Any, length: int) -> Any:
+    """Return a tree of arrays with a new first axis of this length."""
+    return tree.map_structure(
+        lambda leaf: SymbolicArray((length, *from_value(leaf).shape), from_value(leaf).dtype), elements
+    )

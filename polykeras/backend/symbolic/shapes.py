@@ -1,0 +1,218 @@
+"""Shapes, reductions, indexing and sorting without values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any, Literal
+
+from polykeras import dtypes
+from polykeras.backend.indexing import IndexingMethods
+from polykeras.backend.shaping import canonical_axis
+from polykeras.backend.spec import Axis, Shape
+from polykeras.backend.symbolic.array import SymbolicArray
+from polykeras.backend.symbolic.core import SymbolicCore, combine_strictly
+from polykeras.backend.symbolic.dims import Dims, agree, as_dims, broadcast, infer_reshape, is_known, merge
+
+
+def _canonical(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """Return the axes of a reduction, counted from the front.
+
+    Raises:
+        ValueError: one is out of range, or named twice.
+    """
+    if axis is None:
+        return tuple(range(ndim))
+    axes = tuple(canonical_axis(a, ndim) for a in ((axis,) if isinstance(axis, int) else axis))
+    if len(set(axes)) < len(axes):
+        raise ValueError(f"Axes {axis} name an axis twice.")
+    return axes
+
+
+def reduced(shape: Dims, axis: Axis, keepdims: bool) -> Dims:
+    """Return the shape that a reduction over `axis` leaves."""
+    axes = _canonical(axis, len(shape))
+    return tuple(1 if i in axes else n for i, n in enumerate(shape) if keepdims or i not in axes)
+
+
+def _extremum(x: SymbolicArray, axis: Axis, keepdims: bool, has_initial: bool) -> SymbolicArray:
+    axes = _canonical(axis, len(x.shape))
+    if not has_initial and any(is_known(x.shape[a]) and x.shape[a] == 0 for a in axes):
+        raise ValueError(f"No maximum or minimum of nothing: received shape {x.shape}, axis {axis}, no `initial`.")
+    return SymbolicArray(reduced(x.shape, axis, keepdims), x.dtype)
+
+
+class SymbolicShapes(SymbolicCore, IndexingMethods):
+    """Families shaping, reduction and indexing."""
+
+    # ---- shaping -----------------------------------------------------------------------------------------------
+
+    def reshape(self, x: SymbolicArray, newshape: Shape | int) -> SymbolicArray:
+        return SymbolicArray(infer_reshape(x.shape, as_dims(newshape)), x.dtype)
+
+    def transpose(self, x: SymbolicArray, axes: Sequence[int] | None = None) -> SymbolicArray:
+        order = _canonical(tuple(reversed(range(len(x.shape)))) if axes is None else axes, len(x.shape))
+        if len(order) != len(x.shape):
+            raise ValueError(f"transpose: expected a permutation of {len(x.shape)} axes; received {axes}.")
+        return SymbolicArray(tuple(x.shape[a] for a in order), x.dtype)
+
+    def broadcast_to(self, x: SymbolicArray, shape: Shape) -> SymbolicArray:
+        dims = as_dims(shape)
+        extra = len(dims) - len(x.shape)
+        if extra < 0 or any(not agree(m, n) and m != 1 for m, n in zip(x.shape, dims[extra:], strict=True)):
+            raise ValueError(f"broadcast_to: shape {x.shape} does not broadcast to {dims}.")
+        return SymbolicArray(dims, x.dtype)
+
+    def concatenate(self, xs: Sequence[SymbolicArray], axis: int = 0) -> SymbolicArray:
+        if not xs or not xs[0].shape:
+            raise ValueError(f"concatenate: expected arrays of at least one axis; received {xs}.")
+        axis = canonical_axis(axis, len(xs[0].shape))
+        dtype = combine_strictly("concatenate", *(SymbolicArray((), x.dtype) for x in xs)).dtype
+        shape = merge([x.shape for x in xs], axis, "concatenate")
+        return SymbolicArray((*shape[:axis], sum(x.shape[axis] for x in xs), *shape[axis + 1 :]), dtype)
+
+    def constant_pad(self, x: SymbolicArray, pad_width: Sequence[tuple[int, int]], value: float = 0) -> SymbolicArray:
+        if len(pad_width) != len(x.shape) or any(n < 0 for pair in pad_width for n in pair):
+            raise ValueError(
+                f"pad: expected one (before, after) of non-negative ints for each axis of shape {x.shape}; "
+                f"received {pad_width}."
+            )
+        shape = tuple(n + before + after for n, (before, after) in zip(x.shape, pad_width, strict=True))
+        return SymbolicArray(shape, x.dtype)
+
+    def flip(self, x: SymbolicArray, axis: Axis = None) -> SymbolicArray:
+        _canonical(axis, len(x.shape))
+        return x
+
+    def strided_slice(self, x: SymbolicArray, start: Shape, stop: Shape, step: Shape) -> SymbolicArray:
+        if not len(start) == len(stop) == len(step) == len(x.shape):
+            raise ValueError(
+                f"strided_slice: expected one start, stop and step for each axis of shape {x.shape}; received "
+                f"{start}, {stop}, {step}."
+            )
+        return x[tuple(map(slice, start, stop, step))]
+
+    # ---- reductions --------------------------------------------------------------------------------------------
+
+    def sum(self, x: SymbolicArray, axis: Axis = None, keepdims: bool = False) -> SymbolicArray:
+        return SymbolicArray(reduced(x.shape, axis, keepdims), dtypes.sum_type(x.dtype))
+
+    def prod(
+        self, x: SymbolicArray, axis: Axis = None, keepdims: bool = False, dtype: str | None = None
+    ) -> SymbolicArray:
+        return SymbolicArray(reduced(x.shape, axis, keepdims), dtype or dtypes.sum_type(x.dtype))
+
+    def max(
+        self, x: SymbolicArray, axis: Axis = None, keepdims: bool = False, initial: float | None = None
+    ) -> SymbolicArray:
+        return _extremum(x, axis, keepdims, initial is not None)
+
+    def min(
+        self, x: SymbolicArray, axis: Axis = None, keepdims: bool = False, initial: float | None = None
+    ) -> SymbolicArray:
+        return _extremum(x, axis, keepdims, initial is not None)
+
+    def any(self, x: SymbolicArray, axis: Axis = None, keepdims: bool = False) -> SymbolicArray:
+        return SymbolicArray(reduced(x.shape, axis, keepdims), "bool")
+
+    def all(self, x: SymbolicArray, axis: Axis = None, keepdims: bool = False) -> SymbolicArray:
+        return SymbolicArray(reduced(x.shape, axis, keepdims), "bool")
+
+    def argmax(self, x: SymbolicArray, axis: int | None = None, keepdims: bool = False) -> SymbolicArray:
+        return SymbolicArray(_extremum(x, axis, keepdims, False).shape, "int32")
+
+    def cumsum(self, x: SymbolicArray, axis: int | None = None, dtype: str | None = None) -> SymbolicArray:
+        return SymbolicArray(self._along(x, axis), dtype or dtypes.sum_type(x.dtype))
+
+    def cumprod(self, x: SymbolicArray, axis: int | None = None, dtype: str | None = None) -> SymbolicArray:
+        return SymbolicArray(self._along(x, axis), dtype or dtypes.sum_type(x.dtype))
+
+    def _along(self, x: SymbolicArray, axis: int | None) -> Dims:
+        """Return the shape of `x`, flat where `axis` is None, else checked to have that axis."""
+        if axis is None:
+            return (prod(x.shape),)
+        canonical_axis(axis, len(x.shape))
+        return x.shape
+
+    # ---- indexing ----------------------------------------------------------------------------------------------
+
+    def take(self, x: SymbolicArray, indices: SymbolicArray, axis: int | None = None) -> SymbolicArray:
+        if axis is None:
+            return SymbolicArray(indices.shape, x.dtype)
+        axis = canonical_axis(axis, len(x.shape))
+        return SymbolicArray(x.shape[:axis] + indices.shape + x.shape[axis + 1 :], x.dtype)
+
+    def take_along_axis(self, x: SymbolicArray, indices: SymbolicArray, axis: int | None = None) -> SymbolicArray:
+        if axis is None:
+            return SymbolicArray((prod(indices.shape),), x.dtype)
+        if len(x.shape) != len(indices.shape):
+            raise ValueError(
+                f"take_along_axis: expected indices with as many axes as x; received shapes {x.shape} and "
+                f"{indices.shape}."
+            )
+        axis = canonical_axis(axis, len(x.shape))
+        rest = (*x.shape[:axis], indices.shape[axis], *x.shape[axis + 1 :])
+        shape = broadcast(rest, indices.shape, where="take_along_axis")
+        return SymbolicArray(shape, x.dtype)
+
+    def scatter_reduce(
+        self,
+        x: SymbolicArray,
+        indices: SymbolicArray,
+        values: SymbolicArray,
+        reduction: Literal["set", "add", "max", "min", "mul"] = "add",
+    ) -> SymbolicArray:
+        depth = indices.shape[-1] if indices.shape else 0
+        expected = indices.shape[:-1] + x.shape[depth:]
+        if not indices.shape or depth > len(x.shape) or len(values.shape) != len(expected):
+            fits = False
+        else:
+            fits = all(map(agree, values.shape, expected))
+        if not fits:
+            raise ValueError(
+                "scatter: expected indices of shape (..., k) and values of shape indices.shape[:-1] + x.shape[k:]; "
+                f"received x {x.shape}, indices {indices.shape}, values {values.shape}."
+            )
+        combine_strictly("scatter", SymbolicArray((), x.dtype), SymbolicArray((), values.dtype))
+        return x
+
+    def dynamic_slice(self, x: SymbolicArray, start_indices: SymbolicArray, shape: Shape) -> SymbolicArray:
+        dims = as_dims(shape)
+        self._check_block(x, start_indices, dims)
+        return SymbolicArray(dims, x.dtype)
+
+    def dynamic_update_slice(
+        self, x: SymbolicArray, start_indices: SymbolicArray, updates: SymbolicArray
+    ) -> SymbolicArray:
+        self._check_block(x, start_indices, updates.shape)
+        combine_strictly("slice_update", SymbolicArray((), x.dtype), SymbolicArray((), updates.dtype))
+        return x
+
+    def _check_block(self, x: SymbolicArray, start: Any, block: Dims) -> None:
+        starts = start.shape[0] if isinstance(start, SymbolicArray) else len(start)
+        fits = len(block) == len(x.shape) == starts
+        if not fits or any(m > n for m, n in zip(block, x.shape, strict=True) if is_known(m) and is_known(n)):
+            raise ValueError(
+                f"slice: expected one start index an axis and a block that fits in x; received x of shape {x.shape}, "
+                f"{starts} start indices and a block of shape {block}."
+            )
+
+    # ---- sorting -----------------------------------------------------------------------------------------------
+
+    def sort(self, x: SymbolicArray, axis: int | None = -1) -> SymbolicArray:
+        return SymbolicArray(self._along(x, axis), x.dtype)
+
+    def argsort(self, x: SymbolicArray, axis: int | None = -1) -> SymbolicArray:
+        return SymbolicArray(self._along(x, axis), "int32")
+
+    def searchsorted(
+        self, sorted_sequence: SymbolicArray, values: SymbolicArray, side: Literal["left", "right"] = "left"
+    ) -> SymbolicArray:
+        if len(sorted_sequence.shape) != 1:
+            raise ValueError(f"searchsorted: expected a sorted vector; received shape {sorted_sequence.shape}.")
+        return SymbolicArray(values.shape, "int32")
+
+    def nonzero(self, x: SymbolicArray) -> tuple[SymbolicArray, ...]:
+        raise ValueError(
+            "nonzero: the shape of its result depends on values, so it cannot be inferred. Use a mask (`where`)."
+        )

@@ -1,0 +1,119 @@
+"""A function made of the part of a graph that leads from inputs to outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from polykeras import tree
+from polykeras.graph.operation import Node, Operation
+from polykeras.graph.tensor import KerasTensor
+
+
+class GraphFunction:
+    """The nodes between symbolic inputs and outputs, in an order in which they can run.
+
+    Args:
+        inputs: a tree of symbolic tensors.
+        outputs: a tree of symbolic tensors.
+
+    Raises:
+        ValueError: an output depends on an input that is not among `inputs` (the graph is disconnected).
+    """
+
+    def __init__(self, inputs: Any, outputs: Any) -> None:
+        self.inputs, self.input_definition = tree.flatten_with_def(inputs)
+        self.outputs, self.output_definition = tree.flatten_with_def(outputs)
+        for what, tensors in (("input", self.inputs), ("output", self.outputs)):
+            for tensor in tensors:
+                if not isinstance(tensor, KerasTensor):
+                    raise ValueError(
+                        f"The {what}s of a functional model must be symbolic tensors, as Input() and calls of layers on "
+                        f"them give; received {tensor!r} ({type(tensor).__name__})."
+                    )
+        if not self.outputs:
+            raise ValueError("A functional model needs at least one output; received none.")
+        self.nodes = self._sorted_nodes()
+        self._plan = self._make_plan()
+
+    def _sorted_nodes(self) -> list[Node]:
+        """Depth-first from the outputs, without recursion: a graph may be thousands of nodes deep."""
+        given = {id(tensor) for tensor in self.inputs}
+        done: set[int] = set()
+        order: list[Node] = []
+        for output in self.outputs:
+            stack: list[tuple[KerasTensor, bool]] = [(output, False)]
+            while stack:
+                tensor, expanded = stack.pop()
+                if id(tensor) in given:
+                    continue
+                node = tensor.history[0] if tensor.history else None
+                if node is None or not node.input_tensors:
+                    raise ValueError(
+                        f"The graph is disconnected: {self._describe(tensor)} is needed to compute the outputs, but is not "
+                        f"among the inputs {[t.name for t in self.inputs]}. Add it to `inputs`."
+                    )
+                if id(node) in done:
+                    continue
+                if expanded:
+                    done.add(id(node))
+                    order.append(node)
+                else:
+                    stack.append((tensor, True))
+                    stack.extend((t, False) for t in reversed(node.input_tensors))
+        return order
+
+    @staticmethod
+    def _describe(tensor: KerasTensor) -> str:
+        maker = f" of layer {tensor.history[0].operation.name!r}" if tensor.history else ""
+        return f"the tensor {tensor.name!r}{maker} (shape {tensor.shape})"
+
+    def _make_plan(self) -> list[tuple[Operation, Any, list[Any], list[int | None], list[int], bool]]:
+        """One row a node: what to call, how to fill its arguments from numbered slots, where its outputs go."""
+        slots: dict[int, int] = {}
+        for tensor in self.inputs:
+            slots.setdefault(id(tensor), len(slots))
+        plan = []
+        for node in self.nodes:
+            leaves, definition = tree.flatten_with_def((node.args, node.kwargs))
+            sources = [slots[id(leaf)] if isinstance(leaf, KerasTensor) else None for leaf in leaves]
+            targets = []
+            for tensor in node.output_tensors:
+                slots.setdefault(id(tensor), len(slots))
+                targets.append(slots[id(tensor)])
+            simple = not node.kwargs and len(node.args) == 1 and isinstance(node.args[0], KerasTensor)
+            plan.append((node.operation, definition, leaves, sources, targets, simple))
+        self._slot_count = len(slots)
+        self._output_slots = [slots[id(tensor)] for tensor in self.outputs]
+        return plan
+
+    def __call__(self, inputs: list[Any], call: Callable[..., Any] | None = None) -> Any:
+        """Compute the outputs.
+
+        Args:
+            inputs: the values of `self.inputs`, flat.
+            call: `call(operation, *args, **kwargs)`; by default the operation itself is called.
+
+        Returns:
+            The tree of outputs.
+        """
+        values: list[Any] = [None] * self._slot_count
+        values[: len(inputs)] = inputs
+        for operation, definition, leaves, sources, targets, simple in self._plan:
+            if simple:
+                args, kwargs = (values[sources[0]],), {}
+            else:
+                filled = [leaf if s is None else values[s] for leaf, s in zip(leaves, sources, strict=True)]
+                args, kwargs = tree.unflatten(definition, filled)
+            result = operation(*args, **kwargs) if call is None else call(operation, *args, **kwargs)
+            if len(targets) == 1 and not isinstance(result, (list, tuple, dict)):
+                values[targets[0]] = result
+                continue
+            for slot, value in zip(targets, tree.flatten(result), strict=True):
+                values[slot] = value
+        return tree.unflatten(self.output_definition, [values[slot] for slot in self._output_slots])
+
+    @property
+    def operations(self) -> list[Operation]:
+        """The operations in the order of their first use, without repetitions."""
+        return list({id(node.operation): node.operation for node in self.nodes}.values())

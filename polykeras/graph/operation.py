@@ -1,0 +1,115 @@
+"""Operations and the nodes of a graph: one node for each call of an operation on symbolic tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polykeras import ops, tree
+from polykeras.backend import registry
+from polykeras.graph.tensor import KerasTensor, infer_outputs
+from polykeras.utils.naming import to_snake_case, unique_name
+
+
+class Node:
+    """One call of an operation.
+
+    Attributes:
+        operation: what was called.
+        args: its positional arguments, symbolic tensors in them.
+        kwargs: its keyword arguments.
+        outputs: the tree of symbolic tensors it gave.
+    """
+
+    __slots__ = ("args", "input_tensors", "kwargs", "operation", "output_tensors", "outputs")
+
+    def __init__(self, operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
+        self.operation = operation
+        self.args = args
+        self.kwargs = kwargs
+        self.outputs = outputs
+        self.input_tensors = [leaf for leaf in tree.flatten((args, kwargs)) if isinstance(leaf, KerasTensor)]
+        self.output_tensors = [leaf for leaf in tree.flatten(outputs) if isinstance(leaf, KerasTensor)]
+        for i, tensor in enumerate(self.output_tensors):
+            tensor.history = (self, i)
+        operation.inbound_nodes.append(self)
+
+    @property
+    def index(self) -> int:
+        """The place of this call among those of its operation."""
+        return next(i for i, node in enumerate(self.operation.inbound_nodes) if node is self)
+
+
+class Operation:
+    """Something that can be called on arrays, and on symbolic tensors to become part of a graph.
+
+    Args:
+        name: unique names are made from the class's name where it is None.
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        if name is not None and (not isinstance(name, str) or "/" in name):
+            raise ValueError(f"`name` must be a string without `/`; received {name!r}.")
+        self.name: str = name or unique_name(to_snake_case(type(self).__name__))
+        self.inbound_nodes: list[Node] = []
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Apply to arrays, or record a call on symbolic tensors."""
+        raise NotImplementedError
+
+    def record(self, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> Any:
+        """Add a node to the graph and return its outputs."""
+        # A tensor that is passed through must not lose its own history to this node.
+        given = {id(leaf) for leaf in tree.flatten((args, kwargs)) if isinstance(leaf, KerasTensor)}
+        outputs = tree.map_structure(
+            lambda leaf: KerasTensor(leaf.shape, leaf.dtype) if id(leaf) in given else leaf, outputs
+        )
+        return Node(self, args, kwargs, outputs).outputs
+
+    def _only_node(self, what: str) -> Node:
+        if not self.inbound_nodes:
+            raise AttributeError(f"{type(self).__name__} {self.name!r} was not called yet: it has no `{what}`.")
+        if len(self.inbound_nodes) > 1 and what in ("input", "output"):
+            raise AttributeError(
+                f"{type(self).__name__} {self.name!r} was called {len(self.inbound_nodes)} times: `{what}` is ambiguous."
+            )
+        return self.inbound_nodes[0]
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input(s) of the only call."""
+        tensors = self._only_node("input").input_tensors
+        return tensors[0] if len(tensors) == 1 else tensors
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output(s) of the only call."""
+        return self._only_node("output").outputs
+
+
+class OpOperation(Operation):
+    """An op of `polykeras.ops` called on symbolic tensors.
+
+    Args:
+        op: its name there.
+        name: of this use of it.
+    """
+
+    def __init__(self, op: str, name: str | None = None) -> None:
+        super().__init__(name or unique_name(op))
+        self.op = op
+        self._function = getattr(ops, op)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the op, or record it."""
+        if registry.current().holds_values and any(isinstance(x, KerasTensor) for x in tree.flatten((args, kwargs))):
+            return self.record(args, kwargs, infer_outputs(self._function, args, kwargs))
+        return self._function(*args, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the op's name and this operation's."""
+        return {"op": self.op, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> OpOperation:
+        """Return the operation of a config."""
+        return cls(**config)

@@ -1,0 +1,129 @@
+"""Symbolic tensors of the functional graph, and shape inference by running code on the symbolic backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from polykeras import dtypes, tree
+from polykeras.backend import registry
+from polykeras.backend.door import Symbolic
+from polykeras.backend.symbolic import SYMBOLIC, SymbolicArray, UnknownDim
+from polykeras.operators import ArrayOperators
+from polykeras.utils.naming import unique_name
+from polykeras.variables import Scope
+
+if TYPE_CHECKING:
+    from polykeras.graph.operation import Node
+
+# Two sizes that stand for an unknown one while shapes are inferred: with many divisors, so that reshapes fit. A
+# dimension of the result that changes with them is unknown too.
+_STAND_INS = (2520, 5040)
+
+
+class KerasTensor(Symbolic, ArrayOperators):
+    """A place in a functional graph: a shape and a dtype, without a value.
+
+    Args:
+        shape: ints, with None for unknown sizes.
+        dtype: by name.
+        name: for messages.
+
+    Attributes:
+        history: the node that gives it and the place among that node's outputs; None for a free one.
+    """
+
+    def __init__(self, shape: Sequence[int | None], dtype: Any = None, name: str | None = None) -> None:
+        self.shape: tuple[int | None, ...] = tuple(shape)
+        self.dtype = dtypes.standardize_dtype(dtype)
+        self.name = name or unique_name("keras_tensor")
+        self.history: tuple[Node, int] | None = None
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int | None:
+        """The number of elements, None where it is unknown."""
+        total = 1
+        for n in self.shape:
+            if n is None:
+                return None
+            total *= n
+        return total
+
+    def apply_op(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Record an op as an operation of the graph and return its symbolic results."""
+        from polykeras.graph.operation import OpOperation
+
+        name = function.__op_name__  # type: ignore[attr-defined]
+        if name in ("shape", "ndim", "size"):
+            return {"shape": self.shape, "ndim": self.ndim, "size": self.size}[name]
+        return OpOperation(name)(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+
+    def _no_value(self, what: str) -> TypeError:
+        return TypeError(
+            f"{self!r} has no value: {what} needs one. Symbolic tensors are placeholders while a model is put together; "
+            "use polykeras.ops on them, or move the code into a layer's `call`."
+        )
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        raise self._no_value("a NumPy function")
+
+    def __bool__(self) -> bool:
+        raise self._no_value("a Python `if`")
+
+    def __iter__(self) -> Any:
+        raise self._no_value("iteration")
+
+    def __float__(self) -> float:
+        raise self._no_value("float()")
+
+    def __int__(self) -> int:
+        raise self._no_value("int()")
+
+
+def is_keras_tensor(x: Any) -> bool:
+    """Return whether `x` is a symbolic tensor of a functional graph."""
+    return isinstance(x, KerasTensor)
+
+
+def _stand_in(leaf: Any, size: int) -> Any:
+    if not isinstance(leaf, KerasTensor):
+        return leaf
+    return SymbolicArray(tuple(UnknownDim(size) if n is None else n for n in leaf.shape), leaf.dtype)
+
+
+def known_shape(shape: Sequence[int]) -> tuple[int | None, ...]:
+    """Return a shape with None in place of the sizes that stand for unknown ones."""
+    return tuple(None if isinstance(n, UnknownDim) else n for n in shape)
+
+
+def _merge(first: Any, second: Any) -> Any:
+    if not isinstance(first, SymbolicArray):
+        return first
+    shape = zip(known_shape(first.shape), known_shape(second.shape), strict=True)
+    return KerasTensor(tuple(a if a == b else None for a, b in shape), first.dtype)
+
+
+def infer_outputs(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Return the symbolic results of `fn` on arguments that hold `KerasTensor`s.
+
+    `fn` runs on the symbolic backend: once, or where a size is unknown twice with two stand-ins for it. Whatever it
+    assigns to variables is dropped.
+    """
+    leaves = [leaf for leaf in tree.flatten((args, kwargs)) if isinstance(leaf, KerasTensor)]
+    unknown = any(None in leaf.shape for leaf in leaves)
+
+    def run(size: int) -> Any:
+        call_args, call_kwargs = tree.map_structure(lambda leaf: _stand_in(leaf, size), (args, kwargs))
+        with registry.use_backend(SYMBOLIC), Scope(closed=True):
+            return fn(*call_args, **call_kwargs)
+
+    results = [run(size) for size in (_STAND_INS if unknown else _STAND_INS[:1])]
+    return tree.map_structure(_merge, results[0], results[-1])

@@ -1,0 +1,144 @@
+"""Random initializers. The numbers come from NumPy on the host: one seed, one set of weights, on every backend."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Union
+
+import numpy as np
+
+from polykeras import random
+from polykeras.initializers.base import Initializer, registry
+
+if TYPE_CHECKING:
+    from polykeras.random import SeedGenerator
+
+Seed = Union[int, "SeedGenerator", None]
+
+
+class RandomInitializer(Initializer):
+    """Base of random initializers.
+
+    Args:
+        seed: an int: each call with one shape gives the same values. A `SeedGenerator`: each call gives others. None:
+            an int is drawn from the global seed, now.
+
+    Raises:
+        ValueError: the seed is something else.
+    """
+
+    def __init__(self, seed: Seed = None) -> None:
+        whole = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool)
+        if not (seed is None or whole or isinstance(seed, random.SeedGenerator)):
+            raise ValueError(
+                f"{type(self).__name__}: `seed` must be an int, a `polykeras.random.SeedGenerator` or None; received "
+                f"{seed!r}."
+            )
+        self.seed = seed
+        self._drawn_seed = random.draw_seed() if seed is None else seed
+
+    def host_values(self, shape: tuple[int, ...]) -> np.ndarray:
+        return self.sample(random.host_generator(self._drawn_seed), shape)
+
+    def sample(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Return values of that shape, drawn from `generator`."""
+        raise NotImplementedError(f"{type(self).__name__} must implement `sample(generator, shape)` or `__call__`.")
+
+
+def truncated_normal(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Return standard normal numbers; those beyond 2 are drawn again."""
+    values = generator.standard_normal(shape)
+    while True:
+        beyond = np.abs(values) > 2.0
+        count = np.count_nonzero(beyond)
+        if not count:
+            return values
+        values[beyond] = generator.standard_normal(count)
+
+
+@registry.register("normal")
+class RandomNormal(RandomInitializer):
+    """Draws from a normal distribution.
+
+    Args:
+        mean: its mean.
+        stddev: its standard deviation.
+        seed: see `RandomInitializer`.
+    """
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Seed = None) -> None:
+        self.mean = mean
+        self.stddev = _spread(self, stddev)
+        super().__init__(seed)
+
+    def sample(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        return self.mean + self.stddev * generator.standard_normal(shape)
+
+
+@registry.register()
+class TruncatedNormal(RandomInitializer):
+    """Draws from a normal distribution cut off at two standard deviations.
+
+    Args:
+        mean: the mean.
+        stddev: the standard deviation before the cut; that of the values is 0.8796 times as large.
+        seed: see `RandomInitializer`.
+    """
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Seed = None) -> None:
+        self.mean = mean
+        self.stddev = _spread(self, stddev)
+        super().__init__(seed)
+
+    def sample(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        return self.mean + self.stddev * truncated_normal(generator, shape)
+
+
+def _spread(owner: Initializer, stddev: float) -> float:
+    if stddev < 0:
+        raise ValueError(f"{type(owner).__name__}: `stddev` must not be negative; received {stddev!r}.")
+    return stddev
+
+
+@registry.register("uniform")
+class RandomUniform(RandomInitializer):
+    """Draws from a uniform distribution.
+
+    Args:
+        minval: the lower bound.
+        maxval: the upper bound.
+        seed: see `RandomInitializer`.
+    """
+
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Seed = None) -> None:
+        self.minval = minval
+        self.maxval = maxval
+        super().__init__(seed)
+
+    def sample(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        return generator.uniform(self.minval, self.maxval, shape)
+
+
+@registry.register("OrthogonalInitializer")
+class Orthogonal(RandomInitializer):
+    """Draws an orthogonal matrix, uniformly: of all rows but the last axis, by the last axis.
+
+    The columns are orthonormal, or the rows where there are fewer of them. Mezzadri, "How to generate random matrices
+    from the classical compact groups", Notices of the AMS 54 (2007).
+
+    Args:
+        gain: a factor.
+        seed: see `RandomInitializer`.
+    """
+
+    def __init__(self, gain: float = 1.0, seed: Seed = None) -> None:
+        self.gain = gain
+        super().__init__(seed)
+
+    def sample(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        if len(shape) < 2:
+            raise ValueError(f"Orthogonal initializes arrays of two axes or more; received the shape {shape}.")
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        q, r = np.linalg.qr(generator.standard_normal((max(rows, columns), min(rows, columns))))
+        q = q * np.sign(np.diagonal(r))  # without this, QR's own choice of signs would show
+        return self.gain * (q if rows >= columns else q.T).reshape(shape)

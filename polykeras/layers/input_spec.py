@@ -1,0 +1,94 @@
+"""What a layer expects of its inputs, and the message where it gets something else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from polykeras import tree
+from polykeras.backend import Backend
+from polykeras.graph.tensor import known_shape
+
+
+class InputSpec:
+    """A rank, a shape or a dtype that an input must have.
+
+    Args:
+        dtype: required dtype, or None.
+        shape: required shape, None for a free size.
+        ndim: required rank.
+        max_ndim: largest rank.
+        min_ndim: smallest rank.
+        axes: required sizes by axis.
+        allow_last_axis_squeeze: whether a last axis of size 1 may be missing or too many.
+        optional: whether None may come instead.
+    """
+
+    def __init__(
+        self,
+        dtype: str | None = None,
+        shape: Sequence[int | None] | None = None,
+        ndim: int | None = None,
+        max_ndim: int | None = None,
+        min_ndim: int | None = None,
+        axes: Mapping[int, int | None] | None = None,
+        allow_last_axis_squeeze: bool = False,
+        name: str | None = None,
+        optional: bool = False,
+    ) -> None:
+        self.dtype = dtype
+        self.shape = None if shape is None else tuple(shape)
+        self.ndim = len(self.shape) if self.shape is not None else ndim
+        self.max_ndim = max_ndim
+        self.min_ndim = min_ndim
+        self.axes = {int(axis): size for axis, size in (axes or {}).items() if size is not None}
+        self.allow_last_axis_squeeze = allow_last_axis_squeeze
+        self.name = name
+        self.optional = optional
+
+    def __repr__(self) -> str:
+        parts = [f"{key}={value}" for key, value in vars(self).items() if value]
+        return f"InputSpec({', '.join(parts)})"
+
+    def complaint(self, shape: tuple[int, ...], dtype: str) -> str | None:
+        """Return what is wrong with an input of this shape and dtype, or None."""
+        ndim = len(shape)
+        if self.ndim is not None and ndim != self.ndim and not self.allow_last_axis_squeeze:
+            return f"expected {self.ndim} axes (ndim={self.ndim}); received {ndim}"
+        if self.min_ndim is not None and ndim < self.min_ndim:
+            return f"expected at least {self.min_ndim} axes (min_ndim={self.min_ndim}); received {ndim}"
+        if self.max_ndim is not None and ndim > self.max_ndim:
+            return f"expected at most {self.max_ndim} axes (max_ndim={self.max_ndim}); received {ndim}"
+        if self.dtype is not None and dtype != self.dtype:
+            return f"expected dtype {self.dtype}; received {dtype}"
+        for axis, size in self.axes.items():
+            if -ndim <= axis < ndim and shape[axis] not in (size, None):
+                return f"expected axis {axis} to have size {size}; received {shape[axis]}"
+        if self.shape is not None:
+            want, have = self.shape, shape
+            if self.allow_last_axis_squeeze:
+                want, have = (s[:-1] if s and s[-1] == 1 else s for s in (want, have))
+            if len(want) != len(have) or any(w not in (None, h) for w, h in zip(want, have, strict=True)):
+                return f"expected shape {self.shape}; received {shape}"
+        return None
+
+
+def assert_input_compatibility(spec: Any, inputs: Any, backend: Backend, layer: str) -> None:
+    """Hold the inputs of a layer against its `input_spec`.
+
+    Raises:
+        ValueError: names the layer, the input, what was expected and what received.
+    """
+    specs = tree.flatten(spec)
+    leaves = tree.flatten(inputs)
+    if len(specs) != len(leaves):
+        raise ValueError(f"{layer} expects {len(specs)} input(s); received {len(leaves)}.")
+    for i, (one, leaf) in enumerate(zip(specs, leaves, strict=True)):
+        if one is None or not backend.is_tensor(leaf):
+            continue
+        shape = tuple(backend.shape(leaf))
+        complaint = one.complaint(shape, backend.dtype(leaf))
+        if complaint:
+            which = f"input {one.name or i}" if len(specs) > 1 or one.name else "the input"
+            raise ValueError(f"{layer}: {which} does not fit: {complaint} (full shape {known_shape(shape)}).")
+

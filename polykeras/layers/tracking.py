@@ -1,0 +1,43 @@
+"""Finding what an object holds: variables, layers and seed generators, in the order of its attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+_CONTAINERS = (list, tuple, dict, set)
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        for part in value.values():
+            yield from _leaves(part)
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            if isinstance(part, (str, int, float, bytes)):
+                break  # a list of plain data, perhaps a long one
+            yield from _leaves(part)
+    elif value is not None:
+        yield value
+
+
+def tracked(obj: Any, kinds: type | tuple[type, ...]) -> Iterator[Any]:
+    """Return the objects of some kinds among the attributes of `obj` and in lists, tuples and dicts among them.
+
+    It looks each time: what was appended to a list or taken from it later counts.
+
+    Args:
+        obj: an object with a `__dict__`.
+        kinds: classes to look for.
+    """
+    seen: set[int] = set()
+    hidden = getattr(type(obj), "_untracked", ())
+    for name, value in list(vars(obj).items()):
+        if name in hidden:
+            continue
+        if isinstance(value, _CONTAINERS) or isinstance(value, kinds):
+            for leaf in _leaves(value):
+                if isinstance(leaf, kinds) and id(leaf) not in seen:
+                    seen.add(id(leaf))
+                    yield leaf
+

@@ -1,0 +1,5 @@
+"""Losses."""
+
+from polykeras.losses.loss import LOSSES, Loss, LossFunctionWrapper
+
+get = LOSSES.get

@@ -1,0 +1,189 @@
+"""The base class of losses: per-sample values, masks, weights, and one number in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from polykeras import config, dtypes, ops, tree
+from polykeras.layers.context import get_mask
+from polykeras.saving.configurable import Configurable
+from polykeras.saving.serialization import Registry, deserialize_keras_object, serialize_keras_object
+from polykeras.utils.naming import to_snake_case
+
+LOSSES: Registry[Any] = Registry("loss", "keras.losses")
+
+REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None)
+
+
+class Loss(Configurable):
+    """A number that says how wrong predictions are.
+
+    Subclasses write `call(y_true, y_pred)`, which returns the losses of the samples.
+
+    Args:
+        name: for logs.
+        reduction: how the samples' losses become one number: `"sum_over_batch_size"` (their mean), `"sum"`,
+            `"mean_with_sample_weight"` (the weighted sum over the sum of the weights), or `"none"` (not at all).
+        dtype: in which to compute; the default float dtype where None.
+
+    Raises:
+        ValueError: an unknown reduction.
+    """
+
+    def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None) -> None:
+        if reduction not in REDUCTIONS:
+            known = ", ".join(repr(r) for r in REDUCTIONS)
+            raise ValueError(f"Unknown reduction {reduction!r} of loss {type(self).__name__}. Known: {known}.")
+        self.name = name or to_snake_case(type(self).__name__)
+        self.reduction = reduction
+        self._dtype = dtype
+
+    @property
+    def dtype(self) -> str:
+        """The dtype in which the loss is computed."""
+        policy = getattr(self._dtype, "compute_dtype", self._dtype)
+        return config.floatx() if policy is None else dtypes.standardize_dtype(policy)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the loss of a batch.
+
+        Args:
+            y_true: labels, a tree of arrays.
+            y_pred: predictions, of the same structure. A mask that a layer attached to them counts.
+            sample_weight: weights that broadcast to the samples' losses.
+
+        Returns:
+            A scalar, or an array a sample where the reduction is `"none"`.
+        """
+        mask = get_mask(y_pred) if not tree.is_nested(y_pred) else None
+        dtype = self.dtype
+        y_pred = tree.map_structure(lambda x: _as_dtype(x, dtype), y_pred)
+        y_true = tree.map_structure(lambda x: _as_dtype(x, dtype), y_true)
+        if sample_weight is not None:
+            sample_weight = ops.cast(sample_weight, dtype)
+        return reduce_weighted(self.call(y_true, y_pred), sample_weight, mask, self.reduction)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the losses of the samples; their shape is that of the labels without the last axis."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement `call`.")
+
+    def check_labels(self, labels: Any, output_shape: tuple[int | None, ...], output: str) -> None:
+        """Refuse host labels that can only be a mistake.
+
+        Args:
+            labels: a NumPy array.
+            output_shape: of the model's output.
+            output: its name, for the message.
+
+        Raises:
+            ValueError: a label is out of range.
+        """
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of `__init__`."""
+        return super().get_config() | {"dtype": self._dtype if isinstance(self._dtype, str) else None}
+
+
+class LossFunctionWrapper(Loss):
+    """A loss from a function of labels and predictions.
+
+    Args:
+        fn: returns the losses of the samples.
+        reduction: see `Loss`.
+        name: by default the function's.
+        dtype: see `Loss`.
+        **kwargs: passed on to the function.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name or getattr(fn, "__name__", "loss"), reduction, dtype)
+        self.fn = fn
+        self._fn_kwargs = kwargs
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return what the function gives, labels and predictions brought to one rank."""
+        if not tree.is_nested(y_true) and not tree.is_nested(y_pred):
+            y_true, y_pred = match_ranks(y_true, y_pred)
+        return self.fn(y_true, y_pred, **self._fn_kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the function and its arguments."""
+        config = {"name": self.name, "reduction": self.reduction, "fn": serialize_keras_object(self.fn)}
+        return config | {key: serialize_keras_object(value) for key, value in self._fn_kwargs.items()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> LossFunctionWrapper:
+        """Return the loss of a config."""
+        fn = config.pop("fn")
+        fn = LOSSES.get(fn) if isinstance(fn, str) else deserialize_keras_object(fn)
+        return cls(fn, **{key: deserialize_keras_object(value) for key, value in config.items()})
+
+
+def _as_dtype(x: Any, dtype: str) -> Any:
+    """Floats in the loss's dtype; integer labels as they are."""
+    x = ops.convert_to_tensor(x)
+    return ops.cast(x, dtype) if ops.dtype(x) in dtypes.FLOATS else x
+
+
+def match_ranks(x1: Any, x2: Any) -> tuple[Any, Any]:
+    """Return two arrays of one rank: where one has a last axis of size 1 more, the other gets it too or it goes."""
+    s1, s2 = ops.shape(x1), ops.shape(x2)
+    if len(s1) == len(s2) + 1 and s1[-1] == 1:
+        return (x1, ops.expand_dims(x2, -1)) if len(s2) == 1 else (ops.squeeze(x1, -1), x2)
+    if len(s2) == len(s1) + 1 and s2[-1] == 1:
+        return (ops.expand_dims(x1, -1), x2) if len(s1) == 1 else (x1, ops.squeeze(x2, -1))
+    return x1, x2
+
+
+def reduce_weighted(values: Any, sample_weight: Any, mask: Any, reduction: str | None) -> Any:
+    """Return losses, weighted, masked and reduced.
+
+    Args:
+        values: floats, the first axis counts samples.
+        sample_weight: broadcasts to `values` from the left, or None.
+        mask: bool, in the same way, or None. Masked values do not count in a mean.
+        reduction: see `Loss`.
+    """
+    weight = sample_weight
+    valid: Any = None
+    if mask is not None:
+        valid = _left_broadcast(ops.cast(mask, ops.dtype(values)), values)
+        weight = valid if weight is None else _left_broadcast(weight, values) * valid
+    if weight is not None:
+        weight = _left_broadcast(weight, values)
+        values = values * weight
+    if reduction in ("none", None):
+        return values
+    total = ops.sum(values)
+    if reduction == "sum":
+        return total
+    if reduction == "mean_with_sample_weight" and weight is not None:
+        return _divide_no_nan(total, ops.sum(ops.broadcast_to(weight, ops.shape(values))))
+    if valid is not None:
+        return _divide_no_nan(total, ops.sum(ops.broadcast_to(valid, ops.shape(values))))
+    return total / max(ops.size(values), 1)
+
+
+def _divide_no_nan(x: Any, y: Any) -> Any:
+    return x / ops.where(ops.equal(y, 0), ops.ones_like(y), y)
+
+
+def _left_broadcast(weight: Any, values: Any) -> Any:
+    """Give a weight trailing axes, so that `(batch,)` meets `(batch, time)` on the batch axis."""
+    have, want = len(ops.shape(weight)), len(ops.shape(values))
+    if have == want + 1 and ops.shape(weight)[-1] == 1:
+        return ops.squeeze(weight, -1)
+    if have > want:
+        raise ValueError(
+            f"sample_weight or mask of shape {ops.shape(weight)} does not fit losses of shape {ops.shape(values)}: it has "
+            "more axes."
+        )
+    return weight if have == want else ops.reshape(weight, (*ops.shape(weight), *(1,) * (want - have)))

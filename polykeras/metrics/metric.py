@@ -1,0 +1,107 @@
+"""The base class of metrics: numbers that accumulate over batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from polykeras import config, dtypes, initializers, ops
+from polykeras.layers.tracking import tracked
+from polykeras.saving.configurable import Configurable
+from polykeras.saving.serialization import Registry
+from polykeras.utils.naming import to_snake_case
+from polykeras.variables import Variable, functionalize, unique
+
+METRICS: Registry[Any] = Registry("metric", "keras.metrics")
+
+
+class Metric(Configurable):
+    """A number over all batches since the last reset.
+
+    Subclasses make variables in `__init__`, change them in `update_state` and compute with them in `result`.
+
+    Args:
+        dtype: of the state; the default float dtype where None.
+        name: for logs.
+
+    Example:
+        >>> from polykeras import metrics
+        >>> mean = metrics.Mean()
+        >>> mean.update_state([1.0, 3.0])
+        >>> mean.update_state([5.0])
+        >>> float(mean.result())
+        3.0
+    """
+
+    def __init__(self, dtype: Any = None, name: str | None = None) -> None:
+        self.name = name or to_snake_case(type(self).__name__)
+        policy = getattr(dtype, "compute_dtype", dtype)
+        self._dtype = config.floatx() if policy is None else dtypes.standardize_dtype(policy)
+        self._own: list[Variable] = []
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the state."""
+        return self._dtype
+
+    def add_variable(
+        self,
+        shape: Sequence[int] = (),
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        aggregation: str = "sum",
+        name: str | None = None,
+    ) -> Variable:
+        """Make a variable of this metric.
+
+        Args:
+            shape: ints.
+            initializer: a name or an initializer, for every reset too.
+            dtype: by default the metric's.
+            aggregation: how replicas would combine it; kept for Keras code.
+            name: for messages.
+
+        Returns:
+            The variable; it is not trainable.
+        """
+        variable = Variable(
+            initializers.get(initializer), shape, dtype or self._dtype, trainable=False, name=name or "variable"
+        )
+        variable.path = f"{self.name}/{variable.name}"
+        self._own.append(variable)
+        return variable
+
+    add_weight = add_variable
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The state, that of metrics within this one included."""
+        found = [*self._own, *tracked(self, Variable)]
+        for metric in tracked(self, Metric):
+            found += metric.variables
+        return unique(found)
+
+    def reset_state(self) -> None:
+        """Forget all batches."""
+        for variable in self.variables:
+            variable.assign(ops.zeros(variable.shape, variable.dtype))
+
+    def update_state(self, *args: Any, **kwargs: Any) -> None:
+        """Take a batch into account."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement `update_state`.")
+
+    def result(self) -> Any:
+        """Return the value: a scalar, or a dict of scalars."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement `result`.")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Take a batch into account and return the value so far."""
+        self.update_state(*args, **kwargs)
+        return self.result()
+
+    def stateless_update_state(self, metric_variables: Sequence[Any], *args: Any, **kwargs: Any) -> list[Any]:
+        """Return the state after a batch, given the state before it, and change nothing."""
+        return functionalize(self.update_state, self.variables)(metric_variables, *args, **kwargs)[0]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"

@@ -1,0 +1,8 @@
+"""Models: functional, sequential, subclassed."""
+
+from polykeras.layers.input_layer import Input
+from polykeras.models.functional import Functional
+from polykeras.models.model import Model
+from polykeras.models.sequential import Sequential
+
+__all__ = ["Functional", "Input", "Model", "Sequential"]

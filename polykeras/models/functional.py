@@ -1,0 +1,157 @@
+"""Models made of a graph between symbolic inputs and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from polykeras import tree
+from polykeras.backend import registry
+from polykeras.graph import GraphFunction, KerasTensor
+from polykeras.layers.input_layer import InputLayer
+from polykeras.layers.layer import Layer
+from polykeras.models.functional_config import functional_config, functional_from_config
+from polykeras.models.model import Model
+
+
+class Functional(Model):
+    """A model of the operations that lead from `inputs` to `outputs`.
+
+    Args:
+        inputs: a symbolic tensor, or a tree of them.
+        outputs: a symbolic tensor, or a tree of them.
+        name: by default made from the class's name.
+        trainable: False freezes all layers.
+
+    Raises:
+        ValueError: the graph is disconnected, or two layers have one name.
+    """
+
+    _untracked = (*Layer._untracked, "_inputs_tree", "_outputs_tree", "_graph")
+
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any) -> None:
+        super().__init__(name=name, trainable=trainable, **kwargs)
+        self._inputs_tree = inputs
+        self._outputs_tree = outputs
+        self._graph = GraphFunction(inputs, outputs)
+        makers = [tensor.history[0].operation for tensor in self._graph.inputs if tensor.history]
+        input_layers = [maker for maker in makers if isinstance(maker, InputLayer)]
+        self._operations = [*input_layers, *self._graph.operations]
+        self._layers = [operation for operation in self._operations if isinstance(operation, Layer)]
+        self._check_names()
+        self.built = True
+        if not trainable:
+            self.trainable = False
+
+    def _check_names(self) -> None:
+        seen: dict[str, Any] = {}
+        for operation in self._operations:
+            other = seen.setdefault(operation.name, operation)
+            if other is not operation:
+                raise ValueError(
+                    f"Two layers of the model {self.name!r} are called {operation.name!r} ({type(other).__name__} and "
+                    f"{type(operation).__name__}). Give each a `name` of its own."
+                )
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, input layers first, in the order in which they run."""
+        return list(self._layers)
+
+    @property
+    def operations(self) -> list[Any]:
+        """The layers, and the ops called on symbolic tensors, in the order in which they run."""
+        return list(self._operations)
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        """The symbolic inputs, flat."""
+        return list(self._graph.inputs)
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        """The symbolic outputs, flat."""
+        return list(self._graph.outputs)
+
+    @property
+    def input(self) -> Any:
+        """The symbolic inputs as given to the constructor."""
+        return self._inputs_tree
+
+    @property
+    def output(self) -> Any:
+        """The symbolic outputs as given to the constructor."""
+        return self._outputs_tree
+
+    @property
+    def input_shape(self) -> Any:
+        """The shapes of the inputs."""
+        return tree.map_structure(lambda x: x.shape, self._inputs_tree)
+
+    @property
+    def output_shape(self) -> Any:
+        """The shapes of the outputs."""
+        return tree.map_structure(lambda x: x.shape, self._outputs_tree)
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the layers that give the outputs; the keys, where the outputs are a dict."""
+        if isinstance(self._outputs_tree, dict):
+            return sorted(self._outputs_tree)
+        return [t.history[0].operation.name if t.history else t.name for t in self._graph.outputs]
+
+    def _flat_inputs(self, inputs: Any) -> list[Any]:
+        """Bring what was passed into the order of the graph's inputs, and check its shapes."""
+        expected = self._graph.inputs
+        names = [tensor.history[0].operation.name if tensor.history else tensor.name for tensor in expected]
+        if isinstance(inputs, Mapping) and not isinstance(self._inputs_tree, Mapping):
+            missing = [name for name in names if name not in inputs]
+            if missing:
+                raise ValueError(
+                    f"Model {self.name!r} has inputs {names}; the dict that was passed lacks {missing} and has "
+                    f"{list(inputs)}."
+                )
+            flat = [inputs[name] for name in names]
+        elif isinstance(self._inputs_tree, Mapping) and isinstance(inputs, Mapping):
+            missing = [key for key in self._inputs_tree if key not in inputs]
+            if missing:
+                raise ValueError(f"Model {self.name!r}: the dict of inputs lacks {missing}; it has {list(inputs)}.")
+            flat = tree.flatten({key: inputs[key] for key in self._inputs_tree})
+        else:
+            flat = tree.flatten(inputs)
+        if len(flat) != len(expected):
+            raise ValueError(f"Model {self.name!r} expects {len(expected)} input(s) {names}; received {len(flat)}.")
+        backend = registry.current()
+        return [self._fit(backend, x, tensor, name) for x, tensor, name in zip(flat, expected, names, strict=True)]
+
+    def _fit(self, backend: Any, x: Any, tensor: KerasTensor, name: str) -> Any:
+        shape, want = backend.shape(x), tensor.shape
+        if len(shape) == len(want) - 1 and want[-1] == 1:
+            x, shape = backend.expand_dims(x, -1), (*shape, 1)
+        elif len(shape) == len(want) + 1 and shape[-1] == 1:
+            x, shape = backend.squeeze(x, -1), shape[:-1]
+        if len(shape) != len(want) or any(w not in (None, n) for w, n in zip(want[1:], shape[1:], strict=True)):
+            raise ValueError(
+                f"Model {self.name!r}: input {name!r} does not fit: expected shape {want}; received {tuple(shape)}."
+            )
+        dtype = backend.dtype(x)
+        return x if dtype == tensor.dtype or dtype == self.compute_dtype else backend.cast(x, tensor.dtype)
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        """Compute the outputs.
+
+        Args:
+            inputs: arrays in the structure of the model's inputs, or a dict by the names of the input layers.
+            training: whether layers such as dropout behave as in training.
+            mask: masks of the inputs, in their structure.
+        """
+        return self._graph(self._flat_inputs(inputs))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return layers, connections, inputs and outputs as plain data."""
+        return functional_config(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+        """Return the model of a config, with new weights."""
+        return functional_from_config(cls, config, custom_objects)

@@ -1,0 +1,149 @@
+"""The base class of models: a layer that can be trained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from polykeras.graph import KerasTensor
+from polykeras.layers.layer import LAYERS, Layer, map_shapes
+from polykeras.models.summary import summary_text
+from polykeras.saving.serialization import serialize_keras_object
+from polykeras.training.trainer import Trainer
+from polykeras.utils.naming import did_you_mean
+
+
+@LAYERS.register("Functional")
+class Model(Trainer, Layer):
+    """A layer with `compile`, `fit`, `evaluate` and `predict`.
+
+    Three ways to make one: `Model(inputs, outputs)` from symbolic tensors, a subclass with layers made in `__init__`
+    and used in `call`, or `Sequential`.
+
+    Args:
+        inputs: symbolic tensor(s), for a functional model.
+        outputs: symbolic tensor(s).
+        name: by default made from the class's name.
+        trainable: False freezes all layers.
+        **kwargs: as for `Layer`.
+
+    Example:
+        >>> from polykeras import Input, Model, layers
+        >>> x = Input((8,))
+        >>> model = Model(x, layers.Dense(1)(x))
+        >>> model.count_params()
+        9
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is Model and _is_functional(args, kwargs):
+            from polykeras.models.functional import Functional
+
+            return super().__new__(Functional, *args, **kwargs)
+        return super().__new__(cls, *args, **kwargs)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        graph: Any = None
+        if _is_functional(args, kwargs):
+            from polykeras.models.functional import Functional
+
+            ends = dict(zip(("inputs", "outputs"), args, strict=False))
+            args = args[2:]
+            ends |= {key: kwargs.pop(key) for key in ("inputs", "outputs") if key in kwargs}
+            graph = Functional(**ends)
+        elif args:
+            raise TypeError(f"{type(self).__name__} takes symbolic `inputs` and `outputs`, or keyword arguments only.")
+        Trainer.__init__(self)
+        Layer.__init__(self, **kwargs)
+        if graph is not None:
+            self._functional = graph
+            self.built = True
+
+    def _graph_model(self, what: str) -> Any:
+        graph = self.__dict__.get("_functional")
+        if graph is None:
+            raise AttributeError(f"{type(self).__name__} {self.name!r} was not made from symbolic tensors: no `{what}`.")
+        return graph
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers directly within the model."""
+        graph = self.__dict__.get("_functional")
+        return graph.layers if graph is not None else self._sublayers()
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        """The symbolic inputs of a functional model."""
+        return self._graph_model("inputs").inputs
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        """The symbolic outputs of a functional model."""
+        return self._graph_model("outputs").outputs
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the outputs: what a subclass overrides."""
+        graph = self.__dict__.get("_functional")
+        if graph is None:
+            return super().call(*args, **kwargs)
+        return graph(*args, **kwargs)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """Return a layer by its name or its place.
+
+        Raises:
+            ValueError: there is none, or neither or both of the arguments are given.
+        """
+        if (name is None) == (index is None):
+            raise ValueError(f"get_layer takes a name or an index; received name={name!r}, index={index!r}.")
+        if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ValueError(f"The model {self.name!r} has {len(self.layers)} layers; there is no layer {index}.")
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        names = [layer.name for layer in self.layers]
+        raise ValueError(f"The model {self.name!r} has no layer {name!r}.{did_you_mean(str(name), names)} It has {names}.")
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make all weights, by running `call` on shapes alone.
+
+        Args:
+            input_shape: the shape of the input with its batch axis (None for a free size), or a tree of shapes.
+        """
+        if self.built:
+            return
+        if type(self).call is not Model.call:
+            self.compute_output_spec(map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), input_shape))
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: list[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: tuple[str, str] | None = None,
+    ) -> None:
+        """Print the layers with their output shapes and numbers of parameters.
+
+        Args:
+            line_length: the width in characters.
+            positions: shares of the width at which the columns end.
+            print_fn: called with the text, instead of `print`.
+            expand_nested: show the layers of nested models too.
+            show_trainable: add a column that says whether a layer is trained.
+            layer_range: names of the first and last layer to show.
+        """
+        text = summary_text(self, line_length, positions, expand_nested, show_trainable, layer_range)
+        (print_fn or print)(text)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """Return the model's config as JSON; arguments as for `json.dumps`."""
+        return json.dumps(serialize_keras_object(self), **kwargs)
+
+
+def _is_functional(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    return len(args) >= 2 or (len(args) == 1 and "outputs" in kwargs) or ("inputs" in kwargs and "outputs" in kwargs)

@@ -1,0 +1,193 @@
+"""Models that are a list of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from polykeras import tree
+from polykeras.graph import KerasTensor
+from polykeras.graph.tensor import known_shape
+from polykeras.layers.input_layer import InputLayer
+from polykeras.layers.layer import LAYERS, Layer
+from polykeras.models.functional import Functional
+from polykeras.models.model import Model
+from polykeras.saving.serialization import custom_object_scope, deserialize_keras_object, serialize_keras_object
+
+
+@LAYERS.register()
+class Sequential(Model):
+    """A list of layers, each called on the output of the one before.
+
+    Args:
+        layers: layers, or an `Input` first. A first layer with `input_shape=` or `input_dim=` does as well; without
+            any of them, the model is built when it first sees data.
+        trainable: False freezes all layers.
+        name: by default made from the class's name.
+
+    Example:
+        >>> from polykeras import Sequential, layers
+        >>> model = Sequential([layers.Input((784,)), layers.Dense(32, activation="relu"), layers.Dense(10)])
+        >>> model.output_shape
+        (None, 10)
+    """
+
+    _untracked = (*Layer._untracked, "_functional")
+
+    def __init__(self, layers: Sequence[Any] | None = None, trainable: bool = True, name: str | None = None) -> None:
+        super().__init__(name=name, trainable=trainable)
+        self._functional: Functional | None = None
+        self._layers: list[Layer] = []
+        for layer in layers or ():
+            self._append(layer)
+        self._build_if_known()
+
+    def add(self, layer: Any, rebuild: bool = True) -> None:
+        """Add a layer at the end.
+
+        Raises:
+            ValueError: it is no layer, or its name is taken.
+        """
+        self._append(layer)
+        if rebuild:
+            self._build_if_known()
+
+    def _append(self, layer: Any) -> None:
+        if isinstance(layer, KerasTensor) and layer.history:
+            layer = layer.history[0].operation
+        if not isinstance(layer, Layer):
+            raise ValueError(f"Sequential takes layers; received {layer!r} ({type(layer).__name__}).")
+        if any(other.name == layer.name for other in self._layers):
+            raise ValueError(
+                f"Two layers of the model {self.name!r} are called {layer.name!r}. Give each a `name` of its own."
+            )
+        if not self._layers and not isinstance(layer, InputLayer):
+            shape = layer._batch_input_shape
+            if shape is None and isinstance(layer, (Functional, Sequential)) and layer.built:
+                shape = layer.input_shape if isinstance(layer.input_shape, tuple) else None
+            if shape is not None:
+                dtype = "int32" if getattr(layer, "takes_integers", False) else None
+                self._layers.append(InputLayer(batch_shape=shape, dtype=dtype))
+        elif self._layers and isinstance(layer, InputLayer):
+            raise ValueError(f"An input can only be the first layer of a Sequential; the model {self.name!r} has layers.")
+        self._layers.append(layer)
+
+    def pop(self, rebuild: bool = True) -> Layer:
+        """Take away the last layer and return it."""
+        if not self.layers:
+            raise ValueError(f"The model {self.name!r} has no layer to take away.")
+        layer = self._layers.pop()
+        self._functional = None
+        self.built = False
+        if rebuild:
+            self._build_if_known()
+        return layer
+
+    def _build_if_known(self) -> None:
+        self._functional = None
+        self.built = False
+        if len(self._layers) > 1 and isinstance(self._layers[0], InputLayer):
+            self._build_from(self._layers[0].output)
+
+    def _build_from(self, inputs: Any) -> None:
+        x = inputs
+        for layer in self._layers:
+            if not isinstance(layer, InputLayer):
+                x = layer(x)
+        self._functional = Functional(inputs, x, name=self.name)
+        self.built = True
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make all weights for inputs of this shape, the batch axis included."""
+        if self._functional is None and self._layers:
+            shape = tuple(input_shape)
+            dtype = "int32" if getattr(self._layers[0], "takes_integers", False) else None
+            # Not added to the layers: the config stays that of a model whose shape comes with the data.
+            self._build_from(InputLayer(batch_shape=shape, dtype=dtype).output)
+
+    def _build(self, backend: Any, spec: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        # Layers cannot be recorded in a graph within a call: they build themselves, one after the other.
+        if not self._layers:
+            raise ValueError(f"The model {self.name!r} has no layers yet. Add some before it is called.")
+        shape = known_shape(backend.shape(tree.flatten(args[0])[0]))
+        self._build_shapes = {"inputs": (None, *shape[1:])}
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without the input."""
+        return [layer for layer in self._layers if not isinstance(layer, InputLayer)]
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        """Call one layer after the other."""
+        if self._functional is not None:
+            return self._functional._graph(self._functional._flat_inputs(inputs))
+        x = inputs
+        for layer in self.layers:
+            x = layer(x)
+        self.built = True
+        return x
+
+    def _functional_or_raise(self, what: str) -> Functional:
+        if self._functional is None:
+            raise AttributeError(
+                f"The model {self.name!r} has no `{what}` yet: its input shape is not known. Begin it with an Input, give "
+                "its first layer `input_shape=`, or call `build(input_shape)`."
+            )
+        return self._functional
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        """The symbolic input, in a list."""
+        return self._functional_or_raise("inputs").inputs
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        """The symbolic output, in a list."""
+        return self._functional_or_raise("outputs").outputs
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input."""
+        return self._functional_or_raise("input").input
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output."""
+        return self._functional_or_raise("output").output
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of the input."""
+        return self._functional_or_raise("input_shape").input_shape
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the output."""
+        return self._functional_or_raise("output_shape").output_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the configs of the layers."""
+        config: dict[str, Any] = {
+            "name": self.name,
+            "trainable": self.trainable,
+            "layers": [serialize_keras_object(layer) for layer in self._layers],
+        }
+        if self._functional is not None:
+            config["build_input_shape"] = self.input_shape
+        elif self._build_shapes:
+            config["build_input_shape"] = next(iter(self._build_shapes.values()))
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+        """Return the model of a config, with new weights."""
+        with custom_object_scope(custom_objects or {}):
+            layers = [deserialize_keras_object(entry, default=LAYERS) for entry in config["layers"]]
+        model = cls(layers, name=config.get("name"))
+        shape = config.get("build_input_shape")
+        if model._functional is None and shape:
+            model.build(shape)
+        if not config.get("trainable", True):
+            model.trainable = False
+        return model
+

@@ -1,0 +1,163 @@
+"""The table that `model.summary()` prints."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from typing import Any
+
+import numpy as np
+
+from polykeras import dtypes, tree
+
+_BITS = {"bool": 8, "bfloat16": 16}
+
+
+def _shape_text(layer: Any) -> str:
+    try:
+        outputs = [node.outputs for node in layer.inbound_nodes][:1]
+        output = outputs[0] if outputs else layer.output
+    except AttributeError:
+        return "?"
+    shapes = [str(tuple(x.shape)) for x in tree.flatten(output)]
+    return shapes[0] if len(shapes) == 1 else ", ".join(shapes)
+
+
+def _params_text(layer: Any) -> str:
+    if not layer.built:
+        return "0 (unbuilt)"
+    return f"{layer.count_params():,}"
+
+
+def _sources(layer: Any, nodes: set[int] | None) -> str:
+    names = []
+    for node in layer.inbound_nodes:
+        if nodes is None or id(node) in nodes:
+            names += [
+                f"{t.history[0].operation.name}[{t.history[0].index}][{t.history[1]}]" for t in node.input_tensors if t.history
+            ]
+    return ", ".join(names) or "-"
+
+
+def _is_chain(model: Any) -> bool:
+    graph = getattr(model, "_graph", None)
+    return graph is None or all(len(node.input_tensors) <= 1 for node in graph.nodes)
+
+
+def _size_text(scalars_bits: int) -> str:
+    size = float(math.ceil(scalars_bits / 8))
+    for unit in ("B", "KB", "MB", "GB"):
+        if size < 1024 or unit == "GB":
+            return f"{size:.2f} {unit}"
+        size /= 1024
+    raise AssertionError
+
+
+def _bits(dtype: str) -> int:
+    return _BITS.get(dtype) or dtypes.numpy_dtype(dtype).itemsize * 8
+
+
+def _count(variables: list[Any]) -> tuple[int, str]:
+    scalars = [int(np.prod(v.shape)) for v in variables]
+    total = sum(scalars)
+    bits = sum(n * _bits(v._dtype) for n, v in zip(scalars, variables, strict=True))
+    return total, f"{total:,} ({_size_text(bits)})"
+
+
+def _rows(model: Any, expand: bool, trainable: bool, connected: bool, prefix: str = "") -> list[list[str]]:
+    graph = getattr(model, "_graph", None)
+    nodes = {id(node) for node in graph.nodes} if graph else None
+    rows = []
+    for layer in getattr(model, "operations", None) or model.layers:
+        is_layer = hasattr(layer, "count_params")
+        row = [
+            f"{prefix}{layer.name} ({type(layer).__name__})",
+            _shape_text(layer),
+            _params_text(layer) if is_layer else "0",
+        ]
+        if connected:
+            row.append(_sources(layer, nodes))
+        if trainable:
+            row.append(("Y" if layer.trainable else "N") if is_layer and layer.weights else "-")
+        rows.append(row)
+        if expand and hasattr(layer, "layers"):
+            rows += _rows(layer, expand, trainable, connected, prefix + "    ")
+    return rows
+
+
+def _wrap(cell: str, width: int) -> list[str]:
+    return [cell[i : i + width] for i in range(0, len(cell), width)] or [""]
+
+
+def _select(rows: list[list[str]], layer_range: tuple[str, str] | None) -> list[list[str]]:
+    if layer_range is None:
+        return rows
+    names = [row[0].split(" (")[0] for row in rows]
+    for name in layer_range:
+        if name not in names:
+            raise ValueError(f"summary: layer_range names {name!r}, which is not among the layers {names}.")
+    first, last = names.index(layer_range[0]), names.index(layer_range[1])
+    return rows[first : last + 1]
+
+
+def _table(header: list[str], rows: list[list[str]], widths: list[int]) -> list[str]:
+    def line(left: str, middle: str, right: str, stroke: str) -> str:
+        return left + middle.join(stroke * (w + 2) for w in widths) + right
+
+    def cells(row: list[str], bar: str) -> list[str]:
+        wrapped = [_wrap(cell, w) for cell, w in zip(row, widths, strict=True)]
+        out = []
+        for i in range(max(len(w) for w in wrapped)):
+            parts = []
+            for j, (column, w) in enumerate(zip(wrapped, widths, strict=True)):
+                text = column[i] if i < len(column) else ""
+                parts.append(text.rjust(w) if j == 2 else text.ljust(w))
+            out.append(f"{bar} " + f" {bar} ".join(parts) + f" {bar}")
+        return out
+
+    lines = [line("┏", "┳", "┓", "━"), *cells(header, "┃"), line("┡", "╇", "┩", "━")]
+    for i, row in enumerate(rows):
+        if i:
+            lines.append(line("├", "┼", "┤", "─"))
+        lines += cells(row, "│")
+    return [*lines, line("└", "┴", "┘", "─")]
+
+
+def summary_text(
+    model: Any,
+    line_length: int | None = None,
+    positions: list[float] | None = None,
+    expand_nested: bool = False,
+    show_trainable: bool = False,
+    layer_range: tuple[str, str] | None = None,
+) -> str:
+    """Return the summary of a model; arguments as for `Model.summary`.
+
+    Raises:
+        ValueError: `layer_range` names a layer that there is not.
+    """
+    graph_model = getattr(model, "_functional", None) or model
+    connected = not _is_chain(graph_model)
+    shown = graph_model if connected else model
+    header = ["Layer (type)", "Output Shape", "Param #"]
+    header += ["Connected to"] if connected else []
+    header += ["Trainable"] if show_trainable else []
+    rows = _select(_rows(shown, expand_nested, show_trainable, connected), layer_range)
+    width = line_length or min(shutil.get_terminal_size((96, 24)).columns, 100)
+    frame = 3 * len(header) + 1
+    if positions:
+        shares = [b - a for a, b in zip([0.0, *positions], positions, strict=False)][: len(header)]
+        widths = [max(4, int(share * (width - frame))) for share in shares]
+    else:
+        widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+        while sum(widths) + frame > max(width, 48):
+            widths[widths.index(max(widths))] -= 1
+    lines = [f'Model: "{model.name}"', *_table(header, rows, widths)]
+    trainable, rest = model.trainable_weights, model.non_trainable_weights
+    lines.append(f" Total params: {_count([*trainable, *rest])[1]}")
+    lines.append(f" Trainable params: {_count(trainable)[1]}")
+    lines.append(f" Non-trainable params: {_count(rest)[1]}")
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is not None and optimizer.variables and getattr(optimizer, "built", False):
+        lines.append(f" Optimizer params: {_count(optimizer.variables)[1]}")
+    return "\n".join(lines)

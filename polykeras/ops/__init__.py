@@ -1,0 +1,29 @@
+"""The public operations: one function for each op of the contract, run by the current backend.
+
+Each takes arrays of the current backend, NumPy arrays, lists, numbers, variables or symbolic tensors, and promotes
+dtypes by `polykeras.dtypes`.
+"""
+
+# ruff: noqa: F403
+
+from polykeras.ops.arithmetic import *
+from polykeras.ops.arrays import *
+from polykeras.ops.core import *
+from polykeras.ops.creation import *
+from polykeras.ops.elementwise import *
+from polykeras.ops.exponential import *
+from polykeras.ops.fourier import *
+from polykeras.ops.indexing import *
+from polykeras.ops.joining import *
+from polykeras.ops.linalg import *
+from polykeras.ops.logical import *
+from polykeras.ops.nan_reduction import *
+from polykeras.ops.nn import *
+from polykeras.ops.padding import *
+from polykeras.ops.reduction import *
+from polykeras.ops.selection import *
+from polykeras.ops.shaping import *
+from polykeras.ops.sorting import *
+from polykeras.ops.special import *
+from polykeras.ops.statistics import *
+from polykeras.ops.trigonometric import *

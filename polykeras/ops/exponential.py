@@ -1,0 +1,24 @@
+"""Powers, exponentials and logarithms."""
+
+from polykeras.backend import Backend
+from polykeras.backend.door import bind
+
+__all__ = [
+    "cbrt",
+    "exp2",
+    "hypot",
+    "i0",
+    "ldexp",
+    "log10",
+    "log2",
+    "logaddexp2",
+]
+
+exp2 = bind(Backend.exp2)
+log2 = bind(Backend.log2)
+log10 = bind(Backend.log10)
+logaddexp2 = bind(Backend.logaddexp2)
+ldexp = bind(Backend.ldexp)
+cbrt = bind(Backend.cbrt)
+hypot = bind(Backend.hypot)
+i0 = bind(Backend.i0)

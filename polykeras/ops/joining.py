@@ -1,0 +1,32 @@
+"""Arrays joined, repeated, split and shifted."""
+
+from polykeras.backend import Backend
+from polykeras.backend.door import bind
+
+__all__ = [
+    "append",
+    "array_split",
+    "dsplit",
+    "dstack",
+    "hsplit",
+    "hstack",
+    "repeat",
+    "roll",
+    "split",
+    "tile",
+    "vsplit",
+    "vstack",
+]
+
+append = bind(Backend.append)
+hstack = bind(Backend.hstack)
+vstack = bind(Backend.vstack)
+dstack = bind(Backend.dstack)
+tile = bind(Backend.tile)
+repeat = bind(Backend.repeat)
+split = bind(Backend.split)
+array_split = bind(Backend.array_split)
+hsplit = bind(Backend.hsplit)
+vsplit = bind(Backend.vsplit)
+dsplit = bind(Backend.dsplit)
+roll = bind(Backend.roll)

@@ -1,0 +1,27 @@
+"""Selection by a condition, and functions made elementwise: the two ops that are more than a method of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from polykeras.backend import Backend
+from polykeras.backend.door import bind
+from polykeras.ops.indexing import nonzero
+
+__all__ = ["where"]
+
+_where = bind(Backend.where)
+
+
+def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
+    """Return `x1` where `condition` holds, else `x2`; without them, the indices of true elements, as `nonzero`.
+
+    Args:
+        condition: bools (numbers count as `x != 0`).
+        x1: an array or a number.
+        x2: an array or a number; all three broadcast.
+    """
+    if (x1 is None) != (x2 is None):
+        raise ValueError("where: expected both x1 and x2, or neither; received one of them.")
+    return nonzero(condition) if x1 is None else _where(condition, x1, x2)

@@ -1,0 +1,26 @@
+"""Special functions, segments, ranks and distances."""
+
+from __future__ import annotations
+
+from polykeras.backend import Backend
+from polykeras.backend.door import bind
+
+__all__ = [
+    "cdist",
+    "erfc",
+    "in_top_k",
+    "segment_max",
+    "segment_min",
+    "segment_prod",
+    "segment_sum",
+]
+
+erfc = bind(Backend.erfc)
+
+segment_sum = bind(Backend.segment_sum)
+segment_max = bind(Backend.segment_max)
+segment_min = bind(Backend.segment_min)
+segment_prod = bind(Backend.segment_prod)
+
+in_top_k = bind(Backend.in_top_k)
+cdist = bind(Backend.cdist)

@@ -1,0 +1,65 @@
+"""Optimizers, and learning-rate schedules in `schedules`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from polykeras.optimizers import schedules
+from polykeras.optimizers.adagrad import Adadelta, Adagrad
+from polykeras.optimizers.adam import Adam, Adamax, AdamW, Nadam
+from polykeras.optimizers.base import Optimizer, registry
+from polykeras.optimizers.ftrl import Ftrl
+from polykeras.optimizers.lion import Lion
+from polykeras.optimizers.rmsprop import RMSprop
+from polykeras.optimizers.sgd import SGD
+from polykeras.saving.serialization import serialize_keras_object
+
+
+def get(identifier: Any) -> Any:
+    """Return an optimizer.
+
+    Args:
+        identifier: a name such as `"adam"`, a config, a class, an optimizer, or None (stays None).
+
+    Raises:
+        ValueError: an unknown name, or something that is no optimizer.
+    """
+    found = registry.get(identifier)
+    if found is not None and not isinstance(found, Optimizer):
+        raise ValueError(f"Expected an optimizer; received {identifier!r}.")
+    return found
+
+
+def serialize(optimizer: Optimizer) -> Any:
+    """Return the config of an optimizer."""
+    return serialize_keras_object(optimizer)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Return the optimizer of a config, without state.
+
+    Args:
+        config: what `serialize` gave, or a name.
+        custom_objects: further names it may use.
+    """
+    return registry.deserialize(config, custom_objects)
+
+
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lion",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "deserialize",
+    "get",
+    "schedules",
+    "serialize",
+]

@@ -1,0 +1,94 @@
+"""The arguments that all optimizers share, and their checks."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, TypedDict
+
+import numpy as np
+
+from polykeras.optimizers.schedules import LearningRateSchedule, scalar_dtype
+from polykeras.utils.naming import did_you_mean
+from polykeras.variables import Variable
+
+LearningRate = float | LearningRateSchedule | Callable[[], Any]
+
+
+class OptimizerArguments(TypedDict, total=False):
+    """The keyword arguments that every optimizer takes; see `Optimizer`."""
+
+    weight_decay: float | None
+    clipnorm: float | None
+    clipvalue: float | None
+    global_clipnorm: float | None
+    use_ema: bool
+    ema_momentum: float
+    ema_overwrite_frequency: int | None
+    loss_scale_factor: float | None
+    gradient_accumulation_steps: int | None
+    name: str | None
+    lr: LearningRate
+    decay: float
+
+
+def check_between(low: float, high: float, owner: object, name: str, value: float) -> float:
+    """Return the argument `value` of `owner` unless it lies outside `[low, high]`."""
+    if not low <= value <= high:
+        raise ValueError(f"{type(owner).__name__}: `{name}` must lie in [{low}, {high}]; received {value!r}.")
+    return value
+
+
+def check_beta(owner: object, name: str, value: float) -> float:
+    """Return the argument `value`, by which a moving average keeps its past, unless it lies outside `[0, 1)`."""
+    if not 0 <= value < 1:
+        raise ValueError(f"{type(owner).__name__}: `{name}` must lie in [0, 1); received {value!r}.")
+    return value
+
+
+def check_positive(owner: object, name: str, value: float) -> float:
+    """Return the argument `value` unless it is negative."""
+    return check_between(0, float("inf"), owner, name, value)
+
+
+def check_count(least: int, owner: object, name: str, value: int | None) -> int | None:
+    """Return the argument `value` unless it is neither None nor a whole number from `least`."""
+    if value is None or (isinstance(value, int) and value >= least):
+        return value
+    raise ValueError(f"{type(owner).__name__}: `{name}` must be an int from {least}, or None; received {value!r}.")
+
+
+def learning_rate_number(owner: object, value: Any) -> np.ndarray:
+    """Return a learning rate as a scalar array.
+
+    Raises:
+        TypeError: it is no number.
+    """
+    if isinstance(value, Variable):
+        value = value.numpy()
+    number = None if isinstance(value, (str, bool, type(None))) else np.asarray(value)
+    if number is None or number.shape != () or number.dtype.kind not in "iuf":
+        raise TypeError(
+            f"{type(owner).__name__}: `learning_rate` must be a number, a schedule or a function without arguments; "
+            f"received {value!r}."
+        )
+    return number.astype(scalar_dtype())
+
+
+def refuse_unknown(owner: object, unknown: Mapping[str, Any]) -> None:
+    """Raise TypeError where arguments are left over."""
+    for name in unknown:
+        known = [*inspect.signature(type(owner).__init__).parameters, *OptimizerArguments.__annotations__]
+        raise TypeError(f"{type(owner).__name__} has no argument {name!r}.{did_you_mean(name, known)}")
+
+
+def check_clipping(owner: object, **bounds: float | None) -> None:
+    """Raise ValueError unless at most one bound is given, and that one is positive."""
+    given = {name: bound for name, bound in bounds.items() if bound is not None}
+    if len(given) > 1:
+        raise ValueError(f"{type(owner).__name__}: only one kind of clipping at a time; received {given}.")
+    for name, bound in given.items():
+        if not bound > 0:
+            raise ValueError(
+                f"{type(owner).__name__}: `{name}` must be positive; received {bound!r}. None: no clipping."
+            )

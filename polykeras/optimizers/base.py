@@ -1,0 +1,285 @@
+"""What all optimizers share: state, learning rate, clipping, weight decay, accumulation and averages.
+
+An optimizer is one elementwise rule over arrays. This class runs it over lists of variables, through the one hook
+`Backend.map_elementwise`, so that a backend may fuse a whole list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from polykeras import ops
+from polykeras.backend import Backend, current
+from polykeras.backend.door import convert
+from polykeras.optimizers.gradients import checked, clip_each, clip_together, clip_values
+from polykeras.optimizers.schedules import scalar_dtype
+from polykeras.optimizers.state import OptimizerState
+from polykeras.saving.serialization import Registry
+from polykeras.variables import Scope, Variable, read_state, unique, write_state
+
+registry: Registry[Optimizer] = Registry("optimizer", "keras.optimizers")
+
+
+class Optimizer(OptimizerState):
+    """Base of optimizers. A subclass defines `rule`, and `slots` and `scalars` where it needs them.
+
+    Args:
+        learning_rate: a number, a schedule, or a function without arguments that gives a number.
+        weight_decay: each update begins by shrinking the variables by `weight_decay * learning_rate` of themselves.
+        clipnorm: bound of the L2 norm of each gradient.
+        clipvalue: bound of each element of the gradients.
+        global_clipnorm: bound of the L2 norm of all gradients together.
+        use_ema: whether to keep exponential moving averages of the variables.
+        ema_momentum: `average = ema_momentum * average + (1 - ema_momentum) * variable`, after each update.
+        ema_overwrite_frequency: after so many updates the variables are set to their averages. None: only by
+            `finalize_variable_values`.
+        loss_scale_factor: the loss was multiplied by it (see `scale_loss`); the gradients are divided by it.
+        gradient_accumulation_steps: so many gradients are averaged for one update.
+        name: the prefix of its variables' paths.
+        **kwargs: Keras 2's `lr`, another name of `learning_rate`, and `decay`: the learning rate is divided by
+            `1 + decay * iterations`.
+
+    Raises:
+        TypeError: an argument has another name, or the learning rate is something else.
+        ValueError: a value out of range, or more than one kind of clipping.
+    """
+
+    # ---- what a subclass defines -------------------------------------------------------------------------------
+
+    def rule(self, gradient: Any, parameter: Any, slots: Sequence[Any], scalars: Sequence[Any]) -> tuple[Any, ...]:
+        """Return the new parameter and the new slots.
+
+        Elementwise: a result at one place depends on the operands at that place only, and keeps the parameter's dtype.
+
+        Args:
+            gradient: an array of the current backend.
+            parameter: an array of the gradient's shape and dtype.
+            slots: so are these, in the order of `slots`.
+            scalars: what `scalars` gave, in the same dtype.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must implement `rule`.")
+
+    def scalars(self, learning_rate: Any, step: Any) -> list[Any]:
+        """Return what is computed once for an update and the same for all variables.
+
+        Args:
+            learning_rate: a scalar array of at least float32.
+            step: the number of this update, from 1, as such a scalar.
+        """
+        return [learning_rate]
+
+    # ---- updates -----------------------------------------------------------------------------------------------
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Variable:
+        """Update variables: `apply`, given pairs. Returns the counter of steps."""
+        pairs = list(grads_and_vars)
+        self.apply([gradient for gradient, _ in pairs], [variable for _, variable in pairs])
+        return self._iterations
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Iterable[Variable] | None = None) -> None:
+        """Update variables. Those that are not trainable stay as they are.
+
+        Args:
+            grads: one array for each variable, of its shape.
+            trainable_variables: by default those that the optimizer was built with.
+
+        Raises:
+            ValueError: a gradient is None or of another shape, or a variable is not known.
+            TypeError: a gradient is not of a float dtype.
+        """
+        grads = list(grads)
+        if not grads:
+            return
+        variables = self._resolve(grads, trainable_variables)
+        backend = current()
+        gradients, targets = [], []
+        for gradient, variable in zip(grads, variables, strict=True):
+            if not variable.trainable:
+                continue
+            gradient = checked(backend, gradient, variable)
+            if variable.overwrite_with_gradient:
+                variable.assign(gradient)
+                continue
+            gradients.append(gradient if self.loss_scale_factor is None else gradient / self.loss_scale_factor)
+            targets.append(variable)
+        if targets:
+            if self.gradient_accumulation_steps:
+                self._accumulate(backend, gradients, targets)
+            else:
+                self._update(backend, gradients, targets)
+        self._iterations.assign_add(1)
+
+    def _resolve(self, grads: list[Any], variables: Iterable[Variable] | None) -> list[Variable]:
+        if variables is None:
+            if not self.built:
+                raise ValueError(
+                    f"Optimizer {self.name!r} has no variables yet: pass them to `apply`, or call `build(variables)` "
+                    "first."
+                )
+            found = self._trainable_variables
+        else:
+            found = list(variables)
+            self.build(found)
+        if len(found) != len(grads):
+            raise ValueError(f"Optimizer {self.name!r}: {len(grads)} gradients for {len(found)} variables.")
+        return found
+
+    def _accumulate(self, backend: Backend, gradients: list[Any], variables: list[Variable]) -> None:
+        steps = self.gradient_accumulation_steps
+        accumulators = self._of(self._accumulators, variables)
+        sums = [a + g for a, g in zip(read_state(accumulators, backend), gradients, strict=True)]
+
+        def update() -> None:
+            self._update(backend, [total / steps for total in sums], variables)
+            for accumulator, total in zip(accumulators, sums, strict=True):
+                accumulator.assign(backend.zeros_like(total))
+
+        def wait() -> None:
+            for accumulator, total in zip(accumulators, sums, strict=True):
+                accumulator.assign(total)
+
+        complete = ops.equal(ops.mod(ops.add(self._iterations, 1), steps), 0)
+        _branch(backend, complete, update, wait, unique([*self._trainable_variables, *self._variables]))
+
+    def _update(self, backend: Backend, gradients: list[Any], variables: list[Variable]) -> None:
+        if self.clipnorm is not None:
+            gradients = clip_each(backend, gradients, self.clipnorm)
+        elif self.global_clipnorm is not None:
+            gradients = clip_together(backend, gradients, self.global_clipnorm)
+        elif self.clipvalue is not None:
+            gradients = clip_values(backend, gradients, self.clipvalue)
+        rate = self._current_rate(backend)
+        scalars = self.scalars(rate, self._float(backend, self.iterations) + 1.0)
+        by_variable = {id(v): g for v, g in zip(variables, gradients, strict=True)}
+        for group in _by_dtype(variables):
+            plain = [v for v in group if not self._decays(v)]
+            decayed = [v for v in group if self._decays(v)]
+            if plain:
+                self._run(backend, self._element, [by_variable[id(v)] for v in plain], plain, scalars)
+            if decayed:
+                shrink = rate * self.weight_decay
+                gradients = [by_variable[id(v)] for v in decayed]
+                self._run(backend, self._decayed_element, gradients, decayed, [*scalars, shrink])
+        for variable in variables:
+            if variable.constraint is not None:
+                variable.assign(variable.constraint(variable))
+        if self.use_ema:
+            self._average(backend)
+
+    def _element(self, gradient: Any, parameter: Any, *rest: Any) -> tuple[Any, ...]:
+        return self.rule(gradient, parameter, rest[: len(self._slots)], rest[len(self._slots) :])
+
+    def _decayed_element(self, gradient: Any, parameter: Any, *rest: Any) -> tuple[Any, ...]:
+        return self._element(gradient, parameter - parameter * rest[-1], *rest[:-1])
+
+    def _run(
+        self,
+        backend: Backend,
+        rule: Callable[..., Any],
+        gradients: list[Any],
+        group: list[Variable],
+        scalars: list[Any],
+    ) -> None:
+        """Run a rule over variables of one dtype, and store the results."""
+        targets = [group, *(self._of(slots, group) for slots in self._slots)]
+        lists = [gradients, *(read_state(variables, backend) for variables in targets)]
+        scalars = [backend.cast(scalar, group[0].dtype) for scalar in scalars]
+        for variables, values in zip(targets, backend.map_elementwise(rule, lists, scalars), strict=True):
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+
+    def _float(self, backend: Backend, value: Any) -> Any:
+        return backend.cast(convert(backend, value), scalar_dtype())
+
+    def _current_rate(self, backend: Backend) -> Any:
+        rate = self._float(backend, self.learning_rate)
+        if self.decay:
+            rate = rate / (1.0 + self.decay * self._float(backend, self.iterations))
+        return rate
+
+    # ---- averages, loss and values -----------------------------------------------------------------------------
+
+    def _average(self, backend: Backend) -> None:
+        # After the constraints: an average of weights that satisfy them does so too, in most cases.
+        first = ops.equal(self.iterations, 0)
+        share = self._float(backend, ops.where(first, 1.0, 1 - self.ema_momentum))
+        overwrite: list[Any] = []
+        if self.ema_overwrite_frequency:
+            overwrite = [ops.equal(ops.mod(ops.add(self.iterations, 1), self.ema_overwrite_frequency), 0)]
+        averaged = [v for v in self._trainable_variables if not v.overwrite_with_gradient]
+        for group in _by_dtype(averaged):
+            averages = self._of(self._averages, group)
+            lists = [read_state(group, backend), read_state(averages, backend)]
+            scalars = [backend.cast(share, group[0].dtype), *overwrite]
+            results = backend.map_elementwise(_average_element, lists, scalars)
+            for variables, values in zip((averages, group), results, strict=False):
+                for variable, value in zip(variables, values, strict=True):
+                    variable.assign(value)
+
+    def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
+        """Set variables to their moving averages, where the optimizer keeps them; `fit` does so at its end."""
+        if not self.use_ema:
+            return
+        var_list = list(var_list)
+        self._check_known(var_list)
+        for variable in var_list:
+            average = self._averages[self._places[id(variable)]]
+            if average is not None:
+                variable.assign(average)
+
+    def scale_loss(self, loss: Any) -> Any:
+        """Return the loss to differentiate: multiplied by `loss_scale_factor` where there is one."""
+        return loss if self.loss_scale_factor is None else ops.multiply(loss, self.loss_scale_factor)
+
+    # ---- state as values ---------------------------------------------------------------------------------------
+
+    def stateless_apply(
+        self, optimizer_variables: Sequence[Any], grads: Sequence[Any], trainable_variables: Sequence[Any]
+    ) -> tuple[list[Any], list[Any]]:
+        """Return what `apply` would make of given values; no variable changes.
+
+        Args:
+            optimizer_variables: the values of `variables`.
+            grads: one for each trainable variable.
+            trainable_variables: the values of the variables that the optimizer was built with.
+
+        Returns:
+            `(trainable_variables, optimizer_variables)`.
+
+        Raises:
+            ValueError: it is not built, or a list has another length.
+        """
+        if not self.built:
+            raise ValueError(f"Optimizer {self.name!r}: call `build(variables)` before `stateless_apply`.")
+        with Scope([*self._trainable_variables, *self._variables], [*trainable_variables, *optimizer_variables]):
+            self.apply(grads)
+            backend = current()
+            return read_state(self._trainable_variables, backend), read_state(self._variables, backend)
+
+
+def _by_dtype(variables: Iterable[Variable]) -> list[list[Variable]]:
+    groups: dict[str, list[Variable]] = {}
+    for variable in variables:
+        groups.setdefault(variable.dtype, []).append(variable)
+    return list(groups.values())
+
+
+def _average_element(parameter: Any, average: Any, share: Any, *overwrite: Any) -> tuple[Any, ...]:
+    average = average + share * (parameter - average)
+    return (average, *(current().where(now, average, parameter) for now in overwrite))
+
+
+def _branch(
+    backend: Backend, condition: Any, yes: Callable[[], None], no: Callable[[], None], variables: list[Variable]
+) -> None:
+    """Run one of two functions that assign to `variables`, by a condition that may be traced."""
+    before = read_state(variables, backend)
+
+    def outcome(fn: Callable[[], None]) -> list[Any]:
+        with Scope(variables, before):
+            fn()
+            return read_state(variables, backend)
+
+    after = backend.cond(condition, lambda: outcome(yes), lambda: outcome(no))
+    write_state(variables, after, backend)

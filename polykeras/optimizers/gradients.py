@@ -1,0 +1,75 @@
+"""Gradients before an update: checked, and clipped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from polykeras import dtypes
+from polykeras.backend import Backend
+from polykeras.backend.door import convert
+
+if TYPE_CHECKING:
+    from polykeras.variables import Variable
+
+
+def checked(backend: Backend, gradient: Any, variable: Variable) -> Any:
+    """Return a gradient as an array of the variable's dtype.
+
+    Raises:
+        ValueError: there is none, or it has another shape than the variable.
+        TypeError: it is not of a float dtype.
+    """
+    if gradient is None:
+        raise ValueError(
+            f"Variable {variable.path!r} has no gradient (None): the loss does not depend on it. Leave it out of the "
+            "list, set `trainable = False`, or take gradients with `polykeras.value_and_grad`, which gives zeros."
+        )
+    gradient = convert(backend, gradient)
+    dtype = backend.dtype(gradient)
+    if not dtypes.is_float(dtype):
+        raise TypeError(
+            f"The gradient of variable {variable.path!r} has dtype {dtype}; expected a float dtype. Make the variable "
+            f"(now {variable.dtype}) or the loss a float."
+        )
+    if backend.shape(gradient) != variable.shape:
+        raise ValueError(
+            f"The gradient of variable {variable.path!r} has shape {backend.shape(gradient)}; expected "
+            f"{variable.shape}."
+        )
+    return gradient if dtype == variable.dtype else backend.cast(gradient, variable.dtype)
+
+
+def _square_sum(backend: Backend, x: Any) -> Any:
+    if backend.dtype(x) != "float64":
+        x = backend.cast(x, "float32")  # squares of 16-bit floats overflow early
+    return backend.sum(x * x)
+
+
+def _scaled(backend: Backend, x: Any, factor: Any) -> Any:
+    return x * backend.cast(factor, backend.dtype(x))
+
+
+def clip_each(backend: Backend, gradients: list[Any], bound: float) -> list[Any]:
+    """Return the gradients, each shrunk so that its L2 norm is at most `bound`."""
+    clipped = []
+    for gradient in gradients:
+        norm = backend.sqrt(_square_sum(backend, gradient))
+        clipped.append(_scaled(backend, gradient, bound / backend.maximum(norm, bound)))
+    return clipped
+
+
+def clip_together(backend: Backend, gradients: list[Any], bound: float) -> list[Any]:
+    """Return the gradients, shrunk by one factor so that the L2 norm of all together is at most `bound`."""
+    sums = [_square_sum(backend, gradient) for gradient in gradients]
+    total = sums[0]
+    for part in sums[1:]:
+        total = total + backend.cast(part, backend.dtype(total))
+    norm = backend.sqrt(total)
+    # The second term is 0, or nan where the norm is not finite: then no gradient means anything.
+    factor = bound / backend.maximum(norm, bound) + (norm - norm)
+    return [_scaled(backend, gradient, factor) for gradient in gradients]
+
+
+def clip_values(backend: Backend, gradients: list[Any], bound: float) -> list[Any]:
+    """Return the gradients with each element moved into `[-bound, bound]`."""
+    return [backend.minimum(backend.maximum(gradient, -bound), bound) for gradient in gradients]

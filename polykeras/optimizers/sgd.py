@@ -1,0 +1,50 @@
+"""Gradient descent, with or without momentum."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Unpack
+
+from polykeras.optimizers.arguments import LearningRate, OptimizerArguments, check_between
+from polykeras.optimizers.base import Optimizer, registry
+
+
+@registry.register()
+class SGD(Optimizer):
+    """Gradient descent.
+
+    Without momentum `w -= learning_rate * g`. With it `m = momentum * m - learning_rate * g` and `w += m`, or after
+    Nesterov `w += momentum * m - learning_rate * g`.
+
+    Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013.
+
+    Args:
+        learning_rate: see `Optimizer`.
+        momentum: in [0, 1].
+        nesterov: whether the gradient's step is taken from where the momentum leads.
+        **kwargs: see `Optimizer`.
+    """
+
+    def __init__(
+        self,
+        learning_rate: LearningRate = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        **kwargs: Unpack[OptimizerArguments],
+    ) -> None:
+        super().__init__(learning_rate, **kwargs)
+        self.momentum = check_between(0, 1, self, "momentum", momentum)
+        self.nesterov = nesterov
+
+    def slots(self) -> list[dict[str, float]]:
+        return [{"momentum": 0.0}] if self.momentum else []
+
+    def rule(self, gradient: Any, parameter: Any, slots: Sequence[Any], scalars: Sequence[Any]) -> tuple[Any, ...]:
+        (rate,) = scalars
+        step = rate * gradient
+        if not self.momentum:
+            return (parameter - step,)
+        momentum = self.momentum * slots[0] - step
+        if self.nesterov:
+            return parameter + (self.momentum * momentum - step), momentum
+        return parameter + momentum, momentum

@@ -1,0 +1,235 @@
+"""What an optimizer holds: its arguments, its learning rate and its variables."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from polykeras import dtypes, ops
+from polykeras.optimizers import arguments
+from polykeras.optimizers.arguments import LearningRate
+from polykeras.optimizers.schedules import LearningRateSchedule
+from polykeras.saving.configurable import Configurable
+from polykeras.saving.serialization import serialize_keras_object
+from polykeras.utils.naming import unique_name
+from polykeras.variables import Variable
+
+
+class OptimizerState(Configurable):
+    """The part of an `Optimizer` that does not compute; arguments as there."""
+
+    def __init__(
+        self,
+        learning_rate: LearningRate,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        learning_rate = kwargs.pop("lr", learning_rate)
+        self.decay = arguments.check_positive(self, "decay", kwargs.pop("decay", None) or 0.0)
+        arguments.refuse_unknown(self, kwargs)
+        arguments.check_clipping(self, clipnorm=clipnorm, clipvalue=clipvalue, global_clipnorm=global_clipnorm)
+        self.weight_decay = weight_decay
+        self.clipnorm = clipnorm
+        self.clipvalue = clipvalue
+        self.global_clipnorm = global_clipnorm
+        self.use_ema = use_ema
+        self.ema_momentum = arguments.check_between(0, 1, self, "ema_momentum", ema_momentum)
+        self.ema_overwrite_frequency = arguments.check_count(
+            1, self, "ema_overwrite_frequency", ema_overwrite_frequency
+        )
+        self.loss_scale_factor = loss_scale_factor
+        self.gradient_accumulation_steps = arguments.check_count(
+            2, self, "gradient_accumulation_steps", gradient_accumulation_steps
+        )
+        self.name = name or unique_name(type(self).__name__.lower())
+        self.built = False
+        self._variables: list[Variable] = []
+        self._trainable_variables: list[Variable] = []
+        self._places: dict[int, int] = {}
+        self._slots: list[list[Variable | None]] = []
+        self._averages: list[Variable | None] = []
+        self._accumulators: list[Variable | None] = []
+        self._not_decayed: dict[int, Variable] = {}
+        self._not_decayed_names: re.Pattern[str] | None = None
+        self._iterations = self._add_variable("iteration", np.zeros((), np.int32))
+        self._learning_rate: Variable | LearningRateSchedule | Callable[[], Any]
+        if callable(learning_rate):
+            self._learning_rate = learning_rate
+        else:
+            self._learning_rate = self._add_variable(
+                "learning_rate", arguments.learning_rate_number(self, learning_rate)
+            )
+
+    def slots(self) -> list[dict[str, float]]:
+        """Return the state an optimizer keeps for each variable: the names of its arrays with their first values.
+
+        The arrays of one dict stand side by side for each variable in `variables`, those of the next dict after that.
+        """
+        return []
+
+    # ---- what it holds -----------------------------------------------------------------------------------------
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The state: the number of steps, the learning rate (unless a schedule gives it) and the slots."""
+        return list(self._variables)
+
+    @property
+    def iterations(self) -> Any:
+        """How many updates there were."""
+        if self.gradient_accumulation_steps:
+            return ops.floor_divide(self._iterations, self.gradient_accumulation_steps)
+        return self._iterations
+
+    @property
+    def learning_rate(self) -> Any:
+        """The current learning rate: a variable, or what the schedule gives.
+
+        A number assigned to it is stored in the variable, also while a compiled training step is in use. A schedule or
+        a function takes effect in the training steps that are compiled afterwards.
+        """
+        if isinstance(self._learning_rate, Variable):
+            return self._learning_rate
+        if isinstance(self._learning_rate, LearningRateSchedule):
+            return self._learning_rate(self._iterations)
+        return self._learning_rate()
+
+    @learning_rate.setter
+    def learning_rate(self, value: LearningRate) -> None:
+        previous = self._learning_rate
+        if callable(value):
+            self._variables = [variable for variable in self._variables if variable is not previous]
+            self._learning_rate = value
+        elif isinstance(previous, Variable):
+            previous.assign(arguments.learning_rate_number(self, value))
+        else:
+            raise TypeError(
+                f"The learning rate of {self.name!r} follows {previous!r} and cannot be set to the number {value!r}. "
+                "Set another schedule, or create the optimizer with a number."
+            )
+
+    lr = learning_rate
+
+    # ---- variables ---------------------------------------------------------------------------------------------
+
+    def build(self, variables: Iterable[Variable]) -> None:
+        """Create the state for these variables; `apply` does it where this was not called.
+
+        Args:
+            variables: the trainable variables of a model.
+
+        Raises:
+            ValueError: it was built with other variables before.
+        """
+        variables = list(variables)
+        if self.built:
+            self._check_known(variables)
+            return
+        self._trainable_variables = variables
+        self._places = {id(variable): i for i, variable in enumerate(variables)}
+        if self.use_ema:
+            (self._averages,) = self._add_slots({"average": 0.0})
+        if self.gradient_accumulation_steps:
+            (self._accumulators,) = self._add_slots({"gradient_accumulator": 0.0})
+        for group in self.slots():
+            self._slots += self._add_slots(group)
+        self.built = True
+
+    def _add_variable(self, name: str, value: np.ndarray) -> Variable:
+        variable = Variable(value, trainable=False, name=name)
+        variable.path = f"{self.name}/{name}"
+        self._variables.append(variable)
+        return variable
+
+    def _add_slots(self, group: Mapping[str, float]) -> list[list[Variable | None]]:
+        lists: list[list[Variable | None]] = [[] for _ in group]
+        for variable in self._trainable_variables:
+            for (name, first), slots in zip(group.items(), lists, strict=True):
+                if variable.overwrite_with_gradient:
+                    slots.append(None)
+                    continue
+                value = np.full(variable.shape, first, dtypes.numpy_dtype(variable.dtype))
+                slots.append(self._add_variable(f"{variable.path.replace('/', '_')}_{name}", value))
+        return lists
+
+    def _of(self, slots: list[Variable | None], variables: Iterable[Variable]) -> list[Variable]:
+        """The slots that belong to these variables."""
+        return [slots[self._places[id(variable)]] for variable in variables]  # type: ignore[misc]
+
+    def _check_known(self, variables: Iterable[Variable]) -> None:
+        unknown = [variable.path for variable in variables if id(variable) not in self._places]
+        if unknown:
+            raise ValueError(
+                f"Optimizer {self.name!r} was built with other variables and does not know {', '.join(unknown)}. Build "
+                "it with all variables, or use a new optimizer."
+            )
+
+    def save_own_variables(self, store: Any) -> None:
+        """Write the state into a mapping from "0", "1", ... to NumPy arrays."""
+        for i, variable in enumerate(self._variables):
+            store[str(i)] = variable.numpy()
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Read the state that `save_own_variables` wrote.
+
+        Raises:
+            ValueError: it is the state of another optimizer, or this one is not built.
+        """
+        if len(store) != len(self._variables):
+            raise ValueError(
+                f"Optimizer {self.name!r} has {len(self._variables)} variables, the saved state {len(store)}. "
+                + ("Check that it is the same optimizer." if self.built else "Call `build(variables)` first.")
+            )
+        for i, variable in enumerate(self._variables):
+            variable.assign(np.asarray(store[str(i)]))
+
+    def exclude_from_weight_decay(
+        self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
+    ) -> None:
+        """Name variables that weight decay leaves alone; before the optimizer is built.
+
+        Args:
+            var_list: variables.
+            var_names: regular expressions; a variable in whose path one of them occurs is excluded.
+
+        Raises:
+            ValueError: the optimizer is built already.
+        """
+        if self.built:
+            raise ValueError(f"Optimizer {self.name!r} is built: call `exclude_from_weight_decay` before.")
+        self._not_decayed = {id(variable): variable for variable in var_list or ()}
+        self._not_decayed_names = re.compile("|".join(var_names)) if var_names else None
+
+    def _decays(self, variable: Variable) -> bool:
+        if self.weight_decay is None or id(variable) in self._not_decayed:
+            return False
+        return self._not_decayed_names is None or not self._not_decayed_names.search(variable.path)
+
+    # ---- config ------------------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of `__init__` as plain data; the learning rate is the current one."""
+        config = super().get_config()
+        if self.decay:
+            config["decay"] = self.decay
+        return config
+
+    def _argument(self, parameter: inspect.Parameter) -> Any:
+        if parameter.name != "learning_rate":
+            return super()._argument(parameter)
+        if isinstance(self._learning_rate, Variable):
+            return float(str(self._learning_rate.numpy()))  # 0.001, without the digits that float32 adds to it
+        return serialize_keras_object(self._learning_rate)

@@ -1,0 +1,147 @@
+"""Penalties on weights or outputs, which training adds to the loss."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from polykeras import ops
+from polykeras.saving.configurable import Configurable
+from polykeras.saving.serialization import Registry, serialize_keras_object
+
+registry: Registry[Regularizer] = Registry("regularizer", "keras.regularizers")
+
+
+class Regularizer(Configurable):
+    """Base of regularizers: a function from an array to a scalar. A plain function of yours will do as well."""
+
+    def __call__(self, x: Any) -> Any:
+        """Return the penalty.
+
+        Args:
+            x: weights or outputs, any shape.
+        """
+        return 0.0
+
+
+def _factor(owner: Regularizer, name: str, value: float) -> float:
+    number = isinstance(value, (int, float)) or getattr(value, "shape", None) == ()
+    if not number or not math.isfinite(value) or value < 0:
+        raise ValueError(f"{type(owner).__name__}: `{name}` must be a number of 0 or more; received {value!r}.")
+    return float(value)
+
+
+@registry.register("l1_l2")
+class L1L2(Regularizer):
+    """Gives `l1 * sum(abs(x)) + l2 * sum(x ** 2)`.
+
+    Args:
+        l1: 0 or more.
+        l2: 0 or more.
+    """
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
+        self.l1 = _factor(self, "l1", l1)
+        self.l2 = _factor(self, "l2", l2)
+
+    def __call__(self, x: Any) -> Any:
+        if not self.l1:
+            return ops.multiply(self.l2, ops.sum(ops.square(x)))
+        absolute = ops.multiply(self.l1, ops.sum(ops.abs(x)))
+        return ops.add(absolute, ops.multiply(self.l2, ops.sum(ops.square(x)))) if self.l2 else absolute
+
+
+@registry.register()
+class L1(Regularizer):
+    """Gives `l1 * sum(abs(x))`.
+
+    Args:
+        l1: 0 or more.
+    """
+
+    def __init__(self, l1: float = 0.01) -> None:
+        self.l1 = _factor(self, "l1", l1)
+
+    def __call__(self, x: Any) -> Any:
+        return ops.multiply(self.l1, ops.sum(ops.abs(x)))
+
+
+@registry.register()
+class L2(Regularizer):
+    """Gives `l2 * sum(x ** 2)`.
+
+    Args:
+        l2: 0 or more.
+
+    Example:
+        >>> float(L2(0.1)([3.0, 4.0]))
+        2.5
+    """
+
+    def __init__(self, l2: float = 0.01) -> None:
+        self.l2 = _factor(self, "l2", l2)
+
+    def __call__(self, x: Any) -> Any:
+        return ops.multiply(self.l2, ops.sum(ops.square(x)))
+
+
+@registry.register()
+class OrthogonalRegularizer(Regularizer):
+    """Gives `factor` times the mean absolute cosine between two different rows (or columns) of a matrix.
+
+    Args:
+        factor: 0 or more.
+        mode: `"rows"` or `"columns"`.
+    """
+
+    def __init__(self, factor: float = 0.01, mode: Literal["rows", "columns"] = "rows") -> None:
+        if mode not in ("rows", "columns"):
+            raise ValueError(f"OrthogonalRegularizer: `mode` must be 'rows' or 'columns'; received {mode!r}.")
+        self.factor = _factor(self, "factor", factor)
+        self.mode = mode
+
+    def __call__(self, x: Any) -> Any:
+        shape = ops.shape(x)
+        if len(shape) != 2:
+            raise ValueError(f"OrthogonalRegularizer takes matrices; received an array of shape {shape}.")
+        rows = x if self.mode == "rows" else ops.transpose(x)
+        count = shape[0 if self.mode == "rows" else 1]
+        rows = ops.normalize(rows, axis=1)
+        cosines = ops.matmul(rows, ops.transpose(rows))
+        cosines = ops.multiply(cosines, ops.subtract(1.0, ops.eye(count, dtype=cosines.dtype)))
+        return ops.multiply(self.factor / max(1, count * (count - 1)), ops.sum(ops.abs(cosines)))
+
+
+l1 = L1
+l2 = L2
+l1_l2 = L1L2
+orthogonal_regularizer = OrthogonalRegularizer
+
+
+def get(identifier: Any) -> Any:
+    """Return a regularizer.
+
+    Args:
+        identifier: a name such as `"l2"`, a config, a class, a regularizer, a function of an array, or None
+            (stays None).
+
+    Raises:
+        ValueError: an unknown name, or something else.
+    """
+    return registry.get(identifier)
+
+
+def serialize(regularizer: Any) -> Any:
+    """Return the config of a regularizer."""
+    return serialize_keras_object(regularizer)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Return the regularizer of a config.
+
+    Args:
+        config: what `serialize` gave, or a name.
+        custom_objects: further names it may use.
+    """
+    return registry.deserialize(config, custom_objects)

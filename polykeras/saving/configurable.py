@@ -1,0 +1,81 @@
+"""Configs without writing any: an object's arguments are read back from its attributes."""
+
+from __future__ import annotations
+
+import inspect
+from functools import cache
+from typing import Any
+
+from typing import Self
+
+from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
+
+
+@cache
+def init_parameters(cls: type) -> tuple[inspect.Parameter, ...]:
+    """Return the parameters of the class's `__init__`, bases included where it passes `**kwargs` on."""
+    found: dict[str, inspect.Parameter] = {}
+    for base in cls.__mro__:
+        init = base.__dict__.get("__init__")
+        if init is None:
+            continue
+        parameters = list(inspect.signature(init).parameters.values())[1:]
+        for p in parameters:
+            if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
+                found.setdefault(p.name, p)
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break
+    return tuple(found.values())
+
+
+class Configurable:
+    """Mixin of objects that a config describes.
+
+    `get_config` takes each argument of `__init__` from the attribute of its name; where there is no such attribute,
+    it takes what was passed. A class overrides it only where that is not what its config should say.
+    """
+
+    _init_arguments: dict[str, Any]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        instance = super().__new__(cls)
+        try:
+            bound = inspect.signature(cls.__init__).bind(instance, *args, **kwargs)
+        except TypeError:
+            passed: dict[str, Any] = dict(kwargs)  # __init__ will raise its own, better message
+        else:
+            passed = dict(list(bound.arguments.items())[1:])
+            passed.update(passed.pop("kwargs", {}))
+        object.__setattr__(instance, "_init_arguments", passed)
+        return instance
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of `__init__` as plain data.
+
+        Raises:
+            NotImplementedError: an argument is neither kept as an attribute nor plain data.
+        """
+        config: dict[str, Any] = {}
+        for parameter in init_parameters(type(self)):
+            name = parameter.name
+            value = self._argument(parameter)
+            if value is inspect.Parameter.empty:
+                raise NotImplementedError(
+                    f"{type(self).__name__}.get_config: the argument `{name}` of `__init__` is not kept. Assign "
+                    f"`self.{name} = {name}`, or write `get_config`."
+                )
+            try:
+                config[name] = serialize_keras_object(value)
+            except TypeError as error:
+                raise NotImplementedError(f"{type(self).__name__}.get_config: the argument `{name}`: {error}") from None
+        return config
+
+    def _argument(self, parameter: inspect.Parameter) -> Any:
+        """The value of one argument, for the config."""
+        name = parameter.name
+        return getattr(self, name) if hasattr(self, name) else self._init_arguments.get(name, parameter.default)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Return an object made from what `get_config` gave."""
+        return cls(**{name: deserialize_keras_object(value) for name, value in config.items()})

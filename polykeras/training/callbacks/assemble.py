@@ -1,0 +1,40 @@
+"""The callbacks of a run: the user's, and those that every run has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from polykeras.training.callbacks.base import Callback, CallbackList
+from polykeras.training.callbacks.history import History
+from polykeras.training.callbacks.progress import make_progress
+
+
+def assemble(
+    callbacks: Sequence[Callback] | Callback | CallbackList | None,
+    model: Any,
+    verbose: int | str,
+    epochs: int,
+    steps: int | None,
+) -> CallbackList:
+    """Return the list of callbacks of a run.
+
+    Args:
+        callbacks: the user's.
+        model: the model that is trained.
+        verbose: 0 silent, 1 or "auto" a progress bar, 2 a line an epoch.
+        epochs: the last epoch.
+        steps: in an epoch, None where unknown.
+
+    Returns:
+        The user's callbacks, then the progress display, then the history, which sees what others added to the logs.
+    """
+    if isinstance(callbacks, CallbackList):
+        return callbacks
+    given = [] if callbacks is None else [callbacks] if isinstance(callbacks, Callback) else list(callbacks)
+    histories = [c for c in given if isinstance(c, History)] or [History()]
+    others = [c for c in given if not isinstance(c, History)]
+    level = 1 if verbose == "auto" else int(verbose)
+    progress = make_progress(level, epochs, steps)
+    params = {"verbose": level, "epochs": epochs, "steps": steps}
+    return CallbackList([*others, *progress, *histories], model, params)

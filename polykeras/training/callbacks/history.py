@@ -1,0 +1,32 @@
+"""What training achieved, epoch by epoch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polykeras.training.callbacks.base import Callback
+
+
+class History(Callback):
+    """Keeps the logs of each epoch. `fit` adds one by itself and returns it.
+
+    Attributes:
+        epoch: the numbers of the epochs.
+        history: by name, the values of the epochs.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epoch: list[int] = []
+        self.history: dict[str, list[Any]] = {}
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Begin anew."""
+        self.epoch = []
+        self.history = {}
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Append the epoch's logs."""
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)

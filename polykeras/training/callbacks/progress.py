@@ -1,0 +1,4 @@
+"""The progress bar."""
+
+def make_progress(level, epochs, steps):
+    return []

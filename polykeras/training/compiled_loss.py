@@ -1,0 +1,115 @@
+"""The losses of `compile`, over all outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polykeras import losses, ops, tree
+from polykeras.losses import Loss, LossFunctionWrapper
+from polykeras.metrics import Mean, Metric
+from polykeras.training.outputs import by_output, flat_like, name_outputs
+
+
+def as_loss(identifier: Any) -> Loss | None:
+    """Return a `Loss` from a name, a config, a function or a loss; None stays None."""
+    found = losses.get(identifier)
+    if found is None or isinstance(found, Loss):
+        return found
+    return LossFunctionWrapper(found)
+
+
+class CompiledLoss:
+    """The weighted sum of the outputs' losses.
+
+    Args:
+        loss: one loss, or a list or dict of them by output.
+        loss_weights: a number an output, in the same way.
+    """
+
+    def __init__(self, loss: Any, loss_weights: Any = None) -> None:
+        self._loss = loss
+        self._loss_weights = loss_weights
+        self._names: list[str] | None = None
+        self._trackers: list[Mean | None] = []
+        self._shapes: list[tuple[int, ...]] = []
+        # Names are looked up at once, so that a misspelt one is refused by `compile`.
+        self._losses: Any = tree.map_structure(as_loss, loss) if isinstance(loss, (list, tuple, dict)) else as_loss(loss)
+        self.output_names: list[str] | None = None
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """One mean an output, where there are several."""
+        return [tracker for tracker in self._trackers if tracker is not None]
+
+    def _build(self, y_pred: Any) -> None:
+        self._names = name_outputs(y_pred, self.output_names)
+        self._flat = by_output(self._losses, self._names, "loss")
+        weights = [None] * len(self._names)
+        if self._loss_weights is not None:
+            weights = by_output(self._loss_weights, self._names, "loss_weights")
+        self._weights = [1.0 if w is None else float(w) for w in weights]
+        if sum(loss is not None for loss in self._flat) == 0:
+            raise ValueError(f"No output has a loss. The outputs are {self._names}; `loss` is {self._loss!r}.")
+        several = len(self._names) > 1
+        self._trackers = [
+            Mean(name=f"{name}_loss") if several and loss is not None else None
+            for name, loss in zip(self._names, self._flat, strict=True)
+        ]
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the total loss of a batch.
+
+        Args:
+            y_true: labels by output.
+            y_pred: the outputs.
+            sample_weight: weights by output, or one array for all.
+
+        Raises:
+            ValueError: labels that do not fit; the note says which output and which loss.
+        """
+        if self._names is None:
+            self._build(y_pred)
+        assert self._names is not None
+        outputs = tree.flatten(y_pred)
+        self._shapes = [ops.shape(output) for output in outputs]
+        labels = flat_like(y_true, y_pred, self._names, "y")
+        if tree.is_nested(sample_weight):
+            weights = flat_like(sample_weight, y_pred, self._names, "sample_weight")
+        else:
+            weights = [sample_weight] * len(outputs)
+        total: Any = None
+        rows = zip(self._names, self._flat, self._weights, self._trackers, labels, outputs, weights, strict=True)
+        for name, loss, scale, tracker, label, output, weight in rows:
+            if loss is None:
+                continue
+            if label is None:
+                raise ValueError(f"The output {name!r} has the loss {loss.name!r} but no labels. The outputs are {self._names}.")
+            try:
+                value = loss(label, output, weight)
+            except ValueError as error:
+                error.add_note(
+                    f"While computing the loss {loss.name!r} of the output {name!r} (labels of shape {ops.shape(label)}, output "
+                    f"of shape {ops.shape(output)})."
+                )
+                raise
+            if tracker is not None:
+                tracker.update_state(value, sample_weight=float(ops.shape(output)[0]))
+            value = value if scale == 1.0 else value * scale
+            total = value if total is None else total + value
+        return total
+
+    def check_labels(self, y_true: Any) -> None:
+        """Let each loss look at the labels on the host.
+
+        Args:
+            y_true: NumPy arrays by output.
+
+        Raises:
+            ValueError: a label is out of range.
+        """
+        if self._names is None:
+            return
+        labels = flat_like(y_true, None, self._names, "y")
+        for name, loss, label, shape in zip(self._names, self._flat, labels, self._shapes, strict=True):
+            if loss is not None and label is not None:
+                loss.check_labels(label, shape, name)

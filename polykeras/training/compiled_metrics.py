@@ -1,0 +1,148 @@
+"""The metrics of `compile`, over all outputs."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from polykeras import metrics, ops, tree
+from polykeras.metrics import MeanMetricWrapper, Metric
+from polykeras.training.outputs import by_output, flat_like, name_outputs
+
+_ACCURACY = ("accuracy", "acc")
+_CROSSENTROPY = ("crossentropy", "ce")
+
+
+def _flavour(y_true: Any, y_pred: Any) -> str:
+    """Return which form of accuracy or cross-entropy fits labels and outputs: "binary", "sparse" or "categorical"."""
+    true_shape, pred_shape = ops.shape(y_true), ops.shape(y_pred)
+    if not pred_shape or pred_shape[-1] == 1 or len(pred_shape) == 1:
+        return "binary"
+    if len(true_shape) < len(pred_shape) or true_shape[-1] == 1:
+        return "sparse"
+    return "categorical"
+
+
+def resolve(identifier: Any, y_true: Any, y_pred: Any) -> Metric | None:
+    """Return a metric from what users may write for it; `"accuracy"` and `"crossentropy"` by the shapes."""
+    if identifier is None or isinstance(identifier, Metric):
+        return identifier
+    lowered = identifier.lower() if isinstance(identifier, str) else None
+    if lowered in _ACCURACY:
+        cls = {
+            "binary": metrics.BinaryAccuracy,
+            "sparse": metrics.SparseCategoricalAccuracy,
+            "categorical": metrics.CategoricalAccuracy,
+        }[_flavour(y_true, y_pred)]
+        return cls(name=identifier)
+    if lowered in _CROSSENTROPY:
+        cls = {
+            "binary": metrics.BinaryCrossentropy,
+            "sparse": metrics.SparseCategoricalCrossentropy,
+            "categorical": metrics.CategoricalCrossentropy,
+        }[_flavour(y_true, y_pred)]
+        return cls(name=identifier)
+    found = metrics.get(identifier)
+    if isinstance(found, Metric):
+        if isinstance(identifier, str):
+            found.name = identifier
+        return found
+    name = identifier if isinstance(identifier, str) else getattr(found, "__name__", "metric")
+    return MeanMetricWrapper(found, name=name)
+
+
+def check_names(spec: Any) -> None:
+    """Refuse a misspelt metric at once.
+
+    Raises:
+        ValueError: an unknown name; the nearest one is suggested.
+    """
+    for leaf in tree.flatten(spec):
+        if isinstance(leaf, str) and leaf.lower() not in (*_ACCURACY, *_CROSSENTROPY):
+            metrics.get(leaf)
+        elif inspect.isclass(leaf) and issubclass(leaf, Metric):
+            raise ValueError(f"metrics takes instances; received the class {leaf.__name__}. Write {leaf.__name__}().")
+
+
+class CompiledMetrics:
+    """The metrics of all outputs.
+
+    Args:
+        metrics: names, metrics or functions: a list, or a list or dict of lists by output.
+        weighted_metrics: in the same way, with sample weights applied.
+    """
+
+    def __init__(self, metrics: Any, weighted_metrics: Any = None) -> None:
+        check_names(metrics)
+        check_names(weighted_metrics)
+        self._specs = (metrics, weighted_metrics)
+        self._names: list[str] | None = None
+        self._rows: list[tuple[int, Metric, bool]] = []
+        self.output_names: list[str] | None = None
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """All metrics, by output."""
+        return [metric for _, metric, _ in self._rows]
+
+    @staticmethod
+    def _lists(spec: Any, names: list[str], what: str) -> list[list[Any]]:
+        if spec is None:
+            return [[] for _ in names]
+        if not isinstance(spec, (list, tuple, dict)):
+            spec = [spec]
+        if len(names) == 1 and isinstance(spec, (list, tuple)):
+            entries: list[Any] = [spec[0] if len(spec) == 1 and isinstance(spec[0], (list, tuple)) else spec]
+        elif isinstance(spec, (list, tuple)) and not any(isinstance(e, (list, tuple)) for e in spec):
+            if len(spec) != len(names):
+                raise ValueError(
+                    f"`{what}` is a flat list of {len(spec)}; the model has {len(names)} outputs {names}. Pass a list or dict of "
+                    "lists, one an output."
+                )
+            entries = list(spec)
+        else:
+            entries = by_output(spec, names, what)
+        return [[] if e is None else list(e) if isinstance(e, (list, tuple)) else [e] for e in entries]
+
+    def _build(self, y_true: list[Any], y_pred: Any) -> None:
+        assert self._names is not None
+        outputs = tree.flatten(y_pred)
+        several = len(outputs) > 1
+        used: set[str] = set()
+        for spec, what, weighted in zip(self._specs, ("metrics", "weighted_metrics"), (False, True), strict=True):
+            for i, entries in enumerate(self._lists(spec, self._names, what)):
+                for entry in entries:
+                    if y_true[i] is None:
+                        raise ValueError(f"The output {self._names[i]!r} has metrics but no labels.")
+                    metric = resolve(entry, y_true[i], outputs[i])
+                    if metric is None:
+                        continue
+                    if several and not metric.name.startswith(f"{self._names[i]}_"):
+                        metric.name = f"{self._names[i]}_{metric.name}"
+                    if metric.name in used and weighted:
+                        metric.name = f"weighted_{metric.name}"
+                    used.add(metric.name)
+                    self._rows.append((i, metric, weighted))
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take a batch into account.
+
+        Args:
+            y_true: labels by output.
+            y_pred: the outputs.
+            sample_weight: weights by output, or one array for all; only for weighted metrics.
+        """
+        first = self._names is None
+        if self._names is None:
+            self._names = name_outputs(y_pred, self.output_names)
+        labels = flat_like(y_true, y_pred, self._names, "y")
+        if first:
+            self._build(labels, y_pred)
+        outputs = tree.flatten(y_pred)
+        if tree.is_nested(sample_weight):
+            weights = flat_like(sample_weight, y_pred, self._names, "sample_weight")
+        else:
+            weights = [sample_weight] * len(outputs)
+        for i, metric, weighted in self._rows:
+            metric.update_state(labels[i], outputs[i], sample_weight=weights[i] if weighted else None)
+

@@ -1,0 +1,22 @@
+"""From what users pass to `fit` to batches."""
+
+from polykeras.training.data.checks import check_host_arrays
+from polykeras.training.data.dataset import PyDataset
+from polykeras.training.data.sources import ArraySource, Source, StreamSource, make_source
+from polykeras.training.data.unpack import (
+    pack_x_y_sample_weight,
+    train_validation_split,
+    unpack_x_y_sample_weight,
+)
+
+__all__ = [
+    "ArraySource",
+    "PyDataset",
+    "Source",
+    "StreamSource",
+    "check_host_arrays",
+    "make_source",
+    "pack_x_y_sample_weight",
+    "train_validation_split",
+    "unpack_x_y_sample_weight",
+]

@@ -1,0 +1,106 @@
+"""What is wrong with data, said before a step runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from polykeras import config, dtypes, tree
+
+
+def to_host(leaf: Any, what: str) -> np.ndarray:
+    """Return data as a NumPy array in the dtype in which it will be trained on.
+
+    Floats become the default float dtype, 64-bit integers 32-bit ones where they fit.
+
+    Raises:
+        ValueError: the data are not numeric, or an integer does not fit 32 bits.
+    """
+    if hasattr(leaf, "detach"):
+        leaf = leaf.detach().cpu()
+    array = np.asarray(leaf)
+    kind = array.dtype.kind
+    if kind not in "biufc" and array.dtype.name not in dtypes.FLOATS:
+        raise ValueError(
+            f"{what}: expected numbers; received dtype {array.dtype} (shape {array.shape}). Turn strings and objects into "
+            "numbers first, and lists of unequal length into one padded array."
+        )
+    if kind == "f" or array.dtype.name in dtypes.FLOATS:
+        return array.astype(dtypes.numpy_dtype(config.floatx()), copy=False)
+    if array.dtype.itemsize == 8 and kind in "iu":
+        if array.size and (array.min() < -(2**31) or array.max() >= 2**31):
+            raise ValueError(f"{what}: integers beyond 32 bits ({array.min()} to {array.max()}) are not supported.")
+        return array.astype(np.int32)
+    return array
+
+
+def check_host_arrays(parts: dict[str, Any]) -> int:
+    """Hold the arrays of `x`, `y` and `sample_weight` against each other.
+
+    Args:
+        parts: trees of NumPy arrays by name; None values are left out.
+
+    Returns:
+        The number of samples.
+
+    Raises:
+        ValueError: no data, no samples, scalars, unequal lengths, or nan (see `config.set_check_data`).
+    """
+    lengths: dict[str, int] = {}
+    for name, part in parts.items():
+        leaves, paths = tree.flatten(part), tree.paths(part)
+        for leaf, path in zip(leaves, paths, strict=True):
+            where = f"{name}{path}"
+            if leaf.ndim == 0:
+                raise ValueError(f"{where} is a scalar; expected an array whose first axis counts the samples.")
+            lengths[where] = leaf.shape[0]
+            if config.check_data() and name != "sample_weight":
+                _refuse_nan(leaf, where)
+    if not lengths:
+        raise ValueError("No data: x is None or an empty structure. Pass arrays, a generator or a PyDataset.")
+    if len(set(lengths.values())) > 1:
+        shown = ", ".join(f"{where}: {n}" for where, n in lengths.items())
+        raise ValueError(f"x, y and sample_weight must have the same number of samples; received {shown}.")
+    samples = next(iter(lengths.values()))
+    if samples == 0:
+        raise ValueError(f"The data are empty: {', '.join(lengths)} with 0 samples.")
+    return samples
+
+
+def _refuse_nan(leaf: np.ndarray, where: str) -> None:
+    if leaf.dtype.kind != "f":
+        return
+    with np.errstate(all="ignore"):
+        total = leaf.sum()
+    if np.isfinite(total) or not np.isnan(leaf).any():
+        return
+    rows = np.unique(np.nonzero(np.isnan(leaf))[0])
+    shown = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
+    raise ValueError(
+        f"{where} contains nan in {len(rows)} of {leaf.shape[0]} samples (rows {shown}). Every weight would become nan. "
+        "Drop or fill those values; where they are meant, call `polykeras.config.set_check_data(False)`."
+    )
+
+
+def weights_from_classes(y: Any, class_weight: dict[int, float]) -> np.ndarray:
+    """Return a weight a sample from weights by class.
+
+    Args:
+        y: integer labels `(n,)` or `(n, 1)`, or one-hot ones `(n, classes)`.
+        class_weight: the weight of each class; 1 for those left out.
+
+    Raises:
+        ValueError: several outputs, or keys that are no ints.
+    """
+    leaves = tree.flatten(y)
+    if len(leaves) != 1:
+        raise ValueError("class_weight is for models with one output; use sample_weight for each output instead.")
+    labels = leaves[0]
+    if not all(isinstance(key, (int, np.integer)) for key in class_weight):
+        raise ValueError(f"The keys of class_weight must be class numbers (ints); received {list(class_weight)}.")
+    if labels.ndim > 1 and labels.shape[-1] > 1:
+        labels = labels.argmax(axis=-1)
+    labels = labels.reshape(labels.shape[0], -1)[:, 0].astype(int)
+    table = {int(key): float(weight) for key, weight in class_weight.items()}
+    return np.array([table.get(label, 1.0) for label in labels.tolist()], dtype=dtypes.numpy_dtype(config.floatx()))

@@ -1,0 +1,325 @@
+"""The loops over epochs and batches: `fit`, `evaluate`, `predict` and their one-batch forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from polykeras import tree
+from polykeras.backend import registry
+from polykeras.training.callbacks.assemble import assemble
+from polykeras.training.callbacks.base import Callback, CallbackList
+from polykeras.training.callbacks.history import History
+from polykeras.training.data.sources import ArraySource, Source, host_tree, make_source
+from polykeras.training.data.unpack import train_validation_split
+from polykeras.training.steps import ChunkSize, CompiledStep, array_chunks, stream_chunks, timed
+from polykeras.utils.arguments import positive_int
+
+
+class Loops:
+    """The loops, for a class that has `train_step`, `test_step` and `predict_step` and knows how to compile them."""
+
+    name: str
+    stop_training: bool
+    history: Any
+    steps_per_execution: int | str
+    _prepare: Callable[[str, Any], CompiledStep]
+    _require_compiled: Callable[[str], None]
+    reset_metrics: Callable[[], None]
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Sequence[Callback] | Callback | None = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: dict[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
+    ) -> History:
+        """Train for a number of epochs.
+
+        Args:
+            x: inputs: an array `(samples, ...)` of NumPy or any framework, or a tree of them; or a generator, a
+                `PyDataset`, a torch `DataLoader`, a `tf.data.Dataset`, or another iterable of batches.
+            y: labels, in the structure of the outputs; not for streams.
+            batch_size: samples in a step, 32 by default; not for streams.
+            epochs: the epoch at which to end: `epochs - initial_epoch` are run.
+            verbose: 0 silent, 1 a progress bar, 2 a line an epoch; "auto" is 1.
+            callbacks: objects whose hooks are called during training.
+            validation_split: the share of the samples, taken from the end, to evaluate on instead of training.
+            validation_data: `(x, y)` or `(x, y, sample_weight)`, or a stream, to evaluate on after each epoch.
+            shuffle: a new order of the samples each epoch, the same on every backend for one seed.
+            class_weight: weights of classes in the loss.
+            sample_weight: weights of samples in the loss, `(samples,)` or by output.
+            initial_epoch: the number of the first epoch, to go on with earlier training.
+            steps_per_epoch: steps in an epoch, for streams without an end.
+            validation_steps: as `steps_per_epoch`, for validation.
+            validation_batch_size: `batch_size` by default.
+            validation_freq: evaluate each so many epochs, or at the listed ones (counted from 1).
+
+        Returns:
+            The history: `history.history[name]` is a list with a value an epoch.
+
+        Raises:
+            ValueError: not compiled; data that do not fit together or the model; a stream that ended early.
+        """
+        self._require_compiled("fit")
+        positive_int(epochs, "epochs")
+        if validation_split and validation_data is None:
+            (x, y, sample_weight), validation_data = _split(x, y, sample_weight, validation_split)
+        source = make_source(x, y, sample_weight, batch_size, shuffle, class_weight, steps_per_epoch)
+        validation = self._validation_source(validation_data, validation_batch_size or batch_size, validation_steps)
+        run = assemble(callbacks, self, verbose, epochs, source.steps)
+        history = self.history = next(c for c in run.callbacks if isinstance(c, History))
+        self._check_labels(source)
+        size = ChunkSize(self._chunk_size(run, "train"))
+        val_size = ChunkSize(self._chunk_size(run, "test"))
+        self.stop_training = False
+        try:
+            run.begin("train")
+            logs: dict[str, Any] = {}
+            for epoch in range(initial_epoch, epochs):
+                self.reset_metrics()
+                run.epoch_begin(epoch)
+                logs, steps = self._run_epoch("train", source, run, size)
+                self._check_steps(steps, steps_per_epoch, epoch)
+                if validation is not None and _validates(epoch, validation_freq):
+                    values = self._run_validation(validation, run, val_size)
+                    logs = logs | {f"val_{name}": value for name, value in values.items()}
+                run.epoch_end(epoch, logs)
+                if self.stop_training:
+                    break
+            run.end("train", logs)
+        finally:
+            for used in (source, validation):
+                if used is not None and not isinstance(used, ArraySource):
+                    used.close()
+        return history
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Sequence[Callback] | Callback | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Return the loss and the metrics on data; arguments as for `fit`.
+
+        Returns:
+            A dict by name with `return_dict`; else a list in the order of `metrics_names`, or a float where there is
+            the loss alone.
+
+        Raises:
+            ValueError: not compiled, or data that do not fit.
+        """
+        self._require_compiled("evaluate")
+        source = make_source(x, y, sample_weight, batch_size, steps=steps)
+        run = assemble(callbacks, self, verbose, 1, source.steps)
+        self._check_labels(source)
+        run.begin("test")
+        self.reset_metrics()
+        logs, done = self._run_epoch("test", source, run, ChunkSize(self._chunk_size(run, "test")))
+        self._check_steps(done, steps, None)
+        run.end("test", logs)
+        return logs if return_dict else _as_list(logs)
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        steps: int | None = None,
+        callbacks: Sequence[Callback] | Callback | None = None,
+    ) -> Any:
+        """Return the model's outputs for all samples, as NumPy arrays.
+
+        Args:
+            x: inputs, as for `fit`; of a stream, what follows them in a batch is left out.
+            batch_size: samples in a step, 32 by default.
+            verbose: as for `fit`.
+            steps: batches to take from a stream.
+            callbacks: objects whose `on_predict_...` hooks are called.
+
+        Returns:
+            An array `(samples, ...)`, or a tree of them for several outputs.
+        """
+        source = make_source(x, batch_size=batch_size, steps=steps)
+        run = assemble(callbacks, self, verbose, 1, source.steps)
+        backend = registry.current()
+        step = self._prepare("predict", source.first_batch())
+        run.begin("predict")
+        parts: list[Any] = []
+        for i, batch in enumerate(_predict_batches(source)):
+            run.batch_begin("predict", i)
+            rows = tree.flatten(batch)[0].shape[0]
+            full = source.batch_size if isinstance(source, ArraySource) else rows
+            # A last partial batch is filled up: rows do not see each other when predicting, and nothing is compiled anew.
+            outputs = step.run_batch(_fill(batch, full - rows))
+            parts.append(tree.map_structure(lambda out, n=rows, m=full: out[:n] if n < m else out, outputs))
+            run.batch_end("predict", i, {"outputs": outputs} if run.watches("predict") else {})
+        run.end("predict", {})
+        if not parts:
+            raise ValueError("The data are empty: there is nothing to predict.")
+        return tree.map_structure(lambda *outs: np.concatenate([backend.to_numpy(o) for o in outs]), *parts)
+
+    # ---- one batch ---------------------------------------------------------------------------------------------
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: dict[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Do one training step on one batch; metrics go on accumulating until `reset_metrics`.
+
+        Returns:
+            As `evaluate`.
+        """
+        self._require_compiled("train_on_batch")
+        return self._one_batch("train", x, y, sample_weight, class_weight, return_dict)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """Evaluate on one batch; metrics go on accumulating until `reset_metrics`. Returns as `evaluate`."""
+        self._require_compiled("test_on_batch")
+        return self._one_batch("test", x, y, sample_weight, None, return_dict)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Return the outputs for one batch, as NumPy arrays."""
+        batch = (host_tree(x, "x"), None, None)
+        outputs = self._prepare("predict", batch).run_batch(batch)
+        return tree.map_structure(registry.current().to_numpy, outputs)
+
+    def _one_batch(
+        self, kind: str, x: Any, y: Any, weights: Any, class_weight: dict[int, float] | None, return_dict: bool
+    ) -> Any:
+        rows = tree.flatten(x)[0]
+        source = make_source(x, y, weights, batch_size=max(1, len(rows)), class_weight=class_weight)
+        batch = source.first_batch()
+        logs = self._to_host(self._prepare(kind, batch).run_batch(batch))
+        return logs if return_dict else _as_list(logs)
+
+    # ---- parts -------------------------------------------------------------------------------------------------
+
+    def _chunk_size(self, run: CallbackList, kind: str) -> int | None:
+        if self.steps_per_execution != "auto":
+            return int(self.steps_per_execution)
+        return 1 if run.watches(kind) else None
+
+    def _run_epoch(
+        self, kind: str, source: Source, run: CallbackList, size: ChunkSize
+    ) -> tuple[dict[str, Any], int]:
+        """Run one pass over a source; return the last logs and the number of steps."""
+        step = self._prepare(kind, source.first_batch())
+        if isinstance(source, ArraySource):
+            chunks = array_chunks(source, step, registry.current(), size)
+        else:
+            chunks = stream_chunks(source, step, size)
+        logs: dict[str, Any] = {}
+        done = 0
+        for start, execute in chunks:
+            run.batch_begin(kind, start)
+            (logs, steps), seconds = timed(execute, self._to_host)
+            size.record(steps, seconds)
+            done = start + steps
+            run.batch_end(kind, done - 1, logs)
+            if self.stop_training:
+                break
+        return logs, done
+
+    def _to_host(self, logs: dict[str, Any]) -> dict[str, Any]:
+        """Return logs as Python floats; waits for them."""
+        backend = registry.current()
+        flat: dict[str, Any] = {}
+        for name, value in logs.items():
+            if isinstance(value, dict):
+                flat |= self._to_host(value)
+                continue
+            array = np.asarray(backend.to_numpy(value) if backend.is_tensor(value) else value)
+            flat[name] = float(array) if array.ndim == 0 else array
+        return flat
+
+    def _validation_source(self, data: Any, batch_size: int | None, steps: int | None) -> Source | None:
+        if data is None:
+            return None
+        if isinstance(data, (tuple, list)):
+            return make_source(*data, **({"batch_size": batch_size}), steps=steps)
+        return make_source(data, steps=steps)
+
+    def _run_validation(self, source: Source, run: CallbackList, size: ChunkSize) -> dict[str, Any]:
+        self.reset_metrics()
+        run.begin("test")
+        logs, _ = self._run_epoch("test", source, run, size)
+        run.end("test", logs)
+        return logs
+
+    def _check_steps(self, done: int, wanted: int | None, epoch: int | None) -> None:
+        if wanted is None or done >= wanted or self.stop_training:
+            return
+        where = "" if epoch is None else f" of epoch {epoch + 1}"
+        raise ValueError(
+            f"The data ended early: {wanted} steps{where} were asked for and {done} came. The steps done so far count: the "
+            "weights and `model.history` keep them. Let the generator go on without end, or ask for fewer steps."
+        )
+
+    def _check_labels(self, source: Source) -> None:
+        """Let the losses see the labels of arrays on the host, where a label out of range can still be named."""
+        loss = getattr(self, "_compiled_loss", None)
+        if loss is not None and isinstance(source, ArraySource) and source.data[1] is not None:
+            self._prepare("test", source.first_batch())
+            loss.check_labels(source.data[1])
+
+
+def _validates(epoch: int, frequency: int | Sequence[int]) -> bool:
+    if isinstance(frequency, (int, np.integer)):
+        return (epoch + 1) % frequency == 0
+    return epoch + 1 in frequency
+
+
+def _split(x: Any, y: Any, sample_weight: Any, share: float) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
+    if not 0.0 < share < 1.0:
+        raise ValueError(f"validation_split must lie between 0 and 1; received {share}.")
+    if hasattr(x, "__next__") or (not hasattr(x, "__array__") and not isinstance(x, (list, tuple, dict))):
+        raise ValueError(
+            f"validation_split needs x and y as arrays; received a {type(x).__name__}. Pass `validation_data` instead."
+        )
+    parts = tuple(
+        None if part is None else host_tree(part, name)
+        for part, name in zip((x, y, sample_weight), ("x", "y", "sample_weight"), strict=True)
+    )
+    return train_validation_split(parts, share)
+
+
+def _as_list(logs: dict[str, Any]) -> Any:
+    values = list(logs.values())
+    return values[0] if len(values) == 1 else values
+
+
+def _predict_batches(source: Source) -> Any:
+    if not isinstance(source, ArraySource):
+        return source.epoch()
+    starts = range(0, source.samples, source.batch_size)
+    return (tree.map_structure(lambda leaf, i=i: leaf[i : i + source.batch_size], source.data) for i in starts)
+
+
+def _fill(batch: Any, missing: int) -> Any:
+    if missing <= 0:
+        return batch
+    return tree.map_structure(lambda leaf: np.concatenate([leaf, np.repeat(leaf[-1:], missing, axis=0)]), batch)

@@ -1,0 +1,280 @@
+"""What a step of training is, and how a model is told: `compile`, `train_step`, `compute_loss`, ..."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from polykeras import optimizers, tree
+from polykeras.autodiff import value_and_grad
+from polykeras.backend import registry
+from polykeras.graph.tensor import KerasTensor, infer_outputs
+from polykeras.layers.tracking import tracked
+from polykeras.metrics import Mean, Metric
+from polykeras.optimizers import Optimizer
+from polykeras.training.compiled_loss import CompiledLoss
+from polykeras.training.compiled_metrics import CompiledMetrics
+from polykeras.training.data.unpack import unpack_x_y_sample_weight
+from polykeras.training.loops import Loops
+from polykeras.training.steps import CompiledStep, EagerStep
+from polykeras.utils.arguments import positive_int
+from polykeras.variables import Variable, unique
+
+
+class Trainer(Loops):
+    """The training half of a model."""
+
+    name: str
+
+    def __init__(self) -> None:
+        self.optimizer: Optimizer | None = None
+        self.stop_training = False
+        self.history: Any = None
+        self.run_eagerly = False
+        self.steps_per_execution: int | str = "auto"
+        self.compiled = False
+        self._compiled_loss: CompiledLoss | None = None
+        self._compiled_metrics: CompiledMetrics | None = None
+        self._loss_tracker: Mean | None = None
+        self._steps: dict[Any, CompiledStep] = {}
+        self._step_variables: list[Variable] | None = None
+        self._compile_arguments: dict[str, Any] = {}
+
+    # ---- compile -----------------------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int | str = "auto",
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Say how the model is trained.
+
+        Args:
+            optimizer: a name or an optimizer.
+            loss: a name, a `Loss` or a function `(y_true, y_pred)`; a list or dict of them by output.
+            loss_weights: the weight of each output's loss, a list or dict.
+            metrics: names, `Metric`s or functions; a list, or a dict or list of lists by output. `"accuracy"` picks
+                the binary, categorical or sparse one by the shapes of labels and outputs.
+            weighted_metrics: as `metrics`, with sample and class weights applied.
+            run_eagerly: run steps as plain Python, to debug them.
+            steps_per_execution: how many steps run without the host; `"auto"` chooses by their time.
+            jit_compile: accepted for Keras code. Steps are always compiled where the backend compiles.
+            auto_scale_loss: accepted for Keras code.
+
+        Raises:
+            ValueError: an unknown name (the nearest one is suggested).
+        """
+        self.optimizer = optimizers.get(optimizer)
+        self._compiled_loss = None if loss is None else CompiledLoss(loss, loss_weights)
+        self._compiled_metrics = (
+            CompiledMetrics(metrics, weighted_metrics) if metrics is not None or weighted_metrics is not None else None
+        )
+        for compiled in (self._compiled_loss, self._compiled_metrics):
+            if compiled is not None:
+                compiled.output_names = getattr(self, "output_names", None)
+        self._loss_tracker = Mean(name="loss")
+        self.run_eagerly = run_eagerly
+        if steps_per_execution != "auto":
+            positive_int(steps_per_execution, "steps_per_execution")
+        self.steps_per_execution = steps_per_execution
+        self.jit_compile = jit_compile
+        self.stop_training = False
+        self.compiled = True
+        self._steps = {}
+        self._compile_arguments = {
+            "optimizer": optimizer,
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+            "run_eagerly": run_eagerly,
+            "steps_per_execution": steps_per_execution,
+            "jit_compile": jit_compile,
+        }
+
+    def _require_compiled(self, method: str) -> None:
+        if not self.compiled:
+            raise ValueError(
+                f"Model {self.name!r} must be compiled before `{method}`: call "
+                "`model.compile(optimizer=..., loss=...)` first."
+            )
+
+    @property
+    def loss(self) -> Any:
+        """The loss as given to `compile`."""
+        return self._compile_arguments.get("loss")
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """All metrics: the loss, those of `compile`, and those that layers or a user's own step hold."""
+        found: list[Metric] = []
+        if self._loss_tracker is not None:
+            found.append(self._loss_tracker)
+        if self._compiled_loss is not None:
+            found += self._compiled_loss.metrics
+        if self._compiled_metrics is not None:
+            found += self._compiled_metrics.metrics
+        for layer in self._flatten_layers():  # type: ignore[attr-defined]
+            found += tracked(layer, Metric)
+        return list({id(metric): metric for metric in found}.values())
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names under which metrics appear in logs."""
+        return [metric.name for metric in self.metrics]
+
+    @property
+    def metrics_variables(self) -> list[Variable]:
+        """The state of all metrics."""
+        return [variable for metric in self.metrics for variable in metric.variables]
+
+    def reset_metrics(self) -> None:
+        """Begin all metrics again."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    # ---- what a user's own model overrides ---------------------------------------------------------------------
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """Return the scalar that training minimises: the compiled loss, and what layers added.
+
+        Args:
+            x: the inputs.
+            y: the labels.
+            y_pred: the model's outputs for `x`.
+            sample_weight: weights of the samples.
+            training: whether this is a training step.
+
+        Raises:
+            ValueError: there is nothing to minimise.
+        """
+        terms = []
+        if self._compiled_loss is not None and y is not None:
+            terms.append(self._compiled_loss(y, y_pred, sample_weight))
+        terms += self.losses  # type: ignore[attr-defined]
+        if not terms:
+            if training:
+                raise ValueError(
+                    f"Model {self.name!r} has no loss to minimise: pass `loss=` to compile and y to fit, call `add_loss` in a "
+                    "layer, or override `compute_loss`."
+                )
+            return 0.0
+        total = terms[0]
+        for term in terms[1:]:
+            total = total + term
+        return total
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Update the compiled metrics with a batch and return the values of all."""
+        if self._compiled_metrics is not None and y is not None:
+            self._compiled_metrics.update_state(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Return the values of all metrics by name."""
+        results: dict[str, Any] = {}
+        for metric in self.metrics:
+            value = metric.result()
+            results.update(value if isinstance(value, dict) else {metric.name: value})
+        return results
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """Do one step of training on a batch: what `fit` repeats.
+
+        Override it to train in your own way. It is plain code over variables, written with `polykeras.ops` and
+        `polykeras.value_and_grad`, and runs compiled on every backend.
+
+        Args:
+            data: a batch, `(x, y, sample_weight)`; see `unpack_x_y_sample_weight`.
+
+        Returns:
+            Scalars by name, for the logs.
+        """
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        variables = self._variables_to_train()
+
+        def loss_and_outputs() -> tuple[Any, Any]:
+            y_pred = self(x, training=True)  # type: ignore[operator]
+            return self.compute_loss(x, y, y_pred, sample_weight, training=True), y_pred
+
+        (loss, y_pred), gradients = value_and_grad(loss_and_outputs, variables, has_aux=True)()
+        self._track_loss(loss, x)
+        if variables:
+            assert self.optimizer is not None
+            self.optimizer.apply(gradients, variables)
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Do one step of evaluation on a batch; see `train_step`."""
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        y_pred = self(x, training=False)  # type: ignore[operator]
+        self._track_loss(self.compute_loss(x, y, y_pred, sample_weight, training=False), x)
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def predict_step(self, data: Any) -> Any:
+        """Return the outputs for a batch; see `train_step`."""
+        x, _, _ = unpack_x_y_sample_weight(data)
+        return self(x, training=False)  # type: ignore[operator]
+
+    def _track_loss(self, loss: Any, x: Any) -> None:
+        if self._loss_tracker is not None:
+            leaves = tree.flatten(x)
+            rows = registry.current().shape(leaves[0])[0] if leaves else 1
+            self._loss_tracker.update_state(loss, sample_weight=float(rows))
+
+    def _variables_to_train(self) -> list[Variable]:
+        if self._step_variables is None:
+            return self.trainable_variables  # type: ignore[attr-defined]
+        return self._step_variables
+
+    # ---- from steps to compiled steps --------------------------------------------------------------------------
+
+    def _all_variables(self) -> list[Variable]:
+        """Everything a step may read or change."""
+        found = [*self.variables, *self.metrics_variables]  # type: ignore[attr-defined]
+        for layer in self._flatten_layers():  # type: ignore[attr-defined]
+            for optimizer in tracked(layer, Optimizer):
+                found += optimizer.variables
+        return unique(found)
+
+    def _prepare(self, kind: str, batch: Any) -> CompiledStep:
+        """Return a step function of this model, compiled for the current backend; build what is not built yet."""
+        backend = registry.current()
+        step: Callable[[Any], Any] = getattr(self, f"{kind}_step")
+        layers = list(self._flatten_layers())  # type: ignore[attr-defined]
+        # Freezing a layer or exchanging one after `compile` must not go unnoticed.
+        fingerprint = tuple((id(layer), layer.trainable) for layer in layers)
+        key = (backend, kind, fingerprint)
+        found = self._steps.get(key)
+        if found is not None:
+            self._step_variables = found.trainable  # type: ignore[attr-defined]
+            return found
+        self._step_variables = None
+        self._build_by(kind, step, batch)
+        if kind == "train" and self.optimizer is not None:
+            self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+        made = (EagerStep if self.run_eagerly else CompiledStep)(step, self._all_variables(), backend)
+        self._step_variables = made.trainable = self.trainable_variables  # type: ignore[attr-defined]
+        layers = list(self._flatten_layers())  # type: ignore[attr-defined]
+        self._steps[backend, kind, tuple((id(layer), layer.trainable) for layer in layers)] = made
+        return made
+
+    def _build_by(self, kind: str, step: Callable[[Any], Any], batch: Any) -> None:
+        """Make the variables that a step needs by running it once on shapes alone."""
+        symbolic = tree.map_structure(lambda leaf: KerasTensor(leaf.shape, leaf.dtype), batch)
+        try:
+            infer_outputs(step, (symbolic,), {})
+        except (TypeError, ValueError) as error:
+            # Native code of a framework in a user's step or layer cannot take symbolic arrays, and names them in its
+            # complaint. What it needs is made when it is traced.
+            if "SymbolicArray" not in str(error):
+                raise

@@ -1,0 +1,38 @@
+"""Checks of arguments that many classes take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def positive_int(value: Any, name: str, owner: Any = None) -> int:
+    """Return `value` if it is a positive int.
+
+    Args:
+        value: what the user passed.
+        name: of the argument.
+        owner: the object whose argument it is, for the message.
+
+    Raises:
+        ValueError: it is anything else.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value <= 0:
+        where = f"{type(owner).__name__}: " if owner is not None else ""
+        raise ValueError(f"{where}`{name}` must be a positive int; received {value!r} ({type(value).__name__}).")
+    return int(value)
+
+
+def int_tuple(value: Any, n: int, name: str, owner: Any = None, minimum: int = 1) -> tuple[int, ...]:
+    """Return an int for each of `n` axes, from one int for all or a sequence.
+
+    Raises:
+        ValueError: another number of them, or one that is no int of at least `minimum`.
+    """
+    values = (value,) * n if isinstance(value, (int, np.integer)) and not isinstance(value, bool) else value
+    good = isinstance(values, (list, tuple)) and len(values) == n
+    if not good or not all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) and v >= minimum for v in values):
+        where = f"{type(owner).__name__}: " if owner is not None else ""
+        raise ValueError(f"{where}`{name}` must be an int or {n} ints, each at least {minimum}; received {value!r}.")
+    return tuple(int(v) for v in values)

@@ -1,0 +1,36 @@
+"""Names: snake case, unique names of layers, and suggestions for misspelt ones."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+_counts: Counter[str] = Counter()
+
+
+def to_snake_case(name: str) -> str:
+    """Return a class's name in snake case: `"Conv2D"` gives `"conv2d"`, `"LayerNormalization"` `"layer_normalization"`."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def unique_name(prefix: str) -> str:
+    """Return `prefix`, or `prefix_1`, `prefix_2`, ... where it was given out before in this process."""
+    number = _counts[prefix]
+    _counts[prefix] += 1
+    return f"{prefix}_{number}" if number else prefix
+
+
+def reset_names() -> None:
+    """Begin the numbering of names again, as in a new process."""
+    _counts.clear()
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `" Did you mean 'adam'?"` for a name near a known one, else `""`."""
+    folded = {other.lower(): other for other in known}
+    near = difflib.get_close_matches(str(name).lower(), folded, n=1, cutoff=0.6)
+    return f" Did you mean {folded[near[0]]!r}?" if near else ""

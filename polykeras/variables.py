@@ -1,0 +1,350 @@
+"""Variables, which have a home, and scopes, in which stateful code becomes a pure function.
+
+A variable's value lives on one backend at a time, its *home*: the host after construction. Read under another current
+backend it moves there, through host memory, exactly. Inside a `Scope` reads and assignments go to the scope and the
+variable itself stays as it was; `functionalize` uses that to turn code over variables into
+`(state, *arguments) -> (state, result)`, in one place for all backends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from polykeras import dtypes
+from polykeras.backend import Backend, registry
+from polykeras.backend.door import Handle
+from polykeras.operators import ArrayOperators
+
+_scope: ContextVar[Scope | None] = ContextVar("polykeras_scope", default=None)
+_autocast: ContextVar[str | None] = ContextVar("polykeras_autocast", default=None)
+
+
+class NewVariables(Exception):
+    """Raised by a pure function that met variables which are not part of its state.
+
+    The caller adds them to the state and traces again; users never see it.
+    """
+
+    def __init__(self, variables: list[Variable]) -> None:
+        super().__init__(f"{len(variables)} variables are not part of the state.")
+        self.variables = variables
+
+
+class Variable(Handle, ArrayOperators):
+    """An array that training changes.
+
+    Args:
+        initializer: the first value (an array, a scalar, a list), or a function `(shape, dtype=...)` that gives it.
+            It runs once, on the numpy backend, whatever the current backend is.
+        shape: needed where `initializer` is a function.
+        dtype: by default that of the value; the default float dtype where `initializer` is a function.
+        trainable: whether an optimizer may change it.
+        autocast: whether a layer of mixed precision reads it in its compute dtype.
+        name: for summaries and messages.
+
+    Raises:
+        ValueError: a function without a shape, or a value without a known one.
+
+    Example:
+        >>> counter = Variable(0, dtype="int32", trainable=False, name="counter")
+        >>> counter.assign_add(1)
+        >>> int(counter.numpy())
+        1
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_dtype",
+        "_home",
+        "_shape",
+        "autocast",
+        "constraint",
+        "name",
+        "overwrite_with_gradient",
+        "path",
+        "regularizer",
+        "trainable",
+    )
+
+    def __init__(
+        self,
+        initializer: Any,
+        shape: Sequence[int] | None = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        name: str = "variable",
+    ) -> None:
+        host = _initial_value(initializer, shape, None if dtype is None else dtypes.standardize_dtype(dtype), name)
+        self._home: tuple[Backend | None, Any] = (None, host)
+        self._shape = tuple(host.shape)
+        self._dtype = dtypes.standardize_dtype(host.dtype)
+        self.trainable = bool(trainable)
+        self.autocast = autocast
+        self.name = name
+        self.path = name
+        self.regularizer: Any = None
+        self.constraint: Any = None
+        self.overwrite_with_gradient = False
+
+    # ---- what it is --------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape."""
+        return self._shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self._shape)
+
+    @property
+    def dtype(self) -> str:
+        """The dtype by name, inside an autocast scope the one that reads give."""
+        cast = _autocast.get()
+        return cast if cast and self.autocast and dtypes.is_float(self._dtype) else self._dtype
+
+    def __repr__(self) -> str:
+        return f"<Variable path={self.path}, shape={self._shape}, dtype={self._dtype}, value={self.numpy()}>"
+
+    def __len__(self) -> int:
+        if not self._shape:
+            raise TypeError(f"The variable {self.path!r} is a scalar and has no length.")
+        return self._shape[0]
+
+    def __bool__(self) -> bool:
+        return bool(self.numpy())
+
+    def __float__(self) -> float:
+        return float(self.numpy())
+
+    def __int__(self) -> int:
+        return int(self.numpy())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self.numpy(), dtype=dtype)
+
+    # ---- reading -----------------------------------------------------------------------------------------------
+
+    @property
+    def value(self) -> Any:
+        """The value as an array of the current backend."""
+        scope = _scope.get()
+        value = self._stored(registry.current()) if scope is None else scope.read(self)
+        cast = _autocast.get()
+        if cast and self.autocast and cast != self._dtype and dtypes.is_float(self._dtype):
+            return registry.current().cast(value, cast)
+        return value
+
+    @property
+    def home(self) -> str:
+        """The name of the backend that holds the value; `"host"` where none has read it yet."""
+        backend = self._home[0]
+        return "host" if backend is None else backend.name
+
+    def numpy(self) -> np.ndarray:
+        """Return the value as a NumPy array of its own memory, without moving the variable."""
+        scope = _scope.get()
+        if scope is not None:
+            return np.array(registry.current().to_numpy(scope.read(self)))
+        backend, value = self._home
+        return np.array(value if backend is None else backend.to_numpy(value))
+
+    def _stored(self, backend: Backend) -> Any:
+        """The value outside any scope, moved to `backend` where it was elsewhere."""
+        home, value = self._home
+        if home is backend:
+            return value
+        if not backend.holds_values:
+            return backend.full(self._shape, 0, self._dtype)
+        moved = backend.place(value if home is None else home.to_numpy(value))
+        if not backend.is_traced(moved):
+            self._home = (backend, moved)
+        return moved
+
+    # ---- writing -----------------------------------------------------------------------------------------------
+
+    def assign(self, value: Any) -> None:
+        """Give the variable a new value of its own shape; the value is cast to its dtype.
+
+        Args:
+            value: an array, a variable, a number or a nested list.
+
+        Raises:
+            ValueError: the shape is another one.
+            TypeError: the value is traced by a compiler that knows nothing of this variable.
+        """
+        backend = registry.current()
+        if isinstance(value, Variable):
+            value = value.value
+        if not backend.is_tensor(value):
+            value = backend.asarray(value, self._dtype)
+        elif backend.dtype(value) != self._dtype:
+            value = backend.cast(value, self._dtype)
+        if backend.shape(value) != self._shape:
+            raise ValueError(
+                f"Variable {self.path!r} has shape {self._shape}; received a value of shape {backend.shape(value)}."
+            )
+        scope = _scope.get()
+        if scope is not None:
+            scope.write(self, value)
+        elif backend.is_traced(value):
+            raise TypeError(
+                f"Variable {self.path!r} was assigned inside a function that {backend.name} compiles by itself, where "
+                "its value does not exist yet. Compile with `polykeras.function`, which carries variables out."
+            )
+        elif backend.holds_values:
+            self._home = (backend, value)
+
+    def assign_add(self, value: Any) -> None:
+        """Add to the value."""
+        self.assign(self + value)
+
+    def assign_sub(self, value: Any) -> None:
+        """Subtract from the value."""
+        self.assign(self - value)
+
+    def _store(self, backend: Backend, value: Any) -> None:
+        """Take over a result of a compiled function, whose shape and dtype are known to be right."""
+        self._home = (backend, value)
+
+
+def _initial_value(initializer: Any, shape: Sequence[int] | None, dtype: str | None, name: str) -> np.ndarray:
+    if isinstance(initializer, Variable):
+        initializer = initializer.numpy()
+    if callable(initializer):
+        if shape is None:
+            raise ValueError(f"Variable {name!r}: an initializer that is a function needs `shape`; received None.")
+        sizes = tuple(shape)
+        if any(n is None for n in sizes):
+            raise ValueError(f"Variable {name!r} needs a shape without unknown dimensions; received {sizes}.")
+        with registry.use_backend("numpy"):
+            initializer = initializer(tuple(int(n) for n in sizes), dtype=dtype or dtypes.standardize_dtype(None))
+    backend = registry.current()
+    if backend.is_tensor(initializer):
+        host = backend.to_numpy(initializer)
+    elif isinstance(initializer, np.ndarray):
+        host = initializer
+    else:
+        host = np.asarray(initializer)
+        if dtype is None and not hasattr(initializer, "dtype"):
+            dtype = dtypes.result_type(dtypes.weak(host.flat[0].item())) if host.size else None
+    host = np.array(host, dtype=dtypes.numpy_dtype(dtype) if dtype else None)
+    if shape is not None and tuple(shape) != host.shape:
+        raise ValueError(f"Variable {name!r}: expected a value of shape {tuple(shape)}; received {host.shape}.")
+    return host
+
+
+class Scope:
+    """A layer over variables, in which values are read and written instead of in the variables.
+
+    Args:
+        variables: those that have a value here from the beginning.
+        values: their values.
+        closed: whether reads of other variables are noted in `missing`: the scope of a whole pure function.
+    """
+
+    __slots__ = ("_closed", "_parent", "_token", "_values", "missing", "written")
+
+    def __init__(
+        self, variables: Iterable[Variable] = (), values: Iterable[Any] = (), closed: bool = False
+    ) -> None:
+        self._values = {id(variable): value for variable, value in zip(variables, values, strict=True)}
+        self._closed = closed
+        self._parent: Scope | None = None
+        self._token: Any = None
+        self.missing: dict[int, Variable] = {}
+        self.written: dict[int, Variable] = {}
+
+    def __enter__(self) -> Scope:
+        self._parent = _scope.get()
+        self._token = _scope.set(self)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        _scope.reset(self._token)
+
+    def read(self, variable: Variable) -> Any:
+        """Return the variable's value as this scope sees it, on the current backend."""
+        key = id(variable)
+        if key in self._values:
+            return self._values[key]
+        if self._closed:
+            self.missing[key] = variable
+        elif self._parent is not None:
+            return self._parent.read(variable)
+        return variable._stored(registry.current())
+
+    def write(self, variable: Variable, value: Any) -> None:
+        """Record a new value of the variable."""
+        key = id(variable)
+        if self._closed and key not in self._values:
+            self.missing[key] = variable
+        self._values[key] = value
+        self.written[key] = variable
+
+    def updates(self) -> tuple[list[Variable], list[Any]]:
+        """Return the variables written here, and their values."""
+        return list(self.written.values()), [self._values[key] for key in self.written]
+
+
+@contextmanager
+def autocast_scope(dtype: str | None) -> Any:
+    """Within this context variables that allow it are read in `dtype`."""
+    token = _autocast.set(dtype)
+    try:
+        yield
+    finally:
+        _autocast.reset(token)
+
+
+def unique(variables: Iterable[Variable]) -> list[Variable]:
+    """Return the variables without repetitions, in their order."""
+    return list({id(variable): variable for variable in variables}.values())
+
+
+def read_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:
+    """Return the variables' values on `backend`, in their own dtypes: the state of a pure function."""
+    scope = _scope.get()
+    if scope is None:
+        return [variable._stored(backend) for variable in variables]
+    return [scope.read(variable) for variable in variables]
+
+
+def write_state(variables: Sequence[Variable], values: Sequence[Any], backend: Backend) -> None:
+    """Give the variables the state that a pure function returned."""
+    scope = _scope.get()
+    for variable, value in zip(variables, values, strict=True):
+        if scope is None:
+            variable._store(backend, value)
+        else:
+            scope.write(variable, value)
+
+
+def functionalize(fn: Callable[..., Any], variables: Sequence[Variable]) -> Callable[..., tuple[list[Any], Any]]:
+    """Return code over variables as a pure function.
+
+    Args:
+        fn: any function that reads and assigns variables.
+        variables: its state.
+
+    Returns:
+        `pure(state, *args) -> (new_state, fn(*args))`, which raises `NewVariables` at its end where `fn` used
+        variables that are not in the state.
+    """
+    keys = [id(variable) for variable in variables]
+
+    def pure(state: Sequence[Any], *args: Any, **kwargs: Any) -> tuple[list[Any], Any]:
+        with Scope(variables, state, closed=True) as scope:
+            result = fn(*args, **kwargs)
+        if scope.missing:
+            raise NewVariables(list(scope.missing.values()))
+        return [scope._values[key] for key in keys], result
+
+    return pure

@@ -1,0 +1,87 @@
+"""Several backends in one process: the `backend` fixture runs a test on each of those chosen.
+
+`--backends=numpy,jax` (or the variable `POLYKERAS_TEST_BACKENDS`) restricts a run; without it all installed ones
+take part. A name that is not known or not installed is an error, not a skip.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before TensorFlow is imported by anything
+os.environ.pop("POLYKERAS_BACKEND", None)  # the choice of a developer's shell must not colour the tests
+os.environ.pop("KERAS_BACKEND", None)
+
+import random
+from collections.abc import Iterator
+
+import hypothesis
+import numpy as np
+import pytest
+
+from polykeras.backend import Backend, backends, registry, use_backend
+
+hypothesis.settings.register_profile("polykeras", deadline=None, derandomize=True, max_examples=30)
+hypothesis.settings.load_profile("polykeras")
+
+THIRD_PARTY_WARNINGS: dict[str, str] = {}
+"""Filter to reason: what other people's code warns of on import or call, and we can do nothing about."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--backends", default=None, help="comma-separated backends to test; all installed by default")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs(*names): a test of these backends together; skipped if one is not chosen")
+    config.addinivalue_line("markers", "slow: takes more than a few seconds")
+    for filter_line in THIRD_PARTY_WARNINGS:
+        config.addinivalue_line("filterwarnings", filter_line)
+    chosen_backends(config)
+
+
+def chosen_backends(config: pytest.Config) -> list[str]:
+    """Return the names of the backends under test, in alphabetical order (xdist workers must agree on it)."""
+    text = config.getoption("--backends") or os.environ.get("POLYKERAS_TEST_BACKENDS")
+    installed = sorted(info.name for info in backends() if info.installed)
+    if not text:
+        return installed
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = sorted(set(names) - set(installed))
+    if unknown:
+        raise pytest.UsageError(f"--backends: {', '.join(unknown)} not installed; there are {', '.join(installed)}.")
+    return sorted(names)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "backend" in metafunc.fixturenames:
+        metafunc.parametrize("backend", chosen_backends(metafunc.config), indirect=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    chosen = set(chosen_backends(config))
+    for item in items:
+        for marker in item.iter_markers("needs"):
+            missing = sorted(set(marker.args) - chosen)
+            if missing:
+                item.add_marker(pytest.mark.skip(reason=f"needs the backends {', '.join(missing)}"))
+
+
+@pytest.fixture
+def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    """Each backend under test in turn, made current for the test."""
+    with use_backend(request.param) as chosen:
+        yield chosen
+
+
+@pytest.fixture
+def all_backends(request: pytest.FixtureRequest) -> list[Backend]:
+    """All backends under test, loaded together in this process; none of them is made current."""
+    return [registry.load(name) for name in chosen_backends(request.config)]
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Each test starts from the same global seeds, in whatever order or process it runs."""
+    random.seed(0)
+    np.random.seed(0)

@@ -1,0 +1,48 @@
+"""Cases of indexing by arrays, sorting and searching."""
+
+from __future__ import annotations
+
+from contract.table import INF, NAN, A, B, I, N, S, case
+
+CASES = (
+    case("take", N(5, 3), I(0, 4, 4, -1), 0, atol=1e-6, why="gradient adds up over equal indices"),
+    case("take", N(2, 5), I([[0, 1], [1, 1]]), 1, atol=1e-6, why="gradient adds up over equal indices"),
+    case("take", N(2, 5), I(3), -1),
+    case("take", N(2, 3), I(5, 0)),
+    case("take", N(2, 3), I(0, 1, dtype="uint8"), 0),
+    case("take", N(2, 3), I([], dtype="int32"), 0, grad=False),
+    case("take_along_axis", N(3, 4), I([[0], [3], [-1]]), 1),
+    case("take_along_axis", N(3, 4), I([[0, 1, 1, 2]]), 0, atol=1e-6, why="gradient adds up over equal indices"),
+    case("take_along_axis", N(2, 3), I(5, 0, -1)),
+    case("scatter_reduce", N(4), I([[1], [3]]), N(2), "set"),
+    case("scatter_reduce", N(4, 3), I([[1], [-1]]), N(2, 3), "set"),
+    case("scatter_reduce", N(4, 3), I([[1, 0], [3, 2]]), N(2), "set"),
+    case("scatter_reduce", N(4), I([[1], [1], [0]]), N(3), "add"),
+    case("scatter_reduce", N(2, 2), I([[[0, 0], [1, 1]]]), N(1, 2)),
+    case("scatter_reduce", N(4), I([[1], [1], [0]]), N(3), "max", grad=False),
+    case("scatter_reduce", N(4), I([[1], [1], [0]]), N(3), "min", grad=False),
+    case("scatter_reduce", N(4), I([[1], [1], [0]]), N(3), "mul", grad=False),
+    case("scatter_reduce", I(1, 2, 3), I([[1], [1]]), I(5, 6), "add", grad=False),
+    case("dynamic_slice", N(4, 5), I(1, 2), (2, 3)),
+    case("dynamic_slice", N(4, 5), I(3, 4), (2, 3), note="moved inward"),
+    case("dynamic_slice", I(1, 2, 3), I(1).reshape(1), (2,), grad=False),
+    case("dynamic_update_slice", N(4, 5), I(1, 2), N(2, 3)),
+    case("dynamic_update_slice", N(4, 5), I(3, 4), N(2, 3), note="moved inward"),
+    case("sort", S(3, 4)),
+    case("sort", S(3, 4), 0),
+    case("sort", S(2, 3), None),
+    case("sort", A([2.0, NAN, -INF, INF, 0.0]), fd=False),
+    case("sort", I(3, -1, 2), grad=False),
+    case("argsort", S(3, 4), grad=False),
+    case("argsort", S(3, 4), 0, grad=False),
+    case("argsort", S(2, 3), None, grad=False),
+    case("argsort", A([1.0, 0.0, 1.0, 0.0, 0.0, 1.0]), grad=False, note="stable"),
+    case("argsort", A([2.0, NAN, -INF, INF]), grad=False),
+    case("argsort", B(True, False, True), grad=False),
+    case("searchsorted", A([1.0, 2.0, 2.0, 5.0]), A([0.0, 2.0, 5.0, 9.0]), grad=False),
+    case("searchsorted", A([1.0, 2.0, 2.0, 5.0]), A([[0.0, 2.0], [5.0, 9.0]]), "right", grad=False),
+    case("searchsorted", I(1, 3), I(2, 3), grad=False),
+    case("nonzero", A([[0.0, 2.0], [3.0, 0.0]]), grad=False),
+    case("nonzero", B(False, True, True), grad=False),
+    case("nonzero", A([0.0]), grad=False),
+)

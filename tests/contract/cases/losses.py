@@ -1,0 +1,68 @@
+"""Cases of losses, normalisations, attention, encodings and segments."""
+
+from __future__ import annotations
+
+from contract.cases.activations import SUM
+from contract.table import INF, NAN, A, B, I, N, S, U, case
+
+WIDER = {"atol": 1e-5, "why": "chains of sums"}
+PROBABILITIES = A([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]])
+CLASSES = A([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+
+CASES = (
+    # ---- losses
+    case("binary_crossentropy", A([0.0, 1.0, 1.0]), U(0.1, 0.9, 3), grad=(1,), **SUM),
+    case("binary_crossentropy", A([0.0, 1.0, 0.3]), N(3), True, **SUM),
+    case("binary_crossentropy", A([0.0, 1.0, 0.0, 1.0]), A([88.0, 88.0, -1e4, -1e4]), True, grad=(1,), **SUM),
+    case("binary_crossentropy", A([0.0, 1.0]), A([1.0, 0.0]), note="clipped", grad=False, rtol=2e-2, why="1 - 1e-7"),
+    case("categorical_crossentropy", CLASSES, PROBABILITIES, grad=(1,), **SUM),
+    case("categorical_crossentropy", CLASSES, N(2, 3), True, grad=(1,), second=True, **SUM),
+    case("categorical_crossentropy", CLASSES, A([[1e4, 0.0, 0.0], [1e4, 0.0, 0.0]]), True, grad=(1,), **SUM),
+    case("categorical_crossentropy", A(CLASSES.T), N(3, 2), True, 0, grad=(1,), **SUM),
+    case("sparse_categorical_crossentropy", I(0, 1), PROBABILITIES, **SUM),
+    case("sparse_categorical_crossentropy", I(0, 2), N(2, 3), True, **SUM),
+    case("sparse_categorical_crossentropy", I(0, 2), N(3, 2), True, 0, **SUM),
+    case("psnr", N(2, 3), N(2, 3), 2.0, rtol=1e-4, **SUM),
+    case("ctc_loss", I([[1, 2, 2], [3, 1, 0]]), N(2, 8, 4), I(3, 2), I(8, 6), rtol=1e-4, **WIDER),
+    case("ctc_loss", I([[1], [2]]), N(2, 4, 3), I(1, 1), I(4, 3), mask_index=0, rtol=1e-4, **WIDER),
+    case("ctc_decode", N(2, 6, 4), I(6, 4), grad=False, **SUM),
+    case("ctc_decode", N(2, 6, 4), I(6, 4), merge_repeated=False, grad=False, **SUM),
+    case("ctc_decode", N(2, 6, 4), I(6, 4), "beam_search", 8, 2, grad=False, **WIDER),
+    # ---- normalisations, attention
+    case("moments", N(2, 3, 4), (0, 2), **SUM),
+    case("moments", N(2, 3), 0, True, **SUM),
+    case("normalize", N(3, 4), **SUM),
+    case("normalize", N(3, 4), 0, 1, **SUM),
+    case("normalize", A([[0.0, 0.0], [3.0, 4.0]]), fd=False, rtol=1e-4, why="the zero vector meets epsilon"),
+    case("batch_normalization", N(2, 3, 4), N(4), U(0.5, 2, 4), -1, N(4), N(4), **WIDER),
+    case("batch_normalization", N(2, 3, 4), N(3), U(0.5, 2, 3), 1, **WIDER),
+    case("layer_normalization", N(3, 4), N(4), N(4), second=True, rtol=1e-4, **WIDER),
+    case("layer_normalization", N(2, 3, 4), axis=(1, 2), rtol=1e-4, **WIDER),
+    case("layer_normalization", A([[1.0, 1.0, 1.0]]), rtol=1e-3, atol=1e-3, why="variance 0 meets epsilon"),
+    case("rms_normalization", N(3, 4), N(4), rtol=1e-4, **WIDER),
+    case("rms_normalization", N(3, 4), axis=0, epsilon=0.1, **WIDER),
+    case("dot_product_attention", N(1, 3, 2, 4), N(1, 5, 2, 4), N(1, 5, 2, 4), **WIDER),
+    case("dot_product_attention", N(1, 3, 2, 4), N(1, 3, 2, 4), N(1, 3, 2, 4), is_causal=True, **WIDER),
+    case("dot_product_attention", N(1, 3, 4, 4), N(1, 5, 2, 4), N(1, 5, 2, 4), scale=0.7, note="grouped", **WIDER),
+    case("dot_product_attention", N(1, 2, 1, 4), N(1, 3, 1, 4), N(1, 3, 1, 4), mask=B([[[[True, False, True]] * 2]]),
+         bias=N(1, 1, 2, 3), attn_logits_soft_cap=2.0, **WIDER),
+    # ---- encodings
+    case("one_hot", I(0, 2, -1, 5), 3, grad=False),
+    case("one_hot", I([[0, 2], [1, 1]]), 3, axis=1, dtype="int32", grad=False),
+    case("multi_hot", I([[0, 2], [1, 1]]), 4, grad=False),
+    case("in_top_k", I(0, 2, 1), A([[0.5, 0.3, 0.2], [0.1, 0.8, 0.1], [0.4, 0.4, 0.2]]), 1, grad=False),
+    case("in_top_k", I(0, 2), A([[0.5, 0.3, NAN], [0.1, 0.8, 0.1]]), 2, grad=False),
+    # ---- special
+    case("erfc", N(3, 4)),
+    case("erfc", A([0.0, 1e-6, 2.0, 4.0, 8.0, 9.0, -4.0]), rtol=1e-4, why="exp of squares"),
+    case("erfc", A([88.0, -88.0, 1e4, -1e4, INF, -INF, NAN]), note="hard", fd=False),
+    case("segment_sum", N(5, 2), I(0, 2, 0, 1, 2), **SUM),
+    case("segment_sum", N(5), I(0, 0, 1, 1, 3), 5, sorted=True, **SUM),
+    case("segment_sum", I(1, 2, 3), I(0, 0, 1), 2, grad=False),
+    case("segment_max", S(5, 2), I(0, 2, 0, 1, 2), 4, grad=False),
+    case("segment_min", S(5, 2), I(0, 2, 0, 1, 2), 4, grad=False),
+    case("segment_max", I(5, 7, -3), I(0, 0, 2), 4, grad=False),
+    case("segment_prod", N(5), I(0, 2, 0, 1, 2), 4, grad=False),
+    case("cdist", N(3, 2), N(4, 2), **WIDER),
+    case("cdist", A([[0.0, 0.0], [1.0, 1.0]]), A([[0.0, 0.0], [2.0, 1.0]]), note="distance 0", fd=False, **WIDER),
+)  # fmt: skip

@@ -1,0 +1,34 @@
+"""Where a backend differs from the reference, and why. Strict: an entry whose difference has vanished fails the run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One difference that stays.
+
+    Attributes:
+        backend: its name.
+        case: the id of a case of `contract/cases`, or `op:dtype` of the dtype tests.
+        kind: "value", "gradient", "second" or "dtype".
+        what: what it gives instead.
+        reason: why it stays.
+        issue: the upstream issue, where there is one.
+    """
+
+    backend: str
+    case: str
+    kind: str
+    what: str
+    reason: str
+    issue: str = ""
+
+
+KNOWN: tuple[Difference, ...] = ()
+
+
+def known(backend: str, case: str, kind: str) -> Difference | None:
+    """Return the entry for one comparison, or None."""
+    return next((d for d in KNOWN if (d.backend, d.case, d.kind) == (backend, case, kind)), None)

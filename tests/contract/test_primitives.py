@@ -1,0 +1,61 @@
+"""Every case on every backend: value, dtype, shape, gradient and second gradient, against numpy in float64."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from contract.cases import CASES
+from contract.known_differences import KNOWN, known
+from contract.table import ATOL, RTOL, Case
+from helpers.runner import KINDS, check
+from polykeras.backend import Backend, backends
+
+COMPARISONS = [(case, kind) for case in CASES for kind in case.kinds]
+
+WITHOUT_CASE: dict[str, str] = {}
+"""Ops that have no case, each with the reason and the place of its test."""
+
+
+@pytest.mark.parametrize(("case", "kind"), COMPARISONS, ids=[f"{kind}-{case.id}" for case, kind in COMPARISONS])
+def test_case(case: Case, kind: str, backend: Backend) -> None:
+    difference = known(backend.name, case.id, kind)
+    if difference is None:
+        check(case, backend, kind)
+        return
+    with pytest.raises(Exception):  # noqa: B017, PT011 (what is raised differs: it may be the framework's own)
+        check(case, backend, kind)
+
+
+def contract_ops() -> list[str]:
+    """Return the names of all ops of the contract."""
+    return [name for name, member in inspect.getmembers(Backend) if hasattr(member, "__op__")]
+
+
+def test_every_op_has_a_case() -> None:
+    tested = {case.op for case in CASES}
+    missing = [name for name in contract_ops() if name not in tested and name not in WITHOUT_CASE]
+    assert missing == [], "ops without a case in contract/cases (or a reason in WITHOUT_CASE)"
+
+
+def test_every_case_has_an_op() -> None:
+    ops = set(contract_ops())
+    assert sorted({case.op for case in CASES} - ops) == []
+    assert sorted(set(WITHOUT_CASE) - ops) == []
+    assert sorted(set(WITHOUT_CASE) & {case.op for case in CASES}) == [], "exempted, but has a case"
+
+
+def test_a_tolerance_has_a_reason() -> None:
+    assert [c.id for c in CASES if (c.rtol, c.atol) != (RTOL, ATOL) and not c.why] == []
+
+
+def test_known_differences_name_cases_kinds_and_backends() -> None:
+    compared = {(case.id, kind) for case, kind in COMPARISONS}
+    names = {info.name for info in backends()}
+    for entry in KNOWN:
+        assert entry.kind in (*KINDS, "dtype")
+        assert entry.backend in names
+        assert entry.reason
+        if entry.kind in KINDS:
+            assert (entry.case, entry.kind) in compared, f"{entry} names no comparison that is made"
