@@ -1,4 +1,4 @@
-"""Global settings: the config file, `floatx`, `epsilon`, the image layout and the random-number policy.
+"""Global settings: the config file, `floatx`, `epsilon`, the image layout and whether data are checked.
 
 Settings are read once, from `$POLYKERAS_HOME/polykeras.json` (default `~/.polykeras/polykeras.json`) when the
 file exists. It is never written by the library.
@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 ImageDataFormat = Literal["channels_last", "channels_first"]
-RandomPolicy = Literal["portable", "native"]
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 
@@ -27,7 +26,6 @@ class Settings:
     floatx: str = "float32"
     epsilon: float = 1e-7
     image_data_format: ImageDataFormat = "channels_last"
-    random: RandomPolicy = "portable"
     check_data: bool = True
 
 
@@ -41,7 +39,6 @@ def _check(key: str, value: Any, where: str) -> None:
     allowed: dict[str, tuple[Any, ...]] = {
         "floatx": _FLOATS,
         "image_data_format": ("channels_last", "channels_first"),
-        "random": ("portable", "native"),
     }
     if key in allowed and value not in allowed[key]:
         raise ValueError(f"{where}: `{key}` must be one of {', '.join(allowed[key])}; received {value!r}.")

@@ -168,6 +168,11 @@ def eps(dtype: str) -> float:
     return 2.0 ** -digits[dtype]
 
 
+def bits(dtype: str) -> int:
+    """Return how many bits an element of an integer, float or complex dtype takes; 8 for bool."""
+    return int("".join(c for c in dtype.removeprefix("b") if c.isdigit()) or 8)
+
+
 def limits(dtype: str) -> tuple[float, float]:
     """Return the lowest and the highest finite number of a real dtype; ints for integers.
 

@@ -173,6 +173,9 @@ class JaxArrays(Backend):
             x = lax.real(x)
         return lax.convert_element_type(x, target)
 
+    def bitcast(self, x: Array, dtype: str) -> Array:
+        return lax.bitcast_convert_type(x, native_dtype(dtype))
+
     def devices(self) -> list[str]:
         return list(_named_devices())
 

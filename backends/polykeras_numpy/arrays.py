@@ -122,6 +122,9 @@ class NumpyArrays(Backend):
             x = anp.real(x)
         return _cast(x, target)
 
+    def bitcast(self, x: Array, dtype: str) -> Array:
+        return raw(x).view(numpy_dtype(dtype))
+
     def devices(self) -> list[str]:
         return [DEVICE]
 

@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from polykeras import config, dtypes
 from polykeras.backend import Backend
+from polykeras.backend.elementwise import SCALARS
 from polykeras.backend.spec import Array, Shape
 
-SCALARS = (bool, int, float, complex)
 _DTYPES = {name: tf.as_dtype(name) for name in dtypes.ALL}
 _WEAK = {bool: "bool", int: "int32", complex: "complex64"}
 
@@ -117,6 +117,9 @@ class TensorflowArrays(Backend):
             part = self.cast(x, target.real_dtype.name)
             return tf.raw_ops.Complex(real=part, imag=tf.zeros_like(part), Tout=target)
         return tf.raw_ops.Cast(x=x, DstT=target)
+
+    def bitcast(self, x: Array, dtype: str) -> Array:
+        return tf.raw_ops.Bitcast(input=x, type=_DTYPES[dtype])
 
     def devices(self) -> list[str]:
         return list(_named_devices())

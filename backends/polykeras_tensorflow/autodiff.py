@@ -94,13 +94,18 @@ class TensorflowAutodiff(Backend):
         leaves, definition = tree.flatten_with_def(elements)
         result_definition: Any = None
 
-        def flat(parts: list[Array]) -> list[Array]:
+        def row(parts: list[Array]) -> list[Array]:
             nonlocal result_definition
             results, result_definition = tree.flatten_with_def(function(tree.unflatten(definition, parts)))
-            return [tf.convert_to_tensor(x) for x in results]
+            return [self.asarray(x) for x in results]
 
-        results = tf.vectorized_map(flat, leaves)
-        return tree.unflatten(result_definition, results)
+        def rows(*columns: Array) -> list[Array]:
+            return tf.vectorized_map(row, list(columns), warn=False)
+
+        # It makes a graph in any case. In one of our own, the function meets no autograph and its exceptions pass.
+        if tf.executing_eagerly():
+            rows = trace(rows, [tf.TensorSpec(x.shape, x.dtype) for x in leaves])
+        return tree.unflatten(result_definition, rows(*leaves))
 
 
 def _rematerialized(fn: Callable[..., list[Array]], arrays: list[Array]) -> list[Array]:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from polykeras.backend import Backend
+from polykeras.backend.elementwise import SCALARS
 from polykeras.backend.spec import Array
-from polykeras_tensorflow.arrays import SCALARS
 
 raw = tf.raw_ops
 
 HALVES = (tf.float16, tf.bfloat16)
+
+# Of erfinv(x) = sum of c[k] * x ** (2 * k + 1).
+_ERFINV_SERIES = [
+    math.sqrt(math.pi) / 2 * c for c in (1.0, math.pi / 12, 7 * math.pi**2 / 480, 127 * math.pi**3 / 40320)
+]
 
 
 def operands(x1: Any, x2: Any) -> tuple[Array, Array]:
@@ -30,15 +36,18 @@ def scalar_like(value: bool | int | float | complex, x: Array) -> Array:
     return tf.constant(np.asarray(value).astype(x.dtype.as_numpy_dtype))
 
 
-def through_float32(op: Any) -> Any:
-    """Return a function of one array, whose kernel lacks 16-bit floats, so that it takes them."""
+def _erfinv(x: Array) -> Array:
+    """Return the inverse error function in float64.
 
-    def run(x: Array) -> Array:
-        if x.dtype in HALVES:
-            return raw.Cast(x=op(x=raw.Cast(x=x, DstT=tf.float32)), DstT=x.dtype)
-        return op(x=x)
-
-    return run
+    The kernel evaluates the normal quantile at `(1 + x) / 2`, which loses the digits of a small `x`: there the first
+    terms of the Maclaurin series take over.
+    """
+    square = raw.Square(x=x)
+    series = 0.0
+    for coefficient in reversed(_ERFINV_SERIES):
+        series = series * square + coefficient
+    small = raw.Less(x=square, y=tf.constant(1e-4, tf.float64))
+    return raw.SelectV2(condition=small, t=x * series, e=raw.Erfinv(x=x))
 
 
 def _broadcast(x: Array, y: Array) -> tuple[Array, Array]:
@@ -155,7 +164,7 @@ class TensorflowElementwise(Backend):
         )
 
     def erfinv(self, x: Array) -> Array:
-        return through_float32(raw.Erfinv)(x)
+        return self.cast(_erfinv(self.cast(x, "float64")), x.dtype.name)
 
     def real(self, x: Array) -> Array:
         return raw.Real(input=x, Tout=x.dtype.real_dtype) if x.dtype.is_complex else x

@@ -210,6 +210,9 @@ class TorchArrays(ArrayMethods):
             x = x.real  # torch would do the same, with a warning
         return x.to(target)
 
+    def bitcast(self, x: Tensor, dtype: str) -> Tensor:
+        return x.detach().view(torch_dtype(dtype))
+
     def devices(self) -> list[str]:
         return list(device_names())
 
@@ -243,7 +246,7 @@ class TorchArrays(ArrayMethods):
     # ---- composites of the contract, on native kernels -----------------------------------------------------------
 
     def zeros_like(self, x: Tensor, dtype: str | None = None) -> Tensor:
-        return torch.zeros_like(x, dtype=dtype and torch_dtype(dtype))
+        return torch.zeros_like(x, dtype=None if dtype is None else torch_dtype(dtype))
 
     def ones_like(self, x: Tensor, dtype: str | None = None) -> Tensor:
-        return torch.ones_like(x, dtype=dtype and torch_dtype(dtype))
+        return torch.ones_like(x, dtype=None if dtype is None else torch_dtype(dtype))

@@ -43,9 +43,9 @@ class TorchControl(ControlMethods):
         unroll: int | bool = 1,
     ) -> tuple[Any, Any]:
         leaves, definition = tree.flatten_with_def(xs)
-        if not leaves and length is None:
-            raise ValueError("scan needs `xs`, or `length` where there are none.")
         steps = leaves[0].shape[0] if leaves else length
+        if steps is None:
+            raise ValueError("scan needs `xs`, or `length` where there are none.")
         if steps == 0:
             return init, self._no_steps(f, init, leaves, definition)
         slices = [tree.unflatten(definition, parts) for parts in zip(*(leaf.unbind(0) for leaf in leaves), strict=True)]

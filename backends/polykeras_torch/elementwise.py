@@ -12,13 +12,35 @@ from polykeras.backend.elementwise import ElementwiseMethods
 from polykeras_torch.arrays import WIDE, like, native, pair, retry_wide
 
 
+class _Expm1(torch.autograd.Function):
+    """`expm1` with the gradient `exp(x)`: torch takes `expm1(x) + 1`, which is 0 from about -17 down."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(*inputs: Tensor) -> Tensor:
+        return torch.expm1(*inputs)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> Tensor:
+        return upstream[0] * torch.exp(ctx.saved_tensors[0])
+
+
+def _floor_divide(x1: Tensor, x2: Tensor) -> Tensor:
+    """Return `torch.floor_divide(x1, x2)`, with a gradient (0) where that has none."""
+    return torch.div(x1, x2, rounding_mode="floor")
+
+
 class TorchElementwise(ElementwiseMethods):
     """One kernel an op; what torch lacks for uint16 and uint32 is tried again in int64, once it has failed."""
 
     # ---- one argument ------------------------------------------------------------------------------------------
 
     exp = native(torch.exp, ElementwiseMethods.exp)
-    expm1 = native(torch.expm1, ElementwiseMethods.expm1)
     log = native(torch.log, ElementwiseMethods.log)
     log1p = native(torch.log1p, ElementwiseMethods.log1p)
     sqrt = native(torch.sqrt, ElementwiseMethods.sqrt)
@@ -33,11 +55,14 @@ class TorchElementwise(ElementwiseMethods):
     def abs(self, x: Tensor) -> Tensor:
         return x if x.dtype is torch.bool or x.dtype in WIDE else torch.abs(x)
 
+    def expm1(self, x: Tensor) -> Tensor:
+        return _Expm1.apply(x) if x.requires_grad else torch.expm1(x)
+
     def negative(self, x: Tensor) -> Tensor:
         try:
             return -x
         except RuntimeError as error:
-            return retry_wide(error, operator.neg, x)
+            return retry_wide(error, torch.neg, x)
 
     def round(self, x: Tensor, decimals: int = 0) -> Tensor:
         if x.is_floating_point():
@@ -62,6 +87,8 @@ class TorchElementwise(ElementwiseMethods):
         try:
             return x1 - x2
         except RuntimeError as error:
+            if bool in (type(x1), type(x2)):  # torch refuses `x - True`
+                return self.subtract(*pair(x1, x2))
             return retry_wide(error, operator.sub, x1, x2)
 
     def multiply(self, x1: Any, x2: Any) -> Tensor:
@@ -72,10 +99,11 @@ class TorchElementwise(ElementwiseMethods):
         return x1 / x2 if isinstance(x1, Tensor) else like(x1, x2) / x2
 
     def floor_divide(self, x1: Any, x2: Any) -> Tensor:
+        x1, x2 = pair(x1, x2)
         try:
-            return torch.floor_divide(x1, x2)
+            return _floor_divide(x1, x2)
         except RuntimeError as error:
-            return retry_wide(error, torch.floor_divide, x1, x2)
+            return retry_wide(error, _floor_divide, x1, x2)
 
     def power(self, x1: Any, x2: Any) -> Tensor:
         try:

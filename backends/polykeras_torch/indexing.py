@@ -16,10 +16,10 @@ from polykeras_torch.arrays import WIDE, retry_wide
 _SCATTER = {"max": "amax", "min": "amin", "mul": "prod"}
 
 
-def _from_front(indices: Any, n: int) -> Tensor:
-    """Return indices as int64 that count from the front; torch's kernels refuse those outside."""
-    indices = torch.as_tensor(indices).to(torch.int64)
-    return torch.where(indices < 0, indices + n, indices)
+def _from_front(indices: Any, x: Tensor, axis: int) -> Tensor:
+    """Return indices into an axis as int64 that count from the front; torch's kernels refuse those outside."""
+    indices = torch.as_tensor(indices, dtype=torch.int64, device=x.device)
+    return torch.where(indices < 0, indices + x.shape[axis], indices)
 
 
 def select(x: Tensor, axis: int, rows: Tensor) -> Tensor:
@@ -37,7 +37,7 @@ class TorchIndexing(IndexingMethods):
         if axis is None:
             x, axis = x.reshape(-1), 0
         axis = canonical_axis(axis, x.ndim)
-        rows = _from_front(indices, x.shape[axis])
+        rows = _from_front(indices, x, axis)
         if rows.ndim == 1:
             return select(x, axis, rows)
         return select(x, axis, rows.reshape(-1)).reshape(x.shape[:axis] + rows.shape + x.shape[axis + 1 :])
@@ -45,7 +45,7 @@ class TorchIndexing(IndexingMethods):
     def take_along_axis(self, x: Tensor, indices: Tensor, axis: int | None = None) -> Tensor:
         if axis is None:
             x, indices, axis = x.reshape(-1), indices.reshape(-1), 0
-        rows = _from_front(indices, x.shape[axis])
+        rows = _from_front(indices, x, axis)
         try:
             return torch.take_along_dim(x, rows, axis)
         except RuntimeError as error:
@@ -61,7 +61,7 @@ class TorchIndexing(IndexingMethods):
         depth = indices.shape[-1]
         flat = torch.zeros(indices.shape[:-1], dtype=torch.int64, device=x.device)
         for axis in range(depth):
-            flat = flat * x.shape[axis] + _from_front(indices[..., axis], x.shape[axis])
+            flat = flat * x.shape[axis] + _from_front(indices[..., axis], x, axis)
         rows = x.reshape(prod(x.shape[:depth]), prod(x.shape[depth:]))
         flat = flat.reshape(-1)
         values = values.reshape(flat.shape[0], rows.shape[1])
@@ -93,13 +93,13 @@ class TorchIndexing(IndexingMethods):
 
     def _block(self, x: Tensor, start_indices: Any, shape: Shape) -> list[Tensor | None]:
         """Return the int64 indices of a block along each axis; None for a whole axis."""
-        starts = torch.as_tensor(start_indices, device=x.device).to(torch.int64)
+        starts = torch.as_tensor(start_indices, device=x.device)
         block: list[Tensor | None] = []
         for axis, (n, size) in enumerate(zip(x.shape, shape, strict=True)):
             if size == n:
                 block.append(None)
                 continue
-            start = _from_front(starts[axis], n).clamp(0, n - size)
+            start = _from_front(starts[axis], x, axis).clamp(0, n - size)
             block.append(start + torch.arange(size, device=x.device))
         return block
 

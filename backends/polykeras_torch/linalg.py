@@ -23,7 +23,7 @@ _PRODUCTS = {
 def _as_value_error(what: str) -> Iterator[None]:
     try:
         yield
-    except torch.linalg.LinAlgError as error:
+    except torch.linalg.LinAlgError as error:  # pyright: ignore[reportPrivateImportUsage]
         raise ValueError(f"{what} {error}") from None
 
 

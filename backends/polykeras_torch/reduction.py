@@ -47,20 +47,20 @@ class TorchReduction(ReductionMethods):
     """Torch takes an empty tuple of axes for all of them; the contract reduces nothing then."""
 
     def sum(self, x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        axis = _dims(axis)
+        dims = _dims(axis)
         if x.is_floating_point():
-            return x if axis == () else torch.sum(x, axis, keepdims)
-        if axis == ():
-            return self.cast(x, self._sum_name(x))
-        return _accumulate(torch.sum, x, axis, keepdims)
+            return x if dims == () else torch.sum(x, dims, keepdims)
+        if dims == ():
+            return self.cast(x, dtypes.sum_type(self.dtype(x)))
+        return _accumulate(torch.sum, x, dims, keepdims)
 
     def prod(self, x: Tensor, axis: Axis = None, keepdims: bool = False, dtype: str | None = None) -> Tensor:
-        axis = _dims(axis)
-        if axis == ():
-            return self.cast(x, dtype or self._sum_name(x))
-        if isinstance(axis, int):
-            return _accumulate(torch.prod, x, axis, keepdims, dtype=dtype)
-        return self._prod_over_axes(x, axis, keepdims, dtype)
+        dims = _dims(axis)
+        if dims == ():
+            return self.cast(x, dtype or dtypes.sum_type(self.dtype(x)))
+        if isinstance(dims, int):
+            return _accumulate(torch.prod, x, dims, keepdims, dtype=dtype)
+        return self._prod_over_axes(x, dims, keepdims, dtype)
 
     def _prod_over_axes(self, x: Tensor, axis: tuple[int, ...] | None, keepdims: bool, dtype: str | None) -> Tensor:
         """Torch multiplies over one axis: bring those of `axis` together at the end."""
@@ -69,9 +69,6 @@ class TorchReduction(ReductionMethods):
         flat = x.permute(*kept, *axes).flatten(len(kept)) if x.ndim else x.reshape(1)
         result = _accumulate(torch.prod, flat, -1, False, dtype=dtype)
         return result.reshape([1 if a in axes else n for a, n in enumerate(x.shape)]) if keepdims else result
-
-    def _sum_name(self, x: Tensor) -> str:
-        return dtypes.sum_type(self.dtype(x))
 
     def max(self, x: Tensor, axis: Axis = None, keepdims: bool = False, initial: float | None = None) -> Tensor:
         result = self._extreme(_amax, x, axis, keepdims, initial)
@@ -84,15 +81,15 @@ class TorchReduction(ReductionMethods):
     def _extreme(
         self, fn: Callable[..., Tensor], x: Tensor, axis: Axis, keepdims: bool, initial: float | None
     ) -> Tensor:
-        axis = _dims(axis)
-        if axis == ():
+        dims = _dims(axis)
+        if dims == ():
             return x
-        if initial is not None and x.numel() == 0:
-            return torch.sum(x, axis, keepdims, dtype=torch.float32).to(x.dtype) + initial
+        if initial is not None and x.numel() == 0:  # of the right shape, if nothing else: torch has a sum of nothing
+            return torch.full_like(torch.sum(x.to(torch.int64), dims, keepdims), initial, dtype=x.dtype)
         try:
-            return fn(x, axis, keepdims)
+            return fn(x, dims, keepdims)
         except RuntimeError as error:
-            return retry_wide(error, fn, x, axis, keepdims)
+            return retry_wide(error, fn, x, dims, keepdims)
 
     def any(self, x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
         return torch.any(x.to(torch.bool), _dims(axis), keepdims)

@@ -66,12 +66,12 @@ class ActivationMethods(SignalMethods, ABC):
     @op("x", "float")
     def hard_shrink(self, x: Array, threshold: float = 0.5) -> Array:
         """Return `x` where its size is above `threshold`, else 0."""
-        return self.where(self.abs(x) > threshold, x, 0.0)
+        return self.where(self.abs(x) <= threshold, 0.0, x)
 
     @op("x", "float")
     def soft_shrink(self, x: Array, threshold: float = 0.5) -> Array:
         """Return `x` moved toward 0 by `threshold`, and 0 where its size is not above it."""
-        return self.where(x > threshold, x - threshold, self.where(x < -threshold, x + threshold, 0.0))
+        return self.where(self.abs(x) <= threshold, 0.0, self.where(x < 0, x + threshold, x - threshold))
 
     @op("x", "float")
     def threshold(self, x: Array, threshold: float, default_value: float) -> Array:
@@ -136,7 +136,7 @@ class ActivationMethods(SignalMethods, ABC):
     @op("x", "float")
     def sparse_plus(self, x: Array) -> Array:
         """Return 0 up to -1, `(x + 1) ** 2 / 4` between, and `x` from 1 on."""
-        between = self.where(self.abs(x) < 1, x, 0.0)
+        between = self.where(self.abs(x) > 1, 0.0, x)
         return self.where(x <= -1, 0.0, self.where(x >= 1, x, 0.25 * self.square(between + 1.0)))
 
     @op("x", "float")

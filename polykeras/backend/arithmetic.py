@@ -117,6 +117,21 @@ class ArithmeticMethods(ElementwiseMethods, ABC):
             return x
         return self.where(self.less(x, 0), self.ceil(x), self.floor(x))
 
+    @op("x1 x2", "float")
+    def nextafter(self, x1: Array, x2: Array) -> Array:
+        """Return the number next to `x1` in the direction of `x2`; `x2` where they are equal. No gradient."""
+        x1, x2 = self.both_arrays(x1, x2)
+        dtype = self.dtype(x1)
+        whole = f"int{dtypes.bits(dtype)}"  # as integers, floats of one sign are in the order of their sizes
+        up = self.less(x1, x2)
+        away_from_zero = self.logical_not(self.bitwise_xor(up, self.less(0, x1)))
+        one = self.full((), 1, whole)
+        moved = self.bitcast(self.bitcast(x1, whole) + self.where(away_from_zero, one, -one), dtype)
+        smallest = self.bitcast(one, dtype)
+        moved = self.where(self.equal(x1, 0), self.where(up, smallest, -smallest), moved)
+        missing = self.bitwise_or(self.isnan(x1), self.isnan(x2))
+        return self.stop_gradient(self.where(missing, x1 + x2, self.where(self.equal(x1, x2), x2, moved)))
+
     # ---- bounds and nan ----------------------------------------------------------------------------------------
 
     @op("x x_min x_max", "common")

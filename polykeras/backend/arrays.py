@@ -68,6 +68,11 @@ class ArrayMethods(ABC):
         """
         raise NotImplementedError
 
+    @required("x")
+    def bitcast(self, x: Array, dtype: str) -> Array:
+        """Return the bits of `x` read as another dtype of the same width: integers and floats. No gradient."""
+        raise NotImplementedError
+
     @abstractmethod
     def devices(self) -> list[str]:
         """Return the names of the devices, such as `["cpu:0"]` or `["gpu:0", "cpu:0"]`; the default one first."""

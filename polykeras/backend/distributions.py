@@ -178,7 +178,7 @@ class DistributionMethods(RandomMethods, ABC):
         return self._first(k_safe, accepted)
 
     def _stirling_rest(self, k: Array) -> Array:
-        """Return `log(k!) - (log(2 pi) / 2 + (k + 1 / 2) * log(k + 1) - (k + 1))`, by a table, or a series from 10 on."""
+        """Return `log(k!) - (log(2 pi) / 2 + (k + 1 / 2) * log(k + 1) - (k + 1))`, by table up to 9, then series."""
         start = 0.5 * math.log(2 * math.pi)
         table = [math.lgamma(i) - (start + (i - 0.5) * math.log(i) - i) for i in range(1, 11)]
         listed = self.take(self.host_constant(table, self.dtype(k)), self.cast(self.minimum(k, 9.0), "int32"), 0)

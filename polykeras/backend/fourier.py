@@ -52,6 +52,7 @@ class FourierMethods(DecompositionMethods, ABC):
     @op("abs_ angle", "float")
     def polar(self, abs_: Array, angle: Array) -> Array:
         """Return complex numbers of a given size and angle in radians."""
+        abs_, angle = self._both(abs_, angle)
         return self.complex(abs_ * self.cos(angle), abs_ * self.sin(angle))
 
     @op("x", "float")

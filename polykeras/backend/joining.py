@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from polykeras import dtypes
 from polykeras.backend.shaping import ShapeMethods, canonical_axis
 from polykeras.backend.spec import Array, op
 
@@ -139,6 +140,40 @@ class JoiningMethods(ShapeMethods, ABC):
     def dsplit(self, x: Array, indices_or_sections: int | Sequence[int]) -> list[Array]:
         """Return `x` split along its third axis."""
         return self.split(x, indices_or_sections, 2)
+
+    # ---- bits ----------------------------------------------------------------------------------------------------
+
+    @op("x")
+    def view(self, x: Array, dtype: str | None = None) -> Array:
+        """Return the bytes of `x` read as another dtype, the lowest byte first.
+
+        Args:
+            x: integers, floats or bools.
+            dtype: integers or floats; None is that of `x`. Where it is of another width the last axis grows or
+                shrinks by the ratio.
+        """
+        dtype = dtype or self.dtype(x)
+        x = self.cast(x, "uint8") if self.dtype(x) == "bool" else x
+        old, new = dtypes.bits(self.dtype(x)), dtypes.bits(dtype)
+        if {self.dtype(x), dtype} & {"bool", *dtypes.COMPLEX}:
+            raise TypeError(f"view: expected integers or floats; received {self.dtype(x)} to be read as {dtype}.")
+        if old == new:
+            return x if self.dtype(x) == dtype else self.bitcast(x, dtype)
+        if not self.shape(x) or self.shape(x)[-1] * old % new:
+            raise ValueError(f"view: the last axis of shape {self.shape(x)} and {self.dtype(x)} does not fit {dtype}.")
+        words = self.bitcast(x, f"int{old}")
+        if old > new:
+            parts = [self.cast(self.right_shift(words, i * new), f"int{new}") for i in range(old // new)]
+            words = self.reshape(self.stack(parts, -1), (*self.shape(x)[:-1], self.shape(x)[-1] * (old // new)))
+        else:
+            count = new // old
+            words = self.reshape(self.cast(words, f"int{new}"), (*self.shape(x)[:-1], self.shape(x)[-1] // count, count))
+            words = self.bitwise_and(words, (1 << old) - 1)
+            total = words[..., 0]
+            for i in range(1, count):
+                total = self.bitwise_or(total, self.left_shift(words[..., i], i * old))
+            words = total
+        return self.bitcast(words, dtype)
 
     # ---- shift -------------------------------------------------------------------------------------------------
 

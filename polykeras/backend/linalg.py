@@ -87,6 +87,7 @@ class LinalgMethods(RearrangeMethods, ABC):
 
         A scalar operand multiplies.
         """
+        x1, x2 = self._both(x1, x2)
         if 0 in (self.ndim(x1), self.ndim(x2)):
             return self.multiply(x1, x2)
         if self.ndim(x2) <= 2:
@@ -96,6 +97,7 @@ class LinalgMethods(RearrangeMethods, ABC):
     @op("x1 x2", "common")
     def vdot(self, x1: Array, x2: Array) -> Array:
         """Return the scalar product of all elements of two arrays; those of a complex `x1` are conjugated."""
+        x1, x2 = self._both(x1, x2)
         if self.dtype(x1).startswith("complex"):
             x1 = self.complex(self.real(x1), -self.imag(x1))
         return self.matmul(self._flattened(x1), self._flattened(x2))
@@ -103,6 +105,7 @@ class LinalgMethods(RearrangeMethods, ABC):
     @op("x1 x2", "common")
     def inner(self, x1: Array, x2: Array) -> Array:
         """Return the sum of products over the last axes of both; a scalar operand multiplies."""
+        x1, x2 = self._both(x1, x2)
         if 0 in (self.ndim(x1), self.ndim(x2)):
             return self.multiply(x1, x2)
         return self.tensordot(x1, x2, ((-1,), (-1,)))
@@ -110,6 +113,7 @@ class LinalgMethods(RearrangeMethods, ABC):
     @op("x1 x2", "common")
     def outer(self, x1: Array, x2: Array) -> Array:
         """Return all products of an element of `x1` and one of `x2`, shape `(x1.size, x2.size)`."""
+        x1, x2 = self._both(x1, x2)
         return self.reshape(x1, (self.size(x1), 1)) * self.reshape(x2, (1, self.size(x2)))
 
     @op("x1 x2", "common")
@@ -148,6 +152,7 @@ class LinalgMethods(RearrangeMethods, ABC):
     @op("x1 x2", "common")
     def kron(self, x1: Array, x2: Array) -> Array:
         """Return the Kronecker product: every element of `x1` times the whole of `x2`, as blocks."""
+        x1, x2 = self._both(x1, x2)
         ndim = max(self.ndim(x1), self.ndim(x2))
         shape1, shape2 = ((1,) * (ndim - self.ndim(x)) + self.shape(x) for x in (x1, x2))
         spread1 = [n for size in shape1 for n in (size, 1)]
@@ -185,6 +190,11 @@ class LinalgMethods(RearrangeMethods, ABC):
     def trace(self, x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
         """Return the sum of the elements on a diagonal of the matrices along two axes."""
         return self.sum(self.diagonal(x, offset, axis1, axis2), -1)
+
+    def _both(self, x1: Any, x2: Any) -> tuple[Array, Array]:
+        """Return two operands, of which one may be a Python scalar, as arrays of one dtype."""
+        dtype = self.dtype(x1 if self.is_tensor(x1) else x2)
+        return tuple(x if self.is_tensor(x) else self.asarray(x, dtype) for x in (x1, x2))  # type: ignore[return-value]
 
     def _flattened(self, x: Array) -> Array:
         return self.reshape(x, (self.size(x),))

@@ -74,6 +74,7 @@ _loaded: dict[str, Backend] = {}
 _lock = threading.RLock()
 _chosen: ContextVar[Backend | None] = ContextVar("polykeras_backend", default=None)
 _default: Backend | None = None
+_seed: int | None = None  # what frameworks were seeded with, for those that are loaded later
 
 
 @cache
@@ -118,13 +119,25 @@ def load(name: str) -> Backend:
         )
     with _lock:
         if name not in _loaded:
-            _loaded[name] = provider.load()
+            backend = provider.load()
+            if _seed is not None:
+                backend.seed_framework(_seed)
+            _loaded[name] = backend
     return _loaded[name]
 
 
 def loaded_backends() -> list[Backend]:
     """Return the backends that this process has loaded so far."""
     return list(_loaded.values())
+
+
+def seed_frameworks(seed: int) -> None:
+    """Seed the own random numbers of each framework: of those loaded now, of others when they are loaded."""
+    global _seed
+    with _lock:
+        _seed = seed
+        for backend in _loaded.values():
+            backend.seed_framework(seed)
 
 
 def _first_choice() -> str:

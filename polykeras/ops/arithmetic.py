@@ -17,6 +17,7 @@ __all__ = [
     "lcm",
     "mod",
     "nan_to_num",
+    "nextafter",
     "signbit",
     "true_divide",
     "trunc",
@@ -34,6 +35,7 @@ gcd = bind(Backend.gcd)
 lcm = bind(Backend.lcm)
 ceil = bind(Backend.ceil)
 trunc = bind(Backend.trunc)
+nextafter = bind(Backend.nextafter)
 clip = bind(Backend.clip)
 fmax = bind(Backend.fmax)
 fmin = bind(Backend.fmin)

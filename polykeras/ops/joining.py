@@ -14,6 +14,7 @@ __all__ = [
     "roll",
     "split",
     "tile",
+    "view",
     "vsplit",
     "vstack",
 ]
@@ -29,4 +30,5 @@ array_split = bind(Backend.array_split)
 hsplit = bind(Backend.hsplit)
 vsplit = bind(Backend.vsplit)
 dsplit = bind(Backend.dsplit)
+view = bind(Backend.view)
 roll = bind(Backend.roll)

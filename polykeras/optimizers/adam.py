@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Unpack
-
-import numpy as np
 
 from polykeras.backend import current
 from polykeras.backend.door import convert
@@ -182,10 +180,11 @@ class Nadam(Optimizer):
     def slots(self) -> list[dict[str, float]]:
         return [{"momentum": 0.0, "velocity": 0.0}]
 
-    def build(self, variables: Any) -> None:
-        if not self.built:
-            super().build(variables)
-            self._product: Variable = self._add_variable("momentum_product", np.ones((), scalar_dtype()))
+    def build(self, variables: Iterable[Variable]) -> None:
+        first = not self.built
+        super().build(variables)
+        if first:
+            self._product = self.add_variable((), "ones", scalar_dtype(), "momentum_product")
 
     def scalars(self, learning_rate: Any, step: Any) -> list[Any]:
         backend = current()

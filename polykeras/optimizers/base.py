@@ -69,6 +69,28 @@ class Optimizer(OptimizerState):
         """
         return [learning_rate]
 
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Update one variable: in place of `rule`, for an update that is not elementwise, or was written for Keras 3.
+
+        Args:
+            gradient: an array of the variable's shape and dtype.
+            variable: assign to it, and to variables that `build` made with `add_optimizer_variables`.
+            learning_rate: a scalar array of at least float32.
+        """
+        raise NotImplementedError
+
+    def assign(self, variable: Variable, value: Any) -> None:
+        """Assign to a variable."""
+        variable.assign(value)
+
+    def assign_add(self, variable: Variable, value: Any) -> None:
+        """Add to a variable."""
+        variable.assign_add(value)
+
+    def assign_sub(self, variable: Variable, value: Any) -> None:
+        """Subtract from a variable."""
+        variable.assign_sub(value)
+
     # ---- updates -----------------------------------------------------------------------------------------------
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Variable:
@@ -120,7 +142,10 @@ class Optimizer(OptimizerState):
             found = self._trainable_variables
         else:
             found = list(variables)
-            self.build(found)
+            if self.built:
+                self._check_known(found)
+            else:
+                self.build(found)
         if len(found) != len(grads):
             raise ValueError(f"Optimizer {self.name!r}: {len(grads)} gradients for {len(found)} variables.")
         return found
@@ -150,6 +175,17 @@ class Optimizer(OptimizerState):
         elif self.clipvalue is not None:
             gradients = clip_values(backend, gradients, self.clipvalue)
         rate = self._current_rate(backend)
+        if type(self).update_step is not Optimizer.update_step:
+            self._run_steps(backend, gradients, variables, rate)
+        else:
+            self._run_rule(backend, gradients, variables, rate)
+        for variable in variables:
+            if variable.constraint is not None:
+                variable.assign(variable.constraint(variable))
+        if self.use_ema:
+            self._average(backend)
+
+    def _run_rule(self, backend: Backend, gradients: list[Any], variables: list[Variable], rate: Any) -> None:
         scalars = self.scalars(rate, self._float(backend, self.iterations) + 1.0)
         by_variable = {id(v): g for v, g in zip(variables, gradients, strict=True)}
         for group in _by_dtype(variables):
@@ -161,11 +197,13 @@ class Optimizer(OptimizerState):
                 shrink = rate * self.weight_decay
                 gradients = [by_variable[id(v)] for v in decayed]
                 self._run(backend, self._decayed_element, gradients, decayed, [*scalars, shrink])
-        for variable in variables:
-            if variable.constraint is not None:
-                variable.assign(variable.constraint(variable))
-        if self.use_ema:
-            self._average(backend)
+
+    def _run_steps(self, backend: Backend, gradients: list[Any], variables: list[Variable], rate: Any) -> None:
+        for gradient, variable in zip(gradients, variables, strict=True):
+            if self._decays(variable):
+                (value,) = read_state([variable], backend)
+                variable.assign(value - value * backend.cast(rate * self.weight_decay, variable.dtype))
+            self.update_step(gradient, variable, rate)
 
     def _element(self, gradient: Any, parameter: Any, *rest: Any) -> tuple[Any, ...]:
         return self.rule(gradient, parameter, rest[: len(self._slots)], rest[len(self._slots) :])

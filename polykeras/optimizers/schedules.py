@@ -46,10 +46,14 @@ def _float(step: Any) -> Any:
     return ops.cast(step, scalar_dtype())
 
 
-def _cosine(fraction: Any, alpha: float) -> Any:
-    """Half a cosine from 1 at `fraction` 0 to `alpha` at 1."""
-    wave = ops.multiply(0.5, ops.add(1.0, ops.cos(ops.multiply(math.pi, fraction))))
-    return ops.add(ops.multiply(1 - alpha, wave), alpha)
+def _cosine(fraction: Any) -> Any:
+    """Half a cosine, from 1 at `fraction` 0 to 0 at 1."""
+    return ops.multiply(0.5, ops.add(1.0, ops.cos(ops.multiply(math.pi, fraction))))
+
+
+def _above(alpha: float, part: Any) -> Any:
+    """Map the interval from 0 to 1 to that from `alpha` to 1."""
+    return ops.add(ops.multiply(1 - alpha, part), alpha)
 
 
 @registry.register()
@@ -223,7 +227,7 @@ class CosineDecay(LearningRateSchedule):
 
     def _falling(self, step: Any, top: float) -> Any:
         fraction = ops.minimum(ops.divide(step, self.decay_steps), 1.0)
-        return ops.multiply(top, _cosine(fraction, self.alpha))
+        return ops.multiply(top, _above(self.alpha, _cosine(fraction)))
 
     def __call__(self, step: Any) -> Any:
         step = _float(step)
@@ -245,8 +249,8 @@ class CosineDecayRestarts(LearningRateSchedule):
         initial_learning_rate: the first one.
         first_decay_steps: the length of the first period.
         t_mul: each period is so many times as long as the one before.
-        m_mul: each period begins with so many times the rate of the one before.
-        alpha: the last rate of a period, as a part of its first.
+        m_mul: each period falls from so many times as high as the one before.
+        alpha: the last rate of each period, as a part of the initial one.
         name: for reading only.
     """
 
@@ -285,8 +289,8 @@ class CosineDecayRestarts(LearningRateSchedule):
             period = ops.subtract(ops.sum(ops.cast(ops.greater_equal(step, starts), "int32")), 1)
             fraction = ops.divide(ops.subtract(step, ops.take(starts, period)), ops.take(lengths, period))
             fraction, period = ops.minimum(fraction, 1.0), _float(period)
-        top = ops.multiply(self.initial_learning_rate, ops.power(self.m_mul, period))
-        return ops.multiply(top, _cosine(fraction, self.alpha))
+        wave = ops.multiply(ops.power(self.m_mul, period), _cosine(fraction))
+        return ops.multiply(self.initial_learning_rate, _above(self.alpha, wave))
 
 
 def serialize(learning_rate_schedule: LearningRateSchedule) -> Any:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from polykeras import dtypes, ops
+from polykeras import initializers, ops
 from polykeras.optimizers import arguments
 from polykeras.optimizers.arguments import LearningRate
-from polykeras.optimizers.schedules import LearningRateSchedule
+from polykeras.optimizers.schedules import LearningRateSchedule, scalar_dtype
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import serialize_keras_object
-from polykeras.utils.naming import unique_name
+from polykeras.utils.naming import to_snake_case, unique_name
 from polykeras.variables import Variable
 
 
@@ -54,7 +54,7 @@ class OptimizerState(Configurable):
         self.gradient_accumulation_steps = arguments.check_count(
             2, self, "gradient_accumulation_steps", gradient_accumulation_steps
         )
-        self.name = name or unique_name(type(self).__name__.lower())
+        self.name = name or unique_name(to_snake_case(type(self).__name__))
         self.built = False
         self._variables: list[Variable] = []
         self._trainable_variables: list[Variable] = []
@@ -64,14 +64,13 @@ class OptimizerState(Configurable):
         self._accumulators: list[Variable | None] = []
         self._not_decayed: dict[int, Variable] = {}
         self._not_decayed_names: re.Pattern[str] | None = None
-        self._iterations = self._add_variable("iteration", np.zeros((), np.int32))
+        self._iterations = self.add_variable((), dtype="int32", name="iteration")
         self._learning_rate: Variable | LearningRateSchedule | Callable[[], Any]
         if callable(learning_rate):
             self._learning_rate = learning_rate
         else:
-            self._learning_rate = self._add_variable(
-                "learning_rate", arguments.learning_rate_number(self, learning_rate)
-            )
+            number = initializers.Constant(arguments.learning_rate_number(self, learning_rate))
+            self._learning_rate = self.add_variable((), number, scalar_dtype(), "learning_rate")
 
     def slots(self) -> list[dict[str, float]]:
         """Return the state an optimizer keeps for each variable: the names of its arrays with their first values.
@@ -141,29 +140,60 @@ class OptimizerState(Configurable):
         self._trainable_variables = variables
         self._places = {id(variable): i for i, variable in enumerate(variables)}
         if self.use_ema:
-            (self._averages,) = self._add_slots({"average": 0.0})
+            self._averages = self.add_optimizer_variables(variables, "average")
         if self.gradient_accumulation_steps:
-            (self._accumulators,) = self._add_slots({"gradient_accumulator": 0.0})
+            self._accumulators = self.add_optimizer_variables(variables, "gradient_accumulator")
         for group in self.slots():
-            self._slots += self._add_slots(group)
+            firsts = [initializers.Constant(first) for first in group.values()]
+            self._slots += self.add_optimizer_variables(variables, list(group), firsts)
         self.built = True
 
-    def _add_variable(self, name: str, value: np.ndarray) -> Variable:
-        variable = Variable(value, trainable=False, name=name)
-        variable.path = f"{self.name}/{name}"
+    def add_variable(
+        self, shape: Sequence[int], initializer: Any = "zeros", dtype: Any = None, name: str = "variable"
+    ) -> Variable:
+        """Return a new variable that is part of the optimizer's state.
+
+        Args:
+            shape: ints.
+            initializer: whatever `polykeras.initializers.get` takes.
+            dtype: by default the default float dtype.
+            name: the last part of its path.
+        """
+        return self._add_variable(Variable(initializers.get(initializer), shape, dtype, trainable=False, name=name))
+
+    def add_variable_from_reference(
+        self, reference_variable: Variable, name: str = "var", initializer: Any = "zeros"
+    ) -> Variable:
+        """Return a new variable of the shape and dtype of another, named after it; arguments as `add_variable`."""
+        name = f"{reference_variable.path.replace('/', '_')}_{name}"
+        return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name)
+
+    def add_optimizer_variables(
+        self, trainable_variables: Iterable[Variable], name: str | Sequence[str], initializer: Any = "zeros"
+    ) -> Any:
+        """Return one new variable for each of `trainable_variables`; None for those that take their gradient as value.
+
+        Args:
+            trainable_variables: variables of a model.
+            name: the last part of the new names; several give a tuple of as many lists.
+            initializer: one for all, or a list with one for each name.
+        """
+        names = [name] if isinstance(name, str) else list(name)
+        firsts = initializer if isinstance(initializer, (list, tuple)) else [initializer] * len(names)
+        lists: list[list[Variable | None]] = [[] for _ in names]
+        for variable in trainable_variables:
+            for one, first, slots in zip(names, firsts, lists, strict=True):
+                overwritten = variable.overwrite_with_gradient
+                slots.append(None if overwritten else self.add_variable_from_reference(variable, one, first))
+        return lists[0] if isinstance(name, str) else tuple(lists)
+
+    def _add_variable(self, variable: Variable) -> Variable:
+        variable.path = f"{self.name}/{variable.name}"
         self._variables.append(variable)
         return variable
 
-    def _add_slots(self, group: Mapping[str, float]) -> list[list[Variable | None]]:
-        lists: list[list[Variable | None]] = [[] for _ in group]
-        for variable in self._trainable_variables:
-            for (name, first), slots in zip(group.items(), lists, strict=True):
-                if variable.overwrite_with_gradient:
-                    slots.append(None)
-                    continue
-                value = np.full(variable.shape, first, dtypes.numpy_dtype(variable.dtype))
-                slots.append(self._add_variable(f"{variable.path.replace('/', '_')}_{name}", value))
-        return lists
+    def _get_variable_index(self, variable: Variable) -> int:
+        return self._places[id(variable)]
 
     def _of(self, slots: list[Variable | None], variables: Iterable[Variable]) -> list[Variable]:
         """The slots that belong to these variables."""

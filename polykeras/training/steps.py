@@ -26,15 +26,11 @@ class CompiledStep:
         step: takes a batch, returns logs (or predictions).
         variables: the state it is known to use. What else it uses is found by tracing.
         backend: where it runs.
-
-    Attributes:
-        trainable: the variables that the default `train_step` differentiates by, looked up once.
     """
 
     def __init__(self, step: Callable[[Any], Any], variables: Sequence[Variable], backend: Backend) -> None:
         self._step = step
         self._backend = backend
-        self.trainable: list[Variable] = []
         self._compile(unique(variables))
 
     def _compile(self, variables: list[Variable]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from polykeras import optimizers, tree
@@ -21,6 +22,14 @@ from polykeras.utils.arguments import positive_int
 from polykeras.variables import Variable, unique
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the default steps need to know of the model, looked up before they run."""
+
+    trainable: list[Variable]
+    metrics: list[Metric]
+
+
 class Trainer(Loops):
     """The training half of a model."""
 
@@ -37,7 +46,7 @@ class Trainer(Loops):
         self._compiled_metrics: CompiledMetrics | None = None
         self._loss_tracker: Mean | None = None
         self._steps: dict[Any, CompiledStep] = {}
-        self._step_variables: list[Variable] | None = None
+        self._plan: Plan | None = None
         self._compile_arguments: dict[str, Any] = {}
 
     # ---- compile -----------------------------------------------------------------------------------------------
@@ -182,7 +191,7 @@ class Trainer(Loops):
     def get_metrics_result(self) -> dict[str, Any]:
         """Return the values of all metrics by name."""
         results: dict[str, Any] = {}
-        for metric in self.metrics:
+        for metric in self._plan.metrics if self._plan else self.metrics:
             value = metric.result()
             results.update(value if isinstance(value, dict) else {metric.name: value})
         return results
@@ -232,9 +241,7 @@ class Trainer(Loops):
             self._loss_tracker.update_state(loss, sample_weight=float(rows))
 
     def _variables_to_train(self) -> list[Variable]:
-        if self._step_variables is None:
-            return self.trainable_variables  # type: ignore[attr-defined]
-        return self._step_variables
+        return self._plan.trainable if self._plan else self.trainable_variables  # type: ignore[attr-defined]
 
     # ---- from steps to compiled steps --------------------------------------------------------------------------
 
@@ -255,18 +262,17 @@ class Trainer(Loops):
         fingerprint = tuple((id(layer), layer.trainable) for layer in layers)
         key = (backend, kind, fingerprint)
         found = self._steps.get(key)
-        if found is not None:
-            self._step_variables = found.trainable  # type: ignore[attr-defined]
-            return found
-        self._step_variables = None
-        self._build_by(kind, step, batch)
-        if kind == "train" and self.optimizer is not None:
-            self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
-        made = (EagerStep if self.run_eagerly else CompiledStep)(step, self._all_variables(), backend)
-        self._step_variables = made.trainable = self.trainable_variables  # type: ignore[attr-defined]
-        layers = list(self._flatten_layers())  # type: ignore[attr-defined]
-        self._steps[backend, kind, tuple((id(layer), layer.trainable) for layer in layers)] = made
-        return made
+        if found is None:
+            self._plan = None
+            self._build_by(kind, step, batch)
+            if kind == "train" and self.optimizer is not None:
+                self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+            found = (EagerStep if self.run_eagerly else CompiledStep)(step, self._all_variables(), backend)
+            layers = list(self._flatten_layers())  # type: ignore[attr-defined]
+            self._steps[backend, kind, tuple((id(layer), layer.trainable) for layer in layers)] = found
+        # What a step would look up anew each time, once for all steps that follow.
+        self._plan = Plan(self.trainable_variables, self.metrics)  # type: ignore[attr-defined]
+        return found
 
     def _build_by(self, kind: str, step: Callable[[Any], Any], batch: Any) -> None:
         """Make the variables that a step needs by running it once on shapes alone."""

@@ -36,3 +36,15 @@ def int_tuple(value: Any, n: int, name: str, owner: Any = None, minimum: int = 1
         where = f"{type(owner).__name__}: " if owner is not None else ""
         raise ValueError(f"{where}`{name}` must be an int or {n} ints, each at least {minimum}; received {value!r}.")
     return tuple(int(v) for v in values)
+
+
+def rate(value: Any, name: str, owner: Any = None) -> float:
+    """Return `value` if it is a share in [0, 1], as the rate of a dropout.
+
+    Raises:
+        ValueError: it is anything else.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value <= 1:
+        where = f"{type(owner).__name__}: " if owner is not None else ""
+        raise ValueError(f"{where}`{name}` must be a number between 0 and 1; received {value!r}.")
+    return float(value)

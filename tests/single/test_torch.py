@@ -57,7 +57,7 @@ def test_a_users_tensor_is_the_array(tb: Any) -> None:
 
 
 def test_a_users_graph_runs_through_ops(tb: Any) -> None:
-    weight = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
+    weight: Any = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
     loss = bind(Backend.sum)(bind(Backend.multiply)(tb.asarray(weight), weight))
     loss.backward()
     assert weight.grad.tolist() == [2.0, 4.0]
@@ -364,6 +364,37 @@ def test_elementwise_kernels_agree_with_the_composite_in_the_hard_points(tb: Any
     x = vector(*HARD)
     composite = getattr(Backend, name)
     assert_same(value_and_gradient(getattr(tb, name), x), value_and_gradient(lambda a: composite(tb, a), x))
+
+
+def test_gradient_of_expm1_keeps_the_lower_tail(tb: Any) -> None:
+    x = vector(*HARD)
+    with np.errstate(over="ignore"):
+        expected = np.expm1(x.numpy()), np.exp(x.numpy())
+    assert_same(value_and_gradient(tb.expm1, x), expected)
+    assert tb.expm1(x).grad_fn is None
+    leaf = torch.tensor([-30.0, 1.0], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(tb.expm1, (leaf,))
+    assert torch.allclose(tb.vectorized_map(tb.expm1, leaf), torch.expm1(leaf))
+
+
+def test_floor_divide_is_torchs_with_a_gradient(tb: Any) -> None:
+    x = torch.tensor([7.0, -7.0, 7.5, INF, 1.0], requires_grad=True)
+    y = torch.tensor([2.0, 2.0, -2.0, 1.0, 0.0])
+    got = tb.floor_divide(x, y)
+    assert_parity(got.detach().numpy(), torch.floor_divide(x.detach(), y).numpy())
+    assert torch.autograd.grad(got[:3].sum(), x)[0].tolist() == [0.0] * 5
+
+
+def test_operands_that_torch_refuses(tb: Any) -> None:
+    x = torch.tensor([3, 5], dtype=torch.uint8)
+    assert tb.subtract(x, True).tolist() == [2, 4]
+    assert tb.subtract(True, tb.asarray([3, 0], "uint16")).dtype == torch.uint16
+    with pytest.raises(RuntimeError, match="bool"):
+        tb.subtract(torch.tensor([True]), torch.tensor([True]))
+    assert tb.divide(3.0, torch.tensor(1e-39)).item() == INF
+    assert tb.divide(1e-3, torch.tensor(1e-39)).item() == np.float32(1e-3) / np.float32(1e-39)
+    assert tb.maximum(torch.tensor([1, 5]), 3).tolist() == [3, 5]
+    assert tb.complex(torch.ones(1), 2.0).tolist() == [1 + 2j]
 
 
 def test_softplus_is_exact_in_float64_too(tb: Any) -> None:

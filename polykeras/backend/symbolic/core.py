@@ -123,6 +123,11 @@ class SymbolicCore(ElementwiseMethods):
     def cast(self, x: SymbolicArray, dtype: str) -> SymbolicArray:
         return x if x.dtype == dtype else SymbolicArray(x.shape, dtypes.standardize_dtype(dtype))
 
+    def bitcast(self, x: SymbolicArray, dtype: str) -> SymbolicArray:
+        if dtypes.bits(x.dtype) != dtypes.bits(dtype):
+            _wrong_dtype("bitcast", f"a dtype as wide as {dtype}", x.dtype)
+        return SymbolicArray(x.shape, dtype)
+
     def devices(self) -> list[str]:
         return ["symbolic:0"]
 

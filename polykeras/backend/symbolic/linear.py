@@ -16,6 +16,23 @@ def _common_dtype(name: str, *arrays: SymbolicArray) -> str:
     return combine_strictly(name, *(SymbolicArray((), x.dtype) for x in arrays)).dtype
 
 
+def _matrices(x: SymbolicArray, where: str) -> tuple[int, ...]:
+    """Return the shape of a batch of matrices, which is checked."""
+    if len(x.shape) < 2:
+        raise ValueError(f"{where}: expected matrices, shape (..., m, n); received shape {x.shape}.")
+    return x.shape
+
+
+def _pool(
+    name: str, inputs: SymbolicArray, pool_size: Sequence[int], strides: Sequence[int], padding: Padding
+) -> SymbolicArray:
+    shape = inputs.shape
+    if len(shape) < 3:
+        raise ValueError(f"{name}: expected inputs (batch, *spatial, channels); received shape {shape}.")
+    spatial = products.windows(name, shape[1:-1], pool_size, strides, padding, (1,) * len(pool_size))
+    return SymbolicArray((shape[0], *spatial, shape[-1]), inputs.dtype)
+
+
 class SymbolicLinear(SymbolicShapes, ConvolutionMethods):
     """Families linalg, fourier and nn."""
 
@@ -35,12 +52,12 @@ class SymbolicLinear(SymbolicShapes, ConvolutionMethods):
     def qr(
         self, x: SymbolicArray, mode: Literal["reduced", "complete"] = "reduced"
     ) -> tuple[SymbolicArray, SymbolicArray]:
-        *batch, m, n = self._matrices(x, "qr")
+        *batch, m, n = _matrices(x, "qr")
         k = min(m, n) if mode == "reduced" else m
         return SymbolicArray((*batch, m, k), x.dtype), SymbolicArray((*batch, k, n), x.dtype)
 
     def svd(self, x: SymbolicArray, full_matrices: bool = True, compute_uv: bool = True) -> Any:
-        *batch, m, n = self._matrices(x, "svd")
+        *batch, m, n = _matrices(x, "svd")
         k = min(m, n)
         s = SymbolicArray((*batch, k), real_dtype(x.dtype))
         if not compute_uv:
@@ -53,7 +70,7 @@ class SymbolicLinear(SymbolicShapes, ConvolutionMethods):
         return SymbolicArray(shape[:-1], real_dtype(x.dtype)), SymbolicArray(shape, x.dtype)
 
     def lu_factor(self, x: SymbolicArray) -> tuple[SymbolicArray, SymbolicArray]:
-        *batch, m, n = self._matrices(x, "lu_factor")
+        *batch, m, n = _matrices(x, "lu_factor")
         return x, SymbolicArray((*batch, min(m, n)), "int32")
 
     def solve(self, a: SymbolicArray, b: SymbolicArray) -> SymbolicArray:
@@ -62,11 +79,6 @@ class SymbolicLinear(SymbolicShapes, ConvolutionMethods):
     def solve_triangular(self, a: SymbolicArray, b: SymbolicArray, lower: bool = False) -> SymbolicArray:
         shape = products.solve_shape(a.shape, b.shape, "solve_triangular")
         return SymbolicArray(shape, _common_dtype("solve_triangular", a, b))
-
-    def _matrices(self, x: SymbolicArray, where: str) -> tuple[int, ...]:
-        if len(x.shape) < 2:
-            raise ValueError(f"{where}: expected matrices, shape (..., m, n); received shape {x.shape}.")
-        return x.shape
 
     # ---- Fourier transforms ------------------------------------------------------------------------------------
 
@@ -107,18 +119,9 @@ class SymbolicLinear(SymbolicShapes, ConvolutionMethods):
     def max_pool_nd(
         self, inputs: SymbolicArray, pool_size: Sequence[int], strides: Sequence[int], padding: Padding
     ) -> SymbolicArray:
-        return self._pool("max_pool", inputs, pool_size, strides, padding)
+        return _pool("max_pool", inputs, pool_size, strides, padding)
 
     def average_pool_nd(
         self, inputs: SymbolicArray, pool_size: Sequence[int], strides: Sequence[int], padding: Padding
     ) -> SymbolicArray:
-        return self._pool("average_pool", inputs, pool_size, strides, padding)
-
-    def _pool(
-        self, name: str, inputs: SymbolicArray, pool_size: Sequence[int], strides: Sequence[int], padding: Padding
-    ) -> SymbolicArray:
-        shape = inputs.shape
-        if len(shape) < 3:
-            raise ValueError(f"{name}: expected inputs (batch, *spatial, channels); received shape {shape}.")
-        spatial = products.windows(name, shape[1:-1], pool_size, strides, padding, (1,) * len(pool_size))
-        return SymbolicArray((shape[0], *spatial, shape[-1]), inputs.dtype)
+        return _pool("average_pool", inputs, pool_size, strides, padding)

@@ -42,6 +42,24 @@ def _extremum(x: SymbolicArray, axis: Axis, keepdims: bool, has_initial: bool) -
     return SymbolicArray(reduced(x.shape, axis, keepdims), x.dtype)
 
 
+def _along(x: SymbolicArray, axis: int | None) -> Dims:
+    """Return the shape of `x`, flat where `axis` is None, else checked to have that axis."""
+    if axis is None:
+        return (prod(x.shape),)
+    canonical_axis(axis, len(x.shape))
+    return x.shape
+
+
+def _check_block(x: SymbolicArray, start: Any, block: Dims) -> None:
+    starts = start.shape[0] if isinstance(start, SymbolicArray) else len(start)
+    fits = len(block) == len(x.shape) == starts
+    if not fits or any(m > n for m, n in zip(block, x.shape, strict=True) if is_known(m) and is_known(n)):
+        raise ValueError(
+            f"slice: expected one start index an axis and a block that fits in x; received x of shape {x.shape}, "
+            f"{starts} start indices and a block of shape {block}."
+        )
+
+
 class SymbolicShapes(SymbolicCore, IndexingMethods):
     """Families shaping, reduction and indexing."""
 
@@ -122,17 +140,10 @@ class SymbolicShapes(SymbolicCore, IndexingMethods):
         return SymbolicArray(_extremum(x, axis, keepdims, False).shape, "int32")
 
     def cumsum(self, x: SymbolicArray, axis: int | None = None, dtype: str | None = None) -> SymbolicArray:
-        return SymbolicArray(self._along(x, axis), dtype or dtypes.sum_type(x.dtype))
+        return SymbolicArray(_along(x, axis), dtype or dtypes.sum_type(x.dtype))
 
     def cumprod(self, x: SymbolicArray, axis: int | None = None, dtype: str | None = None) -> SymbolicArray:
-        return SymbolicArray(self._along(x, axis), dtype or dtypes.sum_type(x.dtype))
-
-    def _along(self, x: SymbolicArray, axis: int | None) -> Dims:
-        """Return the shape of `x`, flat where `axis` is None, else checked to have that axis."""
-        if axis is None:
-            return (prod(x.shape),)
-        canonical_axis(axis, len(x.shape))
-        return x.shape
+        return SymbolicArray(_along(x, axis), dtype or dtypes.sum_type(x.dtype))
 
     # ---- indexing ----------------------------------------------------------------------------------------------
 
@@ -178,32 +189,23 @@ class SymbolicShapes(SymbolicCore, IndexingMethods):
 
     def dynamic_slice(self, x: SymbolicArray, start_indices: SymbolicArray, shape: Shape) -> SymbolicArray:
         dims = as_dims(shape)
-        self._check_block(x, start_indices, dims)
+        _check_block(x, start_indices, dims)
         return SymbolicArray(dims, x.dtype)
 
     def dynamic_update_slice(
         self, x: SymbolicArray, start_indices: SymbolicArray, updates: SymbolicArray
     ) -> SymbolicArray:
-        self._check_block(x, start_indices, updates.shape)
+        _check_block(x, start_indices, updates.shape)
         combine_strictly("slice_update", SymbolicArray((), x.dtype), SymbolicArray((), updates.dtype))
         return x
-
-    def _check_block(self, x: SymbolicArray, start: Any, block: Dims) -> None:
-        starts = start.shape[0] if isinstance(start, SymbolicArray) else len(start)
-        fits = len(block) == len(x.shape) == starts
-        if not fits or any(m > n for m, n in zip(block, x.shape, strict=True) if is_known(m) and is_known(n)):
-            raise ValueError(
-                f"slice: expected one start index an axis and a block that fits in x; received x of shape {x.shape}, "
-                f"{starts} start indices and a block of shape {block}."
-            )
 
     # ---- sorting -----------------------------------------------------------------------------------------------
 
     def sort(self, x: SymbolicArray, axis: int | None = -1) -> SymbolicArray:
-        return SymbolicArray(self._along(x, axis), x.dtype)
+        return SymbolicArray(_along(x, axis), x.dtype)
 
     def argsort(self, x: SymbolicArray, axis: int | None = -1) -> SymbolicArray:
-        return SymbolicArray(self._along(x, axis), "int32")
+        return SymbolicArray(_along(x, axis), "int32")
 
     def searchsorted(
         self, sorted_sequence: SymbolicArray, values: SymbolicArray, side: Literal["left", "right"] = "left"

@@ -17,6 +17,7 @@ from contract.cases import (
     random,
     reduction,
     shaping,
+    statistics,
 )
 from contract.table import Case
 
@@ -27,6 +28,7 @@ FAMILIES = (
     arithmetic,
     shaping,
     reduction,
+    statistics,
     indexing,
     linalg,
     decompositions,

@@ -27,7 +27,6 @@ CASES = (
     case("ctc_loss", I([[1], [2]]), N(2, 4, 3), I(1, 1), I(4, 3), mask_index=0, rtol=1e-4, **WIDER),
     case("ctc_decode", N(2, 6, 4), I(6, 4), grad=False, **SUM),
     case("ctc_decode", N(2, 6, 4), I(6, 4), merge_repeated=False, grad=False, **SUM),
-    case("ctc_decode", N(2, 6, 4), I(6, 4), "beam_search", 8, 2, grad=False, **WIDER),
     # ---- normalisations, attention
     case("moments", N(2, 3, 4), (0, 2), **SUM),
     case("moments", N(2, 3), 0, True, **SUM),

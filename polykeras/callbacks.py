@@ -1,0 +1,4 @@
+"""Objects that watch or steer training."""
+
+from polykeras.training.callbacks import *  # noqa: F403
+from polykeras.training.callbacks import __all__
