@@ -149,7 +149,9 @@ class Function(Generic[P, R]):
 
         def flat(arrays: list[Any]) -> Any:
             rest = iter(arrays)
-            args, kwargs = tree.unflatten(definition, [constants[i] if i in constants else next(rest) for i in range(count)])
+            args, kwargs = tree.unflatten(
+                definition, [constants[i] if i in constants else next(rest) for i in range(count)]
+            )
             return self._fn(*args, **kwargs)
 
         return flat

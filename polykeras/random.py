@@ -20,7 +20,7 @@ from polykeras.backend import Backend, registry
 from polykeras.backend.door import bind
 from polykeras.backend.random import signed
 from polykeras.backend.spec import Array
-from polykeras.utils.naming import unique_name
+from polykeras.naming import unique_name
 from polykeras.variables import Variable
 
 __all__ = [
@@ -319,9 +319,7 @@ def randint(
     return ops.cast(_integers(_key(seed), tuple(shape), minval, maxval), name)
 
 
-def categorical(
-    logits: Any, num_samples: int, dtype: Any = "int32", seed: int | SeedGenerator | None = None
-) -> Array:
+def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: int | SeedGenerator | None = None) -> Array:
     """Return classes drawn with the probabilities `softmax(logits)`.
 
     Args:

@@ -252,9 +252,7 @@ class Scope:
 
     __slots__ = ("_closed", "_parent", "_token", "_values", "missing", "written")
 
-    def __init__(
-        self, variables: Iterable[Variable] = (), values: Iterable[Any] = (), closed: bool = False
-    ) -> None:
+    def __init__(self, variables: Iterable[Variable] = (), values: Iterable[Any] = (), closed: bool = False) -> None:
         self._values = {id(variable): value for variable, value in zip(variables, values, strict=True)}
         self._closed = closed
         self._parent: Scope | None = None

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-import autograd.numpy as anp
 import numpy as np
 from autograd.numpy.numpy_vspaces import ArrayVSpace
 
 from polykeras import config, dtypes
 from polykeras.backend import Backend
 from polykeras.backend.spec import Array, Shape
-from polykeras_numpy.tape import ArrayBox, fit, isbox, primitive, raw, rule
+from polykeras_numpy.tape import ArrayBox, anp, fit, isbox, primitive, raw, rule
 
 DEVICE = "cpu:0"
 
@@ -160,7 +159,7 @@ class NumpyArrays(Backend):
     @property
     def unsupported_dtypes(self) -> dict[str, str]:
         try:
-            numpy_dtype("bfloat16")
+            dtypes.numpy_dtype("bfloat16")
         except TypeError as error:
             return {"bfloat16": str(error)}
         return {}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
 
-from polykeras import tree
+from polykeras import dtypes, tree
 from polykeras.backend import Backend
 from polykeras.backend.shaping import ShapeMethods
 from polykeras_numpy.arrays import seen_bfloat16
@@ -22,12 +21,13 @@ _MOVES = frozenset(vars(ShapeMethods)) | {"shape", "ndim", "size", "full", "zero
 
 
 def _narrowed(backend: Backend, result: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Return `result` with wider floats brought back to bfloat16, if an argument has that dtype.
+    """Return `result` with wider floats brought back to bfloat16, if that was asked for or an argument has that dtype.
 
     The bfloat16 of ml_dtypes becomes float32 or float64 where it meets a Python scalar.
     """
-    arrays = [x for x in tree.flatten((args, kwargs)) if backend.is_tensor(x)]
-    if all(backend.dtype(x) != "bfloat16" for x in arrays):
+    leaves = tree.flatten((args, kwargs))
+    asked = [x for x in leaves if type(x) is str and x in dtypes.ALL]
+    if "bfloat16" not in (asked or [backend.dtype(x) for x in leaves if backend.is_tensor(x)]):
         return result
 
     def narrow(x: Any) -> Any:
@@ -42,8 +42,6 @@ def _guarded(method: Callable[..., Any]) -> Callable[..., Any]:
 
     Composed ops are guarded too, since they use Python's operators.
     """
-    if "dtype" in inspect.signature(method).parameters:
-        return np.errstate(all="ignore")(method)
 
     @np.errstate(all="ignore")
     @functools.wraps(method)

@@ -41,11 +41,13 @@ class NumpyControl(NumpyNeural):
         reverse: bool = False,
         unroll: int | bool = 1,
     ) -> tuple[Any, Any]:
-        lengths = {self.shape(leaf)[0] for leaf in tree.flatten(xs)} or {length}
+        lengths = {self.shape(leaf)[0] for leaf in tree.flatten(xs)} | ({length} - {None})
+        if len(lengths) != 1 or 0 in lengths:
+            raise ValueError(
+                "scan needs arrays in `xs` of one first length of 1 or more, which is `length` where that is given; "
+                f"received {sorted(lengths)}."
+            )
         n = lengths.pop()
-        if lengths or not n or (length or n) != n:
-            raise ValueError(f"scan needs one length, 1 or more: of all arrays in `xs`, or `length`. Received {n}, "
-                             f"{', '.join(map(str, [*lengths, length]))}.")  # fmt: skip
         carry, ys = init, [None] * n
         for i in reversed(range(n)) if reverse else range(n):
             carry, ys[i] = f(carry, tree.map_structure(lambda x, i=i: x[i], xs))

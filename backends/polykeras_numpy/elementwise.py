@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import autograd.numpy as anp
 import numpy as np
 
 from polykeras.backend.spec import Array
 from polykeras_numpy import special
 from polykeras_numpy.autodiff import NumpyAutodiff
-from polykeras_numpy.tape import fit, primitive, rule
+from polykeras_numpy.tape import anp, fit, primitive, rule
 
 
 @primitive
-def _where(condition: Any, x1: Any, x2: Any) -> np.ndarray:
+def where(condition: Any, x1: Any, x2: Any) -> np.ndarray:
+    """Return `x1` where `condition` holds, else `x2`; autograd's function turns lists into lists."""
     return np.where(condition, x1, x2)
 
 
@@ -36,7 +36,7 @@ _erfinv = primitive(special.erfinv)
 def _abs_vjp(g: Any, ans: Any, x: Any) -> Any:
     if x.dtype.kind != "c":
         return g * anp.sign(x)
-    return g * anp.conj(x) / _where(ans == 0, 1, ans)
+    return g * anp.conj(x) / where(ans == 0, 1, ans)
 
 
 rule(anp.abs, _abs_vjp)
@@ -66,14 +66,14 @@ def _power_vjp_base(g: Any, ans: Any, x: Any, y: Any) -> Any:
             return np.zeros(x.shape, x.dtype)
         return g * (y * x) if y == 2 else g * (y * x ** (y - 1))
     zero = anp.equal(y, 0)
-    return fit(g * _where(zero, 0, y * x ** _where(zero, 1, y - 1)), x)
+    return fit(g * where(zero, 0, y * x ** where(zero, 1, y - 1)), x)
 
 
 def _power_vjp_exponent(g: Any, ans: Any, x: Any, y: Any) -> Any:
     if type(x) in (int, float):
         return g * (ans * math.log(x)) if x > 0 else fit(g * (ans * (0.0 if x == 0 else math.nan)), y)
     zero = anp.equal(x, 0)  # there 0 ** y is flat in y (but at y = 0, where we say so)
-    return fit(g * _where(zero, 0, ans * anp.log(_where(zero, 1, x))), y)
+    return fit(g * where(zero, 0, ans * anp.log(where(zero, 1, x))), y)
 
 
 def _share(x: Any, y: Any, wins: Any) -> Any:
@@ -94,8 +94,8 @@ rule(anp.minimum, lambda g, ans, x, y: fit(g * _share(x, y, anp.less), x),
      lambda g, ans, x, y: fit(g * _share(y, x, anp.less), y))  # fmt: skip
 rule(anp.arctan2, lambda g, ans, x, y: fit(g * (y / (x * x + y * y)), x),
      lambda g, ans, x, y: fit(g * (-x / (x * x + y * y)), y))  # fmt: skip
-rule(_where, lambda g, ans, c, x, y: np.zeros(c.shape, c.dtype), lambda g, ans, c, x, y: fit(_where(c, g, 0), x),
-     lambda g, ans, c, x, y: fit(_where(c, 0, g), y))  # fmt: skip
+rule(where, lambda g, ans, c, x, y: np.zeros(c.shape, c.dtype), lambda g, ans, c, x, y: fit(where(c, g, 0), x),
+     lambda g, ans, c, x, y: fit(where(c, 0, g), y))  # fmt: skip
 
 
 class NumpyElementwise(NumpyAutodiff):
@@ -201,4 +201,4 @@ class NumpyElementwise(NumpyAutodiff):
         return _complex(self.asarray(real), self.asarray(imag))
 
     def where(self, condition: Array, x1: Array, x2: Array) -> Array:
-        return _where(condition, x1, x2)
+        return where(condition, x1, x2)

@@ -9,13 +9,12 @@ of the Cholesky decomposition" (arXiv:1602.07527); of QR from M. Seeger et al., 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
-import autograd.numpy as anp
 import numpy as np
 
-from polykeras_numpy.elementwise import _where
-from polykeras_numpy.tape import fit, primitive, raw, rule
+from polykeras_numpy.elementwise import where
+from polykeras_numpy.tape import anp, fit, primitive, raw, rule
 
 
 def _t(x: Any) -> Any:
@@ -92,7 +91,7 @@ rule(cholesky, _cholesky_vjp)
 
 
 @primitive
-def qr(x: Any, mode: str) -> tuple[np.ndarray, np.ndarray]:
+def qr(x: Any, mode: Literal["reduced", "complete"]) -> tuple[np.ndarray, ...]:
     """Return `(q, r)`."""
     return tuple(np.linalg.qr(x, mode))
 
@@ -127,11 +126,11 @@ def _inverse_gaps(w: Any) -> Any:
     """Return `1 / (w[j] - w[i])` at `[i, j]`, and 0 where the two are equal."""
     gaps = w[..., None, :] - w[..., :, None]
     equal = anp.equal(gaps, 0)
-    return _where(equal, 0, 1 / _where(equal, 1, gaps))
+    return where(equal, 0, 1 / where(equal, 1, gaps))
 
 
 @primitive
-def eigh(x: Any) -> tuple[np.ndarray, np.ndarray]:
+def eigh(x: Any) -> tuple[np.ndarray, ...]:
     """Return the eigenvalues and eigenvectors of symmetric matrices."""
     return tuple(np.linalg.eigh(x))
 
@@ -148,7 +147,7 @@ rule(eigh, _eigh_vjp)
 
 
 @primitive
-def svd(x: Any, full_matrices: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def svd(x: Any, full_matrices: bool) -> tuple[np.ndarray, ...]:
     """Return `(u, s, vh)`."""
     return tuple(np.linalg.svd(x, full_matrices))
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import autograd.numpy as anp
 import numpy as np
 
 from polykeras.backend.spec import Array
 from polykeras_numpy.linalg import NumpyLinalg
-from polykeras_numpy.tape import primitive, rule
+from polykeras_numpy.tape import anp, primitive, rule
 
 
 @primitive

@@ -7,13 +7,12 @@ from math import prod
 from string import ascii_letters
 from typing import Any, Literal
 
-import autograd.numpy as anp
 import numpy as np
 
 from polykeras.backend.spec import Array
 from polykeras_numpy import factor
 from polykeras_numpy.indexing import NumpyIndexing
-from polykeras_numpy.tape import fit, raw, rule
+from polykeras_numpy.tape import anp, fit, raw, rule
 
 _SHORT = ("float16", "bfloat16")
 

@@ -17,10 +17,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from polykeras.backend.nn import Padding
 from polykeras.backend.spec import Array
+from polykeras_numpy.elementwise import where
 from polykeras_numpy.fourier import NumpyFourier
 from polykeras_numpy.tape import primitive, raw, rule
 
-_CHUNK = 1 << 21
+_CHUNK = 1 << 19
 """Elements of the window matrix that are made at once: small enough for the cache, large enough for BLAS."""
 
 _SHORT = ("float16", "bfloat16")
@@ -180,7 +181,7 @@ def _winners(x: np.ndarray, ans: np.ndarray, pool: Any, strides: Any, padding: A
     """Return which element of each window is its first maximum; -1 where it is nan."""
     windows = _pool_windows(x.shape[1:-1], pool, strides, padding)
     x = _padded(x, padding, _lowest(x.dtype))
-    which = np.full(ans.shape, -1, np.int32)
+    which = np.full(ans.shape, -1, np.int8 if prod(pool) < 128 else np.int32)
     for i, shift in reversed(list(enumerate(windows.shifts()))):
         np.copyto(which, i, where=x[shift] == ans)
     return which
@@ -213,8 +214,19 @@ rule(_spread, lambda h, ans, g, which, spatial, *form: _gather(h, which, *form))
 rule(_gather, lambda g, ans, x, which, *form: _spread(g, which, x.shape[1:-1], *form))
 
 
+@primitive
+def _relu(x: Any) -> Any:
+    return np.maximum(x, 0)
+
+
+rule(_relu, lambda g, ans, x: where(ans <= 0, 0, g))
+
+
 class NumpyNeural(NumpyFourier):
     """Convolutions as matrix products, pooling as a few strided passes."""
+
+    def relu(self, x: Array) -> Array:
+        return _relu(x)  # one pass; `numpy.where` takes five times as long
 
     def _in_float32(self, function: Any, arrays: Sequence[Array], *form: Any) -> Array:
         """Return `function` of the arrays; 16-bit floats are computed in float32."""

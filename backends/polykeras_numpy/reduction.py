@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import autograd.numpy as anp
 import numpy as np
 
 from polykeras import dtypes
 from polykeras.backend.spec import Array, Axis
-from polykeras_numpy.shaping import NumpyShaping
-from polykeras_numpy.tape import isbox, raw, rule
+from polykeras_numpy.shaping import NumpyShaping, broadcast_to
+from polykeras_numpy.tape import anp, isbox, raw, rule
 
 
 def _axes(axis: Axis) -> int | tuple[int, ...] | None:
@@ -29,7 +28,7 @@ def _kept(x: Any, axis: Any) -> tuple[int, ...]:
 def _sum_vjp(g: Any, ans: Any, x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
     if not keepdims and axis is not None:
         g = anp.reshape(g, _kept(x, axis))
-    return anp.broadcast_to(g, x.shape)
+    return broadcast_to(g, x.shape)
 
 
 def _extremum_vjp(g: Any, ans: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:

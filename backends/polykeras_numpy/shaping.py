@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import autograd.numpy as anp
 import numpy as np
 
 from polykeras.backend.spec import Array, Axis, Shape
 from polykeras_numpy.elementwise import NumpyElementwise
-from polykeras_numpy.tape import fit, primitive, rule, rule_all
+from polykeras_numpy.tape import anp, fit, primitive, rule, rule_all
 
 
 @primitive
@@ -31,8 +30,14 @@ def _pad(x: Any, pad_width: Sequence[tuple[int, int]], value: float) -> np.ndarr
 
 
 @primitive
-def _flip(x: Any, axis: Axis) -> np.ndarray:
+def _flip(x: Any, axis: int | tuple[int, ...] | None) -> np.ndarray:
     return np.flip(x, axis)
+
+
+@primitive
+def broadcast_to(x: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Return `x` broadcast to `shape`; autograd's own function takes no new axes."""
+    return np.broadcast_to(x, shape)
 
 
 def _inner(x: Any, pad_width: Sequence[tuple[int, int]]) -> tuple[slice, ...]:
@@ -47,7 +52,7 @@ def _part(g: Any, place: int, ans: Any, axis: int, *xs: Any) -> Any:
 
 rule(anp.reshape, lambda g, ans, x, *shape, **options: anp.reshape(g, x.shape, **options))
 rule(anp.transpose, lambda g, ans, x, axes=None: anp.transpose(g, None if axes is None else np.argsort(axes)))
-rule(anp.broadcast_to, lambda g, ans, x, shape: fit(g, x))
+rule(broadcast_to, lambda g, ans, x, shape: fit(g, x))
 rule_all(_concatenate, _part)
 rule_all(_stack, lambda g, i, ans, axis, *xs: g[(slice(None),) * (axis % ans.ndim) + (i - 1,)])
 rule(_pad, lambda g, ans, x, pad_width, value: g[_inner(x, pad_width)])
@@ -64,7 +69,7 @@ class NumpyShaping(NumpyElementwise):
         return anp.transpose(x, None if axes is None else tuple(a % x.ndim for a in axes))
 
     def broadcast_to(self, x: Array, shape: Shape) -> Array:
-        return anp.broadcast_to(x, tuple(shape))
+        return broadcast_to(x, tuple(shape))
 
     def concatenate(self, xs: Sequence[Array], axis: int = 0) -> Array:
         return _concatenate(axis, *xs)

@@ -1,9 +1,9 @@
 """The tape: autograd's tracer with rules of our own where autograd has none, a wrong one or a slow one.
 
-A rule belongs to a primitive (a function that autograd records) and holds for our tapes only: nothing changes for
-other users of autograd in the process. `rule(f, vjp_0, vjp_1, ...)` gives one function for each positional argument:
-`vjp_i(g, ans, *args, **kwargs)` takes the gradient of the result to that of the argument. Rules are written in
-recorded functions themselves, so that gradients can be differentiated again.
+A rule belongs to a primitive (a function that autograd records). For autograd's own primitives it holds on our tapes
+only: nothing changes for other users of autograd in the process. `rule(f, vjp_0, vjp_1, ...)` gives one function for
+each positional argument: `vjp_i(g, ans, *args, **kwargs)` takes the gradient of the result to that of the argument.
+Rules are written in recorded functions themselves, so that gradients can be differentiated again.
 
 Complex numbers follow autograd's convention: a small change `dz` changes the value by `real(sum(g * dz))`.
 """
@@ -14,18 +14,29 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import autograd.numpy as anp
+import autograd.numpy
 import numpy as np
-from autograd.core import SparseObject, VJPNode, add_outgrads, primitive_vjps, sparse_object_types, vspace
+from autograd.core import (
+    SparseObject,
+    VJPNode,
+    add_outgrads,
+    defvjp_argnums,
+    primitive_vjps,
+    sparse_object_types,
+    vspace,
+)
 from autograd.extend import primitive
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.tracer import isbox, new_box, notrace_primitives, trace_stack
 from autograd.util import toposort
 
 __all__ = [
-    "ArrayBox", "Node", "backward", "fit", "isbox", "new_box", "new_level", "primitive", "put", "raw", "rule",
+    "ArrayBox", "Node", "anp", "backward", "fit", "isbox", "new_box", "new_level", "primitive", "put", "raw", "rule",
     "rule_all",
 ]  # fmt: skip
+
+anp: Any = autograd.numpy
+"""NumPy with recorded functions. Its names are made at run time, which no type checker can follow."""
 
 OTHERS = ("jax", "torch", "tensorflow")
 """The backends that differentiate what autograd and the rules here do not."""
@@ -80,12 +91,18 @@ def rule(fun: Any, *vjps: Vjp) -> None:
             return lambda g: (vjp(g, ans, *args, **kwargs),)
         return lambda g: [vjps[i](g, ans, *args, **kwargs) for i in argnums]
 
+    _add(fun, maker)
+
+
+def _add(fun: Any, maker: Callable[..., Any]) -> None:
     _rules[fun] = maker
+    if fun not in primitive_vjps:  # ours: let autograd's own functions differentiate through it, too
+        defvjp_argnums(fun, maker)
 
 
 def rule_all(fun: Any, vjp: Vjp) -> None:
     """Declare the gradient of a primitive of any number of arguments: `vjp(g, i, ans, *args)` is that of the i-th."""
-    _rules[fun] = lambda argnums, ans, args, kwargs: lambda g: [vjp(g, i, ans, *args, **kwargs) for i in argnums]
+    _add(fun, lambda argnums, ans, args, kwargs: lambda g: [vjp(g, i, ans, *args, **kwargs) for i in argnums])
 
 
 def new_level() -> int:

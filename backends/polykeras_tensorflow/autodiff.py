@@ -11,6 +11,7 @@ import tensorflow as tf
 from polykeras import tree
 from polykeras.backend import Backend
 from polykeras.backend.spec import Array
+from polykeras_tensorflow.graphs import spec_of, trace
 
 raw = tf.raw_ops
 
@@ -104,8 +105,9 @@ class TensorflowAutodiff(Backend):
 
         # It makes a graph in any case. In one of our own, the function meets no autograph and its exceptions pass.
         if tf.executing_eagerly():
-            rows = trace(rows, [tf.TensorSpec(x.shape, x.dtype) for x in leaves])
-        return tree.unflatten(result_definition, rows(*leaves))
+            rows = trace(rows, [spec_of(x) for x in leaves])
+        results = rows(*leaves)  # this sets the definition
+        return tree.unflatten(result_definition, results)
 
 
 def _rematerialized(fn: Callable[..., list[Array]], arrays: list[Array]) -> list[Array]:
@@ -115,8 +117,7 @@ def _rematerialized(fn: Callable[..., list[Array]], arrays: list[Array]) -> list
     Traced as a graph, it lists them, and they become arguments.
     """
     # Inlined, the second run would be merged with the first, and its values kept after all.
-    options = {"autograph": False, "experimental_attributes": {"_noinline": True}}
-    traced = tf.function(fn, **options).get_concrete_function(*[tf.TensorSpec(x.shape, x.dtype) for x in arrays])
+    traced = trace(fn, [spec_of(x) for x in arrays], inline=False)
     captured = [x for x in traced.captured_inputs if x.dtype.is_floating]
     inputs = [*arrays, *captured]
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from polykeras import tree
 from polykeras.backend import Backend
 from polykeras.backend.spec import Array
+from polykeras_tensorflow.graphs import result_specs, spec_of
 
 
 class TensorflowControl(Backend):
@@ -111,7 +112,7 @@ class TensorflowControl(Backend):
             return [self.asarray(y) for y in results]
 
         rows = [tf.TensorSpec(x.shape[1:], x.dtype) for x in leaves]
-        specs = result_specs(flat, [*(tf.TensorSpec(x.shape, x.dtype) for x in carry), *rows])
+        specs = result_specs(flat, [*map(spec_of, carry), *rows])
         return tree.unflatten(found, [tf.zeros((0, *spec.shape), spec.dtype) for spec in specs])
 
     def _graph_scan(
@@ -131,7 +132,7 @@ class TensorflowControl(Backend):
             return [*(self.asarray(s, c.dtype.name) for s, c in zip(state, carry, strict=True)), *map(self.asarray, ys)]
 
         rows = [tf.TensorSpec(x.shape[1:], x.dtype) for x in leaves]
-        specs = result_specs(flat, [*(tf.TensorSpec(x.shape, x.dtype) for x in carry), *rows])[size:]
+        specs = result_specs(flat, [*map(spec_of, carry), *rows])[size:]
         inputs = [tf.TensorArray(x.dtype, count, element_shape=x.shape[1:]).unstack(x) for x in leaves]
         outputs = [tf.TensorArray(spec.dtype, count, element_shape=spec.shape) for spec in specs]
 
@@ -148,10 +149,3 @@ class TensorflowControl(Backend):
             tf.ensure_shape(column.stack(), (count, *spec.shape)) for column, spec in zip(outputs, specs, strict=True)
         ]
         return tree.unflatten(structure, carry), tree.unflatten(y_structure, ys)
-
-
-def result_specs(fn: Callable[..., list[Array]], specs: list[tf.TensorSpec]) -> list[tf.TensorSpec]:
-    """Return what `fn` gives for arrays of these specs, tracing it into a graph that is thrown away."""
-    with tf.__internal__.FuncGraph("specs").as_default():
-        results = fn(*(tf.compat.v1.placeholder(spec.dtype, spec.shape) for spec in specs))
-        return [tf.TensorSpec(x.shape, x.dtype) for x in results]

@@ -16,39 +16,9 @@ from polykeras import tree
 from polykeras.backend import Backend
 from polykeras.backend.execution import State, Step, StepRunner
 from polykeras.backend.spec import Array
+from polykeras_tensorflow.graphs import Flat, spec_of, trace
 
 raw = tf.raw_ops
-
-Flat = Callable[..., list[Array]]
-
-
-def trace(fn: Flat, specs: Sequence[tf.TensorSpec]) -> Flat:
-    """Return `fn`, which takes and returns flat tensors, as a graph.
-
-    Raises:
-        Exception: what `fn` raises, with its cause and traceback; `tf.function` by itself cuts both off.
-    """
-    raised: list[tuple[Any, ...]] = []
-
-    def guarded(*arrays: Array) -> list[Array]:
-        try:
-            return fn(*arrays)
-        except Exception as error:
-            raised.append((error, error.__traceback__, error.__cause__, error.__suppress_context__))
-            raise
-
-    function = tf.function(guarded, autograph=False, reduce_retracing=False)
-    try:
-        return function.get_concrete_function(*specs)
-    except Exception as error:
-        if raised and raised[-1][0] is error:
-            _, traceback, error.__cause__, error.__suppress_context__ = raised[-1]
-            error.__traceback__ = traceback
-        raise
-
-
-def _spec(x: Array) -> tf.TensorSpec:
-    return tf.TensorSpec(x.shape, x.dtype)
 
 
 def _signature(arrays: Sequence[Array]) -> tuple[Hashable, ...]:
@@ -97,7 +67,7 @@ class _Compiled:
                 )
                 raise TypeError(f"A compiled function must return trees of arrays and numbers; {found}.") from error
 
-        return trace(flat, [_spec(x) for x in arrays]), structure
+        return trace(flat, [spec_of(x) for x in arrays]), structure
 
 
 class _Steps:
@@ -114,7 +84,7 @@ class _Steps:
         rows = [tf.TensorSpec((batch, *x.shape[1:]), x.dtype) for x in columns]
         key = (definition, _signature(state), _signature(rows))
         if key not in self.graphs:
-            self.graphs[key] = self._trace(definition, [_spec(x) for x in state], rows, batch)
+            self.graphs[key] = self._trace(definition, [spec_of(x) for x in state], rows, batch)
         graph, structure = self.graphs[key]
         results = graph(tf.constant(start), tf.constant(stop), indices, *columns, *state)
         return list(results[: len(state)]), tree.unflatten(structure, results[len(state) :])
@@ -136,7 +106,7 @@ class _Steps:
         # The step is a graph of its own, so that its logs are known before the loop around it is made. The runtime
         # puts it in place of its call.
         step = trace(flat_step, [*state, *rows])
-        logs = [tf.TensorSpec(x.shape, x.dtype) for x in step.structured_outputs[size:]]
+        logs = [spec_of(x) for x in step.structured_outputs[size:]]
 
         def flat_loop(start: Array, stop: Array, indices: Array, *arrays: Array) -> list[Array]:
             columns, first = arrays[: len(rows)], arrays[len(rows) :]

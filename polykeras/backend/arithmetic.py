@@ -9,7 +9,7 @@ from polykeras.backend.elementwise import ElementwiseMethods
 from polykeras.backend.spec import Array, op
 
 # Euclid's algorithm takes the most steps for two neighbouring Fibonacci numbers: so many fit in each width.
-_EUCLID_STEPS = {"8": 13, "16": 24, "32": 47, "64": 93}
+_EUCLID_STEPS = {8: 13, 16: 24, 32: 47, 64: 93}
 
 
 class ArithmeticMethods(ElementwiseMethods, ABC):
@@ -89,7 +89,9 @@ class ArithmeticMethods(ElementwiseMethods, ABC):
         x1, x2 = self.both_arrays(x1, x2)
         a, b = (self.abs(x) for x in (x1, x2))
         one = self.ones_like(b)
-        for _ in range(_EUCLID_STEPS[self.dtype(a).lstrip("uint")]):
+        if not dtypes.is_int(self.dtype(a)):
+            raise TypeError(f"gcd: expected integers; received dtype {self.dtype(a)}.")
+        for _ in range(_EUCLID_STEPS[dtypes.bits(self.dtype(a))]):
             done = self.equal(b, 0)
             divisor = self.where(done, one, b)
             a, b = self.where(done, a, b), self.where(done, b, a - self.floor_divide(a, divisor) * divisor)

@@ -7,7 +7,7 @@ from typing import Any
 from polykeras import ops, tree
 from polykeras.backend import registry
 from polykeras.graph.tensor import KerasTensor, infer_outputs
-from polykeras.utils.naming import to_snake_case, unique_name
+from polykeras.naming import to_snake_case, unique_name
 
 
 class Node:

@@ -10,7 +10,7 @@ from polykeras.backend import registry
 from polykeras.backend.door import Symbolic
 from polykeras.backend.symbolic import SYMBOLIC, SymbolicArray, UnknownDim
 from polykeras.operators import ArrayOperators
-from polykeras.utils.naming import unique_name
+from polykeras.naming import unique_name
 from polykeras.variables import Scope
 
 if TYPE_CHECKING:

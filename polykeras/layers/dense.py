@@ -7,7 +7,7 @@ from typing import Any
 from polykeras import activations, constraints, initializers, ops, regularizers
 from polykeras.layers.input_spec import InputSpec
 from polykeras.layers.layer import LAYERS, Layer
-from polykeras.utils.arguments import positive_int
+from polykeras.arguments import positive_int
 
 
 @LAYERS.register()

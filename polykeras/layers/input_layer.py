@@ -44,8 +44,10 @@ class InputLayer(Layer):
         if input_tensor is not None:
             batch_shape, dtype = input_tensor.shape, input_tensor.dtype
         if (shape is None) == (batch_shape is None):
-            raise ValueError("Input needs `shape` (of one sample) or `batch_shape`, one of them; received "
-                             f"shape={shape}, batch_shape={batch_shape}.")
+            raise ValueError(
+                "Input needs `shape` (of one sample) or `batch_shape`, one of them; received "
+                f"shape={shape}, batch_shape={batch_shape}."
+            )
         if shape is not None:
             sizes = (shape,) if isinstance(shape, int) else tuple(shape)
             batch_shape = (batch_size, *sizes)
@@ -82,7 +84,7 @@ class InputLayer(Layer):
         }
 
 
-def Input(  # noqa: N802  (Keras spells this function like a class)
+def Input(
     shape: Sequence[int | None] | int | None = None,
     batch_size: int | None = None,
     dtype: Any = None,

@@ -91,4 +91,3 @@ def assert_input_compatibility(spec: Any, inputs: Any, backend: Backend, layer: 
         if complaint:
             which = f"input {one.name or i}" if len(specs) > 1 or one.name else "the input"
             raise ValueError(f"{layer}: {which} does not fit: {complaint} (full shape {known_shape(shape)}).")
-

@@ -156,9 +156,7 @@ class Layer(StateMixin, Configurable, Operation):
         dtype = dtypes.standardize_dtype(dtype) if dtype is not None else self.variable_dtype
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
-        variable = Variable(
-            initializers.get(initializer), shape or (), dtype, trainable, autocast, name or "variable"
-        )
+        variable = Variable(initializers.get(initializer), shape or (), dtype, trainable, autocast, name or "variable")
         variable.path = "/".join([*self._path(), variable.name])
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
@@ -434,6 +432,10 @@ def map_shapes(fn: Callable[[Any], Any], shapes: Any) -> Any:
 
 def _lists_to_arrays(backend: Backend, arg: Any) -> Any:
     """Return a nested list of numbers as an array; lists of arrays stay lists."""
-    if isinstance(arg, (list, tuple)) and arg and all(isinstance(leaf, (bool, int, float)) for leaf in tree.flatten(arg)):
+    if (
+        isinstance(arg, (list, tuple))
+        and arg
+        and all(isinstance(leaf, (bool, int, float)) for leaf in tree.flatten(arg))
+    ):
         return backend.asarray(arg)
     return arg

@@ -12,7 +12,7 @@ from typing import Any
 from polykeras import activations, constraints, initializers, ops, random, regularizers
 from polykeras.layers.dense import known_width
 from polykeras.layers.layer import LAYERS, Layer
-from polykeras.utils.arguments import positive_int, rate
+from polykeras.arguments import positive_int, rate
 
 
 class RecurrentCell(Layer):

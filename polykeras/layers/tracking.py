@@ -40,4 +40,3 @@ def tracked(obj: Any, kinds: type | tuple[type, ...]) -> Iterator[Any]:
                 if isinstance(leaf, kinds) and id(leaf) not in seen:
                     seen.add(id(leaf))
                     yield leaf
-

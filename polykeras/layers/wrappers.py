@@ -145,7 +145,9 @@ class Bidirectional(Wrapper):
             mask = None
         outputs = [mask, mask] if self.merge_mode is None else [mask]
         if self.return_state:
-            count = len(self.forward_layer.cell.state_size) if isinstance(self.forward_layer.cell.state_size, list) else 1
+            count = (
+                len(self.forward_layer.cell.state_size) if isinstance(self.forward_layer.cell.state_size, list) else 1
+            )
             outputs += [None] * (2 * count)
         return outputs if len(outputs) > 1 else mask
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from polykeras import config, dtypes, ops, tree
 from polykeras.layers.context import get_mask
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import Registry, deserialize_keras_object, serialize_keras_object
-from polykeras.utils.naming import to_snake_case
+from polykeras.naming import to_snake_case
 
 LOSSES: Registry[Any] = Registry("loss", "keras.losses")
 
@@ -31,7 +31,9 @@ class Loss(Configurable):
         ValueError: an unknown reduction.
     """
 
-    def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None) -> None:
+    def __init__(
+        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
+    ) -> None:
         if reduction not in REDUCTIONS:
             known = ", ".join(repr(r) for r in REDUCTIONS)
             raise ValueError(f"Unknown reduction {reduction!r} of loss {type(self).__name__}. Known: {known}.")
@@ -83,6 +85,22 @@ class Loss(Configurable):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of `__init__`."""
         return super().get_config() | {"dtype": self._dtype if isinstance(self._dtype, str) else None}
+
+
+class FunctionLoss(Loss):
+    """Base class of the built-in losses: a function of the registry, and the names of its further arguments.
+
+    Attributes:
+        function: returns the losses of the samples.
+        parameters: attributes of the loss that are passed to the function under their names.
+    """
+
+    function: ClassVar[Callable[..., Any]]
+    parameters: ClassVar[tuple[str, ...]] = ()
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return what the function gives."""
+        return type(self).function(y_true, y_pred, **{name: getattr(self, name) for name in self.parameters})
 
 
 class LossFunctionWrapper(Loss):

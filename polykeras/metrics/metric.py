@@ -9,7 +9,7 @@ from polykeras import config, dtypes, initializers, ops
 from polykeras.layers.tracking import tracked
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import Registry
-from polykeras.utils.naming import to_snake_case
+from polykeras.naming import to_snake_case
 from polykeras.variables import Variable, functionalize, unique
 
 METRICS: Registry[Any] = Registry("metric", "keras.metrics")

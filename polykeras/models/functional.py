@@ -29,7 +29,9 @@ class Functional(Model):
 
     _untracked = (*Layer._untracked, "_inputs_tree", "_outputs_tree", "_graph")
 
-    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any
+    ) -> None:
         super().__init__(name=name, trainable=trainable, **kwargs)
         self._inputs_tree = inputs
         self._outputs_tree = outputs

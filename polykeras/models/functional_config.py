@@ -102,7 +102,9 @@ class _Rebuilder:
                 result = self.operations[name](*args, **kwargs)
                 self.outputs[name, number] = tree.flatten(result)
             if len(blocked) == len(self.waiting):
-                raise ValueError(f"The config's graph cannot be built: calls of {[b[0] for b in blocked]} have no inputs.")
+                raise ValueError(
+                    f"The config's graph cannot be built: calls of {[b[0] for b in blocked]} have no inputs."
+                )
             self.waiting = blocked
 
 

@@ -11,7 +11,7 @@ from polykeras.layers.layer import LAYERS, Layer, map_shapes
 from polykeras.models.summary import summary_text
 from polykeras.saving.serialization import serialize_keras_object
 from polykeras.training.trainer import Trainer
-from polykeras.utils.naming import did_you_mean
+from polykeras.naming import did_you_mean
 
 
 @LAYERS.register("Functional")
@@ -63,7 +63,9 @@ class Model(Trainer, Layer):
     def _graph_model(self, what: str) -> Any:
         graph = self.__dict__.get("_functional")
         if graph is None:
-            raise AttributeError(f"{type(self).__name__} {self.name!r} was not made from symbolic tensors: no `{what}`.")
+            raise AttributeError(
+                f"{type(self).__name__} {self.name!r} was not made from symbolic tensors: no `{what}`."
+            )
         return graph
 
     @property
@@ -105,7 +107,9 @@ class Model(Trainer, Layer):
             if layer.name == name:
                 return layer
         names = [layer.name for layer in self.layers]
-        raise ValueError(f"The model {self.name!r} has no layer {name!r}.{did_you_mean(str(name), names)} It has {names}.")
+        raise ValueError(
+            f"The model {self.name!r} has no layer {name!r}.{did_you_mean(str(name), names)} It has {names}."
+        )
 
     def build(self, input_shape: Any = None) -> None:
         """Make all weights, by running `call` on shapes alone.

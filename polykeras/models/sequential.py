@@ -69,7 +69,9 @@ class Sequential(Model):
                 dtype = "int32" if getattr(layer, "takes_integers", False) else None
                 self._layers.append(InputLayer(batch_shape=shape, dtype=dtype))
         elif self._layers and isinstance(layer, InputLayer):
-            raise ValueError(f"An input can only be the first layer of a Sequential; the model {self.name!r} has layers.")
+            raise ValueError(
+                f"An input can only be the first layer of a Sequential; the model {self.name!r} has layers."
+            )
         self._layers.append(layer)
 
     def pop(self, rebuild: bool = True) -> Layer:
@@ -190,4 +192,3 @@ class Sequential(Model):
         if not config.get("trainable", True):
             model.trainable = False
         return model
-

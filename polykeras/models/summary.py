@@ -34,7 +34,9 @@ def _sources(layer: Any, nodes: set[int] | None) -> str:
     for node in layer.inbound_nodes:
         if nodes is None or id(node) in nodes:
             names += [
-                f"{t.history[0].operation.name}[{t.history[0].index}][{t.history[1]}]" for t in node.input_tensors if t.history
+                f"{t.history[0].operation.name}[{t.history[0].index}][{t.history[1]}]"
+                for t in node.input_tensors
+                if t.history
             ]
     return ", ".join(names) or "-"
 

@@ -290,8 +290,13 @@ def jvp(
         >>> float(value), float(slope)
         (9.0, 6.0)
     """
-    primals, tangents = _arrays(list(primals)), _arrays(list(tangents))
-    return registry.current().jvp(_returning_arrays(fun), primals, tangents, has_aux)
+
+    def with_aux(*args: Any) -> tuple[Any, Any]:
+        result = fun(*args)
+        return (_arrays(result[0]), result[1]) if has_aux else (_arrays(result), None)
+
+    result = registry.current().jvp(with_aux, _arrays(list(primals)), _arrays(list(tangents)), has_aux=True)
+    return result if has_aux else result[:2]
 
 
 def _core_axes(signature: str | None, count: int) -> list[int]:

@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from polykeras.optimizers.schedules import LearningRateSchedule, scalar_dtype
-from polykeras.utils.naming import did_you_mean
+from polykeras.naming import did_you_mean
 from polykeras.variables import Variable
 
 LearningRate = float | LearningRateSchedule | Callable[[], Any]

@@ -65,8 +65,8 @@ def clip_together(backend: Backend, gradients: list[Any], bound: float) -> list[
     for part in sums[1:]:
         total = total + backend.cast(part, backend.dtype(total))
     norm = backend.sqrt(total)
-    # The second term is 0, or nan where the norm is not finite: then no gradient means anything.
-    factor = bound / backend.maximum(norm, bound) + (norm - norm)
+    # An infinite norm must not pass for a large one, which would set all finite gradients to 0.
+    factor = backend.where(backend.isfinite(norm), bound / backend.maximum(norm, bound), float("nan"))
     return [_scaled(backend, gradient, factor) for gradient in gradients]
 
 

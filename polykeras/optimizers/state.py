@@ -15,7 +15,7 @@ from polykeras.optimizers.arguments import LearningRate
 from polykeras.optimizers.schedules import LearningRateSchedule, scalar_dtype
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import serialize_keras_object
-from polykeras.utils.naming import to_snake_case, unique_name
+from polykeras.naming import to_snake_case, unique_name
 from polykeras.variables import Variable
 
 

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from polykeras.utils.naming import did_you_mean, to_snake_case
+from polykeras.naming import did_you_mean, to_snake_case
 
 T = TypeVar("T")
 C = TypeVar("C")
@@ -208,7 +208,9 @@ def serialize_keras_object(obj: Any) -> Any:
             "config": obj.__name__,
             "registered_name": get_registered_name(obj),
         }
-    raise TypeError(f"Cannot describe {obj!r} ({type(obj).__name__}) in a config. Give its class a `get_config` method.")
+    raise TypeError(
+        f"Cannot describe {obj!r} ({type(obj).__name__}) in a config. Give its class a `get_config` method."
+    )
 
 
 # ---- and back --------------------------------------------------------------------------------------------------

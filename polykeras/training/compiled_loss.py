@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from polykeras import losses, ops, tree
-from polykeras.losses import Loss, LossFunctionWrapper
+from polykeras import ops, tree
+from polykeras.losses import as_loss
 from polykeras.metrics import Mean, Metric
 from polykeras.training.outputs import by_output, flat_like, name_outputs
-
-
-def as_loss(identifier: Any) -> Loss | None:
-    """Return a `Loss` from a name, a config, a function or a loss; None stays None."""
-    found = losses.get(identifier)
-    if found is None or isinstance(found, Loss):
-        return found
-    return LossFunctionWrapper(found)
 
 
 class CompiledLoss:
@@ -33,7 +25,9 @@ class CompiledLoss:
         self._trackers: list[Mean | None] = []
         self._shapes: list[tuple[int, ...]] = []
         # Names are looked up at once, so that a misspelt one is refused by `compile`.
-        self._losses: Any = tree.map_structure(as_loss, loss) if isinstance(loss, (list, tuple, dict)) else as_loss(loss)
+        self._losses: Any = (
+            tree.map_structure(as_loss, loss) if isinstance(loss, (list, tuple, dict)) else as_loss(loss)
+        )
         self.output_names: list[str] | None = None
 
     @property
@@ -83,7 +77,9 @@ class CompiledLoss:
             if loss is None:
                 continue
             if label is None:
-                raise ValueError(f"The output {name!r} has the loss {loss.name!r} but no labels. The outputs are {self._names}.")
+                raise ValueError(
+                    f"The output {name!r} has the loss {loss.name!r} but no labels. The outputs are {self._names}."
+                )
             try:
                 value = loss(label, output, weight)
             except ValueError as error:

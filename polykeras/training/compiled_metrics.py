@@ -145,4 +145,3 @@ class CompiledMetrics:
             weights = [sample_weight] * len(outputs)
         for i, metric, weighted in self._rows:
             metric.update_state(labels[i], outputs[i], sample_weight=weights[i] if weighted else None)
-

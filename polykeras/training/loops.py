@@ -15,7 +15,7 @@ from polykeras.training.callbacks.history import History
 from polykeras.training.data.sources import ArraySource, Source, host_tree, make_source
 from polykeras.training.data.unpack import train_validation_split
 from polykeras.training.steps import ChunkSize, CompiledStep, array_chunks, stream_chunks, timed
-from polykeras.utils.arguments import positive_int
+from polykeras.arguments import positive_int
 
 
 class Loops:
@@ -223,9 +223,7 @@ class Loops:
             return int(self.steps_per_execution)
         return 1 if run.watches(kind) else None
 
-    def _run_epoch(
-        self, kind: str, source: Source, run: CallbackList, size: ChunkSize
-    ) -> tuple[dict[str, Any], int]:
+    def _run_epoch(self, kind: str, source: Source, run: CallbackList, size: ChunkSize) -> tuple[dict[str, Any], int]:
         """Run one pass over a source; return the last logs and the number of steps."""
         step = self._prepare(kind, source.first_batch())
         if isinstance(source, ArraySource):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from polykeras import tree
-from polykeras.utils.naming import did_you_mean
+from polykeras.naming import did_you_mean
 
 
 def name_outputs(y_pred: Any, model_names: list[str] | None) -> list[str]:
@@ -38,7 +38,9 @@ def by_output(spec: Any, names: list[str], what: str) -> list[Any]:
     if isinstance(spec, Mapping):
         for key in spec:
             if key not in names:
-                raise ValueError(f"`{what}` names the output {key!r}.{did_you_mean(key, names)} The outputs are {names}.")
+                raise ValueError(
+                    f"`{what}` names the output {key!r}.{did_you_mean(key, names)} The outputs are {names}."
+                )
         return [spec.get(name) for name in names]
     if isinstance(spec, (list, tuple)):
         if len(spec) != len(names):
@@ -64,4 +66,6 @@ def flat_like(part: Any, y_pred: Any, names: list[str], what: str) -> list[Any]:
         return by_output(part, names, what)
     if len(names) == 1:
         return [part]
-    raise ValueError(f"The model has {len(names)} outputs {names}; `{what}` is one array. Pass a list or a dict of arrays.")
+    raise ValueError(
+        f"The model has {len(names)} outputs {names}; `{what}` is one array. Pass a list or a dict of arrays."
+    )

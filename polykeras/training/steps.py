@@ -151,9 +151,7 @@ def stream_chunks(source: StreamSource, step: CompiledStep, size: ChunkSize) -> 
         yield position, run
 
 
-def timed(
-    run: Callable[[], tuple[Any, int]], to_host: Callable[[Any], Any]
-) -> tuple[tuple[Any, int], float]:
+def timed(run: Callable[[], tuple[Any, int]], to_host: Callable[[Any], Any]) -> tuple[tuple[Any, int], float]:
     """Run a chunk and bring its logs to the host, which waits for it; return both results and the seconds it took."""
     begin = time.perf_counter()
     logs, steps = run()

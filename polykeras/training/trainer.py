@@ -18,7 +18,7 @@ from polykeras.training.compiled_metrics import CompiledMetrics
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.loops import Loops
 from polykeras.training.steps import CompiledStep, EagerStep
-from polykeras.utils.arguments import positive_int
+from polykeras.arguments import positive_int
 from polykeras.variables import Variable, unique
 
 

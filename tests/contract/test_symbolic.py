@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from contract.cases import CASES
@@ -29,10 +31,9 @@ def test_shape_and_dtype(case: Case) -> None:
     try:
         with running(SYMBOLIC, 32):
             leaves = call(case, SYMBOLIC, 32)
-    except TypeError as error:
-        if case.op not in NEEDS_VALUES:
+    except (TypeError, ValueError) as error:
+        if case.op not in NEEDS_VALUES or not re.search("value|not known", str(error)):
             raise
-        assert "value" in str(error) or "not known" in str(error)  # noqa: PT017
         return
     expected = reference(case).values
     assert len(leaves) == len(expected)
@@ -46,6 +47,6 @@ def test_what_needs_values_is_refused_somewhere() -> None:
         try:
             with running(SYMBOLIC, 32):
                 call(case, SYMBOLIC, 32)
-        except TypeError:
+        except (TypeError, ValueError):
             refused.add(case.op)
     assert refused == set(NEEDS_VALUES)

@@ -60,7 +60,7 @@ BINARY: dict[str, Callable[..., Any]] = {
         "arctan2",
         "equal",
         "less",
-    )  # fmt: skip
+    )
 }
 
 
@@ -294,15 +294,15 @@ INDEXING = [
     smooth("sort flat", lambda x: B.sort(x, None) * normal(12), S),
     smooth(
         "scatter add", lambda x, v: B.square(B.scatter_reduce(x, np.array([[1], [1], [0]]), v, "add")), S, normal(3, 4)
-    ),  # fmt: skip
+    ),
     smooth(
         "scatter set", lambda x, v: B.square(B.scatter_reduce(x, np.array([[1, 0], [2, -1]]), v, "set")), S, normal(2)
-    ),  # fmt: skip
+    ),
     smooth("scatter set over", lambda x, v: B.scatter_reduce(x, np.array([[1], [1]]), v, "set") ** 2, S, normal(2, 4)),
     smooth("dynamic_slice", lambda x: B.square(B.dynamic_slice(x, np.array([2, 1]), (2, 2))), S),
     smooth(
         "dynamic_update_slice", lambda x, v: B.square(B.dynamic_update_slice(x, np.array([1, 1]), v)), S, normal(2, 2)
-    ),  # fmt: skip
+    ),
 ]
 EINSUMS = {
     "ij,jk->ik": ((3, 4), (4, 2)), "bij,bjk->bik": ((2, 3, 4), (2, 4, 2)), "...ij,...jk": ((2, 3, 4), (1, 4, 2)),
@@ -319,8 +319,8 @@ LINALG = [
                      ((2, 3, 4), (2, 4, 2)), ((3, 4), (2, 4, 2)), ((2, 1, 3, 4), (3, 4, 2)), ((2, 3, 4), (4,)),
                      ((4,), (2, 4, 3))]
     ),
-    *(smooth(f"einsum {s}", lambda *xs, s=s: B.square(B.einsum(s, *xs)), *(normal(*n, seed=i) for i, n in enumerate(ns)))
-      for s, ns in EINSUMS.items()),
+    *(smooth(f"einsum {s}", lambda *xs, s=s: B.square(B.einsum(s, *xs)),
+             *(normal(*n, seed=i) for i, n in enumerate(ns))) for s, ns in EINSUMS.items()),
     smooth("cholesky", lambda x: B.cholesky(B.matmul(x, B.transpose(x)) + 3 * np.eye(3)) * normal(3, 3), normal(3, 3)),
     smooth("cholesky upper", lambda x: B.square(B.cholesky(x + B.transpose(x, (0, 2, 1)) + 20 * np.eye(3), upper=True)),
            normal(2, 3, 3)),

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.slopes import assert_slopes
 from numpy.testing import assert_allclose, assert_array_equal
 
+from helpers.slopes import assert_slopes
 from polykeras.backend import Backend, registry
 
 B: Backend = registry.load("numpy")

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Sequence
-from math import prod
+from fractions import Fraction
+from math import gcd, prod
 from types import EllipsisType
 from typing import Any, TypeAlias
 
@@ -21,7 +22,8 @@ class UnknownDim(int):
     """A number in place of an unknown size; it is written `None`.
 
     Sums, differences, products, quotients and remainders with one are unknown too. Where it must agree with a known
-    size it is trusted to: `broadcast` and the checks of concatenation or products then take the known one.
+    size it is trusted to: `broadcast` and the checks of concatenation or products then take the known one. It divides
+    by whatever it is divided by (`n % k` is 0), so that a check for equal parts passes.
 
     Example:
         >>> n = UnknownDim(7)
@@ -55,7 +57,7 @@ class UnknownDim(int):
         return _tainted(int.__rfloordiv__(self, other))
 
     def __mod__(self, other: int) -> UnknownDim:
-        return _tainted(int.__mod__(self, other))
+        return UnknownDim(0) if isinstance(other, int) else NotImplemented
 
     def __rmod__(self, other: int) -> UnknownDim:
         return _tainted(int.__rmod__(self, other))
@@ -162,6 +164,16 @@ def _cancelled(above: Sequence[int], below: Sequence[int]) -> tuple[list[int], l
     return left, right
 
 
+def _is_real_ratio(above: list[int], below: list[int]) -> bool:
+    """Return whether a quotient of unknown factors is free of them.
+
+    It is where there are as many on both sides, such as `n * 2` and `n`, or where one is the product of several: then
+    nothing of the stand-ins is left above the line.
+    """
+    left = Fraction(int.__index__(prod(above)), int.__index__(prod(below)) or 1).numerator
+    return len(above) == len(below) or all(gcd(left, n) == 1 for n in above)
+
+
 def infer_reshape(shape: Dims, newshape: Dims) -> Dims:
     """Return `newshape` with its -1, if there is one, replaced by the rest.
 
@@ -176,7 +188,7 @@ def infer_reshape(shape: Dims, newshape: Dims) -> Dims:
     if len(wild) > 1 or any(n < 0 for n in given):
         raise ValueError(f"{message}: sizes are non-negative, and one of them may be -1.")
     above, below = _cancelled(shape, given)
-    unknown_above, unknown_below = (sum(not is_known(n) for n in side) for side in (above, below))
+    unknown_above, unknown_below = ([n for n in side if not is_known(n)] for side in (above, below))
     known = not unknown_above and not unknown_below
     total, part = prod(above), prod(below)
     if not wild:
@@ -185,10 +197,9 @@ def infer_reshape(shape: Dims, newshape: Dims) -> Dims:
         return newshape
     if known and (part == 0 or total % part):
         raise ValueError(f"{message}: {prod(shape)} elements do not divide by {prod(given)}.")
-    if unknown_above == unknown_below and total % part == 0:
-        rest: int = int.__floordiv__(total, part)  # as many unknown factors on both sides: their ratio is real
-    else:
-        rest = UnknownDim(max(1, total // part))
+    rest, left = divmod(int.__index__(total), int.__index__(part) or 1)
+    if left or not _is_real_ratio(unknown_above, unknown_below):
+        rest = UnknownDim(max(1, rest))
     return tuple(rest if i in wild else n for i, n in enumerate(newshape))
 
 

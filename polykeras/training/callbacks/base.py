@@ -115,7 +115,9 @@ class CallbackList:
         self.callbacks = list(callbacks)
         for callback in self.callbacks:
             if not isinstance(callback, Callback):
-                raise ValueError(f"callbacks must be Callback objects; received {callback!r} ({type(callback).__name__}).")
+                raise ValueError(
+                    f"callbacks must be Callback objects; received {callback!r} ({type(callback).__name__})."
+                )
             callback.set_model(model)
             callback.set_params(params)
 
@@ -151,4 +153,3 @@ class CallbackList:
     def end(self, kind: str, logs: dict[str, Any]) -> None:
         """A run ended."""
         self.call(f"on_{kind}_end", logs)
-

@@ -1,4 +1,5 @@
 """The progress bar."""
 
+
 def make_progress(level, epochs, steps):
     return []

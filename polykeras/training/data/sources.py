@@ -13,7 +13,7 @@ from polykeras.training.data.checks import check_host_arrays, to_host, weights_f
 from polykeras.training.data.dataset import PyDataset
 from polykeras.training.data.prefetch import prefetch
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
-from polykeras.utils.arguments import positive_int
+from polykeras.arguments import positive_int
 
 
 class ArraySource:
@@ -225,7 +225,9 @@ def make_source(
     if _is_stream(x):
         for name, value in (("y", y), ("sample_weight", sample_weight), ("batch_size", batch_size)):
             if value is not None:
-                raise ValueError(f"`{name}` must not be given where x is a {type(x).__name__}, which gives batches itself.")
+                raise ValueError(
+                    f"`{name}` must not be given where x is a {type(x).__name__}, which gives batches itself."
+                )
         return _stream(x, steps, shuffle, class_weight)
     size = 32 if batch_size is None else positive_int(batch_size, "batch_size")
     if x is None:

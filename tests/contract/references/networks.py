@@ -314,7 +314,7 @@ NETWORKS: dict[str, Callable[..., Any]] = {
     "log_sigmoid": scipy.special.log_expit,
     "tanh_shrink": lambda x: x - np.tanh(x),
     "sparse_plus": lambda x: where(x <= -1, 0, where(x < 1, (x + 1) ** 2 / 4, x)),
-    "squareplus": lambda x, b=4: where(x == -np.inf, 0, (x + np.sqrt(x * x + b)) / 2),
+    "squareplus": lambda x, b=4: where(x < 0, b / (np.sqrt(x * x + b) - x), x + np.sqrt(x * x + b)) / 2,
     "glu": glu,
     "softmax": lambda x, axis=-1: scipy.special.softmax(x, axis),
     "log_softmax": lambda x, axis=-1: scipy.special.log_softmax(x, axis),

@@ -1,0 +1,54 @@
+"""Functions of flat lists of tensors as graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from polykeras.backend.spec import Array
+
+Flat = Callable[..., list[Array]]
+
+
+def spec_of(x: Array) -> tf.TensorSpec:
+    """Return the shape and dtype of a tensor."""
+    return tf.TensorSpec(x.shape, x.dtype)
+
+
+def trace(fn: Flat, specs: Sequence[tf.TensorSpec], inline: bool = True) -> Any:
+    """Return a function of tensors as a graph, a concrete `tf.function`.
+
+    Args:
+        fn: takes tensors, returns a list of them.
+        specs: of its arguments.
+        inline: let the runtime put the graph in place of a call of it from another graph.
+
+    Raises:
+        Exception: what `fn` raises, with its cause and traceback; `tf.function` by itself cuts both off.
+    """
+    raised: list[tuple[Any, ...]] = []
+
+    def guarded(*arrays: Array) -> list[Array]:
+        try:
+            return fn(*arrays)
+        except Exception as error:
+            raised.append((error, error.__traceback__, error.__cause__, error.__suppress_context__))
+            raise
+
+    attributes = None if inline else {"_noinline": True}
+    function = tf.function(guarded, autograph=False, reduce_retracing=False, experimental_attributes=attributes)
+    try:
+        return function.get_concrete_function(*specs)
+    except Exception as error:
+        if raised and raised[-1][0] is error:
+            _, traceback, error.__cause__, error.__suppress_context__ = raised[-1]
+            raise error.with_traceback(traceback)  # noqa: B904 (the cause is its own)
+        raise
+
+
+def result_specs(fn: Flat, specs: Sequence[tf.TensorSpec]) -> list[tf.TensorSpec]:
+    """Return what `fn` gives for arrays of these specs, tracing it into a graph that is thrown away."""
+    with tf.__internal__.FuncGraph("specs").as_default():
+        return [spec_of(x) for x in fn(*(tf.compat.v1.placeholder(spec.dtype, spec.shape) for spec in specs))]

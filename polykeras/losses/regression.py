@@ -1,0 +1,270 @@
+"""Losses of predictions that are numbers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from polykeras import config, ops
+from polykeras.losses.loss import LOSSES, FunctionLoss, match_ranks
+
+
+def floats(y_true: Any, y_pred: Any, name: str) -> tuple[Any, Any]:
+    """Return labels and predictions as floats of one dtype and shape.
+
+    Raises:
+        ValueError: their shapes differ.
+    """
+    y_pred = ops.convert_to_tensor(y_pred)
+    y_true = ops.cast(y_true, ops.dtype(y_pred))
+    y_true, y_pred = match_ranks(y_true, y_pred)
+    if ops.shape(y_true) != ops.shape(y_pred):
+        raise ValueError(
+            f"{name}: labels and predictions must have one shape; received labels {tuple(ops.shape(y_true))} and predictions "
+            f"{tuple(ops.shape(y_pred))}."
+        )
+    return y_true, y_pred
+
+
+@LOSSES.register("mse", "MSE")
+def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
+    """Return `mean((y_true - y_pred)**2)` over the last axis."""
+    y_true, y_pred = floats(y_true, y_pred, "mean_squared_error")
+    return ops.mean(ops.square(y_true - y_pred), axis=-1)
+
+
+@LOSSES.register("mae", "MAE")
+def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
+    """Return `mean(abs(y_true - y_pred))` over the last axis."""
+    y_true, y_pred = floats(y_true, y_pred, "mean_absolute_error")
+    return ops.mean(ops.abs(y_true - y_pred), axis=-1)
+
+
+@LOSSES.register("mape", "MAPE")
+def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
+    """Return `100 * mean(abs((y_true - y_pred) / y_true))` over the last axis, labels near 0 guarded by epsilon."""
+    y_true, y_pred = floats(y_true, y_pred, "mean_absolute_percentage_error")
+    return 100.0 * ops.mean(ops.abs((y_true - y_pred) / ops.maximum(ops.abs(y_true), config.epsilon())), axis=-1)
+
+
+@LOSSES.register("msle", "MSLE")
+def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
+    """Return `mean((log(1 + y_true) - log(1 + y_pred))**2)` over the last axis, both guarded by epsilon from below."""
+    y_true, y_pred = floats(y_true, y_pred, "mean_squared_logarithmic_error")
+    logs = [ops.log(ops.maximum(y, config.epsilon()) + 1.0) for y in (y_pred, y_true)]
+    return ops.mean(ops.square(logs[0] - logs[1]), axis=-1)
+
+
+@LOSSES.register()
+def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
+    """Return the mean over the last axis of half the squared error, linear beyond `delta` (Huber, 1964)."""
+    y_true, y_pred = floats(y_true, y_pred, "huber")
+    error = ops.abs(y_true - y_pred)
+    near = ops.minimum(error, delta)
+    return ops.mean(0.5 * ops.square(near) + delta * (error - near), axis=-1)
+
+
+@LOSSES.register("logcosh")
+def log_cosh(y_true: Any, y_pred: Any) -> Any:
+    """Return `mean(log(cosh(y_pred - y_true)))` over the last axis, without overflow."""
+    y_true, y_pred = floats(y_true, y_pred, "log_cosh")
+    x = y_pred - y_true
+    return ops.mean(x + ops.softplus(-2.0 * x) - math.log(2.0), axis=-1)
+
+
+@LOSSES.register()
+def poisson(y_true: Any, y_pred: Any) -> Any:
+    """Return `mean(y_pred - y_true * log(y_pred))` over the last axis."""
+    y_true, y_pred = floats(y_true, y_pred, "poisson")
+    return ops.mean(y_pred - y_true * ops.log(y_pred + config.epsilon()), axis=-1)
+
+
+@LOSSES.register("kullback_leibler_divergence", "kld", "KLD")
+def kl_divergence(y_true: Any, y_pred: Any) -> Any:
+    """Return `sum(y_true * log(y_true / y_pred))` over the last axis, probabilities kept within [epsilon, 1]."""
+    y_true, y_pred = floats(y_true, y_pred, "kl_divergence")
+    y_true, y_pred = ops.clip(y_true, config.epsilon(), 1.0), ops.clip(y_pred, config.epsilon(), 1.0)
+    return ops.sum(y_true * ops.log(y_true / y_pred), axis=-1)
+
+
+@LOSSES.register()
+def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+    """Return minus the cosine of the angle between labels and predictions along `axis`; 0 for a vector of zeros."""
+    y_true, y_pred = floats(y_true, y_pred, "cosine_similarity")
+    return -ops.sum(ops.normalize(y_true, axis=axis) * ops.normalize(y_pred, axis=axis), axis=axis)
+
+
+@LOSSES.register()
+class MeanSquaredError(FunctionLoss):
+    """The mean of the squared errors.
+
+    Args:
+        reduction: see `Loss`.
+        name: for logs.
+        dtype: see `Loss`.
+    """
+
+    function = staticmethod(mean_squared_error)
+
+    def __init__(
+        self, reduction: str | None = "sum_over_batch_size", name: str = "mean_squared_error", dtype: Any = None
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+
+
+@LOSSES.register()
+class MeanAbsoluteError(FunctionLoss):
+    """The mean of the absolute errors.
+
+    Args:
+        reduction: see `Loss`.
+        name: for logs.
+        dtype: see `Loss`.
+    """
+
+    function = staticmethod(mean_absolute_error)
+
+    def __init__(
+        self, reduction: str | None = "sum_over_batch_size", name: str = "mean_absolute_error", dtype: Any = None
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+
+
+@LOSSES.register()
+class MeanAbsolutePercentageError(FunctionLoss):
+    """The mean of the absolute errors in percent of the labels.
+
+    Args:
+        reduction: see `Loss`.
+        name: for logs.
+        dtype: see `Loss`.
+    """
+
+    function = staticmethod(mean_absolute_percentage_error)
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "mean_absolute_percentage_error",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+
+
+@LOSSES.register()
+class MeanSquaredLogarithmicError(FunctionLoss):
+    """The mean of the squared differences of `log(1 + y)`.
+
+    Args:
+        reduction: see `Loss`.
+        name: for logs.
+        dtype: see `Loss`.
+    """
+
+    function = staticmethod(mean_squared_logarithmic_error)
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "mean_squared_logarithmic_error",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+
+
+@LOSSES.register()
+class Huber(FunctionLoss):
+    """Half the squared error, linear beyond `delta` (Huber, 1964).
+
+    Args:
+        delta: where the quadratic part ends.
+        reduction: see `Loss`.
+        name: for logs.
+        dtype: see `Loss`.
+    """
+
+    function = staticmethod(huber)
+    parameters = ("delta",)
+
+    def __init__(
+        self, delta: float = 1.0, reduction: str | None = "sum_over_batch_size", name: str = "huber", dtype: Any = None
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+        self.delta = delta
+
+
+@LOSSES.register()
+class LogCosh(FunctionLoss):
+    """The logarithm of the hyperbolic cosine of the error.
+
+    Args:
+        reduction: see `Loss`.
+        name: for logs.
+        dtype: see `Loss`.
+    """
+
+    function = staticmethod(log_cosh)
+
+    def __init__(
+        self, reduction: str | None = "sum_over_batch_size", name: str = "log_cosh", dtype: Any = None
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+
+
+@LOSSES.register()
+class Poisson(FunctionLoss):
+    """The negative log-likelihood of counts under a Poisson distribution, up to a constant.
+
+    Args:
+        reduction: see `Loss`.
+        name: for logs.
+        dtype: see `Loss`.
+    """
+
+    function = staticmethod(poisson)
+
+    def __init__(self, reduction: str | None = "sum_over_batch_size", name: str = "poisson", dtype: Any = None) -> None:
+        super().__init__(name, reduction, dtype)
+
+
+@LOSSES.register()
+class KLDivergence(FunctionLoss):
+    """The Kullback-Leibler divergence of two distributions.
+
+    Args:
+        reduction: see `Loss`.
+        name: for logs.
+        dtype: see `Loss`.
+    """
+
+    function = staticmethod(kl_divergence)
+
+    def __init__(
+        self, reduction: str | None = "sum_over_batch_size", name: str = "kl_divergence", dtype: Any = None
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+
+
+@LOSSES.register()
+class CosineSimilarity(FunctionLoss):
+    """Minus the cosine of the angle between labels and predictions.
+
+    Args:
+        axis: of the vectors.
+        reduction: see `Loss`.
+        name: for logs.
+        dtype: see `Loss`.
+    """
+
+    function = staticmethod(cosine_similarity)
+    parameters = ("axis",)
+
+    def __init__(
+        self,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "cosine_similarity",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+        self.axis = axis

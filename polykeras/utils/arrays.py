@@ -1,0 +1,42 @@
+"""NumPy helpers for data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
+    """Return class numbers as one-hot vectors.
+
+    Args:
+        x: integers `(...)`, or `(..., 1)`.
+        num_classes: how many classes there are; the largest number plus 1 by default.
+
+    Returns:
+        float32 zeros and ones, `(..., num_classes)`.
+
+    Raises:
+        ValueError: a number is negative or not below `num_classes`.
+
+    Example:
+        >>> to_categorical([0, 2]).tolist()
+        [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+    numbers = np.asarray(x).astype("int64")
+    if numbers.ndim > 1 and numbers.shape[-1] == 1:
+        numbers = numbers[..., 0]
+    classes = int(numbers.max()) + 1 if num_classes is None else num_classes
+    if numbers.size and (numbers.min() < 0 or numbers.max() >= classes):
+        raise ValueError(
+            f"to_categorical: class numbers must lie in 0 to {classes - 1}; received {numbers.min()} to {numbers.max()}."
+        )
+    return np.eye(classes, dtype="float32")[numbers]
+
+
+def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
+    """Return vectors along `axis` scaled to length 1 in the norm of that order; zeros stay zeros."""
+    x = np.asarray(x, dtype=np.result_type(np.asarray(x).dtype, "float32"))
+    length = np.atleast_1d(np.linalg.norm(x, order, axis, keepdims=True))
+    return x / np.where(length == 0, 1, length)

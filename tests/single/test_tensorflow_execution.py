@@ -1,0 +1,408 @@
+"""What the tensorflow backend alone promises of compilation, loops over steps, control flow and gradients."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections import namedtuple
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from polykeras.backend import use_backend
+
+# By way of the backend, which leaves Keras out of TensorFlow's import.
+tf = pytest.importorskip("polykeras_tensorflow.backend").tf
+pytestmark = pytest.mark.needs("tensorflow")
+
+
+@pytest.fixture
+def tb() -> Iterator[Any]:
+    with use_backend("tensorflow") as backend:
+        yield backend
+
+
+@pytest.fixture
+def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fail where TensorFlow logs a warning, of retracing for instance."""
+    with caplog.at_level(logging.WARNING, logger="tensorflow"):
+        yield
+    assert [record.getMessage() for record in caplog.records] == []
+
+
+class Mistake(Exception):
+    """An exception that no framework knows."""
+
+
+def counted(fn: Callable[..., Any]) -> tuple[Callable[..., Any], list[int]]:
+    """Return `fn`, and a list that grows by one with each run of its Python code."""
+    runs: list[int] = []
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        runs.append(1)
+        return fn(*args, **kwargs)
+
+    return run, runs
+
+
+def gradient(tb: Any, fn: Callable[[Any], Any], x: Any) -> Any:
+    return tb.value_and_grad(lambda xs: (tb.sum(fn(xs[0])), None), [x])[2][0]
+
+
+def twice(tb: Any, fn: Callable[[Any], Any], x: Any) -> Any:
+    """Return the gradient of the sum of the gradient."""
+    return gradient(tb, lambda y: gradient(tb, fn, y), x)
+
+
+def in_both(tb: Any, fn: Callable[..., Any], *args: Any) -> Any:
+    """Run eagerly and compiled, and return the one result."""
+    eager, compiled = fn(*args), tb.compile(fn)(*args)
+    tf.nest.map_structure(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), eager, compiled)
+    return eager
+
+
+# ---- compile -------------------------------------------------------------------------------------------------------
+
+
+def test_a_shape_and_a_dtype_are_traced_once(tb: Any, quiet: None) -> None:
+    fn, runs = counted(lambda x, scale: x * tb.cast(scale, tb.dtype(x)))
+    run = tb.compile(fn)
+    for value in (1, 2, 3, 100):
+        np.testing.assert_array_equal(run(tf.ones(2), value), [value, value])
+    assert len(runs) == 1
+    for n in range(3, 10):
+        run(tf.ones(n), 1)
+    run(tf.ones(2, tf.float64), 1)
+    run(tf.ones(2), 1.5)
+    assert len(runs) == 10
+
+
+def test_numbers_and_host_arrays_are_traced(tb: Any) -> None:
+    seen = []
+    run = tb.compile(lambda *args: seen.extend(tb.dtype(a) for a in args) or args)
+    results = run(True, 1, 2.5, 1j, np.float64(3), np.ones(2), tf.Variable(1.0))
+    assert seen == ["bool", "int32", "float32", "complex64", "float64", "float64", "float32"]
+    assert all(isinstance(x, tf.Tensor) for x in results)
+
+
+def test_other_leaves_are_part_of_the_signature(tb: Any) -> None:
+    fn, runs = counted(lambda x, mode=None: x + 1 if mode == "up" else x)
+    run = tb.compile(fn)
+    assert [float(run(1.0, mode=m)) for m in ("up", "down", "up", None)] == [2, 1, 2, 1]
+    assert len(runs) == 3
+
+
+def test_the_structure_of_the_result_is_kept(tb: Any) -> None:
+    Pair = namedtuple("Pair", "first second")
+    run = tb.compile(lambda x: {"b": Pair(x, None), "a": [(), {}, np.ones(2), 3, (x,)]})
+    result = run(tf.ones(3))
+    assert isinstance(result["b"], Pair)
+    assert result["b"].second is None
+    assert result["a"][:2] == [(), {}]
+    assert result["a"][2].dtype == tf.float64
+    assert int(result["a"][3]) == 3
+    assert tb.compile(lambda: None)() is None
+
+
+def test_a_result_that_is_no_array_is_an_error(tb: Any) -> None:
+    with pytest.raises(TypeError, match=r"\['name'\] is str"):
+        tb.compile(lambda x: {"x": x, "name": "text"})(tf.ones(2))
+
+
+def test_exceptions_come_through_unchanged_and_the_next_call_traces_again(tb: Any) -> None:
+    raised, cause = Mistake("once"), KeyError("reason")
+    fail = [True]
+
+    def culprit(x: Any) -> Any:
+        if fail[0]:
+            raise raised from cause
+        return x
+
+    run = tb.compile(culprit)
+    with pytest.raises(Mistake) as info:
+        run(tf.ones(2))
+    assert info.value is raised
+    assert str(info.value) == "once"
+    assert info.value.__cause__ is cause
+    assert "culprit" in [frame.name for frame in traceback.extract_tb(raised.__traceback__)]
+    fail[0] = False
+    np.testing.assert_array_equal(run(tf.ones(2)), [1, 1])
+
+
+def test_a_python_branch_on_a_traced_value_is_an_error_not_autograph(tb: Any) -> None:
+    with pytest.raises(TypeError, match="Python `bool`"):
+        tb.compile(lambda x: x if x > 0 else -x)(1.0)
+
+
+def test_compiled_functions_nest_and_differentiate(tb: Any) -> None:
+    inner = tb.compile(lambda x: x * x * x)
+    assert float(tb.compile(lambda x: inner(x) + 1)(2.0)) == 9
+    assert float(gradient(tb, inner, tf.constant(2.0))) == 12
+    assert float(tb.compile(lambda x: twice(tb, inner, x))(2.0)) == 12
+
+
+# ---- compile_steps ---------------------------------------------------------------------------------------------------
+
+
+def fit_step(tb: Any) -> Callable[..., Any]:
+    """Return a step of gradient descent on a linear model, with a counter in its state."""
+
+    def step(state: list[Any], batch: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        weight, count = state
+
+        def loss(arrays: list[Any]) -> tuple[Any, None]:
+            return tb.mean(tb.square(tb.matmul(batch["x"], arrays[0]) - batch["y"])), None
+
+        value, _, (slope,) = tb.value_and_grad(loss, [weight])
+        return [weight - 0.1 * slope, count + 1], {"loss": value, "rows": batch["x"].shape[0]}
+
+    return step
+
+
+def rows(n: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return {"x": rng.normal(size=(n, 3)).astype("float32"), "y": rng.normal(size=(n, 1)).astype("float32")}
+
+
+def placed(tb: Any, data: dict[str, np.ndarray]) -> dict[str, Any]:
+    return {key: tb.place(value) for key, value in data.items()}
+
+
+def test_a_chunk_equals_its_steps_and_compiles_once(tb: Any, quiet: None) -> None:
+    data = placed(tb, rows(20))
+    indices = tb.asarray(np.random.default_rng(1).permutation(20).reshape(5, 4).astype("int32"))
+    step, runs = counted(fit_step(tb))
+    run = tb.compile_steps(step)
+    state, chunk = ([tb.zeros((3, 1)), tb.asarray(0)] for _ in range(2))
+    for start, stop in ((0, 1), (1, 4), (4, 5), (0, 5)):
+        chunk, logs = run(chunk, data, indices, start, stop)
+        for i in range(start, stop):
+            state, expected = fit_step(tb)(state, {k: tf.gather(v, indices[i]) for k, v in data.items()})
+        np.testing.assert_allclose(chunk[0], state[0], rtol=1e-5)
+        np.testing.assert_allclose(logs["loss"], expected["loss"], rtol=1e-5)
+    assert int(chunk[1]) == 10
+    assert int(logs["rows"]) == 4
+    assert tb.dtype(logs["rows"]) == "int32"
+    assert len(runs) == 1
+
+
+def test_only_another_batch_or_dtype_is_traced_anew(tb: Any, quiet: None) -> None:
+    step, runs = counted(fit_step(tb))
+    run = tb.compile_steps(step)
+    state = [tb.zeros((3, 1)), tb.asarray(0)]
+    for n in (8, 9, 12):  # of rows
+        for steps in (1, 2, 3):
+            state, _ = run(state, placed(tb, rows(n)), np.zeros((steps, 4), "int32"), 0, steps)
+    assert len(runs) == 1
+    state, _ = run(state, placed(tb, rows(8)), np.zeros((1, 5), "int32"), 0, 1)
+    assert len(runs) == 2
+    run([state[0], tb.cast(state[1], "int64")], placed(tb, rows(8)), np.zeros((1, 5), "int32"), 0, 1)
+    assert len(runs) == 3
+
+
+def test_batches_have_static_shapes(tb: Any) -> None:
+    seen = []
+
+    def step(state: list[Any], batch: Any) -> tuple[list[Any], dict[str, Any]]:
+        seen.append([tb.shape(x) for x in (*state, *batch)])
+        return state, {}
+
+    _, logs = tb.compile_steps(step)([tb.ones((2,))], (tb.ones((5, 3)), tb.ones((5,))), np.zeros((2, 4), "int32"), 0, 2)
+    assert seen == [[(2,), (4, 3), (4,)]]
+    assert logs == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda tb, state: [state[0], tb.cast(state[1], "float32")], r"array 1 .*int32 \(\).*float32 \(\)"),
+        (lambda tb, state: [tb.reshape(state[0], (1, 3)), state[1]], r"array 0 .*\(3, 1\).*\(1, 3\)"),
+        (lambda tb, state: state[:1], "as many state arrays as it gets: 2; received 1"),
+    ],
+)
+def test_a_step_that_changes_its_state_is_an_error(tb: Any, change: Callable[..., Any], message: str) -> None:
+    run = tb.compile_steps(lambda state, batch: (change(tb, state), {}))
+    with pytest.raises(ValueError, match=message):
+        run([tb.zeros((3, 1)), tb.asarray(0)], tb.ones((4, 1)), np.zeros((1, 2), "int32"), 0, 1)
+
+
+def test_exceptions_of_a_step_come_through_unchanged(tb: Any) -> None:
+    raised = Mistake()
+
+    def step(state: list[Any], batch: Any) -> Any:
+        raise raised
+
+    with pytest.raises(Mistake) as info:
+        tb.compile_steps(step)([], tb.ones((4,)), np.zeros((1, 2), "int32"), 0, 1)
+    assert info.value is raised
+
+
+def test_waiting_for_work_is_possible_with_and_without_arrays(tb: Any) -> None:
+    tb.synchronize()
+    tb.synchronize({"x": tb.ones((2,))})
+
+
+# ---- control flow ----------------------------------------------------------------------------------------------------
+
+
+def test_cond_takes_one_branch_and_keeps_its_structure(tb: Any) -> None:
+    def choose(flag: Any, x: Any) -> Any:
+        return tb.cond(flag, lambda: {"y": [x * 2], "z": 1.0}, lambda: {"y": [-x], "z": 0.0})
+
+    for flag, y, z in ((True, 6, 1), (False, -3, 0)):
+        for run in (choose, tb.compile(choose)):
+            result = run(flag, tf.constant(3.0))
+            assert (float(result["y"][0]), float(result["z"])) == (y, z)
+    assert float(tb.compile(lambda x: gradient(tb, lambda x: tb.cond(x > 0, lambda: x * x, lambda: x), x))(3.0)) == 6
+
+
+def test_branches_of_two_structures_are_an_error(tb: Any) -> None:
+    with pytest.raises(ValueError, match="one structure"):
+        tb.compile(lambda flag: tb.cond(flag, lambda: [1.0], lambda: (1.0,)))(True)
+
+
+@pytest.mark.parametrize("limit", [None, 3])
+def test_while_loops_run_eagerly_and_in_a_graph(tb: Any, limit: int | None) -> None:
+    def loop(n: Any) -> Any:
+        return tb.while_loop(lambda i, s: i < n, lambda i, s: (i + 1, s + i), (tf.constant(0), tf.constant(0)), limit)
+
+    count = 5 if limit is None else limit
+    assert tuple(map(int, in_both(tb, loop, tf.constant(5)))) == (count, sum(range(count)))
+    assert int(in_both(tb, lambda x: tb.while_loop(lambda x: x < 100, lambda x: x * 2, x), tf.constant(3))) == 192
+    nested = tb.while_loop(lambda s: s["i"] < 3, lambda s: [{"i": s["i"] + 1}], [{"i": tf.constant(0)}])
+    assert isinstance(nested, list)
+    assert int(nested[0]["i"]) == 3
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_scan_is_a_loop_with_derivatives_of_every_order(tb: Any, reverse: bool) -> None:
+    def run(x: Any) -> Any:
+        carry, ys = tb.scan(lambda c, x: ({"c": c["c"] * x + 1}, (c["c"] * x, None)), {"c": x[0]}, x, reverse=reverse)
+        return carry["c"] + ys[0]
+
+    def plain(x: Any) -> Any:
+        carry, ys = x[0], [None] * x.shape[0]
+        for i in sorted(range(x.shape[0]), reverse=reverse):
+            ys[i] = carry * x[i]
+            carry = carry * x[i] + 1
+        return carry + tf.stack(ys)
+
+    x = tf.constant([0.5, -1.5, 2.0, 3.0])
+    for order in (lambda f, x: f(x), lambda f, x: gradient(tb, f, x), lambda f, x: twice(tb, f, x)):
+        np.testing.assert_allclose(in_both(tb, lambda x, o=order: o(run, x), x), order(plain, x), rtol=1e-5)
+
+
+@pytest.mark.parametrize("length", [0, 3])
+def test_scan_without_inputs_or_without_steps(tb: Any, length: int) -> None:
+    carry, ys = in_both(
+        tb, lambda c: tb.scan(lambda c, _: (c + 1, tb.stack([c, c])), c, length=length), tf.constant(0.0)
+    )
+    assert float(carry) == length
+    np.testing.assert_array_equal(ys, np.repeat(np.arange(length)[:, None], 2, 1))
+    assert tb.scan(lambda c, x: (c + x, None), tf.constant(0.0), tf.ones(length))[1] is None
+
+
+def test_a_scan_that_changes_its_carry_is_an_error(tb: Any) -> None:
+    with pytest.raises(ValueError, match="carry of structure"):
+        tb.compile(lambda x: tb.scan(lambda c, x: ((c, c), x), x[0], x))(tf.ones(3))
+
+
+# ---- gradients -----------------------------------------------------------------------------------------------------
+
+
+def test_gradients_of_rows_are_arrays(tb: Any) -> None:
+    table, places = tf.ones((4, 2)), tf.constant([1, 1, -1])
+    result = in_both(tb, lambda t: gradient(tb, lambda t: tb.take(t, places, 0), t), table)
+    np.testing.assert_array_equal(result, [[0, 0], [2, 2], [0, 0], [1, 1]])
+
+
+def test_an_array_that_is_given_twice_has_two_gradients(tb: Any) -> None:
+    x = tf.constant([3.0])
+    _, aux, grads = tb.value_and_grad(lambda xs: (tb.sum(xs[0] * xs[0] + 5 * xs[1]), {"seen": xs[1]}), [x, x])
+    assert [float(g[0]) for g in grads] == [6, 5]
+    assert isinstance(aux["seen"], tf.Tensor)
+
+
+def test_what_cannot_be_differentiated_is_a_type_error(tb: Any) -> None:
+    x = tf.ones((1, 2, 2, 1))
+    with pytest.raises(TypeError, match="array 1 is int32"):
+        tb.value_and_grad(lambda xs: (tb.sum(xs[0]), None), [x, tf.constant(1)])
+    with pytest.raises(TypeError, match="float scalar"):
+        tb.value_and_grad(lambda xs: (xs[0], None), [x])
+    with pytest.raises(TypeError, match="ResizeArea"):
+        gradient(tb, lambda x: tf.raw_ops.ResizeArea(images=x, size=[3, 3]), x)
+
+
+def test_a_custom_gradient_is_called_as_it_asks(tb: Any) -> None:
+    def positional(x: Any, y: Any) -> Any:
+        return x * y, lambda upstream: (upstream * 10, upstream * x)
+
+    def by_name(x: Any, y: Any) -> Any:
+        def grad(*, upstream: Any) -> Any:
+            return upstream * 10, upstream * x
+
+        return x * y, grad
+
+    for f in (positional, by_name):
+        product = tb.custom_gradient(f)
+        grads = in_both(
+            tb,
+            lambda x, y, p=product: tb.value_and_grad(lambda xs: (p(*xs), None), [x, y])[2],
+            tf.constant(2.0),
+            tf.constant(3.0),
+        )
+        assert [float(g) for g in grads] == [10, 2]
+
+
+def test_remat_keeps_values_and_the_gradients_of_what_it_closes_over(tb: Any) -> None:
+    def model(layer: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Callable[..., Any]:
+        def run(x: Any, weight: Any) -> Any:
+            def loss(arrays: list[Any]) -> tuple[Any, None]:
+                block = layer(lambda tree: {"y": tb.sin(tree["x"] * arrays[1]) * tree["x"]})
+                return tb.sum(block({"x": arrays[0]})["y"]), None
+
+            def slopes(arrays: list[Any]) -> tuple[Any, Any]:
+                first = tb.value_and_grad(loss, arrays)[2]
+                return tb.sum(first[0]) + 2 * tb.sum(first[1]), first
+
+            _, first, second = tb.value_and_grad(slopes, [x, weight])
+            return first, second
+
+        return run
+
+    arguments = tf.constant([1.0, 2.0]), tf.constant(3.0)
+    expected = in_both(tb, model(lambda f: f), *arguments)
+    actual = in_both(tb, model(tb.remat), *arguments)
+    tf.nest.map_structure(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), actual, expected)
+
+
+def test_remat_runs_the_function_again_in_the_backward_pass(tb: Any) -> None:
+    runs: list[int] = []
+
+    def noted(x: Any) -> Any:
+        y = tf.sin(x)
+        tf.py_function(lambda: runs.append(1), [], [])
+        return y * y
+
+    run = tb.compile(lambda x: gradient(tb, tb.remat(noted), x))
+    run(tf.constant(1.0))
+    assert len(runs) == 2
+
+
+def test_mapping_over_rows_is_quiet_and_meets_no_autograph(tb: Any, quiet: None) -> None:
+    raised = Mistake()
+
+    def fail(x: Any) -> Any:
+        raise raised
+
+    x = tf.reshape(tf.range(6.0), (3, 2))
+    for _ in range(8):
+        result = tb.vectorized_map(lambda parts: {"sum": tb.sum(parts[0]), "bits": tb.argsort(parts[1])}, (x, -x))
+    np.testing.assert_array_equal(result["sum"], [1, 5, 9])
+    np.testing.assert_array_equal(result["bits"], [[1, 0]] * 3)
+    np.testing.assert_array_equal(tb.compile(lambda x: tb.vectorized_map(tb.sum, x))(x), [1, 5, 9])
+    with pytest.raises(Mistake) as info:
+        tb.vectorized_map(fail, x)
+    assert info.value is raised
