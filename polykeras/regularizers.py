@@ -106,7 +106,9 @@ class OrthogonalRegularizer(Regularizer):
         if len(shape) != 2:
             raise ValueError(f"OrthogonalRegularizer takes matrices; received an array of shape {shape}.")
         rows = x if self.mode == "rows" else ops.transpose(x)
-        count = shape[0 if self.mode == "rows" else 1]
+        count = shape[0] if self.mode == "rows" else shape[1]
+        if count is None:
+            raise ValueError(f"OrthogonalRegularizer needs to know the number of {self.mode}; received {x!r}.")
         rows = ops.normalize(rows, axis=1)
         cosines = ops.matmul(rows, ops.transpose(rows))
         cosines = ops.multiply(cosines, ops.subtract(1.0, ops.eye(count, dtype=cosines.dtype)))

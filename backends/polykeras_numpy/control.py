@@ -41,7 +41,9 @@ class NumpyControl(NumpyNeural):
         reverse: bool = False,
         unroll: int | bool = 1,
     ) -> tuple[Any, Any]:
-        lengths = {self.shape(leaf)[0] for leaf in tree.flatten(xs)} | ({length} - {None})
+        lengths: set[int] = {self.shape(leaf)[0] for leaf in tree.flatten(xs)}
+        if length is not None:
+            lengths.add(length)
         if len(lengths) != 1 or 0 in lengths:
             raise ValueError(
                 "scan needs arrays in `xs` of one first length of 1 or more, which is `length` where that is given; "

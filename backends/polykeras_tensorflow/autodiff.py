@@ -127,7 +127,7 @@ def _rematerialized(fn: Callable[..., list[Array]], arrays: list[Array]) -> list
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch([x for x in inputs if x.dtype.is_floating])
                 results = traced(*arrays)
-            return tape.gradient(results, inputs, upstream, tf.UnconnectedGradients.ZERO)
+            return tape.gradient(results, inputs, list(upstream), tf.UnconnectedGradients.ZERO)
 
         return traced(*arrays), grad
 

@@ -79,7 +79,10 @@ class TensorflowControl(Backend):
     ) -> tuple[Any, Any]:
         leaves, definition = tree.flatten_with_def(xs)
         leaves = [self.asarray(leaf) for leaf in leaves]
-        count = length if not leaves else leaves[0].shape[0]
+        counts = {int(leaf.shape[0]) for leaf in leaves} or {length}
+        count = counts.pop()
+        if counts or count is None:
+            raise ValueError(f"scan: expected arrays `xs` of one length, or `length`; received {[*counts, count]}.")
         init = tree.map_structure(self.asarray, init)
         if tf.executing_eagerly():
             return self._eager_scan(f, init, leaves, definition, count, reverse)

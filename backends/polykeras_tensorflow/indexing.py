@@ -24,8 +24,8 @@ def _indices(indices: Array) -> Array:
 def _wrap(indices: Array, sizes: int | Shape) -> Array:
     """Return indices with negative ones counted from the end of axes of these sizes: TensorFlow does not."""
     indices = _indices(indices)
-    sizes = tf.constant(sizes, indices.dtype)
-    return raw.SelectV2(condition=raw.Less(x=indices, y=tf.zeros_like(indices)), t=indices + sizes, e=indices)
+    from_front = indices + tf.constant(sizes, indices.dtype)
+    return raw.SelectV2(condition=raw.Less(x=indices, y=tf.zeros_like(indices)), t=from_front, e=indices)
 
 
 def _sort_keys(x: Array) -> Array:

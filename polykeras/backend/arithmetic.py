@@ -162,9 +162,7 @@ class ArithmeticMethods(ElementwiseMethods, ABC):
         return self.where(self.isnan(x1), x2, x1), self.where(self.isnan(x2), x1, x2)
 
     @op("x")
-    def nan_to_num(
-        self, x: Array, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
-    ) -> Array:
+    def nan_to_num(self, x: Array, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Array:
         """Return `x` with finite numbers in place of others.
 
         Args:

@@ -119,6 +119,10 @@ class ArrayMethods(ABC):
         """Return `x` as a NumPy array."""
         return self.to_numpy(x)
 
+    def is_traced(self, x: Any) -> bool:
+        """Return whether `x` stands for a value inside a compiled function that is being traced."""
+        return False
+
     @op("x")
     def ndim(self, x: Array) -> int:
         """Return the number of axes of `x`."""

@@ -14,7 +14,7 @@ from polykeras.backend.spec import Array, Shape, op
 
 
 class CreationMethods(JoiningMethods, ABC):
-    """Composed from `full`, `arange` and elementwise operations, so that sizes may be unknown when shapes are inferred."""
+    """Composed from `full`, `arange` and elementwise operations: no size is baked into a NumPy table."""
 
     @op()
     def array(self, x: Any, dtype: str | None = None) -> Array:

@@ -51,10 +51,14 @@ class DecompositionMethods(LinalgMethods, ABC):
     def _cofactors(self, x: Array) -> Array:
         n = self.shape(x)[-1]
         u, s, vh = self.svd(x)
-        sign = self.stop_gradient(self.round(self.det(self.matmul(u, vh))))
+        factors, pivots = self.lu_factor(self.stop_gradient(self.matmul(u, vh)))
+        sign = self._determinant_sign(factors, pivots)
         others = self.where(self.eye(n, dtype="bool"), 1.0, self.expand_dims(s, -2))
         scaled = u * self.expand_dims(self.prod(others, -1), -2)
         return self.expand_dims(sign, (-2, -1)) * self.matmul(scaled, vh)
+
+    def _determinant_sign(self, factors: Array, pivots: Array) -> Array:
+        return self._pivot_sign(pivots, self.dtype(factors)) * self.prod(self.sign(self._main_diagonal(factors)), -1)
 
     def _pivot_sign(self, pivots: Array, dtype: str) -> Array:
         """Return 1 or -1, by the number of row exchanges."""
@@ -77,13 +81,12 @@ class DecompositionMethods(LinalgMethods, ABC):
         @self.custom_gradient
         def signed(x: Array) -> tuple[tuple[Array, Array], Any]:
             factors, pivots = self.lu_factor(x)
-            diagonal = self._main_diagonal(factors)
-            sign = self._pivot_sign(pivots, self.dtype(x)) * self.prod(self.sign(diagonal), -1)
+            logarithm = self.sum(self.log(self.abs(self._main_diagonal(factors))), -1)
 
             def gradient(_: Array, upstream: Array) -> Array:
                 return self.expand_dims(upstream, (-2, -1)) * self._transposed(self.inv(x))
 
-            return (sign, self.sum(self.log(self.abs(diagonal)), -1)), gradient
+            return (self._determinant_sign(factors, pivots), logarithm), gradient
 
         return signed(x)
 
@@ -118,7 +121,7 @@ class DecompositionMethods(LinalgMethods, ABC):
         """Return the Moore-Penrose inverses of matrices.
 
         The gradient is that of G. H. Golub and V. Pereyra (1973), eq. 4.12, which holds where the rank does not
-        change and needs no distinct singular values.
+        change; only its own derivative needs the singular values to be distinct.
 
         Args:
             x: shape `(..., m, n)`.
@@ -139,8 +142,7 @@ class DecompositionMethods(LinalgMethods, ABC):
             result = self.matmul(self._transposed(vh) * self.expand_dims(reciprocal, -2), self._transposed(u))
 
             def gradient(upstream: Array) -> Array:
-                p = self.pinv(x, threshold)
-                pt, gt = self._transposed(p), self._transposed(upstream)
+                p, pt, gt = result, self._transposed(result), self._transposed(upstream)
                 rows = gt - self.matmul(x, self.matmul(p, gt))  # the part of gt outside the columns of x
                 columns = gt - self.matmul(self.matmul(gt, p), x)
                 return (

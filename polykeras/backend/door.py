@@ -119,7 +119,8 @@ def _converter(spec: OpSpec, names: list[str], sequences: set[str], var_position
         promotion = _Promotion(backend, spec.promote)
         slots: list[tuple[Any, Any]] = []  # (container, key) of each array that takes part in promotion
         for place, name, promotes in places:
-            container, key = (args, place) if place < len(args) else (kwargs, name)
+            container: Any = args if place < len(args) else kwargs
+            key: Any = place if container is args else name
             if (container is kwargs and name not in kwargs) or container[key] is None:
                 continue
             if promotes:

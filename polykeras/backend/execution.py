@@ -53,10 +53,6 @@ class ExecutionMethods(PaddingMethods, ABC):
 
     # ---- composed ----------------------------------------------------------------------------------------------
 
-    def is_traced(self, x: Any) -> bool:
-        """Return whether `x` stands for a value inside a compiled function that is being traced."""
-        return False
-
     def is_compiled(self) -> bool:
         """Return whether `compile` traces: whether Python code in a compiled function runs only once a shape."""
         return False

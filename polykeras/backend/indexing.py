@@ -6,7 +6,8 @@ from abc import ABC
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from polykeras.backend.door import convert
+import numpy as np
+
 from polykeras.backend.nan_reduction import NanReductionMethods
 from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.spec import Array, Shape, op, required
@@ -115,7 +116,7 @@ class IndexingMethods(NanReductionMethods, ABC):
         return self._gather(x, {i - sum(g < i for g in gone): index for i, index in sorted(arrays.items())})
 
     def _index(self, key: Any) -> Array:
-        index = convert(self, key)
+        index = self.array(key)
         if self.dtype(index) == "bool" or not self.dtype(index).lstrip("u").startswith("int"):
             raise TypeError(f"An index must hold integers; received dtype {self.dtype(index)}. Use `where` for masks.")
         return index
@@ -152,6 +153,29 @@ class IndexingMethods(NanReductionMethods, ABC):
         ndim = self.ndim(flat)
         return self.moveaxis(x, range(ndim), range(axes[0], axes[0] + ndim)) if neighbours and axes[0] else x
 
+    @op("x")
+    def repeat(self, x: Array, repeats: Any, axis: int | None = None) -> Array:
+        """Return `x` with each slice along `axis` repeated in place.
+
+        Args:
+            x: an array; flattened where `axis` is None.
+            repeats: how often; an int, or one int a slice (host values: they decide the shape).
+            axis: the axis, or None.
+        """
+        if axis is None:
+            x, axis = self.ravel(x), 0
+        shape = self.shape(x)
+        axis = canonical_axis(axis, len(shape))
+        counts = self.to_numpy(repeats) if self.is_tensor(repeats) else np.asarray(repeats)
+        if counts.size == 1:
+            count = repeats if isinstance(repeats, int) else int(counts.item())
+            wide = (*shape[: axis + 1], count, *shape[axis + 1 :])
+            x = self.broadcast_to(self.expand_dims(x, axis + 1), wide)
+            return self.reshape(x, (*shape[:axis], shape[axis] * count, *shape[axis + 1 :]))
+        if counts.shape != (shape[axis],):
+            raise ValueError(f"repeat: expected {shape[axis]} counts for axis {axis} of shape {shape}; got {repeats}.")
+        return self.take(x, self.host_constant(np.repeat(np.arange(counts.size), counts), "int32"), axis)
+
     @op("choicelist default", "common")
     def select(self, condlist: Sequence[Any], choicelist: Sequence[Array], default: Any = 0) -> Array:
         """Return, elementwise, the first choice whose condition holds.
@@ -167,7 +191,7 @@ class IndexingMethods(NanReductionMethods, ABC):
             )
         result = default
         for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
-            result = self.where(convert(self, condition), choice, result)
+            result = self.where(self.array(condition), choice, result)
         return result
 
     @op("values", others="indices")

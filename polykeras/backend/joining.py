@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
-
 from polykeras import dtypes
 from polykeras.backend.shaping import ShapeMethods, canonical_axis
 from polykeras.backend.spec import Array, op
@@ -61,29 +57,6 @@ class JoiningMethods(ShapeMethods, ABC):
         paired = self.broadcast_to(paired, tuple(n for pair in zip(counts, shape, strict=True) for n in pair))
         return self.reshape(paired, tuple(r * n for r, n in zip(counts, shape, strict=True)))
 
-    @op("x")
-    def repeat(self, x: Array, repeats: Any, axis: int | None = None) -> Array:
-        """Return `x` with each slice along `axis` repeated in place.
-
-        Args:
-            x: an array; flattened where `axis` is None.
-            repeats: how often; an int, or one int a slice (host values: they decide the shape).
-            axis: the axis, or None.
-        """
-        if axis is None:
-            x, axis = self.ravel(x), 0
-        shape = self.shape(x)
-        axis = canonical_axis(axis, len(shape))
-        counts = self.to_numpy(repeats) if self.is_tensor(repeats) else np.asarray(repeats)
-        if counts.size == 1:
-            count = repeats if isinstance(repeats, int) else int(counts.item())
-            wide = (*shape[: axis + 1], count, *shape[axis + 1 :])
-            x = self.broadcast_to(self.expand_dims(x, axis + 1), wide)
-            return self.reshape(x, (*shape[:axis], shape[axis] * count, *shape[axis + 1 :]))
-        if counts.shape != (shape[axis],):
-            raise ValueError(f"repeat: expected {shape[axis]} counts for axis {axis} of shape {shape}; got {repeats}.")
-        return self.take(x, self.host_constant(np.repeat(np.arange(counts.size), counts), "int32"), axis)
-
     # ---- split -------------------------------------------------------------------------------------------------
 
     @op("x")
@@ -108,7 +81,7 @@ class JoiningMethods(ShapeMethods, ABC):
                 )
             step = n // indices_or_sections
             return self._cut(x, [i * step for i in range(1, indices_or_sections)], axis)
-        return self._cut(x, [int(i) if isinstance(i, np.integer) else i for i in indices_or_sections], axis)
+        return self._cut(x, [i if isinstance(i, int) else int(i) for i in indices_or_sections], axis)
 
     @op("x")
     def array_split(self, x: Array, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Array]:
@@ -167,7 +140,9 @@ class JoiningMethods(ShapeMethods, ABC):
             words = self.reshape(self.stack(parts, -1), (*self.shape(x)[:-1], self.shape(x)[-1] * (old // new)))
         else:
             count = new // old
-            words = self.reshape(self.cast(words, f"int{new}"), (*self.shape(x)[:-1], self.shape(x)[-1] // count, count))
+            words = self.reshape(
+                self.cast(words, f"int{new}"), (*self.shape(x)[:-1], self.shape(x)[-1] // count, count)
+            )
             words = self.bitwise_and(words, (1 << old) - 1)
             total = words[..., 0]
             for i in range(1, count):

@@ -36,9 +36,7 @@ class LogicalMethods(TrigonometricMethods, ABC):
         return self.less_equal(x2, x1)
 
     @op("x1 x2", "float")
-    def isclose(
-        self, x1: Array, x2: Array, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
-    ) -> Array:
+    def isclose(self, x1: Array, x2: Array, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Array:
         """Return whether `|x1 - x2| <= atol + rtol * |x2|`, elementwise, as bool.
 
         Args:

@@ -36,12 +36,12 @@ def pad_pairs(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
     Raises:
         ValueError: of another form.
     """
-    widths = pad_width.tolist() if hasattr(pad_width, "tolist") else pad_width
+    widths: Any = pad_width.tolist() if hasattr(pad_width, "tolist") else pad_width
     if isinstance(widths, int):
         widths = (widths,)
     if all(isinstance(n, int) for n in widths):
         widths = [(widths[0], widths[-1])] if len(widths) in (1, 2) else []
-    pairs = [tuple(pair) for pair in widths] * (ndim if len(widths) == 1 else 1)
+    pairs: list[Any] = [tuple(pair) for pair in widths] * (ndim if len(widths) == 1 else 1)
     if len(pairs) != ndim or any(len(pair) != 2 for pair in pairs):
         raise ValueError(
             f"pad: expected pad_width to be an int, a pair (before, after), or one pair for each of {ndim} axes; "

@@ -140,7 +140,7 @@ class RandomMethods(SpecialMethods, ABC):
         dtype = dtypes.standardize_dtype(dtype)
         digits = {"bfloat16": 8, "float16": 11}.get(dtype, 24)
         bits = self._shift(self.random_bits(key, shape), 32 - digits)
-        return self.cast(bits, dtype) * 2.0**-digits
+        return self.multiply(self.cast(bits, dtype), 2.0**-digits)  # not `*`: NumPy's bfloat16 would become float32
 
     def _uniform_inside(self, key: Array, shape: Shape, dtype: str, symmetric: bool = False) -> Array:
         """Return floats in (0, 1), or (-1, 1): odd multiples of 2**-24 (2**-23), exact in float32, never an end."""

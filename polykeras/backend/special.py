@@ -131,7 +131,7 @@ class SpecialMethods(LossMethods, ABC):
             start = dtypes.limits(dtype)[0 if reduction == "max" else 1]
 
         def extreme(rows: Array) -> tuple[Array, Callable[[Array], Array]]:
-            result = self._segment_scatter(rows, ids, count, reduction, start)
+            result = self._segment_scatter(self.stop_gradient(rows), ids, count, reduction, start)
 
             def gradient(upstream: Array) -> Array:
                 won = self.cast(self.equal(rows, self.take(result, ids, 0)), dtype)
@@ -156,7 +156,7 @@ class SpecialMethods(LossMethods, ABC):
         dtype = self.dtype(rows)
 
         def product(rows: Array) -> tuple[Array, Callable[[Array], Array]]:
-            result = self._segment_scatter(rows, ids, count, "mul", 1)
+            result = self._segment_scatter(self.stop_gradient(rows), ids, count, "mul", 1)
 
             def gradient(upstream: Array) -> Array:
                 zero = self.equal(rows, 0)

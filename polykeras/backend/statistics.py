@@ -62,7 +62,8 @@ class StatisticsMethods(DistributionMethods, ABC):
         index_shape = (*self.shape(low)[: self.ndim(low) - ndim], -1)
         ordered = self.sort(lines, -1)
         ends = (self.take_along_axis(ordered, self.reshape(place, index_shape), -1) for place in (low, high))
-        result = self._mixed(*(self.reshape(end, self.shape(low)) for end in ends), weight)
+        lower, upper = (self.reshape(end, self.shape(low)) for end in ends)
+        result = self._mixed(lower, upper, weight)
         return self._arranged(result, ndim, kept if keepdims else None)
 
     def _lines(self, x: Array, axis: Axis) -> tuple[Array, tuple[int, ...]]:

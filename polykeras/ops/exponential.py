@@ -9,8 +9,8 @@ __all__ = [
     "hypot",
     "i0",
     "ldexp",
-    "log10",
     "log2",
+    "log10",
     "logaddexp2",
 ]
 

@@ -7,6 +7,7 @@ __all__ = [
     "argsort",
     "get_item",
     "nonzero",
+    "repeat",
     "scatter",
     "scatter_update",
     "searchsorted",
@@ -26,6 +27,7 @@ argsort = bind(Backend.argsort)
 searchsorted = bind(Backend.searchsorted)
 nonzero = bind(Backend.nonzero)
 get_item = bind(Backend.get_item)
+repeat = bind(Backend.repeat)
 select = bind(Backend.select)
 scatter = bind(Backend.scatter)
 scatter_update = bind(Backend.scatter_update)

@@ -10,7 +10,6 @@ __all__ = [
     "dstack",
     "hsplit",
     "hstack",
-    "repeat",
     "roll",
     "split",
     "tile",
@@ -24,7 +23,6 @@ hstack = bind(Backend.hstack)
 vstack = bind(Backend.vstack)
 dstack = bind(Backend.dstack)
 tile = bind(Backend.tile)
-repeat = bind(Backend.repeat)
 split = bind(Backend.split)
 array_split = bind(Backend.array_split)
 hsplit = bind(Backend.hsplit)

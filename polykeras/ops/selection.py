@@ -1,8 +1,7 @@
-"""Selection by a condition, and functions made elementwise: the two ops that are more than a method of the contract."""
+"""Selection by a condition: the one op that is more than a method of the contract."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from polykeras.backend import Backend

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 from polykeras.backend import current
 from polykeras.backend.door import convert
-from polykeras.optimizers.arguments import LearningRate, OptimizerArguments, check_beta
+from polykeras.optimizers.arguments import LearningRate, OptimizerArguments, SharedArguments, check_beta
 from polykeras.optimizers.base import Optimizer, registry
 from polykeras.optimizers.schedules import scalar_dtype
 from polykeras.variables import Variable
@@ -95,12 +95,11 @@ class AdamW(Adam):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         amsgrad: bool = False,
-        **kwargs: Unpack[OptimizerArguments],
+        **kwargs: Unpack[SharedArguments],
     ) -> None:
         if weight_decay is None:
             raise ValueError("AdamW: `weight_decay` must be a number; received None. Without decay, use Adam.")
-        kwargs["weight_decay"] = weight_decay
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, **kwargs)
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **kwargs)
 
 
 @registry.register()

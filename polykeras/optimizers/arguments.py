@@ -8,17 +8,16 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from polykeras.optimizers.schedules import LearningRateSchedule, scalar_dtype
 from polykeras.naming import did_you_mean
+from polykeras.optimizers.schedules import LearningRateSchedule, scalar_dtype
 from polykeras.variables import Variable
 
 LearningRate = float | LearningRateSchedule | Callable[[], Any]
 
 
-class OptimizerArguments(TypedDict, total=False):
-    """The keyword arguments that every optimizer takes; see `Optimizer`."""
+class SharedArguments(TypedDict, total=False):
+    """The keyword arguments that every optimizer takes, but for `weight_decay`; see `Optimizer`."""
 
-    weight_decay: float | None
     clipnorm: float | None
     clipvalue: float | None
     global_clipnorm: float | None
@@ -30,6 +29,12 @@ class OptimizerArguments(TypedDict, total=False):
     name: str | None
     lr: LearningRate
     decay: float
+
+
+class OptimizerArguments(SharedArguments, total=False):
+    """The keyword arguments of an optimizer for which `weight_decay` is nothing special."""
+
+    weight_decay: float | None
 
 
 def check_between(low: float, high: float, owner: object, name: str, value: float) -> float:
@@ -78,7 +83,7 @@ def learning_rate_number(owner: object, value: Any) -> np.ndarray:
 def refuse_unknown(owner: object, unknown: Mapping[str, Any]) -> None:
     """Raise TypeError where arguments are left over."""
     for name in unknown:
-        known = [*inspect.signature(type(owner).__init__).parameters, *OptimizerArguments.__annotations__]
+        known = [*inspect.signature(type(owner).__init__).parameters, *SharedArguments.__annotations__, "weight_decay"]
         raise TypeError(f"{type(owner).__name__} has no argument {name!r}.{did_you_mean(name, known)}")
 
 

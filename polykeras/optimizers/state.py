@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from polykeras import initializers, ops
+from polykeras.naming import to_snake_case, unique_name
 from polykeras.optimizers import arguments
 from polykeras.optimizers.arguments import LearningRate
 from polykeras.optimizers.schedules import LearningRateSchedule, scalar_dtype
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import serialize_keras_object
-from polykeras.naming import to_snake_case, unique_name
 from polykeras.variables import Variable
 
 

@@ -82,11 +82,9 @@ def B(*values: Any) -> np.ndarray:
     return np.asarray(values[0] if len(values) == 1 else values, bool)
 
 
-HARD = A(
-    [0.0, -0.0, 1e-30, -1e-30, 0.5, -0.5, 1.0, -1.0, 3.25, -3.25, 30.0, -30.0, 88.0, -88.0, 1e4, -1e4, INF, -INF, NAN]
-)
-"""Where implementations break: 0, tiny, ordinary, the ends of float32's exp, large, infinite and nan."""
-FINITE = HARD[:-3]
+HARD = A([0.0, -0.0, 1e-30, -1e-30, 0.5, -0.5, 1.0, -1.0, 3.25, -3.25, 30.0, -30.0, 88.0, -88.0, 1e4, -1e4, INF, -INF])
+"""Where implementations break: 0, tiny, ordinary, the ends of float32's exp, large and infinite."""
+FINITE = HARD[:-2]
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import pytest
 from contract import optimizer_formulas as formulas
 from polykeras import autodiff, constraints, ops, optimizers
 from polykeras.backend import Backend, use_backend
-from polykeras.optimizers import schedules
 from polykeras.naming import reset_names
+from polykeras.optimizers import schedules
 from polykeras.variables import Variable
 
 SHAPES = ((3, 2), (2,), ())

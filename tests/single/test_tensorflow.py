@@ -36,8 +36,7 @@ def random(*shape: int, seed: int = 0, dtype: str = "float32") -> Any:
 
 def gradients(tb: Any, fn: Callable[..., Any], *arrays: Any) -> list[np.ndarray]:
     """Return the gradients of the sum of `fn(*arrays)`."""
-    arrays = [tb.asarray(x) for x in arrays]
-    return [g.numpy() for g in tb.value_and_grad(lambda xs: (tb.sum(fn(*xs)), None), list(arrays))[2]]
+    return [g.numpy() for g in tb.value_and_grad(lambda xs: (tb.sum(fn(*xs)), None), [*map(tb.asarray, arrays)])[2]]
 
 
 def second(tb: Any, fn: Callable[[Any], Any], x: Any) -> np.ndarray:

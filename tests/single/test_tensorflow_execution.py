@@ -178,6 +178,7 @@ def test_a_chunk_equals_its_steps_and_compiles_once(tb: Any, quiet: None) -> Non
     state, chunk = ([tb.zeros((3, 1)), tb.asarray(0)] for _ in range(2))
     for start, stop in ((0, 1), (1, 4), (4, 5), (0, 5)):
         chunk, logs = run(chunk, data, indices, start, stop)
+        expected: dict[str, Any] = {}
         for i in range(start, stop):
             state, expected = fit_step(tb)(state, {k: tf.gather(v, indices[i]) for k, v in data.items()})
         np.testing.assert_allclose(chunk[0], state[0], rtol=1e-5)
@@ -304,6 +305,12 @@ def test_scan_without_inputs_or_without_steps(tb: Any, length: int) -> None:
     assert tb.scan(lambda c, x: (c + x, None), tf.constant(0.0), tf.ones(length))[1] is None
 
 
+def test_a_scan_of_no_one_length_is_an_error(tb: Any) -> None:
+    for xs in (None, (tf.ones(2), tf.ones(3))):
+        with pytest.raises(ValueError, match="of one length"):
+            tb.scan(lambda c, x: (c, None), tf.constant(0.0), xs)
+
+
 def test_a_scan_that_changes_its_carry_is_an_error(tb: Any) -> None:
     with pytest.raises(ValueError, match="carry of structure"):
         tb.compile(lambda x: tb.scan(lambda c, x: ((c, c), x), x[0], x))(tf.ones(3))
@@ -399,9 +406,9 @@ def test_mapping_over_rows_is_quiet_and_meets_no_autograph(tb: Any, quiet: None)
 
     x = tf.reshape(tf.range(6.0), (3, 2))
     for _ in range(8):
-        result = tb.vectorized_map(lambda parts: {"sum": tb.sum(parts[0]), "bits": tb.argsort(parts[1])}, (x, -x))
-    np.testing.assert_array_equal(result["sum"], [1, 5, 9])
-    np.testing.assert_array_equal(result["bits"], [[1, 0]] * 3)
+        result = tb.vectorized_map(lambda parts: {"sum": tb.sum(parts[0]), "order": tb.argsort(parts[1])}, (x, -x))
+        np.testing.assert_array_equal(result["sum"], [1, 5, 9])
+        np.testing.assert_array_equal(result["order"], [[1, 0]] * 3)
     np.testing.assert_array_equal(tb.compile(lambda x: tb.vectorized_map(tb.sum, x))(x), [1, 5, 9])
     with pytest.raises(Mistake) as info:
         tb.vectorized_map(fail, x)

@@ -243,7 +243,7 @@ def index_shape(shape: Dims, key: Key | tuple[Key, ...]) -> Dims:
     for k in keys:
         if k is None:
             result.append(1)
-        elif k is Ellipsis:
+        elif isinstance(k, EllipsisType):
             skipped = len(shape) - used
             result.extend(shape[axis : axis + skipped])
             axis, used = axis + skipped, len(shape)

@@ -13,7 +13,7 @@ def matmul_shape(a: Dims, b: Dims) -> Dims:
     Raises:
         ValueError: a scalar, or inner sizes that differ.
     """
-    if not a or not b or not agree(a[-1], b[-2] if len(b) > 1 else b[0]):
+    if not a or not b or not agree(a[-1], b[-2:][0]):
         raise ValueError(
             f"matmul: expected the last axis of x1 to match the {'second to last' if len(b) > 1 else 'only'} axis of "
             f"x2; received shapes {a} and {b}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from contract.cases.elementwise import unary
-from contract.table import FINITE, HARD, INF, A, Case, I, N, U, case
+from contract.table import FINITE, HARD, INF, NAN, A, Case, I, N, U, case
 
 SUM: dict[str, Any] = {"atol": 1e-6, "why": "sums cancel"}
 
@@ -16,6 +16,7 @@ def kinked(op: str, *corners: float, **options: Any) -> list[Case]:
         case(op, U(-4, 4, 3, 4), **options),
         case(op, A(corners or [0.0]), note="corners", **options),
         case(op, HARD, note="hard", fd=False, **options),
+        case(op, A([NAN]), note="nan", fd=False, **options),
     ]
 
 

@@ -61,6 +61,8 @@ CASES = (
     case("ldexp", N(4), I(0, 3, -3, 10)),
     case("cbrt", A([-8.0, 27.0, 0.5, -0.001])),
     case("cbrt", HARD, note="hard", fd=False, rtol=2e-5, why="a power of 1/3"),
+    case("isnan", A([NAN, 1.0]), grad=False),
+    case("isfinite", A([NAN, 1.0]), grad=False),
     case("hypot", N(3), N(3), second=True),
     case("hypot", A([3e30, 3e-30, 3.0]), A([4e30, 4e-30, 0.0])),
     case("hypot", A([INF, NAN, 0.0]), A([1.0, 1.0, 0.0]), grad=False),
