@@ -1,1 +1,86 @@
-"""Keras-style models, written once and run on TensorFlow, PyTorch, JAX or NumPy with the same numbers."""
+"""Keras-style models, written once and run on TensorFlow, PyTorch, JAX or NumPy with the same numbers.
+
+`import polykeras as keras` runs Keras code. The backend is chosen by `polykeras.use_backend(...)`, by the environment
+variable `POLYKERAS_BACKEND`, or by the config file; importing this package imports no framework.
+"""
+
+from polykeras import (
+    activations,
+    backend,
+    callbacks,
+    config,
+    constraints,
+    dtype_policies,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    ops,
+    optimizers,
+    random,
+    regularizers,
+    saving,
+    tree,
+    utils,
+)
+from polykeras.autodiff import function, grad, value_and_grad
+from polykeras.backend import backends, set_backend, use_backend
+from polykeras.dtype_policies import DTypePolicy
+from polykeras.graph import KerasTensor, Operation
+from polykeras.initializers import Initializer
+from polykeras.layers import Input, InputSpec, Layer
+from polykeras.losses import Loss
+from polykeras.metrics import Metric
+from polykeras.models import Functional, Model, Sequential
+from polykeras.ops import custom_gradient, device, stop_gradient
+from polykeras.optimizers import Optimizer
+from polykeras.regularizers import Regularizer
+from polykeras.variables import Variable
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DTypePolicy",
+    "Functional",
+    "Initializer",
+    "Input",
+    "InputSpec",
+    "KerasTensor",
+    "Layer",
+    "Loss",
+    "Metric",
+    "Model",
+    "Operation",
+    "Optimizer",
+    "Regularizer",
+    "Sequential",
+    "Variable",
+    "activations",
+    "backend",
+    "backends",
+    "callbacks",
+    "config",
+    "constraints",
+    "custom_gradient",
+    "device",
+    "dtype_policies",
+    "function",
+    "grad",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "ops",
+    "optimizers",
+    "random",
+    "regularizers",
+    "saving",
+    "set_backend",
+    "stop_gradient",
+    "tree",
+    "use_backend",
+    "utils",
+    "value_and_grad",
+]

@@ -1,5 +1,181 @@
-"""The progress bar."""
+"""The progress bar, and what callbacks have to say."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from polykeras.training.callbacks.base import Callback
+
+REDRAW_SECONDS = 0.1
+BAR_WIDTH = 20
 
 
-def make_progress(level, epochs, steps):
-    return []
+def make_progress(level: int, epochs: int, steps: int | None) -> list[Callback]:
+    """Return the callbacks that display the progress of a run.
+
+    Args:
+        level: 0 nothing, 1 a bar, 2 a line an epoch.
+        epochs: the last epoch.
+        steps: in an epoch, None where unknown.
+    """
+    return [ProgressDisplay(level, epochs, steps)] if level else []
+
+
+def announce(message: str) -> None:
+    """Print a line, below the progress bar where there may be one."""
+    print(f"\n{message}" if _can_redraw() else message)
+
+
+class ProgressDisplay(Callback):
+    """Draws a bar with the steps done, the time and the metrics; or prints one line an epoch.
+
+    Where standard output is a file or a pipe, in which a bar cannot be redrawn, it prints lines.
+
+    Args:
+        level: 1 a bar, 2 a line an epoch.
+        epochs: the last epoch.
+        steps: in an epoch, None where unknown; learnt from the first epoch then.
+    """
+
+    per_chunk = True
+
+    def __init__(self, level: int, epochs: int, steps: int | None) -> None:
+        super().__init__()
+        self._bar = level == 1 and _can_redraw()
+        self._epochs = epochs
+        self._steps = steps
+        self._fits = False
+        self._title = ""
+        self._begin()
+
+    # ---- hooks -------------------------------------------------------------------------------------------------
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """From here on, evaluations are validations, which show in the line of their epoch."""
+        self._fits = True
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Begin a line."""
+        self._title = f"Epoch {epoch + 1}/{self._epochs}"
+        if self._bar and self._epochs > 1:
+            print(self._title)
+        self._begin()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Redraw the bar, from time to time."""
+        self._advance(batch + 1, logs)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """End the line."""
+        self._end(logs)
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Begin a line, in `evaluate`."""
+        if not self._fits:
+            self._begin()
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Redraw the bar, in `evaluate`."""
+        if not self._fits:
+            self._advance(batch + 1, logs)
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        """End the line, in `evaluate`."""
+        if not self._fits:
+            self._end(logs)
+
+    def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Begin a line."""
+        self._begin()
+
+    def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Redraw the bar, from time to time."""
+        self._advance(batch + 1, None)
+
+    def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
+        """End the line."""
+        self._end(None)
+
+    # ---- the line ----------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self._done = 0
+        self._start = self._now = time.perf_counter()
+        self._first: tuple[int, float] | None = None  # steps and time of the first chunk, which compiles
+        self._drawn = 0.0
+
+    def _advance(self, done: int, logs: dict[str, Any] | None) -> None:
+        self._done = done
+        self._now = time.perf_counter()
+        self._first = self._first or (done, self._now)
+        if self._bar and self._now - self._drawn >= REDRAW_SECONDS:
+            self._drawn = self._now
+            self._write(self._bar_line(self._left(), logs))
+
+    def _end(self, logs: dict[str, Any] | None) -> None:
+        self._steps = self._steps or self._done
+        spent = _duration(time.perf_counter() - self._start)
+        if self._bar:
+            self._write(self._bar_line(spent, logs) + "\n")
+            return
+        title = [self._title] if self._title else []
+        parts = [*title, f"{self._done}/{self._steps}", spent, self._speed(), *_values(logs)]
+        print(" - ".join(parts))
+
+    def _bar_line(self, duration: str, logs: dict[str, Any] | None) -> str:
+        if self._steps:
+            full = BAR_WIDTH * self._done // self._steps
+            count = f"{self._done:>{len(str(self._steps))}}/{self._steps} [{'=' * full:.<{BAR_WIDTH}}]"
+        else:
+            count = f"{self._done:>7}/unknown"
+        return " - ".join([f"{count} {duration} {self._speed()}", *_values(logs)])
+
+    def _left(self) -> str:
+        """The time that is left in the epoch, or where its length is not known the time spent."""
+        if not self._steps:
+            return _duration(self._now - self._start)
+        return _duration(self._step_seconds() * (self._steps - self._done))
+
+    def _speed(self) -> str:
+        seconds = self._step_seconds()
+        for unit, size in (("s", 1.0), ("ms", 1e-3)):
+            if seconds >= size:
+                return f"{seconds / size:.0f}{unit}/step"
+        return f"{seconds * 1e6:.0f}us/step"
+
+    def _step_seconds(self) -> float:
+        steps, moment = self._first or (0, self._start)
+        if self._done > steps:
+            return (self._now - moment) / (self._done - steps)
+        return (self._now - self._start) / max(1, self._done)
+
+    @staticmethod
+    def _write(line: str) -> None:
+        sys.stdout.write(f"\r{line}" if line.endswith("\n") else f"\r{line}\x1b[K")
+        sys.stdout.flush()
+
+
+def _can_redraw() -> bool:
+    return sys.stdout.isatty() or "ipykernel" in sys.modules
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}:{minutes:02d}:{rest:02d}"
+    return f"{minutes}:{rest:02d}" if minutes else f"{rest}s"
+
+
+def _values(logs: dict[str, Any] | None) -> list[str]:
+    return [f"{name}: {_number(value)}" for name, value in (logs or {}).items()]
+
+
+def _number(value: Any) -> str:
+    if np.ndim(value):
+        return f"[{' '.join(_number(part) for part in np.ravel(value))}]"
+    return f"{value:.4f}" if abs(value) > 1e-3 else f"{value:.4e}"

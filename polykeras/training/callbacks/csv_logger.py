@@ -1,0 +1,58 @@
+"""The logs of the epochs in a file."""
+
+from __future__ import annotations
+
+import csv
+import os
+from typing import Any
+
+import numpy as np
+
+from polykeras.training.callbacks.base import Callback
+
+
+class CSVLogger(Callback):
+    """Writes the logs of each epoch to a file of comma-separated values.
+
+    The file is closed between epochs, so it is complete whatever happens to the training.
+
+    Args:
+        filename: the file.
+        separator: between values.
+        append: whether to add to a file that exists, instead of beginning a new one.
+    """
+
+    def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
+        super().__init__()
+        self.filename = os.fspath(filename)
+        self.separator = separator
+        self.append = append
+        self.keys: list[str] | None = None
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Begin the file."""
+        self.keys = None
+        if not self.append:
+            with open(self.filename, "w"):
+                pass
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write a row; `NA` stands for what an epoch does not have."""
+        logs = logs or {}
+        with open(self.filename, "a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, delimiter=self.separator)
+            if self.keys is None:
+                self.keys = _columns(logs)
+                if file.tell() == 0:
+                    writer.writerow(["epoch", *self.keys])
+            writer.writerow([epoch, *(_text(logs.get(key, "NA")) for key in self.keys)])
+
+
+def _columns(logs: dict[str, Any]) -> list[str]:
+    """Return the columns: the names of the logs, and of validations that are to come."""
+    keys = sorted(logs)
+    return keys if any(key.startswith("val_") for key in keys) else keys + [f"val_{key}" for key in keys]
+
+
+def _text(value: Any) -> Any:
+    return f"[{', '.join(map(str, np.ravel(value)))}]" if np.ndim(value) else value

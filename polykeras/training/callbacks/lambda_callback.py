@@ -1,0 +1,54 @@
+"""A callback from functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from polykeras.training.callbacks.base import Callback
+from polykeras.utils.naming import did_you_mean
+
+_HOOKS = frozenset(name for name in vars(Callback) if name.startswith("on_"))
+
+
+class LambdaCallback(Callback):
+    """Calls functions in place of hooks.
+
+    Args:
+        on_epoch_begin: takes the epoch and the logs.
+        on_epoch_end: takes the epoch and the logs.
+        on_train_begin: takes the logs.
+        on_train_end: takes the logs.
+        on_train_batch_begin: takes the step and the logs.
+        on_train_batch_end: takes the step and the logs.
+        **kwargs: any other hook of `Callback`.
+
+    Raises:
+        TypeError: there is no such hook.
+    """
+
+    def __init__(
+        self,
+        on_epoch_begin: Callable[..., Any] | None = None,
+        on_epoch_end: Callable[..., Any] | None = None,
+        on_train_begin: Callable[..., Any] | None = None,
+        on_train_end: Callable[..., Any] | None = None,
+        on_train_batch_begin: Callable[..., Any] | None = None,
+        on_train_batch_end: Callable[..., Any] | None = None,
+        **kwargs: Callable[..., Any],
+    ) -> None:
+        super().__init__()
+        for name in kwargs:
+            if name not in _HOOKS:
+                raise TypeError(f"LambdaCallback: there is no hook {name!r}.{did_you_mean(name, _HOOKS)}")
+        hooks = {
+            "on_epoch_begin": on_epoch_begin,
+            "on_epoch_end": on_epoch_end,
+            "on_train_begin": on_train_begin,
+            "on_train_end": on_train_end,
+            "on_train_batch_begin": on_train_batch_begin,
+            "on_train_batch_end": on_train_batch_end,
+            **kwargs,
+        }
+        # Kept on the instance, where `watches_batches` sees which hooks of single batches there are.
+        vars(self).update({name: hook for name, hook in hooks.items() if hook is not None})
