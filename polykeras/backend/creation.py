@@ -63,12 +63,19 @@ class CreationMethods(JoiningMethods, ABC):
     @op("x")
     def tril(self, x: Array, k: int = 0) -> Array:
         """Return matrices with zeros above the diagonal `k`."""
-        return self.where(self.tri(*self.shape(x)[-2:], k, "bool"), x, self.zeros_like(x))
+        return self.where(self._lower(x, k), x, self.zeros_like(x))
 
     @op("x")
     def triu(self, x: Array, k: int = 0) -> Array:
         """Return matrices with zeros below the diagonal `k`."""
-        return self.where(self.tri(*self.shape(x)[-2:], k - 1, "bool"), self.zeros_like(x), x)
+        return self.where(self._lower(x, k - 1), self.zeros_like(x), x)
+
+    def _lower(self, x: Array, k: int) -> Array:
+        """Return where the matrices `x` lie on or below the diagonal `k`."""
+        if self.ndim(x) < 2:
+            raise ValueError(f"tril, triu: expected matrices, shape (..., m, n); received shape {self.shape(x)}.")
+        m, n = self.shape(x)[-2:]
+        return self.tri(m, n, k, "bool")
 
     @op("x")
     def diagonal(self, x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:

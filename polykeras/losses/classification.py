@@ -66,7 +66,8 @@ def binary_focal_crossentropy(
     """
     y_true, y_pred = floats(y_true, y_pred, "binary_focal_crossentropy")
     y_true = _smooth_binary(y_true, label_smoothing)
-    p = ops.sigmoid(y_pred) if from_logits else y_pred
+    # A factor of exactly 0 would have an infinite gradient for gamma < 1.
+    p = ops.clip(ops.sigmoid(y_pred) if from_logits else y_pred, config.epsilon(), 1.0 - config.epsilon())
     loss = ops.binary_crossentropy(y_true, y_pred, from_logits=from_logits)
     p_true = y_true * p + (1.0 - y_true) * (1.0 - p)
     loss = ops.power(1.0 - p_true, gamma) * loss
@@ -91,12 +92,8 @@ def categorical_crossentropy(
     Raises:
         ValueError: labels of another shape.
     """
-    y_true, y_pred = floats(
-        y_true,
-        y_pred,
-        "categorical_crossentropy (which takes one-hot labels; for class numbers "
-        "there is sparse_categorical_crossentropy)",
-    )
+    name = "categorical_crossentropy (one-hot labels; class numbers go with sparse_categorical_crossentropy)"
+    y_true, y_pred = floats(y_true, y_pred, name)
     y_true = _smooth_classes(y_true, label_smoothing, axis)
     return ops.categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
 
@@ -128,7 +125,8 @@ def categorical_focal_crossentropy(
     y_true = _smooth_classes(y_true, label_smoothing, axis)
     p = ops.softmax(y_pred, axis=axis) if from_logits else y_pred / ops.sum(y_pred, axis=axis, keepdims=True)
     p = ops.clip(p, config.epsilon(), 1.0 - config.epsilon())
-    return ops.sum(-y_true * ops.log(p) * alpha * ops.power(1.0 - p, gamma), axis=axis)
+    logs = ops.log_softmax(y_pred, axis=axis) if from_logits else ops.log(p)
+    return ops.sum(-y_true * logs * alpha * ops.power(1.0 - p, gamma), axis=axis)
 
 
 @LOSSES.register()
@@ -147,25 +145,40 @@ def sparse_categorical_crossentropy(
     Raises:
         ValueError: labels of another shape.
     """
-    y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
-    expected = list(ops.shape(y_pred))
-    expected.pop(axis)
-    shape = list(ops.shape(y_true))
-    if len(shape) == len(expected) + 1 and shape[axis] == 1:
-        y_true, shape = ops.squeeze(y_true, axis), expected
-    if shape != expected:
-        raise ValueError(
-            f"sparse_categorical_crossentropy: labels must be class numbers of shape {tuple(expected)} for predictions of "
-            f"shape {tuple(ops.shape(y_pred))}; received labels of shape {tuple(shape)}. One-hot labels go with "
-            "categorical_crossentropy."
-        )
-    y_true = ops.cast(y_true, "int32")
+    y_pred = ops.convert_to_tensor(y_pred)
+    y_true = class_numbers(y_true, y_pred, axis, "sparse_categorical_crossentropy")
     if ignore_class is None:
         return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
     valid = ops.not_equal(y_true, ignore_class)
     classes = ops.where(valid, y_true, ops.zeros_like(y_true))
     loss = ops.sparse_categorical_crossentropy(classes, y_pred, from_logits=from_logits, axis=axis)
     return ops.where(valid, loss, ops.zeros_like(loss))
+
+
+def class_numbers(y_true: Any, y_pred: Any, axis: int, name: str) -> Any:
+    """Return labels as int32, in the shape of the predictions without the axis of the classes.
+
+    Args:
+        y_true: class numbers, in that shape or with size 1 at that axis.
+        y_pred: predictions.
+        axis: the axis of the classes.
+        name: of the loss or metric, for the message.
+
+    Raises:
+        ValueError: labels of another shape.
+    """
+    y_true = ops.convert_to_tensor(y_true)
+    full, shape = ops.shape(y_pred), ops.shape(y_true)
+    place = axis % len(full) if full else 0
+    expected = full[:place] + full[place + 1 :]
+    if len(shape) == len(full) and full and shape[place] == 1:
+        y_true = ops.squeeze(y_true, place)
+    if ops.shape(y_true) != expected:
+        raise ValueError(
+            f"{name}: labels must be class numbers of shape {expected} for predictions of shape {full}; received labels "
+            f"of shape {shape}. One-hot labels go with {name.removeprefix('sparse_')}."
+        )
+    return ops.cast(y_true, "int32")
 
 
 def _signs(y_true: Any, y_pred: Any, name: str) -> tuple[Any, Any]:
@@ -204,23 +217,16 @@ def _refuse_outside(labels: np.ndarray, low: float, high: float, loss: str, outp
     least, most = labels.min(), labels.max()
     if least < low or most > high:
         raise ValueError(
-            f"Labels of the output {output!r} are out of range for {loss}: expected values from {low:g} to {high:g}; received "
-            f"{least:g} to {most:g}. {hint}"
+            f"Labels of the output {output!r} are out of range for {loss}: expected values from {low:g} to {high:g}; "
+            f"received {least:g} to {most:g}. {hint}"
         )
 
 
 class _BinaryLabels(FunctionLoss):
     def check_labels(self, labels: np.ndarray, output_shape: tuple[int | None, ...], output: str) -> None:
         """Refuse labels outside [0, 1]."""
-        _refuse_outside(
-            labels,
-            0,
-            1,
-            self.name,
-            output,
-            "Map labels -1 and 1 to 0 and 1; for class numbers of more than two "
-            "classes use sparse_categorical_crossentropy.",
-        )
+        hint = "Map -1 and 1 to 0 and 1; for class numbers of more classes use sparse_categorical_crossentropy."
+        _refuse_outside(labels, 0, 1, self.name, output, hint)
 
 
 @LOSSES.register()
@@ -367,30 +373,36 @@ class SparseCategoricalCrossentropy(FunctionLoss):
     """The cross-entropy of labels that are class numbers.
 
     Args:
-        ignore_class: a class number whose samples count 0.
         from_logits: whether predictions are logits, not probabilities.
-        axis: the axis of the classes.
+        ignore_class: a class number whose samples do not count.
         reduction: see `Loss`.
+        axis: the axis of the classes.
         name: for logs.
         dtype: see `Loss`.
     """
 
     function = staticmethod(sparse_categorical_crossentropy)
-    parameters = ("ignore_class", "from_logits", "axis")
+    parameters = ("from_logits", "ignore_class", "axis")
 
     def __init__(
         self,
-        ignore_class: int | None = None,
         from_logits: bool = False,
-        axis: int = -1,
+        ignore_class: int | None = None,
         reduction: str | None = "sum_over_batch_size",
+        axis: int = -1,
         name: str = "sparse_categorical_crossentropy",
         dtype: Any = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
-        self.ignore_class = ignore_class
         self.from_logits = from_logits
+        self.ignore_class = ignore_class
         self.axis = axis
+
+    def compute_mask(self, y_true: Any, y_pred: Any) -> Any:
+        """Return which samples are not of the class to ignore."""
+        if self.ignore_class is None:
+            return None
+        return ops.not_equal(class_numbers(y_true, y_pred, self.axis, self.name), self.ignore_class)
 
     def check_labels(self, labels: np.ndarray, output_shape: tuple[int | None, ...], output: str) -> None:
         """Refuse labels that are no class numbers."""

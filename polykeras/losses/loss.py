@@ -31,6 +31,10 @@ class Loss(Configurable):
         ValueError: an unknown reduction.
     """
 
+    # Whether labels are cast to the loss's dtype. The built-in losses see to that themselves, so that class numbers
+    # stay whole numbers.
+    casts_labels: ClassVar[bool] = True
+
     def __init__(
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
     ) -> None:
@@ -60,15 +64,23 @@ class Loss(Configurable):
         """
         mask = get_mask(y_pred) if not tree.is_nested(y_pred) else None
         dtype = self.dtype
-        y_pred = tree.map_structure(lambda x: _as_dtype(x, dtype), y_pred)
-        y_true = tree.map_structure(lambda x: _as_dtype(x, dtype), y_true)
+        y_pred = tree.map_structure(lambda x: ops.cast(x, dtype), y_pred)
+        y_true = tree.map_structure(lambda x: ops.cast(x, dtype) if self.casts_labels else _floats_as(x, dtype), y_true)
         if sample_weight is not None:
             sample_weight = ops.cast(sample_weight, dtype)
-        return reduce_weighted(self.call(y_true, y_pred), sample_weight, mask, self.reduction)
+        values = ops.convert_to_tensor(self.call(y_true, y_pred))
+        counts = self.compute_mask(y_true, y_pred)
+        if counts is not None:
+            mask = counts if mask is None else ops.logical_and(mask, counts)
+        return reduce_weighted(values, sample_weight, mask, self.reduction)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the losses of the samples; their shape is that of the labels without the last axis."""
         raise NotImplementedError(f"{type(self).__name__} does not implement `call`.")
+
+    def compute_mask(self, y_true: Any, y_pred: Any) -> Any:
+        """Return, as bool in the shape of `call`'s result, which samples count; None for all."""
+        return None
 
     def check_labels(self, labels: Any, output_shape: tuple[int | None, ...], output: str) -> None:
         """Refuse host labels that can only be a mistake.
@@ -95,6 +107,7 @@ class FunctionLoss(Loss):
         parameters: attributes of the loss that are passed to the function under their names.
     """
 
+    casts_labels = False
     function: ClassVar[Callable[..., Any]]
     parameters: ClassVar[tuple[str, ...]] = ()
 
@@ -134,21 +147,38 @@ class LossFunctionWrapper(Loss):
 
     def get_config(self) -> dict[str, Any]:
         """Return the function and its arguments."""
-        config = {"name": self.name, "reduction": self.reduction, "fn": serialize_keras_object(self.fn)}
-        return config | {key: serialize_keras_object(value) for key, value in self._fn_kwargs.items()}
+        return super().get_config() | {key: serialize_keras_object(value) for key, value in self._fn_kwargs.items()}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> LossFunctionWrapper:
         """Return the loss of a config."""
-        fn = config.pop("fn")
-        fn = LOSSES.get(fn) if isinstance(fn, str) else deserialize_keras_object(fn)
-        return cls(fn, **{key: deserialize_keras_object(value) for key, value in config.items()})
+        arguments = {key: deserialize_keras_object(value) for key, value in config.items()}
+        return cls(**arguments | {"fn": LOSSES.get(arguments["fn"])})
 
 
-def _as_dtype(x: Any, dtype: str) -> Any:
-    """Floats in the loss's dtype; integer labels as they are."""
+def _floats_as(x: Any, dtype: str) -> Any:
     x = ops.convert_to_tensor(x)
     return ops.cast(x, dtype) if ops.dtype(x) in dtypes.FLOATS else x
+
+
+def aligned(y_true: Any, y_pred: Any, name: str) -> tuple[Any, Any]:
+    """Return labels and predictions as arrays of one shape.
+
+    Args:
+        y_true: labels; may lack, or have more, a last axis of size 1.
+        y_pred: predictions.
+        name: of the loss or metric, for the message.
+
+    Raises:
+        ValueError: their shapes differ.
+    """
+    y_true, y_pred = match_ranks(ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred))
+    if ops.shape(y_true) != ops.shape(y_pred):
+        raise ValueError(
+            f"{name}: labels and predictions must have one shape; received labels {tuple(ops.shape(y_true))} and "
+            f"predictions {tuple(ops.shape(y_pred))}."
+        )
+    return y_true, y_pred
 
 
 def match_ranks(x1: Any, x2: Any) -> tuple[Any, Any]:
@@ -170,13 +200,12 @@ def reduce_weighted(values: Any, sample_weight: Any, mask: Any, reduction: str |
         mask: bool, in the same way, or None. Masked values do not count in a mean.
         reduction: see `Loss`.
     """
-    weight = sample_weight
+    weight = None if sample_weight is None else left_aligned(ops.cast(sample_weight, ops.dtype(values)), values)
     valid: Any = None
     if mask is not None:
-        valid = _left_broadcast(ops.cast(mask, ops.dtype(values)), values)
-        weight = valid if weight is None else _left_broadcast(weight, values) * valid
+        valid = left_aligned(ops.cast(mask, ops.dtype(values)), values)
+        weight = valid if weight is None else weight * valid
     if weight is not None:
-        weight = _left_broadcast(weight, values)
         values = values * weight
     if reduction in ("none", None):
         return values
@@ -184,24 +213,24 @@ def reduce_weighted(values: Any, sample_weight: Any, mask: Any, reduction: str |
     if reduction == "sum":
         return total
     if reduction == "mean_with_sample_weight" and weight is not None:
-        return _divide_no_nan(total, ops.sum(ops.broadcast_to(weight, ops.shape(values))))
+        return ops.divide_no_nan(total, ops.sum(ops.broadcast_to(weight, ops.shape(values))))
     if valid is not None:
-        return _divide_no_nan(total, ops.sum(ops.broadcast_to(valid, ops.shape(values))))
+        return ops.divide_no_nan(total, ops.sum(ops.broadcast_to(valid, ops.shape(values))))
     return total / max(ops.size(values), 1)
 
 
-def _divide_no_nan(x: Any, y: Any) -> Any:
-    return x / ops.where(ops.equal(y, 0), ops.ones_like(y), y)
+def left_aligned(weight: Any, values: Any) -> Any:
+    """Return a weight with trailing axes, so that `(batch,)` meets `(batch, time)` on the batch axis.
 
-
-def _left_broadcast(weight: Any, values: Any) -> Any:
-    """Give a weight trailing axes, so that `(batch,)` meets `(batch, time)` on the batch axis."""
+    Raises:
+        ValueError: it has more axes than the values.
+    """
     have, want = len(ops.shape(weight)), len(ops.shape(values))
     if have == want + 1 and ops.shape(weight)[-1] == 1:
         return ops.squeeze(weight, -1)
     if have > want:
         raise ValueError(
-            f"sample_weight or mask of shape {ops.shape(weight)} does not fit losses of shape {ops.shape(values)}: it has "
-            "more axes."
+            f"sample_weight or mask of shape {ops.shape(weight)} does not fit values of shape {ops.shape(values)}: "
+            "it has more axes."
         )
     return weight if have == want else ops.reshape(weight, (*ops.shape(weight), *(1,) * (want - have)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from polykeras import config, ops
-from polykeras.losses.loss import LOSSES, FunctionLoss, match_ranks
+from polykeras import config, dtypes, ops
+from polykeras.losses.loss import LOSSES, FunctionLoss, aligned
 
 
 def floats(y_true: Any, y_pred: Any, name: str) -> tuple[Any, Any]:
@@ -15,15 +15,9 @@ def floats(y_true: Any, y_pred: Any, name: str) -> tuple[Any, Any]:
     Raises:
         ValueError: their shapes differ.
     """
-    y_pred = ops.convert_to_tensor(y_pred)
-    y_true = ops.cast(y_true, ops.dtype(y_pred))
-    y_true, y_pred = match_ranks(y_true, y_pred)
-    if ops.shape(y_true) != ops.shape(y_pred):
-        raise ValueError(
-            f"{name}: labels and predictions must have one shape; received labels {tuple(ops.shape(y_true))} and predictions "
-            f"{tuple(ops.shape(y_pred))}."
-        )
-    return y_true, y_pred
+    y_true, y_pred = aligned(y_true, y_pred, name)
+    dtype = dtypes.float_type(ops.dtype(y_pred))
+    return ops.cast(y_true, dtype), ops.cast(y_pred, dtype)
 
 
 @LOSSES.register("mse", "MSE")
@@ -187,7 +181,11 @@ class Huber(FunctionLoss):
     parameters = ("delta",)
 
     def __init__(
-        self, delta: float = 1.0, reduction: str | None = "sum_over_batch_size", name: str = "huber", dtype: Any = None
+        self,
+        delta: float = 1.0,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "huber_loss",
+        dtype: Any = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
         self.delta = delta

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from polykeras.graph import KerasTensor
 from polykeras.layers.layer import LAYERS, Layer, map_shapes
 from polykeras.models.summary import summary_text
 from polykeras.saving.serialization import serialize_keras_object
+from polykeras.saving.weights import load_weights, save_weights
 from polykeras.training.trainer import Trainer
 from polykeras.naming import did_you_mean
 
@@ -143,6 +145,14 @@ class Model(Trainer, Layer):
         """
         text = summary_text(self, line_length, positions, expand_nested, show_trainable, layer_range)
         (print_fn or print)(text)
+
+    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Write the weights to an `.npz` file; see `polykeras.saving.weights.save_weights`."""
+        save_weights(self, filepath, overwrite)
+
+    def load_weights(self, filepath: str | os.PathLike[str]) -> None:
+        """Read the weights from an `.npz` file; see `polykeras.saving.weights.load_weights`."""
+        load_weights(self, filepath)
 
     def to_json(self, **kwargs: Any) -> str:
         """Return the model's config as JSON; arguments as for `json.dumps`."""

@@ -1,6 +1,24 @@
-"""The hooks of training."""
+"""Objects that watch or steer training."""
 
 from polykeras.training.callbacks.base import Callback, CallbackList
+from polykeras.training.callbacks.checkpoint import ModelCheckpoint
+from polykeras.training.callbacks.csv_logger import CSVLogger
 from polykeras.training.callbacks.history import History
+from polykeras.training.callbacks.lambda_callback import LambdaCallback
+from polykeras.training.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
+from polykeras.training.callbacks.monitor import MonitorCallback
+from polykeras.training.callbacks.stopping import EarlyStopping, TerminateOnNaN
 
-__all__ = ["Callback", "CallbackList", "History"]
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "MonitorCallback",
+    "ReduceLROnPlateau",
+    "TerminateOnNaN",
+]

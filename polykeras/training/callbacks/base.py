@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any
 
 
 class Callback:
     """Base class of objects that watch or steer training.
 
     Hooks are called with `logs`, a dict of floats. Overriding a hook of single batches makes `fit` run one step at a
-    time, as then nothing may happen unseen; a class whose batch hooks are content to be called once a chunk of steps
+    time, as then nothing may happen unseen; a callback whose batch hooks are content to be called once a chunk of steps
     sets `per_chunk = True`.
 
     Attributes:
+        per_chunk: see above.
         model: the model that is trained.
         params: `{"verbose", "epochs", "steps"}`.
     """
 
-    per_chunk: ClassVar[bool] = False
+    per_chunk: bool = False
 
     def __init__(self) -> None:
         self.params: dict[str, Any] = {}
@@ -97,9 +98,10 @@ _BATCH_HOOKS = {
 
 def watches_batches(callback: Any, kind: str) -> bool:
     """Return whether a callback must be called for every single batch of a kind of run."""
-    if type(callback).per_chunk:
+    if callback.per_chunk:
         return False
-    return any(getattr(type(callback), hook) is not getattr(Callback, hook) for hook in _BATCH_HOOKS[kind])
+    hooks = _BATCH_HOOKS[kind]
+    return any(h in vars(callback) or getattr(type(callback), h) is not getattr(Callback, h) for h in hooks)
 
 
 class CallbackList:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from polykeras.naming import did_you_mean
 from polykeras.training.callbacks.base import Callback
-from polykeras.utils.naming import did_you_mean
 
 _HOOKS = frozenset(name for name in vars(Callback) if name.startswith("on_"))
 

@@ -40,8 +40,8 @@ class LearningRateScheduler(Callback):
         rate = self.schedule(*(epoch, _rate(self.model))[: _arguments(self.schedule)])
         if not isinstance(rate, (float, np.floating)):
             raise ValueError(
-                f"LearningRateScheduler: the schedule must return a float; received {rate!r} ({type(rate).__name__}) for "
-                f"epoch {epoch}."
+                f"LearningRateScheduler: the schedule must return a float; received {rate!r} ({type(rate).__name__}) "
+                f"for epoch {epoch}."
             )
         self.model.optimizer.learning_rate = float(rate)
         if self.verbose:

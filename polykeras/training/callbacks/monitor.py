@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from polykeras.naming import did_you_mean
 from polykeras.training.callbacks.base import Callback
-from polykeras.utils.naming import did_you_mean
 
 
 class MonitorCallback(Callback):
@@ -55,8 +55,8 @@ class MonitorCallback(Callback):
         found = next((m.direction for m in getattr(self.model, "metrics", ()) if m.name == name), None)
         if found is None:
             raise ValueError(
-                f"{type(self).__name__}: whether {self.monitor!r} should grow or shrink is not known. Pass mode='max' or "
-                "mode='min'."
+                f"{type(self).__name__}: whether {self.monitor!r} should grow or shrink is not known. Pass mode='max' "
+                "or mode='min'."
             )
         return found
 
@@ -70,13 +70,14 @@ class MonitorCallback(Callback):
         value = logs.get(self.monitor)
         if value is None:
             warnings.warn(
-                f"{type(self).__name__}: the logs have no {self.monitor!r}.{did_you_mean(self.monitor, logs)} There are "
-                f"{', '.join(logs) or 'none'}.",
+                f"{type(self).__name__}: the logs have no {self.monitor!r}.{did_you_mean(self.monitor, logs)} "
+                f"There are {', '.join(logs) or 'none'}.",
                 stacklevel=3,
             )
             return None
         if np.ndim(value):
             raise ValueError(
-                f"{type(self).__name__} watches {self.monitor!r}, which must be a scalar; received shape {np.shape(value)}."
+                f"{type(self).__name__} watches {self.monitor!r}, which must be a scalar; received an array of shape "
+                f"{np.shape(value)}."
             )
         return float(value)

@@ -120,7 +120,7 @@ class ProgressDisplay(Callback):
         self._steps = self._steps or self._done
         spent = _duration(time.perf_counter() - self._start)
         if self._bar:
-            self._write(self._bar_line(spent, logs) + "\n")
+            self._write(self._bar_line(spent, logs), end="\n")
             return
         title = [self._title] if self._title else []
         parts = [*title, f"{self._done}/{self._steps}", spent, self._speed(), *_values(logs)]
@@ -154,9 +154,8 @@ class ProgressDisplay(Callback):
         return (self._now - self._start) / max(1, self._done)
 
     @staticmethod
-    def _write(line: str) -> None:
-        sys.stdout.write(f"\r{line}" if line.endswith("\n") else f"\r{line}\x1b[K")
-        sys.stdout.flush()
+    def _write(line: str, end: str = "") -> None:
+        print(f"\r{line}\x1b[K", end=end, flush=True)  # the escape code clears what is left of a longer line
 
 
 def _can_redraw() -> bool:

@@ -1,0 +1,51 @@
+# Two commands set everything up: `make demo` and `make test`. Both make their own environment in .venv.
+
+PYTHON  ?= python3
+BACKEND ?= numpy
+VENV    := .venv
+BIN     := $(VENV)/bin
+# Without this, TensorFlow greets every import with its build flags.
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: help demo test parity bench lint types docs clean
+
+help:
+	@echo "make demo [BACKEND=numpy|jax|torch|tensorflow]   train a network on real data and look at it"
+	@echo "make test     everything that CI checks (tox: every backend alone, all together, lint, types)"
+	@echo "make parity   the matrix of operations and layers by backends, with the worst error of each"
+	@echo "make bench    step times beside Keras 3 and hand-written loops"
+	@echo "make clean    remove environments and outputs"
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+# One marker a set of extras: pip runs when pyproject.toml changed, not each time.
+$(VENV)/extra-%: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable ".[$*]"
+	@touch $@
+
+demo: $(VENV)/extra-demo $(if $(filter numpy,$(BACKEND)),,$(VENV)/extra-$(BACKEND))
+	$(BIN)/python examples/demo.py --backend $(BACKEND)
+
+test: $(VENV)/tox
+	$(BIN)/tox run
+
+$(VENV)/tox: | $(BIN)/python
+	$(BIN)/python -m pip install --quiet "tox>=4.20"
+	@touch $@
+
+parity: $(VENV)/extra-all $(VENV)/extra-test $(VENV)/extra-demo
+	$(BIN)/python tests/parity_matrix.py --html outputs/parity.html
+
+bench: $(VENV)/extra-bench
+	$(BIN)/python -m benchmarks
+
+lint: $(VENV)/tox
+	$(BIN)/tox run -e lint
+
+types: $(VENV)/tox
+	$(BIN)/tox run -e types
+
+clean:
+	rm -rf $(VENV) .tox outputs build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
