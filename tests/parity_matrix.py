@@ -19,8 +19,8 @@ from rich.text import Text
 
 from contract.cases import CASES
 from contract.known_differences import known
+from contract.layer_cases import LAYER_CASES
 from helpers.matrix import Cell, Matrix, measure
-from helpers.runner import pairs
 from polykeras.backend import backends, registry
 
 
@@ -51,8 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", default="", help="only rows whose name contains this")
     options = parser.parse_args(arguments)
     chosen = [registry.load(name) for name in options.backends.split(",")]
-    cases = [case for case in CASES if options.only in case.row]
-    matrix = measure([(cases, pairs)], chosen, known)
+    cases = [case for case in (*CASES, *LAYER_CASES) if options.only in case.row]
+    matrix = measure(cases, chosen, known)
     console = Console()
     console.print(table(matrix))
     for failure in matrix.failures:

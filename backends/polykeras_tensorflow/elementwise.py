@@ -50,12 +50,13 @@ def _erfinv(x: Array) -> Array:
     return raw.SelectV2(condition=small, t=x * series, e=raw.Erfinv(x=x))
 
 
-def _broadcast(x: Array, y: Array) -> tuple[Array, Array]:
-    """Return two arrays broadcast to each other, so that custom gradients see equal shapes."""
-    if x.shape == y.shape:
-        return x, y
-    shape = tf.broadcast_static_shape(x.shape, y.shape)
-    return tf.broadcast_to(x, shape), tf.broadcast_to(y, shape)
+def _fit(gradient: Array, x: Array) -> Array:
+    """Return the gradient of `x` from that of `x` broadcast to a larger shape."""
+    lead = gradient.shape.rank - x.shape.rank
+    spread = [i for i, n in enumerate(x.shape, lead) if n != gradient.shape[i]]
+    if not lead and not spread:
+        return gradient
+    return tf.reshape(tf.reduce_sum(gradient, [*range(lead), *spread]), x.shape)
 
 
 def _half_at_ties(op: Any, wins: Any) -> Any:
@@ -64,11 +65,11 @@ def _half_at_ties(op: Any, wins: Any) -> Any:
     @tf.custom_gradient
     def choose(x: Array, y: Array) -> Any:
         def grad(upstream: Array) -> tuple[Array, Array]:
-            zero, half = tf.zeros_like(upstream), 0.5 * upstream
-            tied = raw.Equal(x=x, y=y)
+            zero = tf.zeros((), upstream.dtype)
+            shared = raw.SelectV2(condition=raw.Equal(x=x, y=y), t=0.5 * upstream, e=zero)
             return (
-                raw.SelectV2(condition=wins(x=x, y=y), t=upstream, e=raw.SelectV2(condition=tied, t=half, e=zero)),
-                raw.SelectV2(condition=wins(x=y, y=x), t=upstream, e=raw.SelectV2(condition=tied, t=half, e=zero)),
+                _fit(raw.SelectV2(condition=wins(x=x, y=y), t=upstream, e=shared), x),
+                _fit(raw.SelectV2(condition=wins(x=y, y=x), t=upstream, e=shared), y),
             )
 
         return op(x=x, y=y), grad
@@ -89,12 +90,13 @@ def _power(x: Array, y: Array) -> Any:
     z = raw.Pow(x=x, y=y)
 
     def grad(upstream: Array) -> tuple[Array, Array]:
-        zero, one = tf.zeros_like(x), tf.ones_like(x)
+        zero, one = tf.zeros((), x.dtype), tf.ones((), x.dtype)
         at_zero = raw.Equal(x=x, y=zero)  # where 0 ** y is flat in y
         constant = raw.LogicalAnd(x=at_zero, y=raw.Equal(x=y, y=zero))
         lower = raw.SelectV2(condition=constant, t=zero, e=y - one)
         slope = _power(x, y) * raw.Log(x=raw.SelectV2(condition=at_zero, t=one, e=x))
-        return upstream * y * _power(x, lower), upstream * raw.SelectV2(condition=at_zero, t=zero, e=slope)
+        slope = raw.SelectV2(condition=at_zero, t=zero, e=slope)
+        return _fit(upstream * y * _power(x, lower), x), _fit(upstream * slope, y)
 
     return z, grad
 
@@ -207,7 +209,7 @@ class TensorflowElementwise(Backend):
         x1, x2 = operands(x1, x2)
         dtype = x1.dtype
         if dtype.is_floating:
-            return _power(*_broadcast(x1, x2))
+            return _power(x1, x2)
         if dtype.is_unsigned or dtype.is_bool:
             wide = "int64" if dtype in (tf.uint32, tf.uint64) else "int32"
             return raw.Cast(x=raw.Pow(x=self.cast(x1, wide), y=self.cast(x2, wide)), DstT=dtype)
@@ -217,13 +219,13 @@ class TensorflowElementwise(Backend):
         x1, x2 = operands(x1, x2)
         if x1.dtype.is_bool:
             return raw.LogicalOr(x=x1, y=x2)
-        return _maximum(*_broadcast(x1, x2)) if x1.dtype.is_floating else raw.Maximum(x=x1, y=x2)
+        return _maximum(x1, x2) if x1.dtype.is_floating else raw.Maximum(x=x1, y=x2)
 
     def minimum(self, x1: Array, x2: Array) -> Array:
         x1, x2 = operands(x1, x2)
         if x1.dtype.is_bool:
             return raw.LogicalAnd(x=x1, y=x2)
-        return _minimum(*_broadcast(x1, x2)) if x1.dtype.is_floating else raw.Minimum(x=x1, y=x2)
+        return _minimum(x1, x2) if x1.dtype.is_floating else raw.Minimum(x=x1, y=x2)
 
     def arctan2(self, x1: Array, x2: Array) -> Array:
         x1, x2 = operands(x1, x2)

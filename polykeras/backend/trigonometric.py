@@ -20,12 +20,16 @@ class TrigonometricMethods(ExponentialMethods, ABC):
     @op("x", "float")
     def arcsin(self, x: Array) -> Array:
         """Return the angle in [-pi/2, pi/2] whose sine is `x`; nan outside [-1, 1]."""
-        return self.arctan2(x, self.sqrt((1.0 - x) * (1.0 + x)))
+        return self.arctan2(x, self._other_leg(x))
 
     @op("x", "float")
     def arccos(self, x: Array) -> Array:
         """Return the angle in [0, pi] whose cosine is `x`; nan outside [-1, 1]."""
-        return self.arctan2(self.sqrt((1.0 - x) * (1.0 + x)), x)
+        return self.arctan2(self._other_leg(x), x)
+
+    def _other_leg(self, x: Array) -> Array:
+        """Return `sqrt(1 - x ** 2)`, exact near 1, with a gradient there that is infinite and not nan."""
+        return self.sqrt(1.0 - x) * self.sqrt(1.0 + x)
 
     @op("x", "float")
     def arctan(self, x: Array) -> Array:

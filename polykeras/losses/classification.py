@@ -175,8 +175,8 @@ def class_numbers(y_true: Any, y_pred: Any, axis: int, name: str) -> Any:
         y_true = ops.squeeze(y_true, place)
     if ops.shape(y_true) != expected:
         raise ValueError(
-            f"{name}: labels must be class numbers of shape {expected} for predictions of shape {full}; received labels "
-            f"of shape {shape}. One-hot labels go with {name.removeprefix('sparse_')}."
+            f"{name}: labels must be class numbers of shape {expected} for predictions of shape {full}; received "
+            f"labels of shape {shape}. One-hot labels go with {name.removeprefix('sparse_')}."
         )
     return ops.cast(y_true, "int32")
 

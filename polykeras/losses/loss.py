@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 from polykeras import config, dtypes, ops, tree
 from polykeras.layers.context import get_mask
+from polykeras.naming import to_snake_case
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import Registry, deserialize_keras_object, serialize_keras_object
-from polykeras.naming import to_snake_case
 
 LOSSES: Registry[Any] = Registry("loss", "keras.losses")
 

@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from polykeras import ops
+from polykeras import dtypes, ops
 from polykeras.layers.context import get_mask
-from polykeras.losses.loss import match_ranks
+from polykeras.losses.loss import LOSSES, left_aligned, match_ranks
 from polykeras.metrics.metric import METRICS, Metric
-from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
+from polykeras.saving.serialization import Registry, deserialize_keras_object, serialize_keras_object
+
+FUNCTIONS: Registry[Callable[..., Any]] = Registry("metric function", "keras.metrics.functions")
+
+
+def sample_weights(y_pred: Any, sample_weight: Any, dtype: str) -> Any:
+    """Return the weights of samples, 0 where a mask that a layer attached to the predictions is False; None for all 1."""
+    mask = get_mask(y_pred)
+    weight = None if sample_weight is None else ops.cast(sample_weight, dtype)
+    if mask is None:
+        return weight
+    mask = ops.cast(mask, dtype)
+    return mask if weight is None else left_aligned(weight, mask) * mask
 
 
 def _weighted(values: Any, sample_weight: Any, dtype: str) -> tuple[Any, Any]:
@@ -18,14 +30,16 @@ def _weighted(values: Any, sample_weight: Any, dtype: str) -> tuple[Any, Any]:
     if sample_weight is None:
         return values, None
     weight = ops.cast(sample_weight, dtype)
-    extra = len(ops.shape(values)) - len(ops.shape(weight))
-    if extra < 0:  # one weight a sample for values that are one a sample no longer, or weights by element
-        axes = tuple(range(len(ops.shape(values)), len(ops.shape(weight))))
-        weight = ops.mean(weight, axes)
-    elif extra > 0:
-        weight = ops.reshape(weight, (*ops.shape(weight), *(1,) * extra))
-    weight = ops.broadcast_to(weight, ops.shape(values))
+    have, want = len(ops.shape(weight)), len(ops.shape(values))
+    if have > want:  # values of whole samples, or of a whole batch, and weights of their parts
+        weight = ops.mean(weight, tuple(range(want, have)))
+    weight = ops.broadcast_to(left_aligned(weight, values), ops.shape(values))
     return values * weight, weight
+
+
+def _by_sample(values: Any) -> Any:
+    axes = tuple(range(1, len(ops.shape(values))))
+    return ops.mean(values, axes) if axes else values
 
 
 @METRICS.register()
@@ -55,6 +69,8 @@ class Sum(Metric):
 class Mean(Metric):
     """The weighted mean of all values; 0 where there are none.
 
+    Each sample counts alike, whatever the number of its values: those of a longer sequence weigh less.
+
     Args:
         name: for logs.
         dtype: of the state.
@@ -66,15 +82,20 @@ class Mean(Metric):
         self.count = self.add_variable((), "zeros", name="count")
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
-        """Take values into account, each with its weight."""
+        """Take values into account, each with its weight.
+
+        Args:
+            values: a scalar, or an array `(samples, ...)`.
+            sample_weight: broadcasts to the values from the left.
+        """
         products, weight = _weighted(values, sample_weight, self.dtype)
-        self.total.assign(self.total + ops.sum(products))
-        self.count.assign(self.count + (ops.sum(weight) if weight is not None else float(ops.size(products))))
+        samples = ops.shape(products)[0] if ops.shape(products) else 1
+        self.total.assign(self.total + ops.sum(_by_sample(products)))
+        self.count.assign(self.count + (float(samples) if weight is None else ops.sum(_by_sample(weight))))
 
     def result(self) -> Any:
         """Return the mean."""
-        count = self.count.value
-        return self.total / ops.where(ops.equal(count, 0), ops.ones_like(count), count)
+        return ops.divide_no_nan(self.total, self.count)
 
 
 @METRICS.register()
@@ -82,43 +103,45 @@ class MeanMetricWrapper(Mean):
     """The mean of a function of labels and predictions.
 
     Args:
-        fn: returns a value a sample.
+        fn: takes labels and predictions, returns a value a sample (or a scalar).
         name: by default the function's.
         dtype: of the state.
         **kwargs: passed on to the function.
     """
 
     def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
-        super().__init__(name or getattr(fn, "__name__", "metric"), dtype)
+        super().__init__(name or getattr(fn, "name", None) or getattr(fn, "__name__", "metric"), dtype)
         self._fn = fn
         self._fn_kwargs = kwargs
+        if type(self).direction is None and (fn in LOSSES or type(fn) in LOSSES):
+            self.direction = "down"
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take a batch into account; a mask that a layer attached to the predictions counts."""
-        mask = get_mask(y_pred)
+        """Take a batch into account.
+
+        Args:
+            y_true: labels.
+            y_pred: predictions. A mask that a layer attached to them counts.
+            sample_weight: broadcasts to the function's values from the left.
+        """
+        weight = sample_weights(y_pred, sample_weight, self.dtype)
         y_true, y_pred = match_ranks(ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred))
-        values = self._fn(y_true, y_pred, **self._fn_kwargs)
-        if mask is not None:
-            mask = ops.cast(mask, self.dtype)
-            sample_weight = mask if sample_weight is None else ops.multiply(mask, _align(sample_weight, mask))
-        super().update_state(values, sample_weight)
+        if ops.dtype(y_pred) in dtypes.FLOATS:
+            y_pred = ops.cast(y_pred, self.dtype)
+        super().update_state(self._fn(y_true, y_pred, **self._fn_kwargs), weight)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the function and its arguments."""
-        config = {"name": self.name, "dtype": self.dtype}
+        """Return the function and its arguments; of a subclass, the arguments of its `__init__`."""
+        config = super().get_config()
         if type(self) is MeanMetricWrapper:
-            config["fn"] = serialize_keras_object(self._fn)
-        return config | {key: serialize_keras_object(value) for key, value in self._fn_kwargs.items()}
+            config |= {key: serialize_keras_object(value) for key, value in self._fn_kwargs.items()}
+        return config
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> MeanMetricWrapper:
         """Return the metric of a config."""
-        if "fn" in config:
-            config = config | {"fn": deserialize_keras_object(config["fn"], default=METRICS)}
-        return cls(**config)
-
-
-def _align(weight: Any, mask: Any) -> Any:
-    """Give sample weights the trailing axes of a mask."""
-    extra = len(ops.shape(mask)) - len(ops.shape(weight))
-    return ops.reshape(weight, (*ops.shape(weight), *(1,) * extra)) if extra > 0 else weight
+        arguments = {key: deserialize_keras_object(value) for key, value in config.items()}
+        name = arguments.get("fn")
+        if isinstance(name, str):
+            arguments["fn"] = (FUNCTIONS if name in FUNCTIONS.names() else LOSSES).find(name)
+        return cls(**arguments)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from polykeras import config, dtypes, initializers, ops
 from polykeras.layers.tracking import tracked
+from polykeras.naming import to_snake_case
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import Registry
-from polykeras.naming import to_snake_case
 from polykeras.variables import Variable, functionalize, unique
 
 METRICS: Registry[Any] = Registry("metric", "keras.metrics")
@@ -32,6 +32,9 @@ class Metric(Configurable):
         >>> float(mean.result())
         3.0
     """
+
+    direction: ClassVar[str | None] = None
+    """`"up"` or `"down"`: which values are better, for callbacks with `mode="auto"`; None where it is not known."""
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.name = name or to_snake_case(type(self).__name__)
@@ -102,6 +105,14 @@ class Metric(Configurable):
     def stateless_update_state(self, metric_variables: Sequence[Any], *args: Any, **kwargs: Any) -> list[Any]:
         """Return the state after a batch, given the state before it, and change nothing."""
         return functionalize(self.update_state, self.variables)(metric_variables, *args, **kwargs)[0]
+
+    def stateless_result(self, metric_variables: Sequence[Any]) -> Any:
+        """Return the value, given the state."""
+        return functionalize(self.result, self.variables)(metric_variables)[1]
+
+    def stateless_reset_state(self) -> list[Any]:
+        """Return the state before the first batch."""
+        return [ops.zeros(variable.shape, variable.dtype) for variable in self.variables]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"

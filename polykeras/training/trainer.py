@@ -28,6 +28,7 @@ class Plan:
 
     trainable: list[Variable]
     metrics: list[Metric]
+    layers: list[Any]
 
 
 class Trainer(Loops):
@@ -169,7 +170,7 @@ class Trainer(Loops):
         terms = []
         if self._compiled_loss is not None and y is not None:
             terms.append(self._compiled_loss(y, y_pred, sample_weight))
-        terms += self.losses  # type: ignore[attr-defined]
+        terms += self._added_losses()
         if not terms:
             if training:
                 raise ValueError(
@@ -181,6 +182,14 @@ class Trainer(Loops):
         for term in terms[1:]:
             total = total + term
         return total
+
+    def _added_losses(self) -> list[Any]:
+        """What layers and regularizers add; the same as `losses`, without a search for them each time."""
+        plan = self._plan
+        if plan is None:
+            return self.losses  # type: ignore[attr-defined]
+        terms = [term for layer in plan.layers for term in layer._losses]
+        return terms + [v.regularizer(v.value) for v in plan.trainable if v.regularizer is not None]
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Update the compiled metrics with a batch and return the values of all."""
@@ -271,7 +280,7 @@ class Trainer(Loops):
             layers = list(self._flatten_layers())  # type: ignore[attr-defined]
             self._steps[backend, kind, tuple((id(layer), layer.trainable) for layer in layers)] = found
         # What a step would look up anew each time, once for all steps that follow.
-        self._plan = Plan(self.trainable_variables, self.metrics)  # type: ignore[attr-defined]
+        self._plan = Plan(self.trainable_variables, self.metrics, layers)  # type: ignore[attr-defined]
         return found
 
     def _build_by(self, kind: str, step: Callable[[Any], Any], batch: Any) -> None:

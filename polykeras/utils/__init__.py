@@ -11,6 +11,7 @@ from polykeras.saving.serialization import (
     serialize_keras_object,
 )
 from polykeras.training.data.dataset import PyDataset
+from polykeras.training.data.unpack import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from polykeras.utils.arrays import normalize, to_categorical
 from polykeras.naming import reset_names as clear_session
 
@@ -23,8 +24,10 @@ __all__ = [
     "get_registered_name",
     "get_registered_object",
     "normalize",
+    "pack_x_y_sample_weight",
     "register_keras_serializable",
     "serialize_keras_object",
     "set_random_seed",
     "to_categorical",
+    "unpack_x_y_sample_weight",
 ]

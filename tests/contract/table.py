@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from helpers import runner
 from helpers.parity import ATOL, RTOL
+from polykeras.backend import Backend
 
 INF, NAN = float("inf"), float("nan")
 
@@ -127,6 +129,14 @@ class Case:
         """What is compared: its value, gradient, second gradient."""
         return ["value", *(["gradient"] if self.grad else []), *(["second"] if self.second else [])]
 
+    def values(self, backend: Backend, width: int = 32) -> list[np.ndarray]:
+        """Return the results as NumPy arrays."""
+        return runner.values(self, backend, width)
+
+    def gradients(self, backend: Backend, width: int = 32, order: int = 1) -> list[np.ndarray]:
+        """Return the gradients of the weighted results, or (order 2) of the weighted gradients."""
+        return runner.gradients(self, backend, width, order)
+
 
 def _name(value: Any) -> str:
     if isinstance(value, (np.ndarray, Draw)):
@@ -136,11 +146,11 @@ def _name(value: Any) -> str:
     return str(value).replace(" ", "").replace("'", "")
 
 
-def _drawn(value: Any, rng: np.random.Generator) -> Any:
+def drawn(value: Any, rng: np.random.Generator) -> Any:
     if isinstance(value, Draw):
         return value.make(rng)
     if isinstance(value, (list, tuple)):
-        return type(value)(_drawn(part, rng) for part in value)
+        return type(value)(drawn(part, rng) for part in value)
     return value
 
 
@@ -163,4 +173,4 @@ def case(op: str, *args: Any, note: str = "", **options: Any) -> Case:
         name += "'"
     _names.add(name)
     rng = np.random.default_rng(zlib.crc32(name.encode()))
-    return Case(op, _drawn(args, rng), {k: _drawn(v, rng) for k, v in options.items()}, **own, id=name)
+    return Case(op, drawn(args, rng), {k: drawn(v, rng) for k, v in options.items()}, **own, id=name)

@@ -9,7 +9,7 @@ import pytest
 from contract.cases import CASES
 from contract.known_differences import KNOWN, known
 from contract.table import ATOL, RTOL, Case
-from helpers.runner import KINDS, check
+from helpers.reference import KINDS, check
 from polykeras.backend import Backend, backends
 
 COMPARISONS = [(case, kind) for case in CASES for kind in case.kinds]

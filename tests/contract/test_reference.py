@@ -13,7 +13,8 @@ from contract.cases import CASES
 from contract.references import EXEMPT, REFERENCES
 from contract.table import Case
 from helpers import assert_parity
-from helpers.runner import REFERENCE, float_arrays, gradients, objective, running, values, weights
+from helpers.reference import REFERENCE
+from helpers.runner import float_arrays, gradients, objective, running, values, weights
 from polykeras import tree
 from polykeras.backend import Backend, registry
 
@@ -111,7 +112,7 @@ def test_second_gradients_are_the_slopes_of_the_first(case: Case) -> None:
     def first(moved: list[np.ndarray]) -> float:
         with running(backend, 64):
             _, _, grads = backend.value_and_grad(objective(case, backend, 64), moved)
-        return float(sum((weights(case, 50 + i, g.shape) * g).sum() for i, g in enumerate(grads)))
+        return float(sum((weights(case.id, 50 + i, g.shape) * g).sum() for i, g in enumerate(grads)))
 
     for gradient, pairs in zip(computed, slopes(first, arrays), strict=True):
         for place, (left, right) in zip(np.ndindex(gradient.shape), pairs, strict=True):

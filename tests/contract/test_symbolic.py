@@ -8,7 +8,8 @@ import pytest
 
 from contract.cases import CASES
 from contract.table import Case
-from helpers.runner import call, reference, running
+from helpers.reference import reference
+from helpers.runner import call, running
 from polykeras.backend.symbolic import SYMBOLIC, SymbolicArray
 
 NEEDS_VALUES = {

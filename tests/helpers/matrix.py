@@ -5,33 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
-
-import numpy as np
+from typing import Any
 
 from helpers.parity import assert_parity, relative_error
+from helpers.reference import Comparable, pairs
 from polykeras.backend import Backend
 
-
-class Measurable(Protocol):
-    """What a case of an op or of a layer has in common."""
-
-    id: str
-    rtol: float
-    atol: float
-
-    @property
-    def row(self) -> str:
-        """The name of its row in the matrix."""
-        ...
-
-    @property
-    def kinds(self) -> list[str]:
-        """What is compared: "value", "gradient", "second"."""
-        ...
-
-
-Pairs = Callable[[Any, Backend, str], list[tuple[np.ndarray, np.ndarray]]]
 Known = Callable[[str, str, str], Any]
 
 
@@ -89,7 +68,7 @@ class Matrix:
         )
 
 
-def _compare(cell: Cell, case: Measurable, backend: Backend, kind: str, pairs: Pairs, known: Known) -> None:
+def _compare(cell: Cell, case: Comparable, backend: Backend, kind: str, known: Known) -> None:
     cell.count += 1
     error = 0.0
     problem = ""
@@ -110,21 +89,20 @@ def _compare(cell: Cell, case: Measurable, backend: Backend, kind: str, pairs: P
     cell.worst[kind] = max(cell.worst.get(kind, 0.0), error)
 
 
-def measure(tables: Iterable[tuple[Sequence[Measurable], Pairs]], backends: Sequence[Backend], known: Known) -> Matrix:
+def measure(cases: Iterable[Comparable], backends: Sequence[Backend], known: Known) -> Matrix:
     """Run all cases on all backends.
 
     Args:
-        tables: cases, each table with the function that gives `(actual, expected)` arrays of a case.
+        cases: of ops and layers.
         backends: the columns.
         known: tells whether a comparison is in the list of known differences.
     """
     start = time.perf_counter()
     matrix = Matrix({b.name: b.version for b in backends}, {})
-    for cases, pairs in tables:
-        for case in cases:
-            row = matrix.rows.setdefault(case.row, {b.name: Cell() for b in backends})
-            for backend in backends:
-                for kind in case.kinds:
-                    _compare(row[backend.name], case, backend, kind, pairs, known)
+    for case in cases:
+        row = matrix.rows.setdefault(case.row, {b.name: Cell() for b in backends})
+        for backend in backends:
+            for kind in case.kinds:
+                _compare(row[backend.name], case, backend, kind, known)
     matrix.seconds = time.perf_counter() - start
     return matrix

@@ -1,4 +1,4 @@
-"""Run a case on a backend, and compare with the reference: the numpy backend in float64."""
+"""Run the case of an op on a backend, in float32 or (for the reference) in float64."""
 
 from __future__ import annotations
 
@@ -6,19 +6,15 @@ import functools
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers.parity import assert_parity
 from polykeras import config, tree
-from polykeras.backend import Backend, door, registry, use_backend
+from polykeras.backend import Backend, door, use_backend
 
 if TYPE_CHECKING:
     from contract.table import Case
-
-REFERENCE = "numpy"
 
 
 @functools.cache
@@ -90,13 +86,13 @@ def values(case: Case, backend: Backend, width: int = 32) -> list[np.ndarray]:
         return [host(backend, leaf) for leaf in call(case, backend, width)]
 
 
-def weights(case: Case, index: int, shape: tuple[int, ...]) -> np.ndarray:
-    """Return the fixed random weights, of either sign and none near 0, of one result or gradient of a case."""
-    rng = np.random.default_rng([zlib.crc32(case.id.encode()), index])
+def weights(name: str, index: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Return fixed random weights, of either sign and none near 0, for one result or gradient of the case `name`."""
+    rng = np.random.default_rng([zlib.crc32(name.encode()), index])
     return (rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape)).astype(np.float32).astype(np.float64)
 
 
-def _weighted(case: Case, backend: Backend, width: int, leaves: list[Any], first: int) -> Any:
+def weighted(name: str, backend: Backend, width: int, leaves: list[Any], first: int) -> Any:
     """Return the sum over all float results of the result times its weights."""
     total = None
     for index, leaf in enumerate(leaves, first):
@@ -105,18 +101,18 @@ def _weighted(case: Case, backend: Backend, width: int, leaves: list[Any], first
         if not dtype.startswith(("float", "bfloat", "complex")):
             continue
         for offset, part in enumerate(parts):
-            w = weights(case, index + 100 * offset, backend.shape(part)).astype(f"float{width}")
+            w = weights(name, index + 100 * offset, backend.shape(part)).astype(f"float{width}")
             part = backend.cast(part, f"float{width}")
             term = backend.sum(backend.multiply(part, backend.asarray(w)))
             total = term if total is None else backend.add(total, term)
     if total is None:
-        raise TypeError(f"{case.id} has no float result: its case must say grad=False.")
+        raise TypeError(f"{name} has no float result: its case must say grad=False.")
     return total
 
 
 def objective(case: Case, backend: Backend, width: int) -> Callable[[list[Any]], tuple[Any, Any]]:
     """Return the function of the float arrays whose gradient stands for the op's."""
-    return lambda variables: (_weighted(case, backend, width, call(case, backend, width, variables), 0), None)
+    return lambda variables: (weighted(case.id, backend, width, call(case, backend, width, variables), 0), None)
 
 
 def gradients(case: Case, backend: Backend, width: int = 32, order: int = 1) -> list[np.ndarray]:
@@ -130,61 +126,7 @@ def gradients(case: Case, backend: Backend, width: int = 32, order: int = 1) -> 
 
             def function(variables: list[Any]) -> tuple[Any, Any]:
                 _, _, grads = backend.value_and_grad(first, variables)
-                return _weighted(case, backend, width, grads, 50), None
+                return weighted(case.id, backend, width, grads, 50), None
 
         _, _, grads = backend.value_and_grad(function, [backend.asarray(narrowed(x, width)) for x in arrays])
         return [backend.to_numpy(g) for g in grads]
-
-
-@dataclass(frozen=True)
-class Reference:
-    """What a case must give: values, first and (where asked for) second gradients, in the dtypes of a float32 run."""
-
-    values: list[np.ndarray]
-    gradients: list[np.ndarray]
-    second: list[np.ndarray]
-
-
-_references: dict[str, Reference] = {}
-
-
-def _as_32(wide: list[np.ndarray], narrow: list[np.ndarray]) -> list[np.ndarray]:
-    with np.errstate(all="ignore"):
-        return [w.astype(n.dtype) for w, n in zip(wide, narrow, strict=True)]
-
-
-def reference(case: Case) -> Reference:
-    """Return what the numpy backend gives in float64, in the dtypes that it gives for float32."""
-    if case.id not in _references:
-        numpy = registry.load(REFERENCE)
-        first = gradients(case, numpy, 64) if case.grad else []
-        second = gradients(case, numpy, 64, order=2) if case.second else []
-        with np.errstate(all="ignore"):
-            _references[case.id] = Reference(
-                _as_32(values(case, numpy, 64), values(case, numpy, 32)),
-                [g.astype(np.float32) for g in first],
-                [g.astype(np.float32) for g in second],
-            )
-    return _references[case.id]
-
-
-KINDS = ("value", "gradient", "second")
-
-
-def pairs(case: Case, backend: Backend, kind: str) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return `(actual, expected)` for each result, gradient or second gradient of a case."""
-    expected = reference(case)
-    if kind == "value":
-        got, want = values(case, backend), expected.values
-    elif kind == "gradient":
-        got, want = gradients(case, backend), expected.gradients
-    else:
-        got, want = gradients(case, backend, order=2), expected.second
-    assert len(got) == len(want), f"{case.id}: {len(got)} results, expected {len(want)}."
-    return list(zip(got, want, strict=True))
-
-
-def check(case: Case, backend: Backend, kind: str) -> None:
-    """Raise AssertionError unless `backend` agrees with the reference on one kind of thing of a case."""
-    for index, (got, want) in enumerate(pairs(case, backend, kind)):
-        assert_parity(got, want, case.rtol, case.atol, f"{kind} {index} of {case.id} on {backend.name}")

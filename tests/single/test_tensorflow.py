@@ -81,9 +81,7 @@ print(sys.modules["keras"] is keras)
     assert run_python(code, KERAS_BACKEND="jax", TF_CPP_MIN_LOG_LEVEL="3") == "True"
 
 
-def test_memory_growth_is_set_on_each_gpu_and_a_device_in_use_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    from polykeras_tensorflow.backend import TensorflowBackend
-
+def test_memory_growth_is_set_on_each_gpu_that_is_not_in_use(tb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     grown = []
 
     def grow(device: str, enable: bool) -> None:
@@ -92,7 +90,7 @@ def test_memory_growth_is_set_on_each_gpu_and_a_device_in_use_is_left_alone(monk
 
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [f"{kind}0", f"{kind}1"])
     monkeypatch.setattr(tf.config.experimental, "set_memory_growth", grow)
-    TensorflowBackend()
+    type(tb)()
     assert grown == [("GPU0", True), ("GPU1", True)]
 
 

@@ -1,0 +1,289 @@
+"""Counts of right and wrong decisions above thresholds, and the shares made of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from polykeras import ops
+from polykeras.losses.loss import aligned, left_aligned
+from polykeras.metrics.mean import sample_weights
+from polykeras.metrics.metric import METRICS, Metric
+from polykeras.variables import Variable
+
+_MANY = 16
+"""From so many thresholds on, a prediction is put between two of them, instead of compared with each."""
+
+
+def sums_above(scores: Any, weights: Sequence[Any], thresholds: np.ndarray) -> list[Any]:
+    """Return sums of weights over the samples whose score is above each threshold.
+
+    Args:
+        scores: floats `(samples, labels)`.
+        weights: arrays of the scores' shape and dtype.
+        thresholds: a vector.
+
+    Returns:
+        An array `(thresholds, labels)` for each of the weights.
+    """
+    count = len(thresholds)
+    limits = ops.convert_to_tensor(thresholds.astype(np.float64), ops.dtype(scores))
+    if count < _MANY or (np.diff(thresholds) < 0).any():
+        above = ops.greater(scores, ops.reshape(limits, (count, 1, 1)))
+        return [ops.sum(ops.where(above, weight, 0.0), axis=1) for weight in weights]
+    # The place of a score is the number of thresholds below it; a nan is above none.
+    places = ops.where(ops.isnan(scores), 0, ops.searchsorted(limits, scores))
+    labels = ops.shape(scores)[-1]
+    places = places + (count + 1) * ops.arange(labels, dtype="int32")
+    found = []
+    for weight in weights:
+        sums = ops.segment_sum(ops.reshape(weight, (-1,)), ops.reshape(places, (-1,)), (count + 1) * labels)
+        sums = ops.transpose(ops.reshape(sums, (labels, count + 1)))
+        found.append(ops.flip(ops.cumsum(ops.flip(sums, 0), 0), 0)[1:])
+    return found
+
+
+class ConfusionMetric(Metric):
+    """Base class of metrics that count true and false positives and negatives.
+
+    Args:
+        thresholds: a score above one of them is a positive decision; there is a count for each.
+        top_k: if given, only the `k` largest scores along the last axis can be positive.
+        class_id: if given, only that place of the last axis counts.
+        name: for logs.
+        dtype: of the state.
+
+    Attributes:
+        counts: which counts the metric keeps, under these names.
+    """
+
+    counts: ClassVar[tuple[str, ...]] = ("true_positives", "false_positives", "true_negatives", "false_negatives")
+
+    true_positives: Variable
+    false_positives: Variable
+    true_negatives: Variable
+    false_negatives: Variable
+
+    def __init__(
+        self,
+        thresholds: Sequence[float],
+        top_k: int | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(dtype, name)
+        self.thresholds = list(thresholds)
+        self.top_k = top_k
+        self.class_id = class_id
+
+    def _add_counts(self, *labels: int) -> None:
+        for name in self.counts:
+            setattr(self, name, self.add_variable((len(self.thresholds), *labels), name=name))
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take a batch into account.
+
+        Args:
+            y_true: labels 0 and 1 (whatever is not 0 counts as 1).
+            y_pred: scores, in the shape of the labels. A mask that a layer attached to them counts.
+            sample_weight: broadcasts to the labels from the left.
+        """
+        weight = sample_weights(y_pred, sample_weight, self.dtype)
+        y_true, y_pred = aligned(y_true, y_pred, type(self).__name__)
+        truth, scores = ops.cast(ops.not_equal(y_true, 0), self.dtype), self._scores(ops.cast(y_pred, self.dtype))
+        weight = ops.ones_like(scores) if weight is None else left_aligned(weight, scores)
+        weight = ops.broadcast_to(weight, ops.shape(scores))
+        if self.top_k is not None:
+            scores = _only_top_k(scores, self.top_k)
+        if self.class_id is not None:
+            if len(ops.shape(scores)) < 2:
+                raise ValueError(
+                    f"{type(self).__name__}: class_id needs labels and predictions with an axis of classes; received "
+                    f"shape {ops.shape(scores)}."
+                )
+            truth, scores, weight = (part[..., self.class_id] for part in (truth, scores, weight))
+        self._count(scores, truth * weight, (1.0 - truth) * weight)
+
+    def _scores(self, y_pred: Any) -> Any:
+        return y_pred
+
+    def _count(self, scores: Any, positive: Any, negative: Any, labels: int = 1) -> None:
+        """Add to the counts.
+
+        Args:
+            scores: floats of any shape.
+            positive: of the same shape, the weights of samples with label 1, 0 for others.
+            negative: the same for label 0.
+            labels: the size of the last axis, where each label is counted by itself.
+        """
+        scores, positive, negative = (ops.reshape(part, (-1, labels)) for part in (scores, positive, negative))
+        above = sums_above(scores, (positive, negative), np.array(self.thresholds))
+        values = {
+            "true_positives": above[0],
+            "false_positives": above[1],
+            # Sums of fractions in another order may differ in the last digit.
+            "false_negatives": ops.maximum(ops.sum(positive, axis=0) - above[0], 0.0),
+            "true_negatives": ops.maximum(ops.sum(negative, axis=0) - above[1], 0.0),
+        }
+        for name in self.counts:
+            variable = getattr(self, name)
+            variable.assign(variable + ops.reshape(values[name], variable.shape))
+
+
+def _only_top_k(scores: Any, k: int) -> Any:
+    """Return scores with all but the `k` largest ones along the last axis made -inf."""
+    _, places = ops.top_k(scores, k)
+    chosen = ops.any(ops.one_hot(places, ops.shape(scores)[-1], dtype="bool"), axis=-2)
+    return ops.where(chosen, scores, -math.inf)
+
+
+def share(part: Any, rest: Any) -> Any:
+    """Return `part / (part + rest)`, 0 where both are 0."""
+    return ops.divide_no_nan(part, part + rest)
+
+
+class _AtThresholds(ConfusionMetric):
+    """A value for each of the user's thresholds, a scalar for one of them."""
+
+    def __init__(
+        self,
+        thresholds: float | Sequence[float] | None = None,
+        top_k: int | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        # The k largest scores are positive, however small they are.
+        default = 0.5 if top_k is None else -math.inf
+        super().__init__(_thresholds(thresholds, default, type(self).__name__), top_k, class_id, name, dtype)
+        self.init_thresholds = thresholds
+        self._add_counts()
+
+    def _values(self) -> Any:
+        raise NotImplementedError
+
+    def result(self) -> Any:
+        """Return a vector, one value a threshold; a scalar where there is one threshold."""
+        values = self._values()
+        return values if len(self.thresholds) > 1 else values[0]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of `__init__`."""
+        return super().get_config() | {"thresholds": self.init_thresholds}
+
+
+def _thresholds(thresholds: float | Sequence[float] | None, default: float, owner: str) -> list[float]:
+    if thresholds is None:
+        return [default]
+    values = [float(t) for t in (thresholds if isinstance(thresholds, (list, tuple, np.ndarray)) else [thresholds])]
+    if not values or any(not 0.0 <= t <= 1.0 for t in values):
+        raise ValueError(f"{owner}: thresholds must be one or several numbers in [0, 1]; received {thresholds!r}.")
+    return values
+
+
+@METRICS.register()
+class Precision(_AtThresholds):
+    """The share of true ones among positive decisions.
+
+    Args:
+        thresholds: scores above one of them are positive; 0.5 by default.
+        top_k: if given, only the `k` largest scores along the last axis are positive.
+        class_id: if given, only that place of the last axis counts.
+        name: for logs.
+        dtype: of the state.
+    """
+
+    direction = "up"
+    counts = ("true_positives", "false_positives")
+
+    def _values(self) -> Any:
+        return share(self.true_positives, self.false_positives)
+
+
+@METRICS.register()
+class Recall(_AtThresholds):
+    """The share of positive decisions among true ones.
+
+    Args:
+        thresholds: scores above one of them are positive; 0.5 by default.
+        top_k: if given, only the `k` largest scores along the last axis are positive.
+        class_id: if given, only that place of the last axis counts.
+        name: for logs.
+        dtype: of the state.
+    """
+
+    direction = "up"
+    counts = ("true_positives", "false_negatives")
+
+    def _values(self) -> Any:
+        return share(self.true_positives, self.false_negatives)
+
+
+class _Count(_AtThresholds):
+    def __init__(
+        self, thresholds: float | Sequence[float] | None = None, name: str | None = None, dtype: Any = None
+    ) -> None:
+        super().__init__(thresholds, name=name, dtype=dtype)
+
+    def _values(self) -> Any:
+        return getattr(self, self.counts[0]).value
+
+
+@METRICS.register()
+class TruePositives(_Count):
+    """The number, or the sum of the weights, of labels 1 with a score above the threshold.
+
+    Args:
+        thresholds: one or several numbers in [0, 1]; 0.5 by default.
+        name: for logs.
+        dtype: of the state.
+    """
+
+    direction = "up"
+    counts = ("true_positives",)
+
+
+@METRICS.register()
+class FalsePositives(_Count):
+    """The number, or the sum of the weights, of labels 0 with a score above the threshold.
+
+    Args:
+        thresholds: one or several numbers in [0, 1]; 0.5 by default.
+        name: for logs.
+        dtype: of the state.
+    """
+
+    direction = "down"
+    counts = ("false_positives",)
+
+
+@METRICS.register()
+class TrueNegatives(_Count):
+    """The number, or the sum of the weights, of labels 0 with a score not above the threshold.
+
+    Args:
+        thresholds: one or several numbers in [0, 1]; 0.5 by default.
+        name: for logs.
+        dtype: of the state.
+    """
+
+    direction = "up"
+    counts = ("true_negatives",)
+
+
+@METRICS.register()
+class FalseNegatives(_Count):
+    """The number, or the sum of the weights, of labels 1 with a score not above the threshold.
+
+    Args:
+        thresholds: one or several numbers in [0, 1]; 0.5 by default.
+        name: for logs.
+        dtype: of the state.
+    """
+
+    direction = "down"
+    counts = ("false_negatives",)

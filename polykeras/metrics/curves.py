@@ -1,0 +1,316 @@
+"""Metrics over all thresholds: areas under curves, and one rate where another one has a given value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from polykeras import config, ops
+from polykeras.arguments import positive_int
+from polykeras.metrics.confusion import ConfusionMetric, share
+from polykeras.metrics.metric import METRICS
+
+CURVES = ("ROC", "PR", "PRGAIN")
+SUMMATIONS = ("interpolation", "minoring", "majoring")
+
+
+class _CurveMetric(ConfusionMetric):
+    def _scores(self, y_pred: Any) -> Any:
+        return ops.clip(y_pred, 0.0, 1.0)
+
+
+@METRICS.register()
+class AUC(_CurveMetric):
+    """The area under a curve that thresholds between 0 and 1 trace.
+
+    Args:
+        num_thresholds: how many, evenly spaced; the more, the nearer to the true area.
+        curve: `"ROC"` (true over false positive rate), `"PR"` (precision over recall), or `"PRGAIN"` (their gains:
+            P. Flach and M. Kull, "Precision-Recall-Gain Curves", 2015).
+        summation_method: the height of the curve between two points: `"interpolation"` (their mean; for `"PR"` the
+            formula of J. Davis and M. Goadrich, "The Relationship Between Precision-Recall and ROC Curves", 2006),
+            `"minoring"` (the lower one) or `"majoring"` (the higher one).
+        name: for logs.
+        dtype: of the state.
+        thresholds: numbers in [0, 1], in place of `num_thresholds`.
+        multi_label: whether each place of the last axis has a curve of its own; the result is the mean of the areas.
+        num_labels: the size of that axis, where it is known in advance.
+        label_weights: weights of the labels: in the mean of the areas with `multi_label`, of the samples without.
+        from_logits: whether predictions are logits, not probabilities.
+
+    Raises:
+        ValueError: an unknown curve or summation method, or thresholds out of range.
+    """
+
+    direction = "up"
+
+    def __init__(
+        self,
+        num_thresholds: int = 200,
+        curve: str = "ROC",
+        summation_method: str = "interpolation",
+        name: str | None = None,
+        dtype: Any = None,
+        thresholds: Sequence[float] | None = None,
+        multi_label: bool = False,
+        num_labels: int | None = None,
+        label_weights: Sequence[float] | None = None,
+        from_logits: bool = False,
+    ) -> None:
+        inner = _inner_thresholds(num_thresholds, thresholds)
+        epsilon = config.epsilon()
+        # Ends beyond 0 and 1: all scores are above the first, none is above the last.
+        super().__init__([-epsilon, *inner, 1.0 + epsilon], name=name, dtype=dtype)
+        self.curve = _one_of(curve.upper(), CURVES, "curve")
+        self.summation_method = _one_of(summation_method.lower(), SUMMATIONS, "summation_method")
+        if num_labels and not multi_label:
+            raise ValueError("AUC: num_labels goes with multi_label=True.")
+        self.num_thresholds = len(self.thresholds)
+        self.multi_label = multi_label
+        self.num_labels = num_labels
+        self.label_weights = None if label_weights is None else [float(w) for w in label_weights]
+        self.from_logits = from_logits
+        self._init_thresholds = None if thresholds is None else inner
+        self.built = not multi_label or num_labels is not None
+        if self.built:
+            self._add_counts(*([num_labels] if num_labels else []))
+
+    def _scores(self, y_pred: Any) -> Any:
+        return super()._scores(ops.sigmoid(y_pred) if self.from_logits else y_pred)
+
+    def _count(self, scores: Any, positive: Any, negative: Any, labels: int = 1) -> None:
+        if self.multi_label:
+            shape = ops.shape(scores)
+            if len(shape) != 2:
+                raise ValueError(f"AUC: multi_label takes predictions (batch, labels); received shape {shape}.")
+            if not self.built:
+                self._add_counts(shape[1])
+                self.built = True
+            labels = shape[1]
+        elif self.label_weights is not None:
+            positive, negative = positive * self._label_weights(), negative * self._label_weights()
+        super()._count(scores, positive, negative, labels)
+
+    def _label_weights(self) -> Any:
+        return ops.convert_to_tensor(self.label_weights, self.dtype)
+
+    def result(self) -> Any:
+        """Return the area, a scalar."""
+        if not self.built:
+            return ops.zeros((), self.dtype)
+        areas = ops.sum(self._areas(), axis=0)
+        if not self.multi_label:
+            return areas
+        if self.label_weights is None:
+            return ops.mean(areas)
+        weights = self._label_weights()
+        return ops.divide_no_nan(ops.sum(areas * weights), ops.sum(weights))
+
+    def _areas(self) -> Any:
+        """The areas between neighbouring thresholds."""
+        if self.curve == "PR" and self.summation_method == "interpolation":
+            return self._interpolated_precision()
+        x, y = {"ROC": self._roc, "PR": self._precision_recall, "PRGAIN": self._gains}[self.curve]()
+        if self.summation_method == "interpolation":
+            heights = (y[:-1] + y[1:]) / 2.0
+        else:
+            heights = (ops.minimum if self.summation_method == "minoring" else ops.maximum)(y[:-1], y[1:])
+        return (x[:-1] - x[1:]) * heights
+
+    def _roc(self) -> tuple[Any, Any]:
+        return share(self.false_positives, self.true_negatives), share(self.true_positives, self.false_negatives)
+
+    def _precision_recall(self) -> tuple[Any, Any]:
+        return share(self.true_positives, self.false_negatives), share(self.true_positives, self.false_positives)
+
+    def _gains(self) -> tuple[Any, Any]:
+        positives = self.true_positives + self.false_negatives
+        odds = ops.divide_no_nan(positives, self.true_negatives + self.false_positives)
+        recall = 1.0 - odds * ops.divide_no_nan(self.false_negatives, self.true_positives)
+        precision = 1.0 - odds * ops.divide_no_nan(self.false_positives, self.true_positives)
+        none = ops.equal(self.true_positives, 0.0)
+        return ops.maximum(ops.where(none, 0.0, recall), 0.0), ops.where(none, 1.0, precision)
+
+    def _interpolated_precision(self) -> Any:
+        """Areas under precision over recall, where true and all positives grow linearly between two thresholds.
+
+        With `tp = intercept + slope * p`, the integral of `tp / p` over `tp` is
+        `slope * (tp_a - tp_b + intercept * log(p_a / p_b))`.
+        """
+        tp, p = self.true_positives.value, self.true_positives + self.false_positives
+        gained = tp[:-1] - tp[1:]
+        slope = ops.divide_no_nan(gained, ops.maximum(p[:-1] - p[1:], 0.0))
+        intercept = tp[1:] - slope * p[1:]
+        several = ops.logical_and(ops.greater(p[:-1], 0.0), ops.greater(p[1:], 0.0))
+        ratio = ops.where(several, ops.divide_no_nan(p[:-1], p[1:]), 1.0)
+        area = slope * (gained + intercept * ops.log(ratio))
+        return ops.divide_no_nan(area, tp[1:] + self.false_negatives[1:])
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of `__init__`."""
+        return super().get_config() | {"thresholds": self._init_thresholds}
+
+
+def _inner_thresholds(num_thresholds: int, thresholds: Sequence[float] | None) -> list[float]:
+    if thresholds is None:
+        if positive_int(num_thresholds, "num_thresholds") < 2:
+            raise ValueError(f"AUC: num_thresholds must be at least 2; received {num_thresholds}.")
+        return [i / (num_thresholds - 1) for i in range(1, num_thresholds - 1)]
+    values = sorted(float(t) for t in thresholds)
+    if any(not 0.0 <= t <= 1.0 for t in values):
+        raise ValueError(f"AUC: thresholds must be numbers in [0, 1]; received {thresholds!r}.")
+    return values
+
+
+def _one_of(value: str, known: tuple[str, ...], name: str) -> str:
+    if value not in known:
+        raise ValueError(f"AUC: {name} must be one of {', '.join(known)}; received {value!r}.")
+    return value
+
+
+class _BestAt(_CurveMetric):
+    """The largest value of one rate over the thresholds at which another one is at least as large as asked for.
+
+    Args:
+        value: what is asked for, in [0, 1].
+        num_thresholds: how many, evenly spaced from 0 to 1; the middle one where it is 1.
+        class_id: if given, only that place of the last axis counts.
+        name: for logs.
+        dtype: of the state.
+    """
+
+    direction = "up"
+
+    def __init__(self, value: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: Any) -> None:
+        if not 0.0 <= value <= 1.0:
+            raise ValueError(f"{type(self).__name__} takes a rate in [0, 1]; received {value}.")
+        count = positive_int(num_thresholds, "num_thresholds", self)
+        thresholds = [i / (count - 1) for i in range(count)] if count > 1 else [0.5]
+        super().__init__(thresholds, class_id=class_id, name=name, dtype=dtype)
+        self.num_thresholds = num_thresholds
+        self._value = value
+        self._add_counts()
+
+    def _precision(self) -> Any:
+        return share(self.true_positives, self.false_positives)
+
+    def _recall(self) -> Any:
+        return share(self.true_positives, self.false_negatives)
+
+    def _specificity(self) -> Any:
+        return share(self.true_negatives, self.false_positives)
+
+    def _best(self, given: Any, wanted: Any) -> Any:
+        return ops.max(ops.where(ops.greater_equal(given, self._value), wanted, 0.0))
+
+
+@METRICS.register()
+class SensitivityAtSpecificity(_BestAt):
+    """The best true positive rate where the true negative rate is at least `specificity`.
+
+    Args:
+        specificity: in [0, 1].
+        num_thresholds: how many, evenly spaced from 0 to 1.
+        class_id: if given, only that place of the last axis counts.
+        name: for logs.
+        dtype: of the state.
+    """
+
+    def __init__(
+        self,
+        specificity: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(specificity, num_thresholds, class_id, name, dtype)
+        self.specificity = specificity
+
+    def result(self) -> Any:
+        """Return the rate."""
+        return self._best(self._specificity(), self._recall())
+
+
+@METRICS.register()
+class SpecificityAtSensitivity(_BestAt):
+    """The best true negative rate where the true positive rate is at least `sensitivity`.
+
+    Args:
+        sensitivity: in [0, 1].
+        num_thresholds: how many, evenly spaced from 0 to 1.
+        class_id: if given, only that place of the last axis counts.
+        name: for logs.
+        dtype: of the state.
+    """
+
+    def __init__(
+        self,
+        sensitivity: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
+        self.sensitivity = sensitivity
+
+    def result(self) -> Any:
+        """Return the rate."""
+        return self._best(self._recall(), self._specificity())
+
+
+@METRICS.register()
+class PrecisionAtRecall(_BestAt):
+    """The best precision where recall is at least `recall`.
+
+    Args:
+        recall: in [0, 1].
+        num_thresholds: how many, evenly spaced from 0 to 1.
+        class_id: if given, only that place of the last axis counts.
+        name: for logs.
+        dtype: of the state.
+    """
+
+    def __init__(
+        self,
+        recall: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(recall, num_thresholds, class_id, name, dtype)
+        self.recall = recall
+
+    def result(self) -> Any:
+        """Return the precision."""
+        return self._best(self._recall(), self._precision())
+
+
+@METRICS.register()
+class RecallAtPrecision(_BestAt):
+    """The best recall where precision is at least `precision`.
+
+    Args:
+        precision: in [0, 1].
+        num_thresholds: how many, evenly spaced from 0 to 1.
+        class_id: if given, only that place of the last axis counts.
+        name: for logs.
+        dtype: of the state.
+    """
+
+    def __init__(
+        self,
+        precision: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(precision, num_thresholds, class_id, name, dtype)
+        self.precision = precision
+
+    def result(self) -> Any:
+        """Return the recall."""
+        return self._best(self._precision(), self._recall())

@@ -1,0 +1,279 @@
+"""Errors of predictions that are numbers, and how well they follow the labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polykeras import config, ops
+from polykeras.losses.loss import left_aligned
+from polykeras.losses.regression import (
+    cosine_similarity as negative_cosine_similarity,
+)
+from polykeras.losses.regression import (
+    floats,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+)
+from polykeras.metrics.mean import FUNCTIONS, MeanMetricWrapper, sample_weights
+from polykeras.metrics.metric import METRICS, Metric
+
+
+@FUNCTIONS.register()
+def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+    """Return the cosine of the angle between labels and predictions along `axis`; 0 for a vector of zeros."""
+    return -negative_cosine_similarity(y_true, y_pred, axis)
+
+
+@FUNCTIONS.register()
+def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+    """Return Pearson's coefficient of correlation of labels and predictions along `axis`; 0 where one is constant."""
+    y_true, y_pred = _centred(*floats(y_true, y_pred, "pearson_correlation"), axis)
+    return cosine_similarity(y_true, y_pred, axis)
+
+
+@FUNCTIONS.register()
+def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+    """Return Lin's coefficient of concordance of labels and predictions along `axis`: 1 where they are equal.
+
+    Source: L. Lin, "A concordance correlation coefficient to evaluate reproducibility", Biometrics 45 (1989).
+    """
+    y_true, y_pred = floats(y_true, y_pred, "concordance_correlation")
+    shift = ops.mean(y_true, axis) - ops.mean(y_pred, axis)
+    y_true, y_pred = _centred(y_true, y_pred, axis)
+    spread = ops.mean(ops.square(y_true), axis) + ops.mean(ops.square(y_pred), axis) + ops.square(shift)
+    return 2.0 * ops.mean(y_true * y_pred, axis) / (spread + config.epsilon())
+
+
+def _centred(y_true: Any, y_pred: Any, axis: int) -> tuple[Any, Any]:
+    return y_true - ops.mean(y_true, axis, keepdims=True), y_pred - ops.mean(y_pred, axis, keepdims=True)
+
+
+@METRICS.register("mse", "MSE")
+class MeanSquaredError(MeanMetricWrapper):
+    """The mean of the squared errors.
+
+    Args:
+        name: for logs.
+        dtype: of the state.
+    """
+
+    def __init__(self, name: str = "mean_squared_error", dtype: Any = None) -> None:
+        super().__init__(mean_squared_error, name, dtype)
+
+
+@METRICS.register("mae", "MAE")
+class MeanAbsoluteError(MeanMetricWrapper):
+    """The mean of the absolute errors.
+
+    Args:
+        name: for logs.
+        dtype: of the state.
+    """
+
+    def __init__(self, name: str = "mean_absolute_error", dtype: Any = None) -> None:
+        super().__init__(mean_absolute_error, name, dtype)
+
+
+@METRICS.register("mape", "MAPE")
+class MeanAbsolutePercentageError(MeanMetricWrapper):
+    """The mean of the absolute errors in percent of the labels.
+
+    Args:
+        name: for logs.
+        dtype: of the state.
+    """
+
+    def __init__(self, name: str = "mean_absolute_percentage_error", dtype: Any = None) -> None:
+        super().__init__(mean_absolute_percentage_error, name, dtype)
+
+
+@METRICS.register("msle", "MSLE")
+class MeanSquaredLogarithmicError(MeanMetricWrapper):
+    """The mean of the squared differences of `log(1 + y)`.
+
+    Args:
+        name: for logs.
+        dtype: of the state.
+    """
+
+    def __init__(self, name: str = "mean_squared_logarithmic_error", dtype: Any = None) -> None:
+        super().__init__(mean_squared_logarithmic_error, name, dtype)
+
+
+@METRICS.register("logcosh", "log_cosh")
+class LogCoshError(MeanMetricWrapper):
+    """The mean logarithm of the hyperbolic cosine of the error.
+
+    Args:
+        name: for logs.
+        dtype: of the state.
+    """
+
+    def __init__(self, name: str = "logcosh", dtype: Any = None) -> None:
+        super().__init__(log_cosh, name, dtype)
+
+
+def _squared_errors(y_true: Any, y_pred: Any) -> Any:
+    y_true, y_pred = floats(y_true, y_pred, "RootMeanSquaredError")
+    return ops.square(y_true - y_pred)
+
+
+@METRICS.register("rmse", "RMSE")
+class RootMeanSquaredError(MeanMetricWrapper):
+    """The square root of the mean of the squared errors, over all batches together.
+
+    Args:
+        name: for logs.
+        dtype: of the state.
+    """
+
+    direction = "down"
+
+    def __init__(self, name: str = "root_mean_squared_error", dtype: Any = None) -> None:
+        super().__init__(_squared_errors, name, dtype)
+
+    def result(self) -> Any:
+        """Return the root."""
+        return ops.sqrt(super().result())
+
+
+@METRICS.register()
+class CosineSimilarity(MeanMetricWrapper):
+    """The cosine of the angle between labels and predictions.
+
+    Args:
+        name: for logs.
+        dtype: of the state.
+        axis: of the vectors.
+    """
+
+    direction = "up"
+
+    def __init__(self, name: str = "cosine_similarity", dtype: Any = None, axis: int = -1) -> None:
+        super().__init__(cosine_similarity, name, dtype, axis=axis)
+        self.axis = axis
+
+
+@METRICS.register()
+class PearsonCorrelation(MeanMetricWrapper):
+    """Pearson's coefficient of correlation, the mean over samples.
+
+    Args:
+        name: for logs.
+        dtype: of the state.
+        axis: along which labels and predictions are compared.
+    """
+
+    direction = "up"
+
+    def __init__(self, name: str = "pearson_correlation", dtype: Any = None, axis: int = -1) -> None:
+        super().__init__(pearson_correlation, name, dtype, axis=axis)
+        self.axis = axis
+
+
+@METRICS.register()
+class ConcordanceCorrelation(MeanMetricWrapper):
+    """Lin's coefficient of concordance (1989), the mean over samples.
+
+    Args:
+        name: for logs.
+        dtype: of the state.
+        axis: along which labels and predictions are compared.
+    """
+
+    direction = "up"
+
+    def __init__(self, name: str = "concordance_correlation", dtype: Any = None, axis: int = -1) -> None:
+        super().__init__(concordance_correlation, name, dtype, axis=axis)
+        self.axis = axis
+
+
+AGGREGATIONS = (None, "uniform_average", "variance_weighted_average")
+
+
+@METRICS.register()
+class R2Score(Metric):
+    """The coefficient of determination: the share of the labels' variance that predictions explain, 1 at best.
+
+    Args:
+        class_aggregation: how the scores of the columns become one: `"uniform_average"`,
+            `"variance_weighted_average"`, or None for a vector of them.
+        num_regressors: the number of independent regressors, for the adjusted score; 0 for the plain one, which is
+            also given where there are too few labels to adjust.
+        name: for logs.
+        dtype: of the state.
+
+    Raises:
+        ValueError: another aggregation, or a negative number.
+    """
+
+    direction = "up"
+
+    def __init__(
+        self,
+        class_aggregation: str | None = "uniform_average",
+        num_regressors: int = 0,
+        name: str = "r2_score",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(dtype, name)
+        if class_aggregation not in AGGREGATIONS:
+            raise ValueError(
+                f"R2Score: class_aggregation must be one of {AGGREGATIONS}; received {class_aggregation!r}."
+            )
+        if num_regressors < 0:
+            raise ValueError(f"R2Score: num_regressors must not be negative; received {num_regressors}.")
+        self.class_aggregation = class_aggregation
+        self.num_regressors = num_regressors
+        self.num_samples = self.add_variable((), name="num_samples")
+        self.built = False
+
+    def _build(self, shape: tuple[int, ...]) -> None:
+        if len(shape) != 2:
+            raise ValueError(f"R2Score takes labels and predictions (batch, outputs); received shape {shape}.")
+        self.sum = self.add_variable(shape[1:], name="sum")
+        self.squared_sum = self.add_variable(shape[1:], name="squared_sum")
+        self.total_mse = self.add_variable(shape[1:], name="residual")
+        self.count = self.add_variable(shape[1:], name="count")
+        self.built = True
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take a batch into account.
+
+        Args:
+            y_true: labels `(batch, outputs)`.
+            y_pred: predictions, in the same shape.
+            sample_weight: weights `(batch,)` or `(batch, outputs)`.
+        """
+        weight = sample_weights(y_pred, sample_weight, self.dtype)
+        y_true, y_pred = floats(y_true, ops.cast(y_pred, self.dtype), "R2Score")
+        if not self.built:
+            self._build(ops.shape(y_true))
+        weight = ops.ones_like(y_true) if weight is None else left_aligned(weight, y_true)
+        weight = ops.broadcast_to(weight, ops.shape(y_true))
+        self.sum.assign(self.sum + ops.sum(y_true * weight, axis=0))
+        self.squared_sum.assign(self.squared_sum + ops.sum(ops.square(y_true) * weight, axis=0))
+        self.total_mse.assign(self.total_mse + ops.sum(ops.square(y_true - y_pred) * weight, axis=0))
+        self.count.assign(self.count + ops.sum(weight, axis=0))
+        self.num_samples.assign(self.num_samples + float(ops.size(y_true)))
+
+    def result(self) -> Any:
+        """Return the score; 0 for a column of equal labels, and before the first batch."""
+        if not self.built:
+            return ops.zeros((), self.dtype)
+        total = self.squared_sum - ops.divide_no_nan(ops.square(self.sum), self.count)
+        known = ops.greater(total, 0.0)
+        scores = ops.where(known, 1.0 - ops.divide_no_nan(self.total_mse, total), 0.0)
+        if self.class_aggregation == "uniform_average":
+            scores = ops.mean(scores)
+        elif self.class_aggregation == "variance_weighted_average":
+            scores = ops.divide_no_nan(ops.sum(total * scores), ops.sum(total))
+        return self._adjusted(scores) if self.num_regressors else scores
+
+    def _adjusted(self, scores: Any) -> Any:
+        rest = self.num_samples - (self.num_regressors + 1.0)
+        adjusted = 1.0 - (1.0 - scores) * ops.divide_no_nan(self.num_samples - 1.0, rest)
+        return ops.where(ops.greater(rest, 0.0), adjusted, scores)
