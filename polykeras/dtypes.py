@@ -22,6 +22,9 @@ FLOATS = ("float16", "bfloat16", "float32", "float64")
 COMPLEX = ("complex64", "complex128")
 ALL = BOOL + INTEGERS + FLOATS + COMPLEX
 
+NARROWER = {"int64": "int32", "uint64": "uint32", "float64": "float32", "complex128": "complex64"}
+"""The 64-bit dtypes, and what their results become on a backend without them."""
+
 _ALIASES = {"float": None, "int": "int32", "half": "float16", "double": "float64", "long": "int64", "bool_": "bool"}
 _PYTHON_TYPES = {bool: "bool", int: "int32", float: "float", complex: "complex64"}
 

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 
 from polykeras import config, dtypes, tree
 from polykeras.backend import Backend
@@ -28,20 +29,25 @@ def name_of(dtype: np.dtype[Any]) -> str:
     return _NAMES.get(dtype) or str(dtype)
 
 
+def has_64_bits() -> bool:
+    """Return whether JAX is in its 64-bit mode, here and now."""
+    return jax.dtypes.canonicalize_dtype("int64") == "int64"
+
+
 def native_dtype(dtype: str) -> np.dtype[Any]:
     """Return the NumPy dtype that JAX takes for a dtype that was asked for.
 
     Raises:
         TypeError: a 64-bit dtype while JAX is in 32-bit mode, in which it would only narrow the values.
     """
-    if dtype in NARROWED and not jax.config.jax_enable_x64:
+    if dtype in NARROWED and not has_64_bits():
         raise TypeError(f"dtype {dtype!r} {_X64_HINT}, or ask for {NARROWED[dtype]!r}.")
     return dtypes.numpy_dtype(dtype)
 
 
 def held_dtype(dtype: str) -> str:
     """Return the dtype in which JAX holds host data of `dtype`: one of 32 bits instead of 64 in 32-bit mode."""
-    return dtype if jax.config.jax_enable_x64 else NARROWED.get(dtype, dtype)
+    return dtype if has_64_bits() else NARROWED.get(dtype, dtype)
 
 
 def strong(x: Array) -> Array:
@@ -88,19 +94,19 @@ def _host_array(x: Any, dtype: str | None) -> np.ndarray:
         if name == "int64":
             return np.asarray(x, target)  # raises OverflowError where a number does not fit
     if np.iscomplexobj(host) and target.kind in "fiu":
-        host = host.real
+        host = np.real(host)
     with np.errstate(over="ignore", invalid="ignore"):
         return host.astype(target, copy=False)
 
 
-def _named_devices() -> dict[str, jax.Device]:
+def _named_devices() -> dict[str, Any]:
     found = list(jax.devices())
     if found[0].platform != "cpu":
         found += jax.devices("cpu")
     return {f"{device.platform}:{device.id}": device for device in found}
 
 
-def find_device(name: str) -> jax.Device:
+def find_device(name: str) -> Any:
     """Return the device called `name`, such as `"gpu:0"`, or the first of a kind, such as `"gpu"`.
 
     Raises:
@@ -119,7 +125,7 @@ class JaxArrays(Backend):
     @property
     def unsupported_dtypes(self) -> dict[str, str]:
         """Dtypes that JAX has not in its 32-bit mode."""
-        if jax.config.jax_enable_x64:
+        if has_64_bits():
             return {}
         return {wide: f"{_X64_HINT}, or use {narrow!r}." for wide, narrow in NARROWED.items()}
 
@@ -144,7 +150,7 @@ class JaxArrays(Backend):
 
     def to_numpy(self, x: Array) -> np.ndarray:
         value = lax.stop_gradient(x)  # in an eager gradient this is the array itself
-        if isinstance(value, jax.core.Tracer):
+        if isinstance(value, Tracer):
             raise TypeError(
                 "Expected an array with values; received one that stands for a value inside a compiled or mapped "
                 f"function: {name_of(x.dtype)}{list(x.shape)}. Return it from that function and convert the result."
@@ -155,7 +161,7 @@ class JaxArrays(Backend):
         return isinstance(x, jax.Array)
 
     def is_traced(self, x: Any) -> bool:
-        return isinstance(x, jax.core.Tracer) and isinstance(lax.stop_gradient(x), jax.core.Tracer)
+        return isinstance(x, Tracer) and isinstance(lax.stop_gradient(x), Tracer)
 
     def shape(self, x: Array) -> tuple[int, ...]:
         return x.shape
@@ -184,7 +190,7 @@ class JaxArrays(Backend):
 
     def to_device(self, x: Array, device: str) -> Array:
         target = find_device(device)
-        if not isinstance(x, jax.core.Tracer) and x.devices() == {target}:
+        if not isinstance(x, Tracer) and x.devices() == {target}:
             return x
         return jax.device_put(x, target)
 

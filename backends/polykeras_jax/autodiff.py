@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import partial, wraps
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.core import eval_jaxpr
 
 from polykeras import dtypes
 from polykeras.backend.spec import Array
 from polykeras_jax.arrays import JaxArrays, split_arrays
+
+# How many custom gradients are being traced around this place. A gradient may call its own function again, without
+# end; from the third derivative on JAX's lazy form takes over, in which nothing traced may be closed over.
+_depth: ContextVar[int] = ContextVar("polykeras_jax_custom_gradient", default=0)
+_MOST_NESTED = 2
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -79,6 +86,8 @@ class JaxAutodiff(JaxArrays):
         @wraps(f)
         def with_gradient(*args: Any, **kwargs: Any) -> Any:
             args = tuple(self.asarray(arg) for arg in args)
+            if _depth.get() == _MOST_NESTED:
+                return jax.custom_gradient(partial(f, **kwargs))(*args)
             out, grad = f(*args, **kwargs)
             out = jax.tree.map(self.asarray, out)
 
@@ -91,14 +100,18 @@ class JaxAutodiff(JaxArrays):
                 return [0.0 if gradient is None else gradient for gradient in results]
 
             # `grad` closes over values of this very trace, which custom_vjp forbids: take them out as residuals.
-            traced = jax.make_jaxpr(call_grad)(out)
+            token = _depth.set(_depth.get() + 1)
+            try:
+                traced = jax.make_jaxpr(call_grad)(out)
+            finally:
+                _depth.reset(token)
 
             def backward(args: Any, residuals: Any, upstream: Any) -> Any:
                 leaves = [
                     jnp.zeros(aval.shape, aval.dtype) if leaf.dtype == jax.dtypes.float0 else leaf
                     for leaf, aval in zip(jax.tree.leaves(upstream), traced.in_avals, strict=True)
                 ]
-                flat = jax.core.eval_jaxpr(traced.jaxpr, residuals, *leaves)
+                flat = eval_jaxpr(traced.jaxpr, residuals, *leaves)
                 return tuple(_cotangent(arg, gradient) for arg, gradient in zip(args, flat, strict=True))
 
             return _attach(backward, args, traced.consts, out)

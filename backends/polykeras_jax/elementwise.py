@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -9,11 +10,30 @@ from polykeras.backend.spec import Array
 from polykeras_jax.autodiff import JaxAutodiff
 
 
+@jax.custom_jvp
+def _expm1(x: Array) -> Array:
+    return jnp.expm1(x)
+
+
+# JAX's own derivative, `expm1(x) + 1`, is 0 for x below -17.
+_expm1.defjvps(lambda tangent, out, x: tangent * jnp.exp(x))
+
+
+@jax.custom_jvp
+def _divide(x1: Array, x2: Array) -> Array:
+    return jnp.divide(x1, x2)
+
+
+# JAX's own derivative in the divisor, `-x1 * x2 ** -2`, is 0, inf or nan where the square leaves the range.
+_divide.defjvps(lambda tangent, out, x1, x2: tangent / x2, lambda tangent, out, x1, x2: -tangent * (out / x2))
+
+
 class JaxElementwise(JaxAutodiff):
     """See `polykeras.backend.elementwise`."""
 
     def abs(self, x: Array) -> Array:
-        return jnp.abs(x)
+        # JAX's gradient at 0 is that of `x`; the sign's is 0 there, and nan at nan.
+        return x * lax.stop_gradient(lax.sign(x)) if x.dtype.kind not in "biuc" else jnp.abs(x)
 
     def negative(self, x: Array) -> Array:
         return jnp.negative(x)
@@ -39,7 +59,7 @@ class JaxElementwise(JaxAutodiff):
         return jnp.exp(x)
 
     def expm1(self, x: Array) -> Array:
-        return jnp.expm1(x)
+        return _expm1(x)
 
     def log(self, x: Array) -> Array:
         return jnp.log(x)
@@ -81,7 +101,7 @@ class JaxElementwise(JaxAutodiff):
         return jnp.multiply(x1, x2)
 
     def divide(self, x1: Array, x2: Array) -> Array:
-        return jnp.divide(x1, x2)
+        return _divide(jnp.asarray(x1, jnp.result_type(x1, x2)), jnp.asarray(x2, jnp.result_type(x1, x2)))
 
     def floor_divide(self, x1: Array, x2: Array) -> Array:
         return jnp.floor_divide(x1, x2)

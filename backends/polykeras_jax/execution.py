@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 
 from polykeras.backend.execution import State, Step, StepRunner
 from polykeras.backend.spec import Array
@@ -96,5 +97,5 @@ class JaxExecution(JaxControl):
     def synchronize(self, x: Any = None) -> None:
         started = jax.live_arrays() if x is None else jax.tree.leaves(x)
         for array in started:
-            if isinstance(array, jax.Array) and not isinstance(array, jax.core.Tracer) and not array.is_deleted():
+            if isinstance(array, jax.Array) and not isinstance(array, Tracer) and not array.is_deleted():
                 array.block_until_ready()

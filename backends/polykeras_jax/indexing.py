@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -54,7 +53,7 @@ class JaxIndexing(JaxReduction):
         return jnp.searchsorted(sorted_sequence, values, side).astype("int32")
 
     def nonzero(self, x: Array) -> tuple[Array, ...]:
-        if isinstance(x, jax.core.Tracer) and self.is_traced(x):
+        if self.is_traced(x):
             raise TypeError(
                 "nonzero: the number of elements that are not 0 is not known inside a compiled function. "
                 "Use `where` with a mask there, or call nonzero outside."

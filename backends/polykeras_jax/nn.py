@@ -23,7 +23,8 @@ def _on_cpu() -> bool:
     each chunk of training steps is a loop: a step of two layers on 128 images of 28x28 took 375 ms with `lax.conv`
     and 40 ms so, one depthwise layer 1500 ms and 15 ms (jax 0.10.2, 2 cores).
     """
-    device = jax.config.jax_default_device  # a device, the name of a platform, or None
+    # A device, the name of a platform, or None.
+    device = jax.config.jax_default_device  # pyright: ignore[reportAttributeAccessIssue]
     return (getattr(device, "platform", device) or jax.default_backend()) == "cpu"
 
 

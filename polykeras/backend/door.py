@@ -99,7 +99,11 @@ class _Promotion:
     def dtype_of(self, values: list[Any]) -> str:
         kinds = [dtypes.weak(v) if type(v) in _SCALARS else self.backend.dtype(v) for v in _flat(values)]
         result = dtypes.result_type(*kinds)
-        return dtypes.float_type(result) if self.promote == "float" else result
+        if self.promote == "float":
+            result = dtypes.float_type(result)
+        if result in dtypes.NARROWER and result in self.backend.unsupported_dtypes:
+            return dtypes.NARROWER[result]  # uint32 and int8 meet in int64, which JAX may not have
+        return result
 
     def finish(self, value: Any, dtype: str, keep_scalar: bool) -> Any:
         if isinstance(value, list):

@@ -72,7 +72,7 @@ class ExponentialMethods(ArithmeticMethods, ABC):
         a, b = self.abs(x1), self.abs(x2)
         long, short = self.maximum(a, b), self.minimum(a, b)
         usable = self.bitwise_and(self.less(0, long), self.isfinite(long))
-        ratio = self.where(usable, short, 0.0) / self.where(usable, long, 1.0)
+        ratio = self.divide(self.where(usable, short, 0.0), self.where(usable, long, 1.0))
         return long * self.sqrt(1.0 + ratio * ratio)
 
     @op("x", "float")

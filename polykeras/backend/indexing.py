@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from polykeras import dtypes
 from polykeras.backend.nan_reduction import NanReductionMethods
 from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.spec import Array, Shape, op, required
@@ -142,8 +143,9 @@ class IndexingMethods(NanReductionMethods, ABC):
             return self.take(x, arrays[axes[0]], axes[0])
         shape = self.shape(x)
         flat: Array = 0
+        dtype = dtypes.result_type(*(self.dtype(index) for index in arrays.values()))
         for a in axes:
-            index, n = arrays[a], shape[a]
+            index, n = self.cast(arrays[a], dtype), shape[a]
             index = self.where(self.less(index, 0), index + n, index)
             flat = flat * n + index
         x = self.moveaxis(x, axes, range(len(axes)))

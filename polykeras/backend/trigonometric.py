@@ -54,7 +54,7 @@ class TrigonometricMethods(ExponentialMethods, ABC):
         size = self.where(self.less(x, 0), -x, x)  # not abs, whose gradient at 0 is 0
         finite = self.isfinite(size)
         a = self.where(finite, size, 0.0)
-        result = self.log1p(a + a * (a / (1.0 + self.hypot(a, 1.0))))
+        result = self.log1p(a + a * self.divide(a, 1.0 + self.hypot(a, 1.0)))
         result = self.where(finite, result, self.stop_gradient(size))
         return self.where(self.less(x, 0), -result, result)
 

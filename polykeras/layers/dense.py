@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from polykeras import activations, constraints, initializers, ops, regularizers
+from polykeras import activations, ops
+from polykeras.arguments import positive_int
 from polykeras.layers.input_spec import InputSpec
 from polykeras.layers.layer import LAYERS, Layer
-from polykeras.arguments import positive_int
+from polykeras.layers.weights import keep_options, known_sizes, make_weight
 
 
 @LAYERS.register()
@@ -55,34 +56,19 @@ class Dense(Layer):
         self.units = positive_int(units, "units", self)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        keep_options(
+            self,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         """Make the kernel and the bias."""
-        width = known_width(input_shape, self)
-        self.kernel = self.add_weight(
-            shape=(width, self.units),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                shape=(self.units,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
+        (width,) = known_sizes(self, input_shape, [-1])
+        self.kernel = make_weight(self, "kernel", (width, self.units))
+        self.bias = make_weight(self, "bias", (self.units,)) if self.use_bias else None
         self.input_spec = InputSpec(min_ndim=2, axes={-1: width})
 
     def call(self, inputs: Any) -> Any:
@@ -91,17 +77,3 @@ class Dense(Layer):
         if self.bias is not None:
             x = ops.add(x, self.bias)
         return x if self.activation is None else self.activation(x)
-
-
-def known_width(input_shape: Any, layer: Layer) -> int:
-    """Return the size of the last axis, which the weights of `layer` depend on.
-
-    Raises:
-        ValueError: it is not known.
-    """
-    if not input_shape or input_shape[-1] is None:
-        raise ValueError(
-            f"Layer {layer.name!r} ({type(layer).__name__}) needs inputs whose last axis has a known size; received the "
-            f"shape {tuple(input_shape)}. Give that size in Input(shape=...)."
-        )
-    return input_shape[-1]

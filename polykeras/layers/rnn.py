@@ -1,23 +1,43 @@
-"""Recurrent layers: a cell carried along the time axis."""
+"""A cell carried along the time axis: the base of recurrent layers."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from polykeras import ops, tree
-from polykeras.layers.layer import LAYERS, Layer
-from polykeras.layers.rnn_cells import GRUCell, LSTMCell, RecurrentCell, SimpleRNNCell
-from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
-from polykeras.variables import Variable
+from polykeras.backend import registry
+from polykeras.backend.symbolic import SYMBOLIC, SymbolicArray
+from polykeras.graph import KerasTensor, infer_outputs
+from polykeras.layers.layer import LAYERS, Layer, call_spec
+from polykeras.layers.rnn_cells import RecurrentCell, Step
+from polykeras.saving.serialization import serialize_keras_object
+from polykeras.variables import Scope, Variable, read_state
 
 
 def _as_list(states: Any) -> list[Any]:
     return list(states) if isinstance(states, (list, tuple)) else [states]
 
 
-def _per_sample(mask: Any, like: Any) -> Any:
-    """Give a `(batch,)` mask the axes of an array `(batch, ...)`."""
-    return ops.reshape(mask, (*ops.shape(mask), *(1,) * (len(ops.shape(like)) - 1)))
+def _check_cell(cell: Any) -> None:
+    if not hasattr(cell, "state_size") or not callable(cell):
+        raise ValueError(
+            "A recurrent layer needs a cell with `state_size`, that is called as `cell(inputs, states)` and returns "
+            f"`(output, new_states)`; received {cell!r}."
+        )
+
+
+def initial_state(cell: Any, batch_size: int) -> list[Any]:
+    """Return the states in which a cell begins: zeros `(batch, size)` unless it says otherwise."""
+    if hasattr(cell, "get_initial_state"):
+        return _as_list(cell.get_initial_state(batch_size=batch_size))
+    dtype = getattr(cell, "compute_dtype", None)
+    return [ops.zeros((batch_size, size), dtype) for size in _as_list(cell.state_size)]
+
+
+def _output_size(cell: Any) -> int:
+    size = getattr(cell, "output_size", None)
+    return _as_list(cell.state_size)[0] if size is None else size
 
 
 @LAYERS.register()
@@ -27,48 +47,70 @@ class StackedRNNCells(Layer):
     Args:
         cells: the cells, the lowest first.
         **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: one of them is no cell.
     """
 
-    def __init__(self, cells: list[Any], **kwargs: Any) -> None:
+    def __init__(self, cells: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.cells = list(cells)
-        self.state_size = [cell.state_size for cell in self.cells]
-        self.output_size = self.cells[-1].output_size
+        for cell in self.cells:
+            _check_cell(cell)
+
+    @property
+    def state_size(self) -> list[Any]:
+        """The state sizes of all cells."""
+        return [cell.state_size for cell in self.cells]
+
+    @property
+    def output_size(self) -> int:
+        """The width of the top cell's output."""
+        return _output_size(self.cells[-1])
 
     def get_initial_state(self, batch_size: int) -> list[Any]:
-        """Return the initial states of all cells."""
-        return [_initial_state(cell, batch_size) for cell in self.cells]
+        """Return the initial states of all cells, a list each."""
+        return [initial_state(cell, batch_size) for cell in self.cells]
 
-    def call(self, inputs: Any, states: list[Any], training: Any = False) -> tuple[Any, list[Any]]:
-        """Return the top cell's output, and the new states of all."""
+    def call(self, inputs: Any, states: Any, training: Any = False) -> tuple[Any, list[Any]]:
+        """Return the top cell's output, and the new states of all cells.
+
+        Args:
+            inputs: at one time, `(batch, features)`.
+            states: for each cell its states, in a list; or its only one.
+            training: whether dropout is applied.
+        """
         new = []
         for cell, state in zip(self.cells, states, strict=True):
-            inputs, state = cell(inputs, state)
-            new.append(state)
+            inputs, own = _call_cell(cell, inputs, _as_list(state), training)
+            new.append(own if isinstance(state, (list, tuple)) else own[0])
         return inputs, new
 
 
-def _initial_state(cell: Any, batch_size: int) -> Any:
-    if hasattr(cell, "get_initial_state"):
-        states = cell.get_initial_state(batch_size=batch_size)
-        return states[0] if isinstance(states, list) and not isinstance(cell.state_size, (list, tuple)) else states
-    sizes = cell.state_size
-    return tree.map_structure(lambda size: ops.zeros((batch_size, size), cell.compute_dtype), sizes)
+def _call_cell(cell: Any, inputs: Any, states: list[Any], training: Any) -> tuple[Any, list[Any]]:
+    takes_training = isinstance(cell, Layer) and call_spec(type(cell).call).has_training
+    output, new = cell(inputs, states, training=training) if takes_training else cell(inputs, states)
+    return output, _as_list(new)
 
 
 @LAYERS.register()
 class RNN(Layer):
-    """A cell applied at each time of a sequence `(batch, time, features)`.
+    """A cell applied at each time of a sequence `(batch, time, ...)`.
 
     Args:
-        cell: a layer with `state_size`, whose `call(inputs, states)` returns `(output, new_states)`; or a list of them.
+        cell: a layer (or other object) with `state_size`, an int or a list of them, whose `call(inputs, states)` takes
+            a list of states `(batch, size)` and returns `(output, new_states)`; or a list of such cells, which are
+            stacked. It may have `output_size` and `get_initial_state(batch_size)`.
         return_sequences: return the outputs of all times, not only the last one.
         return_state: return the last states too.
-        go_backwards: begin at the end of the sequence.
+        go_backwards: begin at the end of the sequence; outputs come in that order.
         stateful: begin each batch with the last states of the one before; the batch size must be fixed.
         unroll: a hint to the backend to unroll the loop.
-        zero_output_for_mask: outputs at masked times are zeros, not the last output.
+        zero_output_for_mask: outputs at masked times are zeros, not the output before.
         **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: the cell is none.
     """
 
     def __init__(
@@ -84,8 +126,7 @@ class RNN(Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.cell = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
-        if not hasattr(self.cell, "state_size") or not callable(self.cell):
-            raise ValueError(f"RNN needs a cell with `state_size` and `call(inputs, states)`; received {cell!r}.")
+        _check_cell(self.cell)
         self.return_sequences = return_sequences
         self.return_state = return_state
         self.go_backwards = go_backwards
@@ -93,218 +134,208 @@ class RNN(Layer):
         self.unroll = unroll
         self.zero_output_for_mask = zero_output_for_mask
         self.supports_masking = True
-        self.states: Any = None
+        self.states: list[Any] | None = None
+
+    @property
+    def state_size(self) -> list[Any]:
+        """The sizes of the states; for stacked cells those of each cell."""
+        return _as_list(self.cell.state_size)
+
+    def get_initial_state(self, batch_size: int) -> list[Any]:
+        """Return the states in which the layer begins where it is given none."""
+        return initial_state(self.cell, batch_size)
+
+    # ---- building ----------------------------------------------------------------------------------------------
 
     def build(self, sequences_shape: Any) -> None:
         """Build the cell, and the states of a stateful layer."""
         batch, _, *features = sequences_shape
-        if isinstance(self.cell, RecurrentCell) and not self.cell.built:
-            self.cell.build((batch, *features))
-            self.cell.built = True
+        shape = (batch, *features)
+        for cell in self._cells():
+            self._build_cell(cell, shape)
+            shape = (batch, _output_size(cell))
+        self._build_cell(self.cell, (batch, *features))
         if self.stateful:
             if batch is None:
                 raise ValueError(
-                    f"Layer {self.name!r} is stateful and needs a fixed batch size: give `batch_size=` or `batch_shape=` to Input."
+                    f"Layer {self.name!r} is stateful and needs a fixed batch size: give `batch_size=` or `batch_shape=` "
+                    "to Input."
                 )
-            zeros = _initial_state(self.cell, batch)
             self.states = tree.map_structure(
-                lambda x: Variable(ops.zeros, ops.shape(x), ops.dtype(x), trainable=False, name="state"), zeros
+                lambda x: Variable(x, trainable=False, name="state"), self._host_state(batch)
             )
 
+    @staticmethod
+    def _build_cell(cell: Any, inputs_shape: tuple[int | None, ...]) -> None:
+        """Build a cell, whatever it consists of, by calling it on shapes: its weights must be there before the loop."""
+        if isinstance(cell, Layer) and not cell.built:
+            batch = inputs_shape[0]
+            states = tree.map_structure(
+                lambda size: KerasTensor((batch, size), cell.compute_dtype), _as_list(cell.state_size)
+            )
+            infer_outputs(cell, (KerasTensor(inputs_shape, cell.compute_dtype), states), {})
+
+    def _host_state(self, batch: int) -> list[Any]:
+        with registry.use_backend("numpy"):
+            return self.get_initial_state(batch)
+
+    def _cells(self) -> list[Any]:
+        """The cells that run one after the other, each along all times: those of a plain stack."""
+        return self.cell.cells if type(self.cell) is StackedRNNCells else [self.cell]
+
     def reset_state(self) -> None:
-        """Set the states of a stateful layer to zeros."""
-        for variable in tree.flatten(self.states):
-            variable.assign(ops.zeros(variable.shape, variable.dtype))
+        """Set the states of a stateful layer to those it begins with."""
+        if self.states is not None:
+            variables = tree.flatten(self.states)
+            for variable, value in zip(variables, tree.flatten(self._host_state(variables[0].shape[0])), strict=True):
+                variable.assign(value)
 
     reset_states = reset_state
+
+    # ---- calling -----------------------------------------------------------------------------------------------
 
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = False) -> Any:
         """Run the cell along the time axis.
 
         Args:
-            sequences: `(batch, time, ...)`; or a list of it and the initial states.
-            initial_state: states to begin with, in the structure of `cell.state_size`; zeros by default.
-            mask: bool `(batch, time)`; at a masked time nothing changes.
+            sequences: `(batch, time, ...)`.
+            initial_state: states to begin with, in a list in the structure of `state_size`; zeros by default.
+            mask: bool `(batch, time)`; at a masked time states stay, and the output is the one before.
             training: whether dropout is applied.
 
         Returns:
-            The output `(batch, units)` or outputs `(batch, time, units)`; a list with the states after it where
-            `return_state`.
+            The last output `(batch, units)`, or all outputs `(batch, time, units)`; a tuple of it and the last states
+            where `return_state`.
+
+        Raises:
+            ValueError: another number of initial states; another batch size than that of a stateful layer.
         """
-        if isinstance(sequences, (list, tuple)):
-            initial_state = list(sequences[1:]) if len(sequences) > 1 else initial_state
-            sequences = sequences[0]
-        mask = mask[0] if isinstance(mask, (list, tuple)) else mask
-        states = self._begin(sequences, initial_state)
-        last, outputs, states = self._scan(sequences, states, mask, training)
-        if self.stateful:
-            for variable, value in zip(tree.flatten(self.states), tree.flatten(states), strict=True):
+        xs, states = ops.swapaxes(sequences, 0, 1), self._begin(sequences, initial_state)
+        valid = None if mask is None else ops.swapaxes(ops.cast(mask, "bool"), 0, 1)
+        if self.go_backwards:
+            xs, valid = ops.flip(xs, 0), None if valid is None else ops.flip(valid, 0)
+        output, last = self._run_all(xs, states, valid, training)
+        if self.states is not None:
+            for variable, value in zip(tree.flatten(self.states), tree.flatten(last), strict=True):
                 variable.assign(value)
-        result = ops.swapaxes(outputs, 0, 1) if self.return_sequences else last
-        return [result, *_as_list(states)] if self.return_state else result
+        output = ops.swapaxes(output, 0, 1) if self.return_sequences else output
+        return (output, *last) if self.return_state else output
 
-    def _begin(self, sequences: Any, initial_state: Any) -> Any:
-        if initial_state is not None:
-            several = isinstance(self.cell.state_size, (list, tuple))
-            states = list(initial_state) if isinstance(initial_state, (list, tuple)) else initial_state
-            return states[0] if isinstance(states, list) and not several else states
-        if self.stateful:
+    def _begin(self, sequences: Any, given: Any) -> list[Any]:
+        batch = ops.shape(sequences)[0]
+        if self.states is not None:
+            expected = tree.flatten(self.states)[0].shape[0]
+            if batch != expected:
+                raise ValueError(
+                    f"Layer {self.name!r} is stateful and was built for batches of {expected} samples; received {batch}."
+                )
+        if given is not None:
+            states = _as_list(given)
+            if len(states) != len(self.state_size):
+                raise ValueError(
+                    f"Layer {self.name!r} ({type(self).__name__}) has states of sizes {self.state_size}; received "
+                    f"{len(states)} initial states."
+                )
+            return states
+        if self.states is not None:
             return tree.map_structure(lambda variable: variable.value, self.states)
-        return _initial_state(self.cell, ops.shape(sequences)[0])
+        return self.get_initial_state(batch)
 
-    def _step_function(self, sequences: Any, training: Any) -> tuple[Any, Any]:
-        """Return the sequence as the step takes it, and the step."""
-        cell = self.cell
-        if not isinstance(cell, RecurrentCell):
-            return sequences, lambda x, states: cell(x, states, training=training)
-        factor = cell.recurrent_mask(ops.shape(sequences)[0], training)
-        single = not isinstance(cell.state_size, list)
+    def _run_all(self, xs: Any, states: list[Any], valid: Any, training: Any) -> tuple[Any, list[Any]]:
+        """Return the outputs at all times, or the last one, and the last states."""
+        cells = self._cells()
+        if cells == [self.cell]:
+            return self._run(self.cell, xs, states, valid, training, self.return_sequences)
+        # No cell of a stack sees the others' states: each may run along all times before the next one begins.
+        last: list[Any] = []
+        for cell, state in zip(cells, states, strict=True):
+            all_times = self.return_sequences or cell is not cells[-1]
+            xs, own = self._run(cell, xs, _as_list(state), valid, training, all_times)
+            last.append(own if isinstance(state, (list, tuple)) else own[0])
+        return xs, last
 
-        def step(x: Any, states: Any) -> tuple[Any, Any]:
-            output, new = cell.step(x, [states] if single else states, factor)
-            return output, new[0] if single else new
+    def _run(
+        self, cell: Any, xs: Any, states: list[Any], valid: Any, training: Any, all_times: bool
+    ) -> tuple[Any, list[Any]]:
+        if isinstance(cell, RecurrentCell):
+            xs, step = cell.start(xs, training)
+            return self._scan(step, xs, states, valid, all_times)
 
-        return cell.precompute(sequences, training), step
+        def step(x: Any, carried: list[Any]) -> list[Any]:
+            return list(_call_cell(cell, x, carried[1], training))
 
-    def _scan(self, sequences: Any, states: Any, mask: Any, training: Any) -> tuple[Any, Any, Any]:
-        prepared, step = self._step_function(sequences, training)
-        xs = ops.swapaxes(prepared, 0, 1)
-        if self.go_backwards:
-            xs = ops.flip(xs, 0)
-        if mask is None:
+        variables, output = _rehearse(step, xs, states)
+        output, carried = self._scan(step, xs, [output, states], valid, all_times, variables)
+        return output, carried[1]
 
-            def plain(carry: Any, x: Any) -> tuple[Any, Any]:
-                output, new = step(x, carry)
-                return new, output
+    def _scan(
+        self,
+        step: Step,
+        xs: Any,
+        states: list[Any],
+        valid: Any,
+        all_times: bool,
+        variables: Sequence[Variable] = (),
+    ) -> tuple[Any, list[Any]]:
+        """Run a step along time.
 
-            states, outputs = ops.scan(plain, states, xs, unroll=self.unroll or 1)
-            return outputs[-1], outputs, states
-        times = ops.swapaxes(ops.cast(mask, "bool"), 0, 1)
-        if self.go_backwards:
-            times = ops.flip(times, 0)
-        width = self.cell.output_size if hasattr(self.cell, "output_size") else _as_list(self.cell.state_size)[0]
-        empty = ops.zeros((ops.shape(xs)[1], *_as_list(width)), ops.dtype(xs))
+        Args:
+            step: see `Step`.
+            xs: `(time, batch, ...)`.
+            states: to begin with.
+            valid: bool `(time, batch)`, or None.
+            all_times: whether the outputs of all times are returned.
+            variables: which the step writes; the loop carries them.
 
-        def masked(carry: Any, x_and_mask: Any) -> tuple[Any, Any]:
-            previous, old = carry
-            x, valid = x_and_mask
-            output, new = step(x, old)
-            new = tree.map_structure(lambda n, o: ops.where(_per_sample(valid, n), n, o), new, old)
-            kept = ops.where(_per_sample(valid, output), output, previous)
-            shown = ops.where(_per_sample(valid, output), output, empty) if self.zero_output_for_mask else kept
-            return (kept, new), shown
+        Returns:
+            The outputs `(time, batch, ...)` or the last one, and the last states.
+        """
+        backend = registry.current()
 
-        (last, states), outputs = ops.scan(masked, (empty, states), (xs, times), unroll=self.unroll or 1)
-        return last, outputs, states
+        def body(carry: tuple[Any, Any], inputs: tuple[Any, Any]) -> tuple[tuple[Any, Any], Any]:
+            (old, values), (x, now) = carry, inputs
+            with Scope(variables, values):
+                new = step(x, old)
+                values = read_state(variables, backend)
+            if now is not None:
+                new = tree.map_structure(lambda n, o: _where_valid(now, n, o), new, old)
+            return (new, values), self._shown(new[0], now) if all_times else None
+
+        start = (states, read_state(variables, backend))
+        (states, values), outputs = ops.scan(body, start, (xs, valid), unroll=self.unroll or 1)
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        return outputs if all_times else self._shown(states[0], None if valid is None else valid[-1]), states
+
+    def _shown(self, output: Any, valid: Any) -> Any:
+        return _where_valid(valid, output, 0) if valid is not None and self.zero_output_for_mask else output
 
     def compute_mask(self, sequences: Any, previous_mask: Any) -> Any:
         """Return the mask of the outputs: that of the times where sequences are returned."""
-        mask = previous_mask[0] if isinstance(previous_mask, (list, tuple)) else previous_mask
-        mask = mask if self.return_sequences else None
-        if not self.return_state:
-            return mask
-        return [mask, *(None for _ in _as_list(self.cell.state_size))]
+        mask = previous_mask if self.return_sequences else None
+        return [mask, *(None for _ in self.state_size)] if self.return_state else mask
 
     def get_config(self) -> dict[str, Any]:
         """Return the cell and the arguments."""
         return super().get_config() | {"cell": serialize_keras_object(self.cell)}
 
 
-class _NamedRNN(RNN):
-    """A recurrent layer whose cell's arguments are its own."""
-
-    cell_class: type[RecurrentCell]
-
-    def __init__(self, units: int, *args: Any, **kwargs: Any) -> None:
-        own = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask")
-        layer = ("name", "trainable", "dtype", "activity_regularizer", "autocast")
-        shape = ("input_shape", "input_dim", "input_length", "batch_input_shape", "batch_size", "weights")
-        outer = {key: kwargs.pop(key) for key in (*own, *layer, *shape) if key in kwargs}
-        kwargs.pop("use_cudnn", None)  # a hint for one framework's kernel
-        kwargs.pop("implementation", None)  # Keras 2's choice between two ways to compute the same
-        inner = {key: outer[key] for key in ("trainable", "dtype") if key in outer}
-        super().__init__(self.cell_class(units, *args, **inner, **kwargs), **outer)
-
-    def __getattr__(self, name: str) -> Any:
-        # The cell's arguments (`units`, `activation`, ...) read as the layer's own.
-        cell = self.__dict__.get("cell")
-        if cell is None or name.startswith("_"):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return getattr(cell, name)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the cell and the layer."""
-        cell = self.cell.get_config()
-        for key in ("name", "trainable", "dtype", "activity_regularizer"):
-            cell.pop(key, None)
-        config = {k: v for k, v in Layer.get_config(self).items() if k not in ("cell", "units", "args")}
-        return cell | config
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """Return the layer of a config."""
-        return cls(**{name: deserialize_keras_object(value) for name, value in config.items()})
+def _where_valid(valid: Any, x: Any, other: Any) -> Any:
+    """Return `x` for the samples in a mask `(batch,)`, `other` for the rest."""
+    return ops.where(ops.reshape(valid, (*ops.shape(valid), *(1,) * (len(ops.shape(x)) - 1))), x, other)
 
 
-@LAYERS.register()
-class SimpleRNN(_NamedRNN):
-    """A fully connected recurrent layer.
+def _rehearse(step: Step, xs: Any, states: list[Any]) -> tuple[list[Variable], Any]:
+    """Run a step of a user's cell on shapes alone.
 
-    Args:
-        units: the width of state and output.
-        activation: `"tanh"` by default.
-        use_bias: whether there is a bias.
-        kernel_initializer: of the kernel `(features, units)`.
-        recurrent_initializer: of the kernel `(units, units)` for the state.
-        bias_initializer: of the bias.
-        dropout: the share of inputs to drop, the same at all times.
-        recurrent_dropout: the share of the state to drop, the same at all times.
-        seed: for dropout.
-        **kwargs: regularizers and constraints (`kernel_...`, `recurrent_...`, `bias_...`), and arguments of `RNN`.
+    Returns:
+        The variables that it writes (seeds, statistics), and zeros in the shape of its output.
     """
+    backend = registry.current()
 
-    cell_class = SimpleRNNCell
+    def shape_of(x: Any, drop: int = 0) -> SymbolicArray:
+        return SymbolicArray(backend.shape(x)[drop:], backend.dtype(x))
 
-
-@LAYERS.register("CuDNNLSTM")
-class LSTM(_NamedRNN):
-    """Long short-term memory (Hochreiter and Schmidhuber, 1997).
-
-    Args:
-        units: the width of state and output.
-        activation: of the cell and the output; `"tanh"` by default.
-        recurrent_activation: of the gates; `"sigmoid"` by default.
-        use_bias: whether there is a bias.
-        kernel_initializer: of the kernel `(features, 4 * units)`, gates in the order input, forget, cell, output.
-        recurrent_initializer: of the kernel `(units, 4 * units)` for the state.
-        bias_initializer: of the bias.
-        unit_forget_bias: begin with a bias of 1 at the forget gate.
-        dropout: the share of inputs to drop, the same at all times.
-        recurrent_dropout: the share of the state to drop, the same at all times.
-        seed: for dropout.
-        **kwargs: regularizers and constraints (`kernel_...`, `recurrent_...`, `bias_...`), and arguments of `RNN`.
-    """
-
-    cell_class = LSTMCell
-
-
-@LAYERS.register("CuDNNGRU")
-class GRU(_NamedRNN):
-    """Gated recurrent units (Cho et al., 2014, https://arxiv.org/abs/1406.1078).
-
-    Args:
-        units: the width of state and output.
-        activation: of the new state; `"tanh"` by default.
-        recurrent_activation: of the gates; `"sigmoid"` by default.
-        use_bias: whether there are biases.
-        kernel_initializer: of the kernel `(features, 3 * units)`, gates in the order update, reset, new.
-        recurrent_initializer: of the kernel `(units, 3 * units)` for the state.
-        bias_initializer: of the biases.
-        reset_after: apply the reset gate after the product with the state (as cuDNN), not before.
-        dropout: the share of inputs to drop, the same at all times.
-        recurrent_dropout: the share of the state to drop, the same at all times.
-        seed: for dropout.
-        **kwargs: regularizers and constraints (`kernel_...`, `recurrent_...`, `bias_...`), and arguments of `RNN`.
-    """
-
-    cell_class = GRUCell
+    with registry.use_backend(SYMBOLIC), Scope(closed=True) as scope:
+        output = step(shape_of(xs, 1), [None, tree.map_structure(shape_of, states)])[0]
+    return list(scope.written.values()), ops.zeros(output.shape, output.dtype)

@@ -1,24 +1,35 @@
 """The cells of recurrent layers: what happens at one time step.
 
-A cell here works in two parts. `precompute` does what does not depend on the state (dropout and the product with the
-input kernel) for the whole sequence at once; `step` does the rest at each time. The product over all times in one
-piece is what makes the scan fast.
+A cell here works in two parts. `start` does what does not depend on the state (dropout and the product with the input
+kernel) for the whole sequence at once, and returns the function that does the rest at each time. The product over all
+times in one piece is what makes the scan fast.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from polykeras import activations, constraints, initializers, ops, random, regularizers
-from polykeras.layers.dense import known_width
-from polykeras.layers.layer import LAYERS, Layer
+from polykeras import activations, ops, random
 from polykeras.arguments import positive_int, rate
+from polykeras.layers.layer import LAYERS, Layer
+from polykeras.layers.weights import keep_options, known_sizes, make_weight
+
+Step = Callable[[Any, list[Any]], list[Any]]
+"""Takes an input at one time and the states, returns the new states, of which the first is the output."""
 
 
 class RecurrentCell(Layer):
-    """What the cells have in common: weights, dropout, and the two parts of a step."""
+    """What the cells have in common: weights, dropout, and the two parts of a step.
+
+    Attributes:
+        gates: how many products of the width of the state a step takes from one kernel.
+        state_size: the width of the state, or a list for several.
+        output_size: the width of the output.
+    """
 
     gates = 1
+    bias_initializer: Any
 
     def __init__(
         self,
@@ -36,22 +47,20 @@ class RecurrentCell(Layer):
         bias_constraint: Any = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
-        seed: Any = None,
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
+        kwargs.pop("implementation", None)  # Keras 2's choice between two ways to compute the same
         super().__init__(**kwargs)
         self.units = positive_int(units, "units", self)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.recurrent_initializer = initializers.get(recurrent_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.recurrent_regularizer = regularizers.get(recurrent_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.recurrent_constraint = constraints.get(recurrent_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        keep_options(
+            self,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
         self.dropout = rate(dropout, "dropout", self)
         self.recurrent_dropout = rate(recurrent_dropout, "recurrent_dropout", self)
         self.seed = seed
@@ -61,95 +70,76 @@ class RecurrentCell(Layer):
 
     def build(self, input_shape: Any) -> None:
         """Make the kernels and the bias."""
-        self.kernel = self.add_weight(
-            shape=(known_width(input_shape, self), self.gates * self.units),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
-        self.recurrent_kernel = self.add_weight(
-            shape=(self.units, self.gates * self.units),
-            initializer=self.recurrent_initializer,
-            regularizer=self.recurrent_regularizer,
-            constraint=self.recurrent_constraint,
-            name="recurrent_kernel",
-        )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                shape=self._bias_shape(),
-                initializer=self._initial_bias(),
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
+        (features,) = known_sizes(self, input_shape, [-1])
+        width = self.gates * self.units
+        self.kernel = make_weight(self, "kernel", (features, width))
+        self.recurrent_kernel = make_weight(self, "recurrent_kernel", (self.units, width))
+        self.bias = self._make_bias(width) if self.use_bias else None
 
-    def _bias_shape(self) -> tuple[int, ...]:
-        return (self.gates * self.units,)
-
-    def _initial_bias(self) -> Any:
-        return self.bias_initializer
-
-    def _input_bias(self) -> Any:
-        return self.bias
+    def _make_bias(self, width: int) -> Any:
+        return make_weight(self, "bias", (width,))
 
     def get_initial_state(self, batch_size: int) -> list[Any]:
-        """Return zeros for the states of a batch."""
+        """Return zeros for the states of a batch, each `(batch, units)`."""
         sizes = self.state_size if isinstance(self.state_size, list) else [self.state_size]
         return [ops.zeros((batch_size, size), self.compute_dtype) for size in sizes]
 
-    def precompute(self, inputs: Any, training: Any = False) -> Any:
-        """Return what `step` needs of the inputs: `(..., features)` to `(..., gates * units)`.
-
-        A dropout mask is the same at all times of a sequence.
-        """
-        if training and self.dropout:
-            assert self.seed_generator is not None
-            shape = ops.shape(inputs)
-            noise = (shape[0], *(1,) * (len(shape) - 2), shape[-1])
-            inputs = random.dropout(inputs, self.dropout, noise, seed=self.seed_generator)
-        x = ops.matmul(inputs, self.kernel)
-        bias = self._input_bias()
-        return x if bias is None else ops.add(x, bias)
-
-    def recurrent_mask(self, batch_size: int, training: Any) -> Any:
-        """Return the factor for the state in recurrent dropout, the same at all times; None where there is none."""
-        if not training or not self.recurrent_dropout:
-            return None
-        assert self.seed_generator is not None
-        ones = ops.ones((batch_size, self.units), self.compute_dtype)
-        return random.dropout(ones, self.recurrent_dropout, seed=self.seed_generator)
-
-    def step(self, x: Any, states: list[Any], mask: Any = None) -> tuple[Any, list[Any]]:
-        """Return output and new states.
+    def start(self, inputs: Any, training: Any = False) -> tuple[Any, Step]:
+        """Do what does not depend on the state, and return what each step takes, and the step.
 
         Args:
-            x: what `precompute` gave, at one time.
-            states: arrays `(batch, units)`.
-            mask: what `recurrent_mask` gave.
+            inputs: `(..., batch, features)`: all times, or one.
+            training: whether dropout is applied.
+
+        Returns:
+            An array `(..., batch, gates * units)`, and a function that takes it at one time, with the states.
         """
         raise NotImplementedError
 
     def call(self, sequence: Any, states: Any, training: Any = False) -> tuple[Any, Any]:
-        """Return output and new states for inputs `(batch, features)` at one time."""
-        given = list(states) if isinstance(states, (list, tuple)) else [states]
-        mask = self.recurrent_mask(ops.shape(sequence)[0], training)
-        output, new = self.step(self.precompute(sequence, training), given, mask)
-        return output, new if isinstance(states, (list, tuple)) else new[0]
+        """Return output and new states.
+
+        Args:
+            sequence: the inputs at one time, `(batch, features)`.
+            states: arrays `(batch, units)` in a list; or the only one.
+            training: whether dropout is applied.
+        """
+        several = isinstance(states, (list, tuple))
+        x, step = self.start(sequence, training)
+        new = step(x, list(states) if several else [states])
+        return new[0], new if several else new[0]
+
+    def _project(self, inputs: Any, bias: Any, training: Any) -> Any:
+        """Return the product with the kernel, plus the bias; one dropout mask serves all times."""
+        if training and self.dropout:
+            shape = ops.shape(inputs)
+            noise = (*(1,) * (len(shape) - 2), *shape[-2:])
+            inputs = random.dropout(inputs, self.dropout, noise, seed=self.seed_generator)
+        x = ops.matmul(inputs, self.kernel)
+        return x if bias is None else ops.add(x, bias)
+
+    def _state_dropout(self, inputs: Any, training: Any) -> Callable[[Any], Any]:
+        """Return a function that drops from a state: the same elements at all times, and in all gates."""
+        if not training or not self.recurrent_dropout:
+            return lambda h: h
+        ones = ops.ones((ops.shape(inputs)[-2], self.units), self.compute_dtype)
+        factor = random.dropout(ones, self.recurrent_dropout, seed=self.seed_generator)
+        return lambda h: ops.multiply(h, factor)
 
 
 @LAYERS.register()
 class SimpleRNNCell(RecurrentCell):
     """`h = activation(x @ kernel + h @ recurrent_kernel + bias)`. Arguments as for `SimpleRNN`."""
 
-    def step(self, x: Any, states: list[Any], mask: Any = None) -> tuple[Any, list[Any]]:
-        """Return the new state, as output and as state."""
-        h = states[0] if mask is None else ops.multiply(states[0], mask)
-        h = ops.add(x, ops.matmul(h, self.recurrent_kernel))
-        if self.activation is not None:
-            h = self.activation(h)
-        return h, [h]
+    def start(self, inputs: Any, training: Any = False) -> tuple[Any, Step]:
+        """Return the inputs' part, and the step; see `RecurrentCell.start`."""
+        kernel, activation = self.recurrent_kernel.value, activations.get(self.activation)
+        drop = self._state_dropout(inputs, training)
+
+        def step(x: Any, states: list[Any]) -> list[Any]:
+            return [activation(ops.add(x, ops.matmul(drop(states[0]), kernel)))]
+
+        return self._project(inputs, self.bias, training), step
 
 
 @LAYERS.register()
@@ -171,37 +161,62 @@ class LSTMCell(RecurrentCell):
         recurrent_initializer: Any = "orthogonal",
         bias_initializer: Any = "zeros",
         unit_forget_bias: bool = True,
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer, **kwargs
+            units,
+            activation,
+            use_bias,
+            kernel_initializer,
+            recurrent_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            recurrent_regularizer,
+            bias_regularizer,
+            kernel_constraint,
+            recurrent_constraint,
+            bias_constraint,
+            dropout,
+            recurrent_dropout,
+            seed,
+            **kwargs,
         )
         self.recurrent_activation = activations.get(recurrent_activation)
         self.unit_forget_bias = unit_forget_bias
         self.state_size = [self.units, self.units]
 
-    def _initial_bias(self) -> Any:
+    def _make_bias(self, width: int) -> Any:
         if not self.unit_forget_bias:
-            return self.bias_initializer
+            return make_weight(self, "bias", (width,))
 
-        def with_open_forget_gate(shape: Any, dtype: Any = None) -> Any:
-            one = (self.units,)
-            rest = self.bias_initializer((self.units * 2,), dtype=dtype)
-            return ops.concatenate([self.bias_initializer(one, dtype=dtype), ops.ones(one, dtype), rest], 0)
+        def initializer(shape: Any, dtype: Any = None) -> Any:
+            first, rest = (self.bias_initializer((n,), dtype=dtype) for n in (self.units, 2 * self.units))
+            return ops.concatenate([first, ops.ones((self.units,), dtype), rest], 0)
 
-        return with_open_forget_gate
+        return make_weight(self, "bias", (width,), initializer=initializer)
 
-    def step(self, x: Any, states: list[Any], mask: Any = None) -> tuple[Any, list[Any]]:
-        """Return the output, and `[h, c]`."""
-        h, c = states
-        if mask is not None:
-            h = ops.multiply(h, mask)
-        z = ops.add(x, ops.matmul(h, self.recurrent_kernel))
-        i, f, g, o = ops.split(z, 4, axis=-1)
-        i, f, o = self.recurrent_activation(i), self.recurrent_activation(f), self.recurrent_activation(o)
-        c = ops.add(ops.multiply(f, c), ops.multiply(i, self.activation(g)))
-        h = ops.multiply(o, self.activation(c))
-        return h, [h, c]
+    def start(self, inputs: Any, training: Any = False) -> tuple[Any, Step]:
+        """Return the inputs' part, and the step, whose states are output and memory; see `RecurrentCell.start`."""
+        kernel = self.recurrent_kernel.value
+        activation, gate = activations.get(self.activation), activations.get(self.recurrent_activation)
+        drop = self._state_dropout(inputs, training)
+
+        def step(x: Any, states: list[Any]) -> list[Any]:
+            h, c = states
+            i, f, g, o = ops.split(ops.add(x, ops.matmul(drop(h), kernel)), 4, axis=-1)
+            c = ops.add(ops.multiply(gate(f), c), ops.multiply(gate(i), activation(g)))
+            return [ops.multiply(gate(o), activation(c)), c]
+
+        return self._project(inputs, self.bias, training), step
 
 
 @LAYERS.register()
@@ -219,38 +234,76 @@ class GRUCell(RecurrentCell):
         activation: Any = "tanh",
         recurrent_activation: Any = "sigmoid",
         use_bias: bool = True,
-        *args: Any,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
         reset_after: bool = True,
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(units, activation, use_bias, *args, **kwargs)
+        super().__init__(
+            units,
+            activation,
+            use_bias,
+            kernel_initializer,
+            recurrent_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            recurrent_regularizer,
+            bias_regularizer,
+            kernel_constraint,
+            recurrent_constraint,
+            bias_constraint,
+            dropout,
+            recurrent_dropout,
+            seed,
+            **kwargs,
+        )
         self.recurrent_activation = activations.get(recurrent_activation)
         self.reset_after = reset_after
 
-    def _bias_shape(self) -> tuple[int, ...]:
-        width = self.gates * self.units
-        return (2, width) if self.reset_after else (width,)
+    def _make_bias(self, width: int) -> Any:
+        return make_weight(self, "bias", (2, width) if self.reset_after else (width,))
 
-    def _input_bias(self) -> Any:
-        return self.bias[0] if self.reset_after and self.bias is not None else self.bias
+    def start(self, inputs: Any, training: Any = False) -> tuple[Any, Step]:
+        """Return the inputs' part, and the step; see `RecurrentCell.start`."""
+        kernel, bias = self.recurrent_kernel.value, None if self.bias is None else self.bias.value
+        activation, gate = activations.get(self.activation), activations.get(self.recurrent_activation)
+        drop, cut = self._state_dropout(inputs, training), 2 * self.units
 
-    def step(self, x: Any, states: list[Any], mask: Any = None) -> tuple[Any, list[Any]]:
-        """Return the new state, as output and as state."""
-        h = states[0]
-        masked = h if mask is None else ops.multiply(h, mask)
-        x_zr, x_new = ops.split(x, [2 * self.units], axis=-1)
+        def finish(x_gates: Any, h_gates: Any, h: Any, candidate: Callable[[Any], Any]) -> list[Any]:
+            z, r = ops.split(ops.add(x_gates, h_gates), 2, axis=-1)
+            new = candidate(gate(r))
+            return [ops.add(new, ops.multiply(gate(z), ops.subtract(h, new)))]
+
+        def step_after(x: Any, states: list[Any]) -> list[Any]:
+            inner = ops.matmul(drop(states[0]), kernel)
+            if bias is not None:
+                inner = ops.add(inner, bias[1])
+            (x_gates, x_new), (h_gates, h_new) = ops.split(x, [cut], axis=-1), ops.split(inner, [cut], axis=-1)
+            return finish(
+                x_gates, h_gates, states[0], lambda r: activation(ops.add(x_new, ops.multiply(r, h_new)))
+            )
+
+        def step_before(x: Any, states: list[Any]) -> list[Any]:
+            h = drop(states[0])
+            x_gates, x_new = ops.split(x, [cut], axis=-1)
+            return finish(
+                x_gates,
+                ops.matmul(h, kernel_gates),
+                states[0],
+                lambda r: activation(ops.add(x_new, ops.matmul(ops.multiply(r, h), kernel_new))),
+            )
+
         if self.reset_after:
-            inner = ops.matmul(masked, self.recurrent_kernel)
-            if self.bias is not None:
-                inner = ops.add(inner, self.bias[1])
-            h_zr, h_new = ops.split(inner, [2 * self.units], axis=-1)
-        else:
-            h_zr, h_new = ops.matmul(masked, self.recurrent_kernel[:, : 2 * self.units]), None
-        z, r = ops.split(self.recurrent_activation(ops.add(x_zr, h_zr)), 2, axis=-1)
-        if h_new is None:
-            h_new = ops.matmul(ops.multiply(r, masked), self.recurrent_kernel[:, 2 * self.units :])
-        else:
-            h_new = ops.multiply(r, h_new)
-        candidate = self.activation(ops.add(x_new, h_new))
-        h = ops.add(ops.multiply(z, h), ops.multiply(ops.subtract(1.0, z), candidate))
-        return h, [h]
+            return self._project(inputs, None if bias is None else bias[0], training), step_after
+        kernel_gates, kernel_new = kernel[:, :cut], kernel[:, cut:]
+        return self._project(inputs, bias, training), step_before

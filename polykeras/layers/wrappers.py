@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops
-from polykeras.layers.layer import LAYERS, Layer
+from polykeras.layers.layer import LAYERS, Layer, call_spec
 from polykeras.layers.rnn import RNN
-from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
+from polykeras.saving.serialization import serialize_keras_object
 
 
 class Wrapper(Layer):
@@ -16,6 +16,9 @@ class Wrapper(Layer):
     Args:
         layer: the layer within.
         **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: it is no layer.
     """
 
     def __init__(self, layer: Layer, **kwargs: Any) -> None:
@@ -30,17 +33,16 @@ class Wrapper(Layer):
         """Return the config of the layer within, and the arguments."""
         return super().get_config() | {"layer": serialize_keras_object(self.layer)}
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """Return the layer of a config."""
-        return cls(**{name: deserialize_keras_object(value) for name, value in config.items()})
-
 
 @LAYERS.register()
 class TimeDistributed(Wrapper):
     """Another layer, applied to each time of `(batch, time, ...)`.
 
-    The times become samples for one call of the layer.
+    All times become samples of one call: a `BatchNormalization` within takes its statistics over all of them.
+
+    Args:
+        layer: the layer.
+        **kwargs: as for `Layer`.
     """
 
     def __init__(self, layer: Layer, **kwargs: Any) -> None:
@@ -48,32 +50,58 @@ class TimeDistributed(Wrapper):
         self.supports_masking = True
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
-        """Return the layer's outputs, `(batch, time, ...)`."""
+        """Return the layer's outputs, `(batch, time, ...)`.
+
+        Args:
+            inputs: `(batch, time, ...)`.
+            training: passed on.
+            mask: bool `(batch, time, ...)`; passed on to a layer that takes one.
+
+        Raises:
+            ValueError: inputs of less than 3 axes, or a mask for other times.
+        """
         shape = ops.shape(inputs)
         if len(shape) < 3:
             raise ValueError(
-                f"Layer {self.name!r} (TimeDistributed) expects inputs (batch, time, ...) of at least 3 axes; received {shape}."
+                f"Layer {self.name!r} (TimeDistributed) expects inputs (batch, time, ...) of at least 3 axes; received the "
+                f"shape {shape}."
             )
-        flat = self.layer(ops.reshape(inputs, (shape[0] * shape[1], *shape[2:])))
+        extra = {}
+        if mask is not None:
+            times = ops.shape(mask)
+            if times[:2] != shape[:2]:
+                raise ValueError(
+                    f"Layer {self.name!r} (TimeDistributed) expects a mask of the first axes of its inputs, {shape[:2]}; "
+                    f"received the shape {times}."
+                )
+            if call_spec(type(self.layer).call).has_mask:
+                extra["mask"] = ops.reshape(mask, (times[0] * times[1], *times[2:]))
+        flat = self.layer(ops.reshape(inputs, (shape[0] * shape[1], *shape[2:])), **extra)
         return ops.reshape(flat, (shape[0], shape[1], *ops.shape(flat)[1:]))
 
 
-_MERGE_MODES = ("sum", "mul", "concat", "ave", None)
+_MERGE = {
+    "concat": lambda forward, backward: ops.concatenate([forward, backward], axis=-1),
+    "sum": ops.add,
+    "mul": ops.multiply,
+    "ave": lambda forward, backward: ops.multiply(ops.add(forward, backward), 0.5),
+}
+_COMMON = ("return_sequences", "return_state", "stateful")
 
 
 @LAYERS.register()
-class Bidirectional(Wrapper):
+class Bidirectional(Layer):
     """A recurrent layer run forward and backward along time.
 
     Args:
-        layer: a recurrent layer, run forward.
-        merge_mode: how the two outputs become one: `"concat"`, `"sum"`, `"mul"`, `"ave"`, or None for a list of both.
-        weights: initial weights.
-        backward_layer: run backward; by default one of the same config.
+        layer: a recurrent layer: the pattern of the one that runs forward, which has weights of its own.
+        merge_mode: how the two outputs become one: `"concat"`, `"sum"`, `"mul"`, `"ave"`, or None for both.
+        weights: arrays to begin with.
+        backward_layer: runs backward; by default one like `layer`.
         **kwargs: as for `Layer`.
 
     Raises:
-        ValueError: the layer is not recurrent, or an unknown merge mode.
+        ValueError: the layers are not recurrent, do not match, or an unknown merge mode.
     """
 
     def __init__(
@@ -84,83 +112,90 @@ class Bidirectional(Wrapper):
         backward_layer: Any = None,
         **kwargs: Any,
     ) -> None:
-        if not isinstance(layer, RNN):
-            raise ValueError(f"Bidirectional wraps a recurrent layer; received {layer!r} ({type(layer).__name__}).")
-        if merge_mode not in _MERGE_MODES:
-            raise ValueError(f"Unknown merge_mode {merge_mode!r}. Known: {', '.join(map(repr, _MERGE_MODES))}.")
-        super().__init__(layer, weights=weights, **kwargs)
+        for one in (layer, backward_layer):
+            if not isinstance(one, RNN) and (one is not None or one is layer):
+                raise ValueError(f"Bidirectional wraps a recurrent layer; received {one!r} ({type(one).__name__}).")
+        if merge_mode not in (*_MERGE, None):
+            raise ValueError(f"Unknown merge_mode {merge_mode!r}. Known: {', '.join(map(repr, _MERGE))}, None.")
+        super().__init__(weights=weights, **kwargs)
+        if self._batch_input_shape is None:
+            self._batch_input_shape = layer._batch_input_shape
         self.merge_mode = merge_mode
-        config = layer.get_config()
-        self.forward_layer = type(layer).from_config(config | {"name": f"forward_{layer.name}"})
-        if backward_layer is None:
-            backward = config | {"name": f"backward_{layer.name}", "go_backwards": not layer.go_backwards}
-            self.backward_layer = type(layer).from_config(backward)
-        else:
-            self.backward_layer = backward_layer
-        if self.forward_layer.go_backwards == self.backward_layer.go_backwards:
-            raise ValueError("Bidirectional needs a backward_layer that runs the other way (`go_backwards`).")
-        # As Keras: at masked times neither direction shows what it remembers.
-        self.forward_layer.zero_output_for_mask = self.backward_layer.zero_output_for_mask = True
+        self.forward_layer = _like(layer, "forward", go_backwards=layer.go_backwards)
+        self.backward_layer = backward_layer or _like(layer, "backward", go_backwards=not layer.go_backwards)
+        self._check_pair()
+        for one in (self.forward_layer, self.backward_layer):
+            one.zero_output_for_mask = one.return_sequences  # at masked times neither direction shows what it remembers
         self.return_sequences = layer.return_sequences
         self.return_state = layer.return_state
+        self.stateful = layer.stateful
         self.supports_masking = True
 
-    # `layer` is a template: the two copies carry the weights.
-    _untracked = (*Layer._untracked, "layer")
+    def _check_pair(self) -> None:
+        forward, backward = self.forward_layer, self.backward_layer
+        differing = [name for name in _COMMON if getattr(forward, name) != getattr(backward, name)]
+        if differing or forward.go_backwards == backward.go_backwards:
+            what = f"the same {', '.join(differing)}" if differing else "another `go_backwards`"
+            raise ValueError(f"Bidirectional needs a backward_layer with {what} than that of `layer`.".replace(
+                "same", "same value of") if not differing else
+                f"Bidirectional needs layers with {what}; received {forward!r} and {backward!r}.")
 
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = None) -> Any:
-        """Return the merged outputs; arguments as for `RNN`, the states of both layers in one list."""
+        """Return the merged outputs.
+
+        Args:
+            sequences: `(batch, time, ...)`.
+            initial_state: the states of the forward layer, then those of the backward one.
+            mask: bool `(batch, time)`.
+            training: whether dropout is applied.
+
+        Returns:
+            The output, or a tuple of both for `merge_mode=None`; with `return_state` a tuple of that, and the states
+            of the forward and of the backward layer.
+        """
         first = second = None
         if initial_state is not None:
             half = len(initial_state) // 2
             first, second = initial_state[:half], initial_state[half:]
         forward = self.forward_layer(sequences, initial_state=first, mask=mask, training=training)
         backward = self.backward_layer(sequences, initial_state=second, mask=mask, training=training)
-        states: list[Any] = []
+        states: tuple[Any, ...] = ()
         if self.return_state:
-            states = [*forward[1:], *backward[1:]]
-            forward, backward = forward[0], backward[0]
+            (forward, *left), (backward, *right) = forward, backward
+            states = (*left, *right)
         if self.return_sequences:
             backward = ops.flip(backward, 1)
-        output = self._merge(forward, backward)
-        if not self.return_state:
-            return output
-        return [*output, *states] if isinstance(output, list) else [output, *states]
-
-    def _merge(self, forward: Any, backward: Any) -> Any:
-        if self.merge_mode == "concat":
-            return ops.concatenate([forward, backward], axis=-1)
-        if self.merge_mode == "sum":
-            return ops.add(forward, backward)
-        if self.merge_mode == "mul":
-            return ops.multiply(forward, backward)
-        if self.merge_mode == "ave":
-            return ops.multiply(ops.add(forward, backward), 0.5)
-        return [forward, backward]
+        if self.merge_mode is None:
+            return (forward, backward, *states)
+        output = _MERGE[self.merge_mode](forward, backward)
+        return (output, *states) if states else output
 
     def compute_mask(self, sequences: Any, previous_mask: Any) -> Any:
-        """Return the mask of the output: that of the times where sequences are returned."""
-        mask = previous_mask[0] if isinstance(previous_mask, (list, tuple)) else previous_mask
-        if not self.return_sequences:
-            mask = None
-        outputs = [mask, mask] if self.merge_mode is None else [mask]
+        """Return the mask of the outputs: that of the times where sequences are returned."""
+        mask = previous_mask if self.return_sequences else None
+        outputs = [mask] if self.merge_mode else [mask, mask]
         if self.return_state:
-            count = (
-                len(self.forward_layer.cell.state_size) if isinstance(self.forward_layer.cell.state_size, list) else 1
-            )
-            outputs += [None] * (2 * count)
+            outputs += [None] * (2 * len(self.forward_layer.state_size))
         return outputs if len(outputs) > 1 else mask
 
     def reset_state(self) -> None:
-        """Set the states of stateful layers to zeros."""
+        """Set the states of stateful layers to those they begin with."""
         self.forward_layer.reset_state()
         self.backward_layer.reset_state()
 
+    reset_states = reset_state
+
     def get_config(self) -> dict[str, Any]:
-        """Return the layer's config, and the backward one's where it is another."""
-        config = super().get_config()
+        """Return the configs of both layers, and the arguments."""
+        config = super().get_config() | {
+            "layer": serialize_keras_object(self.forward_layer),
+            "backward_layer": serialize_keras_object(self.backward_layer),
+        }
         config.pop("weights", None)
-        template = self.forward_layer.get_config() | {"name": ""}
-        mirrored = self.backward_layer.get_config() | {"name": "", "go_backwards": self.forward_layer.go_backwards}
-        config["backward_layer"] = None if template == mirrored else serialize_keras_object(self.backward_layer)
         return config
+
+
+def _like(layer: RNN, prefix: str, **changes: Any) -> Any:
+    """Return a new layer with the config of `layer`, but for its name and what is given."""
+    name = f"{prefix}_{layer.name.removeprefix(f'{prefix}_')}"
+    return type(layer).from_config(layer.get_config() | changes | {"name": name})

@@ -15,7 +15,13 @@ FUNCTIONS: Registry[Callable[..., Any]] = Registry("metric function", "keras.met
 
 
 def sample_weights(y_pred: Any, sample_weight: Any, dtype: str) -> Any:
-    """Return the weights of samples, 0 where a mask that a layer attached to the predictions is False; None for all 1."""
+    """Return the weights of samples, None for all 1.
+
+    Args:
+        y_pred: predictions. Where a mask that a layer attached to them is False, the weight is 0.
+        sample_weight: the user's weights, or None.
+        dtype: of the result.
+    """
     mask = get_mask(y_pred)
     weight = None if sample_weight is None else ops.cast(sample_weight, dtype)
     if mask is None:

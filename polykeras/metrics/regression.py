@@ -221,9 +221,8 @@ class R2Score(Metric):
     ) -> None:
         super().__init__(dtype, name)
         if class_aggregation not in AGGREGATIONS:
-            raise ValueError(
-                f"R2Score: class_aggregation must be one of {AGGREGATIONS}; received {class_aggregation!r}."
-            )
+            known = ", ".join(map(repr, AGGREGATIONS))
+            raise ValueError(f"R2Score: class_aggregation must be one of {known}; received {class_aggregation!r}.")
         if num_regressors < 0:
             raise ValueError(f"R2Score: num_regressors must not be negative; received {num_regressors}.")
         self.class_aggregation = class_aggregation

@@ -47,8 +47,7 @@ def resolve(identifier: Any, y_true: Any, y_pred: Any) -> Metric | None:
         if isinstance(identifier, str):
             found.name = identifier
         return found
-    name = identifier if isinstance(identifier, str) else getattr(found, "__name__", "metric")
-    return MeanMetricWrapper(found, name=name)
+    return MeanMetricWrapper(found, name=identifier if isinstance(identifier, str) else None)
 
 
 def check_names(spec: Any) -> None:

@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """Composites through the public ops: dtypes other than the working float, NumPy's corners, and errors.
 
 The cases of `contract/cases` compare values and gradients in working floats; here the references are NumPy's own
@@ -46,8 +45,10 @@ def assert_equal(backend: Backend, result: Any, expected: Any, rtol: float = 2e-
 M = np.array([[3, 1, 2], [0, -1, 5]], i32)
 G = np.array([[3.0, NAN, 2.0], [NAN, NAN, NAN]], f32)
 V = np.array([4, 0, 7], i32)
+CUBE = np.arange(60, dtype=i32).reshape(3, 4, 5)
 BITS = np.array([True, False, True])
 
+# fmt: off
 CASES: list[tuple[str, tuple[Any, ...], dict[str, Any], Any, str]] = [
     # op, arguments, keywords, expected value, expected dtype
     # ---- integers and bools become floats, or stay
@@ -102,7 +103,7 @@ CASES: list[tuple[str, tuple[Any, ...], dict[str, Any], Any, str]] = [
     ("dstack", ([V, V],), {}, np.dstack([V, V]), "int32"),
     ("append", (M, [[9, 9, 9]]), {"axis": 0}, np.append(M, [[9, 9, 9]], 0), "int32"),
     ("diag", (V, -2), {}, np.diag(V, -2), "int32"),
-    ("diagonal", (np.arange(24, dtype=i32).reshape(2, 3, 4), -1, 2, 1), {}, np.arange(24).reshape(2, 3, 4).diagonal(-1, 2, 1), "int32"),
+    ("diagonal", (CUBE, -1, 2, 1), {}, CUBE.diagonal(-1, 2, 1), "int32"),
     ("diagonal", (M, 5), {}, [], "int32"),
     ("tril", (M, -1), {}, np.tril(M, -1), "int32"),
     ("triu", (M, 1), {}, np.triu(M, 1), "int32"),
@@ -111,7 +112,8 @@ CASES: list[tuple[str, tuple[Any, ...], dict[str, Any], Any, str]] = [
     ("unravel_index", (np.array([5, 3], i32), (2, 3)), {}, np.unravel_index([5, 3], (2, 3)), "int32"),
     # ---- creation
     ("linspace", (0, 10, 5), {"dtype": "int32"}, np.linspace(0, 10, 5, dtype=i32), "int32"),
-    ("linspace", (np.array([0.0, 1.0], f32), 2), {"num": 3, "endpoint": False, "axis": -1}, [[0, 2 / 3, 4 / 3], [1, 4 / 3, 5 / 3]], "float32"),
+    ("linspace", (np.array([0.0, 1.5], f32), 3), {"num": 3, "endpoint": False, "axis": -1},
+     [[0, 1, 2], [1.5, 2, 2.5]], "float32"),
     ("linspace", (3.0, 5.0, 1), {}, [3.0], "float32"),
     ("linspace", (3.0, 5.0, 0), {}, [], "float32"),
     ("logspace", (0, 3, 4), {"base": 2}, [1, 2, 4, 8], "float32"),
@@ -120,7 +122,8 @@ CASES: list[tuple[str, tuple[Any, ...], dict[str, Any], Any, str]] = [
     ("tri", (3, 2, -1), {}, np.tri(3, 2, -1), "float32"),
     ("full_like", (M, 2.5), {}, np.full_like(M, 2.5), "int32"),
     ("array", ([[1, 2.5]],), {"dtype": "float16"}, [[1, 2.5]], "float16"),
-    *((name, (n,), {}, getattr(np, name)(n), "float32") for name in ("bartlett", "blackman", "hamming", "hanning") for n in (0, 1, 6)),
+    *((f.__name__, (n,), {}, f(n), "float32")
+      for f in (np.bartlett, np.blackman, np.hamming, np.hanning) for n in (0, 1, 6)),
     ("kaiser", (7, 8.6), {}, np.kaiser(7, 8.6), "float32"),
     # ---- reductions
     ("mean", (M,), {"axis": 0}, M.mean(0), "float32"),
@@ -144,9 +147,12 @@ CASES: list[tuple[str, tuple[Any, ...], dict[str, Any], Any, str]] = [
     # ---- order and statistics
     ("top_k", (M, 2), {}, [[[3, 2], [5, 0]], [[0, 2], [2, 0]]], ""),
     ("top_k", (np.array([0, 200, 7, 200], u8), 3), {}, [[200, 200, 7], [1, 3, 2]], ""),
-    ("unique", (np.array([3, 1, 3, 2], i32), True, True, True, True), {}, np.unique([3, 1, 3, 2], True, True, True), "int32"),
-    ("unique", (np.array([[1, 2], [0, 5], [1, 2]], i32),), {"axis": 0, "return_counts": True}, [[[0, 5], [1, 2]], [1, 2]], "int32"),
-    ("unique", (np.array([3, 1, 3], i32),), {"size": 4, "fill_value": -1, "return_counts": True}, [[1, 3, -1, -1], [1, 2, 0, 0]], "int32"),
+    ("unique", (np.array([3, 1, 3, 2], i32), True, True, True, True), {},
+     np.unique([3, 1, 3, 2], True, True, True), "int32"),
+    ("unique", (np.array([[1, 2], [0, 5], [1, 2]], i32),), {"axis": 0, "return_counts": True},
+     [[[0, 5], [1, 2]], [1, 2]], "int32"),
+    ("unique", (np.array([3, 1, 3], i32),), {"size": 4, "fill_value": -1, "return_counts": True},
+     [[1, 3, -1, -1], [1, 2, 0, 0]], "int32"),
     ("unique", (np.array([3, 1, 2, 1], i32),), {"size": 2, "return_index": True}, [[1, 2], [1, 2]], "int32"),
     ("unique", (np.array([NAN, 1, NAN], f32),), {}, [1, NAN], "float32"),
     ("quantile", (M, [0.25, 1.0]), {"axis": 1}, np.quantile(M, [0.25, 1.0], axis=1), "float32"),
@@ -158,14 +164,18 @@ CASES: list[tuple[str, tuple[Any, ...], dict[str, Any], Any, str]] = [
     ("nanmedian", (G,), {"axis": 0}, [3, NAN, 2], "float32"),
     ("digitize", (np.array([0.5, 1.0, 9], f32), [0.0, 1.0, 2.0]), {}, [1, 2, 3], "int32"),
     ("bincount", (np.array([1, 1, 3], i32),), {"minlength": 6}, [0, 2, 0, 1, 0, 0], "int32"),
-    ("bincount", (np.array([[0, 2], [1, 1]], i32),), {"weights": np.array([[0.5, 1], [2, 3]], f32)}, [[0.5, 0, 1], [0, 5, 0]], "float32"),
-    ("histogram", (np.array([1, 2, 1, 9], i32),), {"bins": 4, "range": (0, 4)}, np.histogram([1, 2, 1, 9], 4, (0, 4)), ""),
+    ("bincount", (np.array([[0, 2], [1, 1]], i32),), {"weights": np.array([[0.5, 1], [2, 3]], f32)},
+     [[0.5, 0, 1], [0, 5, 0]], "float32"),
+    ("histogram", (np.array([1, 2, 1, 9], i32),), {"bins": 4, "range": (0, 4)},
+     np.histogram([1, 2, 1, 9], 4, (0, 4)), ""),
     ("histogram", (np.array([5.0, 5.0], f32), 2), {}, np.histogram([5.0, 5.0], 2), ""),
     ("histogram", (np.array([0, 1, 2, 3], f32), [0, 1, 3]), {}, np.histogram([0, 1, 2, 3], [0, 1, 3]), ""),
     ("corrcoef", (M,), {}, np.corrcoef(M), "float32"),
     ("corrcoef", (V,), {}, 1.0, "float32"),
-    *(("correlate", (V, [1, 2]), {"mode": m}, np.correlate(V, [1, 2], m), "float32") for m in ("valid", "same", "full")),
-    *(("correlate", ([1, 2], V), {"mode": m}, np.correlate([1, 2], V, m), "float32") for m in ("valid", "same", "full")),
+    *(("correlate", (V, [1, 2]), {"mode": m},
+     np.correlate(V, [1, 2], m), "float32") for m in ("valid", "same", "full")),
+    *(("correlate", ([1, 2], V), {"mode": m},
+     np.correlate([1, 2], V, m), "float32") for m in ("valid", "same", "full")),
     ("diff", (BITS,), {}, [True, True], "bool"),
     ("diff", (M, 2), {}, np.diff(M, 2), "int32"),
     ("trapezoid", (M, V), {}, np.trapezoid(M, V), "float32"),
@@ -181,8 +191,10 @@ CASES: list[tuple[str, tuple[Any, ...], dict[str, Any], Any, str]] = [
     ("view", (np.array([1.0, -2.0], f32),), {"dtype": "int32"}, np.array([1.0, -2.0], f32).view(i32), "int32"),
     ("view", (np.array([[1.0, -2.0]], f32),), {"dtype": "uint8"}, np.array([[1.0, -2.0]], f32).view(u8), "uint8"),
     ("view", (np.arange(8, dtype=u8),), {"dtype": "float32"}, np.arange(8, dtype=u8).view(f32), "float32"),
-    ("nextafter", (np.array([1, -1, INF, NAN, 2], f32), np.array([2, 0, 0, 1, 2], f32)), {}, np.nextafter(np.array([1, -1, INF, NAN, 2], f32), np.array([2, 0, 0, 1, 2], f32)), "float32"),
+    ("nextafter", ([1.0, -1.0, INF, NAN, 2.0], [2.0, 0.0, 0.0, 1.0, 2.0]), {},
+     [1 + 2.0**-23, -1 + 2.0**-24, np.finfo(f32).max, NAN, 2], "float32"),
 ]
+# fmt: on
 
 
 @pytest.mark.parametrize(
@@ -210,9 +222,10 @@ def test_nextafter_is_exact(backend: Backend) -> None:
 # ---- NumPy's corners, drawn ----------------------------------------------------------------------------------------
 
 KEYS = st.one_of(
-    st.integers(-3, 2), st.none(), st.builds(slice, *[st.none() | st.integers(-4, 4)] * 2, st.sampled_from([None, 2, -1, -2]))
+    st.integers(-3, 2),
+    st.none(),
+    st.builds(slice, *[st.none() | st.integers(-4, 4)] * 2, st.sampled_from([None, 2, -1, -2])),
 )
-CUBE = np.arange(60, dtype=i32).reshape(3, 4, 5)
 
 
 @drawn

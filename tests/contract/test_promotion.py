@@ -45,9 +45,6 @@ float  f32  f32  f32  f32  f32  f32  f32  f32  f32  f16  bf   f32  f32  c64  c64
 complex c64 c64  c64  c64  c64  c64  c64  c64  c64  c64  c64  c64  c64  c64  c64  c64  c64  c64
 """
 
-NARROW = {"int64": "int32", "uint64": "uint32", "float64": "float32", "complex128": "complex64"}
-
-
 def keras_table() -> Iterator[tuple[str, str, str]]:
     """Yield `(row, column, result)`."""
     header, *rows = [line.split() for line in KERAS.strip().splitlines()]
@@ -63,7 +60,7 @@ def test_the_table_is_whole() -> None:
 @pytest.mark.parametrize(("left", "right", "expected"), list(keras_table()))
 def test_result_type_is_that_of_keras(left: str, right: str, expected: str) -> None:
     result = dtypes.result_type(left, right)
-    assert NARROW.get(result, result) == expected
+    assert dtypes.NARROWER.get(result, result) == expected
 
 
 def available(backend: Backend) -> list[str]:
@@ -73,7 +70,7 @@ def available(backend: Backend) -> list[str]:
 
 def landed(backend: Backend, dtype: str) -> str:
     """Return what a result of `dtype` is on `backend`: where it lacks 64-bit dtypes, the 32-bit one of the kind."""
-    return NARROW.get(dtype, dtype) if dtype in backend.unsupported_dtypes else dtype
+    return dtypes.NARROWER.get(dtype, dtype) if dtype in backend.unsupported_dtypes else dtype
 
 
 def ones(backend: Backend, dtype: str) -> Any:

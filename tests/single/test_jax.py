@@ -407,6 +407,39 @@ def test_a_custom_gradient_takes_several_arguments_and_the_keyword_upstream(jb: 
     assert gradients(jb, jb.custom_gradient(by_name), 1.0)[0] == 4
 
 
+def test_a_custom_gradient_may_call_its_own_function(jb: Backend) -> None:
+    @jb.custom_gradient
+    def inverse(x: Any) -> Any:
+        return 1 / x, lambda upstream: -upstream * jb.square(inverse(x))
+
+    def derivative(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return lambda x: jb.value_and_grad(lambda xs: (f(xs[0]), None), [x])[2][0]
+
+    x, function, expected = jnp.float32(2), inverse, 0.5
+    for order in range(1, 5):
+        function, expected = derivative(function), -expected * order / 2
+        np.testing.assert_allclose(function(x), expected, rtol=1e-6)
+        np.testing.assert_allclose(jb.compile(function)(x), expected, rtol=1e-6)
+
+
+def test_the_gradient_of_abs_is_the_sign(jb: Backend) -> None:
+    x = [-2.0, -0.0, 0.0, 3.0, np.nan, np.inf]
+    np.testing.assert_array_equal(gradients(jb, jb.abs, x)[0], [-1, 0, 0, 1, np.nan, 1])
+    np.testing.assert_array_equal(jb.abs(jnp.asarray(x)), np.abs(x))
+    np.testing.assert_allclose(gradients(jb, jb.expm1, [-30.0, 0.0])[0], np.exp([-30.0, 0.0]), rtol=1e-6)
+
+
+def test_the_gradient_of_division_holds_where_the_square_of_the_divisor_does_not(jb: Backend) -> None:
+    x, y = np.float32([3e-30, 3e20, 1.0]), np.float32([4e-30, 4e25, 2.0])
+    gradient_x, gradient_y = gradients(jb, jb.divide, x, y)
+    np.testing.assert_allclose(gradient_x, 1 / y, rtol=1e-6)
+    np.testing.assert_allclose(gradient_y, -(x / y) / y, rtol=1e-6)
+    first, second = gradients(jb, jb.divide, np.ones((2, 1)), np.full(3, 2.0))
+    np.testing.assert_array_equal(first, [[1.5], [1.5]])
+    np.testing.assert_array_equal(second, [-0.5, -0.5, -0.5])
+    assert jb.divide(jnp.bfloat16(1), 2).dtype == jb.divide(1, jnp.bfloat16(2)).dtype == "bfloat16"
+
+
 def test_remat_keeps_python_arguments_and_results(jb: Backend) -> None:
     def f(x: Any, training: bool, mode: str | None = None) -> Any:
         return (x * x if training else x), mode

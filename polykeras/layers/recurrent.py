@@ -1,0 +1,256 @@
+"""The recurrent layers: simple, LSTM and GRU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polykeras.layers.input_spec import InputSpec
+from polykeras.layers.layer import LAYERS
+from polykeras.layers.rnn import RNN
+from polykeras.layers.rnn_cells import GRUCell, LSTMCell, RecurrentCell, SimpleRNNCell
+from polykeras.naming import to_snake_case
+from polykeras.saving.configurable import init_parameters
+
+
+class _CellLayer(RNN):
+    """A recurrent layer whose cell's arguments are its own, and its attributes."""
+
+    cell_class: type[RecurrentCell]
+
+    def _init(self, arguments: dict[str, Any]) -> None:
+        """Do the work of `__init__`.
+
+        Args:
+            arguments: its `locals()`. What the cell takes goes to the cell, everything else to `RNN`.
+        """
+        own = {name: value for name, value in arguments.items() if name not in ("self", "kwargs", "use_cudnn")}
+        own |= arguments["kwargs"]
+        taken = {p.name for p in init_parameters(self.cell_class)} - {p.name for p in init_parameters(RNN)}
+        inner = {name: own.pop(name) for name in list(own) if name in taken or name == "implementation"}
+        shared = {name: own[name] for name in ("dtype", "trainable") if name in own}
+        cell = self.cell_class(**inner, **shared, name=to_snake_case(self.cell_class.__name__))
+        super().__init__(cell, **own)
+        self.input_spec = InputSpec(ndim=3)
+
+    def build(self, sequences_shape: Any) -> None:
+        """Build the cell, and the states of a stateful layer."""
+        super().build(sequences_shape)
+        self.input_spec = InputSpec(ndim=3, axes={-1: sequences_shape[-1]})
+
+    def __getattr__(self, name: str) -> Any:
+        cell = self.__dict__.get("cell")
+        if cell is None or name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(cell, name)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the cell and the layer."""
+        config = super().get_config()
+        for name in ("cell", "use_cudnn"):
+            config.pop(name, None)
+        return config
+
+
+@LAYERS.register()
+class SimpleRNN(_CellLayer):
+    """A fully connected recurrent layer: `h = activation(x @ kernel + h @ recurrent_kernel + bias)`.
+
+    Args:
+        units: the width of state and output.
+        activation: a name or a function.
+        use_bias: whether there is a bias.
+        kernel_initializer: of the kernel `(features, units)`.
+        recurrent_initializer: of the kernel for the state, `(units, units)`.
+        bias_initializer: of the bias `(units,)`.
+        kernel_regularizer: penalty on the kernel.
+        recurrent_regularizer: penalty on the kernel for the state.
+        bias_regularizer: penalty on the bias.
+        activity_regularizer: penalty on the output.
+        kernel_constraint: applied to the kernel after each update.
+        recurrent_constraint: applied to the kernel for the state after each update.
+        bias_constraint: applied to the bias after each update.
+        dropout: the share of inputs to drop while training, the same at all times.
+        recurrent_dropout: the share of the state to drop while training, the same at all times.
+        return_sequences: see `RNN`.
+        return_state: see `RNN`.
+        go_backwards: see `RNN`.
+        stateful: see `RNN`.
+        unroll: see `RNN`.
+        seed: an int, for a stream of dropout of its own.
+        **kwargs: `zero_output_for_mask` as for `RNN`, and arguments of `Layer`.
+
+    Call arguments as for `RNN`: sequences `(batch, time, features)`.
+    """
+
+    cell_class = SimpleRNNCell
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._init(locals())
+
+
+@LAYERS.register("CuDNNLSTM")
+class LSTM(_CellLayer):
+    """Long short-term memory (Hochreiter and Schmidhuber, 1997, https://doi.org/10.1162/neco.1997.9.8.1735).
+
+    With gates `i, f, o = recurrent_activation(...)` and candidate `g = activation(...)` of `x @ kernel + h @
+    recurrent_kernel + bias`, the memory becomes `c = f * c + i * g` and the output `h = o * activation(c)`.
+
+    Args:
+        units: the width of state and output.
+        activation: of the candidate and of the memory in the output.
+        recurrent_activation: of the gates.
+        use_bias: whether there is a bias.
+        kernel_initializer: of the kernel `(features, 4 * units)`, in the order input, forget, candidate, output.
+        recurrent_initializer: of the kernel for the state, `(units, 4 * units)`.
+        bias_initializer: of the bias `(4 * units,)`.
+        unit_forget_bias: begin with a bias of 1 at the forget gate.
+        kernel_regularizer: penalty on the kernel.
+        recurrent_regularizer: penalty on the kernel for the state.
+        bias_regularizer: penalty on the bias.
+        activity_regularizer: penalty on the output.
+        kernel_constraint: applied to the kernel after each update.
+        recurrent_constraint: applied to the kernel for the state after each update.
+        bias_constraint: applied to the bias after each update.
+        dropout: the share of inputs to drop while training, the same at all times.
+        recurrent_dropout: the share of the state to drop while training, the same at all times and in all gates.
+        seed: an int, for a stream of dropout of its own.
+        return_sequences: see `RNN`.
+        return_state: see `RNN`; the states are output and memory.
+        go_backwards: see `RNN`.
+        stateful: see `RNN`.
+        unroll: see `RNN`.
+        use_cudnn: accepted for Keras code; a backend chooses its kernels itself.
+        **kwargs: `zero_output_for_mask` as for `RNN`, and arguments of `Layer`.
+
+    Call arguments as for `RNN`: sequences `(batch, time, features)`.
+    """
+
+    cell_class = LSTMCell
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        use_cudnn: bool | str = "auto",
+        **kwargs: Any,
+    ) -> None:
+        self._init(locals())
+
+
+@LAYERS.register("CuDNNGRU")
+class GRU(_CellLayer):
+    """Gated recurrent units (Cho et al., 2014, https://arxiv.org/abs/1406.1078).
+
+    With gates `z, r = recurrent_activation(...)` and a candidate `g = activation(...)`, which sees the state through
+    the reset gate `r`, the state and output becomes `h = z * h + (1 - z) * g`.
+
+    Args:
+        units: the width of state and output.
+        activation: of the candidate.
+        recurrent_activation: of the gates.
+        use_bias: whether there are biases.
+        kernel_initializer: of the kernel `(features, 3 * units)`, in the order update, reset, candidate.
+        recurrent_initializer: of the kernel for the state, `(units, 3 * units)`.
+        bias_initializer: of the biases: `(2, 3 * units)`, for inputs and state; `(3 * units,)` without `reset_after`.
+        kernel_regularizer: penalty on the kernel.
+        recurrent_regularizer: penalty on the kernel for the state.
+        bias_regularizer: penalty on the biases.
+        activity_regularizer: penalty on the output.
+        kernel_constraint: applied to the kernel after each update.
+        recurrent_constraint: applied to the kernel for the state after each update.
+        bias_constraint: applied to the biases after each update.
+        dropout: the share of inputs to drop while training, the same at all times.
+        recurrent_dropout: the share of the state to drop while training, the same at all times and in all gates.
+        seed: an int, for a stream of dropout of its own.
+        return_sequences: see `RNN`.
+        return_state: see `RNN`.
+        go_backwards: see `RNN`.
+        stateful: see `RNN`.
+        unroll: see `RNN`.
+        reset_after: apply the reset gate after the product with the state (as cuDNN does), not before (as the paper).
+        use_cudnn: accepted for Keras code; a backend chooses its kernels itself.
+        **kwargs: `zero_output_for_mask` as for `RNN`, and arguments of `Layer`.
+
+    Call arguments as for `RNN`: sequences `(batch, time, features)`.
+    """
+
+    cell_class = GRUCell
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        reset_after: bool = True,
+        use_cudnn: bool | str = "auto",
+        **kwargs: Any,
+    ) -> None:
+        self._init(locals())
+
+
+CuDNNLSTM = LSTM
+CuDNNGRU = GRU
