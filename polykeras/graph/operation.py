@@ -8,6 +8,7 @@ from polykeras import ops, tree
 from polykeras.backend import registry
 from polykeras.graph.tensor import KerasTensor, infer_outputs
 from polykeras.naming import to_snake_case, unique_name
+from polykeras.saving.serialization import Registry
 
 
 class Node:
@@ -86,6 +87,10 @@ class Operation:
         return self._only_node("output").outputs
 
 
+OPERATIONS: Registry[Any] = Registry("operation", "polykeras.graph")
+
+
+@OPERATIONS.register()
 class OpOperation(Operation):
     """An op of `polykeras.ops` called on symbolic tensors.
 
@@ -113,3 +118,10 @@ class OpOperation(Operation):
     def from_config(cls, config: dict[str, Any]) -> OpOperation:
         """Return the operation of a config."""
         return cls(**config)
+
+
+def _record_op(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return OpOperation(name)(*args, **kwargs)
+
+
+KerasTensor.record_op = staticmethod(_record_op)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from polykeras import dtypes, tree
 from polykeras.backend import registry
@@ -54,14 +54,16 @@ class KerasTensor(Symbolic, ArrayOperators):
             total *= n
         return total
 
+    # Makes an op part of the graph: `record_op(name, args, kwargs)`. `polykeras.graph.operation` sets it, which is built
+    # on this module.
+    record_op: ClassVar[Callable[..., Any]]
+
     def apply_op(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Record an op as an operation of the graph and return its symbolic results."""
-        from polykeras.graph.operation import OpOperation
-
         name = function.__op_name__  # type: ignore[attr-defined]
         if name in ("shape", "ndim", "size"):
             return {"shape": self.shape, "ndim": self.ndim, "size": self.size}[name]
-        return OpOperation(name)(*args, **kwargs)
+        return type(self).record_op(name, args, kwargs)
 
     def __repr__(self) -> str:
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"

@@ -72,7 +72,8 @@ from polykeras.layers.reshaping import (
     ZeroPadding1D,
     ZeroPadding2D,
 )
-from polykeras.layers.rnn import GRU, LSTM, RNN, SimpleRNN, StackedRNNCells
+from polykeras.layers.recurrent import GRU, LSTM, CuDNNGRU, CuDNNLSTM, SimpleRNN
+from polykeras.layers.rnn import RNN, StackedRNNCells
 from polykeras.layers.rnn_cells import GRUCell, LSTMCell, SimpleRNNCell
 from polykeras.layers.wrappers import Bidirectional, TimeDistributed, Wrapper
 
@@ -98,6 +99,8 @@ __all__ = [
     "Convolution2D",
     "Cropping1D",
     "Cropping2D",
+    "CuDNNGRU",
+    "CuDNNLSTM",
     "Dense",
     "DepthwiseConv2D",
     "Dot",

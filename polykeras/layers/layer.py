@@ -15,7 +15,7 @@ from polykeras.graph.tensor import known_shape
 from polykeras.layers.context import CallContext, current_context, enter_context, keep_mask
 from polykeras.layers.input_spec import assert_input_compatibility
 from polykeras.layers.state import StateMixin
-from polykeras.saving.configurable import Configurable
+from polykeras.saving.configurable import Configurable, init_parameters
 from polykeras.saving.serialization import Registry
 from polykeras.variables import Variable, autocast_scope
 
@@ -71,6 +71,7 @@ class Layer(StateMixin, Configurable, Operation):
         True
     """
 
+    _not_in_config = ("autocast",)
     _untracked = ("inbound_nodes", "_init_arguments", "_losses", "_lossy", "_build_shapes")
 
     def __init__(
@@ -391,9 +392,17 @@ class Layer(StateMixin, Configurable, Operation):
         config["trainable"] = self.trainable
         if not config.get("activity_regularizer"):
             config.pop("activity_regularizer", None)
-        if config.get("autocast") is True:
-            config.pop("autocast")
         return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Return a layer made from what `get_config` gave, here or in Keras.
+
+        Arguments of Keras that this class does not have are left out where they are off (None or False): they change
+        nothing.
+        """
+        known = {p.name for p in init_parameters(cls)}
+        return super().from_config({k: v for k, v in config.items() if k in known or v not in (None, False)})
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

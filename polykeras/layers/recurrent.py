@@ -16,6 +16,7 @@ class _CellLayer(RNN):
     """A recurrent layer whose cell's arguments are its own, and its attributes."""
 
     cell_class: type[RecurrentCell]
+    _not_in_config = (*RNN._not_in_config, "cell", "use_cudnn")
 
     def _init(self, arguments: dict[str, Any]) -> None:
         """Do the work of `__init__`.
@@ -42,13 +43,6 @@ class _CellLayer(RNN):
         if cell is None or name.startswith("_"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(cell, name)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the cell and the layer."""
-        config = super().get_config()
-        for name in ("cell", "use_cudnn"):
-            config.pop(name, None)
-        return config
 
 
 @LAYERS.register()

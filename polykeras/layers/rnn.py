@@ -11,7 +11,6 @@ from polykeras.backend.symbolic import SYMBOLIC, SymbolicArray
 from polykeras.graph import KerasTensor, infer_outputs
 from polykeras.layers.layer import LAYERS, Layer, call_spec
 from polykeras.layers.rnn_cells import RecurrentCell, Step
-from polykeras.saving.serialization import serialize_keras_object
 from polykeras.variables import Scope, Variable, read_state
 
 
@@ -314,10 +313,6 @@ class RNN(Layer):
         """Return the mask of the outputs: that of the times where sequences are returned."""
         mask = previous_mask if self.return_sequences else None
         return [mask, *(None for _ in self.state_size)] if self.return_state else mask
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the cell and the arguments."""
-        return super().get_config() | {"cell": serialize_keras_object(self.cell)}
 
 
 def _where_valid(valid: Any, x: Any, other: Any) -> Any:

@@ -5,9 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops
-from polykeras.layers.layer import LAYERS, Layer, call_spec
+from polykeras.graph import KerasTensor, infer_outputs
+from polykeras.layers.layer import LAYERS, Layer, call_spec, map_shapes
 from polykeras.layers.rnn import RNN
 from polykeras.saving.serialization import serialize_keras_object
+
+
+def build_within(layer: Layer, shape: Any) -> None:
+    """Build a layer that another one holds, by calling it on shapes: whatever it holds itself is built as well."""
+    if not layer.built:
+        infer_outputs(layer, (map_shapes(lambda s: KerasTensor(s, layer.compute_dtype), shape),), {})
 
 
 class Wrapper(Layer):
@@ -29,6 +36,10 @@ class Wrapper(Layer):
         if self._batch_input_shape is None:
             self._batch_input_shape = layer._batch_input_shape
 
+    def build(self, input_shape: Any) -> None:
+        """Build the layer within."""
+        build_within(self.layer, input_shape)
+
     def get_config(self) -> dict[str, Any]:
         """Return the config of the layer within, and the arguments."""
         return super().get_config() | {"layer": serialize_keras_object(self.layer)}
@@ -49,6 +60,18 @@ class TimeDistributed(Wrapper):
         super().__init__(layer, **kwargs)
         self.supports_masking = True
 
+    def build(self, input_shape: Any) -> None:
+        """Build the layer within, for the shape without times."""
+        self._check(tuple(input_shape))
+        build_within(self.layer, (input_shape[0], *input_shape[2:]))
+
+    def _check(self, shape: tuple[Any, ...]) -> None:
+        if len(shape) < 3:
+            raise ValueError(
+                f"Layer {self.name!r} (TimeDistributed) expects inputs (batch, time, ...) of at least 3 axes; received the "
+                f"shape {shape}."
+            )
+
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Return the layer's outputs, `(batch, time, ...)`.
 
@@ -61,11 +84,7 @@ class TimeDistributed(Wrapper):
             ValueError: inputs of less than 3 axes, or a mask for other times.
         """
         shape = ops.shape(inputs)
-        if len(shape) < 3:
-            raise ValueError(
-                f"Layer {self.name!r} (TimeDistributed) expects inputs (batch, time, ...) of at least 3 axes; received the "
-                f"shape {shape}."
-            )
+        self._check(shape)
         extra = {}
         if mask is not None:
             times = ops.shape(mask)
@@ -86,7 +105,6 @@ _MERGE = {
     "mul": ops.multiply,
     "ave": lambda forward, backward: ops.multiply(ops.add(forward, backward), 0.5),
 }
-_COMMON = ("return_sequences", "return_state", "stateful")
 
 
 @LAYERS.register()
@@ -104,6 +122,8 @@ class Bidirectional(Layer):
         ValueError: the layers are not recurrent, do not match, or an unknown merge mode.
     """
 
+    _not_in_config = (*Layer._not_in_config, "weights", "layer", "backward_layer")
+
     def __init__(
         self,
         layer: Any,
@@ -112,9 +132,9 @@ class Bidirectional(Layer):
         backward_layer: Any = None,
         **kwargs: Any,
     ) -> None:
-        for one in (layer, backward_layer):
-            if not isinstance(one, RNN) and (one is not None or one is layer):
-                raise ValueError(f"Bidirectional wraps a recurrent layer; received {one!r} ({type(one).__name__}).")
+        for one in (layer,) if backward_layer is None else (layer, backward_layer):
+            if not isinstance(one, RNN):
+                raise ValueError(f"Bidirectional wraps recurrent layers; received {one!r} ({type(one).__name__}).")
         if merge_mode not in (*_MERGE, None):
             raise ValueError(f"Unknown merge_mode {merge_mode!r}. Known: {', '.join(map(repr, _MERGE))}, None.")
         super().__init__(weights=weights, **kwargs)
@@ -133,12 +153,18 @@ class Bidirectional(Layer):
 
     def _check_pair(self) -> None:
         forward, backward = self.forward_layer, self.backward_layer
-        differing = [name for name in _COMMON if getattr(forward, name) != getattr(backward, name)]
-        if differing or forward.go_backwards == backward.go_backwards:
-            what = f"the same {', '.join(differing)}" if differing else "another `go_backwards`"
-            raise ValueError(f"Bidirectional needs a backward_layer with {what} than that of `layer`.".replace(
-                "same", "same value of") if not differing else
-                f"Bidirectional needs layers with {what}; received {forward!r} and {backward!r}.")
+        for name in ("return_sequences", "return_state", "stateful", "go_backwards"):
+            same = getattr(forward, name) == getattr(backward, name)
+            if same == (name == "go_backwards"):
+                raise ValueError(
+                    f"Bidirectional: `layer` and `backward_layer` must {'differ' if same else 'agree'} in `{name}`; received "
+                    f"{getattr(forward, name)} and {getattr(backward, name)}."
+                )
+
+    def build(self, sequences_shape: Any) -> None:
+        """Build both layers."""
+        for layer in (self.forward_layer, self.backward_layer):
+            build_within(layer, sequences_shape)
 
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = None) -> Any:
         """Return the merged outputs.
@@ -187,12 +213,10 @@ class Bidirectional(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the configs of both layers, and the arguments."""
-        config = super().get_config() | {
+        return super().get_config() | {
             "layer": serialize_keras_object(self.forward_layer),
             "backward_layer": serialize_keras_object(self.backward_layer),
         }
-        config.pop("weights", None)
-        return config
 
 
 def _like(layer: RNN, prefix: str, **changes: Any) -> Any:

@@ -157,3 +157,6 @@ class Functional(Model):
     def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
         """Return the model of a config, with new weights."""
         return functional_from_config(cls, config, custom_objects)
+
+
+Model.functional_class = Functional

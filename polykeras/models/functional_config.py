@@ -33,7 +33,9 @@ def _map_config(fn: Callable[[Any], Any], value: Any) -> Any:
         return fn(value)
     if isinstance(value, Mapping):
         return {key: _map_config(fn, part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, tuple):  # told apart from a list: as an index it means something else
+        return {"class_name": "__tuple__", "config": [_map_config(fn, part) for part in value]}
+    if isinstance(value, list):
         return [_map_config(fn, part) for part in value]
     return serialize_keras_object(value)
 
@@ -52,7 +54,7 @@ def functional_config(model: Any) -> dict[str, Any]:
         nodes: list[Node] = [node for node in model._graph.nodes if node.operation is operation]
         entry["name"] = operation.name
         entry["inbound_nodes"] = [
-            {"args": _map_config(describe, node.args), "kwargs": _map_config(describe, node.kwargs)} for node in nodes
+            {"args": _map_config(describe, list(node.args)), "kwargs": _map_config(describe, node.kwargs)} for node in nodes
         ]
         layers.append(entry)
     return {
@@ -83,6 +85,8 @@ class _Rebuilder:
         if isinstance(value, Mapping):
             if value.get("class_name") == "__keras_tensor__":
                 return self.tensor(value["config"]["keras_history"])
+            if value.get("class_name") == "__tuple__":
+                return tuple(self._resolve(part) for part in value["config"])
             if "class_name" in value:
                 return deserialize_keras_object(value)
             return {key: self._resolve(part) for key, part in value.items()}
@@ -115,6 +119,8 @@ def _is_key(value: Any) -> bool:
 def _ends(value: Any, tensor: Callable[[Any], Any]) -> Any:
     if _is_key(value):
         return tensor(value)
+    if isinstance(value, Mapping) and value.get("class_name") == "__tuple__":
+        return tuple(_ends(part, tensor) for part in value["config"])
     if isinstance(value, Mapping):
         return {key: _ends(part, tensor) for key, part in value.items()}
     return [_ends(part, tensor) for part in value]

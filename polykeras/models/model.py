@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from polykeras.graph import KerasTensor
 from polykeras.layers.layer import LAYERS, Layer, map_shapes
@@ -38,22 +38,21 @@ class Model(Trainer, Layer):
         9
     """
 
+    # `Model(inputs, outputs)` makes one of these. `polykeras.models.functional` sets it, which is built on this module.
+    functional_class: ClassVar[type[Model]]
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Model and _is_functional(args, kwargs):
-            from polykeras.models.functional import Functional
-
-            return super().__new__(Functional, *args, **kwargs)
+            return super().__new__(cls.functional_class, *args, **kwargs)
         return super().__new__(cls, *args, **kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         graph: Any = None
         if _is_functional(args, kwargs):
-            from polykeras.models.functional import Functional
-
             ends = dict(zip(("inputs", "outputs"), args, strict=False))
             args = args[2:]
             ends |= {key: kwargs.pop(key) for key in ("inputs", "outputs") if key in kwargs}
-            graph = Functional(**ends)
+            graph = self.functional_class(**ends)
         elif args:
             raise TypeError(f"{type(self).__name__} takes symbolic `inputs` and `outputs`, or keyword arguments only.")
         Trainer.__init__(self)

@@ -41,6 +41,12 @@ def _sources(layer: Any, nodes: set[int] | None) -> str:
     return ", ".join(names) or "-"
 
 
+def _kind(layer: Any) -> str:
+    """The class of a layer; of an op the op's name, spelt like a class."""
+    op = getattr(layer, "op", None)
+    return "".join(part.capitalize() for part in op.split("_")) if isinstance(op, str) else type(layer).__name__
+
+
 def _is_chain(model: Any) -> bool:
     graph = getattr(model, "_graph", None)
     return graph is None or all(len(node.input_tensors) <= 1 for node in graph.nodes)
@@ -73,7 +79,7 @@ def _rows(model: Any, expand: bool, trainable: bool, connected: bool, prefix: st
     for layer in getattr(model, "operations", None) or model.layers:
         is_layer = hasattr(layer, "count_params")
         row = [
-            f"{prefix}{layer.name} ({type(layer).__name__})",
+            f"{prefix}{layer.name} ({_kind(layer)})",
             _shape_text(layer),
             _params_text(layer) if is_layer else "0",
         ]

@@ -33,9 +33,13 @@ class Configurable:
 
     `get_config` takes each argument of `__init__` from the attribute of its name; where there is no such attribute,
     it takes what was passed. A class overrides it only where that is not what its config should say.
+
+    Attributes:
+        _not_in_config: arguments that the config leaves out.
     """
 
     _init_arguments: dict[str, Any]
+    _not_in_config: tuple[str, ...] = ()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         instance = super().__new__(cls)
@@ -58,6 +62,8 @@ class Configurable:
         config: dict[str, Any] = {}
         for parameter in init_parameters(type(self)):
             name = parameter.name
+            if name in self._not_in_config:
+                continue
             value = self._argument(parameter)
             if value is inspect.Parameter.empty:
                 raise NotImplementedError(

@@ -187,6 +187,10 @@ def serialize_keras_object(obj: Any) -> Any:
         return obj.item()
     if isinstance(obj, np.ndarray):
         return {"class_name": "__numpy__", "config": {"value": obj.tolist(), "dtype": obj.dtype.name}}
+    if isinstance(obj, slice):
+        return {"class_name": "__slice__", "config": {"start": obj.start, "stop": obj.stop, "step": obj.step}}
+    if obj is Ellipsis:
+        return {"class_name": "__ellipsis__", "config": {}}
     if isinstance(obj, (list, tuple)):
         return [serialize_keras_object(part) for part in obj]
     if isinstance(obj, dict):
@@ -241,6 +245,12 @@ def deserialize_keras_object(
     name, inner = config["class_name"], config["config"]
     if name == "__numpy__":
         return np.array(inner["value"], dtype=inner["dtype"])
+    if name == "__slice__":
+        return slice(inner["start"], inner["stop"], inner["step"])
+    if name == "__ellipsis__":
+        return Ellipsis
+    if name == "__tuple__":
+        return tuple(deserialize_keras_object(part) for part in inner)
     if name == "function":
         return _find(inner, config, default)
     cls = _find(name, config, default)

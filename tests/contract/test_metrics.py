@@ -72,7 +72,9 @@ def f_score(y: np.ndarray, above: np.ndarray, w: np.ndarray, beta: float, averag
     if average == "micro":
         tp, fp, fn = tp.sum(), fp.sum(), fn.sum()
     score = (1 + beta**2) * tp / ((1 + beta**2) * tp + beta**2 * fn + fp)
-    return {None: score, "micro": score, "macro": np.mean(score)}.get(average, ((tp + fn) / (tp + fn).sum() * score).sum())
+    return {None: score, "micro": score, "macro": np.mean(score)}.get(
+        average, ((tp + fn) / (tp + fn).sum() * score).sum()
+    )
 
 
 def r2(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -96,7 +98,9 @@ def correlation(y: np.ndarray, p: np.ndarray) -> np.ndarray:
 
 def concordance(y: np.ndarray, p: np.ndarray) -> np.ndarray:
     gap = (y.mean(1) - p.mean(1)) ** 2
-    return 2 * np.array([np.cov(a, b, bias=True)[0, 1] for a, b in zip(y, p, strict=True)]) / (y.var(1) + p.var(1) + gap)
+    return (
+        2 * np.array([np.cov(a, b, bias=True)[0, 1] for a, b in zip(y, p, strict=True)]) / (y.var(1) + p.var(1) + gap)
+    )
 
 
 ABOVE = SCORES > 0.4
