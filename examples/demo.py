@@ -32,7 +32,7 @@ model.add(Dense(1, activation="sigmoid"))
 model.summary()
 
 model.compile(
-    loss="binary_crossentropy", optimizer=keras.optimizers.SGD(lr=0.5, momentum=0.9), metrics=["accuracy"]
+    loss="binary_crossentropy", optimizer=keras.optimizers.SGD(lr=0.1, momentum=0.9), metrics=["accuracy"]
 )
 begin = time.perf_counter()
 history = model.fit(
@@ -55,14 +55,17 @@ figure, (left, middle, right_axes) = plt.subplots(1, 3, figsize=(12, 3.6), width
 plot_curves(left, {"training": history["loss"], "test": history["val_loss"]}, "loss")
 plot_curves(middle, {"training": history["accuracy"], "test": history["val_accuracy"]}, "accuracy")
 probability = model.predict(x_test[:12], verbose=0)[:, 0]
-tiles = x_test[:12].reshape(3, 4, 28, 28).transpose(0, 2, 1, 3).reshape(84, 112)
-right_axes.imshow(tiles, cmap="gray_r")
+tiles = np.zeros((3, 4, 38, 38))
+tiles[:, :, :28, 5:33] = x_test[:12].reshape(3, 4, 28, 28)
+right_axes.imshow(tiles.transpose(0, 2, 1, 3).reshape(3 * 38, 4 * 38), cmap="gray_r")
 right_axes.set_axis_off()
-right_axes.set_title("test digits, and the probability that they are odd", fontsize=9)
+right_axes.set_title("digits it never saw, and how sure it is", fontsize=9)
 for i, p in enumerate(probability):
     row, column = divmod(i, 4)
     good = (p > 0.5) == bool(y_test[i])
-    right_axes.text(column * 28 + 1, row * 28 + 4, f"{p:.0%}", color="#009E73" if good else "#D55E00", fontsize=8)
+    text = f"odd, {p:.0%}" if p > 0.5 else f"even, {1 - p:.0%}"
+    place = (column * 38 + 19, row * 38 + 33)
+    right_axes.text(*place, text, color="#009E73" if good else "#D55E00", fontsize=8, ha="center", va="center")
 save_figure(figure, "demo")
 
 others = [name for name in ("jax", "torch", "tensorflow") if name != keras.backend.backend()]

@@ -8,7 +8,7 @@ variable itself stays as it was; `functionalize` uses that to turn code over var
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -42,7 +42,8 @@ class Variable(Handle, ArrayOperators):
         initializer: the first value (an array, a scalar, a list), or a function `(shape, dtype=...)` that gives it.
             It runs once, on the numpy backend, whatever the current backend is.
         shape: needed where `initializer` is a function.
-        dtype: by default that of the value; the default float dtype where `initializer` is a function.
+        dtype: by default that of the value, or the one in which the current backend holds such data where it has no 64
+            bits; the default float dtype where `initializer` is a function.
         trainable: whether an optimizer may change it.
         autocast: whether a layer of mixed precision reads it in its compute dtype.
         name: for summaries and messages.
@@ -52,8 +53,7 @@ class Variable(Handle, ArrayOperators):
 
     Example:
         >>> counter = Variable(0, dtype="int32", trainable=False, name="counter")
-        >>> counter.assign_add(1)
-        >>> int(counter.numpy())
+        >>> int(counter.assign_add(1))
         1
     """
 
@@ -61,6 +61,7 @@ class Variable(Handle, ArrayOperators):
         "__weakref__",
         "_dtype",
         "_home",
+        "_lent",
         "_shape",
         "autocast",
         "constraint",
@@ -82,6 +83,7 @@ class Variable(Handle, ArrayOperators):
     ) -> None:
         host = _initial_value(initializer, shape, None if dtype is None else dtypes.standardize_dtype(dtype), name)
         self._home: tuple[Backend | None, Any] = (None, host)
+        self._lent = False  # whether somebody else may hold the array
         self._shape = tuple(host.shape)
         self._dtype = dtypes.standardize_dtype(host.dtype)
         self.trainable = bool(trainable)
@@ -118,6 +120,9 @@ class Variable(Handle, ArrayOperators):
             raise TypeError(f"The variable {self.path!r} is a scalar and has no length.")
         return self._shape[0]
 
+    def __iter__(self) -> Iterator[Any]:
+        return iter([self[i] for i in range(len(self))])
+
     def __bool__(self) -> bool:
         return bool(self.numpy())
 
@@ -136,7 +141,11 @@ class Variable(Handle, ArrayOperators):
     def value(self) -> Any:
         """The value as an array of the current backend."""
         scope = _scope.get()
-        value = self._stored(registry.current()) if scope is None else scope.read(self)
+        if scope is None:
+            value = self._stored(registry.current())
+            self._lent = True
+        else:
+            value = scope.read(self)
         cast = _autocast.get()
         if cast and self.autocast and cast != self._dtype and dtypes.is_float(self._dtype):
             return registry.current().cast(value, cast)
@@ -163,18 +172,35 @@ class Variable(Handle, ArrayOperators):
             return value
         if not backend.holds_values:
             return backend.full(self._shape, 0, self._dtype)
+        if self._dtype in backend.unsupported_dtypes:
+            raise TypeError(
+                f"Variable {self.path!r} is {self._dtype}, which {backend.unsupported_dtypes[self._dtype]}"
+            )
         moved = backend.place(value if home is None else home.to_numpy(value))
         if not backend.is_traced(moved):
             self._home = (backend, moved)
+            self._lent = False
         return moved
+
+    def _owned(self, backend: Backend) -> Any:
+        """The value outside any scope, in memory that nobody else refers to: it may be donated."""
+        value = self._stored(backend)
+        if self._lent:
+            value = backend.place(value)
+            self._home = (backend, value)
+            self._lent = False
+        return value
 
     # ---- writing -----------------------------------------------------------------------------------------------
 
-    def assign(self, value: Any) -> None:
+    def assign(self, value: Any) -> Any:
         """Give the variable a new value of its own shape; the value is cast to its dtype.
 
         Args:
             value: an array, a variable, a number or a nested list.
+
+        Returns:
+            The new value.
 
         Raises:
             ValueError: the shape is another one.
@@ -194,25 +220,30 @@ class Variable(Handle, ArrayOperators):
         scope = _scope.get()
         if scope is not None:
             scope.write(self, value)
-        elif backend.is_traced(value):
+            return value
+        if backend.is_traced(value):
             raise TypeError(
                 f"Variable {self.path!r} was assigned inside a function that {backend.name} compiles by itself, where "
                 "its value does not exist yet. Compile with `polykeras.function`, which carries variables out."
             )
-        elif backend.holds_values:
-            self._home = (backend, value)
+        if backend.holds_values:
+            # In memory of its own: what the caller does to his array later is not done to the variable.
+            self._home = (backend, backend.place(value))
+            self._lent = False
+        return value
 
-    def assign_add(self, value: Any) -> None:
-        """Add to the value."""
-        self.assign(self + value)
+    def assign_add(self, value: Any) -> Any:
+        """Add to the value; return the new one."""
+        return self.assign(self + value)
 
-    def assign_sub(self, value: Any) -> None:
-        """Subtract from the value."""
-        self.assign(self - value)
+    def assign_sub(self, value: Any) -> Any:
+        """Subtract from the value; return the new one."""
+        return self.assign(self - value)
 
     def _store(self, backend: Backend, value: Any) -> None:
         """Take over a result of a compiled function, whose shape and dtype are known to be right."""
         self._home = (backend, value)
+        self._lent = False
 
 
 def _initial_value(initializer: Any, shape: Sequence[int] | None, dtype: str | None, name: str) -> np.ndarray:
@@ -224,21 +255,33 @@ def _initial_value(initializer: Any, shape: Sequence[int] | None, dtype: str | N
         sizes = tuple(shape)
         if any(n is None for n in sizes):
             raise ValueError(f"Variable {name!r} needs a shape without unknown dimensions; received {sizes}.")
-        with registry.use_backend("numpy"):
+        # What it draws from a seed generator is drawn for good, as the variable is there for good.
+        with registry.use_backend("numpy"), outside_scopes():
             initializer = initializer(tuple(int(n) for n in sizes), dtype=dtype or dtypes.standardize_dtype(None))
-    backend = registry.current()
-    if backend.is_tensor(initializer):
-        host = backend.to_numpy(initializer)
-    elif isinstance(initializer, np.ndarray):
-        host = initializer
-    else:
-        host = np.asarray(initializer)
-        if dtype is None and not hasattr(initializer, "dtype"):
-            dtype = dtypes.result_type(dtypes.weak(host.flat[0].item())) if host.size else None
+    host = _on_host(initializer)
+    if dtype is None:
+        dtype = _implied_dtype(initializer, host)
     host = np.array(host, dtype=dtypes.numpy_dtype(dtype) if dtype else None)
     if shape is not None and tuple(shape) != host.shape:
         raise ValueError(f"Variable {name!r}: expected a value of shape {tuple(shape)}; received {host.shape}.")
     return host
+
+
+def _on_host(value: Any) -> np.ndarray:
+    if isinstance(value, (np.ndarray, bool, int, float, complex, list, tuple)):
+        return np.asarray(value)  # without a look at the current backend, whose framework need not be loaded yet
+    backend = registry.current()
+    return backend.to_numpy(value) if backend.is_tensor(value) else np.asarray(value)
+
+
+def _implied_dtype(value: Any, host: np.ndarray) -> str | None:
+    """The dtype of a variable that is given none; None for that of `host`."""
+    if not hasattr(value, "dtype"):
+        return dtypes.result_type(dtypes.weak(host.flat[0].item())) if host.size else None
+    if host.dtype.itemsize < 8:
+        return None
+    backend = registry.current()
+    return backend.dtype(backend.asarray(host))
 
 
 class Scope:
@@ -293,7 +336,17 @@ class Scope:
 
 
 @contextmanager
-def autocast_scope(dtype: str | None) -> Any:
+def outside_scopes() -> Iterator[None]:
+    """Within this context variables are read and written themselves, whatever scopes are around it."""
+    token = _scope.set(None)
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+@contextmanager
+def autocast_scope(dtype: str | None) -> Iterator[None]:
     """Within this context variables that allow it are read in `dtype`."""
     token = _autocast.set(dtype)
     try:
@@ -313,6 +366,13 @@ def read_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:
     if scope is None:
         return [variable._stored(backend) for variable in variables]
     return [scope.read(variable) for variable in variables]
+
+
+def own_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:
+    """Return the variables' values as `read_state` does, in memory that may be donated."""
+    if _scope.get() is not None:
+        return read_state(variables, backend)
+    return [variable._owned(backend) for variable in variables]
 
 
 def write_state(variables: Sequence[Variable], values: Sequence[Any], backend: Backend) -> None:

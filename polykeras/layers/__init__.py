@@ -2,16 +2,9 @@
 
 from polykeras.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from polykeras.layers.attention import MultiHeadAttention
-from polykeras.layers.convolution import (
-    Conv1D,
-    Conv2D,
-    Convolution1D,
-    Convolution2D,
-    DepthwiseConv2D,
-    SeparableConv2D,
-    SeparableConvolution2D,
-)
+from polykeras.layers.convolution import Conv1D, Conv2D, Convolution1D, Convolution2D
 from polykeras.layers.dense import Dense
+from polykeras.layers.depthwise import DepthwiseConv2D, SeparableConv2D, SeparableConvolution2D
 from polykeras.layers.embedding import Embedding, Lambda, Masking
 from polykeras.layers.input_layer import Input, InputLayer
 from polykeras.layers.input_spec import InputSpec
@@ -60,19 +53,15 @@ from polykeras.layers.regularization import (
     GaussianNoise,
     SpatialDropout1D,
 )
-from polykeras.layers.reshaping import (
+from polykeras.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
+from polykeras.layers.resizing import (
     Cropping1D,
     Cropping2D,
-    Flatten,
-    Permute,
-    RepeatVector,
-    Reshape,
     UpSampling1D,
     UpSampling2D,
     ZeroPadding1D,
     ZeroPadding2D,
 )
-from polykeras.layers.recurrent import GRU, LSTM, CuDNNGRU, CuDNNLSTM, SimpleRNN
 from polykeras.layers.rnn import RNN, StackedRNNCells
 from polykeras.layers.rnn_cells import GRUCell, LSTMCell, SimpleRNNCell
 from polykeras.layers.wrappers import Bidirectional, TimeDistributed, Wrapper

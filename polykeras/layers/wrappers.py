@@ -40,10 +40,6 @@ class Wrapper(Layer):
         """Build the layer within."""
         build_within(self.layer, input_shape)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the config of the layer within, and the arguments."""
-        return super().get_config() | {"layer": serialize_keras_object(self.layer)}
-
 
 @LAYERS.register()
 class TimeDistributed(Wrapper):

@@ -166,7 +166,7 @@ def test_lambda_callback(backend: Backend) -> None:
     )
     small_model().fit(**DATA, validation_data=(X, Y), callbacks=[callback])
     assert calls == [0, 1, 2, "test", ("epoch", 0, ["loss", "val_loss"])]
-    with pytest.raises(TypeError, match="no hook 'on_epoch_ends'. Did you mean 'on_epoch_end'"):
+    with pytest.raises(TypeError, match=r"no hook 'on_epoch_ends'. Did you mean 'on_epoch_end'"):
         callbacks.LambdaCallback(on_epoch_ends=print)
 
 
@@ -249,13 +249,13 @@ def test_direction_of_metrics(backend: Backend) -> None:
         assert callback.is_better(1.0, None) is True
     callback = callbacks.MonitorCallback("val_mine")
     callback.set_model(model)
-    with pytest.raises(ValueError, match="whether 'val_mine' should grow or shrink is not known. Pass mode='max'"):
+    with pytest.raises(ValueError, match=r"whether 'val_mine' should grow or shrink is not known. Pass mode='max'"):
         callback.is_better(2.0, 1.0)
 
 
 def test_monitor_that_is_not_there(backend: Backend) -> None:
     with pytest.warns(
-        UserWarning, match="EarlyStopping: the logs have no 'val_loss'. Did you mean 'loss'.*There are l"
+        UserWarning, match=r"EarlyStopping: the logs have no 'val_loss'. Did you mean 'loss'.*There are l"
     ):
         small_model().fit(**DATA, callbacks=[callbacks.EarlyStopping()])
     with pytest.raises(ValueError, match=r"must be a scalar; received an array of shape \(2,\)"):
@@ -274,7 +274,7 @@ def test_terminate_on_nan(backend: Backend, bad: float, capsys: pytest.CaptureFi
     history = small_model().fit(**DATA, epochs=6, callbacks=[Spoil(), callbacks.TerminateOnNaN()])
     assert history.epoch == [0, 1, 2]
     assert "training ends" in capsys.readouterr().out
-    with pytest.raises(RuntimeError, match="The loss is .* Try a smaller learning rate"):
+    with pytest.raises(RuntimeError, match=r"The loss is .* Try a smaller learning rate"):
         small_model().fit(**DATA, epochs=6, callbacks=[Spoil(), callbacks.TerminateOnNaN(raise_error=True)])
 
 
@@ -295,7 +295,7 @@ def test_learning_rate_scheduler(backend: Backend, capsys: pytest.CaptureFixture
     assert capsys.readouterr().out.splitlines()[0] == "Epoch 1: the learning rate is set to 0.05"
     model.fit(**DATA, callbacks=[callbacks.LearningRateScheduler(lambda epoch: 0.25)])
     assert float(model.optimizer.learning_rate) == 0.25
-    with pytest.raises(ValueError, match="must return a float; received 1 .int. for epoch 0"):
+    with pytest.raises(ValueError, match=r"must return a float; received 1 .int. for epoch 0"):
         model.fit(**DATA, callbacks=[callbacks.LearningRateScheduler(lambda epoch: 1)])
 
 
@@ -330,7 +330,7 @@ def test_reduce_on_plateau(
 
 
 def test_factor_of_reduce() -> None:
-    with pytest.raises(ValueError, match="factor must be less than 1; received 1.5"):
+    with pytest.raises(ValueError, match=r"factor must be less than 1; received 1.5"):
         callbacks.ReduceLROnPlateau(factor=1.5)
 
 
@@ -463,7 +463,7 @@ def test_weights_that_do_not_fit(backend: Backend, tmp_path: Path) -> None:
         deep.save_weights(path)
     with pytest.raises(FileExistsError, match="pass overwrite=True"):
         model.save_weights(path, overwrite=False)
-    with pytest.raises(ValueError, match="end in '.npz'"):
+    with pytest.raises(ValueError, match=r"end in '.npz'"):
         model.load_weights("w.h5")
     np.savez(path, a=np.array([{}], dtype=object), b=np.ones(1))
     with pytest.raises(ValueError, match="allow_pickle"):
