@@ -57,7 +57,17 @@ def _geometric_mean(values: list[float]) -> float:
 
 def _print(rows: list[dict[str, Any]], console: Console) -> None:
     table = Table(title="milliseconds a training step (medians), and how many times faster polykeras is")
-    for column in ("task", "framework", "polykeras", "Keras 3", "native", "Keras / ours", "native / ours", "1st epoch, s: ours", "Keras"):
+    for column in (
+        "task",
+        "framework",
+        "polykeras",
+        "Keras 3",
+        "native",
+        "Keras / ours",
+        "native / ours",
+        "1st epoch, s: ours",
+        "Keras",
+    ):
         table.add_column(column, justify="left" if column in ("task", "framework") else "right")
     for row in rows:
         ours, theirs, native = row["polykeras"], row.get("keras"), row.get("native")

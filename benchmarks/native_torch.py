@@ -21,17 +21,27 @@ class _Lstm(nn.Module):
 
 def _model(task: str) -> tuple[nn.Module, Any]:
     if task == "mlp":
-        model = nn.Sequential(
-            nn.Linear(784, 32), nn.Sigmoid(), nn.Linear(32, 10), nn.Sigmoid(), nn.Linear(10, 1)
-        )
+        model = nn.Sequential(nn.Linear(784, 32), nn.Sigmoid(), nn.Linear(32, 10), nn.Sigmoid(), nn.Linear(10, 1))
         return model, torch.optim.SGD(model.parameters(), lr=0.01, fused=True)
     if task == "wide":
         model = nn.Sequential(
-            nn.Linear(784, 512), nn.ReLU(), nn.Dropout(0.2), nn.Linear(512, 512), nn.ReLU(), nn.Dropout(0.2), nn.Linear(512, 10)
+            nn.Linear(784, 512),
+            nn.ReLU(),
+            nn.Dropout(0.2),
+            nn.Linear(512, 512),
+            nn.ReLU(),
+            nn.Dropout(0.2),
+            nn.Linear(512, 10),
         )
     elif task == "conv":
         model = nn.Sequential(
-            nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+            nn.Conv2d(1, 32, 3),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(32, 64, 3),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
             nn.Linear(1600, 10),
         ).to(memory_format=torch.channels_last)
     else:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
-from shared import arguments, plot_curves, save_figure, split, standardized
-from sklearn.datasets import load_breast_cancer
+from shared import arguments, load, plot_curves, save_figure, split, standardized
 
 import polykeras as keras
 from polykeras.layers import Dense, Dropout
 
 options = arguments("Binary classification: breast cancer.", epochs=40)
 
-data = load_breast_cancer()
+data = load("breast_cancer")
 (x_train, y_train), (x_test, y_test) = split(standardized(data.data), data.target)
 
 model = keras.Sequential(

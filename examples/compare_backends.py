@@ -6,15 +6,14 @@ import time
 
 import matplotlib.pyplot as plt
 import numpy as np
-from shared import COLORS, arguments, installed_backends, save_figure, standardized
-from sklearn.datasets import load_breast_cancer
+from shared import COLORS, arguments, installed_backends, load, save_figure, standardized
 
 import polykeras as keras
 from polykeras import layers
 
 options = arguments("The same experiment on all backends.", epochs=15)
 
-data = load_breast_cancer()
+data = load("breast_cancer")
 x, y = standardized(data.data), data.target
 
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from shared import arguments, plot_curves, save_figure
-from sklearn.datasets import load_digits
+from shared import arguments, load, plot_curves, save_figure
 
 import polykeras as keras
 from polykeras import layers, ops
@@ -56,7 +55,7 @@ class VAE(keras.Model):
         return {"reconstruction": self.reconstruction.result(), "divergence": self.divergence.result()}
 
 
-images = (load_digits().images / 16.0).astype("float32").reshape(-1, 64)
+images = (load("digits").images / 16.0).astype("float32").reshape(-1, 64)
 model = VAE()
 model.compile(optimizer=keras.optimizers.Adam(3e-3))
 history = model.fit(images, epochs=options.epochs, batch_size=64, verbose=0).history

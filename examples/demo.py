@@ -10,8 +10,7 @@ import time
 
 import matplotlib.pyplot as plt
 import numpy as np
-from shared import arguments, installed_backends, plot_curves, save_figure, split
-from sklearn.datasets import load_digits
+from shared import arguments, installed_backends, load, plot_curves, save_figure, split
 
 import polykeras as keras
 from polykeras.layers import Dense
@@ -19,7 +18,7 @@ from polykeras.models import Sequential
 
 options = arguments("Odd or even? The classic first network, on real handwritten digits.", epochs=60)
 
-digits = load_digits()
+digits = load("digits")
 # 8 x 8 pixels to 28 x 28: each pixel of the result takes its nearest one.
 nearest = np.arange(28) * 8 // 28
 images = (digits.images[:, nearest][:, :, nearest] / 16.0).astype("float32")
@@ -31,9 +30,7 @@ model.add(Dense(10, activation="sigmoid"))
 model.add(Dense(1, activation="sigmoid"))
 model.summary()
 
-model.compile(
-    loss="binary_crossentropy", optimizer=keras.optimizers.SGD(lr=0.1, momentum=0.9), metrics=["accuracy"]
-)
+model.compile(loss="binary_crossentropy", optimizer=keras.optimizers.SGD(lr=0.1, momentum=0.9), metrics=["accuracy"])
 begin = time.perf_counter()
 history = model.fit(
     x_train, y_train, epochs=options.epochs, batch_size=32, validation_data=(x_test, y_test), verbose=0

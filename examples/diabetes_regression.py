@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
-from shared import arguments, plot_curves, save_figure, split, standardized
-from sklearn.datasets import load_diabetes
+from shared import arguments, load, plot_curves, save_figure, split, standardized
 
 import polykeras as keras
 from polykeras import callbacks, layers
 
 options = arguments("Regression: diabetes.", epochs=200)
 
-data = load_diabetes()
+data = load("diabetes")
 target = standardized(data.target[:, None])[:, 0]
 (x_train, y_train), (x_test, y_test) = split(standardized(data.data), target)
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
-from shared import arguments, plot_curves, save_figure, split
-from sklearn.datasets import load_digits
+from shared import arguments, load, plot_curves, save_figure, split
 
 import polykeras as keras
 from polykeras import layers
 
 options = arguments("Classification of images: digits with a convnet.", epochs=12)
 
-digits = load_digits()
+digits = load("digits")
 images = (digits.images / 16.0).astype("float32")[..., None]
 (x_train, y_train), (x_test, y_test) = split(images, digits.target)
 

@@ -10,15 +10,14 @@ from itertools import cycle, islice
 
 import matplotlib.pyplot as plt
 import numpy as np
-from shared import COLORS, arguments, installed_backends, save_figure, standardized
-from sklearn.datasets import load_breast_cancer
+from shared import COLORS, arguments, installed_backends, load, save_figure, standardized
 
 import polykeras as keras
 from polykeras import layers
 
 options = arguments("One model hops from framework to framework while it trains.", epochs=10)
 
-data = load_breast_cancer()
+data = load("breast_cancer")
 x, y = standardized(data.data), data.target
 
 

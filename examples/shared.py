@@ -15,6 +15,7 @@ matplotlib.use("agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+import sklearn.datasets
 
 import polykeras as keras
 
@@ -47,6 +48,11 @@ def arguments(description: str, **defaults: Any) -> argparse.Namespace:
 def installed_backends() -> list[str]:
     """Return the names of the backends whose framework is installed."""
     return [info.name for info in keras.backends() if info.installed]
+
+
+def load(name: str) -> Any:
+    """Return one of the data sets that ship with scikit-learn, such as `"digits"`."""
+    return getattr(sklearn.datasets, f"load_{name}")()
 
 
 def split(x: np.ndarray, y: np.ndarray, share: float = 0.2) -> tuple[tuple[Any, Any], tuple[Any, Any]]:

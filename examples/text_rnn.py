@@ -16,8 +16,14 @@ from polykeras import layers
 options = arguments("A recurrent network on text.", epochs=8, sentences=1500)
 
 GRAMMAR = {
-    "date": (["we meet", "it ends", "they begin", "she comes"], ["on monday", "in may", "at noon", "next year", "in june"]),
-    "price": (["we pay", "it costs", "they want", "she asks"], ["ten euros", "a dollar", "too much", "half of it", "one cent"]),
+    "date": (
+        ["we meet", "it ends", "they begin", "she comes"],
+        ["on monday", "in may", "at noon", "next year", "in june"],
+    ),
+    "price": (
+        ["we pay", "it costs", "they want", "she asks"],
+        ["ten euros", "a dollar", "too much", "half of it", "one cent"],
+    ),
     "place": (["we stand", "it lies", "they live", "she walks"], ["in the woods", "by the sea", "at home", "in town"]),
 }
 FILLERS = ["", " again", " as always", " if you like", " says the old man", " not"]
@@ -52,7 +58,9 @@ model = keras.Sequential(
 model.compile(keras.optimizers.Adam(5e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
 history = model.fit(x_train, y_train, epochs=options.epochs, validation_data=(x_test, y_test), verbose=2).history
 
-print(f"\n{history['val_accuracy'][-1]:.1%} of {len(y_test)} new sentences are understood, letter by letter. For instance:")
+print(
+    f"\n{history['val_accuracy'][-1]:.1%} of {len(y_test)} new sentences are understood, letter by letter. For instance:"
+)
 for text, guess in zip([t for t in texts[-4:]], model.predict(codes[-4:], verbose=0).argmax(-1), strict=True):
     print(f"  {text!r} is about a {names[guess]}")
 

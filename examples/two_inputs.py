@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
-from shared import arguments, plot_curves, save_figure
-from sklearn.datasets import load_digits
+from shared import arguments, load, plot_curves, save_figure
 
 import polykeras as keras
 from polykeras import layers
 
 options = arguments("A functional model with two inputs and two outputs.", epochs=25)
 
-digits = load_digits()
+digits = load("digits")
 images = (digits.images / 16.0).astype("float32")
 inputs = {"upper": images[:, :4].reshape(-1, 32), "lower": images[:, 4:].reshape(-1, 32)}
 labels = {"digit": digits.target, "ink": images.mean((1, 2))[:, None]}
@@ -46,7 +45,9 @@ accuracy, error = history["val_digit_accuracy"][-1], history["val_ink_mae"][-1]
 print(f"\nFrom two halves it names {accuracy:.1%} of the validation digits and gauges their ink to within {error:.3f}.")
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
-plot_curves(left, {"training": history["digit_accuracy"], "validation": history["val_digit_accuracy"]}, "digit accuracy")
+plot_curves(
+    left, {"training": history["digit_accuracy"], "validation": history["val_digit_accuracy"]}, "digit accuracy"
+)
 plot_curves(right, {"training": history["ink_mae"], "validation": history["val_ink_mae"]}, "error of the ink", log=True)
 save_figure(figure, "two_inputs")
 assert np.isfinite(error)

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import functools
+import types
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
 
-from polykeras import tree
+from polykeras import dtypes, tree
 from polykeras.backend import Backend, registry
 from polykeras.backend.door import Handle, convert
-from polykeras.variables import NewVariables, Scope, Variable, functionalize, read_state, unique, write_state
+from polykeras.variables import (
+    TRACES,
+    NewVariables,
+    Scope,
+    Variable,
+    ever_new,
+    functionalize,
+    read_state,
+    unique,
+    write_state,
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -60,8 +71,8 @@ def value_and_grad(
             arrays = [convert(backend, leaf) for leaf in leaves]
         else:
             places = ()
-            targets = variables
-            leaves, definition = tree.flatten_with_def(variables)
+            targets, definition = tree.flatten_with_def(variables)
+            leaves = _differentiable(targets)
             arrays = read_state(leaves, backend)
         written: list[Variable] = []
 
@@ -85,12 +96,29 @@ def value_and_grad(
         value, (aux, updates), gradients = backend.value_and_grad(pure, arrays)
         for variable, update in zip(written, updates, strict=True):
             variable.assign(update)
+        if not places:  # a variable that is listed twice has one gradient
+            by_variable = dict(zip(map(id, leaves), gradients, strict=True))
+            gradients = [by_variable[id(variable)] for variable in targets]
         gradients = tree.unflatten(definition, gradients)
         if places and isinstance(argnums, int):
             gradients = gradients[0]
         return ((value, aux) if has_aux else value), gradients
 
     return functools.wraps(fn)(wrapper) if hasattr(fn, "__name__") else wrapper
+
+
+def _differentiable(variables: Sequence[Any]) -> list[Variable]:
+    """Return the variables without repetitions.
+
+    Raises:
+        TypeError: one is no variable, or not of a float dtype.
+    """
+    for variable in variables:
+        if not isinstance(variable, Variable):
+            raise TypeError(f"`variables` must be polykeras Variables; received {variable!r}.")
+        if not dtypes.is_float(variable._dtype):
+            raise TypeError(f"Variable {variable.path!r} is {variable._dtype}: gradients are taken of floats only.")
+    return unique(variables)
 
 
 def grad(
@@ -141,8 +169,10 @@ class Function(Generic[P, R]):
         key = (backend, definition, static)
         entry = self._entries.get(key)
         if entry is None:
-            entry = self._entries[key] = _Entry(self._flat_function(definition, static, len(leaves)))
-        return entry(backend, arrays)
+            name = getattr(self._fn, "__name__", repr(self._fn))
+            entry = _Entry(self._flat_function(definition, static, len(leaves)), name, backend)
+            self._entries[key] = entry
+        return entry(arrays)
 
     def _flat_function(self, definition: Any, static: tuple[Any, ...], count: int) -> Callable[[list[Any]], Any]:
         constants = dict(static)
@@ -160,7 +190,7 @@ class Function(Generic[P, R]):
         """Bind to an instance, so that methods can be decorated; each instance compiles its own."""
         if instance is None:
             return self
-        bound = Function(functools.partial(self._fn, instance))
+        bound = Function(types.MethodType(self._fn, instance))
         instance.__dict__[self._fn.__name__] = bound
         return bound
 
@@ -168,24 +198,30 @@ class Function(Generic[P, R]):
 class _Entry:
     """One compiled form of a function: for one backend and one structure of arguments."""
 
-    def __init__(self, fn: Callable[[list[Any]], Any]) -> None:
+    def __init__(self, fn: Callable[[list[Any]], Any], name: str, backend: Backend) -> None:
         self.fn = fn
-        self.variables: list[Variable] = []
-        self.compiled: Callable[..., Any] | None = None
+        self.name = name
+        self.backend = backend
+        self._grow([])
 
-    def __call__(self, backend: Backend, arrays: list[Any]) -> Any:
-        while True:
-            if self.compiled is None:
-                self.compiled = backend.compile(functionalize(self.fn, self.variables))
+    def _grow(self, variables: list[Variable]) -> None:
+        # One attribute, so that another thread sees either form as a whole.
+        self.form = variables, self.backend.compile(functionalize(self.fn, variables))
+
+    def __call__(self, arrays: list[Any]) -> Any:
+        new: list[Variable] = []
+        for _ in range(TRACES):
+            variables, compiled = self.form
             try:
-                state, result = self.compiled(read_state(self.variables, backend), arrays)
+                state, result = compiled(read_state(variables, self.backend), arrays)
             except NewVariables as found:
                 # The state is learned by tracing: what the function uses is known when it has run once.
-                self.variables = unique([*self.variables, *found.variables])
-                self.compiled = None
+                new = found.variables
+                self._grow(unique([*variables, *new]))
                 continue
-            write_state(self.variables, state, backend)
+            write_state(variables, state, self.backend)
             return result
+        raise ever_new(f"The function {self.name!r}", new)
 
 
 def function(fn: Callable[P, R]) -> Function[P, R]:

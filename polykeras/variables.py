@@ -24,6 +24,10 @@ _scope: ContextVar[Scope | None] = ContextVar("polykeras_scope", default=None)
 _autocast: ContextVar[str | None] = ContextVar("polykeras_autocast", default=None)
 
 
+TRACES = 10
+"""How often code is traced to learn its variables, before it is taken to make new ones each time."""
+
+
 class NewVariables(Exception):
     """Raised by a pure function that met variables which are not part of its state.
 
@@ -46,6 +50,8 @@ class Variable(Handle, ArrayOperators):
             bits; the default float dtype where `initializer` is a function.
         trainable: whether an optimizer may change it.
         autocast: whether a layer of mixed precision reads it in its compute dtype.
+        aggregation: how replicas would combine it; kept for Keras code, one process has one replica.
+        synchronization: kept for Keras code, in the same way.
         name: for summaries and messages.
 
     Raises:
@@ -79,8 +85,11 @@ class Variable(Handle, ArrayOperators):
         dtype: Any = None,
         trainable: bool = True,
         autocast: bool = True,
-        name: str = "variable",
+        aggregation: str | None = "none",
+        synchronization: str = "auto",
+        name: str | None = None,
     ) -> None:
+        name = name or "variable"
         host = _initial_value(initializer, shape, None if dtype is None else dtypes.standardize_dtype(dtype), name)
         self._home: tuple[Backend | None, Any] = (None, host)
         self._lent = False  # whether somebody else may hold the array
@@ -240,6 +249,11 @@ class Variable(Handle, ArrayOperators):
         """Subtract from the value; return the new one."""
         return self.assign(self - value)
 
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        """Copies and pickles hold the value on the host: they need no framework to be read."""
+        state = {name: getattr(self, name) for name in self.__slots__ if name != "__weakref__"}
+        return None, state | {"_home": (None, self.numpy()), "_lent": False}
+
     def _store(self, backend: Backend, value: Any) -> None:
         """Take over a result of a compiled function, whose shape and dtype are known to be right."""
         self._home = (backend, value)
@@ -353,6 +367,14 @@ def autocast_scope(dtype: str | None) -> Iterator[None]:
         yield
     finally:
         _autocast.reset(token)
+
+
+def ever_new(name: str, variables: Sequence[Variable]) -> RuntimeError:
+    """Return the error for a function that used variables unknown so far in each of `TRACES` traces."""
+    return RuntimeError(
+        f"{name} makes new variables each time that it runs, the last ones {[v.path for v in variables]}. Make them once, "
+        "outside of it or in the `build` of a layer, and use those."
+    )
 
 
 def unique(variables: Iterable[Variable]) -> list[Variable]:

@@ -66,25 +66,23 @@ class Operation:
         )
         return Node(self, args, kwargs, outputs).outputs
 
-    def _only_node(self, what: str) -> Node:
+    def _first_node(self, what: str) -> Node:
         if not self.inbound_nodes:
-            raise AttributeError(f"{type(self).__name__} {self.name!r} was not called yet: it has no `{what}`.")
-        if len(self.inbound_nodes) > 1 and what in ("input", "output"):
             raise AttributeError(
-                f"{type(self).__name__} {self.name!r} was called {len(self.inbound_nodes)} times: `{what}` is ambiguous."
+                f"{type(self).__name__} {self.name!r} has no `{what}`: it was not called on a symbolic tensor yet."
             )
         return self.inbound_nodes[0]
 
     @property
     def input(self) -> Any:
-        """The symbolic input(s) of the only call."""
-        tensors = self._only_node("input").input_tensors
+        """The symbolic input(s) of the first call."""
+        tensors = self._first_node("input").input_tensors
         return tensors[0] if len(tensors) == 1 else tensors
 
     @property
     def output(self) -> Any:
-        """The symbolic output(s) of the only call."""
-        return self._only_node("output").outputs
+        """The symbolic output(s) of the first call."""
+        return self._first_node("output").outputs
 
 
 OPERATIONS: Registry[Any] = Registry("operation", "polykeras.graph")

@@ -2,6 +2,7 @@
 
 from polykeras.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from polykeras.layers.attention import MultiHeadAttention
+from polykeras.layers.batch_normalization import BatchNormalization
 from polykeras.layers.convolution import Conv1D, Conv2D, Convolution1D, Convolution2D
 from polykeras.layers.dense import Dense
 from polykeras.layers.depthwise import DepthwiseConv2D, SeparableConv2D, SeparableConvolution2D
@@ -27,7 +28,7 @@ from polykeras.layers.merging import (
     multiply,
     subtract,
 )
-from polykeras.layers.normalization import BatchNormalization, LayerNormalization, Normalization, Rescaling
+from polykeras.layers.normalization import LayerNormalization
 from polykeras.layers.pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -53,6 +54,7 @@ from polykeras.layers.regularization import (
     GaussianNoise,
     SpatialDropout1D,
 )
+from polykeras.layers.rescaling import Normalization, Rescaling
 from polykeras.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from polykeras.layers.resizing import (
     Cropping1D,

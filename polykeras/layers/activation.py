@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from polykeras import activations, constraints, initializers, ops, regularizers
+from polykeras import activations, ops
 from polykeras.layers.input_spec import InputSpec
 from polykeras.layers.layer import LAYERS, Layer
+from polykeras.layers.weights import keep_options, known_sizes, make_weight
 
 
 class _Elementwise(Layer):
-    """A layer without weights that keeps shapes and masks."""
+    """A layer that keeps shapes and masks."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
+
+
+def _not_negative(value: Any, name: str, owner: Layer) -> float:
+    if value is None or value < 0:
+        raise ValueError(f"{type(owner).__name__}: `{name}` must be a number of at least 0; received {value!r}.")
+    return float(value)
 
 
 @LAYERS.register()
@@ -44,18 +51,18 @@ class ReLU(_Elementwise):
         negative_slope: the slope below the threshold.
         threshold: below it the function is `negative_slope * (x - threshold)`.
         **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: one of them is negative.
     """
 
     def __init__(
         self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        for name, value in (("max_value", max_value), ("negative_slope", negative_slope), ("threshold", threshold)):
-            if value is not None and value < 0:
-                raise ValueError(f"ReLU: `{name}` must not be negative; received {value!r}.")
-        self.max_value = max_value
-        self.negative_slope = float(negative_slope or 0.0)
-        self.threshold = float(threshold or 0.0)
+        self.max_value = None if max_value is None else _not_negative(max_value, "max_value", self)
+        self.negative_slope = _not_negative(negative_slope, "negative_slope", self)
+        self.threshold = _not_negative(threshold, "threshold", self)
 
     def call(self, inputs: Any) -> Any:
         """Return the function's values."""
@@ -71,11 +78,15 @@ class LeakyReLU(_Elementwise):
     Args:
         negative_slope: the slope below 0; Keras 2 calls it `alpha`.
         **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: the slope is negative.
     """
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
-        self.negative_slope = float(kwargs.pop("alpha", negative_slope))
+        negative_slope = kwargs.pop("alpha", negative_slope)
         super().__init__(**kwargs)
+        self.negative_slope = _not_negative(negative_slope, "negative_slope", self)
 
     def call(self, inputs: Any) -> Any:
         """Return the function's values."""
@@ -90,8 +101,11 @@ class PReLU(_Elementwise):
         alpha_initializer: of the slopes.
         alpha_regularizer: penalty on the slopes.
         alpha_constraint: applied to the slopes after each update.
-        shared_axes: axes along which one slope is shared, for instance `[1, 2]` for images.
+        shared_axes: axes along which one slope is shared, counted from 1 without the batch axis: `[1, 2]` for images.
         **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: the size of an axis that is not shared is not known.
     """
 
     def __init__(
@@ -103,32 +117,19 @@ class PReLU(_Elementwise):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.alpha_initializer = initializers.get(alpha_initializer)
-        self.alpha_regularizer = regularizers.get(alpha_regularizer)
-        self.alpha_constraint = constraints.get(alpha_constraint)
+        keep_options(self, alpha=(alpha_initializer, alpha_regularizer, alpha_constraint))
         self.shared_axes = [shared_axes] if isinstance(shared_axes, int) else shared_axes and list(shared_axes)
 
     def build(self, input_shape: Any) -> None:
         """Make the slopes, one an element of a sample unless axes share them."""
-        shared = self.shared_axes or []
-        shape = [1 if i in shared else n for i, n in enumerate(input_shape)][1:]
-        if None in shape:
-            raise ValueError(
-                f"Layer {self.name!r} (PReLU) needs known sizes or shared_axes; received {tuple(input_shape)}."
-            )
-        self.alpha = self.add_weight(
-            shape=shape,
-            initializer=self.alpha_initializer,
-            regularizer=self.alpha_regularizer,
-            constraint=self.alpha_constraint,
-            name="alpha",
-        )
-        axes = {i: n for i, n in enumerate(input_shape) if i and i not in shared}
-        self.input_spec = InputSpec(ndim=len(input_shape), axes=axes)
+        own = [i for i in range(1, len(input_shape)) if i not in (self.shared_axes or ())]
+        sizes = dict(zip(own, known_sizes(self, input_shape, own), strict=True))
+        self.alpha = make_weight(self, "alpha", [sizes.get(i, 1) for i in range(1, len(input_shape))])
+        self.input_spec = InputSpec(ndim=len(input_shape), axes=sizes)
 
     def call(self, inputs: Any) -> Any:
         """Return the function's values."""
-        return ops.relu(inputs) - self.alpha * ops.relu(-inputs)
+        return ops.subtract(ops.relu(inputs), ops.multiply(self.alpha, ops.relu(ops.negative(inputs))))
 
 
 @LAYERS.register()
@@ -170,5 +171,7 @@ class Softmax(_Elementwise):
             mask: bool, broadcasts to the inputs; False leaves an element out.
         """
         if mask is not None:
+            mask = ops.cast(mask, "bool")
             inputs = ops.where(mask, inputs, -3e4 if ops.dtype(inputs) == "float16" else -1e9)
-        return ops.softmax(inputs, axis=self.axis if isinstance(self.axis, int) else tuple(self.axis))
+        outputs = ops.softmax(inputs, axis=self.axis if isinstance(self.axis, int) else tuple(self.axis))
+        return outputs if mask is None else ops.where(mask, outputs, 0)  # all 0 where everything is left out

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
+
+from polykeras import tree
 
 if TYPE_CHECKING:
     from polykeras.layers.layer import Layer
@@ -37,6 +39,13 @@ class CallContext:
             self.masks.pop(id(tensor), None)
         else:
             self.masks[id(tensor)] = (tensor, mask)
+
+    def passes_mask(self, tensor: Any, result: Any) -> Any:
+        """Return `result`, which stands for `tensor` and gets its mask."""
+        mask = self.mask_of(tensor)
+        if mask is not None:
+            self.set_mask(result, mask)
+        return result
 
     def mask_of(self, tensor: Any) -> Any:
         """Return the mask of a tensor, or None."""
@@ -81,6 +90,33 @@ def keep_mask(tensor: Any, mask: Any) -> None:
         reference = tensor
         _until_next.__dict__.setdefault("tensors", []).append(tensor)
     _kept[key] = (reference, mask)
+
+
+def take_kept_masks(context: CallContext, arguments: Any) -> None:
+    """Give a context the remembered masks of the tensors in a tree of arguments."""
+    if _kept:
+        for leaf in tree.flatten(arguments):
+            entry = _kept.get(id(leaf))
+            if entry is not None:
+                context.set_mask(leaf, entry[1])
+
+
+def set_masks(tensors: Sequence[Any], masks: Any) -> None:
+    """Attach masks to tensors, within a call.
+
+    Args:
+        tensors: the inputs of a model, flat.
+        masks: one mask, or a list or dict of them (or None) in the structure of the inputs.
+    """
+    context = _context.get()
+    assert context is not None
+    if isinstance(masks, Mapping):
+        masks = [masks[key] for key in sorted(masks)]
+    elif not isinstance(masks, (list, tuple)):
+        masks = [masks]
+    for tensor, mask in zip(tensors, masks, strict=True):
+        if mask is not None:
+            context.set_mask(tensor, mask)
 
 
 def get_mask(tensor: Any) -> Any:

@@ -12,7 +12,7 @@ from polykeras.backend import Backend, registry
 from polykeras.backend.door import Handle
 from polykeras.graph import KerasTensor, Operation, infer_outputs
 from polykeras.graph.tensor import known_shape
-from polykeras.layers.context import CallContext, current_context, enter_context, keep_mask
+from polykeras.layers.context import CallContext, current_context, enter_context, keep_mask, take_kept_masks
 from polykeras.layers.input_spec import assert_input_compatibility
 from polykeras.layers.state import StateMixin
 from polykeras.saving.configurable import Configurable, init_parameters
@@ -157,7 +157,7 @@ class Layer(StateMixin, Configurable, Operation):
         dtype = dtypes.standardize_dtype(dtype) if dtype is not None else self.variable_dtype
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
-        variable = Variable(initializers.get(initializer), shape or (), dtype, trainable, autocast, name or "variable")
+        variable = Variable(initializers.get(initializer), shape or (), dtype, trainable, autocast, name=name)
         variable.path = "/".join([*self._path(), variable.name])
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
@@ -209,7 +209,14 @@ class Layer(StateMixin, Configurable, Operation):
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Return the symbolic outputs for symbolic inputs, without recording a call."""
-        return infer_outputs(self._call_outermost, args, kwargs)
+        try:
+            return infer_outputs(self._call_outermost, args, kwargs)
+        except (AttributeError, TypeError, ValueError) as error:
+            # Native code of a framework cannot take symbolic arrays. Its author may have written the shapes down.
+            if "SymbolicArray" not in str(error) or type(self).compute_output_shape is Layer.compute_output_shape:
+                raise
+        shapes = self.compute_output_shape(*tree.map_structure(lambda x: x.shape, args))
+        return map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), shapes)
 
     # ---- calling -----------------------------------------------------------------------------------------------
 
@@ -226,6 +233,7 @@ class Layer(StateMixin, Configurable, Operation):
         for layer in self._lossy:
             layer._losses = []
         with enter_context() as context:
+            take_kept_masks(context, (args, kwargs))
             outputs = self._call_within(context, args, kwargs)
         self._lossy = [layer for layer, _ in context.losses]
         if context.masks:
@@ -237,7 +245,7 @@ class Layer(StateMixin, Configurable, Operation):
     def _call_within(self, context: CallContext, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         backend = registry.current()
         spec = call_spec(type(self).call)
-        args, kwargs = self._prepare_arguments(backend, args, kwargs)
+        args, kwargs = self._prepare_arguments(backend, context, args, kwargs)
         outer_training = context.training
         self._fill_training(spec, context, kwargs, len(args))
         if context.masks:
@@ -247,14 +255,15 @@ class Layer(StateMixin, Configurable, Operation):
             if not self.built:
                 self._build(backend, spec, args, kwargs)
             if self.input_spec is not None and args:
-                assert_input_compatibility(
-                    self.input_spec, args[0], backend, f"Layer {self.name!r} ({type(self).__name__})"
-                )
+                assert_input_compatibility(self.input_spec, args[0], backend, self._title())
             if self.compute_dtype != self.variable_dtype:
                 with autocast_scope(self.compute_dtype):
                     outputs = self.call(*args, **kwargs)
             else:
                 outputs = self.call(*args, **kwargs)
+        except Exception as error:
+            _note(error, f"While calling {self._title()} of {'/'.join(context.path)} with", backend, (args, kwargs))
+            raise
         finally:
             context.path.pop()
             context.training = outer_training
@@ -268,8 +277,11 @@ class Layer(StateMixin, Configurable, Operation):
     # Whether `compute_mask` may give a mask where the inputs have none (Masking, Embedding(mask_zero=True)).
     _makes_masks = False
 
+    def _title(self) -> str:
+        return f"Layer {self.name!r} ({type(self).__name__})"
+
     def _prepare_arguments(
-        self, backend: Backend, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, backend: Backend, context: CallContext, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Convert positional arguments to arrays of the backend, floats to the compute dtype."""
         cast_to = self.compute_dtype if self.autocast else None
@@ -284,7 +296,7 @@ class Layer(StateMixin, Configurable, Operation):
             if cast_to is not None:
                 dtype = backend.dtype(leaf)
                 if dtype != cast_to and dtypes.is_float(dtype):
-                    return backend.cast(leaf, cast_to)
+                    return context.passes_mask(leaf, backend.cast(leaf, cast_to))
             return leaf
 
         if len(args) == 1 and backend.is_tensor(args[0]):
@@ -351,11 +363,16 @@ class Layer(StateMixin, Configurable, Operation):
             )
         self._build_shapes = shapes
         parameters = [p for p in inspect.signature(self.build).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
-        if len(parameters) <= 1 or not all(p.name.endswith("_shape") for p in parameters):
-            self.build(next(iter(shapes.values())))
-        else:
-            named = {f"{name}_shape": shape for name, shape in shapes.items()}
-            self.build(**{p.name: named[p.name] for p in parameters if p.name in named})
+        weights = list(self._own_weights)
+        try:
+            if len(parameters) <= 1 or not all(p.name.endswith("_shape") for p in parameters):
+                self.build(next(iter(shapes.values())))
+            else:
+                named = {f"{name}_shape": shape for name, shape in shapes.items()}
+                self.build(**{p.name: named[p.name] for p in parameters if p.name in named})
+        except Exception:
+            self._own_weights = weights  # the next attempt makes them anew
+            raise
         self._after_build()
 
     def _after_build(self) -> None:
@@ -422,6 +439,14 @@ def _take_input_shape(kwargs: dict[str, Any]) -> tuple[int | None, ...] | None:
     if shape is None:
         return None
     return (batch_size, *((shape,) if isinstance(shape, int) else tuple(shape)))
+
+
+def _note(error: Exception, what: str, backend: Backend, arguments: Any) -> None:
+    """Say in an error where it arose; only once, in the innermost layer."""
+    if not any(note.startswith("While calling") for note in getattr(error, "__notes__", ())):
+        arrays = [leaf for leaf in tree.flatten(arguments) if backend.is_tensor(leaf)]
+        shown = [f"{backend.dtype(x)} {known_shape(backend.shape(x))}" for x in arrays]
+        error.add_note(f"{what} {', '.join(shown) or 'no arrays'}.")
 
 
 def _is_shape(value: Any) -> bool:

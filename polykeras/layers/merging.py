@@ -2,60 +2,79 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
+from math import prod
 from typing import Any
 
 from polykeras import ops
+from polykeras.backend.symbolic.dims import agree, broadcast, merge
 from polykeras.layers.layer import LAYERS, Layer
 
 
 class Merge(Layer):
-    """Base class: several arrays that broadcast, combined two by two."""
+    """Base class: several arrays that broadcast, combined one after the other.
+
+    Args:
+        **kwargs: as for `Layer`.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def _merge(self, inputs: list[Any]) -> Any:
+    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+        """Return the combination of at least two arrays of one rank, with their masks of that rank, or None."""
         raise NotImplementedError
 
-    def _check(self, inputs: Any, least: int = 2) -> list[Any]:
-        if not isinstance(inputs, (list, tuple)) or len(inputs) < least:
-            received = f"{len(inputs)} of them" if isinstance(inputs, (list, tuple)) else type(inputs).__name__
-            raise ValueError(
-                f"Layer {self.name!r} ({type(self).__name__}) takes a list of at least {least} inputs; received {received}."
-            )
-        return list(inputs)
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """Return the combination of a list of arrays.
 
-    def call(self, inputs: Any) -> Any:
-        """Return the combination of a list of arrays; missing leading axes (after the batch) are added."""
-        arrays = self._check(inputs)
-        rank = max(len(ops.shape(x)) for x in arrays)
-        aligned = []
-        for x in arrays:
-            shape = ops.shape(x)
-            aligned.append(
-                ops.reshape(x, (shape[0], *(1,) * (rank - len(shape)), *shape[1:])) if len(shape) < rank else x
-            )
-        try:
-            return self._merge(aligned)
-        except ValueError as error:
-            error.add_note(
-                f"In layer {self.name!r} ({type(self).__name__}), inputs {[tuple(ops.shape(x)) for x in arrays]}."
-            )
-            raise
+        Args:
+            inputs: arrays that broadcast to each other; those of lower rank get axes after the batch axis.
+            mask: for each a bool array `(batch, ...)`, or None.
+
+        Raises:
+            ValueError: no list, or shapes that do not broadcast.
+        """
+        arrays = self._checked(inputs)
+        shapes = [ops.shape(x) for x in arrays]
+        rank = max(map(len, shapes))
+        shapes = [(*shape[:1], *(1,) * (rank - len(shape)), *shape[1:]) for shape in shapes]
+        broadcast(*shapes, where=f"Layer {self.name!r} ({type(self).__name__})")
+        masks = [None] * len(arrays) if mask is None else [self._fitted(m, rank) for m in mask]
+        aligned = [x if ops.ndim(x) == rank else ops.reshape(x, s) for x, s in zip(arrays, shapes, strict=True)]
+        return self.merge(aligned, masks)
+
+    def _checked(self, inputs: Any, least: int = 2, most: int | None = None) -> list[Any]:
+        """Return the list of inputs; raise `ValueError` where it is none, too short or too long."""
+        if isinstance(inputs, (list, tuple)) and least <= len(inputs) <= (most or len(inputs)):
+            return list(inputs)
+        count = f"{least}" if most else f"at least {least}"
+        received = f"{len(inputs)} of them" if isinstance(inputs, (list, tuple)) else type(inputs).__name__
+        raise ValueError(
+            f"Layer {self.name!r} ({type(self).__name__}) takes a list of {count} inputs; received {received}."
+        )
+
+    @staticmethod
+    def _fitted(mask: Any, rank: int) -> Any:
+        if mask is None:
+            return None
+        shape = ops.shape(mask)
+        return ops.reshape(mask, (*shape, *(1,) * (rank - len(shape))))
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """Return where all inputs are valid."""
-        masks = [m for m in previous_mask or () if m is not None]
-        return reduce(ops.logical_and, masks) if masks else None
+        """Return where any input is valid; None where one of them has no mask."""
+        masks = list(previous_mask or [None])
+        return None if any(mask is None for mask in masks) else reduce(ops.logical_or, masks)
 
 
 @LAYERS.register()
 class Add(Merge):
     """The sum of a list of arrays."""
 
-    def _merge(self, inputs: list[Any]) -> Any:
+    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+        """Return the sum."""
         return reduce(ops.add, inputs)
 
 
@@ -63,42 +82,61 @@ class Add(Merge):
 class Subtract(Merge):
     """The difference of two arrays."""
 
-    def _merge(self, inputs: list[Any]) -> Any:
-        if len(inputs) != 2:
-            raise ValueError(f"Subtract takes two inputs; received {len(inputs)}.")
-        return ops.subtract(*inputs)
+    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+        """Return the difference."""
+        return ops.subtract(*self._checked(inputs, 2, 2))
 
 
 @LAYERS.register()
 class Multiply(Merge):
-    """The product of a list of arrays."""
+    """The product of a list of arrays; masked factors count as 1, and where all are masked the product is 0."""
 
-    def _merge(self, inputs: list[Any]) -> Any:
-        return reduce(ops.multiply, inputs)
+    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+        """Return the product."""
+        factors = [x if mask is None else ops.where(mask, x, 1) for x, mask in zip(inputs, masks, strict=True)]
+        product = reduce(ops.multiply, factors)
+        if any(mask is None for mask in masks):
+            return product
+        return ops.where(reduce(ops.logical_or, masks), product, 0)
 
 
 @LAYERS.register()
 class Average(Merge):
     """The mean of a list of arrays."""
 
-    def _merge(self, inputs: list[Any]) -> Any:
-        return reduce(ops.add, inputs) / len(inputs)
+    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+        """Return the mean."""
+        return ops.divide(reduce(ops.add, inputs), len(inputs))
+
+
+class _Extreme(Merge):
+    """The largest or smallest of the elements that are not masked."""
+
+    def _choose(self, choose: Any, inputs: list[Any], masks: list[Any]) -> Any:
+        best, valid = inputs[0], masks[0]
+        for x, mask in zip(inputs[1:], masks[1:], strict=True):
+            x = x if mask is None else ops.where(mask, x, best)
+            best = choose(best if valid is None else ops.where(valid, best, x), x)
+            valid = None if valid is None or mask is None else ops.logical_or(valid, mask)
+        return best
 
 
 @LAYERS.register()
-class Maximum(Merge):
-    """The elementwise maximum of a list of arrays."""
+class Maximum(_Extreme):
+    """The elementwise maximum of a list of arrays, masked elements left out."""
 
-    def _merge(self, inputs: list[Any]) -> Any:
-        return reduce(ops.maximum, inputs)
+    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+        """Return the maximum."""
+        return self._choose(ops.maximum, inputs, masks)
 
 
 @LAYERS.register()
-class Minimum(Merge):
-    """The elementwise minimum of a list of arrays."""
+class Minimum(_Extreme):
+    """The elementwise minimum of a list of arrays, masked elements left out."""
 
-    def _merge(self, inputs: list[Any]) -> Any:
-        return reduce(ops.minimum, inputs)
+    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+        """Return the minimum."""
+        return self._choose(ops.minimum, inputs, masks)
 
 
 @LAYERS.register()
@@ -106,7 +144,7 @@ class Concatenate(Merge):
     """A list of arrays joined along an axis.
 
     Args:
-        axis: which.
+        axis: which; the batch axis counts.
         **kwargs: as for `Layer`.
     """
 
@@ -115,32 +153,29 @@ class Concatenate(Merge):
         self.axis = axis
 
     def call(self, inputs: Any) -> Any:
-        """Return the joined arrays."""
-        arrays = self._check(inputs, least=1)
-        shapes = [list(ops.shape(x)) for x in arrays]
-        for shape in shapes:
-            if len(shape) != len(shapes[0]):
-                break
-            shape[self.axis] = 0
-        if any(shape != shapes[0] for shape in shapes):
-            raise ValueError(
-                f"Layer {self.name!r} (Concatenate) joins along axis {self.axis} and needs arrays that agree elsewhere; received "
-                f"shapes {[tuple(ops.shape(x)) for x in arrays]}."
-            )
+        """Return the joined arrays.
+
+        Raises:
+            ValueError: no list, or shapes that differ elsewhere.
+        """
+        arrays = self._checked(inputs, least=1)
+        shapes = [ops.shape(x) for x in arrays]
+        if not -len(shapes[0]) <= self.axis < len(shapes[0]):
+            raise ValueError(f"Layer {self.name!r} (Concatenate): the inputs have no axis {self.axis}; received {shapes}.")
+        merge(shapes, self.axis % len(shapes[0]), where=f"Layer {self.name!r} (Concatenate)")
         return ops.concatenate(arrays, axis=self.axis)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """Return the masks joined in the same way, inputs without one being valid."""
-        masks = list(previous_mask or ())
+        """Return the masks joined in the same way, inputs without one being valid; None where none has one."""
+        masks = list(previous_mask or [None])
         if all(mask is None for mask in masks):
             return None
         parts = []
         for x, mask in zip(inputs, masks, strict=True):
-            full = ops.ones_like(x, dtype="bool") if mask is None else mask
-            while len(ops.shape(full)) < len(ops.shape(x)):
-                full = ops.expand_dims(full, -1)
-            parts.append(ops.broadcast_to(full, ops.shape(x)))
-        return ops.all(ops.concatenate(parts, axis=self.axis), axis=-1)
+            shape = ops.shape(x)
+            full = ops.ones(shape, "bool") if mask is None else ops.broadcast_to(self._fitted(mask, len(shape)), shape)
+            parts.append(full)
+        return ops.any(ops.concatenate(parts, axis=self.axis), axis=-1)
 
 
 @LAYERS.register()
@@ -148,34 +183,43 @@ class Dot(Merge):
     """Products of two arrays, summed along an axis of each, sample by sample.
 
     Args:
-        axes: which: one for both, or one for each.
+        axes: which: one for both, or one for each; not the batch axis.
         normalize: scale the vectors to length 1 first, for cosines.
         **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: `axes` is something else.
     """
 
-    def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
+    def __init__(self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axes = axes if isinstance(axes, int) else list(axes)
+        pair = [axes, axes] if isinstance(axes, int) else list(axes)
+        if len(pair) != 2 or not all(isinstance(axis, int) and axis != 0 for axis in pair):
+            raise ValueError(f"Dot: `axes` must be an int or two, none of them 0 (the batch axis); received {axes!r}.")
+        self._pair = pair
         self.normalize = normalize
 
     def call(self, inputs: Any) -> Any:
-        """Return the batch-wise tensor product, summed along `axes`."""
-        x, y = self._check(inputs)
-        axes = [self.axes] * 2 if isinstance(self.axes, int) else self.axes
-        a, b = (axis % len(ops.shape(z)) for axis, z in zip(axes, (x, y), strict=True))
-        if ops.shape(x)[a] != ops.shape(y)[b]:
+        """Return the batch-wise tensor product, summed along `axes`: the other axes of both; `(batch, 1)` without.
+
+        Raises:
+            ValueError: no list of two, or axes of different sizes.
+        """
+        x, y = self._checked(inputs, 2, 2)
+        shapes = ops.shape(x), ops.shape(y)
+        a, b = (axis % len(shape) for axis, shape in zip(self._pair, shapes, strict=True))
+        if not agree(shapes[0][a], shapes[1][b]):
             raise ValueError(
-                f"Layer {self.name!r} (Dot): axis {a} of {tuple(ops.shape(x))} and axis {b} of {tuple(ops.shape(y))} differ in size."
+                f"Layer {self.name!r} (Dot): axis {a} of {shapes[0]} and axis {b} of {shapes[1]} differ in size."
             )
         if self.normalize:
             x, y = ops.normalize(x, axis=a), ops.normalize(y, axis=b)
-        batch, size = ops.shape(x)[0], ops.shape(x)[a]
-        rest_x = [n for i, n in enumerate(ops.shape(x)) if i not in (0, a)]
-        rest_y = [n for i, n in enumerate(ops.shape(y)) if i not in (0, b)]
-        left = ops.reshape(ops.moveaxis(x, a, -1), (batch, -1, size))
-        right = ops.reshape(ops.moveaxis(y, b, 1), (batch, size, -1))
-        rest = (*rest_x, *rest_y) or (1,)
-        return ops.reshape(ops.matmul(left, right), (batch, *rest))
+        (batch, *_), size = shapes[0], shapes[0][a]
+        rest_x, rest_y = ([n for i, n in enumerate(s) if i not in (0, axis)] for s, axis in zip(shapes, (a, b), strict=True))
+        left = ops.reshape(ops.moveaxis(x, a, -1), (batch, prod(rest_x), size))
+        right = ops.reshape(ops.moveaxis(y, b, 1), (batch, size, prod(rest_y)))
+        return ops.reshape(ops.matmul(left, right), (batch, *((*rest_x, *rest_y) or (1,))))
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """Return None."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from polykeras import config, ops
 from polykeras.arguments import positive_int
+from polykeras.backend.symbolic.dims import infer_reshape
 from polykeras.layers.input_spec import InputSpec
 from polykeras.layers.layer import LAYERS, Layer
 
@@ -63,13 +64,10 @@ class Reshape(Layer):
             ValueError: the elements of a sample do not fit.
         """
         shape = ops.shape(inputs)
-        total, known = prod(shape[1:]), prod(n for n in self.target_shape if n != -1)
-        if (total % known if -1 in self.target_shape else total - known) != 0:
-            raise ValueError(
-                f"Layer {self.name!r} (Reshape): the {total} elements of a sample of shape {tuple(shape[1:])} do not fit "
-                f"{self.target_shape}."
-            )
-        return ops.reshape(inputs, (shape[0], *(total // known if n == -1 else n for n in self.target_shape)))
+        try:
+            return ops.reshape(inputs, infer_reshape(shape, (shape[0], *self.target_shape)))
+        except ValueError as error:
+            raise ValueError(f"Layer {self.name!r} (Reshape): {error}") from None
 
 
 @LAYERS.register()

@@ -8,6 +8,7 @@ from typing import Any
 from polykeras import tree
 from polykeras.backend import registry
 from polykeras.graph import GraphFunction, KerasTensor
+from polykeras.layers.context import set_masks
 from polykeras.layers.input_layer import InputLayer
 from polykeras.layers.layer import Layer
 from polykeras.models.functional_config import functional_config, functional_from_config
@@ -147,7 +148,10 @@ class Functional(Model):
             training: whether layers such as dropout behave as in training.
             mask: masks of the inputs, in their structure.
         """
-        return self._graph(self._flat_inputs(inputs))
+        flat = self._flat_inputs(inputs)
+        if mask is not None:
+            set_masks(flat, mask)
+        return self._graph(flat)
 
     def get_config(self) -> dict[str, Any]:
         """Return layers, connections, inputs and outputs as plain data."""

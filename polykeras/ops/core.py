@@ -114,8 +114,8 @@ def is_tensor(x: Any) -> bool:
     return registry.current().is_tensor(x)
 
 
-def shape(x: Any) -> tuple[int | None, ...]:
-    """Return the shape of `x`; unknown sizes of a symbolic tensor are None."""
+def shape(x: Any) -> tuple[int, ...]:
+    """Return the shape of `x`: ints. Only a `KerasTensor`, outside of layers, may have None for an unknown size."""
     if isinstance(x, (Symbolic, Handle)):
         return tuple(x.shape)  # type: ignore[union-attr]
     backend = registry.current()

@@ -28,6 +28,13 @@ class Difference:
 
 KNOWN: tuple[Difference, ...] = (
     Difference("torch", "abs-nan-1", "gradient", "0, not nan", "torch.sgn(nan) is 0; the value is nan all the same"),
+    Difference(
+        "tensorflow",
+        "max_pool_nd-1x3x1-(2,)-(1,)-((0,0),)",
+        "value",
+        "the lowest finite number, where a window holds -inf only",
+        "the CPU kernel of tf.nn.max_pool starts from it",
+    ),
 )
 
 

@@ -89,6 +89,17 @@ HARD = A([0.0, -0.0, 1e-30, -1e-30, 0.5, -0.5, 1.0, -1.0, 3.25, -3.25, 30.0, -30
 FINITE = HARD[:-2]
 
 
+NEEDS_VALUES = {
+    "convert_to_numpy": "there is nothing to convert",
+    "nonzero": "the number of places",
+    "unique": "the number of different elements, unless `size` is given",
+    "bincount": "the largest element, unless `minlength` is given",
+    "segment_sum": "the number of segments, unless it is given",
+    "repeat": "the sum of `repeats`, where that is an array",
+}
+"""Ops whose shape may depend on values, each with what that is."""
+
+
 @dataclass(frozen=True)
 class Case:
     """One call of one op.

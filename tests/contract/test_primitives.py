@@ -8,8 +8,10 @@ import pytest
 
 from contract.cases import CASES
 from contract.known_differences import KNOWN, known
-from contract.table import ATOL, RTOL, Case
-from helpers.reference import KINDS, check
+from contract.table import ATOL, NEEDS_VALUES, RTOL, Case
+from helpers import assert_parity
+from helpers.reference import KINDS, check, reference
+from helpers.runner import all_arrays, compiled
 from polykeras.backend import Backend, backends
 
 COMPARISONS = [(case, kind) for case in CASES for kind in case.kinds]
@@ -30,6 +32,25 @@ def test_case(case: Case, kind: str, backend: Backend) -> None:
         return
     with pytest.raises(Exception):  # noqa: B017, PT011 (what is raised differs: it may be the framework's own)
         check(case, backend, kind)
+
+
+def _one_each() -> list[Case]:
+    """Return the first case of each op that has arrays and no shapes that depend on values."""
+    firsts: dict[str, Case] = {}
+    for case in CASES:
+        if case.op not in NEEDS_VALUES and all_arrays(case):
+            firsts.setdefault(case.op, case)
+    return list(firsts.values())
+
+
+@pytest.mark.parametrize("case", _one_each(), ids=lambda case: case.id)
+def test_compiled(case: Case, backend: Backend) -> None:
+    values, gradients = compiled(case, backend)
+    expected = reference(case)
+    for kind, got, want in (("value", values, expected.values), ("gradient", gradients, expected.gradients)):
+        assert len(got) == len(want)
+        for actual, wanted in zip(got, want, strict=True):
+            assert_parity(actual, wanted, case.rtol, case.atol, f"compiled {kind} of {case.id} on {backend.name}")
 
 
 def contract_ops() -> list[str]:

@@ -45,6 +45,7 @@ float  f32  f32  f32  f32  f32  f32  f32  f32  f32  f16  bf   f32  f32  c64  c64
 complex c64 c64  c64  c64  c64  c64  c64  c64  c64  c64  c64  c64  c64  c64  c64  c64  c64  c64
 """
 
+
 def keras_table() -> Iterator[tuple[str, str, str]]:
     """Yield `(row, column, result)`."""
     header, *rows = [line.split() for line in KERAS.strip().splitlines()]

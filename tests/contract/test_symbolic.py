@@ -7,20 +7,10 @@ import re
 import pytest
 
 from contract.cases import CASES
-from contract.table import Case
+from contract.table import NEEDS_VALUES, Case
 from helpers.reference import reference
 from helpers.runner import call, running
 from polykeras.backend.symbolic import SYMBOLIC, SymbolicArray
-
-NEEDS_VALUES = {
-    "convert_to_numpy": "there is nothing to convert",
-    "nonzero": "the number of places",
-    "unique": "the number of different elements, unless `size` is given",
-    "bincount": "the largest element, unless `minlength` is given",
-    "segment_sum": "the number of segments, unless it is given",
-    "repeat": "the sum of `repeats`, where that is an array",
-}
-"""Ops whose shape may depend on values, each with what that is."""
 
 
 def _seen(leaf: object) -> tuple[tuple[int, ...], str] | object:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from polykeras.backend import Backend, door, use_backend
 
 if TYPE_CHECKING:
     from contract.table import Case
+
+Objective: TypeAlias = Callable[[list[Any]], tuple[Any, Any]]
+"""Takes float arrays, returns a scalar and the results from which it was made."""
 
 
 @functools.cache
@@ -61,13 +64,28 @@ def float_arrays(case: Case) -> list[np.ndarray]:
     return found
 
 
-def call(case: Case, backend: Backend, width: int, variables: list[Any] | None = None) -> list[Any]:
-    """Return the leaves of the result; `variables` stand in for the arrays that `float_arrays` lists."""
-    stand_ins = iter(variables or ())
-    wanted = {id(x) for x in float_arrays(case)} if variables is not None else set()
+def all_arrays(case: Case) -> list[np.ndarray]:
+    """Return all arrays among the arguments of a case."""
+    found: list[np.ndarray] = []
+    _replace([*case.args, *case.kwargs.values()], found.append)
+    return found
+
+
+Given: TypeAlias = dict[int, Any]
+"""Arrays of a backend that stand in for arrays of a case, by their `id`."""
+
+
+def stand_ins(arrays: Sequence[np.ndarray], values: Sequence[Any]) -> Given:
+    """Return `values` in place of the case's `arrays`."""
+    return {id(x): value for x, value in zip(arrays, values, strict=True)}
+
+
+def call(case: Case, backend: Backend, width: int, given: Given | None = None) -> list[Any]:
+    """Return the leaves of the result."""
+    known = given or {}
 
     def change(x: np.ndarray) -> Any:
-        return next(stand_ins) if id(x) in wanted else backend.asarray(narrowed(x, width))
+        return known[id(x)] if id(x) in known else backend.asarray(narrowed(x, width))
 
     result = public(case.op)(*_replace(case.args, change), **{k: _replace(v, change) for k, v in case.kwargs.items()})
     if case.through is not None:
@@ -110,9 +128,14 @@ def weighted(name: str, backend: Backend, width: int, leaves: list[Any], first: 
     return total
 
 
-def objective(case: Case, backend: Backend, width: int) -> Callable[[list[Any]], tuple[Any, Any]]:
+def objective(case: Case, backend: Backend, width: int, given: Given | None = None) -> Objective:
     """Return the function of the float arrays whose gradient stands for the op's."""
-    return lambda variables: (weighted(case.id, backend, width, call(case, backend, width, variables), 0), None)
+
+    def total(variables: list[Any]) -> tuple[Any, Any]:
+        leaves = call(case, backend, width, {**(given or {}), **stand_ins(float_arrays(case), variables)})
+        return weighted(case.id, backend, width, leaves, 0), leaves
+
+    return total
 
 
 def gradients(case: Case, backend: Backend, width: int = 32, order: int = 1) -> list[np.ndarray]:
@@ -130,3 +153,20 @@ def gradients(case: Case, backend: Backend, width: int = 32, order: int = 1) -> 
 
         _, _, grads = backend.value_and_grad(function, [backend.asarray(narrowed(x, width)) for x in arrays])
         return [backend.to_numpy(g) for g in grads]
+
+
+def compiled(case: Case, backend: Backend) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return results and gradients (none where the case has none) of one compiled function of all its arrays."""
+    arrays, varied = all_arrays(case), float_arrays(case)
+
+    def function(values: list[Any]) -> tuple[list[Any], list[Any]]:
+        given = stand_ins(arrays, values)
+        if not case.grad:
+            return call(case, backend, 32, given), []
+        _, leaves, grads = backend.value_and_grad(objective(case, backend, 32, given), [given[id(x)] for x in varied])
+        return leaves, grads
+
+    with running(backend, 32):
+        run = backend.compile(function)
+        leaves, grads = run([backend.asarray(narrowed(x, 32)) for x in arrays])
+        return [host(backend, leaf) for leaf in leaves], [backend.to_numpy(g) for g in grads]
