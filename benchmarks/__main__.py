@@ -1,6 +1,8 @@
-"""Compare polykeras with Keras 3 and with hand-written loops: `python -m benchmarks [--rounds 3] [--frameworks jax,torch]`.
+"""Compare polykeras with Keras 3 and with hand-written loops: `python -m benchmarks [--rounds 3] [--frameworks
+jax,torch]`.
 
-Each measurement runs in a process of its own; the processes alternate (A B C A B C ...), and the table shows medians over
+Each measurement runs in a process of its own; the processes alternate (A B C A B C ...), and the table shows medians
+over
 the rounds. A ratio above 1 means that polykeras is faster.
 """
 

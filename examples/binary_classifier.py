@@ -37,8 +37,8 @@ predicted = probability > 0.5
 missed = int(np.sum(predicted & (y_test == 0)))
 alarms = int(np.sum(~predicted & (y_test == 1)))
 print(
-    f"\nOf {len(y_test)} patients it never saw, it judges {np.mean(predicted == y_test):.1%} rightly: {missed} malignant "
-    f"tumours are missed, {alarms} benign ones cause a false alarm."
+    f"\nOf {len(y_test)} patients it never saw, it judges {np.mean(predicted == y_test):.1%} rightly: {missed} "
+    f"malignant tumours are missed, {alarms} benign ones cause a false alarm."
 )
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))

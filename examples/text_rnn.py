@@ -1,6 +1,7 @@
 """A recurrent network on text: is a sentence about dates, prices or places?
 
-The sentences are made by a small grammar, so that nothing needs to be downloaded. They have different lengths; the shorter
+The sentences are made by a small grammar, so that nothing needs to be downloaded. They have different lengths; the
+shorter
 ones are filled up with zeros, which `mask_zero` tells the LSTM to skip.
 """
 
@@ -59,7 +60,8 @@ model.compile(keras.optimizers.Adam(5e-3), "sparse_categorical_crossentropy", me
 history = model.fit(x_train, y_train, epochs=options.epochs, validation_data=(x_test, y_test), verbose=2).history
 
 print(
-    f"\n{history['val_accuracy'][-1]:.1%} of {len(y_test)} new sentences are understood, letter by letter. For instance:"
+    f"\n{history['val_accuracy'][-1]:.1%} of {len(y_test)} new sentences are understood, letter by letter. For "
+    "instance:"
 )
 for text, guess in zip([t for t in texts[-4:]], model.predict(codes[-4:], verbose=0).argmax(-1), strict=True):
     print(f"  {text!r} is about a {names[guess]}")

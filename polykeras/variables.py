@@ -372,8 +372,8 @@ def autocast_scope(dtype: str | None) -> Iterator[None]:
 def ever_new(name: str, variables: Sequence[Variable]) -> RuntimeError:
     """Return the error for a function that used variables unknown so far in each of `TRACES` traces."""
     return RuntimeError(
-        f"{name} makes new variables each time that it runs, the last ones {[v.path for v in variables]}. Make them once, "
-        "outside of it or in the `build` of a layer, and use those."
+        f"{name} makes new variables each time that it runs, the last ones {[v.path for v in variables]}. Make them "
+        "once, outside of it or in the `build` of a layer, and use those."
     )
 
 

@@ -201,9 +201,7 @@ class DecompositionMethods(LinalgMethods, ABC):
     # ---- norms -------------------------------------------------------------------------------------------------
 
     @op("x", "float")
-    def norm(
-        self, x: Array, ord: int | float | str | None = None, axis: Axis = None, keepdims: bool = False
-    ) -> Array:
+    def norm(self, x: Array, ord: int | float | str | None = None, axis: Axis = None, keepdims: bool = False) -> Array:
         """Return the norm of vectors or matrices. The gradient at a zero vector is 0.
 
         Args:

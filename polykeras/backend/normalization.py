@@ -83,9 +83,7 @@ class NormalizationMethods(PoolingMethods, ABC):
         return x if dtype == wide else self.cast(x, wide)
 
     @op("x", "float")
-    def moments(
-        self, x: Array, axes: Axis, keepdims: bool = False, synchronized: bool = False
-    ) -> tuple[Array, Array]:
+    def moments(self, x: Array, axes: Axis, keepdims: bool = False, synchronized: bool = False) -> tuple[Array, Array]:
         """Return the mean and the (population) variance over `axes`.
 
         Args:

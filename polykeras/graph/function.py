@@ -28,8 +28,8 @@ class GraphFunction:
             for tensor in tensors:
                 if not isinstance(tensor, KerasTensor):
                     raise ValueError(
-                        f"The {what}s of a functional model must be symbolic tensors, as Input() and calls of layers on "
-                        f"them give; received {tensor!r} ({type(tensor).__name__})."
+                        f"The {what}s of a functional model must be symbolic tensors, as Input() and calls of layers "
+                        f"on them give; received {tensor!r} ({type(tensor).__name__})."
                     )
         if not self.outputs:
             raise ValueError("A functional model needs at least one output; received none.")
@@ -50,8 +50,8 @@ class GraphFunction:
                 node = tensor.history[0] if tensor.history else None
                 if node is None or not node.input_tensors:
                     raise ValueError(
-                        f"The graph is disconnected: {self._describe(tensor)} is needed to compute the outputs, but is not "
-                        f"among the inputs {[t.name for t in self.inputs]}. Add it to `inputs`."
+                        f"The graph is disconnected: {self._describe(tensor)} is needed to compute the outputs, but "
+                        f"is not among the inputs {[t.name for t in self.inputs]}. Add it to `inputs`."
                     )
                 if id(node) in done:
                     continue

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops, tree
-from polykeras.backend import registry
 from polykeras.graph.tensor import KerasTensor, infer_outputs
 from polykeras.naming import to_snake_case, unique_name
 from polykeras.saving.serialization import Registry
@@ -104,7 +103,7 @@ class OpOperation(Operation):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the op, or record it."""
-        if registry.current().holds_values and any(isinstance(x, KerasTensor) for x in tree.flatten((args, kwargs))):
+        if any(isinstance(x, KerasTensor) for x in tree.flatten((args, kwargs))):
             return self.record(args, kwargs, infer_outputs(self._function, args, kwargs))
         return self._function(*args, **kwargs)
 

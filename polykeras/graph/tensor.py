@@ -54,7 +54,8 @@ class KerasTensor(Symbolic, ArrayOperators):
             total *= n
         return total
 
-    # Makes an op part of the graph: `record_op(name, args, kwargs)`. `polykeras.graph.operation` sets it, which is built
+    # Makes an op part of the graph: `record_op(name, args, kwargs)`. `polykeras.graph.operation` sets it, which is
+    # built
     # on this module.
     record_op: ClassVar[Callable[..., Any]]
 
@@ -70,8 +71,8 @@ class KerasTensor(Symbolic, ArrayOperators):
 
     def _no_value(self, what: str) -> TypeError:
         return TypeError(
-            f"{self!r} has no value: {what} needs one. Symbolic tensors are placeholders while a model is put together; "
-            "use polykeras.ops on them, or move the code into a layer's `call`."
+            f"{self!r} has no value: {what} needs one. Symbolic tensors are placeholders while a model is put "
+            "together; use polykeras.ops on them, or move the code into a layer's `call`."
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:

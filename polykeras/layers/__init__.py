@@ -6,9 +6,10 @@ from polykeras.layers.batch_normalization import BatchNormalization
 from polykeras.layers.convolution import Conv1D, Conv2D, Convolution1D, Convolution2D
 from polykeras.layers.dense import Dense
 from polykeras.layers.depthwise import DepthwiseConv2D, SeparableConv2D, SeparableConvolution2D
-from polykeras.layers.embedding import Embedding, Lambda, Masking
+from polykeras.layers.embedding import Embedding, Masking
 from polykeras.layers.input_layer import Input, InputLayer
 from polykeras.layers.input_spec import InputSpec
+from polykeras.layers.lambda_layer import Lambda
 from polykeras.layers.layer import Layer
 from polykeras.layers.merging import (
     Add,

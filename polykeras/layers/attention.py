@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
-from polykeras import constraints, initializers, ops, random, regularizers
-from polykeras.layers.layer import LAYERS, Layer
+from polykeras import ops, random
 from polykeras.arguments import positive_int, rate
+from polykeras.layers.layer import LAYERS, Layer
+from polykeras.layers.weights import keep_options, known_sizes, make_weight
+
+Projection = tuple[Any, Any]
+"""A kernel, and a bias or None."""
 
 
 @LAYERS.register()
@@ -21,19 +28,32 @@ class MultiHeadAttention(Layer):
         value_dim: size of a head's values; `key_dim` by default.
         dropout: share of the attention weights to drop while training.
         use_bias: whether projections have biases.
-        output_shape: size(s) of the output's last axis or axes; those of the query by default.
-        attention_axes: axes along which attention is computed, batch and features left out; all of them by default.
-        flash_attention: accepted for Keras code.
-        kernel_initializer: of the projections' kernels.
+        output_shape: size(s) of the output's last axis or axes; that of the query by default.
+        attention_axes: axes along which attention is computed; all but those of batch and features by default.
+        sliding_window: a query sees keys at less than this distance only; all by default.
+        flash_attention: accepted for Keras code; a backend chooses its kernels itself.
+        kernel_initializer: of the projections' kernels `(features, heads, size)`, and `(heads, value_dim, features)`.
         bias_initializer: of their biases.
         kernel_regularizer: penalty on the kernels.
         bias_regularizer: penalty on the biases.
-        activity_regularizer: penalty on the output.
+        activity_regularizer: penalty on the projections of query, key and value, and on the output.
         kernel_constraint: applied to the kernels after each update.
         bias_constraint: applied to the biases after each update.
-        seed: for dropout.
+        use_gate: multiply the heads' outputs with `sigmoid` of a projection of the query.
+        seed: an int, for a stream of dropout of its own.
         **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: an argument out of range.
+
+    Example:
+        >>> from polykeras import layers
+        >>> query, value = layers.Input((8, 16)), layers.Input((4, 16))
+        >>> layers.MultiHeadAttention(num_heads=2, key_dim=2)(query, value).shape
+        (None, 8, 16)
     """
+
+    _not_in_config = (*Layer._not_in_config, "flash_attention", "output_shape")
 
     def __init__(
         self,
@@ -42,8 +62,9 @@ class MultiHeadAttention(Layer):
         value_dim: int | None = None,
         dropout: float = 0.0,
         use_bias: bool = True,
-        output_shape: Any = None,
-        attention_axes: Any = None,
+        output_shape: int | Sequence[int] | None = None,
+        attention_axes: int | Sequence[int] | None = None,
+        sliding_window: int | None = None,
         flash_attention: bool | None = None,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
@@ -52,64 +73,68 @@ class MultiHeadAttention(Layer):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
-        seed: Any = None,
+        use_gate: bool = False,
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.num_heads = positive_int(num_heads, "num_heads", self)
         self.key_dim = positive_int(key_dim, "key_dim", self)
-        self.value_dim = self.key_dim if value_dim is None else positive_int(value_dim, "value_dim", self)
+        self.value_dim = positive_int(value_dim, "value_dim", self) if value_dim else self.key_dim
         self.dropout = rate(dropout, "dropout", self)
         self.use_bias = use_bias
-        self._output_size = output_shape
+        sizes = (output_shape,) if isinstance(output_shape, int) else output_shape
+        self._output_sizes = tuple(sizes) if sizes else None
         self.attention_axes = (attention_axes,) if isinstance(attention_axes, int) else attention_axes
-        self.flash_attention = flash_attention
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        self.sliding_window = positive_int(sliding_window, "sliding_window", self) if sliding_window else None
+        self.use_gate = use_gate
+        keep_options(
+            self,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
         self.seed = seed
         self.seed_generator = random.SeedGenerator(seed) if dropout else None
         self.supports_masking = True
 
-    def _projection(self, name: str, inner: tuple[int, ...], outer: tuple[int, ...]) -> tuple[Any, Any]:
-        kernel = self.add_weight(
-            shape=(*inner, *outer),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name=f"{name}_kernel",
-        )
-        if not self.use_bias:
-            return kernel, None
-        bias = self.add_weight(
-            shape=outer,
-            initializer=self.bias_initializer,
-            regularizer=self.bias_regularizer,
-            constraint=self.bias_constraint,
-            name=f"{name}_bias",
-        )
-        return kernel, bias
+    # ---- projections -------------------------------------------------------------------------------------------
 
     def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
-        """Make the four projections."""
-        key_shape = value_shape if key_shape is None else key_shape
-        heads = self.num_heads
-        self.query_projection = self._projection("query", (query_shape[-1],), (heads, self.key_dim))
-        self.key_projection = self._projection("key", (key_shape[-1],), (heads, self.key_dim))
-        self.value_projection = self._projection("value", (value_shape[-1],), (heads, self.value_dim))
-        size = self._output_size
-        out = (query_shape[-1],) if size is None else (size,) if isinstance(size, int) else tuple(size)
-        self.output_projection = self._projection("output", (heads, self.value_dim), out)
+        """Make the projections.
 
-    @staticmethod
-    def _project(x: Any, projection: tuple[Any, Any], axes: int) -> Any:
-        """Return the product over the last `axes` axes of `x`, plus the bias."""
+        Raises:
+            ValueError: keys and values differ in more than their features.
+        """
+        key_shape = value_shape if key_shape is None else key_shape
+        if tuple(value_shape[1:-1]) != tuple(key_shape[1:-1]):
+            raise ValueError(
+                f"Layer {self.name!r} (MultiHeadAttention) needs a value for each key; received the shapes {value_shape} "
+                f"and {key_shape}."
+            )
+        heads = self.num_heads
+        self.query_projection = self._add_projection("query", query_shape, (heads, self.key_dim))
+        self.key_projection = self._add_projection("key", key_shape, (heads, self.key_dim))
+        if self.use_gate:
+            self.gate_projection = self._add_projection("gate", query_shape, (heads, self.value_dim))
+        self.value_projection = self._add_projection("value", value_shape, (heads, self.value_dim))
+        sizes = self._output_sizes or (query_shape[-1],)
+        self.output_projection = self._add_projection("attention_output", (heads, self.value_dim), sizes, bound=2)
+
+    def _add_projection(self, name: str, shape: Any, outer: tuple[int, ...], bound: int = 1) -> Projection:
+        inner = known_sizes(self, shape, range(-bound, 0))
+        kernel = make_weight(self, f"{name}_kernel", (*inner, *outer), prefix="kernel")
+        return kernel, make_weight(self, f"{name}_bias", outer, prefix="bias") if self.use_bias else None
+
+    def _project(self, x: Any, projection: Projection, bound: int = 1) -> Any:
+        """Return the product over the last `bound` axes of `x`, plus the bias."""
         kernel, bias = projection
-        x = ops.tensordot(x, kernel, axes=axes)
-        return x if bias is None else ops.add(x, bias)
+        x = ops.tensordot(x, kernel, axes=bound)
+        x = x if bias is None else ops.add(x, bias)
+        if bound == 1 and self.activity_regularizer is not None:
+            self.add_loss(ops.divide(self.activity_regularizer(x), ops.shape(x)[0]))
+        return x
+
+    # ---- attention ---------------------------------------------------------------------------------------------
 
     def call(
         self,
@@ -124,83 +149,79 @@ class MultiHeadAttention(Layer):
         training: Any = None,
         use_causal_mask: bool = False,
     ) -> Any:
-        """Return the output, and the attention weights where `return_attention_scores`.
+        """Return the output `(batch, ..., features)`, or a tuple of it and the attention weights.
+
+        Where masks leave a query no key, its output is the projected mean of all values.
 
         Args:
             query: `(batch, ..., features)`; attention runs along the axes between.
             value: `(batch, ..., features)`.
             key: as `value`, which it is by default.
-            query_mask: bool, which queries are there.
-            value_mask: bool, which values are there.
-            key_mask: bool, which keys are there.
-            attention_mask: bool `(batch, queries, keys)`, which query may see which key.
-            return_attention_scores: see above.
+            query_mask: bool `(batch, queries)`, which queries are there.
+            value_mask: bool `(batch, keys)`, which values are there.
+            key_mask: bool `(batch, keys)`, which keys are there.
+            attention_mask: bool `(batch, queries, keys)`, which query may see which key. For several attention axes it
+                has those of the queries, then those of the keys.
+            return_attention_scores: whether the weights `(batch, heads, queries, keys)` are returned.
             training: whether dropout is applied.
             use_causal_mask: no query sees a later key.
         """
         key = value if key is None else key
-        q = self._project(query, self.query_projection, 1)
-        k = self._project(key, self.key_projection, 1)
-        v = self._project(value, self.value_projection, 1)
+        q = self._project(query, self.query_projection)
+        k = self._project(key, self.key_projection)
+        gate = ops.sigmoid(self._project(query, self.gate_projection)) if self.use_gate else None
+        v = self._project(value, self.value_projection)
         mask = self._mask(query, key, query_mask, value_mask, key_mask, attention_mask, use_causal_mask)
-        output, weights = self._attend(q, k, v, mask, training)
-        output = self._project(output, self.output_projection, 2)
+        dropping = bool(training) and self.dropout > 0
+        if ops.ndim(q) == 4 and not dropping and not return_attention_scores:
+            mask = mask if mask is None or ops.ndim(mask) == 4 else ops.expand_dims(mask, 1)
+            output, weights = ops.dot_product_attention(q, k, v, mask=mask, scale=1.0 / math.sqrt(self.key_dim)), None
+        else:
+            output, weights = self._attend(q, k, v, mask, dropping)
+        output = self._project(output if gate is None else ops.multiply(output, gate), self.output_projection, bound=2)
         return (output, weights) if return_attention_scores else output
 
-    def _attend(self, q: Any, k: Any, v: Any, mask: Any, training: Any) -> tuple[Any, Any]:
-        rank = len(ops.shape(q))
-        axes = tuple(self.attention_axes) if self.attention_axes else tuple(range(1, rank - 2))
-        rest = tuple(i for i in range(rank - 2) if i not in axes)
-        # Bring (batch, ..., heads, size) into (batch and free axes, heads, attended places, size).
-        order = (*rest, rank - 2, *axes, rank - 1)
-        q_shape = ops.shape(q)
+    def _attend(self, q: Any, k: Any, v: Any, mask: Any, dropping: bool) -> tuple[Any, Any]:
+        """Return the heads' outputs, `(batch, ..., heads, value_dim)`, and the attention weights."""
+        rank = ops.ndim(q)
+        axes = [a % (rank - 1) for a in self.attention_axes] if self.attention_axes else list(range(1, rank - 2))
+        rest = [i for i in range(rank - 2) if i not in axes]
+        # (batch, ..., heads, size) becomes (batch and free axes, heads, attended places, size).
+        order = [*rest, rank - 2, *axes, rank - 1]
+        q_shape, k_shape = ops.shape(q), ops.shape(k)
         free = [q_shape[i] for i in rest]
-        q, k, v = (self._fold(x, order, free) for x in (q, k, v))
-        scores = ops.matmul(q * (1.0 / self.key_dim**0.5), ops.swapaxes(k, -1, -2))
-        if mask is not None:
-            while len(ops.shape(mask)) < len(ops.shape(scores)):
-                mask = ops.expand_dims(mask, -3)
-            low = -3e4 if ops.dtype(scores) == "float16" else -1e9
-            scores = ops.where(mask, scores, low)
-        weights = ops.softmax(scores, axis=-1)
-        dropped = weights
-        if training and self.dropout:
-            dropped = random.dropout(weights, self.dropout, seed=self.seed_generator)
-        output = ops.matmul(dropped, v)
-        places = [q_shape[i] for i in axes]
-        output = ops.reshape(output, (*free, self.num_heads, *places, self.value_dim))
-        back = [order.index(i) for i in range(rank)]
-        return ops.transpose(output, back), weights
+        targets, sources = ([shape[i] for i in axes] for shape in (q_shape, k_shape))
 
-    @staticmethod
-    def _fold(x: Any, order: tuple[int, ...], free: list[int]) -> Any:
-        x = ops.transpose(x, order)
-        shape = ops.shape(x)
-        places = 1
-        for n in shape[len(free) + 1 : -1]:
-            places *= n
-        return ops.reshape(x, (*free, shape[len(free)], places, shape[-1]))
+        def folded(x: Any, places: list[int]) -> Any:
+            return ops.reshape(ops.transpose(x, order), (*free, self.num_heads, math.prod(places), ops.shape(x)[-1]))
+
+        scores = ops.matmul(ops.multiply(folded(q, targets), 1.0 / math.sqrt(self.key_dim)), _flipped(folded(k, sources)))
+        if mask is not None:
+            kept = ops.shape(mask)[: -2 * len(axes)]
+            mask = ops.reshape(mask, (*kept, *(1,) * (len(free) + 1 - len(kept)), *ops.shape(scores)[-2:]))
+            scores = ops.where(mask, scores, -3e4 if ops.dtype(scores) == "float16" else -1e9)
+        weights = ops.softmax(scores, axis=-1)
+        kept_weights = random.dropout(weights, self.dropout, seed=self.seed_generator) if dropping else weights
+        output = ops.reshape(ops.matmul(kept_weights, folded(v, sources)), (*free, self.num_heads, *targets, self.value_dim))
+        weights = ops.reshape(weights, (*free, self.num_heads, *targets, *sources))
+        return ops.transpose(output, [order.index(i) for i in range(rank)]), weights
 
     def _mask(
         self, query: Any, key: Any, query_mask: Any, value_mask: Any, key_mask: Any, attention_mask: Any, causal: bool
     ) -> Any:
         """Return which query may see which key, `(batch, queries, keys)`, or None."""
-        parts = []
+        parts = [] if attention_mask is None else [ops.cast(attention_mask, "bool")]
         if query_mask is not None:
             parts.append(ops.expand_dims(ops.cast(query_mask, "bool"), -1))
-        for mask in (value_mask, key_mask):
-            if mask is not None:
-                parts.append(ops.expand_dims(ops.cast(mask, "bool"), -2))
-        if causal:
-            n, m = ops.shape(query)[1], ops.shape(key)[1]
-            rows, columns = ops.reshape(ops.arange(n), (1, n, 1)), ops.reshape(ops.arange(m), (1, 1, m))
-            parts.append(ops.greater_equal(rows, columns))
-        if attention_mask is not None:
-            parts.append(ops.cast(attention_mask, "bool"))
-        combined = None
-        for part in parts:
-            combined = part if combined is None else ops.logical_and(combined, part)
-        return combined
+        parts += [ops.expand_dims(ops.cast(mask, "bool"), -2) for mask in (value_mask, key_mask) if mask is not None]
+        if causal or self.sliding_window:
+            rows, columns = ops.arange(ops.shape(query)[1]), ops.arange(ops.shape(key)[1])
+            distance = ops.subtract(ops.expand_dims(rows, (0, 2)), ops.expand_dims(columns, (0, 1)))
+            if causal:
+                parts.append(ops.greater_equal(distance, 0))
+            if self.sliding_window:
+                parts.append(ops.less(ops.abs(distance), self.sliding_window))
+        return reduce(ops.logical_and, parts) if parts else None
 
     def compute_mask(self, query: Any, previous_mask: Any) -> Any:
         """Return the mask of the query."""
@@ -208,4 +229,8 @@ class MultiHeadAttention(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
-        return super().get_config() | {"output_shape": self._output_size}
+        return super().get_config() | {"output_shape": self._output_sizes}
+
+
+def _flipped(x: Any) -> Any:
+    return ops.swapaxes(x, -1, -2)

@@ -160,8 +160,8 @@ class BatchNormalization(Scaled):
         have, want = ops.shape(mask), ops.shape(x)
         if len(have) != len(want) - 1:
             raise ValueError(
-                f"Layer {self.name!r} (BatchNormalization) takes a mask with one axis less than its inputs; received the "
-                f"shapes {have} and {want}."
+                f"Layer {self.name!r} (BatchNormalization) takes a mask with one axis less than its inputs; received "
+                f"the shapes {have} and {want}."
             )
         return ops.broadcast_to(ops.expand_dims(ops.cast(mask, "bool"), -1), want)
 

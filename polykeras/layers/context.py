@@ -59,7 +59,8 @@ _context: ContextVar[CallContext | None] = ContextVar("polykeras_call", default=
 # entry goes when its tensor goes.
 _kept: dict[int, tuple[Any, Any]] = {}
 
-# Arrays that cannot be referenced weakly (autograd's boxes): their masks are kept until the thread's next outermost call.
+# Arrays that cannot be referenced weakly (autograd's boxes): their masks are kept until the thread's next outermost
+# call.
 _until_next = threading.local()
 
 

@@ -60,8 +60,8 @@ class Conv(BaseConv):
         channels = self._channels(input_shape)
         if channels % self.groups:
             raise ValueError(
-                f"Layer {self.name!r} ({type(self).__name__}): the {channels} channels of the input must be divisible by "
-                f"groups ({self.groups})."
+                f"Layer {self.name!r} ({type(self).__name__}): the {channels} channels of the input must be divisible "
+                f"by groups ({self.groups})."
             )
         self.kernel = make_weight(self, "kernel", (*self.kernel_size, channels // self.groups, self.filters))
         self._make_bias(self.filters)

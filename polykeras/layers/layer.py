@@ -223,11 +223,11 @@ class Layer(StateMixin, Configurable, Operation):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the layer on arrays, or on symbolic tensors to make it part of a graph."""
         context = current_context()
-        if context is None:
-            if any(isinstance(leaf, KerasTensor) for leaf in tree.flatten((args, kwargs))):
-                return self.record(args, kwargs, self.compute_output_spec(*args, **kwargs))
-            return self._call_outermost(*args, **kwargs)
-        return self._call_within(context, args, kwargs)
+        if context is not None and not _begins_symbolic(args):
+            return self._call_within(context, args, kwargs)
+        if any(isinstance(leaf, KerasTensor) for leaf in tree.flatten((args, kwargs))):
+            return self.record(args, kwargs, self.compute_output_spec(*args, **kwargs))
+        return self._call_outermost(*args, **kwargs)
 
     def _call_outermost(self, *args: Any, **kwargs: Any) -> Any:
         for layer in self._lossy:
@@ -439,6 +439,14 @@ def _take_input_shape(kwargs: dict[str, Any]) -> tuple[int | None, ...] | None:
     if shape is None:
         return None
     return (batch_size, *((shape,) if isinstance(shape, int) else tuple(shape)))
+
+
+def _begins_symbolic(args: tuple[Any, ...]) -> bool:
+    """Return whether a graph is made within a call, as by a layer whose `build` makes a model. Looks at no more."""
+    first = args[0] if args else None
+    if isinstance(first, (list, tuple)) and first:
+        first = first[0]
+    return isinstance(first, KerasTensor)
 
 
 def _note(error: Exception, what: str, backend: Backend, arguments: Any) -> None:

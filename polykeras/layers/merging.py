@@ -24,7 +24,7 @@ class Merge(Layer):
         self.supports_masking = True
 
     def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
-        """Return the combination of at least two arrays of one rank, with their masks of that rank, or None."""
+        """Return the combination of arrays of one rank, with their masks of that rank, or None."""
         raise NotImplementedError
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
@@ -46,7 +46,7 @@ class Merge(Layer):
         aligned = [x if ops.ndim(x) == rank else ops.reshape(x, s) for x, s in zip(arrays, shapes, strict=True)]
         return self.merge(aligned, masks)
 
-    def _checked(self, inputs: Any, least: int = 2, most: int | None = None) -> list[Any]:
+    def _checked(self, inputs: Any, least: int = 1, most: int | None = None) -> list[Any]:
         """Return the list of inputs; raise `ValueError` where it is none, too short or too long."""
         if isinstance(inputs, (list, tuple)) and least <= len(inputs) <= (most or len(inputs)):
             return list(inputs)
@@ -158,7 +158,7 @@ class Concatenate(Merge):
         Raises:
             ValueError: no list, or shapes that differ elsewhere.
         """
-        arrays = self._checked(inputs, least=1)
+        arrays = self._checked(inputs)
         shapes = [ops.shape(x) for x in arrays]
         if not -len(shapes[0]) <= self.axis < len(shapes[0]):
             raise ValueError(f"Layer {self.name!r} (Concatenate): the inputs have no axis {self.axis}; received {shapes}.")

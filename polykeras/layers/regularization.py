@@ -2,77 +2,93 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from polykeras import ops, random, regularizers
+from polykeras.arguments import rate as share
 from polykeras.layers.input_spec import InputSpec
 from polykeras.layers.layer import LAYERS, Layer
-from polykeras.arguments import rate as share
 
 
 class _Random(Layer):
     """A layer that draws random numbers while training."""
 
-    def __init__(self, seed: Any = None, **kwargs: Any) -> None:
+    def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.seed = seed
         self.seed_generator = random.SeedGenerator(seed)
         self.supports_masking = True
 
 
-@LAYERS.register()
-class Dropout(_Random):
-    """Sets a share of the inputs to 0 while training, and scales the rest so that their sum is expected to stay.
-
-    Source: Srivastava et al., "Dropout", JMLR 15, 2014.
-
-    Args:
-        rate: the share, in [0, 1].
-        noise_shape: shape of the mask, 1 or None along axes that share it.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`.
-    """
-
-    def __init__(self, rate: float, noise_shape: Any = None, seed: Any = None, **kwargs: Any) -> None:
+class _BaseDropout(_Random):
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
         self.rate = share(rate, "rate", self)
-        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
 
-    def _noise_shape(self, inputs: Any) -> tuple[int, ...] | None:
-        if self.noise_shape is None:
-            return None
-        return tuple(n if want is None else want for want, n in zip(self.noise_shape, ops.shape(inputs), strict=True))
+    def _mask_shape(self, shape: tuple[int, ...]) -> Sequence[int | None] | None:
+        """Return the shape of the mask for inputs of that shape; None for the same."""
+        return None
 
     def call(self, inputs: Any, training: Any = False) -> Any:
         """Return the inputs, thinned out where `training`."""
         if not training or self.rate == 0:
             return inputs
-        return random.dropout(inputs, self.rate, self._noise_shape(inputs), seed=self.seed_generator)
+        return random.dropout(inputs, self.rate, self._mask_shape(ops.shape(inputs)), seed=self.seed_generator)
 
 
 @LAYERS.register()
-class SpatialDropout1D(Dropout):
+class Dropout(_BaseDropout):
+    """Sets a share of the inputs to 0 while training, and scales the rest so that their sum is expected to stay.
+
+    Source: Srivastava et al., "Dropout", JMLR 15, 2014. The mask is the same on all backends.
+
+    Args:
+        rate: the share, in [0, 1].
+        noise_shape: shape of the mask: 1 along axes that share it, None for the size of the inputs.
+        seed: an int, for a stream of its own.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: `rate` is out of range, or `noise_shape` no shape.
+    """
+
+    def __init__(
+        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(rate, seed, **kwargs)
+        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
+        for size in self.noise_shape or ():
+            if size is not None and (not isinstance(size, int) or size < 1):
+                raise ValueError(f"Dropout: `noise_shape` holds positive ints and None; received {noise_shape!r}.")
+
+    def _mask_shape(self, shape: tuple[int, ...]) -> Sequence[int | None] | None:
+        return self.noise_shape
+
+
+@LAYERS.register()
+class SpatialDropout1D(_BaseDropout):
     """Dropout of whole channels of a sequence `(batch, time, channels)`.
+
+    Source: Tompson et al., 2014, https://arxiv.org/abs/1411.4280.
 
     Args:
         rate: the share, in [0, 1].
         seed: an int, for a stream of its own.
         **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: `rate` is out of range.
     """
 
-    def __init__(self, rate: float, seed: Any = None, **kwargs: Any) -> None:
-        super().__init__(rate, None, seed, **kwargs)
+    _not_in_config = (*Layer._not_in_config, "trainable")  # Keras's layer does not take it
+
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(rate, seed, **kwargs)
         self.input_spec = InputSpec(ndim=3)
 
-    def _noise_shape(self, inputs: Any) -> tuple[int, ...]:
-        batch, _, channels = ops.shape(inputs)
-        return (batch, 1, channels)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments."""
-        config = super().get_config()
-        config.pop("noise_shape", None)
-        return config
+    def _mask_shape(self, shape: tuple[int, ...]) -> Sequence[int | None] | None:
+        return (shape[0], 1, shape[2])
 
 
 @LAYERS.register()
@@ -83,9 +99,12 @@ class GaussianNoise(_Random):
         stddev: its standard deviation.
         seed: an int, for a stream of its own.
         **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: `stddev` is negative.
     """
 
-    def __init__(self, stddev: float, seed: Any = None, **kwargs: Any) -> None:
+    def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
         if not isinstance(stddev, (int, float)) or stddev < 0:
             raise ValueError(f"GaussianNoise: `stddev` must be a number of at least 0; received {stddev!r}.")
@@ -104,14 +123,19 @@ class GaussianDropout(_Random):
     """Multiplies with normal noise around 1 while training, of the variance that dropout would have.
 
     Args:
-        rate: as for `Dropout`; the noise has the standard deviation `sqrt(rate / (1 - rate))`.
+        rate: as for `Dropout`, below 1; the noise has the standard deviation `sqrt(rate / (1 - rate))`.
         seed: an int, for a stream of its own.
         **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: `rate` is out of range.
     """
 
-    def __init__(self, rate: float, seed: Any = None, **kwargs: Any) -> None:
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
         self.rate = share(rate, "rate", self)
+        if self.rate == 1:
+            raise ValueError("GaussianDropout: `rate` must be less than 1, where the noise would be infinite; received 1.")
 
     def call(self, inputs: Any, training: Any = False) -> Any:
         """Return the inputs, times noise where `training`."""
@@ -132,6 +156,8 @@ class ActivityRegularization(Layer):
         **kwargs: as for `Layer`.
     """
 
+    _not_in_config = (*Layer._not_in_config, "activity_regularizer")
+
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
         self.l1 = l1
@@ -141,9 +167,3 @@ class ActivityRegularization(Layer):
     def call(self, inputs: Any) -> Any:
         """Return the inputs."""
         return inputs
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments."""
-        config = super().get_config()
-        config.pop("activity_regularizer", None)
-        return config

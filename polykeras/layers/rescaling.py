@@ -50,8 +50,8 @@ class Normalization(Layer):
             )
         if np.shape(mean) != np.shape(variance) or np.ndim(mean) > len(self.axis):
             raise ValueError(
-                f"Normalization: `mean` and `variance` must be numbers, or arrays of one shape that fits axis={axis}; received the "
-                f"shapes {np.shape(mean)} and {np.shape(variance)}."
+                f"Normalization: `mean` and `variance` must be numbers, or arrays of one shape that fits axis={axis}; "
+                f"received the shapes {np.shape(mean)} and {np.shape(variance)}."
             )
         self.input_mean = mean
         self.input_variance = variance
@@ -93,7 +93,8 @@ class Normalization(Layer):
             axes = tuple(i for i in range(batch.ndim) if i not in kept)
             count = int(np.prod([batch.shape[i] for i in axes]))
             new = batch.mean(axes, dtype="float64")
-            # Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979.
+            # Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances",
+            # 1979.
             share = count / (total + count)
             between = share * (1.0 - share) * (new - mean) ** 2
             variance = (1.0 - share) * variance + share * batch.var(axes, dtype="float64") + between

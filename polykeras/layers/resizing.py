@@ -24,8 +24,8 @@ def _pairs(value: Any, rank: int, name: str, owner: Layer) -> tuple[tuple[int, i
         pairs = [int_tuple(v, 2, name, owner, minimum=0) for v in values]
         return tuple((before, after) for before, after in pairs)
     raise ValueError(
-        f"{type(owner).__name__}: `{name}` must be an int, or for each axis an int or a pair `(before, after)`; received "
-        f"{value!r}."
+        f"{type(owner).__name__}: `{name}` must be an int, or for each axis an int or a pair `(before, after)`; "
+        f"received {value!r}."
     )
 
 

@@ -157,8 +157,8 @@ class RNN(Layer):
         if self.stateful:
             if batch is None:
                 raise ValueError(
-                    f"Layer {self.name!r} is stateful and needs a fixed batch size: give `batch_size=` or `batch_shape=` "
-                    "to Input."
+                    f"Layer {self.name!r} is stateful and needs a fixed batch size: give `batch_size=` or "
+                    "`batch_shape=` to Input."
                 )
             self.states = tree.map_structure(
                 lambda x: Variable(x, trainable=False, name="state"), self._host_state(batch)
@@ -226,7 +226,8 @@ class RNN(Layer):
             expected = tree.flatten(self.states)[0].shape[0]
             if batch != expected:
                 raise ValueError(
-                    f"Layer {self.name!r} is stateful and was built for batches of {expected} samples; received {batch}."
+                    f"Layer {self.name!r} is stateful and was built for batches of {expected} samples; received "
+                    f"{batch}."
                 )
         if given is not None:
             states = _as_list(given)

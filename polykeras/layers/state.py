@@ -111,8 +111,8 @@ class StateMixin:
         """
         if not self.built:
             raise ValueError(
-                f"Layer {self.name!r} has no weights yet: its input shape is not known. Call it on data, or build it with "
-                "`build(input_shape)`, before `count_params`."
+                f"Layer {self.name!r} has no weights yet: its input shape is not known. Call it on data, or build it "
+                "with `build(input_shape)`, before `count_params`."
             )
         return sum(int(np.prod(v.shape)) for v in self.weights)
 

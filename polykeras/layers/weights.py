@@ -58,7 +58,7 @@ def known_sizes(layer: Layer, input_shape: Sequence[int | None], axes: Sequence[
         if not isinstance(size, int):
             what = "unknown" if size is None else size
             raise ValueError(
-                f"Layer {layer.name!r} ({type(layer).__name__}) makes weights for axis {axis} of its inputs, whose size is "
-                f"{what}; received the shape {shape}. Give that size in Input(shape=...)."
+                f"Layer {layer.name!r} ({type(layer).__name__}) makes weights for axis {axis} of its inputs, whose "
+                f"size is {what}; received the shape {shape}. Give that size in Input(shape=...)."
             )
     return tuple(shape[axis] for axis in axes)  # type: ignore[misc]

@@ -64,8 +64,8 @@ class TimeDistributed(Wrapper):
     def _check(self, shape: tuple[Any, ...]) -> None:
         if len(shape) < 3:
             raise ValueError(
-                f"Layer {self.name!r} (TimeDistributed) expects inputs (batch, time, ...) of at least 3 axes; received the "
-                f"shape {shape}."
+                f"Layer {self.name!r} (TimeDistributed) expects inputs (batch, time, ...) of at least 3 axes; "
+                f"received the shape {shape}."
             )
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
@@ -86,8 +86,8 @@ class TimeDistributed(Wrapper):
             times = ops.shape(mask)
             if times[:2] != shape[:2]:
                 raise ValueError(
-                    f"Layer {self.name!r} (TimeDistributed) expects a mask of the first axes of its inputs, {shape[:2]}; "
-                    f"received the shape {times}."
+                    f"Layer {self.name!r} (TimeDistributed) expects a mask of the first axes of its inputs, "
+                    f"{shape[:2]}; received the shape {times}."
                 )
             if call_spec(type(self.layer).call).has_mask:
                 extra["mask"] = ops.reshape(mask, (times[0] * times[1], *times[2:]))
@@ -153,8 +153,8 @@ class Bidirectional(Layer):
             same = getattr(forward, name) == getattr(backward, name)
             if same == (name == "go_backwards"):
                 raise ValueError(
-                    f"Bidirectional: `layer` and `backward_layer` must {'differ' if same else 'agree'} in `{name}`; received "
-                    f"{getattr(forward, name)} and {getattr(backward, name)}."
+                    f"Bidirectional: `layer` and `backward_layer` must {'differ' if same else 'agree'} in `{name}`; "
+                    f"received {getattr(forward, name)} and {getattr(backward, name)}."
                 )
 
     def build(self, sequences_shape: Any) -> None:

@@ -10,11 +10,12 @@ from polykeras.backend import registry
 from polykeras.graph import GraphFunction, KerasTensor
 from polykeras.layers.context import set_masks
 from polykeras.layers.input_layer import InputLayer
-from polykeras.layers.layer import Layer
-from polykeras.models.functional_config import functional_config, functional_from_config
+from polykeras.layers.layer import LAYERS, Layer
+from polykeras.models.functional_config import functional_config
 from polykeras.models.model import Model
 
 
+@LAYERS.register()
 class Functional(Model):
     """A model of the operations that lead from `inputs` to `outputs`.
 
@@ -55,6 +56,9 @@ class Functional(Model):
                     f"Two layers of the model {self.name!r} are called {operation.name!r} ({type(other).__name__} and "
                     f"{type(operation).__name__}). Give each a `name` of its own."
                 )
+
+    def _graph_model(self) -> Functional:
+        return self
 
     @property
     def layers(self) -> list[Layer]:
@@ -156,11 +160,6 @@ class Functional(Model):
     def get_config(self) -> dict[str, Any]:
         """Return layers, connections, inputs and outputs as plain data."""
         return functional_config(self)
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
-        """Return the model of a config, with new weights."""
-        return functional_from_config(cls, config, custom_objects)
 
 
 Model.functional_class = Functional

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from polykeras.graph import KerasTensor
 from polykeras.layers.layer import LAYERS, Layer, map_shapes
+from polykeras.models.functional_config import functional_from_config
 from polykeras.models.summary import summary_text
-from polykeras.saving.serialization import serialize_keras_object
+from polykeras.saving.serialization import custom_object_scope, serialize_keras_object
 from polykeras.saving.weights import load_weights, save_weights
 from polykeras.training.trainer import Trainer
 from polykeras.naming import did_you_mean
 
 
-@LAYERS.register("Functional")
+@LAYERS.register()
 class Model(Trainer, Layer):
     """A layer with `compile`, `fit`, `evaluate` and `predict`.
 
@@ -61,36 +62,69 @@ class Model(Trainer, Layer):
             self._functional = graph
             self.built = True
 
-    def _graph_model(self, what: str) -> Any:
-        graph = self.__dict__.get("_functional")
+    # ---- the graph ---------------------------------------------------------------------------------------------
+
+    def _graph_model(self) -> Any:
+        """The functional model of this one's graph; None where there is no graph."""
+        return self.__dict__.get("_functional")
+
+    def _graph_or_raise(self, what: str) -> Any:
+        graph = self._graph_model()
         if graph is None:
             raise AttributeError(
-                f"{type(self).__name__} {self.name!r} was not made from symbolic tensors: no `{what}`."
+                f"{type(self).__name__} {self.name!r} has no `{what}`: it was not made from symbolic tensors."
             )
         return graph
 
     @property
     def layers(self) -> list[Layer]:
         """The layers directly within the model."""
-        graph = self.__dict__.get("_functional")
+        graph = self._graph_model()
         return graph.layers if graph is not None else self._sublayers()
 
     @property
     def inputs(self) -> list[KerasTensor]:
-        """The symbolic inputs of a functional model."""
-        return self._graph_model("inputs").inputs
+        """The symbolic inputs, flat, of a model that has a graph."""
+        return self._graph_or_raise("inputs").inputs
 
     @property
     def outputs(self) -> list[KerasTensor]:
-        """The symbolic outputs of a functional model."""
-        return self._graph_model("outputs").outputs
+        """The symbolic outputs, flat."""
+        return self._graph_or_raise("outputs").outputs
+
+    @property
+    def input(self) -> Any:
+        """The symbolic inputs, in the structure in which they were given."""
+        return self._graph_or_raise("input").input
+
+    @property
+    def output(self) -> Any:
+        """The symbolic outputs, in the structure in which they were given."""
+        return self._graph_or_raise("output").output
+
+    @property
+    def input_shape(self) -> Any:
+        """The shapes of the inputs."""
+        return self._graph_or_raise("input_shape").input_shape
+
+    @property
+    def output_shape(self) -> Any:
+        """The shapes of the outputs."""
+        return self._graph_or_raise("output_shape").output_shape
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the layers that give the outputs; the keys, where the outputs are a dict."""
+        return self._graph_or_raise("output_names").output_names
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the outputs: what a subclass overrides."""
-        graph = self.__dict__.get("_functional")
+        graph = self._graph_model()
         if graph is None:
             return super().call(*args, **kwargs)
         return graph(*args, **kwargs)
+
+    # ---- layers and weights ------------------------------------------------------------------------------------
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """Return a layer by its name or its place.
@@ -152,6 +186,28 @@ class Model(Trainer, Layer):
     def load_weights(self, filepath: str | os.PathLike[str]) -> None:
         """Read the weights from an `.npz` file; see `polykeras.saving.weights.load_weights`."""
         load_weights(self, filepath)
+
+    # ---- config ------------------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of `__init__`; the graph, for a subclass that is made from symbolic tensors."""
+        graph = self._graph_model()
+        if graph is not None and type(self).__init__ is Model.__init__:
+            return graph.get_config() | {"name": self.name, "trainable": self.trainable}
+        return super().get_config()
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+        """Return the model of a config, with new weights.
+
+        Args:
+            config: what `get_config` gave.
+            custom_objects: the user's classes and functions that it names.
+        """
+        if "input_layers" in config and "output_layers" in config:
+            return functional_from_config(cls, config, custom_objects)
+        with custom_object_scope(custom_objects or {}):
+            return super().from_config(config)
 
     def to_json(self, **kwargs: Any) -> str:
         """Return the model's config as JSON; arguments as for `json.dumps`."""

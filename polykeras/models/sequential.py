@@ -8,6 +8,7 @@ from typing import Any
 from polykeras import tree
 from polykeras.graph import KerasTensor
 from polykeras.graph.tensor import known_shape
+from polykeras.layers.context import set_masks
 from polykeras.layers.input_layer import InputLayer
 from polykeras.layers.layer import LAYERS, Layer
 from polykeras.models.functional import Functional
@@ -45,11 +46,19 @@ class Sequential(Model):
     def add(self, layer: Any, rebuild: bool = True) -> None:
         """Add a layer at the end.
 
+        Args:
+            layer: a layer, or an `Input` as the first one.
+            rebuild: whether to build it now, where the input's shape is known.
+
         Raises:
             ValueError: it is no layer, or its name is taken.
         """
+        graph = self._functional
         self._append(layer)
-        if rebuild:
+        self._forget_graph()
+        if rebuild and graph is not None:
+            self._extend(graph.input, graph.output, self._layers[-1:])
+        elif rebuild:
             self._build_if_known()
 
     def _append(self, layer: Any) -> None:
@@ -78,34 +87,43 @@ class Sequential(Model):
         """Take away the last layer and return it."""
         if not self.layers:
             raise ValueError(f"The model {self.name!r} has no layer to take away.")
-        layer = self._layers.pop()
-        self._functional = None
-        self.built = False
-        if rebuild:
-            self._build_if_known()
+        layer, graph = self._layers.pop(), self._functional
+        self._forget_graph()
+        if rebuild and graph is not None and self.layers:
+            self._extend(graph.input, graph._graph.nodes[-1].input_tensors[0], ())
         return layer
 
-    def _build_if_known(self) -> None:
-        self._functional = None
-        self.built = False
-        if len(self._layers) > 1 and isinstance(self._layers[0], InputLayer):
-            self._build_from(self._layers[0].output)
+    # ---- the graph ---------------------------------------------------------------------------------------------
 
-    def _build_from(self, inputs: Any) -> None:
-        x = inputs
-        for layer in self._layers:
-            if not isinstance(layer, InputLayer):
-                x = layer(x)
+    def _forget_graph(self) -> None:
+        self._functional = None
+        self._build_shapes = None
+        self.built = False
+
+    def _build_if_known(self) -> None:
+        if len(self._layers) > 1 and isinstance(self._layers[0], InputLayer):
+            self._extend(self._layers[0].output, self._layers[0].output, self._layers[1:])
+
+    def _extend(self, inputs: Any, x: Any, layers: Sequence[Layer]) -> None:
+        """Make the graph from `inputs` to `x` and on through some layers."""
+        for layer in layers:
+            x = layer(x)
         self._functional = Functional(inputs, x, name=self.name)
         self.built = True
 
     def build(self, input_shape: Any = None) -> None:
-        """Make all weights for inputs of this shape, the batch axis included."""
+        """Make all weights.
+
+        Args:
+            input_shape: the shape of the input, the batch axis (None for a free size) included.
+        """
+        if input_shape is None and self._functional is None:
+            raise ValueError(f"The model {self.name!r} cannot be built without the shape of its input; received None.")
         if self._functional is None and self._layers:
-            shape = tuple(input_shape)
             dtype = "int32" if getattr(self._layers[0], "takes_integers", False) else None
             # Not added to the layers: the config stays that of a model whose shape comes with the data.
-            self._build_from(InputLayer(batch_shape=shape, dtype=dtype).output)
+            inputs = InputLayer(batch_shape=tuple(input_shape), dtype=dtype).output
+            self._extend(inputs, inputs, self._layers)
 
     def _build(self, backend: Any, spec: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         # Layers cannot be recorded in a graph within a call: they build themselves, one after the other.
@@ -113,6 +131,7 @@ class Sequential(Model):
             raise ValueError(f"The model {self.name!r} has no layers yet. Add some before it is called.")
         shape = known_shape(backend.shape(tree.flatten(args[0])[0]))
         self._build_shapes = {"inputs": (None, *shape[1:])}
+        self.built = True
 
     @property
     def layers(self) -> list[Layer]:
@@ -122,50 +141,27 @@ class Sequential(Model):
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Call one layer after the other."""
         if self._functional is not None:
-            return self._functional._graph(self._functional._flat_inputs(inputs))
+            return self._functional.call(inputs, training, mask)
+        if mask is not None:
+            set_masks([inputs], mask)
         x = inputs
-        for layer in self.layers:
+        for layer in self._layers:
             x = layer(x)
-        self.built = True
         return x
 
-    def _functional_or_raise(self, what: str) -> Functional:
-        if self._functional is None:
-            raise AttributeError(
-                f"The model {self.name!r} has no `{what}` yet: its input shape is not known. Begin it with an Input, give "
-                "its first layer `input_shape=`, or call `build(input_shape)`."
-            )
+    def _graph_model(self) -> Functional | None:
+        if self._functional is None and self._build_shapes is not None:
+            self.build(self._build_shapes["inputs"])  # it was called on data
         return self._functional
 
-    @property
-    def inputs(self) -> list[KerasTensor]:
-        """The symbolic input, in a list."""
-        return self._functional_or_raise("inputs").inputs
-
-    @property
-    def outputs(self) -> list[KerasTensor]:
-        """The symbolic output, in a list."""
-        return self._functional_or_raise("outputs").outputs
-
-    @property
-    def input(self) -> Any:
-        """The symbolic input."""
-        return self._functional_or_raise("input").input
-
-    @property
-    def output(self) -> Any:
-        """The symbolic output."""
-        return self._functional_or_raise("output").output
-
-    @property
-    def input_shape(self) -> Any:
-        """The shape of the input."""
-        return self._functional_or_raise("input_shape").input_shape
-
-    @property
-    def output_shape(self) -> Any:
-        """The shape of the output."""
-        return self._functional_or_raise("output_shape").output_shape
+    def _graph_or_raise(self, what: str) -> Functional:
+        graph = self._graph_model()
+        if graph is None:
+            raise AttributeError(
+                f"The model {self.name!r} has no `{what}` yet: its input shape is not known. Begin it with an Input, "
+                "give its first layer `input_shape=`, or call `build(input_shape)`."
+            )
+        return graph
 
     def get_config(self) -> dict[str, Any]:
         """Return the configs of the layers."""
@@ -176,8 +172,8 @@ class Sequential(Model):
         }
         if self._functional is not None:
             config["build_input_shape"] = self.input_shape
-        elif self._build_shapes:
-            config["build_input_shape"] = next(iter(self._build_shapes.values()))
+        elif self._build_shapes is not None:
+            config["build_input_shape"] = self._build_shapes["inputs"]
         return config
 
     @classmethod

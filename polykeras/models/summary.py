@@ -144,7 +144,7 @@ def summary_text(
     Raises:
         ValueError: `layer_range` names a layer that there is not.
     """
-    graph_model = getattr(model, "_functional", None) or model
+    graph_model = model._graph_model() or model
     connected = not _is_chain(graph_model)
     shown = graph_model if connected else model
     header = ["Layer (type)", "Output Shape", "Param #"]

@@ -70,8 +70,9 @@ class Registry(Generic[T]):
         if name in self._aliases:
             return self._objects[self._aliases[name]]
         raise ValueError(
-            f"Unknown {self.kind} {name!r}.{did_you_mean(name, self._aliases)} Known: {', '.join(sorted(self._objects))}. "
-            f"Pass an object, or register your own with `polykeras.saving.register_keras_serializable`."
+            f"Unknown {self.kind} {name!r}.{did_you_mean(name, self._aliases)} Known: "
+            f"{', '.join(sorted(self._objects))}. Pass an object, or register your own with "
+            "`polykeras.saving.register_keras_serializable`."
         )
 
     def get(self, identifier: Any) -> Any:
@@ -273,6 +274,6 @@ def _find(name: str, config: Mapping[str, Any], default: Registry[Any] | None) -
         if name in candidate.names():
             return candidate.find(name)
     raise ValueError(
-        f"The config names {name!r} of module {module!r}, which is neither part of polykeras nor registered. Pass it in "
-        "`custom_objects`, or decorate it with `polykeras.saving.register_keras_serializable`."
+        f"The config names {name!r} of module {module!r}, which is neither part of polykeras nor registered. Pass it "
+        "in `custom_objects`, or decorate it with `polykeras.saving.register_keras_serializable`."
     )

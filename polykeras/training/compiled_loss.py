@@ -84,8 +84,8 @@ class CompiledLoss:
                 value = loss(label, output, weight)
             except ValueError as error:
                 error.add_note(
-                    f"While computing the loss {loss.name!r} of the output {name!r} (labels of shape {ops.shape(label)}, output "
-                    f"of shape {ops.shape(output)})."
+                    f"While computing the loss {loss.name!r} of the output {name!r} (labels of shape "
+                    f"{ops.shape(label)}, output of shape {ops.shape(output)})."
                 )
                 raise
             if tracker is not None:

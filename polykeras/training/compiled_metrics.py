@@ -95,8 +95,8 @@ class CompiledMetrics:
         elif isinstance(spec, (list, tuple)) and not any(isinstance(e, (list, tuple)) for e in spec):
             if len(spec) != len(names):
                 raise ValueError(
-                    f"`{what}` is a flat list of {len(spec)}; the model has {len(names)} outputs {names}. Pass a list or dict of "
-                    "lists, one an output."
+                    f"`{what}` is a flat list of {len(spec)}; the model has {len(names)} outputs {names}. Pass a list "
+                    "or dict of lists, one an output."
                 )
             entries = list(spec)
         else:

@@ -169,7 +169,8 @@ class Loops:
             run.batch_begin("predict", i)
             rows = tree.flatten(batch)[0].shape[0]
             full = source.batch_size if isinstance(source, ArraySource) else rows
-            # A last partial batch is filled up: rows do not see each other when predicting, and nothing is compiled anew.
+            # A last partial batch is filled up: rows do not see each other when predicting, and nothing is compiled
+            # anew.
             outputs = step.run_batch(_fill(batch, full - rows))
             parts.append(tree.map_structure(lambda out, n=rows, m=full: out[:n] if n < m else out, outputs))
             run.batch_end("predict", i, {"outputs": outputs} if run.watches("predict") else {})
@@ -273,8 +274,9 @@ class Loops:
             return
         where = "" if epoch is None else f" of epoch {epoch + 1}"
         raise ValueError(
-            f"The data ended early: {wanted} steps{where} were asked for and {done} came. The steps done so far count: the "
-            "weights and `model.history` keep them. Let the generator go on without end, or ask for fewer steps."
+            f"The data ended early: {wanted} steps{where} were asked for and {done} came. The steps done so far "
+            "count: the weights and `model.history` keep them. Let the generator go on without end, or ask for fewer "
+            "steps."
         )
 
     def _check_labels(self, source: Source) -> None:

@@ -14,9 +14,30 @@ from typing import Any, TypeAlias
 from polykeras import tree
 from polykeras.backend import Backend
 from polykeras.training.data.sources import ArraySource, StreamSource
-from polykeras.variables import NewVariables, Variable, functionalize, read_state, unique, write_state
+from polykeras.variables import (
+    TRACES,
+    NewVariables,
+    Scope,
+    Variable,
+    ever_new,
+    functionalize,
+    own_state,
+    read_state,
+    unique,
+    write_state,
+)
 
 CHUNK_SECONDS = 0.075
+
+
+class _Form:
+    """The pure function of a step over one list of variables, and what a backend made of it."""
+
+    def __init__(self, step: Callable[[Any], Any], variables: list[Variable]) -> None:
+        self.variables = variables
+        self.pure = functionalize(step, variables)
+        self.chunk: Callable[..., Any] | None = None
+        self.single: Callable[..., Any] | None = None
 
 
 class CompiledStep:
@@ -26,49 +47,66 @@ class CompiledStep:
         step: takes a batch, returns logs (or predictions).
         variables: the state it is known to use. What else it uses is found by tracing.
         backend: where it runs.
+        donate: whether the memory of the state may be used for the new one in single steps too. Not for prediction,
+            which changes (almost) nothing and may happen in several threads.
+
+    Attributes:
+        log_names: the names in the order in which the step gave them; backends may return them in another one.
     """
 
-    def __init__(self, step: Callable[[Any], Any], variables: Sequence[Variable], backend: Backend) -> None:
-        self._step = step
+    def __init__(
+        self, step: Callable[[Any], Any], variables: Sequence[Variable], backend: Backend, donate: bool = True
+    ) -> None:
         self._backend = backend
-        self._compile(unique(variables))
+        self._donate = donate
+        self.log_names: list[str] = []
+        self._form = _Form(self._noting(step), unique(variables))
 
-    def _compile(self, variables: list[Variable]) -> None:
-        self.variables = variables
-        self._pure = functionalize(self._step, variables)
-        self._chunk: Callable[..., Any] | None = None
-        self._single: Callable[..., Any] | None = None
-
-    def _run(self, run: Callable[[list[Any]], tuple[list[Any], Any]]) -> Any:
-        while True:
-            try:
-                state, result = run(read_state(self.variables, self._backend))
-            except NewVariables as found:
-                self._compile(unique([*self.variables, *found.variables]))
-                continue
-            write_state(self.variables, state, self._backend)
+    def _noting(self, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def noted(batch: Any) -> Any:
+            result = step(batch)
+            if isinstance(result, dict):
+                self.log_names = list(result)
             return result
+
+        self._step = noted
+        return noted
+
+    def _run(self, run: Callable[[_Form, list[Any]], tuple[list[Any], Any]], donate: bool) -> Any:
+        new: list[Variable] = []
+        read = own_state if donate else read_state
+        for _ in range(TRACES):
+            form = self._form
+            try:
+                state, result = run(form, read(form.variables, self._backend))
+            except NewVariables as found:
+                new = found.variables
+                self._form = _Form(self._step, unique([*form.variables, *new]))
+                continue
+            write_state(form.variables, state, self._backend)
+            return result
+        raise ever_new("A step of the model", new)
 
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
         """Run the steps `start` to `stop` over rows of arrays on the device; return the logs of the last one."""
 
-        def run(state: list[Any]) -> tuple[list[Any], Any]:
-            if self._chunk is None:
-                self._chunk = self._backend.compile_steps(self._pure)
-            return self._chunk(state, data, indices, start, stop)
+        def run(form: _Form, state: list[Any]) -> tuple[list[Any], Any]:
+            if form.chunk is None:
+                form.chunk = self._backend.compile_steps(form.pure)
+            return form.chunk(state, data, indices, start, stop)
 
-        return self._run(run)
+        return self._run(run, donate=True)
 
     def run_batch(self, batch: Any) -> Any:
         """Run one step on a batch of host arrays; return its logs or predictions."""
         on_device = tree.map_structure(self._backend.asarray, batch)
 
-        def run(state: list[Any]) -> tuple[list[Any], Any]:
-            if self._single is None:
-                self._single = self._backend.compile(self._pure, donate_first=True)
-            return self._single(state, on_device)
+        def run(form: _Form, state: list[Any]) -> tuple[list[Any], Any]:
+            if form.single is None:
+                form.single = self._backend.compile(form.pure, donate_first=self._donate)
+            return form.single(state, on_device)
 
-        return self._run(run)
+        return self._run(run, self._donate)
 
 
 class EagerStep(CompiledStep):
@@ -78,12 +116,19 @@ class EagerStep(CompiledStep):
         """Run the steps one by one."""
         logs: Any = {}
         for i in range(start, stop):
-            logs = self._step(self._backend.rows(data, indices[i]))
+            logs = self._run_one(self._backend.rows(data, indices[i]))
         return logs
 
     def run_batch(self, batch: Any) -> Any:
         """Run the step."""
-        return self._step(tree.map_structure(self._backend.asarray, batch))
+        return self._run_one(tree.map_structure(self._backend.asarray, batch))
+
+    def _run_one(self, batch: Any) -> Any:
+        with Scope() as scope:  # a step that fails changes no variable
+            result = self._step(batch)
+        for variable, value in zip(*scope.updates(), strict=True):
+            variable.assign(value)
+        return result
 
 
 class ChunkSize:
@@ -133,21 +178,21 @@ def array_chunks(source: ArraySource, step: CompiledStep, backend: Backend, size
 def stream_chunks(source: StreamSource, step: CompiledStep, size: ChunkSize) -> Iterator[Chunk]:
     """Return the chunks of an epoch over a stream, as `array_chunks`; batches are fetched while a chunk runs."""
     batches = source.epoch()
-    waiting = [next(batches, None)]
+    batch = next(batches, None)
     position = 0
 
     def run() -> tuple[Any, int]:
+        nonlocal batch, position
         logs: Any = {}
         taken = 0
-        while waiting[0] is not None and taken < size.steps:
-            logs = step.run_batch(waiting[0])
+        while batch is not None and taken < size.steps:
+            logs = step.run_batch(batch)
             taken += 1
-            waiting[0] = next(batches, None)
-        nonlocal position
+            batch = next(batches, None)
         position += taken
         return logs, taken
 
-    while waiting[0] is not None:
+    while batch is not None:
         yield position, run
 
 

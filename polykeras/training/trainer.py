@@ -8,7 +8,7 @@ from typing import Any
 
 from polykeras import optimizers, tree
 from polykeras.autodiff import value_and_grad
-from polykeras.backend import registry
+from polykeras.backend import Backend, registry
 from polykeras.graph.tensor import KerasTensor, infer_outputs
 from polykeras.layers.tracking import tracked
 from polykeras.metrics import Mean, Metric
@@ -98,6 +98,7 @@ class Trainer(Loops):
         self.stop_training = False
         self.compiled = True
         self._steps = {}
+        self._plan = None
         self._compile_arguments = {
             "optimizer": optimizer,
             "loss": loss,
@@ -174,8 +175,8 @@ class Trainer(Loops):
         if not terms:
             if training:
                 raise ValueError(
-                    f"Model {self.name!r} has no loss to minimise: pass `loss=` to compile and y to fit, call `add_loss` in a "
-                    "layer, or override `compute_loss`."
+                    f"Model {self.name!r} has no loss to minimise: pass `loss=` to compile and y to fit, call "
+                    "`add_loss` in a layer, or override `compute_loss`."
                 )
             return 0.0
         total = terms[0]
@@ -254,42 +255,59 @@ class Trainer(Loops):
 
     # ---- from steps to compiled steps --------------------------------------------------------------------------
 
+    def _optimizers(self) -> list[Optimizer]:
+        """The optimizers of the model and of its layers: a user's own step may have several."""
+        found = [optimizer for layer in self._flatten_layers() for optimizer in tracked(layer, Optimizer)]  # type: ignore[attr-defined]
+        return list({id(optimizer): optimizer for optimizer in found}.values())
+
     def _all_variables(self) -> list[Variable]:
         """Everything a step may read or change."""
         found = [*self.variables, *self.metrics_variables]  # type: ignore[attr-defined]
-        for layer in self._flatten_layers():  # type: ignore[attr-defined]
-            for optimizer in tracked(layer, Optimizer):
-                found += optimizer.variables
+        for optimizer in self._optimizers():
+            found += optimizer.variables
         return unique(found)
+
+    def _fingerprint(self) -> tuple[Any, ...]:
+        """What a compiled step depends on and may change after `compile`: frozen or exchanged layers, schedules."""
+        layers = [(layer, layer.trainable) for layer in self._flatten_layers()]  # type: ignore[attr-defined]
+        rates = [(optimizer, getattr(optimizer, "_learning_rate", None)) for optimizer in self._optimizers()]
+        return (*layers, *rates)
 
     def _prepare(self, kind: str, batch: Any) -> CompiledStep:
         """Return a step function of this model, compiled for the current backend; build what is not built yet."""
         backend = registry.current()
-        step: Callable[[Any], Any] = getattr(self, f"{kind}_step")
-        layers = list(self._flatten_layers())  # type: ignore[attr-defined]
-        # Freezing a layer or exchanging one after `compile` must not go unnoticed.
-        fingerprint = tuple((id(layer), layer.trainable) for layer in layers)
-        key = (backend, kind, fingerprint)
-        found = self._steps.get(key)
+        found = self._steps.get((backend, kind, self._fingerprint()))
         if found is None:
-            self._plan = None
-            self._build_by(kind, step, batch)
-            if kind == "train" and self.optimizer is not None:
-                self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
-            found = (EagerStep if self.run_eagerly else CompiledStep)(step, self._all_variables(), backend)
-            layers = list(self._flatten_layers())  # type: ignore[attr-defined]
-            self._steps[backend, kind, tuple((id(layer), layer.trainable) for layer in layers)] = found
-        # What a step would look up anew each time, once for all steps that follow.
-        self._plan = Plan(self.trainable_variables, self.metrics, layers)  # type: ignore[attr-defined]
+            found = self._make_step(kind, batch, backend)
+            self._steps[backend, kind, self._fingerprint()] = found
         return found
 
-    def _build_by(self, kind: str, step: Callable[[Any], Any], batch: Any) -> None:
-        """Make the variables that a step needs by running it once on shapes alone."""
+    def _make_step(self, kind: str, batch: Any, backend: Backend) -> CompiledStep:
+        step: Callable[[Any], Any] = getattr(self, f"{kind}_step")
+        built = self._build_by(step, batch)
+        if kind == "train" and self.optimizer is not None:
+            self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+        plan = Plan(self.trainable_variables, self.metrics) if built else None  # type: ignore[attr-defined]
+
+        def planned(batch: Any) -> Any:
+            self._plan = plan
+            try:
+                return step(batch)
+            finally:
+                self._plan = None
+
+        cls = EagerStep if self.run_eagerly else CompiledStep
+        return cls(planned, self._all_variables(), backend, donate=kind != "predict")
+
+    def _build_by(self, step: Callable[[Any], Any], batch: Any) -> bool:
+        """Make the variables that a step needs by running it once on shapes alone; return whether that was possible."""
         symbolic = tree.map_structure(lambda leaf: KerasTensor(leaf.shape, leaf.dtype), batch)
         try:
             infer_outputs(step, (symbolic,), {})
-        except (TypeError, ValueError) as error:
+        except (AttributeError, TypeError, ValueError) as error:
             # Native code of a framework in a user's step or layer cannot take symbolic arrays, and names them in its
             # complaint. What it needs is made when it is traced.
             if "SymbolicArray" not in str(error):
                 raise
+            return False
+        return True

@@ -30,7 +30,8 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     classes = int(numbers.max()) + 1 if num_classes is None else num_classes
     if numbers.size and (numbers.min() < 0 or numbers.max() >= classes):
         raise ValueError(
-            f"to_categorical: class numbers must lie in 0 to {classes - 1}; received {numbers.min()} to {numbers.max()}."
+            f"to_categorical: class numbers must lie in 0 to {classes - 1}; received {numbers.min()} to "
+            f"{numbers.max()}."
         )
     return np.eye(classes, dtype="float32")[numbers]
 

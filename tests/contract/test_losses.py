@@ -366,7 +366,7 @@ def test_several_outputs(backend: Backend) -> None:
         def call(self, y_true: Any, y_pred: Any) -> Any:
             return y_pred["a"] - y_true["a"] + y_pred["b"]
 
-    value = Pair()({"a": EACH, "b": EACH}, {"a": EACH + [1.0, 1.0, 2.0, 4.0], "b": 0 * EACH + 1})
+    value = Pair()({"a": EACH, "b": EACH}, {"a": EACH + f32([1.0, 1.0, 2.0, 4.0]), "b": 0 * EACH + 1})
     assert float(value) == pytest.approx(3.0)
 
 

@@ -450,7 +450,7 @@ def test_scores_out_of_range_and_nan(backend: Backend) -> None:
         (metrics.SpecificityAtSensitivity(0.6), "recall", "specificity"),
         (metrics.PrecisionAtRecall(0.6), "recall", "precision"),
         (metrics.RecallAtPrecision(0.6), "precision", "recall"),
-        (metrics.RecallAtPrecision(0.6, num_thresholds=1), "precision", "recall"),
+        (metrics.RecallAtPrecision(0.3, num_thresholds=1), "precision", "recall"),
         (metrics.PrecisionAtRecall(0.6, num_thresholds=7, class_id=1), "recall", "precision"),
     ],
 )
@@ -466,7 +466,7 @@ def test_best_rate(backend: Backend, metric: metrics.Metric, given: str, wanted:
             "specificity": tn / (tn + fp),
             "precision": tp / (tp + fp) if tp + fp else 0.0,
         }
-        if rates[given] >= 0.6:
+        if rates[given] >= metric._value:
             best = max(best, rates[wanted])
     metric = fresh(metric)
     feed(metric, *((BINARY, near) if metric.class_id is not None else (y, s)), None)

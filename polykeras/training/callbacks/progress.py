@@ -135,8 +135,8 @@ class ProgressDisplay(Callback):
         return " - ".join([f"{count} {duration} {self._speed()}", *_values(logs)])
 
     def _left(self) -> str:
-        """The time that is left in the epoch, or where its length is not known the time spent."""
-        if not self._steps:
+        """The time that is left in the epoch; as long as nothing is known of it, the time spent."""
+        if not self._steps or self._first == (self._done, self._now):
             return _duration(self._now - self._start)
         return _duration(self._step_seconds() * (self._steps - self._done))
 

@@ -23,8 +23,8 @@ def to_host(leaf: Any, what: str) -> np.ndarray:
     kind = array.dtype.kind
     if kind not in "biufc" and array.dtype.name not in dtypes.FLOATS:
         raise ValueError(
-            f"{what}: expected numbers; received dtype {array.dtype} (shape {array.shape}). Turn strings and objects into "
-            "numbers first, and lists of unequal length into one padded array."
+            f"{what}: expected numbers; received dtype {array.dtype} (shape {array.shape}). Turn strings and objects "
+            "into numbers first, and lists of unequal length into one padded array."
         )
     if kind == "f" or array.dtype.name in dtypes.FLOATS:
         return array.astype(dtypes.numpy_dtype(config.floatx()), copy=False)
@@ -78,8 +78,8 @@ def _refuse_nan(leaf: np.ndarray, where: str) -> None:
     rows = np.unique(np.nonzero(np.isnan(leaf))[0])
     shown = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
     raise ValueError(
-        f"{where} contains nan in {len(rows)} of {leaf.shape[0]} samples (rows {shown}). Every weight would become nan. "
-        "Drop or fill those values; where they are meant, call `polykeras.config.set_check_data(False)`."
+        f"{where} contains nan in {len(rows)} of {leaf.shape[0]} samples (rows {shown}). Every weight would become "
+        "nan. Drop or fill those values; where they are meant, call `polykeras.config.set_check_data(False)`."
     )
 
 
