@@ -182,9 +182,7 @@ class Variable(Handle, ArrayOperators):
         if not backend.holds_values:
             return backend.full(self._shape, 0, self._dtype)
         if self._dtype in backend.unsupported_dtypes:
-            raise TypeError(
-                f"Variable {self.path!r} is {self._dtype}, which {backend.unsupported_dtypes[self._dtype]}"
-            )
+            raise TypeError(f"Variable {self.path!r} is {self._dtype}, which {backend.unsupported_dtypes[self._dtype]}")
         moved = backend.place(value if home is None else home.to_numpy(value))
         if not backend.is_traced(moved):
             self._home = (backend, moved)
@@ -291,7 +289,7 @@ def _on_host(value: Any) -> np.ndarray:
 def _implied_dtype(value: Any, host: np.ndarray) -> str | None:
     """The dtype of a variable that is given none; None for that of `host`."""
     if not hasattr(value, "dtype"):
-        return dtypes.result_type(dtypes.weak(host.flat[0].item())) if host.size else None
+        return dtypes.result_type(dtypes.weak(host.flat[0].item())) if host.size else dtypes.standardize_dtype(None)
     if host.dtype.itemsize < 8:
         return None
     backend = registry.current()

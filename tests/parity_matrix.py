@@ -33,7 +33,7 @@ def _text(cell: Cell, kind: str) -> Text:
 def table(matrix: Matrix) -> Table:
     """Return the matrix as a table for the terminal."""
     result = Table(title="worst relative error, float32 against numpy in float64", row_styles=["", "on grey7"])
-    result.add_column("op or layer", style="bold")
+    result.add_column("op or layer", style="bold", no_wrap=True)
     for name in matrix.backends:
         result.add_column(name, justify="right")
         result.add_column("gradient", justify="right", header_style="dim")
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = [registry.load(name) for name in options.backends.split(",")]
     cases = [case for case in (*CASES, *LAYER_CASES) if options.only in case.row]
     matrix = measure(cases, chosen, known)
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=40 + 24 * len(chosen))
     console.print(table(matrix))
     for failure in matrix.failures:
         console.print(failure, style="red", markup=False, highlight=False)

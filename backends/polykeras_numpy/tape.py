@@ -10,6 +10,7 @@ Complex numbers follow autograd's convention: a small change `dz` changes the va
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -186,3 +187,25 @@ def put(g: Any, index: Any, space: Any) -> SparseObject:
 
 rule(put, lambda h, ans, g, index, space: h[index])
 rule(ArrayBox.__getitem__, lambda g, ans, x, index: put(g, index, vspace(x)))
+
+
+# ---- operators ---------------------------------------------------------------------------------------------------
+
+
+def _giving_way(operator: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Return a binary operator of autograd's boxes that leaves objects which refuse ufuncs to their own operators.
+
+    NumPy's arrays do so, by the attribute `__array_ufunc__ = None`; boxes would raise: `box + variable`.
+    """
+
+    @functools.wraps(operator)
+    def method(self: Any, other: Any) -> Any:
+        if getattr(type(other), "__array_ufunc__", True) is None:
+            return NotImplemented
+        return operator(self, other)
+
+    return method
+
+
+for _name in ("add", "sub", "mul", "truediv", "mod", "pow", "matmul", "eq", "ne", "lt", "le", "gt", "ge"):
+    setattr(ArrayBox, f"__{_name}__", _giving_way(getattr(ArrayBox, f"__{_name}__")))

@@ -131,16 +131,16 @@ class PoolingMethods(ConvolutionMethods, ABC):
         self, size: Sequence[int], kernel_size: PerAxis, dilation: PerAxis, padding: PerAxis, stride: PerAxis
     ) -> tuple[np.ndarray, tuple[int, int]]:
         """Return the places of the blocks' elements in a flat padded image, `(elements, blocks)`, and its size."""
-        padded = tuple(n + 2 * p for n, p in zip(size, _pair(padding), strict=True))
+        height, width = (n + 2 * p for n, p in zip(size, _pair(padding), strict=True))
         axes = []
-        for n, k, d, s in zip(padded, _pair(kernel_size), _pair(dilation), _pair(stride), strict=True):
+        for n, k, d, s in zip((height, width), _pair(kernel_size), _pair(dilation), _pair(stride), strict=True):
             count = (n - d * (k - 1) - 1) // s + 1
             if count < 1:
                 raise ValueError(f"A block of {kernel_size} does not fit into images of {tuple(size)} with {padding=}.")
             axes.append(np.arange(k)[:, None] * d + np.arange(count) * s)
         rows, columns = axes
-        places = rows[:, None, :, None] * padded[1] + columns[None, :, None, :]
-        return places.reshape(rows.shape[0] * columns.shape[0], -1), padded
+        places = rows[:, None, :, None] * width + columns[None, :, None, :]
+        return places.reshape(rows.shape[0] * columns.shape[0], -1), (height, width)
 
     @op("x")
     def unfold(

@@ -9,6 +9,7 @@ permutations, not two windows of one, and two rounds still mix that word.
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -82,7 +83,9 @@ class RandomMethods(SpecialMethods, ABC):
         return self.random_bits(key, shape) >= threshold
 
     @op("inputs", "float", others="key")
-    def random_dropout(self, inputs: Array, key: Array, rate: float, noise_shape: Shape | None = None) -> Array:
+    def random_dropout(
+        self, inputs: Array, key: Array, rate: float, noise_shape: Sequence[int | None] | None = None
+    ) -> Array:
         """Return `inputs` with a part `rate` of its elements set to 0, and the others divided by `1 - rate`.
 
         Args:

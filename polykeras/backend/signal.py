@@ -50,6 +50,17 @@ class SignalMethods(FourierMethods, ABC):
         flat = self.reshape(total, (*batch, (count + parts - 1) * stride))
         return self._axis_slice(flat, len(batch), 0, (count - 1) * stride + length)
 
+    def _reflected(self, x: Array, count: int) -> Array:
+        """Return `x` with its last axis prolonged at both ends by its mirror image."""
+        last, size = self.ndim(x) - 1, self.shape(x)[-1]
+        if count >= size:
+            raise ValueError(
+                f"A signal of {size} samples cannot be reflected for {count}; use center=False, or pad it."
+            )
+        before = self.flip(self._axis_slice(x, last, 1, count + 1), last)
+        after = self.flip(self._axis_slice(x, last, size - 1 - count, size - 1), last)
+        return self.concatenate([before, x, after], last)
+
     def _window(self, window: Any, sequence_length: int, fft_length: int, dtype: str) -> Array:
         """Return the window, in the middle of `fft_length` samples."""
         before = (fft_length - sequence_length) // 2
@@ -96,8 +107,7 @@ class SignalMethods(FourierMethods, ABC):
         if fft_length < sequence_length:
             raise ValueError(f"`fft_length` ({fft_length}) must be at least `sequence_length` ({sequence_length}).")
         if center:
-            around = [(0, 0)] * (self.ndim(x) - 1) + [(fft_length // 2, fft_length // 2)]
-            x = self.pad(x, around, mode="reflect")
+            x = self._reflected(x, fft_length // 2)
         weights = self._window(window, sequence_length, fft_length, self.dtype(x))
         return self.rfft(self.extract_sequences(x, fft_length, sequence_stride) * weights)
 

@@ -48,6 +48,7 @@ from polykeras.layers.pooling import (
     MaxPooling1D,
     MaxPooling2D,
 )
+from polykeras.layers.recurrent import GRU, LSTM, CuDNNGRU, CuDNNLSTM, SimpleRNN
 from polykeras.layers.regularization import (
     ActivityRegularization,
     Dropout,

@@ -108,8 +108,8 @@ class MultiHeadAttention(Layer):
         key_shape = value_shape if key_shape is None else key_shape
         if tuple(value_shape[1:-1]) != tuple(key_shape[1:-1]):
             raise ValueError(
-                f"Layer {self.name!r} (MultiHeadAttention) needs a value for each key; received the shapes {value_shape} "
-                f"and {key_shape}."
+                f"Layer {self.name!r} (MultiHeadAttention) needs a value for each key; received the shapes "
+                f"{value_shape} and {key_shape}."
             )
         heads = self.num_heads
         self.query_projection = self._add_projection("query", query_shape, (heads, self.key_dim))
@@ -181,30 +181,42 @@ class MultiHeadAttention(Layer):
         output = self._project(output if gate is None else ops.multiply(output, gate), self.output_projection, bound=2)
         return (output, weights) if return_attention_scores else output
 
+    def _axes(self, rank: int) -> list[int]:
+        """Return the axes of attention for inputs of that rank."""
+        return [axis % rank for axis in self.attention_axes] if self.attention_axes else list(range(1, rank - 1))
+
     def _attend(self, q: Any, k: Any, v: Any, mask: Any, dropping: bool) -> tuple[Any, Any]:
         """Return the heads' outputs, `(batch, ..., heads, value_dim)`, and the attention weights."""
         rank = ops.ndim(q)
-        axes = [a % (rank - 1) for a in self.attention_axes] if self.attention_axes else list(range(1, rank - 2))
+        axes = self._axes(rank - 1)
         rest = [i for i in range(rank - 2) if i not in axes]
         # (batch, ..., heads, size) becomes (batch and free axes, heads, attended places, size).
         order = [*rest, rank - 2, *axes, rank - 1]
-        q_shape, k_shape = ops.shape(q), ops.shape(k)
-        free = [q_shape[i] for i in rest]
-        targets, sources = ([shape[i] for i in axes] for shape in (q_shape, k_shape))
+        targets, sources = ([ops.shape(x)[i] for i in axes] for x in (q, k))
+        free = [*(ops.shape(q)[i] for i in rest), self.num_heads]
 
         def folded(x: Any, places: list[int]) -> Any:
-            return ops.reshape(ops.transpose(x, order), (*free, self.num_heads, math.prod(places), ops.shape(x)[-1]))
+            return ops.reshape(ops.transpose(x, order), (*free, math.prod(places), ops.shape(x)[-1]))
 
-        scores = ops.matmul(ops.multiply(folded(q, targets), 1.0 / math.sqrt(self.key_dim)), _flipped(folded(k, sources)))
+        scaled = ops.multiply(folded(q, targets), 1.0 / math.sqrt(self.key_dim))
+        scores = ops.matmul(scaled, ops.swapaxes(folded(k, sources), -1, -2))
         if mask is not None:
-            kept = ops.shape(mask)[: -2 * len(axes)]
-            mask = ops.reshape(mask, (*kept, *(1,) * (len(free) + 1 - len(kept)), *ops.shape(scores)[-2:]))
-            scores = ops.where(mask, scores, -3e4 if ops.dtype(scores) == "float16" else -1e9)
+            scores = ops.where(self._unfold_mask(mask, len(axes), ops.shape(scores)), scores, _lowest(scores))
         weights = ops.softmax(scores, axis=-1)
-        kept_weights = random.dropout(weights, self.dropout, seed=self.seed_generator) if dropping else weights
-        output = ops.reshape(ops.matmul(kept_weights, folded(v, sources)), (*free, self.num_heads, *targets, self.value_dim))
-        weights = ops.reshape(weights, (*free, self.num_heads, *targets, *sources))
+        used = random.dropout(weights, self.dropout, seed=self.seed_generator) if dropping else weights
+        output = ops.reshape(ops.matmul(used, folded(v, sources)), (*free, *targets, self.value_dim))
+        weights = ops.reshape(weights, (*free, *targets, *sources))
         return ops.transpose(output, [order.index(i) for i in range(rank)]), weights
+
+    def _unfold_mask(self, mask: Any, count: int, shape: tuple[int, ...]) -> Any:
+        """Return a mask with the axes of the scores, `(batch and free axes, heads, queries, keys)`."""
+        kept = ops.shape(mask)[: -2 * count]
+        if not kept:
+            raise ValueError(
+                f"Layer {self.name!r} (MultiHeadAttention) attends along {count} axes and needs an `attention_mask` of "
+                f"(batch, axes of queries, axes of keys); received masks that make the shape {ops.shape(mask)}."
+            )
+        return ops.reshape(mask, (*kept, *(1,) * (len(shape) - 2 - len(kept)), *shape[-2:]))
 
     def _mask(
         self, query: Any, key: Any, query_mask: Any, value_mask: Any, key_mask: Any, attention_mask: Any, causal: bool
@@ -215,7 +227,8 @@ class MultiHeadAttention(Layer):
             parts.append(ops.expand_dims(ops.cast(query_mask, "bool"), -1))
         parts += [ops.expand_dims(ops.cast(mask, "bool"), -2) for mask in (value_mask, key_mask) if mask is not None]
         if causal or self.sliding_window:
-            rows, columns = ops.arange(ops.shape(query)[1]), ops.arange(ops.shape(key)[1])
+            axis = self._axes(ops.ndim(query))[0]
+            rows, columns = ops.arange(ops.shape(query)[axis]), ops.arange(ops.shape(key)[axis])
             distance = ops.subtract(ops.expand_dims(rows, (0, 2)), ops.expand_dims(columns, (0, 1)))
             if causal:
                 parts.append(ops.greater_equal(distance, 0))
@@ -232,5 +245,5 @@ class MultiHeadAttention(Layer):
         return super().get_config() | {"output_shape": self._output_sizes}
 
 
-def _flipped(x: Any) -> Any:
-    return ops.swapaxes(x, -1, -2)
+def _lowest(scores: Any) -> float:
+    return -3e4 if ops.dtype(scores) == "float16" else -1e9

@@ -181,9 +181,7 @@ class SeparableConv2D(BaseConv):
 
     def call(self, inputs: Any) -> Any:
         """Return the mixture of the filtered channels."""
-        return self._finish(
-            ops.separable_conv(inputs, self.depthwise_kernel, self.pointwise_kernel, **self._window)
-        )
+        return self._finish(ops.separable_conv(inputs, self.depthwise_kernel, self.pointwise_kernel, **self._window))
 
 
 SeparableConvolution2D = SeparableConv2D

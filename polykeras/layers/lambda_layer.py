@@ -69,8 +69,8 @@ class Lambda(Layer):
         """
         if getattr(self.function, "__name__", "") == "<lambda>":
             raise ValueError(
-                f"Layer {self.name!r} (Lambda) holds a `lambda`, which no config can describe. Use a function with a name, "
-                "and register it with `polykeras.saving.register_keras_serializable`, or write a `Layer`."
+                f"Layer {self.name!r} (Lambda) holds a `lambda`, which no config can describe. Use a function with a "
+                "name, and register it with `polykeras.saving.register_keras_serializable`, or write a `Layer`."
             )
         return super().get_config()
 

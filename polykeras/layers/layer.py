@@ -354,7 +354,7 @@ class Layer(StateMixin, Configurable, Operation):
         shapes = {
             name: tree.map_structure(lambda x: known_shape(backend.shape(x)), value)
             for name, value in given.items()
-            if value is not None and all(backend.is_tensor(leaf) for leaf in tree.flatten(value))
+            if not name.endswith("mask") and value is not None and all(map(backend.is_tensor, tree.flatten(value)))
         }
         if not shapes:
             raise ValueError(
@@ -362,18 +362,21 @@ class Layer(StateMixin, Configurable, Operation):
                 f"{', '.join(f'{name}={value!r}' for name, value in given.items()) or 'nothing'}."
             )
         self._build_shapes = shapes
-        parameters = [p for p in inspect.signature(self.build).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
         weights = list(self._own_weights)
         try:
-            if len(parameters) <= 1 or not all(p.name.endswith("_shape") for p in parameters):
-                self.build(next(iter(shapes.values())))
-            else:
-                named = {f"{name}_shape": shape for name, shape in shapes.items()}
-                self.build(**{p.name: named[p.name] for p in parameters if p.name in named})
+            self._build_weights(shapes)
         except Exception:
             self._own_weights = weights  # the next attempt makes them anew
             raise
         self._after_build()
+
+    def _build_weights(self, shapes: dict[str, Any]) -> None:
+        parameters = [p for p in inspect.signature(self.build).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+        if len(parameters) <= 1 or not all(p.name.endswith("_shape") for p in parameters):
+            self.build(next(iter(shapes.values())))
+        else:
+            named = {f"{name}_shape": shape for name, shape in shapes.items()}
+            self.build(**{p.name: named[p.name] for p in parameters if p.name in named})
 
     def _after_build(self) -> None:
         self.built = True

@@ -161,7 +161,9 @@ class Concatenate(Merge):
         arrays = self._checked(inputs)
         shapes = [ops.shape(x) for x in arrays]
         if not -len(shapes[0]) <= self.axis < len(shapes[0]):
-            raise ValueError(f"Layer {self.name!r} (Concatenate): the inputs have no axis {self.axis}; received {shapes}.")
+            raise ValueError(
+                f"Layer {self.name!r} (Concatenate): the inputs have no axis {self.axis}; received {shapes}."
+            )
         merge(shapes, self.axis % len(shapes[0]), where=f"Layer {self.name!r} (Concatenate)")
         return ops.concatenate(arrays, axis=self.axis)
 
@@ -215,8 +217,9 @@ class Dot(Merge):
             )
         if self.normalize:
             x, y = ops.normalize(x, axis=a), ops.normalize(y, axis=b)
-        (batch, *_), size = shapes[0], shapes[0][a]
-        rest_x, rest_y = ([n for i, n in enumerate(s) if i not in (0, axis)] for s, axis in zip(shapes, (a, b), strict=True))
+        batch, size = shapes[0][0], shapes[0][a]
+        rest_x = [n for i, n in enumerate(shapes[0]) if i not in (0, a)]
+        rest_y = [n for i, n in enumerate(shapes[1]) if i not in (0, b)]
         left = ops.reshape(ops.moveaxis(x, a, -1), (batch, prod(rest_x), size))
         right = ops.reshape(ops.moveaxis(y, b, 1), (batch, size, prod(rest_y)))
         return ops.reshape(ops.matmul(left, right), (batch, *((*rest_x, *rest_y) or (1,))))

@@ -81,14 +81,18 @@ class SpatialDropout1D(_BaseDropout):
         ValueError: `rate` is out of range.
     """
 
-    _not_in_config = (*Layer._not_in_config, "trainable")  # Keras's layer does not take it
-
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(rate, seed, **kwargs)
         self.input_spec = InputSpec(ndim=3)
 
     def _mask_shape(self, shape: tuple[int, ...]) -> Sequence[int | None] | None:
         return (shape[0], 1, shape[2])
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments, but `trainable`, which Keras's layer does not take."""
+        config = super().get_config()
+        del config["trainable"]
+        return config
 
 
 @LAYERS.register()
@@ -135,7 +139,7 @@ class GaussianDropout(_Random):
         super().__init__(seed, **kwargs)
         self.rate = share(rate, "rate", self)
         if self.rate == 1:
-            raise ValueError("GaussianDropout: `rate` must be less than 1, where the noise would be infinite; received 1.")
+            raise ValueError("GaussianDropout: `rate` must be below 1, where the noise would be infinite; received 1.")
 
     def call(self, inputs: Any, training: Any = False) -> Any:
         """Return the inputs, times noise where `training`."""

@@ -289,9 +289,7 @@ class GRUCell(RecurrentCell):
             if bias is not None:
                 inner = ops.add(inner, bias[1])
             (x_gates, x_new), (h_gates, h_new) = ops.split(x, [cut], axis=-1), ops.split(inner, [cut], axis=-1)
-            return finish(
-                x_gates, h_gates, states[0], lambda r: activation(ops.add(x_new, ops.multiply(r, h_new)))
-            )
+            return finish(x_gates, h_gates, states[0], lambda r: activation(ops.add(x_new, ops.multiply(r, h_new))))
 
         def step_before(x: Any, states: list[Any]) -> list[Any]:
             h = drop(states[0])

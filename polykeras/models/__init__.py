@@ -1,8 +1,9 @@
 """Models: functional, sequential, subclassed."""
 
 from polykeras.layers.input_layer import Input
+from polykeras.models.cloning import clone_model, model_from_json
 from polykeras.models.functional import Functional
 from polykeras.models.model import Model
 from polykeras.models.sequential import Sequential
 
-__all__ = ["Functional", "Input", "Model", "Sequential"]
+__all__ = ["Functional", "Input", "Model", "Sequential", "clone_model", "model_from_json"]

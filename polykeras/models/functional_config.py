@@ -54,7 +54,8 @@ def functional_config(model: Any) -> dict[str, Any]:
         nodes: list[Node] = [node for node in model._graph.nodes if node.operation is operation]
         entry["name"] = operation.name
         entry["inbound_nodes"] = [
-            {"args": _map_config(describe, list(node.args)), "kwargs": _map_config(describe, node.kwargs)} for node in nodes
+            {"args": _map_config(describe, list(node.args)), "kwargs": _map_config(describe, node.kwargs)}
+            for node in nodes
         ]
         layers.append(entry)
     return {

@@ -157,6 +157,10 @@ class Model(Trainer, Layer):
         if type(self).call is not Model.call:
             self.compute_output_spec(map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), input_shape))
 
+    def _build_weights(self, shapes: dict[str, Any]) -> None:
+        if type(self).build is not Model.build:  # else the layers are built by the call that follows
+            super()._build_weights(shapes)
+
     def summary(
         self,
         line_length: int | None = None,

@@ -12,7 +12,7 @@ from polykeras.backend import registry
 from polykeras.training.callbacks.assemble import assemble
 from polykeras.training.callbacks.base import Callback, CallbackList
 from polykeras.training.callbacks.history import History
-from polykeras.training.data.sources import ArraySource, Source, host_tree, make_source
+from polykeras.training.data.sources import ArraySource, Source, host_tree, make_batch, make_source
 from polykeras.training.data.unpack import train_validation_split
 from polykeras.training.steps import ChunkSize, CompiledStep, array_chunks, stream_chunks, timed
 from polykeras.arguments import positive_int
@@ -83,7 +83,9 @@ class Loops:
         validation = self._validation_source(validation_data, validation_batch_size or batch_size, validation_steps)
         run = assemble(callbacks, self, verbose, epochs, source.steps)
         history = self.history = next(c for c in run.callbacks if isinstance(c, History))
-        self._check_labels(source)
+        self._check_labels("train", source)
+        if validation is not None:
+            self._check_labels("test", validation)
         size = ChunkSize(self._chunk_size(run, "train"))
         val_size = ChunkSize(self._chunk_size(run, "test"))
         self.stop_training = False
@@ -103,9 +105,9 @@ class Loops:
                     break
             run.end("train", logs)
         finally:
-            for used in (source, validation):
-                if used is not None and not isinstance(used, ArraySource):
-                    used.close()
+            source.close()
+            if validation is not None:
+                validation.close()
         return history
 
     def evaluate(
@@ -131,10 +133,13 @@ class Loops:
         self._require_compiled("evaluate")
         source = make_source(x, y, sample_weight, batch_size, steps=steps)
         run = assemble(callbacks, self, verbose, 1, source.steps)
-        self._check_labels(source)
+        self._check_labels("test", source)
         run.begin("test")
         self.reset_metrics()
-        logs, done = self._run_epoch("test", source, run, ChunkSize(self._chunk_size(run, "test")))
+        try:
+            logs, done = self._run_epoch("test", source, run, ChunkSize(self._chunk_size(run, "test")))
+        finally:
+            source.close()
         self._check_steps(done, steps, None)
         run.end("test", logs)
         return logs if return_dict else _as_list(logs)
@@ -165,18 +170,19 @@ class Loops:
         step = self._prepare("predict", source.first_batch())
         run.begin("predict")
         parts: list[Any] = []
-        for i, batch in enumerate(_predict_batches(source)):
+        for i, batch in enumerate(source.batches() if isinstance(source, ArraySource) else source.epoch()):
             run.batch_begin("predict", i)
             rows = tree.flatten(batch)[0].shape[0]
             full = source.batch_size if isinstance(source, ArraySource) else rows
             # A last partial batch is filled up: rows do not see each other when predicting, and nothing is compiled
             # anew.
             outputs = step.run_batch(_fill(batch, full - rows))
-            parts.append(tree.map_structure(lambda out, n=rows, m=full: out[:n] if n < m else out, outputs))
+            if rows < full:
+                outputs = tree.map_structure(lambda out, n=rows: out[:n], outputs)
+            parts.append(outputs)
             run.batch_end("predict", i, {"outputs": outputs} if run.watches("predict") else {})
+        self._check_steps(len(parts), steps, None)
         run.end("predict", {})
-        if not parts:
-            raise ValueError("The data are empty: there is nothing to predict.")
         return tree.map_structure(lambda *outs: np.concatenate([backend.to_numpy(o) for o in outs]), *parts)
 
     # ---- one batch ---------------------------------------------------------------------------------------------
@@ -211,10 +217,11 @@ class Loops:
     def _one_batch(
         self, kind: str, x: Any, y: Any, weights: Any, class_weight: dict[int, float] | None, return_dict: bool
     ) -> Any:
-        rows = tree.flatten(x)[0]
-        source = make_source(x, y, weights, batch_size=max(1, len(rows)), class_weight=class_weight)
+        source = make_batch(x, y, weights, class_weight)
+        self._check_labels(kind, source)
         batch = source.first_batch()
-        logs = self._to_host(self._prepare(kind, batch).run_batch(batch))
+        step = self._prepare(kind, batch)
+        logs = self._to_host(step.run_batch(batch), step.log_names)
         return logs if return_dict else _as_list(logs)
 
     # ---- parts -------------------------------------------------------------------------------------------------
@@ -235,7 +242,7 @@ class Loops:
         done = 0
         for start, execute in chunks:
             run.batch_begin(kind, start)
-            (logs, steps), seconds = timed(execute, self._to_host)
+            (logs, steps), seconds = timed(execute, lambda logs: self._to_host(logs, step.log_names))
             size.record(steps, seconds)
             done = start + steps
             run.batch_end(kind, done - 1, logs)
@@ -243,13 +250,14 @@ class Loops:
                 break
         return logs, done
 
-    def _to_host(self, logs: dict[str, Any]) -> dict[str, Any]:
-        """Return logs as Python floats; waits for them."""
+    def _to_host(self, logs: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+        """Return logs as Python floats, in the order of `names`; waits for them."""
         backend = registry.current()
         flat: dict[str, Any] = {}
-        for name, value in logs.items():
+        for name in names:
+            value = logs[name]
             if isinstance(value, dict):
-                flat |= self._to_host(value)
+                flat |= self._to_host(value, list(value))
                 continue
             array = np.asarray(backend.to_numpy(value) if backend.is_tensor(value) else value)
             flat[name] = float(array) if array.ndim == 0 else array
@@ -279,11 +287,15 @@ class Loops:
             "steps."
         )
 
-    def _check_labels(self, source: Source) -> None:
-        """Let the losses see the labels of arrays on the host, where a label out of range can still be named."""
+    def _check_labels(self, kind: str, source: Source) -> None:
+        """Let the losses see the labels on the host, where one that is out of range can still be named."""
         loss = getattr(self, "_compiled_loss", None)
-        if loss is not None and isinstance(source, ArraySource) and source.data[1] is not None:
-            self._prepare("test", source.first_batch())
+        if loss is None:
+            return
+        if not isinstance(source, ArraySource):
+            source.check = lambda batch: loss.check_labels(batch[1])
+        elif source.data[1] is not None:
+            self._prepare(kind, source.first_batch())
             loss.check_labels(source.data[1])
 
 
@@ -310,13 +322,6 @@ def _split(x: Any, y: Any, sample_weight: Any, share: float) -> tuple[tuple[Any,
 def _as_list(logs: dict[str, Any]) -> Any:
     values = list(logs.values())
     return values[0] if len(values) == 1 else values
-
-
-def _predict_batches(source: Source) -> Any:
-    if not isinstance(source, ArraySource):
-        return source.epoch()
-    starts = range(0, source.samples, source.batch_size)
-    return (tree.map_structure(lambda leaf, i=i: leaf[i : i + source.batch_size], source.data) for i in starts)
 
 
 def _fill(batch: Any, missing: int) -> Any:

@@ -287,7 +287,7 @@ class Trainer(Loops):
         built = self._build_by(step, batch)
         if kind == "train" and self.optimizer is not None:
             self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
-        plan = Plan(self.trainable_variables, self.metrics) if built else None  # type: ignore[attr-defined]
+        plan = Plan(self.trainable_variables, self.metrics, list(self._flatten_layers())) if built else None  # type: ignore[attr-defined]
 
         def planned(batch: Any) -> Any:
             self._plan = plan

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from helpers.parity import assert_parity, relative_error
+from helpers.parity import ATOL, assert_parity, largest, relative_error
 from helpers.reference import Comparable, pairs
 from polykeras.backend import Backend
 
@@ -73,9 +73,11 @@ def _compare(cell: Cell, case: Comparable, backend: Backend, kind: str, known: K
     error = 0.0
     problem = ""
     try:
-        for index, (actual, expected) in enumerate(pairs(case, backend, kind)):
-            error = max(error, relative_error(actual, expected, case.atol) if actual.shape == expected.shape else 0.0)
+        compared = pairs(case, backend, kind)
+        scale = largest(expected for _, expected in compared) if case.atol > ATOL else ATOL
+        for index, (actual, expected) in enumerate(compared):
             assert_parity(actual, expected, case.rtol, case.atol, f"{kind} {index}")
+            error = max(error, relative_error(actual, expected, scale))
     except Exception as exception:
         problem = f"{type(exception).__name__}: {str(exception).strip().splitlines()[0] if str(exception) else ''}"
     if known(backend.name, case.id, kind):

@@ -82,7 +82,8 @@ def page(matrix: Matrix) -> str:
 <title>polykeras: parity of backends</title><style>{STYLE}</style></head><body>
 <h1>Parity of backends</h1>
 <p>The largest relative error of each op and layer over all its cases, in float32, against the numpy backend in float64:
-of the value, then of the gradient.</p>
+of the value, then of the gradient. The error is relative to each element or, where sums cancel, to the largest element
+of the result.</p>
 <p class="soft">"=" means that no element differs from the reference rounded to float32.</p>
 <p class="verdict">{escape(matrix.summary())}</p>
 <ul class="legend">{legend}</ul>

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -25,11 +26,17 @@ def _parts(x: np.ndarray) -> list[tuple[str, np.ndarray]]:
     return [(" (real part)", x.real), (" (imaginary part)", x.imag)] if x.dtype.kind == "c" else [("", x)]
 
 
-def relative_error(actual: Any, expected: Any, atol: float = ATOL) -> float:
-    """Return the largest `|actual - expected| / |expected|` over elements that differ by more than `atol`.
+def relative_error(actual: Any, expected: Any, scale: float = ATOL) -> float:
+    """Return the largest `|actual - expected| / |expected|` of two arrays of one shape.
 
-    Elements that are nan in both, or the same infinity, are equal; any other meeting of a nan or an infinity counts
-    as an infinite error. Shapes must be equal. Integers and bools count as 0 where equal and as inf where not.
+    Elements that are nan in both, the same infinity, or both below the normal float32 numbers are equal; any other
+    meeting of a nan or an infinity counts as an infinite error. Integers and bools count as 0 where all are equal,
+    else as inf.
+
+    Args:
+        actual: an array.
+        expected: the reference.
+        scale: divide by this where an element is smaller: for sums that cancel.
     """
     a, e = _wide(np.asarray(actual)), _wide(np.asarray(expected))
     if a.dtype.kind not in "fc" or e.dtype.kind not in "fc":
@@ -39,10 +46,16 @@ def relative_error(actual: Any, expected: Any, atol: float = ATOL) -> float:
         same = (x == y) | (np.isnan(x) & np.isnan(y))
         with np.errstate(all="ignore"):
             distance = np.abs(x - y)
-            error = np.where(same | (distance <= atol), 0.0, distance / np.maximum(np.abs(y), ATOL))
+            error = np.where(same | (distance <= ATOL), 0.0, distance / np.maximum(np.abs(y), scale))
         error = np.where(~same & ~(np.isfinite(x) & np.isfinite(y)), np.inf, error)
         worst = max(worst, float(error.max(initial=0.0)))
     return worst
+
+
+def largest(arrays: Iterable[np.ndarray]) -> float:
+    """Return the largest finite size among all elements of float and complex arrays; `ATOL` if there is none."""
+    sizes = [np.abs(_wide(x)) for x in arrays if _wide(x).dtype.kind in "fc"]
+    return max([ATOL, *(float(np.where(np.isfinite(s), s, 0.0).max(initial=0.0)) for s in sizes)])
 
 
 def assert_parity(actual: Any, expected: Any, rtol: float = RTOL, atol: float = ATOL, what: str = "result") -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from helpers import assert_parity, relative_error
+from helpers.parity import largest
 
 F = np.float32
 NAN, INF = np.nan, np.inf
@@ -83,3 +84,15 @@ def test_the_message_names_what_was_compared() -> None:
 )
 def test_relative_error(actual: np.ndarray, expected: np.ndarray, error: float) -> None:
     assert relative_error(actual, expected) == pytest.approx(error, rel=1e-5)
+
+
+def test_relative_error_of_sums_that_cancel() -> None:
+    actual, expected = F([0.01, 10.0, INF]), F([0.0, 10.0, INF])
+    assert largest([expected, np.int32([99]), F([])]) == 10.0
+    assert relative_error(actual, expected, largest([expected])) == pytest.approx(1e-3)
+    assert relative_error(actual, expected) > 1e30
+
+
+def test_numbers_below_the_normal_ones_are_equal() -> None:
+    assert relative_error(F([0.0]), F([1e-39])) == 0.0
+    assert relative_error(F([0.0]), F([1e-37])) == pytest.approx(1.0)

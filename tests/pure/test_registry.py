@@ -35,6 +35,7 @@ def loads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[str]
     monkeypatch.setattr(registry, "providers", lambda: known)
     monkeypatch.setattr(registry, "_loaded", {})
     monkeypatch.setattr(registry, "_default", None)
+    monkeypatch.setattr(registry, "_seed", None)
     monkeypatch.setenv("POLYKERAS_HOME", str(tmp_path))
     for variable in registry.ENVIRONMENT:
         monkeypatch.delenv(variable, raising=False)

@@ -40,12 +40,17 @@ class PyDataset:
 
     def __len__(self) -> int:
         """Return the number of batches."""
-        return self.num_batches  # type: ignore[return-value]
+        count = self.num_batches
+        if count is None:
+            raise TypeError(f"{type(self).__name__} has no end, and no length.")
+        return count
 
     @property
     def num_batches(self) -> int | None:
         """The number of batches; None for one without end."""
-        raise NotImplementedError(f"{type(self).__name__} implements neither `__len__` nor `num_batches`.")
+        if type(self).__len__ is PyDataset.__len__:
+            raise NotImplementedError(f"{type(self).__name__} implements neither `__len__` nor `num_batches`.")
+        return len(self)
 
     def on_epoch_begin(self) -> None:
         """Called before the first batch of an epoch."""

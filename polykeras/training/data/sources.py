@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, islice
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -23,15 +26,19 @@ class ArraySource:
         data: the triple `(x, y, sample_weight)` of trees of NumPy arrays, None for what is missing.
         batch_size: rows in a batch; the last one of an epoch may have fewer.
         shuffle: whether the rows come in a new order each epoch.
+        steps: the batches of an epoch, where it shall not be all.
     """
 
-    def __init__(self, data: tuple[Any, Any, Any], batch_size: int, shuffle: bool = False) -> None:
+    def __init__(
+        self, data: tuple[Any, Any, Any], batch_size: int, shuffle: bool = False, steps: int | None = None
+    ) -> None:
         names = ("x", "y", "sample_weight")
         self.samples = check_host_arrays({n: part for n, part in zip(names, data, strict=True) if part is not None})
         self.data = data
         self.batch_size = min(batch_size, self.samples)
         self.shuffle = shuffle
-        self.steps: int | None = -(-self.samples // self.batch_size)
+        batches = -(-self.samples // self.batch_size)
+        self.steps = batches if steps is None else min(steps, batches)
         self._resident: dict[Any, Any] = {}
 
     def order(self) -> tuple[np.ndarray, np.ndarray | None]:
@@ -39,9 +46,10 @@ class ArraySource:
         rows = np.arange(self.samples, dtype=np.int32)
         if self.shuffle:
             rows = random.host_generator(random.draw_seed()).permutation(rows)
-        full = self.samples // self.batch_size
+        rows = rows[: self.steps * self.batch_size]
+        full = len(rows) // self.batch_size
         cut = full * self.batch_size
-        return rows[:cut].reshape(full, self.batch_size), (rows[cut:] if cut < self.samples else None)
+        return rows[:cut].reshape(full, self.batch_size), (rows[cut:] if cut < len(rows) else None)
 
     def resident(self, backend: Any) -> Any:
         """Return the data on the backend's device; put there once."""
@@ -49,41 +57,58 @@ class ArraySource:
             self._resident = {backend: tree.map_structure(backend.asarray, self.data)}
         return self._resident[backend]
 
+    def batches(self) -> Iterator[Any]:
+        """Return the batches in the order of the rows, as host arrays."""
+        for start in range(0, self.steps * self.batch_size, self.batch_size):
+            yield tree.map_structure(lambda leaf, i=start: leaf[i : i + self.batch_size], self.data)
+
     def first_batch(self) -> Any:
         """Return one batch, to learn shapes from."""
         return tree.map_structure(lambda leaf: leaf[: self.batch_size], self.data)
 
+    def close(self) -> None:
+        """There is nothing to end."""
+
 
 class StreamSource:
-    """Batches from an iterable, fetched ahead by a thread.
+    """Batches from an iterable, fetched ahead by a thread: never more of them than the epoch takes.
 
     Args:
-        make: returns an iterator from the beginning of the data; for a Python generator, the one there is.
-        steps: batches in an epoch, None for "until it ends".
-        goes_on: whether the next epoch begins where this one stopped (a generator, or a data set of which an epoch
-            takes a part), not at the beginning.
+        make: returns an iterator over the data from their beginning; a Python generator can only return itself.
+        limit: batches in an epoch, the next of which goes on where it stopped; None for all there are.
+        restarts: whether `make` begins anew.
+        length: how many batches there are, None where that is not known.
         class_weight: weights by class, turned into sample weights.
         on_epoch_end: called after each epoch.
         depth: how many batches are fetched ahead.
+
+    Attributes:
+        steps: batches in an epoch, None where that is not known.
+        check: called with each batch before it is given out; it may raise.
     """
 
     def __init__(
         self,
         make: Callable[[], Iterator[Any]],
-        steps: int | None,
-        goes_on: bool = False,
+        limit: int | None,
+        restarts: bool = True,
+        length: int | None = None,
         class_weight: dict[int, float] | None = None,
         on_epoch_end: Callable[[], None] | None = None,
         depth: int = 2,
     ) -> None:
         self._make = make
-        self._goes_on = goes_on
+        self._limit = limit
+        self._restarts = restarts
         self._class_weight = class_weight
-        self._first: list[Any] = []
         self._depth = depth
-        self._iterator: Iterator[Any] | None = None
-        self.steps = steps
+        self._items: Iterator[Any] | None = None  # where the next epoch goes on
+        self._ahead: Iterator[Any] | None = None  # an epoch that was begun
+        self._first: list[Any] = []
+        self._given = 0
+        self.steps = length if limit is None else limit
         self.on_epoch_end = on_epoch_end
+        self.check: Callable[[Any], None] = lambda batch: None
 
     def _prepare(self, batch: Any) -> tuple[Any, Any, Any]:
         parts = unpack_x_y_sample_weight(batch)
@@ -96,49 +121,67 @@ class StreamSource:
         check_host_arrays({n: p for n, p in zip(names, host, strict=True) if p is not None})
         return host[0], host[1], host[2]
 
-    def first_batch(self) -> Any:
-        """Return the first batch, to learn shapes from; it is given again by the next epoch."""
-        if not self._first:
-            self._iterator = self._begin()
-            try:
-                self._first = [next(self._iterator)]
-            except StopIteration:
-                raise ValueError("The data are empty: the generator or data set gave no batch.") from None
-        return self._first[0]
+    def _endless(self) -> Iterator[Any]:
+        """The data again and again, for epochs that need not end where the data end."""
+        empty = False
+        while not empty:
+            empty = True
+            for item in self._make():
+                empty = False
+                yield item
 
     def _begin(self) -> Iterator[Any]:
-        return prefetch(map(self._prepare, self._make()), self._depth)
+        if self._limit is None and self._restarts:
+            items = self._make()
+        else:
+            if self._items is None:
+                self._items = self._endless() if self._restarts else self._make()
+            items = islice(self._items, self._limit)
+        return prefetch(map(self._prepare, items), self._depth)
+
+    def first_batch(self) -> Any:
+        """Return the first batch of the next epoch, to learn shapes from.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if not self._first:
+            self._ahead = self._begin()
+            try:
+                self._first = [next(self._ahead)]
+            except StopIteration:
+                raise ValueError(self._nothing()) from None
+        return self._first[0]
+
+    def _nothing(self) -> str:
+        if not self._given:
+            return "The data are empty: the generator or data set gave no batch."
+        return (
+            f"The generator ended: it gave {self._given} batches to the epochs before and nothing to this one, since it "
+            "cannot begin anew. Let it go on without end and pass `steps_per_epoch`, or pass a PyDataset."
+        )
 
     def epoch(self) -> Iterator[Any]:
         """Return the batches of one epoch: fewer than `steps` only where the data ended."""
-        iterator = self._iterator if self._iterator is not None else self._begin()
-        self._iterator = None
+        self.first_batch()
+        ahead, self._ahead = self._ahead, None
         pending, self._first = self._first, []
-        count = 0
-        fresh = False  # whether the iterator was begun again and gave nothing yet
-        while self.steps is None or count < self.steps:
-            try:
-                batch = pending.pop() if pending else next(iterator)
-            except StopIteration:
-                if self.steps is None or not self._goes_on or fresh:
-                    break
-                iterator, fresh = self._begin(), True
-                continue
-            fresh = False
-            count += 1
-            yield batch
-        if self._goes_on:
-            self._iterator = iterator
-        else:
-            iterator.close()  # type: ignore[attr-defined]
+        try:
+            for batch in chain(pending, ahead):  # type: ignore[arg-type]
+                self._given += 1
+                self.check(batch)
+                yield batch
+        finally:
+            ahead.close()  # type: ignore[union-attr]
         if self.on_epoch_end is not None:
             self.on_epoch_end()
 
     def close(self) -> None:
         """End the thread that fetches ahead."""
-        if self._iterator is not None:
-            self._iterator.close()  # type: ignore[attr-defined]
-            self._iterator = None
+        if self._ahead is not None:
+            self._ahead.close()  # type: ignore[attr-defined]
+            self._ahead = None
+            self._first = []
 
 
 Source: TypeAlias = ArraySource | StreamSource
@@ -161,39 +204,52 @@ def _is_stream(x: Any) -> bool:
 
 
 def _dataset_batches(dataset: PyDataset, shuffle: bool) -> Iterator[Any]:
-    order = np.arange(len(dataset))
-    if shuffle:
-        order = random.host_generator(random.draw_seed()).permutation(order)
+    count = dataset.num_batches
+    order: Iterable[int] = itertools.count() if count is None else range(count)
+    if shuffle and count is not None:
+        order = random.host_generator(random.draw_seed()).permutation(count).tolist()
     dataset.on_epoch_begin()
     if dataset.workers <= 1:
         for i in order:
-            yield dataset[int(i)]
+            yield dataset[i]
         return
-    with ThreadPoolExecutor(dataset.workers) as pool:
-        waiting: list[Future[Any]] = []
+    pool = ThreadPoolExecutor(dataset.workers)
+    waiting: deque[Future[Any]] = deque()
+    try:
         for i in order:
-            waiting.append(pool.submit(dataset.__getitem__, int(i)))
+            waiting.append(pool.submit(dataset.__getitem__, i))
             if len(waiting) >= dataset.max_queue_size:
-                yield waiting.pop(0).result()
-        for future in waiting:
-            yield future.result()
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _length(x: Any) -> int | None:
+    """The number of batches, where an iterable knows it."""
+    try:
+        return len(x)
+    except TypeError:  # an iterable without a length, or with one that it does not know
+        return None
 
 
 def _stream(x: Any, steps: int | None, shuffle: bool, class_weight: dict[int, float] | None) -> StreamSource:
-    goes_on = steps is not None
     if isinstance(x, PyDataset):
+        length = x.num_batches
+        if steps is None and length is None:
+            raise ValueError(f"{type(x).__name__} has no end (num_batches is None): pass `steps_per_epoch` or `steps`.")
         return StreamSource(
             lambda: _dataset_batches(x, shuffle),
-            len(x) if steps is None else steps,
-            goes_on,
-            class_weight,
-            x.on_epoch_end,
-            x.max_queue_size,
+            steps,
+            length=length,
+            class_weight=class_weight,
+            on_epoch_end=x.on_epoch_end,
+            depth=x.max_queue_size,
         )
     if hasattr(x, "__next__"):
-        return StreamSource(lambda: x, steps, True, class_weight)
-    length = len(x) if steps is None and hasattr(x, "__len__") else steps
-    return StreamSource(lambda: iter(x), length, goes_on, class_weight)
+        return StreamSource(lambda: x, steps, restarts=False, class_weight=class_weight)
+    return StreamSource(lambda: iter(x), steps, length=_length(x), class_weight=class_weight)
 
 
 def make_source(
@@ -230,6 +286,16 @@ def make_source(
                 )
         return _stream(x, steps, shuffle, class_weight)
     size = 32 if batch_size is None else positive_int(batch_size, "batch_size")
+    return ArraySource(_host_data(x, y, sample_weight, class_weight), size, shuffle, steps)
+
+
+def make_batch(x: Any, y: Any, sample_weight: Any, class_weight: dict[int, float] | None) -> ArraySource:
+    """Return a source of one batch; arguments as for `make_source`, arrays only."""
+    data = _host_data(x, y, sample_weight, class_weight)
+    return ArraySource(data, max(1, *(len(leaf) for leaf in tree.flatten(data) if leaf.ndim), 1))
+
+
+def _host_data(x: Any, y: Any, sample_weight: Any, class_weight: dict[int, float] | None) -> tuple[Any, Any, Any]:
     if x is None:
         raise ValueError("No data: x is None. Pass arrays, a generator or a PyDataset.")
     host_x = host_tree(x, "x")
@@ -241,4 +307,4 @@ def make_source(
         if host_y is None:
             raise ValueError("class_weight needs labels; received y=None.")
         weights = weights_from_classes(host_y, class_weight)
-    return ArraySource((host_x, host_y, weights), size, shuffle)
+    return host_x, host_y, weights

@@ -1,0 +1,68 @@
+"""Models of the same making as others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from polykeras import tree
+from polykeras.layers.input_layer import Input, InputLayer
+from polykeras.models.model import Model
+from polykeras.models.sequential import Sequential
+from polykeras.saving.serialization import deserialize_keras_object
+
+
+def _clone(operation: Any) -> Any:
+    return type(operation).from_config(operation.get_config())
+
+
+def clone_model(
+    model: Model, input_tensors: Any = None, clone_function: Callable[[Any], Any] | None = None
+) -> Any:
+    """Return a model of new layers, connected as those of `model`, with new weights; it is not compiled.
+
+    Args:
+        model: any model; a subclassed one is made anew from its config.
+        input_tensors: symbolic tensors to begin with, in the structure of the model's inputs, instead of new ones.
+        clone_function: takes a layer, returns the one to use in its place.
+
+    Raises:
+        ValueError: a subclassed model, and one of the other arguments.
+    """
+    clone = clone_function or _clone
+    if isinstance(model, Sequential) and input_tensors is None:
+        layers = [_clone(x) if isinstance(x, InputLayer) else clone(x) for x in model._layers]
+        return type(model)(layers, name=model.name)
+    graph = model._graph_model()
+    if graph is None:
+        if input_tensors is not None or clone_function is not None:
+            raise ValueError(
+                f"{type(model).__name__} {model.name!r} has no graph: it can only be cloned as a whole, without "
+                "`input_tensors` and `clone_function`."
+            )
+        return _clone(model)
+    made: dict[int, Any] = {}
+
+    def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
+        if id(operation) not in made:
+            made[id(operation)] = clone(operation) if hasattr(operation, "weights") else _clone(operation)
+        return made[id(operation)](*args, **kwargs)
+
+    function = graph._graph
+    flat = tree.flatten(input_tensors)
+    if input_tensors is None:
+        flat = [Input(batch_shape=x.shape, dtype=x.dtype, name=x.name) for x in function.inputs]
+    outputs = function(flat, call)
+    cls = Model if isinstance(model, Sequential) else type(model)
+    return cls(inputs=tree.unflatten(function.input_definition, flat), outputs=outputs, name=model.name)
+
+
+def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Return the model that `Model.to_json` described, with new weights.
+
+    Args:
+        json_string: what `to_json` gave.
+        custom_objects: the user's classes and functions that it names.
+    """
+    return deserialize_keras_object(json.loads(json_string), custom_objects)
