@@ -9,7 +9,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
 
-from polykeras import dtypes, tree
+from polykeras import dtypes, masks, tree
 from polykeras.backend import Backend, registry
 from polykeras.backend.door import Handle, convert
 from polykeras.variables import (
@@ -84,6 +84,7 @@ def value_and_grad(
             with Scope(*((leaves, values) if not places else ())) as scope:
                 result = fn(*call_args, **kwargs)
             value, aux = result if has_aux else (result, None)
+            aux_masks = [masks.kept(leaf) for leaf in tree.flatten(aux)] if masks.are_kept() else []
             value = convert(backend, value)
             if backend.shape(value) != ():
                 raise ValueError(
@@ -91,9 +92,12 @@ def value_and_grad(
                     f"shape {backend.shape(value)}. Reduce it first, with ops.sum or ops.mean."
                 )
             written[:], updates = scope.updates()
-            return value, (aux, updates)
+            return value, (aux, updates, dict(enumerate(aux_masks)))
 
-        value, (aux, updates), gradients = backend.value_and_grad(pure, arrays)
+        value, (aux, updates, aux_masks), gradients = backend.value_and_grad(pure, arrays)
+        for leaf, mask in zip(tree.flatten(aux), aux_masks.values(), strict=False):
+            if mask is not None:  # the array that came out is another one than that which went into the tape
+                masks.keep(leaf, mask)
         for variable, update in zip(written, updates, strict=True):
             variable.assign(update)
         if not places:  # a variable that is listed twice has one gradient

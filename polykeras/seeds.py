@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import random as python_random
-import secrets
 import threading
 from functools import lru_cache
 from typing import Any
@@ -89,7 +89,7 @@ class _ProcessSeed:
     """The process-wide stream of seeds, and the generator of calls without a seed."""
 
     def __init__(self) -> None:
-        self.base = secrets.randbits(64)
+        self.base = int.from_bytes(os.urandom(8))
         self.count = 0
         self.generator: SeedGenerator | None = None
 

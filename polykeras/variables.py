@@ -69,12 +69,14 @@ class Variable(Handle, ArrayOperators):
         "_home",
         "_lent",
         "_shape",
+        "aggregation",
         "autocast",
         "constraint",
         "name",
         "overwrite_with_gradient",
         "path",
         "regularizer",
+        "synchronization",
         "trainable",
     )
 
@@ -97,6 +99,8 @@ class Variable(Handle, ArrayOperators):
         self._dtype = dtypes.standardize_dtype(host.dtype)
         self.trainable = bool(trainable)
         self.autocast = autocast
+        self.aggregation = aggregation
+        self.synchronization = synchronization
         self.name = name
         self.path = name
         self.regularizer: Any = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from typing import ClassVar
+from typing import Any, ClassVar
 
 # TensorFlow greets its user with pages of log lines; "2" keeps errors. A value set outside wins.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -23,6 +23,7 @@ finally:
     if _hide_keras:
         del sys.modules["keras"]
 
+from polykeras.backend.door import Handle
 from polykeras_tensorflow.arrays import TensorflowArrays
 from polykeras_tensorflow.autodiff import TensorflowAutodiff
 from polykeras_tensorflow.control import TensorflowControl
@@ -65,3 +66,12 @@ class TensorflowBackend(
             # Without growth TensorFlow takes all memory of a GPU at once, and torch and JAX find none.
             with suppress(RuntimeError):  # the device is in use already: the user has chosen
                 tf.config.experimental.set_memory_growth(gpu, True)
+
+
+def _convert_handle(handle: Handle, dtype: Any = None, name: str | None = None, as_ref: bool = False) -> tf.Tensor:
+    return tf.convert_to_tensor(handle.value, dtype, name=name)
+
+
+# Without this TensorFlow's operators and functions would take a variable for a NumPy array: a constant, without a
+# gradient.
+tf.register_tensor_conversion_function(Handle, _convert_handle)

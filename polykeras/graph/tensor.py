@@ -66,6 +66,14 @@ class KerasTensor(Symbolic, ArrayOperators):
             return {"shape": self.shape, "ndim": self.ndim, "size": self.size}[name]
         return type(self).record_op(name, args, kwargs)
 
+    def reshape(self, newshape: Sequence[int]) -> Any:
+        """Return the tensor in another shape."""
+        return KerasTensor.record_op("reshape", (self, newshape), {})
+
+    def squeeze(self, axis: int | Sequence[int] | None = None) -> Any:
+        """Return the tensor without axes of size 1."""
+        return KerasTensor.record_op("squeeze", (self,), {"axis": axis})
+
     def __repr__(self) -> str:
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from polykeras import ops, random
 from polykeras.arguments import positive_int, rate
+from polykeras.layers.input_spec import InputSpec
 from polykeras.layers.layer import LAYERS, Layer
 from polykeras.layers.weights import keep_options, known_sizes, make_weight
 
@@ -119,6 +120,7 @@ class MultiHeadAttention(Layer):
         self.value_projection = self._add_projection("value", value_shape, (heads, self.value_dim))
         sizes = self._output_sizes or (query_shape[-1],)
         self.output_projection = self._add_projection("attention_output", (heads, self.value_dim), sizes, bound=2)
+        self.input_spec = InputSpec(ndim=len(query_shape), axes={-1: query_shape[-1]})
 
     def _add_projection(self, name: str, shape: Any, outer: tuple[int, ...], bound: int = 1) -> Projection:
         inner = known_sizes(self, shape, range(-bound, 0))
@@ -201,22 +203,23 @@ class MultiHeadAttention(Layer):
         scaled = ops.multiply(folded(q, targets), 1.0 / math.sqrt(self.key_dim))
         scores = ops.matmul(scaled, ops.swapaxes(folded(k, sources), -1, -2))
         if mask is not None:
-            scores = ops.where(self._unfold_mask(mask, len(axes), ops.shape(scores)), scores, _lowest(scores))
+            scores = ops.where(self._folded_mask(mask, len(axes), len(free) + 2), scores, _lowest(scores))
         weights = ops.softmax(scores, axis=-1)
         used = random.dropout(weights, self.dropout, seed=self.seed_generator) if dropping else weights
         output = ops.reshape(ops.matmul(used, folded(v, sources)), (*free, *targets, self.value_dim))
         weights = ops.reshape(weights, (*free, *targets, *sources))
         return ops.transpose(output, [order.index(i) for i in range(rank)]), weights
 
-    def _unfold_mask(self, mask: Any, count: int, shape: tuple[int, ...]) -> Any:
+    def _folded_mask(self, mask: Any, count: int, rank: int) -> Any:
         """Return a mask with the axes of the scores, `(batch and free axes, heads, queries, keys)`."""
-        kept = ops.shape(mask)[: -2 * count]
+        shape = ops.shape(mask)
+        kept, targets, sources = shape[: -2 * count], shape[-2 * count : -count], shape[-count:]
         if not kept:
             raise ValueError(
                 f"Layer {self.name!r} (MultiHeadAttention) attends along {count} axes and needs an `attention_mask` of "
-                f"(batch, axes of queries, axes of keys); received masks that make the shape {ops.shape(mask)}."
+                f"(batch, axes of queries, axes of keys); received masks that make the shape {shape}."
             )
-        return ops.reshape(mask, (*kept, *(1,) * (len(shape) - 2 - len(kept)), *shape[-2:]))
+        return ops.reshape(mask, (*kept, *(1,) * (rank - 2 - len(kept)), math.prod(targets), math.prod(sources)))
 
     def _mask(
         self, query: Any, key: Any, query_mask: Any, value_mask: Any, key_mask: Any, attention_mask: Any, causal: bool

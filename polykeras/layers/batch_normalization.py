@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from polykeras import config, initializers, ops
-from polykeras.layers.input_spec import InputSpec
 from polykeras.layers.layer import LAYERS
 from polykeras.layers.normalization import Scaled
 from polykeras.variables import Variable
@@ -104,7 +103,6 @@ class BatchNormalization(Scaled):
             self.moving_stddev = running("moving_stddev", deviation)
             self.renorm_mean = running("renorm_mean", self.moving_mean_initializer)
             self.renorm_stddev = running("renorm_stddev", deviation)
-        self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: size})
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Return the normalized inputs.

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from polykeras import tree
+from polykeras import masks, tree
 
 if TYPE_CHECKING:
     from polykeras.layers.layer import Layer
@@ -21,16 +19,16 @@ class CallContext:
     Attributes:
         training: what `training` is in layers that are not told.
         masks: by the id of a tensor, the tensor (kept alive, so that the id stays its own) and its mask.
-        losses: what layers added with `add_loss`, with the layer.
+        lossy: the layers that added losses.
         path: names of the layers being called, the outermost first.
     """
 
-    __slots__ = ("losses", "masks", "path", "training")
+    __slots__ = ("lossy", "masks", "path", "training")
 
     def __init__(self) -> None:
         self.training: Any = None
         self.masks: dict[int, tuple[Any, Any]] = {}
-        self.losses: list[tuple[Layer, Any]] = []
+        self.lossy: list[Layer] = []
         self.path: list[str] = []
 
     def set_mask(self, tensor: Any, mask: Any) -> None:
@@ -50,18 +48,10 @@ class CallContext:
     def mask_of(self, tensor: Any) -> Any:
         """Return the mask of a tensor, or None."""
         entry = self.masks.get(id(tensor))
-        return entry[1] if entry else _kept.get(id(tensor), (None, None))[1]
+        return entry[1] if entry else masks.kept(tensor)
 
 
 _context: ContextVar[CallContext | None] = ContextVar("polykeras_call", default=None)
-
-# Masks of the results of outermost calls, so that layers called one by one, outside a model, pass them on too. An
-# entry goes when its tensor goes.
-_kept: dict[int, tuple[Any, Any]] = {}
-
-# Arrays that cannot be referenced weakly (autograd's boxes): their masks are kept until the thread's next outermost
-# call.
-_until_next = threading.local()
 
 
 def current_context() -> CallContext | None:
@@ -70,11 +60,13 @@ def current_context() -> CallContext | None:
 
 
 @contextmanager
-def enter_context() -> Iterator[CallContext]:
-    """Make a new outermost context."""
+def enter_context(arguments: Any) -> Iterator[CallContext]:
+    """Make a new outermost context, in which the tensors of a tree of arguments have their remembered masks."""
     context = CallContext()
-    for tensor in _until_next.__dict__.pop("tensors", ()):
-        _kept.pop(id(tensor), None)
+    if masks.are_kept():
+        for leaf in tree.flatten(arguments):
+            context.set_mask(leaf, masks.kept(leaf))
+    masks.forget_boxes()
     token = _context.set(context)
     try:
         yield context
@@ -82,40 +74,20 @@ def enter_context() -> Iterator[CallContext]:
         _context.reset(token)
 
 
-def keep_mask(tensor: Any, mask: Any) -> None:
-    """Remember a mask beyond the outermost call, as long as its tensor lives."""
-    key = id(tensor)
-    try:
-        reference = weakref.ref(tensor, lambda _: _kept.pop(key, None))
-    except TypeError:
-        reference = tensor
-        _until_next.__dict__.setdefault("tensors", []).append(tensor)
-    _kept[key] = (reference, mask)
-
-
-def take_kept_masks(context: CallContext, arguments: Any) -> None:
-    """Give a context the remembered masks of the tensors in a tree of arguments."""
-    if _kept:
-        for leaf in tree.flatten(arguments):
-            entry = _kept.get(id(leaf))
-            if entry is not None:
-                context.set_mask(leaf, entry[1])
-
-
-def set_masks(tensors: Sequence[Any], masks: Any) -> None:
+def set_masks(tensors: Sequence[Any], given: Any) -> None:
     """Attach masks to tensors, within a call.
 
     Args:
         tensors: the inputs of a model, flat.
-        masks: one mask, or a list or dict of them (or None) in the structure of the inputs.
+        given: one mask, or a list or dict of them (or None) in the structure of the inputs.
     """
     context = _context.get()
     assert context is not None
-    if isinstance(masks, Mapping):
-        masks = [masks[key] for key in sorted(masks)]
-    elif not isinstance(masks, (list, tuple)):
-        masks = [masks]
-    for tensor, mask in zip(tensors, masks, strict=True):
+    if isinstance(given, Mapping):
+        given = [given[key] for key in sorted(given)]
+    elif not isinstance(given, (list, tuple)):
+        given = [given]
+    for tensor, mask in zip(tensors, given, strict=True):
         if mask is not None:
             context.set_mask(tensor, mask)
 
@@ -125,4 +97,4 @@ def get_mask(tensor: Any) -> Any:
     context = _context.get()
     if context is not None:
         return context.mask_of(tensor)
-    return _kept.get(id(tensor), (None, None))[1]
+    return masks.kept(tensor)

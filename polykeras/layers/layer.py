@@ -7,17 +7,17 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from polykeras import constraints, dtype_policies, dtypes, initializers, regularizers, tree
+from polykeras import constraints, dtype_policies, dtypes, initializers, masks, regularizers, tree
 from polykeras.backend import Backend, registry
-from polykeras.backend.door import Handle
+from polykeras.backend.door import Handle, convert
 from polykeras.graph import KerasTensor, Operation, infer_outputs
 from polykeras.graph.tensor import known_shape
-from polykeras.layers.context import CallContext, current_context, enter_context, keep_mask, take_kept_masks
+from polykeras.layers.context import CallContext, current_context, enter_context
 from polykeras.layers.input_spec import assert_input_compatibility
 from polykeras.layers.state import StateMixin
 from polykeras.saving.configurable import Configurable, init_parameters
 from polykeras.saving.serialization import Registry
-from polykeras.variables import Variable, autocast_scope
+from polykeras.variables import Scope, Variable, autocast_scope, read_state
 
 LAYERS: Registry[Any] = Registry("layer", "keras.layers")
 
@@ -173,10 +173,10 @@ class Layer(StateMixin, Configurable, Operation):
     def add_loss(self, loss: Any) -> None:
         """Add scalar term(s), computed in `call`, to what training minimises."""
         context = current_context()
-        for term in tree.flatten(loss):
-            self._losses.append(term)
-            if context is not None:
-                context.losses.append((self, term))
+        if context is not None and self not in context.lossy:
+            context.lossy.append(self)
+            self._losses = []  # those of an earlier call
+        self._losses += tree.flatten(loss)
 
     # ---- to be overridden --------------------------------------------------------------------------------------
 
@@ -210,7 +210,9 @@ class Layer(StateMixin, Configurable, Operation):
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Return the symbolic outputs for symbolic inputs, without recording a call."""
         try:
-            return infer_outputs(self._call_outermost, args, kwargs)
+            outputs = infer_outputs(self._call_outermost, args, kwargs)
+            self._forget_losses()  # which have no values
+            return outputs
         except (AttributeError, TypeError, ValueError) as error:
             # Native code of a framework cannot take symbolic arrays. Its author may have written the shapes down.
             if "SymbolicArray" not in str(error) or type(self).compute_output_shape is Layer.compute_output_shape:
@@ -230,17 +232,19 @@ class Layer(StateMixin, Configurable, Operation):
         return self._call_outermost(*args, **kwargs)
 
     def _call_outermost(self, *args: Any, **kwargs: Any) -> Any:
-        for layer in self._lossy:
-            layer._losses = []
-        with enter_context() as context:
-            take_kept_masks(context, (args, kwargs))
+        self._forget_losses()
+        with enter_context((args, kwargs)) as context:
             outputs = self._call_within(context, args, kwargs)
-        self._lossy = [layer for layer, _ in context.losses]
+        self._lossy = context.lossy
         if context.masks:
             for leaf in tree.flatten(outputs):
                 if id(leaf) in context.masks:
-                    keep_mask(leaf, context.masks[id(leaf)][1])
+                    masks.keep(leaf, context.masks[id(leaf)][1])
         return outputs
+
+    def _forget_losses(self) -> None:
+        for layer in self._lossy:
+            layer._losses = []
 
     def _call_within(self, context: CallContext, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         backend = registry.current()
@@ -270,8 +274,9 @@ class Layer(StateMixin, Configurable, Operation):
         if self.activity_regularizer is not None:
             for output in tree.flatten(outputs):
                 self.add_loss(self.activity_regularizer(output) / backend.shape(output)[0])
-        if context.masks or self._makes_masks:
-            self._set_masks(context, args, outputs)
+        mask = kwargs.get("mask")
+        if context.masks or self._makes_masks or mask is not None:
+            self._set_masks(context, args, mask, outputs)
         return outputs
 
     # Whether `compute_mask` may give a mask where the inputs have none (Masking, Embedding(mask_zero=True)).
@@ -323,9 +328,9 @@ class Layer(StateMixin, Configurable, Operation):
 
     def _fill_masks(self, spec: CallSpec, context: CallContext, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if spec.has_mask and kwargs.get("mask") is None and args and len(args) <= spec.names.index("mask"):
-            masks = tree.map_structure(context.mask_of, args[0])
-            if any(mask is not None for mask in tree.flatten(masks)) or tree.is_nested(args[0]):
-                kwargs["mask"] = masks
+            found = tree.map_structure(context.mask_of, args[0])
+            if any(mask is not None for mask in tree.flatten(found)) or tree.is_nested(args[0]):
+                kwargs["mask"] = found
         for name in spec.mask_arguments:
             source = name[: -len("_mask")]
             place = spec.names.index(source)
@@ -335,17 +340,50 @@ class Layer(StateMixin, Configurable, Operation):
                 if mask is not None:
                     kwargs[name] = mask
 
-    def _set_masks(self, context: CallContext, args: tuple[Any, ...], outputs: Any) -> None:
+    def _set_masks(self, context: CallContext, args: tuple[Any, ...], given: Any, outputs: Any) -> None:
         if not (self.supports_masking or self._makes_masks) or not args:
             return
-        previous = tree.map_structure(context.mask_of, args[0])
-        masks = self.compute_mask(args[0], previous)
-        if masks is None:
+        previous = tree.map_structure(context.mask_of, args[0]) if given is None else given
+        made = self.compute_mask(args[0], previous)
+        if made is None:
             return
         leaves = tree.flatten(outputs)
-        flat = tree.flatten(masks) if len(leaves) != 1 or isinstance(masks, (list, tuple)) else [masks]
+        flat = tree.flatten(made) if len(leaves) != 1 or isinstance(made, (list, tuple)) else [made]
         for leaf, mask in zip(leaves, flat, strict=False):
             context.set_mask(leaf, mask)
+
+    def stateless_call(
+        self,
+        trainable_variables: Sequence[Any],
+        non_trainable_variables: Sequence[Any],
+        *args: Any,
+        return_losses: bool = False,
+        **kwargs: Any,
+    ) -> tuple[Any, ...]:
+        """Call the layer with given values of its variables, and change none.
+
+        Args:
+            trainable_variables: values for the property of that name.
+            non_trainable_variables: in the same way.
+            *args: of the call.
+            return_losses: whether to return `losses` too.
+            **kwargs: of the call.
+
+        Returns:
+            `(outputs, non_trainable_variables)`, or `(outputs, non_trainable_variables, losses)`.
+
+        Raises:
+            ValueError: the layer is not built, or a list has another length.
+        """
+        if not self.built:
+            raise ValueError(f"{self._title()}: build it, or call it on data once, before `stateless_call`.")
+        backend = registry.current()
+        others = self.non_trainable_variables
+        values = [convert(backend, value) for value in (*trainable_variables, *non_trainable_variables)]
+        with Scope([*self.trainable_variables, *others], values):
+            outputs = self(*args, **kwargs)
+            result = outputs, read_state(others, backend)
+            return (*result, self.losses) if return_losses else result
 
     # ---- building ----------------------------------------------------------------------------------------------
 
@@ -403,13 +441,13 @@ class Layer(StateMixin, Configurable, Operation):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of `__init__` as plain data; see `Configurable`."""
         config = super().get_config()
-        config["dtype"] = {
-            "module": "keras",
-            "class_name": "DTypePolicy",
-            "config": self.dtype_policy.get_config(),
-            "registered_name": None,
-        }
-        config["trainable"] = self.trainable
+        if "dtype" in config:  # else `__init__` does not take it
+            config["dtype"] = {
+                "module": "keras",
+                "class_name": "DTypePolicy",
+                "config": self.dtype_policy.get_config(),
+                "registered_name": None,
+            }
         if not config.get("activity_regularizer"):
             config.pop("activity_regularizer", None)
         return config

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from polykeras import ops
+from polykeras.layers.input_spec import InputSpec
 from polykeras.layers.layer import LAYERS, Layer
 from polykeras.layers.weights import keep_options, known_sizes, make_weight
 
@@ -45,6 +46,7 @@ class Scaled(Layer):
         shape = known_sizes(self, input_shape, axes)
         self.gamma = make_weight(self, "gamma", shape, autocast=False) if self.scale else None
         self.beta = make_weight(self, "beta", shape, autocast=False) if self.center else None
+        self.input_spec = InputSpec(ndim=len(input_shape), axes=dict(zip(axes, shape, strict=True)))
 
 
 @LAYERS.register()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import config, ops, tree
+from polykeras.layers.input_spec import InputSpec
 from polykeras.layers.layer import LAYERS, Layer
 from polykeras.layers.weights import known_sizes
 
@@ -63,7 +64,9 @@ class Normalization(Layer):
 
     def build(self, input_shape: Any) -> None:
         """Make the weights mean, variance and (so that files of Keras fit) count, where they were not given."""
-        shape = known_sizes(self, input_shape, sorted(self.axis, key=lambda a: a % len(input_shape)))
+        axes = sorted(self.axis, key=lambda a: a % len(input_shape))
+        shape = known_sizes(self, input_shape, axes)
+        self.input_spec = InputSpec(ndim=len(input_shape), axes=dict(zip(axes, shape, strict=True)))
         if self.input_mean is None:
             self.adapt_mean = self.add_weight(shape, "zeros", trainable=False, name="mean")
             self.adapt_variance = self.add_weight(shape, "ones", trainable=False, name="variance")

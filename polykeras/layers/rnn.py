@@ -112,6 +112,8 @@ class RNN(Layer):
         ValueError: the cell is none.
     """
 
+    _untracked = (*Layer._untracked, "states")  # they are no weights: a model of another batch size has others
+
     def __init__(
         self,
         cell: Any,

@@ -12,6 +12,7 @@ from typing import Any
 
 from polykeras import activations, ops, random
 from polykeras.arguments import positive_int, rate
+from polykeras.layers.input_spec import InputSpec
 from polykeras.layers.layer import LAYERS, Layer
 from polykeras.layers.weights import keep_options, known_sizes, make_weight
 
@@ -75,6 +76,7 @@ class RecurrentCell(Layer):
         self.kernel = make_weight(self, "kernel", (features, width))
         self.recurrent_kernel = make_weight(self, "recurrent_kernel", (self.units, width))
         self.bias = self._make_bias(width) if self.use_bias else None
+        self.input_spec = InputSpec(ndim=2, axes={-1: features})
 
     def _make_bias(self, width: int) -> Any:
         return make_weight(self, "bias", (width,))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -140,6 +140,23 @@ class StateMixin:
                 )
         for variable, array in zip(own, arrays, strict=True):
             variable.assign(array)
+
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Write the layer's own variables, not those of its sublayers, as NumPy arrays under "0", "1", ..."""
+        for i, variable in enumerate(self._own_variables()):
+            store[str(i)] = variable.numpy()
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Read what `save_own_variables` wrote.
+
+        Raises:
+            ValueError: it holds another number of variables.
+        """
+        own = self._own_variables()
+        if len(store) != len(own):
+            raise ValueError(f"Layer {self.name!r} has {len(own)} variables of its own; received {len(store)} arrays.")
+        for i, variable in enumerate(own):
+            variable.assign(np.asarray(store[str(i)]))
 
     # ---- losses ------------------------------------------------------------------------------------------------
 

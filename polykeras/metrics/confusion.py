@@ -179,7 +179,7 @@ class _AtThresholds(ConfusionMetric):
 def _thresholds(thresholds: float | Sequence[float] | None, default: float, owner: str) -> list[float]:
     if thresholds is None:
         return [default]
-    values = [float(t) for t in (thresholds if isinstance(thresholds, (list, tuple, np.ndarray)) else [thresholds])]
+    values = [float(t) for t in np.ravel(thresholds)]
     if not values or any(not 0.0 <= t <= 1.0 for t in values):
         raise ValueError(f"{owner}: thresholds must be one or several numbers in [0, 1]; received {thresholds!r}.")
     return values

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from polykeras import config, dtypes, initializers, ops
 from polykeras.layers.tracking import tracked
@@ -33,7 +33,7 @@ class Metric(Configurable):
         3.0
     """
 
-    direction: ClassVar[str | None] = None
+    direction: str | None = None
     """`"up"` or `"down"`: which values are better, for callbacks with `mode="auto"`; None where it is not known."""
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:

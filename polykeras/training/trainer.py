@@ -295,6 +295,7 @@ class Trainer(Loops):
                 return step(batch)
             finally:
                 self._plan = None
+                self._forget_losses()  # type: ignore[attr-defined]
 
         cls = EagerStep if self.run_eagerly else CompiledStep
         return cls(planned, self._all_variables(), backend, donate=kind != "predict")
@@ -310,4 +311,6 @@ class Trainer(Loops):
             if "SymbolicArray" not in str(error):
                 raise
             return False
+        finally:
+            self._forget_losses()  # type: ignore[attr-defined]
         return True

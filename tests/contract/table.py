@@ -100,6 +100,10 @@ NEEDS_VALUES = {
 """Ops whose shape may depend on values, each with what that is."""
 
 
+NUMBERS = ("shape", "ndim", "size")
+"""Ops that return Python's numbers, which a compiled function may turn into arrays."""
+
+
 @dataclass(frozen=True)
 class Case:
     """One call of one op.
@@ -139,6 +143,11 @@ class Case:
     def kinds(self) -> list[str]:
         """What is compared: its value, gradient, second gradient."""
         return ["value", *(["gradient"] if self.grad else []), *(["second"] if self.second else [])]
+
+    @property
+    def compiles(self) -> bool:
+        """Whether the results are arrays of a shape that is known before they are computed."""
+        return self.op not in NEEDS_VALUES and self.op not in NUMBERS
 
     def values(self, backend: Backend, width: int = 32) -> list[np.ndarray]:
         """Return the results as NumPy arrays."""

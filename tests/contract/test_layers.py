@@ -1,17 +1,27 @@
-"""Every layer on every backend: outputs, state and gradients, against the numpy backend in float64."""
+"""Every layer on every backend: outputs, state and gradients, against the numpy backend in float64.
+
+Then what holds without any backend: shapes are known beforehand, configs lead back to the layer, misfits are told.
+"""
 
 from __future__ import annotations
 
 import inspect
+import json
+import subprocess
+import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from contract.known_differences import known
-from contract.layer_cases import LAYER_CASES
+from contract.layer_cases import LAYER_CASES, OWN
 from helpers.layer_runner import LayerCase
-from helpers.reference import check
-from polykeras import layers
-from polykeras.backend import Backend
+from helpers.reference import REFERENCE, check
+from polykeras import layers, tree
+from polykeras.backend import Backend, registry, use_backend
+from polykeras.layers import InputSpec
+from polykeras.saving.serialization import custom_object_scope
 
 COMPARISONS = [(case, kind) for case in LAYER_CASES for kind in case.kinds]
 
@@ -19,12 +29,10 @@ WITHOUT_CASE = {
     "Layer": "the base class",
     "Wrapper": "the base class",
     "InputLayer": "holds no computation",
-    "LSTMCell": "within RNN",
-    "GRUCell": "within RNN",
-    "SimpleRNNCell": "within RNN",
-    "StackedRNNCells": "within RNN",
 }
 """Public layers that have no case of their own, each with the reason."""
+
+each_case = pytest.mark.parametrize("case", LAYER_CASES, ids=[case.id for case in LAYER_CASES])
 
 
 @pytest.mark.parametrize(("case", "kind"), COMPARISONS, ids=[f"{kind}-{case.id}" for case, kind in COMPARISONS])
@@ -42,3 +50,84 @@ def test_every_public_layer_has_a_case() -> None:
     tested = {case.row.removeprefix("layers.") for case in LAYER_CASES}
     assert sorted(names - tested - set(WITHOUT_CASE)) == [], "layers without a case in contract/layer_cases.py"
     assert sorted(set(WITHOUT_CASE) & tested) == [], "exempted, but has a case"
+
+
+def test_a_tolerance_has_a_reason() -> None:
+    default = LayerCase(layers.Flatten, None)
+    loose = [c.id for c in LAYER_CASES if (c.rtol, c.atol) != (default.rtol, default.atol) and not c.why]
+    assert loose == []
+
+
+# ---- without a backend's values ------------------------------------------------------------------------------------
+
+
+@each_case
+def test_shapes_and_dtypes_are_known_beforehand(case: LayerCase) -> None:
+    specs = case.specs(case.make())
+    results = case.values(registry.load(REFERENCE))[: len(specs)]
+    fixed = getattr(case.make(), "stateful", False)
+    expected = [((len(y) if fixed else None, *y.shape[1:]), y.dtype.name) for y in results]
+    assert [(spec.shape, spec.dtype) for spec in specs] == expected
+
+
+@each_case
+def test_a_config_leads_back_to_the_layer(case: LayerCase) -> None:
+    with use_backend(REFERENCE) as numpy:
+        layer = case.built(numpy)
+        config = json.loads(json.dumps(layer.get_config()))
+        with custom_object_scope(OWN):
+            twin = type(layer).from_config(config)
+        assert twin.get_config() == layer.get_config()
+        case.run(twin, numpy)
+        if getattr(twin, "stateful", False):
+            twin.reset_state()
+        case.give_weights(twin)
+        for ours, theirs in zip(tree.flatten(case.run(layer, numpy)), tree.flatten(case.run(twin, numpy)), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def _misfits(spec: InputSpec, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Return shapes of another rank, or of another size where one is required, than `spec` asks."""
+    found = []
+    if spec.ndim is not None:
+        found.append((*shape, 1))
+    if spec.min_ndim is not None and spec.min_ndim > 1:
+        found.append(shape[: spec.min_ndim - 1])
+    for axis, size in spec.axes.items():
+        other = list(shape)
+        other[axis] = size + 1
+        found.append(tuple(other))
+    return found
+
+
+@each_case
+def test_inputs_that_do_not_fit_are_told_by_name(case: LayerCase) -> None:
+    with use_backend(REFERENCE) as numpy:
+        layer = case.built(numpy)
+        if not isinstance(layer.input_spec, InputSpec):
+            pytest.skip("takes inputs of any rank, or several")
+        first = case.inputs[0] if isinstance(case.inputs, tuple) else case.inputs
+        rest = case.inputs[1:] if isinstance(case.inputs, tuple) else ()
+        for shape in _misfits(layer.input_spec, first.shape):
+            with pytest.raises(ValueError, match=f"{layer.name}.*expected"):
+                layer(np.ones(shape, "float32"), *rest)
+
+
+SYMBOLIC_ONLY = """
+import sys
+from contract.layer_cases import LAYER_CASES
+for case in LAYER_CASES:
+    layer = case.make()
+    case.specs(layer)
+    layer.count_params()
+print(sorted({"jax", "torch", "tensorflow"} & set(sys.modules)))
+"""
+
+
+def test_layers_are_built_without_any_framework() -> None:
+    root = Path(__file__).parents[1]
+    result = subprocess.run(
+        [sys.executable, "-c", SYMBOLIC_ONLY], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == "[]"

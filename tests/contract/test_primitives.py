@@ -8,10 +8,10 @@ import pytest
 
 from contract.cases import CASES
 from contract.known_differences import KNOWN, known
-from contract.table import ATOL, NEEDS_VALUES, RTOL, Case
+from contract.table import ATOL, RTOL, Case
 from helpers import assert_parity
 from helpers.reference import KINDS, check, reference
-from helpers.runner import all_arrays, compiled
+from helpers.runner import all_arrays, gradients, in_one_function, values
 from polykeras.backend import Backend, backends
 
 COMPARISONS = [(case, kind) for case in CASES for kind in case.kinds]
@@ -34,27 +34,26 @@ def test_case(case: Case, kind: str, backend: Backend) -> None:
         check(case, backend, kind)
 
 
-NUMBERS = ("shape", "ndim", "size")
-"""Ops that return Python's numbers, which a compiled function may turn into arrays."""
-
-
 def _one_each() -> list[Case]:
-    """Return the first case of each op that takes arrays and whose results are arrays of a shape known beforehand."""
+    """Return the first case of each op that takes arrays and can be compiled."""
     firsts: dict[str, Case] = {}
     for case in CASES:
-        if case.op not in (*NEEDS_VALUES, *NUMBERS) and all_arrays(case):
+        if case.compiles and all_arrays(case):
             firsts.setdefault(case.op, case)
     return list(firsts.values())
 
 
 @pytest.mark.parametrize("case", _one_each(), ids=lambda case: case.id)
-def test_compiled(case: Case, backend: Backend) -> None:
-    values, gradients = compiled(case, backend)
-    expected = reference(case)
-    for kind, got, want in (("value", values, expected.values), ("gradient", gradients, expected.gradients)):
-        assert len(got) == len(want)
-        for actual, wanted in zip(got, want, strict=True):
-            assert_parity(actual, wanted, case.rtol, case.atol, f"compiled {kind} of {case.id} on {backend.name}")
+def test_the_other_way(case: Case, backend: Backend) -> None:
+    """Where cases run eagerly, one of each op is compiled; where they are compiled, one runs eagerly."""
+    compiled = not in_one_function(case, backend)
+    found = {"value": values(case, backend, compiled=compiled)}
+    if case.grad:
+        found["gradient"] = gradients(case, backend, compiled=compiled)
+    expected = {"value": reference(case).values, "gradient": reference(case).gradients}
+    for kind, results in found.items():
+        for got, want in zip(results, expected[kind], strict=True):
+            assert_parity(got, want, case.rtol, case.atol, f"{kind} of {case.id} on {backend.name}, {compiled=}")
 
 
 def contract_ops() -> list[str]:

@@ -10,18 +10,15 @@ from typing import Any
 import numpy as np
 
 from helpers.parity import RTOL
-from helpers.runner import host, narrowed, running, weighted
+from helpers.runner import ONE_FUNCTION, host, narrowed, running, weighted
 from polykeras import tree
 from polykeras.backend import Backend
+from polykeras.graph import KerasTensor
 from polykeras.layers import Layer
 from polykeras.utils import set_random_seed
 from polykeras.variables import functionalize, read_state
 
 SEED = 20
-
-
-def _call(layer: Layer, inputs: Any, kwargs: dict[str, Any]) -> Any:
-    return layer(*inputs, **kwargs) if isinstance(inputs, tuple) else layer(inputs, **kwargs)
 
 
 @dataclass(frozen=True)
@@ -61,36 +58,20 @@ class LayerCase:
 
     def values(self, backend: Backend, width: int = 32) -> list[np.ndarray]:
         """Return the outputs, then the float state that is not trained, after the call."""
-        with running(backend, width):
-            layer = self._built(backend, width)
-            outputs = _call(layer, self._inputs(backend, width), self._kwargs(backend, width))
-            state = [v.numpy() for v in layer.non_trainable_weights if v.dtype.startswith("float")]
-            return [*(host(backend, leaf) for leaf in tree.flatten(outputs)), *state]
+        return self._run(backend, width, lambda prepared: prepared.results)
 
     def gradients(self, backend: Backend, width: int = 32, order: int = 1) -> list[np.ndarray]:
         """Return the gradients of the weighted outputs in the trainable weights, then in the float inputs."""
         assert order == 1
+        return self._run(backend, width, lambda prepared: prepared.gradients)
+
+    def _run(self, backend: Backend, width: int, choose: Callable[[_Prepared], Any]) -> list[np.ndarray]:
         with running(backend, width):
-            layer = self._built(backend, width)
-            variables = layer.variables
-            trained = [i for i, v in enumerate(variables) if any(v is t for t in layer.trainable_weights)]
-            kwargs = self._kwargs(backend, width)
-            pure = functionalize(lambda inputs: _call(layer, inputs, kwargs), variables)
-            state = read_state(variables, backend)
-            leaves, structure = tree.flatten_with_def(self._inputs(backend, width))
-            moved = [i for i, leaf in enumerate(leaves) if backend.dtype(leaf).startswith("float")]
-
-            def total(arrays: list[Any]) -> tuple[Any, None]:
-                own, given = list(state), list(leaves)
-                for place, array in zip(trained, arrays, strict=False):
-                    own[place] = array
-                for place, array in zip(moved, arrays[len(trained) :], strict=True):
-                    given[place] = array
-                _, outputs = pure(own, tree.unflatten(structure, given))
-                return weighted(self.id, backend, width, tree.flatten(outputs), 0), None
-
-            arrays = [*(state[i] for i in trained), *(leaves[i] for i in moved)]
-            return [backend.to_numpy(g) for g in backend.value_and_grad(total, arrays)[2]]
+            prepared = _Prepared(self, backend, width)
+            function = choose(prepared)
+            if backend.name in ONE_FUNCTION:
+                function = backend.compile(function)
+            return [host(backend, leaf) for leaf in function([*prepared.state, *prepared.leaves])]
 
     def _inputs(self, backend: Backend, width: int) -> Any:
         return tree.map_structure(lambda x: backend.asarray(narrowed(x, width)), self.inputs)
@@ -101,11 +82,38 @@ class LayerCase:
 
         return {key: tree.map_structure(convert, value) for key, value in self.kwargs.items()}
 
-    def _built(self, backend: Backend, width: int) -> Layer:
+    def run(self, layer: Layer, backend: Backend, width: int = 32) -> Any:
+        """Return the outputs of a layer for the case's inputs."""
+        return self._call(layer, self._inputs(backend, width), self._kwargs(backend, width))
+
+    @staticmethod
+    def _call(layer: Callable[..., Any], inputs: Any, kwargs: dict[str, Any]) -> Any:
+        return layer(*inputs, **kwargs) if isinstance(inputs, tuple) else layer(inputs, **kwargs)
+
+    def specs(self, layer: Layer) -> list[KerasTensor]:
+        """Return what the layer would give, without values, for batches of an unknown size (or of its fixed one)."""
+
+        def symbolic(x: Any) -> Any:
+            if not isinstance(x, np.ndarray):
+                return x
+            batch = len(x) if getattr(layer, "stateful", False) else None
+            return KerasTensor((batch, *x.shape[1:]), narrowed(x, 32).dtype)
+
+        inputs, kwargs = tree.map_structure(symbolic, (self.inputs, self.kwargs))
+        return tree.flatten(self._call(layer.compute_output_spec, inputs, kwargs))
+
+    def built(self, backend: Backend, width: int = 32) -> Layer:
         """Return the layer with weights that the case's name gives, the same in all dtypes and on all backends."""
         set_random_seed(SEED)
         layer = self.make()
-        _call(layer, self._inputs(backend, width), self._kwargs(backend, width))
+        self.run(layer, backend, width)
+        if getattr(layer, "stateful", False):
+            layer.reset_state()  # type: ignore[attr-defined]
+        self.give_weights(layer)
+        return layer
+
+    def give_weights(self, layer: Layer) -> None:
+        """Give a built layer the weights and seeds of the case."""
         set_random_seed(SEED)
         rng = np.random.default_rng(zlib.crc32(self.id.encode()))
         drawn = []
@@ -116,4 +124,43 @@ class LayerCase:
         for variable in layer.variables:
             if not variable.dtype.startswith("float") and not any(variable is w for w in layer.weights):
                 variable.assign(np.full(variable.shape, 3, "int32"))
-        return layer
+
+
+class _Prepared:
+    """A built layer as pure functions of one list: all of its variables, then the leaves of its inputs."""
+
+    def __init__(self, case: LayerCase, backend: Backend, width: int) -> None:
+        self.case, self.backend, self.width = case, backend, width
+        layer = case._built(backend, width)
+        kwargs = case._kwargs(backend, width)
+        self.variables = layer.variables
+        self.state = read_state(self.variables, backend)
+        self.leaves, self.structure = tree.flatten_with_def(case._inputs(backend, width))
+        self.pure = functionalize(lambda inputs: _call(layer, inputs, kwargs), self.variables)
+        trained = {id(v) for v in layer.trainable_weights}
+        self.kept = [i for i, v in enumerate(self.variables) if id(v) not in trained and v.dtype.startswith("float")]
+        moved = [i for i, x in enumerate(self.leaves, len(self.state)) if backend.dtype(x).startswith("float")]
+        self.varied = [i for i, v in enumerate(self.variables) if id(v) in trained] + moved
+
+    def _outputs(self, values: list[Any]) -> tuple[list[Any], list[Any]]:
+        """Return the new state and the leaves of the outputs."""
+        split = len(self.state)
+        state, outputs = self.pure(values[:split], tree.unflatten(self.structure, values[split:]))
+        return state, tree.flatten(outputs)
+
+    def results(self, values: list[Any]) -> list[Any]:
+        """Return the outputs, then the float state that is not trained."""
+        state, outputs = self._outputs(values)
+        return [*outputs, *(state[i] for i in self.kept)]
+
+    def gradients(self, values: list[Any]) -> list[Any]:
+        """Return the gradients in all that varies."""
+
+        def total(arrays: list[Any]) -> tuple[Any, None]:
+            moved = list(values)
+            for place, array in zip(self.varied, arrays, strict=True):
+                moved[place] = array
+            outputs = self._outputs(moved)[1]
+            return weighted(self.case.id, self.backend, self.width, outputs, 0), None
+
+        return self.backend.value_and_grad(total, [values[i] for i in self.varied])[2]

@@ -1,0 +1,39 @@
+"""Masks, remembered beside the arrays that layers made with them, as long as these live."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from typing import Any
+
+_kept: dict[int, tuple[Any, Any]] = {}
+
+# Arrays that cannot be referenced weakly (autograd's boxes): their masks are kept until `forget_boxes`.
+_boxes = threading.local()
+
+
+def keep(array: Any, mask: Any) -> None:
+    """Remember the mask of an array."""
+    key = id(array)
+    try:
+        reference = weakref.ref(array, lambda _: _kept.pop(key, None))
+    except TypeError:
+        reference = array
+        _boxes.__dict__.setdefault("arrays", []).append(array)
+    _kept[key] = (reference, mask)
+
+
+def kept(array: Any) -> Any:
+    """Return the mask that is remembered of an array, or None."""
+    return _kept[id(array)][1] if id(array) in _kept else None
+
+
+def forget_boxes() -> None:
+    """Let go of this thread's arrays that cannot be referenced weakly."""
+    for array in _boxes.__dict__.pop("arrays", ()):
+        _kept.pop(id(array), None)
+
+
+def are_kept() -> bool:
+    """Return whether there are any masks: a quick look, before each of many arrays is asked for."""
+    return bool(_kept)

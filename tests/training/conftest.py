@@ -1,0 +1,14 @@
+"""Each test of training starts from the same seeds and names, whatever ran before it."""
+
+from __future__ import annotations
+
+import pytest
+
+from polykeras.naming import reset_names
+from polykeras.random import set_random_seed
+
+
+@pytest.fixture(autouse=True)
+def same_start() -> None:
+    set_random_seed(0)
+    reset_names()

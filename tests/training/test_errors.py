@@ -1,0 +1,285 @@
+"""Every mistake of a user is named: what was expected, what came, where, and how to mend it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import polykeras as keras
+from polykeras import layers
+from polykeras.backend import Backend
+
+X = np.linspace(-1, 1, 24, dtype="float32").reshape(8, 3)
+Y = (X[:, :1] > 0).astype("float32")
+
+
+def model(*tail: Any, loss: Any = "mse", **kwargs: Any) -> keras.Model:
+    """Return a small compiled model with one output a sample, or with the layers given."""
+    made = keras.Sequential([keras.Input((3,)), *(tail or [layers.Dense(1, name="out")])])
+    made.compile("sgd", loss, **kwargs)
+    return made
+
+
+def fails(words: str, kind: type[Exception] = ValueError) -> Any:
+    """Expect an error whose message, notes included, holds all of the words, in order."""
+    pattern = ".*".join(map(re.escape, words.split(" ... ")))
+    return pytest.raises(kind, match=f"(?s){pattern}")
+
+
+def message(call: Callable[[], Any]) -> str:
+    """Return the message and the notes of the error that a call raises."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011  (the caller looks at the words)
+        call()
+    return "\n".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
+
+
+# ---- inputs ----------------------------------------------------------------------------------------------------
+
+
+def test_wrong_rank_names_the_layer(backend: Backend) -> None:
+    layer = layers.Conv1D(4, 3, name="listen")
+    with fails("'listen' (Conv1D) ... 3 axes ... received 2"):
+        layer(X)
+
+
+def test_wrong_width_names_the_layer(backend: Backend) -> None:
+    layer = layers.Dense(4, name="look")
+    layer(X)
+    with fails("'look' (Dense) ... axis -1 ... 3 ... received 5"):
+        layer(np.ones((2, 5), "float32"))
+
+
+def test_wrong_width_of_a_model_names_its_input(backend: Backend) -> None:
+    with fails("expected shape (None, 3) ... received (8, 2)"):
+        model().fit(X[:, :2], Y, verbose=0)
+
+
+def test_strings_are_refused(backend: Backend) -> None:
+    with fails("x: expected numbers ... received dtype"):
+        model().fit(np.array([["a", "b", "c"]] * 8), Y, verbose=0)
+
+
+def test_unsupported_dtype(backend: Backend) -> None:
+    if not backend.unsupported_dtypes:
+        pytest.skip(f"{backend.name} has all dtypes")
+    dtype, reason = next(iter(backend.unsupported_dtypes.items()))
+    text = message(lambda: keras.ops.zeros((2,), dtype=dtype))
+    assert dtype in text
+    assert reason.split(".")[0][:20] in text
+
+
+def test_unknown_dtype(backend: Backend) -> None:
+    with fails("Unknown dtype 'float31' ... float32"):
+        keras.ops.zeros((2,), dtype="float31")
+
+
+# ---- data ------------------------------------------------------------------------------------------------------
+
+
+def test_unequal_lengths(backend: Backend) -> None:
+    with fails("same number of samples ... x: 8 ... y: 6"):
+        model().fit(X, Y[:6], verbose=0)
+
+
+def test_nan(backend: Backend) -> None:
+    bad = X.copy()
+    bad[5, 1] = np.nan
+    with fails("x contains nan in 1 of 8 samples (rows 5) ... set_check_data(False)"):
+        model().fit(bad, Y, verbose=0)
+    keras.config.set_check_data(False)
+    try:
+        model().fit(bad, Y, verbose=0)
+    finally:
+        keras.config.set_check_data(True)
+
+
+def test_empty_data(backend: Backend) -> None:
+    with fails("The data are empty: x, y with 0 samples"):
+        model().fit(X[:0], Y[:0], verbose=0)
+    with fails("No data: x is None"):
+        model().fit(verbose=0)
+    with fails("The data are empty"):
+        model().fit(iter([]), verbose=0)
+
+
+def test_labels_of_the_wrong_shape(backend: Backend) -> None:
+    text = message(lambda: model().fit(X, np.ones((8, 4)), verbose=0))
+    assert "labels and predictions must have one shape" in text
+    assert "(8, 4)" in text
+    assert "(8, 1)" in text
+    assert "'out'" in text, "the output is named"
+
+
+def test_class_numbers_out_of_range(backend: Backend) -> None:
+    several = model(layers.Dense(3, activation="softmax", name="kind"), loss="sparse_categorical_crossentropy")
+    with fails("'kind' are out of range ... expected values from 0 to 2; received 0 to 3"):
+        several.fit(X, np.array([0, 1, 2, 3] * 2), verbose=0)
+    with fails("-1"):
+        several.fit(X, np.array([0, 1, 2, -1] * 2), verbose=0)
+
+
+def test_binary_labels_out_of_range(backend: Backend) -> None:
+    with fails("out of range for binary_crossentropy ... from 0 to 1; received -1 to 1"):
+        model(layers.Dense(1, activation="sigmoid"), loss="binary_crossentropy").fit(X, 2 * Y - 1, verbose=0)
+
+
+def test_generator_that_ends_early(backend: Backend) -> None:
+    def batches() -> Any:
+        yield X[:4], Y[:4]
+        yield X[4:], Y[4:]
+
+    m = model()
+    before = m.get_weights()
+    with fails("ended early: 3 steps of epoch 1 were asked for and 2 came"):
+        m.fit(batches(), steps_per_epoch=3, epochs=2, verbose=0)
+    assert any((a != b).any() for a, b in zip(before, m.get_weights(), strict=True)), "the steps done count"
+
+
+def test_an_error_in_a_generator_is_raised(backend: Backend) -> None:
+    def batches() -> Any:
+        yield X[:4], Y[:4]
+        raise OSError("the disk is gone")
+
+    with fails("the disk is gone", OSError):
+        model().fit(batches(), verbose=0)
+
+
+@pytest.mark.parametrize("size", [0, -4, 2.5, "32", True])
+def test_batch_size(backend: Backend, size: Any) -> None:
+    with fails(f"`batch_size` must be a positive int; received {size!r}"):
+        model().fit(X, Y, batch_size=size, verbose=0)
+
+
+# ---- models ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("units", [0, -1, 1.5, None, "ten"])
+def test_units(backend: Backend, units: Any) -> None:
+    with fails(f"Dense: `units` must be a positive int; received {units!r}"):
+        layers.Dense(units)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: keras.losses.get("mean_square_error"), "Unknown loss ... Did you mean 'mean_squared_error'?"),
+        (lambda: keras.optimizers.get("adamm"), "Unknown optimizer 'adamm' ... Did you mean 'adam'?"),
+        (lambda: keras.metrics.get("precison"), "Unknown metric 'precison' ... Did you mean 'precision'?"),
+        (lambda: keras.activations.get("sigmoyd"), "Unknown activation ... 'sigmoyd' ... Did you mean 'sigmoid'?"),
+        (lambda: layers.Dense(2, activation="rellu"), "'rellu' ... Did you mean 'relu'?"),
+        (lambda: model(loss="bineary_crossentropy"), "Did you mean 'binary_crossentropy'?"),
+        (lambda: model(metrics=["accurcy"]), "'accurcy'"),
+        (lambda: layers.Dense(2, kernel_initializer="he_norml"), "Did you mean 'he_normal'?"),
+        (lambda: keras.use_backend("jaxx").__enter__(), "Unknown backend 'jaxx' ... 'jax'? ... Known: ... Installed: "),
+    ],
+)
+def test_misspelt_names(backend: Backend, call: Callable[[], Any], words: str) -> None:
+    with fails(words):
+        call()
+
+
+def test_fit_before_compile(backend: Backend) -> None:
+    m = keras.Sequential([keras.Input((3,)), layers.Dense(1)])
+    for method in ("fit", "evaluate", "train_on_batch"):
+        with fails(f"must be compiled before `{method}` ... model.compile("):
+            getattr(m, method)(X, Y)
+
+
+def test_layer_before_it_can_be_built(backend: Backend) -> None:
+    with fails("has no weights yet ... build(input_shape)"):
+        layers.Dense(2).count_params()
+    with fails("size is unknown ... (None, None) ... Input(shape="):
+        layers.Dense(2)(keras.Input((None,)))
+    m = keras.Sequential([layers.Dense(2)])
+    with fails("input shape is not known ... input_shape=", AttributeError):
+        m.output_shape  # noqa: B018
+    with fails("does not implement `call`", NotImplementedError):
+        layers.Layer()(X)
+
+
+def test_disconnected_graph(backend: Backend) -> None:
+    a, b = keras.Input((3,), name="a"), keras.Input((3,), name="b")
+    with fails("disconnected ... 'b' ... not among the inputs ['a']"):
+        keras.Model(a, layers.add([a, b]))
+    with fails("must be symbolic tensors ... received"):
+        keras.Model(X, X)
+
+
+def test_duplicate_names(backend: Backend) -> None:
+    with fails("Two layers ... called 'twin'"):
+        keras.Sequential([layers.Dense(2, name="twin"), layers.Dense(2, name="twin")])
+    x = keras.Input((3,))
+    with fails("Two layers ... called 'twin'"):
+        keras.Model(x, layers.Dense(2, name="twin")(layers.Dense(2, name="twin")(x)))
+
+
+def test_unknown_argument_of_a_layer(backend: Backend) -> None:
+    with fails("Dense got unexpected argument(s): colour", TypeError):
+        layers.Dense(2, colour="red")
+
+
+def test_no_loss(backend: Backend) -> None:
+    with fails("no loss to minimise ... `loss=`"):
+        model(loss=None).fit(X, Y, verbose=0)
+
+
+def test_an_error_in_a_layer_says_which(backend: Backend) -> None:
+    class Broken(layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            return keras.ops.reshape(inputs, (-1, 7))
+
+    text = message(lambda: model(Broken(name="culprit"), layers.Dense(1)).fit(X, Y, verbose=0))
+    assert "culprit" in text
+
+
+def test_nothing_changes_where_a_step_fails(backend: Backend) -> None:
+    m = model()
+    m.fit(X, Y, verbose=0)
+    before = [v.numpy() for v in (*m.variables, *m.optimizer.variables)]
+    with pytest.raises(ValueError, match="one shape"):
+        m.fit(X, np.ones((8, 4)), verbose=0)
+    after = [v.numpy() for v in (*m.variables, *m.optimizer.variables)]
+    for a, b in zip(before, after, strict=True):
+        np.testing.assert_array_equal(a, b)
+    m.fit(X, Y, verbose=0)
+
+
+# ---- backends and configuration ----------------------------------------------------------------------------------
+
+
+def _run(code: str, home: Path, **environment: str) -> str:
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={"POLYKERAS_HOME": str(home), "PATH": "", **environment}
+    )
+    assert run.returncode != 0
+    return run.stderr
+
+
+def test_broken_config_file(tmp_path: Path) -> None:
+    (tmp_path / "polykeras.json").write_text('{\n  "backend": "numpy",\n  "floatx": float32\n}')
+    text = _run("import polykeras; polykeras.ops.zeros((2,))", tmp_path)
+    assert str(tmp_path / "polykeras.json") in text
+    assert "line 3" in text
+
+
+def test_unknown_key_in_the_config_file(tmp_path: Path) -> None:
+    (tmp_path / "polykeras.json").write_text('{\n  "floatx": "float32",\n  "bakcend": "numpy"\n}')
+    text = _run("import polykeras; polykeras.ops.zeros((2,))", tmp_path)
+    assert "line 3" in text
+    assert "unknown key 'bakcend'" in text
+
+
+def test_backend_that_is_not_installed(tmp_path: Path) -> None:
+    hide = "import sys, importlib.util as u; f = u.find_spec; u.find_spec = lambda n, p=None: None if n == 'jax' else f(n, p)\n"
+    text = _run(hide + "import polykeras; polykeras.set_backend('jax')", tmp_path)
+    assert "needs jax, which is not installed" in text
+    assert 'pip install "polykeras[jax]"' in text
+    assert "Installed backends:" in text
