@@ -10,7 +10,7 @@ import numpy as np
 from polykeras import dtypes
 from polykeras.backend.spec import Array, Axis
 from polykeras_numpy.shaping import NumpyShaping, broadcast_to
-from polykeras_numpy.tape import anp, isbox, raw, rule
+from polykeras_numpy.tape import anp, isbox, raw, rule, total
 
 
 def _axes(axis: Axis) -> int | tuple[int, ...] | None:
@@ -25,7 +25,7 @@ def _kept(x: Any, axis: Any) -> tuple[int, ...]:
     return tuple(1 if i in axes else n for i, n in enumerate(x.shape))
 
 
-def _sum_vjp(g: Any, ans: Any, x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+def _sum_vjp(g: Any, ans: Any, x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
     if not keepdims and axis is not None:
         g = anp.reshape(g, _kept(x, axis))
     return broadcast_to(g, x.shape)
@@ -44,6 +44,7 @@ def _cumsum_vjp(g: Any, ans: Any, x: Any, axis: int) -> Any:
 
 
 rule(anp.sum, _sum_vjp)
+rule(total, _sum_vjp)
 rule(anp.max, _extremum_vjp)
 rule(anp.min, _extremum_vjp)
 rule(anp.cumsum, _cumsum_vjp)
@@ -59,9 +60,9 @@ class NumpyReduction(NumpyShaping):
 
     def sum(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
         if self.dtype(x) in ("float32", "float64"):
-            return anp.sum(x, axis=_axes(axis), keepdims=keepdims)
+            return total(x, _axes(axis), keepdims)
         wide, result = self._widened(x, None)
-        return self.cast(anp.sum(wide, axis=_axes(axis), keepdims=keepdims), result)
+        return self.cast(total(wide, _axes(axis), keepdims), result)
 
     def prod(self, x: Array, axis: Axis = None, keepdims: bool = False, dtype: str | None = None) -> Array:
         wide, result = self._widened(x, dtype)

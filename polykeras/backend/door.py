@@ -164,6 +164,8 @@ def _unary(name: str, promote: str, general: Callable[..., Any]) -> Callable[...
     keep = promote != "float"
 
     def function(*args: Any, **kwargs: Any) -> Any:
+        if args and isinstance(args[0], Symbolic):
+            return general(*args, **kwargs)  # which does not load the current backend
         backend = current()
         if args and backend.is_tensor(args[0]) and (keep or backend.dtype(args[0]) in _INEXACT):
             return getattr(backend, name)(*args, **kwargs)
@@ -182,8 +184,10 @@ def _binary(name: str, promote: str, general: Callable[..., Any]) -> Callable[..
     def function(*args: Any, **kwargs: Any) -> Any:
         if promote == "keep" or len(args) < 2:
             return general(*args, **kwargs)
-        backend = current()
         first, second = args[0], args[1]
+        if isinstance(first, Symbolic) or isinstance(second, Symbolic):
+            return general(*args, **kwargs)  # which does not load the current backend
+        backend = current()
         first = first.value if isinstance(first, Handle) else first
         second = second.value if isinstance(second, Handle) else second
         if backend.is_tensor(first):

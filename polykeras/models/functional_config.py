@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from polykeras import tree
 from polykeras.graph import KerasTensor, Node
 from polykeras.saving.serialization import custom_object_scope, deserialize_keras_object, serialize_keras_object
@@ -37,6 +39,8 @@ def _map_config(fn: Callable[[Any], Any], value: Any) -> Any:
         return {"class_name": "__tuple__", "config": [_map_config(fn, part) for part in value]}
     if isinstance(value, list):
         return [_map_config(fn, part) for part in value]
+    if hasattr(value, "__array__"):
+        value = np.asarray(value)  # a constant, of whichever framework
     return serialize_keras_object(value)
 
 

@@ -12,6 +12,7 @@ from polykeras.backend import registry
 from polykeras.training.callbacks.assemble import assemble
 from polykeras.training.callbacks.base import Callback, CallbackList
 from polykeras.training.callbacks.history import History
+from polykeras.training.compiled_loss import CompiledLoss
 from polykeras.training.data.sources import ArraySource, Source, host_tree, make_batch, make_source
 from polykeras.training.data.unpack import train_validation_split
 from polykeras.training.steps import ChunkSize, CompiledStep, array_chunks, stream_chunks, timed
@@ -25,6 +26,7 @@ class Loops:
     stop_training: bool
     history: Any
     steps_per_execution: int | str
+    _compiled_loss: CompiledLoss | None
     _prepare: Callable[[str, Any], CompiledStep]
     _require_compiled: Callable[[str], None]
     reset_metrics: Callable[[], None]
@@ -218,9 +220,10 @@ class Loops:
         self, kind: str, x: Any, y: Any, weights: Any, class_weight: dict[int, float] | None, return_dict: bool
     ) -> Any:
         source = make_batch(x, y, weights, class_weight)
-        self._check_labels(kind, source)
         batch = source.first_batch()
         step = self._prepare(kind, batch)
+        if self._compiled_loss is not None and y is not None:
+            self._compiled_loss.check_labels(batch[1])
         logs = self._to_host(step.run_batch(batch), step.log_names)
         return logs if return_dict else _as_list(logs)
 
@@ -289,7 +292,7 @@ class Loops:
 
     def _check_labels(self, kind: str, source: Source) -> None:
         """Let the losses see the labels on the host, where one that is out of range can still be named."""
-        loss = getattr(self, "_compiled_loss", None)
+        loss = self._compiled_loss
         if loss is None:
             return
         if not isinstance(source, ArraySource):

@@ -256,8 +256,9 @@ class Trainer(Loops):
     # ---- from steps to compiled steps --------------------------------------------------------------------------
 
     def _optimizers(self) -> list[Optimizer]:
-        """The optimizers of the model and of its layers: a user's own step may have several."""
-        found = [optimizer for layer in self._flatten_layers() for optimizer in tracked(layer, Optimizer)]  # type: ignore[attr-defined]
+        """The optimizers of the model and of models in it: a user's own step may have several."""
+        models = [layer for layer in self._flatten_layers() if isinstance(layer, Trainer)]  # type: ignore[attr-defined]
+        found = [optimizer for model in models for optimizer in tracked(model, Optimizer)]
         return list({id(optimizer): optimizer for optimizer in found}.values())
 
     def _all_variables(self) -> list[Variable]:
@@ -269,9 +270,13 @@ class Trainer(Loops):
 
     def _fingerprint(self) -> tuple[Any, ...]:
         """What a compiled step depends on and may change after `compile`: frozen or exchanged layers, schedules."""
-        layers = [(layer, layer.trainable) for layer in self._flatten_layers()]  # type: ignore[attr-defined]
-        rates = [(optimizer, getattr(optimizer, "_learning_rate", None)) for optimizer in self._optimizers()]
-        return (*layers, *rates)
+        parts: list[Any] = []
+        for layer in self._flatten_layers():  # type: ignore[attr-defined]
+            parts += [layer, layer.trainable, *(v for v in layer._own_weights if not v.trainable)]
+            if isinstance(layer, Trainer):
+                for optimizer in tracked(layer, Optimizer):
+                    parts += [optimizer, getattr(optimizer, "_learning_rate", None)]
+        return tuple(parts)
 
     def _prepare(self, kind: str, batch: Any) -> CompiledStep:
         """Return a step function of this model, compiled for the current backend; build what is not built yet."""

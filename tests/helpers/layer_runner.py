@@ -16,7 +16,7 @@ from polykeras.backend import Backend
 from polykeras.graph import KerasTensor
 from polykeras.layers import Layer
 from polykeras.utils import set_random_seed
-from polykeras.variables import functionalize, read_state
+from polykeras.variables import NewVariables, functionalize, read_state
 
 SEED = 20
 
@@ -131,12 +131,12 @@ class _Prepared:
 
     def __init__(self, case: LayerCase, backend: Backend, width: int) -> None:
         self.case, self.backend, self.width = case, backend, width
-        layer = case._built(backend, width)
+        layer = case.built(backend, width)
         kwargs = case._kwargs(backend, width)
-        self.variables = layer.variables
+        self.variables = [*layer.variables, *tree.flatten(getattr(layer, "states", None))]
         self.state = read_state(self.variables, backend)
         self.leaves, self.structure = tree.flatten_with_def(case._inputs(backend, width))
-        self.pure = functionalize(lambda inputs: _call(layer, inputs, kwargs), self.variables)
+        self.pure = functionalize(lambda inputs: case._call(layer, inputs, kwargs), self.variables)
         trained = {id(v) for v in layer.trainable_weights}
         self.kept = [i for i, v in enumerate(self.variables) if id(v) not in trained and v.dtype.startswith("float")]
         moved = [i for i, x in enumerate(self.leaves, len(self.state)) if backend.dtype(x).startswith("float")]
