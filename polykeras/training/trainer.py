@@ -272,7 +272,8 @@ class Trainer(Loops):
         """What a compiled step depends on and may change after `compile`: frozen or exchanged layers, schedules."""
         parts: list[Any] = []
         for layer in self._flatten_layers():  # type: ignore[attr-defined]
-            parts += [layer, layer.trainable, *(v for v in layer._own_weights if not v.trainable)]
+            held = (*layer._own_weights, *vars(layer).values())
+            parts += [layer, layer.trainable, *(v for v in held if isinstance(v, Variable) and not v.trainable)]
             if isinstance(layer, Trainer):
                 for optimizer in tracked(layer, Optimizer):
                     parts += [optimizer, getattr(optimizer, "_learning_rate", None)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -39,12 +40,11 @@ def digits_data() -> tuple[np.ndarray, np.ndarray]:
     return (digits.images / 16.0).astype("float32")[..., None], digits.target
 
 
-def digits_model(activation: str = "tanh") -> keras.Model:
+def digits_model(activation: str = "tanh", pooling: Any = layers.AveragePooling2D) -> keras.Model:
     """Return the issue's second experiment: convolution, batch normalization, pooling, dropout, Adam.
 
     The convolution has no bias: before batch normalization its gradient is 0 in theory, rounding noise in practice, and
-    Adam makes steps of full size out of noise. The activation has no kink and is monotonic: see
-    `test_kinks_and_rounding` for what relu does, and gelu's minimum makes ties in the pooling.
+    Adam makes steps of full size out of noise. Activation and pooling have no kinks: `test_same_seed` says why.
     """
     model = keras.Sequential(
         [
@@ -52,7 +52,7 @@ def digits_model(activation: str = "tanh") -> keras.Model:
             layers.Conv2D(16, 3, padding="same", use_bias=False),
             layers.BatchNormalization(),
             layers.Activation(activation),
-            layers.MaxPooling2D(),
+            pooling(),
             layers.Dropout(0.25),
             layers.Flatten(),
             layers.Dense(32, activation=activation),
@@ -64,16 +64,32 @@ def digits_model(activation: str = "tanh") -> keras.Model:
     return model
 
 
+def kinked_digits_model() -> keras.Model:
+    """Return the second experiment with relu and max pooling."""
+    return digits_model("relu", layers.MaxPooling2D)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a training gave: losses by epoch, the weights at the beginning and at the end, predictions."""
+
+    losses: np.ndarray
+    initial: list[np.ndarray]
+    final: list[np.ndarray]
+    predictions: np.ndarray
+
+
 def train(
     backend: Any, make: Callable[[], keras.Model], data: tuple[Any, Any], epochs: int, seed: int = 0, batch: int = 32
-) -> tuple[np.ndarray, list[np.ndarray], keras.Model]:
-    """Return losses by epoch, the initial weights and the trained model, from a seed on a backend."""
+) -> Run:
+    """Train a model from a seed on a backend."""
     with keras.use_backend(backend):
         keras.utils.set_random_seed(seed)
         model = make()
         initial = model.get_weights()
         history = model.fit(*data, epochs=epochs, batch_size=batch, verbose=0).history
-    return np.array(history["loss"]), initial, model
+        predictions = model.predict(data[0], verbose=0)
+    return Run(np.array(history["loss"]), initial, model.get_weights(), predictions)
 
 
 def worst(losses: Any, reference: Any) -> float:
