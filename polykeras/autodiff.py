@@ -21,6 +21,7 @@ from polykeras.variables import (
     functionalize,
     read_state,
     unique,
+    value_of,
     write_state,
 )
 
@@ -83,9 +84,9 @@ def value_and_grad(
                     call_args[place] = part
             with Scope(*((leaves, values) if not places else ())) as scope:
                 result = fn(*call_args, **kwargs)
-            value, aux = result if has_aux else (result, None)
+                value, aux = result if has_aux else (result, None)
+                value, aux = convert(backend, value), tree.map_structure(value_of, aux)
             aux_masks = [masks.kept(leaf) for leaf in tree.flatten(aux)] if masks.are_kept() else []
-            value = convert(backend, value)
             if backend.shape(value) != ():
                 raise ValueError(
                     f"value_and_grad differentiates a scalar; {getattr(fn, '__name__', fn)} returned an array of "

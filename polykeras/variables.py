@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import dtypes
+from polykeras import dtypes, tree
 from polykeras.backend import Backend, registry
 from polykeras.backend.door import Handle
 from polykeras.operators import ArrayOperators
@@ -409,6 +409,11 @@ def write_state(variables: Sequence[Variable], values: Sequence[Any], backend: B
             scope.write(variable, value)
 
 
+def value_of(leaf: Any) -> Any:
+    """Return the value of a variable, and anything else as it is."""
+    return leaf.value if isinstance(leaf, Handle) else leaf
+
+
 def functionalize(fn: Callable[..., Any], variables: Sequence[Variable]) -> Callable[..., tuple[list[Any], Any]]:
     """Return code over variables as a pure function.
 
@@ -424,7 +429,8 @@ def functionalize(fn: Callable[..., Any], variables: Sequence[Variable]) -> Call
 
     def pure(state: Sequence[Any], *args: Any, **kwargs: Any) -> tuple[list[Any], Any]:
         with Scope(variables, state, closed=True) as scope:
-            result = fn(*args, **kwargs)
+            # A variable in the result stands for its value, which exists in this scope only.
+            result = tree.map_structure(value_of, fn(*args, **kwargs))
         if scope.missing:
             raise NewVariables(list(scope.missing.values()))
         return [scope._values[key] for key in keys], result

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC
 from collections.abc import Sequence
+from typing import Any
 
 from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.signal import SignalMethods
@@ -120,8 +121,14 @@ class ActivationMethods(SignalMethods, ABC):
 
     @op("x", "float")
     def softsign(self, x: Array) -> Array:
-        """Return `x / (1 + |x|)`."""
-        return x / (1.0 + self.abs(x))
+        """Return `x / (1 + |x|)`; the gradient `1 / (1 + |x|) ** 2` is not left to a difference of quotients."""
+
+        @self.custom_gradient
+        def quotient(x: Array) -> tuple[Array, Any]:
+            inverse = 1.0 / (1.0 + self.abs(x))
+            return x * inverse, lambda upstream: upstream * self.square(inverse)
+
+        return quotient(x)
 
     @op("x", "float")
     def log_sigmoid(self, x: Array) -> Array:

@@ -242,6 +242,7 @@ def bind(method: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
     if plain and leading in ([0], [0, 1]):
         function = (_unary if leading == [0] else _binary)(name, spec.promote, general)
     functools.update_wrapper(function, method)
+    function.__module__, function.__qualname__ = "polykeras.ops", name  # where users, and pickle, find it
     function.__wrapped__ = method  # type: ignore[attr-defined]
     function.__op_name__ = name  # type: ignore[attr-defined]
     del function.__op__  # type: ignore[attr-defined]

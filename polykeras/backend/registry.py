@@ -11,9 +11,9 @@ import importlib.metadata
 import importlib.util
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
+from contextlib import ContextDecorator
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -164,9 +164,8 @@ def _process_default() -> Backend:
     return _default
 
 
-@contextmanager
-def use_backend(name: str | Backend) -> Iterator[Backend]:
-    """Make a backend current within a `with` block, in this thread only.
+class use_backend(ContextDecorator):  # noqa: N801  (used like a function, as contextlib's are)
+    """Makes a backend current within a `with` block, in this thread only. Also a decorator.
 
     Args:
         name: a backend's name, or a backend.
@@ -176,13 +175,23 @@ def use_backend(name: str | Backend) -> Iterator[Backend]:
         >>> with polykeras.use_backend("numpy") as backend:
         ...     polykeras.ops.sigmoid(0.0).item()
         0.5
+
+    Raises:
+        ValueError: no backend has that name.
+        ImportError: its framework is not installed.
     """
-    backend = load(name) if isinstance(name, str) else name
-    token = _chosen.set(backend)
-    try:
-        yield backend
-    finally:
-        _chosen.reset(token)
+
+    def __init__(self, name: str | Backend) -> None:
+        # Loaded here, so that a wrong name is told even where the `with` was forgotten.
+        self._backend = load(name) if isinstance(name, str) else name
+        self._tokens: list[Token[Backend | None]] = []
+
+    def __enter__(self) -> Backend:
+        self._tokens.append(_chosen.set(self._backend))
+        return self._backend
+
+    def __exit__(self, *exc_info: object) -> None:
+        _chosen.reset(self._tokens.pop())
 
 
 def set_backend(name: str | Backend) -> None:

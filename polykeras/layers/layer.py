@@ -222,6 +222,14 @@ class Layer(StateMixin, Configurable, Operation):
 
     # ---- calling -----------------------------------------------------------------------------------------------
 
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("__") and "_own_weights" not in self.__dict__:
+            raise AttributeError(
+                f"{type(self).__name__} has no attribute {name!r}, as its base class was not set up: call "
+                "`super().__init__()` first in `__init__`."
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the layer on arrays, or on symbolic tensors to make it part of a graph."""
         context = current_context()
@@ -265,6 +273,8 @@ class Layer(StateMixin, Configurable, Operation):
                     outputs = self.call(*args, **kwargs)
             else:
                 outputs = self.call(*args, **kwargs)
+            if outputs is None:
+                raise ValueError(f"The `call` of {self._title()} returned None. Did it forget to `return` its outputs?")
         except Exception as error:
             _note(error, f"While calling {self._title()} of {'/'.join(context.path)} with", backend, (args, kwargs))
             raise

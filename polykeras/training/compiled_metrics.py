@@ -120,6 +120,10 @@ class CompiledMetrics:
                         metric.name = f"{self._names[i]}_{metric.name}"
                     if metric.name in used and weighted:
                         metric.name = f"weighted_{metric.name}"
+                    base, number = metric.name, 0
+                    while metric.name in used:  # two of one name would overwrite each other in the logs
+                        number += 1
+                        metric.name = f"{base}_{number}"
                     used.add(metric.name)
                     self._rows.append((i, metric, weighted))
 

@@ -105,6 +105,8 @@ class Loops:
                 run.epoch_end(epoch, logs)
                 if self.stop_training:
                     break
+            if self.optimizer is not None and self.optimizer.built:
+                self.optimizer.finalize_variable_values(self.trainable_variables)
             run.end("train", logs)
         finally:
             source.close()

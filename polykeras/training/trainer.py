@@ -223,9 +223,10 @@ class Trainer(Loops):
 
         def loss_and_outputs() -> tuple[Any, Any]:
             y_pred = self(x, training=True)  # type: ignore[operator]
-            return self.compute_loss(x, y, y_pred, sample_weight, training=True), y_pred
+            loss = self.compute_loss(x, y, y_pred, sample_weight, training=True)
+            return (loss if self.optimizer is None else self.optimizer.scale_loss(loss)), (loss, y_pred)
 
-        (loss, y_pred), gradients = value_and_grad(loss_and_outputs, variables, has_aux=True)()
+        (_, (loss, y_pred)), gradients = value_and_grad(loss_and_outputs, variables, has_aux=True)()
         self._track_loss(loss, x)
         if variables:
             assert self.optimizer is not None
@@ -291,17 +292,20 @@ class Trainer(Loops):
     def _make_step(self, kind: str, batch: Any, backend: Backend) -> CompiledStep:
         step: Callable[[Any], Any] = getattr(self, f"{kind}_step")
         built = self._build_by(step, batch)
-        if kind == "train" and self.optimizer is not None:
+        if kind == "train" and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
         plan = Plan(self.trainable_variables, self.metrics, list(self._flatten_layers())) if built else None  # type: ignore[attr-defined]
 
         def planned(batch: Any) -> Any:
             self._plan = plan
             try:
-                return step(batch)
+                result = step(batch)
             finally:
                 self._plan = None
                 self._forget_losses()  # type: ignore[attr-defined]
+            if kind != "predict" and not isinstance(result, dict):
+                raise TypeError(f"{kind}_step must return a dict of scalars by name, for the logs; received {result!r}.")
+            return result
 
         cls = EagerStep if self.run_eagerly else CompiledStep
         return cls(planned, self._all_variables(), backend, donate=kind != "predict")

@@ -1,0 +1,148 @@
+"""Print the sizes of the house: methods, overrides, lines, lengths, import chains. Run it with `make count`."""
+
+from __future__ import annotations
+
+import ast
+import statistics
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+LIBRARY = sorted((ROOT / "polykeras").rglob("*.py"))
+CONTRACT = sorted((ROOT / "polykeras/backend").glob("*.py"))
+BACKENDS = {path.name.removeprefix("polykeras_"): path for path in sorted((ROOT / "backends").glob("polykeras_*"))}
+FRAMEWORKS = frozenset(BACKENDS) | {"symbolic"}
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def lines(paths: list[Path]) -> int:
+    return sum(path.read_text(encoding="utf-8").count("\n") for path in paths)
+
+
+def functions(paths: list[Path]) -> Iterator[Function]:
+    for path in paths:
+        yield from (node for node in ast.walk(tree(path)) if isinstance(node, Function))
+
+
+def length(node: ast.AST) -> int:
+    return node.end_lineno - node.lineno + 1  # type: ignore[attr-defined]
+
+
+def decorators(function: Function) -> set[str]:
+    heads = (node.func if isinstance(node, ast.Call) else node for node in function.decorator_list)
+    return {head.id for head in heads if isinstance(head, ast.Name)}
+
+
+def methods(*names: str) -> set[str]:
+    """Return the names of the contract's methods with one of these decorators."""
+    return {function.name for function in functions(CONTRACT) if decorators(function) & set(names)}
+
+
+def overrides(folder: Path, composites: set[str]) -> set[str]:
+    """Return the composites that the classes (or assignments in classes) of a backend's folder define again."""
+    names = set()
+    for path in folder.rglob("*.py"):
+        for owner in (node for node in ast.walk(tree(path)) if isinstance(node, ast.ClassDef)):
+            names |= {node.name for node in owner.body if isinstance(node, Function)}
+            targets = [target for node in owner.body if isinstance(node, ast.Assign) for target in node.targets]
+            names |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return names & composites
+
+
+def public_ops() -> int:
+    """Return how many names `polykeras.ops` exports, by the `__all__` lists of its files."""
+    names: set[str] = set()
+    for path in (ROOT / "polykeras/ops").glob("*.py"):
+        for node in tree(path).body:
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
+                names |= {part.value for part in ast.walk(node.value) if isinstance(part, ast.Constant)}
+    return len(names)
+
+
+def docstring_lines(path: Path) -> int:
+    """Return the lines of a file's docstrings."""
+    owners = ast.Module | ast.ClassDef | Function
+    found = (node for node in ast.walk(tree(path)) if isinstance(node, owners) and ast.get_docstring(node) is not None)
+    return sum(length(node.body[0]) for node in found)
+
+
+def comparisons(path: Path) -> int:
+    """Return how many comparisons of a file have a backend's name on one side."""
+    sides = (node for node in ast.walk(tree(path)) if isinstance(node, ast.Compare))
+    constants = ({part.value for part in ast.walk(node) if isinstance(part, ast.Constant)} for node in sides)
+    return sum(any(isinstance(value, str) and value in FRAMEWORKS for value in values) for values in constants)
+
+
+def imports() -> dict[str, set[str]]:
+    """Return which modules of polykeras each of them imports when it is run, as lint-imports counts it."""
+    import grimp
+
+    graph = grimp.build_graph("polykeras", exclude_type_checking_imports=True)
+    return {module: set(graph.find_modules_directly_imported_by(module)) for module in graph.modules}
+
+
+def cycles_and_chain(edges: dict[str, set[str]]) -> tuple[int, int]:
+    """Return the number of groups of modules that import each other, and the modules in the longest chain of imports."""
+    order: list[str] = []  # each module after those that it imports
+    seen: set[str] = set()
+    for root in edges:
+        stack: list[tuple[str, bool]] = [(root, False)]
+        while stack:
+            module, left = stack.pop()
+            if left:
+                order.append(module)
+            elif module not in seen:
+                seen.add(module)
+                stack += [(module, True), *((other, False) for other in edges[module])]
+    importers: dict[str, set[str]] = {module: set() for module in edges}
+    for module, others in edges.items():
+        for other in others:
+            importers[other].add(module)
+    group: dict[str, str] = {}  # Kosaraju: what reaches a module backwards and is not yet in a group
+    for first in reversed(order):
+        waiting = [first] if first not in group else []
+        while waiting:
+            module = waiting.pop()
+            if module not in group:
+                group[module] = first
+                waiting += importers[module]
+    sizes = [list(group.values()).count(first) for first in set(group.values())]
+    depth: dict[str, int] = {}
+    for module in order:
+        depth[module] = 1 + max((depth.get(other, 0) for other in edges[module]), default=0)
+    return sum(size > 1 for size in sizes), max(depth.values())
+
+
+def rows() -> Iterator[tuple[str, object]]:
+    """Yield the lines of the table."""
+    required, composites = methods("required", "abstractmethod"), methods("op")
+    yield "required methods of the contract", len(required)
+    yield "composites", len(composites)
+    yield "public ops", public_ops()
+    folders = BACKENDS | {"symbolic": ROOT / "polykeras/backend/symbolic"}
+    for name, folder in folders.items():
+        yield f"{name}: composites overridden / lines", f"{len(overrides(folder, composites))} / {lines([*folder.rglob('*.py')])}"
+    yield "library, without backends/: files / lines", f"{len(LIBRARY)} / {lines(LIBRARY)}"
+    yield "comparisons with a backend's name outside backends/", sum(map(comparisons, LIBRARY))
+    sizes = [lines([path]) for path in LIBRARY]
+    yield "file length, median / max", f"{statistics.median(sizes):.0f} / {max(sizes)}"
+    lengths = [length(function) for function in functions(LIBRARY)]
+    yield "function length, median / p90", f"{statistics.median(lengths):.0f} / {statistics.quantiles(lengths, n=10)[-1]:.0f}"
+    yield "docstring share, % of lines", round(100 * sum(map(docstring_lines, LIBRARY)) / lines(LIBRARY))
+    try:
+        cycles, chain = cycles_and_chain(imports())
+    except ModuleNotFoundError:
+        cycles = chain = "not counted: pip install grimp"  # type: ignore[assignment]
+    yield "import cycles", cycles
+    yield "longest import chain, modules", chain
+
+
+if __name__ == "__main__":
+    for label, value in rows():
+        print(f"{label:<54}{value:>12}")

@@ -1,0 +1,59 @@
+"""What README.md shows runs; the commands and files that it names exist."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FENCES = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+PROGRAMS = [text for language, text in FENCES if language == "python"]
+INLINE = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", README, flags=re.MULTILINE | re.DOTALL))
+MADE = {"outputs/"}
+"""Paths that only exist once something ran."""
+
+
+def test_there_is_something_to_test() -> None:
+    assert len(PROGRAMS) >= 3
+    assert len(INLINE) >= 20
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=range(1, len(PROGRAMS) + 1))
+def test_a_program_runs(program: str, tmp_path: Path) -> None:
+    environment = os.environ | {
+        "POLYKERAS_BACKEND": "numpy",
+        "POLYKERAS_HOME": str(tmp_path),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment,
+        timeout=300,
+        check=False,
+    )
+    assert result.returncode == 0, f"{program}\n{result.stderr}"
+
+
+def test_each_make_target_exists() -> None:
+    shell = "\n".join(text for language, text in FENCES if language == "sh")
+    named = {match for text in [shell, *INLINE] for match in re.findall(r"^make (\w+)", text, re.MULTILINE)}
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert {"demo", "test"} <= named
+    assert named <= targets
+
+
+def test_each_path_exists() -> None:
+    picture = [word for language, text in FENCES if not language for word in text.split()]
+    path = re.compile(r"[\w.-]+(/[\w.-]*)+|[\w.-]+\.(py|md|toml)")
+    named = {word.rstrip(":,") for word in [*INLINE, *picture] if path.fullmatch(word.rstrip(":,"))} - MADE
+    assert len(named) >= 15
+    assert [name for name in sorted(named) if not ((ROOT / name).exists() or (ROOT / "polykeras" / name).exists())] == []
