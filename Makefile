@@ -7,13 +7,16 @@ BIN     := $(VENV)/bin
 # Without this, TensorFlow greets every import with its build flags.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help demo test parity bench lint types docs clean
+.PHONY: help demo test parity bench count lint types clean
 
 help:
 	@echo "make demo [BACKEND=numpy|jax|torch|tensorflow]   train a network on real data and look at it"
 	@echo "make test     everything that CI checks (tox: every backend alone, all together, lint, types)"
 	@echo "make parity   the matrix of operations and layers by backends, with the worst error of each"
 	@echo "make bench    step times beside Keras 3 and hand-written loops"
+	@echo "make count    how much there is: methods, overrides, lines, lengths, import chains"
+	@echo "make lint     style and import rules"
+	@echo "make types    pyright over the library, the backends, the examples and the benchmarks"
 	@echo "make clean    remove environments and outputs"
 
 $(BIN)/python:
@@ -40,6 +43,9 @@ parity: $(VENV)/extra-all $(VENV)/extra-test $(VENV)/extra-demo
 
 bench: $(VENV)/extra-bench
 	$(BIN)/python -m benchmarks
+
+count: $(VENV)/extra-lint
+	$(BIN)/python tests/count.py
 
 lint: $(VENV)/tox
 	$(BIN)/tox run -e lint

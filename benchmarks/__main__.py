@@ -1,14 +1,14 @@
-"""Compare polykeras with Keras 3 and with hand-written loops: `python -m benchmarks [--rounds 3] [--frameworks
-jax,torch]`.
+"""Compare polykeras with Keras 3 and with hand-written loops.
 
-Each measurement runs in a process of its own; the processes alternate (A B C A B C ...), and the table shows medians
-over
-the rounds. A ratio above 1 means that polykeras is faster.
+Run `python -m benchmarks --rounds 3 --frameworks jax,torch`. Each measurement runs in a process of its own; the
+processes alternate (A B C A B C ...), and the table shows medians over the rounds. A ratio above 1 means that polykeras
+is faster.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import math
 import statistics
@@ -25,6 +25,11 @@ from benchmarks.tasks import LABELS, TASKS
 WHO = ("polykeras", "keras", "native")
 
 
+def _competitors(framework: str) -> tuple[str, ...]:
+    """Return who is measured: polykeras alone where there is no loop by hand, as Keras does not train there either."""
+    return WHO if importlib.util.find_spec(f"benchmarks.native_{framework}") else WHO[:1]
+
+
 def _run(who: str, framework: str, task: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.worker", who, framework, task]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -36,7 +41,7 @@ def _run(who: str, framework: str, task: str) -> dict[str, Any]:
 def _measure(frameworks: list[str], tasks: list[str], rounds: int, console: Console) -> list[dict[str, Any]]:
     rows = []
     for framework in frameworks:
-        who = WHO if framework != "numpy" else WHO[:1]
+        who = _competitors(framework)
         for task in tasks:
             results: dict[str, list[dict[str, Any]]] = {name: [] for name in who}
             for _ in range(rounds):

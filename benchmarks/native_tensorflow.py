@@ -67,7 +67,7 @@ class _Loop:
         self.weights = _weights(task)
         self.m = [tf.Variable(tf.zeros_like(w)) for w in self.weights]
         self.v = [tf.Variable(tf.zeros_like(w)) for w in self.weights]
-        self.count = tf.Variable(0.0)
+        self.count: Any = tf.Variable(tf.zeros(()))
 
     def step(self, x: Any, y: Any) -> Any:
         """Do one step; return the loss."""
@@ -77,7 +77,7 @@ class _Loop:
                 loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(y, logits))
             else:
                 loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
-        grads = tape.gradient(loss, self.weights)
+        grads: list[Any] = list(tape.gradient(loss, self.weights))
         if self.task == "mlp":
             for w, g in zip(self.weights, grads, strict=True):
                 w.assign_sub(0.01 * g)
@@ -97,10 +97,8 @@ def _stepwise(task: str, x: Any, y: Any, batch: int) -> Callable[[], float]:
     rng = np.random.default_rng(0)
 
     def epoch() -> float:
-        losses = []
-        for rows in rng.permutation(len(x)).reshape(-1, batch):
-            losses.append(step(tf.constant(x[rows]), tf.constant(y[rows])))
-        return float(tf.reduce_mean(losses))
+        order = rng.permutation(len(x)).reshape(-1, batch)
+        return float(tf.reduce_mean([step(tf.constant(x[rows]), tf.constant(y[rows])) for rows in order]))
 
     return epoch
 

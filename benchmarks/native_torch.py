@@ -43,7 +43,8 @@ def _model(task: str) -> tuple[nn.Module, Any]:
             nn.MaxPool2d(2),
             nn.Flatten(),
             nn.Linear(1600, 10),
-        ).to(memory_format=torch.channels_last)
+        )
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's annotations
     else:
         model = _Lstm()
     return model, torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-7, fused=True)

@@ -10,7 +10,7 @@ import time
 
 import matplotlib.pyplot as plt
 import numpy as np
-from shared import arguments, installed_backends, load, plot_curves, save_figure, split
+from shared import arguments, load, plot_curves, save_figure, split
 
 import polykeras as keras
 from polykeras.layers import Dense
@@ -65,9 +65,9 @@ for i, p in enumerate(probability):
     right_axes.text(*place, text, color="#009E73" if good else "#D55E00", fontsize=8, ha="center", va="center")
 save_figure(figure, "demo")
 
-others = [name for name in ("jax", "torch", "tensorflow") if name != keras.backend.backend()]
 print("\nWhat next?")
-for name in others:
-    note = "" if name in installed_backends() else " (installs it first)"
-    print(f"  make demo BACKEND={name:<12} the same experiment on {name}, with the same numbers{note}")
+for other in keras.backends():
+    if other.name != keras.backend.backend():
+        note = "" if other.installed else " (installs it first)"
+        print(f"  make demo BACKEND={other.name:<12} the same experiment on {other.name}, with the same numbers{note}")
 print("  examples/                      convnets, recurrent networks, a model that changes frameworks while it trains")

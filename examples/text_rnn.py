@@ -1,8 +1,7 @@
 """A recurrent network on text: is a sentence about dates, prices or places?
 
 The sentences are made by a small grammar, so that nothing needs to be downloaded. They have different lengths; the
-shorter
-ones are filled up with zeros, which `mask_zero` tells the LSTM to skip.
+shorter ones are filled up with zeros, which `mask_zero` tells the GRU to skip.
 """
 
 from __future__ import annotations
@@ -63,7 +62,7 @@ print(
     f"\n{history['val_accuracy'][-1]:.1%} of {len(y_test)} new sentences are understood, letter by letter. For "
     "instance:"
 )
-for text, guess in zip([t for t in texts[-4:]], model.predict(codes[-4:], verbose=0).argmax(-1), strict=True):
+for text, guess in zip(texts[-4:], model.predict(codes[-4:], verbose=0).argmax(-1), strict=True):
     print(f"  {text!r} is about a {names[guess]}")
 
 figure, axes = plt.subplots(figsize=(5, 3.6))

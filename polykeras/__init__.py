@@ -15,6 +15,7 @@ from polykeras import (
     layers,
     losses,
     metrics,
+    mixed_precision,
     models,
     ops,
     optimizers,
@@ -39,6 +40,12 @@ from polykeras.regularizers import Regularizer
 from polykeras.variables import Variable
 
 __version__ = "0.1.0"
+
+
+def version() -> str:
+    """Return the version of this package."""
+    return __version__
+
 
 __all__ = [
     "DTypePolicy",
@@ -71,6 +78,7 @@ __all__ = [
     "layers",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
     "ops",
     "optimizers",
@@ -83,4 +91,5 @@ __all__ = [
     "use_backend",
     "utils",
     "value_and_grad",
+    "version",
 ]

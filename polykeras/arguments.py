@@ -7,6 +7,10 @@ from typing import Any
 import numpy as np
 
 
+def _is_int(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
 def positive_int(value: Any, name: str, owner: Any = None) -> int:
     """Return `value` if it is a positive int.
 
@@ -18,7 +22,7 @@ def positive_int(value: Any, name: str, owner: Any = None) -> int:
     Raises:
         ValueError: it is anything else.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value <= 0:
+    if not _is_int(value) or value <= 0:
         where = f"{type(owner).__name__}: " if owner is not None else ""
         raise ValueError(f"{where}`{name}` must be a positive int; received {value!r} ({type(value).__name__}).")
     return int(value)
@@ -30,9 +34,9 @@ def int_tuple(value: Any, n: int, name: str, owner: Any = None, minimum: int = 1
     Raises:
         ValueError: another number of them, or one that is no int of at least `minimum`.
     """
-    values = (value,) * n if isinstance(value, (int, np.integer)) and not isinstance(value, bool) else value
+    values = (value,) * n if _is_int(value) else value
     good = isinstance(values, (list, tuple)) and len(values) == n
-    if not good or not all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) and v >= minimum for v in values):
+    if not good or not all(_is_int(v) and v >= minimum for v in values):
         where = f"{type(owner).__name__}: " if owner is not None else ""
         raise ValueError(f"{where}`{name}` must be an int or {n} ints, each at least {minimum}; received {value!r}.")
     return tuple(int(v) for v in values)

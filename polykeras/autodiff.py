@@ -82,7 +82,7 @@ def value_and_grad(
             if places:
                 for place, part in zip(places, tree.unflatten(definition, values), strict=True):
                     call_args[place] = part
-            with Scope(*((leaves, values) if not places else ())) as scope:
+            with Scope() if places else Scope(leaves, values) as scope:
                 result = fn(*call_args, **kwargs)
                 value, aux = result if has_aux else (result, None)
                 value, aux = convert(backend, value), tree.map_structure(value_of, aux)
@@ -161,7 +161,7 @@ class Function(Generic[P, R]):
     """A function compiled on whichever backend is current. Made by `polykeras.function`."""
 
     def __init__(self, fn: Callable[P, R]) -> None:
-        self._fn = fn
+        self._fn: Callable[..., R] = fn
         self._entries: dict[Any, _Entry] = {}
         functools.update_wrapper(self, fn, updated=())
 

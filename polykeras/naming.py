@@ -11,7 +11,7 @@ _counts: Counter[str] = Counter()
 
 
 def to_snake_case(name: str) -> str:
-    """Return a class's name in snake case: `"Conv2D"` gives `"conv2d"`, `"LayerNormalization"` `"layer_normalization"`."""
+    """Return a class's name in snake case, as `"layer_normalization"` for `"LayerNormalization"`."""
     name = re.sub(r"\W+", "", name)
     name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()

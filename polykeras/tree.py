@@ -20,7 +20,7 @@ def flatten(structure: Any) -> list[Any]:
 
 def flatten_with_def(structure: Any) -> tuple[list[Any], Any]:
     """Return the leaves and a definition from which `unflatten` rebuilds the structure."""
-    return optree.tree_flatten(structure, namespace=_NAMESPACE)  # type: ignore[return-value]
+    return optree.tree_flatten(structure, namespace=_NAMESPACE)
 
 
 def unflatten(definition: Any, leaves: Iterable[Any]) -> Any:
@@ -35,6 +35,30 @@ def map_structure(fn: Callable[..., Any], *structures: Any) -> Any:
         ValueError: the structures differ.
     """
     return optree.tree_map(fn, *structures, namespace=_NAMESPACE)
+
+
+def traverse(func: Callable[[Any], Any], structure: Any, top_down: bool = True) -> Any:
+    """Call `func` on a structure and on all parts of it, and return the structure with what `func` replaced.
+
+    Args:
+        func: takes a part; returns its replacement, or None to leave it.
+        structure: nested dicts, lists and tuples.
+        top_down: whether a container comes before its parts, which are not visited where it is replaced.
+
+    Example:
+        >>> traverse(lambda part: part * 10 if isinstance(part, int) else None, {"a": [1, 2], "b": 3})
+        {'a': [10, 20], 'b': 30}
+    """
+    if top_down:
+        replacement = func(structure)
+        if replacement is not None:
+            return replacement
+    whole = structure
+    if structure is not None and is_nested(structure):
+        parts, metadata, _, rebuild = optree.tree_flatten_one_level(structure, namespace=_NAMESPACE)
+        whole = rebuild(metadata, [traverse(func, part, top_down) for part in parts])
+    replacement = None if top_down else func(structure)
+    return whole if replacement is None else replacement
 
 
 def is_nested(structure: Any) -> bool:

@@ -6,6 +6,7 @@ import ast
 import statistics
 from collections.abc import Iterator
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -87,36 +88,15 @@ def imports() -> dict[str, set[str]]:
     return {module: set(graph.find_modules_directly_imported_by(module)) for module in graph.modules}
 
 
-def cycles_and_chain(edges: dict[str, set[str]]) -> tuple[int, int]:
-    """Return the number of groups of modules that import each other, and the modules in the longest chain of imports."""
-    order: list[str] = []  # each module after those that it imports
-    seen: set[str] = set()
-    for root in edges:
-        stack: list[tuple[str, bool]] = [(root, False)]
-        while stack:
-            module, left = stack.pop()
-            if left:
-                order.append(module)
-            elif module not in seen:
-                seen.add(module)
-                stack += [(module, True), *((other, False) for other in edges[module])]
-    importers: dict[str, set[str]] = {module: set() for module in edges}
-    for module, others in edges.items():
-        for other in others:
-            importers[other].add(module)
-    group: dict[str, str] = {}  # Kosaraju: what reaches a module backwards and is not yet in a group
-    for first in reversed(order):
-        waiting = [first] if first not in group else []
-        while waiting:
-            module = waiting.pop()
-            if module not in group:
-                group[module] = first
-                waiting += importers[module]
-    sizes = [list(group.values()).count(first) for first in set(group.values())]
+def cycle_and_chain(edges: dict[str, set[str]]) -> tuple[str, object]:
+    """Return a cycle of imports ("0" if there is none), and the number of modules in the longest chain of imports."""
     depth: dict[str, int] = {}
-    for module in order:
-        depth[module] = 1 + max((depth.get(other, 0) for other in edges[module]), default=0)
-    return sum(size > 1 for size in sizes), max(depth.values())
+    try:
+        for module in TopologicalSorter(edges).static_order():
+            depth[module] = 1 + max((depth[other] for other in edges[module]), default=0)
+    except CycleError as error:
+        return "at least 1: " + " -> ".join(reversed(error.args[1])), "endless"
+    return "0", max(depth.values())
 
 
 def rows() -> Iterator[tuple[str, object]]:
@@ -125,21 +105,22 @@ def rows() -> Iterator[tuple[str, object]]:
     yield "required methods of the contract", len(required)
     yield "composites", len(composites)
     yield "public ops", public_ops()
-    folders = BACKENDS | {"symbolic": ROOT / "polykeras/backend/symbolic"}
-    for name, folder in folders.items():
-        yield f"{name}: composites overridden / lines", f"{len(overrides(folder, composites))} / {lines([*folder.rglob('*.py')])}"
+    for name, folder in (BACKENDS | {"symbolic": ROOT / "polykeras/backend/symbolic"}).items():
+        again = len(overrides(folder, composites))
+        yield f"{name}: composites overridden / lines", f"{again} / {lines([*folder.rglob('*.py')])}"
     yield "library, without backends/: files / lines", f"{len(LIBRARY)} / {lines(LIBRARY)}"
     yield "comparisons with a backend's name outside backends/", sum(map(comparisons, LIBRARY))
     sizes = [lines([path]) for path in LIBRARY]
     yield "file length, median / max", f"{statistics.median(sizes):.0f} / {max(sizes)}"
     lengths = [length(function) for function in functions(LIBRARY)]
-    yield "function length, median / p90", f"{statistics.median(lengths):.0f} / {statistics.quantiles(lengths, n=10)[-1]:.0f}"
+    p90 = statistics.quantiles(lengths, n=10)[-1]
+    yield "function length, median / p90", f"{statistics.median(lengths):.0f} / {p90:.0f}"
     yield "docstring share, % of lines", round(100 * sum(map(docstring_lines, LIBRARY)) / lines(LIBRARY))
     try:
-        cycles, chain = cycles_and_chain(imports())
+        cycle, chain = cycle_and_chain(imports())
     except ModuleNotFoundError:
-        cycles = chain = "not counted: pip install grimp"  # type: ignore[assignment]
-    yield "import cycles", cycles
+        cycle = chain = "not counted: `pip install grimp`"
+    yield "import cycles", cycle
     yield "longest import chain, modules", chain
 
 

@@ -18,7 +18,10 @@ from polykeras.config import (
     set_floatx,
     set_image_data_format,
 )
+from polykeras.dtypes import is_float as is_float_dtype
+from polykeras.dtypes import is_int as is_int_dtype
 from polykeras.dtypes import result_type, standardize_dtype
+from polykeras.naming import reset_names as clear_session
 
 __all__ = [
     "Backend",
@@ -26,10 +29,13 @@ __all__ = [
     "Provider",
     "backend",
     "backends",
+    "clear_session",
     "current",
     "epsilon",
     "floatx",
     "image_data_format",
+    "is_float_dtype",
+    "is_int_dtype",
     "result_type",
     "set_backend",
     "set_epsilon",

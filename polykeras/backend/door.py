@@ -209,9 +209,10 @@ def bind(method: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
     Args:
         method: an op of the contract, as declared by `spec.op` or `spec.required`.
     """
-    spec: OpSpec = method.__op__  # type: ignore[attr-defined]
+    spec: OpSpec = method.__op__
     name = method.__name__
-    parameters = list(inspect.signature(method).parameters.values())[1:]
+    signature = inspect.signature(method)
+    parameters = list(signature.parameters.values())[1:]
     names = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.POSITIONAL_ONLY)]
     var_positional = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
     dtype_place = names.index("dtype") if "dtype" in names else None
@@ -243,9 +244,8 @@ def bind(method: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
         function = (_unary if leading == [0] else _binary)(name, spec.promote, general)
     functools.update_wrapper(function, method)
     function.__module__, function.__qualname__ = "polykeras.ops", name  # where users, and pickle, find it
-    function.__wrapped__ = method  # type: ignore[attr-defined]
-    function.__op_name__ = name  # type: ignore[attr-defined]
-    del function.__op__  # type: ignore[attr-defined]
-    inherited = inspect.signature(method)
-    function.__signature__ = inherited.replace(parameters=parameters)  # type: ignore[attr-defined]
-    return function  # type: ignore[return-value]
+    function.__wrapped__ = method
+    function.__op_name__ = name
+    del function.__op__
+    function.__signature__ = signature.replace(parameters=parameters)
+    return function

@@ -70,10 +70,12 @@ class ExponentialMethods(ArithmeticMethods, ABC):
         """Return `sqrt(x1 ** 2 + x2 ** 2)`, without overflow. The gradient at the origin is 0."""
         x1, x2 = self.both_arrays(x1, x2)
         a, b = self.abs(x1), self.abs(x2)
-        long, short = self.maximum(a, b), self.minimum(a, b)
+        long = self.maximum(a, b)
         usable = self.bitwise_and(self.less(0, long), self.isfinite(long))
-        ratio = self.divide(self.where(usable, short, 0.0), self.where(usable, long, 1.0))
-        return long * self.sqrt(1.0 + ratio * ratio)
+        # The result does not depend on the scale, so that no gradient has to flow through it.
+        scale = self.stop_gradient(self.where(usable, long, 1.0))
+        u, v = (self.divide(self.where(usable, x, 0.0), scale) for x in (x1, x2))
+        return self.where(usable, scale * self.sqrt(self.where(usable, u * u + v * v, 1.0)), long)
 
     @op("x", "float")
     def i0(self, x: Array) -> Array:

@@ -194,7 +194,7 @@ class LinalgMethods(RearrangeMethods, ABC):
     def _both(self, x1: Any, x2: Any) -> tuple[Array, Array]:
         """Return two operands, of which one may be a Python scalar, as arrays of one dtype."""
         dtype = self.dtype(x1 if self.is_tensor(x1) else x2)
-        return tuple(x if self.is_tensor(x) else self.asarray(x, dtype) for x in (x1, x2))  # type: ignore[return-value]
+        return tuple(x if self.is_tensor(x) else self.asarray(x, dtype) for x in (x1, x2))
 
     def _flattened(self, x: Array) -> Array:
         return self.reshape(x, (self.size(x),))

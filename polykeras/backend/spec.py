@@ -44,9 +44,7 @@ def _declare(method: Any, spec: OpSpec) -> Any:
     return method
 
 
-def op(
-    arrays: str = "", promote: Promote = "keep", others: str = ""
-) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def op(arrays: str = "", promote: Promote = "keep", others: str = "") -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Declare a composite op: written once, on the contract, in terms of other methods.
 
     Args:

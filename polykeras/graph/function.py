@@ -68,7 +68,7 @@ class GraphFunction:
         maker = f" of layer {tensor.history[0].operation.name!r}" if tensor.history else ""
         return f"the tensor {tensor.name!r}{maker} (shape {tensor.shape})"
 
-    def _make_plan(self) -> list[tuple[Operation, Any, list[Any], list[int | None], list[int], bool]]:
+    def _make_plan(self) -> list[tuple[Operation, Any, list[Any], list[int | None], list[int], int | None]]:
         """One row a node: what to call, how to fill its arguments from numbered slots, where its outputs go."""
         slots: dict[int, int] = {}
         for tensor in self.inputs:
@@ -82,7 +82,8 @@ class GraphFunction:
                 slots.setdefault(id(tensor), len(slots))
                 targets.append(slots[id(tensor)])
             simple = not node.kwargs and len(node.args) == 1 and isinstance(node.args[0], KerasTensor)
-            plan.append((node.operation, definition, leaves, sources, targets, simple))
+            only = sources[0] if simple else None
+            plan.append((node.operation, definition, leaves, sources, targets, only))
         self._slot_count = len(slots)
         self._output_slots = [slots[id(tensor)] for tensor in self.outputs]
         return plan
@@ -99,9 +100,9 @@ class GraphFunction:
         """
         values: list[Any] = [None] * self._slot_count
         values[: len(inputs)] = inputs
-        for operation, definition, leaves, sources, targets, simple in self._plan:
-            if simple:
-                args, kwargs = (values[sources[0]],), {}
+        for operation, definition, leaves, sources, targets, only in self._plan:
+            if only is not None:
+                args, kwargs = (values[only],), {}
             else:
                 filled = [leaf if s is None else values[s] for leaf, s in zip(leaves, sources, strict=True)]
                 args, kwargs = tree.unflatten(definition, filled)

@@ -118,6 +118,7 @@ class OpOperation(Operation):
 
 
 def _record_op(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Return the symbolic results of an op, recorded as an operation of the graph."""
     return OpOperation(name)(*args, **kwargs)
 
 

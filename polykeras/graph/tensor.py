@@ -9,8 +9,8 @@ from polykeras import dtypes, tree
 from polykeras.backend import registry
 from polykeras.backend.door import Symbolic
 from polykeras.backend.symbolic import SYMBOLIC, SymbolicArray, UnknownDim
-from polykeras.operators import ArrayOperators
 from polykeras.naming import unique_name
+from polykeras.operators import ArrayOperators
 from polykeras.variables import Scope
 
 if TYPE_CHECKING:
@@ -55,13 +55,12 @@ class KerasTensor(Symbolic, ArrayOperators):
         return total
 
     # Makes an op part of the graph: `record_op(name, args, kwargs)`. `polykeras.graph.operation` sets it, which is
-    # built
-    # on this module.
+    # built on this module.
     record_op: ClassVar[Callable[..., Any]]
 
     def apply_op(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Record an op as an operation of the graph and return its symbolic results."""
-        name = function.__op_name__  # type: ignore[attr-defined]
+        name = function.__op_name__
         if name in ("shape", "ndim", "size"):
             return {"shape": self.shape, "ndim": self.ndim, "size": self.size}[name]
         return type(self).record_op(name, args, kwargs)

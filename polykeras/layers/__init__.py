@@ -1,5 +1,10 @@
 """Layers, a family a file."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
 from polykeras.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from polykeras.layers.attention import MultiHeadAttention
 from polykeras.layers.batch_normalization import BatchNormalization
@@ -10,7 +15,7 @@ from polykeras.layers.embedding import Embedding, Masking
 from polykeras.layers.input_layer import Input, InputLayer
 from polykeras.layers.input_spec import InputSpec
 from polykeras.layers.lambda_layer import Lambda
-from polykeras.layers.layer import Layer
+from polykeras.layers.layer import LAYERS, Layer
 from polykeras.layers.merging import (
     Add,
     Average,
@@ -66,9 +71,27 @@ from polykeras.layers.resizing import (
     ZeroPadding1D,
     ZeroPadding2D,
 )
-from polykeras.layers.rnn import RNN, StackedRNNCells
+from polykeras.layers.rnn import RNN
 from polykeras.layers.rnn_cells import GRUCell, LSTMCell, SimpleRNNCell
+from polykeras.layers.stacked_cells import StackedRNNCells
 from polykeras.layers.wrappers import Bidirectional, TimeDistributed, Wrapper
+from polykeras.saving.serialization import serialize_keras_object
+
+
+def serialize(layer: Layer) -> dict[str, Any]:
+    """Return the config of a layer, with its class."""
+    return serialize_keras_object(layer)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Layer:
+    """Return the layer of a config.
+
+    Args:
+        config: what `serialize` gave.
+        custom_objects: further names it may use.
+    """
+    return LAYERS.deserialize(config, custom_objects)
+
 
 __all__ = [
     "ELU",
@@ -152,9 +175,11 @@ __all__ = [
     "add",
     "average",
     "concatenate",
+    "deserialize",
     "dot",
     "maximum",
     "minimum",
     "multiply",
+    "serialize",
     "subtract",
 ]

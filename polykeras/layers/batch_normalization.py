@@ -43,6 +43,8 @@ class BatchNormalization(Scaled):
         ValueError: unknown or contradicting bounds; the size of the axis is not known.
     """
 
+    axis: int
+
     def __init__(
         self,
         axis: int = -1,
@@ -88,7 +90,6 @@ class BatchNormalization(Scaled):
     def build(self, input_shape: Any) -> None:
         """Make scale, offset and running statistics."""
         super().build(input_shape)
-        assert isinstance(self.axis, int)
         size = input_shape[self.axis]
 
         def running(name: str, initializer: Any) -> Variable:
@@ -127,7 +128,7 @@ class BatchNormalization(Scaled):
 
     def _train(self, x: Any, mask: Any) -> Any:
         shape = ops.shape(x)
-        channel = self.axis % len(shape)  # type: ignore[operator]
+        channel = self.axis % len(shape)
         axes = tuple(i for i in range(len(shape)) if i != channel)
         if mask is None:
             mean = ops.mean(x, axes, keepdims=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, wraps
 from typing import Any
 
 from polykeras import constraints, dtype_policies, dtypes, initializers, masks, regularizers, tree
@@ -103,6 +103,11 @@ class Layer(StateMixin, Configurable, Operation):
         self._losses: list[Any] = []
         self._lossy: list[Layer] = []  # layers in which the last outermost call of this one left losses
         self._build_shapes: dict[str, Any] | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in vars(cls):
+            cls.build = _completed(cls.build)
 
     # ---- dtypes ------------------------------------------------------------------------------------------------
 
@@ -228,7 +233,7 @@ class Layer(StateMixin, Configurable, Operation):
                 f"{type(self).__name__} has no attribute {name!r}, as its base class was not set up: call "
                 "`super().__init__()` first in `__init__`."
             )
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return self.__getattribute__(name)  # raises again, with the message of a property where one raised
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the layer on arrays, or on symbolic tensors to make it part of a graph."""
@@ -358,7 +363,7 @@ class Layer(StateMixin, Configurable, Operation):
         if made is None:
             return
         leaves = tree.flatten(outputs)
-        flat = tree.flatten(made) if len(leaves) != 1 or isinstance(made, (list, tuple)) else [made]
+        flat = made if isinstance(made, (list, tuple)) else tree.flatten(made)  # which would drop a None
         for leaf, mask in zip(leaves, flat, strict=False):
             context.set_mask(leaf, mask)
 
@@ -434,9 +439,13 @@ class Layer(StateMixin, Configurable, Operation):
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build with the shapes that `get_build_config` gave."""
-        if config and not self.built:
-            shapes = config.get("shapes_dict") or {"inputs": config["input_shape"]}
+        if not config or self.built:
+            return
+        if "shapes_dict" in config:
+            shapes = {name.removesuffix("_shape"): shape for name, shape in config["shapes_dict"].items()}
             self.compute_output_spec(**{name: map_shapes(KerasTensor, s) for name, s in shapes.items()})
+        else:
+            self.compute_output_spec(map_shapes(KerasTensor, config["input_shape"]))
 
     def get_build_config(self) -> dict[str, Any] | None:
         """Return the shapes with which the layer was built, or None."""
@@ -474,6 +483,21 @@ class Layer(StateMixin, Configurable, Operation):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _completed(build: Callable[..., None]) -> Callable[..., None]:
+    """Return a `build` after which the layer counts as built, whoever calls it."""
+
+    @wraps(build)
+    def wrapper(self: Layer, *args: Any, **kwargs: Any) -> None:
+        build(self, *args, **kwargs)
+        if type(self).build is wrapper:  # not one that a subclass's `build` calls
+            if self._build_shapes is None:
+                _, *given = inspect.signature(build).bind(self, *args, **kwargs).arguments.items()
+                self._build_shapes = {name.removesuffix("_shape"): shape for name, shape in given} or None
+            self._after_build()
+
+    return wrapper
 
 
 def _take_input_shape(kwargs: dict[str, Any]) -> tuple[int | None, ...] | None:

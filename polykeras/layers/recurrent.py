@@ -40,9 +40,7 @@ class _CellLayer(RNN):
 
     def __getattr__(self, name: str) -> Any:
         cell = self.__dict__.get("cell")
-        if cell is None or name.startswith("_"):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return getattr(cell, name)
+        return getattr(cell, name) if cell is not None and name in vars(cell) else super().__getattr__(name)
 
 
 @LAYERS.register()

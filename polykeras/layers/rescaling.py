@@ -91,7 +91,6 @@ class Normalization(Layer):
         for batch in _batches(data):
             if not self.built:
                 self.build((None, *batch.shape[1:]))
-                self._after_build()
             kept = self._kept(batch.ndim)
             axes = tuple(i for i in range(batch.ndim) if i not in kept)
             count = int(np.prod([batch.shape[i] for i in axes]))
@@ -129,8 +128,8 @@ class Normalization(Layer):
 
 def _batches(data: Any) -> Iterable[np.ndarray]:
     """Return the arrays of a data set, whatever it is."""
-    numbers = isinstance(data, (list, tuple)) and all(isinstance(x, (bool, int, float)) for x in tree.flatten(data))
-    if hasattr(data, "shape") or numbers:
+    leaves = tree.flatten(data) if isinstance(data, (list, tuple)) else []
+    if hasattr(data, "shape") or (leaves and all(isinstance(x, (bool, int, float)) for x in leaves)):
         return [ops.convert_to_numpy(data)]
     return (ops.convert_to_numpy(batch[0] if isinstance(batch, (tuple, list)) else batch) for batch in data)
 
@@ -157,6 +156,8 @@ class Rescaling(Layer):
         return ops.add(ops.multiply(inputs, self._by_channel(self.scale)), self._by_channel(self.offset))
 
     def _by_channel(self, value: Any) -> Any:
+        if isinstance(value, (int, float)):
+            return value
         array = ops.convert_to_tensor(value, self.compute_dtype)
         shape = ops.shape(array)
         if len(shape) == 1 and config.image_data_format() == "channels_first":

@@ -33,10 +33,10 @@ class Flatten(Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return `(batch, features)`."""
-        shape = ops.shape(inputs)
-        if self.data_format == "channels_first" and len(shape) > 2:
+        batch, *sizes = ops.shape(inputs)
+        if self.data_format == "channels_first" and len(sizes) > 1:
             inputs = ops.moveaxis(inputs, 1, -1)
-        return ops.reshape(inputs, (shape[0], prod(shape[1:])))
+        return ops.reshape(inputs, (batch, prod(sizes)))
 
 
 @LAYERS.register()

@@ -9,87 +9,10 @@ from polykeras import ops, tree
 from polykeras.backend import registry
 from polykeras.backend.symbolic import SYMBOLIC, SymbolicArray
 from polykeras.graph import KerasTensor, infer_outputs
-from polykeras.layers.layer import LAYERS, Layer, call_spec
+from polykeras.layers.layer import LAYERS, Layer
 from polykeras.layers.rnn_cells import RecurrentCell, Step
+from polykeras.layers.stacked_cells import StackedRNNCells, as_list, call_cell, check_cell, initial_states, output_size
 from polykeras.variables import Scope, Variable, read_state
-
-
-def _as_list(states: Any) -> list[Any]:
-    return list(states) if isinstance(states, (list, tuple)) else [states]
-
-
-def _check_cell(cell: Any) -> None:
-    if not hasattr(cell, "state_size") or not callable(cell):
-        raise ValueError(
-            "A recurrent layer needs a cell with `state_size`, that is called as `cell(inputs, states)` and returns "
-            f"`(output, new_states)`; received {cell!r}."
-        )
-
-
-def initial_state(cell: Any, batch_size: int) -> list[Any]:
-    """Return the states in which a cell begins: zeros `(batch, size)` unless it says otherwise."""
-    if hasattr(cell, "get_initial_state"):
-        return _as_list(cell.get_initial_state(batch_size=batch_size))
-    dtype = getattr(cell, "compute_dtype", None)
-    return [ops.zeros((batch_size, size), dtype) for size in _as_list(cell.state_size)]
-
-
-def _output_size(cell: Any) -> int:
-    size = getattr(cell, "output_size", None)
-    return _as_list(cell.state_size)[0] if size is None else size
-
-
-@LAYERS.register()
-class StackedRNNCells(Layer):
-    """Cells on top of each other, as one cell.
-
-    Args:
-        cells: the cells, the lowest first.
-        **kwargs: as for `Layer`.
-
-    Raises:
-        ValueError: one of them is no cell.
-    """
-
-    def __init__(self, cells: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.cells = list(cells)
-        for cell in self.cells:
-            _check_cell(cell)
-
-    @property
-    def state_size(self) -> list[Any]:
-        """The state sizes of all cells."""
-        return [cell.state_size for cell in self.cells]
-
-    @property
-    def output_size(self) -> int:
-        """The width of the top cell's output."""
-        return _output_size(self.cells[-1])
-
-    def get_initial_state(self, batch_size: int) -> list[Any]:
-        """Return the initial states of all cells, a list each."""
-        return [initial_state(cell, batch_size) for cell in self.cells]
-
-    def call(self, inputs: Any, states: Any, training: Any = False) -> tuple[Any, list[Any]]:
-        """Return the top cell's output, and the new states of all cells.
-
-        Args:
-            inputs: at one time, `(batch, features)`.
-            states: for each cell its states, in a list; or its only one.
-            training: whether dropout is applied.
-        """
-        new = []
-        for cell, state in zip(self.cells, states, strict=True):
-            inputs, own = _call_cell(cell, inputs, _as_list(state), training)
-            new.append(own if isinstance(state, (list, tuple)) else own[0])
-        return inputs, new
-
-
-def _call_cell(cell: Any, inputs: Any, states: list[Any], training: Any) -> tuple[Any, list[Any]]:
-    takes_training = isinstance(cell, Layer) and call_spec(type(cell).call).has_training
-    output, new = cell(inputs, states, training=training) if takes_training else cell(inputs, states)
-    return output, _as_list(new)
 
 
 @LAYERS.register()
@@ -127,7 +50,7 @@ class RNN(Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.cell = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
-        _check_cell(self.cell)
+        check_cell(self.cell)
         self.return_sequences = return_sequences
         self.return_state = return_state
         self.go_backwards = go_backwards
@@ -140,11 +63,11 @@ class RNN(Layer):
     @property
     def state_size(self) -> list[Any]:
         """The sizes of the states; for stacked cells those of each cell."""
-        return _as_list(self.cell.state_size)
+        return as_list(self.cell.state_size)
 
     def get_initial_state(self, batch_size: int) -> list[Any]:
         """Return the states in which the layer begins where it is given none."""
-        return initial_state(self.cell, batch_size)
+        return initial_states(self.cell, batch_size)
 
     # ---- building ----------------------------------------------------------------------------------------------
 
@@ -154,7 +77,7 @@ class RNN(Layer):
         shape = (batch, *features)
         for cell in self._cells():
             self._build_cell(cell, shape)
-            shape = (batch, _output_size(cell))
+            shape = (batch, output_size(cell))
         self._build_cell(self.cell, (batch, *features))
         if self.stateful:
             if batch is None:
@@ -169,11 +92,10 @@ class RNN(Layer):
     @staticmethod
     def _build_cell(cell: Any, inputs_shape: tuple[int | None, ...]) -> None:
         """Build a cell, whatever it consists of, by calling it on shapes: its weights must be there before the loop."""
+        sizes = as_list(cell.state_size)
         if isinstance(cell, Layer) and not cell.built:
             batch = inputs_shape[0]
-            states = tree.map_structure(
-                lambda size: KerasTensor((batch, size), cell.compute_dtype), _as_list(cell.state_size)
-            )
+            states = tree.map_structure(lambda size: KerasTensor((batch, size), cell.compute_dtype), sizes)
             infer_outputs(cell, (KerasTensor(inputs_shape, cell.compute_dtype), states), {})
 
     def _host_state(self, batch: int) -> list[Any]:
@@ -232,7 +154,7 @@ class RNN(Layer):
                     f"{batch}."
                 )
         if given is not None:
-            states = _as_list(given)
+            states = as_list(given)
             if len(states) != len(self.state_size):
                 raise ValueError(
                     f"Layer {self.name!r} ({type(self).__name__}) has states of sizes {self.state_size}; received "
@@ -252,19 +174,19 @@ class RNN(Layer):
         last: list[Any] = []
         for cell, state in zip(cells, states, strict=True):
             all_times = self.return_sequences or cell is not cells[-1]
-            xs, own = self._run(cell, xs, _as_list(state), valid, training, all_times)
+            xs, own = self._run(cell, xs, as_list(state), valid, training, all_times)
             last.append(own if isinstance(state, (list, tuple)) else own[0])
         return xs, last
 
     def _run(
         self, cell: Any, xs: Any, states: list[Any], valid: Any, training: Any, all_times: bool
     ) -> tuple[Any, list[Any]]:
-        if isinstance(cell, RecurrentCell):
-            xs, step = cell.start(xs, training)
-            return self._scan(step, xs, states, valid, all_times)
+        if isinstance(cell, RecurrentCell) and type(cell).call is RecurrentCell.call:
+            xs, cell_step = cell.start(xs, training)
+            return self._scan(cell_step, xs, states, valid, all_times)
 
         def step(x: Any, carried: list[Any]) -> list[Any]:
-            return list(_call_cell(cell, x, carried[1], training))
+            return list(call_cell(cell, x, carried[1], training))
 
         variables, output = _rehearse(step, xs, states)
         output, carried = self._scan(step, xs, [output, states], valid, all_times, variables)

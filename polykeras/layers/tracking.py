@@ -32,10 +32,11 @@ def tracked(obj: Any, kinds: type | tuple[type, ...]) -> Iterator[Any]:
     """
     seen: set[int] = set()
     hidden = getattr(type(obj), "_untracked", ())
+    candidates = (*_CONTAINERS, kinds)
     for name, value in list(vars(obj).items()):
         if name in hidden:
             continue
-        if isinstance(value, _CONTAINERS) or isinstance(value, kinds):
+        if isinstance(value, candidates):
             for leaf in _leaves(value):
                 if isinstance(leaf, kinds) and id(leaf) not in seen:
                     seen.add(id(leaf))

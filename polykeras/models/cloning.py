@@ -17,9 +17,7 @@ def _clone(operation: Any) -> Any:
     return type(operation).from_config(operation.get_config())
 
 
-def clone_model(
-    model: Model, input_tensors: Any = None, clone_function: Callable[[Any], Any] | None = None
-) -> Any:
+def clone_model(model: Model, input_tensors: Any = None, clone_function: Callable[[Any], Any] | None = None) -> Any:
     """Return a model of new layers, connected as those of `model`, with new weights; it is not compiled.
 
     Args:

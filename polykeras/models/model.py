@@ -11,10 +11,10 @@ from polykeras.graph import KerasTensor
 from polykeras.layers.layer import LAYERS, Layer, map_shapes
 from polykeras.models.functional_config import functional_from_config
 from polykeras.models.summary import summary_text
+from polykeras.naming import did_you_mean
 from polykeras.saving.serialization import custom_object_scope, serialize_keras_object
 from polykeras.saving.weights import load_weights, save_weights
 from polykeras.training.trainer import Trainer
-from polykeras.naming import did_you_mean
 
 
 @LAYERS.register()
@@ -40,7 +40,7 @@ class Model(Trainer, Layer):
     """
 
     # `Model(inputs, outputs)` makes one of these. `polykeras.models.functional` sets it, which is built on this module.
-    functional_class: ClassVar[type[Model]]
+    functional_class: ClassVar[type[Any]]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Model and _is_functional(args, kwargs):

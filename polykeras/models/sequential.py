@@ -117,9 +117,11 @@ class Sequential(Model):
         Args:
             input_shape: the shape of the input, the batch axis (None for a free size) included.
         """
-        if input_shape is None and self._functional is None:
+        if self._functional is not None:
+            return
+        if input_shape is None:
             raise ValueError(f"The model {self.name!r} cannot be built without the shape of its input; received None.")
-        if self._functional is None and self._layers:
+        if self._layers:
             dtype = "int32" if getattr(self._layers[0], "takes_integers", False) else None
             # Not added to the layers: the config stays that of a model whose shape comes with the data.
             inputs = InputLayer(batch_shape=tuple(input_shape), dtype=dtype).output

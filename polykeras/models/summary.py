@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from typing import Any
 
 import numpy as np
@@ -144,6 +143,8 @@ def summary_text(
     Raises:
         ValueError: `layer_range` names a layer that there is not.
     """
+    from shutil import get_terminal_size
+
     graph_model = model._graph_model() or model
     connected = not _is_chain(graph_model)
     shown = graph_model if connected else model
@@ -151,7 +152,7 @@ def summary_text(
     header += ["Connected to"] if connected else []
     header += ["Trainable"] if show_trainable else []
     rows = _select(_rows(shown, expand_nested, show_trainable, connected), layer_range)
-    width = line_length or min(shutil.get_terminal_size((96, 24)).columns, 100)
+    width = line_length or min(get_terminal_size((96, 24)).columns, 100)
     frame = 3 * len(header) + 1
     if positions:
         shares = [b - a for a, b in zip([0.0, *positions], positions, strict=False)][: len(header)]

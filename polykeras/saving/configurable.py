@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import inspect
 from functools import cache
-from typing import Any
-
-from typing import Self
+from typing import Any, Self
 
 from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
 

@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -21,7 +22,7 @@ C = TypeVar("C")
 
 _registries: dict[str, Registry[Any]] = {}
 _registered: dict[str, Any] = {}
-_scoped: ContextVar[Mapping[str, Any]] = ContextVar("polykeras_custom_objects", default={})
+_scoped: ContextVar[Mapping[str, Any]] = ContextVar("polykeras_custom_objects", default=MappingProxyType({}))
 
 
 class Registry(Generic[T]):

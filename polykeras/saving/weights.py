@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -29,6 +28,8 @@ def save_weights(layer: Layer, filepath: str | os.PathLike[str], overwrite: bool
         FileExistsError: it exists and must not be replaced.
         ValueError: another suffix, or there are no weights yet.
     """
+    from tempfile import NamedTemporaryFile
+
     path = npz_path(filepath)
     if not layer.built:
         raise ValueError(f"{layer.name!r} is not built and has no weights to save yet. Call it on data first.")
@@ -37,7 +38,7 @@ def save_weights(layer: Layer, filepath: str | os.PathLike[str], overwrite: bool
     arrays = {name: v.numpy() for name, v in zip(unique_names(layer.weights), layer.weights, strict=True)}
     folder = os.path.dirname(path) or "."
     # Renaming is atomic within one folder: a reader, or a crash, never meets half a file.
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=".weights-", suffix=".part", delete=False) as file:
+    with NamedTemporaryFile(dir=folder, prefix=".weights-", suffix=".part", delete=False) as file:
         try:
             np.savez(file, **arrays)  # type: ignore[arg-type]
             file.flush()

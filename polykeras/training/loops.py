@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import tree
+from polykeras.arguments import positive_int
 from polykeras.backend import registry
 from polykeras.training.callbacks.assemble import assemble
 from polykeras.training.callbacks.base import Callback, CallbackList
@@ -16,7 +17,7 @@ from polykeras.training.compiled_loss import CompiledLoss
 from polykeras.training.data.sources import ArraySource, Source, host_tree, make_batch, make_source
 from polykeras.training.data.unpack import train_validation_split
 from polykeras.training.steps import ChunkSize, CompiledStep, array_chunks, stream_chunks, timed
-from polykeras.arguments import positive_int
+from polykeras.variables import Variable
 
 
 class Loops:
@@ -26,6 +27,8 @@ class Loops:
     stop_training: bool
     history: Any
     steps_per_execution: int | str
+    trainable_variables: list[Variable]
+    optimizer: Any
     _compiled_loss: CompiledLoss | None
     _prepare: Callable[[str, Any], CompiledStep]
     _require_compiled: Callable[[str], None]
@@ -272,7 +275,7 @@ class Loops:
         if data is None:
             return None
         if isinstance(data, (tuple, list)):
-            return make_source(*data, **({"batch_size": batch_size}), steps=steps)
+            return make_source(*data, batch_size=batch_size, steps=steps)
         return make_source(data, steps=steps)
 
     def _run_validation(self, source: Source, run: CallbackList, size: ChunkSize) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from polykeras import optimizers, tree
+from polykeras.arguments import positive_int
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import Backend, registry
 from polykeras.graph.tensor import KerasTensor, infer_outputs
@@ -18,8 +19,10 @@ from polykeras.training.compiled_metrics import CompiledMetrics
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.loops import Loops
 from polykeras.training.steps import CompiledStep, EagerStep
-from polykeras.arguments import positive_int
 from polykeras.variables import Variable, unique
+
+if TYPE_CHECKING:
+    from polykeras.layers.layer import Layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +37,17 @@ class Plan:
 class Trainer(Loops):
     """The training half of a model."""
 
+    # What the other half, a layer, gives.
     name: str
+    losses: list[Any]
+    variables: list[Variable]
+    trainable_variables: list[Variable]
+    __call__: Callable[..., Any]
+    _flatten_layers: Callable[[], Iterator[Layer]]
+    _forget_losses: Callable[[], None]
 
     def __init__(self) -> None:
-        self.optimizer: Optimizer | None = None
+        self.optimizer: Any = None  # an `Optimizer` once compiled: not a union, so that steps need not ask
         self.stop_training = False
         self.history: Any = None
         self.run_eagerly = False
@@ -132,7 +142,7 @@ class Trainer(Loops):
             found += self._compiled_loss.metrics
         if self._compiled_metrics is not None:
             found += self._compiled_metrics.metrics
-        for layer in self._flatten_layers():  # type: ignore[attr-defined]
+        for layer in self._flatten_layers():
             found += tracked(layer, Metric)
         return list({id(metric): metric for metric in found}.values())
 
@@ -188,7 +198,7 @@ class Trainer(Loops):
         """What layers and regularizers add; the same as `losses`, without a search for them each time."""
         plan = self._plan
         if plan is None:
-            return self.losses  # type: ignore[attr-defined]
+            return self.losses
         terms = [term for layer in plan.layers for term in layer._losses]
         return terms + [v.regularizer(v.value) for v in plan.trainable if v.regularizer is not None]
 
@@ -222,7 +232,7 @@ class Trainer(Loops):
         variables = self._variables_to_train()
 
         def loss_and_outputs() -> tuple[Any, Any]:
-            y_pred = self(x, training=True)  # type: ignore[operator]
+            y_pred = self(x, training=True)
             loss = self.compute_loss(x, y, y_pred, sample_weight, training=True)
             return (loss if self.optimizer is None else self.optimizer.scale_loss(loss)), (loss, y_pred)
 
@@ -236,14 +246,14 @@ class Trainer(Loops):
     def test_step(self, data: Any) -> dict[str, Any]:
         """Do one step of evaluation on a batch; see `train_step`."""
         x, y, sample_weight = unpack_x_y_sample_weight(data)
-        y_pred = self(x, training=False)  # type: ignore[operator]
+        y_pred = self(x, training=False)
         self._track_loss(self.compute_loss(x, y, y_pred, sample_weight, training=False), x)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
     def predict_step(self, data: Any) -> Any:
         """Return the outputs for a batch; see `train_step`."""
         x, _, _ = unpack_x_y_sample_weight(data)
-        return self(x, training=False)  # type: ignore[operator]
+        return self(x, training=False)
 
     def _track_loss(self, loss: Any, x: Any) -> None:
         if self._loss_tracker is not None:
@@ -252,19 +262,19 @@ class Trainer(Loops):
             self._loss_tracker.update_state(loss, sample_weight=float(rows))
 
     def _variables_to_train(self) -> list[Variable]:
-        return self._plan.trainable if self._plan else self.trainable_variables  # type: ignore[attr-defined]
+        return self._plan.trainable if self._plan else self.trainable_variables
 
     # ---- from steps to compiled steps --------------------------------------------------------------------------
 
     def _optimizers(self) -> list[Optimizer]:
         """The optimizers of the model and of models in it: a user's own step may have several."""
-        models = [layer for layer in self._flatten_layers() if isinstance(layer, Trainer)]  # type: ignore[attr-defined]
+        models = [layer for layer in self._flatten_layers() if isinstance(layer, Trainer)]
         found = [optimizer for model in models for optimizer in tracked(model, Optimizer)]
         return list({id(optimizer): optimizer for optimizer in found}.values())
 
     def _all_variables(self) -> list[Variable]:
         """Everything a step may read or change."""
-        found = [*self.variables, *self.metrics_variables]  # type: ignore[attr-defined]
+        found = [*self.variables, *self.metrics_variables]
         for optimizer in self._optimizers():
             found += optimizer.variables
         return unique(found)
@@ -272,7 +282,7 @@ class Trainer(Loops):
     def _fingerprint(self) -> tuple[Any, ...]:
         """What a compiled step depends on and may change after `compile`: frozen or exchanged layers, schedules."""
         parts: list[Any] = []
-        for layer in self._flatten_layers():  # type: ignore[attr-defined]
+        for layer in self._flatten_layers():
             held = (*layer._own_weights, *vars(layer).values())
             parts += [layer, layer.trainable, *(v for v in held if isinstance(v, Variable) and not v.trainable)]
             if isinstance(layer, Trainer):
@@ -293,8 +303,8 @@ class Trainer(Loops):
         step: Callable[[Any], Any] = getattr(self, f"{kind}_step")
         built = self._build_by(step, batch)
         if kind == "train" and self.optimizer is not None and not self.optimizer.built:
-            self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
-        plan = Plan(self.trainable_variables, self.metrics, list(self._flatten_layers())) if built else None  # type: ignore[attr-defined]
+            self.optimizer.build(self.trainable_variables)
+        plan = Plan(self.trainable_variables, self.metrics, list(self._flatten_layers())) if built else None
 
         def planned(batch: Any) -> Any:
             self._plan = plan
@@ -302,9 +312,9 @@ class Trainer(Loops):
                 result = step(batch)
             finally:
                 self._plan = None
-                self._forget_losses()  # type: ignore[attr-defined]
+                self._forget_losses()
             if kind != "predict" and not isinstance(result, dict):
-                raise TypeError(f"{kind}_step must return a dict of scalars by name, for the logs; received {result!r}.")
+                raise TypeError(f"{kind}_step must return scalars by name, a dict, for the logs; received {result!r}.")
             return result
 
         cls = EagerStep if self.run_eagerly else CompiledStep
@@ -322,5 +332,5 @@ class Trainer(Loops):
                 raise
             return False
         finally:
-            self._forget_losses()  # type: ignore[attr-defined]
+            self._forget_losses()
         return True

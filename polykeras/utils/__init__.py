@@ -1,5 +1,8 @@
 """Small helpers for users."""
 
+from polykeras.dtypes import standardize_dtype
+from polykeras.graph import is_keras_tensor
+from polykeras.naming import reset_names as clear_session
 from polykeras.random import set_random_seed
 from polykeras.saving.serialization import (
     CustomObjectScope,
@@ -13,21 +16,25 @@ from polykeras.saving.serialization import (
 from polykeras.training.data.dataset import PyDataset
 from polykeras.training.data.unpack import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from polykeras.utils.arrays import normalize, to_categorical
-from polykeras.naming import reset_names as clear_session
+
+Sequence = PyDataset
 
 __all__ = [
     "CustomObjectScope",
     "PyDataset",
+    "Sequence",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
     "get_registered_name",
     "get_registered_object",
+    "is_keras_tensor",
     "normalize",
     "pack_x_y_sample_weight",
     "register_keras_serializable",
     "serialize_keras_object",
     "set_random_seed",
+    "standardize_dtype",
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]

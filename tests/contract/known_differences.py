@@ -26,6 +26,8 @@ class Difference:
     issue: str = ""
 
 
+SQUARED = "JAX's rule for the slope of x / y squares y, which overflows beyond 1.8e19 and vanishes below 1e-19"
+
 KNOWN: tuple[Difference, ...] = (
     Difference("torch", "abs-nan-1", "gradient", "0, not nan", "torch.sgn(nan) is 0; the value is nan all the same"),
     Difference(
@@ -35,6 +37,8 @@ KNOWN: tuple[Difference, ...] = (
         "the lowest finite number, where a window holds -inf only",
         "the CPU kernel of tf.nn.max_pool starts from it",
     ),
+    Difference("jax", "divide-large and small-2-2", "gradient", "0 and inf", SQUARED),
+    Difference("jax", "arcsinh-large-2", "gradient", "3/2 of the slope", SQUARED),
 )
 
 

@@ -19,8 +19,10 @@ SHORT = {"text_rnn": ["--epochs", "2", "--sentences", "300"], "diabetes_regressi
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_example(script: str, backend: Backend, tmp_path: Path) -> None:
-    environment = {**os.environ, "POLYKERAS_OUTPUTS": str(tmp_path), "PYTHONWARNINGS": "error::DeprecationWarning:__main__"}
-    command = [sys.executable, str(EXAMPLES / f"{script}.py"), "--backend", backend.name, *SHORT.get(script, ["--epochs", "5"])]
+    strict = "error::DeprecationWarning:__main__"
+    environment = {**os.environ, "POLYKERAS_OUTPUTS": str(tmp_path), "PYTHONWARNINGS": strict}
+    options = ["--backend", backend.name, *SHORT.get(script, ["--epochs", "5"])]
+    command = [sys.executable, str(EXAMPLES / f"{script}.py"), *options]
     run = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     assert f"backend: {backend.name}" in run.stdout

@@ -16,7 +16,7 @@ from polykeras.backend import Backend
 from polykeras.graph import KerasTensor
 from polykeras.layers import Layer
 from polykeras.utils import set_random_seed
-from polykeras.variables import NewVariables, functionalize, read_state
+from polykeras.variables import functionalize, read_state
 
 SEED = 20
 

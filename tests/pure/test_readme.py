@@ -56,4 +56,5 @@ def test_each_path_exists() -> None:
     path = re.compile(r"[\w.-]+(/[\w.-]*)+|[\w.-]+\.(py|md|toml)")
     named = {word.rstrip(":,") for word in [*INLINE, *picture] if path.fullmatch(word.rstrip(":,"))} - MADE
     assert len(named) >= 15
-    assert [name for name in sorted(named) if not ((ROOT / name).exists() or (ROOT / "polykeras" / name).exists())] == []
+    places = (ROOT, ROOT / "polykeras")
+    assert [name for name in sorted(named) if not any((place / name).exists() for place in places)] == []

@@ -256,9 +256,8 @@ def test_nothing_changes_where_a_step_fails(backend: Backend) -> None:
 
 def _run(code: str, home: Path, **environment: str) -> str:
     command = [sys.executable, "-c", code]
-    run = subprocess.run(
-        command, capture_output=True, text=True, check=False, env={"POLYKERAS_HOME": str(home), "PATH": "", **environment}
-    )
+    environment = {"POLYKERAS_HOME": str(home), "PATH": "", **environment}
+    run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert run.returncode != 0
     return run.stderr
 
@@ -278,7 +277,10 @@ def test_unknown_key_in_the_config_file(tmp_path: Path) -> None:
 
 
 def test_backend_that_is_not_installed(tmp_path: Path) -> None:
-    hide = "import sys, importlib.util as u; f = u.find_spec; u.find_spec = lambda n, p=None: None if n == 'jax' else f(n, p)\n"
+    hide = (
+        "import importlib.util as util; found = util.find_spec\n"
+        "util.find_spec = lambda name, package=None: None if name == 'jax' else found(name, package)\n"
+    )
     text = _run(hide + "import polykeras; polykeras.set_backend('jax')", tmp_path)
     assert "needs jax, which is not installed" in text
     assert 'pip install "polykeras[jax]"' in text

@@ -102,7 +102,8 @@ def test_class_weights_are_sample_weights(backend: Backend) -> None:
 def test_several_inputs_and_outputs(backend: Backend) -> None:
     a, b = keras.Input((3,), name="a"), keras.Input((2,), name="b")
     joined = layers.concatenate([a, b])
-    outputs = {"y": layers.Dense(1, name="y")(joined), "kind": layers.Dense(4, activation="softmax", name="kind")(joined)}
+    kind = layers.Dense(4, activation="softmax", name="kind")
+    outputs = {"y": layers.Dense(1, name="y")(joined), "kind": kind(joined)}
     model = keras.Model({"a": a, "b": b}, outputs)
     model.compile(
         "adam",

@@ -295,7 +295,7 @@ def test_ops_on_symbolic_tensors(backend: Backend, name: str) -> None:
 def test_symbolic_tensors_have_no_values(backend: Backend) -> None:
     x = Input((3,), name="x")
     for use in (lambda: float(x), lambda: bool(x), lambda: list(x), lambda: np.asarray(x), lambda: int(x)):
-        with pytest.raises(TypeError, match="<KerasTensor shape=\\(None, 3\\).*has no value.*use polykeras.ops"):
+        with pytest.raises(TypeError, match=r"<KerasTensor shape=\(None, 3\).*has no value.*use polykeras.ops"):
             use()
 
 
@@ -445,7 +445,8 @@ def test_order_of_weights_is_that_of_keras(backend: Backend) -> None:
     model(data(4, 3))
     names = [v.path.split("/")[-1] for v in model.weights]
     assert names == ["kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance", "kernel", "bias"]
-    assert [v.path.split("/")[-1] for v in model.trainable_weights] == ["kernel", "bias", "gamma", "beta", "kernel", "bias"]
+    names = [v.path.split("/")[-1] for v in model.trainable_weights]
+    assert names == ["kernel", "bias", "gamma", "beta", "kernel", "bias"]
     assert [v.path.split("/")[-1] for v in model.non_trainable_weights] == ["moving_mean", "moving_variance"]
     x = Input((2, 3))
     model = Model(x, layers.Bidirectional(layers.LSTM(2))(layers.LSTM(2, return_sequences=True)(x)))
@@ -612,9 +613,11 @@ def test_configs_name_custom_layers(backend: Backend) -> None:
 def test_clone_model_with_other_layers_and_inputs(backend: Backend) -> None:
     x = Input((3,))
     model = Model(x, layers.Dense(1)(layers.Dense(2, "relu")(x)))
-    wide = clone_model(
-        model, clone_function=lambda l: layers.Dense(5) if getattr(l, "units", 0) == 2 else type(l).from_config(l.get_config())
-    )
+
+    def widened(layer: layers.Layer) -> Any:
+        return layers.Dense(5) if getattr(layer, "units", 0) == 2 else type(layer).from_config(layer.get_config())
+
+    wide = clone_model(model, clone_function=widened)
     assert [v.shape for v in wide.weights] == [(3, 5), (5,), (5, 1), (1,)]
     start = Input((6,))
     longer = clone_model(model, input_tensors=start[:, :3])
@@ -631,7 +634,8 @@ def summary_of(model: Model, **kwargs: Any) -> str:
 
 
 def rows_of(text: str) -> list[list[str]]:
-    return [[cell.strip() for cell in line.strip("│ ").split("│")] for line in text.splitlines() if line.startswith("│")]
+    rows = [line for line in text.splitlines() if line.startswith("│")]
+    return [[cell.strip() for cell in row.strip("│ ").split("│")] for row in rows]
 
 
 def test_the_seeds_summary(backend: Backend, capsys: pytest.CaptureFixture[str]) -> None:
@@ -727,7 +731,8 @@ class Penalty(layers.Layer):
 def test_add_loss_and_regularizers(backend: Backend) -> None:
     x = Input((2,))
     shared = Penalty(1.0)
-    dense = layers.Dense(1, kernel_regularizer=polykeras.regularizers.L2(0.5), activity_regularizer=polykeras.regularizers.L1(0.1))
+    l1, l2 = polykeras.regularizers.L1(0.1), polykeras.regularizers.L2(0.5)
+    dense = layers.Dense(1, kernel_regularizer=l2, activity_regularizer=l1)
     model = Model(x, dense(shared(shared(x))))
     z = np.ones((4, 2), "float32")
     for _ in range(2):  # the losses are those of the last call
@@ -813,7 +818,8 @@ def test_a_mask_may_be_passed_to_a_model(backend: Backend) -> None:
     x = data(2, 4, 3)
     mask = np.array([[True, True, False, False], [True] * 4])
     inputs = Input((None, 3))
-    for model in (Model(inputs, layers.LSTM(2)(inputs)), Sequential([inputs, layers.LSTM(2)]), Sequential([layers.LSTM(2)])):
+    graph, built, later = Model(inputs, layers.LSTM(2)(inputs)), [inputs, layers.LSTM(2)], [layers.LSTM(2)]
+    for model in (graph, Sequential(built), Sequential(later)):
         result = host(model(x, mask=backend.asarray(mask)))
         np.testing.assert_allclose(result[0], host(model(x[:1, :2]))[0], rtol=1e-4, atol=1e-6)
         np.testing.assert_allclose(result[1], host(model(x))[1], rtol=1e-4, atol=1e-6)
@@ -849,7 +855,10 @@ class Wrapping(layers.Layer):
         return self.flag(inputs)
 
 
-@pytest.mark.parametrize("make", [Flag, Wrapping, lambda: Sequential([Flag()]), lambda: Sequential([Input((1,)), Wrapping()])])
+FLAGS = [Flag, Wrapping, lambda: Sequential([Flag()]), lambda: Sequential([Input((1,)), Wrapping()])]
+
+
+@pytest.mark.parametrize("make", FLAGS)
 def test_the_training_flag_reaches_every_layer(backend: Backend, make: Any) -> None:
     x = Input((1,))
     model = Model(x, make()(x))

@@ -24,7 +24,8 @@ def test_summary(capsys: pytest.CaptureFixture[str]) -> None:
     seed_network().summary()
     text = capsys.readouterr().out
     rows = [line for line in text.splitlines() if "(Dense)" in line]
-    for row, shape, parameters in zip(rows, ("(None, 32)", "(None, 10)", "(None, 1)"), ("25,120", "330", "11"), strict=True):
+    expected = [("(None, 32)", "25,120"), ("(None, 10)", "330"), ("(None, 1)", "11")]
+    for row, (shape, parameters) in zip(rows, expected, strict=True):
         assert shape in row
         assert f" {parameters} " in row
     assert "Total params: 25,461" in text

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Sequence
-from fractions import Fraction
 from math import gcd, prod
 from types import EllipsisType
 from typing import Any, TypeAlias
@@ -170,7 +169,8 @@ def _is_real_ratio(above: list[int], below: list[int]) -> bool:
     It is where there are as many on both sides, such as `n * 2` and `n`, or where one is the product of several: then
     nothing of the stand-ins is left above the line.
     """
-    left = Fraction(int.__index__(prod(above)), int.__index__(prod(below)) or 1).numerator
+    over, under = int.__index__(prod(above)), int.__index__(prod(below)) or 1
+    left = over // gcd(over, under)
     return len(above) == len(below) or all(gcd(left, n) == 1 for n in above)
 
 

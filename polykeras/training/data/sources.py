@@ -5,18 +5,20 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from polykeras import random, tree
+from polykeras.arguments import positive_int
 from polykeras.training.data.checks import check_host_arrays, to_host, weights_from_classes
 from polykeras.training.data.dataset import PyDataset
 from polykeras.training.data.prefetch import prefetch
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
-from polykeras.arguments import positive_int
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 
 class ArraySource:
@@ -42,7 +44,7 @@ class ArraySource:
         self._resident: dict[Any, Any] = {}
 
     def order(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return an epoch's rows: full batches, int32 `(steps, batch)`, and the rows of a last partial batch or None."""
+        """Return an epoch's rows: of full batches, int32 `(steps, batch)`, and of a last partial batch, or None."""
         rows = np.arange(self.samples, dtype=np.int32)
         if self.shuffle:
             rows = random.host_generator(random.draw_seed()).permutation(rows)
@@ -157,8 +159,8 @@ class StreamSource:
         if not self._given:
             return "The data are empty: the generator or data set gave no batch."
         return (
-            f"The generator ended: it gave {self._given} batches to the epochs before and nothing to this one, since it "
-            "cannot begin anew. Let it go on without end and pass `steps_per_epoch`, or pass a PyDataset."
+            f"The generator ended: it gave {self._given} batches to the epochs before and nothing to this one, since "
+            "it cannot begin anew. Let it go on without end and pass `steps_per_epoch`, or pass a PyDataset."
         )
 
     def epoch(self) -> Iterator[Any]:
@@ -213,6 +215,8 @@ def _dataset_batches(dataset: PyDataset, shuffle: bool) -> Iterator[Any]:
         for i in order:
             yield dataset[i]
         return
+    from concurrent.futures import ThreadPoolExecutor
+
     pool = ThreadPoolExecutor(dataset.workers)
     waiting: deque[Future[Any]] = deque()
     try:

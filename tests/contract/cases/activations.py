@@ -50,7 +50,7 @@ CASES = (
     case("gelu", HARD, False, fd=False, **SUM),
     *unary("silu", N(3, 4), **FLUSHED),
     *unary("swish", N(3, 4), **FLUSHED),
-    *unary("softsign", N(3, 4), rtol=1e-3, why="the slope cancels at 1e4"),
+    *unary("softsign", N(3, 4), rtol=2e-3, why="the slope cancels at 1e4"),
     *unary("log_sigmoid", N(3, 4)),
     *unary("tanh_shrink", N(3, 4), **SUM),
     *kinked("sparse_plus", -1.0, 1.0),

@@ -1,0 +1,336 @@
+"""Data that come batch by batch: no batch is lost, skipped or fetched in vain, and threads end."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import polykeras
+from polykeras import Sequential, layers
+from polykeras.backend import Backend
+from polykeras.training.data import PyDataset
+from polykeras.training.data.prefetch import prefetch
+
+X = np.random.default_rng(0).normal(size=(60, 3)).astype("float32")
+Y = X @ np.array([[1.0], [-2.0], [0.5]], "float32")
+
+
+class Watched(Sequential):
+    """A linear model that remembers the first input of each batch it was trained on."""
+
+    def __init__(self) -> None:
+        super().__init__([layers.Dense(1, input_dim=3, kernel_initializer="ones")])
+        self.seen: list[float] = []
+
+    def train_step(self, data: Any) -> Any:
+        logs = super().train_step(data)
+        if isinstance(self.seen, list):
+            self.seen.append(float(polykeras.ops.convert_to_numpy(data[0])[0, 0]))
+        return logs
+
+
+def watched(**kwargs: Any) -> Watched:
+    """Return the model, run eagerly: its step sees the data."""
+    model = Watched()
+    model.compile(polykeras.optimizers.SGD(0.01), "mse", run_eagerly=True, **kwargs)
+    return model
+
+
+def linear() -> Sequential:
+    """Return a compiled linear model."""
+    model = Sequential([layers.Dense(1, input_dim=3, kernel_initializer="ones")])
+    model.compile(polykeras.optimizers.SGD(0.01), "mse")
+    return model
+
+
+def batch(i: int, size: int = 10) -> tuple[np.ndarray, np.ndarray]:
+    """Return batch `i` of the data."""
+    return X[i * size : (i + 1) * size], Y[i * size : (i + 1) * size]
+
+
+def numbers(model: Watched) -> list[int]:
+    """Return the numbers of the batches that a model saw."""
+    firsts = [float(batch(i)[0][0, 0]) for i in range(6)]
+    return [firsts.index(value) for value in model.seen]
+
+
+def fetchers() -> list[threading.Thread]:
+    """Return the threads that fetch ahead, after a moment in which they may end."""
+    gc.collect()
+    for _ in range(50):
+        alive = [t for t in threading.enumerate() if t.name == "polykeras-prefetch"]
+        if not alive:
+            break
+        time.sleep(0.02)
+    return alive
+
+
+# ---- generators --------------------------------------------------------------------------------------------------
+
+
+def test_a_generator_is_asked_for_what_is_used_and_no_more(backend: Backend) -> None:
+    asked = []
+
+    def generate() -> Iterator[Any]:
+        for i in range(6):
+            asked.append(i)
+            yield batch(i)
+
+    source, model = generate(), watched()
+    model.fit(source, steps_per_epoch=2, epochs=2, verbose=0)
+    assert asked == [0, 1, 2, 3]
+    model.fit(source, steps_per_epoch=2, epochs=1, verbose=0)  # goes on where the last one stopped
+    assert numbers(model) == asked == [0, 1, 2, 3, 4, 5]
+    assert fetchers() == []
+
+
+def test_a_finite_generator_ends_its_epoch_and_cannot_begin_another(backend: Backend) -> None:
+    model = watched()
+    with pytest.raises(ValueError, match="gave 6 batches to the epochs before and nothing to this one.*steps_per_epoch"):
+        model.fit((batch(i) for i in range(6)), epochs=2, verbose=0)
+    assert numbers(model) == list(range(6))
+    assert len(model.history.history["loss"]) == 1
+
+
+@pytest.mark.parametrize("at", [0, 1, 3])
+def test_an_exception_in_a_generator_comes_where_its_batch_would(backend: Backend, at: int) -> None:
+    def generate() -> Iterator[Any]:
+        for i in range(6):
+            if i == at:
+                raise OSError("no such picture")
+            yield batch(i)
+
+    model = watched()
+    with pytest.raises(OSError, match="no such picture"):
+        model.fit(generate(), verbose=0)
+    assert numbers(model) == list(range(at))
+    assert fetchers() == []
+
+
+def test_generators_to_validate_evaluate_and_predict(backend: Backend) -> None:
+    def endless() -> Iterator[Any]:
+        while True:
+            for i in range(6):
+                yield batch(i)
+
+    model = linear()
+    history = model.fit(X, Y, validation_data=endless(), validation_steps=6, epochs=2, verbose=0).history
+    assert history["val_loss"][-1] == pytest.approx(model.evaluate(X, Y, verbose=0), rel=1e-5)
+    assert model.evaluate(endless(), steps=6, verbose=0) == pytest.approx(history["val_loss"][-1], rel=1e-5)
+    assert model.evaluate((batch(i) for i in range(6)), verbose=0) == pytest.approx(history["val_loss"][-1], rel=1e-5)
+    expected = model.predict(X, verbose=0)
+    np.testing.assert_allclose(model.predict(endless(), steps=3, verbose=0), expected[:30], rtol=1e-5)
+    np.testing.assert_allclose(model.predict((batch(i)[0] for i in range(6)), verbose=0), expected, rtol=1e-5)
+    assert fetchers() == []
+
+
+def test_batches_of_several_sizes(backend: Backend) -> None:
+    def generate() -> Iterator[Any]:
+        start = 0
+        for size in (7, 7, 20, 1, 25):
+            yield X[start : start + size], Y[start : start + size]
+            start += size
+
+    model = linear()
+    model.optimizer.learning_rate = 0.0
+    loss = model.fit(generate(), verbose=0).history["loss"][0]
+    assert loss == pytest.approx(float(np.mean((X.sum(1, keepdims=True) - Y) ** 2)), rel=1e-5)
+    np.testing.assert_allclose(model.predict(generate(), verbose=0), X.sum(1, keepdims=True), rtol=1e-4, atol=1e-5)
+
+
+def test_batches_with_weights(backend: Backend) -> None:
+    weights = np.arange(60, dtype="float32")
+    model = linear()
+    expected = model.evaluate(X, Y, sample_weight=weights, batch_size=10, verbose=0)
+    triples = ((*batch(i), weights[i * 10 : (i + 1) * 10]) for i in range(6))
+    assert model.evaluate(triples, verbose=0) == pytest.approx(expected, rel=1e-5)
+    with pytest.raises(ValueError, match="a tuple of 4 parts"):
+        model.fit(iter([(X, Y, weights, 1)]), verbose=0)
+    with pytest.raises(ValueError, match="`y` must not be given where x is a generator"):
+        model.fit((batch(i) for i in range(6)), Y, verbose=0)
+    with pytest.raises(ValueError, match="class_weight or sample_weight, not both"):
+        model.fit(iter([(X, Y, weights)]), class_weight={0: 1.0}, verbose=0)
+
+
+# ---- data sets ---------------------------------------------------------------------------------------------------
+
+
+class Numbered(PyDataset):
+    """Six batches, with a diary."""
+
+    def __init__(self, batches: int | None = 6, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.batches = batches
+        self.diary: list[Any] = []
+
+    @property
+    def num_batches(self) -> int | None:
+        return self.batches
+
+    def __getitem__(self, index: int) -> Any:
+        self.diary.append(index)
+        time.sleep(0.002 * (index % 3))  # workers finish in another order
+        return batch(index % 6)
+
+    def on_epoch_begin(self) -> None:
+        self.diary.append("begin")
+
+    def on_epoch_end(self) -> None:
+        self.diary.append("end")
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_data_set_keeps_its_order(backend: Backend, workers: int) -> None:
+    model = watched()
+    dataset = Numbered(workers=workers, max_queue_size=4)
+    model.fit(dataset, shuffle=False, epochs=2, verbose=0)
+    assert numbers(model) == [0, 1, 2, 3, 4, 5] * 2
+    assert sorted(map(str, dataset.diary[:8])) == sorted(map(str, ["begin", 0, 1, 2, 3, 4, 5, "end"]))
+    assert fetchers() == []
+
+
+def test_a_data_set_is_shuffled_as_the_seed_says(backend: Backend) -> None:
+    orders = []
+    for _ in range(2):
+        polykeras.random.set_random_seed(7)
+        model = watched()
+        model.fit(Numbered(), epochs=2, verbose=0)
+        orders.append(numbers(model))
+    assert orders[0] == orders[1]
+    assert orders[0] != list(range(6)) * 2
+    assert sorted(orders[0][:6]) == list(range(6))
+
+
+def test_a_part_of_a_data_set_an_epoch(backend: Backend) -> None:
+    model = watched()
+    model.fit(Numbered(), shuffle=False, steps_per_epoch=4, epochs=3, verbose=0)
+    assert numbers(model) == [0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5]
+
+
+def test_a_data_set_without_end(backend: Backend) -> None:
+    with pytest.raises(ValueError, match="Numbered has no end.*steps_per_epoch"):
+        linear().fit(Numbered(None), verbose=0)
+    model = watched()
+    model.fit(Numbered(None), steps_per_epoch=4, epochs=2, verbose=0)
+    assert numbers(model) == [0, 1, 2, 3, 4, 5, 0, 1]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_exception_in_a_data_set(backend: Backend, workers: int) -> None:
+    class Broken(Numbered):
+        def __getitem__(self, index: int) -> Any:
+            if index == 2:
+                raise OSError("no such picture")
+            return super().__getitem__(index)
+
+    model = watched()
+    with pytest.raises(OSError, match="no such picture"):
+        model.fit(Broken(workers=workers), shuffle=False, verbose=0)
+    assert numbers(model) == [0, 1]
+    assert fetchers() == []
+
+
+def test_a_data_set_says_what_it_lacks(backend: Backend) -> None:
+    class Bare(PyDataset):
+        pass
+
+    with pytest.raises(NotImplementedError, match="Bare implements neither `__len__` nor `num_batches`"):
+        linear().fit(Bare(), verbose=0)
+
+    class NoItems(PyDataset):
+        def __len__(self) -> int:
+            return 2
+
+    with pytest.raises(NotImplementedError, match="NoItems does not implement `__getitem__`"):
+        linear().fit(NoItems(), verbose=0)
+
+
+def test_any_iterable_begins_anew_each_epoch(backend: Backend) -> None:
+    class Loader:
+        def __iter__(self) -> Iterator[Any]:
+            return (batch(i) for i in range(6))
+
+        def __len__(self) -> int:
+            raise TypeError("the length is not known")
+
+    model = watched()
+    model.fit(Loader(), epochs=2, verbose=0)
+    assert numbers(model) == [0, 1, 2, 3, 4, 5] * 2
+
+
+def test_tf_data(backend: Backend) -> None:
+    tf = pytest.importorskip("polykeras_tensorflow.backend").tf
+    dataset = tf.data.Dataset.from_tensor_slices((X, Y)).batch(10)
+    model, reference = linear(), linear()
+    model.fit(dataset, epochs=2, verbose=0)
+    model.fit(dataset.repeat(), epochs=1, steps_per_epoch=6, verbose=0)  # whose length is infinite
+    reference.fit(X, Y, batch_size=10, epochs=3, shuffle=False, verbose=0)
+    np.testing.assert_allclose(model.get_weights()[0], reference.get_weights()[0], rtol=1e-5)
+
+
+def test_arrays_of_another_framework(backend: Backend, all_backends: list[Backend]) -> None:
+    reference = linear()
+    reference.fit(X, Y, batch_size=20, shuffle=False, verbose=0)
+    for other in all_backends:
+        model = linear()
+        model.fit(other.asarray(X), other.asarray(Y), batch_size=20, shuffle=False, verbose=0)
+        np.testing.assert_allclose(model.get_weights()[0], reference.get_weights()[0], rtol=1e-6)
+        model.fit(iter([(other.asarray(X), other.asarray(Y))]), verbose=0)
+        assert model.predict(other.asarray(X), verbose=0).shape == (60, 1)
+
+
+# ---- the thread that fetches ahead -------------------------------------------------------------------------------
+
+
+def test_prefetch_ends_with_its_reader() -> None:
+    def endless() -> Iterator[int]:
+        i = 0
+        while True:
+            yield i
+            i += 1
+
+    reader = prefetch(endless(), 3)
+    assert [next(reader) for _ in range(5)] == [0, 1, 2, 3, 4]
+    assert len(fetchers()) == 1
+    reader.close()
+    assert fetchers() == []
+    reader = prefetch(endless(), 3)
+    next(reader)
+    del reader  # or is dropped
+    assert fetchers() == []
+
+
+def test_prefetch_passes_on_whatever_is_raised() -> None:
+    def interrupted() -> Iterator[int]:
+        yield 1
+        raise KeyboardInterrupt
+
+    reader = prefetch(interrupted())
+    assert next(reader) == 1
+    with pytest.raises(KeyboardInterrupt):
+        next(reader)
+    assert fetchers() == []
+
+
+def test_an_interrupted_fit_leaves_no_thread_and_a_usable_model(backend: Backend) -> None:
+    class Interrupt(polykeras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            if batch == 2:
+                raise KeyboardInterrupt
+
+    def endless() -> Iterator[Any]:
+        while True:
+            yield batch(0)
+
+    model = linear()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(endless(), steps_per_epoch=100, callbacks=[Interrupt()], verbose=0)
+    assert fetchers() == []
+    assert int(model.optimizer.iterations) == 3
+    model.fit(X, Y, verbose=0)
