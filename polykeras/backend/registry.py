@@ -241,9 +241,14 @@ def backends() -> list[BackendInfo]:
     return rows
 
 
+@cache
 def _version(framework: str) -> str:
     from importlib import metadata
 
+    try:  # most distributions are called like what they install; looking through all of them is slow
+        return metadata.version(framework)
+    except metadata.PackageNotFoundError:
+        pass
     for distribution in metadata.packages_distributions().get(framework, ()):
         return metadata.version(distribution)
     return ""
