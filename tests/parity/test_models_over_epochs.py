@@ -128,9 +128,7 @@ def convnet() -> keras.Model:
 
 def recurrent(*stack: Any) -> keras.Model:
     """Return a network for sequences of words; where they end is masked."""
-    model = keras.Sequential(
-        [keras.Input((STEPS,), dtype="int32"), layers.Embedding(WORDS, 6, mask_zero=True), *stack]
-    )
+    model = keras.Sequential([keras.Input((STEPS,), dtype="int32"), layers.Embedding(WORDS, 6, mask_zero=True), *stack])
     model.add(layers.Dense(1, activation="sigmoid"))
     model.compile(optimizers.RMSprop(1e-2), "binary_crossentropy", metrics=["accuracy"])
     return model

@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """The public namespace has every function of Keras 3.15's NumPy family, with the same parameters and defaults."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """The public namespaces have every function of Keras 3.15's core, linalg, math, nn and random families.
 
 Parameters, order and defaults are frozen here as Keras has them; what is deliberately otherwise stands in the lists.

@@ -68,7 +68,10 @@ SPECS: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["loss", "a_loss", "b_loss"],
     ),
     "one loss": ({"loss": {"a": "mse"}}, ["loss", "a_loss"]),
-    "an object": ({"metrics": [[polykeras.metrics.MeanSquaredError(name="own")], None]}, ["loss", "a_loss", "b_loss", "a_own"]),
+    "an object": (
+        {"metrics": [[polykeras.metrics.MeanSquaredError(name="own")], None]},
+        ["loss", "a_loss", "b_loss", "a_own"],
+    ),
 }
 
 
@@ -125,11 +128,11 @@ def test_sample_weights_by_output(backend: Backend) -> None:
 def test_bad_specifications(backend: Backend) -> None:
     with pytest.raises(ValueError, match=r"`metrics` is a flat list of 1; the model has 2 outputs \['a', 'b'\]"):
         two_outputs(metrics=["mae"]).fit(X, LABELS, verbose=0)
-    with pytest.raises(ValueError, match="`loss` names the output 'c'. The outputs are"):
+    with pytest.raises(ValueError, match=r"`loss` names the output 'c'. The outputs are"):
         two_outputs(loss={"a": "mse", "c": "mse"}).fit(X, LABELS, verbose=0)
     with pytest.raises(ValueError, match="`loss` has 1 entries; the model has 2 outputs"):
         two_outputs(loss=["mse"]).fit(X, LABELS, verbose=0)
-    with pytest.raises(ValueError, match="2 outputs.*`y` is one array"):
+    with pytest.raises(ValueError, match=r"2 outputs.*`y` is one array"):
         two_outputs().fit(X, Y, verbose=0)
     with pytest.raises(ValueError, match="takes instances; received the class MeanAbsoluteError"):
         two_outputs(metrics=[polykeras.metrics.MeanAbsoluteError, None])
@@ -137,7 +140,7 @@ def test_bad_specifications(backend: Backend) -> None:
         linear().fit(X, Y, callbacks=[3], verbose=0)
     with pytest.raises(ValueError, match="`steps_per_execution` must be a positive int; received 0"):
         linear(steps_per_execution=0)
-    with pytest.raises(ValueError, match="validation_split must lie between 0 and 1; received 1.5"):
+    with pytest.raises(ValueError, match=r"validation_split must lie between 0 and 1; received 1.5"):
         linear().fit(X, Y, validation_split=1.5, verbose=0)
 
 
@@ -225,7 +228,9 @@ def test_stop_training(backend: Backend, where: str) -> None:
                 self.model.stop_training = True
 
     model = linear()
-    history = model.fit(X, Y, batch_size=10, epochs=5, callbacks=[Stop() if where == "epoch" else StopInside()], verbose=0)
+    history = model.fit(
+        X, Y, batch_size=10, epochs=5, callbacks=[Stop() if where == "epoch" else StopInside()], verbose=0
+    )
     assert int(model.optimizer.iterations) == (8 if where == "epoch" else 2)
     assert history.epoch == ([0, 1] if where == "epoch" else [0])
     model.fit(X, Y, batch_size=10, verbose=0)  # the next one is not stopped
@@ -309,9 +314,13 @@ def test_two_optimizers_and_a_schedule(backend: Backend) -> None:
         def train_step(self, data: Any) -> Any:
             x, y = data[:2]
             for part, optimizer in ((self.first, self.first_optimizer), (self.second, self.second_optimizer)):
-                loss, gradients = polykeras.value_and_grad(
-                    lambda part=part: ops.mean(ops.square(part(x) - y)), part.trainable_variables
-                )() if part.built else (part(x), None)
+                loss, gradients = (
+                    polykeras.value_and_grad(
+                        lambda part=part: ops.mean(ops.square(part(x) - y)), part.trainable_variables
+                    )()
+                    if part.built
+                    else (part(x), None)
+                )
                 if gradients is not None:
                     optimizer.apply(gradients, part.trainable_variables)
             return {"loss": ops.mean(loss)}
@@ -372,7 +381,9 @@ def test_layers_keep_no_values_of_a_compiled_step(backend: Backend) -> None:
     model.fit(X, Y, verbose=0)
     assert model.losses == []
     model(X)
-    assert float(ops.convert_to_numpy(model.losses[0])) == pytest.approx(float(model.predict(X, verbose=0).mean()), rel=1e-4)
+    assert float(ops.convert_to_numpy(model.losses[0])) == pytest.approx(
+        float(model.predict(X, verbose=0).mean()), rel=1e-4
+    )
 
 
 # ---- errors within a step ----------------------------------------------------------------------------------------

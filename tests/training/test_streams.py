@@ -92,7 +92,9 @@ def test_a_generator_is_asked_for_what_is_used_and_no_more(backend: Backend) -> 
 
 def test_a_finite_generator_ends_its_epoch_and_cannot_begin_another(backend: Backend) -> None:
     model = watched()
-    with pytest.raises(ValueError, match="gave 6 batches to the epochs before and nothing to this one.*steps_per_epoch"):
+    with pytest.raises(
+        ValueError, match=r"gave 6 batches to the epochs before and nothing to this one.*steps_per_epoch"
+    ):
         model.fit((batch(i) for i in range(6)), epochs=2, verbose=0)
     assert numbers(model) == list(range(6))
     assert len(model.history.history["loss"]) == 1
@@ -214,7 +216,7 @@ def test_a_part_of_a_data_set_an_epoch(backend: Backend) -> None:
 
 
 def test_a_data_set_without_end(backend: Backend) -> None:
-    with pytest.raises(ValueError, match="Numbered has no end.*steps_per_epoch"):
+    with pytest.raises(ValueError, match=r"Numbered has no end.*steps_per_epoch"):
         linear().fit(Numbered(None), verbose=0)
     model = watched()
     model.fit(Numbered(None), steps_per_epoch=4, epochs=2, verbose=0)
