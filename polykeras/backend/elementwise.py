@@ -239,7 +239,7 @@ class ElementwiseMethods(AutodiffMethods, ABC):
         tail keeps its digits.
         """
         z = self.exp(self.where(self.less(x, 0), x, -x))  # not -abs(x), whose gradient at 0 is 0
-        return self.where(self.less(x, 0), z, 1.0) / (1.0 + z)
+        return self.divide(self.where(self.less(x, 0), z, 1.0), self.add(z, 1.0))  # not `/`: see bfloat16 of NumPy
 
     @op("x", "float")
     def softplus(self, x: Array) -> Array:

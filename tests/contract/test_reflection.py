@@ -95,8 +95,9 @@ class Contract:
 
     def test_same_parameters_and_defaults(self, backend_class: type) -> None:
         wrong = {}
+        members = _public(backend_class)
         for name, declared in _public(Backend).items():
-            own = _public(backend_class)[name]
+            own = members[name]
             if own is declared or not inspect.isfunction(declared):
                 continue
             assert callable(own), f"{name} is a method in the contract"

@@ -22,15 +22,15 @@ class CountingBackend(Backend):
     name: ClassVar[str] = "counting"
     version: ClassVar[str] = "0.1.0"
 
-    def __init__(self, inner: Backend) -> None:
-        """Count what runs on `inner`."""
-        self.inner = inner
+    def __init__(self, below: Backend) -> None:
+        """Count what runs on `below`."""
+        self._below = below
         self.calls: Counter[str] = Counter()
 
     @property
     def unsupported_dtypes(self) -> dict[str, str]:
         """Those of the backend below."""
-        return self.inner.unsupported_dtypes
+        return self._below.unsupported_dtypes
 
 
 def _counted(declared: Callable[..., Any]) -> Callable[..., Any]:
@@ -39,7 +39,7 @@ def _counted(declared: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(declared)
     def method(self: CountingBackend, *args: Any, **kwargs: Any) -> Any:
         self.calls[name] += 1
-        return getattr(self.inner, name)(*args, **kwargs)
+        return getattr(self._below, name)(*args, **kwargs)
 
     del method.__isabstractmethod__  # type: ignore[attr-defined]
     return method
