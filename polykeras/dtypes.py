@@ -204,7 +204,7 @@ def numpy_dtype(dtype: str) -> np.dtype[Any]:
             import ml_dtypes
         except ImportError:
             raise TypeError(
-                "NumPy has no bfloat16. Install ml_dtypes (it comes with JAX and TensorFlow), or use float32."
+                "NumPy has no bfloat16. Install ml_dtypes, which polykeras requires, or use float32."
             ) from None
         return np.dtype(ml_dtypes.bfloat16)
     return np.dtype(dtype)

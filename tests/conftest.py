@@ -12,14 +12,13 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before TensorFlow is imported by any
 os.environ.pop("POLYKERAS_BACKEND", None)  # the choice of a developer's shell must not colour the tests
 os.environ.pop("KERAS_BACKEND", None)
 
-import random
 from collections.abc import Iterator
 
 import hypothesis
-import numpy as np
 import pytest
 
 from polykeras.backend import Backend, backends, registry, use_backend
+from polykeras.random import set_random_seed
 
 hypothesis.settings.register_profile("polykeras", deadline=None, derandomize=True, max_examples=30)
 hypothesis.settings.load_profile("polykeras")
@@ -35,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*names): a test of these backends together; skipped if one is not chosen")
     config.addinivalue_line("markers", "slow: takes more than a few seconds")
+    set_random_seed(0)  # layers that tables of cases make while tests are collected draw their seeds too
     for filter_line in THIRD_PARTY_WARNINGS:
         config.addinivalue_line("filterwarnings", filter_line)
     chosen_backends(config)
@@ -83,5 +83,4 @@ def all_backends(request: pytest.FixtureRequest) -> list[Backend]:
 @pytest.fixture(autouse=True)
 def seeded() -> None:
     """Each test starts from the same global seeds, in whatever order or process it runs."""
-    random.seed(0)
-    np.random.seed(0)
+    set_random_seed(0)
