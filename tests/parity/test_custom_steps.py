@@ -117,7 +117,7 @@ def reference(kind: str) -> dict[str, list[float]]:
 
 @pytest.mark.parametrize("kind", ["wgan", "vae"])
 def test_one_code_on_all_backends(kind: str, backend: Backend) -> None:
-    """The losses agree to 1e-5 (measured: 1e-6), through gradients of gradients and random numbers of the step's own."""
+    """The losses agree to 1e-5, through gradients of gradients and random numbers of the step's own."""
     history, expected = make(kind).fit(points(), epochs=3, verbose=0).history, reference(kind)
     assert history.keys() == expected.keys()
     for name in expected:

@@ -68,6 +68,8 @@ SUITE = ("primitives", "points", "promotion", "reflection", "layers")
 
 def test_passes_the_contract_suite(environment: dict[str, str]) -> None:
     files = [f"tests/contract/test_{name}.py" for name in SUITE]
-    output = _run(environment, "-m", "pytest", *files, "-p", "no:cacheprovider", "-n", "0", "--backends=counting", "-vv")
+    output = _run(
+        environment, "-m", "pytest", *files, "-p", "no:cacheprovider", "-n", "0", "--backends=counting", "-vv"
+    )
     assert "test_case[counting-gradient-conv_nd-" in output
     assert " FAILED" not in output
