@@ -78,7 +78,7 @@ from polykeras.backend.registry import load
 load("tensorflow")
 print(sys.modules["keras"] is keras)
 """
-    assert run_python(code, KERAS_BACKEND="jax", TF_CPP_MIN_LOG_LEVEL="3") == "True"
+    assert run_python(code, KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3") == "True"
 
 
 def test_memory_growth_is_set_on_each_gpu_that_is_not_in_use(tb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
