@@ -148,3 +148,8 @@ class JaxElementwise(JaxAutodiff):
 
     def where(self, condition: Array, x1: Array, x2: Array) -> Array:
         return jnp.where(condition, x1, x2)
+
+    # ---- composites of the contract, on native kernels -----------------------------------------------------------
+
+    def sigmoid(self, x: Array) -> Array:
+        return lax.logistic(x)  # half the time of an LSTM's step, beside the composite

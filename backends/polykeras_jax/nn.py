@@ -13,19 +13,13 @@ from jax import lax
 
 from polykeras.backend.nn import Padding
 from polykeras.backend.spec import Array
+from polykeras_jax.arrays import on_cpu
 from polykeras_jax.fourier import JaxFourier
 
-
-def _on_cpu() -> bool:
-    """Return whether new work goes to the CPU, where convolutions are written as products of shifted slices.
-
-    XLA's own convolution loses its fast kernel inside a loop there (https://github.com/jax-ml/jax/issues/12868), and
-    each chunk of training steps is a loop: a step of two layers on 128 images of 28x28 took 375 ms with `lax.conv`
-    and 40 ms so, one depthwise layer 1500 ms and 15 ms (jax 0.10.2, 2 cores).
-    """
-    # A device, the name of a platform, or None.
-    device = jax.config.jax_default_device  # pyright: ignore[reportAttributeAccessIssue]
-    return (getattr(device, "platform", device) or jax.default_backend()) == "cpu"
+# On the CPU convolutions are written as products of shifted slices. XLA's own convolution loses its fast kernel inside
+# a loop there (https://github.com/jax-ml/jax/issues/12868), and each chunk of training steps is a loop: a step of two
+# layers on 128 images of 28x28 took 375 ms with `lax.conv` and 40 ms so, one depthwise layer 1500 ms and 15 ms (jax
+# 0.10.2, 2 cores).
 
 
 def _pad(x: Array, padding: Padding, value: float = 0) -> Array:
@@ -123,7 +117,7 @@ class JaxNeural(JaxFourier):
         dilation: Sequence[int],
         groups: int = 1,
     ) -> Array:
-        if _on_cpu():
+        if on_cpu():
             return _conv_products(_pad(inputs, padding), kernel, tuple(strides), tuple(dilation), groups)
         return lax.conv_general_dilated(
             inputs,
@@ -138,7 +132,7 @@ class JaxNeural(JaxFourier):
     def conv_transpose_nd(
         self, inputs: Array, kernel: Array, strides: Sequence[int], padding: Padding, dilation: Sequence[int]
     ) -> Array:
-        if _on_cpu():
+        if on_cpu():
             drop = tuple((before, after) for before, after in padding)
             return _conv_transpose_products(inputs, kernel, tuple(strides), drop, tuple(dilation))
         axes = tuple(range(len(strides)))

@@ -16,7 +16,7 @@ from polykeras.training.callbacks.history import History
 from polykeras.training.compiled_loss import CompiledLoss
 from polykeras.training.data.sources import ArraySource, Source, host_tree, make_batch, make_source
 from polykeras.training.data.unpack import train_validation_split
-from polykeras.training.steps import ChunkSize, CompiledStep, array_chunks, stream_chunks, timed
+from polykeras.training.steps import CompiledStep, array_chunks, stream_chunks, timed
 from polykeras.variables import Variable
 
 
@@ -91,8 +91,6 @@ class Loops:
         self._check_labels("train", source)
         if validation is not None:
             self._check_labels("test", validation)
-        size = ChunkSize(self._chunk_size(run, "train"))
-        val_size = ChunkSize(self._chunk_size(run, "test"))
         self.stop_training = False
         try:
             run.begin("train")
@@ -100,10 +98,10 @@ class Loops:
             for epoch in range(initial_epoch, epochs):
                 self.reset_metrics()
                 run.epoch_begin(epoch)
-                logs, steps = self._run_epoch("train", source, run, size)
+                logs, steps = self._run_epoch("train", source, run)
                 self._check_steps(steps, steps_per_epoch, epoch)
                 if validation is not None and _validates(epoch, validation_freq):
-                    values = self._run_validation(validation, run, val_size)
+                    values = self._run_validation(validation, run)
                     logs = logs | {f"val_{name}": value for name, value in values.items()}
                 run.epoch_end(epoch, logs)
                 if self.stop_training:
@@ -144,7 +142,7 @@ class Loops:
         run.begin("test")
         self.reset_metrics()
         try:
-            logs, done = self._run_epoch("test", source, run, ChunkSize(self._chunk_size(run, "test")))
+            logs, done = self._run_epoch("test", source, run)
         finally:
             source.close()
         self._check_steps(done, steps, None)
@@ -239,9 +237,11 @@ class Loops:
             return int(self.steps_per_execution)
         return 1 if run.watches(kind) else None
 
-    def _run_epoch(self, kind: str, source: Source, run: CallbackList, size: ChunkSize) -> tuple[dict[str, Any], int]:
+    def _run_epoch(self, kind: str, source: Source, run: CallbackList) -> tuple[dict[str, Any], int]:
         """Run one pass over a source; return the last logs and the number of steps."""
         step = self._prepare(kind, source.first_batch())
+        rows = source.batch_size if isinstance(source, ArraySource) else 0
+        size = step.chunk_size(rows, self._chunk_size(run, kind))
         if isinstance(source, ArraySource):
             chunks = array_chunks(source, step, registry.current(), size)
         else:
@@ -278,10 +278,10 @@ class Loops:
             return make_source(*data, batch_size=batch_size, steps=steps)
         return make_source(data, steps=steps)
 
-    def _run_validation(self, source: Source, run: CallbackList, size: ChunkSize) -> dict[str, Any]:
+    def _run_validation(self, source: Source, run: CallbackList) -> dict[str, Any]:
         self.reset_metrics()
         run.begin("test")
-        logs, _ = self._run_epoch("test", source, run, size)
+        logs, _ = self._run_epoch("test", source, run)
         run.end("test", logs)
         return logs
 

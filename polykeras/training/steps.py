@@ -60,7 +60,14 @@ class CompiledStep:
         self._backend = backend
         self._donate = donate
         self.log_names: list[str] = []
+        self._chunk_sizes: dict[int, ChunkSize] = {}
         self._form = _Form(self._noting(step), unique(variables))
+
+    def chunk_size(self, rows: int, fixed: int | None) -> ChunkSize:
+        """Return what was learned of the length of chunks with batches of so many rows."""
+        size = self._chunk_sizes.setdefault(rows, ChunkSize())
+        size.fixed = fixed
+        return size
 
     def _noting(self, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
         def noted(batch: Any) -> Any:
@@ -134,23 +141,27 @@ class EagerStep(CompiledStep):
 class ChunkSize:
     """Chooses how many steps run in one go, from how long they took.
 
-    Args:
+    Attributes:
         fixed: a number that the user or a callback asks for; None to choose.
     """
 
-    def __init__(self, fixed: int | None = None) -> None:
-        self._fixed = fixed
-        self.steps = fixed or 1
-        self._seen = 0
+    def __init__(self) -> None:
+        self.fixed: int | None = None
+        self._chosen = 1
+        self._compiled = False
+
+    @property
+    def steps(self) -> int:
+        """The number of steps of the next chunk."""
+        return self.fixed or self._chosen
 
     def record(self, steps: int, seconds: float) -> None:
         """Take note of a chunk's time. The first chunk is left out: it compiles."""
-        self._seen += 1
-        if self._fixed or self._seen == 1:
-            return
-        wanted = CHUNK_SECONDS * steps / max(seconds, 1e-6)
-        # Grow by at most eight times: a short chunk is mostly overhead and says little.
-        self.steps = int(max(1, min(wanted, 8 * self.steps, 100_000)))
+        if self._compiled and not self.fixed:
+            wanted = CHUNK_SECONDS * steps / max(seconds, 1e-6)
+            # Grow by at most eight times: a short chunk is mostly overhead and says little.
+            self._chosen = int(max(1, min(wanted, 8 * self._chosen, 100_000)))
+        self._compiled = True
 
 
 Chunk: TypeAlias = tuple[int, Callable[[], tuple[Any, int]]]

@@ -362,7 +362,8 @@ def test_what_needs_a_size_says_so_when_compiled(backend: Backend) -> None:
         assert host(backend, backend.compile(ops.unique)(backend.asarray(V))).shape == (3,)
         return
     for function, message in ((ops.unique, "size"), (ops.bincount, "minlength")):
-        with pytest.raises(TypeError, match=message):
+        # An error where the compiler only knows shapes; a warning where the function can still run as plain Python.
+        with pytest.raises((TypeError, RuntimeWarning), match=f"{message}|plain Python"):
             backend.compile(function)(backend.asarray(V))
     result = backend.compile(lambda x: ops.bincount(x, minlength=5))(backend.asarray(V))
     np.testing.assert_array_equal(host(backend, result), [1, 0, 0, 0, 1])

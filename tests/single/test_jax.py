@@ -510,7 +510,7 @@ def test_convolution_equals_that_of_xla(
     dilation: Any,
     groups: int,
 ) -> None:
-    monkeypatch.setattr("polykeras_jax.nn._on_cpu", lambda: on_cpu)
+    monkeypatch.setattr("polykeras_jax.nn.on_cpu", lambda: on_cpu)
     x, kernel = random(*shape), random(*window, seed=1)
     axes = "DHW"[: len(strides)]
 
@@ -545,7 +545,7 @@ def test_convolution_equals_that_of_xla(
 def test_transposed_convolution_is_the_gradient_of_convolution(
     jb: Backend, monkeypatch: pytest.MonkeyPatch, on_cpu: bool, strides: Any, padding: Any, dilation: Any
 ) -> None:
-    monkeypatch.setattr("polykeras_jax.nn._on_cpu", lambda: on_cpu)
+    monkeypatch.setattr("polykeras_jax.nn.on_cpu", lambda: on_cpu)
     x, kernel = random(2, 4, 5, 3), random(3, 2, 6, 3, seed=1)
     out = jb.conv_transpose_nd(x, kernel, strides, padding, dilation)
     sizes = [

@@ -359,11 +359,13 @@ def test_vectorized_map_and_what_only_a_loop_can(tb: Any) -> None:
 # ---- kernels in the place of composites ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["sigmoid", "softplus", "relu", "rsqrt"])
-def test_elementwise_kernels_agree_with_the_composite_in_the_hard_points(tb: Any, name: str) -> None:
+# The kernel's gradient of the sigmoid is y * (1 - y), the difference of which is off by half a unit in 1.
+@pytest.mark.parametrize(("name", "atol"), [("sigmoid", 6e-8), ("softplus", 0.0), ("relu", 0.0), ("rsqrt", 0.0)])
+def test_elementwise_kernels_agree_with_the_composite_in_the_hard_points(tb: Any, name: str, atol: float) -> None:
     x = vector(*HARD)
     composite = getattr(Backend, name)
-    assert_same(value_and_gradient(getattr(tb, name), x), value_and_gradient(lambda a: composite(tb, a), x))
+    expected = value_and_gradient(lambda a: composite(tb, a), x)
+    assert_same(value_and_gradient(getattr(tb, name), x), expected, atol=max(atol, 1.2e-38))
 
 
 def test_gradient_of_expm1_keeps_the_lower_tail(tb: Any) -> None:
@@ -611,15 +613,12 @@ def test_windows_have_second_gradients(tb: Any) -> None:
 def test_steps_get_the_rows_of_their_indices(tb: Any) -> None:
     data = {"x": torch.arange(6.0).reshape(6, 1), "y": tb.asarray(np.arange(6, dtype=np.uint16))}
     indices = torch.tensor([[0, 1], [5, 4], [2, 2]], dtype=torch.int32)
-    seen = []
 
     def step(state: list[Any], batch: Any) -> tuple[list[Any], Any]:
-        seen.append((batch["x"][:, 0].tolist(), tb.to_numpy(batch["y"]).tolist()))
-        return [state[0] + tb.sum(batch["x"])], {"loss": tb.sum(batch["x"])}
+        return [state[0] * 10 + batch["x"][:, 0], state[1] * 10 + tb.cast(batch["y"], "int32")], {"x": batch["x"][0, 0]}
 
-    state, logs = tb.compile_steps(step)([tb.asarray(0.0)], data, indices, 1, 3)
-    assert seen == [([5.0, 4.0], [5, 4]), ([2.0, 2.0], [2, 2])]
-    assert (state[0].item(), logs["loss"].item()) == (13.0, 4.0)
+    state, logs = tb.compile_steps(step)([tb.zeros((2,)), tb.zeros((2,), "int32")], data, indices, 1, 3)
+    assert (state[0].tolist(), state[1].tolist(), logs["x"].item()) == ([52.0, 42.0], [52, 42], 2.0)
 
 
 def test_scan_runs_backward_and_over_nothing(tb: Any) -> None:

@@ -51,7 +51,7 @@ CASES = (
     *unary("exp2", N(3, 4)),
     *unary("log2", U(0.1, 5, 3, 4)),
     *unary("log10", U(0.1, 5, 3, 4)),
-    *unary("sigmoid", N(3, 4)),
+    *unary("sigmoid", N(3, 4), atol=6e-8, why="the kernels' gradient y * (1 - y) is off by half a unit in 1"),
     *unary("softplus", N(3, 4)),
     case("logaddexp", N(3, 4), N(4), second=True, **BROADCAST),
     case("logaddexp", FINITE, FINITE),

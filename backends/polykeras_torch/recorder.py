@@ -1,0 +1,241 @@
+"""Records what a function does with tensors, below autograd, as one flat list of operator calls.
+
+A training step of neutral code is run once under a `Recorder`: forward pass, gradients and updates are seen as the
+aten operators that torch runs in the end. `polykeras_torch.program` makes a straight function of the list.
+
+A tensor is known by the memory that it describes (storage, offset, shape, strides), since autograd hands out new
+objects for the same values. What may not be repeated, because Python looked at a value or because memory from outside
+was changed, is noted in `refused`; the run itself goes on as without the recorder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+_READS_HOST = {Tensor.numpy, Tensor.tolist, Tensor.__array__, Tensor.__dlpack__}
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A tensor of the recorded function, by number."""
+
+    number: int
+
+
+@dataclass(slots=True)
+class Node:
+    """One operator call.
+
+    Attributes:
+        op: the overload that was called.
+        args: its positional arguments; tensors are `Slot`s.
+        kwargs: its keyword arguments, in the same way.
+        outputs: the slots of its results; None for a result that is no tensor.
+        single: whether it returns its one result itself instead of a sequence.
+        writes: those of its arguments' slots that it changes in place.
+        constant: whether nothing in its arguments depends on the inputs, and it always gives the same.
+    """
+
+    op: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    outputs: list[Slot | None]
+    single: bool
+    writes: list[Slot]
+    constant: bool
+
+    def reads(self) -> list[Slot]:
+        """Return the slots among the arguments."""
+        found: list[Slot] = []
+        replace((self.args, self.kwargs), found.append, Slot)
+        return found
+
+
+class _HostReads(TorchFunctionMode):
+    """Notes conversions to NumPy and lists, which no operator stands for."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
+        self._recorder = recorder
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in _READS_HOST and not self._recorder.is_constant(args[0]):
+            self._recorder.refuse(f"it reads the values of a tensor (`Tensor.{func.__name__}`)")
+        return func(*args, **(kwargs or {}))
+
+
+class Recorder(TorchDispatchMode):
+    """Within this context, calls of operators in this thread are noted in `nodes`.
+
+    Args:
+        inputs: the tensors that the function gets, no two of which share memory.
+
+    Attributes:
+        nodes: the calls, in their order.
+        tensors: the tensor of each slot, as it was in this run.
+        refused: why the run may not be repeated from the list; None where it may.
+    """
+
+    def __init__(self, inputs: Sequence[Tensor]) -> None:
+        super().__init__()
+        self.nodes: list[Node] = []
+        self.tensors: list[Tensor] = []
+        self.refused: str | None = None
+        self._slots: dict[Hashable, Slot] = {}
+        self._bases: dict[int, Slot] = {}  # the first slot of each storage
+        self._variable: set[int] = set()  # storages whose values depend on inputs
+        self._foreign: set[int] = set()  # storages that came from outside: not ours to change
+        self._host_reads = _HostReads(self)
+        for tensor in inputs:
+            self._new(tensor, constant=False)
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # else torch imports its compiler on entry, half a second, in order to keep it out of this mode
+
+    def __enter__(self) -> Recorder:
+        super().__enter__()
+        self._host_reads.__enter__()
+        return self
+
+    def __exit__(self, *exc_info: Any) -> None:
+        self._host_reads.__exit__(*exc_info)
+        super().__exit__(*exc_info)
+
+    def refuse(self, why: str) -> None:
+        """Note that the recorded run may not be repeated; the first reason stays."""
+        self.refused = self.refused or why
+
+    def is_constant(self, tensor: Tensor) -> bool:
+        """Return whether the values of a tensor depend on no input."""
+        return storage_of(tensor) not in self._variable
+
+    def slot(self, tensor: Tensor) -> Slot:
+        """Return the slot of a tensor; one whose memory was never seen is a constant from outside."""
+        found = self._slots.get(_key(tensor))
+        if found is not None:
+            return found
+        storage = storage_of(tensor)
+        if storage not in self._bases:
+            self._foreign.add(storage)
+            return self._new(tensor, constant=True)
+        # A view of memory we know that was made out of our sight.
+        base = self._bases[storage]
+        if self.tensors[base.number].dtype != tensor.dtype:
+            self.refuse("it views a tensor as another dtype out of sight of the dispatcher")
+        args = (base, tuple(tensor.shape), tensor.stride(), tensor.storage_offset())
+        constant = self.is_constant(tensor)
+        found = self._new(tensor, constant)
+        self.nodes.append(Node(torch.ops.aten.as_strided.default, args, {}, [found], True, [], constant))
+        return found
+
+    def copy(self, tensor: Tensor) -> Tensor:
+        """Return a copy that is made anew in each run, also of a constant."""
+        copied = tensor.clone()
+        self.nodes[-1].constant = False
+        self._variable.add(storage_of(copied))
+        return copied
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        with torch._C.DisableTorchFunction():
+            slots: list[Slot] = []
+            slotted = replace((args, kwargs), lambda tensor: slots.append(self.slot(tensor)) or slots[-1], Tensor)
+            constant = not _draws(func) and all(self.is_constant(self.tensors[slot.number]) for slot in slots)
+            if not constant:
+                self._check(func, args)
+            result = func(*args, **kwargs)
+            self._note(func, slotted, constant, _written(func, args, kwargs), result)
+        return result
+
+    def _note(self, func: Any, slotted: Any, constant: bool, written: list[Tensor], result: Any) -> None:
+        for tensor in written:
+            if storage_of(tensor) in self._foreign:
+                self.refuse(f"`{func}` changes a tensor that polykeras does not hold")
+            if not constant:
+                self._variable.add(storage_of(tensor))
+        single = not isinstance(result, (tuple, list))
+        known = len(self.tensors)
+        leaves = [result] if single else result
+        outputs = [self._result(leaf, constant) if isinstance(leaf, Tensor) else None for leaf in leaves]
+        if not written and outputs and all(slot is not None and slot.number < known for slot in outputs):
+            return  # the same memory under the same name: `detach`, a view that changes nothing
+        writes = [self.slot(tensor) for tensor in written]
+        args, kwargs = slotted
+        self.nodes.append(Node(func, args, kwargs, outputs, single, writes, constant))
+
+    def _result(self, tensor: Tensor, constant: bool) -> Slot:
+        return self._slots.get(_key(tensor)) or self._new(tensor, constant)
+
+    def _new(self, tensor: Tensor, constant: bool) -> Slot:
+        slot = self._slots[_key(tensor)] = Slot(len(self.tensors))
+        self.tensors.append(tensor)  # kept alive, so that its memory is not given to another tensor
+        storage = storage_of(tensor)
+        self._bases.setdefault(storage, slot)
+        if not constant:
+            self._variable.add(storage)
+        return slot
+
+    def _check(self, func: Any, args: Any) -> None:
+        if torch.Tag.data_dependent_output in func.tags or func is torch.ops.aten.equal.default:
+            self.refuse(f"Python looks at a value that was computed (`{func}`)")
+        elif torch.Tag.dynamic_output_shape in func.tags and not _has_fixed_shape(func, args):
+            self.refuse(f"the shape of a result depends on values (`{func}`)")
+
+
+def _has_fixed_shape(func: Any, args: Any) -> bool:
+    """Return whether a call indexes with integers: its result has the shape of the indices."""
+    if func.overloadpacket is not torch.ops.aten.index:
+        return False
+    return all(index is None or index.dtype not in (torch.bool, torch.uint8) for index in args[1])
+
+
+def storage_of(tensor: Tensor) -> int:
+    """Return what identifies the memory under a tensor, as long as one of its tensors lives."""
+    return tensor.untyped_storage()._cdata
+
+
+def _key(tensor: Tensor) -> Hashable:
+    return (
+        storage_of(tensor),
+        tensor.storage_offset(),
+        tuple(tensor.shape),
+        tensor.stride(),
+        tensor.dtype,
+        tensor.is_conj(),
+        tensor.is_neg(),
+    )
+
+
+def _draws(func: Any) -> bool:
+    return torch.Tag.nondeterministic_seeded in func.tags
+
+
+def _written(func: Any, args: Any, kwargs: Any) -> list[Tensor]:
+    """Return the tensors that a call changes in place."""
+    if not func._schema.is_mutable:
+        return []
+    found: list[Tensor] = []
+    for i, argument in enumerate(func._schema.arguments):
+        if argument.alias_info is not None and argument.alias_info.is_write:
+            value = args[i] if i < len(args) else kwargs.get(argument.name)
+            found += [x for x in (value if isinstance(value, (tuple, list)) else [value]) if isinstance(x, Tensor)]
+    return found
+
+
+def replace(value: Any, change: Callable[[Any], Any], kind: type) -> Any:
+    """Return nested arguments with `change(leaf)` in place of each leaf of a kind."""
+    if isinstance(value, kind):
+        return change(value)
+    if isinstance(value, (tuple, list)):
+        return type(value)([replace(item, change, kind) for item in value])
+    if isinstance(value, dict):
+        return {name: replace(item, change, kind) for name, item in value.items()}
+    return value

@@ -1,0 +1,298 @@
+"""Functions that are compiled on torch: recorded once, repeated below autograd, or run as plain Python with a warning."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import polykeras as k
+from polykeras.backend import use_backend
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.needs("torch")
+
+
+@pytest.fixture
+def tb() -> Iterator[Any]:
+    with use_backend("torch") as backend:
+        yield backend
+
+
+def counted(fn: Callable[..., Any]) -> tuple[Callable[..., Any], list[int]]:
+    """Return a function that counts how often its Python code runs."""
+    runs = []
+
+    def wrapper(*args: Any) -> Any:
+        runs.append(1)
+        return fn(*args)
+
+    return wrapper, runs
+
+
+def draw(*shape: int, seed: int = 0) -> Any:
+    return torch.from_numpy(np.random.default_rng(seed).normal(size=shape).astype("float32"))
+
+
+# ---- what is repeated ------------------------------------------------------------------------------------------------
+
+
+def test_python_runs_once_a_shape_dtype_and_structure(tb: Any) -> None:
+    fn, runs = counted(lambda tree: {"y": tb.exp(tree["x"]) * 2})
+    compiled = tb.compile(fn)
+    for seed in range(3):
+        x = draw(2, 3, seed=seed)
+        assert torch.equal(compiled({"x": x})["y"], torch.exp(x) * 2)
+    assert len(runs) == 1
+    compiled({"x": draw(3, 3)})
+    compiled({"x": draw(3, 3).double()})
+    compiled({"x": draw(3, 3).double()})
+    assert len(runs) == 3
+
+
+def test_a_training_step_is_bit_equal_to_eager(tb: Any) -> None:
+    def make() -> Any:
+        k.utils.set_random_seed(3)
+        layers = k.layers
+        return k.Sequential(
+            [
+                k.Input((8, 8, 1)),
+                layers.Conv2D(4, 3, activation="relu"),
+                layers.BatchNormalization(),
+                layers.MaxPooling2D(2),
+                layers.Flatten(),
+                layers.Dropout(0.3),
+                layers.Dense(3, activation="softmax"),
+            ]
+        )
+
+    x, y = draw(64, 8, 8, 1).numpy(), np.arange(64) % 3
+    results = []
+    for eagerly in (False, True):
+        model = make()
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], run_eagerly=eagerly)
+        history = model.fit(x, y, batch_size=16, epochs=3, verbose=0).history
+        results.append((history, [v.numpy() for v in model.variables]))
+    (recorded, variables), (eager, others) = results
+    assert recorded == eager
+    for one, other in zip(variables, others, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_numbers_do_not_record_again_and_other_leaves_do(tb: Any) -> None:
+    fn, runs = counted(lambda x, n, name: x * n if name == "times" else x + n)
+    compiled = tb.compile(fn)
+    x = draw(3)
+    for n in (1.0, 2.0, 3.0):
+        assert torch.equal(compiled(x, n, "times"), x * n)
+    assert torch.equal(compiled(x, 2.0, "plus"), x + 2.0)
+    assert len(runs) == 2
+
+
+def test_results_that_are_no_arrays_come_back(tb: Any) -> None:
+    compiled = tb.compile(lambda x: {"x": x + 1, "none": None, "name": "a", "number": 0.5})
+    for _ in range(2):
+        result = compiled(draw(2))
+        assert (result["none"], result["name"], result["number"]) == (None, "a", 0.5)
+
+
+def test_views_and_changes_in_place_are_repeated(tb: Any) -> None:
+    def fn(x: Any) -> Any:
+        y = torch.zeros(3, 4)
+        y[1].copy_(x)
+        y[:, 2].add_(5)
+        return y.t(), y.sum()
+
+    compiled = tb.compile(fn)
+    for seed in range(3):
+        x = draw(4, seed=seed)
+        for got, want in zip(compiled(x), fn(x), strict=True):
+            assert torch.equal(got, want)
+
+
+def test_random_numbers_of_torch_are_drawn_each_time(tb: Any) -> None:
+    compiled = tb.compile(lambda x: x + torch.rand(3))
+    torch.manual_seed(0)
+    first, second = compiled(torch.zeros(3)), compiled(torch.zeros(3))
+    torch.manual_seed(0)
+    assert torch.equal(first, torch.rand(3))
+    assert torch.equal(second, torch.rand(3))
+
+
+def test_inputs_of_one_memory_are_told_apart(tb: Any) -> None:
+    compiled = tb.compile(lambda x, y: x - 2 * y)
+    x, y = draw(3), draw(3, seed=1)
+    assert torch.equal(compiled(x, x), -x)
+    assert torch.equal(compiled(x, y), x - 2 * y)
+    rows = draw(2, 3)
+    assert torch.equal(compiled(rows[0], rows[1]), rows[0] - 2 * rows[1])
+
+
+def test_inputs_in_other_orders_of_memory(tb: Any) -> None:
+    compiled = tb.compile(lambda x: x.reshape(-1) * 1.0)
+    x = draw(3, 4)
+    assert torch.equal(compiled(x), x.reshape(-1))
+    assert torch.equal(compiled(draw(4, 3).t()), draw(4, 3).t().reshape(-1))
+    assert torch.equal(compiled(x[0].expand(3, 4)), x[0].expand(3, 4).reshape(-1))
+
+
+def test_results_own_their_memory(tb: Any) -> None:
+    constant = torch.ones(2)
+    compiled = tb.compile(lambda x: (constant, tb.zeros((2,)), x + 1, (x + 1)[:1]))
+    for _ in range(2):
+        results = compiled(draw(2))
+        for result in results:
+            result.fill_(7.0)
+    assert constant.tolist() == [1.0, 1.0]
+    assert [r.tolist() for r in compiled(torch.zeros(2))] == [[1.0, 1.0], [0.0, 0.0], [1.0, 1.0], [1.0]]
+
+
+def test_logs_and_state_of_one_memory_are_told_apart(tb: Any) -> None:
+    def step(state: list[Any], batch: Any) -> Any:
+        total = state[0] + batch.sum()
+        return [total, state[1]], {"total": total, "other": state[1]}
+
+    run = tb.compile_steps(step)
+    state, logs = run([torch.zeros(()), torch.ones(())], torch.arange(4.0), torch.arange(4)[:, None], 0, 2)
+    later, _ = run(state, torch.arange(4.0), torch.arange(4)[:, None], 2, 4)
+    assert (logs["total"].item(), logs["other"].item(), later[0].item()) == (1.0, 1.0, 6.0)
+
+
+def test_gradients_flow_through_a_compiled_function(tb: Any) -> None:
+    cube = tb.compile(lambda x: x * x * x)
+    for _ in range(2):
+        _, _, (gradient,) = tb.value_and_grad(lambda leaves: (cube(leaves[0]).sum(), None), [torch.tensor([2.0])])
+        assert gradient.tolist() == [12.0]
+        assert cube(torch.tensor([2.0])).tolist() == [8.0]  # recorded, in between
+
+
+def test_compiled_functions_nest_and_are_mapped(tb: Any) -> None:
+    inner = tb.compile(lambda x: x + 1)
+    outer = tb.compile(lambda x: inner(x) * 2)
+    for _ in range(2):
+        assert outer(torch.ones(2)).tolist() == [4.0, 4.0]
+        assert tb.vectorized_map(inner, torch.zeros(3)).tolist() == [1.0, 1.0, 1.0]
+
+
+def test_state_is_ordinary_afterwards(tb: Any) -> None:
+    """No inference tensors, whose use in a graph torch refuses."""
+    compiled = tb.compile(lambda x: x * 2)
+    compiled(draw(2))
+    result = compiled(draw(2)).requires_grad_()
+    (result * result).sum().backward()
+    assert torch.equal(result.grad, 2 * result.detach())
+
+
+def test_an_error_reaches_the_caller_and_the_next_call_records(tb: Any) -> None:
+    fails = [True]
+
+    def fn(x: Any) -> Any:
+        if fails.pop() if fails else False:
+            raise KeyError("the user's own")
+        return x + 1
+
+    compiled = tb.compile(fn)
+    with pytest.raises(KeyError, match="the user's own"):
+        compiled(torch.zeros(1))
+    assert compiled(torch.zeros(1)).tolist() == compiled(torch.zeros(1)).tolist() == [1.0]
+
+
+def test_threads_repeat_one_recording(tb: Any) -> None:
+    compiled = tb.compile(lambda x: tb.sum(tb.exp(x) * x))
+    inputs = [draw(50, seed=i) for i in range(4)]
+    expected = [tb.sum(tb.exp(x) * x) for x in inputs]
+    wrong = []
+
+    def work(x: Any, want: Any) -> None:
+        wrong.extend(1 for _ in range(50) if not torch.equal(compiled(x), want))
+
+    threads = [threading.Thread(target=work, args=pair) for pair in zip(inputs, expected, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_nothing_of_the_recorded_run_is_kept(tb: Any) -> None:
+    seen = []
+
+    def fn(x: Any) -> Any:
+        y = x * 2
+        seen.append(weakref.ref(y))
+        return tb.sum(y)
+
+    compiled = tb.compile(fn)
+    compiled(draw(1000))
+    gc.collect()
+    assert seen[0]() is None
+
+
+# ---- what cannot be repeated -----------------------------------------------------------------------------------------
+
+REFUSED: list[tuple[Callable[[Any], Any], str]] = [
+    (lambda x: x * 2 if x.sum() > 0 else x * 3, "looks at a value"),
+    (lambda x: x * float(x[0]), "looks at a value"),
+    (lambda x: x[x > 0].sum(), "shape of a result"),
+    (lambda x: torch.nonzero(x).sum(), "shape of a result"),
+    (lambda x: x + float(x.numpy()[0]), "reads the values"),
+    (lambda x: x + sum(x.tolist()), "reads the values"),
+    (lambda x: x + float(np.asarray(x)[1]), "reads the values"),
+    (lambda x: x + (1 if torch.equal(x, x) else 0), "looks at a value"),
+]
+
+
+@pytest.mark.parametrize(("fn", "reason"), REFUSED, ids=range(len(REFUSED)))
+def test_what_depends_on_values_runs_as_plain_python(tb: Any, fn: Callable[[Any], Any], reason: str) -> None:
+    compiled = tb.compile(fn)
+    for i, x in enumerate((torch.tensor([1.0, 2.0, -1.0]), torch.tensor([-3.0, 1.0, -1.0]))):
+        if i == 0:
+            with pytest.warns(RuntimeWarning, match=reason):
+                result = compiled(x)
+        else:
+            result = compiled(x)
+        assert torch.equal(result, fn(x))
+
+
+def test_memory_from_outside_is_not_changed_by_a_recording(tb: Any) -> None:
+    calls = torch.zeros(())
+
+    def fn(x: Any) -> Any:
+        calls.add_(1)
+        return x + calls
+
+    compiled = tb.compile(fn)
+    with pytest.warns(RuntimeWarning, match="does not hold"):
+        compiled(torch.zeros(1))
+    assert compiled(torch.zeros(1)).tolist() == [2.0]
+    assert calls.item() == 2
+
+
+def test_values_of_constants_may_be_looked_at(tb: Any) -> None:
+    compiled = tb.compile(lambda x: x * float(torch.arange(3).sum()) + tb.full((1,), 2.0).numpy()[0])
+    assert [compiled(torch.tensor([n])).tolist() for n in (1.0, 2.0)] == [[5.0], [8.0]]
+
+
+def test_a_parameter_of_torch_keeps_its_gradient(tb: Any) -> None:
+    weight = torch.nn.Parameter(torch.tensor([3.0]))
+    compiled = tb.compile(lambda x: x * weight)
+    with pytest.warns(RuntimeWarning, match="differentiated by torch itself"):
+        compiled(torch.ones(1))
+    compiled(torch.tensor([2.0])).sum().backward()
+    assert weight.grad.tolist() == [2.0]
+
+
+def test_recording_does_not_import_the_compiler_of_torch() -> None:
+    code = (
+        "import sys, torch; from polykeras.backend import registry; b = registry.load('torch')\n"
+        "b.compile(lambda x: x + 1)(torch.ones(2)); print('torch._dynamo' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
