@@ -29,6 +29,11 @@ def reset_names() -> None:
     _counts.clear()
 
 
+def with_article(noun: str) -> str:
+    """Return `"an initializer"` for `"initializer"`, `"a loss"` for `"loss"`."""
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `" Did you mean 'adam'?"` for a name near a known one, else `""`."""
     folded = {other.lower(): other for other in known}

@@ -12,7 +12,6 @@ class ArrayOperators:
 
     __slots__ = ()
     __array_priority__ = 1000  # NumPy's own operators give way
-    __array_ufunc__ = None
 
     def __add__(self, other: Any) -> Any:
         return ops.add(self, other)

@@ -414,12 +414,15 @@ def value_of(leaf: Any) -> Any:
     return leaf.value if isinstance(leaf, Handle) else leaf
 
 
-def functionalize(fn: Callable[..., Any], variables: Sequence[Variable]) -> Callable[..., tuple[list[Any], Any]]:
+def functionalize(
+    fn: Callable[..., Any], variables: Sequence[Variable], changes_only: bool = False
+) -> Callable[..., tuple[Any, Any]]:
     """Return code over variables as a pure function.
 
     Args:
         fn: any function that reads and assigns variables.
         variables: its state.
+        changes_only: whether to return, instead of the whole new state, what was assigned: a dict by place.
 
     Returns:
         `pure(state, *args) -> (new_state, fn(*args))`, which raises `NewVariables` at its end where `fn` used
@@ -427,12 +430,14 @@ def functionalize(fn: Callable[..., Any], variables: Sequence[Variable]) -> Call
     """
     keys = [id(variable) for variable in variables]
 
-    def pure(state: Sequence[Any], *args: Any, **kwargs: Any) -> tuple[list[Any], Any]:
+    def pure(state: Sequence[Any], *args: Any, **kwargs: Any) -> tuple[Any, Any]:
         with Scope(variables, state, closed=True) as scope:
             # A variable in the result stands for its value, which exists in this scope only.
             result = tree.map_structure(value_of, fn(*args, **kwargs))
         if scope.missing:
             raise NewVariables(list(scope.missing.values()))
+        if changes_only:
+            return {i: scope._values[key] for i, key in enumerate(keys) if key in scope.written}, result
         return [scope._values[key] for key in keys], result
 
     return pure

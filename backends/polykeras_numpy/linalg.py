@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from polykeras.backend.spec import Array
+from polykeras.backend.symbolic.products import matmul_shape
 from polykeras_numpy import factor
 from polykeras_numpy.indexing import NumpyIndexing
 from polykeras_numpy.tape import anp, fit, raw, rule
@@ -57,6 +58,8 @@ class NumpyLinalg(NumpyIndexing):
             return self.cast(self.matmul(self.cast(x1, "float32"), self.cast(x2, "float32")), dtype)
         if dtype == "int8":
             x1, x2 = x1.astype(np.int32), x2.astype(np.int32)
+        if x1.shape[-1:] != x2.shape[-2:][:1]:
+            matmul_shape(x1.shape, x2.shape)  # says which shapes do not fit: NumPy speaks of operands and gufuncs
         if x1.ndim > 2 and x2.ndim == 2:  # one large product, not one for each matrix of the batch
             rows = anp.reshape(x1, (prod(x1.shape[:-1]), x1.shape[-1]))
             return anp.reshape(anp.matmul(rows, x2), (*x1.shape[:-1], x2.shape[-1]))

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, ClassVar
 
@@ -75,3 +77,21 @@ def _convert_handle(handle: Handle, dtype: Any = None, name: str | None = None, 
 # Without this TensorFlow's operators and functions would take a variable for a NumPy array: a constant, without a
 # gradient.
 tf.register_tensor_conversion_function(Handle, _convert_handle)
+
+
+def _giving_way(operator: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Return a binary operator of tensors that leaves polykeras's variables to their own operators."""
+
+    @functools.wraps(operator)
+    def method(self: Any, other: Any) -> Any:
+        return NotImplemented if isinstance(other, Handle) else operator(self, other)
+
+    return method
+
+
+# Those promote dtypes; TensorFlow's refuse a float beside an int, some of them in a way that no `__radd__` is asked.
+for _name in (
+    "add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lt", "le", "gt", "ge",
+    "eq", "ne",
+):  # fmt: skip
+    setattr(tf.Tensor, f"__{_name}__", _giving_way(getattr(tf.Tensor, f"__{_name}__")))

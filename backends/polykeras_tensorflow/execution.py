@@ -16,13 +16,14 @@ from polykeras import tree
 from polykeras.backend import Backend
 from polykeras.backend.execution import State, Step, StepRunner
 from polykeras.backend.spec import Array
-from polykeras_tensorflow.graphs import Flat, spec_of, trace
+from polykeras_tensorflow.graphs import call, spec_of, trace
 
 raw = tf.raw_ops
 
 
 def _signature(arrays: Sequence[Array]) -> tuple[Hashable, ...]:
-    return tuple((x.dtype, *x.shape.as_list()) for x in arrays)
+    # `_shape_tuple` of eager tensors: making a `TensorShape` takes ten times as long.
+    return tuple([(x.dtype, *(x._shape_tuple() if hasattr(x, "_shape_tuple") else x.shape.as_list())) for x in arrays])
 
 
 class _Compiled:
@@ -31,7 +32,7 @@ class _Compiled:
     def __init__(self, backend: TensorflowExecution, fn: Callable[..., Any]) -> None:
         self.backend = backend
         self.fn = fn
-        self.graphs: dict[Hashable, tuple[Flat, Any]] = {}
+        self.graphs: dict[Hashable, tuple[Any, Any]] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves, definition = tree.flatten_with_def((args, kwargs))
@@ -47,9 +48,9 @@ class _Compiled:
         if key not in self.graphs:
             self.graphs[key] = self._trace(definition, dict(statics), arrays)
         graph, structure = self.graphs[key]
-        return tree.unflatten(structure, graph(*arrays))
+        return tree.unflatten(structure, call(graph, arrays))
 
-    def _trace(self, definition: Any, statics: dict[int, Any], arrays: list[Array]) -> tuple[Flat, Any]:
+    def _trace(self, definition: Any, statics: dict[int, Any], arrays: list[Array]) -> tuple[Any, Any]:
         structure: Any = None
 
         def flat(*arrays: Array) -> list[Array]:
@@ -76,7 +77,7 @@ class _Steps:
     def __init__(self, backend: TensorflowExecution, step: Step) -> None:
         self.backend = backend
         self.step = step
-        self.graphs: dict[Hashable, tuple[Flat, Any]] = {}
+        self.graphs: dict[Hashable, tuple[Any, Any]] = {}
 
     def __call__(self, state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
         columns, definition = tree.flatten_with_def(data)
@@ -86,12 +87,12 @@ class _Steps:
         if key not in self.graphs:
             self.graphs[key] = self._trace(definition, [spec_of(x) for x in state], rows, batch)
         graph, structure = self.graphs[key]
-        results = graph(tf.constant(start), tf.constant(stop), indices, *columns, *state)
+        results = call(graph, [tf.constant(start), tf.constant(stop), tf.convert_to_tensor(indices), *columns, *state])
         return list(results[: len(state)]), tree.unflatten(structure, results[len(state) :])
 
     def _trace(
         self, definition: Any, state: list[tf.TensorSpec], rows: list[tf.TensorSpec], batch: int
-    ) -> tuple[Flat, Any]:
+    ) -> tuple[Any, Any]:
         size = len(state)
         structure: Any = None
 

@@ -12,7 +12,8 @@ from torch import Tensor
 from polykeras import tree
 from polykeras.backend.execution import ExecutionMethods, State, Step, StepRunner
 from polykeras_torch.indexing import select
-from polykeras_torch.replay import Recorded, contiguous, is_watched, record, signature
+from polykeras_torch.recorder import is_recorded
+from polykeras_torch.replay import Recording, contiguous, is_watched, record, signature
 
 
 class TorchExecution(ExecutionMethods):
@@ -21,8 +22,11 @@ class TorchExecution(ExecutionMethods):
     def is_compiled(self) -> bool:
         return True
 
+    def is_traced(self, x: Any) -> bool:
+        return is_recorded(x)
+
     def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
-        return _Compiled(self, fn)
+        return _Compiled(self, fn, donate_first)
 
     def compile_steps(self, step: Step) -> StepRunner:
         return _Steps(step)
@@ -45,10 +49,11 @@ class TorchExecution(ExecutionMethods):
 class _Compiled:
     """A function of trees, recorded once for each structure, set of shapes and dtypes, and other (static) leaves."""
 
-    def __init__(self, backend: ExecutionMethods, fn: Callable[..., Any]) -> None:
+    def __init__(self, backend: ExecutionMethods, fn: Callable[..., Any], donate_first: bool) -> None:
         self._backend = backend
         self._fn = fn
-        self._recorded: dict[Hashable, Recorded] = {}
+        self._donate_first = donate_first
+        self._recorded: dict[Hashable, Recording] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves, definition = tree.flatten_with_def((args, kwargs))
@@ -61,12 +66,7 @@ class _Compiled:
                 tensors.append(self._backend.asarray(leaf))
             else:
                 statics[place] = leaf
-        if is_watched(tensors):
-            return self._fn(*args, **kwargs)
         tensors = contiguous(tensors)
-        key = (definition, tuple(statics.items()), signature(tensors))
-        if key in self._recorded:
-            return self._recorded[key](tensors)
 
         def flat(tensors: Sequence[Tensor]) -> Any:
             rest = iter(tensors)
@@ -75,7 +75,13 @@ class _Compiled:
             )
             return self._fn(*args, **kwargs)
 
-        result, self._recorded[key] = record(flat, tensors)
+        if is_watched(tensors):
+            return flat(tensors)
+        key = (definition, tuple(statics.items()), signature(tensors))
+        if key in self._recorded:
+            return self._recorded[key](tensors)
+        donated = sum(isinstance(leaf, Tensor) for leaf in tree.flatten(args[0])) if self._donate_first else 0
+        result, self._recorded[key] = record(flat, tensors, donated)
         return result
 
 
@@ -84,26 +90,29 @@ class _Steps:
 
     def __init__(self, step: Step) -> None:
         self._step = step
-        self._recorded: dict[Hashable, Recorded] = {}
+        self._recorded: dict[Hashable, Recording] = {}
 
     def __call__(self, state: State, data: Any, indices: Tensor, start: int, stop: int) -> tuple[State, Any]:
         columns, definition = tree.flatten_with_def(data)
         state = contiguous(state)
         size = len(state)
         key = (definition, indices.shape[1], signature(state), signature([column[:1] for column in columns]))
-        recorded = None if is_watched([*state, *columns]) else self._recorded.get(key)
+        recording = self._recorded.get(key)
 
         def flat(tensors: Sequence[Tensor]) -> Any:
             return self._step(list(tensors[:size]), tree.unflatten(definition, tensors[size:]))
 
         logs: Any = None
-        for rows in indices[start:stop].to(torch.int64).unbind(0):
-            tensors = [*state, *(select(column, 0, rows) for column in columns)]
-            if recorded is not None:
-                state, logs = recorded(tensors)
-            elif is_watched(tensors):
+        rows = indices[start:stop].to(torch.int64).unbind(0)
+        for i, row in enumerate(rows):
+            tensors = [*state, *(select(column, 0, row) for column in columns)]
+            if is_watched(tensors):
                 state, logs = flat(tensors)
+            elif recording is None:
+                (state, logs), recording = record(flat, tensors, donated=size, advances=True)
+                self._recorded[key] = recording
+            elif i + 1 < len(rows):
+                state = recording.advance(tensors)
             else:
-                (state, logs), recorded = record(flat, tensors)
-                self._recorded[key] = recorded
+                state, logs = recording(tensors)
         return state, logs

@@ -11,6 +11,7 @@ was changed, is noted in `refused`; the run itself goes on as without the record
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,10 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+_active: ContextVar[Recorder | None] = ContextVar("polykeras_torch_recorder", default=None)
+
+# Of their first argument these take the shape, not the values.
+_SHAPED = {getattr(torch.ops.aten, name) for name in ("zeros_like", "ones_like", "full_like")}
 _READS_HOST = {Tensor.numpy, Tensor.tolist, Tensor.__array__, Tensor.__dlpack__}
 
 
@@ -41,6 +46,7 @@ class Node:
         single: whether it returns its one result itself instead of a sequence.
         writes: those of its arguments' slots that it changes in place.
         constant: whether nothing in its arguments depends on the inputs, and it always gives the same.
+        into: the argument whose memory is to take the result; None for new memory.
     """
 
     op: Any
@@ -50,6 +56,11 @@ class Node:
     single: bool
     writes: list[Slot]
     constant: bool
+    into: Slot | None = None
+
+    def results(self) -> list[Slot]:
+        """Return the slots among the results."""
+        return [slot for slot in self.outputs if slot is not None]
 
     def reads(self) -> list[Slot]:
         """Return the slots among the arguments."""
@@ -93,6 +104,7 @@ class Recorder(TorchDispatchMode):
         self._variable: set[int] = set()  # storages whose values depend on inputs
         self._foreign: set[int] = set()  # storages that came from outside: not ours to change
         self._host_reads = _HostReads(self)
+        self._token: Any = None
         for tensor in inputs:
             self._new(tensor, constant=False)
 
@@ -103,9 +115,11 @@ class Recorder(TorchDispatchMode):
     def __enter__(self) -> Recorder:
         super().__enter__()
         self._host_reads.__enter__()
+        self._token = _active.set(self)
         return self
 
     def __exit__(self, *exc_info: Any) -> None:
+        _active.reset(self._token)
         self._host_reads.__exit__(*exc_info)
         super().__exit__(*exc_info)
 
@@ -148,7 +162,9 @@ class Recorder(TorchDispatchMode):
         with torch._C.DisableTorchFunction():
             slots: list[Slot] = []
             slotted = replace((args, kwargs), lambda tensor: slots.append(self.slot(tensor)) or slots[-1], Tensor)
-            constant = not _draws(func) and all(self.is_constant(self.tensors[slot.number]) for slot in slots)
+            constant = not _draws(func) and (
+                func.overloadpacket in _SHAPED or all(self.is_constant(self.tensors[slot.number]) for slot in slots)
+            )
             if not constant:
                 self._check(func, args)
             result = func(*args, **kwargs)
@@ -195,6 +211,12 @@ def _has_fixed_shape(func: Any, args: Any) -> bool:
     if func.overloadpacket is not torch.ops.aten.index:
         return False
     return all(index is None or index.dtype not in (torch.bool, torch.uint8) for index in args[1])
+
+
+def is_recorded(x: Any) -> bool:
+    """Return whether `x` stands for other values too: a tensor that depends on the inputs of a recording."""
+    recorder = _active.get()
+    return recorder is not None and isinstance(x, Tensor) and not recorder.is_constant(x)
 
 
 def storage_of(tensor: Tensor) -> int:

@@ -11,10 +11,8 @@ from torch import Tensor
 from torch._C import _functorch  # pyright: ignore[reportAttributeAccessIssue]  (no stub)
 
 from polykeras import tree
-from polykeras_torch.program import compile_program
+from polykeras_torch.program import Program, compile_program
 from polykeras_torch.recorder import Recorder, Slot, storage_of
-
-Recorded = Callable[[Sequence[Tensor]], Any]
 
 
 def signature(tensors: Sequence[Tensor]) -> tuple[Hashable, ...]:
@@ -36,23 +34,82 @@ def is_watched(tensors: Sequence[Tensor]) -> bool:
     )
 
 
-def record(fn: Callable[[Sequence[Tensor]], Any], tensors: Sequence[Tensor]) -> tuple[Any, Recorded]:
-    """Run a function, and return its result and a faster form of the function.
+class Recording:
+    """A function of a list of tensors that has run once; calling it repeats what it did.
 
     Args:
-        fn: a pure function of a list of tensors that returns a tree.
-        tensors: row-major.
+        fn: the function. It is called itself where the run cannot be repeated.
+        recorder: has run; None where the run cannot be repeated.
+        inputs: the number of tensors.
+        donated: how many of the first tensors give their memory away.
+        leaves: the results of the run.
+        outputs: the slots of those results that are tensors, by place.
+        definition: the tree of the results.
+        advances: whether `advance` is going to be called.
+    """
 
-    Returns:
-        The result, and a function of tensors of the same shapes and dtypes. It is `fn` itself where the run cannot be
-        repeated, which a warning tells.
+    def __init__(
+        self,
+        fn: Callable[[Sequence[Tensor]], Any],
+        recorder: Recorder | None,
+        inputs: int,
+        donated: int,
+        leaves: Sequence[Any],
+        outputs: dict[int, Slot],
+        definition: Any,
+        advances: bool,
+    ) -> None:
+        self._fn = fn
+        self._definition = definition
+        self._places = list(outputs)
+        self._template = [None if i in outputs else leaf for i, leaf in enumerate(leaves)]
+        self._program: Program | None = None
+        self._advance: Program | None = None
+        if recorder is not None:
+            slots = list(outputs.values())
+            self._program = compile_program(recorder, inputs, slots, range(donated))
+            if advances and self._places[:donated] == list(range(donated)):
+                self._advance = compile_program(recorder, inputs, slots[:donated], range(donated))
+
+    def __call__(self, tensors: Sequence[Tensor]) -> Any:
+        """Return what the function returns for these tensors."""
+        if self._program is None:
+            return self._fn(tensors)
+        with torch._C._AutoDispatchBelowAutograd():
+            results = self._program(tensors)
+        if len(results) != len(self._template):
+            filled = list(self._template)
+            for place, value in zip(self._places, results, strict=True):
+                filled[place] = value
+            results = filled
+        return tree.unflatten(self._definition, results)
+
+    def advance(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """Return the first results, as many as inputs are donated; the others are not even computed."""
+        if self._advance is None:
+            return self(tensors)[0]
+        with torch._C._AutoDispatchBelowAutograd():
+            return self._advance(tensors)
+
+
+def record(
+    fn: Callable[[Sequence[Tensor]], Any], tensors: Sequence[Tensor], donated: int = 0, advances: bool = False
+) -> tuple[Any, Recording]:
+    """Run a function, and return its result and a form of it that is repeated faster.
+
+    Args:
+        fn: a pure function of a list of tensors that returns a tree. It runs itself in each call where the run cannot
+            be repeated, which a warning tells.
+        tensors: row-major.
+        donated: how many of the first tensors give their memory away; in their place, `fn` returns first a list of as
+            many.
+        advances: see `Recording`.
     """
     with Recorder(_apart(tensors)) as recorder:
         result = fn(recorder.tensors[: len(tensors)])
         leaves, definition = tree.flatten_with_def(result)
         leaves = _ownable(leaves, recorder)
         outputs = {i: recorder.slot(leaf) for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor)}
-    result = tree.unflatten(definition, leaves)
     if recorder.refused:
         warnings.warn(
             f"On torch a function that was to be compiled runs as plain Python, more slowly: {recorder.refused}. Write "
@@ -60,29 +117,9 @@ def record(fn: Callable[[Sequence[Tensor]], Any], tensors: Sequence[Tensor]) -> 
             RuntimeWarning,
             stacklevel=2,
         )
-        return result, fn
-    return result, _repeat(recorder, len(tensors), leaves, outputs, definition)
-
-
-def _repeat(
-    recorder: Recorder, inputs: int, leaves: Sequence[Any], outputs: dict[int, Slot], definition: Any
-) -> Recorded:
-    program = compile_program(recorder, inputs, list(outputs.values()))
-    places = list(outputs)
-    template = [None if i in outputs else leaf for i, leaf in enumerate(leaves)]
-    all_tensors = len(places) == len(template)
-
-    def repeat(tensors: Sequence[Tensor]) -> Any:
-        with torch._C._AutoDispatchBelowAutograd():
-            results = program(tensors)
-        if not all_tensors:
-            filled = list(template)
-            for place, value in zip(places, results, strict=True):
-                filled[place] = value
-            results = filled
-        return tree.unflatten(definition, results)
-
-    return repeat
+    kept = None if recorder.refused else recorder
+    recording = Recording(fn, kept, len(tensors), donated, leaves, outputs, definition, advances)
+    return tree.unflatten(definition, leaves), recording
 
 
 def _apart(tensors: Sequence[Tensor]) -> list[Tensor]:

@@ -27,6 +27,7 @@ class Handle:
     """Base of objects that stand for an array of the current backend."""
 
     __slots__ = ()
+    __array_ufunc__ = None  # NumPy leaves operators to the handle, in-place ones too
 
     @property
     def value(self) -> Any:

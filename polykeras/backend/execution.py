@@ -26,7 +26,8 @@ class ExecutionMethods(PaddingMethods, ABC):
         """Return `fn` compiled, if this backend compiles: traced once for each set of shapes and dtypes.
 
         Args:
-            fn: a pure function of trees of arrays, returning such a tree. An exception that it raises while it is
+            fn: a pure function of trees of arrays, returning such a tree. It is called with NumPy arrays too, which
+                it sees as arrays of the backend. An exception that it raises while it is
                 traced reaches the caller unchanged, and the next call traces again.
             donate_first: the memory of the arrays in the first argument may be used for the result: the caller
                 does not touch them again.

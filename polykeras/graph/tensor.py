@@ -79,7 +79,7 @@ class KerasTensor(Symbolic, ArrayOperators):
     def _no_value(self, what: str) -> TypeError:
         return TypeError(
             f"{self!r} has no value: {what} needs one. Symbolic tensors are placeholders while a model is put "
-            "together; use polykeras.ops on them, or move the code into a layer's `call`."
+            "together; use polykeras.ops on them, or move the code into a Lambda or a layer's `call`."
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:

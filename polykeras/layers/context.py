@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from polykeras import masks, tree
 
 if TYPE_CHECKING:
-    from polykeras.layers.layer import Layer
+    from polykeras.layers.state import StateMixin
 
 
 class CallContext:
@@ -28,7 +28,7 @@ class CallContext:
     def __init__(self) -> None:
         self.training: Any = None
         self.masks: dict[int, tuple[Any, Any]] = {}
-        self.lossy: list[Layer] = []
+        self.lossy: list[StateMixin] = []
         self.path: list[str] = []
 
     def set_mask(self, tensor: Any, mask: Any) -> None:

@@ -4,47 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from polykeras.layers.input_spec import InputSpec
 from polykeras.layers.layer import LAYERS
-from polykeras.layers.rnn import RNN
-from polykeras.layers.rnn_cells import GRUCell, LSTMCell, RecurrentCell, SimpleRNNCell
-from polykeras.naming import to_snake_case
-from polykeras.saving.configurable import init_parameters
-
-
-class _CellLayer(RNN):
-    """A recurrent layer whose cell's arguments are its own, and its attributes."""
-
-    cell_class: type[RecurrentCell]
-    _not_in_config = (*RNN._not_in_config, "cell", "use_cudnn")
-
-    def _init(self, arguments: dict[str, Any]) -> None:
-        """Do the work of `__init__`.
-
-        Args:
-            arguments: its `locals()`. What the cell takes goes to the cell, everything else to `RNN`.
-        """
-        own = {name: value for name, value in arguments.items() if name not in ("self", "kwargs", "use_cudnn")}
-        own |= arguments["kwargs"]
-        taken = {p.name for p in init_parameters(self.cell_class)} - {p.name for p in init_parameters(RNN)}
-        inner = {name: own.pop(name) for name in list(own) if name in taken or name == "implementation"}
-        shared = {name: own[name] for name in ("dtype", "trainable") if name in own}
-        cell = self.cell_class(**inner, **shared, name=to_snake_case(self.cell_class.__name__))
-        super().__init__(cell, **own)
-        self.input_spec = InputSpec(ndim=3)
-
-    def build(self, sequences_shape: Any) -> None:
-        """Build the cell, and the states of a stateful layer."""
-        super().build(sequences_shape)
-        self.input_spec = InputSpec(ndim=3, axes={-1: sequences_shape[-1]})
-
-    def __getattr__(self, name: str) -> Any:
-        cell = self.__dict__.get("cell")
-        return getattr(cell, name) if cell is not None and name in vars(cell) else super().__getattr__(name)
+from polykeras.layers.rnn import CellRNN, shared_with_cell
+from polykeras.layers.rnn_cells import GRUCell, LSTMCell, SimpleRNNCell
+from polykeras.layers.weights import as_arguments
 
 
 @LAYERS.register()
-class SimpleRNN(_CellLayer):
+class SimpleRNN(CellRNN):
     """A fully connected recurrent layer: `h = activation(x @ kernel + h @ recurrent_kernel + bias)`.
 
     Args:
@@ -74,8 +41,6 @@ class SimpleRNN(_CellLayer):
     Call arguments as for `RNN`: sequences `(batch, time, features)`.
     """
 
-    cell_class = SimpleRNNCell
-
     def __init__(
         self,
         units: int,
@@ -101,11 +66,35 @@ class SimpleRNN(_CellLayer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        self._init(locals())
+        cell = SimpleRNNCell(
+            units,
+            activation,
+            use_bias=use_bias,
+            **as_arguments(
+                kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+                recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
+                bias=(bias_initializer, bias_regularizer, bias_constraint),
+            ),
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            name="simple_rnn_cell",
+            **shared_with_cell(kwargs),
+        )
+        super().__init__(
+            cell,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
 
 
 @LAYERS.register("CuDNNLSTM")
-class LSTM(_CellLayer):
+class LSTM(CellRNN):
     """Long short-term memory (Hochreiter and Schmidhuber, 1997, https://doi.org/10.1162/neco.1997.9.8.1735).
 
     With gates `i, f, o = recurrent_activation(...)` and candidate `g = activation(...)` of `x @ kernel + h @
@@ -141,8 +130,6 @@ class LSTM(_CellLayer):
     Call arguments as for `RNN`: sequences `(batch, time, features)`.
     """
 
-    cell_class = LSTMCell
-
     def __init__(
         self,
         units: int,
@@ -171,11 +158,37 @@ class LSTM(_CellLayer):
         use_cudnn: bool | str = "auto",
         **kwargs: Any,
     ) -> None:
-        self._init(locals())
+        cell = LSTMCell(
+            units,
+            activation,
+            recurrent_activation,
+            use_bias=use_bias,
+            **as_arguments(
+                kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+                recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
+                bias=(bias_initializer, bias_regularizer, bias_constraint),
+            ),
+            unit_forget_bias=unit_forget_bias,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            name="lstm_cell",
+            **shared_with_cell(kwargs),
+        )
+        super().__init__(
+            cell,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
 
 
 @LAYERS.register("CuDNNGRU")
-class GRU(_CellLayer):
+class GRU(CellRNN):
     """Gated recurrent units (Cho et al., 2014, https://arxiv.org/abs/1406.1078).
 
     With gates `z, r = recurrent_activation(...)` and a candidate `g = activation(...)`, which sees the state through
@@ -211,8 +224,6 @@ class GRU(_CellLayer):
     Call arguments as for `RNN`: sequences `(batch, time, features)`.
     """
 
-    cell_class = GRUCell
-
     def __init__(
         self,
         units: int,
@@ -241,7 +252,33 @@ class GRU(_CellLayer):
         use_cudnn: bool | str = "auto",
         **kwargs: Any,
     ) -> None:
-        self._init(locals())
+        cell = GRUCell(
+            units,
+            activation,
+            recurrent_activation,
+            use_bias=use_bias,
+            **as_arguments(
+                kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+                recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
+                bias=(bias_initializer, bias_regularizer, bias_constraint),
+            ),
+            reset_after=reset_after,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            name="gru_cell",
+            **shared_with_cell(kwargs),
+        )
+        super().__init__(
+            cell,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
 
 
 CuDNNLSTM = LSTM

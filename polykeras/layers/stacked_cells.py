@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops
-from polykeras.layers.layer import LAYERS, Layer, call_spec
+from polykeras.layers.call_arguments import call_spec
+from polykeras.layers.layer import LAYERS, Layer
 
 
 def as_list(states: Any) -> list[Any]:

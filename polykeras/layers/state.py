@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from typing import TYPE_CHECKING, Any
+import inspect
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from polykeras import constraints, dtypes, initializers, regularizers, tree
+from polykeras.layers.context import current_context
 from polykeras.layers.tracking import tracked
 from polykeras.random import SeedGenerator
 from polykeras.variables import Variable, unique
@@ -14,15 +18,45 @@ from polykeras.variables import Variable, unique
 if TYPE_CHECKING:
     from polykeras.layers.layer import Layer
 
+C = TypeVar("C", bound=Callable[..., Any])
+
+_KERAS_2_ORDER = ("name", "shape", "dtype", "initializer", "regularizer", "trainable", "constraint")
+
+
+def _or_name_first(add_weight: C) -> C:
+    """Return `add_weight` such that it takes arguments in Keras 2's order too, where they begin with a name."""
+
+    @wraps(add_weight)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if args and isinstance(args[0], str):
+            return add_weight(self, **dict(zip(_KERAS_2_ORDER, args, strict=False)), **kwargs)
+        return add_weight(self, *args, **kwargs)
+
+    return wrapper  # type: ignore[return-value]
+
 
 class StateMixin:
-    """Everything about a layer's state that needs no call."""
+    """What a layer holds: making weights, finding those of sublayers too, saving them, and the terms of the loss."""
 
     name: str
     built: bool
+    variable_dtype: str
     _trainable: bool
     _own_weights: list[Variable]
     _losses: list[Any]
+    _lossy: list[StateMixin]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        try:
+            super().__setattr__(name, value)
+        except AttributeError as error:
+            if not isinstance(inspect.getattr_static(type(self), name, None), property):
+                raise
+            owner = next(cls for cls in type(self).__mro__ if name in vars(cls))
+            raise AttributeError(
+                f"{type(self).__name__}: the attribute `{name}` cannot be set: it is a property of {owner.__name__}, "
+                f"which computes it. Give yours another name, such as `own_{name}`, or the property a setter."
+            ) from error
 
     # ---- sublayers ---------------------------------------------------------------------------------------------
 
@@ -42,6 +76,54 @@ class StateMixin:
                 stack.extend(reversed(layer._sublayers()))
 
     # ---- weights -----------------------------------------------------------------------------------------------
+
+    @_or_name_first
+    def add_weight(
+        self,
+        shape: Sequence[int] | None = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        aggregation: str | None = None,
+        overwrite_with_gradient: bool = False,
+        name: str | None = None,
+    ) -> Variable:
+        """Make a variable of this layer.
+
+        Args:
+            shape: ints; `()` by default.
+            initializer: a name, an initializer, or a function `(shape, dtype)`; `"glorot_uniform"` for floats and
+                `"zeros"` otherwise where None.
+            dtype: by default the policy's variable dtype.
+            trainable: whether an optimizer changes it.
+            autocast: whether it is read in the compute dtype.
+            regularizer: a penalty, added to the losses.
+            constraint: applied after each update.
+            aggregation: how replicas would combine it; kept for Keras code, one process has one replica.
+            overwrite_with_gradient: the optimizer stores the gradient itself as the new value.
+            name: for summaries and files.
+
+        Returns:
+            The variable.
+        """
+        dtype = dtypes.standardize_dtype(dtype) if dtype is not None else self.variable_dtype
+        if initializer is None:
+            initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
+        variable = Variable(initializers.get(initializer), shape or (), dtype, trainable, autocast, name=name)
+        variable.path = "/".join([*self._path(), variable.name])
+        variable.regularizer = regularizers.get(regularizer)
+        variable.constraint = constraints.get(constraint)
+        variable.overwrite_with_gradient = overwrite_with_gradient
+        self._own_weights.append(variable)
+        return variable
+
+    def _path(self) -> list[str]:
+        context = current_context()
+        path = list(context.path) if context else []
+        return path if path and path[-1] == self.name else [*path, self.name]
 
     def _own_variables(self) -> list[Variable]:
         return unique([*self._own_weights, *tracked(self, Variable)])
@@ -159,6 +241,18 @@ class StateMixin:
             variable.assign(np.asarray(store[str(i)]))
 
     # ---- losses ------------------------------------------------------------------------------------------------
+
+    def add_loss(self, loss: Any) -> None:
+        """Add scalar term(s), computed in `call`, to what training minimises."""
+        context = current_context()
+        if context is not None and self not in context.lossy:
+            context.lossy.append(self)
+            self._losses = []  # those of an earlier call
+        self._losses += tree.flatten(loss)
+
+    def _forget_losses(self) -> None:
+        for layer in self._lossy:
+            layer._losses = []
 
     @property
     def losses(self) -> list[Any]:

@@ -13,6 +13,15 @@ Options = tuple[Any, Any, Any]
 """An initializer, a regularizer and a constraint, as users write them."""
 
 
+def as_arguments(**options: Options) -> dict[str, Any]:
+    """Return options as keyword arguments: `kernel=(a, b, c)` gives `kernel_initializer=a` and so on, as in Keras."""
+    return {
+        f"{prefix}_{kind}": value
+        for prefix, values in options.items()
+        for kind, value in zip(("initializer", "regularizer", "constraint"), values, strict=True)
+    }
+
+
 def keep_options(layer: Layer, **options: Options) -> None:
     """Keep what the user wants of weights as attributes, where `make_weight` and `get_config` find it.
 

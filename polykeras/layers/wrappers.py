@@ -6,8 +6,10 @@ from typing import Any
 
 from polykeras import ops
 from polykeras.graph import KerasTensor, infer_outputs
-from polykeras.layers.layer import LAYERS, Layer, call_spec, map_shapes
+from polykeras.layers.call_arguments import call_spec
+from polykeras.layers.layer import LAYERS, Layer
 from polykeras.layers.rnn import RNN
+from polykeras.layers.shapes import map_shapes
 from polykeras.saving.serialization import serialize_keras_object
 
 

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from polykeras.losses.classification import (
+from polykeras.losses.crossentropy import (
     BinaryCrossentropy,
-    BinaryFocalCrossentropy,
     CategoricalCrossentropy,
+    SparseCategoricalCrossentropy,
+    binary_crossentropy,
+    categorical_crossentropy,
+    sparse_categorical_crossentropy,
+)
+from polykeras.losses.focal import (
+    BinaryFocalCrossentropy,
     CategoricalFocalCrossentropy,
+    binary_focal_crossentropy,
+    categorical_focal_crossentropy,
+)
+from polykeras.losses.hinge import (
     CategoricalHinge,
     Hinge,
-    SparseCategoricalCrossentropy,
     SquaredHinge,
-    binary_crossentropy,
-    binary_focal_crossentropy,
-    categorical_crossentropy,
-    categorical_focal_crossentropy,
     categorical_hinge,
     hinge,
-    sparse_categorical_crossentropy,
     squared_hinge,
 )
 from polykeras.losses.loss import LOSSES, FunctionLoss, Loss, LossFunctionWrapper

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from functools import cache
 from typing import Any, ClassVar
 
 from polykeras import config, dtypes, ops, tree
@@ -100,20 +102,25 @@ class Loss(Configurable):
 
 
 class FunctionLoss(Loss):
-    """Base class of the built-in losses: a function of the registry, and the names of its further arguments.
+    """Base class of the built-in losses: a function of the registry, whose further arguments are the loss's attributes.
 
     Attributes:
-        function: returns the losses of the samples.
-        parameters: attributes of the loss that are passed to the function under their names.
+        function: takes labels, predictions and those arguments, and returns the losses of the samples.
     """
 
     casts_labels = False
     function: ClassVar[Callable[..., Any]]
-    parameters: ClassVar[tuple[str, ...]] = ()
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return what the function gives."""
-        return type(self).function(y_true, y_pred, **{name: getattr(self, name) for name in self.parameters})
+        function = type(self).function
+        return function(y_true, y_pred, **{name: getattr(self, name) for name in further_arguments(function)})
+
+
+@cache
+def further_arguments(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the names of a loss function's arguments after labels and predictions."""
+    return tuple(inspect.signature(function).parameters)[2:]
 
 
 class LossFunctionWrapper(Loss):

@@ -5,19 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from polykeras import config, dtypes, ops
-from polykeras.losses.loss import LOSSES, FunctionLoss, aligned
-
-
-def floats(y_true: Any, y_pred: Any, name: str) -> tuple[Any, Any]:
-    """Return labels and predictions as floats of one dtype and shape.
-
-    Raises:
-        ValueError: their shapes differ.
-    """
-    y_true, y_pred = aligned(y_true, y_pred, name)
-    dtype = dtypes.float_type(ops.dtype(y_pred))
-    return ops.cast(y_true, dtype), ops.cast(y_pred, dtype)
+from polykeras import config, ops
+from polykeras.losses.labels import floats
+from polykeras.losses.loss import LOSSES, FunctionLoss
 
 
 @LOSSES.register("mse", "MSE")
@@ -178,7 +168,6 @@ class Huber(FunctionLoss):
     """
 
     function = staticmethod(huber)
-    parameters = ("delta",)
 
     def __init__(
         self,
@@ -255,7 +244,6 @@ class CosineSimilarity(FunctionLoss):
     """
 
     function = staticmethod(cosine_similarity)
-    parameters = ("axis",)
 
     def __init__(
         self,

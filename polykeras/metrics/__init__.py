@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from polykeras.losses.classification import (
+from polykeras.losses.crossentropy import (
     binary_crossentropy,
-    binary_focal_crossentropy,
     categorical_crossentropy,
-    categorical_focal_crossentropy,
-    categorical_hinge,
-    hinge,
     sparse_categorical_crossentropy,
-    squared_hinge,
 )
+from polykeras.losses.focal import binary_focal_crossentropy, categorical_focal_crossentropy
+from polykeras.losses.hinge import categorical_hinge, hinge, squared_hinge
 from polykeras.losses.regression import (
     huber,
     kl_divergence,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import config, ops
-from polykeras.losses.classification import class_numbers
+from polykeras.losses.labels import class_numbers
 from polykeras.losses.loss import aligned
 from polykeras.metrics.mean import FUNCTIONS, MeanMetricWrapper
 from polykeras.metrics.metric import METRICS

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops
-from polykeras.losses.classification import (
+from polykeras.losses.crossentropy import (
     binary_crossentropy,
     categorical_crossentropy,
-    categorical_hinge,
-    class_numbers,
-    hinge,
     sparse_categorical_crossentropy,
-    squared_hinge,
 )
+from polykeras.losses.hinge import categorical_hinge, hinge, squared_hinge
+from polykeras.losses.labels import class_numbers
 from polykeras.losses.loss import left_aligned
 from polykeras.losses.regression import kl_divergence, poisson
 from polykeras.metrics.mean import MeanMetricWrapper

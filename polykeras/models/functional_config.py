@@ -132,7 +132,11 @@ def _ends(value: Any, tensor: Callable[[Any], Any]) -> Any:
 
 
 def functional_from_config(cls: type, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Return the functional model that a config describes, with new weights."""
+    """Return the functional model that a config describes, with new weights.
+
+    A layer that the model calls several times is one layer again. One that it shares with a model nested in it is two,
+    as in Keras 3: each config describes the layers of its own model.
+    """
     with custom_object_scope(custom_objects or {}):
         graph = _Rebuilder(config["layers"])
         graph.run()

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from polykeras.graph import KerasTensor
-from polykeras.layers.layer import LAYERS, Layer, map_shapes
+from polykeras.layers.layer import LAYERS, Layer
+from polykeras.layers.shapes import map_shapes
 from polykeras.models.functional_config import functional_from_config
 from polykeras.models.summary import summary_text
 from polykeras.naming import did_you_mean

@@ -8,6 +8,7 @@ dtypes by `polykeras.dtypes`.
 
 from polykeras.ops.arithmetic import *
 from polykeras.ops.arrays import *
+from polykeras.ops.control import *
 from polykeras.ops.core import *
 from polykeras.ops.creation import *
 from polykeras.ops.elementwise import *
@@ -26,4 +27,5 @@ from polykeras.ops.shaping import *
 from polykeras.ops.sorting import *
 from polykeras.ops.special import *
 from polykeras.ops.statistics import *
+from polykeras.ops.transforms import *
 from polykeras.ops.trigonometric import *

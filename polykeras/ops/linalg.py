@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from polykeras.backend import Backend
 from polykeras.backend.door import bind
-from polykeras.ops.core import jvp
+from polykeras.ops.transforms import jvp
 
 __all__ = [
     "cholesky",

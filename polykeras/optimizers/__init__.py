@@ -11,6 +11,7 @@ from polykeras.optimizers.adam import Adam, Adamax, AdamW, Nadam
 from polykeras.optimizers.base import Optimizer, registry
 from polykeras.optimizers.ftrl import Ftrl
 from polykeras.optimizers.lion import Lion
+from polykeras.optimizers.loss_scale import LossScaleOptimizer
 from polykeras.optimizers.rmsprop import RMSprop
 from polykeras.optimizers.sgd import SGD
 from polykeras.saving.serialization import serialize_keras_object
@@ -55,6 +56,7 @@ __all__ = [
     "Adamax",
     "Ftrl",
     "Lion",
+    "LossScaleOptimizer",
     "Nadam",
     "Optimizer",
     "RMSprop",

@@ -290,10 +290,10 @@ class Optimizer(OptimizerState):
         """
         if not self.built:
             raise ValueError(f"Optimizer {self.name!r}: call `build(variables)` before `stateless_apply`.")
-        with Scope([*self._trainable_variables, *self._variables], [*trainable_variables, *optimizer_variables]):
+        with Scope([*self._trainable_variables, *self.variables], [*trainable_variables, *optimizer_variables]):
             self.apply(grads)
             backend = current()
-            return read_state(self._trainable_variables, backend), read_state(self._variables, backend)
+            return read_state(self._trainable_variables, backend), read_state(self.variables, backend)
 
 
 def _by_dtype(variables: Iterable[Variable]) -> list[list[Variable]]:

@@ -209,7 +209,7 @@ class OptimizerState(Configurable):
 
     def save_own_variables(self, store: Any) -> None:
         """Write the state into a mapping from "0", "1", ... to NumPy arrays."""
-        for i, variable in enumerate(self._variables):
+        for i, variable in enumerate(self.variables):
             store[str(i)] = variable.numpy()
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
@@ -218,12 +218,12 @@ class OptimizerState(Configurable):
         Raises:
             ValueError: it is the state of another optimizer, or this one is not built.
         """
-        if len(store) != len(self._variables):
+        if len(store) != len(self.variables):
             raise ValueError(
-                f"Optimizer {self.name!r} has {len(self._variables)} variables, the saved state {len(store)}. "
+                f"Optimizer {self.name!r} has {len(self.variables)} variables, the saved state {len(store)}. "
                 + ("Check that it is the same optimizer." if self.built else "Call `build(variables)` first.")
             )
-        for i, variable in enumerate(self._variables):
+        for i, variable in enumerate(self.variables):
             variable.assign(np.asarray(store[str(i)]))
 
     def exclude_from_weight_decay(

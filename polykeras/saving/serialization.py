@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from polykeras.naming import did_you_mean, to_snake_case
+from polykeras.naming import did_you_mean, to_snake_case, with_article
 
 T = TypeVar("T")
 C = TypeVar("C")
@@ -98,8 +98,8 @@ class Registry(Generic[T]):
         if callable(identifier) or hasattr(identifier, "get_config"):
             return identifier
         raise ValueError(
-            f"Could not interpret {identifier!r} as a {self.kind}. Expected a name, a config dict, a class, an "
-            f"instance or a function; received {type(identifier).__name__}."
+            f"Could not interpret {identifier!r} as {with_article(self.kind)}. Expected a name, a config dict, a "
+            f"class, an instance or a function; received {type(identifier).__name__}."
         )
 
     def deserialize(self, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:

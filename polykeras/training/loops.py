@@ -177,13 +177,7 @@ class Loops:
         parts: list[Any] = []
         for i, batch in enumerate(source.batches() if isinstance(source, ArraySource) else source.epoch()):
             run.batch_begin("predict", i)
-            rows = tree.flatten(batch)[0].shape[0]
-            full = source.batch_size if isinstance(source, ArraySource) else rows
-            # A last partial batch is filled up: rows do not see each other when predicting, and nothing is compiled
-            # anew.
-            outputs = step.run_batch(_fill(batch, full - rows))
-            if rows < full:
-                outputs = tree.map_structure(lambda out, n=rows: out[:n], outputs)
+            outputs = step.run_batch(batch)
             parts.append(outputs)
             run.batch_end("predict", i, {"outputs": outputs} if run.watches("predict") else {})
         self._check_steps(len(parts), steps, None)
@@ -330,9 +324,3 @@ def _split(x: Any, y: Any, sample_weight: Any, share: float) -> tuple[tuple[Any,
 def _as_list(logs: dict[str, Any]) -> Any:
     values = list(logs.values())
     return values[0] if len(values) == 1 else values
-
-
-def _fill(batch: Any, missing: int) -> Any:
-    if missing <= 0:
-        return batch
-    return tree.map_structure(lambda leaf: np.concatenate([leaf, np.repeat(leaf[-1:], missing, axis=0)]), batch)

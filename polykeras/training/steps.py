@@ -33,9 +33,9 @@ CHUNK_SECONDS = 0.075
 class _Form:
     """The pure function of a step over one list of variables, and what a backend made of it."""
 
-    def __init__(self, step: Callable[[Any], Any], variables: list[Variable]) -> None:
+    def __init__(self, step: Callable[[Any], Any], variables: list[Variable], changes_only: bool) -> None:
         self.variables = variables
-        self.pure = functionalize(step, variables)
+        self.pure = functionalize(step, variables, changes_only)
         self.chunk: Callable[..., Any] | None = None
         self.single: Callable[..., Any] | None = None
 
@@ -47,8 +47,8 @@ class CompiledStep:
         step: takes a batch, returns logs (or predictions).
         variables: the state it is known to use. What else it uses is found by tracing.
         backend: where it runs.
-        donate: whether the memory of the state may be used for the new one in single steps too. Not for prediction,
-            which changes (almost) nothing and may happen in several threads.
+        donate: whether the memory of the state may be used for the new one. Not for prediction, which changes (almost)
+            nothing, returns what it changes alone, and may happen in several threads.
 
     Attributes:
         log_names: the names in the order in which the step gave them; backends may return them in another one.
@@ -61,7 +61,7 @@ class CompiledStep:
         self._donate = donate
         self.log_names: list[str] = []
         self._chunk_sizes: dict[int, ChunkSize] = {}
-        self._form = _Form(self._noting(step), unique(variables))
+        self._form = _Form(self._noting(step), unique(variables), not donate)
 
     def chunk_size(self, rows: int, fixed: int | None) -> ChunkSize:
         """Return what was learned of the length of chunks with batches of so many rows."""
@@ -79,41 +79,43 @@ class CompiledStep:
         self._step = noted
         return noted
 
-    def _run(self, run: Callable[[_Form, list[Any]], tuple[list[Any], Any]], donate: bool) -> Any:
+    def _run(self, run: Callable[[_Form, list[Any]], tuple[Any, Any]]) -> Any:
         new: list[Variable] = []
-        read = own_state if donate else read_state
+        read = own_state if self._donate else read_state
         for _ in range(TRACES):
             form = self._form
             try:
                 state, result = run(form, read(form.variables, self._backend))
             except NewVariables as found:
                 new = found.variables
-                self._form = _Form(self._step, unique([*form.variables, *new]))
+                self._form = _Form(self._step, unique([*form.variables, *new]), not self._donate)
                 continue
-            write_state(form.variables, state, self._backend)
+            if self._donate:
+                write_state(form.variables, state, self._backend)
+            elif state:
+                write_state([form.variables[i] for i in state], list(state.values()), self._backend)
             return result
         raise ever_new("A step of the model", new)
 
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
         """Run the steps `start` to `stop` over rows of arrays on the device; return the logs of the last one."""
 
-        def run(form: _Form, state: list[Any]) -> tuple[list[Any], Any]:
+        def run(form: _Form, state: list[Any]) -> tuple[Any, Any]:
             if form.chunk is None:
                 form.chunk = self._backend.compile_steps(form.pure)
             return form.chunk(state, data, indices, start, stop)
 
-        return self._run(run, donate=True)
+        return self._run(run)
 
     def run_batch(self, batch: Any) -> Any:
         """Run one step on a batch of host arrays; return its logs or predictions."""
-        on_device = tree.map_structure(self._backend.asarray, batch)
 
-        def run(form: _Form, state: list[Any]) -> tuple[list[Any], Any]:
+        def run(form: _Form, state: list[Any]) -> tuple[Any, Any]:
             if form.single is None:
                 form.single = self._backend.compile(form.pure, donate_first=self._donate)
-            return form.single(state, on_device)
+            return form.single(state, batch)
 
-        return self._run(run, self._donate)
+        return self._run(run)
 
 
 class EagerStep(CompiledStep):

@@ -10,6 +10,8 @@ from polykeras import optimizers, tree
 from polykeras.arguments import positive_int
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import Backend, registry
+from polykeras.backend.symbolic import cannot_run_on_shapes
+from polykeras.dtype_policies import DTypePolicy
 from polykeras.graph.tensor import KerasTensor, infer_outputs
 from polykeras.layers.tracking import tracked
 from polykeras.metrics import Mean, Metric
@@ -39,6 +41,7 @@ class Trainer(Loops):
 
     # What the other half, a layer, gives.
     name: str
+    dtype_policy: DTypePolicy
     losses: list[Any]
     variables: list[Variable]
     trainable_variables: list[Variable]
@@ -86,12 +89,15 @@ class Trainer(Loops):
             run_eagerly: run steps as plain Python, to debug them.
             steps_per_execution: how many steps run without the host; `"auto"` chooses by their time.
             jit_compile: accepted for Keras code. Steps are always compiled where the backend compiles.
-            auto_scale_loss: accepted for Keras code.
+            auto_scale_loss: put the optimizer of a `mixed_float16` model into a `LossScaleOptimizer`.
 
         Raises:
             ValueError: an unknown name (the nearest one is suggested).
         """
         self.optimizer = optimizers.get(optimizer)
+        scaled = auto_scale_loss and self.dtype_policy.name == "mixed_float16"
+        if scaled and not isinstance(self.optimizer, optimizers.LossScaleOptimizer | None):
+            self.optimizer = optimizers.LossScaleOptimizer(self.optimizer)
         self._compiled_loss = None if loss is None else CompiledLoss(loss, loss_weights)
         self._compiled_metrics = (
             CompiledMetrics(metrics, weighted_metrics) if metrics is not None or weighted_metrics is not None else None
@@ -118,6 +124,7 @@ class Trainer(Loops):
             "run_eagerly": run_eagerly,
             "steps_per_execution": steps_per_execution,
             "jit_compile": jit_compile,
+            "auto_scale_loss": auto_scale_loss,
         }
 
     def _require_compiled(self, method: str) -> None:
@@ -325,10 +332,9 @@ class Trainer(Loops):
         symbolic = tree.map_structure(lambda leaf: KerasTensor(leaf.shape, leaf.dtype), batch)
         try:
             infer_outputs(step, (symbolic,), {})
-        except (AttributeError, TypeError, ValueError) as error:
-            # Native code of a framework in a user's step or layer cannot take symbolic arrays, and names them in its
-            # complaint. What it needs is made when it is traced.
-            if "SymbolicArray" not in str(error):
+        except Exception as error:
+            # Native code of a framework in a user's step or layer. What it needs is made when it is traced.
+            if not cannot_run_on_shapes(error):
                 raise
             return False
         finally:

@@ -1,33 +1,18 @@
-"""Callbacks on each backend: when hooks are called, what they decide, what they write."""
+"""Callbacks on each backend: which hooks are called when, early stopping, learning rates."""
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from polykeras import callbacks, layers, metrics
+from contract.small_model import DATA, Feed, X, Y, small_model
+from polykeras import callbacks, metrics
 from polykeras.backend import Backend
 from polykeras.models import Sequential
-from polykeras.training.callbacks import progress
-
-X = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
-Y = X.sum(1, keepdims=True)
-DATA = {"x": X, "y": Y, "batch_size": 8, "verbose": 0}  # three steps, the last one of four rows
-
-
-def small_model(*metric: Any, rate: float = 0.01) -> Sequential:
-    from polykeras.optimizers import SGD
-
-    model = Sequential([layers.Dense(1)])
-    model.compile(SGD(rate), "mse", metrics=list(metric))
-    model.build((None, 3))
-    return model
 
 
 class Log(callbacks.Callback):
@@ -68,19 +53,7 @@ for _name in BATCH_HOOKS:
     setattr(BatchLog, _name, _hook(_name))
 
 
-class Feed(callbacks.Callback):
-    """Puts given values into the logs of the epochs."""
-
-    def __init__(self, name: str, values: list[float]) -> None:
-        super().__init__()
-        self.name, self.values = name, values
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        assert logs is not None
-        logs[self.name] = self.values[epoch]
-
-
-# ---- hooks -----------------------------------------------------------------------------------------------------
+# ---- hooks -----------------------------------------------------------------------------------------------------------
 
 
 def test_hooks_of_fit(backend: Backend) -> None:
@@ -188,7 +161,7 @@ def test_stopping_within_an_epoch(backend: Backend) -> None:
     assert history.epoch == [0]
 
 
-# ---- early stopping --------------------------------------------------------------------------------------------
+# ---- early stopping --------------------------------------------------------------------------------------------------
 
 
 def stops_after(values: list[float], **arguments: Any) -> tuple[int, callbacks.EarlyStopping, Sequential]:
@@ -278,7 +251,7 @@ def test_terminate_on_nan(backend: Backend, bad: float, capsys: pytest.CaptureFi
         small_model().fit(**DATA, epochs=6, callbacks=[Spoil(), callbacks.TerminateOnNaN(raise_error=True)])
 
 
-# ---- learning rates --------------------------------------------------------------------------------------------
+# ---- learning rates --------------------------------------------------------------------------------------------------
 
 
 def test_learning_rate_scheduler(backend: Backend, capsys: pytest.CaptureFixture[str]) -> None:
@@ -332,254 +305,3 @@ def test_reduce_on_plateau(
 def test_factor_of_reduce() -> None:
     with pytest.raises(ValueError, match=r"factor must be less than 1; received 1.5"):
         callbacks.ReduceLROnPlateau(factor=1.5)
-
-
-# ---- files -----------------------------------------------------------------------------------------------------
-
-
-def test_csv_logger(backend: Backend, tmp_path: Path) -> None:
-    path = tmp_path / "log.csv"
-    model = small_model(metrics.R2Score(None))
-    history = model.fit(
-        **DATA, epochs=3, validation_data=(X, Y), validation_freq=2, callbacks=[callbacks.CSVLogger(path)]
-    )
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["epoch", "loss", "r2_score", "val_loss", "val_r2_score"]
-    assert [row["epoch"] for row in rows] == ["0", "1", "2"]
-    assert [float(row["loss"]) for row in rows] == history.history["loss"]
-    assert [row["val_loss"] for row in rows] == ["NA", str(history.history["val_loss"][0]), "NA"]
-    assert rows[1]["val_r2_score"].startswith("[")
-
-    model.fit(**DATA, callbacks=[callbacks.CSVLogger(path, append=True)])
-    lines = path.read_text().splitlines()
-    assert len(lines) == 5
-    assert sum(line.startswith("epoch,") for line in lines) == 1
-    model.fit(**DATA, callbacks=[callbacks.CSVLogger(path, separator=";")])
-    assert path.read_text().splitlines()[0].startswith("epoch;loss;")
-    assert len(path.read_text().splitlines()) == 2
-
-
-def test_checkpoints_of_epochs(backend: Backend, tmp_path: Path) -> None:
-    kept: list[list[np.ndarray]] = []
-    keep = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: kept.append(model.get_weights()))
-    model = small_model()
-    path = str(tmp_path / "new" / "{epoch:02d}-{value:.1f}.weights.npz")
-    model.fit(**DATA, epochs=3, callbacks=[keep, Feed("value", [1.0, 0.5, 0.7]), callbacks.ModelCheckpoint(path)])
-    names = sorted(p.name for p in (tmp_path / "new").iterdir())
-    assert names == ["01-1.0.weights.npz", "02-0.5.weights.npz", "03-0.7.weights.npz"]
-    other = small_model()
-    for name, weights in zip(names, kept, strict=True):
-        other.load_weights(tmp_path / "new" / name)
-        for found, expected in zip(other.get_weights(), weights, strict=True):
-            np.testing.assert_array_equal(found, expected)
-
-
-def test_checkpoint_of_the_best_epoch(backend: Backend, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    kept: list[np.ndarray] = []
-    keep = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: kept.append(model.get_weights()[0]))
-    model = small_model()
-    path = tmp_path / "best.npz"
-    checkpoint = callbacks.ModelCheckpoint(
-        path, "value", 1, save_best_only=True, save_weights_only=True, mode="max", initial_value_threshold=1.5
-    )
-    model.fit(**DATA, epochs=4, callbacks=[keep, Feed("value", [1.0, 2.0, 1.9, 1.0]), checkpoint])
-    assert capsys.readouterr().out.splitlines() == [f"Epoch 2: weights saved to {path}"]
-    model.load_weights(path)
-    np.testing.assert_array_equal(model.get_weights()[0], kept[1])
-
-
-def test_checkpoints_of_steps(backend: Backend, tmp_path: Path) -> None:
-    model = small_model()
-    checkpoint = callbacks.ModelCheckpoint(tmp_path / "{epoch}-{batch}.npz", save_freq=2)
-    model.fit(**DATA, epochs=3, callbacks=[checkpoint])
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["1-2.npz", "2-1.npz", "2-3.npz", "3-2.npz"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"filepath": "model.keras"}, r"files that end in '.npz' \('model.weights.npz'\); received 'model.keras'"),
-        ({"filepath": "model.weights.h5", "save_weights_only": True}, "end in '.npz'"),
-        ({"filepath": "a.npz", "save_freq": "batch"}, "save_freq.* must be a positive int; received 'batch'"),
-    ],
-)
-def test_arguments_of_checkpoints(arguments: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        callbacks.ModelCheckpoint(**arguments)
-
-
-def test_names_of_checkpoints(backend: Backend, tmp_path: Path) -> None:
-    with pytest.raises(KeyError, match="names 'val_loss'; there are epoch, loss"):
-        small_model().fit(**DATA, callbacks=[callbacks.ModelCheckpoint(tmp_path / "{val_loss}.npz")])
-
-
-# ---- weights ---------------------------------------------------------------------------------------------------
-
-
-def test_weights_go_by_name_or_by_order(backend: Backend, tmp_path: Path) -> None:
-    path = tmp_path / "w.npz"
-    first = Sequential([layers.Dense(2, name="a"), layers.Dense(2, name="b")])
-    first.build((None, 2))
-    first.save_weights(path)
-    with np.load(path, allow_pickle=False) as file:
-        assert len(file.files) == 4
-    swapped = Sequential([layers.Dense(2, name="b"), layers.Dense(2, name="a")])
-    swapped.build((None, 2))
-    swapped.load_weights(path)
-    assert [w.tolist() for w in swapped.get_weights()] == [
-        w.tolist() for w in first.get_weights()[2:] + first.get_weights()[:2]
-    ]
-    renamed = Sequential([layers.Dense(2), layers.Dense(2)])
-    renamed.build((None, 2))
-    renamed.load_weights(path)
-    assert [w.tolist() for w in renamed.get_weights()] == [w.tolist() for w in first.get_weights()]
-
-
-def test_weights_of_low_precision(backend: Backend, tmp_path: Path) -> None:
-    model = Sequential([layers.Dense(2, dtype="bfloat16")])
-    model.build((None, 3))
-    model.save_weights(tmp_path / "w.npz")
-    before = model.get_weights()[0]
-    model.set_weights([0 * w for w in model.get_weights()])
-    model.load_weights(tmp_path / "w.npz")
-    assert model.get_weights()[0].dtype == before.dtype
-    np.testing.assert_array_equal(model.get_weights()[0], before)
-
-
-def test_weights_that_do_not_fit(backend: Backend, tmp_path: Path) -> None:
-    path = tmp_path / "w.npz"
-    model = small_model()
-    model.save_weights(path)
-    before = model.get_weights()
-    wide = Sequential([layers.Dense(2)])
-    wide.build((None, 3))
-    with pytest.raises(ValueError, match=r"has shape \(3, 2\), but .* in the file has shape \(3, 1\)"):
-        wide.load_weights(path)
-    deep = Sequential([layers.Dense(1), layers.Dense(1)])
-    with pytest.raises(ValueError, match=r"holds 2 weights; .* has 0. It is not built yet"):
-        deep.load_weights(path)
-    with pytest.raises(ValueError, match="is not built"):
-        deep.save_weights(path)
-    with pytest.raises(FileExistsError, match="pass overwrite=True"):
-        model.save_weights(path, overwrite=False)
-    with pytest.raises(ValueError, match=r"end in '.npz'"):
-        model.load_weights("w.h5")
-    np.savez(path, a=np.array([{}], dtype=object), b=np.ones(1))
-    with pytest.raises(ValueError, match="allow_pickle"):
-        model.load_weights(path)
-    np.testing.assert_array_equal(model.get_weights()[0], before[0])
-
-
-def test_a_failed_write_leaves_the_old_file(backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "w.npz"
-    model = small_model()
-    model.save_weights(path)
-    before = path.read_bytes()
-
-    def half(file: Any, **arrays: Any) -> None:
-        file.write(b"half")
-        raise OSError("disk full")
-
-    monkeypatch.setattr(np, "savez", half)
-    with pytest.raises(OSError, match="disk full"):
-        model.save_weights(path)
-    assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
-
-
-# ---- the progress bar ------------------------------------------------------------------------------------------
-
-LINE = r"Epoch 1/2 - 3/3 - \d+s - \d+(s|ms|us)/step - loss: [\d.e+-]+ - val_loss: [\d.e+-]+"
-BAR = r"3/3 \[={20}\] \d+s \d+(s|ms|us)/step - loss: [\d.e+-]+ - val_loss: [\d.e+-]+"
-
-
-@pytest.mark.parametrize("verbose", ["auto", 1, 2])
-def test_lines_in_a_pipe(backend: Backend, verbose: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    small_model().fit(**DATA | {"verbose": verbose}, epochs=2, validation_data=(X, Y))
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2
-    assert re.fullmatch(LINE, lines[0])
-
-
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "_can_redraw", lambda: True)
-
-
-def final(line: str) -> str:
-    """What a terminal shows in the end."""
-    return line.split("\r")[-1].replace("\x1b[K", "")
-
-
-@pytest.mark.usefixtures("terminal")
-def test_bar_of_epochs(backend: Backend, capsys: pytest.CaptureFixture[str]) -> None:
-    small_model().fit(**DATA | {"verbose": 1}, epochs=2, validation_data=(X, Y))
-    lines = [final(line) for line in capsys.readouterr().out.split("\n")]
-    assert lines[0] == "Epoch 1/2"
-    assert re.fullmatch(BAR, lines[1])
-    assert lines[2] == "Epoch 2/2"
-    assert re.fullmatch(BAR, lines[3])
-    assert lines[4:] == [""]
-
-
-@pytest.mark.usefixtures("terminal")
-def test_bar_of_evaluate_and_predict(backend: Backend, capsys: pytest.CaptureFixture[str]) -> None:
-    model = small_model()
-    model.evaluate(X, Y, batch_size=8)
-    assert re.fullmatch(r"3/3 \[={20}\] \d+s \d+\w+/step - loss: [\d.e+-]+", final(capsys.readouterr().out[:-1]))
-    model.predict(X, batch_size=8)
-    assert re.fullmatch(r"3/3 \[={20}\] \d+s \d+\w+/step", final(capsys.readouterr().out[:-1]))
-
-
-class Clock:
-    """Time that passes only when told."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = 100.0
-        monkeypatch.setattr(progress.time, "perf_counter", lambda: self.now)
-
-
-@pytest.mark.usefixtures("terminal")
-def test_bar_is_drawn_ten_times_a_second(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    clock = Clock(monkeypatch)
-    (bar,) = progress.make_progress(1, 1, 400)
-    bar.on_train_begin()
-    bar.on_epoch_begin(0)
-    clock.now += 50.0  # compiling
-    bar.on_train_batch_end(0, {"loss": 1.0})
-    for step in range(1, 201):
-        clock.now += 1 / 64
-        bar.on_train_batch_end(step, {"loss": 1.0})
-    drawn = capsys.readouterr().out.split("\r")[1:]
-    assert len(drawn) == 1 + 28  # of the 31 tenths of a second, which seven steps exceed
-    # The first step, which compiles, tells nothing of the time to come.
-    assert final(drawn[0]) == "  1/400 [....................] 50s 50s/step - loss: 1.0000"
-    assert final(drawn[-1]) == "197/400 [=========...........] 3s 16ms/step - loss: 1.0000"
-
-
-@pytest.mark.usefixtures("terminal")
-def test_bar_without_a_known_end(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    clock = Clock(monkeypatch)
-    (bar,) = progress.make_progress(1, 2, None)
-    bar.on_train_begin()
-    bar.on_epoch_begin(0)
-    for step in range(3):
-        clock.now += 70.0
-        bar.on_train_batch_end(step, {"loss": 1e-5})
-    assert final(capsys.readouterr().out) == "      3/unknown 3:30 70s/step - loss: 1.0000e-05"
-    bar.on_epoch_end(0, {"loss": 1e-5, "f1": np.array([0.5, 0.25])})
-    end = final(capsys.readouterr().out[:-1])
-    assert end == "3/3 [====================] 3:30 70s/step - loss: 1.0000e-05 - f1: [0.5000 0.2500]"
-    bar.on_epoch_begin(1)
-    clock.now += 3 * 3600
-    bar.on_train_batch_end(0, {})
-    assert "1/3 [======..............] 3:00:00" in capsys.readouterr().out
-
-
-def test_silence(backend: Backend, capsys: pytest.CaptureFixture[str]) -> None:
-    model = small_model()
-    model.fit(**DATA)
-    model.evaluate(**DATA)
-    model.predict(X, verbose=0)
-    assert capsys.readouterr().out == ""

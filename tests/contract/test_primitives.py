@@ -18,9 +18,9 @@ from polykeras.backend import Backend, backends
 COMPARISONS = [(case, kind) for case in CASES for kind in case.kinds]
 
 WITHOUT_CASE: dict[str, str] = {
-    "bitcast": "depends on the width of the dtype: tests/contract/test_composites_a.py",
-    "nextafter": "depends on the width of the dtype: tests/contract/test_composites_a.py",
-    "view": "depends on the width of the dtype: tests/contract/test_composites_a.py",
+    "bitcast": "depends on the width of the dtype: tests/contract/test_ops_against_numpy.py",
+    "nextafter": "depends on the width of the dtype: tests/contract/test_ops_against_numpy.py",
+    "view": "depends on the width of the dtype: tests/contract/test_ops_against_numpy.py",
 }
 """Ops that have no case, each with the reason and the place of its test."""
 

@@ -143,7 +143,7 @@ LEFT_OUT = {
     },
     "optimizers": {
         "not in the first catalogue: a later issue": """
-            Adafactor Lamb LossScaleOptimizer MultiOptimizer Muon OptimizerMap ScheduleFreeAdamW
+            Adafactor Lamb MultiOptimizer Muon OptimizerMap ScheduleFreeAdamW
         """,
     },
     "callbacks": {

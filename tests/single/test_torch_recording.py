@@ -296,3 +296,83 @@ def test_recording_does_not_import_the_compiler_of_torch() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
+
+
+# ---- memory ----------------------------------------------------------------------------------------------------------
+
+
+def test_donated_state_is_updated_in_its_own_memory(tb: Any) -> None:
+    def step(state: list[Any], batch: Any) -> Any:
+        velocity = 0.9 * state[1] + batch
+        return [state[0] - 0.1 * velocity, velocity], {"size": tb.sum(velocity)}
+
+    data, indices = draw(4, 2048), torch.arange(4, dtype=torch.int32)[:, None]
+    run = tb.compile_steps(lambda state, batch: step(state, batch[0]))
+    state = [torch.zeros(2048), torch.ones(2048)]
+    expected = list(state)
+    for row in data:
+        expected, logs = step(expected, row)
+    state, _ = run(state, data, indices, 0, 1)
+    places = {x.data_ptr() for x in state}
+    state, got = run(state, data, indices, 1, 4)
+    assert {x.data_ptr() for x in state} == places
+    for x, want in zip([*state, got["size"]], [*expected, logs["size"]], strict=True):
+        assert torch.equal(x, want)
+
+
+def test_what_is_not_donated_is_left_alone(tb: Any) -> None:
+    compiled = tb.compile(lambda x: [torch.exp(x * 2) - 1])
+    donating = tb.compile(lambda state: ([state[0] * 2], state[0].sum()), donate_first=True)
+    for _ in range(2):
+        x = draw(2048)
+        kept = x.clone()
+        compiled(x)
+        assert torch.equal(x, kept)
+        (doubled,), total = donating([x])
+        assert torch.equal(doubled, kept * 2)
+        assert torch.equal(total, kept.sum())
+
+
+def test_memory_that_is_read_later_is_not_reused(tb: Any) -> None:
+    def fn(state: list[Any]) -> Any:
+        (x,) = state
+        view = x.view(32, 64)
+        y = x + 1  # `x` is read later through its view
+        z = y * y
+        w = torch.where(z > 1, z, y)  # `y` and `z` are read for the last time
+        return [w + view.t().reshape(-1)], y.sum()
+
+    compiled = tb.compile(fn, donate_first=True)
+    for seed in range(3):
+        x = draw(2048, seed=seed)
+        (want,), total = fn([x.clone()])
+        (got,), other = compiled([x.clone()])
+        assert torch.equal(got, want)
+        assert torch.equal(other, total)
+
+
+@pytest.mark.parametrize("number", [2, 0.1, -3, 1e-7, float("inf"), float("nan"), 2**40, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16", "int32", "int64", "uint8"])
+def test_numbers_mean_the_same_in_a_recording(tb: Any, number: Any, dtype: str) -> None:
+    def fn(x: Any) -> Any:
+        results = [x + number, x - number, x * number, x / number, number - x, x > number, x == number]
+        return results + [r[0] * number for r in results[:4]]
+
+    x = tb.asarray(np.array([1, 2, 3]), dtype)
+    try:
+        expected = fn(x)
+    except RuntimeError:  # torch refuses a number that the dtype cannot hold
+        return
+    compiled = tb.compile(fn)
+    for _ in range(2):
+        for got, want in zip(compiled(x), expected, strict=True):
+            assert got.dtype == want.dtype
+            assert torch.equal(torch.nan_to_num(got.double()), torch.nan_to_num(want.double()))
+
+
+def test_shapes_alone_make_a_constant(tb: Any) -> None:
+    compiled = tb.compile(lambda x: (torch.zeros_like(x), torch.full_like(x, 3.0).mul_(x)))
+    for n in (1.0, 2.0):
+        zeros, threes = compiled(torch.full((2,), n))
+        assert (zeros.tolist(), threes.tolist()) == ([0.0, 0.0], [3 * n, 3 * n])
+        zeros.add_(1)

@@ -266,6 +266,14 @@ def test_one_batch_methods(backend: Backend) -> None:
     np.testing.assert_allclose(model.predict_on_batch(X), model.predict(X, verbose=0), rtol=1e-6)
 
 
+def test_predict_fills_up_no_batch(backend: Backend) -> None:
+    """Rows may see each other: a last partial batch is what it is."""
+    model = keras.Sequential([keras.Input((2,)), layers.Lambda(lambda x: x - ops.max(x, axis=0, keepdims=True))])
+    x = np.arange(10, dtype="float32").reshape(5, 2)
+    parts = [part - part.max(axis=0) for part in (x[:3], x[3:])]
+    np.testing.assert_allclose(model.predict(x, batch_size=3, verbose=0), np.concatenate(parts))
+
+
 def test_predict_covers_every_row(backend: Backend) -> None:
     model = linear()
     expected = X @ np.ones((3, 1))

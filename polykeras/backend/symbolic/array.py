@@ -12,6 +12,30 @@ from polykeras.backend.symbolic.dims import Dims, broadcast, index_shape, is_kno
 SCALARS = (bool, int, float, complex)
 
 
+class NeedsValues(TypeError):
+    """Code asks a symbolic array for its values, as NumPy's and TensorFlow's functions do."""
+
+
+def cannot_run_on_shapes(error: Exception) -> bool:
+    """Return whether an error says that code needs real arrays, as native code of a framework does.
+
+    That is: a `NeedsValues`; an attribute that framework arrays may have and a symbolic one lacks; or a complaint
+    about the type, which PyTorch and JAX find out for themselves. What polykeras raises about a symbolic array is a
+    mistake in the code that ran, and so is every other error.
+    """
+    if isinstance(error, NeedsValues):
+        return True
+    if isinstance(error, AttributeError):
+        return isinstance(error.obj, SymbolicArray)
+    if not isinstance(error, (TypeError, ValueError)) or SymbolicArray.__name__ not in str(error):
+        return False
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    raised_in = frame.tb_frame.f_globals.get("__name__", "") if frame is not None else ""
+    return raised_in.partition(".")[0] != __name__.partition(".")[0]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SymbolicArray:
     """A shape and a dtype in place of values.
@@ -38,12 +62,12 @@ class SymbolicArray:
     def __getitem__(self, key: Any) -> SymbolicArray:
         keys = key if isinstance(key, tuple) else (key,)
         if any(isinstance(k, SymbolicArray) for k in keys):
-            raise TypeError(f"Expected ints, slices, None or ... as indices; received {key!r}. Use ops.take.")
+            raise NeedsValues(f"Expected ints, slices, None or ... as indices; received {key!r}. Use ops.take.")
         return SymbolicArray(index_shape(self.shape, key), self.dtype)
 
     def __len__(self) -> int:
         if not self.shape:
-            raise TypeError("A scalar has no length.")
+            raise NeedsValues(f"A scalar has no length; received {self}.")  # torch.tensor looks for numbers so
         return self.shape[0]
 
     def __iter__(self) -> Iterator[SymbolicArray]:
@@ -53,12 +77,12 @@ class SymbolicArray:
         return iter([self[i] for i in range(length)])
 
     def _no_value(self, *_: Any, **__: Any) -> Any:
-        raise TypeError(
+        raise NeedsValues(
             f"{self} has no value: it stands for an array while shapes are inferred. Use ops (`where`, `cond`, ...) "
             "in place of Python's `if`, `bool()`, `float()` or NumPy functions on it."
         )
 
-    __array_ufunc__ = None  # NumPy then leaves `ndarray * SymbolicArray` to this class
+    __array_priority__ = 1000  # NumPy then leaves `ndarray * SymbolicArray` to this class
     __array__ = __bool__ = __int__ = __float__ = __index__ = __complex__ = _no_value
 
     def __neg__(self) -> SymbolicArray:
@@ -75,11 +99,10 @@ class SymbolicArray:
         return SymbolicArray(combine("comparison", self, other).shape, "bool")
 
     def __matmul__(self, other: Any) -> SymbolicArray:
-        from polykeras.backend.symbolic.products import matmul_shape
+        return _product(self, from_value(other))
 
-        if not isinstance(other, SymbolicArray):
-            return NotImplemented
-        return SymbolicArray(matmul_shape(self.shape, other.shape), dtypes.result_type(self.dtype, other.dtype))
+    def __rmatmul__(self, other: Any) -> SymbolicArray:
+        return _product(from_value(other), self)
 
     __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __pow__ = __rpow__ = __add__
     __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __add__
@@ -89,6 +112,12 @@ class SymbolicArray:
 
     def __invert__(self) -> SymbolicArray:
         return self
+
+
+def _product(x1: SymbolicArray, x2: SymbolicArray) -> SymbolicArray:
+    from polykeras.backend.symbolic.products import matmul_shape
+
+    return SymbolicArray(matmul_shape(x1.shape, x2.shape), dtypes.result_type(x1.dtype, x2.dtype))
 
 
 def is_scalar(x: Any) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import numpy as np
+
 from polykeras import tree
 from polykeras.backend.base import Backend
 from polykeras.backend.execution import Step, StepRunner
@@ -66,7 +68,13 @@ class SymbolicBackend(SymbolicLinear, Backend):
     # ---- execution ---------------------------------------------------------------------------------------------
 
     def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
-        return fn
+        def run(*args: Any, **kwargs: Any) -> Any:
+            args, kwargs = tree.map_structure(
+                lambda leaf: self.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf, (args, kwargs)
+            )
+            return fn(*args, **kwargs)
+
+        return run
 
     def compile_steps(self, step: Step) -> StepRunner:
         def run(state: list[Any], data: Any, indices: Any, start: int, stop: int) -> tuple[list[Any], Any]:

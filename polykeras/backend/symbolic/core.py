@@ -12,7 +12,7 @@ import numpy as np
 from polykeras import config, dtypes, tree
 from polykeras.backend.elementwise import ElementwiseMethods
 from polykeras.backend.spec import Shape
-from polykeras.backend.symbolic.array import SymbolicArray, combine, from_value, is_scalar
+from polykeras.backend.symbolic.array import NeedsValues, SymbolicArray, combine, from_value, is_scalar
 from polykeras.backend.symbolic.dims import agree, as_dims, broadcast
 
 Unary = Callable[..., SymbolicArray]
@@ -106,7 +106,7 @@ class SymbolicCore(ElementwiseMethods):
         return self.cast(array, dtype) if dtype else array
 
     def to_numpy(self, x: SymbolicArray) -> np.ndarray:
-        raise TypeError(f"{x} has no values: it stands for an array while shapes are inferred.")
+        raise NeedsValues(f"{x} has no values: it stands for an array while shapes are inferred.")
 
     def is_tensor(self, x: Any) -> bool:
         return isinstance(x, SymbolicArray)

@@ -191,12 +191,13 @@ def infer_reshape(shape: Dims, newshape: Dims) -> Dims:
     unknown_above, unknown_below = ([n for n in side if not is_known(n)] for side in (above, below))
     known = not unknown_above and not unknown_below
     total, part = prod(above), prod(below)
+    beside = "" if all(map(is_known, shape)) else "beside unknown sizes, "
     if not wild:
         if known and total != part:
-            raise ValueError(f"{message}: {prod(shape)} elements were received, {prod(newshape)} expected.")
+            raise ValueError(f"{message}: {beside}{total} elements were received, {part} expected.")
         return newshape
     if known and (part == 0 or total % part):
-        raise ValueError(f"{message}: {prod(shape)} elements do not divide by {prod(given)}.")
+        raise ValueError(f"{message}: {beside}{total} elements do not divide by {part}.")
     rest, left = divmod(int.__index__(total), int.__index__(part) or 1)
     if left or not _is_real_ratio(unknown_above, unknown_below):
         rest = UnknownDim(max(1, rest))

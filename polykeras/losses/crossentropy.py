@@ -1,0 +1,192 @@
+"""Cross-entropies: of two classes, of one-hot labels, of class numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from polykeras import dtypes, ops
+from polykeras.losses.labels import (
+    BinaryLabelsLoss,
+    class_numbers,
+    floats,
+    refuse_outside,
+    smooth_binary,
+    smooth_classes,
+)
+from polykeras.losses.loss import LOSSES, FunctionLoss
+
+
+@LOSSES.register("bce", "BCE")
+def binary_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Any:
+    """Return the mean over `axis` of `-y log(p) - (1 - y) log(1 - p)`.
+
+    Args:
+        y_true: labels in [0, 1].
+        y_pred: probabilities, or with `from_logits` numbers whose sigmoid they are.
+        from_logits: see `y_pred`.
+        label_smoothing: in [0, 1]: moves labels toward one half.
+        axis: the axis of the mean.
+    """
+    y_true, y_pred = floats(y_true, y_pred, "binary_crossentropy")
+    y_true = smooth_binary(y_true, label_smoothing)
+    return ops.mean(ops.binary_crossentropy(y_true, y_pred, from_logits=from_logits), axis=axis)
+
+
+@LOSSES.register()
+def categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Any:
+    """Return `-sum(y_true * log(p))` over the classes.
+
+    Args:
+        y_true: one-hot labels or distributions, in the shape of the predictions.
+        y_pred: probabilities, or with `from_logits` numbers whose softmax they are.
+        from_logits: see `y_pred`.
+        label_smoothing: in [0, 1]: moves labels toward the uniform distribution.
+        axis: the axis of the classes.
+
+    Raises:
+        ValueError: labels of another shape.
+    """
+    name = "categorical_crossentropy (one-hot labels; class numbers go with sparse_categorical_crossentropy)"
+    y_true, y_pred = floats(y_true, y_pred, name)
+    y_true = smooth_classes(y_true, label_smoothing, axis)
+    return ops.categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
+
+
+@LOSSES.register()
+def sparse_categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
+) -> Any:
+    """Return `-log(p)` of the true class.
+
+    Args:
+        y_true: class numbers, in the shape of the predictions without the axis of the classes (or with size 1 there).
+        y_pred: probabilities, or with `from_logits` numbers whose softmax they are.
+        from_logits: see `y_pred`.
+        ignore_class: a class number whose samples count 0.
+        axis: the axis of the classes.
+
+    Raises:
+        ValueError: labels of another shape.
+    """
+    y_pred = ops.convert_to_tensor(y_pred)
+    y_true = class_numbers(y_true, y_pred, axis, "sparse_categorical_crossentropy")
+    if ignore_class is None:
+        return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
+    valid = ops.not_equal(y_true, ignore_class)
+    classes = ops.where(valid, y_true, ops.zeros_like(y_true))
+    loss = ops.sparse_categorical_crossentropy(classes, y_pred, from_logits=from_logits, axis=axis)
+    return ops.where(valid, loss, ops.zeros_like(loss))
+
+
+@LOSSES.register()
+class BinaryCrossentropy(BinaryLabelsLoss):
+    """The cross-entropy of two classes.
+
+    Args:
+        from_logits: whether predictions are logits, not probabilities.
+        label_smoothing: in [0, 1]: moves labels toward one half.
+        axis: the axis of the mean.
+        reduction: see `Loss`.
+        name: for logs.
+        dtype: see `Loss`.
+    """
+
+    function = staticmethod(binary_crossentropy)
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "binary_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+        self.from_logits = from_logits
+        self.label_smoothing = label_smoothing
+        self.axis = axis
+
+
+@LOSSES.register()
+class CategoricalCrossentropy(FunctionLoss):
+    """The cross-entropy of one-hot labels.
+
+    Args:
+        from_logits: whether predictions are logits, not probabilities.
+        label_smoothing: in [0, 1]: moves labels toward the uniform distribution.
+        axis: the axis of the classes.
+        reduction: see `Loss`.
+        name: for logs.
+        dtype: see `Loss`.
+    """
+
+    function = staticmethod(categorical_crossentropy)
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "categorical_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+        self.from_logits = from_logits
+        self.label_smoothing = label_smoothing
+        self.axis = axis
+
+
+@LOSSES.register()
+class SparseCategoricalCrossentropy(FunctionLoss):
+    """The cross-entropy of labels that are class numbers.
+
+    Args:
+        from_logits: whether predictions are logits, not probabilities.
+        ignore_class: a class number whose samples do not count.
+        reduction: see `Loss`.
+        axis: the axis of the classes.
+        name: for logs.
+        dtype: see `Loss`.
+    """
+
+    function = staticmethod(sparse_categorical_crossentropy)
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        axis: int = -1,
+        name: str = "sparse_categorical_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+        self.from_logits = from_logits
+        self.ignore_class = ignore_class
+        self.axis = axis
+
+    def compute_mask(self, y_true: Any, y_pred: Any) -> Any:
+        """Return which samples are not of the class to ignore."""
+        if self.ignore_class is None:
+            return None
+        return ops.not_equal(class_numbers(y_true, y_pred, self.axis, self.name), self.ignore_class)
+
+    def check_labels(self, labels: np.ndarray, output_shape: tuple[int | None, ...], output: str) -> None:
+        """Refuse labels that are no class numbers."""
+        classes = output_shape[self.axis]
+        counted = labels if self.ignore_class is None else labels[labels != self.ignore_class]
+        if classes is not None:
+            hint = f"The output has {classes} classes, numbered from 0."
+            refuse_outside(counted, 0, classes - 1, self.name, output, hint)
+        if labels.dtype.name in dtypes.FLOATS and (labels != np.floor(labels)).any():
+            raise ValueError(
+                f"Labels of the output {output!r} must be whole class numbers for {self.name}; received fractions."
+            )

@@ -1,0 +1,152 @@
+"""Focal cross-entropies, in which easy samples weigh less."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polykeras import config, ops
+from polykeras.losses.labels import BinaryLabelsLoss, floats, smooth_binary, smooth_classes
+from polykeras.losses.loss import LOSSES, FunctionLoss
+
+
+@LOSSES.register()
+def binary_focal_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    apply_class_balancing: bool = False,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> Any:
+    """Return the binary cross-entropy times `(1 - p_true)**gamma`, the mean over `axis`.
+
+    Source: Lin et al., "Focal Loss for Dense Object Detection", 2017, https://arxiv.org/abs/1708.02002.
+
+    Args:
+        y_true: labels in [0, 1].
+        y_pred: probabilities, or logits.
+        apply_class_balancing: weigh the classes 1 and 0 by `alpha` and `1 - alpha`.
+        alpha: see above.
+        gamma: how much easy samples count less.
+        from_logits: whether `y_pred` holds logits.
+        label_smoothing: in [0, 1]: moves labels toward one half.
+        axis: the axis of the mean.
+    """
+    y_true, y_pred = floats(y_true, y_pred, "binary_focal_crossentropy")
+    y_true = smooth_binary(y_true, label_smoothing)
+    # A factor of exactly 0 would have an infinite gradient for gamma < 1.
+    p = ops.clip(ops.sigmoid(y_pred) if from_logits else y_pred, config.epsilon(), 1.0 - config.epsilon())
+    loss = ops.binary_crossentropy(y_true, y_pred, from_logits=from_logits)
+    p_true = y_true * p + (1.0 - y_true) * (1.0 - p)
+    loss = ops.power(1.0 - p_true, gamma) * loss
+    if apply_class_balancing:
+        loss = (y_true * alpha + (1.0 - y_true) * (1.0 - alpha)) * loss
+    return ops.mean(loss, axis=axis)
+
+
+@LOSSES.register()
+def categorical_focal_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> Any:
+    """Return the categorical cross-entropy times `alpha * (1 - p)**gamma`, class by class.
+
+    Source: Lin et al., "Focal Loss for Dense Object Detection", 2017, https://arxiv.org/abs/1708.02002.
+
+    Args:
+        y_true: one-hot labels, in the shape of the predictions.
+        y_pred: probabilities, or logits.
+        alpha: a factor.
+        gamma: how much easy samples count less.
+        from_logits: whether `y_pred` holds logits.
+        label_smoothing: in [0, 1]: moves labels toward the uniform distribution.
+        axis: the axis of the classes.
+    """
+    y_true, y_pred = floats(y_true, y_pred, "categorical_focal_crossentropy")
+    y_true = smooth_classes(y_true, label_smoothing, axis)
+    p = ops.softmax(y_pred, axis=axis) if from_logits else y_pred / ops.sum(y_pred, axis=axis, keepdims=True)
+    p = ops.clip(p, config.epsilon(), 1.0 - config.epsilon())
+    logs = ops.log_softmax(y_pred, axis=axis) if from_logits else ops.log(p)
+    return ops.sum(-y_true * logs * alpha * ops.power(1.0 - p, gamma), axis=axis)
+
+
+@LOSSES.register()
+class BinaryFocalCrossentropy(BinaryLabelsLoss):
+    """The cross-entropy of two classes, easy samples weighing less (Lin et al., 2017).
+
+    Args:
+        apply_class_balancing: weigh the classes 1 and 0 by `alpha` and `1 - alpha`.
+        alpha: see above.
+        gamma: how much easy samples count less.
+        from_logits: whether predictions are logits.
+        label_smoothing: in [0, 1]: moves labels toward one half.
+        axis: the axis of the mean.
+        reduction: see `Loss`.
+        name: for logs.
+        dtype: see `Loss`.
+    """
+
+    function = staticmethod(binary_focal_crossentropy)
+
+    def __init__(
+        self,
+        apply_class_balancing: bool = False,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "binary_focal_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+        self.apply_class_balancing = apply_class_balancing
+        self.alpha = alpha
+        self.gamma = gamma
+        self.from_logits = from_logits
+        self.label_smoothing = label_smoothing
+        self.axis = axis
+
+
+@LOSSES.register()
+class CategoricalFocalCrossentropy(FunctionLoss):
+    """The cross-entropy of one-hot labels, easy samples weighing less (Lin et al., 2017).
+
+    Args:
+        alpha: a factor.
+        gamma: how much easy samples count less.
+        from_logits: whether predictions are logits.
+        label_smoothing: in [0, 1]: moves labels toward the uniform distribution.
+        axis: the axis of the classes.
+        reduction: see `Loss`.
+        name: for logs.
+        dtype: see `Loss`.
+    """
+
+    function = staticmethod(categorical_focal_crossentropy)
+
+    def __init__(
+        self,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "categorical_focal_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+        self.alpha = alpha
+        self.gamma = gamma
+        self.from_logits = from_logits
+        self.label_smoothing = label_smoothing
+        self.axis = axis

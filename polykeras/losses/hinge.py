@@ -1,0 +1,102 @@
+"""Hinge losses: margins between classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polykeras import ops
+from polykeras.losses.labels import floats
+from polykeras.losses.loss import LOSSES, FunctionLoss
+
+
+def _signs(y_true: Any, y_pred: Any, name: str) -> tuple[Any, Any]:
+    """Return labels as -1 and 1 where they are 0 and 1, and predictions."""
+    y_true, y_pred = floats(y_true, y_pred, name)
+    is_binary = ops.all(ops.logical_or(ops.equal(y_true, 0.0), ops.equal(y_true, 1.0)))
+    return ops.where(is_binary, 2.0 * y_true - 1.0, y_true), y_pred
+
+
+@LOSSES.register()
+def hinge(y_true: Any, y_pred: Any) -> Any:
+    """Return `mean(max(1 - y_true * y_pred, 0))` over the last axis, for labels -1 and 1 (or 0 and 1)."""
+    y_true, y_pred = _signs(y_true, y_pred, "hinge")
+    return ops.mean(ops.maximum(1.0 - y_true * y_pred, 0.0), axis=-1)
+
+
+@LOSSES.register()
+def squared_hinge(y_true: Any, y_pred: Any) -> Any:
+    """Return `mean(max(1 - y_true * y_pred, 0)**2)` over the last axis, for labels -1 and 1 (or 0 and 1)."""
+    y_true, y_pred = _signs(y_true, y_pred, "squared_hinge")
+    return ops.mean(ops.square(ops.maximum(1.0 - y_true * y_pred, 0.0)), axis=-1)
+
+
+@LOSSES.register()
+def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
+    """Return `max(1 + best wrong - right, 0)` over the classes, for one-hot labels."""
+    y_true, y_pred = floats(y_true, y_pred, "categorical_hinge")
+    right = ops.sum(y_true * y_pred, axis=-1)
+    wrong = ops.max((1.0 - y_true) * y_pred, axis=-1)
+    return ops.maximum(wrong - right + 1.0, 0.0)
+
+
+@LOSSES.register()
+class Hinge(FunctionLoss):
+    """`max(1 - y_true * y_pred, 0)`, for labels -1 and 1.
+
+    Args:
+        reduction: see `Loss`.
+        name: for logs.
+        dtype: see `Loss`.
+    """
+
+    function = staticmethod(hinge)
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "hinge",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+
+
+@LOSSES.register()
+class SquaredHinge(FunctionLoss):
+    """`max(1 - y_true * y_pred, 0)**2`, for labels -1 and 1.
+
+    Args:
+        reduction: see `Loss`.
+        name: for logs.
+        dtype: see `Loss`.
+    """
+
+    function = staticmethod(squared_hinge)
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "squared_hinge",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+
+
+@LOSSES.register()
+class CategoricalHinge(FunctionLoss):
+    """The margin between the right class and the best wrong one.
+
+    Args:
+        reduction: see `Loss`.
+        name: for logs.
+        dtype: see `Loss`.
+    """
+
+    function = staticmethod(categorical_hinge)
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "categorical_hinge",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)

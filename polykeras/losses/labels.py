@@ -1,0 +1,80 @@
+"""What losses do with labels: floats or class numbers, smoothing, and ranges outside of which they are mistakes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from polykeras import dtypes, ops
+from polykeras.losses.loss import FunctionLoss, aligned
+
+
+def floats(y_true: Any, y_pred: Any, name: str) -> tuple[Any, Any]:
+    """Return labels and predictions as floats of one dtype and shape.
+
+    Raises:
+        ValueError: their shapes differ.
+    """
+    y_true, y_pred = aligned(y_true, y_pred, name)
+    dtype = dtypes.float_type(ops.dtype(y_pred))
+    return ops.cast(y_true, dtype), ops.cast(y_pred, dtype)
+
+
+def class_numbers(y_true: Any, y_pred: Any, axis: int, name: str) -> Any:
+    """Return labels as int32, in the shape of the predictions without the axis of the classes.
+
+    Args:
+        y_true: class numbers, in that shape or with size 1 at that axis.
+        y_pred: predictions.
+        axis: the axis of the classes.
+        name: of the loss or metric, for the message.
+
+    Raises:
+        ValueError: labels of another shape.
+    """
+    y_true = ops.convert_to_tensor(y_true)
+    full, shape = ops.shape(y_pred), ops.shape(y_true)
+    place = axis % len(full) if full else 0
+    expected = full[:place] + full[place + 1 :]
+    if len(shape) == len(full) and full and shape[place] == 1:
+        y_true = ops.squeeze(y_true, place)
+    if ops.shape(y_true) != expected:
+        raise ValueError(
+            f"{name}: labels must be class numbers of shape {expected} for predictions of shape {full}; received "
+            f"labels of shape {shape}. One-hot labels go with {name.removeprefix('sparse_')}."
+        )
+    return ops.cast(y_true, "int32")
+
+
+def smooth_binary(y_true: Any, label_smoothing: float) -> Any:
+    """Return labels in [0, 1], moved toward one half by the share `label_smoothing`."""
+    return y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing if label_smoothing else y_true
+
+
+def smooth_classes(y_true: Any, label_smoothing: float, axis: int) -> Any:
+    """Return one-hot labels, moved toward the uniform distribution over `axis` by the share `label_smoothing`."""
+    if not label_smoothing:
+        return y_true
+    return y_true * (1.0 - label_smoothing) + label_smoothing / ops.shape(y_true)[axis]
+
+
+def refuse_outside(labels: np.ndarray, low: float, high: float, loss: str, output: str, hint: str) -> None:
+    """Raise ValueError where a host label lies outside `[low, high]`."""
+    if not labels.size:
+        return
+    least, most = labels.min(), labels.max()
+    if least < low or most > high:
+        raise ValueError(
+            f"Labels of the output {output!r} are out of range for {loss}: expected values from {low:g} to {high:g}; "
+            f"received {least:g} to {most:g}. {hint}"
+        )
+
+
+class BinaryLabelsLoss(FunctionLoss):
+    """A loss of labels in [0, 1]."""
+
+    def check_labels(self, labels: np.ndarray, output_shape: tuple[int | None, ...], output: str) -> None:
+        """Refuse labels outside [0, 1]."""
+        hint = "Map -1 and 1 to 0 and 1; for class numbers of more classes use sparse_categorical_crossentropy."
+        refuse_outside(labels, 0, 1, self.name, output, hint)

@@ -1,0 +1,143 @@
+"""Transformations of functions: vectorized, differentiated, with other gradients or other use of memory."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from polykeras import tree
+from polykeras.backend import registry
+from polykeras.backend.door import convert
+from polykeras.backend.spec import Array
+from polykeras.ops.by_hand import as_arrays, gives_way, returning_arrays
+
+__all__ = [
+    "custom_gradient",
+    "jvp",
+    "remat",
+    "vectorize",
+    "vectorized_map",
+]
+
+
+@gives_way
+def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
+    """Apply `function` to each slice along the first axis of (the arrays of the tree) `elements`, all at once."""
+    return registry.current().vectorized_map(returning_arrays(function), as_arrays(elements))
+
+
+def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function whose gradient the caller defines, on whichever backend is current.
+
+    Args:
+        f: takes arrays and returns `(output, grad)`; `grad(*upstream)`, or `grad(upstream=...)`, takes the gradient
+            of the output(s) and returns that of each argument (one array, or a tuple).
+    """
+
+    @functools.wraps(f)
+    @gives_way
+    def wrapper(*args: Any) -> Any:
+        return registry.current().custom_gradient(f)(*as_arrays(args))
+
+    return wrapper
+
+
+def remat(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `f` so that its intermediate values are computed again in the backward pass, not kept."""
+
+    @functools.wraps(f)
+    @gives_way
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return registry.current().remat(functools.partial(returning_arrays(f), **kwargs))(*as_arrays(args))
+
+    return wrapper
+
+
+@gives_way
+def jvp(
+    fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False
+) -> tuple[Any, ...]:
+    """Return the value of `fun` and its derivative in one direction.
+
+    Args:
+        fun: takes the primals, returns a tree of float arrays; `(tree, aux)` with `has_aux`.
+        primals: float arrays.
+        tangents: the direction, of the shapes of `primals`.
+        has_aux: whether `fun` returns more than is differentiated.
+
+    Returns:
+        `(value, derivative)`, or `(value, derivative, aux)`.
+
+    Example:
+        >>> from polykeras import ops
+        >>> value, slope = jvp(ops.square, (3.0,), (1.0,))
+        >>> float(value), float(slope)
+        (9.0, 6.0)
+    """
+
+    def with_aux(*args: Any) -> tuple[Any, Any]:
+        result = fun(*args)
+        return (as_arrays(result[0]), result[1]) if has_aux else (as_arrays(result), None)
+
+    result = registry.current().jvp(with_aux, as_arrays(list(primals)), as_arrays(list(tangents)), has_aux=True)
+    return result if has_aux else result[:2]
+
+
+def _core_axes(signature: str | None, count: int) -> list[int]:
+    """Return how many axes of each argument a function takes for itself, as in `"(m,n),(n)->(m)"`."""
+    if signature is None:
+        return [0] * count
+    inputs = signature.replace(" ", "").partition("->")[0]
+    axes = [len([name for name in part.split(",") if name]) for part in inputs.strip("()").split("),(")]
+    if len(axes) != count:
+        raise ValueError(f"vectorize: the signature {signature!r} has {len(axes)} arguments; received {count}.")
+    return axes
+
+
+def vectorize(
+    pyfunc: Callable[..., Any], *, excluded: set[int] | None = None, signature: str | None = None
+) -> Callable[..., Any]:
+    """Return a function of arrays that applies `pyfunc` to all of their elements, with broadcasting.
+
+    Args:
+        pyfunc: takes scalars, or arrays with the axes that `signature` names; returns a tree of arrays.
+        excluded: places of arguments that are passed on as they are. Keyword arguments always are.
+        signature: the axes that belong to one call, such as `"(m,n),(n)->(m)"`.
+
+    Example:
+        >>> from polykeras import ops
+        >>> ops.convert_to_numpy(vectorize(ops.dot, signature="(n),(n)->()")([[1, 2], [3, 4]], [1, 1]))
+        array([3, 7], dtype=int32)
+    """
+    left_out = excluded or set()
+
+    @functools.wraps(pyfunc)
+    @gives_way
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        backend = registry.current()
+        places = [i for i in range(len(args)) if i not in left_out]
+        arrays = [convert(backend, args[i]) for i in places]
+        cores = _core_axes(signature, len(places))
+        shapes = [backend.shape(x) for x in arrays]
+        loops = [s[: len(s) - core] for s, core in zip(shapes, cores, strict=True)]
+        loop = np.broadcast_shapes(*loops)
+
+        def call(parts: tuple[Array, ...]) -> Any:
+            values = list(args)
+            for i, part in zip(places, parts, strict=True):
+                values[i] = part
+            return as_arrays(pyfunc(*values, **kwargs))
+
+        if not loop:
+            return call(tuple(arrays))
+        rows = []
+        for x, s, core in zip(arrays, shapes, cores, strict=True):
+            inner = s[len(s) - core :]
+            rows.append(backend.reshape(backend.broadcast_to(x, (*loop, *inner)), (int(np.prod(loop)), *inner)))
+        results = backend.vectorized_map(call, tuple(rows))
+        return tree.map_structure(lambda y: backend.reshape(y, (*loop, *backend.shape(y)[1:])), results)
+
+    return wrapper

@@ -1,0 +1,163 @@
+"""Dynamic loss scaling, which keeps small gradients from vanishing in float16."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from typing import Any
+
+from polykeras import initializers, ops
+from polykeras.arguments import positive_int
+from polykeras.backend import current
+from polykeras.backend.door import convert
+from polykeras.optimizers.arguments import LearningRate
+from polykeras.optimizers.base import Optimizer, registry
+from polykeras.saving.configurable import init_parameters
+from polykeras.saving.serialization import serialize_keras_object
+from polykeras.variables import Scope, Variable, read_state
+
+
+@registry.register()
+class LossScaleOptimizer(Optimizer):
+    """Another optimizer, with a loss scale that adjusts itself.
+
+    The loss is multiplied by the scale and the gradients are divided by it, so that those on the way between fit into
+    float16. A step with a gradient that is not finite is skipped, and halves the scale; after `dynamic_growth_steps`
+    steps in a row that were not, it doubles. `compile` wraps the optimizer of a `mixed_float16` model so.
+
+    Source: P. Micikevicius et al., "Mixed Precision Training", 2018, https://arxiv.org/abs/1710.03740.
+
+    Args:
+        inner_optimizer: an optimizer, or its name. Its own `loss_scale_factor` is taken away.
+        initial_scale: the first scale. Too high is better than too low: it falls faster than it grows.
+        dynamic_growth_steps: after how many finite steps in a row the scale doubles.
+        name: the prefix of its variables' paths.
+        **kwargs: those of other optimizers, as old configs hold them: at their defaults only.
+
+    Raises:
+        ValueError: a value out of range, or an argument that belongs to the inner optimizer.
+
+    Example:
+        >>> from polykeras.optimizers import LossScaleOptimizer
+        >>> optimizer = LossScaleOptimizer("sgd", initial_scale=4.0)
+        >>> float(optimizer.scale_loss(0.5))
+        2.0
+    """
+
+    def __init__(
+        self,
+        inner_optimizer: Any,
+        initial_scale: float = 2.0**15,
+        dynamic_growth_steps: int = 2000,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        defaults = {p.name: p.default for p in init_parameters(Optimizer)} | {"dynamic": True}
+        for argument, value in kwargs.items():
+            if argument not in defaults or value != defaults[argument]:
+                raise ValueError(
+                    f"LossScaleOptimizer has no argument `{argument}`; received {value!r}. Give it to the inner "
+                    "optimizer, as `loss_scale_factor` for a scale that does not change."
+                )
+        super().__init__(0.0, name=name)
+        self.inner_optimizer: Optimizer = registry.get(inner_optimizer)
+        if not isinstance(self.inner_optimizer, Optimizer):
+            raise ValueError(f"LossScaleOptimizer: expected an optimizer to wrap; received {inner_optimizer!r}.")
+        self.inner_optimizer.loss_scale_factor = None  # else gradients would be divided twice
+        if not initial_scale > 0:
+            raise ValueError(f"LossScaleOptimizer: `initial_scale` must be positive; received {initial_scale!r}.")
+        self.initial_scale = initial_scale
+        self.dynamic_growth_steps = positive_int(dynamic_growth_steps, "dynamic_growth_steps")
+        self.step_counter = self.add_variable((), dtype="int32", name="step_counter")
+        first = initializers.Constant(initial_scale)
+        self.dynamic_scale = self.add_variable((), first, "float32", "dynamic_scale")
+        self._learning_rate = self.inner_optimizer._learning_rate
+
+    # ---- what the inner optimizer knows ------------------------------------------------------------------------
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The state of this optimizer, then that of the inner one."""
+        return [*self._variables, *self.inner_optimizer.variables]
+
+    @property
+    def iterations(self) -> Any:
+        """How many updates there were, without those that were skipped."""
+        return self.inner_optimizer.iterations
+
+    @property
+    def learning_rate(self) -> Any:
+        """The inner optimizer's."""
+        return self.inner_optimizer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: LearningRate) -> None:
+        self.inner_optimizer.learning_rate = value
+        self._learning_rate = self.inner_optimizer._learning_rate
+
+    lr = learning_rate
+
+    def build(self, variables: Iterable[Variable]) -> None:
+        """Create the state of both optimizers for these variables."""
+        variables = list(variables)
+        self.inner_optimizer.build(variables)
+        super().build(variables)
+
+    def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
+        """Set variables to their moving averages, where the inner optimizer keeps them."""
+        self.inner_optimizer.finalize_variable_values(var_list)
+
+    # ---- updates -----------------------------------------------------------------------------------------------
+
+    def scale_loss(self, loss: Any) -> Any:
+        """Return the loss to differentiate: multiplied by the current scale."""
+        return ops.multiply(loss, self.dynamic_scale)
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Iterable[Variable] | None = None) -> None:
+        """Update variables with gradients of the scaled loss, unless one of these is not finite.
+
+        Args:
+            grads: as for any optimizer.
+            trainable_variables: as for any optimizer.
+        """
+        grads = list(grads)
+        if not grads:
+            return
+        variables = self._resolve(grads, trainable_variables)
+        backend = current()
+        finite = self.check_finite(grads)
+        steps, scale = read_state([self.step_counter, self.dynamic_scale], backend)
+        unscaled = [
+            gradient
+            if gradient is None or variable.overwrite_with_gradient
+            else ops.where(finite, ops.divide(gradient, scale), 0.0)
+            for gradient, variable in zip(grads, variables, strict=True)
+        ]
+        # The update is computed in any case and kept or not: a branch would make torch wait for `finite`.
+        with Scope() as scope:
+            self.inner_optimizer.apply(unscaled, variables)
+        changed, updates = scope.updates()
+        for variable, new, old in zip(changed, updates, read_state(changed, backend), strict=True):
+            variable.assign(backend.where(finite, new, old))
+        complete = backend.equal(steps, self.dynamic_growth_steps - 1)
+        counts = backend.logical_and(finite, backend.logical_not(complete))
+        self.step_counter.assign(backend.where(counts, steps + 1, 0))
+        grown = backend.where(complete, 2.0 * scale, scale)
+        self.dynamic_scale.assign(backend.where(finite, grown, 0.5 * scale))
+
+    def check_finite(self, grads: Sequence[Any]) -> Any:
+        """Return whether all elements of all gradients are finite, a bool scalar."""
+        backend = current()
+        arrays = [convert(backend, gradient) for gradient in grads if gradient is not None]
+        return reduce(backend.logical_and, [backend.all(backend.isfinite(x)) for x in arrays])
+
+    # ---- config ------------------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of `__init__` as plain data."""
+        return {
+            "name": self.name,
+            "inner_optimizer": serialize_keras_object(self.inner_optimizer),
+            "initial_scale": self.initial_scale,
+            "dynamic_growth_steps": self.dynamic_growth_steps,
+        }

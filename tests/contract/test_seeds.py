@@ -1,0 +1,114 @@
+"""Seeds: their kinds, copies, and where everything begins again."""
+
+from __future__ import annotations
+
+import copy
+import random as python_random
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import polykeras
+from helpers import assert_parity
+from polykeras import ops, random
+from polykeras.backend import Backend, Provider, registry, use_backend
+
+
+@pytest.fixture
+def on_numpy() -> Iterator[Backend]:
+    with use_backend("numpy") as backend:
+        yield backend
+
+
+def test_kinds_of_seeds(backend: Backend) -> None:
+    generator = random.SeedGenerator(7)
+    first, second, fixed, again = (
+        backend.to_numpy(random.normal((8,), seed=seed)) for seed in (generator, generator, 7, 7)
+    )
+    assert_parity(fixed, again)
+    assert_parity(first, fixed, what="an int is the generator's first key")
+    assert not np.array_equal(first, second)
+    assert not np.array_equal(backend.to_numpy(random.normal((8,))), backend.to_numpy(random.normal((8,))))
+    negative, wrapped = (backend.to_numpy(random.normal((8,), seed=seed)) for seed in (-1, 2**64 - 1))
+    assert_parity(negative, wrapped)
+
+
+def test_a_generator_is_rebuilt_and_copied(on_numpy: Backend) -> None:
+    generator = random.SeedGenerator(5, name="mine")
+    assert random.SeedGenerator.from_config(generator.get_config()).get_config() == {"seed": 5, "name": "mine"}
+    generator.next()
+    twin = copy.deepcopy(generator)
+    np.testing.assert_array_equal(twin.next(), generator.next())
+    assert not np.array_equal(random.SeedGenerator().state.numpy(), random.SeedGenerator().state.numpy())
+
+
+def everything() -> list[Any]:
+    backend = registry.current()
+    return [
+        backend.to_numpy(random.uniform((3,))).tolist(),
+        random.draw_seed(),
+        random.host_generator().random(),
+        random.SeedGenerator().state.numpy().tolist(),
+        python_random.random(),
+        float(np.random.random()),
+    ]
+
+
+def test_set_random_seed_begins_everything_again(backend: Backend) -> None:
+    polykeras.random.set_random_seed(11)
+    first = everything()
+    assert everything() != first
+    polykeras.random.set_random_seed(11)
+    assert everything() == first
+    polykeras.random.set_random_seed(12)
+    assert all(a != b for a, b in zip(everything(), first, strict=True))
+
+
+def test_a_seed_means_the_same_in_every_process(on_numpy: Backend) -> None:
+    polykeras.random.set_random_seed(5)
+    x = ops.convert_to_numpy(random.uniform((2,))).tolist()
+    here = [random.draw_seed(), x, random.host_generator().random()]
+    code = (
+        "from polykeras import ops, random; from polykeras.backend import set_backend; set_backend('numpy'); "
+        "random.set_random_seed(5); x = ops.convert_to_numpy(random.uniform((2,))).tolist(); "
+        "print([random.draw_seed(), x, random.host_generator().random()])"
+    )
+    there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert there.stdout.strip() == repr(here)
+
+
+def test_host_generators(on_numpy: Backend) -> None:
+    assert random.host_generator(3).random() == random.host_generator(3).random()
+    generator = random.SeedGenerator(3)
+    assert random.host_generator(generator).random() != random.host_generator(generator).random()
+    assert generator.state.numpy()[2] == 2
+    assert random.host_generator(3).integers(1 << 30, size=2).tolist() == PINNED_HOST
+
+
+PINNED_HOST = [705734705, 48633135]
+
+
+def test_a_framework_that_is_loaded_later_is_seeded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds: list[int] = []
+
+    class Late:
+        name = "late"
+
+        def seed_framework(self, seed: int) -> None:
+            seeds.append(seed)
+
+    known = {**registry.providers(), "late": Provider(None, Late)}  # type: ignore[arg-type]
+    monkeypatch.setattr(registry, "providers", lambda: known)
+    monkeypatch.setattr(registry, "_loaded", dict(registry._loaded))
+    polykeras.random.set_random_seed(21)
+    assert seeds == []
+    registry.load("late")
+    assert seeds == [21]
+    registry.load("late")
+    assert seeds == [21]
+    polykeras.random.set_random_seed(22)
+    assert seeds == [21, 22]

@@ -1,0 +1,25 @@
+"""A model of a user's own that several tests take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polykeras import Model, layers
+
+
+class Two(Model):
+    """Two inputs, a list of layers, and dropout that knows whether it trains."""
+
+    def __init__(self, width: int = 4, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.width = width
+        self.blocks = [layers.Dense(width, "relu"), layers.Dense(width, "relu")]
+        self.heads = {"out": layers.Dense(1)}
+        self.dropout = layers.Dropout(0.5)
+
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        a, b = inputs
+        x = a + b
+        for block in self.blocks:
+            x = block(x)
+        return self.heads["out"](self.dropout(x, training=training))

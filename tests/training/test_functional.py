@@ -1,0 +1,197 @@
+"""Functional models: trees of inputs, shared layers, operators on symbolic tensors."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+import polykeras
+from helpers import data, host
+from polykeras import Input, Model, Sequential, layers, ops
+from polykeras.backend import Backend
+from polykeras.models import Functional
+
+
+def relu(x: np.ndarray) -> np.ndarray:
+    return np.maximum(x, 0)
+
+
+def test_model_makes_a_functional_one(backend: Backend) -> None:
+    x = Input((3,), name="x")
+    for model in (Model(x, layers.Dense(2)(x)), Model(inputs=x, outputs=layers.Dense(2)(x), name="named")):
+        assert isinstance(model, Functional)
+        assert model.built
+        assert (model.input is x, model.output_shape) == (True, (None, 2))
+    assert model.name == "named"
+
+
+@pytest.mark.parametrize("structure", ["list", "tuple", "dict", "nested"])
+def test_trees_of_inputs_and_outputs(backend: Backend, structure: str) -> None:
+    a, b = Input((2,), name="a"), Input((2,), name="b")
+    make: Any = {
+        "list": lambda p, q: [p, q],
+        "tuple": lambda p, q: (p, q),
+        "dict": lambda p, q: {"second": q, "first": p},
+        "nested": lambda p, q: {"pair": [p, {"deep": (q,)}]},
+    }[structure]
+    model = Model(make(a, b), make(a - b, a + b))
+    x, y = data(4, 2), data(4, 2, seed=1)
+    for result in (model(make(x, y)), model.predict(make(x, y), batch_size=3, verbose=0)):
+        expected = make(x - y, x + y)
+        assert polykeras.tree.flatten(result)[0].shape == (4, 2)
+        polykeras.tree.assert_same_structure(result, expected)
+        for one, other in zip(polykeras.tree.flatten(result), polykeras.tree.flatten(expected), strict=True):
+            np.testing.assert_allclose(host(one), other, rtol=1e-6)
+    twin = Model.from_config(json.loads(json.dumps(model.get_config())))
+    polykeras.tree.assert_same_structure(twin(make(x, y)), expected)
+
+
+def test_inputs_may_be_given_by_the_names_of_their_layers(backend: Backend) -> None:
+    a, b = Input((2,), name="a"), Input((2,), name="b")
+    model = Model([a, b], a - b)
+    x, y = data(4, 2), data(4, 2, seed=1)
+    np.testing.assert_allclose(host(model({"b": y, "a": x, "more": x})), x - y, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"inputs \['a', 'b'\]; the dict that was passed lacks \['b'\]"):
+        model({"a": x})
+    with pytest.raises(ValueError, match=r"expects 2 input\(s\) \['a', 'b'\]; received 1"):
+        model([x])
+
+
+def test_an_input_may_be_an_output(backend: Backend) -> None:
+    x = Input((2,))
+    model = Model(x, [x, x * 2.0])
+    same, twice = model(np.ones((3, 2), "float32"))
+    assert (host(same).tolist(), host(twice).tolist()) == ([[1.0, 1.0]] * 3, [[2.0, 2.0]] * 3)
+
+
+def test_ranks_may_differ_by_a_last_axis_of_one(backend: Backend) -> None:
+    x = Input((1,))
+    model = Model(x, x * 2.0)
+    assert host(model(np.ones(3, "float32"))).shape == (3, 1)
+    x = Input((4,))
+    assert host(Model(x, x * 2.0)(np.ones((3, 4, 1), "float32"))).shape == (3, 4)
+
+
+def test_shared_layers(backend: Backend) -> None:
+    a, b = Input((3,)), Input((3,))
+    shared = layers.Dense(2, name="shared")
+    model = Model([a, b], shared(a) - shared(b))
+    assert len(model.weights) == 2
+    assert len(shared.inbound_nodes) == 2
+    x, y = data(4, 3), data(4, 3, seed=1)
+    np.testing.assert_allclose(host(model([x, y])), (x - y) @ model.get_weights()[0], rtol=1e-5, atol=1e-5)
+
+
+def test_nested_models_share_their_weights(backend: Backend) -> None:
+    inner = Sequential([Input((3,)), layers.Dense(2)], name="inner")
+    x = Input((3,))
+    middle = Model(x, inner(x) * 2.0, name="middle")
+    y = Input((3,))
+    outer = Model(y, middle(y) + inner(y), name="outer")
+    assert len(outer.weights) == 2
+    assert outer.weights[0] is inner.layers[0].kernel
+    z = data(4, 3)
+    np.testing.assert_allclose(host(outer(z)), 3 * host(inner(z)), rtol=1e-5)
+    outer.compile("sgd", "mse")
+    before = inner.get_weights()[0]
+    outer.fit(z, data(4, 2), verbose=0)
+    assert not np.array_equal(before, inner.get_weights()[0])
+
+
+OPERATORS: dict[str, Any] = {
+    "x + 1": lambda x: x + 1,
+    "1 - x": lambda x: 1 - x,
+    "x * x": lambda x: x * x,
+    "x / 2": lambda x: x / 2,
+    "2 / (x * x + 1)": lambda x: 2 / (x * x + 1),
+    "x ** 2": lambda x: x**2,
+    "-x": lambda x: -x,
+    "abs(x)": abs,
+    "x // 1": lambda x: x // 1,
+    "x % 1": lambda x: x % 1,
+    "x[:, 0]": lambda x: x[:, 0],
+    "x[:, -1:]": lambda x: x[:, -1:],
+    "x[..., None, 1]": lambda x: x[..., None, 1],
+    "x[:, ::2]": lambda x: x[:, ::2],
+    "x @ w": lambda x: x @ np.arange(6, dtype="float32").reshape(3, 2),
+    "w * x": lambda x: np.array([1.0, 2.0, 3.0], "float32") * x,
+    "x < 0.5": lambda x: x < 0.5,
+    "(x > 0) & (x < 1)": lambda x: (x > 0) & (x < 1),
+}
+
+
+@pytest.mark.parametrize("text", OPERATORS)
+def test_operators_on_symbolic_tensors(backend: Backend, text: str) -> None:
+    function = OPERATORS[text]
+    x = Input((3,))
+    model = Model(x, function(x))
+    z = data(4, 3)
+    expected = function(z)
+    result = host(model(z))
+    np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-6)
+    assert model.output_shape == (None, *expected.shape[1:])
+    twin = Model.from_config(json.loads(json.dumps(model.get_config())))
+    np.testing.assert_array_equal(host(twin(z)), result)
+
+
+OPS: dict[str, Any] = {
+    "sum": lambda x: ops.sum(x, axis=1),
+    "mean keepdims": lambda x: ops.mean(x, axis=(0, 2), keepdims=True),
+    "reshape": lambda x: ops.reshape(x, (-1, 6)),
+    "method reshape": lambda x: x.reshape((-1, 6)) if hasattr(x, "record_op") else ops.reshape(x, (-1, 6)),
+    "transpose": lambda x: ops.transpose(x, (0, 2, 1)),
+    "concatenate": lambda x: ops.concatenate([x, x * 2], axis=-1),
+    "stack": lambda x: ops.stack([x, x], axis=1),
+    "where": lambda x: ops.where(x > 0, x, 0.1 * x),
+    "softmax": lambda x: ops.softmax(x, axis=-1),
+    "einsum": lambda x: ops.einsum("bij,bkj->bik", x, x),
+    "cast": lambda x: ops.cast(x, "int32"),
+    "split": lambda x: ops.split(x, 3, axis=2)[1],
+    "unstack": lambda x: ops.unstack(x, axis=1)[1],
+    "shape is known": lambda x: x * x.shape[-1],
+    "top_k": lambda x: ops.top_k(x, 2)[0],
+    "constant": lambda x: x + ops.convert_to_tensor(np.ones(3, "float32")),
+}
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_ops_on_symbolic_tensors(backend: Backend, name: str) -> None:
+    function = OPS[name]
+    x = Input((2, 3))
+    model = Model(x, function(x))
+    z = data(4, 2, 3)
+    expected = host(function(backend.asarray(z)))
+    result = host(model(z))
+    np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-6)
+    assert model.outputs[0].dtype == result.dtype.name
+    twin = Model.from_config(json.loads(json.dumps(model.get_config())))
+    np.testing.assert_array_equal(host(twin(z)), result)
+
+
+def test_symbolic_tensors_have_no_values(backend: Backend) -> None:
+    x = Input((3,), name="x")
+    for use in (lambda: float(x), lambda: bool(x), lambda: list(x), lambda: np.asarray(x), lambda: int(x)):
+        with pytest.raises(TypeError, match=r"<KerasTensor shape=\(None, 3\).*has no value.*use polykeras.ops"):
+            use()
+
+
+def test_features_from_the_middle_of_a_model(backend: Backend) -> None:
+    x = Input((3,))
+    h = layers.Dense(4, "relu", name="hidden")(x)
+    model = Model(x, layers.Dense(1)(h))
+    features = Model(model.input, model.get_layer("hidden").output)
+    z = data(5, 3)
+    w, b = model.get_layer("hidden").get_weights()
+    np.testing.assert_allclose(features.predict(z, verbose=0), relu(z @ w + b), rtol=1e-5, atol=1e-6)
+    tail = Model(h, model.output)
+    np.testing.assert_allclose(host(tail(features(z))), host(model(z)), rtol=1e-5, atol=1e-6)
+
+
+def test_a_deep_graph_needs_no_recursion(backend: Backend) -> None:
+    x = y = Input((1,))
+    for _ in range(1500):
+        y = y + 1.0
+    assert host(Model(x, y)(np.zeros((1, 1), "float32"))).tolist() == [[1500.0]]
