@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
+from tensorflow.python.eager import context
 
 from polykeras.backend.spec import Array
 
@@ -53,7 +56,27 @@ def call(graph: Any, arrays: list[Array]) -> list[Array]:
 
     The specs are known to fit: the binding and checking of arguments, 10 us each, is left out.
     """
-    return graph._call_flat(arrays, graph.captured_inputs)
+    here: Any = context.context()
+    outer = here.function_call_options
+    here.function_call_options = _options()
+    try:
+        return graph._call_flat(arrays, graph.captured_inputs)
+    finally:
+        here.function_call_options = outer
+
+
+@cache
+def _options() -> Any:
+    """Return options of calls by which the graph optimizer leaves arithmetic as it is.
+
+    Inside a loop it makes of `y + y` a product with a constant of no shape, and the gradient, the weight and the model
+    are silently of shape (0,) after a step (TensorFlow 2.21; compare
+    https://github.com/tensorflow/tensorflow/issues/22504). Without its arithmetic our steps are as fast.
+    """
+    here: Any = context.context()
+    config = here.config
+    config.graph_options.rewrite_options.arithmetic_optimization = RewriterConfig.OFF
+    return context.FunctionCallOptions(config_proto=config)
 
 
 def result_specs(fn: Flat, specs: Sequence[tf.TensorSpec]) -> list[tf.TensorSpec]:

@@ -233,6 +233,22 @@ def test_exceptions_of_a_step_come_through_unchanged(tb: Any) -> None:
     assert info.value is raised
 
 
+def test_the_sum_of_an_array_with_itself_survives_the_graph_optimizer(tb: Any) -> None:
+    """TensorFlow's makes a tensor of shape (0,) of its gradient inside a loop, without an error."""
+
+    def step(state: list[Any], batch: Any) -> Any:
+        def loss(weights: list[Any]) -> Any:
+            y = tb.matmul(batch, weights[0])
+            return tb.mean((y + y) * (y + y)), None
+
+        value, _, (gradient,) = tb.value_and_grad(loss, state)
+        return [state[0] - 0.1 * gradient], {"loss": value}
+
+    state, _ = tb.compile_steps(step)([tb.ones((3, 1))], tb.ones((4, 3)), np.arange(4).reshape(2, 2), 0, 2)
+    # d/dw mean(4 (x w)^2) = 8 (x w) x: 24 for each weight at w = 1; then -33.6 at w = -1.4.
+    np.testing.assert_allclose(state[0].numpy(), np.full((3, 1), 1 - 2.4 + 3.36), rtol=1e-6)
+
+
 def test_waiting_for_work_is_possible_with_and_without_arrays(tb: Any) -> None:
     tb.synchronize()
     tb.synchronize({"x": tb.ones((2,))})
