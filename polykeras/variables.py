@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import dtypes, tree
+from polykeras import changes, dtypes, tree
 from polykeras.backend import Backend, registry
 from polykeras.backend.door import Handle
 from polykeras.operators import ArrayOperators
@@ -69,6 +69,7 @@ class Variable(Handle, ArrayOperators):
         "_home",
         "_lent",
         "_shape",
+        "_trainable",
         "aggregation",
         "autocast",
         "constraint",
@@ -77,7 +78,6 @@ class Variable(Handle, ArrayOperators):
         "path",
         "regularizer",
         "synchronization",
-        "trainable",
     )
 
     def __init__(
@@ -97,7 +97,7 @@ class Variable(Handle, ArrayOperators):
         self._lent = False  # whether somebody else may hold the array
         self._shape = tuple(host.shape)
         self._dtype = dtypes.standardize_dtype(host.dtype)
-        self.trainable = bool(trainable)
+        self.trainable = trainable
         self.autocast = autocast
         self.aggregation = aggregation
         self.synchronization = synchronization
@@ -106,6 +106,16 @@ class Variable(Handle, ArrayOperators):
         self.regularizer: Any = None
         self.constraint: Any = None
         self.overwrite_with_gradient = False
+
+    @property
+    def trainable(self) -> bool:
+        """Whether an optimizer may change it."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        changes.note()
 
     # ---- what it is --------------------------------------------------------------------------------------------
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
-from polykeras import constraints, dtypes, initializers, regularizers, tree
+from polykeras import changes, constraints, dtypes, initializers, regularizers, tree
 from polykeras.layers.context import current_context
 from polykeras.layers.tracking import tracked
 from polykeras.random import SeedGenerator
@@ -38,6 +38,8 @@ def _or_name_first(add_weight: C) -> C:
 class StateMixin:
     """What a layer holds: making weights, finding those of sublayers too, saving them, and the terms of the loss."""
 
+    _untracked: ClassVar[tuple[str, ...]] = ()
+
     name: str
     built: bool
     variable_dtype: str
@@ -47,6 +49,8 @@ class StateMixin:
     _lossy: list[StateMixin]
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name not in self._untracked and (name == "_trainable" or isinstance(value, _PARTS)):
+            changes.note()
         try:
             super().__setattr__(name, value)
         except AttributeError as error:
@@ -264,3 +268,6 @@ class StateMixin:
             if variable.regularizer is not None:
                 terms.append(variable.regularizer(variable.value))
         return terms
+
+
+_PARTS = (StateMixin, Variable, list, tuple, dict)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import initializers, ops
+from polykeras import changes, initializers, ops
 from polykeras.naming import to_snake_case, unique_name
 from polykeras.optimizers import arguments
 from polykeras.optimizers.arguments import LearningRate
@@ -112,6 +112,7 @@ class OptimizerState(Configurable):
         if callable(value):
             self._variables = [variable for variable in self._variables if variable is not previous]
             self._learning_rate = value
+            changes.note()
         elif isinstance(previous, Variable):
             previous.assign(arguments.learning_rate_number(self, value))
         else:

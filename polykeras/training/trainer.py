@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from polykeras import optimizers, tree
+from polykeras import changes, optimizers, tree
 from polykeras.arguments import positive_int
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import Backend, registry
@@ -60,6 +60,7 @@ class Trainer(Loops):
         self._compiled_metrics: CompiledMetrics | None = None
         self._loss_tracker: Mean | None = None
         self._steps: dict[Any, CompiledStep] = {}
+        self._ready: dict[Any, tuple[int, CompiledStep]] = {}  # by backend and kind, as of a change
         self._plan: Plan | None = None
         self._compile_arguments: dict[str, Any] = {}
 
@@ -114,6 +115,7 @@ class Trainer(Loops):
         self.stop_training = False
         self.compiled = True
         self._steps = {}
+        self._ready = {}
         self._plan = None
         self._compile_arguments = {
             "optimizer": optimizer,
@@ -300,10 +302,14 @@ class Trainer(Loops):
     def _prepare(self, kind: str, batch: Any) -> CompiledStep:
         """Return a step function of this model, compiled for the current backend; build what is not built yet."""
         backend = registry.current()
+        last, ready = self._ready.get((backend, kind), (None, None))
+        if ready is not None and last == changes.last():  # to look for the reasons takes longer than a small step
+            return ready
         found = self._steps.get((backend, kind, self._fingerprint()))
         if found is None:
             found = self._make_step(kind, batch, backend)
             self._steps[backend, kind, self._fingerprint()] = found
+        self._ready[backend, kind] = changes.last(), found
         return found
 
     def _make_step(self, kind: str, batch: Any, backend: Backend) -> CompiledStep:

@@ -244,7 +244,9 @@ def test_the_sum_of_an_array_with_itself_survives_the_graph_optimizer(tb: Any) -
         value, _, (gradient,) = tb.value_and_grad(loss, state)
         return [state[0] - 0.1 * gradient], {"loss": value}
 
-    state, _ = tb.compile_steps(step)([tb.ones((3, 1))], tb.ones((4, 3)), np.arange(4, dtype="int32").reshape(2, 2), 0, 2)
+    state, _ = tb.compile_steps(step)(
+        [tb.ones((3, 1))], tb.ones((4, 3)), np.arange(4, dtype="int32").reshape(2, 2), 0, 2
+    )
     # d/dw mean(4 (x w)^2) = 8 (x w) x: 24 for each weight at w = 1; then -33.6 at w = -1.4.
     np.testing.assert_allclose(state[0].numpy(), np.full((3, 1), 1 - 2.4 + 3.36), rtol=1e-6)
 

@@ -180,3 +180,40 @@ def test_labels_out_of_range_are_seen_wherever_they_come_from(backend: Backend) 
     ):
         with pytest.raises(ValueError, match=words):
             call()
+
+
+def test_steps_of_single_batches_see_what_changed(backend: Backend) -> None:
+    model = Sequential([polykeras.Input((3,)), layers.Dense(4), layers.Dense(1)])
+    model.compile(polykeras.optimizers.SGD(0.1), "mse")
+    x, y = np.ones((4, 3), "float32"), np.zeros((4, 1), "float32")
+
+    def changed() -> list[bool]:
+        before = model.get_weights()
+        model.train_on_batch(x, y)
+        return [bool((a != b).any()) for a, b in zip(before, model.get_weights(), strict=True)]
+
+    assert changed() == [True] * 4
+    model.layers[0].trainable = False
+    assert changed() == [False, False, True, True]
+    model.layers[0].trainable = True
+    model.layers[1].kernel.trainable = False
+    assert changed() == [True, True, True, False]  # weights that are not trained come last
+    model.optimizer.learning_rate = schedules.ExponentialDecay(0.0, 1, 0.5)
+    assert changed() == [False] * 4
+
+
+def test_nothing_is_looked_for_again_in_steps_of_single_batches(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = Sequential([polykeras.Input((3,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x, y = np.ones((4, 3), "float32"), np.zeros((4, 1), "float32")
+    model.train_on_batch(x, y)
+    model.predict_on_batch(x)
+    looked = []
+    monkeypatch.setattr(type(model), "_fingerprint", lambda self: looked.append(1))
+    for _ in range(3):
+        model.train_on_batch(x, y)
+        model.predict_on_batch(x)
+        model(x)
+    assert not looked

@@ -1,0 +1,22 @@
+"""A count of the changes that make what was found in layers out of date: another part, another thing to train."""
+
+from __future__ import annotations
+
+import itertools
+
+_numbers = itertools.count(1)
+_last = 0
+
+
+def note() -> None:
+    """Note that some object came to hold other parts, or that what is trained changed."""
+    global _last
+    _last = next(_numbers)
+
+
+def last() -> int:
+    """Return a number that is another one after each change, of whichever object.
+
+    A list or dict that is changed in place goes unnoticed, unless what was put into it is new.
+    """
+    return _last
