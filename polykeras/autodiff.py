@@ -19,6 +19,8 @@ from polykeras.variables import (
     Variable,
     ever_new,
     functionalize,
+    lent_state,
+    note_lent,
     read_state,
     unique,
     value_of,
@@ -74,7 +76,7 @@ def value_and_grad(
             places = ()
             targets, definition = tree.flatten_with_def(variables)
             leaves = _differentiable(targets)
-            arrays = read_state(leaves, backend)
+            arrays = lent_state(leaves, backend)
         written: list[Variable] = []
 
         def pure(values: list[Any]) -> tuple[Any, Any]:
@@ -211,20 +213,22 @@ class _Entry:
 
     def _grow(self, variables: list[Variable]) -> None:
         # One attribute, so that another thread sees either form as a whole.
-        self.form = variables, self.backend.compile(functionalize(self.fn, variables))
+        self.form = variables, self.backend.compile(functionalize(self.fn, variables, changes_only=True))
 
     def __call__(self, arrays: list[Any]) -> Any:
         new: list[Variable] = []
         for _ in range(TRACES):
             variables, compiled = self.form
+            given = read_state(variables, self.backend)
             try:
-                state, result = compiled(read_state(variables, self.backend), arrays)
+                changed, result = compiled(given, arrays)
             except NewVariables as found:
                 # The state is learned by tracing: what the function uses is known when it has run once.
                 new = found.variables
                 self._grow(unique([*variables, *new]))
                 continue
-            write_state(variables, state, self.backend)
+            note_lent(variables, given, result)
+            write_state([variables[i] for i in changed], list(changed.values()), self.backend)
             return result
         raise ever_new(f"The function {self.name!r}", new)
 

@@ -17,6 +17,6 @@ def note() -> None:
 def last() -> int:
     """Return a number that is another one after each change, of whichever object.
 
-    A list or dict that is changed in place goes unnoticed, unless what was put into it is new.
+    A list or dict that is changed in place goes unnoticed, unless what was put into it was made for that.
     """
     return _last

@@ -346,6 +346,8 @@ class Scope:
             self.missing[key] = variable
         elif self._parent is not None:
             return self._parent.read(variable)
+        else:
+            variable._lent = True
         return variable._stored(registry.current())
 
     def write(self, variable: Variable, value: Any) -> None:
@@ -400,6 +402,23 @@ def read_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:
     if scope is None:
         return [variable._stored(backend) for variable in variables]
     return [scope.read(variable) for variable in variables]
+
+
+def lent_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:
+    """Return the variables' values as `read_state` does, for code that may keep them."""
+    values = read_state(variables, backend)
+    if _scope.get() is None:
+        for variable in variables:
+            variable._lent = True
+    return values
+
+
+def note_lent(variables: Sequence[Variable], values: Sequence[Any], result: Any) -> None:
+    """Note which of the variables' values are handed out in a result as they are."""
+    given = dict(zip(map(id, values), variables, strict=True))
+    for leaf in tree.flatten(result):
+        if id(leaf) in given:
+            given[id(leaf)]._lent = True
 
 
 def own_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:

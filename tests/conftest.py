@@ -23,9 +23,6 @@ from polykeras.random import set_random_seed
 hypothesis.settings.register_profile("polykeras", deadline=None, derandomize=True, max_examples=30)
 hypothesis.settings.load_profile("polykeras")
 
-THIRD_PARTY_WARNINGS: dict[str, str] = {}
-"""Filter to reason: what other people's code warns of on import or call, and we can do nothing about."""
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--backends", default=None, help="comma-separated backends to test; all installed by default")
@@ -33,10 +30,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*names): a test of these backends together; skipped if one is not chosen")
+    config.addinivalue_line("markers", "together: a test of several backends; set on what asks for them")
     config.addinivalue_line("markers", "slow: takes more than a few seconds")
     set_random_seed(0)  # layers that tables of cases make while tests are collected draw their seeds too
-    for filter_line in THIRD_PARTY_WARNINGS:
-        config.addinivalue_line("filterwarnings", filter_line)
     chosen_backends(config)
 
 
@@ -61,6 +57,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     chosen = set(chosen_backends(config))
     for item in items:
+        needed = [marker.args for marker in item.iter_markers("needs")]
+        if "all_backends" in getattr(item, "fixturenames", ()) or any(len(names) > 1 for names in needed):
+            item.add_marker(pytest.mark.together)
         for marker in item.iter_markers("needs"):
             missing = sorted(set(marker.args) - chosen)
             if missing:

@@ -118,6 +118,15 @@ class JaxAutodiff(JaxArrays):
 
         return with_gradient
 
+    def _closed_gradient(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        # `custom_gradient` above leaves a tape of `f` behind, for arrays that `f` closes over. JAX's own does not; back
+        # through the scan of a recurrent layer that tape cannot even be followed (jax 0.10.2).
+        def with_gradient(*args: Array) -> Any:
+            out, grad = f(*args)
+            return out, lambda upstream: grad(*upstream)  # JAX gives the gradients of a tuple as a tuple
+
+        return jax.custom_gradient(with_gradient)
+
     def remat(self, f: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(f)
         def recomputed(*args: Any, **kwargs: Any) -> Any:

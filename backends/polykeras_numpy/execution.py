@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from polykeras import tree
 from polykeras.backend.execution import State, Step, StepRunner
 from polykeras.backend.spec import Array
 from polykeras_numpy.control import NumpyControl
@@ -16,7 +17,20 @@ class NumpyExecution(NumpyControl):
     """A step is an ordinary call. NumPy is kept from warning of infinities once around it, not in each operation."""
 
     def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
-        return np.errstate(all="ignore")(fn)
+        @np.errstate(all="ignore")
+        def run(*args: Any, **kwargs: Any) -> Any:
+            kept = tree.flatten((args[1:] if donate_first else args, kwargs))
+            given = set(map(id, tree.flatten(args[0]))) if donate_first else set()
+            taken = {id(leaf) for leaf in kept}
+
+            def own(leaf: Any) -> Any:
+                """Return a result in memory that is not that of an argument, which its owner may change."""
+                shares = isinstance(leaf, np.ndarray) and (id(leaf) in taken or leaf.base is not None)
+                return np.array(leaf) if shares and id(leaf) not in given else leaf
+
+            return tree.map_structure(own, fn(*args, **kwargs))
+
+        return run
 
     def compile_steps(self, step: Step) -> StepRunner:
         @np.errstate(all="ignore")

@@ -1,4 +1,4 @@
-"""Control flow: torch runs eagerly, so that it is Python's own."""
+"""Control flow: Python's own, but for branches in recordings."""
 
 from __future__ import annotations
 
@@ -6,16 +6,30 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from polykeras import tree
 from polykeras.backend.control import ControlMethods
+from polykeras_torch.recorder import is_recorded
 
 
 class TorchControl(ControlMethods):
     """Branches and loops that look at the values."""
 
     def cond(self, pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+        if is_recorded(pred):
+            # A recording cannot branch: both results are computed, and one is taken.
+            results = [tree.flatten_with_def(fn()) for fn in (true_fn, false_fn)]
+            (yes, definition), (no, _) = results
+            if not any(isinstance(leaf, Tensor) and leaf.requires_grad for leaf in (*yes, *no)):
+                leaves = [self._select(pred, a, b) for a, b in zip(yes, no, strict=True)]
+                return tree.unflatten(definition, leaves)
+            # Not where they are differentiated: the gradient of the branch not taken, 0 * inf, would be nan.
+            return tree.unflatten(*results[0 if pred else 1][::-1])
         return true_fn() if pred else false_fn()
+
+    def _select(self, pred: Tensor, yes: Any, no: Any) -> Any:
+        return yes if yes is no else self.where(pred, self.asarray(yes), self.asarray(no))
 
     def while_loop(
         self,

@@ -41,9 +41,10 @@ class TorchExecution(ExecutionMethods):
         torch.manual_seed(seed)
 
     def place(self, x: Any) -> Tensor:
-        array = self.asarray(x).detach()
-        shares = isinstance(x, (np.ndarray, Tensor)) and array.device.type == "cpu"
-        return array.clone(memory_format=torch.contiguous_format) if shares else array
+        with torch.inference_mode(False):
+            array = self.asarray(x).detach()
+            shares = isinstance(x, (np.ndarray, Tensor)) and array.device.type == "cpu"
+            return array.clone(memory_format=torch.contiguous_format) if shares else array
 
 
 class _Compiled:
@@ -56,7 +57,11 @@ class _Compiled:
         self._recorded: dict[Hashable, Recording] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if torch.is_inference_mode_enabled():  # its tensors could not be differentiated later
+            with torch.inference_mode(False):
+                return self(*args, **kwargs)
         leaves, definition = tree.flatten_with_def((args, kwargs))
+        count = len(leaves)
         tensors: list[Tensor] = []
         statics: dict[int, Any] = {}
         for place, leaf in enumerate(leaves):
@@ -71,7 +76,7 @@ class _Compiled:
         def flat(tensors: Sequence[Tensor]) -> Any:
             rest = iter(tensors)
             args, kwargs = tree.unflatten(
-                definition, [statics[i] if i in statics else next(rest) for i in range(len(leaves))]
+                definition, [statics[i] if i in statics else next(rest) for i in range(count)]
             )
             return self._fn(*args, **kwargs)
 

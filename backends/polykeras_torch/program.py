@@ -14,7 +14,13 @@ from torch import Tensor
 
 from polykeras_torch.kernels import binding, binding_into
 from polykeras_torch.recorder import Node, Recorder, Slot
-from polykeras_torch.rewriting import needed, with_numbers_as_tensors, with_reused_memory, without_constants
+from polykeras_torch.rewriting import (
+    needed,
+    with_numbers_as_tensors,
+    with_reused_memory,
+    without_constants,
+    written_memory,
+)
 
 Program = Callable[[Sequence[Tensor]], list[Tensor]]
 
@@ -32,8 +38,9 @@ def compile_program(recorder: Recorder, inputs: int, outputs: Sequence[Slot], do
         A function of a sequence of tensors, laid out like the recorded inputs, that returns a list.
     """
     tensors = recorder.tensors
-    nodes = needed(recorder.nodes, tensors, inputs, outputs)
-    nodes = without_constants(nodes, tensors, inputs)
+    written = written_memory(recorder.nodes, tensors)
+    nodes = needed(recorder.nodes, tensors, inputs, outputs, written)
+    nodes = without_constants(nodes, tensors, inputs, written)
     nodes = with_numbers_as_tensors(nodes, tensors)
     nodes = with_reused_memory(nodes, tensors, donated, outputs, inputs)
     return _Writer().function(nodes, inputs, outputs)

@@ -167,6 +167,8 @@ class Recorder(TorchDispatchMode):
             )
             if not constant:
                 self._check(func, args)
+            if torch.Tag.inplace_view in func.tags or func.overloadpacket is torch.ops.aten.resize_:
+                self.refuse(f"it changes the shape of a tensor in place (`{func}`)")
             result = func(*args, **kwargs)
             self._note(func, slotted, constant, _written(func, args, kwargs), result)
         return result

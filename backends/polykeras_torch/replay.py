@@ -60,6 +60,7 @@ class Recording:
         advances: bool,
     ) -> None:
         self._fn = fn
+        self._donated = donated
         self._definition = definition
         self._places = list(outputs)
         self._template = [None if i in outputs else leaf for i, leaf in enumerate(leaves)]
@@ -74,7 +75,7 @@ class Recording:
     def __call__(self, tensors: Sequence[Tensor]) -> Any:
         """Return what the function returns for these tensors."""
         if self._program is None:
-            return self._fn(tensors)
+            return _plainly(self._fn, tensors, self._donated)
         with torch._C._AutoDispatchBelowAutograd():
             results = self._program(tensors)
         if len(results) != len(self._template):
@@ -105,10 +106,14 @@ def record(
             many.
         advances: see `Recording`.
     """
-    with Recorder(_apart(tensors)) as recorder:
-        result = fn(recorder.tensors[: len(tensors)])
-        leaves, definition = tree.flatten_with_def(result)
-        leaves = _ownable(leaves, recorder)
+    # Copies: the recorder knows tensors by their memory, and the function may hold others in that of its arguments.
+    inputs = [x.clone() for x in tensors]
+    with Recorder(inputs) as recorder:
+        leaves, definition = tree.flatten_with_def(fn(inputs))
+        if any(isinstance(leaf, Tensor) and leaf.requires_grad for leaf in leaves):
+            recorder.refuse("its result is to be differentiated by torch itself")
+        else:
+            leaves = _own(leaves, {storage_of(x) for x in inputs[donated:]}, recorder)
         outputs = {i: recorder.slot(leaf) for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor)}
     if recorder.refused:
         warnings.warn(
@@ -122,30 +127,30 @@ def record(
     return tree.unflatten(definition, leaves), recording
 
 
-def _apart(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Return the tensors, each in memory that no other one of them uses: by their memory the recorder knows them."""
-    seen: set[int] = set()
-    result = []
-    for tensor in tensors:
-        tensor = tensor.clone() if storage_of(tensor) in seen else tensor
-        seen.add(storage_of(tensor))
-        result.append(tensor)
-    return result
+def _own(leaves: Sequence[Any], taken: set[int], recorder: Recorder | None = None) -> list[Any]:
+    """Return results that callers may own: row-major, no two in the same memory, none in memory that is taken.
 
-
-def _ownable(leaves: Sequence[Any], recorder: Recorder) -> list[Any]:
-    """Return results that callers may own: row-major, no two in the same memory, none in that of a constant."""
-    seen: set[int] = set()
+    Args:
+        leaves: the results.
+        taken: the storages of others.
+        recorder: that sees it; then no result is in the memory of a constant either.
+    """
+    taken = set(taken)
     result = []
     for leaf in leaves:
         if isinstance(leaf, Tensor):
-            if leaf.requires_grad:
-                recorder.refuse("its result is to be differentiated by torch itself")
-            else:
-                leaf = leaf.contiguous()
-                whole = leaf.untyped_storage().nbytes() == leaf.nbytes
-                if storage_of(leaf) in seen or recorder.is_constant(leaf) or not whole:
-                    leaf = recorder.copy(leaf)
-                seen.add(storage_of(leaf))
+            leaf = leaf.contiguous()
+            storage, whole = storage_of(leaf), leaf.untyped_storage().nbytes() == leaf.nbytes
+            if recorder is None:
+                leaf = leaf.clone() if storage in taken or not whole else leaf
+            elif storage in taken or not whole or recorder.is_constant(leaf):
+                leaf = recorder.copy(leaf)
+            taken.add(storage_of(leaf))
         result.append(leaf)
     return result
+
+
+def _plainly(fn: Callable[[Sequence[Tensor]], Any], tensors: Sequence[Tensor], donated: int) -> Any:
+    """Return what a function returns, in memory that is not that of its (undonated) arguments."""
+    leaves, definition = tree.flatten_with_def(fn(tensors))
+    return tree.unflatten(definition, _own(leaves, {storage_of(x) for x in tensors[donated:]}))

@@ -12,13 +12,19 @@ from polykeras_torch.recorder import Node, Slot, replace, storage_of
 _WORTHWHILE = 1024  # elements from which on the memory of a result is worth sparing
 
 
-def needed(nodes: Sequence[Node], tensors: Sequence[Tensor], inputs: int, outputs: Sequence[Slot]) -> list[Node]:
+def written_memory(nodes: Sequence[Node], tensors: Sequence[Tensor]) -> set[int]:
+    """Return the storages that calls change in place: what is there after the run is not what was there before."""
+    return {storage_of(tensors[slot.number]) for node in nodes for slot in node.writes}
+
+
+def needed(
+    nodes: Sequence[Node], tensors: Sequence[Tensor], inputs: int, outputs: Sequence[Slot], written: Collection[int]
+) -> list[Node]:
     """Return the calls on which the outputs depend, or that change an input.
 
     Where memory is changed in place, names say too little: whatever changes memory that is read later is needed.
     """
     storages = [storage_of(tensor) for tensor in tensors]
-    written = _written(nodes, tensors)
     live: set[int] = set()
     live_memory = set(storages[:inputs])
 
@@ -40,9 +46,10 @@ def needed(nodes: Sequence[Node], tensors: Sequence[Tensor], inputs: int, output
     return kept[::-1]
 
 
-def without_constants(nodes: Sequence[Node], tensors: Sequence[Tensor], inputs: int) -> list[Node]:
+def without_constants(
+    nodes: Sequence[Node], tensors: Sequence[Tensor], inputs: int, written: Collection[int]
+) -> list[Node]:
     """Return the calls whose results vary; those of the others stand in their arguments as tensors."""
-    written = _written(nodes, tensors)
     made = set(range(inputs))
 
     def value(slot: Slot) -> Slot | Tensor:
@@ -105,11 +112,6 @@ def with_reused_memory(
                 last[memory] = last.get(storages[result.number], place)
                 break
     return list(nodes)
-
-
-def _written(nodes: Sequence[Node], tensors: Sequence[Tensor]) -> set[int]:
-    """Return the storages that the calls change in place."""
-    return {storage_of(tensors[slot.number]) for node in nodes for slot in node.writes}
 
 
 def _fits(result: Tensor, memory: Tensor) -> bool:

@@ -6,14 +6,14 @@ from abc import ABC
 from typing import Literal
 
 from polykeras import config, dtypes
-from polykeras.backend.normalization import NormalizationMethods
+from polykeras.backend.recurrence import RecurrenceMethods
 from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.spec import Array, op
 
 _NEVER = -1e5  # the logarithm of a path's probability that is out of the question, finite so that gradients are
 
 
-class LossMethods(NormalizationMethods, ABC):
+class LossMethods(RecurrenceMethods, ABC):
     """Cross-entropies, exact from logits; from probabilities, these are first moved `epsilon` away from 0 and 1."""
 
     def _check_same_shape(self, target: Array, output: Array, name: str) -> None:

@@ -12,18 +12,21 @@ from polykeras.backend import Backend
 from polykeras.backend.door import Handle
 from polykeras.layers.context import CallContext
 
+_POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
+
 
 class CallSpec:
     """What the `call` of a class takes, found out once a class."""
 
-    __slots__ = ("first", "has_mask", "has_training", "mask_arguments", "names", "training_default")
+    __slots__ = ("_places", "first", "has_mask", "has_training", "mask_arguments", "names", "training_default")
 
     def __init__(self, call: Callable[..., Any]) -> None:
         parameters = list(inspect.signature(call).parameters.values())
-        if parameters and parameters[0].name == "self":
-            del parameters[0]
+        if parameters and parameters[0].kind in (inspect.Parameter.POSITIONAL_ONLY, _POSITIONAL):
+            del parameters[0]  # the layer, whatever it is called there
         self.names = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
-        self.first = next((p.name for p in parameters[:1] if p.kind is p.POSITIONAL_OR_KEYWORD), None)
+        self._places = {p.name: i for i, p in enumerate(parameters) if p.kind is _POSITIONAL}
+        self.first = next((p.name for p in parameters[:1] if p.kind is _POSITIONAL), None)
         by_name = {p.name: p for p in parameters}
         self.has_training = "training" in by_name
         default = by_name["training"].default if self.has_training else None
@@ -35,29 +38,34 @@ class CallSpec:
         """Return the positional arguments of a call; the first is taken out of `kwargs` where it was passed by name."""
         return args if args or self.first not in kwargs else (kwargs.pop(self.first),)
 
-    def fill_training(self, context: CallContext, kwargs: dict[str, Any], given: int) -> None:
-        """Add `training` to the keyword arguments where `call` takes it, and tell the layers within.
+    def _is_positional(self, name: str, args: tuple[Any, ...]) -> bool:
+        return name in self._places and self._places[name] < len(args)
+
+    def fill_training(self, context: CallContext, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """Return the positional arguments; put `training` among them or into `kwargs`, and tell the layers within.
 
         Args:
             context: of the call.
-            kwargs: to be completed.
-            given: the number of positional arguments.
+            args: the positional arguments.
+            kwargs: to be completed, where `call` takes `training` and `args` do not hold it.
         """
-        explicit = kwargs.get("training")
-        if explicit is None and self.has_training and given > self.names.index("training"):
-            return
+        place = self._places["training"] if self._is_positional("training", args) else None
+        explicit = kwargs.get("training") if place is None else args[place]
         if explicit is not None:
             context.training = explicit
         elif context.training is None and self.training_default is not None:
             context.training = self.training_default
+        if place is not None:
+            return (*args[:place], context.training, *args[place + 1 :])
         if self.has_training:
             kwargs["training"] = context.training
         elif explicit is not None:
             kwargs.pop("training")
+        return args
 
     def fill_masks(self, context: CallContext, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Add the masks that the arguments carry to the keyword arguments, where `call` takes masks."""
-        if self.has_mask and kwargs.get("mask") is None and args and len(args) <= self.names.index("mask"):
+        if self.has_mask and kwargs.get("mask") is None and args and not self._is_positional("mask", args):
             found = tree.map_structure(context.mask_of, args[0])
             if any(mask is not None for mask in tree.flatten(found)) or tree.is_nested(args[0]):
                 kwargs["mask"] = found
@@ -65,7 +73,7 @@ class CallSpec:
             source = name[: -len("_mask")]
             place = self.names.index(source)
             value = args[place] if place < len(args) else kwargs.get(source)
-            if kwargs.get(name) is None and len(args) <= self.names.index(name) and value is not None:
+            if kwargs.get(name) is None and not self._is_positional(name, args) and value is not None:
                 mask = context.mask_of(value)
                 if mask is not None:
                     kwargs[name] = mask

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from polykeras import dtypes, ops
 from polykeras.arguments import positive_int
+from polykeras.backend import registry
 from polykeras.layers.layer import LAYERS, Layer
 from polykeras.layers.weights import keep_options, make_weight
 
@@ -14,8 +17,11 @@ from polykeras.layers.weights import keep_options, make_weight
 class Embedding(Layer):
     """A learned vector for each of a number of classes or words.
 
+    An index outside the table is an error where its value is known: in calls on arrays. In compiled code, as in `fit`,
+    nobody looks at values: JAX gives nan for it, and TensorFlow too on a GPU; the others raise an error of their own.
+
     Args:
-        input_dim: how many there are; inputs are integers from 0 to `input_dim - 1`.
+        input_dim: how many there are; inputs are whole numbers from 0 to `input_dim - 1`.
         output_dim: size of a vector.
         embeddings_initializer: of the table `(input_dim, output_dim)`.
         embeddings_regularizer: penalty on the table.
@@ -25,7 +31,7 @@ class Embedding(Layer):
         **kwargs: as for `Layer`; Keras 2's `input_length` is the length of a sequence.
 
     Raises:
-        ValueError: `input_dim` or `output_dim` is no positive int.
+        ValueError: `input_dim` or `output_dim` is no positive int; or, in a call, an index is outside the table.
 
     Example:
         >>> from polykeras import layers
@@ -67,9 +73,24 @@ class Embedding(Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return the vectors, `(..., output_dim)`, of integers `(...)`."""
+        self._check_indices(inputs)
         if not dtypes.is_int(ops.dtype(inputs)):
             inputs = ops.cast(inputs, "int32")
         return ops.take(self.embeddings, inputs, axis=0)
+
+    def _check_indices(self, inputs: Any) -> None:
+        backend = registry.current()
+        if backend.is_traced(inputs):
+            return
+        indices = backend.to_numpy(inputs)
+        inside = (indices >= 0) & (indices < self.input_dim)
+        if dtypes.is_float(backend.dtype(inputs)):
+            inside &= indices == np.trunc(indices)
+        if not inside.all():
+            raise ValueError(
+                f"{self._title()}: expected whole numbers from 0 to {self.input_dim - 1} (input_dim={self.input_dim}); "
+                f"received the index {indices[~inside][0]}. Make `input_dim` larger, or mend the data."
+            )
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return where the inputs are not 0, with `mask_zero`."""

@@ -143,7 +143,14 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
             return outputs
         except Exception as error:
             # Native code of a framework cannot take symbolic arrays. Its author may have written the shapes down.
-            if not cannot_run_on_shapes(error) or type(self).compute_output_shape is Layer.compute_output_shape:
+            if not cannot_run_on_shapes(error):
+                raise
+            if type(self).compute_output_shape is Layer.compute_output_shape:
+                error.add_note(
+                    f"{self._title()} calls code of a framework itself, which does not run on shapes alone. Use "
+                    "`polykeras.ops` instead, write the method `compute_output_shape(input_shape)`, or leave `Input` "
+                    "out: the model is then built by its first data."
+                )
                 raise
         shapes = self.compute_output_shape(*tree.map_structure(lambda x: x.shape, args))
         return map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), shapes)
@@ -184,7 +191,7 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
         args = spec.take_first(args, kwargs)
         args, kwargs = prepare_arguments(backend, context, self.compute_dtype if self.autocast else None, args, kwargs)
         outer_training = context.training
-        spec.fill_training(context, kwargs, len(args))
+        args = spec.fill_training(context, args, kwargs)
         if context.masks:
             spec.fill_masks(context, args, kwargs)
         context.path.append(self.name)

@@ -184,6 +184,10 @@ class RNN(Layer):
     ) -> tuple[Any, list[Any]]:
         if isinstance(cell, RecurrentCell) and type(cell).call is RecurrentCell.call:
             xs, cell_step = cell.start(xs, training)
+            whole = cell.along(xs, states, training) if valid is None else None
+            if whole is not None:
+                outputs, states = whole
+                return outputs if all_times else states[0], states
             return self._scan(cell_step, xs, states, valid, all_times)
 
         def step(x: Any, carried: list[Any]) -> list[Any]:

@@ -83,6 +83,19 @@ class RecurrentCell(Layer):
         """
         raise NotImplementedError
 
+    def along(self, xs: Any, states: list[Any], training: Any) -> tuple[Any, list[Any]] | None:
+        """Run along all times in one operation, where there is one for this cell as it is set up.
+
+        Args:
+            xs: what `start` gives, `(time, batch, gates * units)`.
+            states: to begin with.
+            training: whether dropout is applied.
+
+        Returns:
+            The outputs at all times and the last states; None where the step is to be repeated.
+        """
+        return None
+
     def call(self, sequence: Any, states: Any, training: Any = False) -> tuple[Any, Any]:
         """Return output and new states.
 
@@ -220,6 +233,14 @@ class LSTMCell(RecurrentCell):
             return [ops.multiply(gate(o), activation(c)), c]
 
         return self._project(inputs, self.bias, training), step
+
+    def along(self, xs: Any, states: list[Any], training: Any) -> tuple[Any, list[Any]] | None:
+        """Run along all times with `ops.lstm`, where the activations are its own; see `RecurrentCell.along`."""
+        usual = (self.activation, self.recurrent_activation) == (activations.tanh, activations.sigmoid)
+        if not usual or (training and self.recurrent_dropout) or type(self).start is not LSTMCell.start:
+            return None
+        outputs, memory = ops.lstm(xs, *states, self.recurrent_kernel)
+        return outputs, [outputs[-1], memory]
 
 
 @LAYERS.register()

@@ -49,7 +49,9 @@ class StateMixin:
     _lossy: list[StateMixin]
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name not in self._untracked and (name == "_trainable" or isinstance(value, _PARTS)):
+        if name not in self._untracked and not (
+            isinstance(value, _PLAIN) and isinstance(vars(self).get(name), _PLAIN) and name != "_trainable"
+        ):
             changes.note()
         try:
             super().__setattr__(name, value)
@@ -61,6 +63,10 @@ class StateMixin:
                 f"{type(self).__name__}: the attribute `{name}` cannot be set: it is a property of {owner.__name__}, "
                 f"which computes it. Give yours another name, such as `own_{name}`, or the property a setter."
             ) from error
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        changes.note()
 
     # ---- sublayers ---------------------------------------------------------------------------------------------
 
@@ -270,4 +276,4 @@ class StateMixin:
         return terms
 
 
-_PARTS = (StateMixin, Variable, list, tuple, dict)
+_PLAIN = (bool, int, float, str, type(None))  # where both the old and the new value are plain, no part was exchanged

@@ -41,6 +41,7 @@ class Metric(Configurable):
         policy = getattr(dtype, "compute_dtype", dtype)
         self._dtype = config.floatx() if policy is None else dtypes.standardize_dtype(policy)
         self._own: list[Variable] = []
+        self._initializers: list[Any] = []  # of those
 
     @property
     def dtype(self) -> str:
@@ -67,11 +68,11 @@ class Metric(Configurable):
         Returns:
             The variable; it is not trainable.
         """
-        variable = Variable(
-            initializers.get(initializer), shape, dtype or self._dtype, trainable=False, name=name or "variable"
-        )
+        initializer = initializers.get(initializer)
+        variable = Variable(initializer, shape, dtype or self._dtype, trainable=False, name=name or "variable")
         variable.path = f"{self.name}/{variable.name}"
         self._own.append(variable)
+        self._initializers.append(initializer)
         return variable
 
     add_weight = add_variable
@@ -85,9 +86,9 @@ class Metric(Configurable):
         return unique(found)
 
     def reset_state(self) -> None:
-        """Forget all batches."""
-        for variable in self.variables:
-            variable.assign(ops.zeros(variable.shape, variable.dtype))
+        """Forget all batches: each variable begins again as its initializer says; one without, at zeros."""
+        for variable, value in zip(self.variables, self.stateless_reset_state(), strict=True):
+            variable.assign(value)
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Take a batch into account."""
@@ -112,7 +113,15 @@ class Metric(Configurable):
 
     def stateless_reset_state(self) -> list[Any]:
         """Return the state before the first batch."""
-        return [ops.zeros(variable.shape, variable.dtype) for variable in self.variables]
+        known = self._known_initializers()
+        return [known.get(id(v), ops.zeros)(v.shape, dtype=v.dtype) for v in self.variables]
+
+    def _known_initializers(self) -> dict[int, Any]:
+        """The initializers by the identity of their variables, those of metrics within this one included."""
+        found = {id(v): first for v, first in zip(self._own, self._initializers, strict=True)}
+        for metric in tracked(self, Metric):
+            found |= metric._known_initializers()
+        return found
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"

@@ -29,7 +29,7 @@ class Functional(Model):
         ValueError: the graph is disconnected, or two layers have one name.
     """
 
-    _untracked = (*Layer._untracked, "_inputs_tree", "_outputs_tree", "_graph")
+    _untracked = (*Model._untracked, "_inputs_tree", "_outputs_tree", "_graph")
 
     def __init__(
         self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any

@@ -40,6 +40,8 @@ class Model(Trainer, Layer):
         9
     """
 
+    _untracked = (*Layer._untracked, "_plan", "history")  # they come and go with each run
+
     # `Model(inputs, outputs)` makes one of these. `polykeras.models.functional` sets it, which is built on this module.
     functional_class: ClassVar[type[Any]]
 

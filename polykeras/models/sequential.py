@@ -33,7 +33,7 @@ class Sequential(Model):
         (None, 10)
     """
 
-    _untracked = (*Layer._untracked, "_functional")
+    _untracked = (*Model._untracked, "_functional")
 
     def __init__(self, layers: Sequence[Any] | None = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(name=name, trainable=trainable)

@@ -34,6 +34,7 @@ __all__ = [
     "leaky_relu",
     "log_sigmoid",
     "log_softmax",
+    "lstm",
     "max_pool",
     "moments",
     "multi_hot",
@@ -111,6 +112,7 @@ multi_hot = bind(Backend.multi_hot)
 moments = bind(Backend.moments)
 normalize = bind(Backend.normalize)
 batch_normalization = bind(Backend.batch_normalization)
+lstm = bind(Backend.lstm)
 layer_normalization = bind(Backend.layer_normalization)
 rms_normalization = bind(Backend.rms_normalization)
 dot_product_attention = bind(Backend.dot_product_attention)

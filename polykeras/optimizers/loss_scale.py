@@ -71,7 +71,6 @@ class LossScaleOptimizer(Optimizer):
         self.step_counter = self.add_variable((), dtype="int32", name="step_counter")
         first = initializers.Constant(initial_scale)
         self.dynamic_scale = self.add_variable((), first, "float32", "dynamic_scale")
-        self._learning_rate = self.inner_optimizer._learning_rate
 
     # ---- what the inner optimizer knows ------------------------------------------------------------------------
 
@@ -93,9 +92,16 @@ class LossScaleOptimizer(Optimizer):
     @learning_rate.setter
     def learning_rate(self, value: LearningRate) -> None:
         self.inner_optimizer.learning_rate = value
-        self._learning_rate = self.inner_optimizer._learning_rate
 
     lr = learning_rate
+
+    @property
+    def _learning_rate(self) -> Any:  # type: ignore[override]
+        return self.inner_optimizer._learning_rate
+
+    @_learning_rate.setter
+    def _learning_rate(self, value: Any) -> None:
+        """The base class makes one, which is not used."""
 
     def build(self, variables: Iterable[Variable]) -> None:
         """Create the state of both optimizers for these variables."""
@@ -146,9 +152,11 @@ class LossScaleOptimizer(Optimizer):
         self.dynamic_scale.assign(backend.where(finite, grown, 0.5 * scale))
 
     def check_finite(self, grads: Sequence[Any]) -> Any:
-        """Return whether all elements of all gradients are finite, a bool scalar."""
+        """Return whether all elements of all gradients are finite, a bool scalar; None is left out."""
         backend = current()
         arrays = [convert(backend, gradient) for gradient in grads if gradient is not None]
+        if not arrays:
+            return backend.asarray(True)
         return reduce(backend.logical_and, [backend.all(backend.isfinite(x)) for x in arrays])
 
     # ---- config ------------------------------------------------------------------------------------------------

@@ -149,6 +149,12 @@ class OptimizerState(Configurable):
             self._slots += self.add_optimizer_variables(variables, list(group), firsts)
         self.built = True
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy holds other variables, which it knows by identity."""
+        vars(self).update(state)
+        self._places = {id(variable): i for i, variable in enumerate(self._trainable_variables)}
+        self._not_decayed = {id(variable): variable for variable in self._not_decayed.values()}
+
     def add_variable(
         self, shape: Sequence[int], initializer: Any = "zeros", dtype: Any = None, name: str = "variable"
     ) -> Variable:

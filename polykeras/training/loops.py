@@ -99,7 +99,8 @@ class Loops:
                 self.reset_metrics()
                 run.epoch_begin(epoch)
                 logs, steps = self._run_epoch("train", source, run)
-                self._check_steps(steps, steps_per_epoch, epoch)
+                if not self.stop_training:
+                    self._check_steps(steps, steps_per_epoch, epoch)
                 if validation is not None and _validates(epoch, validation_freq):
                     values = self._run_validation(validation, run)
                     logs = logs | {f"val_{name}": value for name, value in values.items()}
@@ -168,21 +169,26 @@ class Loops:
 
         Returns:
             An array `(samples, ...)`, or a tree of them for several outputs.
+
+        Raises:
+            ValueError: an output is a scalar: it has no samples.
         """
         source = make_source(x, batch_size=batch_size, steps=steps)
         run = assemble(callbacks, self, verbose, 1, source.steps)
-        backend = registry.current()
-        step = self._prepare("predict", source.first_batch())
-        run.begin("predict")
         parts: list[Any] = []
-        for i, batch in enumerate(source.batches() if isinstance(source, ArraySource) else source.epoch()):
-            run.batch_begin("predict", i)
-            outputs = step.run_batch(batch)
-            parts.append(outputs)
-            run.batch_end("predict", i, {"outputs": outputs} if run.watches("predict") else {})
+        try:
+            step = self._prepare("predict", source.first_batch())
+            run.begin("predict")
+            for i, batch in enumerate(source.batches() if isinstance(source, ArraySource) else source.epoch()):
+                run.batch_begin("predict", i)
+                outputs = step.run_batch(batch)
+                parts.append(outputs)
+                run.batch_end("predict", i, {"outputs": outputs} if run.watches("predict") else {})
+        finally:
+            source.close()
         self._check_steps(len(parts), steps, None)
         run.end("predict", {})
-        return tree.map_structure(lambda *outs: np.concatenate([backend.to_numpy(o) for o in outs]), *parts)
+        return _joined(parts)
 
     # ---- one batch ---------------------------------------------------------------------------------------------
 
@@ -248,22 +254,19 @@ class Loops:
             size.record(steps, seconds)
             done = start + steps
             run.batch_end(kind, done - 1, logs)
-            if self.stop_training:
+            if self.stop_training and kind == "train":  # a stopped model is still evaluated on all data
                 break
         return logs, done
 
     def _to_host(self, logs: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
         """Return logs as Python floats, in the order of `names`; waits for them."""
         backend = registry.current()
-        flat: dict[str, Any] = {}
+        host: dict[str, Any] = {}
         for name in names:
             value = logs[name]
-            if isinstance(value, dict):
-                flat |= self._to_host(value, list(value))
-                continue
             array = np.asarray(backend.to_numpy(value) if backend.is_tensor(value) else value)
-            flat[name] = float(array) if array.ndim == 0 else array
-        return flat
+            host[name] = float(array) if array.ndim == 0 else array
+        return host
 
     def _validation_source(self, data: Any, batch_size: int | None, steps: int | None) -> Source | None:
         if data is None:
@@ -280,7 +283,7 @@ class Loops:
         return logs
 
     def _check_steps(self, done: int, wanted: int | None, epoch: int | None) -> None:
-        if wanted is None or done >= wanted or self.stop_training:
+        if wanted is None or done >= wanted:
             return
         where = "" if epoch is None else f" of epoch {epoch + 1}"
         raise ValueError(
@@ -319,6 +322,19 @@ def _split(x: Any, y: Any, sample_weight: Any, share: float) -> tuple[tuple[Any,
         for part, name in zip((x, y, sample_weight), ("x", "y", "sample_weight"), strict=True)
     )
     return train_validation_split(parts, share)
+
+
+def _joined(parts: list[Any]) -> Any:
+    """Return the outputs of all batches as NumPy arrays, the samples of one batch after those of the other."""
+    backend = registry.current()
+    arrays = [tree.map_structure(backend.to_numpy, part) for part in parts]
+    for leaf, path in zip(tree.flatten(arrays[0]), tree.paths(arrays[0]), strict=True):
+        if np.ndim(leaf) == 0:
+            raise ValueError(
+                f"predict: the output{path and ' ' + path} is a scalar for each batch; expected an array with an entry "
+                "for each sample. Return one from the model, or use `predict_on_batch`."
+            )
+    return tree.map_structure(lambda *outputs: np.concatenate(outputs), *arrays)
 
 
 def _as_list(logs: dict[str, Any]) -> Any:

@@ -21,6 +21,7 @@ from polykeras.variables import (
     Variable,
     ever_new,
     functionalize,
+    note_lent,
     own_state,
     read_state,
     unique,
@@ -84,15 +85,18 @@ class CompiledStep:
         read = own_state if self._donate else read_state
         for _ in range(TRACES):
             form = self._form
+            given = read(form.variables, self._backend)
             try:
-                state, result = run(form, read(form.variables, self._backend))
+                state, result = run(form, given)
             except NewVariables as found:
                 new = found.variables
                 self._form = _Form(self._step, unique([*form.variables, *new]), not self._donate)
                 continue
             if self._donate:
                 write_state(form.variables, state, self._backend)
-            elif state:
+                return result
+            note_lent(form.variables, given, result)
+            if state:
                 write_state([form.variables[i] for i in state], list(state.values()), self._backend)
             return result
         raise ever_new("A step of the model", new)

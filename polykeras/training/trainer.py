@@ -16,12 +16,13 @@ from polykeras.graph.tensor import KerasTensor, infer_outputs
 from polykeras.layers.tracking import tracked
 from polykeras.metrics import Mean, Metric
 from polykeras.optimizers import Optimizer
+from polykeras.random import SeedGenerator
 from polykeras.training.compiled_loss import CompiledLoss
 from polykeras.training.compiled_metrics import CompiledMetrics
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.loops import Loops
 from polykeras.training.steps import CompiledStep, EagerStep
-from polykeras.variables import Variable, unique
+from polykeras.variables import Scope, Variable, unique
 
 if TYPE_CHECKING:
     from polykeras.layers.layer import Layer
@@ -63,6 +64,10 @@ class Trainer(Loops):
         self._ready: dict[Any, tuple[int, CompiledStep]] = {}  # by backend and kind, as of a change
         self._plan: Plan | None = None
         self._compile_arguments: dict[str, Any] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles are compiled anew: what a backend made of the steps belongs to this model."""
+        return vars(self) | {"_steps": {}, "_ready": {}, "_plan": None}
 
     # ---- compile -----------------------------------------------------------------------------------------------
 
@@ -235,10 +240,10 @@ class Trainer(Loops):
             data: a batch, `(x, y, sample_weight)`; see `unpack_x_y_sample_weight`.
 
         Returns:
-            Scalars by name, for the logs.
+            Scalars by name, for the logs. A dict among them is taken for the scalars in it.
         """
         x, y, sample_weight = unpack_x_y_sample_weight(data)
-        variables = self._variables_to_train()
+        variables = self._variables_to_train(x)
 
         def loss_and_outputs() -> tuple[Any, Any]:
             y_pred = self(x, training=True)
@@ -270,8 +275,14 @@ class Trainer(Loops):
             rows = registry.current().shape(leaves[0])[0] if leaves else 1
             self._loss_tracker.update_state(loss, sample_weight=float(rows))
 
-    def _variables_to_train(self) -> list[Variable]:
-        return self._plan.trainable if self._plan else self.trainable_variables
+    def _variables_to_train(self, x: Any) -> list[Variable]:
+        if self._plan is not None:
+            return self._plan.trainable
+        if not all(layer.built for layer in self._flatten_layers()):
+            with Scope():  # native code, which shapes alone could not build: what this call changes is dropped
+                self(x, training=False)
+            self._forget_losses()
+        return self.trainable_variables
 
     # ---- from steps to compiled steps --------------------------------------------------------------------------
 
@@ -294,6 +305,7 @@ class Trainer(Loops):
         for layer in self._flatten_layers():
             held = (*layer._own_weights, *vars(layer).values())
             parts += [layer, layer.trainable, *(v for v in held if isinstance(v, Variable) and not v.trainable)]
+            parts += tracked(layer, (SeedGenerator, Metric))
             if isinstance(layer, Trainer):
                 for optimizer in tracked(layer, Optimizer):
                     parts += [optimizer, getattr(optimizer, "_learning_rate", None)]
@@ -315,7 +327,7 @@ class Trainer(Loops):
     def _make_step(self, kind: str, batch: Any, backend: Backend) -> CompiledStep:
         step: Callable[[Any], Any] = getattr(self, f"{kind}_step")
         built = self._build_by(step, batch)
-        if kind == "train" and self.optimizer is not None and not self.optimizer.built:
+        if built and kind == "train" and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
         plan = Plan(self.trainable_variables, self.metrics, list(self._flatten_layers())) if built else None
 
@@ -326,9 +338,7 @@ class Trainer(Loops):
             finally:
                 self._plan = None
                 self._forget_losses()
-            if kind != "predict" and not isinstance(result, dict):
-                raise TypeError(f"{kind}_step must return scalars by name, a dict, for the logs; received {result!r}.")
-            return result
+            return result if kind == "predict" else _flat_logs(kind, result)
 
         cls = EagerStep if self.run_eagerly else CompiledStep
         return cls(planned, self._all_variables(), backend, donate=kind != "predict")
@@ -346,3 +356,19 @@ class Trainer(Loops):
         finally:
             self._forget_losses()
         return True
+
+
+def _flat_logs(kind: str, logs: Any) -> dict[str, Any]:
+    """Return the logs of a step without dicts in dicts, whose items take the place of their dict.
+
+    Raises:
+        TypeError: there is no dict, or a log in it is None.
+    """
+    if not isinstance(logs, dict):
+        raise TypeError(f"{kind}_step must return scalars by name, a dict, for the logs; received {logs!r}.")
+    flat: dict[str, Any] = {}
+    for name, value in logs.items():
+        if value is None:
+            raise TypeError(f"{kind}_step must return scalars for the logs; {name!r} is None. Leave it out.")
+        flat |= _flat_logs(kind, value) if isinstance(value, dict) else {name: value}
+    return flat

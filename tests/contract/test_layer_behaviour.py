@@ -355,3 +355,20 @@ ERRORS: tuple[tuple[Callable[[], Any], str], ...] = (
 def test_errors(mistake: Callable[[], Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         mistake()
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float32"])
+@pytest.mark.parametrize("bad", [-1, 5])
+def test_an_index_outside_the_table_is_named(backend: Backend, dtype: str, bad: int) -> None:
+    layer = L.Embedding(5, 2, name="words")
+    layer(np.array([[0, 4]], dtype))
+    indices = np.array([[0, 4], [1, bad]], dtype)
+    for given in (indices, ops.convert_to_tensor(indices)):
+        with pytest.raises(ValueError, match=rf"'words'.*\(input_dim=5\); received the index {bad}"):
+            layer(given)
+
+
+@pytest.mark.parametrize("bad", [1.5, np.nan, np.inf])
+def test_an_index_that_is_no_whole_number_is_named(backend: Backend, bad: float) -> None:
+    with pytest.raises(ValueError, match=rf"'words'.*expected whole numbers.*received the index {bad}"):
+        L.Embedding(5, 2, name="words")(np.array([0.0, bad], "float32"))

@@ -111,6 +111,30 @@ def test_the_learning_rate_is_the_inner_one(backend: Backend) -> None:
     assert optimizer._learning_rate is optimizer.inner_optimizer._learning_rate
     optimizer.apply([GRADIENT], [weight()])
     assert float(optimizer.lr) == 0.5
+    optimizer.inner_optimizer.learning_rate = schedules.InverseTimeDecay(3.0, 1, 1.0)
+    assert optimizer._learning_rate is optimizer.inner_optimizer._learning_rate  # what compiled steps depend on
+    assert float(optimizer.lr) == 1.5
+
+
+def test_a_schedule_of_the_inner_optimizer_counts_in_compiled_steps(backend: Backend) -> None:
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(1)])
+    model.compile(LossScaleOptimizer(optimizers.SGD(0.1), initial_scale=1.0), "mse")
+    x = np.ones((4, 3), "float32")
+    model.fit(x, x[:, :1], verbose=0)
+    before = model.get_weights()[0]
+    model.optimizer.inner_optimizer.learning_rate = schedules.PiecewiseConstantDecay([10], [0.0, 0.1])
+    model.fit(x, x[:, :1], verbose=0)
+    np.testing.assert_array_equal(model.get_weights()[0], before)
+
+
+def test_gradients_that_are_missing(backend: Backend) -> None:
+    optimizer, frozen, variable = LossScaleOptimizer(optimizers.SGD(1.0), initial_scale=4.0), weight(), weight()
+    frozen.trainable = False
+    assert bool(backend.to_numpy(optimizer.check_finite([None])))
+    optimizer.apply([None, GRADIENT], [frozen, variable])  # that of a frozen variable is not needed
+    np.testing.assert_array_equal(variable.numpy(), START - GRADIENT / 4.0)
+    with pytest.raises(ValueError, match=r"Variable 'w' has no gradient \(None\)"):
+        LossScaleOptimizer("sgd").apply([None], [weight()])
 
 
 def test_state_without_variables(backend: Backend) -> None:

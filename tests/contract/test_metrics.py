@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +12,12 @@ from contract.metric_cases import BINARY, CASES, WEIGHT, N
 from contract.references.metrics import counts
 from helpers import f32
 from helpers.parity import assert_parity
-from polykeras import layers, metrics, ops
+from polykeras import Sequential, initializers, layers, metrics, ops
 from polykeras.autodiff import function
 from polykeras.backend import Backend
 from polykeras.graph import KerasTensor
 from polykeras.graph.tensor import infer_outputs
+from polykeras.optimizers import SGD
 
 
 def fresh(metric: metrics.Metric) -> metrics.Metric:
@@ -203,3 +205,45 @@ def test_low_precision_predictions_are_compared_in_float32(backend: Backend) -> 
     metric = metrics.MeanAbsoluteError()
     metric.update_state(np.full((1, 4096), 0.125, np.float32), ops.cast(np.full((1, 4096), 100.0), "bfloat16"))
     assert float(metric.result()) == 99.875
+
+
+class Lowest(metrics.Metric):
+    """The lowest prediction, from 100 down, and a mean that the metric holds beside it."""
+
+    def __init__(self) -> None:
+        super().__init__(name="lowest")
+        self.low = self.add_variable((2,), initializers.Constant([100.0, 50.0]), name="low")
+        self.mean = metrics.Mean()
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        self.low.assign(ops.minimum(self.low, ops.min(y_pred)))
+        self.mean.update_state(y_pred)
+
+    def result(self) -> Any:
+        return ops.sum(self.low)
+
+
+class Holder(metrics.Metric):
+    """A metric that holds another one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = Lowest()
+
+
+def test_a_reset_begins_as_the_initializers_say(backend: Backend) -> None:
+    holder, rows = Holder(), np.array([[3.0], [1.0]], "float32")
+    start = [v.numpy().tolist() for v in holder.variables]
+    assert start == [[100.0, 50.0], 0.0, 0.0]
+    holder.inner.update_state(rows, rows)
+    assert holder.inner.low.numpy().tolist() == [1.0, 1.0]
+    assert [backend.to_numpy(v).tolist() for v in holder.stateless_reset_state()] == start
+    holder.reset_state()
+    assert [v.numpy().tolist() for v in holder.variables] == start
+
+
+def test_fit_resets_as_the_initializers_say(backend: Backend) -> None:
+    model = Sequential([layers.Dense(1, input_dim=1, kernel_initializer="ones")])
+    model.compile(SGD(0.0), "mse", metrics=[Lowest()])
+    rows = np.array([[3.0], [1.0]], "float32")
+    assert model.fit(rows, rows, epochs=2, verbose=0).history["lowest"] == [2.0, 2.0]

@@ -20,7 +20,7 @@ def cancer_data() -> tuple[np.ndarray, np.ndarray]:
 
 
 def cancer_model() -> keras.Model:
-    """Return the issue's first experiment: dropout, two activations, SGD with momentum."""
+    """Return the first experiment: dropout, two activations, SGD with momentum."""
     model = keras.Sequential(
         [
             keras.Input((30,)),
@@ -41,7 +41,7 @@ def digits_data() -> tuple[np.ndarray, np.ndarray]:
 
 
 def digits_model(activation: str = "tanh", pooling: Any = layers.AveragePooling2D) -> keras.Model:
-    """Return the issue's second experiment: convolution, batch normalization, pooling, dropout, Adam.
+    """Return the second experiment: convolution, batch normalization, pooling, dropout, Adam.
 
     The convolution has no bias: before batch normalization its gradient is 0 in theory, rounding noise in practice, and
     Adam makes steps of full size out of noise. Activation and pooling have no kinks: `test_same_seed` says why.

@@ -142,7 +142,7 @@ def epochs_on(backends: tuple[str, ...], make: Callable[[], keras.Model]) -> tup
 
 @pytest.mark.parametrize("make", MODELS)
 def test_five_epochs_on_a_tour(make: Callable[[], keras.Model]) -> None:
-    """Losses and metrics agree to 1e-5 (the issue asks for 1e-4), and so does all state."""
+    """Losses and metrics agree to 1e-5, and so does all state."""
     hopped, traveller = epochs_on(TOUR, make)
     stayed, reference = epochs_on(("numpy",) * len(TOUR), make)
     assert hopped.keys() == stayed.keys()

@@ -54,8 +54,8 @@ def reference(name: str) -> Run:
 def test_ten_epochs_agree(name: str, backend: Backend) -> None:
     """Initial weights are bit-identical, losses agree to 1e-5 (measured over three seeds: 1.6e-6 and 2.3e-7).
 
-    The limit is the issue's. Rounding alone (float32 against float64, in networks like these) makes 8e-7 in the first
-    experiment and 4e-7 in the second. Predictions and weights are off by 2e-6 at most.
+    Rounding alone (float32 against float64, in networks like these) makes 8e-7 in the first experiment and 4e-7 in the
+    second. Predictions and weights are off by 2e-6 at most.
     """
     make, data = EXPERIMENTS[name]
     run, expected = train(backend, make, data(), EPOCHS), reference(name)

@@ -376,3 +376,65 @@ def test_shapes_alone_make_a_constant(tb: Any) -> None:
         zeros, threes = compiled(torch.full((2,), n))
         assert (zeros.tolist(), threes.tolist()) == ([0.0, 0.0], [3 * n, 3 * n])
         zeros.add_(1)
+
+
+def test_a_constant_that_changes_after_its_use_is_not_taken_late(tb: Any) -> None:
+    def fn(x: Any) -> Any:
+        c = torch.zeros(3)
+        y = x + c
+        c.add_(1.0)
+        return y
+
+    compiled = tb.compile(fn)
+    assert [compiled(torch.ones(3)).tolist() for _ in range(3)] == [[1.0] * 3] * 3
+
+
+def test_shapes_that_change_in_place_are_refused(tb: Any) -> None:
+    compiled = tb.compile(lambda x: (x + 1).unsqueeze_(0) * 2)
+    with pytest.warns(RuntimeWarning, match="shape of a tensor in place"):
+        compiled(torch.ones(2))
+    assert compiled(torch.ones(2)).tolist() == [[4.0, 4.0]]
+
+
+def test_branches_by_value_are_recorded_where_nothing_is_differentiated(tb: Any) -> None:
+    fn, runs = counted(lambda x: tb.cond(x.sum() > 0, lambda: (x * 2, x), lambda: (x * 3, x)))
+    compiled = tb.compile(fn)
+    for sign in (1.0, -1.0):
+        x = torch.full((2,), sign)
+        assert compiled(x)[0].tolist() == (x * (2 if sign > 0 else 3)).tolist()
+    assert len(runs) == 1
+
+
+def test_branches_that_are_differentiated_run_as_plain_python(tb: Any) -> None:
+    """By `where` the gradient at 0 would be nan: 0 of the branch not taken times the slope inf of the root."""
+
+    def slope(x: Any) -> Any:
+        root = lambda leaves: (tb.cond(leaves[0] > 0, lambda: tb.sqrt(leaves[0]), lambda: leaves[0] * 2.0), None)  # noqa: E731
+        return tb.value_and_grad(root, [x])[2][0]
+
+    compiled = tb.compile(slope)
+    with pytest.warns(RuntimeWarning, match="looks at a value"):
+        assert compiled(torch.tensor(0.0)).item() == 2.0
+    assert compiled(torch.tensor(4.0)).item() == 0.25
+
+
+def test_accumulated_gradients_are_recorded(tb: Any) -> None:
+    x, y = draw(16, 3).numpy(), draw(16, 1, seed=1).numpy()
+    weights = []
+    for eagerly in (False, True):
+        k.utils.set_random_seed(0)
+        model = k.Sequential([k.Input((3,)), k.layers.Dense(1)])
+        model.compile(k.optimizers.Adam(0.1, gradient_accumulation_steps=2), "mse", run_eagerly=eagerly)
+        model.fit(x, y, batch_size=4, epochs=2, verbose=0)
+        weights.append(model.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_predicting_in_inference_mode_leaves_the_model_trainable(tb: Any) -> None:
+    model = k.Sequential([k.Input((3,)), k.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with torch.inference_mode():
+        model.predict(draw(4, 3).numpy(), verbose=0)
+        model(draw(4, 3))
+    model.fit(draw(4, 3).numpy(), draw(4, 1).numpy(), verbose=0)

@@ -16,7 +16,7 @@ import pytest
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("counting")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -215,3 +215,52 @@ def test_wide_and_whole_inputs_are_computed_in_float32(backend: Backend) -> None
     model = Sequential([layers.Dense(2, input_dim=3)])
     for x in (np.ones((2, 3)), np.ones((2, 3), "int64"), [[1, 2, 3]], [[1.0, 2.0, 3.0]]):
         assert backend.dtype(model(x)) == "float32"
+
+
+# ---- the training flag by place --------------------------------------------------------------------------------------
+
+
+class Dropping(Model):
+    """Drops half of its inputs while it is trained; the layer itself is called `this` here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dropout = layers.Dropout(0.5)
+
+    def call(this, x: Any, training: Any = False) -> Any:
+        return this.dropout(x)
+
+
+def test_training_by_place_reaches_the_layers_within(backend: Backend) -> None:
+    model, x = Dropping(), np.ones((4, 100), "float32")
+    assert 0.2 < float(np.mean(host(model(x, True)) == 0)) < 0.8
+    assert 0.2 < float(np.mean(host(model(x, training=True)) == 0)) < 0.8
+    for off in (model(x), model(x, False), model(x, training=False)):
+        np.testing.assert_array_equal(host(off), x)
+
+    class Outer(Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = Dropping()
+
+        def call(self, x: Any, training: Any = None) -> Any:
+            return self.inner(x, training)
+
+    assert 0.2 < float(np.mean(host(Outer()(x, training=True)) == 0)) < 0.8
+    np.testing.assert_array_equal(host(Outer()(x, None)), x)
+
+
+def test_training_after_any_number_of_inputs(backend: Backend) -> None:
+    class Sum(layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dropout = layers.Dropout(0.5)
+
+        def call(self, first: Any, *others: Any, training: Any = None) -> Any:
+            for other in others:
+                first = first + other
+            return self.dropout(first)
+
+    x = np.ones((4, 100), "float32")
+    np.testing.assert_array_equal(host(Sum()(x, x, x)), 3 * x)
+    assert 0.2 < float(np.mean(host(Sum()(x, x, x, training=True)) == 0)) < 0.8

@@ -125,3 +125,29 @@ def test_metrics_begin_anew_when_they_should(backend: Backend) -> None:
     model.test_on_batch(X[:20], Y[:20])
     together = model.test_on_batch(X[20:], Y[20:])  # single batches accumulate
     np.testing.assert_allclose(together, first, rtol=1e-5)
+
+
+class Logging(polykeras.Sequential):
+    """Returns what the test says as logs."""
+
+    def train_step(self, data: Any) -> Any:
+        return self.logs(polykeras.ops.mean(data[0]))
+
+
+@pytest.mark.parametrize("eagerly", [False, True])
+def test_logs_within_logs(backend: Backend, eagerly: bool) -> None:
+    model = linear(Logging, run_eagerly=eagerly)
+    model.logs = lambda mean: {"b": mean, "more": {"z": mean + 1.0, "a": {"y": mean + 2.0}}, "c": 3.0}
+    expected = {"b": [X.mean()], "z": [X.mean() + 1], "y": [X.mean() + 2], "c": [3.0]}
+    history = model.fit(X, Y, batch_size=40, verbose=0).history
+    assert list(history) == list(expected)
+    for name, value in expected.items():
+        np.testing.assert_allclose(history[name], value, rtol=1e-5)
+    assert list(model.train_on_batch(X, Y, return_dict=True)) == list(expected)
+
+
+def test_a_log_that_is_none_is_named(backend: Backend) -> None:
+    model = linear(Logging)
+    model.logs = lambda mean: {"loss": mean, "more": {"grad": None}}
+    with pytest.raises(TypeError, match="train_step must return scalars for the logs; 'grad' is None"):
+        model.fit(X, Y, verbose=0)

@@ -111,6 +111,32 @@ def test_stop_training(backend: Backend, where: str) -> None:
     assert int(model.optimizer.iterations) == (12 if where == "epoch" else 6)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_stopped_model_is_evaluated_on_all_data(backend: Backend, stream: bool) -> None:
+    class Stop(polykeras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            self.model.stop_training = True
+
+    def batches() -> Any:
+        return ((X[i : i + 1], Y[i : i + 1]) for i in range(len(X)))
+
+    model = linear(optimizer=polykeras.optimizers.SGD(0.0))
+    loss = np.mean((X.sum(1, keepdims=True) - Y) ** 2)
+    history = model.fit(
+        X,
+        Y,
+        callbacks=[Stop()],
+        validation_data=batches() if stream else (X, Y),
+        validation_batch_size=None if stream else 1,
+        verbose=0,
+    )
+    assert history.history["val_loss"] == pytest.approx([loss], rel=1e-5)
+    arguments: Any = (batches(),) if stream else (X, Y, 1)
+    assert model.evaluate(*arguments, verbose=0) == pytest.approx(loss, rel=1e-5)
+    with pytest.raises(ValueError, match="50 steps were asked for and 40 came"):
+        model.evaluate(batches(), steps=50, verbose=0)
+
+
 def test_callbacks_of_batches_see_each_of_them(backend: Backend) -> None:
     seen: list[Any] = []
 
@@ -217,3 +243,34 @@ def test_nothing_is_looked_for_again_in_steps_of_single_batches(
         model.predict_on_batch(x)
         model(x)
     assert not looked
+
+
+def test_parts_that_are_exchanged_are_noticed(backend: Backend) -> None:
+    class Net(polykeras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = layers.Dense(1, kernel_initializer="ones")
+            self.extra: Any = layers.Lambda(lambda x: x * 10.0)
+
+        def call(self, x: Any) -> Any:
+            y = self.dense(x)
+            return y if self.extra is None else self.extra(y)
+
+    model = Net()
+    model.compile(polykeras.optimizers.SGD(0.0), "mse")
+    x, y = np.ones((4, 3), "float32"), np.zeros((4, 1), "float32")
+    assert model.predict_on_batch(x)[0] == 30.0
+    kept = model.extra
+    model.extra = None
+    assert model.predict_on_batch(x)[0] == 3.0
+    model.extra = kept
+    assert model.predict_on_batch(x)[0] == 30.0
+    model.train_on_batch(x, y)
+    assert model.predict_on_batch(x)[0] == 30.0
+    other = polykeras.optimizers.SGD(1e-3)
+    other.build(model.trainable_variables)
+    model.train_on_batch(x, y)
+    model.optimizer = other
+    model.train_on_batch(x, y)
+    assert int(other.iterations) == 1
+    assert model.predict_on_batch(x)[0] != 30.0

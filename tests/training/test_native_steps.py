@@ -129,6 +129,43 @@ def test_fit_traces_a_step_with_native_code(backend: Backend) -> None:
     assert len(model.weights) == 2
 
 
+@pytest.mark.parametrize("eagerly", [False, True])
+def test_native_code_before_and_between_layers_that_are_not_built(backend: Backend, eagerly: bool) -> None:
+    class Native(layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            return native_tanh(backend, inputs)
+
+    for parts in ([Native(), layers.Dense(2)], [layers.Dense(2), Native(), layers.BatchNormalization()]):
+        model = keras.Sequential([*parts, layers.Dense(1)])
+        model.compile("adam", "mse", run_eagerly=eagerly)
+        model.fit(X, Y, epochs=1, batch_size=8, verbose=0)
+        assert len(model.optimizer.variables) == 2 + 2 * len(model.trainable_variables)
+        before = model.get_weights()
+        model.fit(X, Y, epochs=1, batch_size=8, verbose=0)
+        assert all((new != old).any() for new, old in zip(model.get_weights(), before, strict=True))
+        assert int(model.optimizer.iterations) == 2
+
+
+def test_native_code_in_a_graph_says_what_to_do(backend: Backend) -> None:
+    class Native(layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            return native_tanh(backend, inputs)
+
+    class Described(Native):
+        def compute_output_shape(self, input_shape: Any) -> Any:
+            return input_shape
+
+    error = raised(lambda: keras.Sequential([keras.Input((3,)), Native(name="own"), layers.Dense(1)]))
+    (advice,) = [note for note in error.__notes__ if "compute_output_shape" in note]
+    assert "'own' (Native)" in advice
+    assert "leave `Input` out" in advice
+    for parts in ([keras.Input((3,)), Described()], [Native()]):  # as it says
+        model = keras.Sequential([*parts, layers.Dense(1)])
+        model.compile("sgd", "mse")
+        model.fit(X, Y, verbose=0)
+        assert model.count_params() == 4
+
+
 def test_fit_raises_a_mistake_that_names_a_symbolic_array(backend: Backend) -> None:
     class Net(keras.Model):
         def __init__(self) -> None:

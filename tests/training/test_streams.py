@@ -336,3 +336,29 @@ def test_an_interrupted_fit_leaves_no_thread_and_a_usable_model(backend: Backend
     assert fetchers() == []
     assert int(model.optimizer.iterations) == 3
     model.fit(X, Y, verbose=0)
+
+
+@pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
+def test_an_error_that_is_kept_leaves_no_thread(backend: Backend, method: str) -> None:
+    class Fails(polykeras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            raise OSError("the disk is full")
+
+        on_test_batch_end = on_predict_batch_end = on_train_batch_end
+
+    model = linear()
+    with pytest.raises(OSError, match="disk") as kept:
+        getattr(model, method)((batch(0) for _ in range(100)), callbacks=[Fails()], verbose=0)
+    assert fetchers() == []
+    assert kept.tb is not None  # and with it all that was running
+
+
+def test_scalars_cannot_be_joined(backend: Backend) -> None:
+    class Mean(polykeras.Model):
+        def call(self, x: Any) -> Any:
+            return {"rows": x, "mean": polykeras.ops.mean(x)}
+
+    model = Mean()
+    with pytest.raises(ValueError, match=r"the output \['mean'\] is a scalar for each batch.*`predict_on_batch`"):
+        model.predict(X, verbose=0)
+    assert model.predict_on_batch(X)["mean"] == pytest.approx(X.mean(), rel=1e-4)

@@ -106,6 +106,7 @@ class StreamSource:
         self._depth = depth
         self._items: Iterator[Any] | None = None  # where the next epoch goes on
         self._ahead: Iterator[Any] | None = None  # an epoch that was begun
+        self._running: Iterator[Any] | None = None  # the one whose batches are given out
         self._first: list[Any] = []
         self._given = 0
         self.steps = length if limit is None else limit
@@ -167,6 +168,7 @@ class StreamSource:
         """Return the batches of one epoch: fewer than `steps` only where the data ended."""
         self.first_batch()
         ahead, self._ahead = self._ahead, None
+        self._running = ahead
         pending, self._first = self._first, []
         try:
             for batch in chain(pending, ahead):  # type: ignore[arg-type]
@@ -179,11 +181,12 @@ class StreamSource:
             self.on_epoch_end()
 
     def close(self) -> None:
-        """End the thread that fetches ahead."""
-        if self._ahead is not None:
-            self._ahead.close()  # type: ignore[attr-defined]
-            self._ahead = None
-            self._first = []
+        """End the threads that fetch ahead, also where an error ended an epoch: its traceback may outlive it."""
+        for ahead in (self._ahead, self._running):
+            if ahead is not None:
+                ahead.close()  # type: ignore[attr-defined]
+        self._ahead = self._running = None
+        self._first = []
 
 
 Source: TypeAlias = ArraySource | StreamSource

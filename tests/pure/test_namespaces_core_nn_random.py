@@ -168,6 +168,7 @@ MORE = {
     "draw_seed": "()",
     "host_generator": "(seed=None)",
     "ifft": "(x)",
+    "lstm": "(x, h, c, kernel)",
     "matrix_power": "(x, n)",
     "remat": "(f)",
     "set_random_seed": "(seed)",

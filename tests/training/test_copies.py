@@ -1,0 +1,84 @@
+"""Copies and pickles of compiled, trained models: they go on as the original would have."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import polykeras
+from polykeras import Input, Model, Sequential, layers, optimizers
+from polykeras.backend import Backend
+from training.linear import X, Y
+
+COPIES = {"deepcopy": copy.deepcopy, "pickle": lambda model: pickle.loads(pickle.dumps(model))}
+
+
+class Net(Model):
+    """A subclassed model with layers in a list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts = [layers.Dense(4, "tanh"), layers.BatchNormalization(), layers.Dense(1)]
+
+    def call(self, x: Any) -> Any:
+        for part in self.parts:
+            x = part(x)
+        return x
+
+
+def functional() -> Model:
+    """Return a model with two branches."""
+    x = Input((3,))
+    return Model(x, layers.add([layers.Dense(1)(layers.Dropout(0.5)(x)), layers.Dense(1, kernel_regularizer="l2")(x)]))
+
+
+MODELS: dict[str, Callable[[], Model]] = {
+    "sequential": lambda: Sequential([Input((3,)), layers.Dense(4, "relu"), layers.Dropout(0.3), layers.Dense(1)]),
+    "late": lambda: Sequential([layers.Dense(4, "relu"), layers.Dense(1)]),
+    "functional": functional,
+    "subclassed": Net,
+}
+
+
+@pytest.mark.parametrize("how", COPIES)
+@pytest.mark.parametrize("name", MODELS)
+def test_a_copy_goes_on_as_the_original(backend: Backend, name: str, how: str) -> None:
+    model = MODELS[name]()
+    optimizer = optimizers.AdamW(0.01)
+    optimizer.exclude_from_weight_decay([v for v in model.trainable_variables if "bias" in v.path])
+    model.compile(optimizer, "mse", metrics=["mae"])
+    model.fit(X, Y, batch_size=10, verbose=0)
+    twin = COPIES[how](model)
+    before = model.get_weights()
+    curves = []
+    for each in (twin, model):
+        polykeras.utils.set_random_seed(1)
+        each.fit(X, Y, batch_size=10, epochs=2, verbose=0, shuffle=False)
+        curves.append(each.fit(X, Y, batch_size=10, epochs=2, verbose=0, shuffle=False).history)
+        if each is twin:  # nothing of the original moved
+            for old, now in zip(before, model.get_weights(), strict=True):
+                np.testing.assert_array_equal(now, old)
+    assert curves[0] == curves[1]
+    assert int(twin.optimizer.iterations) == int(model.optimizer.iterations) == 20
+    for a, b in zip(twin.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(twin.predict(X, verbose=0), model.predict(X, verbose=0))
+
+
+def test_a_pickle_is_read_on_another_backend(all_backends: list[Backend]) -> None:
+    for first in all_backends:
+        with polykeras.use_backend(first.name):
+            model = MODELS["functional"]()
+            model.compile(optimizers.LossScaleOptimizer("adam"), "mse")
+            model.fit(X, Y, verbose=0)
+            data, predictions = pickle.dumps(model), model.predict(X, verbose=0)
+        for second in all_backends:
+            with polykeras.use_backend(second.name):
+                twin = pickle.loads(data)
+                np.testing.assert_allclose(twin.predict(X, verbose=0), predictions, rtol=1e-4, atol=1e-6)
+                twin.fit(X, Y, verbose=0)
