@@ -1,4 +1,4 @@
-"""Global settings: the config file, `floatx`, `epsilon`, the image layout and whether data are checked.
+"""Global settings: the config file, `floatx`, `epsilon`, the image layout, whether data are checked, the seed.
 
 Settings are read once, from `$POLYKERAS_HOME/polykeras.json` (default `~/.polykeras/polykeras.json`) when the
 file exists. It is never written by the library.
@@ -27,6 +27,8 @@ class Settings:
     epsilon: float = 1e-7
     image_data_format: ImageDataFormat = "channels_last"
     check_data: bool = True
+    seed: int | None = None
+    """Where polykeras' random numbers begin in a process that does not call `set_random_seed`; None: anywhere."""
 
 
 def config_path() -> Path:
@@ -46,6 +48,8 @@ def _check(key: str, value: Any, where: str) -> None:
         raise ValueError(f"{where}: `epsilon` must be a positive number; received {value!r}.")
     if key == "check_data" and not isinstance(value, bool):
         raise ValueError(f"{where}: `check_data` must be true or false; received {value!r}.")
+    if key == "seed" and (isinstance(value, bool) or not isinstance(value, (int, type(None)))):
+        raise ValueError(f"{where}: `seed` must be an int or null; received {value!r}.")
     if key == "backend" and not isinstance(value, (str, type(None))):
         raise ValueError(f"{where}: `backend` must be a backend's name; received {value!r}.")
 

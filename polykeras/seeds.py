@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from polykeras import config
 from polykeras.backend import registry
 from polykeras.backend.spec import Array
 from polykeras.naming import unique_name
@@ -89,7 +90,7 @@ class _ProcessSeed:
     """The process-wide stream of seeds, and the generator of calls without a seed."""
 
     def __init__(self) -> None:
-        self.base = int.from_bytes(os.urandom(8))
+        self.base: int | None = None  # until the first use: only then is the config file read
         self.count = 0
         self.generator: SeedGenerator | None = None
 
@@ -101,13 +102,25 @@ class _ProcessSeed:
             else:
                 self.generator = SeedGenerator(draw_seed(), name="global_seed_generator")
 
+    def _begin(self) -> int:
+        if self.base is None:
+            seed = config.settings().seed
+            if seed is None:
+                self.base = int.from_bytes(os.urandom(8))
+            else:
+                self.reset(seed)
+        assert self.base is not None
+        return self.base
+
     def draw(self) -> int:
         with _lock:
+            base = self._begin()
             self.count += 1
-            return int(_sequence(self.base, self.count).generate_state(1, np.uint64)[0] >> np.uint64(1))
+            return int(_sequence(base, self.count).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
     def next(self) -> Array:
         with _lock:
+            self._begin()
             if self.generator is None:
                 self.generator = SeedGenerator(name="global_seed_generator")
             return self.generator.next()
@@ -119,7 +132,8 @@ _process = _ProcessSeed()
 def draw_seed() -> int:
     """Return the next seed of the process-wide stream, a non-negative int: for whatever was given none.
 
-    After `set_random_seed` the stream is the same in every process; before, it differs.
+    After `set_random_seed` the stream is the same in every process; before, it differs, unless the config file has a
+    `seed`.
     """
     return _process.draw()
 

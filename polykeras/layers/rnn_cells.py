@@ -239,7 +239,8 @@ class LSTMCell(RecurrentCell):
         usual = (self.activation, self.recurrent_activation) == (activations.tanh, activations.sigmoid)
         if not usual or (training and self.recurrent_dropout) or type(self).start is not LSTMCell.start:
             return None
-        outputs, memory = ops.lstm(xs, *states, self.recurrent_kernel)
+        h, c = states
+        outputs, memory = ops.lstm(xs, h, c, self.recurrent_kernel)
         return outputs, [outputs[-1], memory]
 
 

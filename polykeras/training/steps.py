@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any, TypeAlias
 
 from polykeras import tree
 from polykeras.backend import Backend
 from polykeras.training.data.sources import ArraySource, StreamSource
+from polykeras.training.interrupts import Uninterrupted
 from polykeras.variables import (
     TRACES,
     NewVariables,
@@ -60,6 +62,7 @@ class CompiledStep:
     ) -> None:
         self._backend = backend
         self._donate = donate
+        self._has_run = False
         self.log_names: list[str] = []
         self._chunk_sizes: dict[int, ChunkSize] = {}
         self._form = _Form(self._noting(step), unique(variables), not donate)
@@ -81,6 +84,14 @@ class CompiledStep:
         return noted
 
     def _run(self, run: Callable[[_Form, list[Any]], tuple[Any, Any]]) -> Any:
+        with (
+            Uninterrupted() if self._donate and self._has_run else nullcontext()
+        ):  # the first time may compile for long
+            result = self._run_or_trace(run)
+        self._has_run = True
+        return result
+
+    def _run_or_trace(self, run: Callable[[_Form, list[Any]], tuple[Any, Any]]) -> Any:
         new: list[Variable] = []
         read = own_state if self._donate else read_state
         for _ in range(TRACES):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import os
 import random as python_random
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,6 +81,26 @@ def test_a_seed_means_the_same_in_every_process(on_numpy: Backend) -> None:
     )
     there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert there.stdout.strip() == repr(here)
+
+
+@pytest.mark.parametrize("first", ["draw_seed", "uniform"])
+def test_the_config_file_may_hold_a_seed(tmp_path: Path, on_numpy: Backend, first: str) -> None:
+    (tmp_path / "polykeras.json").write_text('{"seed": 5, "backend": "numpy"}', encoding="utf-8")
+    code = (
+        "from polykeras import ops, random; "
+        "actions = {'draw_seed': random.draw_seed, 'uniform': lambda: ops.convert_to_numpy(random.uniform((2,))).tolist()}; "
+        f"a = actions.pop({first!r})(); (b,) = [action() for action in actions.values()]; "
+        "random.set_random_seed(6); print([a, b, random.draw_seed()])"
+    )
+    environment = os.environ | {"POLYKERAS_HOME": str(tmp_path)}
+    there = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120, env=environment
+    )
+    random.set_random_seed(5)
+    seed, numbers = random.draw_seed(), ops.convert_to_numpy(random.uniform((2,))).tolist()
+    here = [seed, numbers] if first == "draw_seed" else [numbers, seed]
+    random.set_random_seed(6)  # what a program says counts for more
+    assert there.stdout.strip() == repr([*here, random.draw_seed()])
 
 
 def test_host_generators(on_numpy: Backend) -> None:

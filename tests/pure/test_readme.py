@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -58,3 +59,20 @@ def test_each_path_exists() -> None:
     assert len(named) >= 15
     places = (ROOT, ROOT / "polykeras")
     assert [name for name in sorted(named) if not any((place / name).exists() for place in places)] == []
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize("target", ["demo", "test"])
+def test_make_says_which_python_it_needs(target: str, tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    old = tmp_path / "old_python"
+    old.write_text("#!/bin/sh\ntest $1 = --version && echo Python 3.9.2\n", encoding="utf-8")
+    old.chmod(0o755)
+    result = subprocess.run(
+        ["make", target, f"PYTHON={old}"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert result.returncode != 0
+    assert "Expected Python 3.11 or newer with the modules venv and ensurepip" in result.stderr
+    assert f"{old} is Python 3.9.2. Name another one, as in: make {target} PYTHON=" in result.stderr
+    assert not (tmp_path / ".venv").exists()

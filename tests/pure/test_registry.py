@@ -253,6 +253,7 @@ BROKEN = {
     "bad floatx": ('{\n  "floatx": "int8"\n}', "line 2: `floatx` must be one of float16, bfloat16, float32, float64"),
     "bad epsilon": ('{"epsilon": -1}', "line 1: `epsilon` must be a positive number; received -1"),
     "bad layout": ('{"image_data_format": "nhwc"}', "`image_data_format` must be one of channels_last, channels_first"),
+    "bad seed": ('{"seed": 1.5}', "`seed` must be an int or null; received 1.5"),
     "bad backend": ('{"backend": 3}', "`backend` must be a backend's name; received 3"),
 }
 
