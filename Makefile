@@ -20,6 +20,10 @@ help:
 	@echo "make clean    remove environments and outputs"
 
 $(BIN)/python:
+	@$(PYTHON) -c "import sys; assert sys.version_info >= (3, 11); import ensurepip, venv" 2>/dev/null || { echo \
+	"Expected Python 3.11 or newer with the modules venv and ensurepip (on Debian: apt install python3-venv);" \
+	"$(PYTHON) is $$($(PYTHON) --version 2>&1). Name another one, as in: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; \
+	exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 

@@ -123,7 +123,8 @@ class JaxAutodiff(JaxArrays):
         # through the scan of a recurrent layer that tape cannot even be followed (jax 0.10.2).
         def with_gradient(*args: Array) -> Any:
             out, grad = f(*args)
-            return out, lambda upstream: grad(*upstream)  # JAX gives the gradients of a tuple as a tuple
+            # JAX gives the gradients of a tuple as a tuple.
+            return out, lambda upstream: grad(*upstream) if isinstance(upstream, tuple) else grad(upstream)
 
         return jax.custom_gradient(with_gradient)
 

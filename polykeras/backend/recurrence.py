@@ -36,6 +36,25 @@ class RecurrenceMethods(NormalizationMethods, ABC):
         """
         return self._closed_gradient(self._lstm_and_gradient)(x, h, c, kernel)
 
+    @op("x h kernel bias", "float")
+    def gru(self, x: Array, h: Array, kernel: Array, bias: Array) -> Array:
+        """Run gated recurrent units along time.
+
+        At each time, with `z, r, n` for the parts of `x` and of `s = h @ kernel + bias`: `z = sigmoid(x_z + s_z)`,
+        `r = sigmoid(x_r + s_r)`, `n = tanh(x_n + r * s_n)` and `h = z * h + (1 - z) * n` (Cho et al., 2014,
+        https://arxiv.org/abs/1406.1078, with the reset gate behind the product as in cuDNN).
+
+        Args:
+            x: what the inputs give to the gates, `(time, batch, 3 * units)`; at least one time.
+            h: the output before the first time, `(batch, units)`.
+            kernel: `(units, 3 * units)`.
+            bias: `(3 * units,)`.
+
+        Returns:
+            The outputs at all times, `(time, batch, units)`.
+        """
+        return self._closed_gradient(self._gru_and_gradient)(x, h, kernel, bias)
+
     def _closed_gradient(self, f: Callable[..., Any]) -> Callable[..., Any]:
         """Return `custom_gradient(f)` for an `f` that uses no arrays but its arguments."""
         return self.custom_gradient(f)
@@ -82,3 +101,40 @@ class RecurrenceMethods(NormalizationMethods, ABC):
             return dz, dh, dc, self.matmul(self.transpose(rows[0], (1, 0)), rows[1])
 
         return (outputs, last), gradient
+
+    def _gru_and_gradient(self, x: Array, h: Array, kernel: Array, bias: Array) -> tuple[Array, Any]:
+        units = self.shape(h)[-1]
+
+        def step(h: Array, x: Array) -> tuple[Array, tuple[Array, ...]]:
+            s = self.add(self.matmul(h, kernel), bias)
+            gates = self.sigmoid(self.add(x[:, : 2 * units], s[:, : 2 * units]))
+            update, reset = gates[:, :units], gates[:, units:]
+            new = self.tanh(self.add(x[:, 2 * units :], self.multiply(reset, s[:, 2 * units :])))
+            h = self.add(new, self.multiply(update, self.subtract(h, new)))
+            return h, (h, gates, new, s[:, 2 * units :])
+
+        _, (outputs, gates, news, sums) = self.scan(step, h, x)
+
+        def gradient(d_outputs: Array) -> tuple[Array, ...]:
+            previous = self.concatenate([h[None], outputs[:-1]], 0)
+            update, reset = gates[:, :, :units], gates[:, :, units:]
+            # How the error of an output reaches the new value's sum, and from there, or past it, the parts of `s`.
+            inner = (1.0 - update) * (1.0 - news * news)
+            slopes = self.stack(
+                [(previous - news) * update * (1.0 - update), inner * sums * reset * (1.0 - reset), inner * reset], 2
+            )
+            back = self.transpose(kernel, (1, 0))
+
+            def step(dh: Array, at: tuple[Array, ...]) -> tuple[Array, tuple[Array, Array]]:
+                d_output, slopes, update = at
+                dh = self.add(dh, d_output)
+                ds = self.reshape(self.multiply(slopes, dh[:, None]), (-1, 3 * units))
+                return self.add(self.multiply(dh, update), self.matmul(ds, back)), (dh, ds)
+
+            start = self.zeros_like(h)
+            first, (dh, ds) = self.scan(step, start, (d_outputs, slopes, update), reverse=True)
+            dx = self.concatenate([ds[:, :, : 2 * units], self.multiply(dh, inner)], 2)
+            rows = (self.reshape(previous, (-1, units)), self.reshape(ds, (-1, 3 * units)))
+            return dx, first, self.matmul(self.transpose(rows[0], (1, 0)), rows[1]), self.sum(rows[1], 0)
+
+        return outputs, gradient

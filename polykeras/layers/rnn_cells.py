@@ -319,3 +319,13 @@ class GRUCell(RecurrentCell):
             return self._project(inputs, None if bias is None else bias[0], training), step_after
         kernel_gates, kernel_new = kernel[:, :cut], kernel[:, cut:]
         return self._project(inputs, bias, training), step_before
+
+    def along(self, xs: Any, states: list[Any], training: Any) -> tuple[Any, list[Any]] | None:
+        """Run along all times with `ops.gru`, where it is that; see `RecurrentCell.along`."""
+        usual = (self.activation, self.recurrent_activation) == (activations.tanh, activations.sigmoid)
+        plain = self.reset_after and type(self).start is GRUCell.start
+        if not usual or not plain or (training and self.recurrent_dropout):
+            return None
+        bias = ops.zeros((3 * self.units,), self.compute_dtype) if self.bias is None else self.bias.value[1]
+        outputs = ops.gru(xs, states[0], self.recurrent_kernel, bias)
+        return outputs, [outputs[-1]]

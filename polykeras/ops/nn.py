@@ -25,6 +25,7 @@ __all__ = [
     "fold",
     "gelu",
     "glu",
+    "gru",
     "hard_shrink",
     "hard_sigmoid",
     "hard_silu",
@@ -112,6 +113,7 @@ multi_hot = bind(Backend.multi_hot)
 moments = bind(Backend.moments)
 normalize = bind(Backend.normalize)
 batch_normalization = bind(Backend.batch_normalization)
+gru = bind(Backend.gru)
 lstm = bind(Backend.lstm)
 layer_normalization = bind(Backend.layer_normalization)
 rms_normalization = bind(Backend.rms_normalization)

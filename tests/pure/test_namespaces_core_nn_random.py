@@ -166,6 +166,7 @@ OURS = {
 MORE = {
     "device": "(device_name)",
     "draw_seed": "()",
+    "gru": "(x, h, kernel, bias)",
     "host_generator": "(seed=None)",
     "ifft": "(x)",
     "lstm": "(x, h, c, kernel)",

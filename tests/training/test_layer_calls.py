@@ -251,16 +251,29 @@ def test_training_by_place_reaches_the_layers_within(backend: Backend) -> None:
 
 
 def test_training_after_any_number_of_inputs(backend: Backend) -> None:
+    seen: list[Any] = []
+
     class Sum(layers.Layer):
         def __init__(self) -> None:
             super().__init__()
             self.dropout = layers.Dropout(0.5)
 
-        def call(self, first: Any, *others: Any, training: Any = None) -> Any:
+        def call(self, first: Any, *others: Any, training: Any = False) -> Any:
+            seen.append(training)
             for other in others:
                 first = first + other
             return self.dropout(first)
 
-    x = np.ones((4, 100), "float32")
-    np.testing.assert_array_equal(host(Sum()(x, x, x)), 3 * x)
-    assert 0.2 < float(np.mean(host(Sum()(x, x, x, training=True)) == 0)) < 0.8
+    class Outer(Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.sum = Sum()
+
+        def call(self, x: Any) -> Any:
+            return self.sum(x, x, x)
+
+    model, x = Outer(), np.ones((4, 100), "float32")
+    np.testing.assert_array_equal(host(model(x)), 3 * x)
+    assert seen == [False]
+    assert 0.2 < float(np.mean(host(model(x, training=True)) == 0)) < 0.8
+    assert seen == [False, True]

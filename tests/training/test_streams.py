@@ -353,6 +353,15 @@ def test_an_error_that_is_kept_leaves_no_thread(backend: Backend, method: str) -
     assert kept.tb is not None  # and with it all that was running
 
 
+def test_a_model_that_does_not_take_the_data_leaves_no_thread(backend: Backend) -> None:
+    model = linear()
+    for method in (model.fit, model.evaluate, model.predict):
+        with pytest.raises(ValueError, match="expected") as kept:
+            method((np.ones((4, 7), "float32"), np.ones((4, 1), "float32")) for _ in range(100))
+        assert fetchers() == []
+        assert kept.tb is not None
+
+
 def test_scalars_cannot_be_joined(backend: Backend) -> None:
     class Mean(polykeras.Model):
         def call(self, x: Any) -> Any:

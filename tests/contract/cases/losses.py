@@ -40,6 +40,8 @@ CASES = (
     case("layer_normalization", A([[1.0, 1.0, 1.0]]), rtol=1e-3, atol=1e-3, why="variance 0 meets epsilon"),
     case("rms_normalization", N(3, 4), N(4), rtol=1e-4, **WIDER),
     case("rms_normalization", N(3, 4), axis=0, epsilon=0.1, **WIDER),
+    case("gru", N(4, 2, 9), N(2, 3), N(3, 9), N(9), second=True, **WIDER),
+    case("gru", N(1, 2, 3), N(2, 1), N(1, 3), N(3), **WIDER),
     case("lstm", N(4, 2, 12), N(2, 3), N(2, 3), N(3, 12), second=True, **WIDER),
     case("lstm", N(1, 2, 4), N(2, 1), N(2, 1), N(1, 4), **WIDER),
     case("lstm", U(-100, 100, 2, 1, 8), N(1, 2), N(1, 2), N(2, 8), note="saturated", fd=False, **WIDER),
