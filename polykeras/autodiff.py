@@ -181,6 +181,10 @@ class Function(Generic[P, R]):
             self._entries[key] = entry
         return entry(arrays)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy compiles anew: what a backend made of the function is of this process."""
+        return vars(self) | {"_entries": {}}
+
     def _flat_function(self, definition: Any, static: tuple[Any, ...], count: int) -> Callable[[list[Any]], Any]:
         constants = dict(static)
 

@@ -17,8 +17,9 @@ from polykeras.layers.weights import keep_options, make_weight
 class Embedding(Layer):
     """A learned vector for each of a number of classes or words.
 
-    An index outside the table is an error where its value is known: in calls on arrays. In compiled code, as in `fit`,
-    nobody looks at values: JAX gives nan for it, and TensorFlow too on a GPU; the others raise an error of their own.
+    An index outside the table is an error where its value is known: in a call on arrays, and always on NumPy. Compiled
+    code, as in `fit`, does not look at values, and there frameworks differ: a negative index counts from the end; one
+    beyond it gives nan on JAX, zeros on TensorFlow with a GPU, and an error of the framework elsewhere.
 
     Args:
         input_dim: how many there are; inputs are whole numbers from 0 to `input_dim - 1`.

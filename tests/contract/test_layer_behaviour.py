@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from polykeras import Model, ops
 from polykeras import layers as L
+from polykeras.autodiff import function
 from polykeras.backend import Backend
 from polykeras.layers.context import get_mask
 
@@ -372,3 +373,14 @@ def test_an_index_outside_the_table_is_named(backend: Backend, dtype: str, bad: 
 def test_an_index_that_is_no_whole_number_is_named(backend: Backend, bad: float) -> None:
     with pytest.raises(ValueError, match=rf"'words'.*expected whole numbers.*received the index {bad}"):
         L.Embedding(5, 2, name="words")(np.array([0.0, bad], "float32"))
+
+
+def test_compiled_code_does_not_look_at_indices(backend: Backend) -> None:
+    layer = L.Embedding(5, 2)
+    table = numpy(layer(np.arange(5)))
+    last = function(layer)
+    if backend.is_compiled():
+        assert_array_equal(numpy(last(np.array([0, -1]))), table[[0, -1]])
+    else:
+        with pytest.raises(ValueError, match="received the index -1"):
+            last(np.array([0, -1]))

@@ -84,3 +84,11 @@ def test_a_pickle_is_read_on_another_backend(all_backends: list[Backend]) -> Non
                 twin = pickle.loads(data)
                 np.testing.assert_allclose(twin.predict(X, verbose=0), predictions, rtol=1e-4, atol=1e-6)
                 twin.fit(X, Y, verbose=0)
+
+
+def test_a_copied_function_compiles_anew(backend: Backend) -> None:
+    total = keras.Variable(1.0)
+    add = keras.function(lambda x: x + total)
+    assert float(add(1.0)) == 2.0
+    other = copy.deepcopy(add)
+    assert float(other(2.0)) == 3.0
