@@ -87,8 +87,8 @@ def test_a_pickle_is_read_on_another_backend(all_backends: list[Backend]) -> Non
 
 
 def test_a_copied_function_compiles_anew(backend: Backend) -> None:
-    total = keras.Variable(1.0)
-    add = keras.function(lambda x: x + total)
+    total = polykeras.Variable(1.0)
+    add = polykeras.function(lambda x: x + total)
     assert float(add(1.0)) == 2.0
     other = copy.deepcopy(add)
     assert float(other(2.0)) == 3.0
