@@ -221,6 +221,26 @@ def rms_normalization(x: Any, scale: Any = 1.0, axis: Any = -1, epsilon: float =
     return x / np.sqrt((x**2).mean(axis, keepdims=True) + epsilon) * scale
 
 
+def lstm(x: Any, h: Any, c: Any, kernel: Any) -> Any:
+    outputs = []
+    for z in x:
+        i, f, g, o = np.split(z + h @ kernel, 4, axis=-1)
+        c = scipy.special.expit(f) * c + scipy.special.expit(i) * np.tanh(g)
+        h = scipy.special.expit(o) * np.tanh(c)
+        outputs.append(h)
+    return np.stack(outputs), c
+
+
+def gru(x: Any, h: Any, kernel: Any, bias: Any) -> Any:
+    outputs = []
+    for z in x:
+        (zx, rx, nx), (zs, rs, ns) = np.split(z, 3, axis=-1), np.split(h @ kernel + bias, 3, axis=-1)
+        update, new = scipy.special.expit(zx + zs), np.tanh(nx + scipy.special.expit(rx + rs) * ns)
+        h = update * h + (1 - update) * new
+        outputs.append(h)
+    return np.stack(outputs)
+
+
 def dot_product_attention(
     query: Any,
     key: Any,
@@ -342,6 +362,8 @@ NETWORKS: dict[str, Callable[..., Any]] = {
     "batch_normalization": batch_normalization,
     "layer_normalization": layer_normalization,
     "rms_normalization": rms_normalization,
+    "lstm": lstm,
+    "gru": gru,
     "dot_product_attention": dot_product_attention,
     "one_hot": one_hot,
     "multi_hot": multi_hot,
