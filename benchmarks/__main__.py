@@ -1,116 +1,97 @@
 """Compare polykeras with Keras 3 and with hand-written loops.
 
-Run `python -m benchmarks --rounds 3 --frameworks jax,torch`. Each measurement runs in a process of its own; the
-processes alternate (A B C A B C ...), and the table shows medians over the rounds. A ratio above 1 means that polykeras
-is faster.
+Each measurement runs in a process of its own; the processes alternate (A B C A B C ...), and the tables show medians
+over the rounds. A ratio above 1 means that polykeras is faster. `--check` compares losses instead of times.
+
+Sections: train (ms a step), predict (ms a batch over many rows), calls (a thousand times `predict(x[:1])`, `model(x)`,
+`train_on_batch`, on the first four models unless --tasks says otherwise), first (the first epoch with tracing and
+compiling; comes with train at no cost), build (import, 300 layers, summary, one eager call).
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import importlib.metadata
 import json
-import math
-import statistics
-import subprocess
+import os
+import platform
 import sys
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.tasks import LABELS, TASKS
+from benchmarks.checking import check
+from benchmarks.processes import measure
+from benchmarks.tables import show
+from benchmarks.tasks import FIRST_FOUR, TASKS
 
-WHO = ("polykeras", "keras", "native")
-
-
-def _competitors(framework: str) -> tuple[str, ...]:
-    """Return who is measured: polykeras alone where there is no loop by hand, as Keras does not train there either."""
-    return WHO if importlib.util.find_spec(f"benchmarks.native_{framework}") else WHO[:1]
+SECTIONS = ("train", "predict", "calls", "first", "build")
 
 
-def _run(who: str, framework: str, task: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.worker", who, framework, task]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    if run.returncode:
-        raise RuntimeError(f"{who} on {framework}, {task}, failed:\n{run.stderr[-2000:]}")
-    return json.loads(run.stdout.strip().splitlines()[-1])
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sections", default=",".join(SECTIONS))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--frameworks", default="jax,tensorflow,torch")
+    parser.add_argument("--tasks", help=f"of {', '.join(TASKS)}; default: all")
+    parser.add_argument("--quick", action="store_true", help="one round of the first four models")
+    parser.add_argument("--check", action="store_true", help="compare the losses of the first epochs, and stop")
+    parser.add_argument("--json", type=Path, default=Path("outputs/benchmarks.json"))
+    parser.add_argument("--png", type=Path, default=Path("outputs/benchmarks.png"))
+    options = parser.parse_args()
+    for given, known in ((options.sections, SECTIONS), (options.tasks or "mlp", TASKS)):
+        if unknown := set(given.split(",")) - set(known):
+            parser.error(f"expected some of {', '.join(known)}; got {', '.join(sorted(unknown))}")
+    return options
 
 
-def _measure(frameworks: list[str], tasks: list[str], rounds: int, console: Console) -> list[dict[str, Any]]:
-    rows = []
-    for framework in frameworks:
-        who = _competitors(framework)
-        for task in tasks:
-            results: dict[str, list[dict[str, Any]]] = {name: [] for name in who}
-            for _ in range(rounds):
-                for name in who:
-                    results[name].append(_run(name, framework, task))
-            row: dict[str, Any] = {"framework": framework, "task": task}
-            for name, runs in results.items():
-                row[name] = statistics.median(run["ms"] for run in runs)
-                row[f"{name}_first_epoch_s"] = statistics.median(run["first_epoch_s"] for run in runs)
-                row[f"{name}_rounds"] = [run["ms"] for run in runs]
-                row[f"{name}_losses"] = runs[0]["losses"]
-            rows.append(row)
-            console.print(f"[dim]{framework} {task}: " + ", ".join(f"{n} {row[n]:.3f} ms" for n in who) + "[/dim]")
-    return rows
+def _machine() -> dict[str, Any]:
+    packages = ("jax", "tensorflow", "tensorflow-cpu", "torch", "keras", "numpy")
+    versions = {p: importlib.metadata.version(p) for p in packages if _installed(p)}
+    load = os.getloadavg()[0]
+    return {"platform": platform.platform(), "cores": os.cpu_count(), "load": round(load, 2), "versions": versions}
 
 
-def _geometric_mean(values: list[float]) -> float:
-    return math.exp(statistics.fmean(map(math.log, values))) if values else float("nan")
+def _installed(package: str) -> bool:
+    return any(importlib.metadata.distributions(name=package))
 
 
-def _print(rows: list[dict[str, Any]], console: Console) -> None:
-    table = Table(title="milliseconds a training step (medians), and how many times faster polykeras is")
-    for column in (
-        "task",
-        "framework",
-        "polykeras",
-        "Keras 3",
-        "native",
-        "Keras / ours",
-        "native / ours",
-        "1st epoch, s: ours",
-        "Keras",
-    ):
-        table.add_column(column, justify="left" if column in ("task", "framework") else "right")
-    for row in rows:
-        ours, theirs, native = row["polykeras"], row.get("keras"), row.get("native")
-        table.add_row(
-            LABELS[row["task"]],
-            row["framework"],
-            f"{ours:.3f}",
-            f"{theirs:.3f}" if theirs else "",
-            f"{native:.3f}" if native else "",
-            f"{theirs / ours:.2f}" if theirs else "",
-            f"{native / ours:.2f}" if native else "",
-            f"{row['polykeras_first_epoch_s']:.2f}",
-            f"{row['keras_first_epoch_s']:.2f}" if theirs else "",
-        )
-    console.print(table)
-    against = {name: [row[name] / row["polykeras"] for row in rows if row.get(name)] for name in ("keras", "native")}
-    for name, ratios in against.items():
-        if ratios:
-            console.print(f"{name} / polykeras: geometric mean {_geometric_mean(ratios):.2f}, least {min(ratios):.2f}")
+def _plan(options: argparse.Namespace) -> list[tuple[str, str, str]]:
+    """Return the cells (section, framework, task). The section first is read off the processes of train."""
+    sections = [section for section in SECTIONS if section in options.sections.split(",")]
+    if "train" in sections and "first" in sections:
+        sections.remove("first")
+    tasks = options.tasks.split(",") if options.tasks else FIRST_FOUR if options.quick else tuple(TASKS)
+    plan = []
+    for section in sections:
+        few = {"calls": tasks if options.tasks else FIRST_FOUR, "build": ("build",)}
+        plan += list(product([section], options.frameworks.split(","), few.get(section, tasks)))
+    return plan
 
 
 def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--frameworks", default="jax,tensorflow,torch,numpy")
-    parser.add_argument("--tasks", default=",".join(TASKS))
-    parser.add_argument("--json", default="outputs/benchmarks.json")
-    options = parser.parse_args()
+    """Measure and print, or check."""
+    options = _options()
     console = Console(width=160)
-    rows = _measure(options.frameworks.split(","), options.tasks.split(","), options.rounds, console)
-    _print(rows, console)
-    path = Path(options.json)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(rows, indent=1))
-    console.print(f"rows: {path}")
+    if options.check:
+        tasks = options.tasks.split(",") if options.tasks else list(FIRST_FOUR if options.quick else TASKS)
+        sys.exit(0 if check(options.frameworks.split(","), tasks, console) else 1)
+    machine = _machine()
+    console.print(machine)
+    rows: list[dict[str, Any]] = []
+    for section, framework, task in _plan(options):
+        rows += measure(framework, task, section, 1 if options.quick else options.rounds, console)
+        options.json.parent.mkdir(parents=True, exist_ok=True)  # after each cell: a long run may be cut off
+        options.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=1))
+    wanted = options.sections.split(",")
+    rows = [row for row in rows if row["section"] in wanted]
+    show(rows, console)
+    from benchmarks.picture import draw  # matplotlib takes its time, and is wanted here only
+
+    draw(rows, options.png)
+    console.print(f"rows: {options.json}, picture: {options.png}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,146 @@
+"""JAX by hand: one jitted step with donated state, and an epoch as one `lax.scan`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from benchmarks.native.jax_models import MODELS, Mode
+from benchmarks.native.weights import arranged, split_statistics
+from benchmarks.tasks import TASKS
+
+ACTIVATIONS = {"binary": jax.nn.sigmoid, "classes": jax.nn.softmax, "squares": jax.nn.sigmoid}
+
+
+def _loss(kind: str, logits: Any, y: Any) -> Any:
+    if kind == "binary":
+        return jnp.mean(jnp.maximum(logits, 0) - logits * y + jnp.log1p(jnp.exp(-jnp.abs(logits))))
+    if kind == "classes":
+        return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(logits), y[:, None], axis=1))
+    return jnp.mean(jnp.square(jax.nn.sigmoid(logits) - y))
+
+
+def _adam(params: Any, grads: Any, slots: Any, rate: float) -> tuple[Any, Any]:
+    m, v, count = slots
+    count = count + 1
+    m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, grads)
+    v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, grads)
+    rate = rate * jnp.sqrt(1 - 0.999**count) / (1 - 0.9**count)
+    return jax.tree.map(lambda p, m, v: p - rate * m / (jnp.sqrt(v) + 1e-7), params, m, v), (m, v, count)
+
+
+def _momentum(params: Any, grads: Any, slots: Any, rate: float) -> tuple[Any, Any]:
+    slots = jax.tree.map(lambda s, g: 0.9 * s - rate * g, slots, grads)
+    return jax.tree.map(jnp.add, params, slots), slots
+
+
+def _sgd(params: Any, grads: Any, slots: Any, rate: float) -> tuple[Any, Any]:
+    return jax.tree.map(lambda p, g: p - rate * g, params, grads), slots
+
+
+UPDATES = {"adam": _adam, "momentum": _momentum, "sgd": _sgd}
+
+
+def _slots(optimizer: str, params: Any) -> Any:
+    def zeros() -> Any:
+        return jax.tree.map(jnp.zeros_like, params)
+
+    return {"adam": lambda: (zeros(), zeros(), jnp.zeros(())), "momentum": zeros, "sgd": lambda: ()}[optimizer]()
+
+
+def _initial(name: str, weights: list[np.ndarray]) -> Any:
+    params, statistics = split_statistics(name, arranged(name, weights))
+    params = [jnp.array(w) for w in params]
+    return params, [jnp.array(w) for w in statistics], _slots(TASKS[name].optimizer, params), jax.random.key(1)
+
+
+def _step(name: str, dropout: float, state: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    params, statistics, slots, key = state
+    key, sub = jax.random.split(key)
+    task = TASKS[name]
+
+    def loss(params: Any) -> Any:
+        logits, moved = MODELS[name](params, statistics, x, Mode(True, sub, dropout))
+        return _loss(task.loss, logits, y), moved
+
+    (value, statistics), grads = jax.value_and_grad(loss, has_aux=True)(params)
+    params, slots = UPDATES[task.optimizer](params, grads, slots, task.rate)
+    return (params, statistics, slots, key), value
+
+
+Epoch = Callable[[np.ndarray], float]
+
+
+def _stepwise(name: str, weights: Any, x: Any, y: Any, dropout: float) -> Epoch:
+    """An epoch as single dispatches, rows gathered on the host."""
+    step = jax.jit(partial(_step, name, dropout), donate_argnums=0)
+    state = _initial(name, weights)
+
+    def epoch(order: np.ndarray) -> float:
+        nonlocal state
+        losses = []
+        for rows in order:
+            state, loss = step(state, jax.tree.map(lambda a, rows=rows: a[rows], x), y[rows])
+            losses.append(loss)
+        return float(np.mean(jax.device_get(losses)))
+
+    return epoch
+
+
+def _scanned(name: str, weights: Any, x: Any, y: Any, dropout: float) -> Epoch:
+    """An epoch as one `lax.scan` over rows on the device."""
+
+    @partial(jax.jit, donate_argnums=0)
+    def run(state: Any, x: Any, y: Any, order: Any) -> Any:
+        def body(state: Any, rows: Any) -> Any:
+            return _step(name, dropout, state, jax.tree.map(lambda a: a[rows], x), y[rows])
+
+        return lax.scan(body, state, order)
+
+    state = _initial(name, weights)
+    x, y = jax.tree.map(jnp.asarray, (x, y))
+
+    def epoch(order: np.ndarray) -> float:
+        nonlocal state
+        state, losses = run(state, x, y, order)
+        return float(losses.mean())
+
+    return epoch
+
+
+def trainers(name: str, weights: Any, x: Any, y: Any, dropout: float) -> dict[str, Callable[[], Epoch]]:
+    """Return ways to train: each call begins anew and returns `epoch(order) -> mean loss`, order (steps, batch)."""
+    ways = {"step": _stepwise, "scan": _scanned}
+    return {way: partial(make, name, weights, x, y, dropout) for way, make in ways.items()}
+
+
+def predictors(name: str, weights: Any, x: Any) -> dict[str, Callable[[], Callable[[], np.ndarray]]]:
+    """Return ways to predict all rows: a jitted call a batch, and one `lax.map` over the batches."""
+    batch, activation = TASKS[name].batch, ACTIVATIONS[TASKS[name].loss]
+    params, statistics, *_ = _initial(name, weights)
+
+    def forward(params: Any, x: Any) -> Any:
+        return activation(MODELS[name](params, statistics, x, Mode(False))[0])
+
+    def stepwise() -> Callable[[], np.ndarray]:
+        call = jax.jit(forward)
+        starts = range(0, len(jax.tree.leaves(x)[0]), batch)
+
+        def predict() -> np.ndarray:
+            parts = [call(params, jax.tree.map(lambda a, i=i: a[i : i + batch], x)) for i in starts]
+            return np.concatenate(jax.device_get(parts))
+
+        return predict
+
+    def mapped() -> Callable[[], np.ndarray]:
+        call = jax.jit(lambda params, x: lax.map(partial(forward, params), x))
+        batches = jax.tree.map(lambda a: a.reshape(-1, batch, *a.shape[1:]), x)
+        return lambda: np.concatenate(np.asarray(call(params, batches)))
+
+    return {"step": stepwise, "map": mapped}
