@@ -20,11 +20,10 @@ from polykeras.variables import (
     ever_new,
     functionalize,
     lent_state,
-    note_lent,
     read_state,
     unique,
     value_of,
-    write_state,
+    write_changes,
 )
 
 P = ParamSpec("P")
@@ -231,8 +230,7 @@ class _Entry:
                 new = found.variables
                 self._grow(unique([*variables, *new]))
                 continue
-            note_lent(variables, given, result)
-            write_state([variables[i] for i in changed], list(changed.values()), self.backend)
+            write_changes(variables, given, changed, result, self.backend)
             return result
         raise ever_new(f"The function {self.name!r}", new)
 

@@ -438,6 +438,22 @@ def write_state(variables: Sequence[Variable], values: Sequence[Any], backend: B
             scope.write(variable, value)
 
 
+def write_changes(
+    variables: Sequence[Variable], given: Sequence[Any], changes: dict[int, Any], result: Any, backend: Backend
+) -> None:
+    """Give variables what a pure function with `changes_only` returned for them.
+
+    Args:
+        variables: the state of the function.
+        given: the values that it got, which `result` may hand out as they are.
+        changes: the new values by place.
+        result: what the function returned beside them.
+        backend: where it ran.
+    """
+    note_lent(variables, given, result)
+    write_state([variables[i] for i in changes], list(changes.values()), backend)
+
+
 def value_of(leaf: Any) -> Any:
     """Return the value of a variable, and anything else as it is."""
     return leaf.value if isinstance(leaf, Handle) else leaf

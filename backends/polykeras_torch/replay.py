@@ -140,11 +140,9 @@ def _own(leaves: Sequence[Any], taken: set[int], recorder: Recorder | None = Non
     for leaf in leaves:
         if isinstance(leaf, Tensor):
             leaf = leaf.contiguous()
-            storage, whole = storage_of(leaf), leaf.untyped_storage().nbytes() == leaf.nbytes
-            if recorder is None:
-                leaf = leaf.clone() if storage in taken or not whole else leaf
-            elif storage in taken or not whole or recorder.is_constant(leaf):
-                leaf = recorder.copy(leaf)
+            shared = storage_of(leaf) in taken or leaf.untyped_storage().nbytes() != leaf.nbytes
+            if shared or (recorder is not None and recorder.is_constant(leaf)):
+                leaf = leaf.clone() if recorder is None else recorder.copy(leaf)
             taken.add(storage_of(leaf))
         result.append(leaf)
     return result

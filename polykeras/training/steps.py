@@ -23,10 +23,10 @@ from polykeras.variables import (
     Variable,
     ever_new,
     functionalize,
-    note_lent,
     own_state,
     read_state,
     unique,
+    write_changes,
     write_state,
 )
 
@@ -84,9 +84,8 @@ class CompiledStep:
         return noted
 
     def _run(self, run: Callable[[_Form, list[Any]], tuple[Any, Any]]) -> Any:
-        with (
-            Uninterrupted() if self._donate and self._has_run else nullcontext()
-        ):  # the first time may compile for long
+        # Not the first time, which may compile for long.
+        with Uninterrupted() if self._donate and self._has_run else nullcontext():
             result = self._run_or_trace(run)
         self._has_run = True
         return result
@@ -105,10 +104,8 @@ class CompiledStep:
                 continue
             if self._donate:
                 write_state(form.variables, state, self._backend)
-                return result
-            note_lent(form.variables, given, result)
-            if state:
-                write_state([form.variables[i] for i in state], list(state.values()), self._backend)
+            else:
+                write_changes(form.variables, given, state, result, self._backend)
             return result
         raise ever_new("A step of the model", new)
 

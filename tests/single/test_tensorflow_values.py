@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 from polykeras.backend import Backend, use_backend
+from single.on_tensorflow import gradients, random, second, tf
 
-# By way of the backend, which leaves Keras out of TensorFlow's import.
-tf = pytest.importorskip("polykeras_tensorflow.backend").tf
 pytestmark = pytest.mark.needs("tensorflow")
 
 INF, NAN = float("inf"), float("nan")
@@ -21,24 +20,6 @@ INF, NAN = float("inf"), float("nan")
 def tb() -> Iterator[Any]:
     with use_backend("tensorflow") as backend:
         yield backend
-
-
-def random(*shape: int, seed: int = 0, dtype: str = "float32") -> Any:
-    return tf.constant(np.random.default_rng(seed).normal(size=shape).astype(dtype))
-
-
-def gradients(tb: Any, fn: Callable[..., Any], *arrays: Any) -> list[np.ndarray]:
-    """Return the gradients of the sum of `fn(*arrays)`."""
-    return [g.numpy() for g in tb.value_and_grad(lambda xs: (tb.sum(fn(*xs)), None), [*map(tb.asarray, arrays)])[2]]
-
-
-def second(tb: Any, fn: Callable[[Any], Any], x: Any) -> np.ndarray:
-    """Return the gradient of the sum of the gradient of the sum of `fn(x)`."""
-
-    def inner(xs: list[Any]) -> tuple[Any, None]:
-        return tb.sum(tb.value_and_grad(lambda ys: (tb.sum(fn(ys[0])), None), xs)[2][0]), None
-
-    return tb.value_and_grad(inner, [x])[2][0].numpy()
 
 
 # ---- gradients that TensorFlow gives otherwise -----------------------------------------------------------------------
