@@ -176,7 +176,7 @@ class Function(Generic[P, R]):
         entry = self._entries.get(key)
         if entry is None:
             name = getattr(self._fn, "__name__", repr(self._fn))
-            entry = _Entry(self._flat_function(definition, static, len(leaves)), name, backend)
+            entry = _Entry(self._flat_function(definition, static), name, backend)
             self._entries[key] = entry
         return entry(arrays)
 
@@ -184,14 +184,11 @@ class Function(Generic[P, R]):
         """A copy compiles anew: what a backend made of the function is of this process."""
         return vars(self) | {"_entries": {}}
 
-    def _flat_function(self, definition: Any, static: tuple[Any, ...], count: int) -> Callable[[list[Any]], Any]:
+    def _flat_function(self, definition: Any, static: tuple[Any, ...]) -> Callable[[list[Any]], Any]:
         constants = dict(static)
 
         def flat(arrays: list[Any]) -> Any:
-            rest = iter(arrays)
-            args, kwargs = tree.unflatten(
-                definition, [constants[i] if i in constants else next(rest) for i in range(count)]
-            )
+            args, kwargs = tree.unflatten(definition, tree.interleave(arrays, constants))
             return self._fn(*args, **kwargs)
 
         return flat

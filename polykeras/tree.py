@@ -28,6 +28,13 @@ def unflatten(definition: Any, leaves: Iterable[Any]) -> Any:
     return optree.tree_unflatten(definition, leaves)
 
 
+def interleave(leaves: Iterable[Any], fixed: dict[int, Any]) -> list[Any]:
+    """Return one list of leaves: those of `fixed` at their places, the others around them in their order."""
+    leaves = list(leaves)
+    rest = iter(leaves)
+    return [fixed[i] if i in fixed else next(rest) for i in range(len(leaves) + len(fixed))]
+
+
 def map_structure(fn: Callable[..., Any], *structures: Any) -> Any:
     """Apply `fn` to the matching leaves of one or more structures of one shape.
 

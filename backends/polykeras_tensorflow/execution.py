@@ -55,9 +55,7 @@ class _Compiled:
 
         def flat(*arrays: Array) -> list[Array]:
             nonlocal structure
-            rest = iter(arrays)
-            leaves = [statics[i] if i in statics else next(rest) for i in range(len(arrays) + len(statics))]
-            args, kwargs = tree.unflatten(definition, leaves)
+            args, kwargs = tree.unflatten(definition, tree.interleave(arrays, statics))
             result = self.fn(*args, **kwargs)
             leaves, structure = tree.flatten_with_def(result)
             try:

@@ -61,7 +61,6 @@ class _Compiled:
             with torch.inference_mode(False):
                 return self(*args, **kwargs)
         leaves, definition = tree.flatten_with_def((args, kwargs))
-        count = len(leaves)
         tensors: list[Tensor] = []
         statics: dict[int, Any] = {}
         for place, leaf in enumerate(leaves):
@@ -74,10 +73,7 @@ class _Compiled:
         tensors = contiguous(tensors)
 
         def flat(tensors: Sequence[Tensor]) -> Any:
-            rest = iter(tensors)
-            args, kwargs = tree.unflatten(
-                definition, [statics[i] if i in statics else next(rest) for i in range(count)]
-            )
+            args, kwargs = tree.unflatten(definition, tree.interleave(tensors, statics))
             return self._fn(*args, **kwargs)
 
         if is_watched(tensors):
