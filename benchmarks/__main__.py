@@ -3,9 +3,20 @@
 Each measurement runs in a process of its own; the processes alternate (A B C A B C ...), and the tables show medians
 over the rounds. A ratio above 1 means that polykeras is faster. `--check` compares losses instead of times.
 
-Sections: train (ms a step), predict (ms a batch over many rows), calls (a thousand times `predict(x[:1])`, `model(x)`,
-`train_on_batch`, on the first four models unless --tasks says otherwise), first (the first epoch with tracing and
-compiling; comes with train at no cost), build (import, 300 layers, summary, one eager call).
+Sections:
+  train      ms a step
+  predict    ms a batch over many rows
+  calls      a thousand times `predict(x[:1])`, `model(x)`, `train_on_batch`
+  first      the first epoch with tracing and compiling; comes with train at no cost
+  build      import, 300 layers, summary, one eager call
+  memory     peak of `fit`, in MB
+  growth     of memory over 50 fits, and over 50 models made and dropped
+  streaming  rates from a generator and a DataLoader; how far a slow source is overlapped
+  progress   what the bar and metrics cost; how often the host reads values
+  scaling    the time of a step against batch, width, depth and rows: a picture each
+  physics    FLOPs and bytes of a step against what this machine reaches
+
+All models are measured in train, predict and first; a few that tell most in the others, unless --tasks says otherwise.
 """
 
 from __future__ import annotations
@@ -23,11 +34,37 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.checking import check
-from benchmarks.processes import measure
+from benchmarks.claims import show_claims
+from benchmarks.curves import draw_scaling, show_scaling
+from benchmarks.physics import show_physics
+from benchmarks.processes import expected_seconds, measure
+from benchmarks.scaling import AXES
 from benchmarks.tables import show
 from benchmarks.tasks import FIRST_FOUR, TASKS
 
-SECTIONS = ("train", "predict", "calls", "first", "build")
+SECTIONS = (
+    "train",
+    "predict",
+    "calls",
+    "first",
+    "build",
+    "memory",
+    "growth",
+    "streaming",
+    "progress",
+    "scaling",
+    "physics",
+)
+# What each section measures unless --tasks says otherwise. Streams need arrays; AUC needs two classes.
+OWN_TASKS = {
+    "calls": FIRST_FOUR,
+    "memory": FIRST_FOUR,
+    "growth": ("mlp",),
+    "streaming": ("mlp", "wide"),
+    "progress": ("mlp", "lstm"),
+}
+# What has no tasks.
+PARTS = {"build": ("build",), "scaling": tuple(AXES), "physics": ("machine",)}
 
 
 def _options() -> argparse.Namespace:
@@ -66,9 +103,22 @@ def _plan(options: argparse.Namespace) -> list[tuple[str, str, str]]:
     tasks = options.tasks.split(",") if options.tasks else FIRST_FOUR if options.quick else tuple(TASKS)
     plan = []
     for section in sections:
-        few = {"calls": tasks if options.tasks else FIRST_FOUR, "build": ("build",)}
-        plan += list(product([section], options.frameworks.split(","), few.get(section, tasks)))
+        own = tasks if options.tasks else OWN_TASKS.get(section, tasks)
+        plan += list(product([section], options.frameworks.split(","), PARTS.get(section, own)))
     return plan
+
+
+def _show_all(rows: list[dict[str, Any]], png: Path, console: Console) -> list[Path]:
+    """Print all tables and draw all pictures; return the paths of these."""
+    from benchmarks.picture import draw  # matplotlib takes its time, and is wanted here only
+
+    show(rows, console)
+    show_claims(rows, console)
+    curves = [row for row in rows if row["section"] == "scaling"]
+    show_scaling(curves, console)
+    if any(row["section"] == "physics" for row in rows):
+        show_physics(rows, console)
+    return [*draw(rows, png), *draw_scaling(curves, png.with_name("scaling"))]
 
 
 def main() -> None:
@@ -81,17 +131,16 @@ def main() -> None:
     machine = _machine()
     console.print(machine)
     rows: list[dict[str, Any]] = []
-    for section, framework, task in _plan(options):
-        rows += measure(framework, task, section, 1 if options.quick else options.rounds, console)
+    plan, rounds = _plan(options), 1 if options.quick else options.rounds
+    console.print(f"{len(plan)} cells, {rounds} rounds: about {expected_seconds(plan, rounds) / 60:.0f} minutes")
+    for section, framework, task in plan:
+        rows += measure(framework, task, section, rounds, console)
         options.json.parent.mkdir(parents=True, exist_ok=True)  # after each cell: a long run may be cut off
         options.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=1))
     wanted = options.sections.split(",")
     rows = [row for row in rows if row["section"] in wanted]
-    show(rows, console)
-    from benchmarks.picture import draw  # matplotlib takes its time, and is wanted here only
-
-    draw(rows, options.png)
-    console.print(f"rows: {options.json}, picture: {options.png}")
+    pictures = _show_all(rows, options.png, console)
+    console.print(f"rows: {options.json}, pictures: {', '.join(map(str, pictures))}")
 
 
 if __name__ == "__main__":

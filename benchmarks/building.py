@@ -58,10 +58,11 @@ def _native_dense(framework: str) -> Callable[[], Any]:
     return {"torch": on_torch, "jax": on_jax, "tensorflow": on_tensorflow}[framework]()
 
 
-def build(who: str, framework: str) -> dict[str, Any]:
+def build(who: str, framework: str, _: str) -> dict[str, Any]:
     """Return seconds (import, build, summary) and microseconds (a call of Dense on (8, 32) in eager mode).
 
-    The import is over NumPy: polykeras loads no framework with it, Keras loads its own. With the framework, both do.
+    Nothing that it measures is imported before. The import is over NumPy: polykeras loads no framework with it, Keras
+    loads its own. With the framework, both do.
     """
     importlib.import_module("numpy")
     if who == "native":

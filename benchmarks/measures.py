@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -19,13 +20,14 @@ CHECKED_STEPS = 8
 CHECKED_EPOCHS = 2
 
 
-def _seconds(function: Callable[[], Any]) -> float:
+def seconds_of(function: Callable[[], Any]) -> float:
+    """Return the seconds that a call takes."""
     begin = time.perf_counter()
     function()
     return time.perf_counter() - begin
 
 
-def _library(who: str) -> Any:
+def library(who: str) -> Any:
     """Return Keras or polykeras with its framework loaded: that is no part of an epoch."""
     k = importlib.import_module(who)
     k.ops.ones((1,))
@@ -33,8 +35,9 @@ def _library(who: str) -> Any:
     return k
 
 
-def _model(who: str, task: Task, dropout: bool = True) -> Any:
-    model = task.build(_library(who), dropout)
+def model_of(who: str, task: Task, dropout: bool = True) -> Any:
+    """Return a task's compiled model with the weights from which everybody begins."""
+    model = task.build(library(who), dropout)
     model.set_weights(task.initial_weights())
     return model
 
@@ -54,7 +57,7 @@ def _fastest(ways: dict[str, Callable[[], Callable[[], Any]]]) -> tuple[str, Cal
     for way, make in ways.items():
         function = make()
         function()
-        seconds[way] = min(_seconds(function) for _ in range(2))
+        seconds[way] = min(seconds_of(function) for _ in range(2))
     best = min(seconds, key=lambda way: seconds[way])
     return best, ways[best]()
 
@@ -63,7 +66,8 @@ def _fit(model: Any, x: Any, y: Any, batch: int, shuffle: bool = True) -> float:
     return model.fit(x, y, batch_size=batch, epochs=1, verbose=0, shuffle=shuffle).history["loss"][0]
 
 
-def _native_epochs(framework: str, name: str, x: Any, y: Any) -> dict[str, Callable[[], Callable[[], float]]]:
+def native_epochs(framework: str, name: str, x: Any, y: Any) -> dict[str, Callable[[], Callable[[], float]]]:
+    """Return the ways by hand to train: each begins anew and gives a function of an epoch in a new order."""
     task = TASKS[name]
     trainers = _native(framework).trainers(name, task.initial_weights(), x, y, 0.2)
 
@@ -74,21 +78,25 @@ def _native_epochs(framework: str, name: str, x: Any, y: Any) -> dict[str, Calla
     return {way: lambda make=make: shuffled(make) for way, make in trainers.items()}
 
 
+def _epochs_of_fit(k: Any, model: Any, x: Any, y: Any, batch: int, epochs: int) -> tuple[list[float], list[float]]:
+    """Return the seconds of the epochs of one `fit`, what comes before the first one included, and the losses."""
+    marks = [time.perf_counter()]
+    callback = k.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: marks.append(time.perf_counter()))
+    history = model.fit(x, y, batch_size=batch, epochs=epochs, verbose=0, callbacks=[callback])
+    return [end - begin for begin, end in pairwise(marks)], history.history["loss"]
+
+
 def train(who: str, framework: str, name: str, epochs: int = EPOCHS) -> dict[str, Any]:
     """Return milliseconds a step (the median of the epochs after the first), the first epoch's seconds, the losses."""
     task = TASKS[name]
     x, y = task.data()
     way = ""
     if who == "native":
-        way, epoch = _fastest(_native_epochs(framework, name, x, y))
+        losses: list[float] = []
+        way, epoch = _fastest(native_epochs(framework, name, x, y))
+        seconds = [seconds_of(lambda: losses.append(epoch())) for _ in range(epochs)]
     else:
-        model = _model(who, task)
-
-        def epoch() -> float:
-            return _fit(model, x, y, task.batch)
-
-    losses: list[float] = []
-    seconds = [_seconds(lambda: losses.append(epoch())) for _ in range(epochs)]
+        seconds, losses = _epochs_of_fit(library(who), model_of(who, task), x, y, task.batch, epochs)
     result: dict[str, Any] = {"first": seconds[0], "losses": losses, "way": way}
     return result | ({"train": 1000 * median(seconds[1:]) / task.steps} if epochs > 1 else {})
 
@@ -106,13 +114,13 @@ def predict(who: str, framework: str, name: str) -> dict[str, Any]:
     if who == "native":
         way, call = _fastest(_native(framework).predictors(name, task.initial_weights(), x))
     else:
-        model = _model(who, task)
+        model = model_of(who, task)
 
         def call() -> Any:
             return model.predict(x, batch_size=task.batch, verbose=0)
 
     call()
-    return {"predict": 1000 * median(_seconds(call) for _ in range(EPOCHS)) / task.steps, "way": way}
+    return {"predict": 1000 * median(seconds_of(call) for _ in range(EPOCHS)) / task.steps, "way": way}
 
 
 def _loop(function: Callable[[], Any]) -> float:
@@ -142,7 +150,7 @@ def calls(who: str, framework: str, name: str) -> dict[str, Any]:
     """Return milliseconds a call of `predict(x[:1])`, `model(x[:1])` and `train_on_batch`, each in a Python loop."""
     task = TASKS[name]
     x, y = task.data(steps=1)
-    model = _model(who, task)
+    model = model_of(who, task)
     k = importlib.import_module(who)
     row = _rows(x, 1)
     tensor = k.tree.map_structure(k.ops.convert_to_tensor, row)
@@ -157,7 +165,7 @@ def _checked(who: str, framework: str, name: str) -> dict[str, list[float]]:
     task = TASKS[name]
     x, y = task.data(steps=CHECKED_STEPS)
     if who != "native":
-        model = _model(who, task, dropout=False)
+        model = model_of(who, task, dropout=False)
         predicted = model.predict(x, batch_size=task.batch, verbose=0)
         losses = [_fit(model, x, y, task.batch, shuffle=False) for _ in range(CHECKED_EPOCHS)]
         return {who: [*losses, float(np.mean(np.square(predicted)))]}

@@ -13,7 +13,7 @@ COLORS = {"keras": "#3b6fb6", "native": "#e08a2c"}
 def _label(row: dict[str, Any]) -> str:
     if row["section"] in ("train", "first", "predict"):
         return row["task"]
-    return row["measure"] if row["section"] == "build" else f"{row['task']}: {row['measure']}"
+    return row["measure"] if row["section"] == "build" else f"{row['task']}: {row['measure'].removeprefix('peak of ')}"
 
 
 def _panel(axes: Any, rows: list[dict[str, Any]], limits: tuple[float, float]) -> None:
@@ -52,19 +52,19 @@ def _limits(found: list[float]) -> tuple[float, float]:
     return low / span ** (0.18 if low < 1 else 0.04), high * span**0.18
 
 
-def draw(rows: list[dict[str, Any]], path: Path) -> None:
-    """Write the chart of all rows that have something to compare with to `path`."""
+def draw(rows: list[dict[str, Any]], path: Path) -> list[Path]:
+    """Write the chart of all rows that have something to compare with to `path`; return it in a list, if drawn."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
     from matplotlib.patches import Patch
 
-    rows = [row for row in rows if any(peer in row for peer in PEERS)]
+    rows = [row for row in rows if row["section"] in TITLES and any(peer in row for peer in PEERS)]
     sections = [section for section in TITLES if any(row["section"] == section for row in rows)]
     frameworks = list(dict.fromkeys(row["framework"] for row in rows))
     if not rows:
-        return
+        return []
     lines = [max(sum((r["section"], r["framework"]) == (s, f) for r in rows) for f in frameworks) for s in sections]
     figure, panels = plt.subplots(
         len(sections),
@@ -84,8 +84,12 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
             axes.set_title(f"{section}: {framework}", fontsize=10)
     handles = [Patch(color=COLORS[peer], label=f"{PEERS[peer]} / polykeras") for peer in PEERS]
     figure.legend(
-        handles=handles, loc="outside upper center", ncols=2, title="time over polykeras's (above 1: we are faster)"
+        handles=handles,
+        loc="outside upper center",
+        ncols=2,
+        title="time or memory over polykeras's (above 1: we take less)",
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
     plt.close(figure)
+    return [path]

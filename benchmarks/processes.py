@@ -12,14 +12,57 @@ from typing import Any
 from rich.console import Console
 
 WHO = ("polykeras", "keras", "native")
-UNITS = {"train": "ms a step", "predict": "ms a batch", "first": "s", "calls": "ms a call", "build": "s"}
+UNITS = {
+    "train": "ms a step",
+    "predict": "ms a batch",
+    "first": "s",
+    "calls": "ms a call",
+    "build": "s",
+    "memory": "MB",
+    "growth": "MB",
+    "streaming": "of the rate in memory",
+    "progress": "% of a step",
+    "scaling": "ms a step",
+    "physics": "",
+}
+MEASURE_UNITS = {
+    "Dense call": "us a call",
+    "models alive": "of 55",
+    "ms a step, generator": "ms a step",
+    "slow source": "of the longer of both",
+    "host reads in 1000 steps": "reads",
+    "host reads inside chunks": "reads",
+    "matmul": "GFLOP/s",
+    "triad": "GB/s",
+}
+# By hand, somebody trains, predicts and builds; nobody writes a progress bar.
+MEASURED = {"first": WHO[:2], "calls": WHO[:2], "memory": WHO[:2], "growth": WHO[:2], "streaming": WHO[:2]}
+MEASURED |= {"progress": WHO[:2], "physics": WHO[2:]}
+SECONDS = {  # of one process, about, on two cores: to say how long a run will take
+    "train": 14,
+    "predict": 10,
+    "first": 9,
+    "calls": 12,
+    "build": 16,
+    "memory": 5,
+    "growth": 20,
+    "streaming": 8,
+    "progress": 10,
+    "scaling": 10,
+    "physics": 5,
+}
 
 
 def competitors(framework: str, section: str) -> tuple[str, ...]:
     """Return who is measured: polykeras alone where there is no loop by hand, as Keras does not train there either."""
     if not importlib.util.find_spec(f"benchmarks.native.loops_{framework}"):
         return WHO[:1]
-    return WHO[:2] if section in ("calls", "first") else WHO
+    return MEASURED.get(section, WHO)
+
+
+def expected_seconds(plan: list[tuple[str, str, str]], rounds: int) -> int:
+    """Return about how long it takes to measure cells (section, framework, task)."""
+    return rounds * sum(SECONDS[section] * len(competitors(framework, section)) for section, framework, _ in plan)
 
 
 def run(who: str, framework: str, task: str, section: str) -> dict[str, Any]:
@@ -31,18 +74,14 @@ def run(who: str, framework: str, task: str, section: str) -> dict[str, Any]:
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def _unit(section: str, measure: str) -> str:
-    return "us a call" if measure == "Dense call" else UNITS[section]
-
-
 def _rows(framework: str, task: str, section: str, results: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Return a row for each number that polykeras's processes gave, medians over the rounds."""
+    """Return a row for each number that the first competitor's processes gave, medians over the rounds."""
     rows = []
-    first = results["polykeras"][0]
+    first = next(iter(results.values()))[0]
     for measure in [key for key, value in first.items() if isinstance(value, float)]:
         of = measure if measure in UNITS else section
         row: dict[str, Any] = {"section": of, "framework": framework, "task": task, "measure": measure}
-        row["unit"] = _unit(of, measure)
+        row["unit"] = MEASURE_UNITS.get(measure, UNITS[of])
         for who, runs in results.items():
             if (of, who) == ("first", "native") or measure not in runs[0]:
                 continue

@@ -16,6 +16,7 @@ TITLES = {
     "first": "First epoch, tracing and compiling included: seconds",
     "predict": "predict on the rows of an epoch: milliseconds a batch",
     "calls": "Calls in a Python loop: milliseconds a call",
+    "memory": "Peak of memory in fit over the start: MB",
     "build": "Import, 300 layers, summary: seconds; one Dense call in eager mode: microseconds",
 }
 PEERS = {"keras": "Keras 3", "native": "by hand"}
@@ -35,11 +36,12 @@ def ratios(rows: list[Row], peer: str) -> list[tuple[float, Row]]:
 def name(row: Row) -> str:
     """Return what a row measures, in words."""
     label = TASKS[row["task"]].label if row["task"] in TASKS else ""
-    return ", ".join(part for part in (label, row["measure"] if row["section"] in ("calls", "build") else "") if part)
+    measure = row["measure"] if row["section"] in ("calls", "build", "memory") else ""
+    return ", ".join(part for part in (label, measure) if part)
 
 
 def _table(section: str, rows: list[Row]) -> Table:
-    table = Table(title=TITLES[section] + " (medians), and how many times faster polykeras is")
+    table = Table(title=TITLES[section] + " (medians); ratios above 1: polykeras is better")
     for column in ("measured", "framework"):
         table.add_column(column, no_wrap=True)
     peers = [peer for peer in PEERS if any(peer in row for row in rows)]

@@ -6,10 +6,12 @@ import difflib
 import re
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 
 _counts: Counter[str] = Counter()
 
 
+@cache
 def to_snake_case(name: str) -> str:
     """Return a class's name in snake case, as `"layer_normalization"` for `"LayerNormalization"`."""
     name = re.sub(r"\W+", "", name)

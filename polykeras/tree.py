@@ -11,10 +11,22 @@ from typing import Any
 import optree
 
 _NAMESPACE = "polykeras"
+_leaf_types: dict[type, bool] = {}
+
+
+def _is_leaf(x: Any) -> bool:
+    """Return whether `x` is no container, which depends on its type alone; a look at optree takes longer."""
+    kind = type(x)
+    known = _leaf_types.get(kind)
+    if known is None:
+        known = _leaf_types[kind] = x is not None and optree.all_leaves([x], namespace=_NAMESPACE)
+    return known
 
 
 def flatten(structure: Any) -> list[Any]:
     """Return the leaves of `structure` as a flat list."""
+    if _is_leaf(structure):
+        return [structure]
     return optree.tree_leaves(structure, namespace=_NAMESPACE)
 
 
@@ -41,6 +53,8 @@ def map_structure(fn: Callable[..., Any], *structures: Any) -> Any:
     Raises:
         ValueError: the structures differ.
     """
+    if structures and all(map(_is_leaf, structures)):
+        return fn(*structures)
     return optree.tree_map(fn, *structures, namespace=_NAMESPACE)
 
 
@@ -70,11 +84,13 @@ def traverse(func: Callable[[Any], Any], structure: Any, top_down: bool = True) 
 
 def is_nested(structure: Any) -> bool:
     """Return whether `structure` is a container rather than a leaf."""
-    return not optree.all_leaves([structure], namespace=_NAMESPACE) or structure is None
+    return not _is_leaf(structure)
 
 
 def paths(structure: Any) -> list[str]:
     """Return one readable path a leaf, such as `"['image'][0]"`, for messages."""
+    if _is_leaf(structure):
+        return [""]
     accessors = optree.tree_accessors(structure, namespace=_NAMESPACE)
     return [accessor.codify("") for accessor in accessors]
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,8 @@ class Variable(Handle, ArrayOperators):
 
     Args:
         initializer: the first value (an array, a scalar, a list), or a function `(shape, dtype=...)` that gives it.
-            It runs once, on the numpy backend, whatever the current backend is.
+            It runs once, on the numpy backend, whatever the current backend is; an initializer that says that it is
+            `deferrable` when the value is first needed.
         shape: needed where `initializer` is a function.
         dtype: by default that of the value, or the one in which the current backend holds such data where it has no 64
             bits; the default float dtype where `initializer` is a function.
@@ -92,11 +94,16 @@ class Variable(Handle, ArrayOperators):
         name: str | None = None,
     ) -> None:
         name = name or "variable"
-        host = _initial_value(initializer, shape, None if dtype is None else dtypes.standardize_dtype(dtype), name)
+        wanted = None if dtype is None else dtypes.standardize_dtype(dtype)
+        if wanted is not None and shape is not None and _can_wait(initializer, shape):
+            self._shape, self._dtype = tuple(map(int, shape)), wanted
+            host: Any = partial(_initial_value, initializer, self._shape, wanted, name)
+        else:
+            host = _initial_value(initializer, shape, wanted, name)
+            self._shape, self._dtype = tuple(host.shape), dtypes.standardize_dtype(host.dtype)
+        # The backend, None for the host, and its array; or, on the host, a function that makes it when it is needed.
         self._home: tuple[Backend | None, Any] = (None, host)
         self._lent = False  # whether somebody else may hold the array
-        self._shape = tuple(host.shape)
-        self._dtype = dtypes.standardize_dtype(host.dtype)
         self.trainable = trainable
         self.autocast = autocast
         self.aggregation = aggregation
@@ -185,8 +192,7 @@ class Variable(Handle, ArrayOperators):
         scope = _scope.get()
         if scope is not None:
             return np.array(registry.current().to_numpy(scope.read(self)))
-        backend, value = self._home
-        return np.array(value if backend is None else backend.to_numpy(value))
+        return np.array(self._host_value())
 
     def _stored(self, backend: Backend) -> Any:
         """The value outside any scope, moved to `backend` where it was elsewhere."""
@@ -197,11 +203,21 @@ class Variable(Handle, ArrayOperators):
             return backend.full(self._shape, 0, self._dtype)
         if self._dtype in backend.unsupported_dtypes:
             raise TypeError(f"Variable {self.path!r} is {self._dtype}, which {backend.unsupported_dtypes[self._dtype]}")
-        moved = backend.place(value if home is None else home.to_numpy(value))
+        moved = backend.place(self._host_value())
         if not backend.is_traced(moved):
             self._home = (backend, moved)
             self._lent = False
         return moved
+
+    def _host_value(self) -> np.ndarray:
+        """The value outside any scope on the host, which is made now where nobody needed it so far."""
+        home, value = self._home
+        if home is not None:
+            return home.to_numpy(value)
+        if isinstance(value, partial):
+            value = value()
+            self._home = (None, value)
+        return value
 
     def _owned(self, backend: Backend) -> Any:
         """The value outside any scope, in memory that nobody else refers to: it may be donated."""
@@ -270,6 +286,11 @@ class Variable(Handle, ArrayOperators):
         """Take over a result of a compiled function, whose shape and dtype are known to be right."""
         self._home = (backend, value)
         self._lent = False
+
+
+def _can_wait(initializer: Any, shape: Sequence[int]) -> bool:
+    """Return whether an initializer gives the same later as now, and no error."""
+    return getattr(initializer, "deferrable", False) is True and all(type(n) is int and n >= 0 for n in shape)
 
 
 def _initial_value(initializer: Any, shape: Sequence[int] | None, dtype: str | None, name: str) -> np.ndarray:
@@ -361,6 +382,11 @@ class Scope:
     def updates(self) -> tuple[list[Variable], list[Any]]:
         """Return the variables written here, and their values."""
         return list(self.written.values()), [self._values[key] for key in self.written]
+
+
+def is_functional() -> bool:
+    """Return whether a scope is open: whether what runs is part of a pure function or a gradient."""
+    return _scope.get() is not None
 
 
 @contextmanager

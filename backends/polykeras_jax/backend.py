@@ -18,3 +18,4 @@ class JaxBackend(JaxExecution):
 
     name: ClassVar[str] = "jax"
     version: ClassVar[str] = jax.__version__
+    compiles_calls = True

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.core import Tracer
 
+from polykeras import fast
+from polykeras.backend import Backend
 from polykeras.backend.spec import Array
 from polykeras_jax.autodiff import JaxAutodiff
+
+
+def one_program(method: Callable[..., Any]) -> Any:
+    """Return a composite, a function of arrays and numbers, that eager code runs as one compiled program.
+
+    Each operation takes JAX 5 us to start, and one of `lax` outside of a program 10 us or more, however small the
+    arrays. Within a trace the composite is what it was: its operations become part of what is traced.
+    """
+    if not fast.enabled():
+        return method
+    return wraps(method)(jax.jit(method, static_argnums=0, inline=True))
 
 
 @jax.custom_jvp
@@ -20,20 +38,36 @@ _expm1.defjvps(lambda tangent, out, x: tangent * jnp.exp(x))
 
 
 @jax.custom_jvp
-def _divide(x1: Array, x2: Array) -> Array:
+def _quotient(x1: Array, x2: Array) -> Array:
     return jnp.divide(x1, x2)
 
 
 # JAX's own derivative in the divisor, `-x1 * x2 ** -2`, is 0, inf or nan where the square leaves the range.
-_divide.defjvps(lambda tangent, out, x1, x2: tangent / x2, lambda tangent, out, x1, x2: -tangent * (out / x2))
+_quotient.defjvps(lambda tangent, out, x1, x2: tangent / x2, lambda tangent, out, x1, x2: -tangent * (out / x2))
+
+
+def _divide(x1: Array, x2: Array) -> Array:
+    if not isinstance(x1, Tracer) and not isinstance(x2, Tracer):
+        return jnp.divide(x1, x2)  # nobody differentiates, and a call of the other takes 100 us
+    # Not compiled as one: XLA makes of the two divisions in the derivative one by the square.
+    dtype = jnp.result_type(x1, x2)
+    return _quotient(jnp.asarray(x1, dtype), jnp.asarray(x2, dtype))
+
+
+@partial(jax.jit, inline=True)
+def _abs(x: Array) -> Array:
+    # JAX's gradient at 0 is that of `x`; the sign's is 0 there, and nan at nan.
+    return x * lax.stop_gradient(lax.sign(x))
+
+
+_logistic = jax.jit(lax.logistic, inline=True)
 
 
 class JaxElementwise(JaxAutodiff):
     """See `polykeras.backend.elementwise`."""
 
     def abs(self, x: Array) -> Array:
-        # JAX's gradient at 0 is that of `x`; the sign's is 0 there, and nan at nan.
-        return x * lax.stop_gradient(lax.sign(x)) if x.dtype.kind not in "biuc" else jnp.abs(x)
+        return jnp.abs(x) if x.dtype.kind in "biuc" else _abs(x)
 
     def negative(self, x: Array) -> Array:
         return jnp.negative(x)
@@ -101,7 +135,7 @@ class JaxElementwise(JaxAutodiff):
         return jnp.multiply(x1, x2)
 
     def divide(self, x1: Array, x2: Array) -> Array:
-        return _divide(jnp.asarray(x1, jnp.result_type(x1, x2)), jnp.asarray(x2, jnp.result_type(x1, x2)))
+        return _divide(x1, x2)
 
     def floor_divide(self, x1: Array, x2: Array) -> Array:
         return jnp.floor_divide(x1, x2)
@@ -152,4 +186,16 @@ class JaxElementwise(JaxAutodiff):
     # ---- composites of the contract, on native kernels -----------------------------------------------------------
 
     def sigmoid(self, x: Array) -> Array:
-        return lax.logistic(x)  # half the time of an LSTM's step, beside the composite
+        return _logistic(x)  # half the time of an LSTM's step, beside the composite
+
+    # ---- composites of the contract, as they are -----------------------------------------------------------------
+    # Those that give the same bits in one program as one by one (with the default flags of XLA): gelu does not, of
+    # which XLA fuses products and sums.
+
+    elu, leaky_relu, relu, relu6, selu = map(
+        one_program, (Backend.elu, Backend.leaky_relu, Backend.relu, Backend.relu6, Backend.selu)
+    )
+    hard_sigmoid, hard_silu, log_sigmoid, silu, softplus = map(
+        one_program,
+        (Backend.hard_sigmoid, Backend.hard_silu, Backend.log_sigmoid, Backend.silu, Backend.softplus),
+    )

@@ -16,7 +16,8 @@ from polykeras import tree
 from polykeras.backend import Backend
 from polykeras.backend.execution import State, Step, StepRunner
 from polykeras.backend.spec import Array
-from polykeras_tensorflow.graphs import call, spec_of, trace
+from polykeras_tensorflow.graphs import Flat, spec_of
+from polykeras_tensorflow.programs import Program, Traced
 
 raw = tf.raw_ops
 
@@ -29,10 +30,11 @@ def _signature(arrays: Sequence[Array]) -> tuple[Hashable, ...]:
 class _Compiled:
     """A function of trees, traced once for each structure, set of shapes and dtypes, and other (static) leaves."""
 
-    def __init__(self, backend: TensorflowExecution, fn: Callable[..., Any]) -> None:
+    def __init__(self, backend: TensorflowExecution, fn: Callable[..., Any], trains: bool) -> None:
         self.backend = backend
         self.fn = fn
-        self.graphs: dict[Hashable, tuple[Any, Any]] = {}
+        self.trains = trains
+        self.programs: dict[Hashable, tuple[Program, Any]] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves, definition = tree.flatten_with_def((args, kwargs))
@@ -45,12 +47,12 @@ class _Compiled:
             else:
                 statics.append((place, leaf))
         key = (definition, tuple(statics), _signature(arrays))
-        if key not in self.graphs:
-            self.graphs[key] = self._trace(definition, dict(statics), arrays)
-        graph, structure = self.graphs[key]
-        return tree.unflatten(structure, call(graph, arrays))
+        if key not in self.programs:
+            self.programs[key] = self._trace(definition, dict(statics), arrays)
+        program, structure = self.programs[key]
+        return tree.unflatten(structure, program(arrays))
 
-    def _trace(self, definition: Any, statics: dict[int, Any], arrays: list[Array]) -> tuple[Any, Any]:
+    def _trace(self, definition: Any, statics: dict[int, Any], arrays: list[Array]) -> tuple[Program, Any]:
         structure: Any = None
 
         def flat(*arrays: Array) -> list[Array]:
@@ -66,7 +68,8 @@ class _Compiled:
                 )
                 raise TypeError(f"A compiled function must return trees of arrays and numbers; {found}.") from error
 
-        return trace(flat, [spec_of(x) for x in arrays]), structure
+        specs = [spec_of(x) for x in arrays]
+        return Program(Traced(flat, specs), specs, "a compiled function", repeated=self.trains), structure
 
 
 class _Steps:
@@ -75,22 +78,22 @@ class _Steps:
     def __init__(self, backend: TensorflowExecution, step: Step) -> None:
         self.backend = backend
         self.step = step
-        self.graphs: dict[Hashable, tuple[Any, Any]] = {}
+        self.programs: dict[Hashable, tuple[Program, Any]] = {}
 
     def __call__(self, state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
         columns, definition = tree.flatten_with_def(data)
         batch = indices.shape[1]
         rows = [tf.TensorSpec((batch, *x.shape[1:]), x.dtype) for x in columns]
         key = (definition, _signature(state), _signature(rows))
-        if key not in self.graphs:
-            self.graphs[key] = self._trace(definition, [spec_of(x) for x in state], rows, batch)
-        graph, structure = self.graphs[key]
-        results = call(graph, [tf.constant(start), tf.constant(stop), tf.convert_to_tensor(indices), *columns, *state])
+        if key not in self.programs:
+            self.programs[key] = self._trace(definition, [spec_of(x) for x in state], rows, batch)
+        program, structure = self.programs[key]
+        results = program([tf.constant(start), tf.constant(stop), tf.convert_to_tensor(indices), *columns, *state])
         return list(results[: len(state)]), tree.unflatten(structure, results[len(state) :])
 
     def _trace(
         self, definition: Any, state: list[tf.TensorSpec], rows: list[tf.TensorSpec], batch: int
-    ) -> tuple[Any, Any]:
+    ) -> tuple[Program, Any]:
         size = len(state)
         structure: Any = None
 
@@ -102,26 +105,37 @@ class _Steps:
             leaves, structure = tree.flatten_with_def(logs)
             return [*results, *map(self.backend.asarray, leaves)]
 
-        # The step is a graph of its own, so that its logs are known before the loop around it is made. The runtime
-        # puts it in place of its call.
-        step = trace(flat_step, [*state, *rows])
-        logs = [spec_of(x) for x in step.structured_outputs[size:]]
-
-        def flat_loop(start: Array, stop: Array, indices: Array, *arrays: Array) -> list[Array]:
-            columns, first = arrays[: len(rows)], arrays[len(rows) :]
-
-            def body(i: Array, *carried: Array) -> list[Array]:
-                places = raw.GatherV2(params=indices, indices=i, axis=0)
-                parts = [raw.GatherV2(params=column, indices=places, axis=0) for column in columns]
-                return [i + 1, *step(*carried[:size], *parts)]
-
-            zeros = [tf.zeros(spec.shape, spec.dtype) for spec in logs]
-            return tf.while_loop(lambda i, *_: i < stop, body, [start, *first, *zeros])[1:]
-
         # Neither the number of steps nor that of rows is part of the graph.
         number, places = tf.TensorSpec((), tf.int32), tf.TensorSpec((None, batch), tf.int32)
         columns = [tf.TensorSpec((None, *row.shape[1:]), row.dtype) for row in rows]
-        return trace(flat_loop, [number, number, places, *columns, *state]), structure
+        specs = [number, number, places, *columns, *state]
+
+        def loop(step: Traced, checked: bool) -> Flat:
+            return _loop(step, checked, len(rows), size)
+
+        # The step is a graph of its own, so that its logs are known before the loop around it is made. The runtime
+        # puts it in place of its call.
+        return Program(Traced(flat_step, [*state, *rows]), specs, "a chunk of steps", True, loop), structure
+
+
+def _loop(step: Traced, checked: bool, columns: int, size: int) -> Flat:
+    """Return the function that runs a step in a loop; of `columns` columns of data and `size` state arrays."""
+    logs = [spec_of(x) for x in step.graph.structured_outputs[size : step.size]]
+
+    def flat_loop(start: Array, stop: Array, indices: Array, *arrays: Array) -> list[Array]:
+        data, state = arrays[:columns], arrays[columns:]
+
+        def body(i: Array, *carried: Array) -> list[Array]:
+            places = raw.GatherV2(params=indices, indices=i, axis=0)
+            parts = [raw.GatherV2(params=column, indices=places, axis=0) for column in data]
+            results = step.graph(*carried[:size], *parts)
+            checks = [raw.LogicalAnd(x=carried[-1], y=results[-1])] if checked else []
+            return [i + 1, *results[: step.size], *checks]
+
+        logged = [tf.zeros(spec.shape, spec.dtype) for spec in logs]
+        return tf.while_loop(lambda i, *_: i < stop, body, [start, *state, *logged, *[tf.constant(True)] * checked])[1:]
+
+    return flat_loop
 
 
 def _check_state(before: Sequence[tf.TensorSpec], after: Sequence[Array]) -> None:
@@ -140,7 +154,8 @@ class TensorflowExecution(Backend):
 
     def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
         # Nothing to donate: TensorFlow reuses the memory of a tensor that nobody refers to any more.
-        return _Compiled(self, fn)
+        # A step that changes state is repeated; a prediction, or a user's function, may meet each shape but once.
+        return _Compiled(self, fn, trains=donate_first)
 
     def compile_steps(self, step: Step) -> StepRunner:
         return _Steps(self, step)

@@ -20,13 +20,14 @@ def spec_of(x: Array) -> tf.TensorSpec:
     return tf.TensorSpec(x.shape, x.dtype)
 
 
-def trace(fn: Flat, specs: Sequence[tf.TensorSpec], inline: bool = True) -> Any:
+def trace(fn: Flat, specs: Sequence[tf.TensorSpec], inline: bool = True, xla: bool = False) -> Any:
     """Return a function of tensors as a graph, a concrete `tf.function`.
 
     Args:
         fn: takes tensors, returns a list of them.
         specs: of its arguments.
         inline: let the runtime put the graph in place of a call of it from another graph.
+        xla: have XLA compile the graph, for each set of shapes, when it is called.
 
     Raises:
         Exception: what `fn` raises, with its cause and traceback; `tf.function` by itself cuts both off.
@@ -41,7 +42,13 @@ def trace(fn: Flat, specs: Sequence[tf.TensorSpec], inline: bool = True) -> Any:
             raise
 
     attributes = None if inline else {"_noinline": True}
-    function = tf.function(guarded, autograph=False, reduce_retracing=False, experimental_attributes=attributes)
+    function = tf.function(
+        guarded,
+        autograph=False,
+        reduce_retracing=False,
+        jit_compile=xla or None,
+        experimental_attributes=attributes,
+    )
     try:
         return function.get_concrete_function(*specs)
     except Exception as error:

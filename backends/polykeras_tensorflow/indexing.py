@@ -12,6 +12,7 @@ from polykeras.backend import Backend
 from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.spec import Array, Shape
 from polykeras_tensorflow.elementwise import HALVES
+from polykeras_tensorflow.xla import note_range
 
 raw = tf.raw_ops
 
@@ -21,11 +22,17 @@ def _indices(indices: Array) -> Array:
     return indices if indices.dtype in (tf.int32, tf.int64) else raw.Cast(x=indices, DstT=tf.int32)
 
 
-def _wrap(indices: Array, sizes: int | Shape) -> Array:
-    """Return indices with negative ones counted from the end of axes of these sizes: TensorFlow does not."""
+def _wrap(indices: Array, sizes: int | Shape, checked: bool = True) -> Array:
+    """Return indices with negative ones counted from the end of axes of these sizes: TensorFlow does not.
+
+    `checked`: they must be in range; else the caller brings them there.
+    """
     indices = _indices(indices)
-    from_front = indices + tf.constant(sizes, indices.dtype)
-    return raw.SelectV2(condition=raw.Less(x=indices, y=tf.zeros_like(indices)), t=from_front, e=indices)
+    limits = tf.constant(sizes, indices.dtype)
+    wrapped = raw.SelectV2(condition=raw.Less(x=indices, y=tf.zeros_like(indices)), t=indices + limits, e=indices)
+    if checked:
+        note_range(wrapped, limits)
+    return wrapped
 
 
 def _sort_keys(x: Array) -> Array:
@@ -113,7 +120,7 @@ class TensorflowIndexing(Backend):
 
     def _block_start(self, x: Array, start_indices: Array, shape: Shape) -> Array:
         sizes = self.shape(x)
-        start = _wrap(start_indices, sizes)
+        start = _wrap(start_indices, sizes, checked=False)
         last = tf.constant([n - m for n, m in zip(sizes, shape, strict=True)], start.dtype)
         return raw.Maximum(x=raw.Minimum(x=start, y=last), y=tf.zeros_like(start))
 

@@ -15,6 +15,7 @@ from polykeras_torch.indexing import TorchIndexing
 from polykeras_torch.linalg import TorchLinalg
 from polykeras_torch.nn import TorchNeural
 from polykeras_torch.random import TorchRandom
+from polykeras_torch.recurrence import TorchRecurrence
 from polykeras_torch.reduction import TorchReduction
 from polykeras_torch.shaping import TorchShaping
 
@@ -29,6 +30,7 @@ class TorchBackend(
     TorchLinalg,
     TorchFourier,
     TorchNeural,
+    TorchRecurrence,
     TorchRandom,
     TorchControl,
     TorchExecution,

@@ -9,18 +9,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from polykeras import tree
-from polykeras.backend.execution import ExecutionMethods, State, Step, StepRunner
+from polykeras import fast, tree
+from polykeras.backend.execution import ExecutionMethods, KnownRule, Rule, State, Step, StepRunner
 from polykeras_torch.indexing import select
 from polykeras_torch.recorder import is_recorded
 from polykeras_torch.replay import Recording, contiguous, is_watched, record, signature
+from polykeras_torch.updates import KERNELS, suits
 
 
 class TorchExecution(ExecutionMethods):
     """Functions of trees become programs over flat lists of tensors, one a set of shapes and dtypes."""
 
     def is_compiled(self) -> bool:
-        return True
+        return fast.enabled()
 
     def is_traced(self, x: Any) -> bool:
         return is_recorded(x)
@@ -30,6 +31,17 @@ class TorchExecution(ExecutionMethods):
 
     def compile_steps(self, step: Step) -> StepRunner:
         return _Steps(step)
+
+    def map_elementwise(
+        self,
+        rule: Rule,
+        lists: Sequence[Sequence[Tensor]],
+        scalars: Sequence[Any] = (),
+        known_as: KnownRule | None = None,
+    ) -> list[list[Tensor]]:
+        if known_as is not None and known_as.name in KERNELS and fast.enabled() and suits(lists):
+            return KERNELS[known_as.name](lists, scalars, **known_as.numbers)
+        return super().map_elementwise(rule, lists, scalars, known_as)
 
     def synchronize(self, x: Any = None) -> None:
         if torch.cuda.is_available() and torch.cuda.is_initialized():

@@ -63,6 +63,11 @@ def binding_into(op: Any) -> tuple[Callable[..., Any], str] | None:
     return None
 
 
+def is_copy(op: Any) -> bool:
+    """Return whether an overload gives the same values in memory of its own."""
+    return op is torch.ops.aten.clone.default
+
+
 def number_as_tensor(op: Any, tensor: Tensor, number: Any) -> Tensor | None:
     """Return a number that an overload takes beside a tensor as a tensor, which spares 1.5 us a call.
 

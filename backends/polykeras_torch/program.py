@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from polykeras_torch.kernels import binding, binding_into
+from polykeras_torch.kernels import binding, binding_into, is_copy
 from polykeras_torch.recorder import Node, Recorder, Slot
 from polykeras_torch.rewriting import (
     needed,
@@ -70,6 +70,8 @@ class _Writer:
         return self._globals["program"]
 
     def _call(self, node: Node) -> str:
+        if node.into is not None and is_copy(node.op):
+            return f"{self._argument(node.results()[0])} = {self._argument(node.into)}"
         arguments = [self._argument(value) for value in node.args]
         arguments += [f"{name}={self._argument(value)}" for name, value in node.kwargs.items()]
         function = binding(node.op)

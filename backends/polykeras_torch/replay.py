@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch._C import _functorch  # pyright: ignore[reportAttributeAccessIssue]  (no stub)
 
-from polykeras import tree
+from polykeras import fast, tree
 from polykeras_torch.program import Program, compile_program
 from polykeras_torch.recorder import Recorder, Slot, storage_of
 
@@ -106,6 +106,10 @@ def record(
             many.
         advances: see `Recording`.
     """
+    if not fast.enabled():
+        leaves, definition = tree.flatten_with_def(_plainly(fn, tensors, donated))
+        recording = Recording(fn, None, len(tensors), donated, leaves, {}, definition, advances)
+        return tree.unflatten(definition, leaves), recording
     # Copies: the recorder knows tensors by their memory, and the function may hold others in that of its arguments.
     inputs = [x.clone() for x in tensors]
     with Recorder(inputs) as recorder:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from torch import Tensor
 
-from polykeras_torch.kernels import binding_into, number_as_tensor
+from polykeras_torch.kernels import binding_into, is_copy, number_as_tensor
 from polykeras_torch.recorder import Node, Slot, replace, storage_of
 
 _WORTHWHILE = 1024  # elements from which on the memory of a result is worth sparing
@@ -80,7 +80,7 @@ def with_numbers_as_tensors(nodes: Sequence[Node], tensors: Sequence[Tensor]) ->
 def with_reused_memory(
     nodes: Sequence[Node], tensors: Sequence[Tensor], donated: Collection[int], outputs: Sequence[Slot], inputs: int
 ) -> list[Node]:
-    """Let results take the memory of arguments that are not read again.
+    """Let results take the memory of arguments that are not read again; a copy of one then need not be made.
 
     What large elementwise arithmetic costs on a CPU is new memory above all: Adam's rule on 670,000 parameters took 4.5
     ms so and 0.6 ms in place.
@@ -98,15 +98,16 @@ def with_reused_memory(
     last |= {storages[i]: len(nodes) for i in range(inputs) if i not in donated}
     last |= {storages[slot.number]: len(nodes) for slot in outputs}
     for place, node in enumerate(nodes):
-        into = binding_into(node.op)
-        if into is None or node.writes or len(node.results()) != 1:
+        copies = is_copy(node.op)
+        if (binding_into(node.op) is None and not copies) or node.writes or len(node.results()) != 1:
             continue
         (result,) = node.results()
         reads = node.reads()
         for slot in reads:
             memory = owner[storages[slot.number]]
             alone = all(other == slot or owner[storages[other.number]] != memory for other in reads)
-            if alone and last[memory] == place and _fits(tensors[result.number], tensors[slot.number]):
+            worthwhile = copies or tensors[result.number].numel() >= _WORTHWHILE
+            if alone and worthwhile and last[memory] == place and _fits(tensors[result.number], tensors[slot.number]):
                 node.into = slot
                 owner[storages[result.number]] = memory
                 last[memory] = last.get(storages[result.number], place)
@@ -117,8 +118,7 @@ def with_reused_memory(
 def _fits(result: Tensor, memory: Tensor) -> bool:
     """Return whether a result can take the whole memory of another tensor."""
     return (
-        result.numel() >= _WORTHWHILE
-        and result.dtype == memory.dtype
+        result.dtype == memory.dtype
         and result.shape == memory.shape
         and result.is_contiguous()
         and memory.is_contiguous()

@@ -20,6 +20,8 @@ class Backend(ExecutionMethods, ABC):
         version: that of the framework.
         holds_values: False for the symbolic backend, whose arrays are shapes and dtypes only.
         unsupported_dtypes: dtypes that arrays cannot have, mapped to the reason and the way out.
+        compiles_calls: whether calls of a model outside any step are worth compiling when they are repeated: where an
+            eager operation takes tens of microseconds, and compiled code can be differentiated like eager code.
         can_differentiate: False where `value_and_grad` is not to be had at all.
     """
 
@@ -27,6 +29,7 @@ class Backend(ExecutionMethods, ABC):
     version: ClassVar[str] = ""
     holds_values: ClassVar[bool] = True
     can_differentiate: ClassVar[bool] = True
+    compiles_calls: ClassVar[bool] = False
 
     @property
     def unsupported_dtypes(self) -> dict[str, str]:

@@ -175,7 +175,7 @@ def _unary(name: str, promote: str, general: Callable[..., Any]) -> Callable[...
     return function
 
 
-def _binary(name: str, promote: str, general: Callable[..., Any]) -> Callable[..., Any]:
+def _binary(name: str, general: Callable[..., Any]) -> Callable[..., Any]:
     """Return an op of two arrays that takes the short way where they are floats of one dtype, or one is a float scalar.
 
     This is what layers and losses call all the time, and where eager backends feel each microsecond.
@@ -183,14 +183,16 @@ def _binary(name: str, promote: str, general: Callable[..., Any]) -> Callable[..
     current = registry.current
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        if promote == "keep" or len(args) < 2:
+        if len(args) < 2:
             return general(*args, **kwargs)
-        first, second = args[0], args[1]
+        first, second = args[:2]
         if isinstance(first, Symbolic) or isinstance(second, Symbolic):
             return general(*args, **kwargs)  # which does not load the current backend
         backend = current()
-        first = first.value if isinstance(first, Handle) else first
-        second = second.value if isinstance(second, Handle) else second
+        if isinstance(first, Handle):
+            first = first.value
+        if isinstance(second, Handle):
+            second = second.value
         if backend.is_tensor(first):
             dtype = backend.dtype(first)
             same = type(second) is float or (backend.is_tensor(second) and backend.dtype(second) == dtype)
@@ -241,8 +243,10 @@ def bind(method: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
     leading = [place for place, array in enumerate(names) if array in spec.arrays]
     plain = not spec.others and not sequences and dtype_place is None and var_positional is None
     function: Any = general
-    if plain and leading in ([0], [0, 1]):
-        function = (_unary if leading == [0] else _binary)(name, spec.promote, general)
+    if plain and leading == [0]:
+        function = _unary(name, spec.promote, general)
+    elif plain and leading == [0, 1] and spec.promote != "keep":
+        function = _binary(name, general)
     functools.update_wrapper(function, method)
     function.__module__, function.__qualname__ = "polykeras.ops", name  # where users, and pickle, find it
     function.__wrapped__ = method

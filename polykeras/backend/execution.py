@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from polykeras import tree
@@ -14,6 +15,19 @@ State: TypeAlias = list[Array]
 Step: TypeAlias = Callable[[State, Any], tuple[State, Any]]
 StepRunner: TypeAlias = Callable[[State, Any, Array, int, int], tuple[State, Any]]
 Rule: TypeAlias = Callable[..., tuple[Array, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRule:
+    """What an elementwise rule is called where frameworks have a kernel of it.
+
+    Attributes:
+        name: for instance `"adam"`.
+        numbers: those in the rule that stay as they are, by name.
+    """
+
+    name: str
+    numbers: Mapping[str, float]
 
 
 class ExecutionMethods(PaddingMethods, ABC):
@@ -66,7 +80,11 @@ class ExecutionMethods(PaddingMethods, ABC):
         return self.asarray(x)
 
     def map_elementwise(
-        self, rule: Rule, lists: Sequence[Sequence[Array]], scalars: Sequence[Any] = ()
+        self,
+        rule: Rule,
+        lists: Sequence[Sequence[Array]],
+        scalars: Sequence[Any] = (),
+        known_as: KnownRule | None = None,
     ) -> list[list[Array]]:
         """Run one elementwise rule over the arrays of an optimizer: the one hook through which updates go.
 
@@ -74,6 +92,7 @@ class ExecutionMethods(PaddingMethods, ABC):
             rule: takes one array of each list and the scalars, returns a tuple of arrays.
             lists: for instance `[parameters, gradients, first_moments]`, of one length.
             scalars: passed on as they are.
+            known_as: what the rule is, for a backend that has a kernel of it; others need not look.
 
         Returns:
             One list for each result of the rule. A backend may run the rule on several arrays at once, since it

@@ -18,42 +18,54 @@ class RecurrenceMethods(NormalizationMethods, ABC):
     instead of 8.3 so (80 times, 64 units, batch 32, two cores).
     """
 
-    @op("x h c kernel", "float")
-    def lstm(self, x: Array, h: Array, c: Array, kernel: Array) -> tuple[Array, Array]:
+    @op("x h c kernel recurrent_kernel bias", "float")
+    def lstm(
+        self, x: Array, h: Array, c: Array, kernel: Array, recurrent_kernel: Array, bias: Array | None = None
+    ) -> tuple[Array, Array]:
         """Run long short-term memory along time.
 
-        At each time `i, f, g, o = split(x + h @ kernel)`, `c = sigmoid(f) * c + sigmoid(i) * tanh(g)` and
-        `h = sigmoid(o) * tanh(c)` (Hochreiter and Schmidhuber, 1997; Gers, Schmidhuber and Cummins, 2000).
+        At each time `i, f, g, o = split(x @ kernel + h @ recurrent_kernel + bias)`,
+        `c = sigmoid(f) * c + sigmoid(i) * tanh(g)` and `h = sigmoid(o) * tanh(c)` (Hochreiter and Schmidhuber, 1997;
+        Gers, Schmidhuber and Cummins, 2000).
 
         Args:
-            x: what the inputs give to the gates, `(time, batch, 4 * units)`; at least one time.
+            x: `(time, batch, features)`; at least one time.
             h: the output before the first time, `(batch, units)`.
             c: the memory before the first time, `(batch, units)`.
-            kernel: `(units, 4 * units)`.
+            kernel: `(features, 4 * units)`.
+            recurrent_kernel: `(units, 4 * units)`.
+            bias: `(4 * units,)`.
 
         Returns:
             The outputs at all times, `(time, batch, units)`, and the last memory, `(batch, units)`.
         """
-        return self._closed_gradient(self._lstm_and_gradient)(x, h, c, kernel)
+        z = self.matmul(x, kernel)
+        z = z if bias is None else self.add(z, bias)
+        return self._closed_gradient(self._lstm_and_gradient)(z, h, c, recurrent_kernel)
 
-    @op("x h kernel bias", "float")
-    def gru(self, x: Array, h: Array, kernel: Array, bias: Array) -> Array:
+    @op("x h kernel recurrent_kernel bias", "float")
+    def gru(self, x: Array, h: Array, kernel: Array, recurrent_kernel: Array, bias: Array | None = None) -> Array:
         """Run gated recurrent units along time.
 
-        At each time, with `z, r, n` for the parts of `x` and of `s = h @ kernel + bias`: `z = sigmoid(x_z + s_z)`,
-        `r = sigmoid(x_r + s_r)`, `n = tanh(x_n + r * s_n)` and `h = z * h + (1 - z) * n` (Cho et al., 2014,
-        https://arxiv.org/abs/1406.1078, with the reset gate behind the product as in cuDNN).
+        At each time, with `x_z, x_r, x_n = split(x @ kernel + bias[0])` and
+        `s_z, s_r, s_n = split(h @ recurrent_kernel + bias[1])`: `z = sigmoid(x_z + s_z)`, `r = sigmoid(x_r + s_r)`,
+        `n = tanh(x_n + r * s_n)` and `h = z * h + (1 - z) * n` (Cho et al., 2014, https://arxiv.org/abs/1406.1078, with
+        the reset gate behind the product as in cuDNN).
 
         Args:
-            x: what the inputs give to the gates, `(time, batch, 3 * units)`; at least one time.
+            x: `(time, batch, features)`; at least one time.
             h: the output before the first time, `(batch, units)`.
-            kernel: `(units, 3 * units)`.
-            bias: `(3 * units,)`.
+            kernel: `(features, 3 * units)`.
+            recurrent_kernel: `(units, 3 * units)`.
+            bias: `(2, 3 * units)`.
 
         Returns:
             The outputs at all times, `(time, batch, units)`.
         """
-        return self._closed_gradient(self._gru_and_gradient)(x, h, kernel, bias)
+        z = self.matmul(x, kernel)
+        z = z if bias is None else self.add(z, bias[0])
+        inner = self.zeros((self.shape(recurrent_kernel)[1],), self.dtype(z)) if bias is None else bias[1]
+        return self._closed_gradient(self._gru_and_gradient)(z, h, recurrent_kernel, inner)
 
     def _closed_gradient(self, f: Callable[..., Any]) -> Callable[..., Any]:
         """Return `custom_gradient(f)` for an `f` that uses no arrays but its arguments."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from polykeras import config
+from polykeras import config, fast
 
 if TYPE_CHECKING:
     from polykeras.backend.base import Backend
@@ -120,11 +120,19 @@ def load(name: str) -> Backend:
         )
     with _lock:
         if name not in _loaded:
-            backend = provider.load()
+            backend = _prepared(provider.load())
             if _seed is not None:
                 backend.seed_framework(_seed)
             _loaded[name] = backend
     return _loaded[name]
+
+
+def _prepared(backend: Backend) -> Backend:
+    """Return a backend as the switch for fast paths wants it."""
+    if fast.enabled():
+        return backend
+    contract = next(cls for cls in type(backend).__mro__ if cls.__module__ == "polykeras.backend.base")
+    return fast.without_overrides(backend, contract)
 
 
 def loaded_backends() -> list[Backend]:
@@ -153,15 +161,16 @@ def _first_choice() -> str:
 def current() -> Backend:
     """Return the current backend: the innermost `use_backend`, else the process's default."""
     chosen = _chosen.get()
-    return chosen if chosen is not None else _process_default()
+    if chosen is not None:
+        return chosen
+    return _default if _default is not None else _choose_default()
 
 
-def _process_default() -> Backend:
+def _choose_default() -> Backend:
     global _default
-    if _default is None:
-        with _lock:
-            if _default is None:
-                _default = load(_first_choice())
+    with _lock:
+        if _default is None:
+            _default = load(_first_choice())
     return _default
 
 

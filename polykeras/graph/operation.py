@@ -13,11 +13,16 @@ from polykeras.saving.serialization import Registry
 class Node:
     """One call of an operation.
 
-    Attributes:
+    Args:
         operation: what was called.
         args: its positional arguments, symbolic tensors in them.
         kwargs: its keyword arguments.
         outputs: the tree of symbolic tensors it gave.
+
+    Attributes:
+        outputs: the same, with new tensors in place of those that were passed through.
+        input_tensors: the symbolic tensors among the arguments, flat.
+        output_tensors: those of `outputs`.
     """
 
     __slots__ = ("args", "input_tensors", "kwargs", "operation", "output_tensors", "outputs")
@@ -26,9 +31,14 @@ class Node:
         self.operation = operation
         self.args = args
         self.kwargs = kwargs
-        self.outputs = outputs
         self.input_tensors = [leaf for leaf in tree.flatten((args, kwargs)) if isinstance(leaf, KerasTensor)]
-        self.output_tensors = [leaf for leaf in tree.flatten(outputs) if isinstance(leaf, KerasTensor)]
+        leaves, definition = tree.flatten_with_def(outputs)
+        given = set(map(id, self.input_tensors))
+        if not given.isdisjoint(map(id, leaves)):  # a tensor that is passed through must not lose its own history
+            leaves = [KerasTensor(leaf.shape, leaf.dtype) if id(leaf) in given else leaf for leaf in leaves]
+            outputs = tree.unflatten(definition, leaves)
+        self.outputs = outputs
+        self.output_tensors = [leaf for leaf in leaves if isinstance(leaf, KerasTensor)]
         for i, tensor in enumerate(self.output_tensors):
             tensor.history = (self, i)
         operation.inbound_nodes.append(self)
@@ -58,11 +68,6 @@ class Operation:
 
     def record(self, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> Any:
         """Add a node to the graph and return its outputs."""
-        # A tensor that is passed through must not lose its own history to this node.
-        given = {id(leaf) for leaf in tree.flatten((args, kwargs)) if isinstance(leaf, KerasTensor)}
-        outputs = tree.map_structure(
-            lambda leaf: KerasTensor(leaf.shape, leaf.dtype) if id(leaf) in given else leaf, outputs
-        )
         return Node(self, args, kwargs, outputs).outputs
 
     def _first_node(self, what: str) -> Node:

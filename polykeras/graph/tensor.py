@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from polykeras import dtypes, tree
-from polykeras.backend import registry
+from polykeras.backend import Backend, registry
 from polykeras.backend.door import Symbolic
-from polykeras.backend.symbolic import SYMBOLIC, SymbolicArray, UnknownDim
+from polykeras.backend.symbolic import SYMBOLIC, SymbolicArray, UnknownDim, last_look
 from polykeras.naming import unique_name
 from polykeras.operators import ArrayOperators
 from polykeras.variables import Scope
@@ -109,31 +109,35 @@ def _stand_in(leaf: Any, size: int) -> Any:
     return SymbolicArray(tuple(UnknownDim(size) if n is None else n for n in leaf.shape), leaf.dtype)
 
 
-def known_shape(shape: Sequence[int]) -> tuple[int | None, ...]:
-    """Return a shape with None in place of the sizes that stand for unknown ones."""
-    return tuple(None if isinstance(n, UnknownDim) else n for n in shape)
+def _known(dims: tuple[int, ...]) -> tuple[int | None, ...]:
+    return tuple([None if isinstance(n, UnknownDim) else n for n in dims])
+
+
+def known_shape(backend: Backend, x: Any) -> tuple[int | None, ...]:
+    """Return the shape of an array of `backend`, with None in place of the sizes that stand for unknown ones."""
+    return _known(x.dims) if isinstance(x, SymbolicArray) else backend.shape(x)
 
 
 def _merge(first: Any, second: Any) -> Any:
     if not isinstance(first, SymbolicArray):
         return first
-    shape = zip(known_shape(first.shape), known_shape(second.shape), strict=True)
+    shape = zip(_known(first.dims), _known(second.dims), strict=True)
     return KerasTensor(tuple(a if a == b else None for a, b in shape), first.dtype)
 
 
 def infer_outputs(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Return the symbolic results of `fn` on arguments that hold `KerasTensor`s.
 
-    `fn` runs on the symbolic backend: once, or where a size is unknown twice with two stand-ins for it. Whatever it
-    assigns to variables is dropped.
+    `fn` runs on the symbolic backend: once, and where it looked at an unknown size, and so may have lost the mark of
+    it, again with another stand-in. Whatever it assigns to variables is dropped.
     """
-    leaves = [leaf for leaf in tree.flatten((args, kwargs)) if isinstance(leaf, KerasTensor)]
-    unknown = any(None in leaf.shape for leaf in leaves)
 
     def run(size: int) -> Any:
         call_args, call_kwargs = tree.map_structure(lambda leaf: _stand_in(leaf, size), (args, kwargs))
         with registry.use_backend(SYMBOLIC), Scope(closed=True):
             return fn(*call_args, **call_kwargs)
 
-    results = [run(size) for size in (_STAND_INS if unknown else _STAND_INS[:1])]
-    return tree.map_structure(_merge, results[0], results[-1])
+    before = last_look()
+    first = run(_STAND_INS[0])
+    second = first if last_look() == before else run(_STAND_INS[1])
+    return tree.map_structure(_merge, first, second)

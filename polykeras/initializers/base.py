@@ -21,7 +21,19 @@ class Initializer(Configurable):
 
     Those in this package compute their values with NumPy, so that a seed gives the same weights on every backend: they
     implement `host_values`. An initializer of yours may as well override `__call__`.
+
+    Attributes:
+        deferrable: whether any shape will do, and what is given for it depends on that and the arguments of the
+            initializer alone. Then a variable calls it when its value is first needed, which saves time and memory
+            where other weights are loaded. A subclass that computes values in its own way says so anew.
     """
+
+    deferrable: bool = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not vars(cls).keys().isdisjoint(("__call__", "host_values", "sample")):
+            cls.deferrable = vars(cls).get("deferrable", False)
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Any:
         """Return the values as an array of the current backend.

@@ -14,6 +14,8 @@ from polykeras.initializers.base import Initializer, registry
 class Zeros(Initializer):
     """Gives zeros."""
 
+    deferrable = True
+
     def host_values(self, shape: tuple[int, ...]) -> np.ndarray:
         return np.zeros(shape)
 
@@ -21,6 +23,8 @@ class Zeros(Initializer):
 @registry.register("one")
 class Ones(Initializer):
     """Gives ones."""
+
+    deferrable = True
 
     def host_values(self, shape: tuple[int, ...]) -> np.ndarray:
         return np.ones(shape)

@@ -36,6 +36,8 @@ class RandomInitializer(Initializer):
             )
         self.seed = seed
         self._drawn_seed = random.draw_seed() if seed is None else seed
+        if isinstance(seed, random.SeedGenerator):
+            self.deferrable = False  # it draws in the order in which variables are made
 
     def host_values(self, shape: tuple[int, ...]) -> np.ndarray:
         return self.sample(random.host_generator(self._drawn_seed), shape)
@@ -66,6 +68,8 @@ class RandomNormal(RandomInitializer):
         seed: see `RandomInitializer`.
     """
 
+    deferrable = True
+
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Seed = None) -> None:
         self.mean = mean
         self.stddev = _spread(self, stddev)
@@ -84,6 +88,8 @@ class TruncatedNormal(RandomInitializer):
         stddev: the standard deviation before the cut; that of the values is 0.8796 times as large.
         seed: see `RandomInitializer`.
     """
+
+    deferrable = True
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Seed = None) -> None:
         self.mean = mean
@@ -108,9 +114,16 @@ class RandomUniform(RandomInitializer):
         minval: the lower bound.
         maxval: the upper bound.
         seed: see `RandomInitializer`.
+
+    Raises:
+        ValueError: `minval` is above `maxval`.
     """
 
+    deferrable = True
+
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Seed = None) -> None:
+        if minval > maxval:
+            raise ValueError(f"RandomUniform: expected minval <= maxval; received {minval!r} and {maxval!r}.")
         self.minval = minval
         self.maxval = maxval
         super().__init__(seed)

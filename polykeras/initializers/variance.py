@@ -54,6 +54,8 @@ class VarianceScaling(RandomInitializer):
         ValueError: a bad argument.
     """
 
+    deferrable = True
+
     def __init__(
         self,
         scale: float = 1.0,

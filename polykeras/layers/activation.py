@@ -33,6 +33,8 @@ class Activation(_Elementwise):
         **kwargs: as for `Layer`.
     """
 
+    sample_by_sample = True
+
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
@@ -55,6 +57,8 @@ class ReLU(_Elementwise):
     Raises:
         ValueError: one of them is negative.
     """
+
+    sample_by_sample = True
 
     def __init__(
         self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
@@ -83,6 +87,8 @@ class LeakyReLU(_Elementwise):
         ValueError: the slope is negative.
     """
 
+    sample_by_sample = True
+
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         negative_slope = kwargs.pop("alpha", negative_slope)
         super().__init__(**kwargs)
@@ -107,6 +113,8 @@ class PReLU(_Elementwise):
     Raises:
         ValueError: the size of an axis that is not shared is not known.
     """
+
+    sample_by_sample = True
 
     def __init__(
         self,
@@ -141,6 +149,8 @@ class ELU(_Elementwise):
         **kwargs: as for `Layer`.
     """
 
+    sample_by_sample = True
+
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.alpha = float(alpha)
@@ -158,6 +168,8 @@ class Softmax(_Elementwise):
         axis: of the sum, or several axes.
         **kwargs: as for `Layer`.
     """
+
+    sample_by_sample = True
 
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)

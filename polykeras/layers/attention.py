@@ -54,6 +54,7 @@ class MultiHeadAttention(Layer):
         (None, 8, 16)
     """
 
+    sample_by_sample = True
     _not_in_config = (*Layer._not_in_config, "flash_attention", "output_shape")
 
     def __init__(

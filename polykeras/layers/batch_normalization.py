@@ -43,6 +43,7 @@ class BatchNormalization(Scaled):
         ValueError: unknown or contradicting bounds; the size of the axis is not known.
     """
 
+    sample_by_sample = "not in training"
     axis: int
 
     def __init__(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import cache, wraps
 from typing import Any
 
 from polykeras import tree
@@ -32,7 +32,7 @@ class BuildMixin:
         """Build with the shapes of the arguments of a call."""
         given = dict(zip(spec.names, args, strict=False)) | kwargs
         shapes = {
-            name: tree.map_structure(lambda x: known_shape(backend.shape(x)), value)
+            name: tree.map_structure(lambda x: known_shape(backend, x), value)
             for name, value in given.items()
             if not name.endswith("mask") and value is not None and all(map(backend.is_tensor, tree.flatten(value)))
         }
@@ -52,12 +52,12 @@ class BuildMixin:
 
     def _build_weights(self, shapes: dict[str, Any]) -> None:
         """Call `build` with the shapes that it takes, of those of all arguments of a call."""
-        parameters = [p for p in inspect.signature(self.build).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
-        if len(parameters) <= 1 or not all(p.name.endswith("_shape") for p in parameters):
+        parameters = _shape_parameters(type(self).build)
+        if not parameters:
             self.build(next(iter(shapes.values())))
         else:
             named = {f"{name}_shape": shape for name, shape in shapes.items()}
-            self.build(**{p.name: named[p.name] for p in parameters if p.name in named})
+            self.build(**{name: named[name] for name in parameters if name in named})
 
     def _after_build(self) -> None:
         self.built = True
@@ -82,6 +82,14 @@ class BuildMixin:
         if len(self._build_shapes) == 1:
             return {"input_shape": next(iter(self._build_shapes.values()))}
         return {"shapes_dict": dict(self._build_shapes)}
+
+
+@cache
+def _shape_parameters(build: Callable[..., None]) -> tuple[str, ...]:
+    """Return the names of the shapes that a `build` takes, where there are several; else nothing."""
+    _, *parameters = inspect.signature(build).parameters.values()
+    names = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
+    return names if len(names) > 1 and all(name.endswith("_shape") for name in names) else ()
 
 
 def completed(build: Callable[..., None]) -> Callable[..., None]:

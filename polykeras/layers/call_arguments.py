@@ -49,6 +49,8 @@ class CallSpec:
             args: the positional arguments.
             kwargs: to be completed, where `call` takes `training` and `args` do not hold it.
         """
+        if not self.has_training and "training" not in kwargs:
+            return args
         place = self._places["training"] if self._is_positional("training", args) else None
         explicit = kwargs.get("training") if place is None else args[place]
         if explicit is not None:
@@ -98,6 +100,9 @@ def prepare_arguments(
         kwargs: the keyword arguments.
     """
 
+    if len(args) == 1 and not kwargs and backend.is_tensor(args[0]):  # most calls
+        return (_cast(args[0], backend, context, cast_to),), kwargs
+
     def prepare(leaf: Any) -> Any:
         if isinstance(leaf, Handle):
             leaf = leaf.value
@@ -105,20 +110,20 @@ def prepare_arguments(
             if not hasattr(leaf, "__array__"):
                 return leaf
             leaf = backend.asarray(leaf)
-        if cast_to is not None:
-            dtype = backend.dtype(leaf)
-            if dtype != cast_to and dtypes.is_float(dtype):
-                return context.passes_mask(leaf, backend.cast(leaf, cast_to))
-        return leaf
+        return _cast(leaf, backend, context, cast_to)
 
-    if len(args) == 1 and backend.is_tensor(args[0]):
-        args = (prepare(args[0]),)
-    else:
-        args = tuple(_lists_to_arrays(backend, arg) for arg in args)
-        args = tree.map_structure(prepare, args)
-    if kwargs:
-        kwargs = {name: tree.map_structure(prepare, value) for name, value in kwargs.items()}
-    return args, kwargs
+    args = tree.map_structure(prepare, tuple(_lists_to_arrays(backend, arg) for arg in args))
+    return args, {name: tree.map_structure(prepare, value) for name, value in kwargs.items()}
+
+
+def _cast(array: Any, backend: Backend, context: CallContext, cast_to: str | None) -> Any:
+    """Return a float array in the dtype in which the layer computes, with its mask; others as they are."""
+    if cast_to is None:
+        return array
+    dtype = backend.dtype(array)
+    if dtype == cast_to or not dtypes.is_float(dtype):
+        return array
+    return context.passes_mask(array, backend.cast(array, cast_to))
 
 
 def _lists_to_arrays(backend: Backend, arg: Any) -> Any:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,10 @@ if TYPE_CHECKING:
 
 
 class CallContext:
-    """Lives from the outermost call of a layer to its end.
+    """Lives from the outermost call of a layer to its end: `with CallContext(arguments) as context:`.
+
+    Args:
+        arguments: a tree, of which the tensors have their remembered masks.
 
     Attributes:
         training: what `training` is in layers that are not told.
@@ -23,13 +25,24 @@ class CallContext:
         path: names of the layers being called, the outermost first.
     """
 
-    __slots__ = ("lossy", "masks", "path", "training")
+    __slots__ = ("_token", "lossy", "masks", "path", "training")
 
-    def __init__(self) -> None:
+    def __init__(self, arguments: Any) -> None:
         self.training: Any = None
         self.masks: dict[int, tuple[Any, Any]] = {}
         self.lossy: list[StateMixin] = []
         self.path: list[str] = []
+        if masks.are_kept():
+            for leaf in tree.flatten(arguments):
+                self.set_mask(leaf, masks.kept(leaf))
+        masks.forget_boxes()
+
+    def __enter__(self) -> CallContext:
+        self._token = _context.set(self)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        _context.reset(self._token)
 
     def set_mask(self, tensor: Any, mask: Any) -> None:
         """Attach a mask to a tensor, or take it off where `mask` is None."""
@@ -57,21 +70,6 @@ _context: ContextVar[CallContext | None] = ContextVar("polykeras_call", default=
 def current_context() -> CallContext | None:
     """Return the context of the call being made, or None outside any."""
     return _context.get()
-
-
-@contextmanager
-def enter_context(arguments: Any) -> Iterator[CallContext]:
-    """Make a new outermost context, in which the tensors of a tree of arguments have their remembered masks."""
-    context = CallContext()
-    if masks.are_kept():
-        for leaf in tree.flatten(arguments):
-            context.set_mask(leaf, masks.kept(leaf))
-    masks.forget_boxes()
-    token = _context.set(context)
-    try:
-        yield context
-    finally:
-        _context.reset(token)
 
 
 def set_masks(tensors: Sequence[Any], given: Any) -> None:

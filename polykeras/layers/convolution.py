@@ -98,6 +98,7 @@ class Conv1D(Conv):
         ValueError: an argument out of range; filters or channels that groups do not divide.
     """
 
+    sample_by_sample = True
     rank = 1
     paddings = ("valid", "same", "causal")
 
@@ -129,6 +130,7 @@ class Conv2D(Conv):
         ValueError: an argument out of range; filters or channels that groups do not divide.
     """
 
+    sample_by_sample = True
     rank = 2
 
 

@@ -38,6 +38,8 @@ class Dense(Layer):
         [[6.0, 6.0]]
     """
 
+    sample_by_sample = True
+
     def __init__(
         self,
         units: int,

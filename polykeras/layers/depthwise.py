@@ -39,6 +39,7 @@ class DepthwiseConv2D(BaseConv):
         ValueError: an argument out of range.
     """
 
+    sample_by_sample = True
     rank = 2
 
     def __init__(
@@ -123,6 +124,7 @@ class SeparableConv2D(BaseConv):
         ValueError: an argument out of range.
     """
 
+    sample_by_sample = True
     rank = 2
 
     def __init__(

@@ -40,6 +40,7 @@ class Embedding(Layer):
         (None, 10, 64)
     """
 
+    sample_by_sample = True
     takes_integers = True
     _not_in_config = (*Layer._not_in_config, "weights")
 
@@ -107,6 +108,7 @@ class Masking(Layer):
         **kwargs: as for `Layer`.
     """
 
+    sample_by_sample = True
     _makes_masks = True
 
     def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:

@@ -26,6 +26,8 @@ class InputLayer(Layer):
         name: of the layer and its input.
     """
 
+    sample_by_sample = True
+
     def __init__(
         self,
         shape: Sequence[int | None] | int | None = None,

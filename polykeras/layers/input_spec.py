@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from polykeras import tree
@@ -50,7 +50,7 @@ class InputSpec:
         parts = [f"{key}={value}" for key, value in vars(self).items() if value]
         return f"InputSpec({', '.join(parts)})"
 
-    def complaint(self, shape: tuple[int, ...], dtype: str) -> str | None:
+    def complaint(self, shape: tuple[int | None, ...], dtype: str) -> str | None:
         """Return what is wrong with an input of this shape and dtype, or None."""
         ndim = len(shape)
         if self.ndim is not None and ndim != self.ndim and not self.allow_last_axis_squeeze:
@@ -73,21 +73,23 @@ class InputSpec:
         return None
 
 
-def assert_input_compatibility(spec: Any, inputs: Any, backend: Backend, layer: str) -> None:
-    """Hold the inputs of a layer against its `input_spec`.
+def assert_input_compatibility(spec: Any, inputs: Any, backend: Backend, title: Callable[[], str]) -> None:
+    """Hold the inputs of a layer, which `title` names for messages, against its `input_spec`.
 
     Raises:
         ValueError: names the layer, the input, what was expected and what received.
     """
-    specs = tree.flatten(spec)
-    leaves = tree.flatten(inputs)
+    if isinstance(spec, InputSpec) and backend.is_tensor(inputs):
+        specs, leaves = [spec], [inputs]
+    else:
+        specs, leaves = tree.flatten(spec), tree.flatten(inputs)
     if len(specs) != len(leaves):
-        raise ValueError(f"{layer} expects {len(specs)} input(s); received {len(leaves)}.")
+        raise ValueError(f"{title()} expects {len(specs)} input(s); received {len(leaves)}.")
     for i, (one, leaf) in enumerate(zip(specs, leaves, strict=True)):
         if one is None or not backend.is_tensor(leaf):
             continue
-        shape = tuple(backend.shape(leaf))
+        shape = known_shape(backend, leaf)
         complaint = one.complaint(shape, backend.dtype(leaf))
         if complaint:
             which = f"input {one.name or i}" if len(specs) > 1 or one.name else "the input"
-            raise ValueError(f"{layer}: {which} does not fit: {complaint} (full shape {known_shape(shape)}).")
+            raise ValueError(f"{title()}: {which} does not fit: {complaint} (full shape {shape}).")

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from polykeras import dtype_policies, masks, regularizers, tree
 from polykeras.backend import Backend, registry
-from polykeras.backend.door import convert
+from polykeras.backend.door import convert, find_symbolic
 from polykeras.backend.symbolic import cannot_run_on_shapes
 from polykeras.graph import KerasTensor, Operation, infer_outputs
 from polykeras.graph.tensor import known_shape
 from polykeras.layers.building import BuildMixin, completed
 from polykeras.layers.call_arguments import call_spec, prepare_arguments
-from polykeras.layers.context import CallContext, current_context, enter_context
+from polykeras.layers.context import CallContext, current_context
 from polykeras.layers.input_spec import assert_input_compatibility
 from polykeras.layers.shapes import map_shapes, take_input_shape
 from polykeras.layers.state import StateMixin
@@ -53,6 +53,11 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
 
     _not_in_config = ("autocast",)
     _untracked = ("inbound_nodes", "_init_arguments", "_losses", "_lossy", "_build_shapes")
+
+    # Whether a class says of itself that no sample of a batch changes what becomes of another one: True, or "not in
+    # training". Subclasses do not inherit it. Only then the last batch of an epoch may be filled up; see
+    # `polykeras.training.padding`.
+    sample_by_sample: ClassVar[bool | str] = False
 
     def __init__(
         self,
@@ -170,15 +175,16 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
         context = current_context()
         if context is not None and not _begins_symbolic(args):
             return self._call_within(context, args, kwargs)
-        if any(isinstance(leaf, KerasTensor) for leaf in tree.flatten((args, kwargs))):
+        if find_symbolic((args, kwargs)) is not None:
             return self.record(args, kwargs, self.compute_output_spec(*args, **kwargs))
         return self._call_outermost(*args, **kwargs)
 
     def _call_outermost(self, *args: Any, **kwargs: Any) -> Any:
         self._forget_losses()
-        with enter_context((args, kwargs)) as context:
+        with CallContext((args, kwargs)) as context:
             outputs = self._call_within(context, args, kwargs)
-        self._lossy = context.lossy
+        if context.lossy or self._lossy:
+            self._lossy = context.lossy
         if context.masks:
             for leaf in tree.flatten(outputs):
                 if id(leaf) in context.masks:
@@ -199,7 +205,7 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
             if not self.built:
                 self._build(backend, spec, args, kwargs)
             if self.input_spec is not None and args:
-                assert_input_compatibility(self.input_spec, args[0], backend, self._title())
+                assert_input_compatibility(self.input_spec, args[0], backend, self._title)
             if self.compute_dtype != self.variable_dtype:
                 with autocast_scope(self.compute_dtype):
                     outputs = self.call(*args, **kwargs)
@@ -314,5 +320,5 @@ def _note(error: Exception, what: str, backend: Backend, arguments: Any) -> None
     """Say in an error where it arose; only once, in the innermost layer."""
     if not any(note.startswith("While calling") for note in getattr(error, "__notes__", ())):
         arrays = [leaf for leaf in tree.flatten(arguments) if backend.is_tensor(leaf)]
-        shown = [f"{backend.dtype(x)} {known_shape(backend.shape(x))}" for x in arrays]
+        shown = [f"{backend.dtype(x)} {known_shape(backend, x)}" for x in arrays]
         error.add_note(f"{what} {', '.join(shown) or 'no arrays'}.")

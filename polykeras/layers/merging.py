@@ -73,6 +73,8 @@ class Merge(Layer):
 class Add(Merge):
     """The sum of a list of arrays."""
 
+    sample_by_sample = True
+
     def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
         """Return the sum."""
         return reduce(ops.add, inputs)
@@ -82,6 +84,8 @@ class Add(Merge):
 class Subtract(Merge):
     """The difference of two arrays."""
 
+    sample_by_sample = True
+
     def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
         """Return the difference."""
         return ops.subtract(*self._checked(inputs, 2, 2))
@@ -90,6 +94,8 @@ class Subtract(Merge):
 @LAYERS.register()
 class Multiply(Merge):
     """The product of a list of arrays; masked factors count as 1, and where all are masked the product is 0."""
+
+    sample_by_sample = True
 
     def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
         """Return the product."""
@@ -103,6 +109,8 @@ class Multiply(Merge):
 @LAYERS.register()
 class Average(Merge):
     """The mean of a list of arrays."""
+
+    sample_by_sample = True
 
     def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
         """Return the mean."""
@@ -125,6 +133,8 @@ class _Extreme(Merge):
 class Maximum(_Extreme):
     """The elementwise maximum of a list of arrays, masked elements left out."""
 
+    sample_by_sample = True
+
     def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
         """Return the maximum."""
         return self._choose(ops.maximum, inputs, masks)
@@ -133,6 +143,8 @@ class Maximum(_Extreme):
 @LAYERS.register()
 class Minimum(_Extreme):
     """The elementwise minimum of a list of arrays, masked elements left out."""
+
+    sample_by_sample = True
 
     def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
         """Return the minimum."""
@@ -147,6 +159,8 @@ class Concatenate(Merge):
         axis: which; the batch axis counts.
         **kwargs: as for `Layer`.
     """
+
+    sample_by_sample = True
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -192,6 +206,8 @@ class Dot(Merge):
     Raises:
         ValueError: `axes` is something else.
     """
+
+    sample_by_sample = True
 
     def __init__(self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -70,6 +70,8 @@ class LayerNormalization(Scaled):
         ValueError: the inputs lack one of the axes, or its size is not known.
     """
 
+    sample_by_sample = True
+
     def __init__(
         self,
         axis: int | Sequence[int] = -1,

@@ -54,6 +54,8 @@ class MaxPooling1D(_MaxPool):
         ValueError: an argument out of range.
     """
 
+    sample_by_sample = True
+
 
 @LAYERS.register("MaxPool2D")
 class MaxPooling2D(_MaxPool):
@@ -70,6 +72,7 @@ class MaxPooling2D(_MaxPool):
         ValueError: an argument out of range.
     """
 
+    sample_by_sample = True
     rank = 2
 
 
@@ -77,11 +80,14 @@ class MaxPooling2D(_MaxPool):
 class AveragePooling1D(_AveragePool):
     """The mean of windows along time, padding left out; arguments as for `MaxPooling1D`."""
 
+    sample_by_sample = True
+
 
 @LAYERS.register("AvgPool2D")
 class AveragePooling2D(_AveragePool):
     """The mean of windows of images, padding left out; arguments as for `MaxPooling2D`."""
 
+    sample_by_sample = True
     rank = 2
 
 
@@ -109,6 +115,8 @@ class GlobalMaxPooling1D(_GlobalMaxPool):
         **kwargs: as for `Layer`.
     """
 
+    sample_by_sample = True
+
 
 @LAYERS.register("GlobalMaxPool2D")
 class GlobalMaxPooling2D(_GlobalMaxPool):
@@ -117,6 +125,7 @@ class GlobalMaxPooling2D(_GlobalMaxPool):
     Arguments as for `GlobalMaxPooling1D`.
     """
 
+    sample_by_sample = True
     rank = 2
 
 
@@ -126,6 +135,8 @@ class GlobalAveragePooling1D(_GlobalPool):
 
     Arguments as for `GlobalMaxPooling1D`.
     """
+
+    sample_by_sample = True
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
         super().__init__(data_format, keepdims, **kwargs)
@@ -158,6 +169,7 @@ class GlobalAveragePooling2D(_GlobalPool):
     Arguments as for `GlobalMaxPooling1D`.
     """
 
+    sample_by_sample = True
     rank = 2
 
     def call(self, inputs: Any) -> Any:

@@ -41,6 +41,8 @@ class SimpleRNN(CellRNN):
     Call arguments as for `RNN`: sequences `(batch, time, features)`.
     """
 
+    sample_by_sample = True
+
     def __init__(
         self,
         units: int,
@@ -129,6 +131,8 @@ class LSTM(CellRNN):
 
     Call arguments as for `RNN`: sequences `(batch, time, features)`.
     """
+
+    sample_by_sample = True
 
     def __init__(
         self,
@@ -223,6 +227,8 @@ class GRU(CellRNN):
 
     Call arguments as for `RNN`: sequences `(batch, time, features)`.
     """
+
+    sample_by_sample = True
 
     def __init__(
         self,

@@ -53,6 +53,8 @@ class Dropout(_BaseDropout):
         ValueError: `rate` is out of range, or `noise_shape` no shape.
     """
 
+    sample_by_sample = True
+
     def __init__(
         self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
     ) -> None:
@@ -81,6 +83,8 @@ class SpatialDropout1D(_BaseDropout):
         ValueError: `rate` is out of range.
     """
 
+    sample_by_sample = True
+
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(rate, seed, **kwargs)
         self.input_spec = InputSpec(ndim=3)
@@ -108,6 +112,8 @@ class GaussianNoise(_Random):
         ValueError: `stddev` is negative.
     """
 
+    sample_by_sample = True
+
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
         if not isinstance(stddev, (int, float)) or stddev < 0:
@@ -134,6 +140,8 @@ class GaussianDropout(_Random):
     Raises:
         ValueError: `rate` is out of range.
     """
+
+    sample_by_sample = True
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)

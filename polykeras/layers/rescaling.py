@@ -35,6 +35,8 @@ class Normalization(Layer):
         [[1.0, -1.0]]
     """
 
+    sample_by_sample = True
+
     def __init__(
         self,
         axis: int | Sequence[int] | None = -1,
@@ -143,6 +145,8 @@ class Rescaling(Layer):
         offset: a number, or one a channel.
         **kwargs: as for `Layer`.
     """
+
+    sample_by_sample = True
 
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -26,6 +26,8 @@ class Flatten(Layer):
         (None, 784)
     """
 
+    sample_by_sample = True
+
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.data_format = config.standardize_data_format(data_format)
@@ -50,6 +52,8 @@ class Reshape(Layer):
     Raises:
         ValueError: more than one size is -1.
     """
+
+    sample_by_sample = True
 
     def __init__(self, target_shape: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -82,6 +86,8 @@ class Permute(Layer):
         ValueError: `dims` is no such order.
     """
 
+    sample_by_sample = True
+
     def __init__(self, dims: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dims = tuple(dims)
@@ -102,6 +108,8 @@ class RepeatVector(Layer):
         n: how often.
         **kwargs: as for `Layer`.
     """
+
+    sample_by_sample = True
 
     def __init__(self, n: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -49,6 +49,8 @@ class ZeroPadding1D(_ZeroPadding):
         ValueError: `padding` is something else, or negative.
     """
 
+    sample_by_sample = True
+
     def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(data_format, **kwargs)
         self.padding = _pairs(padding, 1, "padding", self)[0]
@@ -71,6 +73,7 @@ class ZeroPadding2D(_ZeroPadding):
         ValueError: `padding` is something else, or negative.
     """
 
+    sample_by_sample = True
     rank = 2
 
     def __init__(self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Any) -> None:
@@ -108,6 +111,7 @@ class Cropping1D(_Cropping):
         ValueError: `cropping` is something else, or negative.
     """
 
+    sample_by_sample = True
     _not_in_config = (*Layer._not_in_config, "data_format")
 
     def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
@@ -132,6 +136,7 @@ class Cropping2D(_Cropping):
         ValueError: `cropping` is something else, or negative.
     """
 
+    sample_by_sample = True
     rank = 2
 
     def __init__(self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any) -> None:
@@ -154,6 +159,8 @@ class UpSampling1D(Layer):
     Raises:
         ValueError: `size` is no positive int.
     """
+
+    sample_by_sample = True
 
     def __init__(self, size: int = 2, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -219,6 +226,7 @@ class UpSampling2D(Spatial):
         ValueError: an unknown interpolation, or a factor that is no positive int.
     """
 
+    sample_by_sample = True
     rank = 2
 
     def __init__(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from polykeras import ops, tree
+from polykeras import fast, ops, tree
 from polykeras.backend import registry
 from polykeras.backend.symbolic import SYMBOLIC, SymbolicArray
 from polykeras.graph import KerasTensor, infer_outputs
@@ -36,6 +36,7 @@ class RNN(Layer):
         ValueError: the cell is none.
     """
 
+    sample_by_sample = True
     _untracked = (*Layer._untracked, "states")  # they are no weights: a model of another batch size has others
 
     def __init__(
@@ -183,11 +184,11 @@ class RNN(Layer):
         self, cell: Any, xs: Any, states: list[Any], valid: Any, training: Any, all_times: bool
     ) -> tuple[Any, list[Any]]:
         if isinstance(cell, RecurrentCell) and type(cell).call is RecurrentCell.call:
-            xs, cell_step = cell.start(xs, training)
-            whole = cell.along(xs, states, training) if valid is None else None
+            whole = cell.along(xs, states, training) if valid is None and fast.enabled() else None
             if whole is not None:
                 outputs, states = whole
                 return outputs if all_times else states[0], states
+            xs, cell_step = cell.start(xs, training)
             return self._scan(cell_step, xs, states, valid, all_times)
 
         def step(x: Any, carried: list[Any]) -> list[Any]:

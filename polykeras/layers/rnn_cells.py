@@ -83,11 +83,11 @@ class RecurrentCell(Layer):
         """
         raise NotImplementedError
 
-    def along(self, xs: Any, states: list[Any], training: Any) -> tuple[Any, list[Any]] | None:
+    def along(self, inputs: Any, states: list[Any], training: Any) -> tuple[Any, list[Any]] | None:
         """Run along all times in one operation, where there is one for this cell as it is set up.
 
         Args:
-            xs: what `start` gives, `(time, batch, gates * units)`.
+            inputs: `(time, batch, features)`.
             states: to begin with.
             training: whether dropout is applied.
 
@@ -109,13 +109,17 @@ class RecurrentCell(Layer):
         new = step(x, list(states) if several else [states])
         return new[0], new if several else new[0]
 
+    def _dropped(self, inputs: Any, training: Any) -> Any:
+        """Return the inputs after dropout, whose one mask serves all times."""
+        if not (training and self.dropout):
+            return inputs
+        shape = ops.shape(inputs)
+        noise = (*(1,) * (len(shape) - 2), *shape[-2:])
+        return random.dropout(inputs, self.dropout, noise, seed=self.seed_generator)
+
     def _project(self, inputs: Any, bias: Any, training: Any) -> Any:
-        """Return the product with the kernel, plus the bias; one dropout mask serves all times."""
-        if training and self.dropout:
-            shape = ops.shape(inputs)
-            noise = (*(1,) * (len(shape) - 2), *shape[-2:])
-            inputs = random.dropout(inputs, self.dropout, noise, seed=self.seed_generator)
-        x = ops.matmul(inputs, self.kernel)
+        """Return the product of the inputs (after dropout) with the kernel, plus the bias."""
+        x = ops.matmul(self._dropped(inputs, training), self.kernel)
         return x if bias is None else ops.add(x, bias)
 
     def _state_dropout(self, inputs: Any, training: Any) -> Callable[[Any], Any]:
@@ -130,6 +134,8 @@ class RecurrentCell(Layer):
 @LAYERS.register()
 class SimpleRNNCell(RecurrentCell):
     """`h = activation(x @ kernel + h @ recurrent_kernel + bias)`. Arguments as for `SimpleRNN`."""
+
+    sample_by_sample = True
 
     def __init__(
         self,
@@ -176,6 +182,7 @@ class LSTMCell(RecurrentCell):
     Arguments as for `LSTM`.
     """
 
+    sample_by_sample = True
     gates = 4
 
     def __init__(
@@ -234,13 +241,14 @@ class LSTMCell(RecurrentCell):
 
         return self._project(inputs, self.bias, training), step
 
-    def along(self, xs: Any, states: list[Any], training: Any) -> tuple[Any, list[Any]] | None:
+    def along(self, inputs: Any, states: list[Any], training: Any) -> tuple[Any, list[Any]] | None:
         """Run along all times with `ops.lstm`, where the activations are its own; see `RecurrentCell.along`."""
         usual = (self.activation, self.recurrent_activation) == (activations.tanh, activations.sigmoid)
         if not usual or (training and self.recurrent_dropout) or type(self).start is not LSTMCell.start:
             return None
         h, c = states
-        outputs, memory = ops.lstm(xs, h, c, self.recurrent_kernel)
+        inputs = self._dropped(inputs, training)
+        outputs, memory = ops.lstm(inputs, h, c, self.kernel, self.recurrent_kernel, self.bias)
         return outputs, [outputs[-1], memory]
 
 
@@ -251,6 +259,7 @@ class GRUCell(RecurrentCell):
     Arguments as for `GRU`.
     """
 
+    sample_by_sample = True
     gates = 3
 
     def __init__(
@@ -320,12 +329,12 @@ class GRUCell(RecurrentCell):
         kernel_gates, kernel_new = kernel[:, :cut], kernel[:, cut:]
         return self._project(inputs, bias, training), step_before
 
-    def along(self, xs: Any, states: list[Any], training: Any) -> tuple[Any, list[Any]] | None:
+    def along(self, inputs: Any, states: list[Any], training: Any) -> tuple[Any, list[Any]] | None:
         """Run along all times with `ops.gru`, where it is that; see `RecurrentCell.along`."""
         usual = (self.activation, self.recurrent_activation) == (activations.tanh, activations.sigmoid)
         plain = self.reset_after and type(self).start is GRUCell.start
         if not usual or not plain or (training and self.recurrent_dropout):
             return None
-        bias = ops.zeros((3 * self.units,), self.compute_dtype) if self.bias is None else self.bias.value[1]
-        outputs = ops.gru(xs, states[0], self.recurrent_kernel, bias)
+        inputs = self._dropped(inputs, training)
+        outputs = ops.gru(inputs, states[0], self.kernel, self.recurrent_kernel, self.bias)
         return outputs, [outputs[-1]]

@@ -56,6 +56,8 @@ class StackedRNNCells(Layer):
         ValueError: one of them is no cell.
     """
 
+    sample_by_sample = True
+
     def __init__(self, cells: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.cells = list(cells)

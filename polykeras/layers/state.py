@@ -49,10 +49,10 @@ class StateMixin:
     _lossy: list[StateMixin]
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name not in self._untracked and not (
-            isinstance(value, _PLAIN) and isinstance(vars(self).get(name), _PLAIN) and name != "_trainable"
-        ):
-            changes.note()
+        if name not in self._untracked:
+            plain = type(value) in _PLAIN and type(self.__dict__.get(name)) in _PLAIN
+            if not plain or name == "_trainable":
+                changes.note()
         try:
             super().__setattr__(name, value)
         except AttributeError as error:
@@ -276,4 +276,4 @@ class StateMixin:
         return terms
 
 
-_PLAIN = (bool, int, float, str, type(None))  # where both the old and the new value are plain, no part was exchanged
+_PLAIN = {bool, int, float, str, type(None)}  # where both the old and the new value are plain, no part was exchanged

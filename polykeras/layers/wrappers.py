@@ -54,6 +54,8 @@ class TimeDistributed(Wrapper):
         **kwargs: as for `Layer`.
     """
 
+    sample_by_sample = True
+
     def __init__(self, layer: Layer, **kwargs: Any) -> None:
         super().__init__(layer, **kwargs)
         self.supports_masking = True
@@ -120,6 +122,7 @@ class Bidirectional(Layer):
         ValueError: the layers are not recurrent, do not match, or an unknown merge mode.
     """
 
+    sample_by_sample = True
     _not_in_config = (*Layer._not_in_config, "weights", "layer", "backward_layer")
 
     def __init__(

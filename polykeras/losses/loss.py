@@ -37,6 +37,9 @@ class Loss(Configurable):
     # stay whole numbers.
     casts_labels: ClassVar[bool] = True
 
+    # Whether a user's class says of itself that no sample changes the loss of another one; see the same of `Layer`.
+    sample_by_sample: ClassVar[bool] = False
+
     def __init__(
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
     ) -> None:
@@ -221,8 +224,8 @@ def reduce_weighted(values: Any, sample_weight: Any, mask: Any, reduction: str |
         return total
     if reduction == "mean_with_sample_weight" and weight is not None:
         return ops.divide_no_nan(total, ops.sum(ops.broadcast_to(weight, ops.shape(values))))
-    if valid is not None:
-        return ops.divide_no_nan(total, ops.sum(ops.broadcast_to(valid, ops.shape(values))))
+    if valid is not None:  # their number is a whole one
+        return total / ops.maximum(ops.sum(ops.broadcast_to(valid, ops.shape(values))), 1.0)
     return total / max(ops.size(values), 1)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from polykeras import config, dtypes, initializers, ops
 from polykeras.layers.tracking import tracked
@@ -35,6 +35,9 @@ class Metric(Configurable):
 
     direction: str | None = None
     """`"up"` or `"down"`: which values are better, for callbacks with `mode="auto"`; None where it is not known."""
+
+    # Whether a user's class says of itself that samples of weight 0, or masked ones, change nothing; see `Layer`.
+    sample_by_sample: ClassVar[bool] = False
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.name = name or to_snake_case(type(self).__name__)

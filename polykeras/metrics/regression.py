@@ -247,17 +247,19 @@ class R2Score(Metric):
             y_pred: predictions, in the same shape.
             sample_weight: weights `(batch,)` or `(batch, outputs)`.
         """
-        weight = sample_weights(y_pred, sample_weight, self.dtype)
+        weight, counts = (sample_weights(y_pred, given, self.dtype) for given in (sample_weight, None))
         y_true, y_pred = floats(y_true, ops.cast(y_pred, self.dtype), "R2Score")
         if not self.built:
             self._build(ops.shape(y_true))
         weight = ops.ones_like(y_true) if weight is None else left_aligned(weight, y_true)
         weight = ops.broadcast_to(weight, ops.shape(y_true))
+        if counts is not None:  # labels that a mask leaves out are no samples; those of weight 0 are
+            counts = ops.broadcast_to(left_aligned(counts, y_true), ops.shape(y_true))
         self.sum.assign(self.sum + ops.sum(y_true * weight, axis=0))
         self.squared_sum.assign(self.squared_sum + ops.sum(ops.square(y_true) * weight, axis=0))
         self.total_mse.assign(self.total_mse + ops.sum(ops.square(y_true - y_pred) * weight, axis=0))
         self.count.assign(self.count + ops.sum(weight, axis=0))
-        self.num_samples.assign(self.num_samples + float(ops.size(y_true)))
+        self.num_samples.assign(self.num_samples + (float(ops.size(y_true)) if counts is None else ops.sum(counts)))
 
     def result(self) -> Any:
         """Return the score; 0 for a column of equal labels, and before the first batch."""

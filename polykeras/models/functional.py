@@ -29,6 +29,7 @@ class Functional(Model):
         ValueError: the graph is disconnected, or two layers have one name.
     """
 
+    sample_by_sample = True
     _untracked = (*Model._untracked, "_inputs_tree", "_outputs_tree", "_graph")
 
     def __init__(

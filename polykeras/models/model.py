@@ -7,10 +7,12 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from polykeras import fast
 from polykeras.graph import KerasTensor
 from polykeras.layers.layer import LAYERS, Layer
 from polykeras.layers.shapes import map_shapes
 from polykeras.models.functional_config import functional_from_config
+from polykeras.models.repeated_calls import RepeatedCalls
 from polykeras.models.summary import summary_text
 from polykeras.naming import did_you_mean
 from polykeras.saving.serialization import custom_object_scope, serialize_keras_object
@@ -40,7 +42,7 @@ class Model(Trainer, Layer):
         9
     """
 
-    _untracked = (*Layer._untracked, "_plan", "history")  # they come and go with each run
+    _untracked = (*Layer._untracked, "_plan", "history", "_repeated")  # they come and go with each run
 
     # `Model(inputs, outputs)` makes one of these. `polykeras.models.functional` sets it, which is built on this module.
     functional_class: ClassVar[type[Any]]
@@ -61,9 +63,18 @@ class Model(Trainer, Layer):
             raise TypeError(f"{type(self).__name__} takes symbolic `inputs` and `outputs`, or keyword arguments only.")
         Trainer.__init__(self)
         Layer.__init__(self, **kwargs)
+        self._repeated = RepeatedCalls(self)
         if graph is not None:
             self._functional = graph
             self.built = True
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the model on arrays, or on symbolic tensors; see `polykeras.models.repeated_calls` for its speed."""
+        if len(args) == 1 and not kwargs and fast.enabled():
+            served = self._repeated.serve(args[0])
+            if served is not None:
+                return served[0]
+        return super().__call__(*args, **kwargs)
 
     # ---- the graph ---------------------------------------------------------------------------------------------
 

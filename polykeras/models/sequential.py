@@ -33,6 +33,7 @@ class Sequential(Model):
         (None, 10)
     """
 
+    sample_by_sample = True
     _untracked = (*Model._untracked, "_functional")
 
     def __init__(self, layers: Sequence[Any] | None = None, trainable: bool = True, name: str | None = None) -> None:
@@ -131,7 +132,7 @@ class Sequential(Model):
         # Layers cannot be recorded in a graph within a call: they build themselves, one after the other.
         if not self._layers:
             raise ValueError(f"The model {self.name!r} has no layers yet. Add some before it is called.")
-        shape = known_shape(backend.shape(tree.flatten(args[0])[0]))
+        shape = known_shape(backend, tree.flatten(args[0])[0])
         self._build_shapes = {"inputs": (None, *shape[1:])}
         self.built = True
 

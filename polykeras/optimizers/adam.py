@@ -8,6 +8,7 @@ from typing import Any, Unpack
 
 from polykeras.backend import current
 from polykeras.backend.door import convert
+from polykeras.backend.execution import KnownRule
 from polykeras.optimizers.arguments import LearningRate, OptimizerArguments, SharedArguments, check_beta
 from polykeras.optimizers.base import Optimizer, registry
 from polykeras.optimizers.schedules import scalar_dtype
@@ -69,6 +70,11 @@ class Adam(Optimizer):
         largest = [backend.maximum(highest, velocity) for highest in largest]
         size = backend.sqrt(largest[0] if largest else velocity)
         return (parameter - rate * momentum / (size + self.epsilon), momentum, velocity, *largest)
+
+    def known_rule(self) -> KnownRule | None:
+        if type(self).rule is not Adam.rule or type(self).scalars is not Adam.scalars:
+            return None  # a user's own
+        return KnownRule("adam", {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon})
 
 
 @registry.register()

@@ -12,6 +12,7 @@ from typing import Any
 from polykeras import ops
 from polykeras.backend import Backend, current
 from polykeras.backend.door import convert
+from polykeras.backend.execution import KnownRule
 from polykeras.optimizers.gradients import checked, clip_each, clip_together, clip_values
 from polykeras.optimizers.schedules import scalar_dtype
 from polykeras.optimizers.state import OptimizerState
@@ -59,6 +60,10 @@ class Optimizer(OptimizerState):
             scalars: what `scalars` gave, in the same dtype.
         """
         raise NotImplementedError(f"{type(self).__name__} must implement `rule`.")
+
+    def known_rule(self) -> KnownRule | None:
+        """Return what `rule` is called where frameworks have a kernel of it; None where it is nothing well known."""
+        return None
 
     def scalars(self, learning_rate: Any, step: Any) -> list[Any]:
         """Return what is computed once for an update and the same for all variables.
@@ -192,7 +197,8 @@ class Optimizer(OptimizerState):
             plain = [v for v in group if not self._decays(v)]
             decayed = [v for v in group if self._decays(v)]
             if plain:
-                self._run(backend, self._element, [by_variable[id(v)] for v in plain], plain, scalars)
+                gradients = [by_variable[id(v)] for v in plain]
+                self._run(backend, self._element, gradients, plain, scalars, self.known_rule())
             if decayed:
                 shrink = rate * self.weight_decay
                 gradients = [by_variable[id(v)] for v in decayed]
@@ -218,12 +224,14 @@ class Optimizer(OptimizerState):
         gradients: list[Any],
         group: list[Variable],
         scalars: list[Any],
+        known_as: KnownRule | None = None,
     ) -> None:
         """Run a rule over variables of one dtype, and store the results."""
         targets = [group, *(self._of(slots, group) for slots in self._slots)]
         lists = [gradients, *(read_state(variables, backend) for variables in targets)]
         scalars = [backend.cast(scalar, group[0].dtype) for scalar in scalars]
-        for variables, values in zip(targets, backend.map_elementwise(rule, lists, scalars), strict=True):
+        results = backend.map_elementwise(rule, lists, scalars, known_as)
+        for variables, values in zip(targets, results, strict=True):
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
 

@@ -36,20 +36,21 @@ class Configurable:
         _not_in_config: arguments that the config leaves out.
     """
 
-    _init_arguments: dict[str, Any]
+    _init_arguments: tuple[tuple[Any, ...], dict[str, Any]]
     _not_in_config: tuple[str, ...] = ()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         instance = super().__new__(cls)
-        try:
-            bound = inspect.signature(cls.__init__).bind(instance, *args, **kwargs)
-        except TypeError:
-            passed: dict[str, Any] = dict(kwargs)  # __init__ will raise its own, better message
-        else:
-            passed = dict(list(bound.arguments.items())[1:])
-            passed.update(passed.pop("kwargs", {}))
-        object.__setattr__(instance, "_init_arguments", passed)
+        object.__setattr__(instance, "_init_arguments", (args, kwargs))
         return instance
+
+    def _passed(self) -> dict[str, Any]:
+        """The arguments that `__init__` was given, by name. Few objects are asked for them."""
+        args, kwargs = self._init_arguments
+        _, *bound = inspect.signature(type(self).__init__).bind(self, *args, **kwargs).arguments.items()
+        passed = dict(bound)
+        passed.update(passed.pop("kwargs", {}))
+        return passed
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of `__init__` as plain data.
@@ -77,7 +78,7 @@ class Configurable:
     def _argument(self, parameter: inspect.Parameter) -> Any:
         """The value of one argument, for the config."""
         name = parameter.name
-        return getattr(self, name) if hasattr(self, name) else self._init_arguments.get(name, parameter.default)
+        return getattr(self, name) if hasattr(self, name) else self._passed().get(name, parameter.default)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:

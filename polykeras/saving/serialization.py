@@ -91,12 +91,12 @@ class Registry(Generic[T]):
         if isinstance(identifier, str):
             found = self.find(identifier)
             return found() if inspect.isclass(found) else found
-        if isinstance(identifier, Mapping):
-            return self.deserialize(identifier)
         if inspect.isclass(identifier):
             return identifier()
         if callable(identifier) or hasattr(identifier, "get_config"):
             return identifier
+        if isinstance(identifier, Mapping):
+            return self.deserialize(identifier)
         raise ValueError(
             f"Could not interpret {identifier!r} as {with_article(self.kind)}. Expected a name, a config dict, a "
             f"class, an instance or a function; received {type(identifier).__name__}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops, tree
-from polykeras.losses import as_loss
+from polykeras.losses import Loss, as_loss
 from polykeras.metrics import Mean, Metric
 from polykeras.training.outputs import by_output, flat_like, name_outputs
 
@@ -22,6 +22,7 @@ class CompiledLoss:
         self._loss = loss
         self._loss_weights = loss_weights
         self._names: list[str] | None = None
+        self._flat: list[Loss | None] = []
         self._trackers: list[Mean | None] = []
         self._shapes: list[tuple[int, ...]] = []
         # Names are looked up at once, so that a misspelt one is refused by `compile`.
@@ -34,6 +35,11 @@ class CompiledLoss:
     def metrics(self) -> list[Metric]:
         """One mean an output, where there are several."""
         return [tracker for tracker in self._trackers if tracker is not None]
+
+    @property
+    def losses(self) -> list[Loss]:
+        """The losses of those outputs that have one."""
+        return [loss for loss in self._flat if loss is not None]
 
     def _build(self, y_pred: Any) -> None:
         self._names = name_outputs(y_pred, self.output_names)
@@ -50,13 +56,14 @@ class CompiledLoss:
             for name, loss in zip(self._names, self._flat, strict=True)
         ]
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None, rows: Any = None) -> Any:
         """Return the total loss of a batch.
 
         Args:
             y_true: labels by output.
             y_pred: the outputs.
             sample_weight: weights by output, or one array for all.
+            rows: how many samples count, a float; all by default.
 
         Raises:
             ValueError: labels that do not fit; the note says which output and which loss.
@@ -72,8 +79,8 @@ class CompiledLoss:
         else:
             weights = [sample_weight] * len(outputs)
         total: Any = None
-        rows = zip(self._names, self._flat, self._weights, self._trackers, labels, outputs, weights, strict=True)
-        for name, loss, scale, tracker, label, output, weight in rows:
+        parts = zip(self._names, self._flat, self._weights, self._trackers, labels, outputs, weights, strict=True)
+        for name, loss, scale, tracker, label, output, weight in parts:
             if loss is None:
                 continue
             if label is None:
@@ -89,7 +96,7 @@ class CompiledLoss:
                 )
                 raise
             if tracker is not None:
-                tracker.update_state(value, sample_weight=float(ops.shape(output)[0]))
+                tracker.update_state(value, sample_weight=float(ops.shape(output)[0]) if rows is None else rows)
             value = value if scale == 1.0 else value * scale
             total = value if total is None else total + value
         return total

@@ -31,6 +31,7 @@ class Loops:
     optimizer: Any
     _compiled_loss: CompiledLoss | None
     _prepare: Callable[[str, Any], CompiledStep]
+    _fills: Callable[[str, CompiledStep, Any], bool]
     _require_compiled: Callable[[str], None]
     reset_metrics: Callable[[], None]
 
@@ -243,7 +244,8 @@ class Loops:
         rows = source.batch_size if isinstance(source, ArraySource) else 0
         size = step.chunk_size(rows, self._chunk_size(run, kind))
         if isinstance(source, ArraySource):
-            chunks = array_chunks(source, step, registry.current(), size)
+            filled = source.ends_partial and self._fills(kind, step, source.first_batch())
+            chunks = array_chunks(source, step, registry.current(), size, filled)
         else:
             chunks = stream_chunks(source, step, size)
         logs: dict[str, Any] = {}

@@ -54,7 +54,9 @@ class CompiledStep:
             nothing, returns what it changes alone, and may happen in several threads.
 
     Attributes:
+        step: the step that was given, as plain Python.
         log_names: the names in the order in which the step gave them; backends may return them in another one.
+        fills: whether it takes filled batches, by what is known of a batch's shapes; see `polykeras.training.padding`.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class CompiledStep:
         self._has_run = False
         self.log_names: list[str] = []
         self._chunk_sizes: dict[int, ChunkSize] = {}
+        self.fills: dict[Any, bool] = {}
         self._form = _Form(self._noting(step), unique(variables), not donate)
 
     def chunk_size(self, rows: int, fixed: int | None) -> ChunkSize:
@@ -80,7 +83,7 @@ class CompiledStep:
                 self.log_names = list(result)
             return result
 
-        self._step = noted
+        self.step = noted
         return noted
 
     def _run(self, run: Callable[[_Form, list[Any]], tuple[Any, Any]]) -> Any:
@@ -100,7 +103,7 @@ class CompiledStep:
                 state, result = run(form, given)
             except NewVariables as found:
                 new = found.variables
-                self._form = _Form(self._step, unique([*form.variables, *new]), not self._donate)
+                self._form = _Form(self.step, unique([*form.variables, *new]), not self._donate)
                 continue
             if self._donate:
                 write_state(form.variables, state, self._backend)
@@ -146,7 +149,7 @@ class EagerStep(CompiledStep):
 
     def _run_one(self, batch: Any) -> Any:
         with Scope() as scope:  # a step that fails changes no variable
-            result = self._step(batch)
+            result = self.step(batch)
         for variable, value in zip(*scope.updates(), strict=True):
             variable.assign(value)
         return result
@@ -181,13 +184,16 @@ class ChunkSize:
 Chunk: TypeAlias = tuple[int, Callable[[], tuple[Any, int]]]
 
 
-def array_chunks(source: ArraySource, step: CompiledStep, backend: Backend, size: ChunkSize) -> Iterator[Chunk]:
+def array_chunks(
+    source: ArraySource, step: CompiledStep, backend: Backend, size: ChunkSize, filled: bool = False
+) -> Iterator[Chunk]:
     """Return the chunks of an epoch over arrays: the number of the first step, and a function that runs the chunk.
 
-    The function returns the last logs and the number of steps done.
+    The function returns the last logs and the number of steps done. With `filled`, a last partial batch is filled up
+    and the step is given the numbers of the rows too.
     """
-    data = source.resident(backend)
-    full, rest = source.order()
+    data = source.resident(backend, numbered=filled)
+    full, rest = source.order(filled)
     indices = backend.asarray(full)
     start = 0
     while start < len(full):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from polykeras import changes, optimizers, tree
 from polykeras.arguments import positive_int
@@ -17,6 +19,7 @@ from polykeras.layers.tracking import tracked
 from polykeras.metrics import Mean, Metric
 from polykeras.optimizers import Optimizer
 from polykeras.random import SeedGenerator
+from polykeras.training import padding
 from polykeras.training.compiled_loss import CompiledLoss
 from polykeras.training.compiled_metrics import CompiledMetrics
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
@@ -35,6 +38,8 @@ class Plan:
     trainable: list[Variable]
     metrics: list[Metric]
     layers: list[Any]
+    valid: Any = None  # which rows of the batch count, bool `(batch,)`; None for all
+    rows: Any = None  # how many, a float scalar
 
 
 class Trainer(Loops):
@@ -194,7 +199,7 @@ class Trainer(Loops):
         """
         terms = []
         if self._compiled_loss is not None and y is not None:
-            terms.append(self._compiled_loss(y, y_pred, sample_weight))
+            terms.append(self._compiled_loss(y, y_pred, sample_weight, self._plan and self._plan.rows))
         terms += self._added_losses()
         if not terms:
             if training:
@@ -246,7 +251,7 @@ class Trainer(Loops):
         variables = self._variables_to_train(x)
 
         def loss_and_outputs() -> tuple[Any, Any]:
-            y_pred = self(x, training=True)
+            y_pred = self._marked(self(x, training=True))
             loss = self.compute_loss(x, y, y_pred, sample_weight, training=True)
             return (loss if self.optimizer is None else self.optimizer.scale_loss(loss)), (loss, y_pred)
 
@@ -260,7 +265,7 @@ class Trainer(Loops):
     def test_step(self, data: Any) -> dict[str, Any]:
         """Do one step of evaluation on a batch; see `train_step`."""
         x, y, sample_weight = unpack_x_y_sample_weight(data)
-        y_pred = self(x, training=False)
+        y_pred = self._marked(self(x, training=False))
         self._track_loss(self.compute_loss(x, y, y_pred, sample_weight, training=False), x)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
@@ -271,9 +276,19 @@ class Trainer(Loops):
 
     def _track_loss(self, loss: Any, x: Any) -> None:
         if self._loss_tracker is not None:
-            leaves = tree.flatten(x)
-            rows = registry.current().shape(leaves[0])[0] if leaves else 1
-            self._loss_tracker.update_state(loss, sample_weight=float(rows))
+            rows = self._plan and self._plan.rows
+            if rows is None:
+                leaves = tree.flatten(x)
+                rows = float(registry.current().shape(leaves[0])[0] if leaves else 1)
+            self._loss_tracker.update_state(loss, sample_weight=rows)
+
+    def _marked(self, y_pred: Any) -> Any:
+        """Return outputs, of which those of filling rows are masked; refuse where layers added a loss of all rows."""
+        if self._plan is not None and self._plan.valid is not None:
+            if any(layer._losses for layer in self._plan.layers):
+                raise ValueError("What layers add to the loss cannot be masked row by row.")
+            padding.mark(y_pred, self._plan.valid)
+        return y_pred
 
     def _variables_to_train(self, x: Any) -> list[Variable]:
         if self._plan is not None:
@@ -332,9 +347,13 @@ class Trainer(Loops):
         plan = Plan(self.trainable_variables, self.metrics, list(self._flatten_layers())) if built else None
 
         def planned(batch: Any) -> Any:
+            data, numbers = batch[:3], batch[3:]  # the latter where the batch may have been filled up
             self._plan = plan
+            if plan is not None and numbers:
+                valid = padding.valid_rows(*numbers)
+                self._plan = replace(plan, valid=valid, rows=padding.count(valid))
             try:
-                result = step(batch)
+                result = step(data)
             finally:
                 self._plan = None
                 self._forget_losses()
@@ -342,6 +361,16 @@ class Trainer(Loops):
 
         cls = EagerStep if self.run_eagerly else CompiledStep
         return cls(planned, self._all_variables(), backend, donate=kind != "predict")
+
+    def _fills(self, kind: str, step: CompiledStep, batch: Any) -> bool:
+        """Return whether the last batch of an epoch may be filled up to the size of the one given, of host arrays."""
+        leaves, definition = tree.flatten_with_def(batch)
+        key = (definition, *(leaf.shape for leaf in leaves))
+        if key not in step.fills:
+            numbers = np.zeros(len(leaves[0]), np.int32)
+            step.fills[key] = padding.why_not(self, kind) is None and padding.fits(step.step, (*batch, numbers))
+        self._forget_losses()
+        return step.fills[key]
 
     def _build_by(self, step: Callable[[Any], Any], batch: Any) -> bool:
         """Make the variables that a step needs by running it once on shapes alone; return whether that was possible."""

@@ -166,6 +166,94 @@ def test_a_seed_generator_gives_other_values_at_each_call() -> None:
     assert (first == host(initializers.RandomNormal(seed=random.SeedGenerator(3)), (4,))).all()
 
 
+# ---- when they run ---------------------------------------------------------------------------------------------
+
+
+class Counting(initializers.Initializer):
+    """Gives another number at each call."""
+
+    calls = 0
+
+    def host_values(self, shape: tuple[int, ...]) -> np.ndarray:
+        self.calls += 1
+        return np.full(shape, self.calls)
+
+
+class Doubled(initializers.GlorotUniform):
+    """Changes what the base gives, so what that says of itself does not hold of it."""
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        return 2 * super().__call__(shape, dtype)
+
+
+class Patient(Counting):
+    """Says itself that it can wait."""
+
+    deferrable = True
+
+    def host_values(self, shape: tuple[int, ...]) -> np.ndarray:
+        return super().host_values(shape)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int32"])
+@pytest.mark.parametrize("name", initializers.registry.names())
+def test_a_variable_holds_the_bits_that_its_initializer_gave_when_it_was_made(name: str, dtype: str) -> None:
+    random.set_random_seed(5)
+    initializer = initializers.get(name)
+    shape = (6, 1, 5) if name == "STFT" else (6, 5)
+    variable = Variable(initializer, shape, dtype)
+    expected = host(initializer, shape, dtype)
+    random.set_random_seed(6)  # between the making and the first look
+    assert (variable.shape, variable.dtype) == (shape, dtype)
+    assert variable.numpy().dtype == expected.dtype
+    assert variable.numpy().tobytes() == variable.numpy().tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("initializer", "before", "after"), [(Patient(), 0, 1), (Counting(), 1, 1), (Doubled(seed=1), False, False)]
+)
+def test_only_what_gives_the_same_later_waits(initializer: Any, before: int, after: int) -> None:
+    variable = Variable(initializer, (2,), "float32", name="w")
+    if isinstance(initializer, Counting):
+        assert initializer.calls == before
+        assert variable.numpy().tolist() == variable.numpy().tolist() == [1.0, 1.0]
+        assert initializer.calls == after
+    else:
+        assert initializer.deferrable is before
+        assert (variable.numpy() == 2 * host(initializers.GlorotUniform(seed=1), (2,))).all()
+
+
+def test_values_that_are_assigned_over_are_never_made(backend: Backend) -> None:
+    initializer = Patient()
+    variable = Variable(initializer, (2,), "float32")
+    variable.assign([3.0, 4.0])
+    assert variable.numpy().tolist() == [3.0, 4.0]
+    assert initializer.calls == 0
+
+
+def test_seed_generators_go_on_in_the_order_in_which_variables_are_made() -> None:
+    generator, other = random.SeedGenerator(3), random.SeedGenerator(3)
+    initializer = initializers.RandomNormal(seed=generator)
+    variables = [Variable(initializer, (4,), "float32") for _ in range(2)]
+    first, second = (host(initializers.RandomNormal(seed=other), (4,)) for _ in range(2))
+    assert (variables[1].numpy() == second).all()
+    assert (variables[0].numpy() == first).all()
+
+
+@pytest.mark.parametrize(
+    ("initializer", "shape", "message"),
+    [
+        (initializers.Orthogonal(seed=1), (4,), "two axes or more"),
+        (initializers.Identity(), (2, 2, 2), "Identity initializes matrices"),
+        (initializers.Constant([1.0, 2.0]), (3,), "does not broadcast"),
+        (initializers.Zeros(), (-1,), "whole numbers"),
+    ],
+)
+def test_a_shape_that_does_not_suit_is_told_at_once(initializer: Any, shape: tuple[int, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Variable(initializer, shape, "float32")
+
+
 # ---- names, configs, errors ------------------------------------------------------------------------------------
 
 
@@ -234,6 +322,7 @@ def test_arrays_and_functions_are_initializers(backend: Backend) -> None:
         (lambda: initializers.VarianceScaling(mode="fan"), "`mode` must be"),
         (lambda: initializers.VarianceScaling(distribution="cauchy"), "`distribution` must be"),
         (lambda: initializers.RandomNormal(stddev=-1.0), "`stddev` must not be negative"),
+        (lambda: initializers.RandomUniform(1.0, -1.0), "expected minval <= maxval; received 1.0 and -1.0"),
         (lambda: initializers.RandomNormal(seed="a"), "`seed` must be an int"),
         (lambda: initializers.RandomNormal(seed=True), "`seed` must be an int"),
         (lambda: initializers.STFT(window="kaiser"), "unknown window 'kaiser'"),

@@ -166,10 +166,10 @@ OURS = {
 MORE = {
     "device": "(device_name)",
     "draw_seed": "()",
-    "gru": "(x, h, kernel, bias)",
+    "gru": "(x, h, kernel, recurrent_kernel, bias=None)",
     "host_generator": "(seed=None)",
     "ifft": "(x)",
-    "lstm": "(x, h, c, kernel)",
+    "lstm": "(x, h, c, kernel, recurrent_kernel, bias=None)",
     "matrix_power": "(x, n)",
     "remat": "(f)",
     "set_random_seed": "(seed)",

@@ -13,10 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 
+from polykeras import layers, ops
 from polykeras.backend import Backend, registry
 from polykeras.backend.symbolic import SYMBOLIC, SymbolicArray, UnknownDim
 from polykeras.backend.symbolic.dims import broadcast, index_shape, infer_reshape
 from polykeras.backend.symbolic.products import einsum_shape
+from polykeras.graph import KerasTensor, infer_outputs
 
 N = UnknownDim(7)
 
@@ -338,6 +340,45 @@ def test_arithmetic_taints() -> None:
     assert sum([2, N, 3]) == 12
     assert isinstance(sum([2, N, 3]), UnknownDim)
     assert repr((N, 3)) == "(None, 3)"
+
+
+@pytest.mark.parametrize(
+    ("code", "runs", "shape"),
+    [
+        (lambda x: ops.relu(ops.matmul(x, np.ones((3, 5), "float32")) + 1.0), 1, (None, 5)),
+        (lambda x: ops.sum(x[None, 1:], axis=-1), 1, (1, None)),
+        (lambda x: ops.reshape(x, (x.shape[0], 3, 1)), 2, (None, 3, 1)),
+        (lambda x: ops.zeros((int(x.shape[0] / 2), 4)), 2, (None, 4)),  # these lose the mark of the size
+        (lambda x: ops.zeros((int(np.prod(ops.shape(x))), 4)), 2, (None, 4)),
+        (lambda x: ops.zeros((4, len(x) + 1)), 2, (4, None)),
+        (lambda x: ops.zeros((x.shape[1], x.ndim)), 2, (3, 2)),
+    ],
+)
+def test_code_that_looks_at_an_unknown_size_runs_twice(
+    code: Callable[[Any], Any], runs: int, shape: tuple[int | None, ...]
+) -> None:
+    seen = []
+    result = infer_outputs(lambda x: (seen.append(x), code(x))[1], (KerasTensor((None, 3), "float32"),), {})
+    assert (len(seen), result.shape) == (runs, shape)
+
+
+def test_code_runs_once_where_all_sizes_are_known() -> None:
+    seen = []
+    infer_outputs(lambda x: seen.append(x.shape), (KerasTensor((2, 3), "float32"),), {})
+    assert seen == [(2, 3)]
+
+
+def test_a_layer_that_only_calls_ops_is_run_once() -> None:
+    class Counted(layers.Dense):
+        calls = 0
+
+        def call(self, inputs: Any) -> Any:
+            self.calls += 1
+            return super().call(inputs)
+
+    layer = Counted(4, activation="relu")
+    assert layer(layers.Input((3,))).shape == (None, 4)
+    assert layer.calls == 1
 
 
 def test_a_known_size_is_trusted() -> None:

@@ -159,3 +159,49 @@ def test_random_bits_are_those_of_the_composite(jb: Backend) -> None:
         native = jb.random_bits(jb.asarray(key), shape)
         assert native.dtype == "int32"
         np.testing.assert_array_equal(native, Backend.random_bits(jb, jb.asarray(key), shape))
+
+
+PROGRAMS = [
+    "elu",
+    "hard_sigmoid",
+    "hard_silu",
+    "leaky_relu",
+    "log_sigmoid",
+    "relu",
+    "relu6",
+    "selu",
+    "silu",
+    "softplus",
+]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_composite_that_is_one_program_gives_the_same(jb: Backend, name: str) -> None:
+    edges = [0.0, -0.0, np.nan, np.inf, -np.inf, 1e38, -1e38, 1e-30, -1e-30, 1, -1, 3, -3, 6, 88, -88]
+    values = np.concatenate([edges, np.random.default_rng(0).normal(0, 4, 5000)])
+    plain = getattr(Backend, name)
+    for dtype in ("float32", "float16", "bfloat16"):
+        x = jnp.asarray(values).astype(dtype)
+        one, several = getattr(jb, name)(x), plain(jb, x)
+        assert (one.dtype, one.weak_type) == (several.dtype, False)
+        # To the bit with XLA's own flags; those of the tests, which save time, compile exp in a program in another way.
+        close = {"rtol": 4 * float(jnp.finfo(dtype).eps), "atol": float(jnp.finfo(dtype).tiny)}
+        np.testing.assert_allclose(np.asarray(one, "float32"), np.asarray(several, "float32"), **close)
+        slopes = [jax.grad(lambda x, f=f: f(x).sum())(x) for f in (getattr(jb, name), lambda x: plain(jb, x))]
+        np.testing.assert_allclose(*(np.asarray(slope, "float32") for slope in slopes), **close)
+    assert getattr(jb, name)(jnp.ones(3)).shape == (3,)
+
+
+@pytest.mark.parametrize("name", [*PROGRAMS, "divide", "abs", "sigmoid"])
+def test_a_program_becomes_part_of_a_trace(jb: Backend, name: str) -> None:
+    arguments = (2.0,) if name == "divide" else ()
+    trace = jax.make_jaxpr(getattr(jb, name))(jnp.ones(3), *arguments)
+    assert f"name={name}" not in str(trace)
+    assert f"name=_{name}" not in str(trace)
+
+
+def test_divide_takes_numbers(jb: Backend) -> None:
+    x = jnp.asarray([1.0, 4.0], "bfloat16")
+    for result, expected in ((jb.divide(x, 2.0), [0.5, 2.0]), (jb.divide(2.0, x), [2.0, 0.5])):
+        assert (result.dtype, result.weak_type) == ("bfloat16", False)
+        assert result.tolist() == expected

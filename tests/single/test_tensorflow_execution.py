@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from polykeras import fast
 from polykeras.backend import use_backend
 
 # By way of the backend, which leaves Keras out of TensorFlow's import.
@@ -254,3 +255,84 @@ def test_the_sum_of_an_array_with_itself_survives_the_graph_optimizer(tb: Any) -
 def test_waiting_for_work_is_possible_with_and_without_arrays(tb: Any) -> None:
     tb.synchronize()
     tb.synchronize({"x": tb.ones((2,))})
+
+
+# ---- what XLA runs ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """Return a function that returns what was told of choices since its last call."""
+    monkeypatch.setattr(fast, "explaining", lambda: True)
+    monkeypatch.setattr(fast, "enabled", lambda: True)
+    return lambda: capsys.readouterr().err
+
+
+def test_xla_runs_what_has_no_windows(tb: Any, told: Callable[[], str]) -> None:
+    x = tb.asarray(np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype("float32"))
+    given = tb.compile(lambda x: tb.sigmoid(x * x), donate_first=True)(x)
+    assert (
+        told()
+        == "polykeras: a compiled function: XLA, as it fuses operations, and nothing in the graph is slow in it\n"
+    )
+    np.testing.assert_allclose(given, tb.sigmoid(x * x), rtol=1e-6)
+    tb.compile(lambda x: x * x)(x)
+    assert told() == "", "a function that trains nothing may be called once"
+    tb.compile(lambda x: tb.max_pool(x, 2), donate_first=True)(x)
+    assert "TensorFlow's kernels, as XLA is slow at MaxPool" in told()
+
+
+def test_the_switch_leaves_all_to_tensorflow(tb: Any, monkeypatch: pytest.MonkeyPatch, told: Callable[[], str]) -> None:
+    monkeypatch.setattr(fast, "enabled", lambda: False)
+    assert float(tb.compile(lambda x: x + 1)(1.0)) == 2
+    assert told() == ""
+
+
+def test_what_xla_cannot_compile_is_run_by_tensorflow(tb: Any, told: Callable[[], str]) -> None:
+    run = tb.compile(lambda x: tf.numpy_function(lambda x: x + 1, [x], tf.float32, stateful=False), donate_first=True)
+    for _ in range(2):
+        assert float(run(1.0)) == 2
+    assert "TensorFlow's kernels, as XLA could not compile it" in told()
+
+
+def test_indices_out_of_range_are_errors_in_xla_too(tb: Any, told: Callable[[], str]) -> None:
+    table = tb.asarray([1.0, 2.0, 3.0])
+    run = tb.compile(lambda i: tb.take(table, i, axis=0), donate_first=True)
+    assert [float(run(i)) for i in (0, 2, -1, -3)] == [1, 3, 3, 1]
+    assert "XLA" in told()
+    for wrong in (3, -4):
+        with pytest.raises(IndexError, match="out of range in a compiled step"):
+            run(wrong)
+
+    # As part of another graph, which is asked for the check in its place.
+    outer = tb.compile(lambda i: 2 * run(i), donate_first=True)
+    assert float(outer(2)) == 6
+    assert "XLA" in told()
+    with pytest.raises(IndexError, match="out of range"):
+        outer(3)
+
+
+def test_a_chunk_with_an_index_out_of_range_changes_nothing(tb: Any, told: Callable[[], str]) -> None:
+    def step(state: list[Any], batch: Any) -> tuple[list[Any], dict[str, Any]]:
+        return [tb.scatter_reduce(state[0], batch[:, None], tb.ones((2,)), "add")], {"sum": tb.sum(state[0])}
+
+    run = tb.compile_steps(step)
+    state = [tb.zeros((3,))]
+    run(state, tb.asarray([0, 1, 2, 3]), np.asarray([[0, 1], [2, 1]], "int32"), 0, 2)
+    assert "XLA" in told()
+    with pytest.raises(IndexError, match="Nothing was changed"):
+        run(state, tb.asarray([0, 1, 2, 3]), np.asarray([[2, 3], [0, 1]], "int32"), 0, 2)
+    np.testing.assert_array_equal(state[0], np.zeros(3))
+
+
+def test_indices_in_a_loop_are_left_to_tensorflow(tb: Any, told: Callable[[], str]) -> None:
+    table = tb.asarray([1.0, 2.0, 3.0])
+
+    def add(total: Any, place: Any) -> tuple[Any, Any]:
+        return total + tb.take(table, place, axis=0), place
+
+    run = tb.compile(lambda places: tb.scan(add, tb.asarray(0.0), places)[0], donate_first=True)
+    assert float(run(np.asarray([0, 2], "int32"))) == 4
+    assert "within a loop or branch" in told()
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        run(np.asarray([0, 3], "int32"))

@@ -4,8 +4,16 @@
 returns what a real backend would, at no cost and with no framework.
 """
 
-from polykeras.backend.symbolic.array import NeedsValues, SymbolicArray, cannot_run_on_shapes
+from polykeras.backend.symbolic.array import NeedsValues, SymbolicArray, cannot_run_on_shapes, last_look
 from polykeras.backend.symbolic.backend import SYMBOLIC, SymbolicBackend
 from polykeras.backend.symbolic.dims import UnknownDim
 
-__all__ = ["SYMBOLIC", "NeedsValues", "SymbolicArray", "SymbolicBackend", "UnknownDim", "cannot_run_on_shapes"]
+__all__ = [
+    "SYMBOLIC",
+    "NeedsValues",
+    "SymbolicArray",
+    "SymbolicBackend",
+    "UnknownDim",
+    "cannot_run_on_shapes",
+    "last_look",
+]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from polykeras import dtypes
@@ -36,44 +36,70 @@ def cannot_run_on_shapes(error: Exception) -> bool:
     return raised_in.partition(".")[0] != __name__.partition(".")[0]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+_numbers = itertools.count(1)
+_last_look = 0
+
+
+def last_look() -> int:
+    """Return a number that is another one after each time that code asked an array for sizes which are unknown."""
+    return _last_look
+
+
 class SymbolicArray:
     """A shape and a dtype in place of values.
 
     The operators promote dtypes as the public ops do, so a user's own layer may mix arrays and numbers freely.
 
-    Attributes:
+    Args:
         shape: ints, some of which may be `UnknownDim`.
         dtype: a name of `polykeras.dtypes`.
+
+    Attributes:
+        dims: the shape, for the rules of this package, which keep the mark of unknown sizes.
+        dtype: the dtype.
 
     Example:
         >>> 2.0 * SymbolicArray((3, 1), "int32")[..., None] + SymbolicArray((4,), "float32")
         SymbolicArray(shape=(3, 1, 4), dtype='float32')
     """
 
-    shape: Dims
-    dtype: str
+    __slots__ = ("dims", "dtype")
+
+    def __init__(self, shape: Dims, dtype: str) -> None:
+        self.dims = shape
+        self.dtype = dtype
+
+    def __repr__(self) -> str:
+        return f"SymbolicArray(shape={self.dims}, dtype={self.dtype!r})"
+
+    @property
+    def shape(self) -> Dims:
+        """The sizes, for everybody else, who may lose the mark of unknown ones: so it is noted (`last_look`)."""
+        global _last_look
+        if not all(map(is_known, self.dims)):
+            _last_look = next(_numbers)
+        return self.dims
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return len(self.shape)
+        return len(self.dims)
 
     def __getitem__(self, key: Any) -> SymbolicArray:
         keys = key if isinstance(key, tuple) else (key,)
         if any(isinstance(k, SymbolicArray) for k in keys):
             raise NeedsValues(f"Expected ints, slices, None or ... as indices; received {key!r}. Use ops.take.")
-        return SymbolicArray(index_shape(self.shape, key), self.dtype)
+        return SymbolicArray(index_shape(self.dims, key), self.dtype)
 
     def __len__(self) -> int:
-        if not self.shape:
+        if not self.dims:
             raise NeedsValues(f"A scalar has no length; received {self}.")  # torch.tensor looks for numbers so
         return self.shape[0]
 
     def __iter__(self) -> Iterator[SymbolicArray]:
         length = len(self)
-        if not is_known(self.shape[0]):
-            raise ValueError(f"Cannot iterate over an axis of unknown size (shape {self.shape}).")
+        if not is_known(self.dims[0]):
+            raise ValueError(f"Cannot iterate over an axis of unknown size (shape {self.dims}).")
         return iter([self[i] for i in range(length)])
 
     def _no_value(self, *_: Any, **__: Any) -> Any:
@@ -93,10 +119,10 @@ class SymbolicArray:
 
     def __truediv__(self, other: Any) -> SymbolicArray:
         result = combine("/", self, other)
-        return SymbolicArray(result.shape, dtypes.float_type(result.dtype))
+        return SymbolicArray(result.dims, dtypes.float_type(result.dtype))
 
     def __lt__(self, other: Any) -> SymbolicArray:
-        return SymbolicArray(combine("comparison", self, other).shape, "bool")
+        return SymbolicArray(combine("comparison", self, other).dims, "bool")
 
     def __matmul__(self, other: Any) -> SymbolicArray:
         return _product(self, from_value(other))
@@ -117,12 +143,12 @@ class SymbolicArray:
 def _product(x1: SymbolicArray, x2: SymbolicArray) -> SymbolicArray:
     from polykeras.backend.symbolic.products import matmul_shape
 
-    return SymbolicArray(matmul_shape(x1.shape, x2.shape), dtypes.result_type(x1.dtype, x2.dtype))
+    return SymbolicArray(matmul_shape(x1.dims, x2.dims), dtypes.result_type(x1.dtype, x2.dtype))
 
 
 def is_scalar(x: Any) -> bool:
     """Return whether `x` is a Python number, whose dtype is weak."""
-    return isinstance(x, SCALARS) and not hasattr(x, "dtype")
+    return type(x) in SCALARS or (isinstance(x, SCALARS) and not hasattr(x, "dtype"))
 
 
 def from_value(x: Any) -> SymbolicArray:
@@ -153,7 +179,7 @@ def _measure(x: Any) -> tuple[Dims, set[str]]:
         return (), {dtypes.weak(x)}
     if not isinstance(x, (list, tuple)):
         leaf = from_value(x)
-        return leaf.shape, {leaf.dtype}
+        return leaf.dims, {leaf.dtype}
     parts = [_measure(part) for part in x]
     shapes = {shape for shape, _ in parts}
     if len(shapes) > 1:
@@ -164,6 +190,13 @@ def _measure(x: Any) -> tuple[Dims, set[str]]:
 
 def combine(where: str, *operands: Any) -> SymbolicArray:
     """Return the broadcast shape and the common dtype of operands, of which Python numbers are weak."""
-    kinds = [dtypes.weak(x) if is_scalar(x) else from_value(x).dtype for x in operands]
-    shapes = [() if is_scalar(x) else from_value(x).shape for x in operands]
+    kinds: list[str] = []
+    shapes: list[Dims] = []
+    for x in operands:
+        if is_scalar(x):
+            kinds.append(dtypes.weak(x))
+        else:
+            array = from_value(x)
+            kinds.append(array.dtype)
+            shapes.append(array.dims)
     return SymbolicArray(broadcast(*shapes, where=where), dtypes.result_type(*kinds))

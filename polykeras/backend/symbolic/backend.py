@@ -28,7 +28,7 @@ class SymbolicBackend(SymbolicLinear, Backend):
     # ---- control flow ------------------------------------------------------------------------------------------
 
     def cond(self, pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
-        if from_value(pred).shape:
+        if from_value(pred).dims:
             raise ValueError(f"cond: expected a scalar predicate; received {pred}.")
         return _same(true_fn(), false_fn(), "cond: the results of true_fn and false_fn")
 
@@ -42,7 +42,7 @@ class SymbolicBackend(SymbolicLinear, Backend):
         variables = tree.map_structure(from_value, loop_vars)
         several = isinstance(variables, (list, tuple))
         arguments = tuple(variables) if several else (variables,)
-        if from_value(cond(*arguments)).shape:
+        if from_value(cond(*arguments)).dims:
             raise ValueError("while_loop: expected `cond` to return a scalar.")
         results = body(*arguments)
         results = tuple(results) if isinstance(results, (list, tuple)) else (results,)
@@ -92,9 +92,9 @@ def _same(a: Any, b: Any, what: str) -> Any:
     b = tree.map_structure(from_value, b)
 
     def one(x: SymbolicArray, y: SymbolicArray) -> SymbolicArray:
-        if x.dtype != y.dtype or len(x.shape) != len(y.shape) or not all(map(agree, x.shape, y.shape)):
+        if x.dtype != y.dtype or len(x.dims) != len(y.dims) or not all(map(agree, x.dims, y.dims)):
             raise ValueError(f"{what} must agree in shape and dtype; received {x} and {y}.")
-        return SymbolicArray(tuple(map(meet, x.shape, y.shape)), x.dtype)
+        return SymbolicArray(tuple(map(meet, x.dims, y.dims)), x.dtype)
 
     return tree.map_structure(one, tree.map_structure(from_value, a), b)
 

@@ -41,8 +41,9 @@ def combine_strictly(name: str, *operands: Any) -> SymbolicArray:
         TypeError: the dtypes differ. The public ops promote at the door, so this is a slip of a composite.
     """
     result = combine(name, *operands)
-    received = [type(x).__name__ if is_scalar(x) else from_value(x).dtype for x in operands]
-    if any(not is_scalar(x) and from_value(x).dtype != result.dtype for x in operands):
+    dtypes_of = [None if is_scalar(x) else from_value(x).dtype for x in operands]
+    if any(dtype not in (None, result.dtype) for dtype in dtypes_of):
+        received = [dtype or type(x).__name__ for dtype, x in zip(dtypes_of, operands, strict=True)]
         _wrong_dtype(name, "arrays of one dtype, or one beside a scalar that fits it", " and ".join(received))
     return result
 
@@ -54,7 +55,7 @@ def _binary(name: str, allowed: Sequence[str] = dtypes.ALL, result: str | None =
         out = combine_strictly(name, x1, x2)
         if out.dtype not in allowed:
             _wrong_dtype(name, f"a dtype of {', '.join(allowed)}", out.dtype)
-        return SymbolicArray(out.shape, result) if result else out
+        return SymbolicArray(out.dims, result) if result else out
 
     method.__name__ = name
     return method
@@ -121,12 +122,12 @@ class SymbolicCore(ElementwiseMethods):
         return x.dtype
 
     def cast(self, x: SymbolicArray, dtype: str) -> SymbolicArray:
-        return x if x.dtype == dtype else SymbolicArray(x.shape, dtypes.standardize_dtype(dtype))
+        return x if x.dtype == dtype else SymbolicArray(x.dims, dtypes.standardize_dtype(dtype))
 
     def bitcast(self, x: SymbolicArray, dtype: str) -> SymbolicArray:
         if dtypes.bits(x.dtype) != dtypes.bits(dtype):
             _wrong_dtype("bitcast", f"a dtype as wide as {dtype}", x.dtype)
-        return SymbolicArray(x.shape, dtype)
+        return SymbolicArray(x.dims, dtype)
 
     def devices(self) -> list[str]:
         return ["symbolic:0"]
@@ -139,10 +140,10 @@ class SymbolicCore(ElementwiseMethods):
 
     def full(self, shape: Shape, fill_value: Any, dtype: str | None = None) -> SymbolicArray:
         value, dims = from_value(fill_value), as_dims(shape)
-        if any(n < 0 for n in dims):
+        if min(dims, default=0) < 0:
             raise ValueError(f"full: expected sizes of 0 or more; received shape {dims}.")
-        if len(value.shape) > len(dims) or len(broadcast(value.shape, dims, where="full")) > len(dims):
-            raise ValueError(f"full: a value of shape {value.shape} does not broadcast to {dims}.")
+        if value.dims and (len(value.dims) > len(dims) or len(broadcast(value.dims, dims, where="full")) > len(dims)):
+            raise ValueError(f"full: a value of shape {value.dims} does not broadcast to {dims}.")
         return SymbolicArray(dims, dtype or value.dtype)
 
     def arange(
@@ -165,7 +166,7 @@ class SymbolicCore(ElementwiseMethods):
             if array.dtype not in dtypes.FLOATS:
                 _wrong_dtype("value_and_grad", "arrays of float dtypes", array.dtype)
         value, aux = fn(list(arrays))
-        if value.shape or value.dtype not in dtypes.FLOATS:
+        if value.dims or value.dtype not in dtypes.FLOATS:
             raise ValueError(f"value_and_grad: expected a float scalar to differentiate; received {value}.")
         return value, aux, list(arrays)
 
@@ -189,16 +190,16 @@ class SymbolicCore(ElementwiseMethods):
     erf, erfinv = _unary("erf", dtypes.FLOATS), _unary("erfinv", dtypes.FLOATS)
 
     def abs(self, x: SymbolicArray) -> SymbolicArray:
-        return SymbolicArray(x.shape, real_dtype(x.dtype))
+        return SymbolicArray(x.dims, real_dtype(x.dtype))
 
     def round(self, x: SymbolicArray, decimals: int = 0) -> SymbolicArray:
         return x
 
     def real(self, x: SymbolicArray) -> SymbolicArray:
-        return SymbolicArray(x.shape, real_dtype(x.dtype))
+        return SymbolicArray(x.dims, real_dtype(x.dtype))
 
     def imag(self, x: SymbolicArray) -> SymbolicArray:
-        return SymbolicArray(x.shape, real_dtype(x.dtype))
+        return SymbolicArray(x.dims, real_dtype(x.dtype))
 
     # ---- elementwise: two arguments, selection -----------------------------------------------------------------
 
@@ -216,11 +217,11 @@ class SymbolicCore(ElementwiseMethods):
 
     def complex(self, real: Any, imag: Any) -> SymbolicArray:
         parts = combine_strictly("complex", real, imag)
-        return SymbolicArray(parts.shape, complex_dtype(parts.dtype, "complex"))
+        return SymbolicArray(parts.dims, complex_dtype(parts.dtype, "complex"))
 
     def where(self, condition: Any, x1: Any, x2: Any) -> SymbolicArray:
         chosen = combine_strictly("where", x1, x2)
-        return SymbolicArray(broadcast(from_value(condition).shape, chosen.shape, where="where"), chosen.dtype)
+        return SymbolicArray(broadcast(from_value(condition).dims, chosen.dims, where="where"), chosen.dtype)
 
 
 def first_size(elements: Any, where: str) -> int:
@@ -230,18 +231,18 @@ def first_size(elements: Any, where: str) -> int:
         ValueError: there is no array, one is a scalar, or the lengths differ.
     """
     leaves = tree.flatten(elements)
-    if not leaves or any(not leaf.shape or not agree(leaf.shape[0], leaves[0].shape[0]) for leaf in leaves):
+    if not leaves or any(not leaf.dims or not agree(leaf.dims[0], leaves[0].dims[0]) for leaf in leaves):
         raise ValueError(f"{where}: expected arrays with one length in their first axes; received {elements}.")
-    return leaves[0].shape[0]
+    return leaves[0].dims[0]
 
 
 def first_slices(elements: Any) -> Any:
     """Return what one slice along the first axes of a tree of arrays looks like."""
-    return tree.map_structure(lambda leaf: SymbolicArray(leaf.shape[1:], leaf.dtype), elements)
+    return tree.map_structure(lambda leaf: SymbolicArray(leaf.dims[1:], leaf.dtype), elements)
 
 
 def stacked(elements: Any, length: int) -> Any:
     """Return a tree of arrays with a new first axis of this length."""
     return tree.map_structure(
-        lambda leaf: SymbolicArray((length, *from_value(leaf).shape), from_value(leaf).dtype), elements
+        lambda leaf: SymbolicArray((length, *from_value(leaf).dims), from_value(leaf).dtype), elements
     )

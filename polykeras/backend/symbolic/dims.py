@@ -86,8 +86,8 @@ def as_dims(shape: int | Iterable[Any]) -> Dims:
     """
     if isinstance(shape, int):
         return (shape,)
-    sizes = shape if isinstance(shape, Iterable) else (shape,)
-    return tuple(n if isinstance(n, int) else operator.index(n) for n in sizes)
+    sizes = shape if isinstance(shape, (tuple, Iterable)) else (shape,)
+    return tuple([n if isinstance(n, int) else operator.index(n) for n in sizes])
 
 
 def agree(a: int, b: int) -> bool:
@@ -110,7 +110,10 @@ def broadcast(*shapes: Dims, where: str = "broadcast") -> Dims:
     Raises:
         ValueError: two sizes differ and neither is 1.
     """
-    result: list[int] = [1] * max(map(len, shapes), default=0)
+    first = shapes[0] if shapes else ()
+    if all(shape is first for shape in shapes):
+        return first
+    result: list[int] = [1] * max(map(len, shapes))
     for shape in shapes:
         for i, n in enumerate(shape, len(result) - len(shape)):
             m = result[i]

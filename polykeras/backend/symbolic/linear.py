@@ -18,15 +18,15 @@ def _common_dtype(name: str, *arrays: SymbolicArray) -> str:
 
 def _matrices(x: SymbolicArray, where: str) -> tuple[int, ...]:
     """Return the shape of a batch of matrices, which is checked."""
-    if len(x.shape) < 2:
-        raise ValueError(f"{where}: expected matrices, shape (..., m, n); received shape {x.shape}.")
-    return x.shape
+    if len(x.dims) < 2:
+        raise ValueError(f"{where}: expected matrices, shape (..., m, n); received shape {x.dims}.")
+    return x.dims
 
 
 def _pool(
     name: str, inputs: SymbolicArray, pool_size: Sequence[int], strides: Sequence[int], padding: Padding
 ) -> SymbolicArray:
-    shape = inputs.shape
+    shape = inputs.dims
     if len(shape) < 3:
         raise ValueError(f"{name}: expected inputs (batch, *spatial, channels); received shape {shape}.")
     spatial = products.windows(name, shape[1:-1], pool_size, strides, padding, (1,) * len(pool_size))
@@ -40,14 +40,14 @@ class SymbolicLinear(SymbolicShapes, ConvolutionMethods):
 
     def matmul(self, x1: SymbolicArray, x2: SymbolicArray) -> SymbolicArray:
         dtype = _common_dtype("matmul", x1, x2)
-        return SymbolicArray(products.matmul_shape(x1.shape, x2.shape), "int32" if dtype == "int8" else dtype)
+        return SymbolicArray(products.matmul_shape(x1.dims, x2.dims), "int32" if dtype == "int8" else dtype)
 
     def einsum(self, subscripts: str, *operands: SymbolicArray, **kwargs: Any) -> SymbolicArray:
         dtype = _common_dtype("einsum", *operands)
-        return SymbolicArray(products.einsum_shape(subscripts, [x.shape for x in operands]), dtype)
+        return SymbolicArray(products.einsum_shape(subscripts, [x.dims for x in operands]), dtype)
 
     def cholesky(self, x: SymbolicArray, upper: bool = False) -> SymbolicArray:
-        return SymbolicArray(products.square(x.shape, "cholesky"), x.dtype)
+        return SymbolicArray(products.square(x.dims, "cholesky"), x.dtype)
 
     def qr(
         self, x: SymbolicArray, mode: Literal["reduced", "complete"] = "reduced"
@@ -66,7 +66,7 @@ class SymbolicLinear(SymbolicShapes, ConvolutionMethods):
         return u, s, SymbolicArray((*batch, n if full_matrices else k, n), x.dtype)
 
     def eigh(self, x: SymbolicArray) -> tuple[SymbolicArray, SymbolicArray]:
-        shape = products.square(x.shape, "eigh")
+        shape = products.square(x.dims, "eigh")
         return SymbolicArray(shape[:-1], real_dtype(x.dtype)), SymbolicArray(shape, x.dtype)
 
     def lu_factor(self, x: SymbolicArray) -> tuple[SymbolicArray, SymbolicArray]:
@@ -74,10 +74,10 @@ class SymbolicLinear(SymbolicShapes, ConvolutionMethods):
         return x, SymbolicArray((*batch, min(m, n)), "int32")
 
     def solve(self, a: SymbolicArray, b: SymbolicArray) -> SymbolicArray:
-        return SymbolicArray(products.solve_shape(a.shape, b.shape, "solve"), _common_dtype("solve", a, b))
+        return SymbolicArray(products.solve_shape(a.dims, b.dims, "solve"), _common_dtype("solve", a, b))
 
     def solve_triangular(self, a: SymbolicArray, b: SymbolicArray, lower: bool = False) -> SymbolicArray:
-        shape = products.solve_shape(a.shape, b.shape, "solve_triangular")
+        shape = products.solve_shape(a.dims, b.dims, "solve_triangular")
         return SymbolicArray(shape, _common_dtype("solve_triangular", a, b))
 
     # ---- Fourier transforms ------------------------------------------------------------------------------------
@@ -86,10 +86,10 @@ class SymbolicLinear(SymbolicShapes, ConvolutionMethods):
         return x
 
     def complex_rfft(self, x: SymbolicArray) -> SymbolicArray:
-        return SymbolicArray((*x.shape[:-1], x.shape[-1] // 2 + 1), complex_dtype(x.dtype, "rfft"))
+        return SymbolicArray((*x.dims[:-1], x.dims[-1] // 2 + 1), complex_dtype(x.dtype, "rfft"))
 
     def complex_irfft(self, x: SymbolicArray, n: int) -> SymbolicArray:
-        return SymbolicArray((*x.shape[:-1], n), real_dtype(x.dtype))
+        return SymbolicArray((*x.dims[:-1], n), real_dtype(x.dtype))
 
     # ---- windows -----------------------------------------------------------------------------------------------
 
@@ -102,7 +102,7 @@ class SymbolicLinear(SymbolicShapes, ConvolutionMethods):
         dilation: Sequence[int],
         groups: int = 1,
     ) -> SymbolicArray:
-        shape = products.conv_shape(inputs.shape, kernel.shape, strides, padding, dilation, groups)
+        shape = products.conv_shape(inputs.dims, kernel.dims, strides, padding, dilation, groups)
         return SymbolicArray(shape, _common_dtype("conv", inputs, kernel))
 
     def conv_transpose_nd(
@@ -113,7 +113,7 @@ class SymbolicLinear(SymbolicShapes, ConvolutionMethods):
         padding: Padding,
         dilation: Sequence[int],
     ) -> SymbolicArray:
-        shape = products.conv_transpose_shape(inputs.shape, kernel.shape, strides, padding, dilation)
+        shape = products.conv_transpose_shape(inputs.dims, kernel.dims, strides, padding, dilation)
         return SymbolicArray(shape, _common_dtype("conv_transpose", inputs, kernel))
 
     def max_pool_nd(

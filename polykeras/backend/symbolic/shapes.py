@@ -36,26 +36,26 @@ def reduced(shape: Dims, axis: Axis, keepdims: bool) -> Dims:
 
 
 def _extremum(x: SymbolicArray, axis: Axis, keepdims: bool, has_initial: bool) -> SymbolicArray:
-    axes = _canonical(axis, len(x.shape))
-    if not has_initial and any(is_known(x.shape[a]) and x.shape[a] == 0 for a in axes):
-        raise ValueError(f"No maximum or minimum of nothing: received shape {x.shape}, axis {axis}, no `initial`.")
-    return SymbolicArray(reduced(x.shape, axis, keepdims), x.dtype)
+    axes = _canonical(axis, len(x.dims))
+    if not has_initial and any(is_known(x.dims[a]) and x.dims[a] == 0 for a in axes):
+        raise ValueError(f"No maximum or minimum of nothing: received shape {x.dims}, axis {axis}, no `initial`.")
+    return SymbolicArray(reduced(x.dims, axis, keepdims), x.dtype)
 
 
 def _along(x: SymbolicArray, axis: int | None) -> Dims:
     """Return the shape of `x`, flat where `axis` is None, else checked to have that axis."""
     if axis is None:
-        return (prod(x.shape),)
-    canonical_axis(axis, len(x.shape))
-    return x.shape
+        return (prod(x.dims),)
+    canonical_axis(axis, len(x.dims))
+    return x.dims
 
 
 def _check_block(x: SymbolicArray, start: Any, block: Dims) -> None:
-    starts = start.shape[0] if isinstance(start, SymbolicArray) else len(start)
-    fits = len(block) == len(x.shape) == starts
-    if not fits or any(m > n for m, n in zip(block, x.shape, strict=True) if is_known(m) and is_known(n)):
+    starts = start.dims[0] if isinstance(start, SymbolicArray) else len(start)
+    fits = len(block) == len(x.dims) == starts
+    if not fits or any(m > n for m, n in zip(block, x.dims, strict=True) if is_known(m) and is_known(n)):
         raise ValueError(
-            f"slice: expected one start index an axis and a block that fits in x; received x of shape {x.shape}, "
+            f"slice: expected one start index an axis and a block that fits in x; received x of shape {x.dims}, "
             f"{starts} start indices and a block of shape {block}."
         )
 
@@ -66,46 +66,46 @@ class SymbolicShapes(SymbolicCore, IndexingMethods):
     # ---- shaping -----------------------------------------------------------------------------------------------
 
     def reshape(self, x: SymbolicArray, newshape: Shape | int) -> SymbolicArray:
-        return SymbolicArray(infer_reshape(x.shape, as_dims(newshape)), x.dtype)
+        return SymbolicArray(infer_reshape(x.dims, as_dims(newshape)), x.dtype)
 
     def transpose(self, x: SymbolicArray, axes: Sequence[int] | None = None) -> SymbolicArray:
-        order = _canonical(tuple(reversed(range(len(x.shape)))) if axes is None else axes, len(x.shape))
-        if len(order) != len(x.shape):
-            raise ValueError(f"transpose: expected a permutation of {len(x.shape)} axes; received {axes}.")
-        return SymbolicArray(tuple(x.shape[a] for a in order), x.dtype)
+        order = _canonical(tuple(reversed(range(len(x.dims)))) if axes is None else axes, len(x.dims))
+        if len(order) != len(x.dims):
+            raise ValueError(f"transpose: expected a permutation of {len(x.dims)} axes; received {axes}.")
+        return SymbolicArray(tuple(x.dims[a] for a in order), x.dtype)
 
     def broadcast_to(self, x: SymbolicArray, shape: Shape) -> SymbolicArray:
         dims = as_dims(shape)
-        extra = len(dims) - len(x.shape)
-        if extra < 0 or any(not agree(m, n) and m != 1 for m, n in zip(x.shape, dims[extra:], strict=True)):
-            raise ValueError(f"broadcast_to: shape {x.shape} does not broadcast to {dims}.")
+        extra = len(dims) - len(x.dims)
+        if extra < 0 or any(not agree(m, n) and m != 1 for m, n in zip(x.dims, dims[extra:], strict=True)):
+            raise ValueError(f"broadcast_to: shape {x.dims} does not broadcast to {dims}.")
         return SymbolicArray(dims, x.dtype)
 
     def concatenate(self, xs: Sequence[SymbolicArray], axis: int = 0) -> SymbolicArray:
-        if not xs or not xs[0].shape:
+        if not xs or not xs[0].dims:
             raise ValueError(f"concatenate: expected arrays of at least one axis; received {xs}.")
-        axis = canonical_axis(axis, len(xs[0].shape))
+        axis = canonical_axis(axis, len(xs[0].dims))
         dtype = combine_strictly("concatenate", *(SymbolicArray((), x.dtype) for x in xs)).dtype
-        shape = merge([x.shape for x in xs], axis, "concatenate")
-        return SymbolicArray((*shape[:axis], sum(x.shape[axis] for x in xs), *shape[axis + 1 :]), dtype)
+        shape = merge([x.dims for x in xs], axis, "concatenate")
+        return SymbolicArray((*shape[:axis], sum(x.dims[axis] for x in xs), *shape[axis + 1 :]), dtype)
 
     def constant_pad(self, x: SymbolicArray, pad_width: Sequence[tuple[int, int]], value: float = 0) -> SymbolicArray:
-        if len(pad_width) != len(x.shape) or any(n < 0 for pair in pad_width for n in pair):
+        if len(pad_width) != len(x.dims) or any(n < 0 for pair in pad_width for n in pair):
             raise ValueError(
-                f"pad: expected one (before, after) of non-negative ints for each axis of shape {x.shape}; "
+                f"pad: expected one (before, after) of non-negative ints for each axis of shape {x.dims}; "
                 f"received {pad_width}."
             )
-        shape = tuple(n + before + after for n, (before, after) in zip(x.shape, pad_width, strict=True))
+        shape = tuple(n + before + after for n, (before, after) in zip(x.dims, pad_width, strict=True))
         return SymbolicArray(shape, x.dtype)
 
     def flip(self, x: SymbolicArray, axis: Axis = None) -> SymbolicArray:
-        _canonical(axis, len(x.shape))
+        _canonical(axis, len(x.dims))
         return x
 
     def strided_slice(self, x: SymbolicArray, start: Shape, stop: Shape, step: Shape) -> SymbolicArray:
-        if not len(start) == len(stop) == len(step) == len(x.shape):
+        if not len(start) == len(stop) == len(step) == len(x.dims):
             raise ValueError(
-                f"strided_slice: expected one start, stop and step for each axis of shape {x.shape}; received "
+                f"strided_slice: expected one start, stop and step for each axis of shape {x.dims}; received "
                 f"{start}, {stop}, {step}."
             )
         return x[tuple(map(slice, start, stop, step))]
@@ -113,12 +113,12 @@ class SymbolicShapes(SymbolicCore, IndexingMethods):
     # ---- reductions --------------------------------------------------------------------------------------------
 
     def sum(self, x: SymbolicArray, axis: Axis = None, keepdims: bool = False) -> SymbolicArray:
-        return SymbolicArray(reduced(x.shape, axis, keepdims), dtypes.sum_type(x.dtype))
+        return SymbolicArray(reduced(x.dims, axis, keepdims), dtypes.sum_type(x.dtype))
 
     def prod(
         self, x: SymbolicArray, axis: Axis = None, keepdims: bool = False, dtype: str | None = None
     ) -> SymbolicArray:
-        return SymbolicArray(reduced(x.shape, axis, keepdims), dtype or dtypes.sum_type(x.dtype))
+        return SymbolicArray(reduced(x.dims, axis, keepdims), dtype or dtypes.sum_type(x.dtype))
 
     def max(
         self, x: SymbolicArray, axis: Axis = None, keepdims: bool = False, initial: float | None = None
@@ -131,13 +131,13 @@ class SymbolicShapes(SymbolicCore, IndexingMethods):
         return _extremum(x, axis, keepdims, initial is not None)
 
     def any(self, x: SymbolicArray, axis: Axis = None, keepdims: bool = False) -> SymbolicArray:
-        return SymbolicArray(reduced(x.shape, axis, keepdims), "bool")
+        return SymbolicArray(reduced(x.dims, axis, keepdims), "bool")
 
     def all(self, x: SymbolicArray, axis: Axis = None, keepdims: bool = False) -> SymbolicArray:
-        return SymbolicArray(reduced(x.shape, axis, keepdims), "bool")
+        return SymbolicArray(reduced(x.dims, axis, keepdims), "bool")
 
     def argmax(self, x: SymbolicArray, axis: int | None = None, keepdims: bool = False) -> SymbolicArray:
-        return SymbolicArray(_extremum(x, axis, keepdims, False).shape, "int32")
+        return SymbolicArray(_extremum(x, axis, keepdims, False).dims, "int32")
 
     def cumsum(self, x: SymbolicArray, axis: int | None = None, dtype: str | None = None) -> SymbolicArray:
         return SymbolicArray(_along(x, axis), dtype or dtypes.sum_type(x.dtype))
@@ -149,21 +149,21 @@ class SymbolicShapes(SymbolicCore, IndexingMethods):
 
     def take(self, x: SymbolicArray, indices: SymbolicArray, axis: int | None = None) -> SymbolicArray:
         if axis is None:
-            return SymbolicArray(indices.shape, x.dtype)
-        axis = canonical_axis(axis, len(x.shape))
-        return SymbolicArray(x.shape[:axis] + indices.shape + x.shape[axis + 1 :], x.dtype)
+            return SymbolicArray(indices.dims, x.dtype)
+        axis = canonical_axis(axis, len(x.dims))
+        return SymbolicArray(x.dims[:axis] + indices.dims + x.dims[axis + 1 :], x.dtype)
 
     def take_along_axis(self, x: SymbolicArray, indices: SymbolicArray, axis: int | None = None) -> SymbolicArray:
         if axis is None:
-            return SymbolicArray((prod(indices.shape),), x.dtype)
-        if len(x.shape) != len(indices.shape):
+            return SymbolicArray((prod(indices.dims),), x.dtype)
+        if len(x.dims) != len(indices.dims):
             raise ValueError(
-                f"take_along_axis: expected indices with as many axes as x; received shapes {x.shape} and "
-                f"{indices.shape}."
+                f"take_along_axis: expected indices with as many axes as x; received shapes {x.dims} and "
+                f"{indices.dims}."
             )
-        axis = canonical_axis(axis, len(x.shape))
-        rest = (*x.shape[:axis], indices.shape[axis], *x.shape[axis + 1 :])
-        shape = broadcast(rest, indices.shape, where="take_along_axis")
+        axis = canonical_axis(axis, len(x.dims))
+        rest = (*x.dims[:axis], indices.dims[axis], *x.dims[axis + 1 :])
+        shape = broadcast(rest, indices.dims, where="take_along_axis")
         return SymbolicArray(shape, x.dtype)
 
     def scatter_reduce(
@@ -173,16 +173,16 @@ class SymbolicShapes(SymbolicCore, IndexingMethods):
         values: SymbolicArray,
         reduction: Literal["set", "add", "max", "min", "mul"] = "add",
     ) -> SymbolicArray:
-        depth = indices.shape[-1] if indices.shape else 0
-        expected = indices.shape[:-1] + x.shape[depth:]
-        if not indices.shape or depth > len(x.shape) or len(values.shape) != len(expected):
+        depth = indices.dims[-1] if indices.dims else 0
+        expected = indices.dims[:-1] + x.dims[depth:]
+        if not indices.dims or depth > len(x.dims) or len(values.dims) != len(expected):
             fits = False
         else:
-            fits = all(map(agree, values.shape, expected))
+            fits = all(map(agree, values.dims, expected))
         if not fits:
             raise ValueError(
-                "scatter: expected indices of shape (..., k) and values of shape indices.shape[:-1] + x.shape[k:]; "
-                f"received x {x.shape}, indices {indices.shape}, values {values.shape}."
+                "scatter: expected indices of shape (..., k) and values of shape indices.dims[:-1] + x.dims[k:]; "
+                f"received x {x.dims}, indices {indices.dims}, values {values.dims}."
             )
         combine_strictly("scatter", SymbolicArray((), x.dtype), SymbolicArray((), values.dtype))
         return x
@@ -195,7 +195,7 @@ class SymbolicShapes(SymbolicCore, IndexingMethods):
     def dynamic_update_slice(
         self, x: SymbolicArray, start_indices: SymbolicArray, updates: SymbolicArray
     ) -> SymbolicArray:
-        _check_block(x, start_indices, updates.shape)
+        _check_block(x, start_indices, updates.dims)
         combine_strictly("slice_update", SymbolicArray((), x.dtype), SymbolicArray((), updates.dtype))
         return x
 
@@ -210,9 +210,9 @@ class SymbolicShapes(SymbolicCore, IndexingMethods):
     def searchsorted(
         self, sorted_sequence: SymbolicArray, values: SymbolicArray, side: Literal["left", "right"] = "left"
     ) -> SymbolicArray:
-        if len(sorted_sequence.shape) != 1:
-            raise ValueError(f"searchsorted: expected a sorted vector; received shape {sorted_sequence.shape}.")
-        return SymbolicArray(values.shape, "int32")
+        if len(sorted_sequence.dims) != 1:
+            raise ValueError(f"searchsorted: expected a sorted vector; received shape {sorted_sequence.dims}.")
+        return SymbolicArray(values.dims, "int32")
 
     def nonzero(self, x: SymbolicArray) -> tuple[SymbolicArray, ...]:
         raise ValueError(

@@ -16,6 +16,7 @@ from polykeras.training.data.checks import check_host_arrays, to_host, weights_f
 from polykeras.training.data.dataset import PyDataset
 from polykeras.training.data.prefetch import prefetch
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
+from polykeras.training.padding import fill
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -43,21 +44,34 @@ class ArraySource:
         self.steps = batches if steps is None else min(steps, batches)
         self._resident: dict[Any, Any] = {}
 
-    def order(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return an epoch's rows: of full batches, int32 `(steps, batch)`, and of a last partial batch, or None."""
+    @property
+    def ends_partial(self) -> bool:
+        """Whether an epoch ends with a batch of fewer rows."""
+        return min(self.samples, self.steps * self.batch_size) % self.batch_size != 0
+
+    def order(self, filled: bool = False) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return an epoch's rows: of full batches, int32 `(steps, batch)`, and of a last partial batch, or None.
+
+        Args:
+            filled: whether a last partial batch is made one of the full ones.
+        """
         rows = np.arange(self.samples, dtype=np.int32)
         if self.shuffle:
             rows = random.host_generator(random.draw_seed()).permutation(rows)
         rows = rows[: self.steps * self.batch_size]
+        if filled:
+            cut = (self.steps - 1) * self.batch_size
+            rows = np.append(rows[:cut], fill(rows[cut:], self.batch_size))
         full = len(rows) // self.batch_size
         cut = full * self.batch_size
         return rows[:cut].reshape(full, self.batch_size), (rows[cut:] if cut < len(rows) else None)
 
-    def resident(self, backend: Any) -> Any:
-        """Return the data on the backend's device; put there once."""
+    def resident(self, backend: Any, numbered: bool = False) -> Any:
+        """Return the data on the backend's device; put there once. With `numbered` the numbers of the rows follow."""
         if backend not in self._resident:
             self._resident = {backend: tree.map_structure(backend.asarray, self.data)}
-        return self._resident[backend]
+        data = self._resident[backend]
+        return (*data, backend.asarray(np.arange(self.samples, dtype=np.int32))) if numbered else data
 
     def batches(self) -> Iterator[Any]:
         """Return the batches in the order of the rows, as host arrays."""

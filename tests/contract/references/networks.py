@@ -221,20 +221,21 @@ def rms_normalization(x: Any, scale: Any = 1.0, axis: Any = -1, epsilon: float =
     return x / np.sqrt((x**2).mean(axis, keepdims=True) + epsilon) * scale
 
 
-def lstm(x: Any, h: Any, c: Any, kernel: Any) -> Any:
+def lstm(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any = 0.0) -> Any:
     outputs = []
-    for z in x:
-        i, f, g, o = np.split(z + h @ kernel, 4, axis=-1)
+    for row in x:
+        i, f, g, o = np.split(row @ kernel + h @ recurrent_kernel + bias, 4, axis=-1)
         c = scipy.special.expit(f) * c + scipy.special.expit(i) * np.tanh(g)
         h = scipy.special.expit(o) * np.tanh(c)
         outputs.append(h)
     return np.stack(outputs), c
 
 
-def gru(x: Any, h: Any, kernel: Any, bias: Any) -> Any:
+def gru(x: Any, h: Any, kernel: Any, recurrent_kernel: Any, bias: Any = (0.0, 0.0)) -> Any:
     outputs = []
-    for z in x:
-        (zx, rx, nx), (zs, rs, ns) = np.split(z, 3, axis=-1), np.split(h @ kernel + bias, 3, axis=-1)
+    for row in x:
+        zx, rx, nx = np.split(row @ kernel + bias[0], 3, axis=-1)
+        zs, rs, ns = np.split(h @ recurrent_kernel + bias[1], 3, axis=-1)
         update, new = scipy.special.expit(zx + zs), np.tanh(nx + scipy.special.expit(rx + rs) * ns)
         h = update * h + (1 - update) * new
         outputs.append(h)

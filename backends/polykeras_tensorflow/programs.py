@@ -1,0 +1,105 @@
+"""Graphs of flat functions and the way they are run: by TensorFlow's kernels or by XLA."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+
+from polykeras import fast
+from polykeras.backend.spec import Array
+from polykeras_tensorflow.graphs import Flat, call, trace
+from polykeras_tensorflow.sharing import shared
+from polykeras_tensorflow.xla import choose, collecting_checks, hand_on, raise_out_of_range
+
+Around = Callable[["Traced", bool], Flat]
+
+
+class Traced:
+    """A function of tensors as a graph, which may give one more result than the function.
+
+    Attributes:
+        graph: the concrete function.
+        size: how many results the function has.
+        checks: what was collected for it.
+        has_check: whether one more follows: a bool, whether all indices in the graph are in range.
+    """
+
+    def __init__(self, fn: Flat, specs: Sequence[tf.TensorSpec]) -> None:
+        self.size = 0
+
+        def with_check(*arrays: Array) -> list[Array]:
+            results = fn(*arrays)
+            self.size = len(results)
+            return [*results, *self.checks.result()]
+
+        with collecting_checks() as self.checks:
+            self.graph = trace(with_check, specs)
+        self.has_check = len(self.graph.structured_outputs) > self.size
+
+    def suits_xla(self, what: str) -> bool:
+        """Return whether XLA is to run the graph."""
+        return choose(self.graph, self.checks, what)
+
+
+def _itself(traced: Traced, checked: bool) -> Flat:
+    return lambda *arrays: list(traced.graph(*arrays))[: traced.size + checked]
+
+
+class Program:
+    """What is run.
+
+    Args:
+        traced: the graph by which the choice is made.
+        specs: of the program's arguments.
+        what: it is, for the account of what was chosen.
+        repeated: whether it is run often enough for XLA's compilation to pay, a tenth of a second to some seconds.
+        around: `around(traced, checked)` returns the function to run, which contains `traced`, and gives the check as
+            its last result if `checked`; by default `traced` alone.
+    """
+
+    def __init__(
+        self, traced: Traced, specs: Sequence[tf.TensorSpec], what: str, repeated: bool, around: Around = _itself
+    ) -> None:
+        self._traced, self._specs, self._what, self._around = traced, specs, what, around
+        self._xla = repeated and traced.suits_xla(what)
+        self._has_run = False
+        self._graph = self._make()
+
+    def _make(self) -> tf.types.experimental.ConcreteFunction:
+        if self._around is _itself and not (self._xla or self._traced.has_check):
+            return self._traced.graph
+        checked = self._xla and self._traced.has_check
+        graph = trace(self._around(self._traced, checked), self._specs, xla=self._xla)
+        return shared(graph) if self._xla else graph
+
+    def __call__(self, arrays: list[Array]) -> list[Array]:
+        """Return the results for tensors of the specs.
+
+        Raises:
+            IndexError: XLA ran the graph, and an index in it was out of range.
+        """
+        if not tf.executing_eagerly():
+            return self._inline(arrays)
+        if not self._xla:
+            return call(self._graph, arrays)
+        try:
+            results = call(self._graph, arrays)
+        except (tf.errors.UnimplementedError, tf.errors.InvalidArgumentError) as error:
+            if self._has_run:
+                raise
+            reason = error.message.splitlines()[0]
+            fast.explain(self._what, "TensorFlow's kernels", f"XLA could not compile it: {reason}")
+            self._xla = False
+            self._graph = self._make()
+            return call(self._graph, arrays)
+        self._has_run = True
+        if self._traced.has_check and not bool(results.pop()):
+            raise_out_of_range()
+        return results
+
+    def _inline(self, arrays: list[Array]) -> list[Array]:
+        """Return the results as part of another graph, which makes its own choice."""
+        results = call(self._traced.graph, arrays)
+        hand_on(self._traced.checks, results[self._traced.size :])
+        return results[: self._traced.size]

@@ -1,0 +1,94 @@
+"""Recurrent layers on oneDNN's kernels, which torch has for CPUs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._C import _functorch  # pyright: ignore[reportAttributeAccessIssue]  (no stub)
+
+from polykeras.backend.recurrence import RecurrenceMethods
+
+aten: Any = torch.ops.aten
+_LSTM = 2  # the kernel's number for the mode
+
+
+class TorchRecurrence(RecurrenceMethods):
+    """Twice as fast as the composites, which stay for other dtypes, devices and for second derivatives."""
+
+    def lstm(
+        self, x: Tensor, h: Tensor, c: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        if bias is None:
+            bias = kernel.new_zeros(kernel.shape[1])
+        arrays = (x, h, c, kernel, recurrent_kernel, bias)
+        if not _suits(arrays):
+            return super().lstm(*arrays)
+        outputs, memory = _Lstm.apply(super().lstm, *arrays)
+        return outputs, memory
+
+
+def _suits(arrays: Sequence[Tensor]) -> bool:
+    return (
+        torch.backends.mkldnn.is_available()
+        and torch.backends.mkldnn.enabled
+        and _functorch.peek_interpreter_stack() is None
+        and all(x.dtype is torch.float32 and x.device.type == "cpu" and x.numel() for x in arrays)
+    )
+
+
+def _as_kernels_take_them(arrays: Sequence[Tensor]) -> list[Tensor]:
+    """Return inputs, four weights (rows of gates, two biases) and states."""
+    x, h, c, kernel, recurrent_kernel, bias = (array.detach() for array in arrays)
+    weights = [kernel.t().contiguous(), recurrent_kernel.t().contiguous(), bias.contiguous(), torch.zeros_like(bias)]
+    return [x.contiguous(), *weights, h.contiguous(), c.contiguous()]
+
+
+class _Lstm(torch.autograd.Function):
+    """The kernel forward and backward; the derivative of the latter is that of the composite."""
+
+    @staticmethod
+    def forward(ctx: Any, composite: Any, *arrays: Tensor) -> tuple[Tensor, Tensor]:
+        given = _as_kernels_take_them(arrays)
+        units = given[-1].shape[-1]
+        trains = any(ctx.needs_input_grad)
+        with torch.set_grad_enabled(trains):  # by which the kernel decides whether it keeps what `backward` needs
+            outputs, h, c, workspace = aten.mkldnn_rnn_layer(
+                *given, False, [], _LSTM, units, 1, True, False, False, trains
+            )
+        ctx.composite = composite
+        ctx.save_for_backward(*arrays, outputs, h, c, workspace)
+        return outputs, c
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Any) -> Any:
+        *arrays, outputs, h, c, workspace = ctx.saved_tensors
+        if torch.is_grad_enabled():  # somebody is going to differentiate the gradient
+            results = ctx.composite(*arrays)
+            wanted = [x for x, needed in zip(arrays, ctx.needs_input_grad[1:], strict=True) if needed]
+            found = iter(torch.autograd.grad(results, wanted, slopes, create_graph=True))
+            return None, *(next(found) if needed else None for needed in ctx.needs_input_grad[1:])
+        given = _as_kernels_take_them(arrays)
+        d_outputs, d_memory = slopes
+        dx, d_kernel, d_recurrent, d_bias, _, dh, dc = aten.mkldnn_rnn_layer_backward(
+            *given,
+            outputs,
+            h,
+            c,
+            d_outputs.contiguous(),
+            torch.zeros_like(h),
+            d_memory.contiguous(),
+            False,
+            _LSTM,
+            given[-1].shape[-1],
+            1,
+            True,
+            True,
+            False,
+            [],
+            False,
+            workspace,
+        )
+        return None, dx, dh, dc, d_kernel.t(), d_recurrent.t(), d_bias

@@ -1,0 +1,97 @@
+"""The sections memory and growth: what training takes of the machine's memory.
+
+The peak of `fit` is Linux's own high-water mark of the resident set (`VmHWM` in /proc/self/status), which writing 5 to
+/proc/self/clear_refs sets back to the present size; so no sampling misses it. It is told over the resident set with the
+library and its framework loaded, before data and model are made: data, model, compiler and all copies count. (What it
+takes to draw the data does not: the mark is set back once they are there.) Growth is told without what the allocator
+keeps of freed memory: `malloc_trim` gives that back before each look.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measures import library, model_of
+from benchmarks.tasks import TASKS, Task
+
+STATUS = Path("/proc/self/status")
+REPEATS = 50
+WARM_UP = 5
+SHORT = 4  # steps
+
+
+def _megabytes(field: str) -> float:
+    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(field + ":"))
+    return int(line.split()[1]) / 1024
+
+
+def _peak(work: Callable[[], Any]) -> float:
+    """Return the greatest resident set, in MB, while `work` runs."""
+    Path("/proc/self/clear_refs").write_text("5")
+    work()
+    return _megabytes("VmHWM")
+
+
+def memory(who: str, framework: str, name: str) -> dict[str, Any]:
+    """Return MB over the start: the peak of making the model and of its first `fit`, and that of a second `fit`."""
+    task = TASKS[name]
+    library(who)
+    gc.collect()
+    start = _megabytes("VmRSS")
+    x, y = task.data()
+    models: list[Any] = []
+
+    def fit() -> None:
+        models[0].fit(x, y, batch_size=task.batch, epochs=2, verbose=0)
+
+    def make_and_fit() -> None:
+        models.append(model_of(who, task))
+        fit()
+
+    first = _peak(make_and_fit)
+    gc.collect()
+    return {"peak of the first fit": first - start, "peak of a second fit": _peak(fit) - start}
+
+
+def _growth(work: Callable[[], Any]) -> float:
+    """Return by how many MB the resident set grows over the repetitions of `work` that follow on some first ones."""
+    trim = ctypes.CDLL(None).malloc_trim
+
+    def resident() -> float:
+        gc.collect()
+        trim(0)
+        return _megabytes("VmRSS")
+
+    for _ in range(WARM_UP):
+        work()
+    start = resident()
+    for _ in range(REPEATS):
+        work()
+        gc.collect()
+    return resident() - start
+
+
+def growth(who: str, framework: str, name: str) -> dict[str, Any]:
+    """Return MB by which memory grows over 50 fits of one model, and over 50 models made, fitted shortly and dropped.
+
+    Also how many of the dropped models are still there. Nobody calls `clear_session`.
+    """
+    task: Task = TASKS[name]
+    x, y = task.data(SHORT)
+    model: Any = model_of(who, task)
+    fits = _growth(lambda: model.fit(x, y, batch_size=task.batch, verbose=0))
+    made: list[weakref.ref[Any]] = []
+
+    def make_and_drop() -> None:
+        dropped = model_of(who, task)
+        dropped.fit(x, y, batch_size=task.batch, verbose=0)
+        made.append(weakref.ref(dropped))
+
+    models = _growth(make_and_drop)
+    alive = float(sum(reference() is not None for reference in made))
+    return {f"{REPEATS} fits": fits, f"{REPEATS} models": models, "models alive": alive}

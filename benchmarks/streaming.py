@@ -1,0 +1,79 @@
+"""The section streaming: training from a generator and from a `DataLoader`, fast and slow, beside arrays in memory.
+
+The fast sources give slices that lie ready, so that nothing is measured but the way of a batch into a step. The slow
+one sleeps before each batch as long as a step takes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from benchmarks.measures import model_of, seconds_of
+from benchmarks.tasks import TASKS
+
+EPOCHS = 5
+SLOW_STEPS = 100
+Batches = list[tuple[np.ndarray, np.ndarray]]
+
+
+def _generator(batches: Batches, pause: float = 0.0) -> Iterator[Any]:
+    for batch in itertools.cycle(batches):
+        if pause:
+            time.sleep(pause)
+        yield batch
+
+
+def _alternating(epochs: dict[str, Callable[[], Any]], steps: int) -> dict[str, float]:
+    """Return the seconds a step of each kind of epoch, the median of epochs that alternate."""
+    for epoch in epochs.values():
+        epoch()
+    times = [{name: seconds_of(epoch) for name, epoch in epochs.items()} for _ in range(EPOCHS)]
+    return {name: median(run[name] for run in times) / steps for name in epochs}
+
+
+def _overlap(model: Any, batches: Batches, step: float) -> float:
+    """Return the time of a step with a slow source, over the longer of what the source and the step take alone."""
+    source = _generator(batches, step)
+    for _ in range(3):
+        next(source)
+    alone = seconds_of(lambda: list(itertools.islice(source, SLOW_STEPS))) / SLOW_STEPS
+
+    def fit() -> None:
+        model.fit(_generator(batches, step), steps_per_epoch=SLOW_STEPS, verbose=0)
+
+    fit()
+    together = median(seconds_of(fit) for _ in range(3)) / SLOW_STEPS
+    return together / max(alone, step)
+
+
+def streaming(who: str, framework: str, name: str) -> dict[str, Any]:
+    """Return rates as shares of that from memory, and how far a slow source is overlapped (1: wholly, 2: not)."""
+    data: Any = importlib.import_module("torch.utils.data")
+    task = TASKS[name]
+    x, y = task.data()
+    batches: Batches = [(x[i : i + task.batch], y[i : i + task.batch]) for i in range(0, len(y), task.batch)]
+    loader = data.DataLoader(batches, batch_size=None, num_workers=0)
+    model = model_of(who, task)
+
+    def generator() -> None:
+        model.fit(_generator(batches), steps_per_epoch=task.steps, verbose=0)
+
+    epochs: dict[str, Callable[[], Any]] = {
+        "memory": lambda: model.fit(x, y, batch_size=task.batch, verbose=0),
+        "generator": generator,
+        "DataLoader": lambda: model.fit(loader, verbose=0),
+    }
+    step = _alternating(epochs, task.steps)
+    return {
+        "ms a step, generator": 1000 * step["generator"],
+        "rate of a generator": step["memory"] / step["generator"],
+        "rate of a DataLoader": step["memory"] / step["DataLoader"],
+        "slow source": _overlap(model, batches, step["generator"]),
+    }

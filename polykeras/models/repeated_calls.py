@@ -1,0 +1,98 @@
+"""Calls of a model on arrays, one after the other: compiled from the third one of a shape on.
+
+`model(x)` in a loop costs an eager operation for each step of each layer. Where a backend says that these are slow, and
+nothing but the layers of this library is in the model, the call is compiled as `predict` compiles it. What is not
+certain to be the same is left alone: layers and models of the user (whose Python code may do anything), calls in
+training mode, with masks or keyword arguments, within a step or a gradient, and models that add losses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+from polykeras import changes, fast, masks, tree
+from polykeras.backend import Backend, registry
+from polykeras.graph import KerasTensor
+from polykeras.layers.context import current_context
+from polykeras.layers.lambda_layer import Lambda
+from polykeras.training.steps import CompiledStep
+from polykeras.variables import is_functional
+
+EAGER_CALLS = 2  # of each shape, before it is compiled
+SHAPES = 16  # that are compiled at most, and then no more: each takes time and memory
+
+
+class RepeatedCalls:
+    """Serves the calls of one model.
+
+    Args:
+        model: to be called as `model(x)`.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._begin()
+
+    def _begin(self) -> None:
+        self._seen: dict[Hashable, int] = {}
+        self._steps: dict[Hashable, CompiledStep | None] = {}
+        self._now: tuple[int, Backend | None, CompiledStep | None] = (-1, None, None)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles of a model are compiled anew."""
+        return {"_model": self._model}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._model = state["_model"]
+        self._begin()
+
+    def serve(self, inputs: Any) -> tuple[Any] | None:
+        """Return the outputs for `model(inputs)` in a tuple, or None where the call is to be made as it is."""
+        leaves = tree.flatten(inputs)
+        if any(isinstance(x, KerasTensor) for x in leaves):
+            return None  # which does not load the current backend
+        backend = registry.current()
+        if not backend.compiles_calls or current_context() is not None or is_functional():
+            return None
+        if masks.are_kept() and any(masks.kept(x) is not None for x in leaves):
+            return None
+        if not all(backend.is_tensor(x) and not backend.is_traced(x) for x in leaves):
+            return None
+        key = (backend, *[(backend.shape(x), backend.dtype(x)) for x in leaves])
+        calls = self._seen.get(key, 0)
+        if calls < EAGER_CALLS:
+            if len(self._seen) < SHAPES or calls:
+                self._seen[key] = calls + 1
+            return None
+        step = self._step(backend)
+        return None if step is None else (step.run_batch(inputs),)
+
+    def _step(self, backend: Backend) -> CompiledStep | None:
+        """Return the compiled call for the model as it is now, or None where it is not to be compiled."""
+        last, known_backend, step = self._now
+        if last == changes.last() and known_backend is backend:
+            return step
+        key = (backend, self._model._fingerprint())
+        if key not in self._steps:
+            self._steps[key] = self._make(backend) if self._is_known() else None
+        step = self._steps[key]
+        self._now = changes.last(), backend, step
+        return step
+
+    def _make(self, backend: Backend) -> CompiledStep:
+        fast.explain(f"calls of model {self._model.name!r}", "compiled", "they are repeated, and all layers are known")
+        model = self._model
+        return CompiledStep(lambda inputs: model(inputs, training=False), model.variables, backend, donate=False)
+
+    def _is_known(self) -> bool:
+        """Return whether all there is to a call is in layers of this library, without masks and losses."""
+        model = self._model
+        return not model.run_eagerly and all(
+            type(layer).__module__.startswith("polykeras.")
+            and not isinstance(layer, Lambda)
+            and not layer._makes_masks
+            and layer.activity_regularizer is None
+            and not layer._losses
+            for layer in model._flatten_layers()
+        )

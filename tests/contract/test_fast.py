@@ -1,0 +1,68 @@
+"""The switch for fast paths, and the account of what was chosen; each in a process of its own, which reads them once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from polykeras.backend import Backend
+
+OVERRIDES = """
+import inspect, sys
+from polykeras.backend import Backend, registry
+found = type(registry.load(sys.argv[1]))
+print(*(name for name in dir(Backend) if hasattr(getattr(Backend, name), "__op__")
+        and not getattr(getattr(Backend, name), "__isabstractmethod__", False)
+        and inspect.unwrap(getattr(found, name)) is not inspect.unwrap(getattr(Backend, name))))
+"""
+
+CALLS = """
+import sys
+import numpy as np
+import polykeras as keras
+with keras.use_backend(sys.argv[1]):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), keras.layers.LayerNormalization()], name="m")
+    x = keras.ops.convert_to_tensor(np.ones((2, 4), "float32"))
+    for _ in range(4):
+        model(x)
+    model.compile("adam", "mse")
+    model.fit(np.ones((4, 4), "float32"), np.ones((4, 3), "float32"), verbose=0)
+"""
+
+
+def run(code: str, backend: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | variables
+    command = [sys.executable, "-c", code, backend]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_switch_takes_the_overrides_away(backend: Backend) -> None:
+    assert run(OVERRIDES, backend.name).stdout.strip()
+    assert run(OVERRIDES, backend.name, POLYKERAS_FAST="0").stdout.strip() == ""
+
+
+def test_a_wrong_value_is_refused() -> None:
+    done = run(OVERRIDES, "numpy", POLYKERAS_FAST="maybe")
+    assert done.returncode
+    assert "POLYKERAS_FAST must be 0 or 1; received 'maybe'" in done.stderr
+
+
+TOLD = {
+    "jax": ["calls of model 'm': compiled, as they are repeated"],
+    "tensorflow": ["calls of model 'm': compiled, as they are repeated", "a chunk of steps: XLA, as it fuses"],
+}
+
+
+def test_choices_are_told_where_that_is_asked_for(backend: Backend) -> None:
+    def lines(**variables: str) -> list[str]:
+        done = run(CALLS, backend.name, **variables)
+        assert done.returncode == 0, done.stderr
+        return [line for line in done.stderr.splitlines() if line.startswith("polykeras: ")]
+
+    assert lines() == []
+    assert lines(POLYKERAS_EXPLAIN="1", POLYKERAS_FAST="0") == []
+    found, told = lines(POLYKERAS_EXPLAIN="1"), TOLD.get(backend.name, [])
+    assert len(found) == len(told)
+    for line, beginning in zip(found, told, strict=True):
+        assert line.startswith(f"polykeras: {beginning}")
