@@ -273,6 +273,10 @@ class TensorflowElementwise(Backend):
 
     # ---- composites of the contract, on native kernels -----------------------------------------------------------
 
+    def relu(self, x: Array) -> Array:
+        # With its gradient a third of the time of a convolution's step, beside the composite.
+        return raw.Relu(features=x) if x.dtype.is_floating else super().relu(x)
+
     def sigmoid(self, x: Array) -> Array:
         return raw.Sigmoid(x=x)  # half the time of an LSTM's step, beside the composite
 

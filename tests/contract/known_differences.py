@@ -37,6 +37,7 @@ KNOWN: tuple[Difference, ...] = (
         "the lowest finite number, where a window holds -inf only",
         "the CPU kernel of tf.nn.max_pool starts from it",
     ),
+    Difference("tensorflow", "relu-nan-1", "gradient", "0, not 1", "that of tf.nn.relu; the value is nan all the same"),
     Difference("jax", "divide-large and small-2-2", "gradient", "0 and inf", SQUARED),
     Difference("jax", "arcsinh-large-2", "gradient", "3/2 of the slope", SQUARED),
 )
