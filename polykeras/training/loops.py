@@ -16,7 +16,8 @@ from polykeras.training.callbacks.history import History
 from polykeras.training.compiled_loss import CompiledLoss
 from polykeras.training.data.sources import ArraySource, Source, host_tree, make_batch, make_source
 from polykeras.training.data.unpack import train_validation_split
-from polykeras.training.steps import CompiledStep, array_chunks, stream_chunks, timed
+from polykeras.training.steps import CompiledStep, array_chunks, timed
+from polykeras.training.stream_steps import stream_chunks
 from polykeras.variables import Variable
 
 
@@ -247,7 +248,7 @@ class Loops:
             filled = source.ends_partial and self._fills(kind, step, source.first_batch())
             chunks = array_chunks(source, step, registry.current(), size, filled)
         else:
-            chunks = stream_chunks(source, step, size)
+            chunks = stream_chunks(source, step, registry.current(), size)
         logs: dict[str, Any] = {}
         done = 0
         for start, execute in chunks:

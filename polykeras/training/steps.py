@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from polykeras import tree
 from polykeras.backend import Backend
-from polykeras.training.data.sources import ArraySource, StreamSource
+from polykeras.training.data.sources import ArraySource
 from polykeras.training.interrupts import Uninterrupted
 from polykeras.variables import (
     TRACES,
@@ -204,27 +204,6 @@ def array_chunks(
         # A batch of another shape; its one step is compiled by itself.
         row = backend.asarray(rest[None])
         yield start, lambda: (step.run_rows(data, row, 0, 1), 1)
-
-
-def stream_chunks(source: StreamSource, step: CompiledStep, size: ChunkSize) -> Iterator[Chunk]:
-    """Return the chunks of an epoch over a stream, as `array_chunks`; batches are fetched while a chunk runs."""
-    batches = source.epoch()
-    batch = next(batches, None)
-    position = 0
-
-    def run() -> tuple[Any, int]:
-        nonlocal batch, position
-        logs: Any = {}
-        taken = 0
-        while batch is not None and taken < size.steps:
-            logs = step.run_batch(batch)
-            taken += 1
-            batch = next(batches, None)
-        position += taken
-        return logs, taken
-
-    while batch is not None:
-        yield position, run
 
 
 def timed(run: Callable[[], tuple[Any, int]], to_host: Callable[[Any], Any]) -> tuple[tuple[Any, int], float]:

@@ -15,7 +15,9 @@ import polykeras
 from polykeras import Sequential, layers
 from polykeras.backend import Backend
 from polykeras.training.data import PyDataset
-from polykeras.training.data.prefetch import prefetch
+from polykeras.training.data.prefetch import Prefetch
+from polykeras.training.data.sources import StreamSource
+from polykeras.training.steps import CompiledStep
 
 X = np.random.default_rng(0).normal(size=(60, 3)).astype("float32")
 Y = X @ np.array([[1.0], [-2.0], [0.5]], "float32")
@@ -297,12 +299,12 @@ def test_prefetch_ends_with_its_reader() -> None:
             yield i
             i += 1
 
-    reader = prefetch(endless(), 3)
+    reader = Prefetch(endless(), 3)
     assert [next(reader) for _ in range(5)] == [0, 1, 2, 3, 4]
     assert len(fetchers()) == 1
     reader.close()
     assert fetchers() == []
-    reader = prefetch(endless(), 3)
+    reader = Prefetch(endless(), 3)
     next(reader)
     del reader  # or is dropped
     assert fetchers() == []
@@ -313,7 +315,7 @@ def test_prefetch_passes_on_whatever_is_raised() -> None:
         yield 1
         raise KeyboardInterrupt
 
-    reader = prefetch(interrupted())
+    reader = Prefetch(interrupted())
     assert next(reader) == 1
     with pytest.raises(KeyboardInterrupt):
         next(reader)
@@ -371,3 +373,69 @@ def test_scalars_cannot_be_joined(backend: Backend) -> None:
     with pytest.raises(ValueError, match=r"the output \['mean'\] is a scalar for each batch.*`predict_on_batch`"):
         model.predict(X, verbose=0)
     assert model.predict_on_batch(X)["mean"] == pytest.approx(X.mean(), rel=1e-4)
+
+
+# ---- small batches run together --------------------------------------------------------------------------------------
+
+
+def weights_after(batches: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Return the kernel after steps on batches, one after the other."""
+    model = linear()
+    for x, y in batches:
+        model.train_on_batch(x, y)
+    return model.get_weights()[0]
+
+
+def test_the_result_is_that_of_single_steps(backend: Backend) -> None:
+    batches = [batch(i) for i in range(6)] * 20
+    model = linear()
+    history = model.fit(iter(batches), verbose=0)
+    np.testing.assert_allclose(model.get_weights()[0], weights_after(batches), rtol=1e-5)
+    assert model.optimizer.iterations.numpy() == 120
+    assert len(history.history["loss"]) == 1
+
+
+def test_a_batch_of_another_shape_runs_by_itself(backend: Backend) -> None:
+    batches = [batch(0), batch(1), batch(2, 4), batch(2), (batch(3)[0], batch(3)[1].astype("int32")), batch(4)]
+    model = linear()
+    model.fit(iter(batches), verbose=0)
+    np.testing.assert_allclose(model.get_weights()[0], weights_after(batches), rtol=1e-5)
+
+
+def test_the_batches_before_an_error_count(backend: Backend) -> None:
+    def failing() -> Iterator[Any]:
+        yield from (batch(i) for i in range(5))
+        raise OSError("the disk is gone")
+
+    model = linear()
+    with pytest.raises(OSError, match="the disk is gone"):
+        model.fit(failing(), verbose=0)
+    np.testing.assert_allclose(model.get_weights()[0], weights_after([batch(i) for i in range(5)]), rtol=1e-5)
+
+
+def test_a_source_may_fill_the_same_arrays_again(backend: Backend) -> None:
+    x, y = (part.copy() for part in batch(0))
+
+    def reusing() -> Iterator[Any]:
+        for i in range(6):
+            x[:], y[:] = batch(i)
+            yield x, y
+
+    model = linear()
+    model.fit(reusing(), verbose=0)
+    np.testing.assert_allclose(model.get_weights()[0], weights_after([batch(i) for i in range(6)]), rtol=1e-5)
+
+
+def test_nothing_waits_for_a_slow_source(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch that is there runs before the next one is asked for."""
+    monkeypatch.setattr(StreamSource, "is_ready", lambda self: False)
+    chunks: list[int] = []
+    rows = CompiledStep.run_rows
+
+    def counted(self: Any, data: Any, indices: Any, start: int, stop: int) -> Any:
+        chunks.append(stop - start)
+        return rows(self, data, indices, start, stop)
+
+    monkeypatch.setattr(CompiledStep, "run_rows", counted)
+    linear().fit((batch(i) for i in range(6)), verbose=0)
+    assert chunks == ([1] * 6 if backend.is_compiled() else [])

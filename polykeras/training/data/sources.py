@@ -14,7 +14,7 @@ from polykeras import random, tree
 from polykeras.arguments import positive_int
 from polykeras.training.data.checks import check_host_arrays, to_host, weights_from_classes
 from polykeras.training.data.dataset import PyDataset
-from polykeras.training.data.prefetch import prefetch
+from polykeras.training.data.prefetch import Prefetch
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.padding import fill
 
@@ -96,7 +96,7 @@ class StreamSource:
         length: how many batches there are, None where that is not known.
         class_weight: weights by class, turned into sample weights.
         on_epoch_end: called after each epoch.
-        depth: how many batches are fetched ahead.
+        depth: how many batches are fetched ahead; None for a few, or more where they are small.
 
     Attributes:
         steps: batches in an epoch, None where that is not known.
@@ -111,16 +111,17 @@ class StreamSource:
         length: int | None = None,
         class_weight: dict[int, float] | None = None,
         on_epoch_end: Callable[[], None] | None = None,
-        depth: int = 2,
+        depth: int | None = None,
     ) -> None:
         self._make = make
         self._limit = limit
         self._restarts = restarts
         self._class_weight = class_weight
-        self._depth = depth
+        self._may_deepen = depth is None
+        self._depth = depth or 2
         self._items: Iterator[Any] | None = None  # where the next epoch goes on
-        self._ahead: Iterator[Any] | None = None  # an epoch that was begun
-        self._running: Iterator[Any] | None = None  # the one whose batches are given out
+        self._ahead: Prefetch | None = None  # an epoch that was begun
+        self._running: Prefetch | None = None  # the one whose batches are given out
         self._first: list[Any] = []
         self._given = 0
         self.steps = length if limit is None else limit
@@ -131,6 +132,8 @@ class StreamSource:
         parts = unpack_x_y_sample_weight(batch)
         names = ("x", "y", "sample_weight")
         host = [None if p is None else host_tree(p, n) for p, n in zip(parts, names, strict=True)]
+        # Copies: a generator may fill the same arrays anew while these wait.
+        host = [tree.map_structure(np.array, part) for part in host]
         if self._class_weight is not None:
             if host[2] is not None:
                 raise ValueError("Pass class_weight or sample_weight, not both: the batches carry sample weights.")
@@ -147,14 +150,14 @@ class StreamSource:
                 empty = False
                 yield item
 
-    def _begin(self) -> Iterator[Any]:
+    def _begin(self) -> Prefetch:
         if self._limit is None and self._restarts:
             items = self._make()
         else:
             if self._items is None:
                 self._items = self._endless() if self._restarts else self._make()
             items = islice(self._items, self._limit)
-        return prefetch(map(self._prepare, items), self._depth)
+        return Prefetch(map(self._prepare, items), self._depth)
 
     def first_batch(self) -> Any:
         """Return the first batch of the next epoch, to learn shapes from.
@@ -194,11 +197,20 @@ class StreamSource:
         if self.on_epoch_end is not None:
             self.on_epoch_end()
 
+    def is_ready(self) -> bool:
+        """Return whether the next batch of the epoch, or its end, is there already."""
+        return self._running is not None and self._running.is_ready()
+
+    def deepen(self, depth: int) -> None:
+        """Let at least so many batches be fetched ahead, unless the user said how many."""
+        if self._may_deepen and self._running is not None:
+            self._running.deepen(depth)
+
     def close(self) -> None:
         """End the threads that fetch ahead, also where an error ended an epoch: its traceback may outlive it."""
         for ahead in (self._ahead, self._running):
             if ahead is not None:
-                ahead.close()  # type: ignore[attr-defined]
+                ahead.close()
         self._ahead = self._running = None
         self._first = []
 
