@@ -14,6 +14,7 @@ from polykeras_torch.fourier import TorchFourier
 from polykeras_torch.indexing import TorchIndexing
 from polykeras_torch.linalg import TorchLinalg
 from polykeras_torch.nn import TorchNeural
+from polykeras_torch.normalization import TorchNormalization
 from polykeras_torch.random import TorchRandom
 from polykeras_torch.recurrence import TorchRecurrence
 from polykeras_torch.reduction import TorchReduction
@@ -31,6 +32,7 @@ class TorchBackend(
     TorchFourier,
     TorchNeural,
     TorchRecurrence,
+    TorchNormalization,
     TorchRandom,
     TorchControl,
     TorchExecution,
