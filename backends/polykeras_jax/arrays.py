@@ -173,7 +173,7 @@ class JaxArrays(Backend):
         return jax.device_put(np.array(_host_array(x, None)))  # JAX may read NumPy's memory in place: not the caller's
 
     def to_numpy(self, x: Array) -> np.ndarray:
-        value = lax.stop_gradient(x)  # in an eager gradient this is the array itself
+        value = lax.stop_gradient(x) if isinstance(x, Tracer) else x  # in an eager gradient this is the array itself
         if isinstance(value, Tracer):
             raise TypeError(
                 "Expected an array with values; received one that stands for a value inside a compiled or mapped "

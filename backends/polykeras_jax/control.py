@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from polykeras_jax.arrays import settled, strong
+from polykeras_jax.loops import in_loop
 from polykeras_jax.random import JaxRandom
 
 
@@ -50,7 +51,7 @@ class JaxControl(JaxRandom):
             new = tuple(new) if several and isinstance(new, list | tuple) else (new,)
             return count + 1, self._carried(values, new)
 
-        _, values = lax.while_loop(proceed, advance, (jnp.int32(0), start))
+        _, values = lax.while_loop(in_loop(proceed), in_loop(advance), (jnp.int32(0), start))
         if not several:
             return values[0]
         return list(values) if isinstance(loop_vars, list) else values
@@ -68,4 +69,4 @@ class JaxControl(JaxRandom):
             new, y = f(carry, x)
             return self._carried(carry, new), y
 
-        return lax.scan(body, self._arrays(init), self._arrays(xs), length, reverse, unroll)
+        return lax.scan(in_loop(body), self._arrays(init), self._arrays(xs), length, reverse, unroll)

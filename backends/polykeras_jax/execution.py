@@ -16,6 +16,7 @@ from polykeras.backend.execution import State, Step, StepRunner
 from polykeras.backend.spec import Array
 from polykeras_jax.arrays import settled, strong
 from polykeras_jax.control import JaxControl
+from polykeras_jax.loops import in_loop
 
 
 def _donatable(first: Any, others: Any) -> Any:
@@ -61,7 +62,8 @@ class JaxExecution(JaxControl):
     def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
         if not donate_first:
             return jax.jit(fn)
-        compiled = jax.jit(fn, donate_argnums=0)
+        # A step of training is compiled as in a loop, so that single steps give the numbers of `fit`.
+        compiled = jax.jit(in_loop(fn), donate_argnums=0)
 
         @wraps(fn)
         def donating(first: Any, *args: Any, **kwargs: Any) -> Any:
@@ -72,7 +74,7 @@ class JaxExecution(JaxControl):
     def compile_steps(self, step: Step) -> StepRunner:
         @jax.jit  # so that it is traced once, for the shapes of its logs and for the loop
         def settled_step(state: State, batch: Any) -> tuple[State, dict[str, Array]]:
-            new, logs = step(state, batch)
+            new, logs = in_loop(step)(state, batch)
             return _check_state(state, new), {name: strong(self.asarray(value)) for name, value in logs.items()}
 
         def loop(state: State, data: Any, indices: Array, start: Array, stop: Array) -> tuple[State, Any]:

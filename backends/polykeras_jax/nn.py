@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import product
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,11 +16,13 @@ from polykeras.backend.nn import Padding
 from polykeras.backend.spec import Array
 from polykeras_jax.arrays import on_cpu
 from polykeras_jax.fourier import JaxFourier
+from polykeras_jax.loops import inside_loop
 
-# On the CPU convolutions are written as products of shifted slices. XLA's own convolution loses its fast kernel inside
-# a loop there (https://github.com/jax-ml/jax/issues/12868), and each chunk of training steps is a loop: a step of two
-# layers on 128 images of 28x28 took 375 ms with `lax.conv` and 40 ms so, one depthwise layer 1500 ms and 15 ms (jax
-# 0.10.2, 2 cores).
+# In loops on the CPU convolutions are written as products of shifted slices. XLA's own convolution loses its fast
+# kernel inside a loop there (https://github.com/jax-ml/jax/issues/12868), and each chunk of training steps is a loop: a
+# step of two layers on 128 images of 28x28 took 375 ms with `lax.conv` and 40 ms so, one depthwise layer 1500 ms and 15
+# ms (jax 0.10.2, 2 cores). Outside of loops, in predictions, the kernel takes half the time of the products or less. It
+# has none for groups and for spread inputs, which are products everywhere.
 
 
 def _pad(x: Array, padding: Padding, value: float = 0) -> Array:
@@ -105,6 +108,32 @@ def _first_max(a: Array, b: Array) -> Array:
     return jnp.where(keep, a, b)
 
 
+def _lowest(x: Array) -> Any:
+    return -jnp.inf if jnp.issubdtype(x.dtype, jnp.inexact) else jnp.iinfo(x.dtype).min
+
+
+def _folded_max(x: Array, pool_size: tuple[int, ...], strides: tuple[int, ...]) -> Array:
+    """Return the maxima of windows axis by axis.
+
+    The last axis is the first: of equal maxima the first in row-major order is the first of the first row that has one.
+    """
+    for axis in reversed(range(len(pool_size))):
+        x = _fold_axis(x, axis + 1, pool_size[axis], strides[axis], _first_max)
+    return x
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(1, 2))
+def _max_pool(x: Array, pool_size: tuple[int, ...], strides: tuple[int, ...]) -> Array:
+    """Return `_folded_max` by XLA's windows, whose gradient is slow, and is that of the other."""
+    low = np.asarray(_lowest(x), x.dtype)
+    return lax.reduce_window(x, low, lax.max, (1, *pool_size, 1), (1, *strides, 1), "VALID")
+
+
+@_max_pool.defjvp
+def _max_pool_jvp(pool_size: Any, strides: Any, primals: Any, tangents: Any) -> Any:
+    return jax.jvp(lambda x: _folded_max(x, pool_size, strides), primals, tangents)
+
+
 class JaxNeural(JaxFourier):
     """See `polykeras.backend.nn`."""
 
@@ -117,7 +146,7 @@ class JaxNeural(JaxFourier):
         dilation: Sequence[int],
         groups: int = 1,
     ) -> Array:
-        if on_cpu():
+        if on_cpu() and (inside_loop() or groups > 1):
             return _conv_products(_pad(inputs, padding), kernel, tuple(strides), tuple(dilation), groups)
         return lax.conv_general_dilated(
             inputs,
@@ -148,13 +177,9 @@ class JaxNeural(JaxFourier):
         )
 
     def max_pool_nd(self, inputs: Array, pool_size: Sequence[int], strides: Sequence[int], padding: Padding) -> Array:
-        floating = jnp.issubdtype(inputs.dtype, jnp.inexact)
-        x = _pad(inputs, padding, -jnp.inf if floating else jnp.iinfo(inputs.dtype).min)
-        # Axis by axis, the last first: of equal maxima the first in row-major order is the first of the first row
-        # that has one.
-        for axis in reversed(range(len(pool_size))):
-            x = _fold_axis(x, axis + 1, pool_size[axis], strides[axis], _first_max)
-        return x
+        x = _pad(inputs, padding, _lowest(inputs))
+        pool = _folded_max if inside_loop() else _max_pool
+        return pool(x, tuple(pool_size), tuple(strides))
 
     def average_pool_nd(
         self, inputs: Array, pool_size: Sequence[int], strides: Sequence[int], padding: Padding
