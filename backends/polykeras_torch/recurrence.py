@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._C import _functorch  # pyright: ignore[reportAttributeAccessIssue]  (no stub)
 
 from polykeras.backend.recurrence import RecurrenceMethods
+from polykeras_torch.autodiff import is_transformed
 
 aten: Any = torch.ops.aten
 _LSTM = 2  # the kernel's number for the mode
@@ -34,7 +34,7 @@ def _suits(arrays: Sequence[Tensor]) -> bool:
     return (
         torch.backends.mkldnn.is_available()
         and torch.backends.mkldnn.enabled
-        and _functorch.peek_interpreter_stack() is None
+        and not is_transformed()
         and all(x.dtype is torch.float32 and x.device.type == "cpu" and x.numel() for x in arrays)
     )
 

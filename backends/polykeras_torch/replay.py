@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._C import _functorch  # pyright: ignore[reportAttributeAccessIssue]  (no stub)
 
 from polykeras import fast, tree
+from polykeras_torch.autodiff import is_transformed
 from polykeras_torch.program import Program, compile_program
 from polykeras_torch.recorder import Recorder, Slot, storage_of
 
@@ -27,11 +27,7 @@ def contiguous(tensors: Sequence[Tensor]) -> list[Tensor]:
 
 def is_watched(tensors: Sequence[Tensor]) -> bool:
     """Return whether somebody else looks on: an outer recording, autograd, `torch.func`, or another mode of torch."""
-    return (
-        torch._C._len_torch_dispatch_stack() > 0
-        or _functorch.peek_interpreter_stack() is not None
-        or any(x.requires_grad for x in tensors)
-    )
+    return torch._C._len_torch_dispatch_stack() > 0 or is_transformed() or any(x.requires_grad for x in tensors)
 
 
 class Recording:

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._C import _functorch  # pyright: ignore[reportAttributeAccessIssue]  (no stub)
+
+from polykeras_torch.autodiff import is_transformed
 
 aten: Any = torch.ops.aten
 
@@ -50,7 +51,7 @@ KERNELS: dict[str, Callable[..., list[list[Tensor]]]] = {"adam": _adam}
 
 def suits(lists: Sequence[Sequence[Any]]) -> bool:
     """Return whether a kernel can run on these lists: they are of full precision, and nobody differentiates."""
-    return _functorch.peek_interpreter_stack() is None and all(
+    return not is_transformed() and all(
         x.dtype in (torch.float32, torch.float64) and x.device.type == "cpu" and not x.requires_grad
         for column in lists
         for x in column
