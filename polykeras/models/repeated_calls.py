@@ -49,11 +49,13 @@ class RepeatedCalls:
 
     def serve(self, inputs: Any) -> tuple[Any] | None:
         """Return the outputs for `model(inputs)` in a tuple, or None where the call is to be made as it is."""
+        if current_context() is not None or is_functional():
+            return None
         leaves = tree.flatten(inputs)
         if any(isinstance(x, KerasTensor) for x in leaves):
             return None  # which does not load the current backend
         backend = registry.current()
-        if not backend.compiles_calls or current_context() is not None or is_functional():
+        if not backend.compiles_calls:
             return None
         if masks.are_kept() and any(masks.kept(x) is not None for x in leaves):
             return None

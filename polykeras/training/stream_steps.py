@@ -24,11 +24,12 @@ STACK_BATCHES = 64
 class _Stack:
     """Room on the host for several batches in the shapes of a first one."""
 
-    def __init__(self, batch: Any, capacity: int) -> None:
+    def __init__(self, batch: Any, capacity: int, backend: Backend) -> None:
+        self._backend = backend
         leaves, self._definition = tree.flatten_with_def(batch)
         self._kinds = [(leaf.shape, leaf.dtype) for leaf in leaves]
         self._room = [np.zeros((capacity, *leaf.shape), leaf.dtype) for leaf in leaves]
-        self._rows = np.arange(capacity * len(leaves[0]), dtype=np.int32).reshape(capacity, -1)
+        self._rows = backend.asarray(np.arange(capacity * len(leaves[0]), dtype=np.int32).reshape(capacity, -1))
         self.capacity = capacity
 
     def fits(self, batch: Any) -> bool:
@@ -36,13 +37,13 @@ class _Stack:
         leaves, definition = tree.flatten_with_def(batch)
         return definition == self._definition and [(leaf.shape, leaf.dtype) for leaf in leaves] == self._kinds
 
-    def run(self, step: CompiledStep, backend: Backend, batches: list[Any]) -> Any:
+    def run(self, step: CompiledStep, batches: list[Any]) -> Any:
         """Run a step on each of at most `capacity` batches; return the logs of the last one."""
         for i, batch in enumerate(batches):
             for room, leaf in zip(self._room, tree.flatten(batch), strict=True):
                 room[i] = leaf
-        flat = [backend.place(room.reshape(-1, *room.shape[2:])) for room in self._room]
-        return step.run_rows(tree.unflatten(self._definition, flat), backend.asarray(self._rows), 0, len(batches))
+        flat = [self._backend.place(room.reshape(-1, *room.shape[2:])) for room in self._room]
+        return step.run_rows(tree.unflatten(self._definition, flat), self._rows, 0, len(batches))
 
 
 def _capacity(batch: Any) -> int:
@@ -92,30 +93,24 @@ def stream_chunks(source: StreamSource, step: CompiledStep, backend: Backend, si
     position = 0
     stack: _Stack | None = None
     first = batches.peek()
-    if first is not None and backend.is_compiled() and not isinstance(step, EagerStep) and _capacity(first) > 1:
-        stack = _Stack(first, _capacity(first))
-        source.deepen(stack.capacity)
-
-    def gathered() -> list[Any]:
-        """Return the batches of a chunk: one, and those that are there already and fit beside it."""
-        taken = [batches.take()]
-        if stack is not None and stack.fits(taken[0]):
-            limit = min(size.steps, stack.capacity)
-            while len(taken) < limit and batches.is_ready() and (more := batches.peek()) is not None:
-                if not stack.fits(more):
-                    break
-                taken.append(batches.take())
-        return taken
+    if first is not None and backend.is_compiled() and not isinstance(step, EagerStep):
+        capacity = _capacity(first)
+        if capacity > 1:
+            stack = _Stack(first, capacity, backend)
+            source.deepen(capacity)
 
     def run() -> tuple[Any, int]:
         nonlocal position
-        taken = gathered()
-        if stack is not None and stack.fits(taken[0]):
-            logs = stack.run(step, backend, taken)
-        else:
-            logs = step.run_batch(taken[0])
+        batch = batches.take()
+        if stack is None or not stack.fits(batch):
+            position += 1
+            return step.run_batch(batch), 1
+        taken = [batch]
+        limit = min(size.steps, stack.capacity)
+        while len(taken) < limit and batches.is_ready() and (more := batches.peek()) is not None and stack.fits(more):
+            taken.append(batches.take())
         position += len(taken)
-        return logs, len(taken)
+        return stack.run(step, taken), len(taken)
 
     while not batches.is_over():
         yield position, run
