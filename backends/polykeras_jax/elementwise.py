@@ -46,6 +46,16 @@ def _quotient(x1: Array, x2: Array) -> Array:
 _quotient.defjvps(lambda tangent, out, x1, x2: tangent / x2, lambda tangent, out, x1, x2: -tangent * (out / x2))
 
 
+@jax.custom_jvp
+def _relu(x: Array) -> Array:
+    return lax.max(x, lax.full_like(x, 0))
+
+
+# JAX's own derivative at 0 and nan is that of `max`: a half, and nan's share.
+_relu.defjvps(lambda tangent, out, x: jnp.where(x <= 0, 0, tangent))
+_relu_program = jax.jit(_relu, inline=True)
+
+
 def _divide(x1: Array, x2: Array) -> Array:
     if not isinstance(x1, Tracer) and not isinstance(x2, Tracer):
         return jnp.divide(x1, x2)  # nobody differentiates, and a call of the other takes 100 us
@@ -188,13 +198,14 @@ class JaxElementwise(JaxAutodiff):
     def sigmoid(self, x: Array) -> Array:
         return _logistic(x)  # half the time of an LSTM's step, beside the composite
 
+    def relu(self, x: Array) -> Array:
+        return _relu_program(x)  # a maximum, unlike a choice, XLA computes together with the products around it
+
     # ---- composites of the contract, as they are -----------------------------------------------------------------
     # Those that give the same bits in one program as one by one (with the default flags of XLA): gelu does not, of
     # which XLA fuses products and sums.
 
-    elu, leaky_relu, relu, relu6, selu = map(
-        one_program, (Backend.elu, Backend.leaky_relu, Backend.relu, Backend.relu6, Backend.selu)
-    )
+    elu, leaky_relu, relu6, selu = map(one_program, (Backend.elu, Backend.leaky_relu, Backend.relu6, Backend.selu))
     hard_sigmoid, hard_silu, log_sigmoid, silu, softplus = map(
         one_program,
         (Backend.hard_sigmoid, Backend.hard_silu, Backend.log_sigmoid, Backend.silu, Backend.softplus),
