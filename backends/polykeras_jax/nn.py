@@ -55,8 +55,8 @@ def _conv_products(x: Array, kernel: Array, strides: tuple[int, ...], dilation: 
         return sum(part * weight for part, weight in zip(_shifted(x, window, strides, dilation), weights, strict=True))
     parts = _shifted(x, window, strides, dilation)
     if groups == 1:
-        # The barrier keeps the kernel's rows as they are, so that its gradient is (gradients.T @ columns).T, which takes
-        # 1.2 ms where (columns.T @ gradients) takes 1.5.
+        # The barrier keeps the kernel's rows as they are, so that its gradient is (gradients.T @ columns).T, which
+        # takes 1.2 ms where (columns.T @ gradients) takes 1.5.
         rows = lax.optimization_barrier(kernel.reshape(-1, filters).T)
         columns = jnp.stack(parts, -2)
         return columns.reshape(*columns.shape[:-2], -1) @ rows.T

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC
+from collections.abc import Callable
 from typing import Any
 
 from polykeras import config, dtypes
@@ -149,6 +150,74 @@ class NormalizationMethods(PoolingMethods, ABC):
         factor = factor if scale is None else factor * scale
         result = (x - self.reshape(mean, shape)) * self.reshape(factor, shape)
         return result if offset is None else result + self.reshape(offset, shape)
+
+    @op("x offset scale", "float")
+    def normalize_batch(
+        self,
+        x: Array,
+        axis: int = -1,
+        offset: Array | None = None,
+        scale: Array | None = None,
+        epsilon: float = 1e-3,
+    ) -> tuple[Array, Array, Array]:
+        """Return `batch_normalization` with the mean and variance of `x` itself, and these.
+
+        Ioffe and Szegedy (2015), https://arxiv.org/abs/1502.03167. The gradient is written out as there, which spares
+        a third of the passes over memory.
+
+        Args:
+            x: an array, of 32 bits at least if its statistics are to be worth anything.
+            axis: the axis of the features.
+            offset: a vector along `axis`.
+            scale: a vector along `axis`.
+            epsilon: keeps the root from 0.
+
+        Returns:
+            The normalized array, and the mean and the (population) variance, vectors along `axis`. These two are
+            constants to differentiation: they are meant for running averages.
+        """
+        place = canonical_axis(axis, self.ndim(x))
+        spread = [n if i == place else 1 for i, n in enumerate(self.shape(x))]
+        given = [None if vector is None else self.reshape(vector, spread) for vector in (offset, scale)]
+        arrays = [x, *(vector for vector in given if vector is not None)]
+
+        def normalize(x: Array, *vectors: Array) -> tuple[Any, Any]:
+            rest = iter(vectors)
+            shift, factor = (None if vector is None else next(rest) for vector in given)
+            return self._normalized_and_gradient(x, shift, factor, place, epsilon)
+
+        result, mean, variance = self._shorter_gradient(normalize)(*arrays)
+        return result, self.reshape(self.stop_gradient(mean), (-1,)), self.reshape(self.stop_gradient(variance), (-1,))
+
+    def _normalized_and_gradient(
+        self, x: Array, offset: Array | None, scale: Array | None, place: int, epsilon: float
+    ) -> tuple[tuple[Array, Array, Array], Any]:
+        axes = tuple(i for i in range(self.ndim(x)) if i != place)
+        count = math.prod(self.shape(x)[i] for i in axes)
+        mean = self.mean(x, axes, True)
+        centred = self.subtract(x, mean)
+        variance = self.mean(self.square(centred), axes, True)
+        inverse = self.rsqrt(variance + epsilon)
+        factor = inverse if scale is None else self.multiply(inverse, scale)
+        result = self.multiply(centred, factor)
+
+        def gradient(d_result: Array, *_: Any) -> tuple[Array, ...]:
+            d_offset = self.sum(d_result, axes, True)
+            d_scale = self.sum(self.multiply(d_result, centred), axes, True) * inverse
+            along = self.multiply(centred, d_scale * inverse * (1.0 / count))
+            d_x = self.multiply(self.subtract(self.subtract(d_result, d_offset * (1.0 / count)), along), factor)
+            others = [d for d, vector in ((d_offset, offset), (d_scale, scale)) if vector is not None]
+            return (d_x, *others)
+
+        return (result if offset is None else self.add(result, offset), mean, variance), gradient
+
+    def _closed_gradient(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `custom_gradient(f)` for an `f` that uses no arrays but its arguments."""
+        return self.custom_gradient(f)
+
+    def _shorter_gradient(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `_closed_gradient(f)`, where `f` writes its gradient out only to spare passes over memory."""
+        return self._closed_gradient(f)
 
     @op("x gamma beta")
     def layer_normalization(

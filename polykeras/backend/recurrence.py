@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Callable
 from typing import Any
 
 from polykeras.backend.normalization import NormalizationMethods
@@ -66,10 +65,6 @@ class RecurrenceMethods(NormalizationMethods, ABC):
         z = z if bias is None else self.add(z, bias[0])
         inner = self.zeros((self.shape(recurrent_kernel)[1],), self.dtype(z)) if bias is None else bias[1]
         return self._closed_gradient(self._gru_and_gradient)(z, h, recurrent_kernel, inner)
-
-    def _closed_gradient(self, f: Callable[..., Any]) -> Callable[..., Any]:
-        """Return `custom_gradient(f)` for an `f` that uses no arrays but its arguments."""
-        return self.custom_gradient(f)
 
     def _lstm_and_gradient(self, x: Array, h: Array, c: Array, kernel: Array) -> tuple[tuple[Array, Array], Any]:
         units = self.shape(h)[-1]

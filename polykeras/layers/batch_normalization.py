@@ -128,33 +128,30 @@ class BatchNormalization(Scaled):
         )
 
     def _train(self, x: Any, mask: Any) -> Any:
-        shape = ops.shape(x)
-        channel = self.axis % len(shape)
-        axes = tuple(i for i in range(len(shape)) if i != channel)
-        if mask is None:
-            mean = ops.mean(x, axes, keepdims=True)
-            centred = ops.subtract(x, mean)
-            variance = ops.mean(ops.square(centred), axes, keepdims=True)
-        else:
-            valid = self._valid(mask, x)
-            count = ops.sum(ops.cast(valid, ops.dtype(x)), axes, keepdims=True) + config.epsilon()
-            mean = ops.sum(ops.where(valid, x, 0), axes, keepdims=True) / count
-            centred = ops.subtract(x, mean)
-            variance = ops.sum(ops.square(ops.where(valid, centred, 0)), axes, keepdims=True) / count
-
-        def along(weight: Variable | None) -> Any:
-            spread = [n if i == channel else 1 for i, n in enumerate(shape)]
-            return None if weight is None else ops.reshape(ops.cast(weight, ops.dtype(x)), spread)
-
-        gamma, beta = along(self.gamma), along(self.beta)
-        flat = ops.reshape(mean, (-1,)), ops.reshape(variance, (-1,))
+        if mask is None and not self.renorm:
+            y, mean, variance = ops.normalize_batch(x, self.axis, self.beta, self.gamma, self.epsilon)
+            self._update(mean, variance)
+            return y
+        mean, variance = self._statistics(x, mask)
+        gamma, beta = self.gamma, self.beta
         if self.renorm:
-            r, d = (along(x) for x in self._correction(*flat))
+            r, d = self._correction(mean, variance)
             beta = _add(_multiply(d, gamma), beta)
             gamma = _multiply(r, gamma)
-        self._update(*flat)
-        y = ops.multiply(centred, _multiply(ops.rsqrt(variance + self.epsilon), gamma))
-        return _add(y, beta)
+        self._update(mean, variance)
+        return ops.batch_normalization(x, mean, variance, self.axis, beta, gamma, self.epsilon)
+
+    def _statistics(self, x: Any, mask: Any) -> tuple[Any, Any]:
+        """Return the mean and the variance of a batch, of the places that count."""
+        shape = ops.shape(x)
+        axes = tuple(i for i in range(len(shape)) if i != self.axis % len(shape))
+        if mask is None:
+            return ops.moments(x, axes)
+        valid = self._valid(mask, x)
+        count = ops.sum(ops.cast(valid, ops.dtype(x)), axes, keepdims=True) + config.epsilon()
+        mean = ops.sum(ops.where(valid, x, 0), axes, keepdims=True) / count
+        variance = ops.sum(ops.square(ops.where(valid, ops.subtract(x, mean), 0)), axes, keepdims=True) / count
+        return ops.reshape(mean, (-1,)), ops.reshape(variance, (-1,))
 
     def _valid(self, mask: Any, x: Any) -> Any:
         have, want = ops.shape(mask), ops.shape(x)

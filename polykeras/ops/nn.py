@@ -40,6 +40,7 @@ __all__ = [
     "moments",
     "multi_hot",
     "normalize",
+    "normalize_batch",
     "one_hot",
     "polar",
     "psnr",
@@ -112,6 +113,7 @@ one_hot = bind(Backend.one_hot)
 multi_hot = bind(Backend.multi_hot)
 moments = bind(Backend.moments)
 normalize = bind(Backend.normalize)
+normalize_batch = bind(Backend.normalize_batch)
 batch_normalization = bind(Backend.batch_normalization)
 gru = bind(Backend.gru)
 lstm = bind(Backend.lstm)

@@ -171,6 +171,7 @@ MORE = {
     "ifft": "(x)",
     "lstm": "(x, h, c, kernel, recurrent_kernel, bias=None)",
     "matrix_power": "(x, n)",
+    "normalize_batch": "(x, axis=-1, offset=None, scale=None, epsilon=0.001)",
     "remat": "(f)",
     "set_random_seed": "(seed)",
 }

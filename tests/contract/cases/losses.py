@@ -9,6 +9,8 @@ WIDER = {"atol": 1e-5, "why": "chains of sums"}
 PROBABILITIES = A([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]])
 CLASSES = A([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
+NORMALIZED = {"through": lambda b, r: r[0], "note": "the result alone"}
+
 CASES = (
     # ---- losses
     case("binary_crossentropy", A([0.0, 1.0, 1.0]), U(0.1, 0.9, 3), grad=(1,), **SUM),
@@ -35,6 +37,12 @@ CASES = (
     case("normalize", A([[0.0, 0.0], [3.0, 4.0]]), fd=False, rtol=1e-4, why="the zero vector meets epsilon"),
     case("batch_normalization", N(2, 3, 4), N(4), U(0.5, 2, 4), -1, N(4), N(4), **WIDER),
     case("batch_normalization", N(2, 3, 4), N(3), U(0.5, 2, 3), 1, **WIDER),
+    case("normalize_batch", N(3, 2, 4), 1, N(2), grad=False, rtol=1e-4, **WIDER),
+    case("normalize_batch", N(5, 4), -1, N(4), U(0.5, 2, 4), second=True, rtol=1e-4, **NORMALIZED, **WIDER),
+    case("normalize_batch", N(3, 2, 4), 1, N(2), rtol=1e-4, **NORMALIZED, **WIDER),
+    case("normalize_batch", N(4, 3), scale=N(3), rtol=1e-4, **NORMALIZED, **WIDER),
+    case("normalize_batch", A([[1.0, 2.0], [1.0, 4.0]]), rtol=1e-3, atol=1e-3, why="variance 0 meets epsilon",
+         **NORMALIZED),
     case("layer_normalization", N(3, 4), N(4), N(4), second=True, rtol=1e-4, **WIDER),
     case("layer_normalization", N(2, 3, 4), axis=(1, 2), rtol=1e-4, **WIDER),
     case("layer_normalization", A([[1.0, 1.0, 1.0]]), rtol=1e-3, atol=1e-3, why="variance 0 meets epsilon"),

@@ -212,6 +212,12 @@ def batch_normalization(x: Any, mean: Any, variance: Any, axis: int, offset: Any
     return np.moveaxis((moved - mean) / np.sqrt(variance + 1e-3) * scale + offset, -1, axis)
 
 
+def normalize_batch(x: Any, axis: int = -1, offset: Any = 0.0, scale: Any = 1.0) -> Any:
+    moved = np.moveaxis(x, axis, -1).reshape(-1, x.shape[axis])
+    mean, variance = moved.mean(0), moved.var(0)
+    return batch_normalization(x, mean, variance, axis, offset, scale), mean, variance
+
+
 def layer_normalization(x: Any, gamma: Any = 1.0, beta: Any = 0.0, axis: Any = -1) -> Any:
     mean, variance = x.mean(axis, keepdims=True), x.var(axis, keepdims=True)
     return (x - mean) / np.sqrt(variance + 1e-7) * gamma + beta
@@ -362,6 +368,7 @@ NETWORKS: dict[str, Callable[..., Any]] = {
     "normalize": normalize,
     "batch_normalization": batch_normalization,
     "layer_normalization": layer_normalization,
+    "normalize_batch": normalize_batch,
     "rms_normalization": rms_normalization,
     "lstm": lstm,
     "gru": gru,
