@@ -11,6 +11,7 @@ from torch import Tensor
 
 from polykeras import fast, tree
 from polykeras.backend.execution import ExecutionMethods, KnownRule, Rule, State, Step, StepRunner
+from polykeras_torch.heap import keep_freed_memory
 from polykeras_torch.indexing import select
 from polykeras_torch.recorder import is_recorded
 from polykeras_torch.replay import Recording, contiguous, is_watched, record, signature
@@ -27,9 +28,11 @@ class TorchExecution(ExecutionMethods):
         return is_recorded(x)
 
     def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
+        keep_freed_memory()
         return _Compiled(self, fn, donate_first)
 
     def compile_steps(self, step: Step) -> StepRunner:
+        keep_freed_memory()
         return _Steps(step)
 
     def map_elementwise(
