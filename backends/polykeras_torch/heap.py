@@ -23,4 +23,4 @@ def keep_freed_memory() -> None:
     """
     if fast.enabled():
         torch.empty(_LARGEST, dtype=torch.uint8, device="cpu")
-        fast.explain("memory on torch", "is kept for the next step", "page faults cost more than the arithmetic")
+        fast.explain("freed memory on torch", "kept for the next step", "page faults cost more than the arithmetic")
