@@ -13,9 +13,9 @@ import numpy as np
 from jax import lax
 from jax.core import Tracer
 
+from polykeras import fast
 from polykeras.backend.execution import State, Step, StepRunner
 from polykeras.backend.spec import Array
-from polykeras import fast
 from polykeras_jax.arrays import on_cpu, settled, strong
 from polykeras_jax.control import JaxControl
 from polykeras_jax.loops import in_loop

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from polykeras_torch.recorder import Seen
+
 # torch's own bindings parse their arguments faster than those of the operator overloads, by 0.4 us a call. Those
 # listed take the arguments of the overloads in the same order.
 # fmt: off
@@ -68,14 +70,14 @@ def is_copy(op: Any) -> bool:
     return op is torch.ops.aten.clone.default
 
 
-def number_as_tensor(op: Any, tensor: Tensor, number: Any) -> Tensor | None:
+def number_as_tensor(op: Any, tensor: Seen, number: Any) -> Tensor | None:
     """Return a number that an overload takes beside a tensor as a tensor, which spares 1.5 us a call.
 
     None where the result might be another one.
     """
     if _name(op) not in _WITH_NUMBERS or type(number) not in (int, float) or tensor.dtype not in _EXACT:
         return None
-    if not tensor.is_floating_point():
+    if not tensor.dtype.is_floating_point:
         info = torch.iinfo(tensor.dtype)
         if type(number) is float or _name(op) == "div" or not info.min <= number <= info.max:
             return None

@@ -37,12 +37,12 @@ def compile_program(recorder: Recorder, inputs: int, outputs: Sequence[Slot], do
     Returns:
         A function of a sequence of tensors, laid out like the recorded inputs, that returns a list.
     """
-    tensors = recorder.tensors
-    written = written_memory(recorder.nodes, tensors)
-    nodes = needed(recorder.nodes, tensors, inputs, outputs, written)
-    nodes = without_constants(nodes, tensors, inputs, written)
-    nodes = with_numbers_as_tensors(nodes, tensors)
-    nodes = with_reused_memory(nodes, tensors, donated, outputs, inputs)
+    seen = recorder.seen
+    written = written_memory(recorder.nodes, seen)
+    nodes = needed(recorder.nodes, seen, inputs, outputs, written)
+    nodes = without_constants(nodes, seen, inputs, written)
+    nodes = with_numbers_as_tensors(nodes, seen)
+    nodes = with_reused_memory(nodes, seen, donated, outputs, inputs)
     return _Writer().function(nodes, inputs, outputs)
 
 

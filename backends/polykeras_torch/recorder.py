@@ -4,7 +4,8 @@ A training step of neutral code is run once under a `Recorder`: forward pass, gr
 aten operators that torch runs in the end. `polykeras_torch.program` makes a straight function of the list.
 
 A tensor is known by the memory that it describes (storage, offset, shape, strides), since autograd hands out new
-objects for the same values. What may not be repeated, because Python looked at a value or because memory from outside
+objects for the same values. The recorder holds no memory but that of constants: a recorded step takes as much as a
+plain one. What may not be repeated, because Python looked at a value or because memory from outside
 was changed, is noted in `refused`; the run itself goes on as without the recorder.
 """
 
@@ -17,6 +18,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -32,6 +34,29 @@ class Slot:
     """A tensor of the recorded function, by number."""
 
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is kept of a tensor, which itself may be gone.
+
+    Attributes:
+        dtype: of its elements.
+        shape: its shape.
+        device: where it lay.
+        memory: the number of its storage.
+        row_major: whether its elements lie in row-major order.
+        whole: whether it takes the whole of its storage.
+        value: the tensor itself, if it depends on no input.
+    """
+
+    dtype: torch.dtype
+    shape: torch.Size
+    device: torch.device
+    memory: int
+    row_major: bool
+    whole: bool
+    value: Tensor | None
 
 
 @dataclass(slots=True)
@@ -90,17 +115,18 @@ class Recorder(TorchDispatchMode):
 
     Attributes:
         nodes: the calls, in their order.
-        tensors: the tensor of each slot, as it was in this run.
+        seen: the tensor of each slot, as it was in this run.
         refused: why the run may not be repeated from the list; None where it may.
     """
 
     def __init__(self, inputs: Sequence[Tensor]) -> None:
         super().__init__()
         self.nodes: list[Node] = []
-        self.tensors: list[Tensor] = []
+        self.seen: list[Seen] = []
         self.refused: str | None = None
         self._slots: dict[Hashable, Slot] = {}
         self._bases: dict[int, Slot] = {}  # the first slot of each storage
+        self._numbers: list[StorageWeakRef] = []  # while there is one, no other storage gets the same number
         self._variable: set[int] = set()  # storages whose values depend on inputs
         self._foreign: set[int] = set()  # storages that came from outside: not ours to change
         self._host_reads = _HostReads(self)
@@ -142,7 +168,7 @@ class Recorder(TorchDispatchMode):
             return self._new(tensor, constant=True)
         # A view of memory we know that was made out of our sight.
         base = self._bases[storage]
-        if self.tensors[base.number].dtype != tensor.dtype:
+        if self.seen[base.number].dtype != tensor.dtype:
             self.refuse("it views a tensor as another dtype out of sight of the dispatcher")
         args = (base, tuple(tensor.shape), tensor.stride(), tensor.storage_offset())
         constant = self.is_constant(tensor)
@@ -163,7 +189,8 @@ class Recorder(TorchDispatchMode):
             slots: list[Slot] = []
             slotted = replace((args, kwargs), lambda tensor: slots.append(self.slot(tensor)) or slots[-1], Tensor)
             constant = not _draws(func) and (
-                func.overloadpacket in _SHAPED or all(self.is_constant(self.tensors[slot.number]) for slot in slots)
+                func.overloadpacket in _SHAPED
+                or all(self.seen[slot.number].memory not in self._variable for slot in slots)
             )
             if not constant:
                 self._check(func, args)
@@ -180,7 +207,7 @@ class Recorder(TorchDispatchMode):
             if not constant:
                 self._variable.add(storage_of(tensor))
         single = not isinstance(result, (tuple, list))
-        known = len(self.tensors)
+        known = len(self.seen)
         leaves = [result] if single else result
         outputs = [self._result(leaf, constant) if isinstance(leaf, Tensor) else None for leaf in leaves]
         if not written and outputs and all(slot is not None and slot.number < known for slot in outputs):
@@ -193,12 +220,17 @@ class Recorder(TorchDispatchMode):
         return self._slots.get(_key(tensor)) or self._new(tensor, constant)
 
     def _new(self, tensor: Tensor, constant: bool) -> Slot:
-        slot = self._slots[_key(tensor)] = Slot(len(self.tensors))
-        self.tensors.append(tensor)  # kept alive, so that its memory is not given to another tensor
-        storage = storage_of(tensor)
-        self._bases.setdefault(storage, slot)
+        memory = storage_of(tensor)
+        slot = self._slots[_key(tensor)] = Slot(len(self.seen))
+        if memory not in self._bases:
+            self._bases[memory] = slot
+            self._numbers.append(StorageWeakRef(tensor.untyped_storage()))
         if not constant:
-            self._variable.add(storage)
+            self._variable.add(memory)
+        whole = tensor.untyped_storage().nbytes() == tensor.nbytes
+        value = tensor if constant else None
+        layout = tensor.dtype, tensor.shape, tensor.device, memory, tensor.is_contiguous(), whole
+        self.seen.append(Seen(*layout, value))
         return slot
 
     def _check(self, func: Any, args: Any) -> None:

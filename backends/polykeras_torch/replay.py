@@ -106,8 +106,7 @@ def record(
         leaves, definition = tree.flatten_with_def(_plainly(fn, tensors, donated))
         recording = Recording(fn, None, len(tensors), donated, leaves, {}, definition, advances)
         return tree.unflatten(definition, leaves), recording
-    # Copies: the recorder knows tensors by their memory, and the function may hold others in that of its arguments.
-    inputs = [x.clone() for x in tensors]
+    inputs = [*_apart(tensors[:donated]), *(x.clone() for x in tensors[donated:])]
     with Recorder(inputs) as recorder:
         leaves, definition = tree.flatten_with_def(fn(inputs))
         if any(isinstance(leaf, Tensor) and leaf.requires_grad for leaf in leaves):
@@ -125,6 +124,20 @@ def record(
     kept = None if recorder.refused else recorder
     recording = Recording(fn, kept, len(tensors), donated, leaves, outputs, definition, advances)
     return tree.unflatten(definition, leaves), recording
+
+
+def _apart(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Return donated tensors with those copied that share memory: the recorder knows tensors by their memory.
+
+    Others are copied always, as the function may hold tensors in their memory; what is donated nobody else holds.
+    """
+    taken: set[int] = set()
+    result = []
+    for x in tensors:
+        alone = storage_of(x) not in taken and x.untyped_storage().nbytes() == x.nbytes
+        result.append(x if alone else x.clone())
+        taken.add(storage_of(x))
+    return result
 
 
 def _own(leaves: Sequence[Any], taken: set[int], recorder: Recorder | None = None) -> list[Any]:

@@ -7,24 +7,24 @@ from collections.abc import Collection, Sequence
 from torch import Tensor
 
 from polykeras_torch.kernels import binding_into, is_copy, number_as_tensor
-from polykeras_torch.recorder import Node, Slot, replace, storage_of
+from polykeras_torch.recorder import Node, Seen, Slot, replace
 
 _WORTHWHILE = 1024  # elements from which on the memory of a result is worth sparing
 
 
-def written_memory(nodes: Sequence[Node], tensors: Sequence[Tensor]) -> set[int]:
+def written_memory(nodes: Sequence[Node], seen: Sequence[Seen]) -> set[int]:
     """Return the storages that calls change in place: what is there after the run is not what was there before."""
-    return {storage_of(tensors[slot.number]) for node in nodes for slot in node.writes}
+    return {seen[slot.number].memory for node in nodes for slot in node.writes}
 
 
 def needed(
-    nodes: Sequence[Node], tensors: Sequence[Tensor], inputs: int, outputs: Sequence[Slot], written: Collection[int]
+    nodes: Sequence[Node], seen: Sequence[Seen], inputs: int, outputs: Sequence[Slot], written: Collection[int]
 ) -> list[Node]:
     """Return the calls on which the outputs depend, or that change an input.
 
     Where memory is changed in place, names say too little: whatever changes memory that is read later is needed.
     """
-    storages = [storage_of(tensor) for tensor in tensors]
+    storages = [tensor.memory for tensor in seen]
     live: set[int] = set()
     live_memory = set(storages[:inputs])
 
@@ -46,19 +46,17 @@ def needed(
     return kept[::-1]
 
 
-def without_constants(
-    nodes: Sequence[Node], tensors: Sequence[Tensor], inputs: int, written: Collection[int]
-) -> list[Node]:
+def without_constants(nodes: Sequence[Node], seen: Sequence[Seen], inputs: int, written: Collection[int]) -> list[Node]:
     """Return the calls whose results vary; those of the others stand in their arguments as tensors."""
     made = set(range(inputs))
 
-    def value(slot: Slot) -> Slot | Tensor:
-        return slot if slot.number in made else tensors[slot.number]
+    def value(slot: Slot) -> Slot | Tensor | None:
+        return slot if slot.number in made else seen[slot.number].value
 
     kept = []
     for node in nodes:
         results = node.results()
-        fixed = node.constant and not any(storage_of(tensors[slot.number]) in written for slot in results)
+        fixed = node.constant and not any(seen[slot.number].memory in written for slot in results)
         if fixed and results and not node.writes:
             continue
         args, kwargs = replace((node.args, node.kwargs), value, Slot)
@@ -67,18 +65,18 @@ def without_constants(
     return kept
 
 
-def with_numbers_as_tensors(nodes: Sequence[Node], tensors: Sequence[Tensor]) -> list[Node]:
+def with_numbers_as_tensors(nodes: Sequence[Node], seen: Sequence[Seen]) -> list[Node]:
     """Return the calls with numbers made tensors once, where torch would make them in each call."""
     for node in nodes:
         if len(node.args) == 2 and not node.kwargs and isinstance(node.args[0], Slot):
-            number = number_as_tensor(node.op, tensors[node.args[0].number], node.args[1])
+            number = number_as_tensor(node.op, seen[node.args[0].number], node.args[1])
             if number is not None:
                 node.args = (node.args[0], number)
     return list(nodes)
 
 
 def with_reused_memory(
-    nodes: Sequence[Node], tensors: Sequence[Tensor], donated: Collection[int], outputs: Sequence[Slot], inputs: int
+    nodes: Sequence[Node], seen: Sequence[Seen], donated: Collection[int], outputs: Sequence[Slot], inputs: int
 ) -> list[Node]:
     """Let results take the memory of arguments that are not read again; a copy of one then need not be made.
 
@@ -87,12 +85,12 @@ def with_reused_memory(
 
     Args:
         nodes: the calls.
-        tensors: of each slot.
+        seen: the tensor of each slot.
         donated: the numbers of the inputs whose memory may be used.
         outputs: what is returned.
         inputs: how many inputs there are.
     """
-    storages = [storage_of(tensor) for tensor in tensors]
+    storages = [tensor.memory for tensor in seen]
     owner = {storage: storage for storage in storages}  # whose memory a storage of the recorded run has in the program
     last = {storages[slot.number]: place for place, node in enumerate(nodes) for slot in node.reads()}
     last |= {storages[i]: len(nodes) for i in range(inputs) if i not in donated}
@@ -106,8 +104,8 @@ def with_reused_memory(
         for slot in reads:
             memory = owner[storages[slot.number]]
             alone = all(other == slot or owner[storages[other.number]] != memory for other in reads)
-            worthwhile = copies or tensors[result.number].numel() >= _WORTHWHILE
-            if alone and worthwhile and last[memory] == place and _fits(tensors[result.number], tensors[slot.number]):
+            worthwhile = copies or seen[result.number].shape.numel() >= _WORTHWHILE
+            if alone and worthwhile and last[memory] == place and _fits(seen[result.number], seen[slot.number]):
                 node.into = slot
                 owner[storages[result.number]] = memory
                 last[memory] = last.get(storages[result.number], place)
@@ -115,13 +113,7 @@ def with_reused_memory(
     return list(nodes)
 
 
-def _fits(result: Tensor, memory: Tensor) -> bool:
+def _fits(result: Seen, memory: Seen) -> bool:
     """Return whether a result can take the whole memory of another tensor."""
-    return (
-        result.dtype == memory.dtype
-        and result.shape == memory.shape
-        and result.is_contiguous()
-        and memory.is_contiguous()
-        and memory.untyped_storage().nbytes() == memory.nbytes
-        and result.untyped_storage().nbytes() == result.nbytes
-    )
+    same = result.dtype == memory.dtype and result.shape == memory.shape
+    return same and all(tensor.row_major and tensor.whole for tensor in (result, memory))
