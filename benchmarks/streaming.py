@@ -19,7 +19,7 @@ from benchmarks.measures import model_of, seconds_of
 from benchmarks.tasks import TASKS
 
 EPOCHS = 5
-SLOW_STEPS = 100
+SLOW_STEPS = 300
 Batches = list[tuple[np.ndarray, np.ndarray]]
 
 

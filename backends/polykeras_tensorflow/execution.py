@@ -15,6 +15,7 @@ import tensorflow as tf
 from polykeras import tree
 from polykeras.backend import Backend
 from polykeras.backend.execution import State, Step, StepRunner
+from polykeras.backend.host_memory import can_be_lent
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.graphs import Flat, spec_of
 from polykeras_tensorflow.programs import Program, Traced
@@ -172,6 +173,12 @@ class TensorflowExecution(Backend):
 
     def seed_framework(self, seed: int) -> None:
         tf.random.set_seed(seed)
+
+    def borrow(self, x: Any) -> Array:
+        # Memory that is not aligned ends the process (TensorFlow 2.21).
+        if not can_be_lent(x) or not tf.executing_eagerly() or "CPU" not in tf.constant(0.0).device:
+            return self.asarray(x)
+        return tf.experimental.dlpack.from_dlpack(x.__dlpack__())
 
     def place(self, x: Any) -> Array:
         if isinstance(x, tf.Tensor):

@@ -55,8 +55,7 @@ def check_host_arrays(parts: dict[str, Any]) -> int:
             if leaf.ndim == 0:
                 raise ValueError(f"{where} is a scalar; expected an array whose first axis counts the samples.")
             lengths[where] = leaf.shape[0]
-            if config.check_data() and name != "sample_weight":
-                _refuse_nan(leaf, where)
+            check_values(leaf, name, where)
     if not lengths:
         raise ValueError("No data: x is None or an empty structure. Pass arrays, a generator or a PyDataset.")
     if len(set(lengths.values())) > 1:
@@ -68,8 +67,15 @@ def check_host_arrays(parts: dict[str, Any]) -> int:
     return samples
 
 
-def _refuse_nan(leaf: np.ndarray, where: str) -> None:
-    if leaf.dtype.kind != "f":
+def check_values(leaf: np.ndarray, name: str, where: str) -> None:
+    """Raise `ValueError` for a nan in an array of `x` or `y`; see `config.set_check_data`.
+
+    Args:
+        leaf: the array.
+        name: "x", "y" or "sample_weight", whose values mean nothing here.
+        where: the array's name, for the error.
+    """
+    if leaf.dtype.kind != "f" or name == "sample_weight" or not config.check_data():
         return
     with np.errstate(all="ignore"):
         total = leaf.sum()

@@ -3,17 +3,113 @@
 from __future__ import annotations
 
 import contextvars
-import queue
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from polykeras.training.data.packs import Pack, Packing
+
 _END = object()
+
+# Seconds in which a pack may become fuller before it is read. A fast source fills it, and each pack costs a handing over
+# from thread to thread and the start of a chunk, more than many a step. A slow one loses nothing: while a pack is read
+# the next one waits, with all that came meanwhile.
+_PATIENCE = 0.0015
 
 
 class _Failure:
     def __init__(self, error: BaseException) -> None:
         self.error = error
+
+
+class _Shelf:
+    """Where the thread puts what it fetched, and the reader finds it.
+
+    Args:
+        depth: how many items may wait.
+        own: makes an item that is not packed the reader's own.
+        packing: how items are packed; None where they are not.
+    """
+
+    def __init__(self, depth: int, own: Callable[[Any], Any], packing: Packing | None) -> None:
+        self.packing = packing
+        self._depth = depth
+        self._own = own
+        self._items: deque[Any] = deque()
+        self._open: Pack | None = None  # the pack that is being filled
+        self._stopped = False
+        self._patient = False  # whether the reader waits for a full pack
+        self._changed = threading.Condition()
+
+    def put(self, item: Any) -> bool:
+        """Put an item down once there is room; return whether there still is a reader."""
+        if self.packing is not None and self.packing.fits(item):
+            return self._pack(self.packing, item)
+        return self.put_loose(self._own(item))
+
+    def put_loose(self, item: Any) -> bool:
+        """Put an item down as it is."""
+        with self._changed:
+            if self._open is not None and self._open.count:  # what came before comes before
+                self._items.append(self._open)
+                self._open = None
+            self._changed.wait_for(lambda: self._stopped or len(self._items) < self._depth)
+            self._items.append(item)
+            self._changed.notify_all()
+            return not self._stopped
+
+    def _pack(self, packing: Packing, item: Any) -> bool:
+        while True:
+            with self._changed:
+                if self._open is None:
+                    self._changed.wait_for(lambda: self._stopped or packing.free)
+                    if self._stopped:
+                        return False
+                    self._open = packing.free.pop()
+                pack, place = self._open, self._open.count
+            pack.write(place, item)
+            with self._changed:
+                if self._stopped:
+                    return False
+                if self._open is not pack:
+                    continue  # the reader was waiting and took the pack without this item
+                pack.count += 1
+                if pack.count == packing.capacity:
+                    self._items.append(pack)
+                    self._open = None
+                if self._items or not self._patient:
+                    self._changed.notify_all()
+                return True
+
+    def take(self) -> Any:
+        """Return what comes next: an item, or a pack of all that are there. Waits for it."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._items or (self._open is not None and self._open.count))
+            if not self._items:
+                self._patient = True
+                self._changed.wait_for(lambda: self._items, _PATIENCE)
+                self._patient = False
+            if self._items:
+                item = self._items.popleft()
+            else:
+                item, self._open = self._open, None
+            self._changed.notify_all()
+            return item
+
+    def give_back(self, pack: Pack) -> None:
+        """Let a pack that was taken be filled again."""
+        with self._changed:
+            pack.count = 0
+            if self.packing is not None and pack is not self.packing.single:
+                self.packing.free.append(pack)
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Let nothing be put down any more."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
 
 
 class Prefetch(Iterator[Any]):
@@ -25,66 +121,63 @@ class Prefetch(Iterator[Any]):
     Args:
         items: an iterator; it is only used by the thread.
         depth: how many items may wait.
+        own: makes an item independent of the iterator, which may change it; by default nothing is done.
+        packing: how items are packed: then `Pack`s come, of what is there, which want to be given back. Items that do
+            not fit come as they are.
     """
 
-    def __init__(self, items: Iterator[Any], depth: int = 2) -> None:
-        self._waiting: queue.Queue[Any] = queue.Queue(maxsize=max(1, depth))
-        self._stopped = threading.Event()
+    def __init__(
+        self,
+        items: Iterator[Any],
+        depth: int = 2,
+        own: Callable[[Any], Any] = lambda item: item,
+        packing: Packing | None = None,
+    ) -> None:
+        self._shelf = _Shelf(max(1, depth), own, packing)
         self._ended = False
         # The thread inherits the caller's backend: sources may make arrays. It knows nothing of this object, which
         # could not be dropped otherwise.
         context = contextvars.copy_context()
-        arguments = (_fetch, items, self._waiting, self._stopped)
+        arguments = (_fetch, items, self._shelf)
         self._thread = threading.Thread(target=context.run, args=arguments, name="polykeras-prefetch", daemon=True)
         self._thread.start()
 
-    def deepen(self, depth: int) -> None:
-        """Let at least so many items wait."""
-        with self._waiting.mutex:
-            self._waiting.maxsize = max(depth, self._waiting.maxsize)
-            self._waiting.not_full.notify_all()
+    def pack(self, packing: Packing) -> None:
+        """From now on pack what fits; some items may be waiting already, or about to."""
+        self._shelf.packing = packing
 
-    def is_ready(self) -> bool:
-        """Return whether the next item, or the end, is there already."""
-        return self._ended or not self._waiting.empty()
+    def give_back(self, pack: Pack) -> None:
+        """Let a pack be filled again."""
+        self._shelf.give_back(pack)
 
     def __next__(self) -> Any:
         if self._ended:
             raise StopIteration
-        item = self._waiting.get()
+        item = self._shelf.take()
         if item is _END or isinstance(item, _Failure):
             self.close()
             raise StopIteration if item is _END else item.error
         return item
 
-    def close(self) -> None:
-        """End the thread."""
+    def close(self) -> bool:
+        """End the thread; return whether it has ended: it may be held up in the iterator."""
         self._ended = True
-        self._stopped.set()
+        self._shelf.stop()
         self._thread.join(timeout=5.0)
+        return not self._thread.is_alive()
 
     def __del__(self) -> None:
         if hasattr(self, "_thread"):
-            self._stopped.set()
+            self._shelf.stop()
 
 
-def _fetch(items: Iterator[Any], waiting: queue.Queue[Any], stopped: threading.Event) -> None:
-    """Put the items, and then their end or the error that ended them, into a queue until that is stopped."""
-
-    def put(item: Any) -> bool:
-        while not stopped.is_set():
-            try:
-                waiting.put(item, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
+def _fetch(items: Iterator[Any], shelf: _Shelf) -> None:
+    """Put the items, and then their end or the error that ended them, on a shelf until that is stopped."""
     try:
         for item in items:
-            if not put(item):
+            if not shelf.put(item):
                 return
     except BaseException as error:  # handed to the reader, whatever it is
-        put(_Failure(error))
+        shelf.put_loose(_Failure(error))
     else:
-        put(_END)
+        shelf.put_loose(_END)

@@ -1,0 +1,27 @@
+"""Memory of the host that frameworks on the CPU can use in place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+ALIGNMENT = 64  # bytes; XLA and TensorFlow use no other memory in place
+
+
+def aligned_zeros(shape: Sequence[int], dtype: Any) -> np.ndarray:
+    """Return zeros that can be lent to a backend; see `Backend.borrow`."""
+    dtype = np.dtype(dtype)
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.zeros(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def can_be_lent(x: Any) -> bool:
+    """Return whether an array lies so in the host's memory that frameworks can use it in place."""
+    if not isinstance(x, np.ndarray) or not x.flags.c_contiguous or not x.flags.writeable:
+        return False
+    return x.dtype.kind in "fiu" and x.dtype.isnative and x.size > 0 and x.ctypes.data % ALIGNMENT == 0
