@@ -12,9 +12,9 @@ from polykeras.training.data.packs import Pack, Packing
 
 _END = object()
 
-# Seconds in which a pack may become fuller before it is read. A fast source fills it, and each pack costs a handing over
-# from thread to thread and the start of a chunk, more than many a step. A slow one loses nothing: while a pack is read
-# the next one waits, with all that came meanwhile.
+# Seconds in which a pack may become fuller before it is read. A fast source fills it, and each pack costs a handing
+# over from thread to thread and the start of a chunk, more than many a step. A slow one loses nothing: while a pack is
+# read the next one waits, with all that came meanwhile.
 _PATIENCE = 0.0015
 
 
