@@ -14,7 +14,8 @@ from polykeras.training.callbacks.assemble import assemble
 from polykeras.training.callbacks.base import Callback, CallbackList
 from polykeras.training.callbacks.history import History
 from polykeras.training.compiled_loss import CompiledLoss
-from polykeras.training.data.sources import ArraySource, Source, host_tree, make_batch, make_source
+from polykeras.training.data.checks import host_tree
+from polykeras.training.data.sources import ArraySource, Source, make_batch, make_source
 from polykeras.training.data.unpack import train_validation_split
 from polykeras.training.steps import CompiledStep, array_chunks, timed
 from polykeras.training.stream_steps import stream_chunks

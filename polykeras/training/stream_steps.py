@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from polykeras import tree
 from polykeras.backend import Backend
 from polykeras.training.data.packs import Pack
-from polykeras.training.data.sources import StreamSource
+from polykeras.training.data.streams import StreamSource
 from polykeras.training.steps import Chunk, ChunkSize, CompiledStep, EagerStep
 
 

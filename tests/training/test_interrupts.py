@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,14 @@ from polykeras.backend import Backend
 from polykeras.training.interrupts import Uninterrupted
 
 X, Y = np.ones((8, 3), "float32"), np.ones((8, 1), "float32")
+
+
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """A shell lets jobs in the background ignore Ctrl-C, and their children do too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_an_interrupt_waits_for_the_chunk(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:

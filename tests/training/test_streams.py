@@ -15,7 +15,7 @@ import polykeras
 from polykeras import Sequential, layers
 from polykeras.backend import Backend
 from polykeras.training.data import PyDataset
-from polykeras.training.data.packs import Pack, Packing
+from polykeras.training.data.packs import Pack, Packing, pack_capacity
 from polykeras.training.data.prefetch import Prefetch
 from polykeras.training.steps import CompiledStep
 
@@ -489,7 +489,6 @@ def test_packs_keep_the_order_and_the_values() -> None:
     items[7] = items[21] = {"a": np.zeros((2, 2), "float32")}
     items[30] = {"a": np.zeros((3, 2), "float64")}
     packing = Packing(items[0], 4)
-    assert packing.capacity == 4
     reader = Prefetch(iter(items), 2, packing=packing)
     found: list[Any] = []
     packs = 0
@@ -512,7 +511,8 @@ def test_packs_keep_the_order_and_the_values() -> None:
 
 @pytest.mark.parametrize(("rows", "capacity"), [(2**22, 1), (2**18, 4), (1, 64)])
 def test_large_batches_are_not_packed(rows: int, capacity: int) -> None:
-    assert Packing(np.zeros(rows, "float32")).capacity == capacity
+    assert pack_capacity(np.zeros(rows, "float32")) == capacity
+    assert pack_capacity(np.zeros(rows, "float32"), 3) == min(3, capacity)
 
 
 def test_rooms_can_be_used_in_place() -> None:

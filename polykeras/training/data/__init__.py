@@ -2,7 +2,8 @@
 
 from polykeras.training.data.checks import check_host_arrays
 from polykeras.training.data.dataset import PyDataset
-from polykeras.training.data.sources import ArraySource, Source, StreamSource, make_source
+from polykeras.training.data.sources import ArraySource, Source, make_source
+from polykeras.training.data.streams import StreamSource
 from polykeras.training.data.unpack import (
     pack_x_y_sample_weight,
     train_validation_split,

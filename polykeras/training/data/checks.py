@@ -35,6 +35,15 @@ def to_host(leaf: Any, what: str) -> np.ndarray:
     return array
 
 
+def host_tree(part: Any, what: str) -> Any:
+    """Return a tree of NumPy arrays from a tree of arrays of any framework, or from a list of numbers."""
+    if isinstance(part, (list, tuple)) and part and not any(hasattr(leaf, "__array__") for leaf in tree.flatten(part)):
+        return to_host(part, what)
+    leaves, definition = tree.flatten_with_def(part)
+    names = [what + path for path in tree.paths(part)]
+    return tree.unflatten(definition, [to_host(leaf, name) for leaf, name in zip(leaves, names, strict=True)])
+
+
 def check_host_arrays(parts: dict[str, Any]) -> int:
     """Hold the arrays of `x`, `y` and `sample_weight` against each other.
 

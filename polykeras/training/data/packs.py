@@ -47,26 +47,36 @@ class Pack:
         return np.arange(capacity * rows, dtype=np.int32).reshape(capacity, rows)
 
 
+def pack_capacity(batch: Any, most: int | None = None) -> int:
+    """Return how many batches like this one are worth packing: 1 for large ones, whose copies would cost more.
+
+    Args:
+        batch: a tree of arrays.
+        most: no more than this.
+    """
+    size = sum(leaf.nbytes for leaf in tree.flatten(batch))
+    return max(1, min(PACK_BATCHES, PACK_BYTES // max(1, size), most or PACK_BATCHES))
+
+
 class Packing:
     """How batches are packed: those that are like a first one, into packs that are used again and again.
 
     Args:
         batch: the first one, a tree of arrays.
-        most: no more batches than this in a pack; None for as many as are worth it.
+        capacity: how many batches go into a pack.
 
     Attributes:
-        capacity: how many batches go into a pack; 1 where they are so large that copies cost more than they spare.
+        capacity: the same.
         single: a pack for the reader's own use.
         free: packs that nobody uses.
     """
 
     _PACKS = 3  # one that is read, one that waits, one that is filled
 
-    def __init__(self, batch: Any, most: int | None = None) -> None:
+    def __init__(self, batch: Any, capacity: int) -> None:
         leaves, self._definition = tree.flatten_with_def(batch)
         self._kinds = [(leaf.shape, leaf.dtype) for leaf in leaves]
-        fitting = PACK_BYTES // max(1, sum(leaf.nbytes for leaf in leaves))
-        self.capacity = max(1, min(PACK_BATCHES, fitting, most or PACK_BATCHES))
+        self.capacity = capacity
         self.single = self._pack()
         self._packs = [self._pack() for _ in range(self._PACKS)]
         self.free: list[Pack] = []
