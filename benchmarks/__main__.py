@@ -34,7 +34,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.checking import check
-from benchmarks.claims import show_claims
+from benchmarks.claims import show_claims, show_unmet
 from benchmarks.curves import draw_scaling, show_scaling
 from benchmarks.physics import show_physics
 from benchmarks.processes import expected_seconds, measure
@@ -75,6 +75,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--tasks", help=f"of {', '.join(TASKS)}; default: all")
     parser.add_argument("--quick", action="store_true", help="one round of the first four models")
     parser.add_argument("--check", action="store_true", help="compare the losses of the first epochs, and stop")
+    parser.add_argument("--strict", action="store_true", help="end with 1 where something is not as asked")
     parser.add_argument("--json", type=Path, default=Path("outputs/benchmarks.json"))
     parser.add_argument("--png", type=Path, default=Path("outputs/benchmarks.png"))
     options = parser.parse_args()
@@ -141,6 +142,8 @@ def main() -> None:
     rows = [row for row in rows if row["section"] in wanted]
     pictures = _show_all(rows, options.png, console)
     console.print(f"rows: {options.json}, pictures: {', '.join(map(str, pictures))}")
+    holds = show_unmet(rows, console)
+    sys.exit(1 if options.strict and not holds else 0)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def streaming(who: str, framework: str, name: str) -> dict[str, Any]:
         model.fit(_generator(batches), steps_per_epoch=task.steps, verbose=0)
 
     epochs: dict[str, Callable[[], Any]] = {
-        "memory": lambda: model.fit(x, y, batch_size=task.batch, verbose=0),
+        "memory": lambda: model.fit(x, y, batch_size=task.batch, verbose=0, shuffle=False),
         "generator": generator,
         "DataLoader": lambda: model.fit(loader, verbose=0),
     }

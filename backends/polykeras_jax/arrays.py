@@ -12,7 +12,7 @@ import numpy as np
 from jax import lax
 from jax.core import Tracer
 
-from polykeras import config, dtypes, tree
+from polykeras import config, dtypes, fast, tree
 from polykeras.backend import Backend
 from polykeras.backend.host_memory import aligned_zeros, can_be_lent
 from polykeras.backend.spec import Array, Shape
@@ -171,8 +171,8 @@ class JaxArrays(Backend):
         return jax.device_put(np.array(_host_array(x, None)))  # JAX may read NumPy's memory in place: not the caller's
 
     def borrow(self, x: Any) -> Array:
-        plain = can_be_lent(x) and name_of(x.dtype) not in self.unsupported_dtypes
-        return jax.device_put(x, may_alias=True) if plain and on_cpu() else self.asarray(x)
+        plain = can_be_lent(x) and (x.dtype.itemsize < 8 or has_64_bits()) and on_cpu() and fast.enabled()
+        return jax.device_put(x, may_alias=True) if plain else self.asarray(x)
 
     def to_numpy(self, x: Array) -> np.ndarray:
         value = lax.stop_gradient(x) if isinstance(x, Tracer) else x  # in an eager gradient this is the array itself

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from polykeras import fast
 from polykeras.backend.nn import Padding
 from polykeras.backend.spec import Array
 from polykeras_jax.arrays import on_cpu
@@ -23,6 +24,11 @@ from polykeras_jax.loops import inside_loop
 # step of two layers on 128 images of 28x28 took 375 ms with `lax.conv` and 40 ms so, one depthwise layer 1500 ms and 15
 # ms (jax 0.10.2, 2 cores). Outside of loops, in predictions, the kernel takes half the time of the products or less. It
 # has none for groups and for spread inputs, which are products everywhere.
+
+
+def _as_products() -> bool:
+    """Return whether convolutions are written as products where XLA has no fast kernel."""
+    return on_cpu() and fast.enabled()
 
 
 def _pad(x: Array, padding: Padding, value: float = 0) -> Array:
@@ -150,7 +156,7 @@ class JaxNeural(JaxFourier):
         dilation: Sequence[int],
         groups: int = 1,
     ) -> Array:
-        if on_cpu() and (inside_loop() or groups > 1):
+        if _as_products() and (inside_loop() or groups > 1):
             return _conv_products(_pad(inputs, padding), kernel, tuple(strides), tuple(dilation), groups)
         return lax.conv_general_dilated(
             inputs,
@@ -165,7 +171,7 @@ class JaxNeural(JaxFourier):
     def conv_transpose_nd(
         self, inputs: Array, kernel: Array, strides: Sequence[int], padding: Padding, dilation: Sequence[int]
     ) -> Array:
-        if on_cpu():
+        if _as_products():
             drop = tuple((before, after) for before, after in padding)
             return _conv_transpose_products(inputs, kernel, tuple(strides), drop, tuple(dilation))
         axes = tuple(range(len(strides)))

@@ -11,6 +11,7 @@ import numpy as np
 from polykeras import dtypes, tree
 from polykeras.backend import Backend
 from polykeras.backend.shaping import ShapeMethods
+from polykeras.backend.written_gradients import WrittenGradients
 from polykeras_numpy.arrays import seen_bfloat16
 from polykeras_numpy.execution import NumpyExecution
 
@@ -60,7 +61,7 @@ def _guard_ops(cls: B) -> B:
 
 
 @_guard_ops
-class NumpyBackend(NumpyExecution):
+class NumpyBackend(WrittenGradients, NumpyExecution):
     """Arrays in memory, one thread of Python, and autograd's tape."""
 
     name = "numpy"

@@ -26,6 +26,7 @@ finally:
         del sys.modules["keras"]
 
 from polykeras.backend.door import Handle
+from polykeras.backend.written_gradients import WrittenGradients
 from polykeras_tensorflow.arrays import TensorflowArrays
 from polykeras_tensorflow.autodiff import TensorflowAutodiff
 from polykeras_tensorflow.control import TensorflowControl
@@ -50,6 +51,7 @@ class TensorflowBackend(
     TensorflowLinalg,
     TensorflowFourier,
     TensorflowNeural,
+    WrittenGradients,
     TensorflowRandom,
     TensorflowControl,
     TensorflowExecution,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from polykeras import tree
+from polykeras import fast, tree
 from polykeras.backend import Backend
 from polykeras.backend.execution import State, Step, StepRunner
 from polykeras.backend.host_memory import can_be_lent
@@ -176,9 +176,8 @@ class TensorflowExecution(Backend):
 
     def borrow(self, x: Any) -> Array:
         # Memory that is not aligned ends the process (TensorFlow 2.21).
-        if not can_be_lent(x) or not tf.executing_eagerly() or "CPU" not in tf.constant(0.0).device:
-            return self.asarray(x)
-        return tf.experimental.dlpack.from_dlpack(x.__dlpack__())
+        plain = can_be_lent(x) and tf.executing_eagerly() and fast.enabled() and "CPU" in tf.constant(0.0).device
+        return tf.experimental.dlpack.from_dlpack(x.__dlpack__()) if plain else self.asarray(x)
 
     def place(self, x: Any) -> Array:
         if isinstance(x, tf.Tensor):

@@ -23,6 +23,7 @@ raw = tf.raw_ops
 # Kinds of nodes that XLA has no fast code for on the CPU: windows that slide, and sums along an axis, which it
 # computes anew for each place.
 _SLOW = ("Conv", "DepthwiseConv", "MaxPool", "AvgPool", "Dilation2D", "Cumsum", "Cumprod", "CumulativeLogsumexp")
+_FEW = 4096  # elements of a sum along an axis that cost nothing: the thresholds of a metric
 
 
 class RangeChecks:
@@ -94,6 +95,12 @@ def raise_out_of_range() -> None:
     )
 
 
+def _is_short_sum(node: Any) -> bool:
+    """Return whether a node of a graph is a sum along an axis of few elements."""
+    size = node.inputs[0].shape.num_elements() if node.type.startswith("Cum") else None
+    return size is not None and size <= _FEW
+
+
 def choose(graph: Any, checks: RangeChecks, what: str) -> bool:
     """Return whether XLA is to run a graph; tell why.
 
@@ -105,8 +112,8 @@ def choose(graph: Any, checks: RangeChecks, what: str) -> bool:
     if not fast.enabled():
         return False
     definition = graph.graph.as_graph_def()
-    kinds = {node.op for node in definition.node}
-    kinds |= {node.op for function in definition.library.function for node in function.node_def}
+    kinds = {node.op for function in definition.library.function for node in function.node_def}
+    kinds |= {node.type for node in graph.graph.get_operations() if not _is_short_sum(node)}
     slow = sorted(kind for kind in kinds if kind.startswith(_SLOW))
     if slow:
         fast.explain(what, "TensorFlow's kernels", f"XLA is slow at {', '.join(slow)}")

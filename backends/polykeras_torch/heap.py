@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 
 import torch
@@ -11,6 +12,13 @@ from polykeras import fast
 _LARGEST = (32 << 20) - (64 << 10)  # bytes; glibc adapts to blocks of up to 32 MB, its own header included
 
 
+def _is_untuned_glibc() -> bool:
+    """Return whether memory comes from glibc, and nobody has told it how to keep it."""
+    if any(name.startswith("MALLOC_") or name in ("GLIBC_TUNABLES", "LD_PRELOAD") for name in os.environ):
+        return False
+    return "CS_GNU_LIBC_VERSION" in getattr(os, "confstr_names", {}) and bool(os.confstr("CS_GNU_LIBC_VERSION"))
+
+
 @cache
 def keep_freed_memory() -> None:
     """Let the C library keep what the results of a step leave behind, for those of the next step.
@@ -18,9 +26,9 @@ def keep_freed_memory() -> None:
     glibc gives blocks from 128 KB on back to the system as soon as they are free, and zeroed pages come back one fault
     at a time: a third of a transformer's step, and half of a convolution's. Once it has seen a larger block come and
     go, it keeps blocks up to that size, and up to twice as much altogether (`man mallopt`, M_MMAP_THRESHOLD). The block
-    is not touched, so that no memory is taken for it. Where a user has tuned glibc, nothing changes; other C libraries
-    are not concerned.
+    is not touched, so that no memory is taken for it. Nothing is done where a user has tuned glibc or loads another
+    allocator, or on other C libraries.
     """
-    if fast.enabled():
+    if fast.enabled() and _is_untuned_glibc():
         torch.empty(_LARGEST, dtype=torch.uint8, device="cpu")
         fast.explain("freed memory on torch", "kept for the next step", "page faults cost more than the arithmetic")

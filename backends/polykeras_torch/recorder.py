@@ -112,6 +112,7 @@ class Recorder(TorchDispatchMode):
 
     Args:
         inputs: the tensors that the function gets, no two of which share memory.
+        guarded: how many of the first ones `restore` gives their values back, should the function have changed them.
 
     Attributes:
         nodes: the calls, in their order.
@@ -119,7 +120,7 @@ class Recorder(TorchDispatchMode):
         refused: why the run may not be repeated from the list; None where it may.
     """
 
-    def __init__(self, inputs: Sequence[Tensor]) -> None:
+    def __init__(self, inputs: Sequence[Tensor], guarded: int = 0) -> None:
         super().__init__()
         self.nodes: list[Node] = []
         self.seen: list[Seen] = []
@@ -129,6 +130,8 @@ class Recorder(TorchDispatchMode):
         self._numbers: list[StorageWeakRef] = []  # while there is one, no other storage gets the same number
         self._variable: set[int] = set()  # storages whose values depend on inputs
         self._foreign: set[int] = set()  # storages that came from outside: not ours to change
+        self._guarded = {storage_of(tensor): tensor for tensor in inputs[:guarded]}
+        self._before: list[tuple[Tensor, Tensor]] = []  # of these: those that are changed, with a copy from before
         self._host_reads = _HostReads(self)
         self._token: Any = None
         for tensor in inputs:
@@ -196,9 +199,19 @@ class Recorder(TorchDispatchMode):
                 self._check(func, args)
             if torch.Tag.inplace_view in func.tags or func.overloadpacket is torch.ops.aten.resize_:
                 self.refuse(f"it changes the shape of a tensor in place (`{func}`)")
+            written = _written(func, args, kwargs)
+            for tensor in written:
+                if (given := self._guarded.pop(storage_of(tensor), None)) is not None:
+                    self._before.append((given, given.clone()))
             result = func(*args, **kwargs)
-            self._note(func, slotted, constant, _written(func, args, kwargs), result)
+            self._note(func, slotted, constant, written, result)
         return result
+
+    def restore(self) -> None:
+        """Give the guarded inputs the values that they had."""
+        with torch.no_grad():
+            for tensor, before in self._before:
+                tensor.copy_(before)
 
     def _note(self, func: Any, slotted: Any, constant: bool, written: list[Tensor], result: Any) -> None:
         for tensor in written:

@@ -107,8 +107,8 @@ def record(
         recording = Recording(fn, None, len(tensors), donated, leaves, {}, definition, advances)
         return tree.unflatten(definition, leaves), recording
     inputs = [*_apart(tensors[:donated]), *(x.clone() for x in tensors[donated:])]
-    with Recorder(inputs) as recorder:
-        leaves, definition = tree.flatten_with_def(fn(inputs))
+    with Recorder(inputs, donated) as recorder:
+        leaves, definition = tree.flatten_with_def(_run(fn, inputs, recorder))
         if any(isinstance(leaf, Tensor) and leaf.requires_grad for leaf in leaves):
             recorder.refuse("its result is to be differentiated by torch itself")
         else:
@@ -124,6 +124,15 @@ def record(
     kept = None if recorder.refused else recorder
     recording = Recording(fn, kept, len(tensors), donated, leaves, outputs, definition, advances)
     return tree.unflatten(definition, leaves), recording
+
+
+def _run(fn: Callable[[Sequence[Tensor]], Any], inputs: Sequence[Tensor], recorder: Recorder) -> Any:
+    """Return what a function returns; where it raises, native code in it has not changed the donated state."""
+    try:
+        return fn(inputs)
+    except BaseException:
+        recorder.restore()
+        raise
 
 
 def _apart(tensors: Sequence[Tensor]) -> list[Tensor]:

@@ -50,8 +50,11 @@ def without_constants(nodes: Sequence[Node], seen: Sequence[Seen], inputs: int, 
     """Return the calls whose results vary; those of the others stand in their arguments as tensors."""
     made = set(range(inputs))
 
-    def value(slot: Slot) -> Slot | Tensor | None:
-        return slot if slot.number in made else seen[slot.number].value
+    def value(slot: Slot) -> Slot | Tensor:
+        found = slot if slot.number in made else seen[slot.number].value
+        if found is None:
+            raise AssertionError(f"a recorded call reads {slot}, which nothing makes and which is no constant")
+        return found
 
     kept = []
     for node in nodes:

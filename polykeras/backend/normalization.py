@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC
-from collections.abc import Callable
 from typing import Any
 
 from polykeras import config, dtypes
@@ -162,8 +160,7 @@ class NormalizationMethods(PoolingMethods, ABC):
     ) -> tuple[Array, Array, Array]:
         """Return `batch_normalization` with the mean and variance of `x` itself, and these.
 
-        Ioffe and Szegedy (2015), https://arxiv.org/abs/1502.03167. The gradient is written out as there, which spares
-        a third of the passes over memory.
+        Ioffe and Szegedy (2015), https://arxiv.org/abs/1502.03167.
 
         Args:
             x: an array, of 32 bits at least if its statistics are to be worth anything.
@@ -177,47 +174,9 @@ class NormalizationMethods(PoolingMethods, ABC):
             constants to differentiation: they are meant for running averages.
         """
         place = canonical_axis(axis, self.ndim(x))
-        spread = [n if i == place else 1 for i, n in enumerate(self.shape(x))]
-        given = [None if vector is None else self.reshape(vector, spread) for vector in (offset, scale)]
-        arrays = [x, *(vector for vector in given if vector is not None)]
-
-        def normalize(x: Array, *vectors: Array) -> tuple[Any, Any]:
-            rest = iter(vectors)
-            shift, factor = (None if vector is None else next(rest) for vector in given)
-            return self._normalized_and_gradient(x, shift, factor, place, epsilon)
-
-        result, mean, variance = self._shorter_gradient(normalize)(*arrays)
-        return result, self.reshape(self.stop_gradient(mean), (-1,)), self.reshape(self.stop_gradient(variance), (-1,))
-
-    def _normalized_and_gradient(
-        self, x: Array, offset: Array | None, scale: Array | None, place: int, epsilon: float
-    ) -> tuple[tuple[Array, Array, Array], Any]:
-        axes = tuple(i for i in range(self.ndim(x)) if i != place)
-        count = math.prod(self.shape(x)[i] for i in axes)
-        mean = self.mean(x, axes, True)
-        centred = self.subtract(x, mean)
-        variance = self.mean(self.square(centred), axes, True)
-        inverse = self.rsqrt(variance + epsilon)
-        factor = inverse if scale is None else self.multiply(inverse, scale)
-        result = self.multiply(centred, factor)
-
-        def gradient(d_result: Array, *_: Any) -> tuple[Array, ...]:
-            d_offset = self.sum(d_result, axes, True)
-            d_scale = self.sum(self.multiply(d_result, centred), axes, True) * inverse
-            along = self.multiply(centred, d_scale * inverse * (1.0 / count))
-            d_x = self.multiply(self.subtract(self.subtract(d_result, d_offset * (1.0 / count)), along), factor)
-            others = [d for d, vector in ((d_offset, offset), (d_scale, scale)) if vector is not None]
-            return (d_x, *others)
-
-        return (result if offset is None else self.add(result, offset), mean, variance), gradient
-
-    def _closed_gradient(self, f: Callable[..., Any]) -> Callable[..., Any]:
-        """Return `custom_gradient(f)` for an `f` that uses no arrays but its arguments."""
-        return self.custom_gradient(f)
-
-    def _shorter_gradient(self, f: Callable[..., Any]) -> Callable[..., Any]:
-        """Return `_closed_gradient(f)`, where `f` writes its gradient out only to spare passes over memory."""
-        return self._closed_gradient(f)
+        mean, variance = self.moments(x, tuple(i for i in range(self.ndim(x)) if i != place))
+        result = self.batch_normalization(x, mean, variance, axis, offset, scale, epsilon)
+        return result, self.stop_gradient(mean), self.stop_gradient(variance)
 
     @op("x gamma beta")
     def layer_normalization(
@@ -285,66 +244,3 @@ class NormalizationMethods(PoolingMethods, ABC):
 
     def _scaled(self, x: Array, scale: Array | None, axes: tuple[int, ...]) -> Array:
         return x if scale is None else x * self._along(scale, x, axes)
-
-    # ---- attention ---------------------------------------------------------------------------------------------
-
-    @op("query key value bias", "float", others="mask")
-    def dot_product_attention(
-        self,
-        query: Array,
-        key: Array,
-        value: Array,
-        bias: Array | None = None,
-        mask: Array | None = None,
-        scale: float | None = None,
-        is_causal: bool = False,
-        flash_attention: bool | None = None,
-        attn_logits_soft_cap: float | None = None,
-    ) -> Array:
-        """Return the mean of values, weighted by the softmax of products of queries and keys (Vaswani et al., 2017).
-
-        Args:
-            query: shape `(batch, targets, heads, depth)`.
-            key: shape `(batch, sources, key heads, depth)`; the key heads divide the heads, and each serves as many
-                neighbouring heads as that makes.
-            value: shape `(batch, sources, key heads, depth of values)`.
-            bias: is added to the logits; broadcasts to `(batch, heads, targets, sources)`.
-            mask: bool, where a target may see a source; broadcasts as `bias`. A target that sees none gets the plain
-                mean of all.
-            scale: of the products; by default `1 / sqrt(depth)`.
-            is_causal: a target sees no later source.
-            flash_attention: a hint for backends that have such a kernel; the result is the same.
-            attn_logits_soft_cap: limits logits to this size, by a tanh.
-
-        Returns:
-            Shape `(batch, targets, heads, depth of values)`.
-        """
-        _, targets, heads, depth = self.shape(query)
-        sources, key_heads = self.shape(key)[1:3]
-        if self.shape(key)[:3] != self.shape(value)[:3] or heads % key_heads or self.shape(key)[3] != depth:
-            raise ValueError(
-                "dot_product_attention needs a query (batch, targets, heads, depth) and a key and a value (batch, "
-                f"sources, key heads, depth), whose heads divide the query's; received shapes {self.shape(query)}, "
-                f"{self.shape(key)} and {self.shape(value)}."
-            )
-        if key_heads != heads:
-            key, value = (self._repeated_heads(x, heads // key_heads) for x in (key, value))
-        q, k, v = (self.transpose(x, (0, 2, 1, 3)) for x in (query, key, value))
-        q = q * (1.0 / math.sqrt(depth) if scale is None else scale)
-        logits = self._wide(self.matmul(q, self._transposed(k)))
-        if bias is not None:
-            logits = logits + self.cast(bias, self.dtype(logits))
-        if attn_logits_soft_cap is not None:
-            logits = self.tanh(logits * (1.0 / attn_logits_soft_cap)) * attn_logits_soft_cap
-        if is_causal:
-            seen = self.arange(sources, dtype="int32") <= self.expand_dims(self.arange(targets, dtype="int32"), 1)
-            mask = seen if mask is None else self.logical_and(mask, seen)
-        if mask is not None:
-            logits = self.where(self.cast(mask, "bool"), logits, 0.7 * dtypes.limits(self.dtype(logits))[0])
-        weights = self.cast(self.softmax(logits), self.dtype(v))
-        return self.transpose(self.matmul(weights, v), (0, 2, 1, 3))
-
-    def _repeated_heads(self, x: Array, times: int) -> Array:
-        batch, sources, heads, depth = self.shape(x)
-        x = self.broadcast_to(self.expand_dims(x, 3), (batch, sources, heads, times, depth))
-        return self.reshape(x, (batch, sources, heads * times, depth))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from abc import ABC
 from typing import Any
 
-from polykeras.backend.normalization import NormalizationMethods
+from polykeras.backend.attention import AttentionMethods
 from polykeras.backend.spec import Array, op
 
 
-class RecurrenceMethods(NormalizationMethods, ABC):
+class RecurrenceMethods(AttentionMethods, ABC):
     """What a backend would differentiate step by step is done for all times at once, where no state is needed.
 
     In the backward pass only the way of the error through the states is a loop. The slopes of the gates before it, and

@@ -14,8 +14,8 @@ from polykeras.metrics.mean import sample_weights
 from polykeras.metrics.metric import METRICS, Metric
 from polykeras.variables import Variable
 
-_MANY = 16
-"""From so many thresholds on, a prediction is put between two of them, instead of compared with each."""
+_MOST_COMPARISONS = 2**15
+"""Up to so many, each score is compared with each threshold; of more, each score is put between two thresholds."""
 
 
 def sums_above(scores: Any, weights: Sequence[Any], thresholds: np.ndarray) -> list[Any]:
@@ -29,21 +29,18 @@ def sums_above(scores: Any, weights: Sequence[Any], thresholds: np.ndarray) -> l
     Returns:
         An array `(thresholds, labels)` for each of the weights.
     """
-    count = len(thresholds)
+    count, labels = len(thresholds), ops.shape(scores)[-1]
     limits = ops.convert_to_tensor(thresholds.astype(np.float64), ops.dtype(scores))
-    if count < _MANY or (np.diff(thresholds) < 0).any():
+    if count * math.prod(ops.shape(scores)) <= _MOST_COMPARISONS or (np.diff(thresholds) < 0).any():
         above = ops.greater(scores, ops.reshape(limits, (count, 1, 1)))
         return [ops.sum(ops.where(above, weight, 0.0), axis=1) for weight in weights]
     # The place of a score is the number of thresholds below it; a nan is above none.
     places = ops.where(ops.isnan(scores), 0, ops.searchsorted(limits, scores))
-    labels = ops.shape(scores)[-1]
     places = places + (count + 1) * ops.arange(labels, dtype="int32")
-    found = []
-    for weight in weights:
-        sums = ops.segment_sum(ops.reshape(weight, (-1,)), ops.reshape(places, (-1,)), (count + 1) * labels)
-        sums = ops.transpose(ops.reshape(sums, (labels, count + 1)))
-        found.append(ops.flip(ops.cumsum(ops.flip(sums, 0), 0), 0)[1:])
-    return found
+    rows = ops.reshape(ops.stack(weights, -1), (-1, len(weights)))
+    sums = ops.segment_sum(rows, ops.reshape(places, (-1,)), (count + 1) * labels)
+    sums = ops.flip(ops.cumsum(ops.flip(ops.reshape(sums, (labels, count + 1, -1)), 1), 1), 1)
+    return [ops.transpose(sums[:, 1:, i]) for i in range(len(weights))]
 
 
 class ConfusionMetric(Metric):

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-from polykeras import changes, fast, masks, tree
+from polykeras import fast, masks, tree
 from polykeras.backend import Backend, registry
 from polykeras.graph import KerasTensor
 from polykeras.layers.context import current_context
 from polykeras.layers.lambda_layer import Lambda
+from polykeras.training.step_cache import StepCache
 from polykeras.training.steps import CompiledStep
 from polykeras.variables import is_functional
 
@@ -36,8 +37,7 @@ class RepeatedCalls:
 
     def _begin(self) -> None:
         self._seen: dict[Hashable, int] = {}
-        self._steps: dict[Hashable, CompiledStep | None] = {}
-        self._now: tuple[int, Backend | None, CompiledStep | None] = (-1, None, None)
+        self._steps = StepCache()
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles of a model are compiled anew."""
@@ -67,22 +67,13 @@ class RepeatedCalls:
             if len(self._seen) < SHAPES or calls:
                 self._seen[key] = calls + 1
             return None
-        step = self._step(backend)
+        step = self._steps.get("call", backend, self._model._fingerprint, lambda: self._make(backend))
         return None if step is None else (step.run_batch(inputs),)
 
-    def _step(self, backend: Backend) -> CompiledStep | None:
+    def _make(self, backend: Backend) -> CompiledStep | None:
         """Return the compiled call for the model as it is now, or None where it is not to be compiled."""
-        last, known_backend, step = self._now
-        if last == changes.last() and known_backend is backend:
-            return step
-        key = (backend, self._model._fingerprint())
-        if key not in self._steps:
-            self._steps[key] = self._make(backend) if self._is_known() else None
-        step = self._steps[key]
-        self._now = changes.last(), backend, step
-        return step
-
-    def _make(self, backend: Backend) -> CompiledStep:
+        if not self._is_known():
+            return None
         fast.explain(f"calls of model {self._model.name!r}", "compiled", "they are repeated, and all layers are known")
         model = self._model
         return CompiledStep(lambda inputs: model(inputs, training=False), model.variables, backend, donate=False)

@@ -265,6 +265,8 @@ class Loops:
     def _to_host(self, logs: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
         """Return logs as Python floats, in the order of `names`; waits for them."""
         backend = registry.current()
+        if not names:  # nothing to wait for below, and the memory of the batches is about to be used again
+            backend.synchronize()
         host: dict[str, Any] = {}
         for name in names:
             value = logs[name]

@@ -8,6 +8,7 @@ compiled ones whatever their number, so that the results do not depend on the so
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from polykeras import tree
 from polykeras.backend import Backend
@@ -17,27 +18,36 @@ from polykeras.training.steps import Chunk, ChunkSize, CompiledStep, EagerStep
 
 
 def stream_chunks(source: StreamSource, step: CompiledStep, backend: Backend, size: ChunkSize) -> Iterator[Chunk]:
-    """Return the chunks of an epoch over a stream, as `array_chunks`; batches are fetched while a chunk runs."""
-    packs = backend.is_compiled() and not isinstance(step, EagerStep)
+    """Return the chunks of an epoch over a stream, as `array_chunks`; batches are fetched while a chunk runs.
+
+    Where the user says how many steps run in one go, each chunk has so many, except where the data, or batches of the
+    first one's shapes, end.
+    """
+    alone = isinstance(step, EagerStep) or not backend.is_compiled()
+    together = size.fixed if size.fixed is not None and size.fixed > 1 else None
+    numbers: Any = None
     position = 0
-    for item in source.packs() if packs else source.epoch():
-        if isinstance(item, Pack):
-            yield from _chunks_of(item, position, step, backend, size)
-            position += item.count
-            source.give_back(item)
-        else:
+    for item in source.epoch() if alone else source.packs(together):
+        if not isinstance(item, Pack):
             yield position, lambda batch=item: (step.run_batch(batch), 1)
             position += 1
+            continue
+        if numbers is None:
+            numbers = backend.asarray(item.numbers)
+        yield from _chunks_of(item, numbers, position, step, backend, size)
+        position += item.count
+        item.release()
 
 
-def _chunks_of(pack: Pack, position: int, step: CompiledStep, backend: Backend, size: ChunkSize) -> Iterator[Chunk]:
+def _chunks_of(
+    pack: Pack, numbers: Any, position: int, step: CompiledStep, backend: Backend, size: ChunkSize
+) -> Iterator[Chunk]:
     """Return the chunks over a pack whose first batch has a position in the epoch.
 
     The arrays are used in place where that can be, so that all of their room can be passed: the shapes, and what is
     compiled for them, do not depend on how many batches are there.
     """
     data = tree.map_structure(backend.borrow, pack.rows())
-    numbers = backend.asarray(pack.row_numbers())
     start = 0
     while start < pack.count:
         stop = min(start + size.steps, pack.count)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from polykeras import changes, optimizers, tree
+from polykeras import optimizers, tree
 from polykeras.arguments import positive_int
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import Backend, registry
@@ -24,6 +24,7 @@ from polykeras.training.compiled_loss import CompiledLoss
 from polykeras.training.compiled_metrics import CompiledMetrics
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.loops import Loops
+from polykeras.training.step_cache import StepCache
 from polykeras.training.steps import CompiledStep, EagerStep
 from polykeras.variables import Scope, Variable, unique
 
@@ -65,14 +66,13 @@ class Trainer(Loops):
         self._compiled_loss: CompiledLoss | None = None
         self._compiled_metrics: CompiledMetrics | None = None
         self._loss_tracker: Mean | None = None
-        self._steps: dict[Any, CompiledStep] = {}
-        self._ready: dict[Any, tuple[int, CompiledStep]] = {}  # by backend and kind, as of a change
+        self._steps = StepCache()
         self._plan: Plan | None = None
         self._compile_arguments: dict[str, Any] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles are compiled anew: what a backend made of the steps belongs to this model."""
-        return vars(self) | {"_steps": {}, "_ready": {}, "_plan": None}
+        return vars(self) | {"_steps": StepCache(), "_plan": None}
 
     # ---- compile -----------------------------------------------------------------------------------------------
 
@@ -124,8 +124,7 @@ class Trainer(Loops):
         self.jit_compile = jit_compile
         self.stop_training = False
         self.compiled = True
-        self._steps = {}
-        self._ready = {}
+        self._steps = StepCache()
         self._plan = None
         self._compile_arguments = {
             "optimizer": optimizer,
@@ -329,15 +328,7 @@ class Trainer(Loops):
     def _prepare(self, kind: str, batch: Any) -> CompiledStep:
         """Return a step function of this model, compiled for the current backend; build what is not built yet."""
         backend = registry.current()
-        last, ready = self._ready.get((backend, kind), (None, None))
-        if ready is not None and last == changes.last():  # to look for the reasons takes longer than a small step
-            return ready
-        found = self._steps.get((backend, kind, self._fingerprint()))
-        if found is None:
-            found = self._make_step(kind, batch, backend)
-            self._steps[backend, kind, self._fingerprint()] = found
-        self._ready[backend, kind] = changes.last(), found
-        return found
+        return self._steps.get(kind, backend, self._fingerprint, lambda: self._make_step(kind, batch, backend))
 
     def _make_step(self, kind: str, batch: Any, backend: Backend) -> CompiledStep:
         step: Callable[[Any], Any] = getattr(self, f"{kind}_step")

@@ -103,12 +103,34 @@ def test_summation_methods(backend: Backend, curve: str, method: str, expected: 
 
 
 def test_scores_on_a_threshold_are_not_above_it(backend: Backend) -> None:
-    # Both ways of counting: a comparison with each of a few thresholds, a search among many.
-    for thresholds in ([0.25, 0.5, 0.75], [i / 64 for i in range(65)]):
+    # Both ways of counting: a comparison of each score with each threshold, a search where there are many of both.
+    for thresholds, times in (
+        ([0.25, 0.5, 0.75], 1),
+        ([i / 64 for i in range(65)], 1),
+        ([i / 64 for i in range(65)], 200),
+    ):
         metric = metrics.TruePositives(thresholds)
-        metric.update_state(np.ones(4, np.float32), f32([0.25, 0.5, 0.5, 0.75]))
+        metric.update_state(np.ones(4 * times, np.float32), f32([0.25, 0.5, 0.5, 0.75] * times))
         at = dict(zip(thresholds, metric.result(), strict=True))
-        assert [float(at[t]) for t in (0.25, 0.5, 0.75)] == [3.0, 1.0, 0.0]
+        assert [float(at[t]) / times for t in (0.25, 0.5, 0.75)] == [3.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize("labels", [1, 3])
+def test_both_ways_of_counting_agree(backend: Backend, monkeypatch: pytest.MonkeyPatch, labels: int) -> None:
+    rng = np.random.default_rng(0)
+    scores, truth = rng.uniform(size=(50, labels)).astype("float32"), rng.integers(2, size=(50, labels))
+    scores[3] = math.nan
+    weights = rng.uniform(size=50).astype("float32")
+    found = []
+    for most in (2**15, 0):
+        monkeypatch.setattr("polykeras.metrics.confusion._MOST_COMPARISONS", most)
+        metric = metrics.AUC(multi_label=labels > 1, num_labels=labels if labels > 1 else None)
+        metric.update_state(f32(truth), scores, sample_weight=weights)
+        found.append([backend.to_numpy(variable.value) for variable in metric.variables])
+    for compared, searched in zip(*found, strict=True):
+        assert compared.shape == searched.shape
+        np.testing.assert_allclose(compared, searched, rtol=1e-5, atol=1e-5)  # sums in another order
+    assert found[0][0].max() > 1
 
 
 def test_scores_out_of_range_and_nan(backend: Backend) -> None:

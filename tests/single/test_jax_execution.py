@@ -168,3 +168,9 @@ def test_an_exception_in_a_step_passes_unchanged(jb: Backend) -> None:
     with pytest.raises(KeyError) as caught:
         jb.compile_steps(step)([jb.ones((2,))], jb.asarray(DATA), jb.asarray(INDICES), 0, 1)
     assert caught.value is error
+
+
+def test_a_compiled_step_may_be_part_of_another_program(jb: Backend) -> None:
+    """JAX takes options of the compiler at the outermost level only."""
+    step = jb.compile(lambda state, x: (state + x, None), donate_first=True)
+    assert float(jax.jit(lambda x: step(x, 2.0)[0])(1.0)) == 3.0

@@ -288,6 +288,14 @@ def test_the_switch_leaves_all_to_tensorflow(tb: Any, monkeypatch: pytest.Monkey
     assert told() == ""
 
 
+@pytest.mark.parametrize(("size", "runner"), [(200, ": XLA"), (5000, "slow at Cumsum")])
+def test_xla_runs_short_sums_along_an_axis(tb: Any, told: Callable[[], str], size: int, runner: str) -> None:
+    step = tb.compile(lambda state, x: (state + tb.cumsum(x), None), donate_first=True)
+    state, _ = step(tb.zeros((size,)), tb.ones((size,)))
+    assert runner in told()
+    np.testing.assert_array_equal(state, np.arange(1, size + 1))
+
+
 def test_what_xla_cannot_compile_is_run_by_tensorflow(tb: Any, told: Callable[[], str]) -> None:
     run = tb.compile(lambda x: tf.numpy_function(lambda x: x + 1, [x], tf.float32, stateful=False), donate_first=True)
     for _ in range(2):

@@ -438,3 +438,17 @@ def test_predicting_in_inference_mode_leaves_the_model_trainable(tb: Any) -> Non
         model.predict(draw(4, 3).numpy(), verbose=0)
         model(draw(4, 3))
     model.fit(draw(4, 3).numpy(), draw(4, 1).numpy(), verbose=0)
+
+
+def test_state_changed_in_place_by_a_step_that_fails_is_as_before(tb: Any) -> None:
+    """Donated state is recorded in its own memory; what native code did to it before an error is taken back."""
+
+    def failing(state: Any, batch: Any) -> Any:
+        state[0].add_(1.0)
+        state[0][0] = 7.0
+        raise RuntimeError("half way")
+
+    state = torch.arange(3.0)
+    with pytest.raises(RuntimeError, match="half way"):
+        tb.compile(failing, donate_first=True)([state], torch.ones(2))
+    assert state.tolist() == [0.0, 1.0, 2.0]

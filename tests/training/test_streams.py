@@ -15,7 +15,6 @@ import polykeras
 from polykeras import Sequential, layers
 from polykeras.backend import Backend
 from polykeras.training.data import PyDataset
-from polykeras.training.data.packs import Pack, Packing, pack_capacity
 from polykeras.training.data.prefetch import Prefetch
 from polykeras.training.steps import CompiledStep
 
@@ -452,26 +451,6 @@ def test_nothing_waits_for_a_slow_source(backend: Backend, monkeypatch: pytest.M
     np.testing.assert_allclose(model.get_weights()[0], weights_after([batch(i) for i in range(6)]), rtol=1e-5)
 
 
-def test_epochs_that_are_cut_short_cost_nothing(backend: Backend) -> None:
-    """The room of batches that were not used is used again: training would stand still after a few such epochs."""
-
-    class Stop(polykeras.callbacks.Callback):
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            self.model.stop_training = batch >= 2
-
-    batches = [batch(i % 6) for i in range(300)]
-
-    class Again:  # an iterable that is no sequence
-        def __iter__(self) -> Iterator[Any]:
-            return iter(batches)
-
-    model = linear()
-    for _ in range(5):
-        model.fit(Again(), verbose=0, callbacks=[Stop()])
-    model.fit(Again(), verbose=0)
-    assert model.optimizer.iterations.numpy() == 5 * 3 + 300
-
-
 def test_a_label_out_of_range_stops_before_its_batch(backend: Backend) -> None:
     model = Sequential([layers.Input((2,)), layers.Dense(3)])
     loss = polykeras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -481,41 +460,3 @@ def test_a_label_out_of_range_stops_before_its_batch(backend: Backend) -> None:
     with pytest.raises(ValueError, match="3"):
         model.fit(iter([good] * 5 + [bad] + [good]), verbose=0)
     assert model.optimizer.iterations.numpy() == 5
-
-
-def test_packs_keep_the_order_and_the_values() -> None:
-    """Whatever the reader's speed: items that fit come in packs, others between them, each where it belongs."""
-    items = [{"a": np.full((3, 2), i, "float32")} for i in range(40)]
-    items[7] = items[21] = {"a": np.zeros((2, 2), "float32")}
-    items[30] = {"a": np.zeros((3, 2), "float64")}
-    packing = Packing(items[0], 4)
-    reader = Prefetch(iter(items), 2, packing=packing)
-    found: list[Any] = []
-    packs = 0
-    for item in reader:
-        if isinstance(item, Pack):
-            packs += 1
-            found += [{"a": item.batch(i)["a"].copy()} for i in range(item.count)]
-            rows = np.concatenate([b["a"] for b in found[-item.count :]])
-            np.testing.assert_array_equal(item.rows(item.count)["a"], rows)
-            reader.give_back(item)
-            if packs % 3 == 0:
-                time.sleep(0.01)
-        else:
-            found.append(item)
-    assert packs >= 10
-    for ours, item in zip(found, items, strict=True):
-        assert ours["a"].dtype == item["a"].dtype
-        np.testing.assert_array_equal(ours["a"], item["a"])
-
-
-@pytest.mark.parametrize(("rows", "capacity"), [(2**22, 1), (2**18, 4), (1, 64)])
-def test_large_batches_are_not_packed(rows: int, capacity: int) -> None:
-    assert pack_capacity(np.zeros(rows, "float32")) == capacity
-    assert pack_capacity(np.zeros(rows, "float32"), 3) == min(3, capacity)
-
-
-def test_rooms_can_be_used_in_place() -> None:
-    pack = Packing((np.zeros((3, 5), "float32"), np.zeros(3, "int8")), 3).free[0]
-    assert [room.ctypes.data % 64 for room in pack.arrays] == [0, 0]
-    assert [room.shape for room in pack.arrays] == [(3, 3, 5), (3, 3)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from polykeras.backend.host_memory import aligned_zeros
 
 PACK_BYTES = 4 * 2**20
 PACK_BATCHES = 64
+MOST_BYTES = 64 * 2**20  # in a pack, where the user says how many batches run together
 
 
 class Pack:
@@ -19,13 +21,18 @@ class Pack:
     Attributes:
         arrays: one for each leaf of a batch, `(capacity, *shape of the leaf)`.
         definition: the structure of a batch.
+        numbers: where the rows of each batch are among `rows()`: int32 `(capacity, rows of a batch)`.
         count: how many batches there are.
+        release: lets the room be filled again; whoever got the pack calls it when nothing reads the arrays any more.
     """
 
     def __init__(self, arrays: list[np.ndarray], definition: Any) -> None:
         self.arrays = arrays
         self.definition = definition
+        capacity, rows = arrays[0].shape[:2]
+        self.numbers = np.arange(capacity * rows, dtype=np.int32).reshape(capacity, rows)
         self.count = 0
+        self.release: Callable[[], None] = lambda: None
 
     def write(self, place: int, batch: Any) -> None:
         """Copy a batch to a place; it counts when `count` says so."""
@@ -39,23 +46,22 @@ class Pack:
     def rows(self, count: int | None = None) -> Any:
         """Return the rows of the first `count` batches as those of one batch, as views; by default of all the room."""
         parts = [room[:count] for room in self.arrays]
-        return tree.unflatten(self.definition, [part.reshape(-1, *part.shape[2:]) for part in parts])
-
-    def row_numbers(self) -> np.ndarray:
-        """Return where the rows of each batch are among `rows()`: int32 `(capacity, rows of a batch)`."""
-        capacity, rows = self.arrays[0].shape[:2]
-        return np.arange(capacity * rows, dtype=np.int32).reshape(capacity, rows)
+        joined = [part.reshape(part.shape[0] * part.shape[1], *part.shape[2:]) for part in parts]
+        return tree.unflatten(self.definition, joined)
 
 
-def pack_capacity(batch: Any, most: int | None = None) -> int:
+def pack_capacity(batch: Any, most: int | None = None, together: int | None = None) -> int:
     """Return how many batches like this one are worth packing: 1 for large ones, whose copies would cost more.
 
     Args:
         batch: a tree of arrays.
         most: no more than this.
+        together: how many the user wants to run together: so many, if they are not huge.
     """
-    size = sum(leaf.nbytes for leaf in tree.flatten(batch))
-    return max(1, min(PACK_BATCHES, PACK_BYTES // max(1, size), most or PACK_BATCHES))
+    size = max(1, sum(leaf.nbytes for leaf in tree.flatten(batch)))
+    if together is not None:
+        return together if together * size <= MOST_BYTES else 1
+    return max(1, min(PACK_BATCHES, PACK_BYTES // size, most or PACK_BATCHES))
 
 
 class Packing:
@@ -64,20 +70,21 @@ class Packing:
     Args:
         batch: the first one, a tree of arrays.
         capacity: how many batches go into a pack.
+        whole: whether a pack that is not full is not to be read, unless nothing more comes for it.
 
     Attributes:
-        capacity: the same.
-        single: a pack for the reader's own use.
+        capacity: as given.
+        whole: as given.
         free: packs that nobody uses.
     """
 
     _PACKS = 3  # one that is read, one that waits, one that is filled
 
-    def __init__(self, batch: Any, capacity: int) -> None:
+    def __init__(self, batch: Any, capacity: int, whole: bool = False) -> None:
         leaves, self._definition = tree.flatten_with_def(batch)
         self._kinds = [(leaf.shape, leaf.dtype) for leaf in leaves]
         self.capacity = capacity
-        self.single = self._pack()
+        self.whole = whole
         self._packs = [self._pack() for _ in range(self._PACKS)]
         self.free: list[Pack] = []
         self.reset()
@@ -96,9 +103,3 @@ class Packing:
         """Return whether a batch is of the same structure, shapes and dtypes."""
         leaves, definition = tree.flatten_with_def(batch)
         return definition == self._definition and [(leaf.shape, leaf.dtype) for leaf in leaves] == self._kinds
-
-    def alone(self, batch: Any) -> Pack:
-        """Return the reader's pack with one batch in it."""
-        self.single.write(0, batch)
-        self.single.count = 1
-        return self.single

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextvars
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from polykeras.training.data.packs import Pack, Packing
@@ -44,20 +45,65 @@ class _Shelf:
 
     def put(self, item: Any) -> bool:
         """Put an item down once there is room; return whether there still is a reader."""
-        if self.packing is not None and self.packing.fits(item):
-            return self._pack(self.packing, item)
-        return self.put_loose(self._own(item))
+        while True:
+            packing = self.packing
+            if packing is not None and packing.fits(item):
+                return self._pack(packing, item)
+            if (done := self._put_loose(self._own(item), packing)) is not None:
+                return done
 
-    def put_loose(self, item: Any) -> bool:
-        """Put an item down as it is."""
+    def put_last(self, item: Any) -> None:
+        """Put down what ends the items."""
+        while self._put_loose(item, self.packing) is None:
+            pass
+
+    def _put_loose(self, item: Any, packing: Packing | None) -> bool | None:
+        """Put an item down as it is; return None where packing began meanwhile, for which it may fit."""
         with self._changed:
-            if self._open is not None and self._open.count:  # what came before comes before
-                self._items.append(self._open)
-                self._open = None
-            self._changed.wait_for(lambda: self._stopped or len(self._items) < self._depth)
+            if self.packing is packing:
+                self._close()
+                self._changed.wait_for(
+                    lambda: self._stopped or len(self._items) < self._depth or self.packing is not packing
+                )
+            if self.packing is not packing:
+                return None
             self._items.append(item)
             self._changed.notify_all()
             return not self._stopped
+
+    def _close(self) -> None:
+        """Let the pack that is being filled be read as it is: what came before comes before."""
+        if self._open is not None and self._open.count:
+            self._items.append(self._open)
+            self._open = None
+            self._changed.notify_all()
+
+    def start_packing(self, packing: Packing, before: Sequence[Any]) -> None:
+        """From now on pack what fits, beginning with what waits.
+
+        Args:
+            packing: with all of its packs free.
+            before: items that were taken already, and come before those that wait.
+        """
+        with self._changed:
+            self.packing = packing
+            waiting = [*before, *self._items]
+            self._items.clear()
+            for item in waiting:
+                if item is _END or isinstance(item, _Failure) or not packing.fits(item):
+                    self._close()
+                    self._items.append(item)
+                    continue
+                self._open = self._open or packing.free.pop()
+                self._open.write(self._open.count, item)
+                self._count(self._open, packing)
+            self._changed.notify_all()
+
+    def _count(self, pack: Pack, packing: Packing) -> None:
+        pack.count += 1
+        if pack.count == packing.capacity:
+            self._items.append(pack)
+            self._open = None
 
     def _pack(self, packing: Packing, item: Any) -> bool:
         while True:
@@ -74,10 +120,7 @@ class _Shelf:
                     return False
                 if self._open is not pack:
                     continue  # the reader was waiting and took the pack without this item
-                pack.count += 1
-                if pack.count == packing.capacity:
-                    self._items.append(pack)
-                    self._open = None
+                self._count(pack, packing)
                 if self._items or not self._patient:
                     self._changed.notify_all()
                 return True
@@ -85,23 +128,31 @@ class _Shelf:
     def take(self) -> Any:
         """Return what comes next: an item, or a pack of all that are there. Waits for it."""
         with self._changed:
-            self._changed.wait_for(lambda: self._items or (self._open is not None and self._open.count))
+            self._changed.wait_for(self._has_some)
             if not self._items:
                 self._patient = True
-                self._changed.wait_for(lambda: self._items, _PATIENCE)
-                self._patient = False
+                try:
+                    self._changed.wait_for(lambda: self._items, _PATIENCE)
+                finally:
+                    self._patient = False
             if self._items:
                 item = self._items.popleft()
             else:
                 item, self._open = self._open, None
+            if isinstance(item, Pack):
+                item.release = partial(self._release, item)
             self._changed.notify_all()
             return item
 
-    def give_back(self, pack: Pack) -> None:
-        """Let a pack that was taken be filled again."""
+    def _has_some(self) -> bool:
+        if self._items:
+            return True
+        return self._open is not None and self._open.count > 0 and self.packing is not None and not self.packing.whole
+
+    def _release(self, pack: Pack) -> None:
         with self._changed:
-            pack.count = 0
-            if self.packing is not None and pack is not self.packing.single:
+            if self.packing is not None and not any(free is pack for free in self.packing.free):
+                pack.count = 0
                 self.packing.free.append(pack)
             self._changed.notify_all()
 
@@ -122,8 +173,8 @@ class Prefetch(Iterator[Any]):
         items: an iterator; it is only used by the thread.
         depth: how many items may wait.
         own: makes an item independent of the iterator, which may change it; by default nothing is done.
-        packing: how items are packed: then `Pack`s come, of what is there, which want to be given back. Items that do
-            not fit come as they are.
+        packing: how items are packed: then `Pack`s come, of what is there, which want to be released. Items that do not
+            fit come as they are.
     """
 
     def __init__(
@@ -142,13 +193,9 @@ class Prefetch(Iterator[Any]):
         self._thread = threading.Thread(target=context.run, args=arguments, name="polykeras-prefetch", daemon=True)
         self._thread.start()
 
-    def pack(self, packing: Packing) -> None:
-        """From now on pack what fits; some items may be waiting already, or about to."""
-        self._shelf.packing = packing
-
-    def give_back(self, pack: Pack) -> None:
-        """Let a pack be filled again."""
-        self._shelf.give_back(pack)
+    def start_packing(self, packing: Packing, before: Sequence[Any] = ()) -> None:
+        """From now on pack what fits: first `before`, items that came already, then what waits and what comes."""
+        self._shelf.start_packing(packing, before)
 
     def __next__(self) -> Any:
         if self._ended:
@@ -178,6 +225,6 @@ def _fetch(items: Iterator[Any], shelf: _Shelf) -> None:
             if not shelf.put(item):
                 return
     except BaseException as error:  # handed to the reader, whatever it is
-        shelf.put_loose(_Failure(error))
+        shelf.put_last(_Failure(error))
     else:
-        shelf.put_loose(_END)
+        shelf.put_last(_END)

@@ -16,6 +16,41 @@ from polykeras.training.data.prefetch import Prefetch
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 
 
+class _Preparation:
+    """Makes `(x, y, sample_weight)`, trees of host arrays, of the batches of a stream; in their own memory if it can.
+
+    The thread that fetches ahead uses it, and must not hold the source, whose end is the thread's.
+    """
+
+    def __init__(self, class_weight: dict[int, float] | None) -> None:
+        self._class_weight = class_weight
+        self._familiar: Familiar | None = None
+
+    def __call__(self, batch: Any) -> tuple[Any, Any, Any]:
+        known = self._familiar.arrays(batch) if self._familiar is not None else None
+        if known is not None:
+            return known
+        parts = unpack_x_y_sample_weight(batch)
+        host = [None if p is None else host_tree(p, n) for p, n in zip(parts, NAMES, strict=True)]
+        if self._class_weight is not None:
+            if host[2] is not None:
+                raise ValueError("Pass class_weight or sample_weight, not both: the batches carry sample weights.")
+            host[2] = weights_from_classes(host[1], self._class_weight)
+        check_host_arrays({n: p for n, p in zip(NAMES, host, strict=True) if p is not None})
+        self._familiar = Familiar.of(batch, host) if self._class_weight is None else None
+        return host[0], host[1], host[2]
+
+
+def _endless(make: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+    """The data again and again, for epochs that need not end where the data end."""
+    empty = False
+    while not empty:
+        empty = True
+        for item in make():
+            empty = False
+            yield item
+
+
 class StreamSource:
     """Batches from an iterable, fetched ahead by a thread: never more of them than the epoch takes.
 
@@ -46,11 +81,10 @@ class StreamSource:
         self._make = make
         self._limit = limit
         self._restarts = restarts
-        self._class_weight = class_weight
+        self._prepare = _Preparation(class_weight)
         self._depth = depth or 2
         self._most_in_pack = None if depth is None else max(1, depth // 2)
         self._packing: Packing | None = None
-        self._familiar: Familiar | None = None
         self._items: Iterator[Any] | None = None  # where the next epoch goes on
         self._ahead: Prefetch | None = None  # an epoch that was begun
         self._running: Prefetch | None = None  # the one whose batches are given out
@@ -60,36 +94,12 @@ class StreamSource:
         self.on_epoch_end = on_epoch_end
         self.check: Callable[[Any], None] = lambda batch: None
 
-    def _prepare(self, batch: Any) -> tuple[Any, Any, Any]:
-        """Return `(x, y, sample_weight)` of a batch as trees of host arrays, if it can be in the batch's own memory."""
-        known = self._familiar.arrays(batch) if self._familiar is not None else None
-        if known is not None:
-            return known
-        parts = unpack_x_y_sample_weight(batch)
-        host = [None if p is None else host_tree(p, n) for p, n in zip(parts, NAMES, strict=True)]
-        if self._class_weight is not None:
-            if host[2] is not None:
-                raise ValueError("Pass class_weight or sample_weight, not both: the batches carry sample weights.")
-            host[2] = weights_from_classes(host[1], self._class_weight)
-        check_host_arrays({n: p for n, p in zip(NAMES, host, strict=True) if p is not None})
-        self._familiar = Familiar.of(batch, host) if self._class_weight is None else None
-        return host[0], host[1], host[2]
-
-    def _endless(self) -> Iterator[Any]:
-        """The data again and again, for epochs that need not end where the data end."""
-        empty = False
-        while not empty:
-            empty = True
-            for item in self._make():
-                empty = False
-                yield item
-
     def _begin(self) -> Prefetch:
         if self._limit is None and self._restarts:
             items = self._make()
         else:
             if self._items is None:
-                self._items = self._endless() if self._restarts else self._make()
+                self._items = _endless(self._make) if self._restarts else self._make()
             items = islice(self._items, self._limit)
         if self._packing is not None:
             self._packing.reset()
@@ -120,13 +130,15 @@ class StreamSource:
         )
 
     def _items_of_epoch(self) -> Iterator[Any]:
-        self.first_batch()
+        if self._ahead is None:
+            self.first_batch()
         ahead, self._ahead = self._ahead, None
         self._running = ahead
         pending, self._first = self._first, []
         try:
             yield from chain(pending, ahead)  # type: ignore[arg-type]
         finally:
+            self._running = None
             if not ahead.close():  # type: ignore[union-attr]
                 self._packing = None  # its thread may still write into a pack
         if self.on_epoch_end is not None:
@@ -136,28 +148,31 @@ class StreamSource:
         """Return the batches of one epoch: fewer than `steps` only where the data ended."""
         self._packing = None
         for item in self._items_of_epoch():
-            batches = [_copied(item.batch(i)) for i in range(item.count)] if isinstance(item, Pack) else [item]
+            batches = [item]
             if isinstance(item, Pack):
-                self.give_back(item)
+                batches = [_copied(item.batch(i)) for i in range(item.count)]
+                item.release()
             for batch in batches:
                 self._given += 1
                 self.check(batch)
                 yield batch
 
-    def packs(self) -> Iterator[Any]:
+    def packs(self, together: int | None = None) -> Iterator[Any]:
         """Return the batches of one epoch, small ones that are like the first one as `Pack`s of those that are there.
 
-        Packs want to be given back. A batch that differs, or is large, comes as it is.
+        Packs want to be released. A batch that differs, or is large, comes as it is.
+
+        Args:
+            together: how many batches are to be in each pack, but where the data or batches of that kind end; None for
+                as many as are there.
         """
         first = self.first_batch()
-        if self._packing is None and (capacity := pack_capacity(first, self._most_in_pack)) > 1:
-            self._packing = Packing(first, capacity)
-        packing = self._packing
-        if packing is not None:
-            self._ahead.pack(packing)  # type: ignore[union-attr]
+        capacity = pack_capacity(first, self._most_in_pack, together)
+        if capacity > 1 and self._packing is None:
+            self._packing = Packing(first, capacity, together is not None)
+            self._ahead.start_packing(self._packing, self._first)  # type: ignore[union-attr]
+            self._first = []
         for item in self._items_of_epoch():
-            if packing is not None and not isinstance(item, Pack) and packing.fits(item):
-                item = packing.alone(item)
             error = self._checked(item)
             if not isinstance(item, Pack) or item.count:
                 yield item
@@ -173,20 +188,16 @@ class StreamSource:
         self._given += item.count
         try:
             self.check(item.rows(item.count))
-        except Exception:
+        except Exception as found:
             for i in range(item.count):
                 try:
                     self.check(item.batch(i))
                 except Exception as error:
                     item.count = i
                     return error
-            raise
+            item.count = 0  # all at once are refused, and none by itself
+            return found
         return None
-
-    def give_back(self, pack: Pack) -> None:
-        """Let a pack be filled again."""
-        if self._running is not None:
-            self._running.give_back(pack)
 
     def close(self) -> None:
         """End the threads that fetch ahead, also where an error ended an epoch: its traceback may outlive it."""

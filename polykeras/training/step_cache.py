@@ -1,0 +1,46 @@
+"""The compiled steps of a model, found again as long as nothing changed on which they depend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import TypeVar
+
+from polykeras import changes
+from polykeras.backend import Backend
+from polykeras.training.steps import CompiledStep
+
+Step = TypeVar("Step", bound=CompiledStep | None)
+
+
+class StepCache:
+    """Steps by backend, kind and fingerprint: what they depend on that may change, frozen layers for instance."""
+
+    def __init__(self) -> None:
+        self._made: dict[Hashable, CompiledStep | None] = {}
+        self._latest: dict[Hashable, tuple[int, CompiledStep | None]] = {}  # by backend and kind, as of a change
+
+    def get(
+        self, kind: str, backend: Backend, fingerprint: Callable[[], tuple[Hashable, ...]], make: Callable[[], Step]
+    ) -> Step:
+        """Return a step, made now if there is none for this fingerprint.
+
+        Args:
+            kind: what the step does.
+            backend: where it runs.
+            fingerprint: is called only after changes: looking for the reasons takes longer than a small step.
+            make: makes the step; what it builds may change the fingerprint. None, for no step, is remembered too.
+        """
+        last, step = self._latest.get((backend, kind), (None, None))
+        if last == changes.last():
+            return step  # type: ignore[return-value]
+        key = (backend, kind, fingerprint())
+        if key not in self._made:
+            step = make()
+            key = (backend, kind, fingerprint())
+            self._made[key] = step
+        self._latest[backend, kind] = changes.last(), self._made[key]
+        return self._made[key]  # type: ignore[return-value]
+
+    def values(self) -> list[CompiledStep]:
+        """Return all steps that there are."""
+        return [step for step in self._made.values() if step is not None]

@@ -1,0 +1,202 @@
+"""Packs: small batches of a stream in memory that is used again and again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import polykeras
+from polykeras import Sequential, layers, ops
+from polykeras.backend import Backend
+from polykeras.training.data.packs import Pack, Packing, pack_capacity
+from polykeras.training.data.prefetch import Prefetch
+from polykeras.training.data.sources import make_source
+from polykeras.training.data.streams import StreamSource
+from polykeras.training.steps import CompiledStep
+
+
+def numbered(count: int, rows: int = 3) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return batches that say which they are."""
+    return [(np.full((rows, 2), i, "float32"), np.full((rows, 1), -i, "float32")) for i in range(count)]
+
+
+class Repeated:
+    """Batches that can be gone through again, without a length."""
+
+    def __init__(self, batches: list[Any]) -> None:
+        self.batches = batches
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.batches)
+
+
+def values(source: StreamSource, most: int | None = None, together: int | None = None) -> tuple[list[int], list[int]]:
+    """Return which batches came, and how many at a time, in an epoch or until there were `most`."""
+    found: list[int] = []
+    sizes: list[int] = []
+    for item in source.packs(together):
+        if isinstance(item, Pack):
+            found += [int(item.batch(i)[0][0, 0]) for i in range(item.count)]
+            sizes.append(item.count)
+            if most is not None and len(found) >= most:
+                break  # with the pack in hand
+            item.release()
+        else:
+            found.append(int(item[0][0, 0]))
+            sizes.append(1)
+    return found, sizes
+
+
+def test_every_epoch_has_all_batches_in_order() -> None:
+    source = make_source(Repeated(numbered(300)))
+    for _ in range(3):
+        assert values(source)[0] == list(range(300))
+
+
+def test_epochs_that_are_cut_short_cost_nothing() -> None:
+    """The room of batches that were not used is used again: an epoch would stand still after a few of them."""
+    source = make_source(Repeated(numbered(1000)))
+    for _ in range(6):
+        found, _ = values(source, most=5)
+        assert found == list(range(len(found)))
+    assert values(source)[0] == list(range(1000))
+
+
+def test_an_epoch_of_a_limit_begins_where_the_last_one_ended() -> None:
+    source = make_source(Repeated(numbered(10)), steps=4)
+    assert [values(source)[0] for _ in range(4)] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 0, 1], [2, 3, 4, 5]]
+
+
+def test_packs_and_plain_epochs_may_alternate() -> None:
+    source = make_source(Repeated(numbered(100)))
+    for _ in range(2):
+        assert [int(batch[0][0, 0]) for batch in source.epoch()] == list(range(100))
+        assert values(source)[0] == list(range(100))
+
+
+@pytest.mark.parametrize("together", [2, 7, 64])
+def test_so_many_batches_as_are_asked_for_come_together(together: int) -> None:
+    def slow() -> Iterator[Any]:
+        for i, batch in enumerate(numbered(150)):
+            if i % 40 == 0:
+                time.sleep(0.01)
+            yield batch
+
+    found, sizes = values(make_source(slow()), together=together)
+    assert found == list(range(150))
+    assert sizes == [together] * (150 // together) + [150 % together] * (150 % together > 0)
+
+
+def test_a_pack_is_taken_while_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is being written then comes in the next pack, once."""
+    write = Pack.write
+
+    def slowly(self: Pack, place: int, batch: Any) -> None:
+        time.sleep(0.003)  # longer than the reader is patient
+        write(self, place, batch)
+
+    monkeypatch.setattr(Pack, "write", slowly)
+    found, sizes = values(make_source(iter(numbered(60))))
+    assert found == list(range(60))
+    assert len(sizes) > 10
+
+
+def test_a_thread_that_writes_late_writes_into_nothing_that_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows of a pack that was taken are as they were, whatever the thread still writes behind them."""
+    packing = Packing(numbered(1)[0], 4)
+    reader = Prefetch(iter(numbered(40)), 2, packing=packing)
+    for item in reader:
+        before = [room[: item.count].copy() for room in item.arrays]
+        time.sleep(0.002)
+        for room, kept in zip(item.arrays, before, strict=True):
+            np.testing.assert_array_equal(room[: item.count], kept)
+        item.release()
+
+
+class Silent(Sequential):
+    """A model whose step says nothing."""
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        super().train_step(data)
+        return {}
+
+
+def test_a_step_without_logs_is_waited_for(backend: Backend) -> None:
+    """Nothing is read from the device then, and the memory of a chunk must not be filled again while it runs."""
+    rng = np.random.default_rng(0)
+    x, y = (rng.normal(size=(8, 64)).astype("float32") for _ in range(2))
+    batches = [(x + 0.01 * i, y) for i in range(400)]
+
+    def trained(cls: type[Sequential], data: Any) -> np.ndarray:
+        polykeras.utils.set_random_seed(0)
+        model = cls([layers.Input((64,)), layers.Dense(256, activation="tanh"), layers.Dense(64)])
+        model.compile("sgd", "mse")
+        model.fit(data, verbose=0)
+        return model.get_weights()[0]
+
+    np.testing.assert_array_equal(trained(Silent, iter(batches)), trained(Sequential, iter(batches)))
+
+
+def test_steps_per_execution_counts_for_streams_too(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    chunks: list[int] = []
+    rows = CompiledStep.run_rows
+
+    def counted(self: Any, data: Any, indices: Any, start: int, stop: int) -> Any:
+        chunks.append(stop - start)
+        return rows(self, data, indices, start, stop)
+
+    monkeypatch.setattr(CompiledStep, "run_rows", counted)
+    model = Sequential([layers.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse", steps_per_execution=5)
+    model.fit(iter(numbered(23)), verbose=0)
+    assert chunks == ([5, 5, 5, 5, 3] if backend.is_compiled() else [])
+    assert model.optimizer.iterations.numpy() == 23
+
+
+def test_features_of_size_0(backend: Backend) -> None:
+    model = Sequential([layers.Input((0,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(iter([(np.zeros((4, 0), "float32"), np.ones((4, 1), "float32"))] * 5), verbose=0)
+    assert float(ops.sum(model.layers[-1].bias.value)) > 0
+
+
+def test_packs_keep_the_order_and_the_values() -> None:
+    """Whatever the reader's speed: items that fit come in packs, others between them, each where it belongs."""
+    items = [{"a": np.full((3, 2), i, "float32")} for i in range(40)]
+    items[7] = items[21] = {"a": np.zeros((2, 2), "float32")}
+    items[30] = {"a": np.zeros((3, 2), "float64")}
+    packing = Packing(items[0], 4)
+    reader = Prefetch(iter(items), 2, packing=packing)
+    found: list[Any] = []
+    packs = 0
+    for item in reader:
+        if isinstance(item, Pack):
+            packs += 1
+            found += [{"a": item.batch(i)["a"].copy()} for i in range(item.count)]
+            rows = np.concatenate([b["a"] for b in found[-item.count :]])
+            np.testing.assert_array_equal(item.rows(item.count)["a"], rows)
+            item.release()
+            if packs % 3 == 0:
+                time.sleep(0.01)
+        else:
+            found.append(item)
+    assert packs >= 10
+    for ours, item in zip(found, items, strict=True):
+        assert ours["a"].dtype == item["a"].dtype
+        np.testing.assert_array_equal(ours["a"], item["a"])
+
+
+@pytest.mark.parametrize(("rows", "capacity"), [(2**22, 1), (2**18, 4), (1, 64)])
+def test_large_batches_are_not_packed(rows: int, capacity: int) -> None:
+    assert pack_capacity(np.zeros(rows, "float32")) == capacity
+    assert pack_capacity(np.zeros(rows, "float32"), 3) == min(3, capacity)
+
+
+def test_rooms_can_be_used_in_place() -> None:
+    pack = Packing((np.zeros((3, 5), "float32"), np.zeros(3, "int8")), 3).free[0]
+    assert [room.ctypes.data % 64 for room in pack.arrays] == [0, 0]
+    assert [room.shape for room in pack.arrays] == [(3, 3, 5), (3, 3)]
