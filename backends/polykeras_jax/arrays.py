@@ -14,7 +14,7 @@ from jax.core import Tracer
 
 from polykeras import config, dtypes, fast, tree
 from polykeras.backend import Backend
-from polykeras.backend.host_memory import aligned_zeros, can_be_lent
+from polykeras.backend.host_memory import aligned_empty, can_be_lent
 from polykeras.backend.spec import Array, Shape
 
 NARROWED = {"float64": "float32", "int64": "int32", "uint64": "uint32", "complex128": "complex64"}
@@ -111,7 +111,7 @@ def on_cpu() -> bool:
 
 def _adopted(host: np.ndarray) -> Array:
     """Return a copy made by NumPy, in memory that JAX takes over: five times as fast as a copy by JAX (40 MB: 8 ms)."""
-    aligned = aligned_zeros(host.shape, host.dtype)
+    aligned = aligned_empty(host.shape, host.dtype)
     np.copyto(aligned, host)
     return jax.device_put(aligned, may_alias=True)
 

@@ -106,7 +106,9 @@ def record(
         leaves, definition = tree.flatten_with_def(_plainly(fn, tensors, donated))
         recording = Recording(fn, None, len(tensors), donated, leaves, {}, definition, advances)
         return tree.unflatten(definition, leaves), recording
-    inputs = [*_apart(tensors[:donated]), *(x.clone() for x in tensors[donated:])]
+    # The recorder knows tensors by their memory. What is donated nobody else holds; of the others the function may hold
+    # views, so that they are copied always.
+    inputs = [*_own(tensors[:donated], set()), *(x.clone() for x in tensors[donated:])]
     with Recorder(inputs, donated) as recorder:
         leaves, definition = tree.flatten_with_def(_run(fn, inputs, recorder))
         if any(isinstance(leaf, Tensor) and leaf.requires_grad for leaf in leaves):
@@ -133,20 +135,6 @@ def _run(fn: Callable[[Sequence[Tensor]], Any], inputs: Sequence[Tensor], record
     except BaseException:
         recorder.restore()
         raise
-
-
-def _apart(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Return donated tensors with those copied that share memory: the recorder knows tensors by their memory.
-
-    Others are copied always, as the function may hold tensors in their memory; what is donated nobody else holds.
-    """
-    taken: set[int] = set()
-    result = []
-    for x in tensors:
-        alone = storage_of(x) not in taken and x.untyped_storage().nbytes() == x.nbytes
-        result.append(x if alone else x.clone())
-        taken.add(storage_of(x))
-    return result
 
 
 def _own(leaves: Sequence[Any], taken: set[int], recorder: Recorder | None = None) -> list[Any]:

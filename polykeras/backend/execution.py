@@ -83,7 +83,7 @@ class ExecutionMethods(PaddingMethods, ABC):
         """Return host data on the current device, in the host's own memory where that can be: no copy is made.
 
         The caller leaves the memory as it is until nothing computes with the array any more, and does not donate it.
-        What lies in `polykeras.backend.host_memory.aligned_zeros` can be used in place on every CPU.
+        What lies in `polykeras.backend.host_memory.aligned_empty` can be used in place on every CPU.
         """
         return self.asarray(x)
 

@@ -11,11 +11,11 @@ import numpy as np
 ALIGNMENT = 64  # bytes; XLA and TensorFlow use no other memory in place
 
 
-def aligned_zeros(shape: Sequence[int], dtype: Any) -> np.ndarray:
-    """Return zeros that can be lent to a backend; see `Backend.borrow`."""
+def aligned_empty(shape: Sequence[int], dtype: Any) -> np.ndarray:
+    """Return an array, not filled yet, that can be lent to a backend; see `Backend.borrow`."""
     dtype = np.dtype(dtype)
     size = math.prod(shape) * dtype.itemsize
-    memory = np.zeros(size + ALIGNMENT, np.uint8)
+    memory = np.empty(size + ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % ALIGNMENT
     return memory[start : start + size].view(dtype).reshape(shape)
 

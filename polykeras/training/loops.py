@@ -14,7 +14,7 @@ from polykeras.training.callbacks.assemble import assemble
 from polykeras.training.callbacks.base import Callback, CallbackList
 from polykeras.training.callbacks.history import History
 from polykeras.training.compiled_loss import CompiledLoss
-from polykeras.training.data.checks import host_tree
+from polykeras.training.data.checks import NAMES, host_tree
 from polykeras.training.data.sources import ArraySource, Source, make_batch, make_source
 from polykeras.training.data.unpack import train_validation_split
 from polykeras.training.steps import CompiledStep, array_chunks, timed
@@ -324,8 +324,7 @@ def _split(x: Any, y: Any, sample_weight: Any, share: float) -> tuple[tuple[Any,
             f"validation_split needs x and y as arrays; received a {type(x).__name__}. Pass `validation_data` instead."
         )
     parts = tuple(
-        None if part is None else host_tree(part, name)
-        for part, name in zip((x, y, sample_weight), ("x", "y", "sample_weight"), strict=True)
+        None if part is None else host_tree(part, name) for part, name in zip((x, y, sample_weight), NAMES, strict=True)
     )
     return train_validation_split(parts, share)
 

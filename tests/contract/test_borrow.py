@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from polykeras.backend import Backend
-from polykeras.backend.host_memory import aligned_zeros, can_be_lent
+from polykeras.backend.host_memory import aligned_empty, can_be_lent
+
+
+def aligned_zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Return zeros that can be lent."""
+    room = aligned_empty(shape, dtype)
+    room[...] = 0
+    return room
 
 
 def unaligned(x: np.ndarray) -> np.ndarray:

@@ -8,6 +8,8 @@ import numpy as np
 
 from polykeras import config, dtypes, tree
 
+NAMES = ("x", "y", "sample_weight")  # the parts of a batch
+
 
 def to_host(leaf: Any, what: str) -> np.ndarray:
     """Return data as a NumPy array in the dtype in which it will be trained on.

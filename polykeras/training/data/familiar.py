@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import config
-from polykeras.training.data.checks import check_values, to_host
-
-NAMES = ("x", "y", "sample_weight")
+from polykeras.training.data.checks import NAMES, check_values, to_host
 
 
 class Familiar:

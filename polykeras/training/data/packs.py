@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import tree
-from polykeras.backend.host_memory import aligned_zeros
+from polykeras.backend.host_memory import aligned_empty
 
 PACK_BYTES = 4 * 2**20
 PACK_BATCHES = 64
@@ -96,7 +96,7 @@ class Packing:
         self.free[:] = self._packs
 
     def _pack(self) -> Pack:
-        arrays = [aligned_zeros((self.capacity, *shape), dtype) for shape, dtype in self._kinds]
+        arrays = [aligned_empty((self.capacity, *shape), dtype) for shape, dtype in self._kinds]
         return Pack(arrays, self._definition)
 
     def fits(self, batch: Any) -> bool:

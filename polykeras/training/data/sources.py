@@ -11,7 +11,7 @@ import numpy as np
 
 from polykeras import random, tree
 from polykeras.arguments import positive_int
-from polykeras.training.data.checks import check_host_arrays, host_tree, weights_from_classes
+from polykeras.training.data.checks import NAMES, check_host_arrays, host_tree, weights_from_classes
 from polykeras.training.data.dataset import PyDataset
 from polykeras.training.data.streams import StreamSource
 from polykeras.training.padding import fill
@@ -33,8 +33,7 @@ class ArraySource:
     def __init__(
         self, data: tuple[Any, Any, Any], batch_size: int, shuffle: bool = False, steps: int | None = None
     ) -> None:
-        names = ("x", "y", "sample_weight")
-        self.samples = check_host_arrays({n: part for n, part in zip(names, data, strict=True) if part is not None})
+        self.samples = check_host_arrays({n: part for n, part in zip(NAMES, data, strict=True) if part is not None})
         self.data = data
         self.batch_size = min(batch_size, self.samples)
         self.shuffle = shuffle

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from polykeras import tree
-from polykeras.training.data.checks import check_host_arrays, host_tree, weights_from_classes
-from polykeras.training.data.familiar import NAMES, Familiar
+from polykeras.training.data.checks import NAMES, check_host_arrays, host_tree, weights_from_classes
+from polykeras.training.data.familiar import Familiar
 from polykeras.training.data.packs import Pack, Packing, pack_capacity
 from polykeras.training.data.prefetch import Prefetch
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
