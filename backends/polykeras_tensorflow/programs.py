@@ -19,6 +19,7 @@ class Traced:
     """A function of tensors as a graph, which may give one more result than the function.
 
     Attributes:
+        specs: of its arguments.
         graph: the concrete function.
         size: how many results the function has.
         checks: what was collected for it.
@@ -26,6 +27,7 @@ class Traced:
     """
 
     def __init__(self, fn: Flat, specs: Sequence[tf.TensorSpec]) -> None:
+        self.specs = specs
         self.size = 0
 
         def with_check(*arrays: Array) -> list[Array]:
@@ -42,8 +44,8 @@ class Traced:
         return choose(self.graph, self.checks, what)
 
 
-def _itself(traced: Traced, checked: bool) -> Flat:
-    return lambda *arrays: list(traced.graph(*arrays))[: traced.size + checked]
+def _itself(traced: Traced, xla: bool) -> Flat:
+    return lambda *arrays: list(traced.graph(*arrays))[: traced.size + (xla and traced.has_check)]
 
 
 class Program:
@@ -54,8 +56,8 @@ class Program:
         specs: of the program's arguments.
         what: it is, for the account of what was chosen.
         repeated: whether it is run often enough for XLA's compilation to pay, a tenth of a second to some seconds.
-        around: `around(traced, checked)` returns the function to run, which contains `traced`, and gives the check as
-            its last result if `checked`; by default `traced` alone.
+        around: `around(traced, xla)` returns the function for XLA, or TensorFlow's kernels, to run. It contains
+            `traced`, and for XLA it gives the check as its last result if there is one; by default `traced` alone.
     """
 
     def __init__(
@@ -69,8 +71,7 @@ class Program:
     def _make(self) -> tf.types.experimental.ConcreteFunction:
         if self._around is _itself and not (self._xla or self._traced.has_check):
             return self._traced.graph
-        checked = self._xla and self._traced.has_check
-        graph = trace(self._around(self._traced, checked), self._specs, xla=self._xla)
+        graph = trace(self._around(self._traced, self._xla), self._specs, xla=self._xla)
         return shared(graph) if self._xla else graph
 
     def __call__(self, arrays: list[Array]) -> list[Array]:
