@@ -17,7 +17,7 @@ from polykeras.backend import Backend
 from polykeras.backend.execution import State, Step, StepRunner
 from polykeras.backend.host_memory import can_be_lent
 from polykeras.backend.spec import Array
-from polykeras_tensorflow.graphs import Flat, apart, spec_of
+from polykeras_tensorflow.graphs import Flat, apart, call, spec_of
 from polykeras_tensorflow.programs import Program, Traced
 
 raw = tf.raw_ops
@@ -121,7 +121,7 @@ class _Steps:
 def _loop(step: Traced, xla: bool, columns: int, size: int) -> Flat:
     """Return the function that runs a step in a loop; of `columns` columns of data and `size` state arrays."""
     checked = xla and step.has_check
-    call = step.graph if xla else apart(step.graph, step.specs)
+    graph = step.graph if xla else apart(step.graph, step.specs)
     logs = [spec_of(x) for x in step.graph.structured_outputs[size : step.size]]
 
     def flat_loop(start: Array, stop: Array, indices: Array, *arrays: Array) -> list[Array]:
@@ -130,7 +130,7 @@ def _loop(step: Traced, xla: bool, columns: int, size: int) -> Flat:
         def body(i: Array, *carried: Array) -> list[Array]:
             places = raw.GatherV2(params=indices, indices=i, axis=0)
             parts = [raw.GatherV2(params=column, indices=places, axis=0) for column in data]
-            results = call(*carried[:size], *parts)
+            results = call(graph, [*carried[:size], *parts])
             checks = [raw.LogicalAnd(x=carried[-1], y=results[-1])] if checked else []
             return [i + 1, *results[: step.size], *checks]
 

@@ -59,13 +59,17 @@ def trace(fn: Flat, specs: Sequence[tf.TensorSpec], inline: bool = True, xla: bo
 
 
 def apart(graph: Any, specs: Sequence[tf.TensorSpec]) -> Any:
-    """Return a concrete function that calls another one, of arguments of `specs`, and stays a graph of its own where it is called in a loop.
+    """Return a concrete function that calls another one, and stays a graph of its own where it is called in a loop.
 
     A loop's nodes form a cycle, in which TensorFlow's rewriting for oneDNN may come to a gradient before what it is the
     gradient of, by the addresses of nodes in memory, and then leaves pooling's to a slow kernel: a step of 19 ms in
     half of the processes, of 11 in the others (TensorFlow 2.21, `mkl_layout_pass.cc`).
+
+    Args:
+        graph: a concrete function.
+        specs: of its arguments.
     """
-    return trace(lambda *arrays: list(graph(*arrays)), specs, inline=False)
+    return trace(lambda *arrays: call(graph, list(arrays)), specs, inline=False)
 
 
 def call(graph: Any, arrays: list[Array]) -> list[Array]:

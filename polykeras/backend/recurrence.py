@@ -85,24 +85,22 @@ class RecurrenceMethods(AttentionMethods, ABC):
             i, f, o = (gates[:, :, a * units : (a + 1) * units] for a in (0, 1, 3))
             before = self.concatenate([c[None], memories[:-1]], 0)
             reached = self.tanh(memories)
-            # How the error of the memory reaches the sums of the first three gates, that of the output the fourth's.
-            slopes = self.stack(
-                [candidates * i * (1.0 - i), before * f * (1.0 - f), i * (1.0 - candidates * candidates)], 2
-            )
-            slope = reached * o * (1.0 - o)
+            # How the error of the memory reaches the first three gates' sums, and that of the output the fourth's.
+            first = [candidates * i * (1.0 - i), before * f * (1.0 - f), i * (1.0 - candidates * candidates)]
+            slopes = self.concatenate([*first, reached * o * (1.0 - o)], 2)
             passed = o * (1.0 - reached * reached)
             back = self.transpose(kernel, (1, 0))
 
-            def step(carry: tuple[Array, Array], at: tuple[Array, ...]) -> tuple[tuple[Array, Array], Array]:
-                (dh, dc), (d_output, slopes, slope, passed, f) = carry, at
+            def step(carry: tuple[Array, Array], at: tuple[Array, ...]) -> tuple[tuple[Array, Array], Any]:
+                (dh, dc), (d_output, slopes, passed, f) = carry, at
                 dh = self.add(dh, d_output)
                 dc = self.add(dc, self.multiply(dh, passed))
-                first = self.reshape(self.multiply(slopes, dc[:, None]), (-1, 3 * units))
-                dz = self.concatenate([first, self.multiply(slope, dh)], 1)
-                return (self.matmul(dz, back), self.multiply(dc, f)), dz
+                dz = self.multiply(slopes, self.concatenate([dc, dc, dc, dh], 1))
+                return (self.matmul(dz, back), self.multiply(dc, f)), (dh, dc)
 
             carry = (self.zeros_like(h), d_last)
-            (dh, dc), dz = self.scan(step, carry, (d_outputs, slopes, slope, passed, f), reverse=True)
+            (dh, dc), (dhs, dcs) = self.scan(step, carry, (d_outputs, slopes, passed, f), reverse=True)
+            dz = self.multiply(slopes, self.concatenate([dcs, dcs, dcs, dhs], 2))
             previous = self.concatenate([h[None], outputs[:-1]], 0)
             rows = (self.reshape(previous, (-1, units)), self.reshape(dz, (-1, 4 * units)))
             return dz, dh, dc, self.matmul(self.transpose(rows[0], (1, 0)), rows[1])
@@ -127,21 +125,21 @@ class RecurrenceMethods(AttentionMethods, ABC):
             update, reset = gates[:, :, :units], gates[:, :, units:]
             # How the error of an output reaches the new value's sum, and from there, or past it, the parts of `s`.
             inner = (1.0 - update) * (1.0 - news * news)
-            slopes = self.stack(
-                [(previous - news) * update * (1.0 - update), inner * sums * reset * (1.0 - reset), inner * reset], 2
-            )
+            first = [(previous - news) * update * (1.0 - update), inner * sums * reset * (1.0 - reset)]
+            slopes = self.concatenate([*first, inner * reset], 2)
             back = self.transpose(kernel, (1, 0))
 
-            def step(dh: Array, at: tuple[Array, ...]) -> tuple[Array, tuple[Array, Array]]:
+            def step(dh: Array, at: tuple[Array, ...]) -> tuple[Array, Array]:
                 d_output, slopes, update = at
                 dh = self.add(dh, d_output)
-                ds = self.reshape(self.multiply(slopes, dh[:, None]), (-1, 3 * units))
-                return self.add(self.multiply(dh, update), self.matmul(ds, back)), (dh, ds)
+                ds = self.multiply(slopes, self.concatenate([dh, dh, dh], 1))
+                return self.add(self.multiply(dh, update), self.matmul(ds, back)), dh
 
             start = self.zeros_like(h)
-            first, (dh, ds) = self.scan(step, start, (d_outputs, slopes, update), reverse=True)
+            d_first, dh = self.scan(step, start, (d_outputs, slopes, update), reverse=True)
+            ds = self.multiply(slopes, self.concatenate([dh, dh, dh], 2))
             dx = self.concatenate([ds[:, :, : 2 * units], self.multiply(dh, inner)], 2)
             rows = (self.reshape(previous, (-1, units)), self.reshape(ds, (-1, 3 * units)))
-            return dx, first, self.matmul(self.transpose(rows[0], (1, 0)), rows[1]), self.sum(rows[1], 0)
+            return dx, d_first, self.matmul(self.transpose(rows[0], (1, 0)), rows[1]), self.sum(rows[1], 0)
 
         return outputs, gradient

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 from polykeras import tree
 from polykeras.backend import Backend
+from polykeras.training.collection import uncollected
 from polykeras.training.data.sources import ArraySource
 from polykeras.training.interrupts import Uninterrupted
 from polykeras.variables import (
@@ -87,11 +88,13 @@ class CompiledStep:
         return noted
 
     def _run(self, run: Callable[[_Form, list[Any]], tuple[Any, Any]]) -> Any:
-        # Not the first time, which may compile for long.
-        with Uninterrupted() if self._donate and self._has_run else nullcontext():
-            result = self._run_or_trace(run)
-        self._has_run = True
-        return result
+        if not self._has_run:  # it is traced, and may be compiled for long: to be interrupted
+            with uncollected():
+                result = self._run_or_trace(run)
+            self._has_run = True
+            return result
+        with Uninterrupted() if self._donate else nullcontext():
+            return self._run_or_trace(run)
 
     def _run_or_trace(self, run: Callable[[_Form, list[Any]], tuple[Any, Any]]) -> Any:
         new: list[Variable] = []

@@ -16,6 +16,7 @@ from polykeras.backend import use_backend
 
 # By way of the backend, which leaves Keras out of TensorFlow's import.
 tf = pytest.importorskip("polykeras_tensorflow.backend").tf
+RewriterConfig = pytest.importorskip("tensorflow.core.protobuf.rewriter_config_pb2").RewriterConfig
 pytestmark = pytest.mark.needs("tensorflow")
 
 
@@ -250,6 +251,30 @@ def test_the_sum_of_an_array_with_itself_survives_the_graph_optimizer(tb: Any) -
     )
     # d/dw mean(4 (x w)^2) = 8 (x w) x: 24 for each weight at w = 1; then -33.6 at w = -1.4.
     np.testing.assert_allclose(state[0].numpy(), np.full((3, 1), 1 - 2.4 + 3.36), rtol=1e-6)
+
+
+def test_a_step_of_tensorflows_kernels_stays_a_graph_of_its_own_in_the_loop(tb: Any) -> None:
+    """In the loop's graph the gradient of pooling would be the slow one in half of all processes."""
+
+    def step(state: list[Any], batch: Any) -> Any:
+        def loss(weights: list[Any]) -> Any:
+            return tb.mean(tb.max_pool(batch * weights[0], 2)), None
+
+        _, _, (gradient,) = tb.value_and_grad(loss, state)
+        return [state[0] - gradient], {}
+
+    runner = tb.compile_steps(step)
+    runner([tb.ones((1,))], tb.ones((4, 4, 4, 1)), np.arange(4, dtype="int32").reshape(2, 2), 0, 2)
+    ((program, _),) = runner.programs.values()
+    functions = program._graph.graph.as_graph_def().library.function
+    (apart,) = (f for f in functions if f.attr["_noinline"].b)
+    calls = [n for f in functions for n in f.node_def if n.attr["f"].func.name == apart.signature.name]
+    assert len(calls) == 1  # in the loop's body
+    config = tf.compat.v1.ConfigProto.FromString(calls[0].attr["config_proto"].s)
+    assert config.graph_options.rewrite_options.arithmetic_optimization == RewriterConfig.OFF
+    inner = {n.attr["f"].func.name for n in apart.node_def}
+    kinds = {n.op for f in functions if f.signature.name in inner for n in f.node_def}
+    assert {"MaxPool", "MaxPoolGrad"} <= kinds
 
 
 def test_waiting_for_work_is_possible_with_and_without_arrays(tb: Any) -> None:
