@@ -37,9 +37,8 @@ from polykeras.models import Functional, Model, Sequential
 from polykeras.ops import custom_gradient, device, stop_gradient
 from polykeras.optimizers import Optimizer
 from polykeras.regularizers import Regularizer
+from polykeras.release import __version__
 from polykeras.variables import Variable
-
-__version__ = "0.1.0"
 
 
 def version() -> str:

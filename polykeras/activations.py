@@ -109,6 +109,20 @@ def mish(x: Any) -> Any:
     return ops.multiply(x, ops.tanh(ops.softplus(x)))
 
 
+@registry.register()
+def hard_sigmoid_of_keras_2(x: Any) -> Any:
+    """Return `clip(0.2 * x + 0.5, 0, 1)`, which Keras 1 and 2 called `hard_sigmoid`; files of theirs mean this one.
+
+    Args:
+        x: any shape.
+
+    Example:
+        >>> hard_sigmoid_of_keras_2([-2.5, 0.0, 1.0]).tolist()
+        [0.0, 0.5, 0.699999988079071]
+    """
+    return ops.clip(ops.add(ops.multiply(x, 0.2), 0.5), 0.0, 1.0)
+
+
 def get(identifier: Any) -> Activation:
     """Return an activation function.
 

@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from polykeras import changes
+
 ImageDataFormat = Literal["channels_last", "channels_first"]
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -27,6 +29,7 @@ class Settings:
     epsilon: float = 1e-7
     image_data_format: ImageDataFormat = "channels_last"
     check_data: bool = True
+    nan_guard: bool = False
     seed: int | None = None
     """Where polykeras' random numbers begin in a process that does not call `set_random_seed`; None: anywhere."""
 
@@ -46,8 +49,8 @@ def _check(key: str, value: Any, where: str) -> None:
         raise ValueError(f"{where}: `{key}` must be one of {', '.join(allowed[key])}; received {value!r}.")
     if key == "epsilon" and not (isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0):
         raise ValueError(f"{where}: `epsilon` must be a positive number; received {value!r}.")
-    if key == "check_data" and not isinstance(value, bool):
-        raise ValueError(f"{where}: `check_data` must be true or false; received {value!r}.")
+    if key in ("check_data", "nan_guard") and not isinstance(value, bool):
+        raise ValueError(f"{where}: `{key}` must be true or false; received {value!r}.")
     if key == "seed" and (isinstance(value, bool) or not isinstance(value, (int, type(None)))):
         raise ValueError(f"{where}: `seed` must be an int or null; received {value!r}.")
     if key == "backend" and not isinstance(value, (str, type(None))):
@@ -166,6 +169,28 @@ def set_check_data(value: bool) -> None:
     """
     _check("check_data", value, "set_check_data")
     settings().check_data = value
+
+
+def nan_guard() -> bool:
+    """Return whether training looks for the first number that is not finite."""
+    return settings().nan_guard
+
+
+def set_nan_guard(value: bool) -> None:
+    """Set whether `fit` and `train_on_batch` stop at the first step that leaves a number behind that is not finite.
+
+    They then say which layer, gradient or variable it is, and leave the model as it was before that step. Training
+    takes a little longer; off, it costs nothing.
+
+    Args:
+        value: True or False.
+
+    Raises:
+        ValueError: for any other value.
+    """
+    _check("nan_guard", value, "set_nan_guard")
+    settings().nan_guard = value
+    changes.note()
 
 
 def standardize_data_format(data_format: str | None) -> ImageDataFormat:

@@ -39,5 +39,5 @@ def with_article(noun: str) -> str:
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `" Did you mean 'adam'?"` for a name near a known one, else `""`."""
     folded = {other.lower(): other for other in known}
-    near = difflib.get_close_matches(str(name).lower(), folded, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(str(name)[:100].lower(), folded, n=1, cutoff=0.6)
     return f" Did you mean {folded[near[0]]!r}?" if near else ""

@@ -14,13 +14,14 @@ from polykeras import config
 from polykeras.backend import registry
 from polykeras.backend.spec import Array
 from polykeras.naming import unique_name
+from polykeras.saveable import Saveable
 from polykeras.variables import Variable
 
 _COUNT_ONE = np.array([0, 0, 1], "int32")
 _lock = threading.RLock()
 
 
-class SeedGenerator:
+class SeedGenerator(Saveable):
     """A stream of keys for random functions, whose state is a variable: compiled code may draw from it.
 
     Args:
@@ -38,6 +39,8 @@ class SeedGenerator:
         False
     """
 
+    _in_files = False
+
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         if seed is not None and not is_int(seed):
             raise ValueError(f"SeedGenerator: `seed` must be an int or None; received {seed!r}.")
@@ -45,6 +48,9 @@ class SeedGenerator:
         self.seed = seed
         start = _start(draw_seed() if seed is None else int(seed))
         self.state = Variable(start, trainable=False, name="seed_generator_state")
+
+    def _saved_variables(self) -> list[Variable]:
+        return [self.state]
 
     def next(self) -> Array:
         """Return the next key, int32 `(2,)`."""
@@ -159,6 +165,44 @@ def set_random_seed(seed: int) -> None:
     np.random.seed(seed % 2**32)  # users' code may draw from it
     registry.seed_frameworks(seed)
     _process.reset(seed)
+
+
+def process_state() -> dict[str, Any]:
+    """Return where the process-wide stream of seeds and the generator of calls without a seed are, as plain data."""
+    with _lock:
+        base = _process._begin()
+        generator = _process.generator
+        return {"base": base, "count": _process.count, "generator": generator and generator.state.numpy()}
+
+
+def set_process_state(state: dict[str, Any]) -> None:
+    """Go on where `process_state` was called, in this or another process."""
+    with _lock:
+        if state["generator"] is not None:
+            if _process.generator is None:  # with a seed, so that it draws none from the stream
+                _process.generator = SeedGenerator(0, name="global_seed_generator")
+            with registry.use_backend("numpy"):
+                _process.generator.state.assign(state["generator"])
+        _process.base, _process.count = state["base"], state["count"]
+
+
+def process_variables() -> list[Variable]:
+    """Return the variable of the generator of calls without a seed, where there is one."""
+    return [] if _process.generator is None else [_process.generator.state]
+
+
+def global_state() -> dict[str, Any]:
+    """Return the states of Python's and NumPy's global generators, from which users' code may draw."""
+    version, words, gauss = python_random.getstate()
+    python = {"version": version, "words": np.array(words, "uint32"), "gauss": gauss}
+    return {"python": python, "numpy": np.random.get_state(legacy=False)}
+
+
+def set_global_state(state: dict[str, Any]) -> None:
+    """Give Python's and NumPy's global generators the states that `global_state` returned."""
+    python = state["python"]
+    python_random.setstate((python["version"], tuple(python["words"].tolist()), python["gauss"]))
+    np.random.set_state(state["numpy"])
 
 
 def host_generator(seed: int | SeedGenerator | None = None) -> np.random.Generator:

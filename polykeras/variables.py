@@ -16,13 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import changes, dtypes, tree
+from polykeras import budget, changes, dtypes, tree
 from polykeras.backend import Backend, registry
 from polykeras.backend.door import Handle
 from polykeras.operators import ArrayOperators
 
 _scope: ContextVar[Scope | None] = ContextVar("polykeras_scope", default=None)
 _autocast: ContextVar[str | None] = ContextVar("polykeras_autocast", default=None)
+
+
+_deferring: ContextVar[bool] = ContextVar("polykeras_deferring", default=False)
 
 
 TRACES = 10
@@ -289,8 +292,25 @@ class Variable(Handle, ArrayOperators):
 
 
 def _can_wait(initializer: Any, shape: Sequence[int]) -> bool:
-    """Return whether an initializer gives the same later as now, and no error."""
-    return getattr(initializer, "deferrable", False) is True and all(type(n) is int and n >= 0 for n in shape)
+    """Return whether an initializer gives the same later as now, and no error; or is not expected to be asked."""
+    waits = getattr(initializer, "deferrable", False) is True or (_deferring.get() and callable(initializer))
+    if _deferring.get() and not all(isinstance(n, (int, np.integer)) for n in shape):
+        raise ValueError(f"The shape of a variable consists of whole numbers; received {tuple(shape)}.")
+    budget.check_size(shape, type(None))
+    return waits and all(type(n) is int and n >= 0 for n in shape)
+
+
+@contextmanager
+def values_deferred() -> Iterator[None]:
+    """Within this context new variables take no memory: their values are about to be read from a file.
+
+    Where one is not read after all, its initializer runs when it is first needed.
+    """
+    token = _deferring.set(True)
+    try:
+        yield
+    finally:
+        _deferring.reset(token)
 
 
 def _initial_value(initializer: Any, shape: Sequence[int] | None, dtype: str | None, name: str) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from polykeras import dtypes
+from polykeras import budget, dtypes
 from polykeras.backend.nan_reduction import NanReductionMethods
 from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.spec import Array, Shape, op, required
@@ -176,6 +176,7 @@ class IndexingMethods(NanReductionMethods, ABC):
             return self.reshape(x, (*shape[:axis], shape[axis] * count, *shape[axis + 1 :]))
         if counts.shape != (shape[axis],):
             raise ValueError(f"repeat: expected {shape[axis]} counts for axis {axis} of shape {shape}; got {repeats}.")
+        budget.spend(int(np.sum(counts)))
         return self.take(x, self.host_constant(np.repeat(np.arange(counts.size), counts), "int32"), axis)
 
     @op("choicelist default", "common")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Sequence
 
-from polykeras import dtypes
+from polykeras import budget, dtypes
 from polykeras.backend.shaping import ShapeMethods, canonical_axis
 from polykeras.backend.spec import Array, op
 
@@ -81,6 +81,7 @@ class JoiningMethods(ShapeMethods, ABC):
                     "parts. Use array_split for parts of two sizes, or give the places at which to cut."
                 )
             step = n // indices_or_sections
+            budget.spend(indices_or_sections)
             return self._cut(x, [i * step for i in range(1, indices_or_sections)], axis)
         return self._cut(x, [i if isinstance(i, int) else int(i) for i in indices_or_sections], axis)
 
@@ -93,6 +94,7 @@ class JoiningMethods(ShapeMethods, ABC):
         sections = indices_or_sections
         if sections < 1:
             raise ValueError(f"array_split: expected at least one part; received {sections}.")
+        budget.spend(sections)
         size, longer = self.shape(x)[axis] // sections, self.shape(x)[axis] % sections
         return self._cut(x, [i * size + min(i, longer) for i in range(1, sections)], axis)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import config, dtypes
+from polykeras import budget, config, dtypes
 from polykeras.backend.nn import ConvolutionMethods, PerAxis, per_axis, window_padding
 from polykeras.backend.spec import Array, op
 
@@ -91,6 +91,7 @@ class PoolingMethods(ConvolutionMethods, ABC):
         for axis, count in enumerate(counts, start=1):
             n = self.shape(x)[axis]
             m = n if count is None else per_axis(count, 1, "output_size")[0]
+            budget.spend(2 * m + n)  # windows may overlap by one place
             starts, stops = np.arange(m) * n // m, -(-np.arange(1, m + 1) * n // m)
             places = starts[:, None] + np.arange((stops - starts).max())
             mask = places < stops[:, None]
@@ -137,8 +138,10 @@ class PoolingMethods(ConvolutionMethods, ABC):
             count = (n - d * (k - 1) - 1) // s + 1
             if count < 1:
                 raise ValueError(f"A block of {kernel_size} does not fit into images of {tuple(size)} with {padding=}.")
+            budget.spend(k * count)
             axes.append(np.arange(k)[:, None] * d + np.arange(count) * s)
         rows, columns = axes
+        budget.spend(rows.size * columns.size)
         places = rows[:, None, :, None] * width + columns[None, :, None, :]
         return places.reshape(rows.shape[0] * columns.shape[0], -1), (height, width)
 

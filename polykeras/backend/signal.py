@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import dtypes
+from polykeras import budget, dtypes
 from polykeras.backend.fourier import FourierMethods, Pair
 from polykeras.backend.spec import Array, op
 
@@ -32,6 +32,7 @@ class SignalMethods(FourierMethods, ABC):
             Shape `(..., windows, sequence_length)`; samples after the last full window are left out.
         """
         count = max(0, 1 + (self.shape(x)[-1] - sequence_length) // sequence_stride)
+        budget.spend(count * sequence_length)
         places = np.arange(count)[:, None] * sequence_stride + np.arange(sequence_length)
         return self.take(x, self.host_constant(places, "int32"), -1)
 
@@ -68,6 +69,7 @@ class SignalMethods(FourierMethods, ABC):
             if window not in _WINDOWS:
                 raise ValueError(f"`window` must be one of {', '.join(_WINDOWS)}, or an array; received {window!r}.")
             a = _WINDOWS[window]
+            budget.spend(sequence_length)
             turns = 2 * np.pi * np.arange(sequence_length) / sequence_length
             values = self.host_constant(a - (1 - a) * np.cos(turns), dtype)
         elif window is None:

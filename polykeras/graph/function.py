@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from polykeras import tree
+from polykeras import budget, tree
 from polykeras.graph.operation import Node, Operation
 from polykeras.graph.tensor import KerasTensor
 
@@ -98,6 +98,7 @@ class GraphFunction:
         Returns:
             The tree of outputs.
         """
+        budget.spend(8 * (1 + len(self._plan)))  # models within models multiply
         values: list[Any] = [None] * self._slot_count
         values[: len(inputs)] = inputs
         for operation, definition, leaves, sources, targets, only in self._plan:

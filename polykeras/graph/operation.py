@@ -99,12 +99,19 @@ class OpOperation(Operation):
     Args:
         op: its name there.
         name: of this use of it.
+
+    Raises:
+        ValueError: there is no such op.
     """
 
     def __init__(self, op: str, name: str | None = None) -> None:
+        function = getattr(ops, op, None) if isinstance(op, str) else None
+        # Else a config could name whatever else is in that module.
+        if not callable(function) or not str(getattr(function, "__module__", "")).startswith("polykeras.ops"):
+            raise ValueError(f"There is no op {op!r} in polykeras.ops.")
         super().__init__(name or unique_name(op))
         self.op = op
-        self._function = getattr(ops, op)
+        self._function: Any = function
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the op, or record it."""

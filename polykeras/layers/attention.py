@@ -12,6 +12,8 @@ from polykeras.arguments import positive_int, rate
 from polykeras.layers.input_spec import InputSpec
 from polykeras.layers.layer import LAYERS, Layer
 from polykeras.layers.weights import keep_options, known_sizes, make_weight
+from polykeras.saveable import Saveable, SavedGroup
+from polykeras.variables import Variable
 
 Projection = tuple[Any, Any]
 """A kernel, and a bias or None."""
@@ -127,6 +129,18 @@ class MultiHeadAttention(Layer):
         inner = known_sizes(self, shape, range(-bound, 0))
         kernel = make_weight(self, f"{name}_kernel", (*inner, *outer), prefix="kernel")
         return kernel, make_weight(self, f"{name}_bias", outer, prefix="bias") if self.use_bias else None
+
+    def _saved_variables(self) -> list[Variable]:
+        return []  # they are those of its parts
+
+    def _saved_parts(self) -> dict[str, Saveable]:
+        # In Keras each projection is a layer of its own.
+        parts = dict.fromkeys(("query", "key", "value", "output"), "{}_dense") | {"gate": "_{}_dense"}
+        return {
+            pattern.format(name): SavedGroup(name, [v for v in getattr(self, f"{name}_projection") if v is not None])
+            for name, pattern in parts.items()
+            if hasattr(self, f"{name}_projection")
+        }
 
     def _project(self, x: Any, projection: Projection, bound: int = 1) -> Any:
         """Return the product over the last `bound` axes of `x`, plus the bias."""

@@ -11,7 +11,7 @@ from polykeras import tree
 from polykeras.backend import Backend
 from polykeras.graph import KerasTensor
 from polykeras.graph.tensor import known_shape
-from polykeras.layers.call_arguments import CallSpec
+from polykeras.layers.call_arguments import CallSpec, call_spec
 from polykeras.layers.shapes import map_shapes
 from polykeras.variables import Variable
 
@@ -22,6 +22,7 @@ class BuildMixin:
     name: str
     built: bool
     build: Callable[..., None]
+    call: Callable[..., Any]
     compute_output_spec: Callable[..., Any]
     set_weights: Callable[[Sequence[Any]], None]
     _own_weights: list[Variable]
@@ -65,23 +66,40 @@ class BuildMixin:
             self.set_weights(self._initial_weights)
             self._initial_weights = None
 
+    def _has_own_build(self) -> bool:
+        """Return whether the class says how its weights are made."""
+        return hasattr(type(self).build, "__wrapped__")
+
     def build_from_config(self, config: dict[str, Any]) -> None:
-        """Build with the shapes that `get_build_config` gave."""
+        """Build with the shapes that `get_build_config` gave, where they are all that it takes.
+
+        A layer in a model is built by the model's calls in any case.
+        """
         if not config or self.built:
             return
+        spec = call_spec(type(self).call)
         if "shapes_dict" in config:
             shapes = {name.removesuffix("_shape"): shape for name, shape in config["shapes_dict"].items()}
-            self.compute_output_spec(**{name: map_shapes(KerasTensor, s) for name, s in shapes.items()})
         else:
-            self.compute_output_spec(map_shapes(KerasTensor, config["input_shape"]))
+            shapes = {spec.first or "inputs": config["input_shape"]}
+        if self._has_own_build():
+            self._build_shapes = shapes
+            self._build_weights(shapes)
+            self._after_build()
+        elif spec.required <= shapes.keys():
+            self.compute_output_spec(**{name: map_shapes(KerasTensor, s) for name, s in shapes.items()})
 
     def get_build_config(self) -> dict[str, Any] | None:
         """Return the shapes with which the layer was built, or None."""
-        if self._build_shapes is None:
+        shapes = self._build_shapes
+        if shapes is None:
             return None
-        if len(self._build_shapes) == 1:
-            return {"input_shape": next(iter(self._build_shapes.values()))}
-        return {"shapes_dict": dict(self._build_shapes)}
+        taken = _shape_parameters(type(self).build)
+        if taken:
+            return {"shapes_dict": {f"{name}_shape": s for name, s in shapes.items() if f"{name}_shape" in taken}}
+        if len(shapes) == 1 or self._has_own_build():  # which takes the first input's
+            return {"input_shape": next(iter(shapes.values()))}
+        return {"shapes_dict": {f"{name}_shape": shape for name, shape in shapes.items()}}
 
 
 @cache

@@ -18,13 +18,16 @@ _POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
 class CallSpec:
     """What the `call` of a class takes, found out once a class."""
 
-    __slots__ = ("_places", "first", "has_mask", "has_training", "mask_arguments", "names", "training_default")
+    __slots__ = (
+        *("_places", "first", "has_mask", "has_training", "mask_arguments", "names", "required", "training_default"),
+    )
 
     def __init__(self, call: Callable[..., Any]) -> None:
         parameters = list(inspect.signature(call).parameters.values())
         if parameters and parameters[0].kind in (inspect.Parameter.POSITIONAL_ONLY, _POSITIONAL):
             del parameters[0]  # the layer, whatever it is called there
         self.names = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
+        self.required = {p.name for p in parameters if p.default is p.empty and p.kind in (_POSITIONAL, p.KEYWORD_ONLY)}
         self._places = {p.name: i for i, p in enumerate(parameters) if p.kind is _POSITIONAL}
         self.first = next((p.name for p in parameters[:1] if p.kind is _POSITIONAL), None)
         by_name = {p.name: p for p in parameters}

@@ -14,8 +14,8 @@ class Lambda(Layer):
     """A function as a layer.
 
     For anything with weights write a `Layer` instead. A config can name a function that is registered with
-    `polykeras.saving.register_keras_serializable` or passed in `custom_objects`, but not hold a `lambda`: unlike Keras,
-    nothing here runs code that it finds in a file.
+    `polykeras.saving.register_keras_serializable` or passed in `custom_objects`. A `lambda` is written as its compiled
+    code, which is not run unless the reader of the file says `safe_mode=False`; other versions of Python cannot.
 
     Args:
         function: takes the inputs, and `mask` or `training` where it has arguments of these names.
@@ -60,19 +60,6 @@ class Lambda(Layer):
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return the mask that was given, or what the function for it gives."""
         return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments.
-
-        Raises:
-            ValueError: the function is a `lambda`, which has no name to be found by.
-        """
-        if getattr(self.function, "__name__", "") == "<lambda>":
-            raise ValueError(
-                f"Layer {self.name!r} (Lambda) holds a `lambda`, which no config can describe. Use a function with a "
-                "name, and register it with `polykeras.saving.register_keras_serializable`, or write a `Layer`."
-            )
-        return super().get_config()
 
 
 def _argument_names(function: Callable[..., Any]) -> set[str]:

@@ -42,7 +42,9 @@ class Scaled(Layer):
 
     def build(self, input_shape: Any) -> None:
         """Make scale and offset."""
-        axes = [self.axis] if isinstance(self.axis, int) else sorted(self.axis, key=lambda a: a % len(input_shape))
+        if not isinstance(self.axis, int):  # in the order of the weights' axes, which Keras takes from the numbers
+            self.axis = sorted(a % len(input_shape) for a in self.axis)
+        axes = [self.axis] if isinstance(self.axis, int) else self.axis
         shape = known_sizes(self, input_shape, axes)
         self.gamma = make_weight(self, "gamma", shape, autocast=False) if self.scale else None
         self.beta = make_weight(self, "beta", shape, autocast=False) if self.center else None

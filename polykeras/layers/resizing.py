@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import ops
+from polykeras import budget, ops
 from polykeras.arguments import int_tuple, positive_int
 from polykeras.layers.base_conv import Spatial
 from polykeras.layers.input_spec import InputSpec
@@ -206,6 +206,7 @@ def _taps(interpolation: str, size: int, factor: int) -> tuple[np.ndarray, np.nd
     Pixels are squares with their value at the centre. At the border the weights of those that exist sum to 1.
     """
     radius, kernel = _KERNELS[interpolation]
+    budget.spend(2 * radius * size * factor)
     place = (np.arange(size * factor) + 0.5) / factor - 0.5
     source = np.floor(place).astype("int32") + np.arange(1 - radius, radius + 1, dtype="int32")[:, None]
     weight = kernel(place - source) * ((source >= 0) & (source < size))

@@ -78,6 +78,13 @@ class StackedRNNCells(Layer):
         """Return the initial states of all cells, a list each."""
         return [initial_states(cell, batch_size) for cell in self.cells]
 
+    def build(self, input_shape: Any) -> None:
+        """Build the cells that have a `build`; others are built when they are called."""
+        for cell in self.cells:
+            if isinstance(cell, Layer) and not cell.built and type(cell).build is not Layer.build:
+                cell.build(input_shape)
+            input_shape = (*input_shape[:-1], output_size(cell))
+
     def call(self, inputs: Any, states: Any, training: Any = False) -> tuple[Any, list[Any]]:
         """Return the top cell's output, and the new states of all cells.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from functools import wraps
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from polykeras import changes, constraints, dtypes, initializers, regularizers, 
 from polykeras.layers.context import current_context
 from polykeras.layers.tracking import tracked
 from polykeras.random import SeedGenerator
+from polykeras.saveable import Saveable
 from polykeras.variables import Variable, unique
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def _or_name_first(add_weight: C) -> C:
     return wrapper  # type: ignore[return-value]
 
 
-class StateMixin:
+class StateMixin(Saveable):
     """What a layer holds: making weights, finding those of sublayers too, saving them, and the terms of the loss."""
 
     _untracked: ClassVar[tuple[str, ...]] = ()
@@ -138,13 +139,16 @@ class StateMixin:
     def _own_variables(self) -> list[Variable]:
         return unique([*self._own_weights, *tracked(self, Variable)])
 
+    def _trainable_first(self) -> list[Variable]:
+        own = self._own_variables()
+        return [v for v in own if v.trainable] + [v for v in own if not v.trainable]
+
     @property
     def weights(self) -> list[Variable]:
         """All weights: of each layer its trainable ones, then its others; sublayers after it. No seeds, no metrics."""
         found: list[Variable] = []
         for layer in self._flatten_layers():
-            own = layer._own_variables()
-            found += [v for v in own if v.trainable] + [v for v in own if not v.trainable]
+            found += layer._trainable_first()
         return unique(found)
 
     @property
@@ -158,14 +162,15 @@ class StateMixin:
     @property
     def trainable_weights(self) -> list[Variable]:
         """The weights that an optimizer changes: none of a layer that is frozen, or within one."""
-        return unique(self._trainable_weights())
+        return unique(self._trainable_weights(set()))
 
-    def _trainable_weights(self) -> list[Variable]:
-        if not self.trainable:
+    def _trainable_weights(self, seen: set[int]) -> list[Variable]:
+        if not self.trainable or id(self) in seen:
             return []
+        seen.add(id(self))
         found = [v for v in self._own_variables() if v.trainable]
         for layer in self._sublayers():
-            found += layer._trainable_weights()
+            found += layer._trainable_weights(seen)
         return found
 
     @property
@@ -233,22 +238,15 @@ class StateMixin:
         for variable, array in zip(own, arrays, strict=True):
             variable.assign(array)
 
-    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
-        """Write the layer's own variables, not those of its sublayers, as NumPy arrays under "0", "1", ..."""
-        for i, variable in enumerate(self._own_variables()):
-            store[str(i)] = variable.numpy()
+    @classmethod
+    @cache
+    def _unwalked(cls) -> frozenset[str]:
+        # What each layer has, and so no part of one of its own. The class of all layers is made once, for its names.
+        base: Any = next(c for c in reversed(cls.__mro__) if issubclass(c, StateMixin) and hasattr(c, "call"))
+        return frozenset(dir(base(name="names")))
 
-    def load_own_variables(self, store: Mapping[str, Any]) -> None:
-        """Read what `save_own_variables` wrote.
-
-        Raises:
-            ValueError: it holds another number of variables.
-        """
-        own = self._own_variables()
-        if len(store) != len(own):
-            raise ValueError(f"Layer {self.name!r} has {len(own)} variables of its own; received {len(store)} arrays.")
-        for i, variable in enumerate(own):
-            variable.assign(np.asarray(store[str(i)]))
+    def _saved_variables(self) -> list[Variable]:
+        return self._trainable_first()
 
     # ---- losses ------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from polykeras import config, ops
+from polykeras import budget, config, ops
 from polykeras.arguments import positive_int
 from polykeras.metrics.confusion import ConfusionMetric, share
 from polykeras.metrics.metric import METRICS
@@ -155,6 +155,7 @@ def _inner_thresholds(num_thresholds: int, thresholds: Sequence[float] | None) -
     if thresholds is None:
         if positive_int(num_thresholds, "num_thresholds") < 2:
             raise ValueError(f"AUC: num_thresholds must be at least 2; received {num_thresholds}.")
+        budget.spend(num_thresholds)
         return [i / (num_thresholds - 1) for i in range(1, num_thresholds - 1)]
     values = sorted(float(t) for t in thresholds)
     if any(not 0.0 <= t <= 1.0 for t in values):
@@ -185,6 +186,7 @@ class _BestAt(_CurveMetric):
         if not 0.0 <= value <= 1.0:
             raise ValueError(f"{type(self).__name__} takes a rate in [0, 1]; received {value}.")
         count = positive_int(num_thresholds, "num_thresholds", self)
+        budget.spend(count)
         thresholds = [i / (count - 1) for i in range(count)] if count > 1 else [0.5]
         super().__init__(thresholds, class_id=class_id, name=name, dtype=dtype)
         self.num_thresholds = num_thresholds

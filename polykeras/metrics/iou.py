@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from polykeras import ops
+from polykeras import budget, ops
 from polykeras.losses.loss import aligned, left_aligned
 from polykeras.metrics.mean import sample_weights
 from polykeras.metrics.metric import METRICS, Metric
@@ -45,6 +45,7 @@ class IoU(Metric):
         axis: int = -1,
     ) -> None:
         super().__init__(dtype, name)
+        budget.spend(len(target_class_ids))
         if any(not 0 <= i < num_classes for i in target_class_ids):
             raise ValueError(
                 f"{type(self).__name__}: target_class_ids must lie in [0, {num_classes}); received {target_class_ids}."

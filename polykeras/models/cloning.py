@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,7 +9,10 @@ from polykeras import tree
 from polykeras.layers.input_layer import Input, InputLayer
 from polykeras.models.model import Model
 from polykeras.models.sequential import Sequential
-from polykeras.saving.serialization import deserialize_keras_object
+from polykeras.saving.limits import read_json
+from polykeras.saving.restoring import model_of_config
+from polykeras.saving.serialization import custom_object_scope
+from polykeras.saving.shared_objects import sharing_objects
 
 
 def _clone(operation: Any) -> Any:
@@ -62,5 +64,11 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     Args:
         json_string: what `to_json` gave.
         custom_objects: the user's classes and functions that it names.
+
+    Raises:
+        SavedFileError: it describes no model, or one that cannot be made; a `ValueError`.
     """
-    return deserialize_keras_object(json.loads(json_string), custom_objects)
+    text = json_string.encode("utf-8", "surrogatepass")
+    config = read_json(text, "model_from_json", "")
+    with sharing_objects(), custom_object_scope(custom_objects or {}):
+        return model_of_config(config, "model_from_json", "", len(text))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
 
 from polykeras import tree
-from polykeras.graph import KerasTensor, Node
+from polykeras.graph import KerasTensor, Node, Operation
+from polykeras.models import keras_ops
 from polykeras.saving.serialization import custom_object_scope, deserialize_keras_object, serialize_keras_object
 
 
@@ -35,9 +37,7 @@ def _map_config(fn: Callable[[Any], Any], value: Any) -> Any:
         return fn(value)
     if isinstance(value, Mapping):
         return {key: _map_config(fn, part) for key, part in value.items()}
-    if isinstance(value, tuple):  # told apart from a list: as an index it means something else
-        return {"class_name": "__tuple__", "config": [_map_config(fn, part) for part in value]}
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):  # which JSON, and Keras, do not tell apart
         return [_map_config(fn, part) for part in value]
     if hasattr(value, "__array__"):
         value = np.asarray(value)  # a constant, of whichever framework
@@ -52,39 +52,72 @@ def functional_config(model: Any) -> dict[str, Any]:
         config = {"shape": tensor.shape, "dtype": tensor.dtype, "keras_history": _tensor_key(tensor, numbers)}
         return {"class_name": "__keras_tensor__", "config": config}
 
+    def end(tensor: KerasTensor) -> list[Any]:
+        name, number, place = _tensor_key(tensor, numbers)
+        return [name, number + _first_end(tensor.history[0].operation), place]  # type: ignore[index]
+
     layers = []
+    nodes_of: dict[int, list[Node]] = {}
+    for node in model._graph.nodes:
+        nodes_of.setdefault(id(node.operation), []).append(node)
     for operation in model.operations:
-        entry = serialize_keras_object(operation)
-        nodes: list[Node] = [node for node in model._graph.nodes if node.operation is operation]
-        entry["name"] = operation.name
-        entry["inbound_nodes"] = [
-            {"args": _map_config(describe, list(node.args)), "kwargs": _map_config(describe, node.kwargs)}
-            for node in nodes
-        ]
+        nodes = nodes_of.get(id(operation), [])
+        calls = [(_map_config(describe, list(node.args)), _map_config(describe, node.kwargs)) for node in nodes]
+        entry = keras_ops.to_keras(operation.op, operation.name, *calls[0]) if hasattr(operation, "op") else None
+        if entry is None:
+            entry = serialize_keras_object(operation)
+            entry["name"] = operation.name
+            entry["inbound_nodes"] = [{"args": args, "kwargs": kwargs} for args, kwargs in calls]
         layers.append(entry)
     return {
         "name": model.name,
         "trainable": model.trainable,
         "layers": layers,
-        "input_layers": _map_config(lambda t: _tensor_key(t, numbers), model.input),
-        "output_layers": _map_config(lambda t: _tensor_key(t, numbers), model.output),
+        "input_layers": _map_config(end, model.input),
+        "output_layers": _map_config(end, model.output),
     }
+
+
+def _first_end(operation: Any) -> int:
+    """Return the number of an operation's first call where the ends of a graph are named.
+
+    In Keras 3 a model that is a graph counts as called when it was made; there, and not where arguments are named.
+    """
+    return getattr(operation, "_first_end_in_configs", 0)
 
 
 class _Rebuilder:
     """Calls the layers of a config again, each call once its arguments are there."""
 
     def __init__(self, entries: list[dict[str, Any]]) -> None:
-        self.operations = {entry["name"]: deserialize_keras_object(entry) for entry in entries}
+        entries = [keras_ops.from_keras(entry) for entry in entries]  # type: ignore[misc]
+        self.operations: dict[str, Any] = {}
+        for entry in entries:
+            if entry["name"] in self.operations:
+                raise ValueError(f"Two layers of the config are called {entry['name']!r}.")
+            self.operations[entry["name"]] = deserialize_keras_object(entry)
         self.outputs: dict[tuple[str, int], list[Any]] = {}
         for name, operation in self.operations.items():
+            if not isinstance(operation, Operation):
+                raise ValueError(f"{name!r} is no layer but {type(operation).__name__}.")
             if operation.inbound_nodes:  # input layers have their node from the start
                 self.outputs[name, 0] = operation.inbound_nodes[0].output_tensors
-        self.waiting = [(e["name"], i, node) for e in entries for i, node in enumerate(e["inbound_nodes"])]
+        self.calls = [(e["name"], i, node) for e in entries for i, node in enumerate(e["inbound_nodes"])]
 
     def tensor(self, key: Any) -> Any:
+        """Return an output of a call, `[layer, call, output]`."""
         name, node, place = key
-        return self.outputs[name, node][place]
+        given = self.outputs.get((name, node), ())
+        if not isinstance(place, int) or not 0 <= place < len(given):
+            raise ValueError(f"The config names the output {place!r} of the call {node!r} of {name!r}: there is none.")
+        return given[place]
+
+    def end(self, key: Any) -> Any:
+        """Return the tensor by which the graph begins or ends."""
+        name, node, place = key
+        if name not in self.operations:
+            raise ValueError(f"The config's graph begins or ends at {name!r}, which is none of its layers.")
+        return self.tensor((name, node - _first_end(self.operations[name]), place))
 
     def _resolve(self, value: Any) -> Any:
         if isinstance(value, Mapping):
@@ -100,21 +133,46 @@ class _Rebuilder:
         return value
 
     def run(self) -> None:
-        while self.waiting:
-            blocked = []
-            for name, number, node in self.waiting:
-                try:
-                    args, kwargs = self._resolve(node["args"]), self._resolve(node["kwargs"])
-                except KeyError:
-                    blocked.append((name, number, node))
-                    continue
-                result = self.operations[name](*args, **kwargs)
-                self.outputs[name, number] = tree.flatten(result)
-            if len(blocked) == len(self.waiting):
-                raise ValueError(
-                    f"The config's graph cannot be built: calls of {[b[0] for b in blocked]} have no inputs."
-                )
-            self.waiting = blocked
+        """Make the calls: each when what it needs is there, and of those that can be made the first in the config."""
+        needs: list[set[tuple[str, int]]] = []
+        waiting: dict[tuple[str, int], list[int]] = {}
+        for i, (name, _, node) in enumerate(self.calls):
+            keys = set(_needed(node["args"])) | set(_needed(node["kwargs"]))
+            if not keys:  # it would run now, on values of the config
+                raise ValueError(f"A call of {name!r} has no input from the graph.")
+            needs.append(keys - self.outputs.keys())
+            for key in needs[i]:
+                waiting.setdefault(key, []).append(i)
+        ready = [i for i, keys in enumerate(needs) if not keys]
+        done = 0
+        while ready:
+            name, number, node = self.calls[heappop(ready)]
+            result = self.operations[name](*self._resolve(node["args"]), **self._resolve(node["kwargs"]))
+            self.outputs[name, number] = tree.flatten(result)
+            done += 1
+            for i in waiting.pop((name, number), ()):
+                needs[i].remove((name, number))
+                if not needs[i]:
+                    heappush(ready, i)
+        if done < len(self.calls):
+            blocked = [name for (name, _, _), keys in zip(self.calls, needs, strict=True) if keys]
+            raise ValueError(f"The config's graph cannot be built: calls of {blocked[:10]} have no inputs.")
+
+
+def _needed(value: Any) -> Iterator[tuple[str, int]]:
+    """Return which calls give the tensors in the arguments of another one: layer and number."""
+    if isinstance(value, Mapping):
+        if value.get("class_name") == "__keras_tensor__":
+            name, node, _ = value["config"]["keras_history"]
+            yield name, node
+        elif value.get("class_name") == "__tuple__":
+            yield from _needed(value["config"])
+        elif "class_name" not in value:
+            for part in value.values():
+                yield from _needed(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _needed(part)
 
 
 def _is_key(value: Any) -> bool:
@@ -140,6 +198,6 @@ def functional_from_config(cls: type, config: dict[str, Any], custom_objects: Ma
     with custom_object_scope(custom_objects or {}):
         graph = _Rebuilder(config["layers"])
         graph.run()
-        inputs = _ends(config["input_layers"], graph.tensor)
-        outputs = _ends(config["output_layers"], graph.tensor)
+        inputs = _ends(config["input_layers"], graph.end)
+        outputs = _ends(config["output_layers"], graph.end)
     return cls(inputs=inputs, outputs=outputs, name=config.get("name"), trainable=config.get("trainable", True))

@@ -15,7 +15,9 @@ from polykeras.models.functional_config import functional_from_config
 from polykeras.models.repeated_calls import RepeatedCalls
 from polykeras.models.summary import summary_text
 from polykeras.naming import did_you_mean
+from polykeras.saving.model_files import save_model
 from polykeras.saving.serialization import custom_object_scope, serialize_keras_object
+from polykeras.saving.shared_objects import sharing_objects
 from polykeras.saving.weights import load_weights, save_weights
 from polykeras.training.trainer import Trainer
 
@@ -42,6 +44,8 @@ class Model(Trainer, Layer):
         9
     """
 
+    _module_in_configs = "keras"
+    _first_end_in_configs = 0  # see `polykeras.models.functional_config`
     _untracked = (*Layer._untracked, "_plan", "history", "_repeated")  # they come and go with each run
 
     # `Model(inputs, outputs)` makes one of these. `polykeras.models.functional` sets it, which is built on this module.
@@ -66,6 +70,7 @@ class Model(Trainer, Layer):
         self._repeated = RepeatedCalls(self)
         if graph is not None:
             self._functional = graph
+            self._first_end_in_configs = 1
             self.built = True
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -171,8 +176,11 @@ class Model(Trainer, Layer):
         if type(self).call is not Model.call:
             self.compute_output_spec(map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), input_shape))
 
+    def _has_own_build(self) -> bool:
+        return type(self).build is not Model.build
+
     def _build_weights(self, shapes: dict[str, Any]) -> None:
-        if type(self).build is not Model.build:  # else the layers are built by the call that follows
+        if self._has_own_build():  # else the layers are built by the call that follows
             super()._build_weights(shapes)
 
     def summary(
@@ -197,13 +205,29 @@ class Model(Trainer, Layer):
         text = summary_text(self, line_length, positions, expand_nested, show_trainable, layer_range)
         (print_fn or print)(text)
 
-    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-        """Write the weights to an `.npz` file; see `polykeras.saving.weights.save_weights`."""
-        save_weights(self, filepath, overwrite)
+    # ---- files -------------------------------------------------------------------------------------------------
 
-    def load_weights(self, filepath: str | os.PathLike[str]) -> None:
-        """Read the weights from an `.npz` file; see `polykeras.saving.weights.load_weights`."""
-        load_weights(self, filepath)
+    def save(
+        self,
+        filepath: str | os.PathLike[str],
+        overwrite: bool = True,
+        include_optimizer: bool = True,
+        save_format: str | None = None,
+    ) -> None:
+        """Write the model to a `.keras` or `.h5` file; see `polykeras.saving.save_model`."""
+        save_model(self, filepath, overwrite, include_optimizer, save_format)
+
+    def save_weights(
+        self, filepath: str | os.PathLike[str], overwrite: bool = True, max_shard_size: float | None = None
+    ) -> None:
+        """Write the weights to a file; see `polykeras.saving.save_weights`."""
+        save_weights(self, filepath, overwrite, max_shard_size)
+
+    def load_weights(
+        self, filepath: str | os.PathLike[str], skip_mismatch: bool = False, by_name: bool = False
+    ) -> None:
+        """Read the weights from a file; see `polykeras.saving.load_weights`."""
+        load_weights(self, filepath, skip_mismatch, by_name)
 
     # ---- config ------------------------------------------------------------------------------------------------
 
@@ -229,7 +253,8 @@ class Model(Trainer, Layer):
 
     def to_json(self, **kwargs: Any) -> str:
         """Return the model's config as JSON; arguments as for `json.dumps`."""
-        return json.dumps(serialize_keras_object(self), **kwargs)
+        with sharing_objects():
+            return json.dumps(serialize_keras_object(self), **kwargs)
 
 
 def _is_functional(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

@@ -34,6 +34,7 @@ class Sequential(Model):
     """
 
     sample_by_sample = True
+    _module_in_configs = "keras"
     _untracked = (*Model._untracked, "_functional")
 
     def __init__(self, layers: Sequence[Any] | None = None, trainable: bool = True, name: str | None = None) -> None:

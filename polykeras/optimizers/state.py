@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any
-
-import numpy as np
 
 from polykeras import changes, initializers, ops
 from polykeras.naming import to_snake_case, unique_name
 from polykeras.optimizers import arguments
 from polykeras.optimizers.arguments import LearningRate
 from polykeras.optimizers.schedules import LearningRateSchedule, scalar_dtype
+from polykeras.saveable import Saveable
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import serialize_keras_object
 from polykeras.variables import Variable
 
 
-class OptimizerState(Configurable):
+class OptimizerState(Saveable, Configurable):
     """The part of an `Optimizer` that does not compute; arguments as there."""
 
     def __init__(
@@ -214,24 +214,14 @@ class OptimizerState(Configurable):
                 "it with all variables, or use a new optimizer."
             )
 
-    def save_own_variables(self, store: Any) -> None:
-        """Write the state into a mapping from "0", "1", ... to NumPy arrays."""
-        for i, variable in enumerate(self.variables):
-            store[str(i)] = variable.numpy()
+    @classmethod
+    @cache
+    def _unwalked(cls) -> frozenset[str]:
+        base = next(c for c in reversed(cls.__mro__) if issubclass(c, OptimizerState) and hasattr(c, "apply"))
+        return frozenset(dir(base(0.0, name="names")))
 
-    def load_own_variables(self, store: Mapping[str, Any]) -> None:
-        """Read the state that `save_own_variables` wrote.
-
-        Raises:
-            ValueError: it is the state of another optimizer, or this one is not built.
-        """
-        if len(store) != len(self.variables):
-            raise ValueError(
-                f"Optimizer {self.name!r} has {len(self.variables)} variables, the saved state {len(store)}. "
-                + ("Check that it is the same optimizer." if self.built else "Call `build(variables)` first.")
-            )
-        for i, variable in enumerate(self.variables):
-            variable.assign(np.asarray(store[str(i)]))
+    def _saved_variables(self) -> list[Variable]:
+        return self.variables
 
     def exclude_from_weight_decay(
         self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None

@@ -1,5 +1,7 @@
-"""Configs of objects, and the user's own objects in them."""
+"""Configs of objects, and the user's own objects in them; files of models and weights."""
 
+from polykeras.saving.errors import SavedFileError
+from polykeras.saving.model_files import load_model, save_model
 from polykeras.saving.serialization import (
     CustomObjectScope,
     custom_object_scope,
@@ -9,13 +11,19 @@ from polykeras.saving.serialization import (
     register_keras_serializable,
     serialize_keras_object,
 )
+from polykeras.saving.weights import load_weights, save_weights
 
 __all__ = [
     "CustomObjectScope",
+    "SavedFileError",
     "custom_object_scope",
     "deserialize_keras_object",
     "get_registered_name",
     "get_registered_object",
+    "load_model",
+    "load_weights",
     "register_keras_serializable",
+    "save_model",
+    "save_weights",
     "serialize_keras_object",
 ]

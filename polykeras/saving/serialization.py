@@ -10,12 +10,13 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType
 from typing import Any, Generic, TypeVar
 
-import numpy as np
-
 from polykeras.naming import did_you_mean, to_snake_case, with_article
+from polykeras.saving import plain, shared_objects
+from polykeras.saving.lambdas import describe_lambda, lambda_of
+from polykeras.saving.limits import MAX_NAME
 
 T = TypeVar("T")
 C = TypeVar("C")
@@ -56,6 +57,10 @@ class Registry(Generic[T]):
         """Return the names of all objects, without aliases."""
         return list(self._objects)
 
+    def knows(self, name: str) -> bool:
+        """Return whether there is an object of that name."""
+        return name in self._aliases
+
     def __contains__(self, obj: Any) -> bool:
         return any(known is obj for known in self._objects.values())
 
@@ -65,11 +70,14 @@ class Registry(Generic[T]):
         Raises:
             ValueError: there is none; the nearest name is suggested.
         """
-        custom = find_custom(name)
+        custom = _find_exactly(name)
         if custom is not None:
             return custom
         if name in self._aliases:
             return self._objects[self._aliases[name]]
+        custom = find_custom(name)  # by the last part of its name only what does not hide ours
+        if custom is not None:
+            return custom
         raise ValueError(
             f"Unknown {self.kind} {name!r}.{did_you_mean(name, self._aliases)} Known: "
             f"{', '.join(sorted(self._objects))}. Pass an object, or register your own with "
@@ -145,12 +153,16 @@ CustomObjectScope = custom_object_scope
 
 def find_custom(name: str) -> Any:
     """Return the user's object of that (registered) name, or None."""
-    scoped = _scoped.get()
-    if name in scoped:
-        return scoped[name]
-    if name in _registered:
-        return _registered[name]
+    found = _find_exactly(name)
+    if found is not None:
+        return found
     return next((obj for key, obj in _registered.items() if key.rpartition(">")[2] == name), None)
+
+
+def _find_exactly(name: str) -> Any:
+    """Return what the user passed, or registered, under that very name, or None."""
+    scoped = _scoped.get()
+    return scoped[name] if name in scoped else _registered.get(name)
 
 
 def get_registered_object(name: str) -> Any:
@@ -185,26 +197,17 @@ def serialize_keras_object(obj: Any) -> Any:
     """
     if obj is None or isinstance(obj, (bool, int, float, str)):
         return obj
-    if isinstance(obj, (np.integer, np.floating, np.bool_)):
-        return obj.item()
-    if isinstance(obj, np.ndarray):
-        return {"class_name": "__numpy__", "config": {"value": obj.tolist(), "dtype": obj.dtype.name}}
-    if isinstance(obj, slice):
-        return {"class_name": "__slice__", "config": {"start": obj.start, "stop": obj.stop, "step": obj.step}}
-    if obj is Ellipsis:
-        return {"class_name": "__ellipsis__", "config": {}}
+    plainly = plain.encode(obj)
+    if plainly is not plain.NOTHING:
+        return plainly
     if isinstance(obj, (list, tuple)):
         return [serialize_keras_object(part) for part in obj]
     if isinstance(obj, dict):
         return {key: serialize_keras_object(value) for key, value in obj.items()}
     if hasattr(obj, "get_config"):
-        module = _module_of(type(obj))
-        return {
-            "module": module or type(obj).__module__,
-            "class_name": type(obj).__name__,
-            "config": obj.get_config(),
-            "registered_name": None if module else get_registered_name(type(obj)),
-        }
+        return shared_objects.mark(obj, _describe(obj))
+    if isinstance(obj, FunctionType) and obj.__name__ == "<lambda>":
+        return describe_lambda(obj)
     if callable(obj) and hasattr(obj, "__name__"):
         if _module_of(obj):
             return obj.__name__
@@ -217,6 +220,24 @@ def serialize_keras_object(obj: Any) -> Any:
     raise TypeError(
         f"Cannot describe {obj!r} ({type(obj).__name__}) in a config. Give its class a `get_config` method."
     )
+
+
+def _describe(obj: Any) -> dict[str, Any]:
+    cls = type(obj)
+    module = _module_of(cls)
+    # Where Keras 3 looks for it, for classes that are in no public module of it under that name.
+    written = vars(cls).get("_module_in_configs")
+    config = {
+        "module": written or module or cls.__module__,
+        "class_name": cls.__name__,
+        "config": obj.get_config(),
+        "registered_name": (cls.__name__ if written else None) if module else get_registered_name(cls),
+    }
+    for part in ("build_config", "compile_config"):
+        told = getattr(obj, f"get_{part}", lambda: None)()
+        if told:
+            config[part] = serialize_keras_object(told)
+    return config
 
 
 # ---- and back --------------------------------------------------------------------------------------------------
@@ -244,37 +265,72 @@ def deserialize_keras_object(
         return config
     if "class_name" not in config or "config" not in config:
         return {key: deserialize_keras_object(value) for key, value in config.items()}
-    name, inner = config["class_name"], config["config"]
-    if name == "__numpy__":
-        return np.array(inner["value"], dtype=inner["dtype"])
-    if name == "__slice__":
-        return slice(inner["start"], inner["stop"], inner["step"])
-    if name == "__ellipsis__":
-        return Ellipsis
-    if name == "__tuple__":
-        return tuple(deserialize_keras_object(part) for part in inner)
+    name, inner = _named(config["class_name"], "class_name"), config["config"]
+    found = plain.decode(name, inner, deserialize_keras_object)
+    if found is not plain.NOTHING:
+        return found
+    if name == "__lambda__":
+        return lambda_of(inner)
     if name == "function":
-        return _find(inner, config, default)
+        return _function(_named(inner, "config"), config, default)
+    known = shared_objects.find(config)
+    if known is not None:
+        return known
     cls = _find(name, config, default)
     if not hasattr(cls, "from_config"):
         raise ValueError(f"{name!r} cannot be made from a config: it has no `from_config`.")
-    return cls.from_config(inner)
+    made = cls.from_config(inner)
+    for part, method in (("build_config", "build_from_config"), ("compile_config", "compile_from_config")):
+        if config.get(part) and hasattr(made, method):
+            getattr(made, method)(config[part])
+    shared_objects.note(config, made)
+    return made
+
+
+_OURS = frozenset(("", "builtins", "keras", "tf_keras", "polykeras", "tensorflow", "tf"))
+"""The packages whose names stand for what is built in: those of Keras, and ours."""
 
 
 def _find(name: str, config: Mapping[str, Any], default: Registry[Any] | None) -> Any:
-    registered = config.get("registered_name")
-    custom = find_custom(registered) if registered else None
+    """Return the class or function that a config names: the user's, or a built-in one. Nothing is imported."""
+    module, registered = _text(config, "module"), _text(config, "registered_name")
+    custom = _find_exactly(registered) if registered else None
+    custom = custom if custom is not None else _find_exactly(name)
+    if custom is not None:
+        return custom
+    package = registered.partition(">")[0] if ">" in registered else "keras"
+    ours = module.partition(".")[0] in _OURS and package.lower() == "keras"  # else a namesake would take its place
+    registry = _registries.get(module) or _registries.get(".".join(module.split(".")[:2])) or default
+    if ours and registry is not None and registry.knows(name):
+        return registry.find(name)
+    for candidate in _registries.values() if ours else ():
+        if name in candidate.names():
+            return candidate.find(name)
+    custom = find_custom(registered or name)
     custom = custom if custom is not None else find_custom(name)
     if custom is not None:
         return custom
-    module = str(config.get("module") or "")
-    registry = _registries.get(module) or _registries.get(".".join(module.split(".")[:2])) or default
-    if registry is not None:
-        return registry.find(name)
-    for candidate in _registries.values():
-        if name in candidate.names():
-            return candidate.find(name)
+    if ours and registry is not None:
+        return registry.find(name)  # which says what is near
     raise ValueError(
         f"The config names {name!r} of module {module!r}, which is neither part of polykeras nor registered. Pass it "
         "in `custom_objects`, or decorate it with `polykeras.saving.register_keras_serializable`."
     )
+
+
+def _text(config: Mapping[str, Any], key: str) -> str:
+    return _named(config.get(key) or "", key)
+
+
+def _named(value: Any, key: str) -> str:
+    """Return a name in a config, if it is one: to look for what is near a long text takes for ever."""
+    if not isinstance(value, str) or len(value) > MAX_NAME:
+        raise ValueError(f"`{key}` in a config must be a name; received {str(value)[:100]!r} ({type(value).__name__}).")
+    return value
+
+
+def _function(name: str, config: Mapping[str, Any], default: Registry[Any] | None) -> Any:
+    found = _find(name, config, default)
+    if inspect.isclass(found) and _module_of(found):
+        raise ValueError(f"The config names {name!r} as a function, and it is a class.")
+    return found

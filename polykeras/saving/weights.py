@@ -1,109 +1,95 @@
-"""Weights in `.npz` files: plain arrays, nothing that could run when it is read."""
+"""Files of weights: `.weights.h5` as Keras 3 writes it, `.npz`, `.safetensors`, and several files with a `.json`."""
 
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-
-from polykeras import dtypes
+import warnings
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from polykeras.layers.layer import Layer
-    from polykeras.variables import Variable
+
+SUFFIXES = (".weights.h5", ".npz", ".safetensors", ".weights.json")
+"""How the names of files of weights end."""
 
 
-def save_weights(layer: Layer, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+def save_weights(
+    layer: Layer, filepath: str | os.PathLike[str], overwrite: bool = True, max_shard_size: float | None = None
+) -> None:
     """Write the weights of a layer or model to a file, which is there as a whole or not at all.
+
+    A compiled model's optimizer goes with them. Names in the file come from the structure of the model, not from those
+    of its layers.
 
     Args:
         layer: a built layer or model.
-        filepath: ends in `.npz`.
+        filepath: ends in one of `SUFFIXES`.
         overwrite: whether a file that exists is replaced.
+        max_shard_size: for `.weights.json`: how many GB (2**30 bytes) go into one of several files; 5 by default.
 
     Raises:
         FileExistsError: it exists and must not be replaced.
+        ImportError: the library that the format needs is not installed.
         ValueError: another suffix, or there are no weights yet.
     """
-    from tempfile import NamedTemporaryFile
+    # Libraries of formats are imported where files are written: `import polykeras` needs none of them.
+    from polykeras.saving.files.formats import write_arrays
+    from polykeras.saving.state import save_state
 
-    path = npz_path(filepath)
+    path = _checked(filepath)
     if not layer.built:
         raise ValueError(f"{layer.name!r} is not built and has no weights to save yet. Call it on data first.")
-    if not overwrite and os.path.exists(path):
-        raise FileExistsError(f"{path} exists; pass overwrite=True to replace it.")
-    arrays = {name: v.numpy() for name, v in zip(unique_names(layer.weights), layer.weights, strict=True)}
-    folder = os.path.dirname(path) or "."
-    # Renaming is atomic within one folder: a reader, or a crash, never meets half a file.
-    with NamedTemporaryFile(dir=folder, prefix=".weights-", suffix=".part", delete=False) as file:
-        try:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+    write_arrays(lambda writer: save_state(layer, writer), path, overwrite, max_shard_size)
 
 
-def load_weights(layer: Layer, filepath: str | os.PathLike[str]) -> None:
+def load_weights(
+    layer: Layer, filepath: str | os.PathLike[str], skip_mismatch: bool = False, by_name: bool = False
+) -> None:
     """Give a layer or model the weights of a file; nothing is changed where they do not fit.
-
-    They are found by name; where the layers have other names than those in the file, as a second model of the same
-    making has, by their order.
 
     Args:
         layer: a built layer or model.
-        filepath: what `save_weights` wrote.
+        filepath: what `save_weights` wrote, here or in Keras 3; a `.keras` file; or an `.h5` file of Keras 1 or 2.
+        skip_mismatch: leave out, with a warning, what the file does not hold or holds in other shapes.
+        by_name: for `.h5` files of Keras 1 and 2: find layers by their names, not by their order, and leave out others.
 
     Raises:
-        ValueError: another suffix, or the file holds another number of weights, or weights of other shapes.
-    """
-    path = npz_path(filepath)
-    variables = layer.weights
-    with np.load(path, allow_pickle=False) as file:
-        stored = {name: file[name] for name in file.files}
-    if len(stored) != len(variables):
-        hint = "" if layer.built else " It is not built yet: call it on data first."
-        raise ValueError(f"{path} holds {len(stored)} weights; {layer.name!r} has {len(variables)}.{hint}")
-    names = unique_names(variables)
-    arrays = [stored[name] for name in names] if stored.keys() == set(names) else list(stored.values())
-    for variable, name, array in zip(variables, stored, arrays, strict=True):
-        if array.shape != variable.shape:
-            raise ValueError(
-                f"{path}: the weight {variable.path!r} has shape {variable.shape}, but {name!r} in the file has shape "
-                f"{array.shape}."
-            )
-    for variable, array in zip(variables, arrays, strict=True):
-        variable.assign(_with_dtype(array, variable))
-
-
-def npz_path(filepath: str | os.PathLike[str]) -> str:
-    """Return a path of weights as a string.
-
-    Raises:
-        ValueError: it does not end in `.npz`.
+        SavedFileError: the file is not what it should be, or does not fit.
+        ImportError: the library that the format needs is not installed.
+        ValueError: another suffix, or the layer has no weights yet.
     """
     path = os.fspath(filepath)
-    if not path.endswith(".npz"):
-        raise ValueError(f"Weights are written to files that end in '.npz' ('model.weights.npz'); received {path!r}.")
+    if not layer.built:
+        raise ValueError(f"{layer.name!r} is not built and has no weights to load yet. Call it on data first.")
+    legacy = path.endswith((".h5", ".hdf5")) and not path.endswith(SUFFIXES)
+    if by_name and not legacy:
+        raise ValueError(f"`by_name` is for '.h5' files of Keras 1 and 2; {path!r} names weights by their place.")
+    if legacy:
+        from polykeras.saving.legacy.weights import load_legacy_weights
+
+        left_out = load_legacy_weights(layer, path, by_name, skip_mismatch)
+    else:
+        left_out = _load(layer, path, skip_mismatch)
+    for reason in left_out:
+        warnings.warn(f"{path}: left out: {reason}", stacklevel=3)
+
+
+def _load(layer: Layer, path: str, skip_mismatch: bool) -> list[str]:
+    from polykeras.saving.archive import open_weights
+    from polykeras.saving.files.formats import open_arrays
+    from polykeras.saving.state import group_of, load_state
+
+    with open_weights(path) if path.endswith(".keras") else open_arrays(_checked(path)) as file:
+        optimizer = getattr(layer, "optimizer", None)
+        fits = optimizer is not None and len(file.group(group_of("optimizer"))) == len(optimizer.variables)
+        return load_state(layer, file, skip_mismatch, without=() if fits else ("optimizer",))
+
+
+def _checked(filepath: str | os.PathLike[str]) -> str:
+    path = os.fspath(filepath)
+    if not path.endswith(SUFFIXES):
+        raise ValueError(
+            f"Weights are written to files that end in one of {', '.join(SUFFIXES)}, as in 'model.weights.h5'; "
+            f"received {path!r}."
+        )
     return path
-
-
-def unique_names(variables: Sequence[Variable]) -> list[str]:
-    """Return the variables' paths, numbered where two have the same."""
-    counts: Counter[str] = Counter()
-    names = []
-    for variable in variables:
-        number = counts[variable.path]
-        counts[variable.path] += 1
-        names.append(f"{variable.path}_{number}" if number else variable.path)
-    return names
-
-
-def _with_dtype(array: Any, variable: Variable) -> np.ndarray:
-    """NumPy's format does not know bfloat16 and its like and stores their bytes."""
-    return array.view(dtypes.numpy_dtype(variable.dtype)) if array.dtype.kind == "V" else array

@@ -1,4 +1,4 @@
-"""Keeping Ctrl-C out of the moments in which a model's state is in no variable."""
+"""Keeping Ctrl-C, and the request to end, out of the moments in which a model's state is in no variable."""
 
 from __future__ import annotations
 
@@ -42,3 +42,45 @@ class Uninterrupted:
             signal.signal(signal.SIGINT, self._handler)
         if self._pending and kind is None:
             raise KeyboardInterrupt
+
+
+class Termination:
+    """Lets a request to end (SIGTERM) wait until what is to be done before has been done; a second one does not wait.
+
+    Other threads than the main one cannot, and a process that ignores the request goes on doing so.
+
+    Attributes:
+        pending: whether there was one.
+    """
+
+    def __init__(self) -> None:
+        self.pending = False
+        self._before: Any = None
+
+    def begin(self) -> None:
+        """From now on it waits."""
+        if threading.current_thread() is not threading.main_thread() or self._before is not None:
+            return
+        before = signal.getsignal(signal.SIGTERM)
+        if before is not None and before is not signal.SIG_IGN:
+            self._before = before
+            signal.signal(signal.SIGTERM, self._wait)
+
+    def _wait(self, number: int, frame: FrameType | None) -> None:
+        if self.pending:
+            self.end()
+        self.pending = True
+
+    def let_through(self) -> None:
+        """Let what would have happened happen now; where the process does not end by it, the next one waits again."""
+        self.end()
+        self.begin()
+
+    def end(self) -> None:
+        """From now on it does not wait; one that waited happens."""
+        if self._before is not None:
+            signal.signal(signal.SIGTERM, self._before)
+            self._before = None
+        if self.pending:
+            self.pending = False
+            signal.raise_signal(signal.SIGTERM)

@@ -17,7 +17,8 @@ from polykeras.training.compiled_loss import CompiledLoss
 from polykeras.training.data.checks import NAMES, host_tree
 from polykeras.training.data.sources import ArraySource, Source, make_batch, make_source
 from polykeras.training.data.unpack import train_validation_split
-from polykeras.training.steps import CompiledStep, array_chunks, timed
+from polykeras.training.resuming.progress import Progress
+from polykeras.training.steps import CompiledStep, array_chunks, never, timed
 from polykeras.training.stream_steps import stream_chunks
 from polykeras.variables import Variable
 
@@ -91,22 +92,27 @@ class Loops:
         validation = self._validation_source(validation_data, validation_batch_size or batch_size, validation_steps)
         run = assemble(callbacks, self, verbose, epochs, source.steps)
         history = self.history = next(c for c in run.callbacks if isinstance(c, History))
+        progress = Progress(self, run.callbacks, source, validation, initial_epoch)
         self._check_labels("train", source)
         if validation is not None:
             self._check_labels("test", validation)
         self.stop_training = False
         try:
-            run.begin("train")
-            logs: dict[str, Any] = {}
-            for epoch in range(initial_epoch, epochs):
-                self.reset_metrics()
-                run.epoch_begin(epoch)
-                logs, steps = self._run_epoch("train", source, run)
+            self._begin_training(run, progress, epochs)
+            logs: dict[str, Any] = progress.position.logs
+            for epoch in () if progress.is_over() else range(progress.position.epoch, epochs):
+                if progress.position.step == 0:
+                    self.reset_metrics()
+                    run.epoch_begin(epoch)
+                    progress.epoch_begun()
+                logs, steps = self._run_epoch("train", source, run, progress)
                 if not self.stop_training:
                     self._check_steps(steps, steps_per_epoch, epoch)
                 if validation is not None and _validates(epoch, validation_freq):
                     values = self._run_validation(validation, run)
                     logs = logs | {f"val_{name}": value for name, value in values.items()}
+                    progress.validation_done()
+                progress.epoch_done(logs)
                 run.epoch_end(epoch, logs)
                 if self.stop_training:
                     break
@@ -114,6 +120,7 @@ class Loops:
                 self.optimizer.finalize_variable_values(self.trainable_variables)
             run.end("train", logs)
         finally:
+            run.leave()
             source.close()
             if validation is not None:
                 validation.close()
@@ -235,28 +242,48 @@ class Loops:
 
     # ---- parts -------------------------------------------------------------------------------------------------
 
+    def _begin_training(self, run: CallbackList, progress: Progress, epochs: int) -> None:
+        """Begin a run, or go on with an earlier one that a callback knows."""
+        kept = run.join(progress)
+        if kept is None:
+            run.begin("train")
+            return
+        progress.check(kept, epochs)
+        run.begin("train")
+        progress.resume(kept, epochs, lambda batch: self._prepare("train", batch))
+        run.call("on_train_resume", progress.position.epoch, progress.position.step)
+
     def _chunk_size(self, run: CallbackList, kind: str) -> int | None:
         if self.steps_per_execution != "auto":
             return int(self.steps_per_execution)
         return 1 if run.watches(kind) else None
 
-    def _run_epoch(self, kind: str, source: Source, run: CallbackList) -> tuple[dict[str, Any], int]:
-        """Run one pass over a source; return the last logs and the number of steps."""
+    def _run_epoch(
+        self, kind: str, source: Source, run: CallbackList, progress: Progress | None = None
+    ) -> tuple[dict[str, Any], int]:
+        """Run one pass over a source, or the rest of one; return the last logs and the number of steps."""
+        logs, done = progress.begun() if progress else ({}, 0)
+        if done and self.stop_training:
+            return logs, done
         step = self._prepare(kind, source.first_batch())
         rows = source.batch_size if isinstance(source, ArraySource) else 0
         size = step.chunk_size(rows, self._chunk_size(run, kind))
+        next_stop = run.next_stop if progress else never
+        if progress:
+            progress.step = step
         if isinstance(source, ArraySource):
             filled = source.ends_partial and self._fills(kind, step, source.first_batch())
-            chunks = array_chunks(source, step, registry.current(), size, filled)
+            chunks = array_chunks(source, step, registry.current(), size, filled, done, next_stop)
         else:
-            chunks = stream_chunks(source, step, registry.current(), size)
-        logs: dict[str, Any] = {}
-        done = 0
+            chunks = stream_chunks(source, step, registry.current(), size, done, next_stop)
         for start, execute in chunks:
             run.batch_begin(kind, start)
             (logs, steps), seconds = timed(execute, lambda logs: self._to_host(logs, step.log_names))
-            size.record(steps, seconds)
+            if 2 * steps >= size.steps or next_stop(start) is None:  # of a chunk cut short most is overhead
+                size.record(steps, seconds)
             done = start + steps
+            if progress:
+                progress.chunk_done(done, logs)
             run.batch_end(kind, done - 1, logs)
             if self.stop_training and kind == "train":  # a stopped model is still evaluated on all data
                 break

@@ -32,6 +32,11 @@ from polykeras.variables import (
 )
 
 CHUNK_SECONDS = 0.075
+_LOST = (
+    "Where this came from a compiled step, and not from compiling it, memory of the model's state may have been given "
+    "away already: its weights may be those of no step. Load them again, or let `fit` go on from the backup of a "
+    "`BackupAndRestore`."
+)
 
 
 class _Form:
@@ -71,6 +76,11 @@ class CompiledStep:
         self.fills: dict[Any, bool] = {}
         self._form = _Form(self._noting(step), unique(variables), not donate)
 
+    @property
+    def variables(self) -> list[Variable]:
+        """The state that it is known to use by now."""
+        return self._form.variables
+
     def chunk_size(self, rows: int, fixed: int | None) -> ChunkSize:
         """Return what was learned of the length of chunks with batches of so many rows."""
         size = self._chunk_sizes.setdefault(rows, ChunkSize())
@@ -94,7 +104,12 @@ class CompiledStep:
             self._has_run = True
             return result
         with Uninterrupted() if self._donate else nullcontext():
-            return self._run_or_trace(run)
+            try:
+                return self._run_or_trace(run)
+            except Exception as error:
+                if self._donate and self._backend.is_compiled():
+                    error.add_note(_LOST)
+                raise
 
     def _run_or_trace(self, run: Callable[[_Form, list[Any]], tuple[Any, Any]]) -> Any:
         new: list[Variable] = []
@@ -185,25 +200,52 @@ class ChunkSize:
 
 
 Chunk: TypeAlias = tuple[int, Callable[[], tuple[Any, int]]]
+NextStop: TypeAlias = Callable[[int], int | None]
+"""Says, for a number of steps done, after which step of the epoch somebody wants control; None where nobody does."""
+
+
+def never(done: int) -> None:
+    """Want control nowhere in an epoch."""
+
+
+def end_of_chunk(start: int, size: ChunkSize, most: int, next_stop: NextStop) -> int:
+    """Return the step before which a chunk ends: at `most`, and where somebody wants control."""
+    stop = next_stop(start)
+    end = min(start + size.steps, most)
+    return end if stop is None else min(end, max(stop, start + 1))
 
 
 def array_chunks(
-    source: ArraySource, step: CompiledStep, backend: Backend, size: ChunkSize, filled: bool = False
+    source: ArraySource,
+    step: CompiledStep,
+    backend: Backend,
+    size: ChunkSize,
+    filled: bool = False,
+    done: int = 0,
+    next_stop: NextStop = never,
 ) -> Iterator[Chunk]:
     """Return the chunks of an epoch over arrays: the number of the first step, and a function that runs the chunk.
 
-    The function returns the last logs and the number of steps done. With `filled`, a last partial batch is filled up
-    and the step is given the numbers of the rows too.
+    The function returns the last logs and the number of steps done.
+
+    Args:
+        source: the arrays.
+        step: what runs.
+        backend: where it runs.
+        size: how long chunks are.
+        filled: whether a last partial batch is filled up; the step is given the numbers of the rows too.
+        done: the steps of the epoch that were done already.
+        next_stop: where chunks end at the latest.
     """
     data = source.resident(backend, numbered=filled)
     full, rest = source.order(filled)
     indices = backend.asarray(full)
-    start = 0
+    start = done
     while start < len(full):
-        stop = min(start + size.steps, len(full))
+        stop = end_of_chunk(start, size, len(full), next_stop)
         yield start, lambda first=start, last=stop: (step.run_rows(data, indices, first, last), last - first)
         start = stop
-    if rest is not None:
+    if rest is not None and start == len(full):
         # A batch of another shape; its one step is compiled by itself.
         row = backend.asarray(rest[None])
         yield start, lambda: (step.run_rows(data, row, 0, 1), 1)

@@ -14,10 +14,17 @@ from polykeras import tree
 from polykeras.backend import Backend
 from polykeras.training.data.packs import Pack
 from polykeras.training.data.streams import StreamSource
-from polykeras.training.steps import Chunk, ChunkSize, CompiledStep, EagerStep
+from polykeras.training.steps import Chunk, ChunkSize, CompiledStep, EagerStep, NextStop, end_of_chunk, never
 
 
-def stream_chunks(source: StreamSource, step: CompiledStep, backend: Backend, size: ChunkSize) -> Iterator[Chunk]:
+def stream_chunks(
+    source: StreamSource,
+    step: CompiledStep,
+    backend: Backend,
+    size: ChunkSize,
+    done: int = 0,
+    next_stop: NextStop = never,
+) -> Iterator[Chunk]:
     """Return the chunks of an epoch over a stream, as `array_chunks`; batches are fetched while a chunk runs.
 
     Where the user says how many steps run in one go, each chunk has so many, except where the data, or batches of the
@@ -26,7 +33,7 @@ def stream_chunks(source: StreamSource, step: CompiledStep, backend: Backend, si
     alone = isinstance(step, EagerStep) or not backend.is_compiled()
     together = size.fixed if size.fixed is not None and size.fixed > 1 else None
     numbers: Any = None
-    position = 0
+    position = done
     for item in source.epoch() if alone else source.packs(together):
         if not isinstance(item, Pack):
             yield position, lambda batch=item: (step.run_batch(batch), 1)
@@ -34,13 +41,19 @@ def stream_chunks(source: StreamSource, step: CompiledStep, backend: Backend, si
             continue
         if numbers is None:
             numbers = backend.asarray(item.numbers)
-        yield from _chunks_of(item, numbers, position, step, backend, size)
+        yield from _chunks_of(item, numbers, position, step, backend, size, next_stop)
         position += item.count
         item.release()
 
 
 def _chunks_of(
-    pack: Pack, numbers: Any, position: int, step: CompiledStep, backend: Backend, size: ChunkSize
+    pack: Pack,
+    numbers: Any,
+    position: int,
+    step: CompiledStep,
+    backend: Backend,
+    size: ChunkSize,
+    next_stop: NextStop,
 ) -> Iterator[Chunk]:
     """Return the chunks over a pack whose first batch has a position in the epoch.
 
@@ -50,6 +63,6 @@ def _chunks_of(
     data = tree.map_structure(backend.borrow, pack.rows())
     start = 0
     while start < pack.count:
-        stop = min(start + size.steps, pack.count)
+        stop = end_of_chunk(position + start, size, position + pack.count, next_stop) - position
         yield position + start, lambda a=start, b=stop: (step.run_rows(data, numbers, a, b), b - a)
         start = stop

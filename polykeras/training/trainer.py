@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from polykeras import optimizers, tree
+from polykeras import config, optimizers, tree
 from polykeras.arguments import positive_int
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import Backend, registry
@@ -19,11 +20,13 @@ from polykeras.layers.tracking import tracked
 from polykeras.metrics import Mean, Metric
 from polykeras.optimizers import Optimizer
 from polykeras.random import SeedGenerator
+from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
 from polykeras.training import padding
 from polykeras.training.compiled_loss import CompiledLoss
 from polykeras.training.compiled_metrics import CompiledMetrics
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.loops import Loops
+from polykeras.training.nan_guard import GuardedStep
 from polykeras.training.step_cache import StepCache
 from polykeras.training.steps import CompiledStep, EagerStep
 from polykeras.variables import Scope, Variable, unique
@@ -137,6 +140,33 @@ class Trainer(Loops):
             "jit_compile": jit_compile,
             "auto_scale_loss": auto_scale_loss,
         }
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """Return what `compile` was told, as plain data; None where it was not called."""
+        if not self.compiled:
+            return None
+        told = dict(self._compile_arguments, optimizer=self.optimizer)
+        del told["auto_scale_loss"]  # the optimizer shows it
+        if told["steps_per_execution"] == "auto":  # a word that Keras has not
+            del told["steps_per_execution"]
+        return {name: serialize_keras_object(value) for name, value in told.items()}
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile with what `get_compile_config` gave, here or in Keras.
+
+        A model with a `compile` of its own has these methods of its own too, or is compiled by hand after loading.
+        """
+        if type(self).compile is not Trainer.compile:
+            warnings.warn(
+                f"{type(self).__name__} has its own `compile` and was not compiled: call `compile`, or give the class "
+                "`get_compile_config` and `compile_from_config`.",
+                stacklevel=2,
+            )
+            return
+        told = deserialize_keras_object(config)
+        if told.get("steps_per_execution") == 1:  # Keras's default, where ours is to choose
+            del told["steps_per_execution"]
+        self.compile(**told)
 
     def _require_compiled(self, method: str) -> None:
         if not self.compiled:
@@ -315,7 +345,7 @@ class Trainer(Loops):
 
     def _fingerprint(self) -> tuple[Any, ...]:
         """What a compiled step depends on and may change after `compile`: frozen or exchanged layers, schedules."""
-        parts: list[Any] = []
+        parts: list[Any] = [config.nan_guard()]
         for layer in self._flatten_layers():
             held = (*layer._own_weights, *vars(layer).values())
             parts += [layer, layer.trainable, *(v for v in held if isinstance(v, Variable) and not v.trainable)]
@@ -351,7 +381,8 @@ class Trainer(Loops):
             return result if kind == "predict" else _flat_logs(kind, result)
 
         cls = EagerStep if self.run_eagerly else CompiledStep
-        return cls(planned, self._all_variables(), backend, donate=kind != "predict")
+        made = cls(planned, self._all_variables(), backend, donate=kind != "predict")
+        return GuardedStep(made, self, backend) if kind == "train" and config.nan_guard() else made
 
     def _fills(self, kind: str, step: CompiledStep, batch: Any) -> bool:
         """Return whether the last batch of an epoch may be filled up to the size of the one given, of host arrays."""

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from contract.small_model import DATA, Feed, X, Y, small_model
-from polykeras import callbacks, layers, metrics
+from polykeras import callbacks, layers, metrics, saving
 from polykeras.backend import Backend
 from polykeras.models import Sequential
 
@@ -79,8 +79,8 @@ def test_checkpoints_of_steps(backend: Backend, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"filepath": "model.keras"}, r"files that end in '.npz' \('model.weights.npz'\); received 'model.keras'"),
-        ({"filepath": "model.weights.h5", "save_weights_only": True}, "end in '.npz'"),
+        ({"filepath": "model.txt"}, r"path that ends in '.keras', or in one of .weights.h5, .*received 'model.txt'"),
+        ({"filepath": "model.keras", "save_weights_only": True}, "asks for weights: let it end in '.weights.h5'"),
         ({"filepath": "a.npz", "save_freq": "batch"}, "save_freq.* must be a positive int; received 'batch'"),
     ],
 )
@@ -94,75 +94,38 @@ def test_names_of_checkpoints(backend: Backend, tmp_path: Path) -> None:
         small_model().fit(**DATA, callbacks=[callbacks.ModelCheckpoint(tmp_path / "{val_loss}.npz")])
 
 
-# ---- weights ---------------------------------------------------------------------------------------------------------
+def test_checkpoints_of_whole_models(backend: Backend, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = small_model()
+    path = tmp_path / "{epoch}.keras"
+    model.fit(**DATA, epochs=2, callbacks=[callbacks.ModelCheckpoint(path, verbose=1)])
+    assert capsys.readouterr().out.splitlines()[0] == f"Epoch 1: model saved to {tmp_path / '1.keras'}"
+    other = saving.load_model(tmp_path / "2.keras")
+    for found, expected in zip(other.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert int(other.optimizer.iterations) == int(model.optimizer.iterations)
 
 
-def test_weights_go_by_name_or_by_order(backend: Backend, tmp_path: Path) -> None:
+# ---- weights: see tests/saving/test_files.py -------------------------------------------------------------------------
+
+
+def test_weights_go_by_place_and_not_by_name(backend: Backend, tmp_path: Path) -> None:
     path = tmp_path / "w.npz"
     first = Sequential([layers.Dense(2, name="a"), layers.Dense(2, name="b")])
     first.build((None, 2))
     first.save_weights(path)
     with np.load(path, allow_pickle=False) as file:
-        assert len(file.files) == 4
-    swapped = Sequential([layers.Dense(2, name="b"), layers.Dense(2, name="a")])
-    swapped.build((None, 2))
-    swapped.load_weights(path)
-    assert [w.tolist() for w in swapped.get_weights()] == [
-        w.tolist() for w in first.get_weights()[2:] + first.get_weights()[:2]
-    ]
-    renamed = Sequential([layers.Dense(2), layers.Dense(2)])
-    renamed.build((None, 2))
-    renamed.load_weights(path)
-    assert [w.tolist() for w in renamed.get_weights()] == [w.tolist() for w in first.get_weights()]
+        assert file.files == [f"layers/dense{number}/vars/{i}" for number in ("", "_1") for i in (0, 1)]
+    other = Sequential([layers.Dense(2, name="b"), layers.Dense(2)])
+    other.build((None, 2))
+    other.load_weights(path)
+    assert [w.tolist() for w in other.get_weights()] == [w.tolist() for w in first.get_weights()]
 
 
-def test_weights_of_low_precision(backend: Backend, tmp_path: Path) -> None:
-    model = Sequential([layers.Dense(2, dtype="bfloat16")])
-    model.build((None, 3))
-    model.save_weights(tmp_path / "w.npz")
-    before = model.get_weights()[0]
-    model.set_weights([0 * w for w in model.get_weights()])
-    model.load_weights(tmp_path / "w.npz")
-    assert model.get_weights()[0].dtype == before.dtype
-    np.testing.assert_array_equal(model.get_weights()[0], before)
-
-
-def test_weights_that_do_not_fit(backend: Backend, tmp_path: Path) -> None:
+def test_weights_of_models_that_are_not_built(backend: Backend, tmp_path: Path) -> None:
     path = tmp_path / "w.npz"
-    model = small_model()
-    model.save_weights(path)
-    before = model.get_weights()
-    wide = Sequential([layers.Dense(2)])
-    wide.build((None, 3))
-    with pytest.raises(ValueError, match=r"has shape \(3, 2\), but .* in the file has shape \(3, 1\)"):
-        wide.load_weights(path)
+    small_model().save_weights(path)
     deep = Sequential([layers.Dense(1), layers.Dense(1)])
-    with pytest.raises(ValueError, match=r"holds 2 weights; .* has 0. It is not built yet"):
+    with pytest.raises(ValueError, match="is not built and has no weights to load yet"):
         deep.load_weights(path)
-    with pytest.raises(ValueError, match="is not built"):
+    with pytest.raises(ValueError, match="is not built and has no weights to save yet"):
         deep.save_weights(path)
-    with pytest.raises(FileExistsError, match="pass overwrite=True"):
-        model.save_weights(path, overwrite=False)
-    with pytest.raises(ValueError, match=r"end in '.npz'"):
-        model.load_weights("w.h5")
-    np.savez(path, a=np.array([{}], dtype=object), b=np.ones(1))
-    with pytest.raises(ValueError, match="allow_pickle"):
-        model.load_weights(path)
-    np.testing.assert_array_equal(model.get_weights()[0], before[0])
-
-
-def test_a_failed_write_leaves_the_old_file(backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "w.npz"
-    model = small_model()
-    model.save_weights(path)
-    before = path.read_bytes()
-
-    def half(file: Any, **arrays: Any) -> None:
-        file.write(b"half")
-        raise OSError("disk full")
-
-    monkeypatch.setattr(np, "savez", half)
-    with pytest.raises(OSError, match="disk full"):
-        model.save_weights(path)
-    assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]

@@ -298,8 +298,10 @@ def test_activity_penalty_of_attention_covers_its_projections(backend: Backend) 
 def test_lambda() -> None:
     layer = L.Lambda(lambda x, training: x * 2 if training else x)
     assert_array_equal(numpy(layer(X, training=True)), 2 * X)
-    with pytest.raises(ValueError, match=r"holds a `lambda`.*register_keras_serializable"):
-        layer.get_config()
+    assert layer.get_config()["function"]["class_name"] == "__lambda__"
+    factor = 2.0
+    with pytest.raises(NotImplementedError, match=r"`lambda` that uses the variables .*register_keras_serializable"):
+        L.Lambda(lambda x: x * factor).get_config()
 
 
 # ---- errors ----------------------------------------------------------------------------------------------------------

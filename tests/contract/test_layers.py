@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,13 +89,20 @@ def test_a_config_leads_back_to_the_layer(case: LayerCase) -> None:
         config = json.loads(json.dumps(layer.get_config()))
         with custom_object_scope(OWN):
             twin = type(layer).from_config(config)
-        assert twin.get_config() == layer.get_config()
+        assert _unbuilt(twin.get_config()) == _unbuilt(layer.get_config())
         case.run(twin, numpy)
         if getattr(twin, "stateful", False):
             twin.reset_state()
         case.give_weights(twin)
         for ours, theirs in zip(tree.flatten(case.run(layer, numpy)), tree.flatten(case.run(twin, numpy)), strict=True):
             np.testing.assert_array_equal(ours, theirs)
+
+
+def _unbuilt(config: Any) -> Any:
+    """Return a config without the shapes with which layers within were built."""
+    if isinstance(config, dict):
+        return {key: _unbuilt(value) for key, value in config.items() if key != "build_config"}
+    return [_unbuilt(value) for value in config] if isinstance(config, list) else config
 
 
 def _misfits(spec: InputSpec, shape: tuple[int, ...]) -> list[tuple[int, ...]]:

@@ -76,7 +76,7 @@ def test_training_goes_on_from_saved_state_and_on_another_backend(backend: Backe
     first.save_own_variables(store)
     second = optimizers.deserialize(json.loads(json.dumps(optimizers.serialize(first))))
     if len(store) > 2:
-        with pytest.raises(ValueError, match=r"Call `build\(variables\)` first"):
+        with pytest.raises(ValueError, match="It is not built yet: call `build`"):
             second.load_own_variables(store)
     second.build(trained)
     second.load_own_variables(store)

@@ -147,7 +147,7 @@ LEFT_OUT = {
         """,
     },
     "callbacks": {
-        "saving whole models: a later issue": "BackupAndRestore OrbaxCheckpoint",
+        "saving whole models: a later issue": "OrbaxCheckpoint",
         "not in the first catalogue: a later issue": "ProgbarLogger RemoteMonitor SwapEMAWeights TensorBoard",
     },
     "utils": {

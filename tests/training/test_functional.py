@@ -28,6 +28,13 @@ def test_model_makes_a_functional_one(backend: Backend) -> None:
     assert model.name == "named"
 
 
+def lists(structure: Any) -> Any:
+    """Return a structure with lists in place of tuples, which JSON, and Keras's configs, do not tell apart."""
+    if isinstance(structure, dict):
+        return {key: lists(part) for key, part in structure.items()}
+    return [lists(part) for part in structure] if isinstance(structure, (list, tuple)) else structure
+
+
 @pytest.mark.parametrize("structure", ["list", "tuple", "dict", "nested"])
 def test_trees_of_inputs_and_outputs(backend: Backend, structure: str) -> None:
     a, b = Input((2,), name="a"), Input((2,), name="b")
@@ -46,7 +53,7 @@ def test_trees_of_inputs_and_outputs(backend: Backend, structure: str) -> None:
         for one, other in zip(polykeras.tree.flatten(result), polykeras.tree.flatten(expected), strict=True):
             np.testing.assert_allclose(host(one), other, rtol=1e-6)
     twin = Model.from_config(json.loads(json.dumps(model.get_config())))
-    polykeras.tree.assert_same_structure(twin(make(x, y)), expected)
+    polykeras.tree.assert_same_structure(twin(lists(make(x, y))), lists(expected))
 
 
 def test_inputs_may_be_given_by_the_names_of_their_layers(backend: Backend) -> None:

@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from polykeras import dtypes
-from polykeras.backend.symbolic.dims import Dims, broadcast, index_shape, is_known
+from polykeras import budget, dtypes
+from polykeras.backend.symbolic.dims import Dims, UnknownDim, broadcast, index_shape, is_known
 
 SCALARS = (bool, int, float, complex)
 
@@ -68,6 +68,8 @@ class SymbolicArray:
     def __init__(self, shape: Dims, dtype: str) -> None:
         self.dims = shape
         self.dtype = dtype
+        if budget.left.get() is not None:
+            budget.check_size(shape, UnknownDim)
 
     def __repr__(self) -> str:
         return f"SymbolicArray(shape={self.dims}, dtype={self.dtype!r})"

@@ -1,5 +1,6 @@
 """Objects that watch or steer training."""
 
+from polykeras.training.callbacks.backup import BackupAndRestore
 from polykeras.training.callbacks.base import Callback, CallbackList
 from polykeras.training.callbacks.checkpoint import ModelCheckpoint
 from polykeras.training.callbacks.csv_logger import CSVLogger
@@ -10,6 +11,7 @@ from polykeras.training.callbacks.monitor import MonitorCallback
 from polykeras.training.callbacks.stopping import EarlyStopping, TerminateOnNaN
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Self
+
+from polykeras.training.callbacks.attributes import plain_attributes, set_attributes
 
 
 class Callback:
@@ -11,15 +13,25 @@ class Callback:
 
     Hooks are called with `logs`, a dict of floats. Overriding a hook of single batches makes `fit` run one step at a
     time, as then nothing may happen unseen; a callback whose batch hooks are content to be called once a chunk of steps
-    sets `per_chunk = True`.
+    sets `per_chunk = True`, and says in `next_stop` where chunks have to end.
+
+    With a `BackupAndRestore`, what a callback remembers is part of the run: see `get_state`.
 
     Attributes:
         per_chunk: see above.
+        runs_last: whether it is called after the others, whatever its place among them.
         model: the model that is trained.
-        params: `{"verbose", "epochs", "steps"}`.
+        params: `{"verbose", "epochs", "steps"}`; and `"resumed": True` where a run goes on that was cut.
     """
 
     per_chunk: bool = False
+    runs_last: bool = False
+    _given: tuple[tuple[Any, ...], dict[str, Any]] = (), {}
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        instance = super().__new__(cls)
+        vars(instance)["_given"] = (args, kwargs)
+        return instance
 
     def __init__(self) -> None:
         self.params: dict[str, Any] = {}
@@ -37,6 +49,51 @@ class Callback:
     def set_params(self, params: dict[str, Any]) -> None:
         """Tell the parameters of the run."""
         self.params = params
+
+    # ---- runs that go on ---------------------------------------------------------------------------------------
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what a run that goes on in another process has to know of this callback.
+
+        By default, all attributes that are plain data or NumPy arrays, also in lists, dicts and so on; but for those
+        that still are what `__init__` was given for the argument of their name (with or without a `_` before it): these
+        are as the new run says.
+
+        Returns:
+            Plain data and arrays.
+        """
+        return plain_attributes(self, self._given)
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `get_state` returned in an earlier run; called after `on_train_begin`.
+
+        Lists and dicts that are attributes already get their contents, so that whoever shares them sees them too.
+        """
+        set_attributes(self, state)
+
+    def on_train_resume(self, epoch: int, step: int) -> None:
+        """Called where a run goes on, once the state is back.
+
+        Args:
+            epoch: the epoch that was cut, counted from 0; `on_epoch_begin` is called only where `step` is 0.
+            step: how many of its steps are done.
+        """
+
+    def next_stop(self, done: int) -> int | None:
+        """Return the step of the epoch after which a chunk of training steps has to end; None for any.
+
+        Args:
+            done: how many steps of the epoch are done.
+        """
+        return None
+
+    def _join(self, progress: Any) -> Any:
+        """Take part in a run of `fit`: its progress is known from now on. Return what an earlier run left, or None."""
+
+    def _leave(self) -> None:
+        """The run of `fit` is over, in whatever way."""
+
+    # ---- hooks -------------------------------------------------------------------------------------------------
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Called before the first epoch."""
@@ -114,7 +171,7 @@ class CallbackList:
     """
 
     def __init__(self, callbacks: Iterable[Callback], model: Any, params: dict[str, Any]) -> None:
-        self.callbacks = list(callbacks)
+        self.callbacks = sorted(callbacks, key=lambda callback: getattr(callback, "runs_last", False))
         for callback in self.callbacks:
             if not isinstance(callback, Callback):
                 raise ValueError(
@@ -122,10 +179,30 @@ class CallbackList:
                 )
             callback.set_model(model)
             callback.set_params(params)
+        self._stopping = [c for c in self.callbacks if type(c).next_stop is not Callback.next_stop]
 
     def watches(self, kind: str) -> bool:
         """Return whether any callback must see every single batch."""
         return any(watches_batches(callback, kind) for callback in self.callbacks)
+
+    def next_stop(self, done: int) -> int | None:
+        """Return the step after which any callback wants control, None where none does; see `Callback.next_stop`."""
+        stops = [callback.next_stop(done) for callback in self._stopping]
+        return min((stop for stop in stops if stop is not None), default=None)
+
+    def join(self, progress: Any) -> Any:
+        """Let all callbacks take part in a run; return what one of them knows of an earlier run, or None."""
+        known = [callback._join(progress) for callback in self.callbacks]
+        left = next((left for left in known if left is not None), None)
+        for callback in self.callbacks:
+            if left is not None or "resumed" in callback.params:
+                callback.set_params({**callback.params, "resumed": left is not None})
+        return left
+
+    def leave(self) -> None:
+        """The run is over."""
+        for callback in self.callbacks:
+            callback._leave()
 
     def call(self, hook: str, *args: Any) -> None:
         """Call one hook of all callbacks."""

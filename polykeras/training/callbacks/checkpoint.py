@@ -1,4 +1,4 @@
-"""Weights kept while training goes on."""
+"""Models and weights kept while training goes on."""
 
 from __future__ import annotations
 
@@ -6,29 +6,34 @@ import os
 from typing import Any
 
 from polykeras.arguments import positive_int
-from polykeras.saving.weights import npz_path, save_weights
+from polykeras.saving.model_files import save_model
+from polykeras.saving.weights import SUFFIXES, save_weights
 from polykeras.training.callbacks.monitor import MonitorCallback
 from polykeras.training.callbacks.progress import announce
+from polykeras.training.callbacks.rhythm import EverySteps
+
+_WHOLE = (".keras", ".h5", ".hdf5")
 
 
-class ModelCheckpoint(MonitorCallback):
-    """Saves the weights after epochs, or after a number of steps.
+class ModelCheckpoint(MonitorCallback, EverySteps):
+    """Saves the model, or its weights, after epochs, or after a number of steps.
 
     A file is written as a whole or not at all, so that one that exists can always be read.
 
     Args:
-        filepath: ends in `.npz`; `{epoch}`, `{batch}` (both from 1) and names of the logs in it are filled in, for
-            instance `"{epoch:02d}-{val_loss:.2f}.weights.npz"`. Folders are made.
+        filepath: ends in `.keras` for whole models, or in `.weights.h5`, `.npz` or another suffix of weights. In it
+            `{epoch}`, `{batch}` (both from 1) and names of the logs are filled in, for instance
+            `"{epoch:02d}-{val_loss:.2f}.keras"`. Folders are made.
         monitor: the name of the value in the logs by which the best weights are found.
         verbose: 1 says so each time.
         save_best_only: save only where the value is better than all before.
-        save_weights_only: accepted for Keras code; an `.npz` file holds weights only.
+        save_weights_only: what the suffix says already, for Keras code; a contradiction is an error.
         mode: `"min"`, `"max"`, or `"auto"`: which values are better.
-        save_freq: `"epoch"`, or a number of steps; these are then run one by one.
+        save_freq: `"epoch"`, or a number of steps, counted over epochs.
         initial_value_threshold: the value to beat at first.
 
     Raises:
-        ValueError: another suffix, or another `save_freq`.
+        ValueError: another suffix, or one that `save_weights_only` contradicts; another `save_freq`.
     """
 
     def __init__(
@@ -43,26 +48,22 @@ class ModelCheckpoint(MonitorCallback):
         initial_value_threshold: float | None = None,
     ) -> None:
         super().__init__(monitor, mode, initial_value_threshold)
-        self.filepath = npz_path(filepath)
+        self.filepath = _checked_path(filepath, save_weights_only)
         self.verbose = verbose
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
         self.save_freq = save_freq if save_freq == "epoch" else positive_int(save_freq, "save_freq", self)
-        self.per_chunk = save_freq == "epoch"
+        self.every = None if save_freq == "epoch" else int(save_freq)
         self._epoch = 0
-        self._steps = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Remember the epoch, for names."""
+        super().on_epoch_begin(epoch, logs)
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Save where it is time to."""
-        if self.save_freq == "epoch":
-            return
-        self._steps += 1
-        if self._steps == self.save_freq:
-            self._steps = 0
+        if self.is_time(batch):
             self._save({"batch": batch + 1, **(logs or {})})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -80,9 +81,10 @@ class ModelCheckpoint(MonitorCallback):
                 self.best = value
         path = self._path(logs)
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        save_weights(self.model, path)
+        whole = not path.endswith(SUFFIXES)
+        (save_model if whole else save_weights)(self.model, path)
         if self.verbose:
-            announce(f"Epoch {self._epoch + 1}: weights saved to {path}")
+            announce(f"Epoch {self._epoch + 1}: {'model' if whole else 'weights'} saved to {path}")
 
     def _path(self, logs: dict[str, Any]) -> str:
         fields = {"epoch": self._epoch + 1, **logs}
@@ -92,3 +94,20 @@ class ModelCheckpoint(MonitorCallback):
             raise KeyError(
                 f"ModelCheckpoint: filepath {self.filepath!r} names {error}; there are {', '.join(fields)}."
             ) from None
+
+
+def _checked_path(filepath: str | os.PathLike[str], weights_only: bool) -> str:
+    path = os.fspath(filepath)
+    if path.endswith(_WHOLE) and not path.endswith(SUFFIXES):
+        if weights_only:
+            raise ValueError(
+                f"ModelCheckpoint: {path!r} names a whole model, and save_weights_only=True asks for weights: let it "
+                "end in '.weights.h5'."
+            )
+        return path
+    if not path.endswith(SUFFIXES):
+        raise ValueError(
+            f"ModelCheckpoint: expected a path that ends in '.keras', or in one of {', '.join(SUFFIXES)} for weights; "
+            f"received {path!r}."
+        )
+    return path

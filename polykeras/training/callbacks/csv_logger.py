@@ -30,9 +30,9 @@ class CSVLogger(Callback):
         self.keys: list[str] | None = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Begin the file."""
+        """Begin the file, unless a run goes on that wrote it."""
         self.keys = None
-        if not self.append:
+        if not self.append and not self.params.get("resumed"):
             with open(self.filename, "w"):
                 pass
 
@@ -46,6 +46,16 @@ class CSVLogger(Callback):
                 if file.tell() == 0:
                     writer.writerow(["epoch", *self.keys])
             writer.writerow([epoch, *(_text(logs.get(key, "NA")) for key in self.keys)])
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the columns and how long the file is."""
+        return {"keys": self.keys, "size": os.path.getsize(self.filename) if os.path.exists(self.filename) else 0}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take away the rows of epochs that are run again."""
+        self.keys = state["keys"]
+        if os.path.exists(self.filename) and os.path.getsize(self.filename) > state["size"]:
+            os.truncate(self.filename, state["size"])
 
 
 def _columns(logs: dict[str, Any]) -> list[str]:

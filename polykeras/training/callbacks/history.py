@@ -30,3 +30,7 @@ class History(Callback):
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return all epochs so far."""
+        return {"epoch": self.epoch, "history": self.history}

@@ -65,6 +65,16 @@ class ProgressDisplay(Callback):
             print(self._title)
         self._begin()
 
+    def on_train_resume(self, epoch: int, step: int) -> None:
+        """Begin the line of an epoch that was cut."""
+        if step:
+            self.on_epoch_begin(epoch)
+            self._done = self._before = step
+
+    def get_state(self) -> dict[str, Any]:
+        """There is nothing to remember."""
+        return {}
+
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Redraw the bar, from time to time."""
         self._advance(batch + 1, logs)
@@ -103,7 +113,7 @@ class ProgressDisplay(Callback):
     # ---- the line ----------------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        self._done = 0
+        self._done = self._before = 0  # the latter in an earlier run, and so not in the time spent
         self._start = self._now = time.perf_counter()
         self._first: tuple[int, float] | None = None  # steps and time of the first chunk, which compiles
         self._drawn = 0.0
@@ -151,7 +161,7 @@ class ProgressDisplay(Callback):
         steps, moment = self._first or (0, self._start)
         if self._done > steps:
             return (self._now - moment) / (self._done - steps)
-        return (self._now - self._start) / max(1, self._done)
+        return (self._now - self._start) / max(1, self._done - self._before)
 
     @staticmethod
     def _write(line: str, end: str = "") -> None:

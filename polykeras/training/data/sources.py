@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from polykeras import random, tree
+from polykeras import tree
 from polykeras.arguments import positive_int
 from polykeras.training.data.checks import NAMES, check_host_arrays, host_tree, weights_from_classes
 from polykeras.training.data.dataset import PyDataset
+from polykeras.training.data.orders import Orders
 from polykeras.training.data.streams import StreamSource
 from polykeras.training.padding import fill
 
@@ -40,6 +41,7 @@ class ArraySource:
         batches = -(-self.samples // self.batch_size)
         self.steps = batches if steps is None else min(steps, batches)
         self._resident: dict[Any, Any] = {}
+        self.orders = Orders()
 
     @property
     def ends_partial(self) -> bool:
@@ -54,7 +56,8 @@ class ArraySource:
         """
         rows = np.arange(self.samples, dtype=np.int32)
         if self.shuffle:
-            rows = random.host_generator(random.draw_seed()).permutation(rows)
+            self.orders.forget()
+            rows = self.orders.permutation(rows)
         rows = rows[: self.steps * self.batch_size]
         if filled:
             cut = (self.steps - 1) * self.batch_size
@@ -79,6 +82,15 @@ class ArraySource:
         """Return one batch, to learn shapes from."""
         return tree.map_structure(lambda leaf: leaf[: self.batch_size], self.data)
 
+    def facts(self) -> dict[str, Any]:
+        """Return what the steps of an epoch depend on, as plain data."""
+        return {
+            "samples": self.samples,
+            "batch_size": self.batch_size,
+            "steps": self.steps,
+            "shuffle": self.shuffle,
+        }
+
     def close(self) -> None:
         """There is nothing to end."""
 
@@ -93,11 +105,11 @@ def _is_stream(x: Any) -> bool:
     return has_batches and not hasattr(x, "__array__") and not isinstance(x, (list, tuple, dict, np.ndarray))
 
 
-def _dataset_batches(dataset: PyDataset, shuffle: bool) -> Iterator[Any]:
+def _dataset_batches(dataset: PyDataset, shuffle: bool, orders: Orders) -> Iterator[Any]:
     count = dataset.num_batches
     order: Iterable[int] = itertools.count() if count is None else range(count)
     if shuffle and count is not None:
-        order = random.host_generator(random.draw_seed()).permutation(count).tolist()
+        order = orders.permutation(count).tolist()
     dataset.on_epoch_begin()
     if dataset.workers <= 1:
         for i in order:
@@ -131,13 +143,15 @@ def _stream(x: Any, steps: int | None, shuffle: bool, class_weight: dict[int, fl
         length = x.num_batches
         if steps is None and length is None:
             raise ValueError(f"{type(x).__name__} has no end (num_batches is None): pass `steps_per_epoch` or `steps`.")
+        orders = Orders()
         return StreamSource(
-            lambda: _dataset_batches(x, shuffle),
+            lambda: _dataset_batches(x, shuffle, orders),
             steps,
             length=length,
             class_weight=class_weight,
             on_epoch_end=x.on_epoch_end,
             depth=x.max_queue_size,
+            orders=orders,
         )
     if hasattr(x, "__next__"):
         return StreamSource(lambda: x, steps, restarts=False, class_weight=class_weight)

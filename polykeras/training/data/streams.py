@@ -11,6 +11,7 @@ import numpy as np
 from polykeras import tree
 from polykeras.training.data.checks import NAMES, check_host_arrays, host_tree, weights_from_classes
 from polykeras.training.data.familiar import Familiar
+from polykeras.training.data.orders import Orders
 from polykeras.training.data.packs import Pack, Packing, pack_capacity
 from polykeras.training.data.prefetch import Prefetch
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
@@ -62,9 +63,12 @@ class StreamSource:
         class_weight: weights by class, turned into sample weights.
         on_epoch_end: called after each epoch.
         depth: how many batches are fetched ahead; None for a few, or some packs of small ones.
+        orders: what `make` takes its orders from, where it does.
 
     Attributes:
         steps: batches in an epoch, None where that is not known.
+        orders: as given, or one that nobody uses.
+        given: how many batches were given out.
         check: called with each batch before it is given out; it may raise.
     """
 
@@ -77,6 +81,7 @@ class StreamSource:
         class_weight: dict[int, float] | None = None,
         on_epoch_end: Callable[[], None] | None = None,
         depth: int | None = None,
+        orders: Orders | None = None,
     ) -> None:
         self._make = make
         self._limit = limit
@@ -89,18 +94,33 @@ class StreamSource:
         self._ahead: Prefetch | None = None  # an epoch that was begun
         self._running: Prefetch | None = None  # the one whose batches are given out
         self._first: list[Any] = []
-        self._given = 0
+        self._sought: Iterator[Any] | None = None  # the rest of an epoch that was begun in an earlier run
+        self._last_skipped: list[Any] = []
+        self._sample: Any = None  # a batch of it, where nothing is left
+        self.given = 0
+        self.orders = orders or Orders()
         self.steps = length if limit is None else limit
         self.on_epoch_end = on_epoch_end
         self.check: Callable[[Any], None] = lambda batch: None
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether an epoch goes on in the data where the one before it ended, instead of beginning with them."""
+        return self._limit is not None or not self._restarts
+
+    def _going_on(self) -> Iterator[Any]:
+        if self._items is None:
+            self._items = _endless(self._make) if self._restarts else self._make()
+        return self._items
+
     def _begin(self) -> Prefetch:
-        if self._limit is None and self._restarts:
-            items = self._make()
+        if self._sought is not None:
+            items, self._sought = self._sought, None
+        elif self.goes_on:
+            items = islice(self._going_on(), self._limit)
         else:
-            if self._items is None:
-                self._items = _endless(self._make) if self._restarts else self._make()
-            items = islice(self._items, self._limit)
+            self.orders.forget()
+            items = self._make()
         if self._packing is not None:
             self._packing.reset()
         # Copies: a generator may fill the same arrays anew while these wait.
@@ -112,20 +132,25 @@ class StreamSource:
         Raises:
             ValueError: there is none.
         """
+        if self._sample is not None:
+            return self._sample
         if not self._first:
             self._ahead = self._begin()
             try:
                 self._first = [next(self._ahead)]
             except StopIteration:
+                if self._last_skipped:
+                    self._sample = self._prepare(self._last_skipped[0])
+                    return self._sample
                 raise ValueError(self._nothing()) from None
         first = self._first[0]
         return first.batch(0) if isinstance(first, Pack) else first
 
     def _nothing(self) -> str:
-        if not self._given:
+        if not self.given:
             return "The data are empty: the generator or data set gave no batch."
         return (
-            f"The generator ended: it gave {self._given} batches to the epochs before and nothing to this one, since "
+            f"The generator ended: it gave {self.given} batches to the epochs before and nothing to this one, since "
             "it cannot begin anew. Let it go on without end and pass `steps_per_epoch`, or pass a PyDataset."
         )
 
@@ -133,6 +158,7 @@ class StreamSource:
         if self._ahead is None:
             self.first_batch()
         ahead, self._ahead = self._ahead, None
+        self._last_skipped, self._sample = [], None
         self._running = ahead
         pending, self._first = self._first, []
         try:
@@ -144,6 +170,55 @@ class StreamSource:
         if self.on_epoch_end is not None:
             self.on_epoch_end()
 
+    # ---- going on with an earlier run --------------------------------------------------------------------------
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the steps of an epoch depend on and is known, as plain data."""
+        return {"samples": None, "batch_size": None, "steps": self.steps, "shuffle": None}
+
+    def seek(self, epochs: int, batches: int, before_epoch: Callable[[], None] = lambda: None) -> None:
+        """Come to where an earlier run was: nothing was read so far.
+
+        Data in which epochs go on are read again from their beginning. Of others the passes of earlier epochs are
+        begun, for what they count or draw then, and the current one is read again.
+
+        Args:
+            epochs: how many were finished.
+            batches: of the current epoch.
+            before_epoch: called before a pass of the current epoch begins, where there are passes.
+
+        Raises:
+            ValueError: there are not so many batches.
+        """
+        for _ in range(epochs):
+            if self.goes_on:
+                for _ in self._skipped(self._going_on(), self._limit):
+                    pass
+            else:
+                next(self._make(), None)
+            if self.on_epoch_end is not None:
+                self.on_epoch_end()
+        if not self.goes_on:
+            before_epoch()
+        if batches:
+            items = self._going_on() if self.goes_on else iter(self._make())
+            for item in self._skipped(items, batches):
+                self._last_skipped = [item]
+            left = None if self._limit is None else self._limit - batches
+            self._sought = islice(items, left)
+
+    def _skipped(self, items: Iterator[Any], count: int | None) -> Iterator[Any]:
+        done = 0
+        for item in islice(items, count):
+            done += 1
+            self.given += 1
+            yield item
+        if count is not None and done < count:
+            raise ValueError(
+                f"The run that is to go on had taken {count} batches of these data where now {done} come. Pass the "
+                "same data, from their beginning; or remove the backup to begin anew."
+            )
+
     def epoch(self) -> Iterator[Any]:
         """Return the batches of one epoch: fewer than `steps` only where the data ended."""
         self._packing = None
@@ -153,7 +228,7 @@ class StreamSource:
                 batches = [_copied(item.batch(i)) for i in range(item.count)]
                 item.release()
             for batch in batches:
-                self._given += 1
+                self.given += 1
                 self.check(batch)
                 yield batch
 
@@ -168,7 +243,7 @@ class StreamSource:
         """
         first = self.first_batch()
         capacity = pack_capacity(first, self._most_in_pack, together)
-        if capacity > 1 and self._packing is None:
+        if capacity > 1 and self._packing is None and self._first:
             self._packing = Packing(first, capacity, together is not None)
             self._ahead.start_packing(self._packing, self._first)  # type: ignore[union-attr]
             self._first = []
@@ -182,10 +257,10 @@ class StreamSource:
     def _checked(self, item: Any) -> Exception | None:
         """Check a batch, or all in a pack; return the error, of which what comes before it in the pack is free."""
         if not isinstance(item, Pack):
-            self._given += 1
+            self.given += 1
             self.check(item)
             return None
-        self._given += item.count
+        self.given += item.count
         try:
             self.check(item.rows(item.count))
         except Exception as found:

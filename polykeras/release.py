@@ -1,0 +1,3 @@
+"""Which release of polykeras this is."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,91 @@
+"""What has a state of its own that files hold: layers, optimizers, seed generators, metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from polykeras.variables import Variable
+
+
+class Saveable:
+    """Mixin of objects with variables that are saved.
+
+    A class says which variables are its own; those of objects among its attributes are found by themselves. It
+    overrides `save_own_variables` and `load_own_variables` only where files hold something else.
+
+    Attributes:
+        _in_files: whether a file without this object's variables is refused. Keras's files hold no random states.
+    """
+
+    _in_files: ClassVar[bool] = True
+
+    def _saved_variables(self) -> Sequence[Variable]:
+        """Return the variables, in the order of the file; none of objects within this one."""
+        raise NotImplementedError
+
+    @classmethod
+    def _unwalked(cls) -> frozenset[str]:
+        """Return the names of attributes that hold nothing which is saved, whatever is in them."""
+        return frozenset()
+
+    def _saved_parts(self) -> Mapping[str, Saveable]:
+        """Return parts that files hold and no attribute does, by the names of attributes that they have in Keras."""
+        return {}
+
+    def _title_in_files(self) -> str:
+        return f"{type(self).__name__} {getattr(self, 'name', '')!r}"
+
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Write the object's own variables, not those of objects within it, as NumPy arrays under "0", "1", ..."""
+        for i, variable in enumerate(self._saved_variables()):
+            store[str(i)] = variable.numpy()
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Read what `save_own_variables` wrote; nothing is changed where it does not fit.
+
+        Raises:
+            ValueError: it holds another number of variables, or variables of other shapes.
+        """
+        own = self._saved_variables()
+        if len(store) != len(own):
+            built = getattr(self, "built", True)
+            raise ValueError(
+                f"{self._title_in_files()} has {len(own)} variables of its own; received {len(store)} arrays."
+                + ("" if built else " It is not built yet: call `build`, or run it on data, first.")
+            )
+        for i, variable in enumerate(own):
+            if str(i) not in store:
+                raise ValueError(f"{self._title_in_files()} looks for the array '{i}'; there are {sorted(store)}.")
+            shape = tuple(np.shape(store[str(i)]) if not hasattr(store[str(i)], "shape") else store[str(i)].shape)
+            if shape != variable.shape:
+                raise ValueError(
+                    f"{self._title_in_files()}: the variable {variable.path!r} has shape {variable.shape}; received an "
+                    f"array of shape {shape}."
+                )
+        arrays = [np.asarray(store[str(i)]) for i in range(len(own))]
+        for variable, array in zip(own, arrays, strict=True):
+            variable.assign(array)
+
+
+class SavedGroup(Saveable):
+    """Variables that files keep as those of an object within another one, which here is none.
+
+    Args:
+        name: of the object.
+        variables: its own.
+    """
+
+    def __init__(self, name: str, variables: Sequence[Variable]) -> None:
+        self.name = name
+        self._variables = variables
+
+    def _saved_variables(self) -> Sequence[Variable]:
+        return self._variables
+
+    @classmethod
+    def _unwalked(cls) -> frozenset[str]:
+        return frozenset(("_variables",))

@@ -1,0 +1,162 @@
+"""`.keras` files: a zip archive of a config, the arrays and what layers keep in files of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from polykeras.release import __version__
+from polykeras.saveable import Saveable
+from polykeras.saving.errors import SavedFileError, reading
+from polykeras.saving.files.atomic import atomic_write
+from polykeras.saving.files.hdf5 import Hdf5File, Hdf5Writer, require_h5py
+from polykeras.saving.files.zips import open_zip, read_member
+from polykeras.saving.lambdas import code_allowed
+from polykeras.saving.limits import MAX_CONFIG_BYTES, read_json
+from polykeras.saving.restoring import model_of_config, restore
+from polykeras.saving.serialization import custom_object_scope, serialize_keras_object
+from polykeras.saving.shared_objects import sharing_objects
+from polykeras.saving.state import save_state
+from polykeras.saving.walk import parts
+
+CONFIG, METADATA, WEIGHTS, ASSETS = "config.json", "metadata.json", "model.weights.h5", "assets"
+KERAS_VERSION = "3.15.0"
+"""The version of Keras whose form the files have."""
+
+_MOST_ASSET_BYTES = 2**30
+
+
+def save_archive(model: Any, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+    """Write a model to a `.keras` file, which is there as a whole or not at all.
+
+    Args:
+        model: a model, compiled or not.
+        path: the file.
+        overwrite: whether a file that exists is replaced.
+
+    Raises:
+        FileExistsError: it exists and must not be replaced.
+        NotImplementedError: a layer cannot be described.
+    """
+    require_h5py()
+    with sharing_objects():
+        config = json.dumps(serialize_keras_object(model))
+    about = {"keras_version": KERAS_VERSION, "date_saved": f"{datetime.now():%Y-%m-%d@%H:%M:%S}"}
+    about["polykeras_version"] = __version__
+    with atomic_write(path, overwrite) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(METADATA, json.dumps(about))
+        archive.writestr(CONFIG, config)
+        # Beside the new file, where there is room for it; without a name, so that a crash leaves nothing.
+        with tempfile.TemporaryFile(dir=part.parent) as file:
+            with Hdf5Writer(file) as writer:
+                save_state(model, writer)
+            file.seek(0)
+            with archive.open(WEIGHTS, "w", force_zip64=True) as member:
+                shutil.copyfileobj(file, member, 2**20)
+        _save_assets(model, archive)
+
+
+def _save_assets(model: Any, archive: zipfile.ZipFile) -> None:
+    part: Any
+    for path, part in parts(model):
+        if not hasattr(part, "save_assets"):
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            part.save_assets(folder)
+            for file in sorted(p for p in Path(folder).rglob("*") if p.is_file() and not p.is_symlink()):
+                archive.write(file, str(PurePosixPath(ASSETS, path, file.relative_to(folder).as_posix())))
+
+
+def load_archive(
+    path: str | os.PathLike[str],
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Any:
+    """Return the model of a `.keras` file.
+
+    Args:
+        path: the file.
+        custom_objects: the user's classes and functions that it names.
+        compile: whether to compile it as it was.
+        safe_mode: whether code in the file is refused.
+
+    Raises:
+        SavedFileError: the file is not what it should be, or asks for more than it holds.
+    """
+    name = os.fspath(path)
+    archive, members = open_zip(name)
+    with archive, code_allowed(not safe_mode), custom_object_scope(custom_objects or {}), sharing_objects():
+        text = read_member(archive, _member(members, CONFIG, name), name, MAX_CONFIG_BYTES)
+        config = read_json(text, name, CONFIG)
+        if not compile and isinstance(config, dict):
+            config.pop("compile_config", None)
+        weights = _member(members, WEIGHTS, name)
+        model = model_of_config(config, name, CONFIG, len(text))
+        place = f"{name}/{WEIGHTS}"
+        # Where it fails, too, to look through the model: a config may make such a one.
+        with _unpacked(archive, weights, name) as file, Hdf5File(file, place) as arrays, reading(place):
+            restore(model, arrays)
+        _load_assets(model, archive, members, name)
+    return model
+
+
+def open_weights(path: str) -> Hdf5File:
+    """Return the arrays of a `.keras` file, open for reading."""
+    archive, members = open_zip(path)
+    with archive, _unpacked(archive, _member(members, WEIGHTS, path), path) as file:
+        kept = os.fdopen(os.dup(file.fileno()), "rb")
+    return Hdf5File(kept, f"{path}/{WEIGHTS}")
+
+
+def _member(members: Mapping[str, zipfile.ZipInfo], member: str, name: str) -> zipfile.ZipInfo:
+    if member not in members:
+        raise SavedFileError(name, "", f"there is no {member} in it.")
+    return members[member]
+
+
+@contextmanager
+def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> Iterator[IO[bytes]]:
+    """Yield a file of a member's bytes, without a name."""
+    with tempfile.TemporaryFile() as file:
+        with reading(name, member.filename), archive.open(member) as packed:
+            left = member.file_size
+            while chunk := packed.read(2**20):
+                left -= len(chunk)
+                if left < 0:
+                    raise SavedFileError(name, member.filename, "holds more bytes than it says.")
+                file.write(chunk)
+        file.seek(0)
+        yield file
+
+
+def _load_assets(model: Saveable, archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], name: str) -> None:
+    part: Any
+    for path, part in parts(model):
+        if not hasattr(part, "load_assets"):
+            continue
+        prefix = f"{ASSETS}/{path}/" if path else f"{ASSETS}/"
+        with tempfile.TemporaryDirectory() as folder, reading(name, prefix):
+            for member in members.values():
+                if member.filename.startswith(prefix) and not member.is_dir():
+                    target = _place_of(member.filename[len(prefix) :], folder)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    target.write_bytes(read_member(archive, member, name, _MOST_ASSET_BYTES))
+            part.load_assets(folder)
+
+
+def _place_of(member: str, folder: str) -> Path:
+    """Return the file in `folder` to which a member is unpacked; never one outside of it."""
+    base = Path(folder).resolve()
+    target = (base / member).resolve()  # on Windows names mean more than is seen
+    if ":" in member or not target.is_relative_to(base) or target == base:
+        raise ValueError(f"{member!r} lies outside of the archive.")
+    return target

@@ -1,0 +1,67 @@
+"""Which suffix stands for which format."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from polykeras.saving.files.atomic import atomic_write
+from polykeras.saving.files.base import ArrayFile, FlatWriter, Writer
+from polykeras.saving.files.hdf5 import Hdf5File, Hdf5Writer
+from polykeras.saving.files.npz import NpzFile, write_npz
+from polykeras.saving.files.safetensors import SafetensorsFile, write_safetensors
+from polykeras.saving.files.sharded import ShardedFile, save_sharded
+
+Save = Callable[[Writer], None]
+"""A function that gives all groups of arrays to a writer."""
+
+_READERS: dict[str, Callable[[str], ArrayFile]] = {
+    ".h5": lambda path: Hdf5File(path, path),
+    ".npz": NpzFile,
+    ".safetensors": SafetensorsFile,
+    ".json": ShardedFile,
+}
+
+
+def open_arrays(path: str) -> ArrayFile:
+    """Return a file of arrays, open for reading, by its suffix.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ImportError: the library that the format needs is not installed.
+        SavedFileError: it is not what its name says.
+    """
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"There is no file {path}.")
+    return _READERS[Path(path).suffix](path)
+
+
+def write_arrays(save: Save, path: str, overwrite: bool, max_shard_size: float | None) -> None:
+    """Write arrays to a file, by its suffix, as a whole or not at all.
+
+    Args:
+        save: gives the arrays.
+        path: the file.
+        overwrite: whether a file that exists is replaced.
+        max_shard_size: GB (2**30 bytes) in one of several files, for a list of them; 5 by default.
+
+    Raises:
+        FileExistsError: it exists and must not be replaced.
+        ImportError: the library that the format needs is not installed.
+        ValueError: a size for files that are not several, or an array that is larger than they may be.
+    """
+    suffix = Path(path).suffix
+    if suffix == ".json":
+        save_sharded(save, path, overwrite, max_shard_size or 5.0)
+        return
+    if max_shard_size is not None:
+        raise ValueError(f"`max_shard_size` asks for several files; their list ends in '.weights.json', not {path!r}.")
+    with atomic_write(path, overwrite) as part:
+        if suffix == ".h5":
+            with Hdf5Writer(part) as writer:
+                save(writer)
+            return
+        collected = FlatWriter()
+        save(collected)
+        (write_npz if suffix == ".npz" else write_safetensors)(part, collected)

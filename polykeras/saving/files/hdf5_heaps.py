@@ -1,0 +1,78 @@
+"""The heaps in which HDF5 keeps texts, looked over before its library reads one: broken ones keep it busy for ever."""
+
+from __future__ import annotations
+
+import io
+import mmap
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+from polykeras.saving.errors import SavedFileError
+
+# A collection: "GCOL", version 1, three bytes, its size (8); then objects: number (2), references (2), four bytes, size
+# (8), the data up to a multiple of 8. Number 0 is free space, whose size counts these 16 bytes as well.
+_MARK = b"GCOL\x01"
+_HEADER, _LEAST, _MOST_OBJECTS = 16, 4096, 2**17
+
+
+def check_heaps(file: str | os.PathLike[str] | IO[bytes], path: str) -> None:
+    """Refuse a file with a collection of a heap that does not add up.
+
+    Args:
+        file: a path, or an open binary file.
+        path: the file, for messages.
+
+    Raises:
+        SavedFileError: there is one.
+    """
+    with _bytes_of(file) as data:
+        at = data.find(_MARK)
+        while at >= 0:
+            size = _size(data, at)
+            # What is no such size is by chance in the numbers of an array, or refused by the library itself.
+            if _LEAST <= size <= len(data) - at and not _adds_up(data, at, size):
+                raise SavedFileError(path, f"byte {at}", "the heap does not add up.")
+            at = data.find(_MARK, at + 1)
+
+
+def _size(data: Any, at: int) -> int:
+    header = data[at + 8 : at + 16]
+    return struct.unpack("<Q", header)[0] if len(header) == 8 else 0
+
+
+def _adds_up(data: Any, at: int, size: int) -> bool:
+    place, count = _HEADER, 0
+    while place + _HEADER <= size:
+        number, length = struct.unpack("<H6xQ", data[at + place : at + place + _HEADER])
+        taken = _HEADER + -(-length // 8) * 8 if number else length
+        count += 1
+        if taken < _HEADER or taken > size - place or count > _MOST_OBJECTS:
+            return False
+        place += taken
+    return True
+
+
+@contextmanager
+def _bytes_of(file: str | os.PathLike[str] | IO[bytes]) -> Iterator[Any]:
+    """Yield the bytes of a file, which take no memory of their own."""
+    if isinstance(file, (str, os.PathLike)):
+        with open(file, "rb") as opened, _bytes_of(opened) as data:
+            yield data
+        return
+    try:
+        handle = file.fileno()
+    except (OSError, AttributeError, io.UnsupportedOperation):
+        place = file.tell()
+        file.seek(0)
+        data = file.read()
+        file.seek(place)
+        yield data
+        return
+    if os.fstat(handle).st_size == 0:
+        yield b""
+        return
+    with mmap.mmap(handle, 0, access=mmap.ACCESS_READ) as mapped:
+        yield mapped

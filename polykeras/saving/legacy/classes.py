@@ -1,0 +1,27 @@
+"""Classes of the library by name: saving is a floor below layers and optimizers, and knows them by registries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polykeras.saving import serialization
+from polykeras.saving.serialization import Registry
+
+LAYERS, OPTIMIZERS = "keras.layers", "keras.optimizers"
+LOSSES, METRICS = "keras.losses", "keras.metrics"
+
+
+def registry_of(module: str) -> Registry[Any]:
+    """Return the registry of a public module."""
+    return serialization._registries[module]
+
+
+def is_a(layer: Any, *names: str) -> bool:
+    """Return whether a layer is of one of these classes of ours, or of one derived from it."""
+    known = registry_of(LAYERS)._objects
+    return isinstance(layer, tuple(known[name] for name in names))
+
+
+def is_model(layer: Any) -> bool:
+    """Return whether a layer is a model."""
+    return is_a(layer, "Model")

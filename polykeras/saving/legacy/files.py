@@ -1,0 +1,200 @@
+"""Whole models in the HDF5 files of Keras 1 and 2: `.h5`, `.hdf5`."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from polykeras.saving.archive import KERAS_VERSION
+from polykeras.saving.errors import SavedFileError, reading
+from polykeras.saving.files.atomic import atomic_write
+from polykeras.saving.files.hdf5 import Hdf5File, require_h5py
+from polykeras.saving.lambdas import code_allowed
+from polykeras.saving.legacy.configs import translate_layer
+from polykeras.saving.legacy.layout import (
+    OPTIMIZER,
+    TOP_LEVEL,
+    WEIGHTS,
+    Context,
+    Origin,
+    arrays_of,
+    names_of,
+    origin_of,
+    write_arrays,
+    write_names,
+)
+from polykeras.saving.legacy.optimizer_state import Misfit, in_order, load_state
+from polykeras.saving.legacy.order import keras_layers, not_trained, owners, trained, trained_in_order, weights_in_order
+from polykeras.saving.legacy.training import compile_arguments, optimizer_arguments, training_config
+from polykeras.saving.legacy.weights import Found, assign, find_weights
+from polykeras.saving.limits import read_json
+from polykeras.saving.restoring import model_of_config
+from polykeras.saving.serialization import custom_object_scope, get_registered_name
+from polykeras.saving.shared_objects import sharing_objects
+
+MODEL, TRAINING = "model_config", "training_config"
+
+# Readers ask it for one thing: whether convolution kernels are turned around, as Theano's were.
+_BACKEND = "tensorflow"
+
+
+# ---- reading -------------------------------------------------------------------------------------------------------
+
+
+def load_legacy(
+    path: str | os.PathLike[str],
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Any:
+    """Return the model of an `.h5` file: of Keras 1 or 2, or one that Keras 3 wrote in that form.
+
+    Args:
+        path: the file.
+        custom_objects: the user's classes and functions that it names.
+        compile: whether to compile it as it was.
+        safe_mode: whether code in the file is refused.
+
+    Raises:
+        SavedFileError: the file is not what it should be, or asks for what we do not have.
+    """
+    name = os.fspath(path)
+    with (
+        code_allowed(not safe_mode),
+        custom_object_scope(custom_objects or {}),
+        sharing_objects(),
+        Hdf5File(name, name) as file,
+    ):
+        origin = origin_of(file)
+        config = _json(file, MODEL)
+        if config is None:
+            raise SavedFileError(
+                name, "", f"has no {MODEL}: it holds no model, or weights alone. Make the model and use `load_weights`."
+            )
+        context = Context(name, origin, MODEL)
+        with reading(name, MODEL):
+            translated = translate_layer(config, context)
+        model = model_of_config(translated, name, MODEL)
+        found = _load_weights(model, file, origin)
+        if compile:
+            _compile(model, file, origin, found)
+    return model
+
+
+def _json(file: Hdf5File, attribute: str) -> Any:
+    """Return what an attribute of the root says, None where there is none."""
+    text = file.attribute(file.root, attribute, "/")
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        raise SavedFileError(file.path, attribute, "is no text.")
+    return read_json(text.encode("utf-8"), file.path, attribute)
+
+
+def _load_weights(model: Any, file: Hdf5File, origin: Origin) -> list[Found]:
+    if not model.built and _holds_weights(file):
+        raise SavedFileError(
+            file.path,
+            MODEL,
+            "does not say the shape of the model's input, so that its weights have no place. Make the model from its "
+            "code, call it on data and use `load_weights`.",
+        )
+    if file.find(WEIGHTS) is None:
+        raise SavedFileError(file.path, WEIGHTS, "is missing.")
+    found, _ = find_weights(model, file, origin)
+    assign(found)
+    return found
+
+
+def _holds_weights(file: Hdf5File) -> bool:
+    names = names_of(file, file.find(WEIGHTS), "layer_names", WEIGHTS) if file.find(WEIGHTS) is not None else None
+    return any(arrays_of(file, f"{WEIGHTS}/{name}") for name in names or ())
+
+
+def _compile(model: Any, file: Hdf5File, origin: Origin, found: list[Found]) -> None:
+    config = _json(file, TRAINING)
+    if config is None:
+        return
+    with reading(file.path, TRAINING):
+        model.compile(**compile_arguments(config, Context(file.path, origin, TRAINING)))
+    if file.find(OPTIMIZER) is None or model.optimizer is None:
+        return
+    reason = load_state(model, arrays_of(file, OPTIMIZER), origin, found, optimizer_arguments(config))
+    if reason:
+        warnings.warn(f"{file.path}: the optimizer's state is not read: {reason} It begins anew.", stacklevel=5)
+
+
+# ---- writing -------------------------------------------------------------------------------------------------------
+
+
+def save_legacy(
+    model: Any, path: str | os.PathLike[str], overwrite: bool = True, include_optimizer: bool = True
+) -> None:
+    """Write a model to an `.h5` file, in the form in which Keras 3 does; it is there as a whole or not at all.
+
+    Args:
+        model: a built model.
+        path: the file.
+        overwrite: whether a file that exists is replaced.
+        include_optimizer: whether to write how the model is compiled, and what its optimizer keeps.
+
+    Raises:
+        FileExistsError: it exists and must not be replaced.
+        ImportError: h5py is not installed.
+        NotImplementedError: a layer cannot be described.
+        ValueError: the model has no weights yet.
+    """
+    require_h5py()
+    import h5py
+
+    if not model.built:
+        raise ValueError(f"{model.name!r} is not built and has no weights to save yet. Call it on data first.")
+    attributes = _attributes(model, include_optimizer)
+    with atomic_write(path, overwrite) as part, h5py.File(part, "w", locking=False) as file:
+        for key, text in attributes.items():
+            file.attrs[key] = text.encode("utf-8")  # as Keras does, which took it for bytes until version 3
+        _write_weights(model, file.create_group(WEIGHTS))
+        if include_optimizer and model.optimizer is not None:
+            _write_state(model, file)
+
+
+def _attributes(model: Any, include_optimizer: bool) -> dict[str, str]:
+    with sharing_objects():
+        inner = model.get_config()
+    config = {"class_name": get_registered_name(type(model)), "config": inner}
+    if model._graph_model() is None:  # the shapes of whose inputs the config does not say
+        config["build_config"] = model.get_build_config()
+    found = {
+        "keras_version": KERAS_VERSION,
+        "backend": _BACKEND,
+        MODEL: json.dumps(config),
+    }
+    told = model.get_compile_config() if include_optimizer else None
+    if told:
+        found[TRAINING] = json.dumps(training_config(told))
+    return found
+
+
+def _write_weights(model: Any, group: Any) -> None:
+    layers = keras_layers(model)
+    write_names(group, "layer_names", [layer.name for layer in layers])
+    group.attrs["backend"], group.attrs["keras_version"] = _BACKEND.encode(), KERAS_VERSION.encode()
+    for layer in layers:
+        arrays = [(variable.path, variable.numpy()) for variable in weights_in_order(layer)]
+        write_arrays(group.create_group(layer.name), arrays)
+    own = [*trained(model), *not_trained(model)] if any(owner is model for owner in owners(model)) else []
+    write_arrays(group.create_group(TOP_LEVEL), [(variable.path, variable.numpy()) for variable in own])
+
+
+def _write_state(model: Any, file: Any) -> None:
+    optimizer = model.optimizer
+    try:
+        variables = in_order(optimizer, trained_in_order(model))
+    except (AttributeError, Misfit):  # one of the user's own, or around another one
+        variables = list(optimizer.variables)
+    if variables:
+        arrays = [(variable.path, variable.numpy()) for variable in variables]
+        write_arrays(file.create_group(OPTIMIZER), arrays)

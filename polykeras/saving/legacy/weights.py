@@ -1,0 +1,160 @@
+"""Weights from the HDF5 files of Keras 1 and 2, by the order or the names of layers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from polykeras.backend import registry
+from polykeras.saveable import SavedGroup
+from polykeras.saving.errors import SavedFileError, reading
+from polykeras.saving.files.base import StoredArray
+from polykeras.saving.files.hdf5 import Hdf5File
+from polykeras.saving.legacy.classes import is_model
+from polykeras.saving.legacy.forms import Part, match
+from polykeras.saving.legacy.layout import TOP_LEVEL, Origin, arrays_of, names_of, origin_of, weights_place
+from polykeras.saving.legacy.order import keras_layers, not_trained, owners, trained
+from polykeras.saving.state import unchanged_on_error
+
+
+@dataclass(frozen=True)
+class Found:
+    """The weights of a layer of a model, found in a file.
+
+    Attributes:
+        parts: those of each layer within it.
+        names: of the arrays.
+        arrays: all of them, in the order of the file.
+        path: of the file.
+        place: in the file.
+    """
+
+    parts: list[Part]
+    names: list[str]
+    arrays: list[StoredArray]
+    path: str
+    place: str
+
+
+def load_legacy_weights(layer: Any, path: str, by_name: bool = False, skip_mismatch: bool = False) -> list[str]:
+    """Give a model the weights of an `.h5` file of Keras 1 or 2, or one that Keras 3 wrote in that form.
+
+    Args:
+        layer: a built model.
+        path: a file of a whole model, or of weights alone.
+        by_name: give each layer the weights of the layer of its name, and leave others out.
+        skip_mismatch: leave out what the file does not hold, or holds in other shapes.
+
+    Returns:
+        What was left out though it was asked for, each with the reason.
+
+    Raises:
+        SavedFileError: the file is not what it should be, or does not fit; nothing is changed.
+    """
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"There is no file {path}.")
+    if not is_model(layer):
+        raise ValueError(f"Files of Keras 1 and 2 hold models; {layer.name!r} ({type(layer).__name__}) is none.")
+    with Hdf5File(path, path) as file:
+        found, left_out = find_weights(layer, file, origin_of(file), by_name, skip_mismatch)
+        assign(found)
+    return left_out
+
+
+def find_weights(
+    model: Any, file: Hdf5File, origin: Origin, by_name: bool = False, skip_mismatch: bool = False
+) -> tuple[list[Found], list[str]]:
+    """Find the weights of a model in a file, and check all shapes, before any array is read.
+
+    Returns:
+        The weights of the layers, and what was left out.
+
+    Raises:
+        SavedFileError: they do not fit.
+    """
+    place = weights_place(file)
+    left_out: list[str] = []
+    found: list[Found] = []
+    pairs = [(owners(one), one, at) for one, at in _pairs(model, file, place, by_name, skip_mismatch, left_out)]
+    top = f"{place}/{TOP_LEVEL}".lstrip("/")
+    if model._own_variables() and file.find(top) is not None and arrays_of(file, top):
+        pairs.append(([model], model, top))
+    for within, layer, inner_place in pairs:
+        try:
+            found.append(_find(within, layer, file, inner_place, origin))
+        except SavedFileError as error:
+            if not skip_mismatch:
+                raise
+            left_out.append(f"{error.place}: {error.reason}")
+    return found, left_out
+
+
+def _pairs(
+    model: Any, file: Hdf5File, place: str, by_name: bool, skip_mismatch: bool, left_out: list[str]
+) -> list[tuple[Any, str]]:
+    """Return the layers of a model, each with the group of its weights."""
+    listed = names_of(file, file.find(place) if place else file.root, "layer_names", place or "/") or []
+    groups = {name: f"{place}/{name}".lstrip("/") for name in listed}
+    held = [name for name in groups if arrays_of(file, groups[name])]
+    layers = [layer for layer in keras_layers(model) if owners(layer)]
+    names = [layer.name for layer in layers]
+    if by_name:
+        pairs = [(layer, groups[layer.name]) for layer in layers if layer.name in held]
+        if not pairs and layers:
+            left_out.append(f"{place or '/'}: no layer has the name of one in the file: {names}; there {held}.")
+        return pairs
+    if len(names) == len(held) and set(names) == set(held):  # as it is for a whole model, which the file describes
+        return [(layer, groups[layer.name]) for layer in layers]
+    if len(names) == len(held):
+        return [(layer, groups[name]) for layer, name in zip(layers, held, strict=True)]
+    if not skip_mismatch:
+        raise SavedFileError(
+            file.path,
+            place or "/",
+            f"{len(held)} layers have weights in the file: {_listed(held)}; {len(names)} in the model {model.name!r}: "
+            f"{_listed(names)}. To find layers by their names pass by_name=True.",
+        )
+    left_out += [f"{place or '/'}: no weights of the layer {name!r}." for name in names if name not in held]
+    return [(layer, groups[layer.name]) for layer in layers if layer.name in held]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+
+
+def _find(within: list[Any], layer: Any, file: Hdf5File, place: str, origin: Origin) -> Found:
+    stored = arrays_of(file, place)
+    shapes = [array.shape for array in stored.values()]
+    parts = match(within, shapes, origin)
+    if parts is None:
+        ours = [variable.shape for owner in within for variable in (*trained(owner), *not_trained(owner))]
+        hint = ""
+        if origin.version == "1":
+            hint = " The file does not say by which Keras it was written, and was taken for one of Keras 1."
+        raise SavedFileError(
+            file.path,
+            place,
+            f"the arrays do not fit {layer.name!r} ({type(layer).__name__}): expected the shapes {ours}, in Keras's "
+            f"order or an older form; the file holds {shapes}.{hint}",
+        )
+    return Found(parts, list(stored), list(stored.values()), file.path, place)
+
+
+def assign(found: list[Found]) -> None:
+    """Read weights and give them to their layers: all, or none where one cannot be read."""
+    variables = [v for one in found for part in one.parts for v in part.owner._own_variables()]
+    # On the host: no framework is needed to read a file.
+    with unchanged_on_error([SavedGroup("weights", variables)]), registry.use_backend("numpy"):
+        for one in found:
+            for part in one.parts:
+                first = [np.asarray(a) for a in one.arrays[part.first : part.first + len(part.form.shapes)]]
+                with reading(one.path, one.place):
+                    values = part.form.read(first)
+                rest = not_trained(part.owner)
+                values += [np.asarray(a) for a in one.arrays[part.others : part.others + len(rest)]]
+                for variable, value in zip([*trained(part.owner), *rest], values, strict=True):
+                    variable.assign(value)

@@ -1,0 +1,136 @@
+"""What a file may ask for before it is believed, and JSON within these bounds."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from polykeras.saving.errors import SavedFileError, reading
+
+MAX_CONFIG_BYTES = 32 * 2**20
+"""The longest JSON text: a config of some ten thousand layers."""
+
+MAX_CONFIG_DEPTH = 200
+"""How deep JSON may be nested; a model in a model takes six levels."""
+
+MAX_CONFIG_PARTS = 2**20
+"""How many lists and dicts JSON may hold, and how many keys: in memory each takes thirty times its text."""
+
+MAX_NUMBER = 2**63
+"""No size, axis or seed of a config lies beyond."""
+
+MAX_NAME = 500
+"""The longest name of a class or function, in characters."""
+
+FREE_BYTES = 2**20
+"""What an array or a member of an archive may take in memory, whatever it takes in the file."""
+
+MAX_EXPANSION = 200
+"""How many times its size in the file a compressed array or member may have in memory. Weights shrink to a half."""
+
+_BLOCK = 2**20
+
+
+def check_expansion(path: str, place: str, size: int, stored: int) -> None:
+    """Refuse data that claim to be far larger than what is stored of them.
+
+    Args:
+        path: the file, for the message.
+        place: in the file.
+        size: bytes in memory.
+        stored: bytes in the file.
+
+    Raises:
+        SavedFileError: they do.
+    """
+    if size > FREE_BYTES and size > MAX_EXPANSION * stored:
+        raise SavedFileError(
+            path, place, f"{size} bytes are made of {stored} stored ones; more than {MAX_EXPANSION} times is refused."
+        )
+
+
+class Allowance:
+    """The memory that all arrays of a file may take together: many small ones could share what is stored of them.
+
+    Args:
+        path: the file, for messages.
+        stored: its size in bytes.
+    """
+
+    def __init__(self, path: str, stored: int) -> None:
+        self._path = path
+        self.stored = stored
+        self._taken: dict[str, int] = {}
+        self._total = 0
+
+    def take(self, place: str, size: int, stored: int) -> None:
+        """Take memory for an array; for the same one once.
+
+        Args:
+            place: of the array in the file.
+            size: its bytes in memory.
+            stored: its bytes in the file, as the file says.
+
+        Raises:
+            SavedFileError: it, or all together, are far larger than the file.
+        """
+        if size < 0 or stored < 0:
+            raise SavedFileError(self._path, place, "has a negative size.")
+        check_expansion(self._path, place, size, min(stored, self.stored))
+        self._total += size - self._taken.get(place, 0)
+        self._taken[place] = size
+        if self._total > 16 * FREE_BYTES:
+            check_expansion(self._path, place, self._total, self.stored)
+
+
+def read_json(data: bytes, path: str, place: str) -> Any:
+    """Return what a JSON text says.
+
+    Args:
+        data: the text, in UTF-8.
+        path: the file, for messages.
+        place: in the file.
+
+    Raises:
+        SavedFileError: it is too long, nested too deeply, no JSON, or holds a number that nothing in a config has.
+    """
+    if len(data) > MAX_CONFIG_BYTES:
+        raise SavedFileError(path, place, f"{len(data)} bytes of JSON; at most {MAX_CONFIG_BYTES} are read.")
+    deepest, brackets, keys = _measure(data)
+    if deepest > MAX_CONFIG_DEPTH:
+        raise SavedFileError(path, place, f"JSON nested {deepest} deep; at most {MAX_CONFIG_DEPTH} is read.")
+    if max(brackets, keys) > MAX_CONFIG_PARTS:
+        raise SavedFileError(
+            path, place, f"JSON of {brackets} lists and dicts with {keys} keys; at most {MAX_CONFIG_PARTS} are read."
+        )
+
+    def integer(digits: str) -> int:
+        if len(digits) > 20 or abs(int(digits)) > MAX_NUMBER:
+            raise SavedFileError(path, place, f"the number {digits[:30]} is beyond all sizes.")
+        return int(digits)
+
+    with reading(path, place):
+        return json.loads(data.decode("utf-8"), parse_int=integer)
+
+
+def _measure(data: bytes) -> tuple[int, int, int]:
+    """Return how deep JSON is nested, how many lists and dicts it holds, and how many keys; strings aside.
+
+    Block by block with NumPy: patterns take seconds, or all memory, for texts that are made for them.
+    """
+    text = np.frombuffer(data.replace(b"\\\\", b"").replace(b'\\"', b""), np.uint8)
+    inside, depth, deepest, brackets, keys = False, 0, 0, 0, 0
+    for start in range(0, len(text), _BLOCK):
+        block = text[start : start + _BLOCK]
+        quotes = block == ord('"')
+        within = (np.cumsum(quotes) + inside) % 2 == 1
+        inside ^= bool(np.count_nonzero(quotes) % 2)
+        opening = ((block == ord("[")) | (block == ord("{"))) & ~within
+        closing = ((block == ord("]")) | (block == ord("}"))) & ~within
+        depths = depth + np.cumsum(opening.astype(np.int32) - closing)
+        depth, deepest = int(depths[-1]), max(deepest, int(depths.max()))
+        brackets += int(np.count_nonzero(opening))
+        keys += int(np.count_nonzero((block == ord(":")) & ~within))
+    return deepest, brackets, keys

@@ -1,0 +1,90 @@
+"""Whole models to files and back, whatever the format."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+
+def save_model(
+    model: Any,
+    filepath: str | os.PathLike[str],
+    overwrite: bool = True,
+    include_optimizer: bool = True,
+    save_format: str | None = None,
+) -> None:
+    """Write a model to a file: its layers, weights, what it was compiled with and its optimizer's state.
+
+    The file is there as a whole or not at all. It does not depend on the backend, and Keras 3 reads it.
+
+    Args:
+        model: any model that can be described; see `get_config`.
+        filepath: ends in `.keras`, or in `.h5` for the form of Keras 2.
+        overwrite: whether a file that exists is replaced.
+        include_optimizer: for `.h5`: whether to write the optimizer's state.
+        save_format: accepted for Keras 2 code: `"keras"` or `"h5"`, as the suffix says.
+
+    Raises:
+        FileExistsError: it exists and must not be replaced.
+        ImportError: h5py is not installed.
+        ValueError: another suffix.
+
+    Example:
+        >>> import polykeras as keras
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        >>> model.save("model.keras")
+        >>> keras.saving.load_model("model.keras").count_params()
+        3
+    """
+    path = os.fspath(filepath)
+    if save_format not in (None, "keras", "h5"):
+        raise ValueError(f"save_format may be 'keras' or 'h5'; received {save_format!r}.")
+    if path.endswith(".keras"):
+        from polykeras.saving.archive import save_archive
+
+        save_archive(model, path, overwrite)
+    elif path.endswith((".h5", ".hdf5")):
+        from polykeras.saving.legacy.files import save_legacy
+
+        save_legacy(model, path, overwrite, include_optimizer)
+    else:
+        raise ValueError(
+            f"Models are written to files that end in '.keras' (or '.h5', as in Keras 2); received {path!r}."
+        )
+
+
+def load_model(
+    filepath: str | os.PathLike[str],
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Any:
+    """Return the model of a file that `save_model` wrote, here or in Keras.
+
+    A file may be a stranger's: it can name nothing but what is part of polykeras, what you registered and what you
+    pass; no code in it is run, and it gets no more memory than it brings (docs/saving.md).
+
+    Args:
+        filepath: a `.keras` file, or an `.h5` file of Keras 1 or 2.
+        custom_objects: your classes and functions that it names.
+        compile: whether to compile the model as it was.
+        safe_mode: False runs code of `lambda`s that the file holds.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ImportError: h5py is not installed.
+        SavedFileError: the file is not what it should be; a `ValueError` that says where and why.
+    """
+    path = os.fspath(filepath)
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"There is no file {path}.")
+    if path.endswith(".keras"):
+        from polykeras.saving.archive import load_archive
+
+        return load_archive(path, custom_objects, compile, safe_mode)
+    if path.endswith((".h5", ".hdf5")):
+        from polykeras.saving.legacy.files import load_legacy
+
+        return load_legacy(path, custom_objects, compile, safe_mode)
+    raise ValueError(f"Models are read from files that end in '.keras', '.h5' or '.hdf5'; received {path!r}.")

@@ -1,0 +1,56 @@
+"""What JSON has no word for, in the words of Keras 3: tuples, slices, arrays, bytes."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from polykeras import dtypes
+
+NOTHING = object()
+
+
+def encode(obj: Any) -> Any:
+    """Return the description of such an object, `NOTHING` for others."""
+    if isinstance(obj, (np.integer, np.floating, np.bool_)):
+        return obj.item()
+    if isinstance(obj, np.ndarray):
+        return _tagged("__numpy__", {"value": obj.tolist(), "dtype": obj.dtype.name})
+    if isinstance(obj, bytes):
+        return _tagged("__bytes__", {"value": base64.b64encode(obj).decode("ascii"), "encoding": "base64"})
+    if isinstance(obj, slice):
+        return _tagged("__slice__", {"start": obj.start, "stop": obj.stop, "step": obj.step})
+    if obj is Ellipsis:
+        return _tagged("__ellipsis__", {})
+    return NOTHING
+
+
+def _tagged(name: str, config: Any) -> dict[str, Any]:
+    return {"class_name": name, "config": config}
+
+
+def decode(name: str, inner: Any, within: Callable[[Any], Any]) -> Any:
+    """Return what a description stands for, `NOTHING` where it is none of these.
+
+    Args:
+        name: its `class_name`.
+        inner: its `config`.
+        within: decodes the parts of a tuple.
+    """
+    if name in ("__numpy__", "__tensor__"):
+        # A dtype of the library's own: NumPy has some that take memory for the asking.
+        dtype = dtypes.numpy_dtype(dtypes.standardize_dtype(str(inner["dtype"])))
+        return np.array(inner["value"], dtype=dtype)
+    if name == "__bytes__":
+        text = inner["value"]
+        return base64.b64decode(text) if inner.get("encoding") == "base64" else str(text).encode("utf-8")
+    if name == "__slice__":
+        return slice(inner["start"], inner["stop"], inner["step"])
+    if name == "__ellipsis__":
+        return Ellipsis
+    if name == "__tuple__":
+        return tuple(within(part) for part in inner)
+    return NOTHING

@@ -1,0 +1,95 @@
+"""The state of a model to files of arrays, and back: all of it or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from polykeras.backend import registry
+from polykeras.saveable import Saveable
+from polykeras.saving.errors import SavedFileError, reading
+from polykeras.saving.files.base import ArrayFile, StoredArray, Writer
+from polykeras.saving.walk import parts
+from polykeras.variables import unique
+
+ARRAYS = "vars"
+"""The group in which a part's arrays are."""
+
+
+def group_of(path: str) -> str:
+    """Return the group of a part's arrays."""
+    return f"{path}/{ARRAYS}" if path else ARRAYS
+
+
+def save_state(root: Saveable, writer: Writer) -> None:
+    """Write the arrays of all parts of a model."""
+    for path, part in parts(root):
+        arrays: dict[str, Any] = {}
+        part.save_own_variables(arrays)
+        if arrays or part._in_files:
+            name = getattr(part, "name", None)
+            host = {key: np.asarray(value) for key, value in arrays.items()}
+            writer.write(group_of(path), host, {"name": name} if isinstance(name, str) else {})
+
+
+def load_state(root: Saveable, file: ArrayFile, skip_mismatch: bool = False, without: Sequence[str] = ()) -> list[str]:
+    """Read the arrays of all parts of a model.
+
+    Args:
+        root: a built model.
+        file: what `save_state` wrote, or Keras.
+        skip_mismatch: leave out parts that the file does not hold, or holds in another number or of other shapes.
+        without: paths of parts to leave as they are, with all that is in them.
+
+    Returns:
+        The parts that were left out, each with the reason.
+
+    Raises:
+        SavedFileError: the file does not fit the model; nothing is changed.
+    """
+    left_out: list[str] = []
+    found = [(path, part) for path, part in parts(root) if not _is_within(path, without)]
+    # On the host: no framework is needed to read a file.
+    with unchanged_on_error([part for _, part in found]), registry.use_backend("numpy"):
+        for path, part in found:
+            group = group_of(path)
+            store = file.group(group)
+            if not store and not (part._in_files and part._saved_variables()):
+                continue
+            try:
+                _load_part(part, store, file.path, group)
+            except SavedFileError as error:
+                if not skip_mismatch:
+                    raise
+                left_out.append(f"{error.place}: {error.reason}")
+    return left_out
+
+
+def _is_within(path: str, others: Sequence[str]) -> bool:
+    return any(path == other or path.startswith(f"{other}/") for other in others)
+
+
+def _load_part(part: Saveable, store: Mapping[str, StoredArray], path: str, group: str) -> None:
+    with reading(path, group):
+        try:
+            part.load_own_variables(store)
+        except (ValueError, KeyError) as error:
+            if isinstance(error, SavedFileError):
+                raise
+            raise SavedFileError(path, group, str(error)) from error
+
+
+@contextmanager
+def unchanged_on_error(found: list[Saveable]) -> Iterator[None]:
+    """Give the variables of some parts their values back where the block raises."""
+    variables = unique(v for part in found for v in part._saved_variables())
+    before = [(variable, variable._home, variable._lent) for variable in variables]
+    try:
+        yield
+    except BaseException:
+        for variable, home, lent in before:
+            variable._home, variable._lent = home, lent
+        raise

@@ -1,0 +1,67 @@
+"""The parts of a model that files hold, each with its path in them: that which Keras 3 gives it.
+
+A part is reached through the first attribute that leads to it, public names before private ones, each in the order of
+the alphabet; the parts of a list are numbered by class. So a new layer is saved without a line of its own, under names
+that do not depend on those that were given to layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from polykeras.naming import to_snake_case
+from polykeras.saveable import Saveable
+
+
+def parts(root: Saveable) -> Iterator[tuple[str, Saveable]]:
+    """Return all parts of a model with their paths, the model itself, of path "", first; each once."""
+    seen: dict[int, Any] = {}
+    yield from _visit(root, "", seen)
+
+
+def _visit(part: Saveable, path: str, seen: dict[int, Any]) -> Iterator[tuple[str, Saveable]]:
+    if id(part) in seen:
+        return
+    seen[id(part)] = part  # which keeps it alive: its id stays its own
+    yield path, part
+    for name, value in _attributes(part):
+        inner = f"{path}/{name}" if path else name
+        if isinstance(value, Saveable):
+            yield from _visit(value, inner, seen)
+        elif isinstance(value, (list, tuple, dict)):
+            yield from _visit_container(value, inner, seen)
+
+
+def _attributes(part: Saveable) -> Iterator[tuple[str, Any]]:
+    yield from part._saved_parts().items()
+    hidden = type(part)._unwalked() | set(getattr(type(part), "_untracked", ()))
+    names = {name for name in dir(part) if not name.startswith("__")} - hidden
+    # What a graph is made of comes before what a subclass adds to it.
+    first = [name for name in ("layers",) if name in names and getattr(part, "_graph_model", lambda: None)()]
+    for name in [*first, *sorted(names - set(first), key=lambda name: (name.startswith("_"), name))]:
+        try:
+            value = getattr(part, name)
+        except Exception:  # a property that has nothing to say yet
+            continue
+        yield name, value
+
+
+def _visit_container(container: Any, path: str, seen: dict[int, Any]) -> Iterator[tuple[str, Saveable]]:
+    if id(container) in seen or not container:
+        return
+    seen[id(container)] = container
+    counts: dict[str, int] = {}
+    for value in container.values() if isinstance(container, dict) else container:
+        if isinstance(value, Saveable):
+            name = _numbered(to_snake_case(type(value).__name__), counts)
+            yield from _visit(value, f"{path}/{name}", seen)
+        elif isinstance(value, (list, tuple, dict)):
+            yield from _visit_container(value, f"{path}/{_numbered('container', counts)}", seen)
+        elif isinstance(value, (str, int, float, bytes)):
+            return  # plain data, perhaps much of it
+
+
+def _numbered(name: str, counts: dict[str, int]) -> str:
+    number = counts[name] = counts.get(name, -1) + 1
+    return f"{name}_{number}" if number else name

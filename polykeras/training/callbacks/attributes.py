@@ -1,0 +1,55 @@
+"""What a callback remembers, read from its attributes."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from typing import Any
+
+from polykeras.training.resuming.plain import is_plain
+
+_OF_THE_RUN = ("params", "_model", "_given")
+
+
+def plain_attributes(callback: Any, given: tuple[tuple[Any, ...], dict[str, Any]]) -> dict[str, Any]:
+    """Return the attributes of a callback that are plain data or arrays, but for its settings.
+
+    Args:
+        callback: the callback.
+        given: what its `__init__` was given.
+    """
+    found = {name: value for name, value in vars(callback).items() if name not in _OF_THE_RUN and is_plain(value)}
+    settings = _arguments(callback, given)
+    settings |= {f"_{name}": argument for name, argument in settings.items()}
+    return {n: value for n, value in found.items() if not (n in settings and _is_as_given(value, settings[n]))}
+
+
+def _arguments(callback: Any, given: tuple[tuple[Any, ...], dict[str, Any]]) -> dict[str, Any]:
+    args, kwargs = given
+    try:
+        bound = inspect.signature(type(callback).__init__).bind(callback, *args, **kwargs)
+    except (TypeError, ValueError):  # made in another way than by a call of its class
+        return {}
+    bound.apply_defaults()
+    arguments = dict(bound.arguments)
+    return arguments | arguments.pop("kwargs", {})
+
+
+def _is_as_given(value: Any, argument: Any) -> bool:
+    """Return whether an attribute is what was given; what may have been changed in place is not."""
+    if isinstance(argument, os.PathLike):
+        argument = os.fspath(argument)
+    return type(value) is type(argument) and type(value) in (type(None), bool, int, float, str) and value == argument
+
+
+def set_attributes(callback: Any, state: dict[str, Any]) -> None:
+    """Give a callback the attributes that `plain_attributes` returned."""
+    for name, value in state.items():
+        current = getattr(callback, name, None)
+        if isinstance(current, list) and isinstance(value, list):
+            current[:] = value
+        elif isinstance(current, dict) and isinstance(value, dict):
+            current.clear()
+            current.update(value)
+        else:
+            setattr(callback, name, value)

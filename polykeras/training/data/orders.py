@@ -1,0 +1,43 @@
+"""The seeds of the orders in which data come: a run that goes on takes those that were drawn before."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable
+
+import numpy as np
+
+from polykeras import random
+
+
+class Orders:
+    """Draws a seed for each pass over the data from the process-wide stream, and remembers it.
+
+    Attributes:
+        lock: held while a seed is drawn, in whatever thread.
+        drawn: the seeds since `forget`.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.drawn: list[int] = []
+        self._again: deque[int] = deque()
+
+    def permutation(self, things: np.ndarray | int) -> np.ndarray:
+        """Return some things, or the numbers below `things`, in the next order."""
+        with self.lock:
+            seed = self._again.popleft() if self._again else random.draw_seed()
+            self.drawn.append(seed)
+        return random.host_generator(seed).permutation(things)
+
+    def forget(self) -> None:
+        """What comes next does not depend on the orders so far."""
+        with self.lock:
+            self.drawn = []
+
+    def repeat(self, seeds: Iterable[int]) -> None:
+        """Draw these seeds next, before new ones."""
+        with self.lock:
+            self.drawn = []
+            self._again = deque(seeds)

@@ -1,0 +1,99 @@
+"""Plain data and arrays as a JSON text and a list of arrays, exactly: `decode(encode(value))` is the value."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import numpy as np
+
+from polykeras import dtypes
+from polykeras.backend import registry
+from polykeras.saving.limits import MAX_NUMBER
+
+_DEEPEST = 50  # lists in lists; one that contains itself ends here too
+
+
+def encode(value: Any, arrays: list[np.ndarray], strict: bool = False, depth: int = 0) -> Any:
+    """Return what JSON can say of a value.
+
+    Args:
+        value: None, bools, ints, floats, strings, NumPy arrays and scalars, in lists, tuples, sets, deques and dicts.
+        arrays: gets the arrays, to whose places the description refers.
+        strict: whether arrays of frameworks are refused, which come back as NumPy's.
+        depth: how deep in others the value lies.
+
+    Raises:
+        TypeError: it is, or holds, anything else.
+    """
+    if depth > _DEEPEST:
+        raise TypeError(f"data nested more than {_DEEPEST} deep, or within themselves, cannot be kept.")
+    if isinstance(value, (np.ndarray, np.generic)):
+        return _array(value, arrays)
+    if value is None or type(value) in (bool, str, float):
+        return value
+    if type(value) is int:
+        return value if abs(value) < MAX_NUMBER else {"$int": hex(value)}
+
+    def within(items: Any) -> list[Any]:
+        return [encode(item, arrays, strict, depth + 1) for item in items]
+
+    if type(value) is list:
+        return within(value)
+    if type(value) in (tuple, set, frozenset):
+        return {f"${type(value).__name__}": within(value)}
+    if type(value) is deque:
+        return {"$deque": within(value), "most": value.maxlen}
+    if isinstance(value, dict):
+        if all(type(key) is str and not key.startswith("$") for key in value):
+            return dict(zip(value, within(value.values()), strict=True))
+        return {"$dict": [within(pair) for pair in value.items()]}
+    if not strict and hasattr(value, "__array__"):
+        backend = registry.current()
+        return _array(backend.to_numpy(value) if backend.is_tensor(value) else np.asarray(value), arrays)
+    raise TypeError(f"{value!r} ({type(value).__name__}) is neither plain data nor an array of NumPy.")
+
+
+def _array(value: Any, arrays: list[np.ndarray]) -> Any:
+    array = np.asarray(value)
+    if array.dtype.fields is not None or array.dtype.kind not in "biufcV":
+        if array.dtype.kind == "U":
+            return encode(value.tolist(), arrays) if isinstance(value, np.ndarray) else str(value)
+        raise TypeError(f"an array of {array.dtype} cannot be kept.")
+    try:
+        dtypes.standardize_dtype(array.dtype)
+    except ValueError:
+        raise TypeError(f"an array of {array.dtype} cannot be kept.") from None
+    arrays.append(array)
+    return {"$scalar" if isinstance(value, np.generic) else "$array": len(arrays) - 1}
+
+
+def decode(described: Any, arrays: list[np.ndarray]) -> Any:
+    """Return the value that `encode` described."""
+    if isinstance(described, list):
+        return [decode(item, arrays) for item in described]
+    if not isinstance(described, dict):
+        return described
+    tag = next(iter(described), "")
+    if not tag.startswith("$"):
+        return {key: decode(item, arrays) for key, item in described.items()}
+    inner = described[tag]
+    if tag == "$int":
+        return int(inner, 16)
+    if tag in ("$array", "$scalar"):
+        return arrays[inner] if tag == "$array" else arrays[inner][()]
+    if tag == "$dict":
+        return {decode(key, arrays): decode(item, arrays) for key, item in inner}
+    items = decode(inner, arrays)
+    if tag == "$deque":
+        return deque(items, described["most"])
+    return {"$tuple": tuple, "$set": set, "$frozenset": frozenset}[tag](items)
+
+
+def is_plain(value: Any) -> bool:
+    """Return whether `encode` takes a value, and `decode` gives it back as it was."""
+    try:
+        encode(value, [], strict=True)
+    except TypeError:
+        return False
+    return True

@@ -1,0 +1,156 @@
+"""All of a run's state on the host, and back: variables, callbacks, and what the loop knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from polykeras import seeds
+from polykeras.backend import registry
+from polykeras.saving.errors import SavedFileError, reading
+from polykeras.training.resuming.files import BackupFiles
+from polykeras.training.resuming.plain import decode, encode
+from polykeras.variables import Variable, unique
+
+
+@dataclass
+class Kept:
+    """A run's state.
+
+    Attributes:
+        run: what the loop knows: plain data and arrays.
+        callbacks: the name of each callback's class, and its state.
+        variables: names and values of variables, by what holds them.
+        folder: where it was read from.
+    """
+
+    run: dict[str, Any]
+    callbacks: list[tuple[str, dict[str, Any]]]
+    variables: dict[str, list[tuple[str, np.ndarray]]]
+    folder: str = ""
+
+    def write(self, files: BackupFiles) -> None:
+        """Write it down."""
+        arrays: list[np.ndarray] = []
+        text = {
+            "run": encode(self.run, arrays),
+            "callbacks": [[name, _encode_state(name, state, arrays)] for name, state in self.callbacks],
+            "variables": {group: [name for name, _ in found] for group, found in self.variables.items()},
+        }
+        named = {f"values/{i}": array for i, array in enumerate(arrays)}
+        for group, found in self.variables.items():
+            named.update((f"{group}/{i}", value) for i, (_, value) in enumerate(found))
+        files.write(text, named)
+
+    @classmethod
+    def read(cls, files: BackupFiles) -> Kept | None:
+        """Return what was written, None where nothing was.
+
+        Raises:
+            SavedFileError: the file is not what it should be.
+        """
+        found = files.read()
+        if found is None:
+            return None
+        text, named = found
+        with reading(files.latest):
+            arrays = [named[f"values/{i}"] for i in range(sum(name.startswith("values/") for name in named))]
+            variables = {
+                group: [(name, named[f"{group}/{i}"]) for i, name in enumerate(names)]
+                for group, names in text["variables"].items()
+            }
+            callbacks = [(name, decode(state, arrays)) for name, state in text["callbacks"]]
+            return cls(decode(text["run"], arrays), callbacks, variables, str(files.folder))
+
+
+def kept_state(model: Any, step: Any, callbacks: list[Any], run: dict[str, Any]) -> Kept:
+    """Return the state of a run: of the model, of callbacks, and what the loop knows."""
+    groups = _groups(model, step)
+    variables = {group: [(v.path, v.numpy()) for v in found] for group, found in groups.items()}
+    return Kept(run, [(type(c).__qualname__, c.get_state()) for c in callbacks], variables)
+
+
+def _encode_state(name: str, state: dict[str, Any], arrays: list[np.ndarray]) -> Any:
+    try:
+        return encode(state, arrays)
+    except TypeError as error:
+        raise TypeError(f"{name}.get_state: {error} Leave it out, or say it in plain data.") from None
+
+
+def _groups(model: Any, step: Any) -> dict[str, list[Variable]]:
+    """Return all variables that steps may change, by what holds them; those of random calls without a seed are none."""
+    optimizers = [variable for optimizer in model._optimizers() for variable in optimizer.variables]
+    found = {
+        "weights": model.variables,
+        "metrics": model.metrics_variables,
+        "optimizer": optimizers,
+        "steps": step.variables if step is not None else [],
+    }
+    seen = {id(variable) for variable in seeds.process_variables()}
+    groups: dict[str, list[Variable]] = {}
+    for group, variables in found.items():
+        groups[group] = [variable for variable in unique(variables) if id(variable) not in seen]
+        seen.update(map(id, groups[group]))
+    return groups
+
+
+def restore_state(kept: Kept, model: Any, step: Any, batch: Any, callbacks: list[Any]) -> None:
+    """Give variables and callbacks the state of an earlier run.
+
+    Args:
+        kept: the state.
+        model: is built, as far as that is possible on shapes.
+        step: what runs its steps.
+        batch: one to run where a step makes variables that are known only then.
+        callbacks: get the states of those of the same classes, in their order.
+
+    Raises:
+        SavedFileError: the model or its optimizer has other variables; they are not changed.
+    """
+    groups = _groups(model, step)
+    parts = [*model._flatten_layers(), *model._optimizers()]
+    if len(groups["steps"]) < len(kept.variables["steps"]) or not all(part.built for part in parts):
+        step.run_batch(batch)
+        groups = _groups(model, step)
+    if kept.run["position"]["step"] == 0 and not _fits(groups["metrics"], kept.variables["metrics"]):
+        del groups["metrics"]  # they begin anew in each epoch: others may be compiled now
+    for group, variables in groups.items():
+        _check(group, variables, kept.variables[group], kept.folder)
+    with registry.use_backend("numpy"):  # on the host: no framework is needed to read a file
+        for group, variables in groups.items():
+            for variable, (_, value) in zip(variables, kept.variables[group], strict=True):
+                variable.assign(value)
+    _restore_callbacks(kept.callbacks, callbacks)
+
+
+def _fits(variables: list[Variable], stored: list[tuple[str, np.ndarray]]) -> bool:
+    return [variable.shape for variable in variables] == [value.shape for _, value in stored]
+
+
+def _check(group: str, variables: list[Variable], stored: list[tuple[str, np.ndarray]], folder: str) -> None:
+    then = {name: value.shape for name, value in stored}
+    now = {variable.path: variable.shape for variable in variables}
+    if _fits(variables, stored):
+        return
+    pairs = zip([*then.items()], [*now.items()], strict=False)
+    differs = next((f"{a[0]} of shape {a[1]}, now {b[0]} of {b[1]}" for a, b in pairs if a[1] != b[1]), "")
+    raise SavedFileError(
+        folder,
+        group,
+        f"the run that is to go on had {len(stored)} arrays, this one has {len(variables)}"
+        f"{'; it had ' + differs if differs else ''}. Train the same model, compiled in the same way; or remove the "
+        "folder to begin anew.",
+    )
+
+
+def _restore_callbacks(kept: list[tuple[str, dict[str, Any]]], callbacks: list[Any]) -> None:
+    states: dict[str, list[Mapping[str, Any]]] = {}
+    for name, state in kept:
+        states.setdefault(name, []).append(state)
+    for callback in callbacks:
+        of_class = states.get(type(callback).__qualname__)
+        if of_class:
+            callback.set_state(of_class.pop(0))

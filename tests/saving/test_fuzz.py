@@ -1,0 +1,29 @@
+"""Files changed at random are loaded or refused, and nothing else; `fuzz.py` tries more of them."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from saving import fuzz
+
+pytest.importorskip("h5py")
+pytest.importorskip("safetensors")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="bounds memory as Linux does")
+
+
+@pytest.mark.parametrize("kind", fuzz.FORMATS)
+def test_changed_files_are_loaded_or_refused(kind: str) -> None:
+    counts, others, longest = fuzz.fuzz(kind, 250, seed=7)
+    assert not others
+    assert counts["loaded"] + counts["refused"] == 250
+    assert counts["refused"] >= 25, "the changes hit what is read"
+    assert longest < fuzz.SECONDS
+
+
+def test_a_mutant_of_a_number_is_always_the_same() -> None:
+    seeds = [b'{"config": [1, 2, {"x": null}]}']
+    made = [fuzz.mutant("config", 3, i, seeds) for i in range(2000)]
+    assert made == [fuzz.mutant("config", 3, i, seeds) for i in range(2000)]
+    assert len(set(made)) > 1000

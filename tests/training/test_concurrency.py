@@ -1,0 +1,84 @@
+"""Many threads on one model, and data that come from other processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+import polykeras as keras
+from polykeras import layers
+from polykeras.backend import Backend, use_backend
+
+X = np.random.default_rng(0).normal(size=(64, 5)).astype("float32")
+Y = X.sum(axis=1, keepdims=True)
+
+
+def _model() -> Any:
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(16, "relu"), layers.Dropout(0.2), layers.Dense(1)])
+    model.compile("adam", "mse")
+    return model
+
+
+def test_predictions_from_many_threads_on_one_model(backend: Backend) -> None:
+    model = _model()
+    expected = model.predict(X, batch_size=8, verbose=0)
+    fresh = _model()  # nothing of it is traced yet when the threads begin
+
+    def predict(i: int) -> Any:
+        with use_backend(backend.name):  # what is current belongs to a thread
+            part = slice(i % 4, i % 4 + 32)
+            return (
+                part,
+                fresh.predict(X[part], batch_size=8, verbose=0),
+                np.asarray(keras.ops.convert_to_numpy(fresh(X[part]))),
+            )
+
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(predict, range(32)))
+    for part, predicted, called in results:
+        np.testing.assert_allclose(predicted, expected[part], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(called, expected[part], rtol=1e-5, atol=1e-6)
+
+
+def test_training_in_two_threads_is_training_in_one(backend: Backend) -> None:
+    def train(seed: int) -> list[np.ndarray]:
+        with use_backend(backend.name):
+            model = models[seed]
+            model.fit(X, Y, batch_size=8, epochs=3, verbose=0, shuffle=False)
+            return model.get_weights()
+
+    models = [_model(), _model()]
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(train, range(2)))
+    models = [_model()]
+    alone = train(0)
+    for weights in together:
+        for a, b in zip(weights, alone, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def _rows(number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a batch, as a worker process makes it."""
+    part = slice(8 * number, 8 * number + 8)
+    return X[part], Y[part]
+
+
+@pytest.mark.parametrize("start", ["spawn", "forkserver"])
+def test_batches_from_processes(backend: Backend, start: str) -> None:
+    with ProcessPoolExecutor(2, multiprocessing.get_context(start)) as pool:
+
+        def batches() -> Iterator[Any]:
+            yield from pool.map(_rows, range(8))
+
+        model = _model()
+        model.fit(batches(), verbose=0)
+    expected = _model()
+    expected.fit(X, Y, batch_size=8, shuffle=False, verbose=0)
+    for a, b in zip(model.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)

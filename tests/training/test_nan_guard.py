@@ -1,0 +1,112 @@
+"""The guard that says where a number first stopped being one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import polykeras as keras
+from polykeras import layers, ops
+from polykeras.backend import Backend
+
+X = np.linspace(-1, 1, 64, dtype="float32").reshape(32, 2)
+Y = X.sum(axis=1, keepdims=True)
+
+
+@pytest.fixture(autouse=True)
+def guard() -> Iterator[None]:
+    keras.config.set_nan_guard(True)
+    yield
+    keras.config.set_nan_guard(False)
+
+
+class Root(layers.Layer):
+    """A layer that is nan for inputs below zero."""
+
+    def call(self, x: Any) -> Any:
+        return ops.sqrt(x)
+
+
+def _state(model: Any) -> list[np.ndarray]:
+    return [v.numpy() for v in (*model.variables, *model.optimizer.variables)]
+
+
+def _unchanged(model: Any, before: list[np.ndarray]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(_state(model), before, strict=True))
+
+
+def test_the_first_bad_layer_is_named(backend: Backend) -> None:
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(3, name="first"), Root(name="root"), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.optimizer.build(model.trainable_variables)
+    model.get_layer("first").set_weights([np.ones((2, 3)), np.zeros(3)])  # negative rows give negative sums
+    before = _state(model)
+    with pytest.raises(FloatingPointError) as caught:
+        model.fit(X, Y, batch_size=8, verbose=0, shuffle=False)
+    text = str(caught.value)
+    assert "Step 0 of the epoch" in text
+    assert "the output of layer 'root' (Root) has" in text
+    assert "its inputs lie from -" in text
+    assert _unchanged(model, before)
+    model.fit(np.abs(X), np.abs(Y), batch_size=8, verbose=0)  # with better data it goes on
+
+
+def test_the_step_within_a_chunk_is_found(backend: Backend) -> None:
+    model = keras.Sequential([keras.Input((1,)), Root(name="root"), layers.Dense(1)])
+    model.compile("sgd", "mse", steps_per_execution=10)
+    x = np.ones((40, 1), "float32")
+    x[27] = -1.0
+    with pytest.raises(FloatingPointError, match="Step 6 of the epoch .*layer 'root'"):
+        model.fit(x, x, batch_size=4, verbose=0, shuffle=False)
+    assert int(model.optimizer.iterations) == 6
+
+
+def test_gradients_and_updates_are_named(backend: Backend) -> None:
+    class Cusp(layers.Layer):
+        """Finite at zero, where its slope is not."""
+
+        def build(self, input_shape: Any) -> None:
+            self.scale = self.add_weight((), "zeros", name="scale")
+
+        def call(self, x: Any) -> Any:
+            return x * ops.sqrt(self.scale)
+
+    model = keras.Sequential([keras.Input((2,)), Cusp(name="cusp"), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(FloatingPointError, match="outputs and the loss are finite, and the gradient of 'cusp/scale'"):
+        model.fit(X, Y, verbose=0)
+
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(1, name="dense")])
+    model.compile(keras.optimizers.SGD(1e38), "mse")
+    with pytest.raises(FloatingPointError, match="gradients are finite, and after the update .*'dense/.*learning rate"):
+        model.fit(X * 1e3, Y * 1e3, verbose=0)
+
+
+def test_bad_data_are_named(backend: Backend) -> None:
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    keras.config.set_check_data(False)
+    try:
+        x = X.copy()
+        x[3, 1] = np.inf
+        with pytest.raises(FloatingPointError, match="data are not finite: input has 0 nan and 1 infinite"):
+            model.fit(x, Y, verbose=0)
+    finally:
+        keras.config.set_check_data(True)
+
+
+def test_training_is_the_same_with_and_without_it(backend: Backend) -> None:
+    def train() -> list[np.ndarray]:
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((2,)), layers.Dense(8, "relu"), layers.Dropout(0.5), layers.Dense(1)])
+        model.compile("adam", "mse", metrics=["mae"])
+        history = model.fit(X, Y, batch_size=5, epochs=3, verbose=0).history
+        return [*_state(model), np.asarray(history["loss"])]
+
+    guarded = train()
+    keras.config.set_nan_guard(False)
+    for a, b in zip(guarded, train(), strict=True):
+        np.testing.assert_array_equal(a, b)
