@@ -259,7 +259,7 @@ def _can_save(suffix: str) -> None:
         pytest.importorskip("polykeras.saving.legacy.files")
 
 
-@pytest.mark.parametrize("suffix", [suffix for suffix in SUFFIXES if suffix != ".h5"])
+@pytest.mark.parametrize("suffix", SUFFIXES)
 @posix
 def test_a_full_disk_leaves_the_old_file(suffix: str, tmp_path: Path) -> None:
     """A limit on the size of files stands for a full disk: the system refuses whoever writes, HDF5's library as well."""

@@ -15,9 +15,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="bounds memory a
 
 @pytest.mark.parametrize("kind", fuzz.FORMATS)
 def test_changed_files_are_loaded_or_refused(kind: str) -> None:
-    counts, others, longest = fuzz.fuzz(kind, 250, seed=7)
+    count = 100 if kind == "legacy" else 250  # whose texts are read by a process of their own
+    counts, others, longest = fuzz.fuzz(kind, count, seed=7)
     assert not others
-    assert counts["loaded"] + counts["refused"] == 250
+    assert counts["loaded"] + counts["refused"] == count
     assert counts["refused"] >= 25, "the changes hit what is read"
     assert longest < fuzz.SECONDS
 

@@ -13,6 +13,7 @@ from polykeras.saving.errors import SavedFileError, reading
 from polykeras.saving.files.base import ArrayFile, StoredArray, Writer
 from polykeras.saving.files.hdf5_chunks import check_chunks
 from polykeras.saving.files.hdf5_heaps import check_heaps
+from polykeras.saving.files.hdf5_texts import read_texts
 from polykeras.saving.files.hdf5_writing import writing
 
 try:
@@ -25,6 +26,7 @@ _NEEDED = "Files of HDF5 (.keras, .weights.h5, .h5) need h5py: pip install 'poly
 _KINDS = "biufcV"
 _MOST_NAMES = 100_000
 _MOST_ATTRIBUTE_BYTES = 64 * 2**20
+_WITH_TEXTS = ("/", "model_weights", "optimizer_weights")  # where Keras writes any
 SEPARATOR = "/"
 
 
@@ -45,6 +47,8 @@ class Hdf5File(ArrayFile):
     def __init__(self, file: str | os.PathLike[str] | IO[bytes], path: str) -> None:
         require_h5py()
         super().__init__(path, _size_of(file))
+        self._named = file if isinstance(file, (str, os.PathLike)) else None
+        self._texts: dict[str, Any] | None = None
         with reading(path):
             check_heaps(file, path)
             self._file = h5py.File(file, "r", locking=False)
@@ -161,10 +165,21 @@ class Hdf5File(ArrayFile):
             kind = owner.attrs.get_id(name)
             if kind.get_storage_size() > _MOST_ATTRIBUTE_BYTES or np.prod(kind.shape, dtype=object) > _MOST_NAMES:
                 raise SavedFileError(self.path, place, f"the attribute {name!r} is too large.")
+            if kind.dtype.hasobject:
+                return self._variable_text(owner, name, place)
             value = owner.attrs[name]
             if isinstance(value, np.ndarray):
                 return [part.decode("utf-8") if isinstance(part, bytes) else part for part in value.tolist()]
             return value.decode("utf-8") if isinstance(value, bytes) else value
+
+    def _variable_text(self, owner: Any, name: str, place: str) -> Any:
+        """Return a text of variable length; all that there are where Keras wrote any are read at once."""
+        if self._named is not None and self._texts is None:
+            self._texts = read_texts(self._named, _WITH_TEXTS)
+        place_and_name = f"{owner.name if owner.name == '/' else owner.name.strip('/')} {name}"
+        if self._texts is None or place_and_name not in self._texts:
+            raise SavedFileError(self.path, place, f"the attribute {name!r} is no text where texts are expected.")
+        return self._texts[place_and_name]
 
     def text(self, owner: Any, name: str, place: str) -> str:
         """Return an attribute that must be a string."""

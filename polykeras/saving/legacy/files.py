@@ -12,6 +12,7 @@ from polykeras.saving.archive import KERAS_VERSION
 from polykeras.saving.errors import SavedFileError, reading
 from polykeras.saving.files.atomic import atomic_write
 from polykeras.saving.files.hdf5 import Hdf5File, require_h5py
+from polykeras.saving.files.hdf5_writing import writing
 from polykeras.saving.lambdas import code_allowed
 from polykeras.saving.legacy.configs import translate_layer
 from polykeras.saving.legacy.layout import (
@@ -148,12 +149,10 @@ def save_legacy(
         ValueError: the model has no weights yet.
     """
     require_h5py()
-    import h5py
-
     if not model.built:
         raise ValueError(f"{model.name!r} is not built and has no weights to save yet. Call it on data first.")
     attributes = _attributes(model, include_optimizer)
-    with atomic_write(path, overwrite) as part, h5py.File(part, "w", locking=False) as file:
+    with atomic_write(path, overwrite) as part, writing(part) as file:
         for key, text in attributes.items():
             file.attrs[key] = text.encode("utf-8")  # as Keras does, which took it for bytes until version 3
         _write_weights(model, file.create_group(WEIGHTS))
