@@ -29,6 +29,7 @@ os.environ.setdefault("POLYKERAS_BACKEND", "numpy")
 import numpy as np
 
 import polykeras as keras
+from polykeras.saving.files import hdf5_texts
 
 SECONDS = 10
 MEMORY = 2**30

@@ -26,25 +26,35 @@ except (ImportError, ValueError, OSError):
     pass
 import h5py
 found = {}
+def note(group, owner):
+    for name in group.attrs:
+        if h5py.check_string_dtype(group.attrs.get_id(name).dtype) is None:
+            continue
+        value = group.attrs[name]
+        parts = value.tolist() if hasattr(value, "tolist") else value
+        several = isinstance(parts, list)
+        texts = [p.decode("utf-8") if isinstance(p, bytes) else str(p) for p in (parts if several else [parts])]
+        found[owner + " " + name] = texts if several else texts[0]
+def child(group, key):
+    hard = isinstance(group.get(key, getlink=True), h5py.HardLink)
+    found = group[key] if hard else None
+    return found if isinstance(found, h5py.Group) else None
 with h5py.File(sys.argv[2], "r", locking=False) as file:
     for owner in sys.argv[3:]:
-        if owner != "/" and not isinstance(file.get(owner, getlink=True), h5py.HardLink):
+        group = file if owner == "/" else child(file, owner)
+        if group is None:
             continue
-        attributes = file[owner].attrs
-        for name in attributes:
-            if h5py.check_string_dtype(attributes.get_id(name).dtype) is None:
-                continue
-            value = attributes[name]
-            parts = value.tolist() if hasattr(value, "tolist") else value
-            several = isinstance(parts, list)
-            texts = [p.decode("utf-8") if isinstance(p, bytes) else str(p) for p in (parts if several else [parts])]
-            found[owner + " " + name] = texts if several else texts[0]
+        note(group, owner)
+        for key in list(group)[:100000]:
+            inner = child(group, key)
+            if inner is not None:
+                note(inner, key if owner == "/" else owner + "/" + key)
 sys.stdout.write(json.dumps(found))
 """
 
 
 def read_texts(path: str | os.PathLike[str], owners: Sequence[str]) -> dict[str, str | list[str]]:
-    """Return the texts in the attributes of some groups, by the group, a space, and the name.
+    """Return the texts in the attributes of some groups and of those in them, by the group, a space, and the name.
 
     Args:
         path: of an HDF5 file.
