@@ -13,6 +13,7 @@ Sections:
   growth     of memory over 50 fits, and over 50 models made and dropped
   streaming  rates from a generator and a DataLoader; how far a slow source is overlapped
   progress   what the bar and metrics cost; how often the host reads values
+  saving     what backups and checkpoints cost while training goes on
   scaling    the time of a step against batch, width, depth and rows: a picture each
   physics    FLOPs and bytes of a step against what this machine reaches
 
@@ -52,6 +53,7 @@ SECTIONS = (
     "growth",
     "streaming",
     "progress",
+    "saving",
     "scaling",
     "physics",
 )
@@ -62,6 +64,7 @@ OWN_TASKS = {
     "growth": ("mlp",),
     "streaming": ("mlp", "wide"),
     "progress": ("mlp", "lstm"),
+    "saving": ("mlp", "wide"),
 }
 # What has no tasks.
 PARTS = {"build": ("build",), "scaling": tuple(AXES), "physics": ("machine",)}

@@ -13,6 +13,7 @@ from benchmarks.tables import PEERS, geometric_mean, name, ratios
 TITLES = {
     "growth": "Memory over repetitions: growth of the resident set",
     "streaming": "Training from streams, beside arrays in memory",
+    "saving": "Backups and checkpoints while training goes on, in percent of a step",
     "progress": "The progress bar and metrics, in percent of a step; reads of values by the host",
 }
 # What is asked of polykeras: in words, and as a question to the number.

@@ -22,6 +22,7 @@ UNITS = {
     "growth": "MB",
     "streaming": "of the rate in memory",
     "progress": "% of a step",
+    "saving": "% of a step",
     "scaling": "ms a step",
     "physics": "",
 }
@@ -37,7 +38,7 @@ MEASURE_UNITS = {
 }
 # By hand, somebody trains, predicts and builds; nobody writes a progress bar.
 MEASURED = {"first": WHO[:2], "calls": WHO[:2], "memory": WHO[:2], "growth": WHO[:2], "streaming": WHO[:2]}
-MEASURED |= {"progress": WHO[:2], "physics": WHO[2:]}
+MEASURED |= {"progress": WHO[:2], "saving": WHO[:2], "physics": WHO[2:]}
 SECONDS = {  # of one process, about, on two cores: to say how long a run will take
     "train": 14,
     "predict": 10,
@@ -48,6 +49,7 @@ SECONDS = {  # of one process, about, on two cores: to say how long a run will t
     "growth": 20,
     "streaming": 8,
     "progress": 10,
+    "saving": 25,
     "scaling": 10,
     "physics": 5,
 }

@@ -52,7 +52,8 @@ def _model(k: Any, task: Task, metrics: list[Any]) -> Any:
     return model
 
 
-def _percent(epochs: dict[str, Callable[[], Any]], base: str) -> dict[str, float]:
+def percent(epochs: dict[str, Callable[[], Any]], base: str) -> dict[str, float]:
+    """Return how much longer than `base` the other epochs take, in percent; medians of pairs that alternate."""
     for epoch in epochs.values():
         epoch()
         epoch()
@@ -74,7 +75,7 @@ def progress(who: str, framework: str, name: str) -> dict[str, Any]:
         return lambda: model.fit(x, y, batch_size=task.batch, verbose=verbose)
 
     with _terminal():
-        costs = _percent(
+        costs = percent(
             {
                 "silent": epoch(plain),
                 "bar": epoch(plain, verbose=1),

@@ -17,6 +17,7 @@ SECTIONS = {
     **dict.fromkeys(("memory", "growth"), "memory"),
     "streaming": "streaming",
     "progress": "progress",
+    "saving": "saving",
     "scaling": "scaling",
     "physics": "physics",
 }

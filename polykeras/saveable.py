@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 if TYPE_CHECKING:
     from polykeras.variables import Variable
+
+
+_PLAIN = (str, int, float, bytes, type(None))
+_ENOUGH = 64
+
+
+def contained(container: Any) -> Iterator[Any]:
+    """Return what a list, tuple or dict holds besides plain data; one that begins with much of these holds no more."""
+    plain = 0
+    for i, value in enumerate(container.values() if isinstance(container, dict) else container):
+        if not isinstance(value, _PLAIN):
+            yield value
+            continue
+        plain += 1
+        if plain == i + 1 == _ENOUGH:
+            return
 
 
 class Saveable:

@@ -296,7 +296,8 @@ def _can_wait(initializer: Any, shape: Sequence[int]) -> bool:
     waits = getattr(initializer, "deferrable", False) is True or (_deferring.get() and callable(initializer))
     if _deferring.get() and not all(isinstance(n, (int, np.integer)) for n in shape):
         raise ValueError(f"The shape of a variable consists of whole numbers; received {tuple(shape)}.")
-    budget.check_size(shape, type(None))
+    if budget.left.get() is not None:
+        budget.check_size(shape, type(None))
     return waits and all(type(n) is int and n >= 0 for n in shape)
 
 
@@ -427,6 +428,21 @@ def autocast_scope(dtype: str | None) -> Iterator[None]:
         yield
     finally:
         _autocast.reset(token)
+
+
+def kept_values(variables: Iterable[Variable]) -> list[tuple[Variable, Any]]:
+    """Return what variables hold now, for `put_back`; values are never changed in place, so that this copies none."""
+    kept = []
+    for variable in unique(variables):
+        variable._lent = True  # steps that follow must not use the memory again
+        kept.append((variable, variable._home))
+    return kept
+
+
+def put_back(kept: Iterable[tuple[Variable, Any]]) -> None:
+    """Give variables back what `kept_values` found."""
+    for variable, home in kept:
+        variable._home, variable._lent = home, True
 
 
 def ever_new(name: str, variables: Sequence[Variable]) -> RuntimeError:

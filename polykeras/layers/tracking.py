@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from polykeras.saveable import contained
+
 _CONTAINERS = (list, tuple, dict, set)
 
 
 def _leaves(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        for part in value.values():
-            yield from _leaves(part)
-    elif isinstance(value, (list, tuple)):
-        for part in value:
-            if isinstance(part, (str, int, float, bytes)):
-                break  # a list of plain data, perhaps a long one
+    if isinstance(value, (list, tuple, dict)):
+        for part in contained(value):
             yield from _leaves(part)
     elif value is not None:
         yield value

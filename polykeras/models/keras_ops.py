@@ -135,14 +135,20 @@ def _takes(op: str, key: str) -> bool:
 def _node(op: str, node: Mapping[str, Any], fixed: Mapping[str, Any]) -> dict[str, Any]:
     parameters = inspect.signature(getattr(ops, op)).parameters
     inputs = list(_inputs(op) or ())
-    args = list(node["args"])
+    args, named = list(node["args"]), node["kwargs"]
     if any(parameters[key].kind is inspect.Parameter.VAR_POSITIONAL for key in inputs):
+        if named:
+            raise ValueError(
+                f"The config gives {op!r} inputs by the names {sorted(named)}; all of its inputs have none."
+            )
         before = [fixed[key] for key in parameters if key in fixed and parameters[key].kind is not _KEYWORD_ONLY]
         rest = {key: value for key, value in fixed.items() if parameters[key].kind is _KEYWORD_ONLY}
         return {"args": [*before, *args], "kwargs": rest}
     if op == "get_item" and len(args) == 2 and isinstance(args[1], list):
         args[1] = {"class_name": "__tuple__", "config": args[1]}  # JSON knows lists only; an index list is an array
-    return {"args": [], "kwargs": {**dict(zip(inputs, args, strict=False)), **node["kwargs"], **fixed}}
+    if len(args) > len(inputs):
+        raise ValueError(f"The config gives {op!r} {len(args)} inputs; it takes {len(inputs)}: {', '.join(inputs)}.")
+    return {"args": [], "kwargs": {**dict(zip(inputs, args, strict=False)), **named, **fixed}}
 
 
 _KEYWORD_ONLY = inspect.Parameter.KEYWORD_ONLY

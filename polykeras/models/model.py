@@ -15,6 +15,7 @@ from polykeras.models.functional_config import functional_from_config
 from polykeras.models.repeated_calls import RepeatedCalls
 from polykeras.models.summary import summary_text
 from polykeras.naming import did_you_mean
+from polykeras.saving.limits import check_readable
 from polykeras.saving.model_files import save_model
 from polykeras.saving.serialization import custom_object_scope, serialize_keras_object
 from polykeras.saving.shared_objects import sharing_objects
@@ -252,9 +253,15 @@ class Model(Trainer, Layer):
             return super().from_config(config)
 
     def to_json(self, **kwargs: Any) -> str:
-        """Return the model's config as JSON; arguments as for `json.dumps`."""
+        """Return the model's config as JSON; arguments as for `json.dumps`.
+
+        Raises:
+            ValueError: `model_from_json` could not read it: it is too large, or nested too deeply.
+        """
         with sharing_objects():
-            return json.dumps(serialize_keras_object(self), **kwargs)
+            text = json.dumps(serialize_keras_object(self), **kwargs)
+        check_readable(text, f"The config of {self.name!r}")
+        return text
 
 
 def _is_functional(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

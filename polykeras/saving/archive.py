@@ -20,7 +20,7 @@ from polykeras.saving.files.atomic import atomic_write
 from polykeras.saving.files.hdf5 import Hdf5File, Hdf5Writer, require_h5py
 from polykeras.saving.files.zips import open_zip, read_member
 from polykeras.saving.lambdas import code_allowed
-from polykeras.saving.limits import MAX_CONFIG_BYTES, read_json
+from polykeras.saving.limits import MAX_CONFIG_BYTES, check_readable, read_json
 from polykeras.saving.restoring import model_of_config, restore
 from polykeras.saving.serialization import custom_object_scope, serialize_keras_object
 from polykeras.saving.shared_objects import sharing_objects
@@ -45,10 +45,12 @@ def save_archive(model: Any, path: str | os.PathLike[str], overwrite: bool = Tru
     Raises:
         FileExistsError: it exists and must not be replaced.
         NotImplementedError: a layer cannot be described.
+        ValueError: the config, or a file that a layer keeps, is too large to be read again.
     """
     require_h5py()
     with sharing_objects():
         config = json.dumps(serialize_keras_object(model))
+    check_readable(config, f"The config of {model.name!r}")
     about = {"keras_version": KERAS_VERSION, "date_saved": f"{datetime.now():%Y-%m-%d@%H:%M:%S}"}
     about["polykeras_version"] = __version__
     with atomic_write(path, overwrite) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
@@ -72,6 +74,11 @@ def _save_assets(model: Any, archive: zipfile.ZipFile) -> None:
         with tempfile.TemporaryDirectory() as folder:
             part.save_assets(folder)
             for file in sorted(p for p in Path(folder).rglob("*") if p.is_file() and not p.is_symlink()):
+                if file.stat().st_size > _MOST_ASSET_BYTES:
+                    raise ValueError(
+                        f"{file.name!r} of {path or 'the model'!r} takes {file.stat().st_size} bytes; from files of "
+                        f"models at most {_MOST_ASSET_BYTES} of one file are read again."
+                    )
                 archive.write(file, str(PurePosixPath(ASSETS, path, file.relative_to(folder).as_posix())))
 
 
@@ -114,7 +121,7 @@ def open_weights(path: str) -> Hdf5File:
     archive, members = open_zip(path)
     with archive, _unpacked(archive, _member(members, WEIGHTS, path), path) as file:
         kept = os.fdopen(os.dup(file.fileno()), "rb")
-    return Hdf5File(kept, f"{path}/{WEIGHTS}")
+    return Hdf5File(kept, f"{path}/{WEIGHTS}", owned=True)
 
 
 def _member(members: Mapping[str, zipfile.ZipInfo], member: str, name: str) -> zipfile.ZipInfo:

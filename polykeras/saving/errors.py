@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-_LONGEST_PLACE, _LONGEST_REASON = 300, 2000
+_LONGEST_PLACE, _LONGEST_REASON, _ROOM = 300, 2000, 40
 
 
 class SavedFileError(ValueError):
@@ -24,9 +25,14 @@ class SavedFileError(ValueError):
         self.reason = _shortened(reason, _LONGEST_REASON)
         super().__init__(": ".join(part for part in (self.path, self.place, self.reason) if part))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy is made of the three parts, not of the message: for pools of processes."""
+        return type(self), (self.path, self.place, self.reason), self.__dict__
+
 
 def _shortened(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[:longest]}... ({len(text)} characters)"
+    # What was shortened before stays as it is.
+    return text if len(text) <= longest + _ROOM else f"{text[:longest]}... ({len(text)} characters)"
 
 
 @contextmanager

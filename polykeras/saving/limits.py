@@ -115,6 +115,25 @@ def read_json(data: bytes, path: str, place: str) -> Any:
         return json.loads(data.decode("utf-8"), parse_int=integer)
 
 
+def check_readable(text: str, what: str) -> None:
+    """Refuse to write JSON that `read_json` would refuse to read.
+
+    Args:
+        text: the JSON.
+        what: it describes, for the message.
+
+    Raises:
+        ValueError: it is too long, nested too deeply, or the like.
+    """
+    try:
+        read_json(text.encode("utf-8"), what, "")
+    except SavedFileError as error:
+        raise ValueError(
+            f"{what} could be written, but not be read again: {error.reason} Keep large data out of `get_config`: in "
+            "weights, or in files by `save_assets`."
+        ) from None
+
+
 def _measure(data: bytes) -> tuple[int, int, int]:
     """Return how deep JSON is nested, how many lists and dicts it holds, and how many keys; strings aside.
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -12,11 +14,20 @@ from polykeras import dtypes
 
 NOTHING = object()
 
+_MOST_IN_LISTS = 1000
+"""Larger arrays are written as bytes: as lists they would be too long to be read again. Keras reads lists only."""
+
 
 def encode(obj: Any) -> Any:
     """Return the description of such an object, `NOTHING` for others."""
     if isinstance(obj, (np.integer, np.floating, np.bool_)):
         return obj.item()
+    if isinstance(obj, np.ndarray) and obj.size > _MOST_IN_LISTS and obj.dtype.name in dtypes.ALL:
+        native = np.ascontiguousarray(obj)
+        if (native.dtype.byteorder == ">") or (native.dtype.byteorder == "=" and sys.byteorder == "big"):
+            native = native.byteswap()
+        data = base64.b64encode(native.tobytes()).decode("ascii")
+        return _tagged("__numpy__", {"data": data, "dtype": obj.dtype.name, "shape": list(obj.shape)})
     if isinstance(obj, np.ndarray):
         return _tagged("__numpy__", {"value": obj.tolist(), "dtype": obj.dtype.name})
     if isinstance(obj, bytes):
@@ -43,7 +54,7 @@ def decode(name: str, inner: Any, within: Callable[[Any], Any]) -> Any:
     if name in ("__numpy__", "__tensor__"):
         # A dtype of the library's own: NumPy has some that take memory for the asking.
         dtype = dtypes.numpy_dtype(dtypes.standardize_dtype(str(inner["dtype"])))
-        return np.array(inner["value"], dtype=dtype)
+        return _array_of_bytes(inner, dtype) if "data" in inner else np.array(inner["value"], dtype=dtype)
     if name == "__bytes__":
         text = inner["value"]
         return base64.b64decode(text) if inner.get("encoding") == "base64" else str(text).encode("utf-8")
@@ -54,3 +65,17 @@ def decode(name: str, inner: Any, within: Callable[[Any], Any]) -> Any:
     if name == "__tuple__":
         return tuple(within(part) for part in inner)
     return NOTHING
+
+
+def _array_of_bytes(inner: Any, dtype: np.dtype[Any]) -> np.ndarray:
+    """Return an array that is written as its little-endian bytes."""
+    data, shape = base64.b64decode(inner["data"], validate=True), inner["shape"]
+    if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
+        raise ValueError(f"an array has the shape {str(shape)[:100]}.")
+    if math.prod(shape) * dtype.itemsize != len(data):
+        raise ValueError(f"an array of shape {tuple(shape)} and dtype {dtype} cannot have {len(data)} bytes.")
+    stored = np.frombuffer(data, np.uint8 if dtype.kind == "b" else dtype)
+    if sys.byteorder == "big":
+        stored = stored.byteswap()
+    # Copied, or made anew: bytes that are neither true nor false are true, and what is read may be changed.
+    return (stored != 0 if dtype.kind == "b" else stored.copy()).reshape(shape)

@@ -10,7 +10,7 @@ from polykeras.saveable import Saveable
 from polykeras.saving.errors import SavedFileError, reading
 from polykeras.saving.files.base import ArrayFile
 from polykeras.saving.serialization import deserialize_keras_object
-from polykeras.saving.shared_objects import completed
+from polykeras.saving.shared_objects import with_numbers_on_both
 from polykeras.saving.state import group_of, load_state
 from polykeras.variables import values_deferred
 
@@ -30,30 +30,43 @@ def model_of_config(config: Any, path: str, place: str, size: int = 0) -> Any:
         SavedFileError: the config describes no model, or one that cannot be made.
     """
     with reading(path, place), values_deferred(), budget.limited(_FREE_STEPS + _STEPS_A_BYTE * size):
-        model = deserialize_keras_object(completed(config))
+        model = deserialize_keras_object(with_numbers_on_both(config))
     if not isinstance(model, Saveable) or not hasattr(model, "fit"):
         raise SavedFileError(path, place, f"describes no model but {type(model).__name__}.")
     return model
 
 
-def restore(model: Any, arrays: ArrayFile) -> None:
-    """Give a new model the state in a file.
+def restore(model: Any, arrays: ArrayFile, skip_mismatch: bool = False) -> list[str]:
+    """Give a model the state in a file; its optimizer is built for that where it has not been.
+
+    Args:
+        model: a built model, or a layer.
+        arrays: the file.
+        skip_mismatch: as for `load_state`.
+
+    Returns:
+        The parts that were left out, each with the reason.
 
     Raises:
-        SavedFileError: they do not fit.
+        SavedFileError: they do not fit; nothing is changed.
     """
+    return load_state(model, arrays, skip_mismatch, without=() if _fits_optimizer(model, arrays) else ("optimizer",))
+
+
+def _fits_optimizer(model: Any, arrays: ArrayFile) -> bool:
+    """Return whether the state of an optimizer in a file is read."""
     optimizer = getattr(model, "optimizer", None)
-    if optimizer is not None:
-        stored = len(arrays.group(group_of("optimizer")))
-        if stored > len(optimizer.variables) and model.built:
-            with values_deferred(), reading(arrays.path, "optimizer"):
-                optimizer.build(model.trainable_variables)
-        if stored != len(optimizer.variables):
-            warnings.warn(
-                f"{arrays.path}: the optimizer's state is not read: the file holds {stored} arrays, and "
-                f"{type(optimizer).__name__} has {len(optimizer.variables)}. It begins anew.",
-                stacklevel=4,
-            )
-            load_state(model, arrays, without=("optimizer",))
-            return
-    load_state(model, arrays)
+    stored = len(arrays.group(group_of("optimizer")))
+    if optimizer is None or not stored:
+        return False
+    if stored > len(optimizer.variables) and model.built:
+        with values_deferred(), reading(arrays.path, "optimizer"):
+            optimizer.build(model.trainable_variables)
+    if stored == len(optimizer.variables):
+        return True
+    warnings.warn(
+        f"{arrays.path}: the optimizer's state is not read: the file holds {stored} arrays, and "
+        f"{type(optimizer).__name__} has {len(optimizer.variables)}. It goes on as it is.",
+        stacklevel=5,
+    )
+    return False

@@ -6,15 +6,18 @@ same `shared_object_id`.
 
 from __future__ import annotations
 
-import json
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from polykeras import budget
+
 _described: ContextVar[dict[int, tuple[Any, dict[str, Any]]] | None] = ContextVar("polykeras_described", default=None)
 _made: ContextVar[dict[Any, Any] | None] = ContextVar("polykeras_made", default=None)
+_HOLDERS = frozenset((dict, list, tuple))
 
 
 @contextmanager
@@ -56,23 +59,27 @@ def note(config: Any, obj: Any) -> None:
         made[number] = obj
 
 
-def completed(config: Any) -> Any:
+def with_numbers_on_both(config: Any) -> Any:
     """Return a config in which the first description of an object carries the number that the second one has.
 
-    Keras 3.15 leaves it out of what a `Sequential` holds, and then cannot read its own file.
+    Keras 3.15 leaves it out of what a `Sequential` holds, and then cannot read its own file. Layers are compared, which
+    have names, by digests: what holds each other many times over is read once all the same.
+
+    Raises:
+        ValueError: the config is larger than the budget allows.
     """
-    entries = list(_described_objects(config))
-    numbered: dict[str, Any] = {}
-    counts = Counter(entry["shared_object_id"] for entry in entries if "shared_object_id" in entry)
-    for entry in entries:
-        number = entry.get("shared_object_id")
-        if number is not None and counts[number] == 1:
-            numbered[_content(entry)] = number
-    for entry in entries:
-        if numbered and "shared_object_id" not in entry and "name" in entry["config"]:
-            number = numbered.get(_content(entry))
-            if number is not None:
-                entry["shared_object_id"] = number
+    counts = Counter(entry["shared_object_id"] for entry in _described_objects(config) if "shared_object_id" in entry)
+    single = {number for number, count in counts.items() if count == 1}
+    if not single:
+        return config
+    layers: list[tuple[bytes, dict[str, Any]]] = []
+    _digest([config], layers)
+    numbered = {
+        content: entry["shared_object_id"] for content, entry in layers if entry.get("shared_object_id") in single
+    }
+    for content, entry in layers:
+        if content in numbered and "shared_object_id" not in entry:
+            entry["shared_object_id"] = numbered[content]
     return config
 
 
@@ -81,18 +88,38 @@ def _described_objects(config: Any) -> Iterator[dict[str, Any]]:
     while waiting:
         part = waiting.pop()
         if isinstance(part, dict):
-            if isinstance(part.get("config"), dict) and isinstance(part.get("shared_object_id", 0), int):
+            if _is_described(part):
                 yield part
             waiting.extend(part.values())
-        elif isinstance(part, list):
+        elif isinstance(part, list) and _holds_more(part):
             waiting.extend(part)
 
 
-def _content(entry: dict[str, Any]) -> str:
-    return json.dumps([entry.get("class_name"), _unnumbered(entry["config"])], sort_keys=True, default=str)
+def _is_described(part: dict[str, Any]) -> bool:
+    return isinstance(part.get("config"), dict) and isinstance(part.get("shared_object_id", 0), int)
 
 
-def _unnumbered(part: Any) -> Any:
-    if isinstance(part, dict):
-        return {key: _unnumbered(value) for key, value in part.items() if key != "shared_object_id"}
-    return [_unnumbered(value) for value in part] if isinstance(part, list) else part
+def _holds_more(parts: list[Any]) -> bool:
+    return not _HOLDERS.isdisjoint(map(type, parts))
+
+
+def _digest(part: Any, layers: list[tuple[bytes, dict[str, Any]]]) -> bytes:
+    """Return a digest of a dict or list without the numbers; add the layers in it with the digests of their contents.
+
+    What is in a dict or list stands in its text as it is, or as its own digest: JSON has no bytes.
+    """
+    budget.spend(len(part))
+    if not isinstance(part, dict):
+        return _hash([_digest(v, layers) if type(v) in _HOLDERS else v for v in part])
+    own = {k: _digest(v, layers) if type(v) in _HOLDERS else v for k, v in part.items() if k != "shared_object_id"}
+    if _is_described(part) and "name" in part["config"]:
+        layers.append((_hash([own.get("class_name"), own["config"]]), part))
+    return _hash(sorted(own.items(), key=_key_of), b"dict")
+
+
+def _key_of(item: tuple[Any, Any]) -> str:
+    return str(item[0])
+
+
+def _hash(parts: list[Any], kind: bytes = b"list") -> bytes:
+    return hashlib.blake2b(repr(parts).encode("utf-8", "surrogatepass"), digest_size=16, person=kind).digest()

@@ -13,7 +13,7 @@ from polykeras.saveable import Saveable
 from polykeras.saving.errors import SavedFileError, reading
 from polykeras.saving.files.base import ArrayFile, StoredArray, Writer
 from polykeras.saving.walk import parts
-from polykeras.variables import unique
+from polykeras.variables import kept_values, put_back
 
 ARRAYS = "vars"
 """The group in which a part's arrays are."""
@@ -41,7 +41,8 @@ def load_state(root: Saveable, file: ArrayFile, skip_mismatch: bool = False, wit
     Args:
         root: a built model.
         file: what `save_state` wrote, or Keras.
-        skip_mismatch: leave out parts that the file does not hold, or holds in another number or of other shapes.
+        skip_mismatch: leave out parts that the file does not hold, or holds in another number or of other shapes, and
+            arrays that have no place in the model.
         without: paths of parts to leave as they are, with all that is in them.
 
     Returns:
@@ -65,7 +66,19 @@ def load_state(root: Saveable, file: ArrayFile, skip_mismatch: bool = False, wit
                 if not skip_mismatch:
                     raise
                 left_out.append(f"{error.place}: {error.reason}")
-    return left_out
+        unread = _unread(file, {group_of(path) for path, _ in found}, without)
+        if unread and not skip_mismatch:
+            raise SavedFileError(file.path, unread[0], f"has no place in {type(root).__name__} {_name_of(root)}.")
+    return [*left_out, *(f"{group}: has no place in the model." for group in unread)]
+
+
+def _name_of(root: Any) -> str:
+    return repr(getattr(root, "name", ""))
+
+
+def _unread(file: ArrayFile, read: set[str], without: Sequence[str]) -> list[str]:
+    """Return the groups of arrays in a file that no part of a model reads."""
+    return [name for name in file.names() if name not in read and not _is_within(name, without)]
 
 
 def _is_within(path: str, others: Sequence[str]) -> bool:
@@ -85,11 +98,9 @@ def _load_part(part: Saveable, store: Mapping[str, StoredArray], path: str, grou
 @contextmanager
 def unchanged_on_error(found: list[Saveable]) -> Iterator[None]:
     """Give the variables of some parts their values back where the block raises."""
-    variables = unique(v for part in found for v in part._saved_variables())
-    before = [(variable, variable._home, variable._lent) for variable in variables]
+    before = kept_values(v for part in found for v in part._saved_variables())
     try:
         yield
     except BaseException:
-        for variable, home, lent in before:
-            variable._home, variable._lent = home, lent
+        put_back(before)
         raise

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from polykeras.naming import to_snake_case
-from polykeras.saveable import Saveable
+from polykeras.saveable import Saveable, contained
 
 
 def parts(root: Saveable) -> Iterator[tuple[str, Saveable]]:
@@ -42,7 +42,7 @@ def _attributes(part: Saveable) -> Iterator[tuple[str, Any]]:
     for name in [*first, *sorted(names - set(first), key=lambda name: (name.startswith("_"), name))]:
         try:
             value = getattr(part, name)
-        except Exception:  # a property that has nothing to say yet
+        except Exception:  # a property that has nothing to say yet; what it would give is an attribute too
             continue
         yield name, value
 
@@ -52,14 +52,12 @@ def _visit_container(container: Any, path: str, seen: dict[int, Any]) -> Iterato
         return
     seen[id(container)] = container
     counts: dict[str, int] = {}
-    for value in container.values() if isinstance(container, dict) else container:
+    for value in contained(container):
         if isinstance(value, Saveable):
             name = _numbered(to_snake_case(type(value).__name__), counts)
             yield from _visit(value, f"{path}/{name}", seen)
         elif isinstance(value, (list, tuple, dict)):
             yield from _visit_container(value, f"{path}/{_numbered('container', counts)}", seen)
-        elif isinstance(value, (str, int, float, bytes)):
-            return  # plain data, perhaps much of it
 
 
 def _numbered(name: str, counts: dict[str, int]) -> str:

@@ -77,12 +77,10 @@ def load_weights(
 def _load(layer: Layer, path: str, skip_mismatch: bool) -> list[str]:
     from polykeras.saving.archive import open_weights
     from polykeras.saving.files.formats import open_arrays
-    from polykeras.saving.state import group_of, load_state
+    from polykeras.saving.restoring import restore
 
     with open_weights(path) if path.endswith(".keras") else open_arrays(_checked(path)) as file:
-        optimizer = getattr(layer, "optimizer", None)
-        fits = optimizer is not None and len(file.group(group_of("optimizer"))) == len(optimizer.variables)
-        return load_state(layer, file, skip_mismatch, without=() if fits else ("optimizer",))
+        return restore(layer, file, skip_mismatch)
 
 
 def _checked(filepath: str | os.PathLike[str]) -> str:

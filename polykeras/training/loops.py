@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -120,10 +121,11 @@ class Loops:
                 self.optimizer.finalize_variable_values(self.trainable_variables)
             run.end("train", logs)
         finally:
-            run.leave()
-            source.close()
-            if validation is not None:
-                validation.close()
+            with ExitStack() as ends:  # all of them, also where one raises: leaving may let a signal through
+                if validation is not None:
+                    ends.callback(validation.close)
+                ends.callback(source.close)
+                ends.callback(run.leave)
         return history
 
     def evaluate(

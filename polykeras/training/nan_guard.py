@@ -19,24 +19,35 @@ from polykeras import dtypes, tree
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import Backend
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
-from polykeras.training.steps import CompiledStep
-from polykeras.variables import Scope, Variable, lent_state, unique
+from polykeras.training.steps import ChunkSize, CompiledStep, EagerStep
+from polykeras.variables import Scope, Variable, kept_values, put_back, read_state, unique
 
 
-class GuardedStep(CompiledStep):
-    """A training step that is repeated, and explained, where it leaves something behind that is not finite.
+def guarded(step: CompiledStep, model: Any, backend: Backend) -> CompiledStep:
+    """Return a training step that is repeated, and explained, where it leaves something behind that is not finite."""
+    return (_GuardedEagerStep if isinstance(step, EagerStep) else _GuardedStep)(step, model, backend)
+
+
+class _GuardedStep(CompiledStep):
+    """A step around another one, which is asked for all that is not here.
 
     Args:
-        step: the step, which is asked for all that is not here.
+        step: the step.
         model: whose step it is.
         backend: where it runs.
     """
 
     def __init__(self, step: CompiledStep, model: Any, backend: Backend) -> None:
         self._step, self._model, self._backend = step, model, backend  # and nothing of a step's own
+        self._done = 0  # steps of the pass over the data
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._step, name)
+
+    def chunk_size(self, rows: int, fixed: int | None) -> ChunkSize:
+        """Begin to count the steps of a pass over the data."""
+        self._done = 0
+        return self._step.chunk_size(rows, fixed)
 
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
         """Run steps as `CompiledStep.run_rows` does.
@@ -47,52 +58,46 @@ class GuardedStep(CompiledStep):
         before = self._kept()
         logs = self._step.run_rows(data, indices, start, stop)
         if self._is_sound(logs):
+            self._done += stop - start
             return logs
-        _put_back(before)
+        put_back(before)
         for i in range(start, stop):
-            self._run_watched(
-                lambda i=i: self._step.run_rows(data, indices, i, i + 1), self._backend.rows(data, indices[i]), i
-            )
+            rows = self._backend.rows(data, indices[i])
+            self._run_watched(lambda i=i: self._step.run_rows(data, indices, i, i + 1), rows)
         raise FloatingPointError("A chunk of steps gave numbers that are not finite; its steps one by one did not.")
 
     def run_batch(self, batch: Any) -> Any:
         """Run a step as `CompiledStep.run_batch` does. Raises: as `run_rows`."""
-        return self._run_watched(lambda: self._step.run_batch(batch), batch, None)
+        return self._run_watched(lambda: self._step.run_batch(batch), batch)
 
-    def _run_watched(self, run: Callable[[], Any], batch: Any, number: int | None) -> Any:
+    def _run_watched(self, run: Callable[[], Any], batch: Any) -> Any:
         before = self._kept()
         logs = run()
         if self._is_sound(logs):
+            self._done += 1
             return logs
         after = [(variable, np.asarray(variable.numpy())) for variable, _ in before]
-        _put_back(before)
+        put_back(before)
         found = _first_bad(self._model, tree.map_structure(self._backend.asarray, batch), self._backend, after)
-        where = "This step" if number is None else f"Step {number} of the epoch (counted from 0)"
-        raise FloatingPointError(
-            f"{where} of model {self._model.name!r}: {found} The model is as it was before the step."
-        )
+        where = f"Step {self._done} (counted from 0) of the pass over the data, of model {self._model.name!r}"
+        raise FloatingPointError(f"{where}: {found} The model is as it was before the step.")
 
-    def _variables(self) -> list[Variable]:
-        return unique(self._model._all_variables())
-
-    def _kept(self) -> list[tuple[Variable, tuple[Any, Any]]]:
-        """Return the variables with their homes; their memory is not used again by the steps that follow."""
-        variables = self._variables()
-        lent_state(variables, self._backend)
-        return [(variable, variable._home) for variable in variables]
+    def _kept(self) -> list[tuple[Variable, Any]]:
+        variables = unique([*self._model._all_variables(), *self._step.variables])
+        read_state(variables, self._backend)  # so that what is kept lies where the step runs
+        return kept_values(variables)
 
     def _is_sound(self, logs: Any) -> bool:
         backend = self._backend
-        values = [v.value for v in self._variables() if dtypes.is_float(v.dtype)]
+        values = [v.value for v in self._model._all_variables() if dtypes.is_float(v.dtype)]
         values += [x for x in tree.flatten(logs) if backend.is_tensor(x) and dtypes.is_float(backend.dtype(x))]
         if not values:
             return True
         return bool(backend.to_numpy(reduce(backend.logical_and, [backend.all(backend.isfinite(x)) for x in values])))
 
 
-def _put_back(before: Sequence[tuple[Variable, tuple[Any, Any]]]) -> None:
-    for variable, home in before:
-        variable._home, variable._lent = home, True
+class _GuardedEagerStep(_GuardedStep, EagerStep):
+    """The same around a step that runs as plain Python."""
 
 
 def _first_bad(model: Any, batch: Any, backend: Backend, after: Sequence[tuple[Variable, np.ndarray]]) -> str:
@@ -102,30 +107,47 @@ def _first_bad(model: Any, batch: Any, backend: Backend, after: Sequence[tuple[V
         for name, leaf in zip(tree.paths(part), tree.flatten(part), strict=True):
             if leaf is not None and not _is_finite(backend, leaf):
                 return f"the data are not finite: {what} {name or ''} {_counts(backend, leaf)}.".replace("  ", " ")
-    with Scope():  # nothing of this is kept
-        with _watched_layers(model, backend) as seen:
-            y_pred = model(x, training=True)
-        if seen:
-            return seen[0]
-        loss = model.compute_loss(x, y, y_pred, weight, training=True)
-        if not _is_finite(backend, loss):
-            return f"all layers' outputs are finite, and the loss is {float(backend.to_numpy(loss))}."
+    if type(model).train_step is not type(model)._plain_train_step:
+        return _bad_layer(model, backend, lambda: model.train_step(batch)) or _bad_update(after)
+    found = _bad_layer(model, backend, lambda: model(x, training=True))
+    if found:
+        return found
 
-        def again() -> Any:
-            return model.compute_loss(x, y, model(x, training=True), weight, training=True)
+    def loss() -> Any:
+        return model.compute_loss(x, y, model(x, training=True), weight, training=True)
 
-        trained = model.trainable_variables
-        _, gradients = value_and_grad(again, trained)()
+    # Each in a scope of its own, of which nothing is kept: so each draws the random numbers of the step.
+    with Scope():
+        value = loss()
+    if not _is_finite(backend, value):
+        return f"all layers' outputs are finite, and the loss is {float(backend.to_numpy(value))}."
+    trained = model.trainable_variables
+    with Scope():
+        _, gradients = value_and_grad(loss, trained)()
     for variable, gradient in reversed(list(zip(trained, gradients, strict=True))):
         if gradient is not None and not _is_finite(backend, gradient):
             found = _counts(backend, gradient)
             return f"the outputs and the loss are finite, and the gradient of {variable.path!r} {found}."
+    return _bad_update(after)
+
+
+def _bad_layer(model: Any, backend: Backend, run: Callable[[], Any]) -> str | None:
+    """Return which layer's output is the first to be not finite in some code, None for none."""
+    with Scope(), _watched_layers(model, backend) as seen:
+        run()
+    return seen[0] if seen else None
+
+
+def _bad_update(after: Sequence[tuple[Variable, np.ndarray]]) -> str:
+    """Return which variable is not finite after a step of which all else that is seen is."""
     for variable, value in after:
-        if dtypes.is_float(variable.dtype) and not np.isfinite(value.astype("float64")).all():
+        bad = 0
+        if dtypes.is_float(variable.dtype):
             bad = int((~np.isfinite(value.astype("float64"))).sum())
+        if bad:
             return (
-                f"the gradients are finite, and after the update {bad} of {value.size} numbers in {variable.path!r} "
-                "are not: is the learning rate too large?"
+                f"all that was looked at is finite, and after the update {bad} of {value.size} numbers in "
+                f"{variable.path!r} are not: is the learning rate too large?"
             )
     return "something is not finite that plain code does not show."
 

@@ -99,17 +99,24 @@ class CompiledStep:
 
     def _run(self, run: Callable[[_Form, list[Any]], tuple[Any, Any]]) -> Any:
         if not self._has_run:  # it is traced, and may be compiled for long: to be interrupted
-            with uncollected():
-                result = self._run_or_trace(run)
+            try:
+                with uncollected():
+                    result = self._run_or_trace(run)
+            except KeyboardInterrupt as error:
+                self._note_loss(error)
+                raise
             self._has_run = True
             return result
         with Uninterrupted() if self._donate else nullcontext():
             try:
                 return self._run_or_trace(run)
-            except Exception as error:
-                if self._donate and self._backend.is_compiled():
-                    error.add_note(_LOST)
+            except (Exception, KeyboardInterrupt) as error:
+                self._note_loss(error)
                 raise
+
+    def _note_loss(self, error: BaseException) -> None:
+        if self._donate and self._backend.is_compiled():
+            error.add_note(_LOST)
 
     def _run_or_trace(self, run: Callable[[_Form, list[Any]], tuple[Any, Any]]) -> Any:
         new: list[Variable] = []

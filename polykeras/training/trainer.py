@@ -26,7 +26,7 @@ from polykeras.training.compiled_loss import CompiledLoss
 from polykeras.training.compiled_metrics import CompiledMetrics
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.loops import Loops
-from polykeras.training.nan_guard import GuardedStep
+from polykeras.training.nan_guard import guarded
 from polykeras.training.step_cache import StepCache
 from polykeras.training.steps import CompiledStep, EagerStep
 from polykeras.variables import Scope, Variable, unique
@@ -291,6 +291,8 @@ class Trainer(Loops):
             self.optimizer.apply(gradients, variables)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
+    _plain_train_step = train_step  # which a user's class may override
+
     def test_step(self, data: Any) -> dict[str, Any]:
         """Do one step of evaluation on a batch; see `train_step`."""
         x, y, sample_weight = unpack_x_y_sample_weight(data)
@@ -382,7 +384,7 @@ class Trainer(Loops):
 
         cls = EagerStep if self.run_eagerly else CompiledStep
         made = cls(planned, self._all_variables(), backend, donate=kind != "predict")
-        return GuardedStep(made, self, backend) if kind == "train" and config.nan_guard() else made
+        return guarded(made, self, backend) if kind == "train" and config.nan_guard() else made
 
     def _fills(self, kind: str, step: CompiledStep, batch: Any) -> bool:
         """Return whether the last batch of an epoch may be filled up to the size of the one given, of host arrays."""

@@ -209,6 +209,17 @@ def models_that_hold_models_twice(lab: Lab) -> None:
     write_config(lab, entry("Sequential", {"name": "all", "layers": [start, inner]}, "keras"))
 
 
+@attack(".config.json", "missing 1 required")
+def numbered_objects_in_each_other(lab: Lab) -> None:
+    def nested(i: int) -> Any:
+        inner: Any = [[i, "x" * 60_000], []]
+        for j in range(90):
+            inner = entry("Dense", {"name": "d", "in": inner}, shared_object_id=100 * i + j)
+        return inner
+
+    write_config(lab, [nested(i) for i in range(400)])
+
+
 @attack(".keras", "not supported between")
 def tuples_in_tuples(lab: Lab) -> None:
     deep: Any = [4]

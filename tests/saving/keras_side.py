@@ -2,7 +2,7 @@
 
 For each `NAME.keras` in the folder, with its inputs in `NAME.inputs.npz`, it loads the model, writes what it predicts
 to `NAME.outputs.npz` and saves the model as Keras does to `NAME.back.keras`; a compiled model is trained for a step
-before it is saved. Prints JSON: what went wrong, by name.
+before it is saved. Where there are weights beside it, `NAME.weights.h5` or `NAME.weights.json`, it does the same with them. Prints JSON: what went wrong, by name.
 """
 
 from __future__ import annotations
@@ -36,6 +36,13 @@ def _visit(path: Path) -> None:
     inputs = _arrays(Path(f"{name}.inputs.npz"))
     model = keras.saving.load_model(path)
     np.savez(f"{name}.outputs.npz", **_predicted(model, inputs))
+    for suffix in (".weights.h5", ".weights.json"):
+        if Path(f"{name}{suffix}").exists():
+            model.set_weights([0 * w for w in model.get_weights()])
+            model.load_weights(f"{name}{suffix}")
+            np.savez(f"{name}{suffix}.outputs.npz", **_predicted(model, inputs))
+            shards = {"max_shard_size": 1} if suffix.endswith("json") else {}
+            model.save_weights(f"{name}_back{suffix}", **shards)
     if getattr(model, "optimizer", None) is not None:
         with np.load(f"{name}.labels.npz") as file:
             labels = file["0"]

@@ -28,6 +28,8 @@ pytestmark = [
     pytest.mark.skipif(not find_spec("keras"), reason="Keras is not installed"),
 ]
 
+WEIGHTS = (".weights.h5", ".weights.json")
+
 TOLERANCE = {"rtol": 2e-4, "atol": 2e-5}
 """Two libraries add in two orders; float16 in one model has a looser bound of its own."""
 
@@ -71,6 +73,9 @@ class Exchange:
                 self._add(f"{i}", name, *of_layer(case))
             for name, make in MODELS.items():
                 self._add(name.replace(" ", "_"), name, *make())
+                for suffix in WEIGHTS:
+                    file, model, _ = self.models[name]
+                    model.save_weights(folder / f"{file}{suffix}")
             self._add_compiled()
         environment = os.environ | {"KERAS_BACKEND": framework, "TF_CPP_MIN_LOG_LEVEL": "3"}
         script = Path(__file__).with_name("keras_side.py")
@@ -120,7 +125,10 @@ def _compare_there(exchange: Exchange, file: str, expected: list[np.ndarray], to
 def test_keras_reads_ours_and_we_read_its_own(exchange: Exchange, name: str) -> None:
     file, model, inputs = exchange.models[name]
     if (exchange.framework, name) in KERAS_DIFFERS:
-        with use_backend("numpy"), pytest.raises(AssertionError):
+        if file in exchange.failed:
+            assert "LSTM.call" in exchange.failed[file] or "Lanczos" in exchange.failed[file]
+            return
+        with use_backend("numpy"), pytest.raises(AssertionError, match="Not equal to tolerance"):
             _compare_there(exchange, file, _predicted(model, inputs), TOLERANCE)
         return
     tolerance = {"rtol": 2e-2, "atol": 2e-3} if name == "mixed" else TOLERANCE
@@ -131,6 +139,23 @@ def test_keras_reads_ours_and_we_read_its_own(exchange: Exchange, name: str) -> 
         for found, value in zip(_predicted(back, inputs), expected, strict=True):
             np.testing.assert_allclose(found, value, **tolerance)
         assert [v.shape for v in back.weights] == [v.shape for v in model.weights]
+
+
+@pytest.mark.parametrize("suffix", WEIGHTS)
+@pytest.mark.parametrize("name", MODELS)
+def test_weights_go_there_and_back(exchange: Exchange, name: str, suffix: str) -> None:
+    file, model, inputs = exchange.models[name]
+    assert file not in exchange.failed, exchange.failed[file]
+    tolerance = {"rtol": 2e-2, "atol": 2e-3} if name == "mixed" else TOLERANCE
+    with use_backend("numpy"):
+        expected = _predicted(model, inputs)
+        with np.load(exchange.folder / f"{file}{suffix}.outputs.npz") as theirs:
+            for i, value in enumerate(expected):
+                np.testing.assert_allclose(theirs[str(i)], value, **tolerance)
+        back = keras.models.model_from_json(model.to_json())  # in which a shared layer is one again
+        back.load_weights(exchange.folder / f"{file}_back{suffix}")
+        for found, value in zip(back.get_weights(), model.get_weights(), strict=True):
+            np.testing.assert_array_equal(found, value)
 
 
 @pytest.mark.parametrize("name", ["sgd", "adam", "rmsprop", "adagrad", "adamw", "nadam"])

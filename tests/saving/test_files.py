@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -77,13 +79,27 @@ def test_a_file_does_not_depend_on_the_backend(all_backends: list[Backend], tmp_
             made[backend.name] = archive.read("config.json"), archive.read("model.weights.h5")
     configs = [json.loads(config) for config, _ in made.values()]
     assert all(_without_names(config) == _without_names(configs[0]) for config in configs)
-    assert len({weights for _, weights in made.values()}) <= len(all_backends)
+    kinds = [_kinds(weights) for _, weights in made.values()]
+    assert kinds[0]
+    assert all(kind == kinds[0] for kind in kinds)
     with use_backend("numpy"):
         expected = keras.saving.load_model(tmp_path / "m.keras").predict(X, verbose=0)
     for backend in all_backends:
         with use_backend(backend.name):
             found = keras.saving.load_model(tmp_path / "m.keras").predict(X, verbose=0)
             np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def _kinds(weights: bytes) -> dict[str, tuple[Any, ...]]:
+    """Return the arrays in an HDF5 file by name: their shapes and dtypes."""
+    found = {}
+    with h5py.File(io.BytesIO(weights)) as file:
+        file.visititems(
+            lambda name, part: (
+                found.update({name: (part.shape, part.dtype)}) if isinstance(part, h5py.Dataset) else None
+            )
+        )
+    return found
 
 
 def _without_names(config: Any) -> Any:
@@ -297,3 +313,52 @@ def test_mistakes(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="by_name"):
             model.save_weights(tmp_path / "w.npz")
             model.load_weights(tmp_path / "w.npz", by_name=True)
+
+
+def test_layers_beside_numbers_are_saved_too(tmp_path: Path) -> None:
+    @keras.saving.register_keras_serializable("tests")
+    class Mixture(layers.Layer):
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.parts = {"rate": 0.1, "dense": layers.Dense(2)}
+            self.pairs = [(0.5, layers.Dense(2)), "name", layers.Dense(2)]
+
+        def call(self, x: Any) -> Any:
+            for layer in (self.parts["dense"], self.pairs[0][1], self.pairs[2]):
+                x = layer(x)
+            return x
+
+    with use_backend("numpy"):
+        x = keras.Input((3,))
+        model = keras.Model(x, Mixture()(x))
+        assert len(model.weights) == 6
+        model.save(tmp_path / "m.keras")
+        other = keras.saving.load_model(tmp_path / "m.keras")
+        for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_a_model_that_was_never_trained_gets_the_optimizers_state(name: str, tmp_path: Path) -> None:
+    with use_backend("numpy"):
+        model = _classifier()
+        model.fit(X, Y, verbose=0)
+        model.save_weights(tmp_path / name)
+        other = _classifier()
+        other.load_weights(tmp_path / name)
+        _same(model, other)
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_arrays_without_a_place_are_no_match(name: str, tmp_path: Path) -> None:
+    with use_backend("numpy"):
+        large = keras.Sequential([keras.Input((3,)), layers.Dense(4), layers.Dense(2)])
+        small = keras.Sequential([keras.Input((3,)), layers.Dense(4)])
+        large.save_weights(tmp_path / name)
+        before = small.get_weights()[0]
+        with pytest.raises(SavedFileError, match="layers/dense_1/vars: has no place in Sequential"):
+            small.load_weights(tmp_path / name)
+        np.testing.assert_array_equal(small.get_weights()[0], before)
+        with pytest.warns(UserWarning, match="layers/dense_1/vars: has no place"):
+            small.load_weights(tmp_path / name, skip_mismatch=True)
+        np.testing.assert_array_equal(small.get_weights()[0], large.get_weights()[0])

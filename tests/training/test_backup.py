@@ -17,7 +17,9 @@ from helpers import data
 from polykeras import callbacks, layers, ops
 from polykeras.backend import Backend, use_backend
 from polykeras.saving import SavedFileError
+from polykeras.training.data.streams import StreamSource
 from polykeras.training.resuming.files import BackupFiles
+from polykeras.training.steps import CompiledStep
 
 X, Y = data(36, 3), data(36, 1, seed=1)
 
@@ -209,6 +211,25 @@ def test_a_data_set(backend: Backend, tmp_path: Path) -> None:
     check_resumed(fit, tmp_path / "b", [CutAt(5, 0), CutAt(7, 2)])
 
 
+@pytest.mark.parametrize("noisy", [False, True])
+def test_a_data_set_between_epochs(tmp_path: Path, noisy: bool) -> None:
+    """The order of the next epoch, and its noise, are as they would have been."""
+
+    def fit(model: Any, more: list[Any]) -> Any:
+        return model.fit(Batches(noisy), epochs=4, verbose=0, callbacks=more)
+
+    check_resumed(fit, tmp_path / "b", [CutAt(None, 1), CutAt(None, 3)], save_freq="epoch")
+
+
+def test_a_data_set_between_epochs_and_then_within_one(tmp_path: Path) -> None:
+    def fit(model: Any, more: list[Any]) -> Any:
+        return model.fit(Batches(), epochs=4, verbose=0, callbacks=more)
+
+    with pytest.raises(Cut):
+        fit(make(), [callbacks.BackupAndRestore(tmp_path / "b"), CutAt(None, 1)])
+    check_resumed(fit, tmp_path / "b", [CutAt(5, 1)])
+
+
 def test_a_data_set_in_which_epochs_go_on(backend: Backend, tmp_path: Path) -> None:
     def fit(model: Any, more: list[Any]) -> Any:
         return model.fit(Batches(), epochs=5, verbose=0, callbacks=more, steps_per_epoch=7)
@@ -360,7 +381,7 @@ def test_a_state_that_cannot_be_kept(tmp_path: Path) -> None:
         def get_state(self) -> dict[str, Any]:
             return {"thing": object()}
 
-    with pytest.raises(TypeError, match=r"Bad\.get_state: <object .* is neither plain data nor an array"):
+    with pytest.raises(TypeError, match=r"Bad\.get_state: a value of type object is neither plain data nor an array"):
         make().fit(X, Y, verbose=0, callbacks=[Bad(), callbacks.BackupAndRestore(tmp_path)])
 
 
@@ -407,6 +428,38 @@ def test_chunks_end_where_it_is_time(backend: Backend, tmp_path: Path, make_call
         assert names == {f"1-{b}.npz" for b in (12, 24, 36, 48)} | {f"2-{b}.npz" for b in (10, 22, 34, 46)}
 
 
+@pytest.mark.parametrize("make_callback", [callbacks.BackupAndRestore, callbacks.ModelCheckpoint])
+def test_a_run_that_goes_on_has_its_own_save_freq(tmp_path: Path, make_callback: Any) -> None:
+    first = make_callback(tmp_path / "x{epoch}.npz", save_freq=5)
+    second = make_callback(tmp_path / "x{epoch}.npz", save_freq=3)
+    second.set_state(first.get_state())
+    assert (second.save_freq, second.every, second.next_stop(0)) == (3, 3, 3)
+
+
+@pytest.mark.parametrize("validates", [False, True])
+def test_threads_end_where_leaving_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, validates: bool) -> None:
+    def leave(self: Any) -> None:
+        raise Cut
+
+    monkeypatch.setattr(callbacks.BackupAndRestore, "_leave", leave)
+    closed: list[Any] = []
+    monkeypatch.setattr(StreamSource, "close", lambda self: closed.append(self))
+    validation = {"validation_data": Batches()} if validates else {}
+    with pytest.raises(Cut):
+        make().fit(Batches(), epochs=1, verbose=0, callbacks=callbacks.BackupAndRestore(tmp_path), **validation)
+    assert len(closed) == 1 + validates
+
+
+def test_a_state_that_could_not_be_read(tmp_path: Path) -> None:
+    keep = start(tmp_path)
+    before = (tmp_path / "latest.npz").read_bytes()
+    notes = Notes(shared=[[]] * 2**20)
+    with pytest.raises(SavedFileError, match="at most 1048576 are read") as caught:
+        make().fit(X, Y, 4, 3, 0, [keep, notes])
+    assert "The longest text is the state of Notes: " in caught.value.__notes__[0]
+    assert (tmp_path / "latest.npz").read_bytes() == before
+
+
 # ---- files and arguments ---------------------------------------------------------------------------------------------
 
 
@@ -447,9 +500,56 @@ def test_another_model(backend: Backend, tmp_path: Path) -> None:
     with pytest.raises(SavedFileError, match=message):
         model.fit(X, Y, 4, 3, 0, keep)
     assert all((a == b).all() for a, b in zip(before, model.get_weights(), strict=True))
-    with pytest.raises(SavedFileError, match=r"optimizer: the run that is to go on had \d+ arrays, this one has 2\."):
+    with pytest.raises(SavedFileError, match=r"optimizer: the run that is to go on had \d+ arrays, this one has 20\."):
+        make(keras.optimizers.Adam(amsgrad=True)).fit(X, Y, 4, 3, 0, keep)
+    with pytest.raises(
+        SavedFileError, match=r"optimizer: the run .* had \['Adam'\], this one has \['SGD'\]\. Train the"
+    ):
         make("sgd").fit(X, Y, 4, 3, 0, keep)
     assert len(make().fit(X, Y, 4, 3, 0, keep).epoch) == 3
+
+
+def test_other_dtypes(tmp_path: Path) -> None:
+    def fit(dtype: str) -> None:
+        model = keras.Sequential([keras.Input((3,)), layers.Dense(1, dtype=dtype)])
+        model.compile("sgd", "mse")
+        model.fit(X, Y, 4, 2, 0, [callbacks.BackupAndRestore(tmp_path), CutAt(None, 1)])
+
+    with pytest.raises(Cut):
+        fit("float32")
+    with pytest.raises(
+        SavedFileError, match=r"it had dense.*/kernel of dtype float32, now dense.*/kernel of float64\."
+    ):
+        fit("float64")
+
+
+def test_nothing_is_trained_where_it_does_not_fit(backend: Backend, tmp_path: Path) -> None:
+    """Of a model that makes variables in its first step, and so is known only then."""
+
+    class Late(keras.Sequential):
+        def train_step(self, data: Any) -> Any:
+            if not late:
+                late.append(keras.Variable(np.zeros(size, "float32"), trainable=False))
+            late[0].assign_add(late[0] * 0 + 1)
+            return super().train_step(data)
+
+    def model() -> Any:
+        keras.utils.set_random_seed(7)
+        late.clear()
+        made = Late([keras.Input((3,)), layers.Dense(1)])
+        made.compile("sgd", "mse")
+        return made
+
+    late: list[Any] = []
+    size = 2
+    with pytest.raises(Cut):
+        model().fit(X, Y, 4, 2, 0, [callbacks.BackupAndRestore(tmp_path), CutAt(None, 1)])
+    size = 3
+    other = model()
+    before = [value.copy() for value in other.get_weights()]
+    with pytest.raises(SavedFileError, match="steps: .* of shape"):
+        other.fit(X, Y, 4, 2, 0, callbacks.BackupAndRestore(tmp_path))
+    assert all((a == b).all() for a, b in zip(before, other.get_weights(), strict=True))
 
 
 def test_other_metrics_between_epochs(tmp_path: Path) -> None:
@@ -498,6 +598,13 @@ def test_damaged_files(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match=r"latest\.npz: .* The state before that one is taken, from .*previous\.npz"):
         assert resumed.fit(X, Y, 4, 3, 0, keep).history == history.history
     assert state(resumed) == state(whole)
+    start(tmp_path / "third", double_checkpoint=True, cut=CutAt(3, 2))
+    latest, previous = tmp_path / "third" / "latest.npz", tmp_path / "third" / "previous.npz"
+    latest.write_bytes(b"not this")
+    good = previous.read_bytes()
+    with pytest.warns(UserWarning, match="The state before that one is taken"):
+        start(tmp_path / "third", double_checkpoint=True, cut=CutAt(None, 2))
+    assert previous.read_bytes() == good  # the damaged state was not moved over it
     start(tmp_path / "single")
     latest = tmp_path / "single" / "latest.npz"
     latest.write_bytes(b"not this")
@@ -577,6 +684,25 @@ def test_sigterm_is_answered_after_a_backup(backend: Backend, hook: str, tmp_pat
     resumed = make()
     assert fit(resumed, [callbacks.BackupAndRestore(tmp_path, False)]).history == history
     assert state(resumed) == state(whole)
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_an_interrupt_says_what_may_be_lost(backend: Backend, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """The first step may be interrupted while it runs, and later ones by a second Ctrl-C."""
+    model = make()
+    before = CompiledStep._run_or_trace
+
+    def interrupted(self: CompiledStep, *args: Any) -> Any:
+        nonlocal step
+        step -= 1
+        if step == 0:
+            raise KeyboardInterrupt
+        return before(self, *args)
+
+    monkeypatch.setattr(CompiledStep, "_run_or_trace", interrupted)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        model.fit(X, Y, 4, 1, 0)
+    assert any("Load them again" in note for note in getattr(caught.value, "__notes__", [])) == backend.is_compiled()
 
 
 def test_sigterm_at_the_very_end(tmp_path: Path, ending: list[int]) -> None:

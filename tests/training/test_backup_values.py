@@ -46,6 +46,39 @@ def test_plain_data_come_back(name: str) -> None:
     assert found == value
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        [i / 7 for i in range(100)],
+        tuple(range(-50, 50)),
+        deque([2**62] * 100),
+        [2**70] * 100,
+        [1, 1.0] * 50,
+        [True, 1] * 50,
+        set(range(100)),
+    ],
+)
+def test_many_numbers_come_back(value: Any) -> None:
+    found = through({"a": value})["a"]
+    assert repr(found) == repr(value)
+    assert list(map(type, found)) == list(map(type, value))
+
+
+def test_many_numbers_take_little_text() -> None:
+    arrays: list[np.ndarray] = []
+    assert len(json.dumps(encode({"a": [0.1] * 10**5, "b": [*range(10**5)]}, arrays))) < 100
+    assert len(arrays) == 2
+
+
+def test_messages_do_not_print_values() -> None:
+    class Loud:
+        def __repr__(self) -> str:
+            raise AssertionError("printed")
+
+    with pytest.raises(TypeError, match="a value of type Loud is neither plain data nor an array"):
+        encode([Loud()], [])
+
+
 def test_queues_keep_their_length() -> None:
     assert through(deque([1, 2], maxlen=2)).maxlen == 2
 

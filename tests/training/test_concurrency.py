@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
@@ -82,3 +85,41 @@ def test_batches_from_processes(backend: Backend, start: str) -> None:
     expected.fit(X, Y, batch_size=8, shuffle=False, verbose=0)
     for a, b in zip(model.get_weights(), expected.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
+
+
+FORKED = """
+import multiprocessing, sys
+from concurrent.futures import ProcessPoolExecutor
+import numpy as np
+
+x = np.random.default_rng(0).normal(size=(64, 5)).astype("float32")
+
+def rows(number):
+    part = slice(8 * number, 8 * number + 8)
+    return x[part], x[part].sum(axis=1, keepdims=True)
+
+with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as pool:
+    batches = pool.map(rows, range(8))  # the workers are there before a framework begins threads
+    import polykeras as keras
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    model.fit(iter(batches), verbose=0)
+    keras.utils.set_random_seed(0)
+    twin = keras.Sequential([keras.Input((5,)), keras.layers.Dense(1)])
+    twin.compile("adam", "mse")
+    twin.fit(x, x.sum(axis=1, keepdims=True), batch_size=8, shuffle=False, verbose=0)
+    for a, b in zip(model.get_weights(), twin.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
+print(keras.backend.backend())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+def test_batches_from_forked_processes(backend: Backend) -> None:
+    environment = os.environ | {"POLYKERAS_BACKEND": backend.name, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", FORKED], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.split() == [backend.name]

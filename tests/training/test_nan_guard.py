@@ -47,7 +47,7 @@ def test_the_first_bad_layer_is_named(backend: Backend) -> None:
     with pytest.raises(FloatingPointError) as caught:
         model.fit(X, Y, batch_size=8, verbose=0, shuffle=False)
     text = str(caught.value)
-    assert "Step 0 of the epoch" in text
+    assert "Step 0 (counted from 0) of the pass over the data" in text
     assert "the output of layer 'root' (Root) has" in text
     assert "its inputs lie from -" in text
     assert _unchanged(model, before)
@@ -59,7 +59,7 @@ def test_the_step_within_a_chunk_is_found(backend: Backend) -> None:
     model.compile("sgd", "mse", steps_per_execution=10)
     x = np.ones((40, 1), "float32")
     x[27] = -1.0
-    with pytest.raises(FloatingPointError, match="Step 6 of the epoch .*layer 'root'"):
+    with pytest.raises(FloatingPointError, match=r"Step 6 \(counted from 0\) of the pass.*layer 'root'"):
         model.fit(x, x, batch_size=4, verbose=0, shuffle=False)
     assert int(model.optimizer.iterations) == 6
 
@@ -81,7 +81,9 @@ def test_gradients_and_updates_are_named(backend: Backend) -> None:
 
     model = keras.Sequential([keras.Input((2,)), layers.Dense(1, name="dense")])
     model.compile(keras.optimizers.SGD(1e38), "mse")
-    with pytest.raises(FloatingPointError, match="gradients are finite, and after the update .*'dense/.*learning rate"):
+    with pytest.raises(
+        FloatingPointError, match="all that was looked at is finite, and after the update .*'dense/.*learning rate"
+    ):
         model.fit(X * 1e3, Y * 1e3, verbose=0)
 
 
@@ -110,3 +112,36 @@ def test_training_is_the_same_with_and_without_it(backend: Backend) -> None:
     keras.config.set_nan_guard(False)
     for a, b in zip(guarded, train(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_streams_partial_batches_and_plain_python_are_counted_alike(backend: Backend) -> None:
+    x = np.ones((38, 1), "float32")
+    x[37] = -1.0
+
+    def batches() -> Iterator[Any]:
+        for i in range(0, 38, 4):
+            yield x[i : i + 4], x[i : i + 4]
+
+    for eagerly in (False, True):
+        for data, arguments in ((batches(), {}), (x, {"y": x, "batch_size": 4, "shuffle": False})):
+            model = keras.Sequential([keras.Input((1,)), Root(name="root"), layers.Dense(1)])
+            model.compile("sgd", "mse", run_eagerly=eagerly)
+            with pytest.raises(FloatingPointError, match=r"Step 9 \(counted from 0\).*layer 'root'"):
+                model.fit(data, verbose=0, **arguments)
+            assert int(model.optimizer.iterations) == 9
+
+
+def test_a_step_of_ones_own_is_looked_into(backend: Backend) -> None:
+    class Own(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = self.add_weight((), "ones", name="weight")
+
+        def train_step(self, data: Any) -> dict[str, Any]:
+            self.weight.assign(self.weight * 1e30)
+            return {"weight": self.weight}
+
+    model = Own()
+    model.compile("sgd")
+    with pytest.raises(FloatingPointError, match="after the update 1 of 1 numbers in 'own.*/weight'"):
+        model.fit(X, verbose=0, epochs=3, batch_size=8)

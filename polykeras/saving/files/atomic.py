@@ -105,10 +105,18 @@ def _put_in_place(part: Path, target: Path, path: str | os.PathLike[str], overwr
         raise _exists(path) from None
     except OSError:  # a file system without hard links
         try:
-            os.close(os.open(target, os.O_CREAT | os.O_EXCL, 0o600))
+            handle = os.open(target, os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
             raise _exists(path) from None
-        os.replace(part, target)
+        placed = os.fstat(handle)
+        os.close(handle)
+        try:
+            os.replace(part, target)
+        except BaseException:
+            with suppress(OSError):
+                if os.path.samestat(os.stat(target), placed):
+                    target.unlink()
+            raise
         return
     part.unlink()
 

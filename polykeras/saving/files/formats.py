@@ -16,11 +16,49 @@ from polykeras.saving.files.sharded import ShardedFile, save_sharded
 Save = Callable[[Writer], None]
 """A function that gives all groups of arrays to a writer."""
 
-_READERS: dict[str, Callable[[str], ArrayFile]] = {
-    ".h5": lambda path: Hdf5File(path, path),
-    ".npz": NpzFile,
-    ".safetensors": SafetensorsFile,
-    ".json": ShardedFile,
+_Write = Callable[[Save, str, bool, float | None], None]
+
+
+def _in_one_file(write: Callable[[Save, Path], None]) -> _Write:
+    """Return what writes a file as a whole or not at all, with a function that writes it."""
+
+    def write_whole(save: Save, path: str, overwrite: bool, max_shard_size: float | None) -> None:
+        if max_shard_size is not None:
+            raise ValueError(
+                f"`max_shard_size` asks for several files; their list ends in '.weights.json', not {path!r}."
+            )
+        with atomic_write(path, overwrite) as part:
+            write(save, part)
+
+    return write_whole
+
+
+def _collected(write: Callable[[Path, FlatWriter], None]) -> _Write:
+    """Return what writes a file of a format that takes all arrays at once."""
+
+    def write_all(save: Save, part: Path) -> None:
+        arrays = FlatWriter()
+        save(arrays)
+        write(part, arrays)
+
+    return _in_one_file(write_all)
+
+
+def _write_hdf5(save: Save, part: Path) -> None:
+    with Hdf5Writer(part) as writer:
+        save(writer)
+
+
+def _write_sharded(save: Save, path: str, overwrite: bool, max_shard_size: float | None) -> None:
+    save_sharded(save, path, overwrite, max_shard_size or _SHARD_SIZE)
+
+
+_SHARD_SIZE = 5.0
+_FORMATS: dict[str, tuple[Callable[[str], ArrayFile], _Write]] = {
+    ".h5": (lambda path: Hdf5File(path, path), _in_one_file(_write_hdf5)),
+    ".npz": (NpzFile, _collected(write_npz)),
+    ".safetensors": (SafetensorsFile, _collected(write_safetensors)),
+    ".json": (ShardedFile, _write_sharded),
 }
 
 
@@ -34,7 +72,8 @@ def open_arrays(path: str) -> ArrayFile:
     """
     if not os.path.exists(path):
         raise FileNotFoundError(f"There is no file {path}.")
-    return _READERS[Path(path).suffix](path)
+    read, _ = _FORMATS[Path(path).suffix]
+    return read(path)
 
 
 def write_arrays(save: Save, path: str, overwrite: bool, max_shard_size: float | None) -> None:
@@ -51,17 +90,5 @@ def write_arrays(save: Save, path: str, overwrite: bool, max_shard_size: float |
         ImportError: the library that the format needs is not installed.
         ValueError: a size for files that are not several, or an array that is larger than they may be.
     """
-    suffix = Path(path).suffix
-    if suffix == ".json":
-        save_sharded(save, path, overwrite, max_shard_size or 5.0)
-        return
-    if max_shard_size is not None:
-        raise ValueError(f"`max_shard_size` asks for several files; their list ends in '.weights.json', not {path!r}.")
-    with atomic_write(path, overwrite) as part:
-        if suffix == ".h5":
-            with Hdf5Writer(part) as writer:
-                save(writer)
-            return
-        collected = FlatWriter()
-        save(collected)
-        (write_npz if suffix == ".npz" else write_safetensors)(part, collected)
+    _, write = _FORMATS[Path(path).suffix]
+    write(save, path, overwrite, max_shard_size)

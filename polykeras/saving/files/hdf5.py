@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import IO, Any
 
 import numpy as np
@@ -42,19 +43,25 @@ class Hdf5File(ArrayFile):
     Args:
         file: a path, or an open binary file.
         path: the file, for messages.
+        owned: whether an open file is closed with this one, and where it turns out to be none.
     """
 
-    def __init__(self, file: str | os.PathLike[str] | IO[bytes], path: str) -> None:
-        require_h5py()
-        super().__init__(path, _size_of(file))
-        self._named = file if isinstance(file, (str, os.PathLike)) else None
-        self._texts: dict[str, Any] | None = None
-        with reading(path):
-            check_heaps(file, path)
-            self._file = h5py.File(file, "r", locking=False)
+    def __init__(self, file: str | os.PathLike[str] | IO[bytes], path: str, owned: bool = False) -> None:
+        with ExitStack() as opened:
+            if owned and not isinstance(file, (str, os.PathLike)):
+                opened.enter_context(file)
+            require_h5py()
+            super().__init__(path, _size_of(file))
+            self._named = file if isinstance(file, (str, os.PathLike)) else None
+            self._texts: dict[str, Any] | None = None
+            with reading(path):
+                check_heaps(file, path)
+                self._file = h5py.File(file, "r", locking=False)
+            self._opened = opened.pop_all()
 
     def close(self) -> None:
-        self._file.close()
+        with self._opened:
+            self._file.close()
 
     def find(self, name: str) -> Any:
         """Return the h5py group or data set of a path, or None where there is none.

@@ -1,7 +1,8 @@
 """Texts of variable length in the attributes of an HDF5 file, read by a process of their own.
 
 Where the length that a file says is not that of the text, libhdf5 1.14.6 may end the process that reads it. h5py writes
-all texts so that are given to it as Python's, the configs of Keras 1 and 2 among them; newer formats have none.
+all texts so that are given to it as Python's: the configs of Keras 1 and 2 among them, and in `.weights.h5` files the
+names of layers, which nobody reads.
 """
 
 from __future__ import annotations
@@ -63,6 +64,13 @@ def read_texts(path: str | os.PathLike[str], owners: Sequence[str]) -> dict[str,
     Raises:
         SavedFileError: libhdf5 cannot read them.
     """
+    if not sys.executable or getattr(sys, "frozen", False):  # what is started would be the program itself
+        raise SavedFileError(
+            path,
+            "attributes",
+            "a text of variable length is read by a Python of its own, and there is none to start here. Convert the "
+            "file to `.keras` where Python is installed.",
+        )
     # -P: nothing is imported from the folder in which the program runs.
     command = [sys.executable, "-P", "-c", _SCRIPT, str(_MEMORY), os.path.abspath(path), *owners]
     try:

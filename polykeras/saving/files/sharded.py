@@ -16,7 +16,7 @@ from polykeras.saving.errors import SavedFileError
 from polykeras.saving.files.atomic import atomic_write
 from polykeras.saving.files.base import ArrayFile, StoredArray, Writer
 from polykeras.saving.files.hdf5 import Hdf5File, Hdf5Writer
-from polykeras.saving.limits import MAX_CONFIG_BYTES, read_json
+from polykeras.saving.limits import MAX_CONFIG_BYTES, check_readable, read_json
 
 _MOST_SHARDS = 500
 _MOST_NUMBERS = 100_000
@@ -64,12 +64,17 @@ def save_sharded(save: Callable[[Any], None], path: str, overwrite: bool, gigaby
 
     Raises:
         FileExistsError: the list exists and must not be replaced.
-        ValueError: an array is larger than a file may be.
+        ValueError: an array is larger than a file may be, or there would be more files than are read again.
     """
     if not overwrite and os.path.lexists(path):
         raise FileExistsError(f"{path} exists; pass overwrite=True to replace it.")
     plan = _Plan(gigabytes * 2**30)
     save(plan)
+    if len(plan.shards) > _MOST_SHARDS:
+        raise ValueError(
+            f"The weights would take {len(plan.shards)} files, and at most {_MOST_SHARDS} are read again: pass a "
+            "larger `max_shard_size`."
+        )
     folder, base = Path(path).parent, Path(path).name.removesuffix(".json").removesuffix(".weights")
     places: dict[str, Any] = {}
     written: list[Path] = []
@@ -83,9 +88,11 @@ def save_sharded(save: Callable[[Any], None], path: str, overwrite: bool, gigaby
                 if arrays:
                     places.setdefault(f"/{group}", []).append(shard.name)
         texts = {group: names[0] if len(names) == 1 else names for group, names in places.items()}
+        listed = json.dumps({"metadata": {"total_size": plan.total}, "weight_map": texts}, indent=4)
+        check_readable(listed, "The list of weights")
         replaced = _own_shards(path, base)
         with atomic_write(path, overwrite) as part:
-            part.write_text(json.dumps({"metadata": {"total_size": plan.total}, "weight_map": texts}, indent=4))
+            part.write_text(listed)
     except BaseException:
         _remove(written)
         raise

@@ -31,7 +31,7 @@ from polykeras.saving.legacy.optimizer_state import Misfit, in_order, load_state
 from polykeras.saving.legacy.order import keras_layers, not_trained, owners, trained, trained_in_order, weights_in_order
 from polykeras.saving.legacy.training import compile_arguments, optimizer_arguments, training_config
 from polykeras.saving.legacy.weights import Found, assign, find_weights
-from polykeras.saving.limits import read_json
+from polykeras.saving.limits import check_readable, read_json
 from polykeras.saving.restoring import model_of_config
 from polykeras.saving.serialization import custom_object_scope, get_registered_name
 from polykeras.saving.shared_objects import sharing_objects
@@ -70,7 +70,7 @@ def load_legacy(
         Hdf5File(name, name) as file,
     ):
         origin = origin_of(file)
-        config = _json(file, MODEL)
+        config, size = _json(file, MODEL)
         if config is None:
             raise SavedFileError(
                 name, "", f"has no {MODEL}: it holds no model, or weights alone. Make the model and use `load_weights`."
@@ -78,21 +78,22 @@ def load_legacy(
         context = Context(name, origin, MODEL)
         with reading(name, MODEL):
             translated = translate_layer(config, context)
-        model = model_of_config(translated, name, MODEL)
+        model = model_of_config(translated, name, MODEL, size)
         found = _load_weights(model, file, origin)
         if compile:
             _compile(model, file, origin, found)
     return model
 
 
-def _json(file: Hdf5File, attribute: str) -> Any:
-    """Return what an attribute of the root says, None where there is none."""
+def _json(file: Hdf5File, attribute: str) -> tuple[Any, int]:
+    """Return what an attribute of the root says, None where there is none; and the length of its text in bytes."""
     text = file.attribute(file.root, attribute, "/")
     if text is None:
-        return None
+        return None, 0
     if not isinstance(text, str):
         raise SavedFileError(file.path, attribute, "is no text.")
-    return read_json(text.encode("utf-8"), file.path, attribute)
+    data = text.encode("utf-8")
+    return read_json(data, file.path, attribute), len(data)
 
 
 def _load_weights(model: Any, file: Hdf5File, origin: Origin) -> list[Found]:
@@ -116,7 +117,7 @@ def _holds_weights(file: Hdf5File) -> bool:
 
 
 def _compile(model: Any, file: Hdf5File, origin: Origin, found: list[Found]) -> None:
-    config = _json(file, TRAINING)
+    config, _ = _json(file, TRAINING)
     if config is None:
         return
     with reading(file.path, TRAINING):
@@ -146,12 +147,15 @@ def save_legacy(
         FileExistsError: it exists and must not be replaced.
         ImportError: h5py is not installed.
         NotImplementedError: a layer cannot be described.
-        ValueError: the model has no weights yet.
+        ValueError: the model has no weights yet, or its config is too large to be read again.
     """
     require_h5py()
     if not model.built:
         raise ValueError(f"{model.name!r} is not built and has no weights to save yet. Call it on data first.")
     attributes = _attributes(model, include_optimizer)
+    for key in (MODEL, TRAINING):
+        if key in attributes:
+            check_readable(attributes[key], f"The {key} of {model.name!r}")
     with atomic_write(path, overwrite) as part, writing(part) as file:
         for key, text in attributes.items():
             file.attrs[key] = text.encode("utf-8")  # as Keras does, which took it for bytes until version 3

@@ -64,7 +64,6 @@ class BackupAndRestore(EverySteps):
         self.backup_dir = os.fspath(backup_dir)
         by_steps = save_freq != "epoch" and save_freq is not False
         self.save_freq = positive_int(save_freq, "save_freq", self) if by_steps else save_freq
-        self.every = int(save_freq) if by_steps else None
         self.double_checkpoint = double_checkpoint
         self.delete_checkpoint = delete_checkpoint
         self._files = BackupFiles(self.backup_dir, double_checkpoint)

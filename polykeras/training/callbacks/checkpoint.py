@@ -53,7 +53,6 @@ class ModelCheckpoint(MonitorCallback, EverySteps):
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
         self.save_freq = save_freq if save_freq == "epoch" else positive_int(save_freq, "save_freq", self)
-        self.every = None if save_freq == "epoch" else int(save_freq)
         self._epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

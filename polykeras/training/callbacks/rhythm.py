@@ -13,16 +13,22 @@ class EverySteps(Callback):
     Chunks of steps end where it is time; elsewhere they are as long as they would be.
 
     Attributes:
-        every: the number of steps; None where steps are not what counts.
+        save_freq: what `every` comes from; anything but a number of steps means that steps are not what counts.
     """
 
     per_chunk = True
-    every: int | None = None
+    save_freq: int | str = "epoch"
 
     _steps = 0
     """Steps since it acted last."""
     _seen = 0
     """Steps of the epoch that were counted."""
+
+    @property
+    def every(self) -> int | None:
+        """The number of steps; None where steps are not what counts."""
+        # No attribute of its own: as part of the state it would outlive another `save_freq` of a run that goes on.
+        return None if isinstance(self.save_freq, (str, bool)) else int(self.save_freq)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Count from the epoch's first step."""
@@ -30,7 +36,8 @@ class EverySteps(Callback):
 
     def next_stop(self, done: int) -> int | None:
         """Return the step after which it is time."""
-        return None if self.every is None else done + self.every - self._steps
+        every = self.every
+        return None if every is None else done + every - self._steps
 
     def is_time(self, batch: int) -> bool:
         """Count the steps up to a batch of the epoch, and return whether it is time; called once after each chunk."""

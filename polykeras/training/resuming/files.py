@@ -21,6 +21,7 @@ from polykeras.saving.limits import read_json
 FORMAT = 1
 LATEST, PREVIOUS = "latest.npz", "previous.npz"
 _TEXT = "text"
+_SHORT = 2**20  # a text of so many bytes keeps within all limits of `read_json`: `encode` limits the depth
 
 
 class BackupFiles:
@@ -34,6 +35,7 @@ class BackupFiles:
     def __init__(self, folder: str | os.PathLike[str], two: bool = False) -> None:
         self.folder = Path(folder)
         self.two = two
+        self._damaged = False  # whether the last state could not be read
 
     @property
     def latest(self) -> Path:
@@ -51,16 +53,22 @@ class BackupFiles:
         Args:
             text: what JSON can say.
             arrays: by name.
+
+        Raises:
+            SavedFileError: the text is larger than what is read; the last state stays.
         """
+        data = json.dumps({"format": FORMAT, **text}).encode()
+        if len(data) > _SHORT:
+            read_json(data, str(self.latest), _TEXT)
         self.folder.mkdir(parents=True, exist_ok=True)
-        if self.two and self.latest.exists():
+        if self.two and self.latest.exists() and not self._damaged:
             self._keep_latest()
         collected = FlatWriter()
         collected.arrays = dict(arrays)
-        data = json.dumps({"format": FORMAT, **text}).encode()
         collected.arrays[_TEXT] = np.frombuffer(data, np.uint8)
         with atomic_write(self.latest) as part:
             write_npz(part, collected)
+        self._damaged = False
 
     def _keep_latest(self) -> None:
         """Give the last state's file a second name: at each moment there is a file of the first one."""
@@ -90,6 +98,7 @@ class BackupFiles:
                 error.add_note(f"Remove {self.folder} to begin anew.")
                 raise
             found = _read(self.previous)
+            self._damaged = True  # what is written next must not move it over the good one
             warnings.warn(f"{error}. The state before that one is taken, from {self.previous}.", stacklevel=2)
             return found
 

@@ -12,6 +12,7 @@ from polykeras.backend import registry
 from polykeras.saving.limits import MAX_NUMBER
 
 _DEEPEST = 50  # lists in lists; one that contains itself ends here too
+_MANY = 64  # numbers in a list from which on they are kept as an array
 
 
 def encode(value: Any, arrays: list[np.ndarray], strict: bool = False, depth: int = 0) -> Any:
@@ -35,8 +36,9 @@ def encode(value: Any, arrays: list[np.ndarray], strict: bool = False, depth: in
     if type(value) is int:
         return value if abs(value) < MAX_NUMBER else {"$int": hex(value)}
 
-    def within(items: Any) -> list[Any]:
-        return [encode(item, arrays, strict, depth + 1) for item in items]
+    def within(items: Any) -> Any:
+        packed = _packed(items, arrays)
+        return [encode(item, arrays, strict, depth + 1) for item in items] if packed is None else packed
 
     if type(value) is list:
         return within(value)
@@ -46,12 +48,27 @@ def encode(value: Any, arrays: list[np.ndarray], strict: bool = False, depth: in
         return {"$deque": within(value), "most": value.maxlen}
     if isinstance(value, dict):
         if all(type(key) is str and not key.startswith("$") for key in value):
-            return dict(zip(value, within(value.values()), strict=True))
+            return {key: encode(item, arrays, strict, depth + 1) for key, item in value.items()}
         return {"$dict": [within(pair) for pair in value.items()]}
     if not strict and hasattr(value, "__array__"):
         backend = registry.current()
         return _array(backend.to_numpy(value) if backend.is_tensor(value) else np.asarray(value), arrays)
-    raise TypeError(f"{value!r} ({type(value).__name__}) is neither plain data nor an array of NumPy.")
+    raise TypeError(f"a value of type {type(value).__name__} is neither plain data nor an array of NumPy.")
+
+
+def _packed(items: Any, arrays: list[np.ndarray]) -> Any:
+    """Return what describes many numbers of one type as one array, since a long text is not read; None for others."""
+    if len(items) < _MANY:
+        return None
+    kinds = set(map(type, items))
+    if kinds == {float}:
+        array = np.array([*items], "float64")
+    elif kinds == {int} and max(map(abs, items)) < MAX_NUMBER:
+        array = np.array([*items], "int64")
+    else:
+        return None
+    arrays.append(array)
+    return {"$numbers": len(arrays) - 1}
 
 
 def _array(value: Any, arrays: list[np.ndarray]) -> Any:
@@ -78,6 +95,8 @@ def decode(described: Any, arrays: list[np.ndarray]) -> Any:
     if not tag.startswith("$"):
         return {key: decode(item, arrays) for key, item in described.items()}
     inner = described[tag]
+    if tag == "$numbers":
+        return arrays[inner].tolist()
     if tag == "$int":
         return int(inner, 16)
     if tag in ("$array", "$scalar"):

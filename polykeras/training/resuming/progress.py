@@ -61,13 +61,15 @@ class Progress:
         self.resumed = False
         self._at_begin: Any = None  # the random state as the data were begun
         self._at_epoch: Any = None  # and as their current pass was
+        self._is_begun = False  # whether the pass of the next epoch is begun already
 
     # ---- what the loop tells -----------------------------------------------------------------------------------
 
     def epoch_begun(self) -> None:
-        """An epoch has begun, and nothing of its data is read yet."""
+        """An epoch has begun, and nothing of its data is read yet; or only as a run that goes on began to."""
         self.position.logs = {}
-        if self.watched and isinstance(self.source, StreamSource):
+        begun, self._is_begun = self._is_begun, False
+        if self.watched and not begun and isinstance(self.source, StreamSource):
             self._at_epoch = seeds.global_state()
             self._at_begin = self._at_begin or self._at_epoch
 
@@ -159,10 +161,13 @@ class Progress:
         trains = not run["stop_training"] and self.position.epoch < epochs
         if trains:
             self._seek(run)
+        seeds.set_process_state(run["process"])  # from which a pass that begins takes its order
         first = self.source.first_batch()
-        self.step = prepare(first)
-        restore_state(kept, self.model, self.step, first, self.callbacks)
-        seeds.set_process_state(run["process"])
+        with self.source.orders.lock:  # what is fetched ahead waits with further orders
+            process = seeds.process_state() if trains else run["process"]
+            self.step = prepare(first)
+            restore_state(kept, self.model, self.step, first, self.callbacks)
+            seeds.set_process_state(process)
         if not trains or not isinstance(self.source, StreamSource):
             seeds.set_global_state(run["globals"])
         self.model.stop_training = run["stop_training"]
@@ -187,3 +192,5 @@ class Progress:
         source.seek(position.epoch - position.first_epoch, position.step, before_epoch)
         if source.goes_on and not within:
             seeds.set_global_state(run["globals"])
+        if not within:
+            self._at_epoch, self._is_begun = run["globals"], True

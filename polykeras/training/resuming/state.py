@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from polykeras import seeds
+from polykeras import dtypes, seeds
 from polykeras.backend import registry
 from polykeras.saving.errors import SavedFileError, reading
 from polykeras.training.resuming.files import BackupFiles
 from polykeras.training.resuming.plain import decode, encode
 from polykeras.variables import Variable, unique
+
+_THE_SAME = "Train the same model, compiled in the same way; or remove the folder to begin anew."
 
 
 @dataclass
@@ -24,26 +27,42 @@ class Kept:
         run: what the loop knows: plain data and arrays.
         callbacks: the name of each callback's class, and its state.
         variables: names and values of variables, by what holds them.
+        optimizers: the names of their classes.
         folder: where it was read from.
     """
 
     run: dict[str, Any]
     callbacks: list[tuple[str, dict[str, Any]]]
     variables: dict[str, list[tuple[str, np.ndarray]]]
+    optimizers: list[str]
     folder: str = ""
 
     def write(self, files: BackupFiles) -> None:
-        """Write it down."""
+        """Write it down.
+
+        Raises:
+            SavedFileError: it says more in text than is read again; what was written before stays.
+            TypeError: a callback's state holds what cannot be kept.
+        """
         arrays: list[np.ndarray] = []
         text = {
             "run": encode(self.run, arrays),
             "callbacks": [[name, _encode_state(name, state, arrays)] for name, state in self.callbacks],
             "variables": {group: [name for name, _ in found] for group, found in self.variables.items()},
+            "optimizers": self.optimizers,
         }
         named = {f"values/{i}": array for i, array in enumerate(arrays)}
         for group, found in self.variables.items():
             named.update((f"{group}/{i}", value) for i, (_, value) in enumerate(found))
-        files.write(text, named)
+        try:
+            files.write(text, named)
+        except SavedFileError as error:
+            name, size = max(((n, len(json.dumps(state))) for n, state in text["callbacks"]), key=lambda item: item[1])
+            error.add_note(
+                f"No backup was written, as it could not be read. The longest text is the state of {name}: {size} "
+                "bytes. Let its `get_state` leave things out, or keep them in NumPy arrays."
+            )
+            raise
 
     @classmethod
     def read(cls, files: BackupFiles) -> Kept | None:
@@ -63,14 +82,18 @@ class Kept:
                 for group, names in text["variables"].items()
             }
             callbacks = [(name, decode(state, arrays)) for name, state in text["callbacks"]]
-            return cls(decode(text["run"], arrays), callbacks, variables, str(files.folder))
+            return cls(decode(text["run"], arrays), callbacks, variables, text["optimizers"], str(files.folder))
 
 
 def kept_state(model: Any, step: Any, callbacks: list[Any], run: dict[str, Any]) -> Kept:
     """Return the state of a run: of the model, of callbacks, and what the loop knows."""
     groups = _groups(model, step)
     variables = {group: [(v.path, v.numpy()) for v in found] for group, found in groups.items()}
-    return Kept(run, [(type(c).__qualname__, c.get_state()) for c in callbacks], variables)
+    return Kept(run, [(type(c).__qualname__, c.get_state()) for c in callbacks], variables, _optimizers(model))
+
+
+def _optimizers(model: Any) -> list[str]:
+    return [type(optimizer).__qualname__ for optimizer in model._optimizers()]
 
 
 def _encode_state(name: str, state: dict[str, Any], arrays: list[np.ndarray]) -> Any:
@@ -108,41 +131,77 @@ def restore_state(kept: Kept, model: Any, step: Any, batch: Any, callbacks: list
         callbacks: get the states of those of the same classes, in their order.
 
     Raises:
-        SavedFileError: the model or its optimizer has other variables; they are not changed.
+        SavedFileError: the model or its optimizer has other variables; those that were there keep their values.
     """
+    now = _optimizers(model)
+    if now != kept.optimizers:
+        raise SavedFileError(
+            kept.folder, "optimizer", f"the run that is to go on had {kept.optimizers}, this one has {now}. {_THE_SAME}"
+        )
     groups = _groups(model, step)
     parts = [*model._flatten_layers(), *model._optimizers()]
     if len(groups["steps"]) < len(kept.variables["steps"]) or not all(part.built for part in parts):
-        step.run_batch(batch)
-        groups = _groups(model, step)
+        # A step of training. The copies are on the host: it may give the memory of the values away.
+        before = [(variable, variable.numpy().copy()) for found in groups.values() for variable in found]
+        try:
+            step.run_batch(batch)
+            groups = _checked_groups(kept, model, step)
+        except BaseException:
+            _assign(before)
+            raise
+    else:
+        groups = _checked_groups(kept, model, step)
+    for group, variables in groups.items():
+        _assign(zip(variables, (value for _, value in kept.variables[group]), strict=True))
+    _restore_callbacks(kept.callbacks, callbacks)
+
+
+def _checked_groups(kept: Kept, model: Any, step: Any) -> dict[str, list[Variable]]:
+    """Return the variables that get the values of an earlier run, which they fit."""
+    groups = _groups(model, step)
     if kept.run["position"]["step"] == 0 and not _fits(groups["metrics"], kept.variables["metrics"]):
         del groups["metrics"]  # they begin anew in each epoch: others may be compiled now
     for group, variables in groups.items():
         _check(group, variables, kept.variables[group], kept.folder)
+    return groups
+
+
+def _assign(values: Iterable[tuple[Variable, np.ndarray]]) -> None:
     with registry.use_backend("numpy"):  # on the host: no framework is needed to read a file
-        for group, variables in groups.items():
-            for variable, (_, value) in zip(variables, kept.variables[group], strict=True):
-                variable.assign(value)
-    _restore_callbacks(kept.callbacks, callbacks)
+        for variable, value in values:
+            variable.assign(value)
+
+
+_Spec: TypeAlias = tuple[tuple[int, ...], str]
+"""The shape and the dtype of an array."""
+
+
+def _specs(variables: list[Variable], stored: list[tuple[str, np.ndarray]]) -> tuple[list[_Spec], list[_Spec]]:
+    """Return those of the variables and those of the stored values."""
+    now = [(variable.shape, variable.dtype) for variable in variables]
+    return now, [(value.shape, dtypes.standardize_dtype(value.dtype)) for _, value in stored]
 
 
 def _fits(variables: list[Variable], stored: list[tuple[str, np.ndarray]]) -> bool:
-    return [variable.shape for variable in variables] == [value.shape for _, value in stored]
+    now, then = _specs(variables, stored)
+    return now == then
 
 
 def _check(group: str, variables: list[Variable], stored: list[tuple[str, np.ndarray]], folder: str) -> None:
-    then = {name: value.shape for name, value in stored}
-    now = {variable.path: variable.shape for variable in variables}
-    if _fits(variables, stored):
+    now, then = _specs(variables, stored)
+    if now == then:
         return
-    pairs = zip([*then.items()], [*now.items()], strict=False)
-    differs = next((f"{a[0]} of shape {a[1]}, now {b[0]} of {b[1]}" for a, b in pairs if a[1] != b[1]), "")
+    differs = ""
+    for i, (a, b) in enumerate(zip(then, now, strict=False)):
+        if a != b:
+            what = 0 if a[0] != b[0] else 1
+            differs = f"{stored[i][0]} of {('shape', 'dtype')[what]} {a[what]}, now {variables[i].path} of {b[what]}"
+            break
     raise SavedFileError(
         folder,
         group,
         f"the run that is to go on had {len(stored)} arrays, this one has {len(variables)}"
-        f"{'; it had ' + differs if differs else ''}. Train the same model, compiled in the same way; or remove the "
-        "folder to begin anew.",
+        f"{'; it had ' + differs if differs else ''}. {_THE_SAME}",
     )
 
 
