@@ -31,10 +31,12 @@ def save_model(
         ValueError: another suffix.
 
     Example:
+        >>> import tempfile
         >>> import polykeras as keras
         >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-        >>> model.save("model.keras")
-        >>> keras.saving.load_model("model.keras").count_params()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.save(f"{folder}/model.keras")
+        ...     keras.saving.load_model(f"{folder}/model.keras").count_params()
         3
     """
     path = os.fspath(filepath)
