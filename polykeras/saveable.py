@@ -1,4 +1,4 @@
-"""What has a state of its own that files hold: layers, optimizers, seed generators, metrics."""
+"""What has a state of its own that files hold: layers, optimizers, seed generators."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Saveable:
         for i, variable in enumerate(own):
             if str(i) not in store:
                 raise ValueError(f"{self._title_in_files()} looks for the array '{i}'; there are {sorted(store)}.")
-            shape = tuple(np.shape(store[str(i)]) if not hasattr(store[str(i)], "shape") else store[str(i)].shape)
+            shape = tuple(np.shape(store[str(i)]))  # which reads no array that says its shape
             if shape != variable.shape:
                 raise ValueError(
                     f"{self._title_in_files()}: the variable {variable.path!r} has shape {variable.shape}; received an "

@@ -19,10 +19,9 @@ from polykeras.saving.errors import SavedFileError, reading
 from polykeras.saving.files.atomic import atomic_write
 from polykeras.saving.files.hdf5 import Hdf5File, Hdf5Writer, require_h5py
 from polykeras.saving.files.zips import open_zip, read_member
-from polykeras.saving.lambdas import code_allowed
 from polykeras.saving.limits import MAX_CONFIG_BYTES, check_readable, read_json
-from polykeras.saving.restoring import model_of_config, restore
-from polykeras.saving.serialization import custom_object_scope, serialize_keras_object
+from polykeras.saving.restoring import following, model_of_config, restore
+from polykeras.saving.serialization import serialize_keras_object
 from polykeras.saving.shared_objects import sharing_objects
 from polykeras.saving.state import save_state
 from polykeras.saving.walk import parts
@@ -101,7 +100,7 @@ def load_archive(
     """
     name = os.fspath(path)
     archive, members = open_zip(name)
-    with archive, code_allowed(not safe_mode), custom_object_scope(custom_objects or {}), sharing_objects():
+    with archive, following(custom_objects, safe_mode):
         text = read_member(archive, _member(members, CONFIG, name), name, MAX_CONFIG_BYTES)
         config = read_json(text, name, CONFIG)
         if not compile and isinstance(config, dict):

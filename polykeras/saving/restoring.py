@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from polykeras import budget
 from polykeras.saveable import Saveable
 from polykeras.saving.errors import SavedFileError, reading
 from polykeras.saving.files.base import ArrayFile
-from polykeras.saving.serialization import deserialize_keras_object
-from polykeras.saving.shared_objects import with_numbers_on_both
+from polykeras.saving.lambdas import code_allowed
+from polykeras.saving.serialization import custom_object_scope, deserialize_keras_object
+from polykeras.saving.shared_objects import sharing_objects, with_numbers_on_both
 from polykeras.saving.state import group_of, load_state
 from polykeras.variables import values_deferred
 
 _FREE_STEPS, _STEPS_A_BYTE = 200_000, 4
+
+
+@contextmanager
+def following(custom_objects: Mapping[str, Any] | None, safe_mode: bool) -> Iterator[None]:
+    """Within this context the configs of one file are followed.
+
+    Args:
+        custom_objects: the user's classes and functions that they may name.
+        safe_mode: whether code in them is refused.
+    """
+    with code_allowed(not safe_mode), custom_object_scope(custom_objects or {}), sharing_objects():
+        yield
 
 
 def model_of_config(config: Any, path: str, place: str, size: int = 0) -> Any:

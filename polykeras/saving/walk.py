@@ -38,8 +38,8 @@ def _attributes(part: Saveable) -> Iterator[tuple[str, Any]]:
     hidden = type(part)._unwalked() | set(getattr(type(part), "_untracked", ()))
     names = {name for name in dir(part) if not name.startswith("__")} - hidden
     # What a graph is made of comes before what a subclass adds to it.
-    first = [name for name in ("layers",) if name in names and getattr(part, "_graph_model", lambda: None)()]
-    for name in [*first, *sorted(names - set(first), key=lambda name: (name.startswith("_"), name))]:
+    first = {"layers"} & names if getattr(part, "_graph_model", lambda: None)() else set()
+    for name in sorted(names, key=lambda name: (name not in first, name.startswith("_"), name)):
         try:
             value = getattr(part, name)
         except Exception:  # a property that has nothing to say yet; what it would give is an attribute too

@@ -13,7 +13,6 @@ from polykeras.saving.errors import SavedFileError, reading
 from polykeras.saving.files.atomic import atomic_write
 from polykeras.saving.files.hdf5 import Hdf5File, require_h5py
 from polykeras.saving.files.hdf5_writing import writing
-from polykeras.saving.lambdas import code_allowed
 from polykeras.saving.legacy.configs import translate_layer
 from polykeras.saving.legacy.layout import (
     OPTIMIZER,
@@ -32,8 +31,8 @@ from polykeras.saving.legacy.order import keras_layers, not_trained, owners, tra
 from polykeras.saving.legacy.training import compile_arguments, optimizer_arguments, training_config
 from polykeras.saving.legacy.weights import Found, assign, find_weights
 from polykeras.saving.limits import check_readable, read_json
-from polykeras.saving.restoring import model_of_config
-from polykeras.saving.serialization import custom_object_scope, get_registered_name
+from polykeras.saving.restoring import following, model_of_config
+from polykeras.saving.serialization import get_registered_name
 from polykeras.saving.shared_objects import sharing_objects
 
 MODEL, TRAINING = "model_config", "training_config"
@@ -63,12 +62,7 @@ def load_legacy(
         SavedFileError: the file is not what it should be, or asks for what we do not have.
     """
     name = os.fspath(path)
-    with (
-        code_allowed(not safe_mode),
-        custom_object_scope(custom_objects or {}),
-        sharing_objects(),
-        Hdf5File(name, name) as file,
-    ):
+    with following(custom_objects, safe_mode), Hdf5File(name, name) as file:
         origin = origin_of(file)
         config, size = _json(file, MODEL)
         if config is None:

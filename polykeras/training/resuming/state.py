@@ -142,7 +142,7 @@ def restore_state(kept: Kept, model: Any, step: Any, batch: Any, callbacks: list
     parts = [*model._flatten_layers(), *model._optimizers()]
     if len(groups["steps"]) < len(kept.variables["steps"]) or not all(part.built for part in parts):
         # A step of training. The copies are on the host: it may give the memory of the values away.
-        before = [(variable, variable.numpy().copy()) for found in groups.values() for variable in found]
+        before = [(variable, variable.numpy()) for found in groups.values() for variable in found]
         try:
             step.run_batch(batch)
             groups = _checked_groups(kept, model, step)
