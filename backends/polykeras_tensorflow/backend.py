@@ -26,7 +26,6 @@ finally:
         del sys.modules["keras"]
 
 from polykeras.backend.door import Handle
-from polykeras.backend.written_gradients import WrittenGradients
 from polykeras_tensorflow.arrays import TensorflowArrays
 from polykeras_tensorflow.autodiff import TensorflowAutodiff
 from polykeras_tensorflow.control import TensorflowControl
@@ -36,6 +35,7 @@ from polykeras_tensorflow.fourier import TensorflowFourier
 from polykeras_tensorflow.indexing import TensorflowIndexing
 from polykeras_tensorflow.linalg import TensorflowLinalg
 from polykeras_tensorflow.nn import TensorflowNeural
+from polykeras_tensorflow.normalization import TensorflowNormalization
 from polykeras_tensorflow.random import TensorflowRandom
 from polykeras_tensorflow.reduction import TensorflowReduction
 from polykeras_tensorflow.shaping import TensorflowShaping
@@ -51,7 +51,7 @@ class TensorflowBackend(
     TensorflowLinalg,
     TensorflowFourier,
     TensorflowNeural,
-    WrittenGradients,
+    TensorflowNormalization,
     TensorflowRandom,
     TensorflowControl,
     TensorflowExecution,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 
 from polykeras.backend import Backend
-from polykeras.backend.written_gradients import WrittenGradients
 from polykeras_torch.arrays import UNSUPPORTED, TorchArrays
 from polykeras_torch.autodiff import TorchAutodiff
 from polykeras_torch.control import TorchControl
@@ -34,7 +33,6 @@ class TorchBackend(
     TorchNeural,
     TorchRecurrence,
     TorchNormalization,
-    WrittenGradients,
     TorchRandom,
     TorchControl,
     TorchExecution,

@@ -15,6 +15,7 @@ from polykeras_torch.heap import keep_freed_memory
 from polykeras_torch.indexing import select
 from polykeras_torch.recorder import is_recorded
 from polykeras_torch.replay import Recording, contiguous, is_watched, record, signature
+from polykeras_torch.subnormals import subnormals_as_zero
 from polykeras_torch.updates import KERNELS, suits
 
 
@@ -109,6 +110,10 @@ class _Steps:
         self._recorded: dict[Hashable, Recording] = {}
 
     def __call__(self, state: State, data: Any, indices: Tensor, start: int, stop: int) -> tuple[State, Any]:
+        with subnormals_as_zero():
+            return self._run(state, data, indices, start, stop)
+
+    def _run(self, state: State, data: Any, indices: Tensor, start: int, stop: int) -> tuple[State, Any]:
         columns, definition = tree.flatten_with_def(data)
         state = contiguous(state)
         size = len(state)

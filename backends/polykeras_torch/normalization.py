@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from polykeras.backend.normalization import NormalizationMethods
 from polykeras.backend.spec import Axis
+from polykeras.backend.written_gradients import WrittenGradients
+from polykeras_torch.autodiff import is_transformed
+
+aten: Any = torch.ops.aten
 
 
-class TorchNormalization(NormalizationMethods):
+class TorchNormalization(WrittenGradients):
     """The composites pass over memory a dozen times, forward and backward; the kernels three times."""
 
     def layer_normalization(
@@ -28,3 +33,67 @@ class TorchNormalization(NormalizationMethods):
         if not (last and plain and axes and x.dtype in (torch.float32, torch.float64)):
             return super().layer_normalization(x, gamma, beta, axis, epsilon)
         return torch.layer_norm(x, shape, gamma, beta, self._epsilon(epsilon))
+
+    def _normalized_and_gradient(
+        self, x: Tensor, offset: Tensor | None, scale: Tensor | None, place: int, epsilon: float
+    ) -> tuple[tuple[Tensor, Tensor, Tensor], Any]:
+        vectors = [vector for vector in (offset, scale) if vector is not None]
+        known = x.dtype in (torch.float32, torch.float64) and all(vector.dtype is x.dtype for vector in vectors)
+        # The kernel that differentiates has no derivative that knows where the moments come from.
+        if not (known and x.numel() and place in (1, x.ndim - 1)) or torch.is_grad_enabled() or is_transformed():
+            return super()._normalized_and_gradient(x, offset, scale, place, epsilon)
+        count = x.numel() // x.shape[place]
+        mean = _sums(x, place) / count
+        variance = _sums(self.square(x - mean), place) / count  # not the kernel's, which adds values one by one
+        images = _images(x, place)
+        factor, shift = (None if vector is None else vector.flatten() for vector in (scale, offset))
+        result = aten.native_batch_norm(images, factor, shift, mean.flatten(), variance.flatten(), False, 0.0, epsilon)[
+            0
+        ]
+        inverse = self.rsqrt(variance + epsilon).flatten()
+
+        def gradient(d_result: Tensor, *_: Any) -> tuple[Tensor, ...]:
+            d_x, d_scale, _ = aten.native_batch_norm_backward(
+                _images(d_result, place),
+                images,
+                factor,
+                None,
+                None,
+                mean.flatten(),
+                inverse,
+                True,
+                epsilon,
+                [True, scale is not None, False],
+            )
+            others = []
+            if offset is not None:
+                others.append(_sums(d_result, place))
+            if scale is not None:
+                others.append(d_scale.reshape(scale.shape))
+            return (_from_images(d_x, x, place), *others)
+
+        return (_from_images(result, x, place), mean, variance), gradient
+
+
+_LARGE = 2**16  # elements
+
+
+def _sums(x: Tensor, place: int) -> Tensor:
+    """Return the sums over all axes but `place`, which are kept with size 1."""
+    axes = [i for i in range(x.ndim) if i != place]
+    if len(axes) > 1 and x.numel() >= _LARGE:  # image by image: 0.02 ms in place of 0.18 for (64, 26, 26, 16)
+        return x.sum(axes[1:], True).sum(0, True)
+    return x.sum(axes, True)
+
+
+def _images(x: Tensor, place: int) -> Tensor:
+    """Return an array whose features lie along `place`, the second or last axis, as the kernels take it."""
+    features = x.shape[place]
+    if place == x.ndim - 1:
+        return x.reshape(1, -1, 1, features).permute(0, 3, 1, 2)
+    return x.reshape(x.shape[0], features, -1, 1)
+
+
+def _from_images(images: Tensor, x: Tensor, place: int) -> Tensor:
+    """Return images in the shape of `x`."""
+    return (images.permute(0, 2, 3, 1) if place == x.ndim - 1 else images).reshape(x.shape)

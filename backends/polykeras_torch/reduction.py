@@ -49,7 +49,11 @@ class TorchReduction(ReductionMethods):
     def sum(self, x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
         dims = _dims(axis)
         if x.is_floating_point():
-            return x if dims == () else torch.sum(x, dims, keepdims)
+            if dims == ():
+                return x
+            if self.reduced_size(x, axis) == 1:  # no kernel: the loss of a single output is a sum of one number
+                return x if keepdims else x.reshape(()) if dims is None else x.squeeze(dims)
+            return torch.sum(x, dims, keepdims)
         if dims == ():
             return self.cast(x, dtypes.sum_type(self.dtype(x)))
         return _accumulate(torch.sum, x, dims, keepdims)

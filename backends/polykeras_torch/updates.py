@@ -41,12 +41,31 @@ def _adam(
     return new
 
 
+def _gradient_descent(lists: Sequence[Sequence[Tensor]], scalars: Sequence[Tensor]) -> list[list[Tensor]]:
+    """Return new parameters, for the gradients and the old ones."""
+    gradients, state = lists
+    parameters = [_own(x) for x in state]
+    aten._fused_sgd_.tensor_lr(
+        parameters,
+        [gradient.contiguous() for gradient in gradients],
+        [],
+        weight_decay=0.0,
+        momentum=0.0,
+        lr=scalars[0],
+        dampening=0.0,
+        nesterov=False,
+        maximize=False,
+        is_first_step=False,
+    )
+    return [parameters]
+
+
 def _own(x: Tensor) -> Tensor:
     """Return a row-major copy, which a recorded step need not make where the memory is given to it."""
     return x.clone(memory_format=torch.contiguous_format)
 
 
-KERNELS: dict[str, Callable[..., list[list[Tensor]]]] = {"adam": _adam}
+KERNELS: dict[str, Callable[..., list[list[Tensor]]]] = {"adam": _adam, "gradient descent": _gradient_descent}
 
 
 def suits(lists: Sequence[Sequence[Any]]) -> bool:

@@ -87,7 +87,8 @@ class ReductionMethods(CreationMethods, ABC):
     def mean(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
         """Return the mean over `axis`: a float, of the default dtype where `x` holds integers."""
         x = self.cast(x, dtypes.float_type(self.dtype(x)))
-        return self.sum(x, axis, keepdims) / self.reduced_size(x, axis)
+        total, count = self.sum(x, axis, keepdims), self.reduced_size(x, axis)
+        return total if count == 1 else total / count
 
     @op("x")
     def var(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
