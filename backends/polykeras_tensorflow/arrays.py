@@ -12,6 +12,7 @@ import tensorflow as tf
 from polykeras import config, dtypes
 from polykeras.backend import Backend
 from polykeras.backend.elementwise import SCALARS
+from polykeras.backend.host_memory import LARGE, aligned_copy
 from polykeras.backend.spec import Array, Shape
 
 _DTYPES = {name: tf.as_dtype(name) for name in dtypes.ALL}
@@ -48,6 +49,19 @@ def find_device(name: str) -> str:
     return known[full_name]
 
 
+def computes_on_cpu() -> bool:
+    """Return whether what is computed now is computed at once, and on the CPU."""
+    return tf.executing_eagerly() and "CPU" in tf.constant(0.0).device
+
+
+def is_adopted(x: Any) -> bool:
+    """Return whether `asarray` copies a NumPy array into memory that TensorFlow takes over.
+
+    By itself TensorFlow copies it twice, and keeps both for a while.
+    """
+    return isinstance(x, np.ndarray) and x.nbytes >= LARGE and x.dtype.kind in "fiu" and computes_on_cpu()
+
+
 class TensorflowArrays(Backend):
     """What an array is: a `tf.Tensor`."""
 
@@ -79,7 +93,8 @@ class TensorflowArrays(Backend):
             raise TypeError(f"Expected numbers; received {type(x).__name__} of dtype {x.dtype}.")
         if not x.dtype.isnative:
             x = x.astype(x.dtype.newbyteorder("="))
-        array = tf.convert_to_tensor(x)
+        adopted = is_adopted(x)
+        array = tf.experimental.dlpack.from_dlpack(aligned_copy(x).__dlpack__()) if adopted else tf.convert_to_tensor(x)
         return array if dtype is None else self.cast(array, dtype)
 
     def to_numpy(self, x: Array) -> np.ndarray:

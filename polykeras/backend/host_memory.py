@@ -20,6 +20,16 @@ def aligned_empty(shape: Sequence[int], dtype: Any) -> np.ndarray:
     return memory[start : start + size].view(dtype).reshape(shape)
 
 
+LARGE = 1 << 20  # bytes from which on it matters how an array comes to a framework
+
+
+def aligned_copy(x: np.ndarray) -> np.ndarray:
+    """Return a copy that can be lent to a backend for good: NumPy copies several times as fast as frameworks do."""
+    result = aligned_empty(x.shape, x.dtype)
+    np.copyto(result, x)
+    return result
+
+
 def can_be_lent(x: Any) -> bool:
     """Return whether an array lies so in the host's memory that frameworks can use it in place."""
     if not isinstance(x, np.ndarray) or not x.flags.c_contiguous or not x.flags.writeable:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from polykeras.backend import Backend
-from polykeras.backend.host_memory import aligned_empty, can_be_lent
+from polykeras.backend.host_memory import LARGE, aligned_empty, can_be_lent
 
 
 def aligned_zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
@@ -66,3 +66,15 @@ def test_borrowed_memory_outlives_its_owner(backend: Backend) -> None:
     others = [np.zeros((1000, 100), "float32") for _ in range(20)]
     assert len(others) == 20
     assert backend.to_numpy(borrowed).min() == 3
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("rows", [3, LARGE // 16], ids=["small", "large"])
+@pytest.mark.parametrize("dtype", ["float32", "int32", "uint8", "bool"])
+def test_placed_values_do_not_follow_the_host(backend: Backend, dtype: str, rows: int, form: str) -> None:
+    x = FORMS[form]((np.arange(rows * 16) % 100).astype(dtype).reshape(rows, 16))
+    placed, converted, before = backend.place(x), backend.asarray(x), x.copy()
+    np.testing.assert_array_equal(backend.to_numpy(converted), before)
+    if x.flags.writeable:
+        x[...] = 0
+    np.testing.assert_array_equal(backend.to_numpy(placed), before)
