@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import tensorflow as tf
@@ -23,7 +24,8 @@ class TensorflowNormalization(WrittenGradients):
     def _normalized_and_gradient(
         self, x: Array, offset: Array | None, scale: Array | None, place: int, epsilon: float
     ) -> tuple[tuple[Array, Array, Array], Any]:
-        if not (x.shape.rank == 4 and place == 3 and x.dtype == tf.float32 and math.prod(x.shape.as_list())):
+        images = x.shape.rank == 4 and place == 3 and math.prod(x.shape.as_list())
+        if not images or x.dtype != tf.float32 or _has_gpu():
             return super()._normalized_and_gradient(x, offset, scale, place, epsilon)
         vector = (x.shape[3],)
         mean = _means(x)
@@ -35,20 +37,29 @@ class TensorflowNormalization(WrittenGradients):
         )
 
         def gradient(d_result: Array, *_: Any) -> tuple[Array, ...]:
-            d_x, d_scale, d_offset, *_ = raw.FusedBatchNormGradV3(
+            found = raw.FusedBatchNormGradV3(
                 y_backprop=d_result,
                 x=x,
                 scale=factor,
                 reserve_space_1=mean,
                 reserve_space_2=variance,
-                reserve_space_3=tf.zeros([0]),  # for GPUs, which keep what they found forward
+                reserve_space_3=tf.zeros([0]),
                 epsilon=epsilon,
                 is_training=True,
             )
-            others = [(d_offset, offset), (d_scale, scale)]
-            return (d_x, *(raw.Reshape(tensor=d, shape=given.shape) for d, given in others if given is not None))
+            others = [(found.offset_backprop, offset), (found.scale_backprop, scale)]
+            return (
+                found.x_backprop,
+                *(raw.Reshape(tensor=d, shape=given.shape) for d, given in others if given is not None),
+            )
 
         return (result.y, mean, variance), gradient
+
+
+@cache
+def _has_gpu() -> bool:
+    """Return whether there is a GPU, whose kernel wants another thing in place of the variance (cuDNN's inverse)."""
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def _means(x: Array) -> Array:

@@ -20,7 +20,7 @@ from helpers import data
 from polykeras import Input, Model, Sequential, layers, tree
 from polykeras.saving import load_model
 
-FRAMEWORKS = [name for name in ("jax", "torch", "tensorflow") if find_spec(name)][:1]
+FRAMEWORKS = [name for name in ("jax", "torch", "tensorflow") if find_spec(name)]
 with_keras = pytest.mark.skipif(not find_spec("keras") or not FRAMEWORKS, reason="Keras is not installed")
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 
@@ -214,7 +214,7 @@ def test_many_layers_and_16_bits(tmp_path: Path) -> None:
 
 
 class Exchanged:
-    """What came back from Keras.
+    """What came back from Keras on one framework.
 
     Attributes:
         folder: where the files are.
@@ -222,7 +222,7 @@ class Exchanged:
         failed: what Keras could not do, by name.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, framework: str, folder: Path) -> None:
         self.folder = folder
         self.models: dict[str, Any] = {}
         with polykeras.use_backend("numpy"):
@@ -235,7 +235,7 @@ class Exchanged:
             for name, (model, inputs) in self.models.items():
                 model.save(folder / f"{name}.h5")
                 np.savez(folder / f"{name}.npz", *inputs)
-        environment = os.environ | {"KERAS_BACKEND": FRAMEWORKS[0], "TF_CPP_MIN_LOG_LEVEL": "3"}
+        environment = os.environ | {"KERAS_BACKEND": framework, "TF_CPP_MIN_LOG_LEVEL": "3"}
         script = Path(__file__).with_name("legacy_keras_side.py")
         run = subprocess.run(
             [sys.executable, str(script), str(folder)], env=environment, capture_output=True, text=True, timeout=600
@@ -244,9 +244,9 @@ class Exchanged:
         self.failed = json.loads(run.stdout.splitlines()[-1])
 
 
-@pytest.fixture(scope="module")
-def exchanged(tmp_path_factory: pytest.TempPathFactory) -> Exchanged:
-    return Exchanged(tmp_path_factory.mktemp("h5"))
+@pytest.fixture(scope="module", params=FRAMEWORKS)
+def exchanged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Exchanged:
+    return Exchanged(request.param, tmp_path_factory.mktemp("h5"))
 
 
 @with_keras

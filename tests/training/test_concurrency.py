@@ -93,33 +93,49 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 
 x = np.random.default_rng(0).normal(size=(64, 5)).astype("float32")
+y = x.sum(axis=1, keepdims=True)
 
 def rows(number):
     part = slice(8 * number, 8 * number + 8)
-    return x[part], x[part].sum(axis=1, keepdims=True)
+    return x[part], y[part]
 
-with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as pool:
-    batches = pool.map(rows, range(8))  # the workers are there before a framework begins threads
+def workers():
+    return ProcessPoolExecutor(2, multiprocessing.get_context("fork"))
+
+def trained(*data, **options):
     import polykeras as keras
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(1)])
     model.compile("adam", "mse")
-    model.fit(iter(batches), verbose=0)
-    keras.utils.set_random_seed(0)
-    twin = keras.Sequential([keras.Input((5,)), keras.layers.Dense(1)])
-    twin.compile("adam", "mse")
-    twin.fit(x, x.sum(axis=1, keepdims=True), batch_size=8, shuffle=False, verbose=0)
-    for a, b in zip(model.get_weights(), twin.get_weights(), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
-print(keras.backend.backend())
+    model.fit(*data, verbose=0, **options)
+    return model.get_weights()
+
+def alone():
+    return trained(x, y, batch_size=8, shuffle=False)
+
+if sys.argv[1] == "after":
+    expected = alone()  # the framework has its threads
+with workers() as pool:
+    found = trained(iter(list(pool.map(rows, range(8)))))
+if sys.argv[1] == "before":
+    expected = alone()
+for a, b in zip(found, expected, strict=True):
+    np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
+print(__import__("polykeras").backend.backend())
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
-def test_batches_from_forked_processes(backend: Backend) -> None:
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_batches_from_forked_processes(backend: Backend, moment: str) -> None:
+    """Before the framework is loaded, and after it has trained: the workers themselves use none."""
     environment = os.environ | {"POLYKERAS_BACKEND": backend.name, "TF_CPP_MIN_LOG_LEVEL": "3"}
     run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", FORKED], env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, "-W", "error", "-c", FORKED, moment],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert run.returncode == 0, run.stderr
     assert run.stdout.split() == [backend.name]

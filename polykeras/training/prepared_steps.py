@@ -1,0 +1,146 @@
+"""How the steps of a model become compiled steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from polykeras import config, tree
+from polykeras.backend import Backend, registry
+from polykeras.backend.symbolic import cannot_run_on_shapes
+from polykeras.graph.tensor import KerasTensor, infer_outputs
+from polykeras.layers.tracking import tracked
+from polykeras.metrics import Metric
+from polykeras.optimizers import Optimizer
+from polykeras.random import SeedGenerator
+from polykeras.training import padding
+from polykeras.training.nan_guard import guarded
+from polykeras.training.step_cache import StepCache
+from polykeras.training.steps import CompiledStep, EagerStep
+from polykeras.variables import Variable, unique
+
+if TYPE_CHECKING:
+    from polykeras.layers.layer import Layer
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the default steps need to know of the model, looked up before they run."""
+
+    trainable: list[Variable]
+    metrics: list[Metric]
+    layers: list[Any]
+    valid: Any = None  # which rows of the batch count, bool `(batch,)`; None for all
+    rows: Any = None  # how many, a float scalar
+
+
+class PreparedSteps:
+    """Compiles `train_step`, `test_step` and `predict_step` of a class, anew where what they depend on has changed."""
+
+    variables: list[Variable]
+    trainable_variables: list[Variable]
+    metrics: list[Metric]
+    metrics_variables: list[Variable]
+    optimizer: Any
+    run_eagerly: bool
+    _flatten_layers: Callable[[], Iterator[Layer]]
+    _forget_losses: Callable[[], None]
+    _steps: StepCache
+    _plan: Plan | None
+
+    def _optimizers(self) -> list[Optimizer]:
+        """The optimizers of the model and of models in it: a user's own step may have several."""
+        models = [layer for layer in self._flatten_layers() if isinstance(layer, PreparedSteps)]
+        found = [optimizer for model in models for optimizer in tracked(model, Optimizer)]
+        return list({id(optimizer): optimizer for optimizer in found}.values())
+
+    def _all_variables(self) -> list[Variable]:
+        """Everything a step may read or change."""
+        found = [*self.variables, *self.metrics_variables]
+        for optimizer in self._optimizers():
+            found += optimizer.variables
+        return unique(found)
+
+    def _fingerprint(self) -> tuple[Any, ...]:
+        """What a compiled step depends on and may change after `compile`: frozen or exchanged layers, schedules."""
+        parts: list[Any] = [config.nan_guard()]
+        for layer in self._flatten_layers():
+            held = (*layer._own_weights, *vars(layer).values())
+            parts += [layer, layer.trainable, *(v for v in held if isinstance(v, Variable) and not v.trainable)]
+            parts += tracked(layer, (SeedGenerator, Metric))
+            if isinstance(layer, PreparedSteps):
+                for optimizer in tracked(layer, Optimizer):
+                    parts += [optimizer, getattr(optimizer, "_learning_rate", None)]
+        return tuple(parts)
+
+    def _prepare(self, kind: str, batch: Any) -> CompiledStep:
+        """Return a step function of this model, compiled for the current backend; build what is not built yet."""
+        backend = registry.current()
+        return self._steps.get(kind, backend, self._fingerprint, lambda: self._make_step(kind, batch, backend))
+
+    def _make_step(self, kind: str, batch: Any, backend: Backend) -> CompiledStep:
+        step: Callable[[Any], Any] = getattr(self, f"{kind}_step")
+        built = self._build_by(step, batch)
+        if built and kind == "train" and self.optimizer is not None and not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+        plan = Plan(self.trainable_variables, self.metrics, list(self._flatten_layers())) if built else None
+
+        def planned(batch: Any) -> Any:
+            data, numbers = batch[:3], batch[3:]  # the latter where the batch may have been filled up
+            self._plan = plan
+            if plan is not None and numbers:
+                valid = padding.valid_rows(*numbers)
+                self._plan = replace(plan, valid=valid, rows=padding.count(valid))
+            try:
+                result = step(data)
+            finally:
+                self._plan = None
+                self._forget_losses()
+            return result if kind == "predict" else _flat_logs(kind, result)
+
+        cls = EagerStep if self.run_eagerly else CompiledStep
+        made = cls(planned, self._all_variables(), backend, donate=kind != "predict")
+        return guarded(made, self, backend) if kind == "train" and config.nan_guard() else made
+
+    def _fills(self, kind: str, step: CompiledStep, batch: Any) -> bool:
+        """Return whether the last batch of an epoch may be filled up to the size of the one given, of host arrays."""
+        leaves, definition = tree.flatten_with_def(batch)
+        key = (definition, *(leaf.shape for leaf in leaves))
+        if key not in step.fills:
+            numbers = np.zeros(len(leaves[0]), np.int32)
+            step.fills[key] = padding.why_not(self, kind) is None and padding.fits(step.step, (*batch, numbers))
+        self._forget_losses()
+        return step.fills[key]
+
+    def _build_by(self, step: Callable[[Any], Any], batch: Any) -> bool:
+        """Make the variables that a step needs by running it once on shapes alone; return whether that was possible."""
+        symbolic = tree.map_structure(lambda leaf: KerasTensor(leaf.shape, leaf.dtype), batch)
+        try:
+            infer_outputs(step, (symbolic,), {})
+        except Exception as error:
+            # Native code of a framework in a user's step or layer. What it needs is made when it is traced.
+            if not cannot_run_on_shapes(error):
+                raise
+            return False
+        finally:
+            self._forget_losses()
+        return True
+
+
+def _flat_logs(kind: str, logs: Any) -> dict[str, Any]:
+    """Return the logs of a step without dicts in dicts, whose items take the place of their dict.
+
+    Raises:
+        TypeError: there is no dict, or a log in it is None.
+    """
+    if not isinstance(logs, dict):
+        raise TypeError(f"{kind}_step must return scalars by name, a dict, for the logs; received {logs!r}.")
+    flat: dict[str, Any] = {}
+    for name, value in logs.items():
+        if value is None:
+            raise TypeError(f"{kind}_step must return scalars for the logs; {name!r} is None. Leave it out.")
+        flat |= _flat_logs(kind, value) if isinstance(value, dict) else {name: value}
+    return flat

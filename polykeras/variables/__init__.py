@@ -1,0 +1,46 @@
+"""Variables, which have a home, and scopes, in which stateful code becomes a pure function.
+
+A variable's value lives on one backend at a time, its *home*: the host after construction. Read under another current
+backend it moves there, through host memory, exactly. Inside a `Scope` reads and assignments go to the scope and the
+variable itself stays as it was; `functionalize` uses that to turn code over variables into
+`(state, *arguments) -> (state, result)`, in one place for all backends.
+"""
+
+from polykeras.variables.functional import TRACES, NewVariables, ever_new, functionalize, value_of
+from polykeras.variables.initial import values_deferred
+from polykeras.variables.scopes import Scope, autocast_scope, is_functional, outside_scopes
+from polykeras.variables.state import (
+    kept_values,
+    lent_state,
+    note_lent,
+    own_state,
+    put_back,
+    read_state,
+    unique,
+    write_changes,
+    write_state,
+)
+from polykeras.variables.variable import Variable
+
+__all__ = [
+    "TRACES",
+    "NewVariables",
+    "Scope",
+    "Variable",
+    "autocast_scope",
+    "ever_new",
+    "functionalize",
+    "is_functional",
+    "kept_values",
+    "lent_state",
+    "note_lent",
+    "outside_scopes",
+    "own_state",
+    "put_back",
+    "read_state",
+    "unique",
+    "value_of",
+    "values_deferred",
+    "write_changes",
+    "write_state",
+]

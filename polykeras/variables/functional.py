@@ -1,0 +1,67 @@
+"""Code over variables as pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from polykeras import tree
+from polykeras.backend.door import Handle
+from polykeras.variables.scopes import Scope
+from polykeras.variables.variable import Variable
+
+TRACES = 10
+"""How often code is traced to learn its variables, before it is taken to make new ones each time."""
+
+
+class NewVariables(Exception):
+    """Raised by a pure function that met variables which are not part of its state.
+
+    The caller adds them to the state and traces again; users never see it.
+    """
+
+    def __init__(self, variables: list[Variable]) -> None:
+        super().__init__(f"{len(variables)} variables are not part of the state.")
+        self.variables = variables
+
+
+def ever_new(name: str, variables: Sequence[Variable]) -> RuntimeError:
+    """Return the error for a function that used variables unknown so far in each of `TRACES` traces."""
+    return RuntimeError(
+        f"{name} makes new variables each time that it runs, the last ones {[v.path for v in variables]}. Make them "
+        "once, outside of it or in the `build` of a layer, and use those."
+    )
+
+
+def value_of(leaf: Any) -> Any:
+    """Return the value of a variable, and anything else as it is."""
+    return leaf.value if isinstance(leaf, Handle) else leaf
+
+
+def functionalize(
+    fn: Callable[..., Any], variables: Sequence[Variable], changes_only: bool = False
+) -> Callable[..., tuple[Any, Any]]:
+    """Return code over variables as a pure function.
+
+    Args:
+        fn: any function that reads and assigns variables.
+        variables: its state.
+        changes_only: whether to return, instead of the whole new state, what was assigned: a dict by place.
+
+    Returns:
+        `pure(state, *args) -> (new_state, fn(*args))`, which raises `NewVariables` at its end where `fn` used
+        variables that are not in the state.
+    """
+    keys = [id(variable) for variable in variables]
+
+    def pure(state: Sequence[Any], *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        with Scope(variables, state, closed=True) as scope:
+            # A variable in the result stands for its value, which exists in this scope only.
+            result = tree.map_structure(value_of, fn(*args, **kwargs))
+        if scope.missing:
+            raise NewVariables(list(scope.missing.values()))
+        if changes_only:
+            return {i: scope._values[key] for i, key in enumerate(keys) if key in scope.written}, result
+        return [scope._values[key] for key in keys], result
+
+    return pure

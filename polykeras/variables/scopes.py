@@ -1,0 +1,94 @@
+"""Scopes, in which variables are read and written without a change of the variables themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from polykeras.backend import registry
+
+if TYPE_CHECKING:
+    from polykeras.variables.variable import Variable
+
+current_scope: ContextVar[Scope | None] = ContextVar("polykeras_scope", default=None)
+current_autocast: ContextVar[str | None] = ContextVar("polykeras_autocast", default=None)
+
+
+class Scope:
+    """A layer over variables, in which values are read and written instead of in the variables.
+
+    Args:
+        variables: those that have a value here from the beginning.
+        values: their values.
+        closed: whether reads of other variables are noted in `missing`: the scope of a whole pure function.
+    """
+
+    __slots__ = ("_closed", "_parent", "_token", "_values", "missing", "written")
+
+    def __init__(self, variables: Iterable[Variable] = (), values: Iterable[Any] = (), closed: bool = False) -> None:
+        self._values = {id(variable): value for variable, value in zip(variables, values, strict=True)}
+        self._closed = closed
+        self._parent: Scope | None = None
+        self._token: Any = None
+        self.missing: dict[int, Variable] = {}
+        self.written: dict[int, Variable] = {}
+
+    def __enter__(self) -> Scope:
+        self._parent = current_scope.get()
+        self._token = current_scope.set(self)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        current_scope.reset(self._token)
+
+    def read(self, variable: Variable) -> Any:
+        """Return the variable's value as this scope sees it, on the current backend."""
+        key = id(variable)
+        if key in self._values:
+            return self._values[key]
+        if self._closed:
+            self.missing[key] = variable
+        elif self._parent is not None:
+            return self._parent.read(variable)
+        else:
+            variable._lent = True
+        return variable._stored(registry.current())
+
+    def write(self, variable: Variable, value: Any) -> None:
+        """Record a new value of the variable."""
+        key = id(variable)
+        if self._closed and key not in self._values:
+            self.missing[key] = variable
+        self._values[key] = value
+        self.written[key] = variable
+
+    def updates(self) -> tuple[list[Variable], list[Any]]:
+        """Return the variables written here, and their values."""
+        return list(self.written.values()), [self._values[key] for key in self.written]
+
+
+def is_functional() -> bool:
+    """Return whether a scope is open: whether what runs is part of a pure function or a gradient."""
+    return current_scope.get() is not None
+
+
+@contextmanager
+def outside_scopes() -> Iterator[None]:
+    """Within this context variables are read and written themselves, whatever scopes are around it."""
+    token = current_scope.set(None)
+    try:
+        yield
+    finally:
+        current_scope.reset(token)
+
+
+@contextmanager
+def autocast_scope(dtype: str | None) -> Iterator[None]:
+    """Within this context variables that allow it are read in `dtype`."""
+    token = current_autocast.set(dtype)
+    try:
+        yield
+    finally:
+        current_autocast.reset(token)

@@ -1,0 +1,89 @@
+"""The values of many variables as the state of a pure function, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from polykeras import tree
+from polykeras.backend import Backend
+from polykeras.variables.scopes import current_scope
+from polykeras.variables.variable import Variable
+
+
+def unique(variables: Iterable[Variable]) -> list[Variable]:
+    """Return the variables without repetitions, in their order."""
+    return list({id(variable): variable for variable in variables}.values())
+
+
+def kept_values(variables: Iterable[Variable]) -> list[tuple[Variable, Any]]:
+    """Return what variables hold now, for `put_back`; values are never changed in place, so that this copies none."""
+    kept = []
+    for variable in unique(variables):
+        variable._lent = True  # steps that follow must not use the memory again
+        kept.append((variable, variable._home))
+    return kept
+
+
+def put_back(kept: Iterable[tuple[Variable, Any]]) -> None:
+    """Give variables back what `kept_values` found."""
+    for variable, home in kept:
+        variable._home, variable._lent = home, True
+
+
+def read_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:
+    """Return the variables' values on `backend`, in their own dtypes: the state of a pure function."""
+    scope = current_scope.get()
+    if scope is None:
+        return [variable._stored(backend) for variable in variables]
+    return [scope.read(variable) for variable in variables]
+
+
+def lent_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:
+    """Return the variables' values as `read_state` does, for code that may keep them."""
+    values = read_state(variables, backend)
+    if current_scope.get() is None:
+        for variable in variables:
+            variable._lent = True
+    return values
+
+
+def note_lent(variables: Sequence[Variable], values: Sequence[Any], result: Any) -> None:
+    """Note which of the variables' values are handed out in a result as they are."""
+    given = dict(zip(map(id, values), variables, strict=True))
+    for leaf in tree.flatten(result):
+        if id(leaf) in given:
+            given[id(leaf)]._lent = True
+
+
+def own_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:
+    """Return the variables' values as `read_state` does, in memory that may be donated."""
+    if current_scope.get() is not None:
+        return read_state(variables, backend)
+    return [variable._owned(backend) for variable in variables]
+
+
+def write_state(variables: Sequence[Variable], values: Sequence[Any], backend: Backend) -> None:
+    """Give the variables the state that a pure function returned."""
+    scope = current_scope.get()
+    for variable, value in zip(variables, values, strict=True):
+        if scope is None:
+            variable._store(backend, value)
+        else:
+            scope.write(variable, value)
+
+
+def write_changes(
+    variables: Sequence[Variable], given: Sequence[Any], changes: dict[int, Any], result: Any, backend: Backend
+) -> None:
+    """Give variables what a pure function with `changes_only` returned for them.
+
+    Args:
+        variables: the state of the function.
+        given: the values that it got, which `result` may hand out as they are.
+        changes: the new values by place.
+        result: what the function returned beside them.
+        backend: where it ran.
+    """
+    note_lent(variables, given, result)
+    write_state([variables[i] for i in changes], list(changes.values()), backend)

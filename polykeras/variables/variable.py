@@ -1,0 +1,264 @@
+"""Variables, which have a home."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from polykeras import changes, dtypes
+from polykeras.backend import Backend, registry
+from polykeras.backend.door import Handle
+from polykeras.operators import ArrayOperators
+from polykeras.variables.initial import can_wait, initial_value
+from polykeras.variables.scopes import current_autocast, current_scope
+
+
+class Variable(Handle, ArrayOperators):
+    """An array that training changes.
+
+    Args:
+        initializer: the first value (an array, a scalar, a list), or a function `(shape, dtype=...)` that gives it.
+            It runs once, on the numpy backend, whatever the current backend is; an initializer that says that it is
+            `deferrable` when the value is first needed.
+        shape: needed where `initializer` is a function.
+        dtype: by default that of the value, or the one in which the current backend holds such data where it has no 64
+            bits; the default float dtype where `initializer` is a function.
+        trainable: whether an optimizer may change it.
+        autocast: whether a layer of mixed precision reads it in its compute dtype.
+        aggregation: how replicas would combine it; kept for Keras code, one process has one replica.
+        synchronization: kept for Keras code, in the same way.
+        name: for summaries and messages.
+
+    Raises:
+        ValueError: a function without a shape, or a value without a known one.
+
+    Example:
+        >>> counter = Variable(0, dtype="int32", trainable=False, name="counter")
+        >>> int(counter.assign_add(1))
+        1
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_dtype",
+        "_home",
+        "_lent",
+        "_shape",
+        "_trainable",
+        "aggregation",
+        "autocast",
+        "constraint",
+        "name",
+        "overwrite_with_gradient",
+        "path",
+        "regularizer",
+        "synchronization",
+    )
+
+    def __init__(
+        self,
+        initializer: Any,
+        shape: Sequence[int] | None = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        aggregation: str | None = "none",
+        synchronization: str = "auto",
+        name: str | None = None,
+    ) -> None:
+        name = name or "variable"
+        wanted = None if dtype is None else dtypes.standardize_dtype(dtype)
+        if wanted is not None and shape is not None and can_wait(initializer, shape):
+            self._shape, self._dtype = tuple(map(int, shape)), wanted
+            host: Any = partial(initial_value, initializer, self._shape, wanted, name)
+        else:
+            host = initial_value(initializer, shape, wanted, name)
+            self._shape, self._dtype = tuple(host.shape), dtypes.standardize_dtype(host.dtype)
+        # The backend, None for the host, and its array; or, on the host, a function that makes it when it is needed.
+        self._home: tuple[Backend | None, Any] = (None, host)
+        self._lent = False  # whether somebody else may hold the array
+        self.trainable = trainable
+        self.autocast = autocast
+        self.aggregation = aggregation
+        self.synchronization = synchronization
+        self.name = name
+        self.path = name
+        self.regularizer: Any = None
+        self.constraint: Any = None
+        self.overwrite_with_gradient = False
+
+    @property
+    def trainable(self) -> bool:
+        """Whether an optimizer may change it."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        changes.note()
+
+    # ---- what it is --------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape."""
+        return self._shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self._shape)
+
+    @property
+    def dtype(self) -> str:
+        """The dtype by name, inside an autocast scope the one that reads give."""
+        cast = current_autocast.get()
+        return cast if cast and self.autocast and dtypes.is_float(self._dtype) else self._dtype
+
+    def __repr__(self) -> str:
+        return f"<Variable path={self.path}, shape={self._shape}, dtype={self._dtype}, value={self.numpy()}>"
+
+    def __len__(self) -> int:
+        if not self._shape:
+            raise TypeError(f"The variable {self.path!r} is a scalar and has no length.")
+        return self._shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([self[i] for i in range(len(self))])
+
+    def __bool__(self) -> bool:
+        return bool(self.numpy())
+
+    def __float__(self) -> float:
+        return float(self.numpy())
+
+    def __int__(self) -> int:
+        return int(self.numpy())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self.numpy(), dtype=dtype)
+
+    # ---- reading -----------------------------------------------------------------------------------------------
+
+    @property
+    def value(self) -> Any:
+        """The value as an array of the current backend."""
+        scope = current_scope.get()
+        if scope is None:
+            value = self._stored(registry.current())
+            self._lent = True
+        else:
+            value = scope.read(self)
+        cast = current_autocast.get()
+        if cast and self.autocast and cast != self._dtype and dtypes.is_float(self._dtype):
+            return registry.current().cast(value, cast)
+        return value
+
+    @property
+    def home(self) -> str:
+        """The name of the backend that holds the value; `"host"` where none has read it yet."""
+        backend = self._home[0]
+        return "host" if backend is None else backend.name
+
+    def numpy(self) -> np.ndarray:
+        """Return the value as a NumPy array of its own memory, without moving the variable."""
+        scope = current_scope.get()
+        if scope is not None:
+            return np.array(registry.current().to_numpy(scope.read(self)))
+        return np.array(self._host_value())
+
+    def _stored(self, backend: Backend) -> Any:
+        """The value outside any scope, moved to `backend` where it was elsewhere."""
+        home, value = self._home
+        if home is backend:
+            return value
+        if not backend.holds_values:
+            return backend.full(self._shape, 0, self._dtype)
+        if self._dtype in backend.unsupported_dtypes:
+            raise TypeError(f"Variable {self.path!r} is {self._dtype}, which {backend.unsupported_dtypes[self._dtype]}")
+        moved = backend.place(self._host_value())
+        if not backend.is_traced(moved):
+            self._home = (backend, moved)
+            self._lent = False
+        return moved
+
+    def _host_value(self) -> np.ndarray:
+        """The value outside any scope on the host, which is made now where nobody needed it so far."""
+        home, value = self._home
+        if home is not None:
+            return home.to_numpy(value)
+        if isinstance(value, partial):
+            value = value()
+            self._home = (None, value)
+        return value
+
+    def _owned(self, backend: Backend) -> Any:
+        """The value outside any scope, in memory that nobody else refers to: it may be donated."""
+        value = self._stored(backend)
+        if self._lent:
+            value = backend.place(value)
+            self._home = (backend, value)
+            self._lent = False
+        return value
+
+    # ---- writing -----------------------------------------------------------------------------------------------
+
+    def assign(self, value: Any) -> Any:
+        """Give the variable a new value of its own shape; the value is cast to its dtype.
+
+        Args:
+            value: an array, a variable, a number or a nested list.
+
+        Returns:
+            The new value.
+
+        Raises:
+            ValueError: the shape is another one.
+            TypeError: the value is traced by a compiler that knows nothing of this variable.
+        """
+        backend = registry.current()
+        if isinstance(value, Variable):
+            value = value.value
+        if not backend.is_tensor(value):
+            value = backend.asarray(value, self._dtype)
+        elif backend.dtype(value) != self._dtype:
+            value = backend.cast(value, self._dtype)
+        if backend.shape(value) != self._shape:
+            raise ValueError(
+                f"Variable {self.path!r} has shape {self._shape}; received a value of shape {backend.shape(value)}."
+            )
+        scope = current_scope.get()
+        if scope is not None:
+            scope.write(self, value)
+            return value
+        if backend.is_traced(value):
+            raise TypeError(
+                f"Variable {self.path!r} was assigned inside a function that {backend.name} compiles by itself, where "
+                "its value does not exist yet. Compile with `polykeras.function`, which carries variables out."
+            )
+        if backend.holds_values:
+            # In memory of its own: what the caller does to his array later is not done to the variable.
+            self._home = (backend, backend.place(value))
+            self._lent = False
+        return value
+
+    def assign_add(self, value: Any) -> Any:
+        """Add to the value; return the new one."""
+        return self.assign(self + value)
+
+    def assign_sub(self, value: Any) -> Any:
+        """Subtract from the value; return the new one."""
+        return self.assign(self - value)
+
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        """Copies and pickles hold the value on the host: they need no framework to be read."""
+        state = {name: getattr(self, name) for name in self.__slots__ if name != "__weakref__"}
+        return None, state | {"_home": (None, self.numpy()), "_lent": False}
+
+    def _store(self, backend: Backend, value: Any) -> None:
+        """Take over a result of a compiled function, whose shape and dtype are known to be right."""
+        self._home = (backend, value)
+        self._lent = False
