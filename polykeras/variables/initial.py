@@ -41,6 +41,7 @@ def can_wait(initializer: Any, shape: Sequence[int]) -> bool:
 
 
 def initial_value(initializer: Any, shape: Sequence[int] | None, dtype: str | None, name: str) -> np.ndarray:
+    """Return the first value of a variable on the host; the arguments are those of `Variable`."""
     if isinstance(initializer, Handle):
         initializer = np.asarray(initializer)
     if callable(initializer):
