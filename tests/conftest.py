@@ -13,6 +13,7 @@ os.environ.pop("POLYKERAS_BACKEND", None)  # the choice of a developer's shell m
 os.environ.pop("KERAS_BACKEND", None)
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 import hypothesis
 import pytest
@@ -31,6 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*names): a test of these backends together; skipped if one is not chosen")
     config.addinivalue_line("markers", "together: a test of several backends; set on what asks for them")
+    config.addinivalue_line("markers", "keras: compares with Keras 3 itself; skipped where that is not installed")
     config.addinivalue_line("markers", "slow: takes more than a few seconds")
     set_random_seed(0)  # layers that tables of cases make while tests are collected draw their seeds too
     chosen_backends(config)
@@ -56,7 +58,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     chosen = set(chosen_backends(config))
+    no_keras = None if find_spec("keras") else pytest.mark.skip(reason="Keras is not installed")
     for item in items:
+        if no_keras and item.get_closest_marker("keras"):
+            item.add_marker(no_keras)
         needed = [marker.args for marker in item.iter_markers("needs")]
         if "all_backends" in getattr(item, "fixturenames", ()) or any(len(names) > 1 for names in needed):
             item.add_marker(pytest.mark.together)

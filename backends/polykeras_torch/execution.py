@@ -59,7 +59,8 @@ class TorchExecution(ExecutionMethods):
     def place(self, x: Any) -> Tensor:
         with torch.inference_mode(False):
             array = self.asarray(x).detach()
-            shares = isinstance(x, (np.ndarray, Tensor)) and array.device.type == "cpu"
+            from_host = isinstance(x, np.ndarray) and array.device.type == "cpu"
+            shares = from_host or (isinstance(x, Tensor) and x.device == array.device)
             return array.clone(memory_format=torch.contiguous_format) if shares else array
 
 

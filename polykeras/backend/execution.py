@@ -76,7 +76,7 @@ class ExecutionMethods(PaddingMethods, ABC):
         """Seed the framework's own random numbers, which native code in a user's layer may draw."""
 
     def place(self, x: Any) -> Array:
-        """Return host data on the current device, in memory of its own: it may be donated."""
+        """Return host data, or an array, on the current device in memory of its own: it may be donated."""
         return self.asarray(x)
 
     def borrow(self, x: Any) -> Array:

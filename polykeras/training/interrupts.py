@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from types import FrameType, TracebackType
@@ -16,11 +17,12 @@ class Uninterrupted:
     the user's own stays.
     """
 
-    __slots__ = ("_handler", "_pending")
+    __slots__ = ("_handler", "_pending", "_process")
 
     def __init__(self) -> None:
         self._handler: Any = None
         self._pending = False
+        self._process = os.getpid()
 
     def __enter__(self) -> None:
         if threading.current_thread() is not threading.main_thread():
@@ -31,7 +33,7 @@ class Uninterrupted:
             signal.signal(signal.SIGINT, self._wait)
 
     def _wait(self, number: int, frame: FrameType | None) -> None:
-        if self._pending:
+        if self._pending or os.getpid() != self._process:  # a forked process has no state to guard
             signal.default_int_handler(number, frame)
         self._pending = True
 
@@ -56,6 +58,7 @@ class Termination:
     def __init__(self) -> None:
         self.pending = False
         self._before: Any = None
+        self._process = 0  # in which it waits: workers that are forked meanwhile end at once
 
     def begin(self) -> None:
         """From now on it waits."""
@@ -63,10 +66,14 @@ class Termination:
             return
         before = signal.getsignal(signal.SIGTERM)
         if before is not None and before is not signal.SIG_IGN:
-            self._before = before
+            self._before, self._process = before, os.getpid()
             signal.signal(signal.SIGTERM, self._wait)
 
     def _wait(self, number: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._process:
+            self.pending = True
+            self.end()
+            return
         if self.pending:
             self.end()
         self.pending = True

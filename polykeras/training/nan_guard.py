@@ -40,6 +40,7 @@ class _GuardedStep(CompiledStep):
     def __init__(self, step: CompiledStep, model: Any, backend: Backend) -> None:
         self._step, self._model, self._backend = step, model, backend  # and nothing of a step's own
         self._done = 0  # steps of the pass over the data
+        self._constants: set[int] | None = None  # what is not finite on purpose, such as a mask of -inf
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._step, name)
@@ -76,20 +77,36 @@ class _GuardedStep(CompiledStep):
         if self._is_sound(logs):
             self._done += 1
             return logs
-        after = [(variable, np.asarray(variable.numpy())) for variable, _ in before]
+        after = [(v, np.asarray(v.numpy())) for v, _ in before if id(v) not in (self._constants or ())]
         put_back(before)
-        found = _first_bad(self._model, tree.map_structure(self._backend.asarray, batch), self._backend, after)
+        found = self._bad_before() or _first_bad(
+            self._model, tree.map_structure(self._backend.asarray, batch), self._backend, after
+        )
         where = f"Step {self._done} (counted from 0) of the pass over the data, of model {self._model.name!r}"
         raise FloatingPointError(f"{where}: {found} The model is as it was before the step.")
 
     def _kept(self) -> list[tuple[Variable, Any]]:
         variables = unique([*self._model._all_variables(), *self._step.variables])
+        if self._constants is None:
+            constant = [v for v in self._model.variables if not v.trainable and _bad_numbers(v, v.numpy())]
+            self._constants = set(map(id, constant))
         read_state(variables, self._backend)  # so that what is kept lies where the step runs
         return kept_values(variables)
 
+    def _watched(self) -> list[Variable]:
+        return [v for v in self._model._all_variables() if id(v) not in (self._constants or ())]
+
+    def _bad_before(self) -> str | None:
+        """Return which variable is not finite without any step, None for none."""
+        for variable in self._watched():
+            bad = _bad_numbers(variable, variable.numpy())
+            if bad:
+                return f"{bad} of the numbers in {variable.path!r} were not finite before the step."
+        return None
+
     def _is_sound(self, logs: Any) -> bool:
         backend = self._backend
-        values = [v.value for v in self._model._all_variables() if dtypes.is_float(v.dtype)]
+        values = [v.value for v in self._watched() if dtypes.is_float(v.dtype)]
         values += [x for x in tree.flatten(logs) if backend.is_tensor(x) and dtypes.is_float(backend.dtype(x))]
         if not values:
             return True
@@ -141,15 +158,18 @@ def _bad_layer(model: Any, backend: Backend, run: Callable[[], Any]) -> str | No
 def _bad_update(after: Sequence[tuple[Variable, np.ndarray]]) -> str:
     """Return which variable is not finite after a step of which all else that is seen is."""
     for variable, value in after:
-        bad = 0
-        if dtypes.is_float(variable.dtype):
-            bad = int((~np.isfinite(value.astype("float64"))).sum())
+        bad = _bad_numbers(variable, value)
         if bad:
             return (
                 f"all that was looked at is finite, and after the update {bad} of {value.size} numbers in "
                 f"{variable.path!r} are not: is the learning rate too large?"
             )
     return "something is not finite that plain code does not show."
+
+
+def _bad_numbers(variable: Variable, value: np.ndarray) -> int:
+    """Return how many numbers in the value of a variable are not finite."""
+    return int((~np.isfinite(value.astype("float64"))).sum()) if dtypes.is_float(variable.dtype) else 0
 
 
 @contextmanager

@@ -154,7 +154,8 @@ print(json.dumps(results))
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not (find_spec("keras") and find_spec("torch")), reason="Keras or torch is not installed")
+@pytest.mark.keras
+@pytest.mark.skipif(not find_spec("torch"), reason="runs Keras on torch")
 def test_keras_has_the_same_results(tmp_path: Path) -> None:
     named = {name: case for name, case in CASES.items() if name != "scce-ignore"}  # Keras forgets the mask
     rows, expected = [], []

@@ -286,6 +286,17 @@ def a_heap_without_end(lab: Lab) -> None:
     lab.path.write_bytes(data)
 
 
+@attack(".weights.h5", "heap does not add up")
+def heaps_within_heaps(lab: Lab) -> None:
+    """Each of 32,000 begins in an object of the one before and goes on to the end of the file."""
+    write_weights(lab.path)
+    with lab.path.open("ab") as file:
+        start, count = file.tell(), 2**15
+        end = start + 32 * count
+        for at in range(start, end, 32):
+            file.write(struct.pack("<H6xQ5s3xQ", 1, 16, b"GCOL\x01", end - at - 16))
+
+
 # ---- NumPy -----------------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import marshal
+import struct
 from typing import Any
 
 import numpy as np
@@ -409,6 +410,22 @@ def _legacy(lab: Lab, config: Any) -> None:
 def _legacy_layers(*layers: Any) -> Any:
     first = {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 4], "dtype": "float32", "name": "x"}}
     return {"class_name": "Sequential", "config": {"name": "m", "layers": [first, *layers]}}
+
+
+@attack(".h5", "texts are longer")
+def texts_that_are_one(lab: Lab) -> None:
+    """A text of 25,000 characters, of which there are 2,000 in a file of 90 KB."""
+    import h5py
+
+    with h5py.File(lab.path, "w") as file:
+        file.attrs["model_config"] = json.dumps(_legacy_layers())
+        names = np.array(["x" * 25_000, *["y"] * 1999], object)
+        file.create_group("model_weights").attrs.create("layer_names", names, dtype=h5py.string_dtype())
+    data = bytearray(lab.path.read_bytes())
+    at = data.index(struct.pack("<I", 25_000), data.index(b"layer_names"))
+    assert data[at + 16 : at + 20] == struct.pack("<I", 1)
+    data[at : at + 16 * 2000] = data[at : at + 16] * 2000
+    lab.path.write_bytes(data)
 
 
 @attack(".h5", "code|lambda", "CVE-2025-9905")

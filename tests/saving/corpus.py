@@ -220,7 +220,7 @@ class Watch:
             return
         if event == "marshal.loads" and sys._getframe(1).f_code.co_filename.startswith("<frozen importlib"):
             return  # Python reads what it compiled of a module
-        if event == "subprocess.Popen" and args[1][:4] == [sys.executable, "-P", "-c", hdf5_texts._SCRIPT]:
+        if event == "subprocess.Popen" and args[1][:3] == [sys.executable, "-P", os.fspath(hdf5_texts.PROGRAM)]:
             return  # our own: libhdf5 is not trusted with texts
         if event in self._FORBIDDEN:
             self.seen.append(f"{event} {args[:2]!r}"[:200])

@@ -23,10 +23,7 @@ from polykeras.backend import use_backend
 from saving.exchange_cases import CASES, MODELS, of_layer, perceptron
 
 FRAMEWORKS = [name for name in ("jax", "torch", "tensorflow") if find_spec(name)]
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not find_spec("keras"), reason="Keras is not installed"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.keras]
 
 WEIGHTS = (".weights.h5", ".weights.json")
 

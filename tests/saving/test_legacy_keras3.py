@@ -21,7 +21,6 @@ from polykeras import Input, Model, Sequential, layers, tree
 from polykeras.saving import load_model
 
 FRAMEWORKS = [name for name in ("jax", "torch", "tensorflow") if find_spec(name)]
-with_keras = pytest.mark.skipif(not find_spec("keras") or not FRAMEWORKS, reason="Keras is not installed")
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 
 
@@ -249,7 +248,7 @@ def exchanged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     return Exchanged(request.param, tmp_path_factory.mktemp("h5"))
 
 
-@with_keras
+@pytest.mark.keras
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*MODELS, *OPTIMIZERS])
 def test_keras_reads_ours(exchanged: Exchanged, name: str) -> None:
@@ -261,7 +260,7 @@ def test_keras_reads_ours(exchanged: Exchanged, name: str) -> None:
         np.testing.assert_allclose(found, expected, **CLOSE)
 
 
-@with_keras
+@pytest.mark.keras
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_we_read_those_of_keras(exchanged: Exchanged, name: str) -> None:
@@ -272,7 +271,7 @@ def test_we_read_those_of_keras(exchanged: Exchanged, name: str) -> None:
         np.testing.assert_allclose(found, expected, **CLOSE)
 
 
-@with_keras
+@pytest.mark.keras
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_training_goes_on_here(exchanged: Exchanged, name: str) -> None:

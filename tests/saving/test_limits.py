@@ -21,7 +21,7 @@ from polykeras.saving import SavedFileError, archive, limits, plain, shared_obje
 from polykeras.saving.files import atomic, hdf5, hdf5_texts, sharded
 from saving.corpus import entry, functional, tensor
 
-pytest.importorskip("h5py")
+h5py = pytest.importorskip("h5py")
 
 
 @pytest.fixture(autouse=True)
@@ -139,7 +139,18 @@ def test_where_no_python_can_be_started_no_text_is_read(
 ) -> None:
     monkeypatch.setattr(sys, name, value, raising=False)
     with pytest.raises(SavedFileError, match="none to start"):
-        hdf5_texts.read_texts(tmp_path / "m.h5", ["/"])
+        hdf5_texts.read_texts(tmp_path / "m.h5", 0, ["/"])
+
+
+def test_texts_are_those_of_the_file_that_was_opened(tmp_path: Path) -> None:
+    """Also where another one has taken its place, as a writer does that saves a model again."""
+    path, later = tmp_path / "m.h5", tmp_path / "later.h5"
+    for file, text in ((path, "old"), (later, "new")):
+        with h5py.File(file, "w") as written:
+            written.attrs["model_config"] = text  # of variable length
+    with hdf5.Hdf5File(path, str(path)) as opened:
+        later.replace(path)
+        assert opened.text(opened.root, "model_config", "config") == "old"
 
 
 def test_an_open_file_that_belongs_to_another_is_closed_with_it(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections import deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +108,12 @@ def test_other_things_are_refused(value: Any) -> None:
     assert not is_plain(value)
     with pytest.raises(TypeError):
         encode(value, [])
+
+
+@pytest.mark.parametrize("value", [defaultdict(int, a=1), Counter("aab"), OrderedDict(a=1)])
+def test_other_classes_of_dicts_would_not_come_back(value: Any) -> None:
+    assert not is_plain({"a": [value]})
+    assert through({"a": [value]}) == {"a": [dict(value)]}  # as logs are kept, of which nothing else is asked
 
 
 def test_files_hold_text_and_arrays(tmp_path: Path) -> None:

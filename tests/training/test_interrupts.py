@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -65,6 +67,32 @@ def test_an_error_comes_before_an_interrupt() -> None:
     with pytest.raises(ValueError, match="mine"), Uninterrupted():
         signal.raise_signal(signal.SIGINT)
         raise ValueError("mine")
+
+
+FORKED = """
+import multiprocessing, signal, time
+from polykeras.training.interrupts import Termination, Uninterrupted
+
+fork = multiprocessing.get_context("fork")
+termination = Termination()
+termination.begin()
+with Uninterrupted():
+    workers = [fork.Process(target=time.sleep, args=(60,)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    workers[0].terminate()
+    __import__("os").kill(workers[1].pid, signal.SIGINT)
+    for worker in workers:
+        worker.join(20)
+termination.end()
+print([worker.exitcode for worker in workers])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+def test_workers_that_were_forked_meanwhile_end_at_once() -> None:
+    run = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=60)
+    assert run.stdout.split() == [f"[-{int(signal.SIGTERM)},", "1]"], run.stderr
 
 
 def test_other_threads_and_handlers_are_left_alone() -> None:

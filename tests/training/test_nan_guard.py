@@ -145,3 +145,30 @@ def test_a_step_of_ones_own_is_looked_into(backend: Backend) -> None:
     model.compile("sgd")
     with pytest.raises(FloatingPointError, match="after the update 1 of 1 numbers in 'own.*/weight'"):
         model.fit(X, verbose=0, epochs=3, batch_size=8)
+
+
+class Mask(layers.Layer):
+    """Adds a weight that is not finite on purpose, and takes its largest numbers."""
+
+    def build(self, input_shape: Any) -> None:
+        self.mask = self.add_weight((2,), lambda shape, dtype=None: np.array([0, -np.inf], dtype), trainable=False)
+
+    def call(self, x: Any) -> Any:
+        return ops.max(x + self.mask, axis=-1, keepdims=True)
+
+
+def test_what_is_infinite_on_purpose_stops_nothing(backend: Backend) -> None:
+    model = keras.Sequential([keras.Input((2,)), Mask(), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(X, Y, batch_size=8, verbose=0)
+    assert np.isinf(model.layers[0].get_weights()[0]).any()
+    with pytest.raises(FloatingPointError, match="the data are not finite: label"):
+        model.fit(X, np.full_like(Y, np.inf), batch_size=8, verbose=0)
+
+
+def test_weights_that_were_bad_before_are_named(backend: Backend) -> None:
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(1, name="d")])
+    model.compile("sgd", "mse")
+    model.get_layer("d").set_weights([np.array([[np.nan], [1.0]]), np.zeros(1)])
+    with pytest.raises(FloatingPointError, match="1 of the numbers in 'd/kernel' were not finite before the step"):
+        model.fit(X, Y, batch_size=8, verbose=0)

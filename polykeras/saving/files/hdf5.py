@@ -182,7 +182,7 @@ class Hdf5File(ArrayFile):
     def _variable_text(self, owner: Any, name: str, place: str) -> Any:
         """Return a text of variable length; all that there are where Keras wrote any are read at once."""
         if self._named is not None and self._texts is None:
-            self._texts = read_texts(self._named, _WITH_TEXTS)
+            self._texts = read_texts(self._named, self._file.id.get_vfd_handle(), _WITH_TEXTS)
         place_and_name = f"{owner.name if owner.name == '/' else owner.name.strip('/')} {name}"
         if self._texts is None or place_and_name not in self._texts:
             raise SavedFileError(self.path, place, f"the attribute {name!r} is no text where texts are expected.")

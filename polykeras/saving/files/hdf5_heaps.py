@@ -15,11 +15,12 @@ from polykeras.saving.errors import SavedFileError
 # A collection: "GCOL", version 1, three bytes, its size (8); then objects: number (2), references (2), four bytes, size
 # (8), the data up to a multiple of 8. Number 0 is free space, whose size counts these 16 bytes as well.
 _MARK = b"GCOL\x01"
-_HEADER, _LEAST, _MOST_OBJECTS = 16, 4096, 2**17
+_HEADER, _LEAST = 16, 4096
+_MOST_OBJECTS = 2**20  # in all heaps of a file
 
 
 def check_heaps(file: str | os.PathLike[str] | IO[bytes], path: str) -> None:
-    """Refuse a file with a collection of a heap that does not add up.
+    """Refuse a file with a collection of a heap that does not add up, or with more objects than have room in it.
 
     Args:
         file: a path, or an open binary file.
@@ -29,12 +30,14 @@ def check_heaps(file: str | os.PathLike[str] | IO[bytes], path: str) -> None:
         SavedFileError: there is one.
     """
     with _bytes_of(file) as data:
+        # Heaps may stand within heaps, and be looked through again and again: none that was written to be read.
+        left = min(_MOST_OBJECTS, len(data) // _HEADER)
         at = data.find(_MARK)
         while at >= 0:
             size = _size(data, at)
             # What is no such size is by chance in the numbers of an array, or refused by the library itself.
-            if _LEAST <= size <= len(data) - at and not _adds_up(data, at, size):
-                raise SavedFileError(path, f"byte {at}", "the heap does not add up.")
+            if _LEAST <= size <= len(data) - at:
+                left -= _objects(data, at, size, left, path)
             at = data.find(_MARK, at + 1)
 
 
@@ -43,16 +46,17 @@ def _size(data: Any, at: int) -> int:
     return struct.unpack("<Q", header)[0] if len(header) == 8 else 0
 
 
-def _adds_up(data: Any, at: int, size: int) -> bool:
+def _objects(data: Any, at: int, size: int, most: int, path: str) -> int:
+    """Return how many objects a heap has, and refuse one that does not add up."""
     place, count = _HEADER, 0
     while place + _HEADER <= size:
         number, length = struct.unpack("<H6xQ", data[at + place : at + place + _HEADER])
         taken = _HEADER + -(-length // 8) * 8 if number else length
         count += 1
-        if taken < _HEADER or taken > size - place or count > _MOST_OBJECTS:
-            return False
+        if taken < _HEADER or taken > size - place or count > most:
+            raise SavedFileError(path, f"byte {at}", "the heap does not add up.")
         place += taken
-    return True
+    return count
 
 
 @contextmanager

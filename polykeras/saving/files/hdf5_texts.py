@@ -12,53 +12,22 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from polykeras.saving.errors import SavedFileError
-from polykeras.saving.limits import MAX_CONFIG_BYTES
+from polykeras.saving.files.hdf5_texts_reader import MOST_CHARACTERS
 
-_SECONDS = 60
-_MEMORY = 4 * 2**30
-_SCRIPT = """
-import json, sys
-try:
-    import resource
-    resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]), -1))
-except (ImportError, ValueError, OSError):
-    pass
-import h5py
-found = {}
-def note(group, owner):
-    for name in group.attrs:
-        if h5py.check_string_dtype(group.attrs.get_id(name).dtype) is None:
-            continue
-        value = group.attrs[name]
-        parts = value.tolist() if hasattr(value, "tolist") else value
-        several = isinstance(parts, list)
-        texts = [p.decode("utf-8") if isinstance(p, bytes) else str(p) for p in (parts if several else [parts])]
-        found[owner + " " + name] = texts if several else texts[0]
-def child(group, key):
-    hard = isinstance(group.get(key, getlink=True), h5py.HardLink)
-    found = group[key] if hard else None
-    return found if isinstance(found, h5py.Group) else None
-with h5py.File(sys.argv[2], "r", locking=False) as file:
-    for owner in sys.argv[3:]:
-        group = file if owner == "/" else child(file, owner)
-        if group is None:
-            continue
-        note(group, owner)
-        for key in list(group)[:100000]:
-            inner = child(group, key)
-            if inner is not None:
-                note(inner, key if owner == "/" else owner + "/" + key)
-sys.stdout.write(json.dumps(found))
-"""
+_SECONDS = 20
+_MOST_BYTES = 8 * MOST_CHARACTERS  # of JSON, in which a character takes six at most
+PROGRAM = Path(__file__).with_name("hdf5_texts_reader.py")
 
 
-def read_texts(path: str | os.PathLike[str], owners: Sequence[str]) -> dict[str, str | list[str]]:
+def read_texts(path: str | os.PathLike[str], handle: int, owners: Sequence[str]) -> dict[str, str | list[str]]:
     """Return the texts in the attributes of some groups and of those in them, by the group, a space, and the name.
 
     Args:
         path: of an HDF5 file.
+        handle: the descriptor by which it is open; another file may have the path by now.
         owners: names of groups in its root, or "/"; those that are not there are left out.
 
     Raises:
@@ -71,11 +40,15 @@ def read_texts(path: str | os.PathLike[str], owners: Sequence[str]) -> dict[str,
             "a text of variable length is read by a Python of its own, and there is none to start here. Convert the "
             "file to `.keras` where Python is installed.",
         )
-    # -P: nothing is imported from the folder in which the program runs.
-    command = [sys.executable, "-P", "-c", _SCRIPT, str(_MEMORY), os.path.abspath(path), *owners]
+    by_handle = os.path.exists(f"/dev/fd/{handle}")  # elsewhere, on Windows, a file that is open is not replaced
+    opened = f"/dev/fd/{handle}" if by_handle else os.path.abspath(path)
+    # -P: nothing is imported from the folder in which the program runs, nor from its own.
+    command = [sys.executable, "-P", os.fspath(PROGRAM), opened, *owners]
     try:
-        run = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
-        if run.returncode == 0 and len(run.stdout) <= 4 * MAX_CONFIG_BYTES:
+        run = subprocess.run(
+            command, capture_output=True, timeout=_SECONDS, check=False, pass_fds=[handle] if by_handle else []
+        )
+        if run.returncode == 0 and len(run.stdout) <= _MOST_BYTES:
             return json.loads(run.stdout)
         told = run.stderr.decode("utf-8", "replace").strip().splitlines()
         reason = told[-1] if told else f"libhdf5 ended with {run.returncode}."

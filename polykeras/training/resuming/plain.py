@@ -21,7 +21,7 @@ def encode(value: Any, arrays: list[np.ndarray], strict: bool = False, depth: in
     Args:
         value: None, bools, ints, floats, strings, NumPy arrays and scalars, in lists, tuples, sets, deques and dicts.
         arrays: gets the arrays, to whose places the description refers.
-        strict: whether arrays of frameworks are refused, which come back as NumPy's.
+        strict: whether arrays of frameworks are refused, which come back as NumPy's, and dicts of other classes.
         depth: how deep in others the value lies.
 
     Raises:
@@ -46,7 +46,7 @@ def encode(value: Any, arrays: list[np.ndarray], strict: bool = False, depth: in
         return {f"${type(value).__name__}": within(value)}
     if type(value) is deque:
         return {"$deque": within(value), "most": value.maxlen}
-    if isinstance(value, dict):
+    if type(value) is dict or (isinstance(value, dict) and not strict):
         if all(type(key) is str and not key.startswith("$") for key in value):
             return {key: encode(item, arrays, strict, depth + 1) for key, item in value.items()}
         return {"$dict": [within(pair) for pair in value.items()]}
