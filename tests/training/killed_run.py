@@ -10,7 +10,7 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import polykeras as keras
 from polykeras import callbacks, layers
 
 EPOCHS, SAMPLES, BATCH = 6, 42, 8  # five full batches and a partial one
+LONG_EPOCHS, LONG_SAMPLES = 15, 640  # long enough to be killed from outside
 
 
 def die() -> None:
@@ -61,6 +62,32 @@ class Noise(callbacks.Callback):
         self.total += np.random.normal(size=2)
         assert logs is not None
         logs["noise"] = float(self.total[0]) + keras.random.draw_seed() % 1000
+
+
+class Begun(callbacks.Callback):
+    """Tells by a file that training has begun."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Tell it."""
+        self._path.touch()
+
+    def get_state(self) -> dict[str, Any]:
+        """Has none."""
+        return {}
+
+
+class Stream:
+    """Batches one after the other, again in each epoch."""
+
+    def __init__(self, x: np.ndarray, y: np.ndarray) -> None:
+        self._parts = [(x[i : i + BATCH], y[i : i + BATCH]) for i in range(0, len(x), BATCH)]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._parts)
 
 
 def kill_within(function: str, count: int) -> None:
@@ -109,8 +136,9 @@ def main() -> None:
     folder, told = Path(sys.argv[1]), json.loads(sys.argv[2])
     keras.utils.set_random_seed(3)
     generator = np.random.default_rng(0)
-    x = generator.normal(size=(SAMPLES, 4)).astype("float32")
-    y = np.eye(3, dtype="float32")[(x[:, 0] + 0.5 * generator.normal(size=SAMPLES) > 0) + (x[:, 1] > 1) * 1]
+    epochs, samples = (LONG_EPOCHS, LONG_SAMPLES) if told.get("long") else (EPOCHS, SAMPLES)
+    x = generator.normal(size=(samples, 4)).astype("float32")
+    y = np.eye(3, dtype="float32")[(x[:, 0] + 0.5 * generator.normal(size=samples) > 0) + (x[:, 1] > 1) * 1]
     model = make_model(told["variant"])
     hook, count = told.get("kill") or ("", 0)
     noise = Noise()
@@ -121,13 +149,16 @@ def main() -> None:
         callbacks.BackupAndRestore(folder / "backup", save_freq=told["save_freq"]),
         callbacks.CSVLogger(folder / "log.csv"),
     ]
+    if told.get("long"):
+        used.append(Begun(folder / "begun"))
     if told["variant"] == "plateau":
         used.append(callbacks.ReduceLROnPlateau(patience=1, factor=0.5))
     if hook.startswith("os."):
         kill_within(hook.removeprefix("os."), count)
     elif hook:
         used.insert(told.get("place", 3), Killer(hook, count, told.get("signal", "SIGKILL")))
-    history = model.fit(x, y, BATCH, EPOCHS, 0, used, validation_data=(x[:20], y[:20]))
+    data = [Stream(x, y)] if told.get("stream") else [x, y, BATCH]
+    history = model.fit(*data, epochs=epochs, verbose=0, callbacks=used, validation_data=(x[:20], y[:20]))
     arrays = {f"{i} {v.path}": v.numpy() for i, v in enumerate([*model.variables, *model.optimizer.variables])}
     np.savez(folder / "result.npz", **{name.replace("/", "."): array for name, array in arrays.items()})
     result = {

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -139,3 +140,36 @@ def test_batches_from_forked_processes(backend: Backend, moment: str) -> None:
     )
     assert run.returncode == 0, run.stderr
     assert run.stdout.split() == [backend.name]
+
+
+LOADED = """
+import sys
+import numpy as np, torch
+from torch.utils.data import DataLoader, TensorDataset
+import polykeras as keras
+
+x = np.random.default_rng(0).normal(size=(64, 5)).astype("float32")
+y = x.sum(axis=1, keepdims=True)
+
+def trained(*data, **options):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    model.fit(*data, epochs=2, verbose=0, **options)
+    return model.get_weights()
+
+expected = trained(x, y, batch_size=8, shuffle=False)
+loader = DataLoader(TensorDataset(torch.tensor(x), torch.tensor(y)), batch_size=8, num_workers=2)
+found = trained(loader, callbacks=[keras.callbacks.BackupAndRestore(sys.argv[1], save_freq=3)])
+for a, b in zip(found, expected, strict=True):
+    np.testing.assert_array_equal(a, b)
+"""
+
+
+@pytest.mark.needs("torch")
+def test_workers_of_a_data_loader(tmp_path: Path) -> None:
+    """Forked after torch has trained, beside backups, which hold back the request to end that workers get."""
+    environment = os.environ | {"POLYKERAS_BACKEND": "torch"}
+    command = [sys.executable, "-W", "error", "-c", LOADED, str(tmp_path / "backup")]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr

@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,15 +25,29 @@ Runner = Callable[..., int]
 Result = tuple[dict[str, np.ndarray], dict[str, Any]]
 
 
-def run(backend: str, folder: Path, **told: Any) -> int:
-    """Run the program once; return how it ended."""
+def run(backend: str, folder: Path, delay: float | None = None, **told: Any) -> int:
+    """Run the program once, and kill it so many seconds after training has begun; return how it ended."""
     folder.mkdir(exist_ok=True)
     told = {"variant": "plateau", "save_freq": "epoch", **told}
     environment = {**os.environ, "POLYKERAS_BACKEND": backend, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-W", "error::UserWarning", str(PROGRAM), str(folder), json.dumps(told)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
-    assert done.returncode in (0, -signal.SIGKILL, -signal.SIGTERM), done.stderr
-    return done.returncode
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        if delay is not None:
+            _kill_later(running, folder / "begun", delay)
+        _, errors = running.communicate(timeout=240)
+    assert running.returncode in (0, -signal.SIGKILL, -signal.SIGTERM), errors
+    return running.returncode
+
+
+def _kill_later(running: Any, begun: Path, delay: float) -> None:
+    """Kill a process so many seconds after a file is there; the file is removed first."""
+    begun.unlink(missing_ok=True)
+    while running.poll() is None and not begun.exists():
+        time.sleep(0.01)
+    time.sleep(delay)
+    running.kill()
 
 
 def result(folder: Path) -> Result:
@@ -127,6 +142,20 @@ def test_killed_at_random_times(tmp_path: Path, reference: Callable[..., Result]
     assert_same(cut("numpy", tmp_path / "run", kills, save_freq=3, patience=9), expected)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("stream", [False, True], ids=["arrays", "stream"])
+def test_killed_from_outside(backend: Backend, stream: bool, tmp_path: Path, reference: Callable[..., Result]) -> None:
+    """At any moment, while steps run in chunks."""
+    told = {"long": True, "stream": stream, "save_freq": 50, "patience": 99}
+    expected = reference(backend.name, **told)
+    generator = random.Random(stream)
+    ends = [run(backend.name, tmp_path / "run", delay=generator.uniform(0.05, 0.6), **told) for _ in range(3)]
+    assert -signal.SIGKILL in ends
+    if not (tmp_path / "run" / "result.npz").exists():
+        assert run(backend.name, tmp_path / "run", **told) == 0
+    assert_same(result(tmp_path / "run"), expected)
+
+
 @pytest.mark.needs("numpy")
 def test_a_request_to_end_is_granted_after_a_backup(tmp_path: Path, reference: Callable[..., Result]) -> None:
     told = {"save_freq": False, "patience": 9}
@@ -160,7 +189,25 @@ def test_another_framework_goes_on(
     names = (other, "numpy") if first else ("numpy", other)
     assert run(names[0], tmp_path / "run", kill=["train_batch_end", 16], **told) == -signal.SIGKILL
     assert run(names[1], tmp_path / "run", **told) == 0
-    found, whole = result(tmp_path / "run"), reference("numpy", **told)
+    assert_close(result(tmp_path / "run"), reference("numpy", **told))
+
+
+@pytest.mark.slow
+def test_a_run_on_three_frameworks(
+    all_backends: list[Backend], tmp_path: Path, reference: Callable[..., Result]
+) -> None:
+    names = sorted({"jax", "tensorflow", "torch"} & {backend.name for backend in all_backends})
+    if len(names) < 3:
+        pytest.skip("needs jax, tensorflow and torch")
+    told = {"save_freq": 4, "patience": 9}
+    for name in names[:2]:
+        assert run(name, tmp_path / "run", kill=["train_batch_end", 11], **told) == -signal.SIGKILL
+    assert run(names[2], tmp_path / "run", **told) == 0
+    assert_close(result(tmp_path / "run"), reference("numpy", **told))
+
+
+def assert_close(found: Result, whole: Result) -> None:
+    """Compare the results of runs on several frameworks: weights and histories."""
     for name, array in whole[0].items():
         np.testing.assert_allclose(found[0][name], array, rtol=1e-4, atol=1e-4, err_msg=name)
     for name, values in whole[1]["history"].items():
