@@ -11,6 +11,7 @@ import pytest
 import polykeras as keras
 from polykeras import layers, ops
 from polykeras.backend import Backend
+from polykeras.training.steps import CompiledStep
 
 X = np.linspace(-1, 1, 64, dtype="float32").reshape(32, 2)
 Y = X.sum(axis=1, keepdims=True)
@@ -172,3 +173,15 @@ def test_weights_that_were_bad_before_are_named(backend: Backend) -> None:
     model.get_layer("d").set_weights([np.array([[np.nan], [1.0]]), np.zeros(1)])
     with pytest.raises(FloatingPointError, match="1 of the numbers in 'd/kernel' were not finite before the step"):
         model.fit(X, Y, batch_size=8, verbose=0)
+
+
+def test_off_it_costs_nothing(backend: Backend) -> None:
+    """The step is then the one that there would be without a guard, and the only one."""
+    keras.config.set_nan_guard(False)
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(X, Y, batch_size=8, verbose=0)
+    assert [type(step) for step in model._steps.values()] == [CompiledStep]
+    keras.config.set_nan_guard(True)
+    model.fit(X, Y, batch_size=8, verbose=0)
+    assert [type(step) for step in model._steps.values()] != [CompiledStep]
