@@ -30,13 +30,21 @@ def values_deferred() -> Iterator[None]:
         _deferring.reset(token)
 
 
-def can_wait(initializer: Any, shape: Sequence[int]) -> bool:
-    """Return whether an initializer gives the same later as now, and no error; or is not expected to be asked."""
-    waits = getattr(initializer, "deferrable", False) is True or (_deferring.get() and callable(initializer))
+def check_sizes(shape: Sequence[int]) -> None:
+    """Refuse a shape that a file asks for and that is none, or is larger than a file may ask for.
+
+    Raises:
+        ValueError: it is.
+    """
     if _deferring.get() and not all(isinstance(n, (int, np.integer)) for n in shape):
         raise ValueError(f"The shape of a variable consists of whole numbers; received {tuple(shape)}.")
     if budget.left.get() is not None:
         budget.check_size(shape, type(None))
+
+
+def can_wait(initializer: Any, shape: Sequence[int]) -> bool:
+    """Return whether an initializer gives the same later as now, and no error; or is not expected to be asked."""
+    waits = getattr(initializer, "deferrable", False) is True or (_deferring.get() and callable(initializer))
     return waits and all(type(n) is int and n >= 0 for n in shape)
 
 

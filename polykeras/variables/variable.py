@@ -12,7 +12,7 @@ from polykeras import changes, dtypes
 from polykeras.backend import Backend, registry
 from polykeras.backend.door import Handle
 from polykeras.operators import ArrayOperators
-from polykeras.variables.initial import can_wait, initial_value
+from polykeras.variables.initial import can_wait, check_sizes, initial_value
 from polykeras.variables.scopes import current_autocast, current_scope
 
 
@@ -71,6 +71,8 @@ class Variable(Handle, ArrayOperators):
     ) -> None:
         name = name or "variable"
         wanted = None if dtype is None else dtypes.standardize_dtype(dtype)
+        if wanted is not None and shape is not None:
+            check_sizes(shape)
         if wanted is not None and shape is not None and can_wait(initializer, shape):
             self._shape, self._dtype = tuple(map(int, shape)), wanted
             host: Any = partial(initial_value, initializer, self._shape, wanted, name)
