@@ -73,6 +73,8 @@ FORKED = """
 import multiprocessing, signal, time
 from polykeras.training.interrupts import Termination, Uninterrupted
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which jobs in the background ignore
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
 fork = multiprocessing.get_context("fork")
 termination = Termination()
 termination.begin()
