@@ -78,10 +78,17 @@ signal.signal(signal.SIGTERM, signal.SIG_DFL)
 fork = multiprocessing.get_context("fork")
 termination = Termination()
 termination.begin()
+begun = fork.Semaphore(0)  # a signal before it would be lost: Python forgets those of a fork's first moments
+
+def work():
+    begun.release()
+    time.sleep(60)
+
 with Uninterrupted():
-    workers = [fork.Process(target=time.sleep, args=(60,)) for _ in range(2)]
+    workers = [fork.Process(target=work) for _ in range(2)]
     for worker in workers:
         worker.start()
+        begun.acquire()
     workers[0].terminate()
     __import__("os").kill(workers[1].pid, signal.SIGINT)
     for worker in workers:
