@@ -211,12 +211,9 @@ def serialize_keras_object(obj: Any) -> Any:
     if callable(obj) and hasattr(obj, "__name__"):
         if _module_of(obj):
             return obj.__name__
-        return {
-            "module": getattr(obj, "__module__", "builtins"),
-            "class_name": "function",
-            "config": obj.__name__,
-            "registered_name": get_registered_name(obj),
-        }
+        # As Keras writes functions, and looks for them.
+        named = get_registered_name(obj)
+        return {"module": "builtins", "class_name": "function", "config": named, "registered_name": "function"}
     raise TypeError(
         f"Cannot describe {obj!r} ({type(obj).__name__}) in a config. Give its class a `get_config` method."
     )

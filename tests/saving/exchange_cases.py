@@ -104,6 +104,34 @@ def _operators() -> tuple[Any, list[np.ndarray]]:
     return keras.Model(x, L.Dense(2)(ops.reshape(z, (-1, 28)))), [_draw(5, 4, 3)]
 
 
+@keras.saving.register_keras_serializable("exchange")
+class Stretched(L.Layer):
+    """A layer of the user's own, which `keras_side.py` has too: the same lines, another import."""
+
+    def __init__(self, factor: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def build(self, input_shape: Any) -> None:
+        self.scale = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="scale")
+
+    def call(self, x: Any) -> Any:
+        return x * self.scale * self.factor
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "factor": self.factor}
+
+
+@keras.saving.register_keras_serializable("exchange")
+def bent(x: Any) -> Any:
+    """An activation of the user's own."""
+    return x * ops.sigmoid(1.5 * x)
+
+
+def _custom() -> tuple[Any, list[np.ndarray]]:
+    return keras.Sequential([L.Input((5,)), L.Dense(4, activation=bent), Stretched(0.5), L.Dense(2)]), [_draw(3, 5)]
+
+
 def perceptron() -> tuple[Any, list[np.ndarray]]:
     """Return a model in which no gradient is 0 but for rounding, which Adam would make large."""
     return keras.Sequential([L.Input((6,)), L.Dense(8, "tanh"), L.Dense(3, "softmax")]), [_draw(20, 6)]
@@ -121,6 +149,7 @@ MODELS: dict[str, Callable[[], tuple[Any, list[np.ndarray]]]] = {
     "shared": _shared_between_models,
     "functional within": _functional_within,
     "operators": _operators,
+    "custom": _custom,
 }
 """Models of several layers."""
 
