@@ -14,7 +14,7 @@ from jax.core import Tracer
 
 from polykeras import config, dtypes, fast, tree
 from polykeras.backend import Backend
-from polykeras.backend.host_memory import LARGE, aligned_copy, can_be_lent
+from polykeras.backend.host_memory import aligned_copy, can_be_lent, is_worth_copying
 from polykeras.backend.spec import Array, Shape
 
 NARROWED = {"float64": "float32", "int64": "int32", "uint64": "uint32", "complex128": "complex64"}
@@ -155,7 +155,7 @@ class JaxArrays(Backend):
                     dtype = dtypes.result_type(*kinds)
                 return jnp.stack([self.asarray(part, dtype) for part in x])
         host = _host_array(x, dtype)
-        return _adopted(host) if host.nbytes >= LARGE and host.dtype.kind in "fiu" and on_cpu() else jnp.asarray(host)
+        return _adopted(host) if is_worth_copying(host) and on_cpu() else jnp.asarray(host)
 
     def place(self, x: Any) -> Array:
         # `jnp.array(x, copy=True)` would compile a copy for each shape, 10 ms each in a model's first step.

@@ -12,7 +12,7 @@ import tensorflow as tf
 from polykeras import config, dtypes
 from polykeras.backend import Backend
 from polykeras.backend.elementwise import SCALARS
-from polykeras.backend.host_memory import LARGE, aligned_copy
+from polykeras.backend.host_memory import aligned_copy, is_worth_copying
 from polykeras.backend.spec import Array, Shape
 
 _DTYPES = {name: tf.as_dtype(name) for name in dtypes.ALL}
@@ -59,7 +59,12 @@ def is_adopted(x: Any) -> bool:
 
     By itself TensorFlow copies it twice, and keeps both for a while.
     """
-    return isinstance(x, np.ndarray) and x.nbytes >= LARGE and x.dtype.kind in "fiu" and computes_on_cpu()
+    return isinstance(x, np.ndarray) and is_worth_copying(x) and computes_on_cpu()
+
+
+def in_place(x: np.ndarray) -> Array:
+    """Return an array of the host, aligned memory that can be written, as a tensor in that memory."""
+    return tf.experimental.dlpack.from_dlpack(x.__dlpack__())
 
 
 class TensorflowArrays(Backend):
@@ -93,8 +98,7 @@ class TensorflowArrays(Backend):
             raise TypeError(f"Expected numbers; received {type(x).__name__} of dtype {x.dtype}.")
         if not x.dtype.isnative:
             x = x.astype(x.dtype.newbyteorder("="))
-        adopted = is_adopted(x)
-        array = tf.experimental.dlpack.from_dlpack(aligned_copy(x).__dlpack__()) if adopted else tf.convert_to_tensor(x)
+        array = in_place(aligned_copy(x)) if is_adopted(x) else tf.convert_to_tensor(x)
         return array if dtype is None else self.cast(array, dtype)
 
     def to_numpy(self, x: Array) -> np.ndarray:

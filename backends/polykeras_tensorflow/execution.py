@@ -17,7 +17,7 @@ from polykeras.backend import Backend
 from polykeras.backend.execution import State, Step, StepRunner
 from polykeras.backend.host_memory import can_be_lent
 from polykeras.backend.spec import Array
-from polykeras_tensorflow.arrays import computes_on_cpu, is_adopted
+from polykeras_tensorflow.arrays import computes_on_cpu, in_place, is_adopted
 from polykeras_tensorflow.graphs import Flat, apart, call, spec_of
 from polykeras_tensorflow.programs import Program, Traced
 
@@ -179,7 +179,7 @@ class TensorflowExecution(Backend):
     def borrow(self, x: Any) -> Array:
         # Memory that is not aligned ends the process (TensorFlow 2.21).
         plain = can_be_lent(x) and fast.enabled() and computes_on_cpu()
-        return tf.experimental.dlpack.from_dlpack(x.__dlpack__()) if plain else self.asarray(x)
+        return in_place(x) if plain else self.asarray(x)
 
     def place(self, x: Any) -> Array:
         if isinstance(x, tf.Tensor):

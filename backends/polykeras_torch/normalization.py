@@ -47,9 +47,8 @@ class TorchNormalization(WrittenGradients):
         variance = _sums(self.square(x - mean), place) / count  # not the kernel's, which adds values one by one
         images = _images(x, place)
         factor, shift = (None if vector is None else vector.flatten() for vector in (scale, offset))
-        result = aten.native_batch_norm(images, factor, shift, mean.flatten(), variance.flatten(), False, 0.0, epsilon)[
-            0
-        ]
+        moments = mean.flatten(), variance.flatten()
+        result, *_ = aten.native_batch_norm(images, factor, shift, *moments, False, 0.0, epsilon)
         inverse = self.rsqrt(variance + epsilon).flatten()
 
         def gradient(d_result: Tensor, *_: Any) -> tuple[Tensor, ...]:
@@ -59,7 +58,7 @@ class TorchNormalization(WrittenGradients):
                 factor,
                 None,
                 None,
-                mean.flatten(),
+                moments[0],
                 inverse,
                 True,
                 epsilon,

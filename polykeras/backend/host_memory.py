@@ -23,6 +23,11 @@ def aligned_empty(shape: Sequence[int], dtype: Any) -> np.ndarray:
 LARGE = 1 << 20  # bytes from which on it matters how an array comes to a framework
 
 
+def is_worth_copying(x: np.ndarray) -> bool:
+    """Return whether a CPU's framework should get an array as an `aligned_copy`, which it takes over."""
+    return x.nbytes >= LARGE and x.dtype.kind in "fiu"
+
+
 def aligned_copy(x: np.ndarray) -> np.ndarray:
     """Return a copy that can be lent to a backend for good: NumPy copies several times as fast as frameworks do."""
     result = aligned_empty(x.shape, x.dtype)

@@ -12,6 +12,7 @@ from contract.layer_cases import LAYER_CASES
 from helpers.layer_runner import LayerCase
 from polykeras import layers as L
 from polykeras import ops, tree
+from saving.exchange_own import registered
 
 OWN = {
     "Lambda": "a function of the tests, which Keras does not know",
@@ -104,28 +105,7 @@ def _operators() -> tuple[Any, list[np.ndarray]]:
     return keras.Model(x, L.Dense(2)(ops.reshape(z, (-1, 28)))), [_draw(5, 4, 3)]
 
 
-@keras.saving.register_keras_serializable("exchange")
-class Stretched(L.Layer):
-    """A layer of the user's own, which `keras_side.py` has too: the same lines, another import."""
-
-    def __init__(self, factor: float = 1.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.factor = factor
-
-    def build(self, input_shape: Any) -> None:
-        self.scale = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="scale")
-
-    def call(self, x: Any) -> Any:
-        return x * self.scale * self.factor
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "factor": self.factor}
-
-
-@keras.saving.register_keras_serializable("exchange")
-def bent(x: Any) -> Any:
-    """An activation of the user's own."""
-    return x * ops.sigmoid(1.5 * x)
+Stretched, bent = registered(keras)
 
 
 def _custom() -> tuple[Any, list[np.ndarray]]:

@@ -15,33 +15,9 @@ from typing import Any
 
 import keras
 import numpy as np
+from exchange_own import registered  # beside this program
 
-
-@keras.saving.register_keras_serializable("exchange")
-class Stretched(keras.layers.Layer):
-    """The twin of that in `exchange_cases.py`."""
-
-    def __init__(self, factor: float = 1.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.factor = factor
-
-    def build(self, input_shape: Any) -> None:
-        """Make the weight."""
-        self.scale = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="scale")
-
-    def call(self, x: Any) -> Any:
-        """Return the product."""
-        return x * self.scale * self.factor
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments."""
-        return {**super().get_config(), "factor": self.factor}
-
-
-@keras.saving.register_keras_serializable("exchange")
-def bent(x: Any) -> Any:
-    """Return the twin of that in `exchange_cases.py`."""
-    return x * keras.ops.sigmoid(1.5 * x)
+registered(keras)
 
 
 def _arrays(path: Path) -> list[np.ndarray]:
