@@ -13,6 +13,7 @@ from polykeras_torch.execution import TorchExecution
 from polykeras_torch.fourier import TorchFourier
 from polykeras_torch.indexing import TorchIndexing
 from polykeras_torch.linalg import TorchLinalg
+from polykeras_torch.losses import TorchLosses
 from polykeras_torch.nn import TorchNeural
 from polykeras_torch.normalization import TorchNormalization
 from polykeras_torch.random import TorchRandom
@@ -33,6 +34,7 @@ class TorchBackend(
     TorchNeural,
     TorchRecurrence,
     TorchNormalization,
+    TorchLosses,
     TorchRandom,
     TorchControl,
     TorchExecution,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ from polykeras_torch.recorder import is_recorded
 from polykeras_torch.replay import Recording, contiguous, is_watched, record, signature
 from polykeras_torch.subnormals import subnormals_as_zero
 from polykeras_torch.updates import KERNELS, suits
+
+_GATHERED = 2**20  # bytes of batches that are gathered at once, which stay in the cache
 
 
 class TorchExecution(ExecutionMethods):
@@ -125,16 +127,28 @@ class _Steps:
             return self._step(list(tensors[:size]), tree.unflatten(definition, tensors[size:]))
 
         logs: Any = None
-        rows = indices[start:stop].to(torch.int64).unbind(0)
-        for i, row in enumerate(rows):
-            tensors = [*state, *(select(column, 0, row) for column in columns)]
-            if is_watched(tensors):
+        watched = is_watched([*state, *columns])
+        for i, batch in enumerate(_batches(columns, indices[start:stop].to(torch.int64)), start + 1):
+            tensors = [*state, *batch]
+            if watched:
                 state, logs = flat(tensors)
             elif recording is None:
                 (state, logs), recording = record(flat, tensors, donated=size, advances=True)
                 self._recorded[key] = recording
-            elif i + 1 < len(rows):
+            elif i < stop:
                 state = recording.advance(tensors)
             else:
                 state, logs = recording(tensors)
         return state, logs
+
+
+def _batches(columns: Sequence[Tensor], rows: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Return the batches at the rows `(steps, batch)`, those of several steps gathered at once.
+
+    A kernel for each costs as much again as the memory it reads, and small ones run on one thread.
+    """
+    row_bytes = sum(column[:1].nbytes for column in columns)
+    steps = max(1, _GATHERED // max(1, row_bytes * rows.shape[1]))
+    for block in rows.split(steps):
+        gathered = [select(column, 0, block.reshape(-1)).unflatten(0, block.shape) for column in columns]
+        yield from zip(*(batches.unbind(0) for batches in gathered), strict=True)

@@ -15,6 +15,10 @@ from polykeras_torch.arrays import WIDE, retry_wide
 
 _SCATTER = {"max": "amax", "min": "amin", "mul": "prod"}
 
+# Up to so many numbers torch adds what `index_put` is given one after the other, as it stands, in a quarter of the time
+# that `index_add` takes to sort it for two threads; above, threads would add in any order.
+_IN_ORDER = 2**15
+
 
 def _from_front(indices: Any, x: Tensor, axis: int) -> Tensor:
     """Return indices into an axis as int64 that count from the front; torch's kernels refuse those outside."""
@@ -38,6 +42,8 @@ class TorchIndexing(IndexingMethods):
             x, axis = x.reshape(-1), 0
         axis = canonical_axis(axis, x.ndim)
         rows = _from_front(indices, x, axis)
+        if axis == 0 and x.requires_grad and _is_added_in_order(x, rows.numel() * prod(x.shape[1:])):
+            return x[rows]  # its gradient is an `index_put`
         if rows.ndim == 1:
             return select(x, axis, rows)
         return select(x, axis, rows.reshape(-1)).reshape(x.shape[:axis] + rows.shape + x.shape[axis + 1 :])
@@ -125,9 +131,15 @@ class TorchIndexing(IndexingMethods):
         return tuple(axis.to(torch.int32) for axis in torch.nonzero(x.to(torch.bool), as_tuple=True))
 
 
+def _is_added_in_order(x: Tensor, numbers: int) -> bool:
+    return x.device.type == "cpu" and numbers < _IN_ORDER
+
+
 def _scatter_rows(x: Tensor, rows: Tensor, values: Tensor, reduction: str) -> Tensor:
     if reduction == "set":
         return x.index_copy(0, rows, values)
     if reduction == "add":
+        if _is_added_in_order(x, values.numel()):
+            return x.index_put((rows,), values, accumulate=True)
         return x.index_add(0, rows, values)
     return x.scatter_reduce(0, rows[:, None].expand_as(values), values, _SCATTER[reduction])

@@ -1,0 +1,38 @@
+"""Losses on torch's kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from polykeras.backend.losses import LossMethods
+from polykeras_torch.autodiff import is_transformed
+
+aten: Any = torch.ops.aten
+
+
+class TorchLosses(LossMethods):
+    """Small models spend more time on the dozen kernels of a cross-entropy and its gradient than on a layer."""
+
+    def binary_crossentropy(self, target: Tensor, output: Tensor, from_logits: bool = False) -> Tensor:
+        plain = output.dtype in (torch.float32, torch.float64) and target.dtype is output.dtype
+        if from_logits or not plain or target.requires_grad or is_transformed():
+            return super().binary_crossentropy(target, output, from_logits)
+        self._check_same_shape(target, output, "binary_crossentropy")
+        probability = self._clipped(output)
+
+        @self.custom_gradient
+        def entropy(p: Tensor) -> tuple[Tensor, Any]:
+            # Not the kernel of the value: it raises where a model has become nan.
+            value = torch.lerp(torch.log1p(-p), torch.log(p), target).neg()
+
+            def gradient(upstream: Tensor) -> Tensor:
+                if torch.is_grad_enabled():
+                    return upstream * (p - target) / ((1.0 - p) * p)
+                return aten.binary_cross_entropy_backward(upstream, p, target, None, 0)
+
+            return value, gradient
+
+        return entropy(probability)
