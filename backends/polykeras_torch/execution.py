@@ -127,18 +127,21 @@ class _Steps:
             return self._step(list(tensors[:size]), tree.unflatten(definition, tensors[size:]))
 
         logs: Any = None
+        packs: list[Tensor] | None = None
         watched = is_watched([*state, *columns])
         for i, batch in enumerate(_batches(columns, indices[start:stop].to(torch.int64)), start + 1):
-            tensors = [*state, *batch]
             if watched:
-                state, logs = flat(tensors)
+                state, logs = flat([*state, *batch])
             elif recording is None:
-                (state, logs), recording = record(flat, tensors, donated=size, advances=True)
+                (state, logs), recording = record(flat, [*state, *batch], donated=size, advances=True)
                 self._recorded[key] = recording
             elif i < stop:
-                state = recording.advance(tensors)
+                packs = recording.pack(state) if packs is None else packs
+                state = recording.advance([*state, *batch], packs)
             else:
-                state, logs = recording(tensors)
+                if packs is not None:
+                    recording.unpack(state)
+                state, logs = recording([*state, *batch])
         return state, logs
 
 

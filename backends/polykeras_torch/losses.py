@@ -30,7 +30,7 @@ class TorchLosses(LossMethods):
 
             def gradient(upstream: Tensor) -> Tensor:
                 if torch.is_grad_enabled():
-                    return upstream * (p - target) / ((1.0 - p) * p)
+                    return upstream * ((1.0 - target) / (1.0 - p) - target / p)
                 return aten.binary_cross_entropy_backward(upstream, p, target, None, 0)
 
             return value, gradient

@@ -8,11 +8,13 @@ cheaper and leaves ordinary tensors as results.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
 from polykeras_torch.kernels import binding, binding_into, is_copy
+from polykeras_torch.packing import Pack, with_packed_updates
 from polykeras_torch.recorder import Node, Recorder, Slot
 from polykeras_torch.rewriting import (
     needed,
@@ -22,10 +24,23 @@ from polykeras_torch.rewriting import (
     written_memory,
 )
 
-Program = Callable[[Sequence[Tensor]], list[Tensor]]
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Recorded calls as a function.
+
+    Attributes:
+        run: takes a sequence of tensors, laid out like the recorded inputs, and a tensor for each pack; returns a list.
+        packs: the inputs that are to lie side by side, each time in the tensor that is given for the pack.
+    """
+
+    run: Callable[[Sequence[Tensor], Sequence[Tensor]], list[Tensor]]
+    packs: list[Pack]
 
 
-def compile_program(recorder: Recorder, inputs: int, outputs: Sequence[Slot], donated: Collection[int] = ()) -> Program:
+def compile_program(
+    recorder: Recorder, inputs: int, outputs: Sequence[Slot], donated: Collection[int] = (), packed: bool = False
+) -> Program:
     """Return the recorded calls as a function.
 
     Args:
@@ -33,9 +48,7 @@ def compile_program(recorder: Recorder, inputs: int, outputs: Sequence[Slot], do
         inputs: the number of its inputs; they have the first slots.
         outputs: the slots to return.
         donated: the numbers of the inputs whose memory may be used for results.
-
-    Returns:
-        A function of a sequence of tensors, laid out like the recorded inputs, that returns a list.
+        packed: whether inputs may be asked to lie side by side.
     """
     seen = recorder.seen
     written = written_memory(recorder.nodes, seen)
@@ -43,7 +56,8 @@ def compile_program(recorder: Recorder, inputs: int, outputs: Sequence[Slot], do
     nodes = without_constants(nodes, seen, inputs, written)
     nodes = with_numbers_as_tensors(nodes, seen)
     nodes = with_reused_memory(nodes, seen, donated, outputs, inputs)
-    return _Writer().function(nodes, inputs, outputs)
+    nodes, packs = with_packed_updates(nodes, seen, outputs) if packed else (nodes, [])
+    return Program(_Writer().function(nodes, inputs, outputs, packs), packs)
 
 
 class _Writer:
@@ -53,11 +67,14 @@ class _Writer:
         self._globals: dict[str, Any] = {}
         self._names: dict[Any, str] = {}
 
-    def function(self, nodes: Sequence[Node], inputs: int, outputs: Sequence[Slot]) -> Program:
-        """Return the function over inputs that does the calls and returns the outputs."""
+    def function(
+        self, nodes: Sequence[Node], inputs: int, outputs: Sequence[Slot], packs: Sequence[Pack]
+    ) -> Callable[..., list[Tensor]]:
+        """Return the function over inputs and packs that does the calls and returns the outputs."""
         last = {slot.number: place for place, node in enumerate(nodes) for slot in node.reads()}
         last |= {slot.number: len(nodes) for slot in outputs}
         lines = [f"    {', '.join(f't{i}' for i in range(inputs))}, = inputs"] if inputs else []
+        lines += [f"    {self._argument(pack.slot)} = wholes[{i}]" for i, pack in enumerate(packs)]
         for place, node in enumerate(nodes):
             lines.append(f"    {self._call(node)}")
             done = {slot.number for slot in node.reads() if last[slot.number] == place}
@@ -65,7 +82,7 @@ class _Writer:
             if done:
                 lines.append(f"    del {', '.join(f't{i}' for i in sorted(done))}")
         lines.append(f"    return [{', '.join(self._argument(slot) for slot in outputs)}]")
-        source = "def program(inputs):\n" + "\n".join(lines)
+        source = "def program(inputs, wholes):\n" + "\n".join(lines)
         exec(compile(source, "<recorded step>", "exec"), self._globals)
         return self._globals["program"]
 

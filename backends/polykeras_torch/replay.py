@@ -11,6 +11,7 @@ from torch import Tensor
 
 from polykeras import fast, tree
 from polykeras_torch.autodiff import is_transformed
+from polykeras_torch.packing import lay_side_by_side, take_apart
 from polykeras_torch.program import Program, compile_program
 from polykeras_torch.recorder import Recorder, Slot, storage_of
 
@@ -66,14 +67,14 @@ class Recording:
             slots = list(outputs.values())
             self._program = compile_program(recorder, inputs, slots, range(donated))
             if advances and self._places[:donated] == list(range(donated)):
-                self._advance = compile_program(recorder, inputs, slots[:donated], range(donated))
+                self._advance = compile_program(recorder, inputs, slots[:donated], range(donated), packed=True)
 
     def __call__(self, tensors: Sequence[Tensor]) -> Any:
         """Return what the function returns for these tensors."""
         if self._program is None:
             return _plainly(self._fn, tensors, self._donated)
         with torch._C._AutoDispatchBelowAutograd():
-            results = self._program(tensors)
+            results = self._program.run(tensors, ())
         if len(results) != len(self._template):
             filled = list(self._template)
             for place, value in zip(self._places, results, strict=True):
@@ -81,12 +82,26 @@ class Recording:
             results = filled
         return tree.unflatten(self._definition, results)
 
-    def advance(self, tensors: Sequence[Tensor]) -> list[Tensor]:
-        """Return the first results, as many as inputs are donated; the others are not even computed."""
+    def advance(self, tensors: Sequence[Tensor], packs: Sequence[Tensor]) -> list[Tensor]:
+        """Return the first results, as many as inputs are donated; the others are not even computed.
+
+        Args:
+            tensors: of which the first were given to `pack`, now or before steps that lead to these.
+            packs: what `pack` returned.
+        """
         if self._advance is None:
             return self(tensors)[0]
         with torch._C._AutoDispatchBelowAutograd():
-            return self._advance(tensors)
+            return self._advance.run(tensors, packs)
+
+    def pack(self, state: list[Tensor]) -> list[Tensor]:
+        """Give the state the layout that `advance` wants, within the list, and return the packs for it."""
+        return lay_side_by_side(state, self._advance.packs) if self._advance else []
+
+    def unpack(self, state: list[Tensor]) -> None:
+        """Give each tensor of the state memory of its own again, within the list."""
+        if self._advance:
+            take_apart(state, self._advance.packs)
 
 
 def record(

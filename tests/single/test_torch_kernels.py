@@ -11,6 +11,7 @@ import pytest
 import polykeras as k
 from polykeras import fast
 from polykeras.backend import use_backend
+from polykeras.backend.losses import LossMethods
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.needs("torch")
@@ -70,3 +71,46 @@ def test_an_error_in_a_chunk_leaves_the_processor_as_it_was(tb: Any) -> None:
     with pytest.raises(KeyError):
         tb.compile_steps(fails)([torch.zeros(2)], torch.zeros(4), torch.zeros((1, 1), dtype=torch.int32), 0, 1)
     assert (torch.full((2,), 2e-38) * 0.1 > 0).all()
+
+
+def composite(tb: Any, *args: Any) -> Any:
+    return LossMethods.binary_crossentropy(tb, *args)
+
+
+def test_binary_crossentropy_and_its_gradients_are_those_of_the_composite(tb: Any) -> None:
+    rng = np.random.default_rng(0)
+    for dtype, tolerance in ((torch.float32, 1e-6), (torch.float64, 1e-14)):
+        ends = [0.0, 1.0, 1e-7, 1 - 1e-7, float("nan"), -1.0, 2.0]
+        p = torch.tensor([*rng.uniform(size=20), *ends], dtype=dtype)
+        t = torch.tensor([*rng.uniform(size=10), *([0.0, 1.0] * 8), 0.5], dtype=dtype)
+        values, slopes, curvatures = [], [], []
+        for entropy in (tb.binary_crossentropy, lambda t, p: composite(tb, t, p)):
+            leaf = p.clone().requires_grad_()
+            value = entropy(t, leaf)
+            (slope,) = torch.autograd.grad(value.sum(), leaf, create_graph=True)
+            values.append(value.detach())
+            slopes.append(torch.autograd.grad(entropy(t, leaf).sum(), leaf)[0])
+            curvatures.append(torch.autograd.grad(slope.sum(), leaf)[0])
+        for found in (values, slopes, curvatures):  # relative to 1e7 at the ends
+            torch.testing.assert_close(*found, rtol=tolerance, atol=tolerance, equal_nan=True)
+
+
+def test_binary_crossentropy_of_labels_that_are_differentiated(tb: Any) -> None:
+    t, p = torch.tensor([0.2, 0.9], requires_grad=True), torch.tensor([0.5, 0.6])
+    (slope,) = torch.autograd.grad(tb.binary_crossentropy(t, p).sum(), t)
+    torch.testing.assert_close(slope, torch.log(1 - p) - torch.log(p))
+
+
+@pytest.mark.parametrize("columns", [3, 4000])  # added in order, and by threads
+def test_gradients_of_lookups_add_up(tb: Any, columns: int) -> None:
+    table = torch.zeros(5, columns, requires_grad=True)
+    rows = torch.tensor([[4, -5, 0], [2, 4, 4]])
+    weights = torch.arange(6.0).reshape(2, 3, 1)
+    (slope,) = torch.autograd.grad((tb.take(table, rows, 0) * weights).sum(), table)
+    expected = torch.tensor([1.0 + 2.0, 0.0, 3.0, 0.0, 0.0 + 4.0 + 5.0])
+    assert torch.equal(slope, expected[:, None].expand(5, columns))
+
+
+def test_a_lookup_out_of_range_says_so_where_gradients_are_wanted(tb: Any) -> None:
+    with pytest.raises(IndexError, match="out of bounds"):
+        tb.take(torch.zeros(5, 3, requires_grad=True), torch.tensor([5]), 0)

@@ -1,0 +1,124 @@
+"""Small tensors of an optimizer's state, side by side in memory for a run of steps.
+
+torch's kernels of optimizers take lists of tensors and start their threads anew for each: 3 us a tensor, and twenty
+small layers with Adam are 120. Over tensors that lie side by side the kernel runs as over one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from polykeras_torch.kernels import is_copy
+from polykeras_torch.recorder import Node, Seen, Slot
+
+aten: Any = torch.ops.aten
+_FLATTEN = aten.flatten_dense_tensors.default
+# The arguments that are lists of state; beside them come lists of gradients and, of Adam, of counters.
+_STATE = {aten._fused_adam_.tensor_lr: (0, 2, 3, 4), aten._fused_sgd_.tensor_lr: (0, 2)}
+_GRADIENTS = 1
+_COUNTERS = 5
+
+_FEWEST = 8  # tensors from which on it pays
+_SMALL = 2**14  # elements; of larger ones the arithmetic is what takes time
+# Elements in a cache line. The kernels give whole lines to vector instructions, and round what is left over in another
+# way: numbers that fill their lines are the same, wherever they lie.
+_LINE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """Inputs of a program that are to lie side by side.
+
+    Attributes:
+        inputs: their numbers.
+        slot: what stands in the program for all of them together.
+    """
+
+    inputs: tuple[int, ...]
+    slot: Slot
+
+
+def with_packed_updates(
+    nodes: Sequence[Node], seen: Sequence[Seen], outputs: Sequence[Slot]
+) -> tuple[list[Node], list[Pack]]:
+    """Return the calls with those of optimizers' kernels over packs, and the packs, which the program takes as well.
+
+    Args:
+        nodes: the calls, which have reused memory already.
+        seen: the tensor of each slot.
+        outputs: what is returned: the new values of the first inputs, in their order.
+    """
+    places = _updated_in_place(nodes, outputs)
+    packs: list[Pack] = []
+    result: list[Node] = []
+    new = len(seen)
+    for node in nodes:
+        lists = [node.args[i] for i in _STATE.get(node.op, ()) if i < len(node.args) and node.args[i]]
+        chosen = _small(lists, node.args[_GRADIENTS], places, seen) if lists else []
+        if len(chosen) < _FEWEST:
+            result.append(node)
+            continue
+        args = list(node.args)
+        for i, column in enumerate(args):
+            if not isinstance(column, (list, tuple)) or not column:
+                continue
+            first = column[chosen[0]]
+            if i != _COUNTERS:  # which are all the same
+                first, new = Slot(new), new + 1
+            picked = [column[j] for j in chosen]
+            if i == _GRADIENTS:
+                result.append(Node(_FLATTEN, (picked,), {}, [first], True, [], False))
+            elif i != _COUNTERS:
+                packs.append(Pack(tuple(places[slot.number] for slot in picked), first))
+            args[i] = [first, *(item for j, item in enumerate(column) if j not in chosen)]
+        result.append(replace(node, args=tuple(args)))
+    return result, packs
+
+
+def _updated_in_place(nodes: Sequence[Node], outputs: Sequence[Slot]) -> dict[int, int]:
+    """Return the slots that are the memory of an input and what is returned for it, with the number of the input."""
+    returned = {slot.number: place for place, slot in enumerate(outputs)}
+    found = {}
+    for node in nodes:
+        if is_copy(node.op) and node.into is not None:
+            (slot,) = node.results()
+            if returned.get(slot.number) == node.into.number:
+                found[slot.number] = node.into.number
+    return found
+
+
+def _small(
+    lists: Sequence[Sequence[Slot]], gradients: Sequence[Slot], places: dict[int, int], seen: Sequence[Seen]
+) -> list[int]:
+    """Return which tensors of the lists may be packed: those of the most frequent dtype."""
+    by_dtype: dict[torch.dtype, list[int]] = {}
+    for j, gradient in enumerate(gradients):
+        size = seen[gradient.number].shape.numel()
+        if size <= _SMALL and size % _LINE == 0 and all(column[j].number in places for column in lists):
+            by_dtype.setdefault(seen[gradient.number].dtype, []).append(j)
+    return max(by_dtype.values(), key=len, default=[])
+
+
+def lay_side_by_side(state: list[Tensor], packs: Sequence[Pack]) -> list[Tensor]:
+    """Exchange the tensors of packs in `state` for parts of one tensor a pack, and return those."""
+    wholes = []
+    for pack in packs:
+        tensors = [state[i] for i in pack.inputs]
+        whole = torch.cat([tensor.view(-1) for tensor in tensors])
+        parts = whole.split([tensor.numel() for tensor in tensors])
+        for i, part, tensor in zip(pack.inputs, parts, tensors, strict=True):
+            state[i] = part.view(tensor.shape)
+        wholes.append(whole)
+    return wholes
+
+
+def take_apart(state: list[Tensor], packs: Sequence[Pack]) -> None:
+    """Give the tensors of packs in `state` memory of their own again."""
+    for pack in packs:
+        for i in pack.inputs:
+            state[i] = state[i].clone()
