@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,12 @@ from torch import Tensor
 
 from polykeras import fast, tree
 from polykeras.backend.execution import ExecutionMethods, KnownRule, Rule, State, Step, StepRunner
+from polykeras_torch.batches import batches_at
 from polykeras_torch.heap import keep_freed_memory
-from polykeras_torch.indexing import select
 from polykeras_torch.recorder import is_recorded
 from polykeras_torch.replay import Recording, contiguous, is_watched, record, signature
 from polykeras_torch.subnormals import subnormals_as_zero
 from polykeras_torch.updates import KERNELS, suits
-
-_GATHERED = 2**20  # bytes of batches that are gathered at once, which stay in the cache
 
 
 class TorchExecution(ExecutionMethods):
@@ -26,6 +24,9 @@ class TorchExecution(ExecutionMethods):
 
     def is_compiled(self) -> bool:
         return fast.enabled()
+
+    def runs_in_python(self) -> bool:
+        return True
 
     def is_traced(self, x: Any) -> bool:
         return is_recorded(x)
@@ -129,7 +130,7 @@ class _Steps:
         logs: Any = None
         packs: list[Tensor] | None = None
         watched = is_watched([*state, *columns])
-        for i, batch in enumerate(_batches(columns, indices[start:stop].to(torch.int64)), start + 1):
+        for i, batch in enumerate(batches_at(columns, indices[start:stop].to(torch.int64)), start + 1):
             if watched:
                 state, logs = flat([*state, *batch])
             elif recording is None:
@@ -143,15 +144,3 @@ class _Steps:
                     recording.unpack(state)
                 state, logs = recording([*state, *batch])
         return state, logs
-
-
-def _batches(columns: Sequence[Tensor], rows: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Return the batches at the rows `(steps, batch)`, those of several steps gathered at once.
-
-    A kernel for each costs as much again as the memory it reads, and small ones run on one thread.
-    """
-    row_bytes = sum(column[:1].nbytes for column in columns)
-    steps = max(1, _GATHERED // max(1, row_bytes * rows.shape[1]))
-    for block in rows.split(steps):
-        gathered = [select(column, 0, block.reshape(-1)).unflatten(0, block.shape) for column in columns]
-        yield from zip(*(batches.unbind(0) for batches in gathered), strict=True)

@@ -34,7 +34,7 @@ def stream_chunks(
     together = size.fixed if size.fixed is not None and size.fixed > 1 else None
     numbers: Any = None
     position = done
-    for item in source.epoch() if alone else source.packs(together):
+    for item in source.epoch() if alone else source.packs(together, backend.runs_in_python()):
         if not isinstance(item, Pack):
             yield position, lambda batch=item: (step.run_batch(batch), 1)
             position += 1

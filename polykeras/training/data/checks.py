@@ -88,9 +88,9 @@ def check_values(leaf: np.ndarray, name: str, where: str) -> None:
     """
     if leaf.dtype.kind != "f" or name == "sample_weight" or not config.check_data():
         return
-    with np.errstate(all="ignore"):
-        total = leaf.sum()
-    if np.isfinite(total) or not np.isnan(leaf).any():
+    with np.errstate(invalid="ignore"):
+        least = leaf.min(initial=0)  # which a nan makes nan, in less time than any other look at all values
+    if least == least:
         return
     rows = np.unique(np.nonzero(np.isnan(leaf))[0])
     shown = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,9 +34,9 @@ class Pack:
         self.count = 0
         self.release: Callable[[], None] = lambda: None
 
-    def write(self, place: int, batch: Any) -> None:
-        """Copy a batch to a place; it counts when `count` says so."""
-        for room, leaf in zip(self.arrays, tree.flatten(batch), strict=True):
+    def write(self, place: int, leaves: Sequence[np.ndarray]) -> None:
+        """Copy (the leaves of) a batch to a place; it counts when `count` says so."""
+        for room, leaf in zip(self.arrays, leaves, strict=True):
             room[place] = leaf
 
     def batch(self, place: int) -> Any:
@@ -71,20 +71,23 @@ class Packing:
         batch: the first one, a tree of arrays.
         capacity: how many batches go into a pack.
         whole: whether a pack that is not full is not to be read, unless nothing more comes for it.
+        alternating: see `polykeras.training.data.pace.Pace`.
 
     Attributes:
         capacity: as given.
         whole: as given.
+        alternating: as given.
         free: packs that nobody uses.
     """
 
     _PACKS = 3  # one that is read, one that waits, one that is filled
 
-    def __init__(self, batch: Any, capacity: int, whole: bool = False) -> None:
+    def __init__(self, batch: Any, capacity: int, whole: bool = False, alternating: bool = False) -> None:
         leaves, self._definition = tree.flatten_with_def(batch)
         self._kinds = [(leaf.shape, leaf.dtype) for leaf in leaves]
         self.capacity = capacity
         self.whole = whole
+        self.alternating = alternating
         self._packs = [self._pack() for _ in range(self._PACKS)]
         self.free: list[Pack] = []
         self.reset()
@@ -99,7 +102,8 @@ class Packing:
         arrays = [aligned_empty((self.capacity, *shape), dtype) for shape, dtype in self._kinds]
         return Pack(arrays, self._definition)
 
-    def fits(self, batch: Any) -> bool:
-        """Return whether a batch is of the same structure, shapes and dtypes."""
+    def leaves(self, batch: Any) -> list[np.ndarray] | None:
+        """Return the leaves of a batch of the same structure, shapes and dtypes; None for another one."""
         leaves, definition = tree.flatten_with_def(batch)
-        return definition == self._definition and [(leaf.shape, leaf.dtype) for leaf in leaves] == self._kinds
+        fits = definition == self._definition and [(leaf.shape, leaf.dtype) for leaf in leaves] == self._kinds
+        return leaves if fits else None

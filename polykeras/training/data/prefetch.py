@@ -9,14 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from polykeras.training.data.pace import PATIENCE, Pace
 from polykeras.training.data.packs import Pack, Packing
 
 _END = object()
-
-# Seconds in which a pack may become fuller before it is read. A fast source fills it, and each pack costs a handing
-# over from thread to thread and the start of a chunk, more than many a step. A slow one loses nothing: while a pack is
-# read the next one waits, with all that came meanwhile.
-_PATIENCE = 0.0015
 
 
 class _Failure:
@@ -35,20 +31,23 @@ class _Shelf:
 
     def __init__(self, depth: int, own: Callable[[Any], Any], packing: Packing | None) -> None:
         self.packing = packing
+        self._pace = Pace(packing is not None and packing.alternating)
         self._depth = depth
         self._own = own
         self._items: deque[Any] = deque()
         self._open: Pack | None = None  # the pack that is being filled
         self._stopped = False
-        self._patient = False  # whether the reader waits for a full pack
+        self._waits = False  # the reader, for anything;
+        self._patient = False  # for more than there is
+        self._resting = False  # the thread
         self._changed = threading.Condition()
 
     def put(self, item: Any) -> bool:
         """Put an item down once there is room; return whether there still is a reader."""
         while True:
             packing = self.packing
-            if packing is not None and packing.fits(item):
-                return self._pack(packing, item)
+            if packing is not None and (leaves := packing.leaves(item)) is not None:
+                return self._pack(packing, leaves)
             if (done := self._put_loose(self._own(item), packing)) is not None:
                 return done
 
@@ -87,15 +86,17 @@ class _Shelf:
         """
         with self._changed:
             self.packing = packing
+            self._pace = Pace(packing.alternating)
             waiting = [*before, *self._items]
             self._items.clear()
             for item in waiting:
-                if item is _END or isinstance(item, _Failure) or not packing.fits(item):
+                leaves = None if item is _END or isinstance(item, _Failure) else packing.leaves(item)
+                if leaves is None:
                     self._close()
                     self._items.append(item)
                     continue
                 self._open = self._open or packing.free.pop()
-                self._open.write(self._open.count, item)
+                self._open.write(self._open.count, leaves)
                 self._count(self._open, packing)
             self._changed.notify_all()
 
@@ -105,44 +106,61 @@ class _Shelf:
             self._items.append(pack)
             self._open = None
 
-    def _pack(self, packing: Packing, item: Any) -> bool:
+    def _pack(self, packing: Packing, leaves: Sequence[Any]) -> bool:
         while True:
             with self._changed:
+                if self._resting:
+                    self._changed.wait_for(lambda: self._stopped or not self._resting)
                 if self._open is None:
                     self._changed.wait_for(lambda: self._stopped or packing.free)
                     if self._stopped:
                         return False
                     self._open = packing.free.pop()
                 pack, place = self._open, self._open.count
-            pack.write(place, item)
+            pack.write(place, leaves)
             with self._changed:
                 if self._stopped:
                     return False
                 if self._open is not pack:
                     continue  # the reader was waiting and took the pack without this item
                 self._count(pack, packing)
-                if self._items or not self._patient:
+                if self._waits and (self._items or not self._patient or self._pace.is_enough(pack.count)):
                     self._changed.notify_all()
                 return True
 
     def take(self) -> Any:
         """Return what comes next: an item, or a pack of all that are there. Waits for it."""
         with self._changed:
-            self._changed.wait_for(self._has_some)
-            if not self._items:
-                self._patient = True
-                try:
-                    self._changed.wait_for(lambda: self._items, _PATIENCE)
-                finally:
-                    self._patient = False
+            self._pace.reader_comes()
+            before = self._open.count if self._open is not None and not self._items else 0
+            self._resting, self._waits = False, True
+            self._changed.notify_all()
+            try:
+                self._wait()
+            finally:
+                self._waits = False
             if self._items:
                 item = self._items.popleft()
             else:
                 item, self._open = self._open, None
             if isinstance(item, Pack):
                 item.release = partial(self._release, item)
+                self._pace.reader_leaves(item.count - before, item.count)
+                self._resting = self._pace.rests
             self._changed.notify_all()
             return item
+
+    def _wait(self) -> None:
+        """Wait for something, and a while for as much as is worth it."""
+        self._changed.wait_for(self._has_some)
+        if self._items or self._open is None:
+            return
+        self._patient = True
+        try:
+            enough = lambda: self._items or self._open is None or self._pace.is_enough(self._open.count)  # noqa: E731
+            self._changed.wait_for(enough, PATIENCE)
+        finally:
+            self._patient = False
 
     def _has_some(self) -> bool:
         if self._items:

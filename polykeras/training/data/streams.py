@@ -232,7 +232,7 @@ class StreamSource:
                 self.check(batch)
                 yield batch
 
-    def packs(self, together: int | None = None) -> Iterator[Any]:
+    def packs(self, together: int | None = None, alternating: bool = False) -> Iterator[Any]:
         """Return the batches of one epoch, small ones that are like the first one as `Pack`s of those that are there.
 
         Packs want to be released. A batch that differs, or is large, comes as it is.
@@ -240,11 +240,12 @@ class StreamSource:
         Args:
             together: how many batches are to be in each pack, but where the data or batches of that kind end; None for
                 as many as are there.
+            alternating: see `polykeras.training.data.pace.Pace`.
         """
         first = self.first_batch()
         capacity = pack_capacity(first, self._most_in_pack, together)
         if capacity > 1 and self._packing is None and self._first:
-            self._packing = Packing(first, capacity, together is not None)
+            self._packing = Packing(first, capacity, together is not None, alternating)
             self._ahead.start_packing(self._packing, self._first)  # type: ignore[union-attr]
             self._first = []
         for item in self._items_of_epoch():

@@ -1,0 +1,54 @@
+"""How the reader of a stream and the thread that fetches ahead share their time."""
+
+from __future__ import annotations
+
+import time
+
+# Seconds for which the reader waits at most for more than it has. Each pack costs a handing over from thread to thread
+# and the start of a chunk, more than many a step; while one is read the next waits, with all that came meanwhile.
+PATIENCE = 0.005
+_WORTHWHILE = 0.003  # seconds of work that are worth beginning
+_QUICK = 0.25  # of the time of a step
+
+
+class Pace:
+    """What is known of how long batches take to come, and to be used.
+
+    Args:
+        alternating: whether steps are Python that the thread disturbs: each of their kernels hands Python's lock over,
+            and takes it back.
+
+    Attributes:
+        rests: whether the thread fetches nothing while the reader works. Of a source that is quick beside the steps
+            this loses its time alone, which is less than what the two cost each other.
+    """
+
+    def __init__(self, alternating: bool) -> None:
+        self.rests = alternating
+        self._alternating = alternating
+        self._left: tuple[float, int] | None = None  # when the reader last went to work, and with how many batches
+        self._came = 0.0  # when it came back
+        self._step: float | None = None  # seconds
+
+    def reader_comes(self) -> None:
+        """The reader wants batches."""
+        self._came = time.perf_counter()
+        if self._left is not None:
+            begin, count = self._left
+            self._step = (self._came - begin) / count
+
+    def reader_leaves(self, fetched: int, count: int) -> None:
+        """The reader goes to work.
+
+        Args:
+            fetched: the batches that came while it waited, and nobody worked.
+            count: the batches that it takes.
+        """
+        now = time.perf_counter()
+        self._left = (now, max(1, count))
+        if self.rests and fetched and self._step is not None:
+            self.rests = now - self._came <= _QUICK * self._step * fetched
+
+    def is_enough(self, count: int) -> bool:
+        """Return whether so many batches are worth going to work."""
+        return self._step is not None and count * self._step >= _WORTHWHILE

@@ -1,0 +1,49 @@
+"""The batches of a chunk on torch: of several steps at once, or in place, and always as if gathered one by one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.needs("torch")
+
+# Rows and their shapes: batches that begin with a cache line or not, and data too large to be used in place.
+COLUMNS = [((96, 16), "float32"), ((96, 3), "float32"), ((96,), "int32"), ((96, 2, 5), "float64")]
+LARGE = (96, 25_000)
+ROWS = {
+    "a run": torch.arange(8, 88).reshape(10, 8),
+    "one step": torch.arange(8, 16).reshape(1, 8),
+    "a run of odd batches": torch.arange(1, 92).reshape(13, 7),
+    "shuffled": torch.randperm(96, generator=torch.Generator().manual_seed(0)).reshape(12, 8),
+    "with ends like a run's": torch.tensor([[0, 2], [1, 3]]),
+    "backwards": torch.arange(95, -1, -1).reshape(12, 8),
+}
+
+
+def column(shape: Any, dtype: str) -> Any:
+    return torch.arange(96 * (torch.Size(shape).numel() // 96)).reshape(shape).to(getattr(torch, dtype))
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("rows", ROWS.values(), ids=list(ROWS))
+def test_batches_are_the_rows_in_aligned_memory(rows: Any, large: bool) -> None:
+    from polykeras_torch.batches import batches_at
+
+    columns = [column(shape, dtype) for shape, dtype in COLUMNS] + ([column(LARGE, "float32")] if large else [])
+    found = list(batches_at(columns, rows))
+    assert len(found) == len(rows)
+    for batch, row in zip(found, rows, strict=True):
+        for part, whole in zip(batch, columns, strict=True):
+            assert torch.equal(part, whole[row])
+            assert part.is_contiguous()
+            assert part.data_ptr() % 64 == 0
+
+
+def test_a_run_of_small_data_is_used_in_place() -> None:
+    from polykeras_torch.batches import batches_at
+
+    data = column((96, 16), "float32")
+    for i, (batch,) in enumerate(batches_at([data], ROWS["a run"])):
+        assert batch.data_ptr() == data[8 + 8 * i :].data_ptr()
