@@ -1,4 +1,4 @@
-"""Names: snake case, unique names of layers, and suggestions for misspelt ones."""
+"""Names: snake case, unique names of layers, suggestions for misspelt ones, and whose a definition is."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from functools import cache
+from typing import Any
 
 _counts: Counter[str] = Counter()
 
@@ -41,3 +42,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     folded = {other.lower(): other for other in known}
     near = difflib.get_close_matches(str(name)[:100].lower(), folded, n=1, cutoff=0.6)
     return f" Did you mean {folded[near[0]]!r}?" if near else ""
+
+
+def is_ours(part: Any) -> bool:
+    """Return whether a function, method or class is defined in polykeras, not by a user."""
+    return part.__module__.partition(".")[0] == "polykeras"

@@ -14,7 +14,7 @@ from jax import lax
 from jax.core import Tracer
 
 from polykeras import fast
-from polykeras.backend.execution import State, Step, StepRunner
+from polykeras.backend.execution import State, Step, StepParts, StepRunner
 from polykeras.backend.spec import Array
 from polykeras_jax.arrays import on_cpu, settled, strong
 from polykeras_jax.control import JaxControl
@@ -84,7 +84,7 @@ class JaxExecution(JaxControl):
 
         return donating
 
-    def compile_steps(self, step: Step) -> StepRunner:
+    def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
         @jax.jit  # so that it is traced once, for the shapes of its logs and for the loop
         def settled_step(state: State, batch: Any) -> tuple[State, dict[str, Array]]:
             new, logs = in_loop(step)(state, batch)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import tree
-from polykeras.backend.execution import State, Step, StepRunner
+from polykeras.backend.execution import State, Step, StepParts, StepRunner
 from polykeras.backend.spec import Array
 from polykeras_numpy.control import NumpyControl
 
@@ -32,7 +32,7 @@ class NumpyExecution(NumpyControl):
 
         return run
 
-    def compile_steps(self, step: Step) -> StepRunner:
+    def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
         @np.errstate(all="ignore")
         def run(state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
             logs = None

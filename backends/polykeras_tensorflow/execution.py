@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from polykeras import fast, tree
 from polykeras.backend import Backend
-from polykeras.backend.execution import State, Step, StepRunner
+from polykeras.backend.execution import State, Step, StepParts, StepRunner
 from polykeras.backend.host_memory import can_be_lent
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.arrays import computes_on_cpu, in_place, is_adopted
@@ -160,7 +160,7 @@ class TensorflowExecution(Backend):
         # A step that changes state is repeated; a prediction, or a user's function, may meet each shape but once.
         return _Compiled(self, fn, trains=donate_first)
 
-    def compile_steps(self, step: Step) -> StepRunner:
+    def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
         return _Steps(self, step)
 
     def synchronize(self, x: Any = None) -> None:

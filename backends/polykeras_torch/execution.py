@@ -10,12 +10,11 @@ import torch
 from torch import Tensor
 
 from polykeras import fast, tree
-from polykeras.backend.execution import ExecutionMethods, KnownRule, Rule, State, Step, StepRunner
-from polykeras_torch.batches import batches_at
+from polykeras.backend.execution import ExecutionMethods, KnownRule, Rule, Step, StepParts, StepRunner
 from polykeras_torch.heap import keep_freed_memory
 from polykeras_torch.recorder import is_recorded
 from polykeras_torch.replay import Recording, contiguous, is_watched, record, signature
-from polykeras_torch.subnormals import subnormals_as_zero
+from polykeras_torch.steps import Steps, StepsInParts
 from polykeras_torch.updates import KERNELS, suits
 
 
@@ -35,9 +34,9 @@ class TorchExecution(ExecutionMethods):
         keep_freed_memory()
         return _Compiled(self, fn, donate_first)
 
-    def compile_steps(self, step: Step) -> StepRunner:
+    def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
         keep_freed_memory()
-        return _Steps(step)
+        return StepsInParts(step, parts) if parts is not None and fast.enabled() else Steps(step)
 
     def map_elementwise(
         self,
@@ -104,43 +103,3 @@ class _Compiled:
         donated = sum(isinstance(leaf, Tensor) for leaf in tree.flatten(args[0])) if self._donate_first else 0
         result, self._recorded[key] = record(flat, tensors, donated)
         return result
-
-
-class _Steps:
-    """The runner of a training step: a loop over what was recorded for a batch of this shape."""
-
-    def __init__(self, step: Step) -> None:
-        self._step = step
-        self._recorded: dict[Hashable, Recording] = {}
-
-    def __call__(self, state: State, data: Any, indices: Tensor, start: int, stop: int) -> tuple[State, Any]:
-        with subnormals_as_zero():
-            return self._run(state, data, indices, start, stop)
-
-    def _run(self, state: State, data: Any, indices: Tensor, start: int, stop: int) -> tuple[State, Any]:
-        columns, definition = tree.flatten_with_def(data)
-        state = contiguous(state)
-        size = len(state)
-        key = (definition, indices.shape[1], signature(state), signature([column[:1] for column in columns]))
-        recording = self._recorded.get(key)
-
-        def flat(tensors: Sequence[Tensor]) -> Any:
-            return self._step(list(tensors[:size]), tree.unflatten(definition, tensors[size:]))
-
-        logs: Any = None
-        packs: list[Tensor] | None = None
-        watched = is_watched([*state, *columns])
-        for i, batch in enumerate(batches_at(columns, indices[start:stop].to(torch.int64)), start + 1):
-            if watched:
-                state, logs = flat([*state, *batch])
-            elif recording is None:
-                (state, logs), recording = record(flat, [*state, *batch], donated=size, advances=True)
-                self._recorded[key] = recording
-            elif i < stop:
-                packs = recording.pack(state) if packs is None else packs
-                state = recording.advance([*state, *batch], packs)
-            else:
-                if packs is not None:
-                    recording.unpack(state)
-                state, logs = recording([*state, *batch])
-        return state, logs

@@ -43,6 +43,7 @@ class Recording:
         outputs: the slots of those results that are tensors, by place.
         definition: the tree of the results.
         advances: whether `advance` is going to be called.
+        packed: whether all of the function takes packs, and not `advance` alone.
     """
 
     def __init__(
@@ -54,7 +55,8 @@ class Recording:
         leaves: Sequence[Any],
         outputs: dict[int, Slot],
         definition: Any,
-        advances: bool,
+        advances: bool = False,
+        packed: bool = False,
     ) -> None:
         self._fn = fn
         self._donated = donated
@@ -65,22 +67,28 @@ class Recording:
         self._advance: Program | None = None
         if recorder is not None:
             slots = list(outputs.values())
-            self._program = compile_program(recorder, inputs, slots, range(donated))
+            self._program = compile_program(recorder, inputs, slots, range(donated), packed)
             if advances and self._places[:donated] == list(range(donated)):
                 self._advance = compile_program(recorder, inputs, slots[:donated], range(donated), packed=True)
+        program = self._advance or self._program
+        self._packs = program.packs if program else []
 
     def __call__(self, tensors: Sequence[Tensor]) -> Any:
         """Return what the function returns for these tensors."""
+        return tree.unflatten(self._definition, self.leaves(tensors, ()))
+
+    def leaves(self, tensors: Sequence[Tensor], packs: Sequence[Tensor]) -> list[Any]:
+        """Return the leaves of what the function returns; arguments as for `advance`."""
         if self._program is None:
-            return _plainly(self._fn, tensors, self._donated)
+            return tree.flatten(_plainly(self._fn, tensors, self._donated))
         with torch._C._AutoDispatchBelowAutograd():
-            results = self._program.run(tensors, ())
-        if len(results) != len(self._template):
-            filled = list(self._template)
-            for place, value in zip(self._places, results, strict=True):
-                filled[place] = value
-            results = filled
-        return tree.unflatten(self._definition, results)
+            results = self._program.run(tensors, packs)
+        if len(results) == len(self._template):
+            return results
+        filled = list(self._template)
+        for place, value in zip(self._places, results, strict=True):
+            filled[place] = value
+        return filled
 
     def advance(self, tensors: Sequence[Tensor], packs: Sequence[Tensor]) -> list[Tensor]:
         """Return the first results, as many as inputs are donated; the others are not even computed.
@@ -95,17 +103,20 @@ class Recording:
             return self._advance.run(tensors, packs)
 
     def pack(self, state: list[Tensor]) -> list[Tensor]:
-        """Give the state the layout that `advance` wants, within the list, and return the packs for it."""
-        return lay_side_by_side(state, self._advance.packs) if self._advance else []
+        """Give the state the layout that packs want, within the list, and return the packs for it."""
+        return lay_side_by_side(state, self._packs)
 
     def unpack(self, state: list[Tensor]) -> None:
         """Give each tensor of the state memory of its own again, within the list."""
-        if self._advance:
-            take_apart(state, self._advance.packs)
+        take_apart(state, self._packs)
 
 
 def record(
-    fn: Callable[[Sequence[Tensor]], Any], tensors: Sequence[Tensor], donated: int = 0, advances: bool = False
+    fn: Callable[[Sequence[Tensor]], Any],
+    tensors: Sequence[Tensor],
+    donated: int = 0,
+    advances: bool = False,
+    lends: bool = False,
 ) -> tuple[Any, Recording]:
     """Run a function, and return its result and a form of it that is repeated faster.
 
@@ -116,6 +127,7 @@ def record(
         donated: how many of the first tensors give their memory away; in their place, `fn` returns first a list of as
             many.
         advances: see `Recording`.
+        lends: whether the results after those of the state may lie in the memory of arguments; and packs are taken.
     """
     if not fast.enabled():
         leaves, definition = tree.flatten_with_def(_plainly(fn, tensors, donated))
@@ -129,7 +141,10 @@ def record(
         if any(isinstance(leaf, Tensor) and leaf.requires_grad for leaf in leaves):
             recorder.refuse("its result is to be differentiated by torch itself")
         else:
-            leaves = _own(leaves, {storage_of(x) for x in inputs[donated:]}, recorder)
+            count = donated if lends else len(leaves)
+            owned = _own(leaves[:count], {storage_of(x) for x in inputs[donated:]}, recorder)
+            lent = {storage_of(x) for x in (*inputs[:donated], *owned[:donated])}
+            leaves = [*owned, *(_own([x], lent, recorder)[0] for x in leaves[count:])]
         outputs = {i: recorder.slot(leaf) for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor)}
     if recorder.refused:
         warnings.warn(
@@ -139,7 +154,7 @@ def record(
             stacklevel=2,
         )
     kept = None if recorder.refused else recorder
-    recording = Recording(fn, kept, len(tensors), donated, leaves, outputs, definition, advances)
+    recording = Recording(fn, kept, len(tensors), donated, leaves, outputs, definition, advances, lends)
     return tree.unflatten(definition, leaves), recording
 
 

@@ -13,7 +13,7 @@ from polykeras.backend.spec import Array
 
 State: TypeAlias = list[Array]
 Step: TypeAlias = Callable[[State, Any], tuple[State, Any]]
-StepRunner: TypeAlias = Callable[[State, Any, Array, int, int], tuple[State, Any]]
+StepRunner: TypeAlias = Callable[[State, Any, Any, int, int], tuple[State, Any]]
 Rule: TypeAlias = Callable[..., tuple[Array, ...]]
 
 
@@ -28,6 +28,23 @@ class KnownRule:
 
     name: str
     numbers: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class StepParts:
+    """A step in parts, for a backend that gains where what only looks on does so once for several steps.
+
+    Attributes:
+        step: the pure `(state, batch) -> (state, seen)`; `seen` is a tree of arrays whose first axis is the batch's.
+        look: the pure `(state, seen) -> (changes, None)`: takes what was seen in one step, or in several, one after the
+            other along the first axis, and returns new values of some of the state, by place. `step` neither reads nor
+            changes those, and they are the same to the last bit, however the steps are grouped.
+        report: the pure `(state) -> (changes, logs)`, without changes.
+    """
+
+    step: Step
+    look: Callable[[State, Any], tuple[dict[int, Array], None]]
+    report: Callable[[State], tuple[dict[int, Array], Any]]
 
 
 class ExecutionMethods(PaddingMethods, ABC):
@@ -48,16 +65,18 @@ class ExecutionMethods(PaddingMethods, ABC):
         """
 
     @abstractmethod
-    def compile_steps(self, step: Step) -> StepRunner:
+    def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
         """Return a function that runs consecutive steps over rows of arrays that lie on the device.
 
         Args:
             step: the pure `(state, batch) -> (state, logs)`. The state is a list of arrays and keeps its shapes
                 and dtypes; `batch` is a tree of arrays of one first length; logs is a dict of scalar arrays.
+            parts: the same in parts, where it has them; a backend need not look at them.
 
         Returns:
             `run(state, data, indices, start, stop) -> (state, logs)`: for `i` in `range(start, stop)` the step
-            gets `take(leaf, indices[i], axis=0)` of each leaf of `data`. `indices` is int32 `(steps, batch)`.
+            gets `take(leaf, indices[i], axis=0)` of each leaf of `data`. `indices` is int32 `(steps, batch)`, and may
+            be an array of the host, whose values may be looked at.
             The state is donated. The logs are those of the last step. At least one step runs; another number of
             steps compiles nothing anew.
         """

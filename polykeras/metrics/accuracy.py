@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from polykeras import config, ops
+from polykeras import config, dtypes, ops
 from polykeras.losses.labels import class_numbers
 from polykeras.losses.loss import aligned
 from polykeras.metrics.mean import FUNCTIONS, MeanMetricWrapper
@@ -90,8 +91,25 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
     return ops.cast(matches, config.floatx())
 
 
+class _ShareOfRight(MeanMetricWrapper):
+    """The mean of ones and zeros, one for each prediction."""
+
+    direction = "up"
+    _class_axes = 0  # at the end of the predictions
+
+    def counts_wholes(self, y_true: Any, y_pred: Any) -> bool:
+        """Return whether there is one prediction a sample, so that no means of several are added up."""
+        shape = ops.shape(y_pred)
+        one = math.prod(shape[1 : len(shape) - self._class_axes]) == 1
+        return bool(shape) and one and dtypes.bits(self.dtype) >= 32
+
+
+class _ShareOfRightClasses(_ShareOfRight):
+    _class_axes = 1
+
+
 @METRICS.register()
-class Accuracy(MeanMetricWrapper):
+class Accuracy(_ShareOfRight):
     """How often predictions equal labels.
 
     Args:
@@ -99,14 +117,12 @@ class Accuracy(MeanMetricWrapper):
         dtype: of the state.
     """
 
-    direction = "up"
-
     def __init__(self, name: str = "accuracy", dtype: Any = None) -> None:
         super().__init__(accuracy, name, dtype)
 
 
 @METRICS.register()
-class BinaryAccuracy(MeanMetricWrapper):
+class BinaryAccuracy(_ShareOfRight):
     """How often predictions are on the side of the threshold that labels 0 and 1 name.
 
     Args:
@@ -115,15 +131,13 @@ class BinaryAccuracy(MeanMetricWrapper):
         threshold: predictions above it stand for 1.
     """
 
-    direction = "up"
-
     def __init__(self, name: str = "binary_accuracy", dtype: Any = None, threshold: float = 0.5) -> None:
         super().__init__(binary_accuracy, name, dtype, threshold=threshold)
         self.threshold = threshold
 
 
 @METRICS.register()
-class CategoricalAccuracy(MeanMetricWrapper):
+class CategoricalAccuracy(_ShareOfRightClasses):
     """How often the largest prediction is that of the true class, for one-hot labels.
 
     Args:
@@ -131,14 +145,12 @@ class CategoricalAccuracy(MeanMetricWrapper):
         dtype: of the state.
     """
 
-    direction = "up"
-
     def __init__(self, name: str = "categorical_accuracy", dtype: Any = None) -> None:
         super().__init__(categorical_accuracy, name, dtype)
 
 
 @METRICS.register()
-class SparseCategoricalAccuracy(MeanMetricWrapper):
+class SparseCategoricalAccuracy(_ShareOfRightClasses):
     """How often the largest prediction is that of the true class, for class numbers.
 
     Args:
@@ -146,14 +158,12 @@ class SparseCategoricalAccuracy(MeanMetricWrapper):
         dtype: of the state.
     """
 
-    direction = "up"
-
     def __init__(self, name: str = "sparse_categorical_accuracy", dtype: Any = None) -> None:
         super().__init__(sparse_categorical_accuracy, name, dtype)
 
 
 @METRICS.register()
-class TopKCategoricalAccuracy(MeanMetricWrapper):
+class TopKCategoricalAccuracy(_ShareOfRightClasses):
     """How often the true class is among the `k` best predictions, for one-hot labels.
 
     Args:
@@ -162,15 +172,13 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
         dtype: of the state.
     """
 
-    direction = "up"
-
     def __init__(self, k: int = 5, name: str = "top_k_categorical_accuracy", dtype: Any = None) -> None:
         super().__init__(top_k_categorical_accuracy, name, dtype, k=k)
         self.k = k
 
 
 @METRICS.register()
-class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
+class SparseTopKCategoricalAccuracy(_ShareOfRightClasses):
     """How often the true class is among the `k` best predictions, for class numbers.
 
     Args:
@@ -179,8 +187,6 @@ class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
         dtype: of the state.
         from_sorted_ids: whether predictions are class numbers, the best one first, not scores.
     """
-
-    direction = "up"
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from polykeras import ops
+from polykeras import dtypes, ops
 from polykeras.losses.loss import aligned, left_aligned
 from polykeras.metrics.mean import sample_weights
 from polykeras.metrics.metric import METRICS, Metric
@@ -104,6 +104,10 @@ class ConfusionMetric(Metric):
                 )
             truth, scores, weight = (part[..., self.class_id] for part in (truth, scores, weight))
         self._count(scores, truth * weight, (1.0 - truth) * weight)
+
+    def counts_wholes(self, y_true: Any, y_pred: Any) -> bool:
+        """Return whether the dtype holds whole numbers: decisions are counted."""
+        return dtypes.bits(self.dtype) >= 32
 
     def _scores(self, y_pred: Any) -> Any:
         return y_pred

@@ -101,6 +101,17 @@ class Metric(Configurable):
         """Return the value: a scalar, or a dict of scalars."""
         raise NotImplementedError(f"{type(self).__name__} does not implement `result`.")
 
+    def counts_wholes(self, y_true: Any, y_pred: Any) -> bool:
+        """Return whether the state adds up whole numbers, where samples have no weights, in a dtype that holds them.
+
+        Sums of whole numbers are the same in any order: such a metric may be given several batches as one.
+
+        Args:
+            y_true: labels, or anything of their shape.
+            y_pred: predictions, in the same way.
+        """
+        return False
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Take a batch into account and return the value so far."""
         self.update_state(*args, **kwargs)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, TypeAlias
 
-from polykeras import metrics, ops, tree
+from polykeras import masks, metrics, ops, tree
+from polykeras.layers.context import get_mask
 from polykeras.metrics import MeanMetricWrapper, Metric
+from polykeras.naming import is_ours
 from polykeras.training.outputs import by_output, flat_like, name_outputs
+
+Seen: TypeAlias = list[tuple[Any, Any, Any]]
+"""Labels, predictions and their masks, by output."""
 
 _ACCURACY = ("accuracy", "acc")
 _CROSSENTROPY = ("crossentropy", "ce")
@@ -77,6 +82,7 @@ class CompiledMetrics:
         self._specs = (metrics, weighted_metrics)
         self._names: list[str] | None = None
         self._rows: list[tuple[int, Metric, bool]] = []
+        self._counting: dict[int, list[Metric]] = {}  # those that may see several batches as one, by output
         self.output_names: list[str] | None = None
 
     @property
@@ -126,14 +132,23 @@ class CompiledMetrics:
                         metric.name = f"{base}_{number}"
                     used.add(metric.name)
                     self._rows.append((i, metric, weighted))
+                    if not weighted and is_ours(type(metric)) and metric.counts_wholes(y_true[i], outputs[i]):
+                        self._counting.setdefault(i, []).append(metric)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    @property
+    def count_later(self) -> bool:
+        """Whether there are metrics that may see several batches as one; known after the first batch."""
+        return bool(self._counting)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None, seen: Seen | None = None) -> None:
         """Take a batch into account.
 
         Args:
             y_true: labels by output.
             y_pred: the outputs.
             sample_weight: weights by output, or one array for all; only for weighted metrics.
+            seen: where metrics that may see several batches as one are left out, what `count` wants for them is added
+                to this list.
         """
         first = self._names is None
         if self._names is None:
@@ -146,5 +161,22 @@ class CompiledMetrics:
             weights = flat_like(sample_weight, y_pred, self._names, "sample_weight")
         else:
             weights = [sample_weight] * len(outputs)
+        later: set[int] = set()
+        if seen is not None:
+            seen += [(labels[i], outputs[i], get_mask(outputs[i])) for i in self._counting]
+            later = {id(metric) for metrics in self._counting.values() for metric in metrics}
         for i, metric, weighted in self._rows:
-            metric.update_state(labels[i], outputs[i], sample_weight=weights[i] if weighted else None)
+            if id(metric) not in later:
+                metric.update_state(labels[i], outputs[i], sample_weight=weights[i] if weighted else None)
+
+    def count(self, seen: Seen) -> None:
+        """Take one or several batches into account in the metrics that were left out.
+
+        Args:
+            seen: what was added to the list, of several batches one after the other.
+        """
+        for (y_true, y_pred, mask), counting in zip(seen, self._counting.values(), strict=True):
+            if mask is not None:
+                masks.keep(y_pred, mask)
+            for metric in counting:
+                metric.update_state(y_true, y_pred)

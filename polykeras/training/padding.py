@@ -25,6 +25,7 @@ from polykeras.layers.context import get_mask
 from polykeras.layers.layer import Layer
 from polykeras.layers.shapes import map_shapes
 from polykeras.losses.loss import left_aligned
+from polykeras.naming import is_ours
 
 # ---- filling up ------------------------------------------------------------------------------------------------------
 
@@ -105,7 +106,7 @@ def _obstacles(model: Any, kind: str) -> Iterator[str]:
     if model.run_eagerly:
         yield "nothing is compiled"
     for name in (f"{kind}_step", "compute_loss", "compute_metrics"):
-        if not _is_ours(getattr(model, name)):
+        if not is_ours(getattr(model, name)):
             yield f"{name} is the user's own"
     for layer in model._flatten_layers():
         for reason in _mixing(layer, kind):
@@ -155,11 +156,11 @@ def _fixes_training(layer: Any) -> bool:
 
 def _summing_up(judge: Any) -> Iterator[str]:
     """Give reasons why a loss or metric may not leave out masked samples."""
-    if not _is_ours(type(judge)) and not vars(type(judge)).get("sample_by_sample", False):
+    if not is_ours(type(judge)) and not vars(type(judge)).get("sample_by_sample", False):
         yield "does not say that it treats each sample by itself"
     for name in ("fn", "_fn"):
         function = getattr(judge, name, None)
-        if function is not None and not (isinstance(function, FunctionType) and _is_ours(function)):
+        if function is not None and not (isinstance(function, FunctionType) and is_ours(function)):
             yield "is a function of the user's"
     if getattr(judge, "reduction", "sum") in ("none", None):
         yield "is not reduced to a number"
@@ -172,7 +173,3 @@ def _is_along_samples(part: Any) -> bool:
     found = [getattr(part, name, None) for name in ("axis", "axes", "attention_axes")]
     axes = [i for axis in found if axis is not None for i in ((axis,) if isinstance(axis, int) else axis)]
     return any(i == 0 or i < -1 for i in axes)
-
-
-def _is_ours(part: Any) -> bool:
-    return part.__module__.partition(".")[0] == "polykeras"

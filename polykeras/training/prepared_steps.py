@@ -14,12 +14,14 @@ from polykeras.backend.symbolic import cannot_run_on_shapes
 from polykeras.graph.tensor import KerasTensor, infer_outputs
 from polykeras.layers.tracking import tracked
 from polykeras.metrics import Metric
+from polykeras.naming import is_ours
 from polykeras.optimizers import Optimizer
 from polykeras.random import SeedGenerator
 from polykeras.training import padding
+from polykeras.training.compiled_metrics import CompiledMetrics, Seen
 from polykeras.training.nan_guard import guarded
 from polykeras.training.step_cache import StepCache
-from polykeras.training.steps import CompiledStep, EagerStep
+from polykeras.training.steps import CompiledStep, EagerStep, Parts
 from polykeras.variables import Variable, unique
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ class Plan:
     layers: list[Any]
     valid: Any = None  # which rows of the batch count, bool `(batch,)`; None for all
     rows: Any = None  # how many, a float scalar
+    seen: Seen | None = None  # where what metrics see is left for later; None where they see it at once
 
 
 class PreparedSteps:
@@ -48,6 +51,8 @@ class PreparedSteps:
     run_eagerly: bool
     _flatten_layers: Callable[[], Iterator[Layer]]
     _forget_losses: Callable[[], None]
+    get_metrics_result: Callable[[], dict[str, Any]]
+    _compiled_metrics: CompiledMetrics | None
     _steps: StepCache
     _plan: Plan | None
 
@@ -88,12 +93,12 @@ class PreparedSteps:
             self.optimizer.build(self.trainable_variables)
         plan = Plan(self.trainable_variables, self.metrics, list(self._flatten_layers())) if built else None
 
-        def planned(batch: Any) -> Any:
+        def planned(batch: Any, seen: Seen | None = None) -> Any:
             data, numbers = batch[:3], batch[3:]  # the latter where the batch may have been filled up
-            self._plan = plan
+            self._plan = plan and replace(plan, seen=seen)
             if plan is not None and numbers:
                 valid = padding.valid_rows(*numbers)
-                self._plan = replace(plan, valid=valid, rows=padding.count(valid))
+                self._plan = replace(plan, valid=valid, rows=padding.count(valid), seen=seen)
             try:
                 result = step(data)
             finally:
@@ -102,8 +107,24 @@ class PreparedSteps:
             return result if kind == "predict" else _flat_logs(kind, result)
 
         cls = EagerStep if self.run_eagerly else CompiledStep
-        made = cls(planned, self._all_variables(), backend, donate=kind != "predict")
+        parts = self._parts(kind, planned) if plan is not None else None
+        made = cls(planned, self._all_variables(), backend, donate=kind != "predict", parts=parts)
         return guarded(made, self, backend) if kind == "train" and config.nan_guard() else made
+
+    def _parts(self, kind: str, planned: Callable[..., Any]) -> Parts | None:
+        """Return a step in parts, where metrics may see several batches as one and all code is known; else None."""
+        metrics = self._compiled_metrics
+        if kind == "predict" or metrics is None or not metrics.count_later:
+            return None
+        if not all(is_ours(getattr(self, name)) for name in (f"{kind}_step", "compute_metrics", "get_metrics_result")):
+            return None
+
+        def step(batch: Any) -> Seen:
+            seen: Seen = []
+            planned(batch, seen)
+            return seen
+
+        return Parts(step, metrics.count, lambda: _flat_logs(kind, self.get_metrics_result()))
 
     def _fills(self, kind: str, step: CompiledStep, batch: Any) -> bool:
         """Return whether the last batch of an epoch may be filled up to the size of the one given, of host arrays."""

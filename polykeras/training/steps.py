@@ -10,10 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from polykeras import tree
 from polykeras.backend import Backend
+from polykeras.backend.execution import StepParts
 from polykeras.training.collection import uncollected
 from polykeras.training.data.sources import ArraySource
 from polykeras.training.interrupts import Uninterrupted
@@ -39,12 +41,35 @@ _LOST = (
 )
 
 
-class _Form:
-    """The pure function of a step over one list of variables, and what a backend made of it."""
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A step in parts, as plain code over variables; see `StepParts`.
 
-    def __init__(self, step: Callable[[Any], Any], variables: list[Variable], changes_only: bool) -> None:
+    Attributes:
+        step: takes a batch, and returns what is to be looked at.
+        look: takes that, of one or several steps.
+        report: returns the logs.
+    """
+
+    step: Callable[[Any], Any]
+    look: Callable[[Any], None]
+    report: Callable[[], dict[str, Any]]
+
+    def pure(self, variables: Sequence[Variable]) -> StepParts:
+        """Return the parts as pure functions of a state."""
+        look, report = (functionalize(part, variables, changes_only=True) for part in (self.look, self.report))
+        return StepParts(functionalize(self.step, variables), look, report)
+
+
+class _Form:
+    """The pure functions of a step over one list of variables, and what a backend made of them."""
+
+    def __init__(
+        self, step: Callable[[Any], Any], variables: list[Variable], changes_only: bool, parts: Parts | None
+    ) -> None:
         self.variables = variables
         self.pure = functionalize(step, variables, changes_only)
+        self.parts = parts and parts.pure(variables)
         self.chunk: Callable[..., Any] | None = None
         self.single: Callable[..., Any] | None = None
 
@@ -58,6 +83,7 @@ class CompiledStep:
         backend: where it runs.
         donate: whether the memory of the state may be used for the new one. Not for prediction, which changes (almost)
             nothing, returns what it changes alone, and may happen in several threads.
+        parts: the step in parts, where it has them.
 
     Attributes:
         step: the step that was given, as plain Python.
@@ -66,7 +92,12 @@ class CompiledStep:
     """
 
     def __init__(
-        self, step: Callable[[Any], Any], variables: Sequence[Variable], backend: Backend, donate: bool = True
+        self,
+        step: Callable[[Any], Any],
+        variables: Sequence[Variable],
+        backend: Backend,
+        donate: bool = True,
+        parts: Parts | None = None,
     ) -> None:
         self._backend = backend
         self._donate = donate
@@ -74,7 +105,9 @@ class CompiledStep:
         self.log_names: list[str] = []
         self._chunk_sizes: dict[int, ChunkSize] = {}
         self.fills: dict[Any, bool] = {}
-        self._form = _Form(self._noting(step), unique(variables), not donate)
+        self.step = self._noting(step)
+        self._parts = parts and replace(parts, report=self._noting(parts.report))
+        self._form = self._form_of(variables)
 
     @property
     def variables(self) -> list[Variable]:
@@ -87,14 +120,16 @@ class CompiledStep:
         size.fixed = fixed
         return size
 
-    def _noting(self, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        def noted(batch: Any) -> Any:
-            result = step(batch)
+    def _form_of(self, variables: Sequence[Variable]) -> _Form:
+        return _Form(self.step, unique(variables), not self._donate, self._parts)
+
+    def _noting(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*batch: Any) -> Any:
+            result = step(*batch)
             if isinstance(result, dict):
                 self.log_names = list(result)
             return result
 
-        self.step = noted
         return noted
 
     def _run(self, run: Callable[[_Form, list[Any]], tuple[Any, Any]]) -> Any:
@@ -128,7 +163,7 @@ class CompiledStep:
                 state, result = run(form, given)
             except NewVariables as found:
                 new = found.variables
-                self._form = _Form(self.step, unique([*form.variables, *new]), not self._donate)
+                self._form = self._form_of([*form.variables, *new])
                 continue
             if self._donate:
                 write_state(form.variables, state, self._backend)
@@ -142,7 +177,7 @@ class CompiledStep:
 
         def run(form: _Form, state: list[Any]) -> tuple[Any, Any]:
             if form.chunk is None:
-                form.chunk = self._backend.compile_steps(form.pure)
+                form.chunk = self._backend.compile_steps(form.pure, form.parts)
             return form.chunk(state, data, indices, start, stop)
 
         return self._run(run)

@@ -8,7 +8,6 @@ compiled ones whatever their number, so that the results do not depend on the so
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from polykeras import tree
 from polykeras.backend import Backend
@@ -32,23 +31,19 @@ def stream_chunks(
     """
     alone = isinstance(step, EagerStep) or not backend.is_compiled()
     together = size.fixed if size.fixed is not None and size.fixed > 1 else None
-    numbers: Any = None
     position = done
     for item in source.epoch() if alone else source.packs(together, backend.runs_in_python()):
         if not isinstance(item, Pack):
             yield position, lambda batch=item: (step.run_batch(batch), 1)
             position += 1
             continue
-        if numbers is None:
-            numbers = backend.asarray(item.numbers)
-        yield from _chunks_of(item, numbers, position, step, backend, size, next_stop)
+        yield from _chunks_of(item, position, step, backend, size, next_stop)
         position += item.count
         item.release()
 
 
 def _chunks_of(
     pack: Pack,
-    numbers: Any,
     position: int,
     step: CompiledStep,
     backend: Backend,
@@ -64,5 +59,5 @@ def _chunks_of(
     start = 0
     while start < pack.count:
         stop = end_of_chunk(position + start, size, position + pack.count, next_stop) - position
-        yield position + start, lambda a=start, b=stop: (step.run_rows(data, numbers, a, b), b - a)
+        yield position + start, lambda a=start, b=stop: (step.run_rows(data, pack.numbers, a, b), b - a)
         start = stop

@@ -137,7 +137,7 @@ CASES: dict[str, Case] = {
         SCORES,
         lambda w: mean(np.maximum(1 + ((1 - ONE_HOT) * SCORES).max(1) - (ONE_HOT * SCORES).sum(1), 0), w),
     ),
-    "tp": (metrics.TruePositives(), BINARY, SCORES, lambda w: counts(BINARY, SCORES > 0.5, w)[0].sum()),
+    "tp": (metrics.TruePositives(0.4), BINARY, SCORES, lambda w: counts(BINARY, ABOVE, w)[0].sum()),
     "fp": (
         metrics.FalsePositives([0.4, 0.2]),
         BINARY,
@@ -145,7 +145,7 @@ CASES: dict[str, Case] = {
         lambda w: [counts(BINARY, t < SCORES, w)[1].sum() for t in (0.4, 0.2)],
     ),
     "fn": (metrics.FalseNegatives(0.4), BINARY, SCORES, lambda w: counts(BINARY, ABOVE, w)[2].sum()),
-    "tn": (metrics.TrueNegatives(), BINARY, SCORES, lambda w: counts(BINARY, SCORES > 0.5, w)[3].sum()),
+    "tn": (metrics.TrueNegatives(0.4), BINARY, SCORES, lambda w: counts(BINARY, ABOVE, w)[3].sum()),
     "precision": (
         metrics.Precision(0.4),
         BINARY,

@@ -12,7 +12,7 @@ from contract.metric_cases import BINARY, CASES, WEIGHT, N
 from contract.references.metrics import counts
 from helpers import f32
 from helpers.parity import assert_parity
-from polykeras import Sequential, initializers, layers, metrics, ops
+from polykeras import Sequential, initializers, layers, masks, metrics, ops
 from polykeras.autodiff import function
 from polykeras.backend import Backend
 from polykeras.graph import KerasTensor
@@ -269,3 +269,37 @@ def test_fit_resets_as_the_initializers_say(backend: Backend) -> None:
     model.compile(SGD(0.0), "mse", metrics=[Lowest()])
     rows = np.array([[3.0], [1.0]], "float32")
     assert model.fit(rows, rows, epochs=2, verbose=0).history["lowest"] == [2.0, 2.0]
+
+
+COUNTING = {name for name, (metric, y, p, _) in CASES.items() if metric.counts_wholes(y, p)}
+
+
+def test_which_metrics_count() -> None:
+    assert {"accuracy", "sparse", "sparse-column", "categorical", "top-2", "sparse-top-3", "roc"} <= COUNTING
+    assert (
+        not {"binary", "roc-label-weights", "mse", "cosine", "pearson"} & COUNTING
+    )  # four decisions a sample; numbers that are not whole
+    assert metrics.BinaryAccuracy().counts_wholes(np.zeros((8, 1)), np.zeros((8, 1)))
+    assert not metrics.BinaryAccuracy(dtype="float16").counts_wholes(np.zeros((8, 1)), np.zeros((8, 1)))
+    assert not metrics.SparseCategoricalAccuracy().counts_wholes(np.zeros((8, 5)), np.zeros((8, 5, 3)))
+    assert not metrics.AUC(multi_label=True, label_weights=[0.3, 0.7]).counts_wholes(np.zeros((8, 2)), np.zeros((8, 2)))
+
+
+@pytest.mark.parametrize("name", sorted(COUNTING))
+@pytest.mark.parametrize("masked", [False, True])
+def test_metrics_that_count_see_several_batches_as_one(backend: Backend, name: str, masked: bool) -> None:
+    template, y, p, _ = CASES[name]
+    states = []
+    for batch in (1, 3, 16, N):
+        metric = fresh(template)
+        for i in range(0, N, batch):
+            part = slice(i, i + batch)
+            scores = ops.convert_to_tensor(f32(p[part]))
+            if masked:
+                masks.keep(scores, ops.convert_to_tensor((np.arange(N) % 3 > 0)[part]))
+            metric.update_state(f32(y[part]), scores)
+        states.append([variable.numpy() for variable in metric.variables])
+    for other in states[1:]:
+        for a, b in zip(states[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert any(value.any() for value in states[0])

@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.needs("torch")
 
-# Rows and their shapes: batches that begin with a cache line or not, and data too large to be used in place.
+# Rows and their shapes: batches that begin with a cache line or not; large ones are gathered a few at a time.
 COLUMNS = [((96, 16), "float32"), ((96, 3), "float32"), ((96,), "int32"), ((96, 2, 5), "float64")]
 LARGE = (96, 25_000)
 ROWS = {
@@ -27,12 +27,14 @@ def column(shape: Any, dtype: str) -> Any:
 
 
 @pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("on_host", [False, True])
 @pytest.mark.parametrize("rows", ROWS.values(), ids=list(ROWS))
-def test_batches_are_the_rows_in_aligned_memory(rows: Any, large: bool) -> None:
+def test_batches_are_the_rows_in_aligned_memory(rows: Any, on_host: bool, large: bool) -> None:
     from polykeras_torch.batches import batches_at
 
     columns = [column(shape, dtype) for shape, dtype in COLUMNS] + ([column(LARGE, "float32")] if large else [])
-    found = list(batches_at(columns, rows))
+    indices = rows.to(torch.int32)
+    found = list(batches_at(columns, indices.numpy() if on_host else indices, 0, len(rows)))
     assert len(found) == len(rows)
     for batch, row in zip(found, rows, strict=True):
         for part, whole in zip(batch, columns, strict=True):
@@ -41,9 +43,9 @@ def test_batches_are_the_rows_in_aligned_memory(rows: Any, large: bool) -> None:
             assert part.data_ptr() % 64 == 0
 
 
-def test_a_run_of_small_data_is_used_in_place() -> None:
+def test_a_run_of_rows_is_used_in_place_and_begins_where_it_is_told() -> None:
     from polykeras_torch.batches import batches_at
 
     data = column((96, 16), "float32")
-    for i, (batch,) in enumerate(batches_at([data], ROWS["a run"])):
-        assert batch.data_ptr() == data[8 + 8 * i :].data_ptr()
+    for i, (batch,) in enumerate(batches_at([data], ROWS["a run"].to(torch.int32).numpy(), 3, 9)):
+        assert batch.data_ptr() == data[8 + 8 * (3 + i) :].data_ptr()

@@ -9,7 +9,7 @@ import numpy as np
 
 from polykeras import tree
 from polykeras.backend.base import Backend
-from polykeras.backend.execution import Step, StepRunner
+from polykeras.backend.execution import Step, StepParts, StepRunner
 from polykeras.backend.symbolic.array import SymbolicArray, from_value
 from polykeras.backend.symbolic.core import first_size, first_slices, stacked
 from polykeras.backend.symbolic.dims import agree, meet
@@ -76,7 +76,7 @@ class SymbolicBackend(SymbolicLinear, Backend):
 
         return run
 
-    def compile_steps(self, step: Step) -> StepRunner:
+    def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
         def run(state: list[Any], data: Any, indices: Any, start: int, stop: int) -> tuple[list[Any], Any]:
             return step(state, self.rows(data, indices[0]))
 

@@ -1,0 +1,100 @@
+"""Steps in parts on torch: several are looked at together, in what they left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from polykeras import fast
+from polykeras.backend import use_backend
+from polykeras.backend.execution import StepParts
+
+torch = pytest.importorskip("torch")
+pytestmark = [pytest.mark.needs("torch"), pytest.mark.skipif(not fast.enabled(), reason="a fast path")]
+
+
+@pytest.fixture
+def tb() -> Iterator[Any]:
+    with use_backend("torch") as backend:
+        yield backend
+
+
+DATA = torch.arange(400.0).reshape(200, 2)
+INDICES = torch.arange(200, dtype=torch.int32).reshape(100, 2)
+
+
+def runner(tb: Any, see: Any, looks: list[int]) -> Any:
+    """Return a runner of a step that counts in its first state; the second sums what is seen, the third counts looks.
+
+    Args:
+        tb: the backend.
+        see: takes the state and a batch, and returns what is seen.
+        looks: the numbers of rows that Python is called with to look at.
+    """
+
+    def step(state: Any, batch: Any) -> Any:
+        return [state[0] + 1.0, *state[1:]], see(state, batch)
+
+    def look(state: Any, seen: Any) -> Any:
+        looks.append(len(seen))
+        return {1: state[1] + tb.sum(seen), 2: state[2] + 1}, None
+
+    def report(state: Any) -> Any:
+        return {}, {"sum": state[1] * 2.0}
+
+    def whole(state: Any, batch: Any) -> Any:
+        raise AssertionError("the parts stand for the step")
+
+    return tb.compile_steps(whole, StepParts(step, look, report))
+
+
+def state() -> list[Any]:
+    return [torch.zeros(3), torch.tensor(0.0), torch.tensor(0)]
+
+
+def test_looks_are_few_and_miss_nothing(tb: Any) -> None:
+    looks: list[int] = []
+    run = runner(tb, lambda state, batch: batch, looks)
+    new, logs = run(state(), DATA, INDICES, 0, 90)
+    assert new[0].tolist() == [90.0] * 3
+    assert float(new[1]) == float(DATA[:180].sum())
+    assert int(new[2]) == 1 + 1 + 2 + 2  # of 64, 16, 4 and 1 steps
+    assert float(logs["sum"]) == 2 * float(new[1])
+    again, _ = run(new, DATA, INDICES, 90, 100)
+    assert float(again[1]) == float(DATA.sum())
+    assert looks == [128, 32, 8, 2]  # each traced once
+
+
+def test_what_is_seen_is_bounded(tb: Any) -> None:
+    looks: list[int] = []
+    run = runner(tb, lambda state, batch: batch[:, :1].expand(2, 2**18) * 1.0, looks)  # 2 MB
+    new, _ = run(state(), DATA, INDICES, 0, 9)
+    assert looks == [2]
+    assert int(new[2]) == 9
+    assert float(new[1]) == pytest.approx(2**18 * float(DATA[:18, 0].sum()))
+
+
+def test_what_is_seen_of_the_state_is_what_it_was(tb: Any) -> None:
+    run = runner(tb, lambda state, batch: state[0].expand(2, 3), [])
+    new, _ = run(state(), DATA, INDICES, 0, 20)
+    assert float(new[1]) == 6 * sum(range(20))
+
+
+def test_a_constant_can_be_seen(tb: Any) -> None:
+    constant = torch.ones(2, 1)
+    run = runner(tb, lambda state, batch: constant, [])
+    new, _ = run(state(), DATA, INDICES, 0, 20)
+    assert float(new[1]) == 40
+
+
+def test_an_outer_recording_sees_whole_steps(tb: Any) -> None:
+    def step(state: Any, batch: Any) -> Any:
+        return [state[0] + tb.sum(batch)], {}
+
+    parts = StepParts(lambda state, batch: (state, batch), lambda state, seen: ({}, None), lambda state: ({}, {}))
+    run = tb.compile_steps(step, parts)
+    compiled = tb.compile(lambda x: run([x], DATA, INDICES, 0, 3)[0][0])
+    for _ in range(2):
+        assert float(compiled(torch.tensor(1.0))) == 1 + float(DATA[:6].sum())

@@ -1,0 +1,115 @@
+"""Metrics that count may look at several steps at once: the logs are the same, to the last bit where they count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from polykeras import Input, Model, Sequential, layers, metrics, ops
+from polykeras.backend import Backend
+from polykeras.optimizers import Adam
+from polykeras.random import set_random_seed
+from polykeras.training.steps import CompiledStep
+
+ROWS, BATCH = 203, 4  # fifty batches and one of three rows
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(ROWS, 6)).astype("float32")
+CLASSES = (X[:, 0] > 0).astype("int32") + (X[:, 1] > 0)
+BINARY = (X[:, :1] + X[:, 1:2] > 0).astype("float32")
+WORDS = RNG.integers(0, 4, (ROWS, 5)).astype("int32")
+
+
+def binary() -> Any:
+    model = Sequential([Input((6,)), layers.Dense(4, "tanh"), layers.Dense(1, "sigmoid")])
+    return model, X, BINARY, ["accuracy", metrics.AUC(), metrics.Precision(), "mse"]
+
+
+def classes() -> Any:
+    model = Sequential([Input((6,)), layers.Dense(3, "softmax")])
+    return model, X, CLASSES, ["accuracy", metrics.SparseTopKCategoricalAccuracy(2)]
+
+
+def two_outputs() -> Any:
+    x = Input((6,))
+    outputs = {"a": layers.Dense(1, "sigmoid", name="a")(x), "b": layers.Dense(3, "softmax", name="b")(x)}
+    return Model(x, outputs), X, {"a": BINARY, "b": CLASSES}, {"a": [metrics.Recall(), "mae"], "b": ["accuracy"]}
+
+
+def masked() -> Any:
+    model = Sequential([Input((5,), dtype="int32"), layers.Embedding(4, 3, mask_zero=True), layers.Dense(1, "sigmoid")])
+    return model, WORDS, (WORDS > 2).astype("float32")[..., None], [metrics.AUC(num_thresholds=20), "accuracy"]
+
+
+LOSSES = {
+    "binary": "binary_crossentropy",
+    "classes": "sparse_categorical_crossentropy",
+    "two_outputs": {"a": "binary_crossentropy", "b": "sparse_categorical_crossentropy"},
+    "masked": "binary_crossentropy",
+}
+MAKERS = {f.__name__: f for f in (binary, classes, two_outputs, masked)}
+
+
+def history(name: str, **compiled: Any) -> dict[str, list[float]]:
+    set_random_seed(0)
+    model, x, y, given = MAKERS[name]()
+    model.compile(Adam(0.01), LOSSES[name], metrics=given, **compiled)
+    return model.fit(x, y, batch_size=BATCH, epochs=2, validation_data=(x, y), verbose=0).history
+
+
+def parts_of(model: Any) -> list[Any]:
+    """Return the parts of the steps that a model was run with, in their order."""
+    return [step._parts for step in model._steps.values() if isinstance(step, CompiledStep)]
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_the_logs_do_not_depend_on_how_steps_are_grouped(backend: Backend, name: str) -> None:
+    eager = history(name, run_eagerly=True)
+    one, some, many = (history(name, steps_per_execution=n) for n in (1, 7, 200))
+    for log, values in eager.items():
+        np.testing.assert_allclose(one[log], values, rtol=2e-4, atol=2e-6, err_msg=log)
+        np.testing.assert_array_equal(one[log], some[log], err_msg=log)
+        np.testing.assert_array_equal(one[log], many[log], err_msg=log)
+    assert list(eager) == list(one) == list(many)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_these_models_have_metrics_that_look_at_several_steps(backend: Backend, name: str) -> None:
+    model, x, y, given = MAKERS[name]()
+    model.compile("sgd", LOSSES[name], metrics=given)
+    model.fit(x, y, verbose=0)
+    model.evaluate(x, y, verbose=0)
+    assert [parts is not None for parts in parts_of(model)] == [True, True]
+
+
+class Own(metrics.SparseCategoricalAccuracy):
+    """A metric of a user, which may depend on the batch."""
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        self.total.assign(self.total + ops.max(y_pred))
+        self.count.assign(self.count + 1.0)
+
+
+def test_what_a_user_wrote_sees_each_batch(backend: Backend) -> None:
+    class OwnStep(Sequential):
+        def train_step(self, data: Any) -> Any:
+            return super().train_step(data)
+
+    class OwnMetrics(Sequential):
+        def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+            return super().compute_metrics(x, y, y_pred, sample_weight) | {"largest": ops.max(y_pred)}
+
+    for cls, given in ((OwnStep, "accuracy"), (OwnMetrics, "accuracy"), (Sequential, Own(name="own"))):
+        model = cls([Input((6,)), layers.Dense(3, "softmax")])
+        model.compile("sgd", "sparse_categorical_crossentropy", metrics=[given])
+        logs = model.fit(X, CLASSES, verbose=0).history
+        assert parts_of(model) == [None]
+        assert all(values[0] > 0 for values in logs.values())
+
+
+def test_weighted_metrics_see_each_batch(backend: Backend) -> None:
+    model, x, y, _ = binary()
+    model.compile("sgd", "mse", weighted_metrics=["accuracy"])
+    model.fit(x, y, sample_weight=RNG.uniform(size=ROWS), verbose=0)
+    assert parts_of(model) == [None]
