@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from polykeras import fast
 from polykeras_torch.indexing import select
 
 _LINE = 64  # bytes of a cache line, with which torch's memory begins
@@ -23,12 +24,13 @@ def batches_at(
     """
     rows = indices[start:stop]
     if isinstance(rows, np.ndarray):
-        if (np.diff(rows.reshape(-1)) == 1).all():  # those of a stream
+        if fast.enabled() and (np.diff(rows.reshape(-1)) == 1).all():  # those of a stream
             run = [column[int(rows[0, 0]) :][: rows.size] for column in columns]
             yield from zip(*(_cut(column, rows.shape) for column in run), strict=True)
             return
         rows = torch.as_tensor(rows, device=columns[0].device)
-    together = max(1, _GATHERED // max(1, rows.shape[1] * sum(column[:1].nbytes for column in columns)))
+    bound = _GATHERED if fast.enabled() else 0
+    together = max(1, bound // max(1, rows.shape[1] * sum(column[:1].nbytes for column in columns)))
     for block in rows.to(torch.int64).split(together):
         yield from zip(*(_gathered(column, block) for column in columns), strict=True)
 

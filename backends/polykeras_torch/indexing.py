@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from polykeras import fast
 from polykeras.backend.indexing import IndexingMethods
 from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.spec import Shape
@@ -132,7 +133,7 @@ class TorchIndexing(IndexingMethods):
 
 
 def _is_added_in_order(x: Tensor, numbers: int) -> bool:
-    return x.device.type == "cpu" and numbers < _IN_ORDER
+    return x.device.type == "cpu" and numbers < _IN_ORDER and fast.enabled()
 
 
 def _scatter_rows(x: Tensor, rows: Tensor, values: Tensor, reduction: str) -> Tensor:

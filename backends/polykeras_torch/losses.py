@@ -7,10 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from polykeras import config
 from polykeras.backend.losses import LossMethods
 from polykeras_torch.autodiff import is_transformed
 
 aten: Any = torch.ops.aten
+_LEAST = 1e-11  # the kernel takes products of a probability and its complement below 1e-12 for that
 
 
 class TorchLosses(LossMethods):
@@ -18,6 +20,7 @@ class TorchLosses(LossMethods):
 
     def binary_crossentropy(self, target: Tensor, output: Tensor, from_logits: bool = False) -> Tensor:
         plain = output.dtype in (torch.float32, torch.float64) and target.dtype is output.dtype
+        plain = plain and config.epsilon() > _LEAST
         if from_logits or not plain or target.requires_grad or is_transformed():
             return super().binary_crossentropy(target, output, from_logits)
         self._check_same_shape(target, output, "binary_crossentropy")

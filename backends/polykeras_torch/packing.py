@@ -23,11 +23,11 @@ _STATE = {aten._fused_adam_.tensor_lr: (0, 2, 3, 4), aten._fused_sgd_.tensor_lr:
 _GRADIENTS = 1
 _COUNTERS = 5
 
-_FEWEST = 8  # tensors from which on it pays
+_FEWEST = 8  # tensors from which on it pays: gathering their gradients costs as much as the threads of four
 _SMALL = 2**14  # elements; of larger ones the arithmetic is what takes time
-# Elements in a cache line. The kernels give whole lines to vector instructions, and round what is left over in another
-# way: numbers that fill their lines are the same, wherever they lie.
-_LINE = 16
+# Elements that the kernels give to vector instructions (a cache line of float32). They round what is left over in
+# another way: numbers that fill such units are the same, wherever they lie.
+_UNIT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def with_packed_updates(
     new = len(seen)
     for node in nodes:
         lists = [node.args[i] for i in _STATE.get(node.op, ()) if i < len(node.args) and node.args[i]]
-        chosen = _small(lists, node.args[_GRADIENTS], places, seen) if lists else []
+        chosen = _small(lists, places, seen) if lists else []
         if len(chosen) < _FEWEST:
             result.append(node)
             continue
@@ -92,15 +92,14 @@ def _updated_in_place(nodes: Sequence[Node], outputs: Sequence[Slot]) -> dict[in
     return found
 
 
-def _small(
-    lists: Sequence[Sequence[Slot]], gradients: Sequence[Slot], places: dict[int, int], seen: Sequence[Seen]
-) -> list[int]:
+def _small(lists: Sequence[Sequence[Slot]], places: dict[int, int], seen: Sequence[Seen]) -> list[int]:
     """Return which tensors of the lists may be packed: those of the most frequent dtype."""
     by_dtype: dict[torch.dtype, list[int]] = {}
-    for j, gradient in enumerate(gradients):
-        size = seen[gradient.number].shape.numel()
-        if size <= _SMALL and size % _LINE == 0 and all(column[j].number in places for column in lists):
-            by_dtype.setdefault(seen[gradient.number].dtype, []).append(j)
+    for j, parts in enumerate(zip(*lists, strict=True)):
+        tensor = seen[parts[0].number]
+        size = tensor.shape.numel()
+        if 0 < size <= _SMALL and size % _UNIT == 0 and all(part.number in places for part in parts):
+            by_dtype.setdefault(tensor.dtype, []).append(j)
     return max(by_dtype.values(), key=len, default=[])
 
 

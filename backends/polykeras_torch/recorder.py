@@ -127,6 +127,7 @@ class Recorder(TorchDispatchMode):
         self.refused: str | None = None
         self._slots: dict[Hashable, Slot] = {}
         self._bases: dict[int, Slot] = {}  # the first slot of each storage
+        self._offsets: dict[int, int] = {}  # where it begins in there
         self._numbers: list[StorageWeakRef] = []  # while there is one, no other storage gets the same number
         self._variable: set[int] = set()  # storages whose values depend on inputs
         self._foreign: set[int] = set()  # storages that came from outside: not ours to change
@@ -173,7 +174,9 @@ class Recorder(TorchDispatchMode):
         base = self._bases[storage]
         if self.seen[base.number].dtype != tensor.dtype:
             self.refuse("it views a tensor as another dtype out of sight of the dispatcher")
-        args = (base, tuple(tensor.shape), tensor.stride(), tensor.storage_offset())
+        if tensor.storage_offset() != self._offsets[storage]:
+            self.refuse("it views a part of a tensor out of sight of the dispatcher")
+        args = (base, tuple(tensor.shape), tensor.stride())  # from where the base begins, which another run may move
         constant = self.is_constant(tensor)
         found = self._new(tensor, constant)
         self.nodes.append(Node(torch.ops.aten.as_strided.default, args, {}, [found], True, [], constant))
@@ -237,6 +240,7 @@ class Recorder(TorchDispatchMode):
         slot = self._slots[_key(tensor)] = Slot(len(self.seen))
         if memory not in self._bases:
             self._bases[memory] = slot
+            self._offsets[memory] = int(tensor.storage_offset())
             self._numbers.append(StorageWeakRef(tensor.untyped_storage()))
         if not constant:
             self._variable.add(memory)
@@ -249,6 +253,8 @@ class Recorder(TorchDispatchMode):
     def _check(self, func: Any, args: Any) -> None:
         if torch.Tag.data_dependent_output in func.tags or func is torch.ops.aten.equal.default:
             self.refuse(f"Python looks at a value that was computed (`{func}`)")
+        elif func is torch.ops.aten.as_strided.default and args[3:] not in ((), (None,)):
+            self.refuse("it views memory by a place in it (`as_strided` with an offset)")
         elif torch.Tag.dynamic_output_shape in func.tags and not _has_fixed_shape(func, args):
             self.refuse(f"the shape of a result depends on values (`{func}`)")
 

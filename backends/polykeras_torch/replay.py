@@ -42,8 +42,7 @@ class Recording:
         leaves: the results of the run.
         outputs: the slots of those results that are tensors, by place.
         definition: the tree of the results.
-        advances: whether `advance` is going to be called.
-        packed: whether all of the function takes packs, and not `advance` alone.
+        advances: how many of the first results `advance` returns; 0 where it is not going to be called.
     """
 
     def __init__(
@@ -55,60 +54,55 @@ class Recording:
         leaves: Sequence[Any],
         outputs: dict[int, Slot],
         definition: Any,
-        advances: bool = False,
-        packed: bool = False,
+        advances: int = 0,
     ) -> None:
         self._fn = fn
         self._donated = donated
         self._definition = definition
         self._places = list(outputs)
         self._template = [None if i in outputs else leaf for i, leaf in enumerate(leaves)]
+        self._advances = advances
         self._program: Program | None = None
         self._advance: Program | None = None
         if recorder is not None:
             slots = list(outputs.values())
-            self._program = compile_program(recorder, inputs, slots, range(donated), packed)
-            if advances and self._places[:donated] == list(range(donated)):
-                self._advance = compile_program(recorder, inputs, slots[:donated], range(donated), packed=True)
-        program = self._advance or self._program
-        self._packs = program.packs if program else []
+            self._program = compile_program(recorder, inputs, slots, range(donated))
+            if advances and self._places[:advances] == list(range(advances)):
+                self._advance = compile_program(recorder, inputs, slots[:advances], range(donated), packed=True)
 
     def __call__(self, tensors: Sequence[Tensor]) -> Any:
         """Return what the function returns for these tensors."""
-        return tree.unflatten(self._definition, self.leaves(tensors, ()))
-
-    def leaves(self, tensors: Sequence[Tensor], packs: Sequence[Tensor]) -> list[Any]:
-        """Return the leaves of what the function returns; arguments as for `advance`."""
         if self._program is None:
-            return tree.flatten(_plainly(self._fn, tensors, self._donated))
+            return _plainly(self._fn, tensors, self._donated)
         with torch._C._AutoDispatchBelowAutograd():
-            results = self._program.run(tensors, packs)
-        if len(results) == len(self._template):
-            return results
-        filled = list(self._template)
-        for place, value in zip(self._places, results, strict=True):
-            filled[place] = value
-        return filled
+            results = self._program.run(tensors, ())
+        if len(results) != len(self._template):
+            filled = list(self._template)
+            for place, value in zip(self._places, results, strict=True):
+                filled[place] = value
+            results = filled
+        return tree.unflatten(self._definition, results)
 
     def advance(self, tensors: Sequence[Tensor], packs: Sequence[Tensor]) -> list[Tensor]:
-        """Return the first results, as many as inputs are donated; the others are not even computed.
+        """Return the first leaves of the results; the others are not even computed.
 
         Args:
             tensors: of which the first were given to `pack`, now or before steps that lead to these.
             packs: what `pack` returned.
         """
         if self._advance is None:
-            return self(tensors)[0]
+            return tree.flatten(self(tensors))[: self._advances]
         with torch._C._AutoDispatchBelowAutograd():
             return self._advance.run(tensors, packs)
 
     def pack(self, state: list[Tensor]) -> list[Tensor]:
-        """Give the state the layout that packs want, within the list, and return the packs for it."""
-        return lay_side_by_side(state, self._packs)
+        """Give the state the layout that `advance` wants, within the list, and return the packs for it."""
+        return lay_side_by_side(state, self._advance.packs) if self._advance else []
 
     def unpack(self, state: list[Tensor]) -> None:
         """Give each tensor of the state memory of its own again, within the list."""
-        take_apart(state, self._packs)
+        if self._advance:
+            take_apart(state, self._advance.packs)
 
 
 def record(
@@ -126,12 +120,16 @@ def record(
         tensors: row-major.
         donated: how many of the first tensors give their memory away; in their place, `fn` returns first a list of as
             many.
-        advances: see `Recording`.
-        lends: whether the results after those of the state may lie in the memory of arguments; and packs are taken.
+        advances: whether `Recording.advance` is going to be called, for the state alone.
+        lends: whether it is, for all results, and those after the state may lie in the memory of arguments.
     """
+
+    def advanced(leaves: Sequence[Any]) -> int:
+        return len(leaves) if lends else donated if advances else 0
+
     if not fast.enabled():
         leaves, definition = tree.flatten_with_def(_plainly(fn, tensors, donated))
-        recording = Recording(fn, None, len(tensors), donated, leaves, {}, definition, advances)
+        recording = Recording(fn, None, len(tensors), donated, leaves, {}, definition, advanced(leaves))
         return tree.unflatten(definition, leaves), recording
     # The recorder knows tensors by their memory. What is donated nobody else holds; of the others the function may hold
     # views, so that they are copied always.
@@ -154,7 +152,7 @@ def record(
             stacklevel=2,
         )
     kept = None if recorder.refused else recorder
-    recording = Recording(fn, kept, len(tensors), donated, leaves, outputs, definition, advances, lends)
+    recording = Recording(fn, kept, len(tensors), donated, leaves, outputs, definition, advanced(leaves))
     return tree.unflatten(definition, leaves), recording
 
 

@@ -36,15 +36,17 @@ class StepParts:
 
     Attributes:
         step: the pure `(state, batch) -> (state, seen)`; `seen` is a tree of arrays whose first axis is the batch's.
-        look: the pure `(state, seen) -> (changes, None)`: takes what was seen in one step, or in several, one after the
-            other along the first axis, and returns new values of some of the state, by place. `step` neither reads nor
-            changes those, and they are the same to the last bit, however the steps are grouped.
-        report: the pure `(state) -> (changes, logs)`, without changes.
+        places: of the part of the state that `look` and `report` know.
+        look: the pure `(part, seen) -> (part, None)`: takes what was seen in one step, or in several, one after the
+            other along the first axis. `step` neither reads nor changes what this changes, which is the same to the
+            last bit, however the steps are grouped.
+        report: the pure `(part) -> (part, logs)`, which changes nothing.
     """
 
     step: Step
-    look: Callable[[State, Any], tuple[dict[int, Array], None]]
-    report: Callable[[State], tuple[dict[int, Array], Any]]
+    places: Sequence[int]
+    look: Callable[[State, Any], tuple[State, None]]
+    report: Callable[[State], tuple[State, Any]]
 
 
 class ExecutionMethods(PaddingMethods, ABC):

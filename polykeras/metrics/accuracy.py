@@ -97,7 +97,7 @@ class _ShareOfRight(MeanMetricWrapper):
     direction = "up"
     _class_axes = 0  # at the end of the predictions
 
-    def counts_wholes(self, y_true: Any, y_pred: Any) -> bool:
+    def counts_wholes(self, y_pred: Any) -> bool:
         """Return whether there is one prediction a sample, so that no means of several are added up."""
         shape = ops.shape(y_pred)
         one = math.prod(shape[1 : len(shape) - self._class_axes]) == 1

@@ -105,9 +105,9 @@ class ConfusionMetric(Metric):
             truth, scores, weight = (part[..., self.class_id] for part in (truth, scores, weight))
         self._count(scores, truth * weight, (1.0 - truth) * weight)
 
-    def counts_wholes(self, y_true: Any, y_pred: Any) -> bool:
-        """Return whether the dtype holds whole numbers: decisions are counted."""
-        return dtypes.bits(self.dtype) >= 32
+    def counts_wholes(self, y_pred: Any) -> bool:
+        """Return whether there is one decision a sample, and the dtype holds their number."""
+        return math.prod(ops.shape(y_pred)[1:]) == 1 and dtypes.bits(self.dtype) >= 32
 
     def _scores(self, y_pred: Any) -> Any:
         return y_pred

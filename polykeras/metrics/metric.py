@@ -101,14 +101,14 @@ class Metric(Configurable):
         """Return the value: a scalar, or a dict of scalars."""
         raise NotImplementedError(f"{type(self).__name__} does not implement `result`.")
 
-    def counts_wholes(self, y_true: Any, y_pred: Any) -> bool:
-        """Return whether the state adds up whole numbers, where samples have no weights, in a dtype that holds them.
+    def counts_wholes(self, y_pred: Any) -> bool:
+        """Return whether the state counts samples, where these have no weights: adds up whole numbers, one for each.
 
-        Sums of whole numbers are the same in any order: such a metric may be given several batches as one.
+        Up to 2^24 in float32, sums of whole numbers are the same in any order: such a metric of polykeras's own (those
+        of users are not asked) may be given several batches as one.
 
         Args:
-            y_true: labels, or anything of their shape.
-            y_pred: predictions, in the same way.
+            y_pred: predictions, or anything of their shape.
         """
         return False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from typing import Any, TypeAlias
 
 from polykeras import masks, metrics, ops, tree
@@ -66,6 +67,15 @@ def check_names(spec: Any) -> None:
             metrics.get(leaf)
         elif inspect.isclass(leaf) and issubclass(leaf, Metric):
             raise ValueError(f"metrics takes instances; received the class {leaf.__name__}. Write {leaf.__name__}().")
+
+
+def _mask_by_sample(y_pred: Any) -> Any:
+    """Return the mask of predictions with an entry for each sample, or None."""
+    mask = get_mask(y_pred)
+    if mask is None:
+        return None
+    mask = ops.convert_to_tensor(mask)
+    return ops.broadcast_to(mask, (ops.shape(y_pred)[0], *ops.shape(mask)[1:]))
 
 
 class CompiledMetrics:
@@ -132,13 +142,20 @@ class CompiledMetrics:
                         metric.name = f"{base}_{number}"
                     used.add(metric.name)
                     self._rows.append((i, metric, weighted))
-                    if not weighted and is_ours(type(metric)) and metric.counts_wholes(y_true[i], outputs[i]):
-                        self._counting.setdefault(i, []).append(metric)
 
     @property
     def count_later(self) -> bool:
         """Whether there are metrics that may see several batches as one; known after the first batch."""
         return bool(self._counting)
+
+    def _find_counting(self, outputs: list[Any]) -> None:
+        """Find the metrics that may see several batches as one: of one output, without weights."""
+        rows = Counter(id(metric) for _, metric, _ in self._rows)
+        for i, metric, weighted in self._rows:
+            mask = get_mask(outputs[i])
+            whole = not weighted and (mask is None or ops.dtype(mask) == "bool")
+            if whole and rows[id(metric)] == 1 and is_ours(type(metric)) and metric.counts_wholes(outputs[i]):
+                self._counting.setdefault(i, []).append(metric)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None, seen: Seen | None = None) -> None:
         """Take a batch into account.
@@ -156,6 +173,7 @@ class CompiledMetrics:
         labels = flat_like(y_true, y_pred, self._names, "y")
         if first:
             self._build(labels, y_pred)
+            self._find_counting(tree.flatten(y_pred))
         outputs = tree.flatten(y_pred)
         if tree.is_nested(sample_weight):
             weights = flat_like(sample_weight, y_pred, self._names, "sample_weight")
@@ -163,7 +181,7 @@ class CompiledMetrics:
             weights = [sample_weight] * len(outputs)
         later: set[int] = set()
         if seen is not None:
-            seen += [(labels[i], outputs[i], get_mask(outputs[i])) for i in self._counting]
+            seen += [(labels[i], outputs[i], _mask_by_sample(outputs[i])) for i in self._counting]
             later = {id(metric) for metrics in self._counting.values() for metric in metrics}
         for i, metric, weighted in self._rows:
             if id(metric) not in later:
@@ -173,9 +191,9 @@ class CompiledMetrics:
         """Take one or several batches into account in the metrics that were left out.
 
         Args:
-            seen: what was added to the list, of several batches one after the other.
+            seen: what was added to the list, of several batches one after the other; nothing where labels lacked.
         """
-        for (y_true, y_pred, mask), counting in zip(seen, self._counting.values(), strict=True):
+        for (y_true, y_pred, mask), counting in zip(seen, self._counting.values(), strict=bool(seen)):
             if mask is not None:
                 masks.keep(y_pred, mask)
             for metric in counting:

@@ -116,7 +116,8 @@ class PreparedSteps:
         metrics = self._compiled_metrics
         if kind == "predict" or metrics is None or not metrics.count_later:
             return None
-        if not all(is_ours(getattr(self, name)) for name in (f"{kind}_step", "compute_metrics", "get_metrics_result")):
+        code = (f"{kind}_step", "compute_loss", "compute_metrics", "get_metrics_result")
+        if not all(is_ours(getattr(self, name)) for name in code):
             return None
 
         def step(batch: Any) -> Seen:
@@ -124,7 +125,8 @@ class PreparedSteps:
             planned(batch, seen)
             return seen
 
-        return Parts(step, metrics.count, lambda: _flat_logs(kind, self.get_metrics_result()))
+        report = lambda: _flat_logs(kind, self.get_metrics_result())  # noqa: E731
+        return Parts(step, metrics.count, report, lambda: self.metrics_variables)
 
     def _fills(self, kind: str, step: CompiledStep, batch: Any) -> bool:
         """Return whether the last batch of an epoch may be filled up to the size of the one given, of host arrays."""

@@ -49,16 +49,20 @@ class Parts:
         step: takes a batch, and returns what is to be looked at.
         look: takes that, of one or several steps.
         report: returns the logs.
+        known: returns the variables that `look` and `report` know.
     """
 
     step: Callable[[Any], Any]
     look: Callable[[Any], None]
     report: Callable[[], dict[str, Any]]
+    known: Callable[[], list[Variable]]
 
     def pure(self, variables: Sequence[Variable]) -> StepParts:
-        """Return the parts as pure functions of a state."""
-        look, report = (functionalize(part, variables, changes_only=True) for part in (self.look, self.report))
-        return StepParts(functionalize(self.step, variables), look, report)
+        """Return the parts as pure functions of a state, and of some of it."""
+        places = {id(variable): place for place, variable in enumerate(variables)}
+        known = [variable for variable in self.known() if id(variable) in places]
+        look, report = (functionalize(part, known) for part in (self.look, self.report))
+        return StepParts(functionalize(self.step, variables), [places[id(v)] for v in known], look, report)
 
 
 class _Form:

@@ -1,8 +1,9 @@
 """Chunks of steps over a stream of batches.
 
 Small batches that are there already run together, as one chunk of rows: a step of a small model costs less than it
-takes to call it. Nothing waits for that: of a slow source each batch runs when it comes. The steps are the same
-compiled ones whatever their number, so that the results do not depend on the source's speed.
+takes to call it. For some milliseconds the reader waits until there is work worth beginning; of a slow source batches
+run as they come. The steps are the same compiled ones whatever their number, so that the results do not depend on the
+source's speed.
 """
 
 from __future__ import annotations

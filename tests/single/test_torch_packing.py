@@ -85,3 +85,28 @@ def test_weights_that_are_read_after_their_update_are_the_new_ones(packs: list[A
         models = [trained(k.optimizers.Adam(0.1), steps, kernel_constraint=bound) for steps in (1, 8)]
     for a, b in zip(models[0].get_weights(), models[1].get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+class Idle(k.layers.Layer):
+    """A layer whose weight is used by nothing: its gradient is a constant."""
+
+    def build(self, input_shape: Any) -> None:
+        self.idle = self.add_weight((16,), initializer="ones")
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+
+def test_a_weight_without_a_gradient_is_packed_too(packs: list[Any]) -> None:
+    weights = []
+    with use_backend("torch"):
+        for steps in (1, 12):
+            k.utils.set_random_seed(1)
+            dense = [k.layers.Dense(16, "tanh") for _ in range(5)]
+            model = k.Sequential([k.Input((16,)), Idle(), *dense, k.layers.Dense(3)])
+            model.compile("adam", "mse", steps_per_execution=steps)
+            model.fit(X, Y, batch_size=8, verbose=0)
+            weights.append(model.get_weights())
+    assert [len(pack.inputs) for pack in packs] == [12] * 3  # ten of dense layers, a kernel of the last one, and this
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_array_equal(a, b)

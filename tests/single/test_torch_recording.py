@@ -452,3 +452,21 @@ def test_state_changed_in_place_by_a_step_that_fails_is_as_before(tb: Any) -> No
     with pytest.raises(RuntimeError, match="half way"):
         tb.compile(failing, donate_first=True)([state], torch.ones(2))
     assert state.tolist() == [0.0, 1.0, 2.0]
+
+
+@pytest.mark.filterwarnings("ignore:On torch a function:RuntimeWarning")
+def test_a_plain_function_may_return_another_structure_each_time(tb: Any) -> None:
+    compiled = tb.compile(lambda x: {"large": x} if float(x) > 1 else {"small": x, "twice": 2 * x})
+    for value, names in ((0.5, ["small", "twice"]), (2.0, ["large"]), (0.5, ["small", "twice"])):
+        assert list(compiled(torch.tensor(value))) == names
+
+
+def test_a_view_by_a_place_in_memory_is_not_repeated(tb: Any) -> None:
+    def step(state: Any, batch: Any) -> Any:
+        return [state[0] + torch.as_strided(batch, (2,), (1,), 0).sum()], {}
+
+    data, indices = torch.arange(64.0).reshape(4, 16), torch.arange(4, dtype=torch.int32).reshape(4, 1)
+    run = tb.compile_steps(step)
+    with pytest.warns(RuntimeWarning, match="as_strided"):
+        (total,), _ = run([torch.tensor(0.0)], data, indices, 0, 1)
+    assert float(total) == 1.0

@@ -37,17 +37,17 @@ def runner(tb: Any, see: Any, looks: list[int]) -> Any:
     def step(state: Any, batch: Any) -> Any:
         return [state[0] + 1.0, *state[1:]], see(state, batch)
 
-    def look(state: Any, seen: Any) -> Any:
+    def look(part: Any, seen: Any) -> Any:
         looks.append(len(seen))
-        return {1: state[1] + tb.sum(seen), 2: state[2] + 1}, None
+        return [part[0] + tb.sum(seen), part[1] + 1], None
 
-    def report(state: Any) -> Any:
-        return {}, {"sum": state[1] * 2.0}
+    def report(part: Any) -> Any:
+        return part, {"sum": part[0] * 2.0}
 
     def whole(state: Any, batch: Any) -> Any:
         raise AssertionError("the parts stand for the step")
 
-    return tb.compile_steps(whole, StepParts(step, look, report))
+    return tb.compile_steps(whole, StepParts(step, [1, 2], look, report))
 
 
 def state() -> list[Any]:
@@ -93,7 +93,7 @@ def test_an_outer_recording_sees_whole_steps(tb: Any) -> None:
     def step(state: Any, batch: Any) -> Any:
         return [state[0] + tb.sum(batch)], {}
 
-    parts = StepParts(lambda state, batch: (state, batch), lambda state, seen: ({}, None), lambda state: ({}, {}))
+    parts = StepParts(lambda state, batch: (state, batch), [], lambda part, seen: (part, None), lambda part: (part, {}))
     run = tb.compile_steps(step, parts)
     compiled = tb.compile(lambda x: run([x], DATA, INDICES, 0, 3)[0][0])
     for _ in range(2):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polykeras import Input, Model, Sequential, layers, metrics, ops
+from polykeras import Input, Model, Sequential, config, layers, metrics, ops
 from polykeras.backend import Backend
 from polykeras.optimizers import Adam
 from polykeras.random import set_random_seed
@@ -18,7 +18,7 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(ROWS, 6)).astype("float32")
 CLASSES = (X[:, 0] > 0).astype("int32") + (X[:, 1] > 0)
 BINARY = (X[:, :1] + X[:, 1:2] > 0).astype("float32")
-WORDS = RNG.integers(0, 4, (ROWS, 5)).astype("int32")
+WORDS = RNG.integers(0, 4, (ROWS, 1)).astype("int32")
 
 
 def binary() -> Any:
@@ -38,8 +38,9 @@ def two_outputs() -> Any:
 
 
 def masked() -> Any:
-    model = Sequential([Input((5,), dtype="int32"), layers.Embedding(4, 3, mask_zero=True), layers.Dense(1, "sigmoid")])
-    return model, WORDS, (WORDS > 2).astype("float32")[..., None], [metrics.AUC(num_thresholds=20), "accuracy"]
+    words = Input((1,), dtype="int32")
+    output = layers.Dense(1, "sigmoid")(layers.Embedding(4, 3, mask_zero=True)(words))
+    return Model(words, output), WORDS, (WORDS > 2).astype("float32")[..., None], [metrics.AUC(num_thresholds=20)]
 
 
 LOSSES = {
@@ -113,3 +114,60 @@ def test_weighted_metrics_see_each_batch(backend: Backend) -> None:
     model.compile("sgd", "mse", weighted_metrics=["accuracy"])
     model.fit(x, y, sample_weight=RNG.uniform(size=ROWS), verbose=0)
     assert parts_of(model) == [None]
+
+
+def test_batches_without_labels_leave_the_metrics_alone(backend: Backend) -> None:
+    model, x, y, given = binary()
+    model.compile("sgd", "binary_crossentropy", metrics=given)
+    model.fit(x, y, verbose=0)
+    assert model.evaluate(x, verbose=0, return_dict=True)["accuracy"] == 0
+
+
+def test_a_metric_of_two_outputs_sees_both(backend: Backend) -> None:
+    x = Input((6,))
+    outputs = {"a": layers.Dense(1, "sigmoid", name="a")(x), "b": layers.Dense(3, "sigmoid", name="b")(x)}
+    model, shared = Model(x, outputs), metrics.BinaryAccuracy()
+    model.compile("sgd", "mse", metrics={"a": [shared], "b": [shared]})
+    model.fit(X, {"a": BINARY, "b": np.ones((ROWS, 3), "float32")}, verbose=0)
+    assert parts_of(model) == [None]
+    assert float(shared.count.numpy()) == 2 * ROWS
+
+
+def test_a_mask_that_is_no_batch_of_masks(backend: Backend) -> None:
+    def history(steps: int) -> Any:
+        set_random_seed(0)
+        x = Input((1,), dtype="int32")
+        h = layers.Lambda(lambda h: h * 1.0, mask=np.array([[True]]))(layers.Embedding(4, 3)(x))
+        model = Model(x, layers.Dense(1, "sigmoid")(h))
+        model.compile("sgd", "binary_crossentropy", metrics=[metrics.AUC()], steps_per_execution=steps)
+        return model.fit(WORDS[:200], (WORDS[:200] > 2)[..., None] * 1.0, batch_size=4, verbose=0).history
+
+    assert history(1) == history(50)
+
+
+def test_a_loss_of_a_users_that_looks_at_metrics_sees_them_as_they_are(backend: Backend) -> None:
+    class Own(Sequential):
+        def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
+            found = [metric.result() for metric in self.metrics if metric.name == "accuracy"]
+            return super().compute_loss(*args, **kwargs) * (1.0 + sum(found))
+
+    weights = []
+    for steps in (1, 50):
+        set_random_seed(0)
+        model = Own([Input((6,)), layers.Dense(1, "sigmoid")])
+        model.compile("sgd", "binary_crossentropy", metrics=["accuracy"], steps_per_execution=steps)
+        model.fit(X[:200], BINARY[:200], batch_size=4, verbose=0)
+        weights.append(model.get_weights()[0])
+        assert parts_of(model) == [None]
+    np.testing.assert_array_equal(*weights)
+
+
+def test_the_nan_guard_and_metrics_that_count(backend: Backend) -> None:
+    logs = []
+    for guard in (False, True):
+        config.set_nan_guard(guard)
+        try:
+            logs.append(history("binary"))
+        finally:
+            config.set_nan_guard(False)
+    assert logs[0] == logs[1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,13 +44,19 @@ def test_the_thread_rests_beside_steps_that_it_disturbs_while_its_source_is_quic
     pace = Pace(alternating=True)
     assert pace.rests  # to find out what each of them takes alone
     for _ in range(3):
-        turn(pace, clock, wait=0.001, fetched=10, work=0.010)
+        turn(pace, clock, wait=0.0005, fetched=10, work=0.010)
         assert pace.rests
-    for _ in range(2):  # the first of which tells
-        turn(pace, clock, wait=0.004, fetched=10, work=0.010)
+    turn(pace, clock, wait=0.004, fetched=10, work=0.010)
     assert not pace.rests
     turn(pace, clock, wait=0.0, fetched=10, work=0.010)
     assert not pace.rests, "what comes while both work says nothing of a source alone"
+
+
+def test_the_thread_does_not_rest_for_what_takes_long_by_itself(clock: Clock) -> None:
+    pace = Pace(alternating=True)
+    for _ in range(2):  # 20 ms beside steps of 100: to fetch them meanwhile saves more than it disturbs
+        turn(pace, clock, wait=0.1, fetched=5, work=0.5)
+    assert not pace.rests
 
 
 def test_the_thread_never_rests_beside_other_steps(clock: Clock) -> None:
@@ -75,31 +80,52 @@ def numbered() -> Iterator[Any]:
         yield (np.full((2, 3), i, "float32"), None, None)
 
 
-@pytest.mark.parametrize("alternating", [True, False])
-def test_what_is_fetched_while_the_reader_works(alternating: bool) -> None:
-    fetched = 0
+class Counted:
+    """Batches, and how many were fetched; somebody may wait for a number of them."""
 
-    def counted() -> Iterator[Any]:
-        nonlocal fetched
-        for fetched, item in enumerate(numbered(), 1):  # noqa: B007
+    def __init__(self) -> None:
+        self.fetched = 0
+        self.changed = threading.Condition()
+
+    def __iter__(self) -> Iterator[Any]:
+        for item in numbered():
+            with self.changed:
+                self.fetched += 1
+                self.changed.notify_all()
             yield item
 
-    packing = Packing(next(numbered()), 8, alternating=alternating)
-    reader = Prefetch(counted(), packing=packing)
+    def comes_to(self, count: int, seconds: float) -> bool:
+        with self.changed:
+            return self.changed.wait_for(lambda: self.fetched >= count, seconds)
+
+
+def test_a_thread_that_rests_fetches_nothing_while_the_reader_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PRICE", 60.0)  # any source is quick, also on a busy machine
+    monkeypatch.setattr(module, "_QUICK", 1e6)
+    source, seen = Counted(), 0
+    reader = Prefetch(iter(source), packing=Packing(next(numbered()), 8, alternating=True))
     try:
-        seen: list[float] = []
-        for _ in range(4):
+        for _ in range(3):
             pack = next(reader)
             assert isinstance(pack, Pack)
-            before = fetched
-            time.sleep(0.05)  # work: long beside what the source takes
-            assert fetched - before <= 1 if alternating else fetched - len(seen) - pack.count > 1  # 1: was on its way
-            seen += pack.arrays[0][: pack.count, 0, 0].tolist()
+            before = source.fetched
+            assert not source.comes_to(before + 2, 0.05)  # work, long beside the source; one was on its way
+            numbers = pack.arrays[0][: pack.count, 0, 0].tolist()
+            assert numbers == list(range(seen, seen + pack.count))
+            seen += pack.count
             pack.release()
     finally:
-        reader.close()
-    assert seen == list(range(len(seen)))
-    assert not [t for t in threading.enumerate() if t.name == "polykeras-prefetch" and t.is_alive()]
+        assert reader.close()
+
+
+def test_another_thread_fetches_ahead_while_the_reader_works() -> None:
+    source = Counted()
+    reader = Prefetch(iter(source), packing=Packing(next(numbered()), 8))
+    try:
+        pack = next(reader)
+        assert source.comes_to(pack.count + 8, 60.0)
+    finally:
+        assert reader.close()
 
 
 def test_a_resting_thread_ends_with_its_reader() -> None:

@@ -12,6 +12,7 @@ import pytest
 import polykeras
 from polykeras import Sequential, layers, ops
 from polykeras.backend import Backend
+from polykeras.training.data.pace import PATIENCE
 from polykeras.training.data.packs import Pack, Packing, pack_capacity
 from polykeras.training.data.prefetch import Prefetch
 from polykeras.training.data.sources import make_source
@@ -96,7 +97,7 @@ def test_a_pack_is_taken_while_it_is_written(monkeypatch: pytest.MonkeyPatch) ->
     write = Pack.write
 
     def slowly(self: Pack, place: int, batch: Any) -> None:
-        time.sleep(0.003)  # longer than the reader is patient
+        time.sleep(2 * PATIENCE)  # longer than the reader is patient
         write(self, place, batch)
 
     monkeypatch.setattr(Pack, "write", slowly)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 
 # Seconds for which the reader waits at most for more than it has. Each pack costs a handing over from thread to thread
-# and the start of a chunk, more than many a step; while one is read the next waits, with all that came meanwhile.
+# and the start of a chunk, 0.1 to 0.3 ms; while one is read the next waits, with all that came meanwhile.
 PATIENCE = 0.005
-_WORTHWHILE = 0.003  # seconds of work that are worth beginning
-_QUICK = 0.25  # of the time of a step
+_WORTHWHILE = 0.003  # seconds of work that are worth beginning, of which that is less than a tenth
+# What a batch may take to come for the thread to rest: 0.1 ms, as much as it and a step of torch's cost each other (the
+# perceptron of docs/performance.md: 0.2 ms in place of 0.15), and a small part of a step.
+_PRICE = 1e-4
+_QUICK = 0.25
 
 
 class Pace:
@@ -19,13 +22,12 @@ class Pace:
             and takes it back.
 
     Attributes:
-        rests: whether the thread fetches nothing while the reader works. Of a source that is quick beside the steps
-            this loses its time alone, which is less than what the two cost each other.
+        rests: whether the thread fetches nothing while the reader works. Of a source that is quick this loses its time
+            alone, which is less than what the two cost each other.
     """
 
     def __init__(self, alternating: bool) -> None:
         self.rests = alternating
-        self._alternating = alternating
         self._left: tuple[float, int] | None = None  # when the reader last went to work, and with how many batches
         self._came = 0.0  # when it came back
         self._step: float | None = None  # seconds
@@ -36,6 +38,7 @@ class Pace:
         if self._left is not None:
             begin, count = self._left
             self._step = (self._came - begin) / count
+            self._left = None
 
     def reader_leaves(self, fetched: int, count: int) -> None:
         """The reader goes to work.
@@ -47,7 +50,7 @@ class Pace:
         now = time.perf_counter()
         self._left = (now, max(1, count))
         if self.rests and fetched and self._step is not None:
-            self.rests = now - self._came <= _QUICK * self._step * fetched
+            self.rests = now - self._came <= fetched * min(_PRICE, _QUICK * self._step)
 
     def is_enough(self, count: int) -> bool:
         """Return whether so many batches are worth going to work."""

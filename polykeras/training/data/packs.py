@@ -9,6 +9,7 @@ import numpy as np
 
 from polykeras import tree
 from polykeras.backend.host_memory import aligned_empty
+from polykeras.training.data.pace import Pace
 
 PACK_BYTES = 4 * 2**20
 PACK_BATCHES = 64
@@ -76,7 +77,7 @@ class Packing:
     Attributes:
         capacity: as given.
         whole: as given.
-        alternating: as given.
+        pace: of the reader and the thread, which goes on from epoch to epoch.
         free: packs that nobody uses.
     """
 
@@ -87,7 +88,7 @@ class Packing:
         self._kinds = [(leaf.shape, leaf.dtype) for leaf in leaves]
         self.capacity = capacity
         self.whole = whole
-        self.alternating = alternating
+        self.pace = Pace(alternating)
         self._packs = [self._pack() for _ in range(self._PACKS)]
         self.free: list[Pack] = []
         self.reset()

@@ -31,7 +31,7 @@ class _Shelf:
 
     def __init__(self, depth: int, own: Callable[[Any], Any], packing: Packing | None) -> None:
         self.packing = packing
-        self._pace = Pace(packing is not None and packing.alternating)
+        self._pace = Pace(alternating=False) if packing is None else packing.pace
         self._depth = depth
         self._own = own
         self._items: deque[Any] = deque()
@@ -86,7 +86,7 @@ class _Shelf:
         """
         with self._changed:
             self.packing = packing
-            self._pace = Pace(packing.alternating)
+            self._pace = packing.pace
             waiting = [*before, *self._items]
             self._items.clear()
             for item in waiting:
@@ -132,7 +132,8 @@ class _Shelf:
         """Return what comes next: an item, or a pack of all that are there. Waits for it."""
         with self._changed:
             self._pace.reader_comes()
-            before = self._open.count if self._open is not None and not self._items else 0
+            waited = not self._items
+            before = self._open.count if self._open is not None else 0
             self._resting, self._waits = False, True
             self._changed.notify_all()
             try:
@@ -145,7 +146,7 @@ class _Shelf:
                 item, self._open = self._open, None
             if isinstance(item, Pack):
                 item.release = partial(self._release, item)
-                self._pace.reader_leaves(item.count - before, item.count)
+                self._pace.reader_leaves(item.count - before if waited else 0, item.count)
                 self._resting = self._pace.rests
             self._changed.notify_all()
             return item
