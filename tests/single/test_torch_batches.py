@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from polykeras import fast
+
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.needs("torch")
 
@@ -43,6 +45,7 @@ def test_batches_are_the_rows_in_aligned_memory(rows: Any, on_host: bool, large:
             assert part.data_ptr() % 64 == 0
 
 
+@pytest.mark.skipif(not fast.enabled(), reason="a fast path")
 def test_a_run_of_rows_is_used_in_place_and_begins_where_it_is_told() -> None:
     from polykeras_torch.batches import batches_at
 

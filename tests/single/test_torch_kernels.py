@@ -112,5 +112,5 @@ def test_gradients_of_lookups_add_up(tb: Any, columns: int) -> None:
 
 
 def test_a_lookup_out_of_range_says_so_where_gradients_are_wanted(tb: Any) -> None:
-    with pytest.raises(IndexError, match="out of bounds"):
+    with pytest.raises(IndexError, match="out of"):
         tb.take(torch.zeros(5, 3, requires_grad=True), torch.tensor([5]), 0)
