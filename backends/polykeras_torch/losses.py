@@ -19,12 +19,11 @@ class TorchLosses(LossMethods):
     """Small models spend more time on the dozen kernels of a cross-entropy and its gradient than on a layer."""
 
     def binary_crossentropy(self, target: Tensor, output: Tensor, from_logits: bool = False) -> Tensor:
-        plain = output.dtype in (torch.float32, torch.float64) and target.dtype is output.dtype
-        plain = plain and config.epsilon() > _LEAST
-        if from_logits or not plain or target.requires_grad or is_transformed():
+        known = output.dtype in (torch.float32, torch.float64) and target.dtype is output.dtype
+        exact = known and config.epsilon() > _LEAST
+        if from_logits or not exact or target.requires_grad or is_transformed():
             return super().binary_crossentropy(target, output, from_logits)
         self._check_same_shape(target, output, "binary_crossentropy")
-        probability = self._clipped(output)
 
         @self.custom_gradient
         def entropy(p: Tensor) -> tuple[Tensor, Any]:
@@ -38,4 +37,4 @@ class TorchLosses(LossMethods):
 
             return value, gradient
 
-        return entropy(probability)
+        return entropy(self._clipped(output))

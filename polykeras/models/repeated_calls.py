@@ -16,6 +16,7 @@ from polykeras.backend import Backend, registry
 from polykeras.graph import KerasTensor
 from polykeras.layers.context import current_context
 from polykeras.layers.lambda_layer import Lambda
+from polykeras.naming import is_ours
 from polykeras.training.step_cache import StepCache
 from polykeras.training.steps import CompiledStep
 from polykeras.variables import is_functional
@@ -82,7 +83,7 @@ class RepeatedCalls:
         """Return whether all there is to a call is in layers of this library, without masks and losses."""
         model = self._model
         return not model.run_eagerly and all(
-            type(layer).__module__.startswith("polykeras.")
+            is_ours(type(layer))
             and not isinstance(layer, Lambda)
             and not layer._makes_masks
             and layer.activity_regularizer is None

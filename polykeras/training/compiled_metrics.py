@@ -171,10 +171,10 @@ class CompiledMetrics:
         if self._names is None:
             self._names = name_outputs(y_pred, self.output_names)
         labels = flat_like(y_true, y_pred, self._names, "y")
+        outputs = tree.flatten(y_pred)
         if first:
             self._build(labels, y_pred)
-            self._find_counting(tree.flatten(y_pred))
-        outputs = tree.flatten(y_pred)
+            self._find_counting(outputs)
         if tree.is_nested(sample_weight):
             weights = flat_like(sample_weight, y_pred, self._names, "sample_weight")
         else:

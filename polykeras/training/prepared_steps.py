@@ -95,10 +95,11 @@ class PreparedSteps:
 
         def planned(batch: Any, seen: Seen | None = None) -> Any:
             data, numbers = batch[:3], batch[3:]  # the latter where the batch may have been filled up
-            self._plan = plan and replace(plan, seen=seen)
-            if plan is not None and numbers:
+            current = plan and replace(plan, seen=seen)
+            if current is not None and numbers:
                 valid = padding.valid_rows(*numbers)
-                self._plan = replace(plan, valid=valid, rows=padding.count(valid), seen=seen)
+                current = replace(current, valid=valid, rows=padding.count(valid))
+            self._plan = current
             try:
                 result = step(data)
             finally:
