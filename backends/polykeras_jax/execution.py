@@ -72,14 +72,20 @@ class JaxExecution(JaxControl):
     def is_compiled(self) -> bool:
         return True
 
+    def compiles_ahead(self) -> bool:
+        return on_cpu() and fast.enabled()
+
     def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
         if not donate_first:
             return jax.jit(fn)
         # A step of training is compiled as in a loop, so that single steps give the numbers of `fit`.
         compiled = jax.jit(in_loop(fn), donate_argnums=0, compiler_options=_options())
+        inner = jax.jit(in_loop(fn))  # as part of another program, whose compiler's options count
 
         @wraps(fn)
         def donating(first: Any, *args: Any, **kwargs: Any) -> Any:
+            if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((first, args, kwargs))):
+                return inner(first, *args, **kwargs)
             return compiled(_donatable(first, (args, kwargs)), *args, **kwargs)
 
         return donating
@@ -104,8 +110,8 @@ class JaxExecution(JaxControl):
         compiled = jax.jit(loop, donate_argnums=0, compiler_options=_options())
 
         def run(state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
-            if stop <= start:
-                raise ValueError(f"compile_steps: expected start < stop; received start={start}, stop={stop}.")
+            if stop < start:
+                raise ValueError(f"compile_steps: expected start <= stop; received start={start}, stop={stop}.")
             state = _donatable(list(state), (data, indices))
             return compiled(state, data, indices, np.int32(start), np.int32(stop))
 

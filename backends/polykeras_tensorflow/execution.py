@@ -173,6 +173,9 @@ class TensorflowExecution(Backend):
     def is_compiled(self) -> bool:
         return True
 
+    def compiles_ahead(self) -> bool:
+        return fast.enabled() and computes_on_cpu()
+
     def seed_framework(self, seed: int) -> None:
         tf.random.set_seed(seed)
 

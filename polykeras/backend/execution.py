@@ -79,8 +79,8 @@ class ExecutionMethods(PaddingMethods, ABC):
             `run(state, data, indices, start, stop) -> (state, logs)`: for `i` in `range(start, stop)` the step
             gets `take(leaf, indices[i], axis=0)` of each leaf of `data`. `indices` is int32 `(steps, batch)`, and may
             be an array of the host, whose values may be looked at.
-            The state is donated. The logs are those of the last step. At least one step runs; another number of
-            steps compiles nothing anew.
+            The state is donated. The logs are those of the last step. At least one step runs (but see
+            `compiles_ahead`); another number of steps compiles nothing anew.
         """
 
     @abstractmethod
@@ -91,6 +91,14 @@ class ExecutionMethods(PaddingMethods, ABC):
 
     def is_compiled(self) -> bool:
         """Return whether `compile` traces: whether Python code in a compiled function runs only once a shape."""
+        return False
+
+    def compiles_ahead(self) -> bool:
+        """Return whether a chunk of no steps (`start == stop`) compiles what later chunks over such data run.
+
+        Then data are the host's memory, whose values nobody reads (see `borrow`), the state is given back as it came,
+        and logs mean nothing.
+        """
         return False
 
     def runs_in_python(self) -> bool:

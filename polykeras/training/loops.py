@@ -11,6 +11,7 @@ import numpy as np
 from polykeras import tree
 from polykeras.arguments import positive_int
 from polykeras.backend import registry
+from polykeras.training.array_steps import array_chunks
 from polykeras.training.callbacks.assemble import assemble
 from polykeras.training.callbacks.base import Callback, CallbackList
 from polykeras.training.callbacks.history import History
@@ -19,7 +20,7 @@ from polykeras.training.data.checks import NAMES, host_tree
 from polykeras.training.data.sources import ArraySource, Source, make_batch, make_source
 from polykeras.training.data.unpack import train_validation_split
 from polykeras.training.resuming.progress import Progress
-from polykeras.training.steps import CompiledStep, array_chunks, never, timed
+from polykeras.training.steps import CompiledStep, never, timed
 from polykeras.training.stream_steps import stream_chunks
 from polykeras.variables import Variable
 

@@ -67,6 +67,10 @@ class _GuardedStep(CompiledStep):
             self._run_watched(lambda i=i: self._step.run_rows(data, indices, i, i + 1), rows)
         raise FloatingPointError("A chunk of steps gave numbers that are not finite; its steps one by one did not.")
 
+    def compile_rows(self, data: Any, indices: Any) -> None:
+        """Compile as `CompiledStep.compile_rows` does."""
+        self._step.compile_rows(data, indices)
+
     def run_batch(self, batch: Any) -> Any:
         """Run a step as `CompiledStep.run_batch` does. Raises: as `run_rows`."""
         return self._run_watched(lambda: self._step.run_batch(batch), batch)

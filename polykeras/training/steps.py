@@ -8,7 +8,7 @@ costs nothing, short enough that a progress bar moves.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -17,7 +17,6 @@ from polykeras import tree
 from polykeras.backend import Backend
 from polykeras.backend.execution import StepParts
 from polykeras.training.collection import uncollected
-from polykeras.training.data.sources import ArraySource
 from polykeras.training.interrupts import Uninterrupted
 from polykeras.variables import (
     TRACES,
@@ -186,6 +185,10 @@ class CompiledStep:
 
         return self._run(run)
 
+    def compile_rows(self, data: Any, indices: Any) -> None:
+        """Compile the steps over rows of arrays like these, whose values are not read; see `Backend.compiles_ahead`."""
+        self.run_rows(data, indices, 0, 0)
+
     def run_batch(self, batch: Any) -> Any:
         """Run one step on a batch of host arrays; return its logs or predictions."""
 
@@ -206,6 +209,9 @@ class EagerStep(CompiledStep):
         for i in range(start, stop):
             logs = self._run_one(self._backend.rows(data, indices[i]))
         return logs
+
+    def compile_rows(self, data: Any, indices: Any) -> None:
+        """Do nothing: there is nothing to compile."""
 
     def run_batch(self, batch: Any) -> Any:
         """Run the step."""
@@ -259,42 +265,6 @@ def end_of_chunk(start: int, size: ChunkSize, most: int, next_stop: NextStop) ->
     stop = next_stop(start)
     end = min(start + size.steps, most)
     return end if stop is None else min(end, max(stop, start + 1))
-
-
-def array_chunks(
-    source: ArraySource,
-    step: CompiledStep,
-    backend: Backend,
-    size: ChunkSize,
-    filled: bool = False,
-    done: int = 0,
-    next_stop: NextStop = never,
-) -> Iterator[Chunk]:
-    """Return the chunks of an epoch over arrays: the number of the first step, and a function that runs the chunk.
-
-    The function returns the last logs and the number of steps done.
-
-    Args:
-        source: the arrays.
-        step: what runs.
-        backend: where it runs.
-        size: how long chunks are.
-        filled: whether a last partial batch is filled up; the step is given the numbers of the rows too.
-        done: the steps of the epoch that were done already.
-        next_stop: where chunks end at the latest.
-    """
-    data = source.resident(backend, numbered=filled)
-    full, rest = source.order(filled)
-    indices = backend.asarray(full)
-    start = done
-    while start < len(full):
-        stop = end_of_chunk(start, size, len(full), next_stop)
-        yield start, lambda first=start, last=stop: (step.run_rows(data, indices, first, last), last - first)
-        start = stop
-    if rest is not None and start == len(full):
-        # A batch of another shape; its one step is compiled by itself.
-        row = backend.asarray(rest[None])
-        yield start, lambda: (step.run_rows(data, row, 0, 1), 1)
 
 
 def timed(run: Callable[[], tuple[Any, int]], to_host: Callable[[Any], Any]) -> tuple[tuple[Any, int], float]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from polykeras import tree
 from polykeras.arguments import positive_int
+from polykeras.backend.host_memory import aligned_empty, is_worth_copying
 from polykeras.training.data.checks import NAMES, check_host_arrays, host_tree, weights_from_classes
 from polykeras.training.data.dataset import PyDataset
 from polykeras.training.data.orders import Orders
@@ -70,7 +71,25 @@ class ArraySource:
         """Return the data on the backend's device; put there once. With `numbered` the numbers of the rows follow."""
         if backend not in self._resident:
             self._resident = {backend: tree.map_structure(backend.asarray, self.data)}
-        data = self._resident[backend]
+        return self._numbered(backend, self._resident[backend], numbered)
+
+    def is_to_come(self, backend: Any) -> bool:
+        """Return whether large data are not on the backend's device yet."""
+        return backend not in self._resident and any(map(is_worth_copying, tree.flatten(self.data)))
+
+    def room(self, backend: Any, numbered: bool = False) -> Any:
+        """Return what `resident` will, with memory that nobody has written to in place of large arrays.
+
+        The system provides such memory when it is first written to.
+        """
+
+        def like(leaf: np.ndarray) -> Any:
+            held = is_worth_copying(leaf) and leaf.dtype.itemsize <= 4  # else its values would be converted
+            return backend.borrow(aligned_empty(leaf.shape, leaf.dtype)) if held else backend.asarray(leaf)
+
+        return self._numbered(backend, tree.map_structure(like, self.data), numbered)
+
+    def _numbered(self, backend: Any, data: Any, numbered: bool) -> Any:
         return (*data, backend.asarray(np.arange(self.samples, dtype=np.int32))) if numbered else data
 
     def batches(self) -> Iterator[Any]:

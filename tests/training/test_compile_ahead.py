@@ -1,0 +1,176 @@
+"""Steps are compiled before large data come to the device: nothing of it can be seen, but in the memory it takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import polykeras
+from polykeras import config
+from polykeras.backend import Backend
+from polykeras.backend.host_memory import LARGE, aligned_empty, can_be_lent, give_back
+from polykeras.training.array_steps import array_chunks
+from polykeras.training.data.sources import ArraySource
+from polykeras.training.steps import ChunkSize, CompiledStep
+
+ROWS = LARGE // 4 // 64  # of 64 float32: as much as is large
+
+
+class Counting(polykeras.layers.Layer):
+    """Counts the traces through it, and draws random numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.traces = 0
+        self.dropout = polykeras.layers.Dropout(0.5, seed=3)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        self.traces += polykeras.backend.registry.current().holds_values
+        return self.dropout(inputs, training=training)
+
+
+def data(rows: int = ROWS) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(rows, 64)).astype("float32"), rng.integers(2, size=(rows, 1)).astype("float32")
+
+
+def model_of() -> Any:
+    polykeras.utils.set_random_seed(0)
+    model = polykeras.Sequential([polykeras.Input((64,)), Counting(), polykeras.layers.Dense(1, activation="sigmoid")])
+    model.compile(polykeras.optimizers.Adam(0.01), "binary_crossentropy")
+    return model
+
+
+@pytest.fixture
+def ahead(backend: Backend) -> Backend:
+    """Each backend under test that compiles ahead."""
+    if not backend.compiles_ahead():
+        pytest.skip(f"{backend.name} compiles no chunks of steps, or POLYKERAS_FAST=0")
+    return backend
+
+
+def order_of_events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list in which it will stand when steps are compiled ahead and when data come to the device."""
+    events: list[str] = []
+    for cls, name in ((CompiledStep, "compile_rows"), (ArraySource, "resident")):
+        plain = getattr(cls, name)
+
+        def noted(*args: Any, plain: Any = plain, name: str = name, **kwargs: Any) -> Any:
+            events.append(name)
+            return plain(*args, **kwargs)
+
+        monkeypatch.setattr(cls, name, noted)
+    return events
+
+
+def test_steps_are_compiled_once_and_before_large_data_come(ahead: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    events, model = order_of_events(monkeypatch), model_of()
+    model.fit(*data(), batch_size=512, epochs=3, verbose=0)
+    assert events == ["compile_rows", "resident", "resident", "resident"]
+    assert model.layers[0].traces == 1
+    assert model.optimizer.iterations.numpy() == 3 * ROWS // 512
+    del events[:]
+    model.evaluate(*data(), batch_size=512, verbose=0)
+    assert events == ["compile_rows", "resident"]
+
+
+def test_small_data_come_at_once(ahead: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = order_of_events(monkeypatch)
+    model_of().fit(*data(ROWS // 2), batch_size=512, verbose=0)
+    assert events == ["resident"]
+
+
+def test_nothing_changes_by_it(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    def trained() -> tuple[list[float], list[np.ndarray]]:
+        model = model_of()
+        # 1000 rows a batch: the last one is filled up, so that the numbers of the rows are data too.
+        history = model.fit(*data(), batch_size=1000, epochs=2, verbose=0)
+        return history.history["loss"], model.get_weights()
+
+    losses, weights = trained()
+    monkeypatch.setattr(type(backend), "compiles_ahead", lambda self: False)
+    plain_losses, plain_weights = trained()
+    assert losses == plain_losses
+    for ours, plain in zip(weights, plain_weights, strict=True):
+        np.testing.assert_array_equal(ours, plain)
+
+
+def test_no_step_is_done_and_no_state_lost(ahead: Backend) -> None:
+    model = model_of()
+    source = ArraySource((*data(), None), 512)
+    step = model._prepare("train", source.first_batch())
+    before = [v.numpy() for v in model._all_variables()]
+    step.compile_rows(source.room(ahead), source.order()[0])
+    for variable, value in zip(model._all_variables(), before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+
+
+def test_an_error_of_the_step_comes_as_ever(backend: Backend) -> None:
+    class Wrong(polykeras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = polykeras.layers.Dense(1)
+
+        def call(self, inputs: Any) -> Any:
+            return self.dense(inputs)
+
+        def train_step(self, batch: Any) -> Any:
+            if polykeras.backend.registry.current().holds_values:
+                raise RuntimeError("this step is wrong")
+            return super().train_step(batch)
+
+    model = Wrong()
+    model.compile("sgd", "mse")
+    with pytest.raises(RuntimeError, match="this step is wrong"):
+        model.fit(*data(), verbose=0)
+
+
+def test_with_the_nan_guard_a_bad_weight_is_named(backend: Backend) -> None:
+    config.set_nan_guard(True)
+    try:
+        model = model_of()
+        model.fit(*data(), batch_size=512, verbose=0)
+        kernel, bias = model.get_weights()
+        model.set_weights([np.full_like(kernel, np.nan), bias])
+        with pytest.raises(FloatingPointError, match="not finite before the step"):
+            model.fit(*data(), batch_size=512, verbose=0)
+    finally:
+        config.set_nan_guard(False)
+
+
+def test_eager_steps_have_nothing_to_compile(backend: Backend) -> None:
+    model = model_of()
+    model.compile("sgd", "mse", run_eagerly=True)
+    model.fit(*data(), batch_size=ROWS // 2, verbose=0)
+    assert model.optimizer.iterations.numpy() == 2
+
+
+def test_room_is_like_the_data(backend: Backend) -> None:
+    x, y = data()
+    parts: Any = ({"a": x, "b": x.astype("float64"), "c": x > 0}, y, None)
+    source = ArraySource(parts, 32)
+    for numbered in (False, True):
+        room, held = source.room(backend, numbered), source.resident(backend, numbered)
+        ours, theirs = polykeras.tree.flatten(room), polykeras.tree.flatten(held)
+        assert [(backend.shape(a), backend.dtype(a)) for a in ours] == [
+            (backend.shape(a), backend.dtype(a)) for a in theirs
+        ]
+    assert not source.is_to_come(backend)
+
+
+def test_a_chunk_that_was_begun_goes_on(backend: Backend) -> None:
+    """`done` steps of the epoch were done in an earlier run: what is left is compiled, or nothing."""
+    model = model_of()
+    source = ArraySource((*data(), None), 512)
+    step = model._prepare("train", source.first_batch())
+    size = ChunkSize()
+    chunks = list(array_chunks(source, step, backend, size, done=ROWS // 512 - 1))
+    assert [start for start, _ in chunks] == [ROWS // 512 - 1]
+    assert not list(array_chunks(ArraySource((*data(), None), 512), step, backend, size, done=ROWS // 512))
+
+
+def test_memory_is_given_back() -> None:
+    give_back()  # where the C library is another one it does nothing
+    assert can_be_lent(aligned_empty((4,), "float32"))
