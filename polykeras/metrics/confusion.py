@@ -18,29 +18,35 @@ _MOST_COMPARISONS = 2**15
 """Up to so many, each score is compared with each threshold; of more, each score is put between two thresholds."""
 
 
-def sums_above(scores: Any, weights: Sequence[Any], thresholds: np.ndarray) -> list[Any]:
-    """Return sums of weights over the samples whose score is above each threshold.
+def sums_above(scores: Any, weights: Sequence[Any], thresholds: np.ndarray) -> list[tuple[Any, Any]]:
+    """Return sums of weights over all samples, and over those whose score is above each threshold.
 
     Args:
-        scores: floats `(samples, labels)`.
+        scores: floats `(samples, labels)`; a nan is above nothing.
         weights: arrays of the scores' shape and dtype.
         thresholds: a vector.
 
     Returns:
-        An array `(thresholds, labels)` for each of the weights.
+        For each of the weights an array `(labels,)`, and one `(thresholds, labels)`.
     """
     count, labels = len(thresholds), ops.shape(scores)[-1]
-    limits = ops.convert_to_tensor(thresholds.astype(np.float64), ops.dtype(scores))
+    limits = thresholds.astype(np.float64)
     if count * math.prod(ops.shape(scores)) <= _MOST_COMPARISONS or (np.diff(thresholds) < 0).any():
-        above = ops.greater(scores, ops.reshape(limits, (count, 1, 1)))
-        return [ops.sum(ops.where(above, weight, 0.0), axis=1) for weight in weights]
-    # The place of a score is the number of thresholds below it; a nan is above none.
-    places = ops.where(ops.isnan(scores), 0, ops.searchsorted(limits, scores))
-    places = places + (count + 1) * ops.arange(labels, dtype="int32")
+        above = ops.greater(scores, _like(limits.reshape(-1, 1, 1), scores))
+        return [(ops.sum(weight, axis=0), ops.sum(ops.where(above, weight, 0.0), axis=1)) for weight in weights]
+    # How many thresholds a score is not above, found from the other end, where a nan is behind all of them.
+    ranks = ops.searchsorted(_like(-limits[::-1], scores), -scores, "right")
+    if labels > 1:
+        ranks = ranks + (count + 1) * ops.arange(labels, dtype="int32")
     rows = ops.reshape(ops.stack(weights, -1), (-1, len(weights)))
-    sums = ops.segment_sum(rows, ops.reshape(places, (-1,)), (count + 1) * labels)
-    sums = ops.flip(ops.cumsum(ops.flip(ops.reshape(sums, (labels, count + 1, -1)), 1), 1), 1)
-    return [ops.transpose(sums[:, 1:, i]) for i in range(len(weights))]
+    sums = ops.scatter(ops.reshape(ranks, (-1, 1)), rows, ((count + 1) * labels, len(weights)))
+    sums = ops.cumsum(ops.reshape(sums, (labels, count + 1, -1)), 1)
+    above = ops.flip(sums[:, :-1], 1)
+    return [(sums[:, -1, i], ops.transpose(above[:, :, i])) for i in range(len(weights))]
+
+
+def _like(limits: np.ndarray, scores: Any) -> Any:
+    return ops.convert_to_tensor(limits, ops.dtype(scores))
 
 
 class ConfusionMetric(Metric):
@@ -92,8 +98,9 @@ class ConfusionMetric(Metric):
         weight = sample_weights(y_pred, sample_weight, self.dtype)
         y_true, y_pred = aligned(y_true, y_pred, type(self).__name__)
         truth, scores = ops.cast(ops.not_equal(y_true, 0), self.dtype), self._scores(ops.cast(y_pred, self.dtype))
-        weight = ops.ones_like(scores) if weight is None else left_aligned(weight, scores)
-        weight = ops.broadcast_to(weight, ops.shape(scores))
+        truth = ops.broadcast_to(truth, ops.shape(scores))
+        if weight is not None:
+            weight = ops.broadcast_to(left_aligned(weight, scores), ops.shape(scores))
         if self.top_k is not None:
             scores = _only_top_k(scores, self.top_k)
         if self.class_id is not None:
@@ -102,8 +109,12 @@ class ConfusionMetric(Metric):
                     f"{type(self).__name__}: class_id needs labels and predictions with an axis of classes; received "
                     f"shape {ops.shape(scores)}."
                 )
-            truth, scores, weight = (part[..., self.class_id] for part in (truth, scores, weight))
-        self._count(scores, truth * weight, (1.0 - truth) * weight)
+            truth, scores = truth[..., self.class_id], scores[..., self.class_id]
+            weight = None if weight is None else weight[..., self.class_id]
+        positive, negative = truth, 1.0 - truth
+        if weight is not None:
+            positive, negative = positive * weight, negative * weight
+        self._count(scores, positive, negative)
 
     def counts_wholes(self, y_pred: Any) -> bool:
         """Return whether there is one decision a sample, and the dtype holds their number."""
@@ -122,13 +133,14 @@ class ConfusionMetric(Metric):
             labels: the size of the last axis, where each label is counted by itself.
         """
         scores, positive, negative = (ops.reshape(part, (-1, labels)) for part in (scores, positive, negative))
-        above = sums_above(scores, (positive, negative), np.array(self.thresholds))
+        sums = sums_above(scores, (positive, negative), np.array(self.thresholds))
+        (positives, true_positives), (negatives, false_positives) = sums
         values = {
-            "true_positives": above[0],
-            "false_positives": above[1],
+            "true_positives": true_positives,
+            "false_positives": false_positives,
             # Sums of fractions in another order may differ in the last digit.
-            "false_negatives": ops.maximum(ops.sum(positive, axis=0) - above[0], 0.0),
-            "true_negatives": ops.maximum(ops.sum(negative, axis=0) - above[1], 0.0),
+            "false_negatives": ops.maximum(positives - true_positives, 0.0),
+            "true_negatives": ops.maximum(negatives - false_positives, 0.0),
         }
         for name in self.counts:
             variable = getattr(self, name)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from math import log2
 from typing import Any, TypeAlias
 
 from polykeras import tree
@@ -32,7 +33,8 @@ from polykeras.variables import (
     write_state,
 )
 
-CHUNK_SECONDS = 0.075
+CHUNK_SECONDS = 0.075  # to which the number of steps comes as near as a power of two can
+MOST_STEPS = 2**16
 _LOST = (
     "Where this came from a compiled step, and not from compiling it, memory of the model's state may have been given "
     "away already: its weights may be those of no step. Load them again, or let `fit` go on from the backup of a "
@@ -226,7 +228,9 @@ class EagerStep(CompiledStep):
 
 
 class ChunkSize:
-    """Chooses how many steps run in one go, from how long they took.
+    """Chooses how many steps run in one go, a power of two, from how long they took.
+
+    Few numbers occur, so that what goes several steps at a time within a chunk comes out even.
 
     Attributes:
         fixed: a number that the user or a callback asks for; None to choose.
@@ -247,7 +251,7 @@ class ChunkSize:
         if self._compiled and not self.fixed:
             wanted = CHUNK_SECONDS * steps / max(seconds, 1e-6)
             # Grow by at most eight times: a short chunk is mostly overhead and says little.
-            self._chosen = int(max(1, min(wanted, 8 * self._chosen, 100_000)))
+            self._chosen = 2 ** round(log2(max(1, min(wanted, 8 * self._chosen, MOST_STEPS))))
         self._compiled = True
 
 

@@ -67,6 +67,17 @@ def test_looks_are_few_and_miss_nothing(tb: Any) -> None:
     assert looks == [128, 32, 8, 2]  # each traced once
 
 
+def test_the_room_for_what_is_seen_is_used_again(tb: Any) -> None:
+    looks: list[int] = []
+    run = runner(tb, lambda state, batch: batch * (state[0][0] + 1.0), looks)
+    indices = INDICES.repeat(6, 1)
+    new, _ = run(state(), DATA, indices, 0, 600)
+    wanted = sum(float(DATA[rows].sum()) * (step + 1) for step, rows in enumerate(indices.tolist()))
+    assert float(new[1]) == pytest.approx(wanted, rel=1e-6)
+    assert int(new[2]) == 2 + 1 + 1 + 2  # of 256, 64, 16 and 4 steps
+    assert looks == [512, 128, 32, 8]
+
+
 def test_what_is_seen_is_bounded(tb: Any) -> None:
     looks: list[int] = []
     run = runner(tb, lambda state, batch: batch[:, :1].expand(2, 2**18) * 1.0, looks)  # 2 MB

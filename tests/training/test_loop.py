@@ -11,6 +11,7 @@ import polykeras
 from polykeras import Sequential, layers
 from polykeras.backend import Backend
 from polykeras.optimizers import schedules
+from polykeras.training.steps import MOST_STEPS, ChunkSize
 from training.linear import X, Y, linear
 
 
@@ -274,3 +275,21 @@ def test_parts_that_are_exchanged_are_noticed(backend: Backend) -> None:
     model.train_on_batch(x, y)
     assert int(other.iterations) == 1
     assert model.predict_on_batch(x)[0] != 30.0
+
+
+def test_chunks_are_powers_of_two_of_about_a_length() -> None:
+    size = ChunkSize()
+    size.record(1, 2.0)  # it compiled
+    assert size.steps == 1
+    for steps, seconds, wanted in ((1, 1e-4, 8), (8, 8e-4, 64), (64, 64e-4, 512), (512, 0.07, 512), (512, 0.12, 256)):
+        size.record(steps, seconds)
+        assert size.steps == wanted
+    size.record(1, 10.0)
+    assert size.steps == 1
+    size.fixed = 7
+    size.record(7, 1e-3)
+    assert size.steps == 7
+    size.fixed = None
+    for _ in range(20):
+        size.record(size.steps, 1e-9)
+    assert size.steps == MOST_STEPS
