@@ -66,6 +66,11 @@ def _options() -> dict[str, Any] | None:
     return None if tuned or not fast.enabled() else {level: 2}
 
 
+def _is_part_of_another(*arguments: Any) -> bool:
+    """Return whether a call with these arguments becomes part of another program, whose compiler's options count."""
+    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(arguments))
+
+
 class JaxExecution(JaxControl):
     """See `polykeras.backend.execution`."""
 
@@ -80,11 +85,11 @@ class JaxExecution(JaxControl):
             return jax.jit(fn)
         # A step of training is compiled as in a loop, so that single steps give the numbers of `fit`.
         compiled = jax.jit(in_loop(fn), donate_argnums=0, compiler_options=_options())
-        inner = jax.jit(in_loop(fn))  # as part of another program, whose compiler's options count
+        inner = jax.jit(in_loop(fn))
 
         @wraps(fn)
         def donating(first: Any, *args: Any, **kwargs: Any) -> Any:
-            if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((first, args, kwargs))):
+            if _is_part_of_another(first, args, kwargs):
                 return inner(first, *args, **kwargs)
             return compiled(_donatable(first, (args, kwargs)), *args, **kwargs)
 
@@ -108,10 +113,13 @@ class JaxExecution(JaxControl):
             return lax.fori_loop(start, stop, advance, (state, zeros))
 
         compiled = jax.jit(loop, donate_argnums=0, compiler_options=_options())
+        inner = jax.jit(loop)
 
         def run(state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
-            if stop < start:
-                raise ValueError(f"compile_steps: expected start <= stop; received start={start}, stop={stop}.")
+            if stop < start or (stop == start and not self.compiles_ahead()):
+                raise ValueError(f"compile_steps: expected start < stop; received start={start}, stop={stop}.")
+            if _is_part_of_another(state, data):
+                return inner(list(state), data, indices, np.int32(start), np.int32(stop))
             state = _donatable(list(state), (data, indices))
             return compiled(state, data, indices, np.int32(start), np.int32(stop))
 

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polykeras.backend.arithmetic import ArithmeticMethods
 from polykeras.backend.elementwise import ElementwiseMethods
 from polykeras_torch.arrays import WIDE, like, native, pair, retry_wide
 
@@ -36,7 +35,7 @@ def _floor_divide(x1: Tensor, x2: Tensor) -> Tensor:
     return torch.div(x1, x2, rounding_mode="floor")
 
 
-class TorchElementwise(ArithmeticMethods):
+class TorchElementwise(ElementwiseMethods):
     """One kernel an op; what torch lacks for uint16 and uint32 is tried again in int64, once it has failed."""
 
     # ---- one argument ------------------------------------------------------------------------------------------
@@ -175,10 +174,3 @@ class TorchElementwise(ArithmeticMethods):
     def softplus(self, x: Tensor) -> Tensor:
         # Above the threshold torch returns x: from there on log(1 + exp(-x)) is below half a unit in the last place.
         return torch.nn.functional.softplus(x, threshold=37 if x.dtype is torch.float64 else 20)
-
-    def clip(self, x: Tensor, x_min: Any, x_max: Any) -> Tensor:
-        # One kernel in place of two comparisons and two choices. Of a bound that is a tensor there may be a gradient.
-        numbers = all(bound is None or isinstance(bound, (int, float)) for bound in (x_min, x_max))
-        if not numbers or not x.is_floating_point() or x_min is x_max is None:
-            return super().clip(x, x_min, x_max)
-        return torch.clamp(x, x_min, x_max)

@@ -8,6 +8,7 @@ from functools import cache
 import torch
 
 from polykeras import fast
+from polykeras.backend.host_memory import is_glibc
 
 _LARGEST = (32 << 20) - (64 << 10)  # bytes; glibc adapts to blocks of up to 32 MB, its own header included
 
@@ -16,7 +17,7 @@ def _is_untuned_glibc() -> bool:
     """Return whether memory comes from glibc, and nobody has told it how to keep it."""
     if any(name.startswith("MALLOC_") or name in ("GLIBC_TUNABLES", "LD_PRELOAD") for name in os.environ):
         return False
-    return "CS_GNU_LIBC_VERSION" in getattr(os, "confstr_names", {}) and bool(os.confstr("CS_GNU_LIBC_VERSION"))
+    return is_glibc()
 
 
 @cache

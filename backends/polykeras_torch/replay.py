@@ -70,6 +70,11 @@ class Recording:
             if advances and self._places[:advances] == list(range(advances)):
                 self._advance = compile_program(recorder, inputs, slots[:advances], range(donated), packed=True)
 
+    @property
+    def is_repeated(self) -> bool:
+        """Whether calls repeat what was recorded, with results of the same shapes; else the function itself is run."""
+        return self._program is not None
+
     def __call__(self, tensors: Sequence[Tensor]) -> Any:
         """Return what the function returns for these tensors."""
         if self._program is None:

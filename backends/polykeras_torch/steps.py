@@ -92,14 +92,12 @@ class _Room:
     step of 0.15 ms would be 3 % longer.
 
     Args:
-        leaves: what is seen in one step; the first axis is the batch's.
-
-    Attributes:
-        steps: how many there is room for.
+        leaves: what is seen in one step, and in each other one in the same shapes; the first axis is the batch's.
+        steps: how many there is to be room for.
     """
 
-    def __init__(self, leaves: Sequence[Tensor]) -> None:
-        self.steps = max(1, min(_TOGETHER, _SEEN // max(1, sum(leaf.nbytes for leaf in leaves))))
+    def __init__(self, leaves: Sequence[Tensor], steps: int) -> None:
+        self.steps = steps
         self._rows = [len(leaf) for leaf in leaves]
         self._wholes = [leaf.new_empty((self.steps * len(leaf), *leaf.shape[1:])) for leaf in leaves]
         parts = zip(self._wholes, self._rows, strict=True)
@@ -127,7 +125,7 @@ class _LoopInParts:
         self._looks: dict[int, Recording] = {}  # by the number of steps
         self._report: Recording | None = None
         self._structure: Any = None  # of what is seen
-        self._room = _Room([])
+        self._room: _Room | None = None  # none where each step is looked at by itself
 
     def run(self, state: State, batches: Batches, steps: int) -> tuple[State, Any]:
         packs: list[Tensor] | None = None
@@ -136,9 +134,10 @@ class _LoopInParts:
         for batch in batches:
             tensors = [*state, *batch]
             if self._recording is None:
-                (state, seen), self._recording = record(self._step, tensors, donated=size, lends=True)
+                (state, seen), recording = record(self._step, tensors, donated=size, lends=True)
                 leaves, self._structure = tree.flatten_with_def(seen)
-                self._room = _Room(leaves)
+                self._room = self._room_for(leaves) if recording.is_repeated else None
+                self._recording = recording
             elif steps == 1:  # not worth packs
                 state, seen = self._recording(tensors)
                 leaves = tree.flatten(seen)
@@ -148,22 +147,30 @@ class _LoopInParts:
                     tensors = [*state, *batch]
                 results = self._recording.advance(tensors, packs)
                 state, leaves = results[:size], results[size:]
+            if self._room is None:
+                self._look(state, 1, leaves)
+                continue
             self._room.put(waiting, leaves)
             waiting += 1
             if waiting == self._room.steps:
-                self._look_at(state, waiting)
+                self._look_at(state, self._room, waiting)
                 waiting = 0
-        self._look_at(state, waiting)
+        if self._room is not None:
+            self._look_at(state, self._room, waiting)
         if packs is not None and self._recording is not None:
             self._recording.unpack(state)
         return state, self._logs([state[place] for place in self._parts.places])
 
-    def _look_at(self, state: State, waiting: int) -> None:
+    def _room_for(self, leaves: Sequence[Tensor]) -> _Room | None:
+        steps = min(_TOGETHER, _SEEN // max(1, sum(leaf.nbytes for leaf in leaves)))
+        return _Room(leaves, steps) if steps > 1 else None
+
+    def _look_at(self, state: State, room: _Room, waiting: int) -> None:
         """Look at all that waits, in groups of few sizes: there is a recording for each size."""
         start = 0
         while start < waiting:
             steps = 4 ** (((waiting - start).bit_length() - 1) // 2)  # the largest power of 4 that is not too large
-            self._look(state, steps, self._room.part(start, steps))
+            self._look(state, steps, room.part(start, steps))
             start += steps
 
     def _look(self, state: State, steps: int, seen: Sequence[Tensor]) -> None:

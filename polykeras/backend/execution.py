@@ -35,7 +35,8 @@ class StepParts:
     """A step in parts, for a backend that gains where what only looks on does so once for several steps.
 
     Attributes:
-        step: the pure `(state, batch) -> (state, seen)`; `seen` is a tree of arrays whose first axis is the batch's.
+        step: the pure `(state, batch) -> (state, seen)`; `seen` is a tree of arrays whose first axis is the batch's,
+            lent to `look` for the time of the call.
         places: of the part of the state that `look` and `report` know.
         look: the pure `(part, seen) -> (part, None)`: takes what was seen in one step, or in several, one after the
             other along the first axis. `step` neither reads nor changes what this changes, which is the same to the

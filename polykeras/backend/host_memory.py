@@ -46,11 +46,12 @@ def can_be_lent(x: Any) -> bool:
 
 
 @cache
-def _is_glibc() -> bool:
+def is_glibc() -> bool:
+    """Return whether memory comes from the C library of GNU, or from one that takes its place."""
     return "CS_GNU_LIBC_VERSION" in getattr(os, "confstr_names", {}) and bool(os.confstr("CS_GNU_LIBC_VERSION"))
 
 
 def give_back() -> None:
     """Give freed memory back to the system, where it is the C library of GNU that keeps it; some milliseconds."""
-    if _is_glibc():
+    if is_glibc():
         ctypes.CDLL(None).malloc_trim(0)

@@ -31,11 +31,12 @@ def sums_above(scores: Any, weights: Sequence[Any], thresholds: np.ndarray) -> l
     """
     count, labels = len(thresholds), ops.shape(scores)[-1]
     limits = thresholds.astype(np.float64)
+    as_scores = lambda limits: ops.convert_to_tensor(limits, ops.dtype(scores))  # noqa: E731
     if count * math.prod(ops.shape(scores)) <= _MOST_COMPARISONS or (np.diff(thresholds) < 0).any():
-        above = ops.greater(scores, _like(limits.reshape(-1, 1, 1), scores))
+        above = ops.greater(scores, as_scores(limits.reshape(-1, 1, 1)))
         return [(ops.sum(weight, axis=0), ops.sum(ops.where(above, weight, 0.0), axis=1)) for weight in weights]
     # How many thresholds a score is not above, found from the other end, where a nan is behind all of them.
-    ranks = ops.searchsorted(_like(-limits[::-1], scores), -scores, "right")
+    ranks = ops.searchsorted(as_scores(-limits[::-1]), -scores, "right")
     if labels > 1:
         ranks = ranks + (count + 1) * ops.arange(labels, dtype="int32")
     rows = ops.reshape(ops.stack(weights, -1), (-1, len(weights)))
@@ -43,10 +44,6 @@ def sums_above(scores: Any, weights: Sequence[Any], thresholds: np.ndarray) -> l
     sums = ops.cumsum(ops.reshape(sums, (labels, count + 1, -1)), 1)
     above = ops.flip(sums[:, :-1], 1)
     return [(sums[:, -1, i], ops.transpose(above[:, :, i])) for i in range(len(weights))]
-
-
-def _like(limits: np.ndarray, scores: Any) -> Any:
-    return ops.convert_to_tensor(limits, ops.dtype(scores))
 
 
 class ConfusionMetric(Metric):

@@ -1,7 +1,8 @@
 """Chunks of steps over arrays, which lie on the device.
 
 What compiles a step takes memory, a hundred MB for a small model, and gives it back. So large data come to the device
-after it: the most that is taken at once is then not the sum of both.
+after it: the most that is taken at once is then not the sum of both. (Another step, for validation or a last batch of
+fewer rows, is compiled beside the data that are there by then.)
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from typing import Any
 from polykeras.backend import Backend
 from polykeras.backend.host_memory import give_back
 from polykeras.training.data.sources import ArraySource
-from polykeras.training.steps import Chunk, ChunkSize, CompiledStep, NextStop, end_of_chunk, never
+from polykeras.training.steps import Chunk, ChunkSize, CompiledStep, EagerStep, NextStop, end_of_chunk, never
 
-_COMPILED = 0.05  # seconds, in which a chunk of no steps was compiled and not only called
+_COMPILED = 0.05  # seconds, in which a chunk of no steps was compiled and not only called; no number depends on it
 
 
 def array_chunks(
@@ -58,7 +59,7 @@ def array_chunks(
 
 def _compile_ahead(source: ArraySource, step: CompiledStep, backend: Backend, indices: Any, numbered: bool) -> None:
     """Compile the steps over data that are not on the device yet, where they are large and the backend can do so."""
-    if not backend.compiles_ahead() or not source.is_to_come(backend):
+    if isinstance(step, EagerStep) or not backend.compiles_ahead() or not source.is_to_come(backend):
         return
     begin = time.perf_counter()
     step.compile_rows(source.room(backend, numbered), indices)

@@ -212,9 +212,6 @@ class EagerStep(CompiledStep):
             logs = self._run_one(self._backend.rows(data, indices[i]))
         return logs
 
-    def compile_rows(self, data: Any, indices: Any) -> None:
-        """Do nothing: there is nothing to compile."""
-
     def run_batch(self, batch: Any) -> Any:
         """Run the step."""
         return self._run_one(tree.map_structure(self._backend.asarray, batch))

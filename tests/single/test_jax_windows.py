@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from polykeras import fast
 from polykeras.backend import Backend, use_backend
 from polykeras.backend.registry import load
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
+conv_products = pytest.importorskip("polykeras_jax.nn")._conv_products
+in_loop = pytest.importorskip("polykeras_jax.loops").in_loop
 pytestmark = pytest.mark.needs("jax")
 
 
@@ -61,6 +64,10 @@ def test_convolution_equals_that_of_xla(
     groups: int,
 ) -> None:
     monkeypatch.setattr("polykeras_jax.nn.on_cpu", lambda: on_cpu)
+    layouts: list[Any] = []
+    monkeypatch.setattr(
+        "polykeras_jax.nn._conv_products", lambda *args: (layouts.append(args), conv_products(*args))[1]
+    )
     x, kernel = random(*shape), random(*window, seed=1)
     axes = "DHW"[: len(strides)]
 
@@ -75,11 +82,13 @@ def test_convolution_equals_that_of_xla(
             feature_group_count=groups,
         )
 
+    @in_loop
     def ours(x: Any, kernel: Any) -> Any:
         return jb.conv_nd(x, kernel, strides, padding, dilation, groups)
 
     out = native(x, kernel)
     np.testing.assert_allclose(ours(x, kernel), out, rtol=1e-4, atol=1e-4)
+    assert bool(layouts) == (on_cpu and fast.enabled()), "in loops on the CPU it is a product"
     weight = random(*out.shape, seed=2)
     expected = jax.grad(lambda x, kernel: (native(x, kernel) * weight).sum(), (0, 1))(x, kernel)
     found = gradients(jb, lambda x, kernel: ours(x, kernel) * weight, x, kernel)
@@ -89,18 +98,25 @@ def test_convolution_equals_that_of_xla(
 
 @pytest.mark.parametrize("on_cpu", [True, False])
 @pytest.mark.parametrize(
-    ("strides", "padding", "dilation"),
-    [((1, 1), ((0, 0), (0, 0)), (1, 1)), ((2, 3), ((1, 0), (2, 1)), (1, 2)), ((3, 2), ((0, -2), (-1, 1)), (2, 1))],
+    ("window", "strides", "padding", "dilation"),
+    [
+        ((4,), (3,), ((1, 2),), (2,)),
+        ((3, 2), (1, 1), ((0, 0), (0, 0)), (1, 1)),
+        ((3, 2), (2, 3), ((1, 0), (2, 1)), (1, 2)),
+        ((3, 2), (3, 2), ((0, -2), (-1, 1)), (2, 1)),
+        ((2, 3, 4), (2, 1, 3), ((0, 1), (1, 0), (2, 1)), (1, 2, 1)),
+    ],
 )
 def test_transposed_convolution_is_the_gradient_of_convolution(
-    jb: Backend, monkeypatch: pytest.MonkeyPatch, on_cpu: bool, strides: Any, padding: Any, dilation: Any
+    jb: Backend, monkeypatch: pytest.MonkeyPatch, on_cpu: bool, window: Any, strides: Any, padding: Any, dilation: Any
 ) -> None:
     monkeypatch.setattr("polykeras_jax.nn.on_cpu", lambda: on_cpu)
-    x, kernel = random(2, 4, 5, 3), random(3, 2, 6, 3, seed=1)
+    inputs = (4, 5, 3)[: len(window)]
+    x, kernel = random(2, *inputs, 3), random(*window, 6, 3, seed=1)
     out = jb.conv_transpose_nd(x, kernel, strides, padding, dilation)
     sizes = [
         (n - 1) * s + d * (w - 1) + 1 - before - after
-        for n, s, d, w, (before, after) in zip((4, 5), strides, dilation, (3, 2), padding, strict=True)
+        for n, s, d, w, (before, after) in zip(inputs, strides, dilation, window, padding, strict=True)
     ]
     assert out.shape == (2, *sizes, 6)
     full = jnp.zeros(out.shape)

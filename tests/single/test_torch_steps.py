@@ -87,6 +87,26 @@ def test_what_is_seen_is_bounded(tb: Any) -> None:
     assert float(new[1]) == pytest.approx(2**18 * float(DATA[:18, 0].sum()))
 
 
+def test_what_is_large_is_looked_at_step_by_step_and_not_kept(tb: Any) -> None:
+    looks: list[int] = []
+    run = runner(tb, lambda state, batch: batch[:, :1].expand(2, 2**20) + state[0][0], looks)  # 8 MB
+    new, _ = run(state(), DATA, INDICES, 0, 3)
+    assert looks == [2]
+    assert int(new[2]) == 3
+    assert float(new[1]) == pytest.approx(2**20 * (float(DATA[:6, 0].sum()) + 2 * (0 + 1 + 2)))
+    (loop,) = run._loops.values()
+    assert loop._room is None
+
+
+def test_a_chunk_that_failed_leaves_nothing_to_the_next(tb: Any) -> None:
+    run = runner(tb, lambda state, batch: batch * 1.0, [])
+    run(state(), DATA, INDICES, 0, 1)
+    with pytest.raises(IndexError):
+        run(state(), DATA, torch.cat([INDICES[:3], INDICES[:1] + 10**6]), 0, 4)
+    new, _ = run(state(), DATA, INDICES, 0, 5)
+    assert float(new[1]) == float(DATA[:10].sum())
+
+
 def test_what_is_seen_of_the_state_is_what_it_was(tb: Any) -> None:
     run = runner(tb, lambda state, batch: state[0].expand(2, 3), [])
     new, _ = run(state(), DATA, INDICES, 0, 20)

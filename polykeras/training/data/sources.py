@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -70,7 +70,7 @@ class ArraySource:
     def resident(self, backend: Any, numbered: bool = False) -> Any:
         """Return the data on the backend's device; put there once. With `numbered` the numbers of the rows follow."""
         if backend not in self._resident:
-            self._resident = {backend: tree.map_structure(backend.asarray, self.data)}
+            self._resident = {backend: _each_once(backend.asarray, self.data)}
         return self._numbered(backend, self._resident[backend], numbered)
 
     def is_to_come(self, backend: Any) -> bool:
@@ -84,10 +84,10 @@ class ArraySource:
         """
 
         def like(leaf: np.ndarray) -> Any:
-            held = is_worth_copying(leaf) and leaf.dtype.itemsize <= 4  # else its values would be converted
-            return backend.borrow(aligned_empty(leaf.shape, leaf.dtype)) if held else backend.asarray(leaf)
+            large = is_worth_copying(leaf)
+            return backend.borrow(aligned_empty(leaf.shape, leaf.dtype)) if large else backend.asarray(leaf)
 
-        return self._numbered(backend, tree.map_structure(like, self.data), numbered)
+        return self._numbered(backend, _each_once(like, self.data), numbered)
 
     def _numbered(self, backend: Any, data: Any, numbered: bool) -> Any:
         return (*data, backend.asarray(np.arange(self.samples, dtype=np.int32))) if numbered else data
@@ -112,6 +112,12 @@ class ArraySource:
 
     def close(self) -> None:
         """There is nothing to end."""
+
+
+def _each_once(place: Callable[[np.ndarray], Any], data: Any) -> Any:
+    """Return what `place` makes of each array of a tree; once of one that is there twice, as in `fit(x, x)`."""
+    made = {id(leaf): place(leaf) for leaf in {id(leaf): leaf for leaf in tree.flatten(data)}.values()}
+    return tree.map_structure(lambda leaf: made[id(leaf)], data)
 
 
 Source: TypeAlias = ArraySource | StreamSource
