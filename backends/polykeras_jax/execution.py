@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -21,9 +21,9 @@ from polykeras_jax.control import JaxControl
 from polykeras_jax.loops import in_loop
 
 
-def _donatable(first: Any, others: Any) -> Any:
+def _donatable(first: Any, others: Sequence[Any]) -> Any:
     """Return `first` with each array that occurs again, in itself or in `others`, copied: JAX donates a buffer once."""
-    seen = {id(leaf) for leaf in jax.tree.leaves(others)}
+    seen = set(map(id, others))
 
     def own(leaf: Any) -> Any:
         if id(leaf) in seen and isinstance(leaf, jax.Array):
@@ -66,9 +66,21 @@ def _options() -> dict[str, Any] | None:
     return None if tuned or not fast.enabled() else {level: 2}
 
 
-def _is_part_of_another(*arguments: Any) -> bool:
-    """Return whether a call with these arguments becomes part of another program, whose compiler's options count."""
-    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(arguments))
+def _donating(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `fn` compiled with the options of steps, its first argument donated.
+
+    As part of another program it is compiled with that: JAX takes options at the outermost level only.
+    """
+    compiled = jax.jit(fn, donate_argnums=0, compiler_options=_options())
+    inner = jax.jit(fn)
+
+    def run(first: Any, *args: Any, **kwargs: Any) -> Any:
+        others = jax.tree.leaves((args, kwargs))
+        if any(isinstance(leaf, Tracer) for leaf in (*jax.tree.leaves(first), *others)):
+            return inner(first, *args, **kwargs)
+        return compiled(_donatable(first, others), *args, **kwargs)
+
+    return run
 
 
 class JaxExecution(JaxControl):
@@ -84,16 +96,7 @@ class JaxExecution(JaxControl):
         if not donate_first:
             return jax.jit(fn)
         # A step of training is compiled as in a loop, so that single steps give the numbers of `fit`.
-        compiled = jax.jit(in_loop(fn), donate_argnums=0, compiler_options=_options())
-        inner = jax.jit(in_loop(fn))
-
-        @wraps(fn)
-        def donating(first: Any, *args: Any, **kwargs: Any) -> Any:
-            if _is_part_of_another(first, args, kwargs):
-                return inner(first, *args, **kwargs)
-            return compiled(_donatable(first, (args, kwargs)), *args, **kwargs)
-
-        return donating
+        return wraps(fn)(_donating(in_loop(fn)))
 
     def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
         @jax.jit  # so that it is traced once, for the shapes of its logs and for the loop
@@ -112,16 +115,12 @@ class JaxExecution(JaxControl):
             zeros = jax.tree.map(lambda log: jnp.zeros(log.shape, log.dtype), logs)
             return lax.fori_loop(start, stop, advance, (state, zeros))
 
-        compiled = jax.jit(loop, donate_argnums=0, compiler_options=_options())
-        inner = jax.jit(loop)
+        compiled = _donating(loop)
 
         def run(state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
             if stop < start or (stop == start and not self.compiles_ahead()):
                 raise ValueError(f"compile_steps: expected start < stop; received start={start}, stop={stop}.")
-            if _is_part_of_another(state, data):
-                return inner(list(state), data, indices, np.int32(start), np.int32(stop))
-            state = _donatable(list(state), (data, indices))
-            return compiled(state, data, indices, np.int32(start), np.int32(stop))
+            return compiled(list(state), data, indices, np.int32(start), np.int32(stop))
 
         return run
 

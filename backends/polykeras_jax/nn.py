@@ -38,6 +38,13 @@ def _pad(x: Array, padding: Padding, value: float = 0) -> Array:
     return lax.pad(x, jnp.asarray(value, x.dtype), [(0, 0, 0), *((b, a, 0) for b, a in padding), (0, 0, 0)])
 
 
+def _along(x: Array, axis: int, size: int, stride: int, dilation: int = 1) -> list[Array]:
+    """Return, for each place of a window along one axis, what lies under it as the window moves along."""
+    count = (x.shape[axis] - dilation * (size - 1) - 1) // stride + 1
+    starts = [place * dilation for place in range(size)]
+    return [lax.slice_in_dim(x, start, start + (count - 1) * stride + 1, stride, axis) for start in starts]
+
+
 def _shifted(x: Array, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int]) -> list[Array]:
     """Return, for each place of the window in row-major order, what lies under it: `(batch, *spatial', channels)`."""
     geometry = list(zip(x.shape[1:-1], window, strides, dilation, strict=True))
@@ -57,10 +64,7 @@ def _columns(x: Array, window: Sequence[int], strides: Sequence[int], dilation: 
     """
     rank = len(window)
     for axis in reversed(range(rank)):
-        w, s, d = window[axis], strides[axis], dilation[axis]
-        count = (x.shape[axis + 1] - d * (w - 1) - 1) // s + 1
-        parts = [lax.slice_in_dim(x, p * d, p * d + (count - 1) * s + 1, s, axis + 1) for p in range(w)]
-        x = jnp.stack(parts, rank + 1)
+        x = jnp.stack(_along(x, axis + 1, window[axis], strides[axis], dilation[axis]), rank + 1)
     return x
 
 
@@ -116,13 +120,13 @@ def _dimension_numbers(rank: int) -> tuple[str, str, str]:
 
 def _fold_axis(x: Array, axis: int, size: int, stride: int, combine: Callable[[Array, Array], Array]) -> Array:
     """Return windows along one axis reduced from front to back."""
-    count = (x.shape[axis] - size) // stride + 1
     if stride == size:  # windows that tile the axis: a view, cheaper than strided slices in the gradient too
+        count = x.shape[axis] // size
         x = lax.slice_in_dim(x, 0, count * size, axis=axis)
         x = x.reshape(*x.shape[:axis], count, size, *x.shape[axis + 1 :])
         parts = [lax.index_in_dim(x, i, axis + 1, keepdims=False) for i in range(size)]
     else:
-        parts = [lax.slice_in_dim(x, i, i + (count - 1) * stride + 1, stride, axis) for i in range(size)]
+        parts = _along(x, axis, size, stride)
     total = parts[0]
     for part in parts[1:]:
         total = combine(total, part)

@@ -100,13 +100,13 @@ class _Room:
         self.steps = steps
         self._rows = [len(leaf) for leaf in leaves]
         self._wholes = [leaf.new_empty((self.steps * len(leaf), *leaf.shape[1:])) for leaf in leaves]
-        parts = zip(self._wholes, self._rows, strict=True)
-        self._places = list(zip(*(whole.split(rows) for whole, rows in parts), strict=True))
+        splits = [whole.split(rows) for whole, rows in zip(self._wholes, self._rows, strict=True)]
+        self._places = [[split[place] for split in splits] for place in range(steps)]
 
     def put(self, place: int, leaves: Sequence[Tensor]) -> None:
         """Put what was seen in one step at its place."""
         with torch._C._AutoDispatchBelowAutograd():
-            for room, leaf in zip(self._places[place] if leaves else (), leaves, strict=True):
+            for room, leaf in zip(self._places[place], leaves, strict=True):
                 room.copy_(leaf)
 
     def part(self, start: int, steps: int) -> list[Tensor]:

@@ -38,6 +38,11 @@ def more_objects(work: Callable[[], Any], times: int, warm_up: int = 5) -> Count
     return Counter({name: n for name, n in (growths[0] & growths[1]).items() if n >= times // 2})
 
 
+def resident_set() -> int:
+    """Return the bytes of this process that are in memory, on Linux."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+
+
 def grown_megabytes(work: Callable[[], Any], times: int, warm_up: int = 5) -> float:
     """Return by how much the resident set grows while `work` runs `times` times, after some first ones.
 
@@ -53,7 +58,7 @@ def grown_megabytes(work: Callable[[], Any], times: int, warm_up: int = 5) -> fl
         gc.collect()
         if hasattr(libc, "malloc_trim"):
             libc.malloc_trim(0)
-        return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+        return resident_set()
 
     sizes = [resident(warm_up), resident(times // 2), resident(times // 2)]
     return 2 * min(after - before for before, after in pairwise(sizes)) / 2**20

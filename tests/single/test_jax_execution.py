@@ -143,12 +143,15 @@ def test_a_step_that_changes_its_state_is_told_where(jb: Backend, change: Any, m
         run([jb.ones((2,)), jb.ones((2,))], jb.asarray(DATA), jb.asarray(INDICES), 0, 2)
 
 
-def test_a_step_must_return_all_of_its_state(jb: Backend) -> None:
+def test_a_step_must_return_all_of_its_state(jb: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     run = jb.compile_steps(lambda state, batch: ([], {}))
     with pytest.raises(ValueError, match="1 state arrays and returned 0"):
         run([jb.ones((2,))], jb.asarray(DATA), jb.asarray(INDICES), 0, 1)
     with pytest.raises(ValueError, match="start < stop"):
         run([jb.ones((2,))], jb.asarray(DATA), jb.asarray(INDICES), 2, 1)
+    monkeypatch.setattr(type(jb), "compiles_ahead", lambda self: False)
+    with pytest.raises(ValueError, match="start < stop"):
+        run([jb.ones((2,))], jb.asarray(DATA), jb.asarray(INDICES), 1, 1)
 
 
 @pytest.mark.skipif(not fast.enabled(), reason="a fast path")

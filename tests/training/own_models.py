@@ -1,10 +1,11 @@
-"""A model of a user's own that several tests take."""
+"""A model and a layer of a user's own that several tests take."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from polykeras import Model, layers
+from polykeras.backend import registry
 
 
 class Two(Model):
@@ -23,3 +24,18 @@ class Two(Model):
         for block in self.blocks:
             x = block(x)
         return self.heads["out"](self.dropout(x, training=training))
+
+
+class Counter(layers.Layer):
+    """Counts the traces through it."""
+
+    sample_by_sample = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.traces = 0
+
+    def call(self, inputs: Any) -> Any:
+        """Return the inputs."""
+        self.traces += registry.current().holds_values
+        return inputs
