@@ -14,6 +14,11 @@ import numpy as np
 ALIGNMENT = 64  # bytes; XLA and TensorFlow use no other memory in place
 
 
+def aligned(size: int) -> int:
+    """Return the next multiple of the alignment, in bytes."""
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
 def aligned_empty(shape: Sequence[int], dtype: Any) -> np.ndarray:
     """Return an array, not filled yet, that can be lent to a backend; see `Backend.borrow`."""
     dtype = np.dtype(dtype)

@@ -191,7 +191,7 @@ def test_packs_keep_the_order_and_the_values() -> None:
         np.testing.assert_array_equal(ours["a"], item["a"])
 
 
-@pytest.mark.parametrize(("rows", "capacity"), [(2**22, 1), (2**18, 4), (1, 64)])
+@pytest.mark.parametrize(("rows", "capacity"), [(2**22, 1), (2**18, 8), (1, 128)])
 def test_large_batches_are_not_packed(rows: int, capacity: int) -> None:
     assert pack_capacity(np.zeros(rows, "float32")) == capacity
     assert pack_capacity(np.zeros(rows, "float32"), 3) == min(3, capacity)
@@ -201,3 +201,39 @@ def test_rooms_can_be_used_in_place() -> None:
     pack = Packing((np.zeros((3, 5), "float32"), np.zeros(3, "int8")), 3).free[0]
     assert [room.ctypes.data % 64 for room in pack.arrays] == [0, 0]
     assert [room.shape for room in pack.arrays] == [(3, 3, 5), (3, 3)]
+
+
+def test_memory_of_packs_serves_the_next_data() -> None:
+    """But not what somebody still reads: a chunk that was interrupted may run on while others fill packs."""
+    first = Packing(numbered(1)[0], 4)
+    read, *others = [first.free.pop() for _ in range(len(first.free))]
+    first.free.extend(others)
+    first.close()
+    second = Packing(numbered(1, rows=5)[0], 3)
+    shared = [[np.shares_memory(pack.memory, new.memory) for new in second.free] for pack in (read, *others)]
+    assert [sum(row) for row in shared] == [0] + [1] * len(others)
+
+
+def test_a_closed_source_gives_its_memory_on() -> None:
+    source = make_source(iter(numbered(300)))
+    assert values(source)[0] == list(range(300))
+    memory = [pack.memory for pack in source._packing.free]  # type: ignore[union-attr]
+    source.close()
+    following = Packing(numbered(1)[0], 4).free
+    assert all(any(np.shares_memory(pack.memory, old) for old in memory) for pack in following)
+
+
+def test_a_thread_that_goes_on_keeps_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    close = Prefetch.close
+    monkeypatch.setattr(Prefetch, "close", lambda self: close(self) and False)  # as where the iterator holds it up
+    source = make_source(Repeated(numbered(300)))
+    pack = next(source.packs())
+    source.close()
+    assert not any(np.shares_memory(pack.memory, new.memory) for new in Packing(numbered(1)[0], 4).free)
+
+
+def test_large_packs_have_memory_of_their_own() -> None:
+    packing = Packing(np.zeros((2**20,), "float32"), 3)
+    before = [pack.memory for pack in packing.free]
+    packing.close()
+    assert not any(np.shares_memory(a, b.memory) for a in before for b in Packing(np.zeros(2**20, "float32"), 3).free)

@@ -460,3 +460,22 @@ def test_a_label_out_of_range_stops_before_its_batch(backend: Backend) -> None:
     with pytest.raises(ValueError, match="3"):
         model.fit(iter([good] * 5 + [bad] + [good]), verbose=0)
     assert model.optimizer.iterations.numpy() == 5
+
+
+def test_a_nan_stops_before_its_batch(backend: Backend) -> None:
+    model = linear()
+    bad = batch(5)[0].copy()
+    bad[3, 1] = np.nan
+    with pytest.raises(ValueError, match=r"x contains nan in 1 of 10 samples \(rows 3\)"):
+        model.fit(iter([*(batch(i) for i in range(5)), (bad, batch(5)[1])]), verbose=0)
+    assert model.optimizer.iterations.numpy() == 5
+
+
+def test_batches_that_become_others_are_noticed(backend: Backend) -> None:
+    """What was found out of the first batches holds for those like them alone."""
+    x, y = batch(0)
+    others = [(x, y), (x.astype("float64"), y), [x, y], (x, y, np.ones(10, "float32")), (x[:4], y[:4]), (x, y[:, 0])]
+    model = linear()
+    model.fit(iter(others), verbose=0)
+    plain = [(x, y), (x, y), (x, y), (x, y), (x[:4], y[:4]), (x, y)]
+    np.testing.assert_allclose(model.get_weights()[0], weights_after(plain), rtol=1e-5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,11 @@ import numpy as np
 from polykeras import config, dtypes, tree
 
 NAMES = ("x", "y", "sample_weight")  # the parts of a batch
+
+
+def as_array(leaf: Any) -> np.ndarray:
+    """Return data as a NumPy array in their own dtype, also a torch tensor that has a gradient or is on a GPU."""
+    return leaf.numpy(force=True) if hasattr(leaf, "detach") else np.asarray(leaf)
 
 
 def to_host(leaf: Any, what: str) -> np.ndarray:
@@ -19,9 +25,7 @@ def to_host(leaf: Any, what: str) -> np.ndarray:
     Raises:
         ValueError: the data are not numeric, or an integer does not fit 32 bits.
     """
-    if hasattr(leaf, "detach"):
-        leaf = leaf.detach().cpu()
-    array = np.asarray(leaf)
+    array = as_array(leaf)
     kind = array.dtype.kind
     if kind not in "biufc" and array.dtype.name not in dtypes.FLOATS:
         raise ValueError(
@@ -78,6 +82,23 @@ def check_host_arrays(parts: dict[str, Any]) -> int:
     return samples
 
 
+def is_checked(dtype: np.dtype[Any], name: str) -> bool:
+    """Return whether values of a dtype are looked through for nan in a part of a batch: see `check_values`."""
+    return dtype.kind == "f" and name != "sample_weight"
+
+
+def has_nan(leaves: Sequence[np.ndarray]) -> bool:
+    """Return whether there is a nan in floats; False where nobody wants to know: see `config.set_check_data`."""
+    if not config.check_data():
+        return False
+    for leaf in leaves:
+        # A nan makes it nan, in less time than any other look at all values takes.
+        least = np.minimum.reduce(leaf, axis=None, initial=0)
+        if least != least:
+            return True
+    return False
+
+
 def check_values(leaf: np.ndarray, name: str, where: str) -> None:
     """Raise `ValueError` for a nan in an array of `x` or `y`; see `config.set_check_data`.
 
@@ -86,11 +107,7 @@ def check_values(leaf: np.ndarray, name: str, where: str) -> None:
         name: "x", "y" or "sample_weight", whose values mean nothing here.
         where: the array's name, for the error.
     """
-    if leaf.dtype.kind != "f" or name == "sample_weight" or not config.check_data():
-        return
-    with np.errstate(invalid="ignore"):
-        least = leaf.min(initial=0)  # which a nan makes nan, in less time than any other look at all values
-    if least == least:
+    if not is_checked(leaf.dtype, name) or not has_nan([leaf]):
         return
     rows = np.unique(np.nonzero(np.isnan(leaf))[0])
     shown = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import config
-from polykeras.training.data.checks import NAMES, check_values, to_host
+from polykeras.training.data.checks import NAMES, as_array, check_values, has_nan, is_checked, to_host
 
 
 class Familiar:
@@ -21,6 +21,7 @@ class Familiar:
     def __init__(self, container: type, parts: list[tuple[type, tuple[int, ...], np.dtype[Any]]]) -> None:
         self._container = container
         self._parts = parts
+        self._floats = [i for i, (_, _, dtype) in enumerate(parts) if is_checked(dtype, NAMES[i])]
         self._floatx = config.floatx()
 
     @classmethod
@@ -53,9 +54,13 @@ class Familiar:
         for part, name, (kind, shape, dtype) in zip(batch, NAMES, self._parts, strict=False):
             if type(part) is not kind:
                 return None
-            array = part if kind is np.ndarray else to_host(part, name)
+            array = part if kind is np.ndarray else as_array(part)
+            if array.dtype != dtype and kind is not np.ndarray:
+                array = to_host(array, name)
             if array.shape != shape or array.dtype != dtype:
                 return None
-            check_values(array, name, name)
             found.append(array)
+        if has_nan([found[i] for i in self._floats]):
+            for i in self._floats:
+                check_values(found[i], NAMES[i], NAMES[i])
         return (*found, None, None)[:3]  # type: ignore[return-value]

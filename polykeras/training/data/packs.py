@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
 from polykeras import tree
-from polykeras.backend.host_memory import aligned_empty
+from polykeras.backend.host_memory import ALIGNMENT, aligned, aligned_empty
 from polykeras.training.data.pace import Pace
 
-PACK_BYTES = 4 * 2**20
-PACK_BATCHES = 64
+PACK_BYTES = 8 * 2**20
+PACK_BATCHES = 128
 MOST_BYTES = 64 * 2**20  # in a pack, where the user says how many batches run together
+
+_ROOM = PACK_BYTES + 64 * ALIGNMENT
+# Memory of packs for the next data to be packed, at most one packing's. New memory is given to a process page by page
+# when it is first written to, which takes several times as long as the writing itself.
+_kept: list[np.ndarray] = []
 
 
 class Pack:
@@ -22,14 +29,16 @@ class Pack:
     Attributes:
         arrays: one for each leaf of a batch, `(capacity, *shape of the leaf)`.
         definition: the structure of a batch.
+        memory: in which the arrays are, in bytes.
         numbers: where the rows of each batch are among `rows()`: int32 `(capacity, rows of a batch)`.
         count: how many batches there are.
         release: lets the room be filled again; whoever got the pack calls it when nothing reads the arrays any more.
     """
 
-    def __init__(self, arrays: list[np.ndarray], definition: Any) -> None:
+    def __init__(self, arrays: list[np.ndarray], definition: Any, memory: np.ndarray) -> None:
         self.arrays = arrays
         self.definition = definition
+        self.memory = memory
         capacity, rows = arrays[0].shape[:2]
         self.numbers = np.arange(capacity * rows, dtype=np.int32).reshape(capacity, rows)
         self.count = 0
@@ -86,6 +95,7 @@ class Packing:
     def __init__(self, batch: Any, capacity: int, whole: bool = False, alternating: bool = False) -> None:
         leaves, self._definition = tree.flatten_with_def(batch)
         self._kinds = [(leaf.shape, leaf.dtype) for leaf in leaves]
+        self._parts = _kinds_of_parts(batch)
         self.capacity = capacity
         self.whole = whole
         self.pace = Pace(alternating)
@@ -100,11 +110,40 @@ class Packing:
         self.free[:] = self._packs
 
     def _pack(self) -> Pack:
-        arrays = [aligned_empty((self.capacity, *shape), dtype) for shape, dtype in self._kinds]
-        return Pack(arrays, self._definition)
+        sizes = [self.capacity * math.prod(shape) * dtype.itemsize for shape, dtype in self._kinds]
+        starts = [0, *accumulate(aligned(size) for size in sizes)]
+        memory = _room(starts[-1])
+        arrays = [
+            memory[start : start + size].view(dtype).reshape(self.capacity, *shape)
+            for start, size, (shape, dtype) in zip(starts, sizes, self._kinds, strict=False)
+        ]
+        return Pack(arrays, self._definition, memory)
+
+    def close(self) -> None:
+        """Let others have the memory of packs that are free; nobody fills or reads this one's any more."""
+        _kept.extend(pack.memory for pack in self.free if len(pack.memory) == _ROOM)
+        del _kept[self._PACKS :]
+        self.free.clear()
 
     def leaves(self, batch: Any) -> list[np.ndarray] | None:
         """Return the leaves of a batch of the same structure, shapes and dtypes; None for another one."""
+        if self._parts is not None and _kinds_of_parts(batch) == self._parts:
+            return [part for part in batch if part is not None]
         leaves, definition = tree.flatten_with_def(batch)
         fits = definition == self._definition and [(leaf.shape, leaf.dtype) for leaf in leaves] == self._kinds
         return leaves if fits else None
+
+
+def _room(size: int) -> np.ndarray:
+    """Return so many bytes of memory, or some more."""
+    if size > _ROOM:
+        return aligned_empty((size,), np.uint8)
+    return _kept.pop() if _kept else aligned_empty((_ROOM,), np.uint8)
+
+
+def _kinds_of_parts(batch: Any) -> list[Any] | None:
+    """Return the shapes and dtypes of a plain `(x, y, sample_weight)`, in less time than a tree takes; else None."""
+    if type(batch) is not tuple:
+        return None
+    kinds = [(part.shape, part.dtype) if type(part) is np.ndarray else part for part in batch]
+    return kinds if all(kind is None or type(kind) is tuple for kind in kinds) else None

@@ -277,9 +277,10 @@ class StreamSource:
 
     def close(self) -> None:
         """End the threads that fetch ahead, also where an error ended an epoch: its traceback may outlive it."""
-        for ahead in (self._ahead, self._running):
-            if ahead is not None:
-                ahead.close()
+        ended = [ahead.close() for ahead in (self._ahead, self._running) if ahead is not None]
+        if self._packing is not None and all(ended):
+            self._packing.close()
+        self._packing = None
         self._ahead = self._running = None
         self._first = []
 
