@@ -12,6 +12,7 @@ import pytest
 import polykeras
 from polykeras import Sequential, layers, ops
 from polykeras.backend import Backend
+from polykeras.training.data import packs
 from polykeras.training.data.pace import PATIENCE
 from polykeras.training.data.packs import Pack, Packing, pack_capacity
 from polykeras.training.data.prefetch import Prefetch
@@ -237,3 +238,36 @@ def test_large_packs_have_memory_of_their_own() -> None:
     before = [pack.memory for pack in packing.free]
     packing.close()
     assert not any(np.shares_memory(a, b.memory) for a in before for b in Packing(np.zeros(2**20, "float32"), 3).free)
+
+
+@pytest.mark.parametrize("at", [0, 1, 7, 8, 59])
+@pytest.mark.parametrize("part", [0, 1])
+def test_a_nan_is_found_wherever_it_is(at: int, part: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches are looked at several at once, and those that come before a nan are given out."""
+    monkeypatch.setattr(packs, "LOOKED_AT", 4 * sum(leaf.nbytes for leaf in numbered(1)[0]))
+    batches = numbered(60)
+    batches[at][part][1, 0] = np.nan
+    for together in (None, 7):
+        source, found = make_source(iter(batches)), []
+        with pytest.raises(ValueError, match=rf"^{'xy'[part]} contains nan in 1 of 3 samples \(rows 1\)"):
+            for item in source.packs(together):
+                found += [int(item.batch(i)[0][0, 0]) for i in range(item.count)] if isinstance(item, Pack) else [0]
+                if isinstance(item, Pack):
+                    item.release()
+        assert found == list(range(at))
+
+
+def test_a_nan_in_a_pack_of_an_epoch_that_is_not_packed() -> None:
+    batches = numbered(60)
+    source = make_source(Repeated(batches))
+    assert values(source)[0] == list(range(60))
+    batches[9][0][:] = np.nan
+    epoch = source.epoch()
+    assert [int(next(epoch)[0][0, 0]) for _ in range(9)] == list(range(9))
+    with pytest.raises(ValueError, match="x contains nan in 3 of 3 samples"):
+        next(epoch)
+
+
+def test_a_weight_may_be_nan() -> None:
+    batches = [(*batch, np.full(3, np.nan, "float32")) for batch in numbered(20)]
+    assert values(make_source(iter(batches)))[0] == list(range(20))

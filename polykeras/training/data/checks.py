@@ -60,7 +60,7 @@ def check_host_arrays(parts: dict[str, Any]) -> int:
         The number of samples.
 
     Raises:
-        ValueError: no data, no samples, scalars, unequal lengths, or nan (see `config.set_check_data`).
+        ValueError: no data, no samples, scalars or unequal lengths.
     """
     lengths: dict[str, int] = {}
     for name, part in parts.items():
@@ -70,7 +70,6 @@ def check_host_arrays(parts: dict[str, Any]) -> int:
             if leaf.ndim == 0:
                 raise ValueError(f"{where} is a scalar; expected an array whose first axis counts the samples.")
             lengths[where] = leaf.shape[0]
-            check_values(leaf, name, where)
     if not lengths:
         raise ValueError("No data: x is None or an empty structure. Pass arrays, a generator or a PyDataset.")
     if len(set(lengths.values())) > 1:
@@ -82,16 +81,13 @@ def check_host_arrays(parts: dict[str, Any]) -> int:
     return samples
 
 
-def is_checked(dtype: np.dtype[Any], name: str) -> bool:
-    """Return whether values of a dtype are looked through for nan in a part of a batch: see `check_values`."""
-    return dtype.kind == "f" and name != "sample_weight"
-
-
 def has_nan(leaves: Sequence[np.ndarray]) -> bool:
-    """Return whether there is a nan in floats; False where nobody wants to know: see `config.set_check_data`."""
+    """Return whether there is a nan in some arrays; False where nobody wants to know: see `config.set_check_data`."""
     if not config.check_data():
         return False
     for leaf in leaves:
+        if leaf.dtype.kind != "f":
+            continue
         # A nan makes it nan, in less time than any other look at all values takes.
         least = np.minimum.reduce(leaf, axis=None, initial=0)
         if least != least:
@@ -99,22 +95,29 @@ def has_nan(leaves: Sequence[np.ndarray]) -> bool:
     return False
 
 
-def check_values(leaf: np.ndarray, name: str, where: str) -> None:
-    """Raise `ValueError` for a nan in an array of `x` or `y`; see `config.set_check_data`.
+def check_values(parts: Sequence[Any]) -> None:
+    """Refuse nan in `x` or `y`; a sample weight may be nan, of a sample that has none.
 
     Args:
-        leaf: the array.
-        name: "x", "y" or "sample_weight", whose values mean nothing here.
-        where: the array's name, for the error.
+        parts: `x`, `y` and `sample_weight`, trees of NumPy arrays, or fewer; None where one is left out.
+
+    Raises:
+        ValueError: there is a nan (see `config.set_check_data`).
     """
-    if not is_checked(leaf.dtype, name) or not has_nan([leaf]):
+    watched = parts[:2]
+    if not has_nan(tree.flatten(watched)):
         return
-    rows = np.unique(np.nonzero(np.isnan(leaf))[0])
-    shown = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
-    raise ValueError(
-        f"{where} contains nan in {len(rows)} of {leaf.shape[0]} samples (rows {shown}). Every weight would become "
-        "nan. Drop or fill those values; where they are meant, call `polykeras.config.set_check_data(False)`."
-    )
+    for name, part in zip(NAMES, watched, strict=False):
+        for leaf, path in zip(tree.flatten(part), tree.paths(part), strict=True):
+            if not has_nan([leaf]):
+                continue
+            rows = np.unique(np.nonzero(np.isnan(leaf))[0])
+            shown = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
+            raise ValueError(
+                f"{name}{path} contains nan in {len(rows)} of {leaf.shape[0]} samples (rows {shown}). Every weight "
+                "would become nan. Drop or fill those values; where they are meant, call "
+                "`polykeras.config.set_check_data(False)`."
+            )
 
 
 def weights_from_classes(y: Any, class_weight: dict[int, float]) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import config
-from polykeras.training.data.checks import NAMES, as_array, check_values, has_nan, is_checked, to_host
+from polykeras.training.data.checks import NAMES, as_array, to_host
 
 
 class Familiar:
@@ -21,7 +21,6 @@ class Familiar:
     def __init__(self, container: type, parts: list[tuple[type, tuple[int, ...], np.dtype[Any]]]) -> None:
         self._container = container
         self._parts = parts
-        self._floats = [i for i, (_, _, dtype) in enumerate(parts) if is_checked(dtype, NAMES[i])]
         self._floatx = config.floatx()
 
     @classmethod
@@ -43,11 +42,7 @@ class Familiar:
         return cls(type(batch), kinds)
 
     def arrays(self, batch: Any) -> tuple[Any, Any, Any] | None:
-        """Return `(x, y, sample_weight)` of a batch that is like the first one as host arrays; None for another one.
-
-        Raises:
-            ValueError: nan, as for any batch.
-        """
+        """Return `(x, y, sample_weight)` of a batch that is like the first one as host arrays; None for another one."""
         if type(batch) is not self._container or len(batch) != len(self._parts) or self._floatx != config.floatx():
             return None
         found: list[Any] = []
@@ -60,7 +55,4 @@ class Familiar:
             if array.shape != shape or array.dtype != dtype:
                 return None
             found.append(array)
-        if has_nan([found[i] for i in self._floats]):
-            for i in self._floats:
-                check_values(found[i], NAMES[i], NAMES[i])
         return (*found, None, None)[:3]  # type: ignore[return-value]

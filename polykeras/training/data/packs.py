@@ -11,10 +11,12 @@ import numpy as np
 
 from polykeras import tree
 from polykeras.backend.host_memory import ALIGNMENT, aligned, aligned_empty
+from polykeras.training.data.checks import has_nan
 from polykeras.training.data.pace import Pace
 
 PACK_BYTES = 8 * 2**20
 PACK_BATCHES = 128
+LOOKED_AT = 2**19  # bytes of batches that are looked at together, while they are in the cache
 MOST_BYTES = 64 * 2**20  # in a pack, where the user says how many batches run together
 
 _ROOM = PACK_BYTES + 64 * ALIGNMENT
@@ -26,28 +28,48 @@ _kept: list[np.ndarray] = []
 class Pack:
     """Room for several batches, of which the first `count` are there.
 
+    Args:
+        arrays: see below.
+        definition: see below.
+        memory: see below.
+        watched: how many of the arrays, from the first one, are of `x` and `y`, in which a nan matters.
+
     Attributes:
         arrays: one for each leaf of a batch, `(capacity, *shape of the leaf)`.
         definition: the structure of a batch.
         memory: in which the arrays are, in bytes.
         numbers: where the rows of each batch are among `rows()`: int32 `(capacity, rows of a batch)`.
         count: how many batches there are.
+        has_nan: whether there is a nan in what was looked at.
         release: lets the room be filled again; whoever got the pack calls it when nothing reads the arrays any more.
     """
 
-    def __init__(self, arrays: list[np.ndarray], definition: Any, memory: np.ndarray) -> None:
+    def __init__(self, arrays: list[np.ndarray], definition: Any, memory: np.ndarray, watched: int) -> None:
         self.arrays = arrays
         self.definition = definition
         self.memory = memory
+        self._watched = arrays[:watched]
         capacity, rows = arrays[0].shape[:2]
         self.numbers = np.arange(capacity * rows, dtype=np.int32).reshape(capacity, rows)
-        self.count = 0
+        self.count = self._looked = 0
+        self.has_nan = False
         self.release: Callable[[], None] = lambda: None
 
     def write(self, place: int, leaves: Sequence[np.ndarray]) -> None:
         """Copy (the leaves of) a batch to a place; it counts when `count` says so."""
         for room, leaf in zip(self.arrays, leaves, strict=True):
             room[place] = leaf
+
+    def look(self, at_least: int = 1) -> None:
+        """Look for nan in the batches that came since the last look, if there are so many: a look costs by itself."""
+        if self.count - self._looked >= at_least:
+            self.has_nan = self.has_nan or has_nan([room[self._looked : self.count] for room in self._watched])
+            self._looked = self.count
+
+    def clear(self) -> None:
+        """Hold nothing any more."""
+        self.count = self._looked = 0
+        self.has_nan = False
 
     def batch(self, place: int) -> Any:
         """Return a batch, as views."""
@@ -85,6 +107,7 @@ class Packing:
 
     Attributes:
         capacity: as given.
+        looked_at: how many batches are looked at together.
         whole: as given.
         pace: of the reader and the thread, which goes on from epoch to epoch.
         free: packs that nobody uses.
@@ -96,7 +119,9 @@ class Packing:
         leaves, self._definition = tree.flatten_with_def(batch)
         self._kinds = [(leaf.shape, leaf.dtype) for leaf in leaves]
         self._parts = _kinds_of_parts(batch)
+        self._watched = len(tree.flatten(batch[:2])) if isinstance(batch, tuple) else len(leaves)
         self.capacity = capacity
+        self.looked_at = max(1, LOOKED_AT // max(1, sum(leaf.nbytes for leaf in leaves)))
         self.whole = whole
         self.pace = Pace(alternating)
         self._packs = [self._pack() for _ in range(self._PACKS)]
@@ -106,7 +131,7 @@ class Packing:
     def reset(self) -> None:
         """Take all packs back, before a new epoch."""
         for pack in self._packs:
-            pack.count = 0
+            pack.clear()
         self.free[:] = self._packs
 
     def _pack(self) -> Pack:
@@ -117,7 +142,7 @@ class Packing:
             memory[start : start + size].view(dtype).reshape(self.capacity, *shape)
             for start, size, (shape, dtype) in zip(starts, sizes, self._kinds, strict=False)
         ]
-        return Pack(arrays, self._definition, memory)
+        return Pack(arrays, self._definition, memory, self._watched)
 
     def close(self) -> None:
         """Let others have the memory of packs that are free; nobody fills or reads this one's any more."""

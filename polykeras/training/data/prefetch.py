@@ -102,6 +102,7 @@ class _Shelf:
 
     def _count(self, pack: Pack, packing: Packing) -> None:
         pack.count += 1
+        pack.look(packing.looked_at)
         if pack.count == packing.capacity:
             self._items.append(pack)
             self._open = None
@@ -171,7 +172,7 @@ class _Shelf:
     def _release(self, pack: Pack) -> None:
         with self._changed:
             if self.packing is not None and not any(free is pack for free in self.packing.free):
-                pack.count = 0
+                pack.clear()
                 self.packing.free.append(pack)
             self._changed.notify_all()
 

@@ -12,7 +12,7 @@ import numpy as np
 from polykeras import tree
 from polykeras.arguments import positive_int
 from polykeras.backend.host_memory import aligned_empty, is_worth_copying
-from polykeras.training.data.checks import NAMES, check_host_arrays, host_tree, weights_from_classes
+from polykeras.training.data.checks import NAMES, check_host_arrays, check_values, host_tree, weights_from_classes
 from polykeras.training.data.dataset import PyDataset
 from polykeras.training.data.orders import Orders
 from polykeras.training.data.streams import StreamSource
@@ -36,6 +36,7 @@ class ArraySource:
         self, data: tuple[Any, Any, Any], batch_size: int, shuffle: bool = False, steps: int | None = None
     ) -> None:
         self.samples = check_host_arrays({n: part for n, part in zip(NAMES, data, strict=True) if part is not None})
+        check_values(data)
         self.data = data
         self.batch_size = min(batch_size, self.samples)
         self.shuffle = shuffle

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import tree
-from polykeras.training.data.checks import NAMES, check_host_arrays, host_tree, weights_from_classes
+from polykeras.training.data.checks import NAMES, check_host_arrays, check_values, host_tree, weights_from_classes
 from polykeras.training.data.familiar import Familiar
 from polykeras.training.data.orders import Orders
 from polykeras.training.data.packs import Pack, Packing, pack_capacity
@@ -19,6 +19,8 @@ from polykeras.training.data.unpack import unpack_x_y_sample_weight
 
 class _Preparation:
     """Makes `(x, y, sample_weight)`, trees of host arrays, of the batches of a stream; in their own memory if it can.
+
+    Their values are looked at later: those of small batches together.
 
     The thread that fetches ahead uses it, and must not hold the source, whose end is the thread's.
     """
@@ -124,7 +126,7 @@ class StreamSource:
         if self._packing is not None:
             self._packing.reset()
         # Copies: a generator may fill the same arrays anew while these wait.
-        return Prefetch(map(self._prepare, items), self._depth, _copied, self._packing)
+        return Prefetch(map(self._prepare, items), self._depth, _checked_copy, self._packing)
 
     def first_batch(self) -> Any:
         """Return the first batch of the next epoch, to learn shapes from.
@@ -223,11 +225,7 @@ class StreamSource:
         """Return the batches of one epoch: fewer than `steps` only where the data ended."""
         self._packing = None
         for item in self._items_of_epoch():
-            batches = [item]
-            if isinstance(item, Pack):
-                batches = [_copied(item.batch(i)) for i in range(item.count)]
-                item.release()
-            for batch in batches:
+            for batch in _unpacked(item) if isinstance(item, Pack) else (item,):
                 self.given += 1
                 self.check(batch)
                 yield batch
@@ -262,11 +260,15 @@ class StreamSource:
             self.check(item)
             return None
         self.given += item.count
+        item.look()
         try:
+            if item.has_nan:
+                check_values(item.rows(item.count))
             self.check(item.rows(item.count))
         except Exception as found:
             for i in range(item.count):
                 try:
+                    check_values(item.batch(i))
                     self.check(item.batch(i))
                 except Exception as error:
                     item.count = i
@@ -285,5 +287,12 @@ class StreamSource:
         self._first = []
 
 
-def _copied(batch: Any) -> Any:
+def _unpacked(pack: Pack) -> Iterator[Any]:
+    for i in range(pack.count):
+        yield _checked_copy(pack.batch(i))
+    pack.release()
+
+
+def _checked_copy(batch: Any) -> Any:
+    check_values(batch)
     return tree.map_structure(np.array, batch)
