@@ -88,7 +88,7 @@ def has_nan(leaves: Sequence[np.ndarray]) -> bool:
     for leaf in leaves:
         if leaf.dtype.kind != "f":
             continue
-        # A nan makes it nan, in less time than any other look at all values takes.
+        # A nan makes it nan, in less time than any other look at all values takes. 0 is for no values.
         least = np.minimum.reduce(leaf, axis=None, initial=0)
         if least != least:
             return True

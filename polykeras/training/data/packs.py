@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import accumulate
 from typing import Any
 
@@ -16,10 +17,10 @@ from polykeras.training.data.pace import Pace
 
 PACK_BYTES = 8 * 2**20
 PACK_BATCHES = 128
-LOOKED_AT = 2**19  # bytes of batches that are looked at together, while they are in the cache
+LOOK_BYTES = 2**19  # bytes of batches that are looked at together, while they are in the cache
 MOST_BYTES = 64 * 2**20  # in a pack, where the user says how many batches run together
 
-_ROOM = PACK_BYTES + 64 * ALIGNMENT
+_MEMORY_BYTES = PACK_BYTES + 64 * ALIGNMENT  # arrays are aligned, of up to 64 leaves
 # Memory of packs for the next data to be packed, at most one packing's. New memory is given to a process page by page
 # when it is first written to, which takes several times as long as the writing itself.
 _kept: list[np.ndarray] = []
@@ -29,9 +30,6 @@ class Pack:
     """Room for several batches, of which the first `count` are there.
 
     Args:
-        arrays: see below.
-        definition: see below.
-        memory: see below.
         watched: how many of the arrays, from the first one, are of `x` and `y`, in which a nan matters.
 
     Attributes:
@@ -60,7 +58,7 @@ class Pack:
         for room, leaf in zip(self.arrays, leaves, strict=True):
             room[place] = leaf
 
-    def look(self, at_least: int = 1) -> None:
+    def look_for_nan(self, at_least: int = 1) -> None:
         """Look for nan in the batches that came since the last look, if there are so many: a look costs by itself."""
         if self.count - self._looked >= at_least:
             self.has_nan = self.has_nan or has_nan([room[self._looked : self.count] for room in self._watched])
@@ -100,14 +98,14 @@ class Packing:
     """How batches are packed: those that are like a first one, into packs that are used again and again.
 
     Args:
-        batch: the first one, a tree of arrays.
+        batch: the first one, `(x, y, sample_weight)`.
         capacity: how many batches go into a pack.
         whole: whether a pack that is not full is not to be read, unless nothing more comes for it.
         alternating: see `polykeras.training.data.pace.Pace`.
 
     Attributes:
         capacity: as given.
-        looked_at: how many batches are looked at together.
+        batches_a_look: how many batches are looked at together.
         whole: as given.
         pace: of the reader and the thread, which goes on from epoch to epoch.
         free: packs that nobody uses.
@@ -119,9 +117,9 @@ class Packing:
         leaves, self._definition = tree.flatten_with_def(batch)
         self._kinds = [(leaf.shape, leaf.dtype) for leaf in leaves]
         self._parts = _kinds_of_parts(batch)
-        self._watched = len(tree.flatten(batch[:2])) if isinstance(batch, tuple) else len(leaves)
+        self._watched = len(tree.flatten(batch[:2]))
         self.capacity = capacity
-        self.looked_at = max(1, LOOKED_AT // max(1, sum(leaf.nbytes for leaf in leaves)))
+        self.batches_a_look = max(1, LOOK_BYTES // max(1, sum(leaf.nbytes for leaf in leaves)))
         self.whole = whole
         self.pace = Pace(alternating)
         self._packs = [self._pack() for _ in range(self._PACKS)]
@@ -134,10 +132,17 @@ class Packing:
             pack.clear()
         self.free[:] = self._packs
 
+    def take(self) -> Pack:
+        """Return a free pack; a new one where all hold batches that came before there was packing."""
+        if not self.free:
+            self._packs.append(self._pack())
+            self.free.append(self._packs[-1])
+        return self.free.pop()
+
     def _pack(self) -> Pack:
         sizes = [self.capacity * math.prod(shape) * dtype.itemsize for shape, dtype in self._kinds]
         starts = [0, *accumulate(aligned(size) for size in sizes)]
-        memory = _room(starts[-1])
+        memory = _memory(starts[-1])
         arrays = [
             memory[start : start + size].view(dtype).reshape(self.capacity, *shape)
             for start, size, (shape, dtype) in zip(starts, sizes, self._kinds, strict=False)
@@ -145,8 +150,8 @@ class Packing:
         return Pack(arrays, self._definition, memory, self._watched)
 
     def close(self) -> None:
-        """Let others have the memory of packs that are free; nobody fills or reads this one's any more."""
-        _kept.extend(pack.memory for pack in self.free if len(pack.memory) == _ROOM)
+        """Give the memory of free packs to the next packing, once nobody fills them; others may still be read."""
+        _kept.extend(pack.memory for pack in self.free if len(pack.memory) == _MEMORY_BYTES)
         del _kept[self._PACKS :]
         self.free.clear()
 
@@ -159,16 +164,16 @@ class Packing:
         return leaves if fits else None
 
 
-def _room(size: int) -> np.ndarray:
-    """Return so many bytes of memory, or some more."""
-    if size > _ROOM:
-        return aligned_empty((size,), np.uint8)
-    return _kept.pop() if _kept else aligned_empty((_ROOM,), np.uint8)
+def _memory(size: int) -> np.ndarray:
+    """Return at least so many bytes; more, where the memory is to be kept, as any of that does for any pack."""
+    if size <= _MEMORY_BYTES:
+        with suppress(IndexError):  # another thread may have taken the last one
+            return _kept.pop()
+    return aligned_empty((max(size, _MEMORY_BYTES),), np.uint8)
 
 
 def _kinds_of_parts(batch: Any) -> list[Any] | None:
     """Return the shapes and dtypes of a plain `(x, y, sample_weight)`, in less time than a tree takes; else None."""
-    if type(batch) is not tuple:
+    if type(batch) is not tuple or not all(part is None or type(part) is np.ndarray for part in batch):
         return None
-    kinds = [(part.shape, part.dtype) if type(part) is np.ndarray else part for part in batch]
-    return kinds if all(kind is None or type(kind) is tuple for kind in kinds) else None
+    return [None if part is None else (part.shape, part.dtype) for part in batch]

@@ -95,14 +95,14 @@ class _Shelf:
                     self._close()
                     self._items.append(item)
                     continue
-                self._open = self._open or packing.free.pop()
+                self._open = self._open or packing.take()
                 self._open.write(self._open.count, leaves)
                 self._count(self._open, packing)
             self._changed.notify_all()
 
     def _count(self, pack: Pack, packing: Packing) -> None:
         pack.count += 1
-        pack.look(packing.looked_at)
+        pack.look_for_nan(packing.batches_a_look)
         if pack.count == packing.capacity:
             self._items.append(pack)
             self._open = None

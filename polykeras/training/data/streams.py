@@ -255,12 +255,12 @@ class StreamSource:
 
     def _checked(self, item: Any) -> Exception | None:
         """Check a batch, or all in a pack; return the error, of which what comes before it in the pack is free."""
-        if not isinstance(item, Pack):
+        if not isinstance(item, Pack):  # the thread looked for nan
             self.given += 1
             self.check(item)
             return None
         self.given += item.count
-        item.look()
+        item.look_for_nan()
         try:
             if item.has_nan:
                 check_values(item.rows(item.count))
