@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 import tensorflow as tf
 
 from polykeras import fast
 from polykeras.backend.spec import Array
+from polykeras_tensorflow.compiler import compiling
 from polykeras_tensorflow.graphs import Flat, call, trace
 from polykeras_tensorflow.sharing import shared
 from polykeras_tensorflow.xla import choose, collecting_checks, hand_on, raise_out_of_range
@@ -85,7 +87,8 @@ class Program:
         if not self._xla:
             return call(self._graph, arrays)
         try:
-            results = call(self._graph, arrays)
+            with nullcontext() if self._has_run else compiling():
+                results = call(self._graph, arrays)
         except (tf.errors.UnimplementedError, tf.errors.InvalidArgumentError) as error:
             if self._has_run:
                 raise
