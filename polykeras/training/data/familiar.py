@@ -50,7 +50,7 @@ class Familiar:
             if type(part) is not kind:
                 return None
             array = part if kind is np.ndarray else as_array(part)
-            if array.dtype != dtype and kind is not np.ndarray:
+            if array.dtype != dtype:
                 array = to_host(array, name)
             if array.shape != shape or array.dtype != dtype:
                 return None

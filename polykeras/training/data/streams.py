@@ -261,10 +261,11 @@ class StreamSource:
             return None
         self.given += item.count
         item.look_for_nan()
+        rows = item.rows(item.count)
         try:
             if item.has_nan:
-                check_values(item.rows(item.count))
-            self.check(item.rows(item.count))
+                check_values(rows)
+            self.check(rows)
         except Exception as found:
             for i in range(item.count):
                 try:
