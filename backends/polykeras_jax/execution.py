@@ -10,15 +10,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from jax.core import Tracer
 
 from polykeras import fast
 from polykeras.backend.execution import State, Step, StepParts, StepRunner
 from polykeras.backend.spec import Array
-from polykeras_jax.arrays import on_cpu, settled, strong
+from polykeras_jax.arrays import on_cpu
 from polykeras_jax.control import JaxControl
 from polykeras_jax.loops import in_loop
+from polykeras_jax.steps import loop_in_parts, loop_of
 
 
 def _donatable(first: Any, others: Sequence[Any]) -> Any:
@@ -32,27 +32,6 @@ def _donatable(first: Any, others: Sequence[Any]) -> Any:
         return leaf
 
     return jax.tree.map(own, first)
-
-
-def _check_state(old: State, new: State) -> State:
-    """Return the state after a step with the types of that before.
-
-    Raises:
-        ValueError: the step returned another number of arrays, or changed a shape or dtype.
-    """
-    if len(new) != len(old):
-        raise ValueError(f"compile_steps: the step was given {len(old)} state arrays and returned {len(new)}.")
-    kept = []
-    for i, (before, after) in enumerate(zip(old, new, strict=True)):
-        after = settled(after, before)
-        if (after.shape, after.dtype) != (before.shape, before.dtype):
-            raise ValueError(
-                f"compile_steps: expected the step to keep the shapes and dtypes of its state; state[{i}] went from "
-                f"{before.dtype}{list(before.shape)} to {after.dtype}{list(after.shape)}. "
-                "Cast or reshape what is assigned to it."
-            )
-        kept.append(after)
-    return kept
 
 
 def _options() -> dict[str, Any] | None:
@@ -99,23 +78,7 @@ class JaxExecution(JaxControl):
         return wraps(fn)(_donating(in_loop(fn)))
 
     def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
-        @jax.jit  # so that it is traced once, for the shapes of its logs and for the loop
-        def settled_step(state: State, batch: Any) -> tuple[State, dict[str, Array]]:
-            new, logs = in_loop(step)(state, batch)
-            return _check_state(state, new), {name: strong(self.asarray(value)) for name, value in logs.items()}
-
-        def loop(state: State, data: Any, indices: Array, start: Array, stop: Array) -> tuple[State, Any]:
-            def advance(i: Array, carry: tuple[State, Any]) -> tuple[State, Any]:
-                # The rows exist: nothing to check in each step.
-                rows = jax.tree.map(lambda leaf: leaf.at[indices[i]].get(mode="promise_in_bounds"), data)
-                return settled_step(carry[0], rows)
-
-            state = [strong(leaf) for leaf in state]
-            _, logs = jax.eval_shape(lambda: advance(start, (state, {})))
-            zeros = jax.tree.map(lambda log: jnp.zeros(log.shape, log.dtype), logs)
-            return lax.fori_loop(start, stop, advance, (state, zeros))
-
-        compiled = _donating(loop)
+        compiled = _donating(loop_of(step) if parts is None or not fast.enabled() else loop_in_parts(parts))
 
         def run(state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
             if stop < start or (stop == start and not self.compiles_ahead()):

@@ -77,9 +77,10 @@ class _Compiled:
 class _Steps:
     """The runner of a training step: one graph with the loop in it for each set of shapes and dtypes."""
 
-    def __init__(self, backend: TensorflowExecution, step: Step) -> None:
+    def __init__(self, backend: TensorflowExecution, step: Step, logs: Callable[[State], Any] | None) -> None:
         self.backend = backend
         self.step = step
+        self.logs = logs  # made of the state after the last step, in place of those that the step gives
         self.programs: dict[Hashable, tuple[Program, Any]] = {}
 
     def __call__(self, state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
@@ -99,13 +100,16 @@ class _Steps:
         size = len(state)
         structure: Any = None
 
-        def flat_step(*arrays: Array) -> list[Array]:
+        def flat_logs(logs: Any) -> list[Array]:
             nonlocal structure
+            leaves, structure = tree.flatten_with_def(logs)
+            return [self.backend.asarray(leaf) for leaf in leaves]
+
+        def flat_step(*arrays: Array) -> list[Array]:
             results, logs = self.step(list(arrays[:size]), tree.unflatten(definition, arrays[size:]))
             results = [self.backend.asarray(x) for x in results]
             _check_state(state, results)
-            leaves, structure = tree.flatten_with_def(logs)
-            return [*results, *map(self.backend.asarray, leaves)]
+            return [*results, *flat_logs(logs)]
 
         # Neither the number of steps nor that of rows is part of the graph.
         number, places = tf.TensorSpec((), tf.int32), tf.TensorSpec((None, batch), tf.int32)
@@ -113,14 +117,26 @@ class _Steps:
         specs = [number, number, places, *columns, *state]
 
         def loop(step: Traced, xla: bool) -> Flat:
-            return _loop(step, xla, len(rows), size)
+            return _loop(step, xla, len(rows), size, end)
+
+        def end(results: list[Array]) -> list[Array]:
+            state, rest = results[:size], results[size:]
+            return results if self.logs is None else [*state, *flat_logs(self.logs(state)), *rest]
 
         # The step is a graph of its own, so that its logs are known before the loop around it is made.
         return Program(Traced(flat_step, [*state, *rows]), specs, "a chunk of steps", True, loop), structure
 
 
-def _loop(step: Traced, xla: bool, columns: int, size: int) -> Flat:
-    """Return the function that runs a step in a loop; of `columns` columns of data and `size` state arrays."""
+def _loop(step: Traced, xla: bool, columns: int, size: int, end: Callable[[list[Array]], list[Array]]) -> Flat:
+    """Return the function that runs a step in a loop.
+
+    Args:
+        step: gives the new state, logs and perhaps a check.
+        xla: whether it is for XLA.
+        columns: how many columns of data there are.
+        size: how many arrays of state.
+        end: takes what the loop gives, and returns what the function gives.
+    """
     checked = xla and step.has_check
     graph = step.graph if xla else apart(step.graph, step.specs)
     logs = [spec_of(x) for x in step.graph.structured_outputs[size : step.size]]
@@ -136,7 +152,8 @@ def _loop(step: Traced, xla: bool, columns: int, size: int) -> Flat:
             return [i + 1, *results[: step.size], *checks]
 
         logged = [tf.zeros(spec.shape, spec.dtype) for spec in logs]
-        return tf.while_loop(lambda i, *_: i < stop, body, [start, *state, *logged, *[tf.constant(True)] * checked])[1:]
+        first = [start, *state, *logged, *[tf.constant(True)] * checked]
+        return end(list(tf.while_loop(lambda i, *_: i < stop, body, first)[1:]))
 
     return flat_loop
 
@@ -161,7 +178,9 @@ class TensorflowExecution(Backend):
         return _Compiled(self, fn, trains=donate_first)
 
     def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
-        return _Steps(self, step)
+        if parts is None or not fast.enabled():
+            return _Steps(self, step, None)
+        return _Steps(self, parts.silent_step, parts.logs)
 
     def synchronize(self, x: Any = None) -> None:
         if tf.executing_eagerly():

@@ -36,7 +36,8 @@ class TorchExecution(ExecutionMethods):
 
     def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
         keep_freed_memory()
-        return StepsInParts(step, parts) if parts is not None and fast.enabled() else Steps(step)
+        looks = parts is not None and parts.look is not None and fast.enabled()
+        return StepsInParts(step, parts) if looks else Steps(step)  # type: ignore[arg-type]
 
     def map_elementwise(
         self,

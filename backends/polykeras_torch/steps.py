@@ -180,6 +180,7 @@ class _LoopInParts:
         if steps in self._looks:
             part, _ = self._looks[steps](tensors)
         else:
+            assert self._parts.look is not None  # or these steps would not be in parts
             look = _flat(self._parts.look, len(places), self._structure)
             (part, _), self._looks[steps] = record(look, tensors, donated=len(places))
         for place, value in zip(places, part, strict=True):

@@ -40,14 +40,27 @@ class StepParts:
         places: of the part of the state that `look` and `report` know.
         look: the pure `(part, seen) -> (part, None)`: takes what was seen in one step, or in several, one after the
             other along the first axis. `step` neither reads nor changes what this changes, which is the same to the
-            last bit, however the steps are grouped.
-        report: the pure `(part) -> (part, logs)`, which changes nothing.
+            last bit, however the steps are grouped. None where nothing is seen.
+        report: the pure `(part) -> (part, logs)`, which changes nothing: it need not be asked but at the end.
     """
 
     step: Step
     places: Sequence[int]
-    look: Callable[[State, Any], tuple[State, None]]
+    look: Callable[[State, Any], tuple[State, None]] | None
     report: Callable[[State], tuple[State, Any]]
+
+    def silent_step(self, state: State, batch: Any) -> tuple[State, dict[str, Any]]:
+        """Do a step and look at what it sees: all but the logs, which `logs` gives later."""
+        state, seen = self.step(state, batch)
+        if self.look is not None:
+            part, _ = self.look([state[place] for place in self.places], seen)
+            for place, value in zip(self.places, part, strict=True):
+                state[place] = value
+        return state, {}
+
+    def logs(self, state: State) -> Any:
+        """Return the logs that a step would give after which the state is this one."""
+        return self.report([state[place] for place in self.places])[1]
 
 
 class ExecutionMethods(PaddingMethods, ABC):

@@ -33,8 +33,8 @@ def sums_above(scores: Any, weights: Sequence[Any], thresholds: np.ndarray) -> l
     limits = thresholds.astype(np.float64)
     as_scores = lambda limits: ops.convert_to_tensor(limits, ops.dtype(scores))  # noqa: E731
     if count * math.prod(ops.shape(scores)) <= _MOST_COMPARISONS or (np.diff(thresholds) < 0).any():
-        above = ops.greater(scores, as_scores(limits.reshape(-1, 1, 1)))
-        return [(ops.sum(weight, axis=0), ops.sum(ops.where(above, weight, 0.0), axis=1)) for weight in weights]
+        above = ops.greater(scores[:, None], as_scores(limits[:, None]))
+        return [(ops.sum(w, axis=0), ops.sum(ops.where(above, w[:, None], 0.0), axis=0)) for w in weights]
     # How many thresholds a score is not above, found from the other end, where a nan is behind all of them.
     ranks = ops.searchsorted(as_scores(-limits[::-1]), -scores, "right")
     if labels > 1:

@@ -113,21 +113,23 @@ class PreparedSteps:
         return guarded(made, self, backend) if kind == "train" and config.nan_guard() else made
 
     def _parts(self, kind: str, planned: Callable[..., Any]) -> Parts | None:
-        """Return a step in parts, where metrics may see several batches as one and all code is known; else None."""
-        metrics = self._compiled_metrics
-        if kind == "predict" or metrics is None or not metrics.count_later:
+        """Return a step in parts, where all code is known, so that logs may be made at the end alone; else None."""
+        if kind == "predict":
             return None
         code = (f"{kind}_step", "compute_loss", "compute_metrics", "get_metrics_result")
-        if not all(is_ours(getattr(self, name)) for name in code):
+        results = [metric.result for metric in self.metrics]
+        if not all(map(is_ours, [getattr(self, name) for name in code] + results)):
             return None
+        metrics = self._compiled_metrics
+        look = metrics.count if metrics is not None and metrics.count_later else None
 
         def step(batch: Any) -> Seen:
             seen: Seen = []
-            planned(batch, seen)
+            planned(batch, seen if look else None)
             return seen
 
         report = lambda: _flat_logs(kind, self.get_metrics_result())  # noqa: E731
-        return Parts(step, metrics.count, report, lambda: self.metrics_variables)
+        return Parts(step, look, report, lambda: self.metrics_variables)
 
     def _fills(self, kind: str, step: CompiledStep, batch: Any) -> bool:
         """Return whether the last batch of an epoch may be filled up to the size of the one given, of host arrays."""

@@ -48,13 +48,13 @@ class Parts:
 
     Attributes:
         step: takes a batch, and returns what is to be looked at.
-        look: takes that, of one or several steps.
+        look: takes that, of one or several steps; None where there is nothing.
         report: returns the logs.
         known: returns the variables that `look` and `report` know.
     """
 
     step: Callable[[Any], Any]
-    look: Callable[[Any], None]
+    look: Callable[[Any], None] | None
     report: Callable[[], dict[str, Any]]
     known: Callable[[], list[Variable]]
 
@@ -62,7 +62,8 @@ class Parts:
         """Return the parts as pure functions of a state, and of some of it."""
         places = {id(variable): place for place, variable in enumerate(variables)}
         known = [variable for variable in self.known() if id(variable) in places]
-        look, report = (functionalize(part, known) for part in (self.look, self.report))
+        look = self.look and functionalize(self.look, known)
+        report = functionalize(self.report, known)
         return StepParts(functionalize(self.step, variables), [places[id(v)] for v in known], look, report)
 
 

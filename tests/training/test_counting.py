@@ -64,6 +64,11 @@ def parts_of(model: Any) -> list[Any]:
     return [step._parts for step in model._steps.values() if isinstance(step, CompiledStep)]
 
 
+def looks_of(model: Any) -> list[Any]:
+    """Return what looks at several of those steps at once; None where nothing does."""
+    return [parts and parts.look for parts in parts_of(model)]
+
+
 @pytest.mark.parametrize("name", MAKERS)
 def test_the_logs_do_not_depend_on_how_steps_are_grouped(backend: Backend, name: str) -> None:
     eager = history(name, run_eagerly=True)
@@ -81,7 +86,7 @@ def test_these_models_have_metrics_that_look_at_several_steps(backend: Backend, 
     model.compile("sgd", LOSSES[name], metrics=given)
     model.fit(x, y, verbose=0)
     model.evaluate(x, y, verbose=0)
-    assert [parts is not None for parts in parts_of(model)] == [True, True]
+    assert [look is not None for look in looks_of(model)] == [True, True]
 
 
 class Own(metrics.SparseCategoricalAccuracy):
@@ -105,15 +110,34 @@ def test_what_a_user_wrote_sees_each_batch(backend: Backend) -> None:
         model = cls([Input((6,)), layers.Dense(3, "softmax")])
         model.compile("sgd", "sparse_categorical_crossentropy", metrics=[given])
         logs = model.fit(X, CLASSES, verbose=0).history
-        assert parts_of(model) == [None]
+        assert looks_of(model) == [None]
         assert all(values[0] > 0 for values in logs.values())
+
+
+def test_logs_are_made_where_a_chunk_ends_unless_a_user_wrote_some(backend: Backend) -> None:
+    class Calls(metrics.SparseCategoricalAccuracy):
+        def result(self) -> Any:
+            self.count.assign(self.count + 1.0)
+            return self.count.value
+
+    class OwnResults(Sequential):
+        def get_metrics_result(self) -> Any:
+            return super().get_metrics_result()
+
+    calls = Calls(name="calls")
+    for cls, given, whole in ((Sequential, "ce", False), (Sequential, calls, True), (OwnResults, "ce", True)):
+        model = cls([Input((6,)), layers.Dense(3, "softmax")])
+        model.compile("sgd", "sparse_categorical_crossentropy", metrics=[given], steps_per_execution=4)
+        model.fit(X[:32], CLASSES[:32], batch_size=4, verbose=0)
+        assert [parts is None for parts in parts_of(model)] == [whole]
+    assert float(calls.count.numpy()) == 32 + 8  # the result was asked for in each step
 
 
 def test_weighted_metrics_see_each_batch(backend: Backend) -> None:
     model, x, y, _ = binary()
     model.compile("sgd", "mse", weighted_metrics=["accuracy"])
     model.fit(x, y, sample_weight=RNG.uniform(size=ROWS), verbose=0)
-    assert parts_of(model) == [None]
+    assert looks_of(model) == [None]
 
 
 def test_batches_without_labels_leave_the_metrics_alone(backend: Backend) -> None:
@@ -129,7 +153,7 @@ def test_a_metric_of_two_outputs_sees_both(backend: Backend) -> None:
     model, shared = Model(x, outputs), metrics.BinaryAccuracy()
     model.compile("sgd", "mse", metrics={"a": [shared], "b": [shared]})
     model.fit(X, {"a": BINARY, "b": np.ones((ROWS, 3), "float32")}, verbose=0)
-    assert parts_of(model) == [None]
+    assert looks_of(model) == [None]
     assert float(shared.count.numpy()) == 2 * ROWS
 
 
@@ -158,7 +182,7 @@ def test_a_loss_of_a_users_that_looks_at_metrics_sees_them_as_they_are(backend: 
         model.compile("sgd", "binary_crossentropy", metrics=["accuracy"], steps_per_execution=steps)
         model.fit(X[:200], BINARY[:200], batch_size=4, verbose=0)
         weights.append(model.get_weights()[0])
-        assert parts_of(model) == [None]
+        assert looks_of(model) == [None]
     np.testing.assert_array_equal(*weights)
 
 

@@ -1,0 +1,85 @@
+"""Chunks of training steps, as functions for XLA: the loop is part of the program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from polykeras.backend.execution import State, Step, StepParts
+from polykeras.backend.spec import Array
+from polykeras_jax.arrays import settled, strong
+from polykeras_jax.loops import in_loop
+
+Loop = Callable[[State, Any, Array, Array, Array], tuple[State, Any]]
+"""`(state, data, indices, start, stop) -> (state, logs)`."""
+
+
+def loop_of(step: Step) -> Loop:
+    """Return the loop over a step."""
+    once = _once(step)
+
+    def loop(state: State, data: Any, indices: Array, start: Array, stop: Array) -> tuple[State, Any]:
+        def advance(i: Array, carry: tuple[State, Any]) -> tuple[State, Any]:
+            return once(carry[0], _rows(data, indices[i]))
+
+        state = [strong(leaf) for leaf in state]
+        _, logs = jax.eval_shape(once, state, _rows(data, indices[0]))
+        return lax.fori_loop(start, stop, advance, (state, _zeros(logs)))
+
+    return loop
+
+
+def loop_in_parts(parts: StepParts) -> Loop:
+    """Return the loop over a step in parts: its logs are computed once, where it ends."""
+    advance = loop_of(parts.silent_step)
+
+    def loop(state: State, data: Any, indices: Array, start: Array, stop: Array) -> tuple[State, Any]:
+        state, _ = advance(state, data, indices, start, stop)
+        return state, parts.logs(state)
+
+    return loop
+
+
+def _once(step: Step) -> Step:
+    """Return a step that keeps the types of its state, traced once for the shapes of its results and for the loop."""
+
+    @jax.jit
+    def once(state: State, batch: Any) -> tuple[State, Any]:
+        new, results = in_loop(step)(state, batch)
+        return _kept(state, new), jax.tree.map(lambda leaf: strong(jnp.asarray(leaf)), results)
+
+    return once
+
+
+def _kept(old: State, new: State) -> State:
+    """Return the state after a step with the types of that before.
+
+    Raises:
+        ValueError: the step returned another number of arrays, or changed a shape or dtype.
+    """
+    if len(new) != len(old):
+        raise ValueError(f"compile_steps: the step was given {len(old)} state arrays and returned {len(new)}.")
+    kept = []
+    for i, (before, after) in enumerate(zip(old, new, strict=True)):
+        after = settled(after, before)
+        if (after.shape, after.dtype) != (before.shape, before.dtype):
+            raise ValueError(
+                f"compile_steps: expected the step to keep the shapes and dtypes of its state; state[{i}] went from "
+                f"{before.dtype}{list(before.shape)} to {after.dtype}{list(after.shape)}. "
+                "Cast or reshape what is assigned to it."
+            )
+        kept.append(after)
+    return kept
+
+
+def _rows(data: Any, row: Array) -> Any:
+    """Return the batch at some rows. They exist: nothing to check in each step."""
+    return jax.tree.map(lambda leaf: leaf.at[row].get(mode="promise_in_bounds"), data)
+
+
+def _zeros(specs: Any) -> Any:
+    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), specs)
