@@ -10,8 +10,8 @@ from torch import Tensor
 
 from polykeras import fast
 from polykeras_torch.indexing import select
+from polykeras_torch.rewriting import LINE
 
-_LINE = 64  # bytes of a cache line, with which torch's memory begins
 _GATHERED = 2**20  # bytes of batches that are gathered at once, which stay in the cache
 
 
@@ -44,7 +44,7 @@ def _gathered(column: Tensor, rows: Tensor) -> Sequence[Tensor]:
 
 def _cut(run: Tensor, shape: tuple[int, ...]) -> Sequence[Tensor]:
     """Return the slices of rows that follow one on the other, for each step; in place where that can be."""
-    if _keeps_lines(run, shape[1]) and run.data_ptr() % _LINE == 0:
+    if _keeps_lines(run, shape[1]) and run.data_ptr() % LINE == 0:
         return run.unflatten(0, shape).unbind(0)
     return [part.clone() for part in run.split(shape[1])]
 
@@ -54,4 +54,4 @@ def _keeps_lines(column: Tensor, batch: int) -> bool:
 
     Matrix products may round in another way where they begin elsewhere; a step's numbers must not depend on its place.
     """
-    return column[:1].nbytes * batch % _LINE == 0
+    return column[:1].nbytes * batch % LINE == 0

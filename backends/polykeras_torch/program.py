@@ -18,6 +18,7 @@ from polykeras_torch.packing import Pack, with_packed_updates
 from polykeras_torch.recorder import Node, Recorder, Slot
 from polykeras_torch.rewriting import (
     needed,
+    with_given_memory,
     with_numbers_as_tensors,
     with_reused_memory,
     without_constants,
@@ -30,7 +31,8 @@ class Program:
     """Recorded calls as a function.
 
     Attributes:
-        run: takes a sequence of tensors, laid out like the recorded inputs, and a tensor for each pack; returns a list.
+        run: takes a sequence of tensors, laid out like the recorded inputs, and a tensor for each pack, followed by
+            one for each result that is put into given memory; returns a list of the other results.
         packs: the inputs that are to lie side by side, each time in the tensor that is given for the pack.
     """
 
@@ -39,7 +41,12 @@ class Program:
 
 
 def compile_program(
-    recorder: Recorder, inputs: int, outputs: Sequence[Slot], donated: Collection[int] = (), packed: bool = False
+    recorder: Recorder,
+    inputs: int,
+    outputs: Sequence[Slot],
+    donated: Collection[int] = (),
+    packed: bool = False,
+    placed: Sequence[Slot] = (),
 ) -> Program:
     """Return the recorded calls as a function.
 
@@ -49,15 +56,20 @@ def compile_program(
         outputs: the slots to return.
         donated: the numbers of the inputs whose memory may be used for results.
         packed: whether inputs may be asked to lie side by side.
+        placed: the slots of further results, which are put into given memory.
     """
     seen = recorder.seen
     written = written_memory(recorder.nodes, seen)
-    nodes = needed(recorder.nodes, seen, inputs, outputs, written)
+    results = [*outputs, *placed]
+    nodes = needed(recorder.nodes, seen, inputs, results, written)
     nodes = without_constants(nodes, seen, inputs, written)
     nodes = with_numbers_as_tensors(nodes, seen)
-    nodes = with_reused_memory(nodes, seen, donated, outputs, inputs)
+    nodes = with_reused_memory(nodes, seen, donated, results, inputs)
     nodes, packs = with_packed_updates(nodes, seen, outputs) if packed else (nodes, [])
-    return Program(_Writer().function(nodes, inputs, outputs, packs), packs)
+    used = {slot.number for node in nodes for slot in (*node.reads(), *node.results())}
+    memory = [Slot(max(used, default=0) + len(seen) + i) for i in range(len(placed))]
+    nodes = with_given_memory(nodes, seen, placed, memory)
+    return Program(_Writer().function(nodes, inputs, outputs, [*(pack.slot for pack in packs), *memory]), packs)
 
 
 class _Writer:
@@ -68,13 +80,13 @@ class _Writer:
         self._names: dict[Any, str] = {}
 
     def function(
-        self, nodes: Sequence[Node], inputs: int, outputs: Sequence[Slot], packs: Sequence[Pack]
+        self, nodes: Sequence[Node], inputs: int, outputs: Sequence[Slot], wholes: Sequence[Slot]
     ) -> Callable[..., list[Tensor]]:
-        """Return the function over inputs and packs that does the calls and returns the outputs."""
+        """Return the function over inputs and other tensors that does the calls and returns the outputs."""
         last = {slot.number: place for place, node in enumerate(nodes) for slot in node.reads()}
         last |= {slot.number: len(nodes) for slot in outputs}
         lines = [f"    {', '.join(f't{i}' for i in range(inputs))}, = inputs"] if inputs else []
-        lines += [f"    {self._argument(pack.slot)} = wholes[{i}]" for i, pack in enumerate(packs)]
+        lines += [f"    {', '.join(map(self._argument, wholes))}, = wholes"] if wholes else []
         for place, node in enumerate(nodes):
             lines.append(f"    {self._call(node)}")
             done = {slot.number for slot in node.reads() if last[slot.number] == place}

@@ -42,7 +42,11 @@ class Recording:
         leaves: the results of the run.
         outputs: the slots of those results that are tensors, by place.
         definition: the tree of the results.
-        advances: how many of the first results `advance` returns; 0 where it is not going to be called.
+        advances: how many of the first results `advance` computes; 0 where it is not going to be called.
+
+    Attributes:
+        placed: the places of those results that `advance` puts into memory that it is given: of all after the state
+            that are no arguments.
     """
 
     def __init__(
@@ -64,11 +68,20 @@ class Recording:
         self._advances = advances
         self._program: Program | None = None
         self._advance: Program | None = None
+        self.placed: list[int] = []
         if recorder is not None:
             slots = list(outputs.values())
             self._program = compile_program(recorder, inputs, slots, range(donated))
             if advances and self._places[:advances] == list(range(advances)):
-                self._advance = compile_program(recorder, inputs, slots[:advances], range(donated), packed=True)
+                self.placed = [i for i in range(donated, advances) if slots[i].number >= inputs]
+                returned = [slot for i, slot in enumerate(slots[:advances]) if i not in self.placed]
+                placed = [slots[i] for i in self.placed]
+                self._advance = compile_program(recorder, inputs, returned, range(donated), packed=True, placed=placed)
+
+    @property
+    def can_advance(self) -> bool:
+        """Whether `advance` may be called."""
+        return self._advance is not None
 
     @property
     def is_repeated(self) -> bool:
@@ -89,11 +102,11 @@ class Recording:
         return tree.unflatten(self._definition, results)
 
     def advance(self, tensors: Sequence[Tensor], packs: Sequence[Tensor]) -> list[Tensor]:
-        """Return the first leaves of the results; the others are not even computed.
+        """Return the first leaves of the results, but for those that are `placed`; others are not even computed.
 
         Args:
             tensors: of which the first were given to `pack`, now or before steps that lead to these.
-            packs: what `pack` returned.
+            packs: what `pack` returned, and a tensor for each of the results that are placed, which takes its values.
         """
         if self._advance is None:
             return tree.flatten(self(tensors))[: self._advances]

@@ -6,9 +6,10 @@ from collections.abc import Collection, Sequence
 
 from torch import Tensor
 
-from polykeras_torch.kernels import binding_into, is_copy, number_as_tensor
+from polykeras_torch.kernels import COPY_INTO, binding_into, is_copy, number_as_tensor
 from polykeras_torch.recorder import Node, Seen, Slot, replace
 
+LINE = 64  # bytes of a cache line, with which torch's memory begins
 _WORTHWHILE = 1024  # elements from which on the memory of a result is worth sparing
 
 
@@ -114,6 +115,30 @@ def with_reused_memory(
                 last[memory] = last.get(storages[result.number], place)
                 break
     return list(nodes)
+
+
+def with_given_memory(
+    nodes: Sequence[Node], seen: Sequence[Seen], results: Sequence[Slot], memory: Sequence[Slot]
+) -> list[Node]:
+    """Let results take memory that the program is given; those that cannot are copied there.
+
+    Args:
+        nodes: the calls, which have reused memory already.
+        seen: the tensor of each slot.
+        results: what is returned in given memory.
+        memory: the slots of that, of the same shapes and dtypes, row-major.
+    """
+    makers = {node.outputs[0]: node for node in nodes if len(node.outputs) == 1 and not node.writes}
+    copies = []
+    for result, room in zip(results, memory, strict=True):
+        tensor, maker = seen[result.number], makers.get(result)
+        # A product may round in another way where what it reads begins elsewhere.
+        lines = tensor.shape.numel() * tensor.dtype.itemsize % LINE == 0
+        if maker is not None and binding_into(maker.op) and lines and tensor.row_major and tensor.whole:
+            maker.into = room
+        else:
+            copies.append(Node(COPY_INTO, (room, result), {}, [None], True, [room], False))
+    return [*nodes, *copies]
 
 
 def _fits(result: Seen, memory: Seen) -> bool:

@@ -98,6 +98,28 @@ def test_what_is_large_is_looked_at_step_by_step_and_not_kept(tb: Any) -> None:
     assert loop._room is None
 
 
+@pytest.mark.parametrize("rows", [16, 3])  # in whole cache lines, which results are written into, and not
+def test_parts_of_the_batch_and_what_is_made_of_them_are_seen_in_their_order(tb: Any, rows: int) -> None:
+    def step(state: Any, batch: Any) -> Any:
+        made = tb.exp(batch * 0.001 + state[0])
+        return [state[0] + 0.001, *state[1:]], {"a": made, "b": batch, "c": batch[:, :1], "d": tb.sqrt(batch) + made}
+
+    def look(part: Any, seen: Any) -> Any:
+        return [part[0] + tb.sum(seen["a"] * seen["b"] + seen["c"] * seen["d"])], None
+
+    parts = StepParts(step, [1], look, lambda part: (part, {}))
+    run = tb.compile_steps(None, parts)
+    indices = torch.randint(200, (70, rows), generator=torch.manual_seed(0), dtype=torch.int32)
+    state, total = [torch.tensor(0.0), torch.tensor(0.0)], 0.0
+    for start, stop in ((0, 1), (1, 40), (40, 41), (41, 70)):
+        state, _ = run(state, DATA, indices, start, stop)
+    for i, chosen in enumerate(indices.tolist()):
+        x = DATA[chosen].double()
+        made = (x * 0.001 + i * 0.001).exp()
+        total += float((made * x + x[:, :1] * (x.sqrt() + made)).sum())
+    assert float(state[1]) == pytest.approx(total, rel=1e-5)
+
+
 def test_a_chunk_that_failed_leaves_nothing_to_the_next(tb: Any) -> None:
     run = runner(tb, lambda state, batch: batch * 1.0, [])
     run(state(), DATA, INDICES, 0, 1)
