@@ -80,13 +80,8 @@ class Recording:
 
     @property
     def can_advance(self) -> bool:
-        """Whether `advance` may be called."""
+        """Whether `advance` repeats what was recorded, with results of the same shapes; else the function is run."""
         return self._advance is not None
-
-    @property
-    def is_repeated(self) -> bool:
-        """Whether calls repeat what was recorded, with results of the same shapes; else the function itself is run."""
-        return self._program is not None
 
     def __call__(self, tensors: Sequence[Tensor]) -> Any:
         """Return what the function returns for these tensors."""

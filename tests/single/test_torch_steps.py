@@ -102,10 +102,11 @@ def test_what_is_large_is_looked_at_step_by_step_and_not_kept(tb: Any) -> None:
 def test_parts_of_the_batch_and_what_is_made_of_them_are_seen_in_their_order(tb: Any, rows: int) -> None:
     def step(state: Any, batch: Any) -> Any:
         made = tb.exp(batch * 0.001 + state[0])
-        return [state[0] + 0.001, *state[1:]], {"a": made, "b": batch, "c": batch[:, :1], "d": tb.sqrt(batch) + made}
+        seen = {"a": made, "b": batch, "c": batch[:, :1], "d": tb.sqrt(batch) + made, "e": made}
+        return [state[0] + 0.001, *state[1:]], seen
 
     def look(part: Any, seen: Any) -> Any:
-        return [part[0] + tb.sum(seen["a"] * seen["b"] + seen["c"] * seen["d"])], None
+        return [part[0] + tb.sum(seen["a"] * seen["b"] + seen["c"] * seen["d"] + seen["e"])], None
 
     parts = StepParts(step, [1], look, lambda part: (part, {}))
     run = tb.compile_steps(None, parts)
@@ -116,7 +117,7 @@ def test_parts_of_the_batch_and_what_is_made_of_them_are_seen_in_their_order(tb:
     for i, chosen in enumerate(indices.tolist()):
         x = DATA[chosen].double()
         made = (x * 0.001 + i * 0.001).exp()
-        total += float((made * x + x[:, :1] * (x.sqrt() + made)).sum())
+        total += float((made * x + x[:, :1] * (x.sqrt() + made) + made).sum())
     assert float(state[1]) == pytest.approx(total, rel=1e-5)
 
 
