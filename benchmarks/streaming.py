@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from statistics import median
 from typing import Any
@@ -71,8 +72,10 @@ def streaming(who: str, framework: str, name: str) -> dict[str, Any]:
         "DataLoader": lambda: model.fit(loader, verbose=0),
     }
     step = _alternating(epochs, task.steps)
+    alone = median(seconds_of(lambda: deque(loader, 0)) for _ in range(EPOCHS)) / task.steps
     return {
         "ms a step, generator": 1000 * step["generator"],
+        "ms a batch, DataLoader alone": 1000 * alone,
         "rate of a generator": step["memory"] / step["generator"],
         "rate of a DataLoader": step["memory"] / step["DataLoader"],
         "slow source": _overlap(model, batches, step["generator"]),
