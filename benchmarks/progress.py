@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import pty
+import random
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
-from itertools import cycle, islice
 from statistics import median
 from typing import Any
 
@@ -53,18 +53,14 @@ def _model(k: Any, task: Task, metrics: list[Any]) -> Any:
     return model
 
 
-def _places(count: int) -> Iterator[int]:
-    """Return who begins each round: everybody in turn, as what comes after another one may find its caches."""
-    return islice(cycle(range(count)), EPOCHS)
-
-
 def percent(epochs: dict[str, Callable[[], Any]], base: str) -> dict[str, float]:
     """Return how much longer than `base` the other epochs take, in percent; medians of pairs that alternate."""
     for epoch in epochs.values():
         epoch()
         epoch()
-    names = list(epochs)
-    times = [{name: seconds_of(epochs[name]) for name in names[i:] + names[:i]} for i in _places(len(names))]
+    rng = random.Random(0)  # who comes after another one may find its caches
+    orders = [rng.sample(list(epochs), len(epochs)) for _ in range(EPOCHS)]
+    times = [{name: seconds_of(epochs[name]) for name in order} for order in orders]
     return {name: 100 * median(run[name] / run[base] - 1 for run in times) for name in epochs if name != base}
 
 

@@ -27,7 +27,7 @@ def loop_of(step: Step) -> Loop:
             return once(carry[0], _rows(data, indices[i]))
 
         state = [strong(leaf) for leaf in state]
-        _, logs = jax.eval_shape(once, state, _rows(data, indices[0]))
+        _, logs = jax.eval_shape(lambda: once(state, _rows(data, indices[start])))
         return lax.fori_loop(start, stop, advance, (state, _zeros(logs)))
 
     return loop
@@ -50,12 +50,12 @@ def _once(step: Step) -> Step:
     @jax.jit
     def once(state: State, batch: Any) -> tuple[State, Any]:
         new, results = in_loop(step)(state, batch)
-        return _kept(state, new), jax.tree.map(lambda leaf: strong(jnp.asarray(leaf)), results)
+        return _check_state(state, new), jax.tree.map(lambda leaf: strong(jnp.asarray(leaf)), results)
 
     return once
 
 
-def _kept(old: State, new: State) -> State:
+def _check_state(old: State, new: State) -> State:
     """Return the state after a step with the types of that before.
 
     Raises:

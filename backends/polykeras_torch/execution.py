@@ -36,8 +36,9 @@ class TorchExecution(ExecutionMethods):
 
     def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
         keep_freed_memory()
-        looks = parts is not None and parts.look is not None and fast.enabled()
-        return StepsInParts(step, parts) if looks else Steps(step)  # type: ignore[arg-type]
+        if parts is None or parts.look is None or not fast.enabled():
+            return Steps(step)
+        return StepsInParts(step, parts)
 
     def map_elementwise(
         self,

@@ -67,7 +67,8 @@ def compile_program(
     nodes = with_reused_memory(nodes, seen, donated, results, inputs)
     nodes, packs = with_packed_updates(nodes, seen, outputs) if packed else (nodes, [])
     used = {slot.number for node in nodes for slot in (*node.reads(), *node.results())}
-    memory = [Slot(max(used, default=0) + len(seen) + i) for i in range(len(placed))]
+    free = max(used, default=0) + len(seen)  # inputs that nobody reads have numbers too
+    memory = [Slot(free + i) for i in range(len(placed))]
     nodes = with_given_memory(nodes, seen, placed, memory)
     return Program(_Writer().function(nodes, inputs, outputs, [*(pack.slot for pack in packs), *memory]), packs)
 
@@ -80,13 +81,13 @@ class _Writer:
         self._names: dict[Any, str] = {}
 
     def function(
-        self, nodes: Sequence[Node], inputs: int, outputs: Sequence[Slot], wholes: Sequence[Slot]
+        self, nodes: Sequence[Node], inputs: int, outputs: Sequence[Slot], others: Sequence[Slot]
     ) -> Callable[..., list[Tensor]]:
         """Return the function over inputs and other tensors that does the calls and returns the outputs."""
         last = {slot.number: place for place, node in enumerate(nodes) for slot in node.reads()}
         last |= {slot.number: len(nodes) for slot in outputs}
         lines = [f"    {', '.join(f't{i}' for i in range(inputs))}, = inputs"] if inputs else []
-        lines += [f"    {', '.join(map(self._argument, wholes))}, = wholes"] if wholes else []
+        lines += [f"    {', '.join(map(self._argument, others))}, = others"] if others else []
         for place, node in enumerate(nodes):
             lines.append(f"    {self._call(node)}")
             done = {slot.number for slot in node.reads() if last[slot.number] == place}
@@ -94,7 +95,7 @@ class _Writer:
             if done:
                 lines.append(f"    del {', '.join(f't{i}' for i in sorted(done))}")
         lines.append(f"    return [{', '.join(self._argument(slot) for slot in outputs)}]")
-        source = "def program(inputs, wholes):\n" + "\n".join(lines)
+        source = "def program(inputs, others):\n" + "\n".join(lines)
         exec(compile(source, "<recorded step>", "exec"), self._globals)
         return self._globals["program"]
 

@@ -45,8 +45,8 @@ class Recording:
         advances: how many of the first results `advance` computes; 0 where it is not going to be called.
 
     Attributes:
-        placed: the places of those results that `advance` puts into memory that it is given: of all after the state
-            that are no arguments.
+        placed: the places of those results that `advance` puts into memory that it is given: those after the state,
+            but for arguments that are handed through.
     """
 
     def __init__(

@@ -131,7 +131,7 @@ def with_given_memory(
     makers = {node.outputs[0]: node for node in nodes if len(node.outputs) == 1 and not node.writes}
     copies = []
     for result, room in zip(results, memory, strict=True):
-        tensor, maker = seen[result.number], makers.pop(result, None)  # what is returned twice is copied once
+        tensor, maker = seen[result.number], makers.pop(result, None)  # at its second place there is a copy
         # A product may round in another way where what it reads begins elsewhere.
         lines = tensor.shape.numel() * tensor.dtype.itemsize % LINE == 0
         if maker is not None and binding_into(maker.op) and lines and tensor.row_major and tensor.whole:

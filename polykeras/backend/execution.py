@@ -32,7 +32,7 @@ class KnownRule:
 
 @dataclass(frozen=True, slots=True)
 class StepParts:
-    """A step in parts, for a backend that gains where what only looks on does so once for several steps.
+    """A step in parts, for a backend that gains where what looks on, or gives logs, does so once for several steps.
 
     Attributes:
         step: the pure `(state, batch) -> (state, seen)`; `seen` is a tree of arrays whose first axis is the batch's,
@@ -41,7 +41,7 @@ class StepParts:
         look: the pure `(part, seen) -> (part, None)`: takes what was seen in one step, or in several, one after the
             other along the first axis. `step` neither reads nor changes what this changes, which is the same to the
             last bit, however the steps are grouped. None where nothing is seen.
-        report: the pure `(part) -> (part, logs)`, which changes nothing: it need not be asked but at the end.
+        report: the pure `(part) -> (part, logs)`, which changes nothing: only after the last step do logs matter.
     """
 
     step: Step

@@ -14,7 +14,7 @@ from polykeras.backend.symbolic import cannot_run_on_shapes
 from polykeras.graph.tensor import KerasTensor, infer_outputs
 from polykeras.layers.tracking import tracked
 from polykeras.metrics import Metric
-from polykeras.naming import is_ours
+from polykeras.naming import are_ours
 from polykeras.optimizers import Optimizer
 from polykeras.random import SeedGenerator
 from polykeras.training import padding
@@ -113,19 +113,20 @@ class PreparedSteps:
         return guarded(made, self, backend) if kind == "train" and config.nan_guard() else made
 
     def _parts(self, kind: str, planned: Callable[..., Any]) -> Parts | None:
-        """Return a step in parts, where all code is known, so that logs may be made at the end alone; else None."""
-        if kind == "predict":
-            return None
-        code = (f"{kind}_step", "compute_loss", "compute_metrics", "get_metrics_result")
-        results = [metric.result for metric in self.metrics]
-        if not all(map(is_ours, [getattr(self, name) for name in code] + results)):
+        """Return a step in parts; None where a user wrote what makes or holds its logs, which may want each step."""
+        code = (f"{kind}_step", "compute_loss", "compute_metrics", "get_metrics_result", "metrics", "metrics_variables")
+        if kind == "predict" or not are_ours(self, *code):
             return None
         metrics = self._compiled_metrics
         look = metrics.count if metrics is not None and metrics.count_later else None
+        # Where some look on later, one that a user wrote might read their state, which is to be that of the step.
+        watched = ("result", "variables", *(["update_state"] if look else []))
+        if not all(are_ours(metric, *watched) for metric in self.metrics):
+            return None
 
         def step(batch: Any) -> Seen:
             seen: Seen = []
-            planned(batch, seen if look else None)
+            planned(batch, seen)
             return seen
 
         report = lambda: _flat_logs(kind, self.get_metrics_result())  # noqa: E731

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from polykeras import fast
 from polykeras.backend import Backend
 from polykeras.backend.execution import StepParts
 
@@ -38,6 +39,21 @@ def in_parts(b: Backend, looks: bool) -> tuple[Any, StepParts]:
         return [state[0], *part], report(part)[1]
 
     return whole, StepParts(step, [1, 2], look if looks else None, report)
+
+
+@pytest.mark.skipif(not fast.enabled(), reason="a fast path")
+@pytest.mark.parametrize("looks", [True, False])
+def test_who_compiles_the_loop_asks_for_the_parts(backend: Backend, looks: bool) -> None:
+    if not backend.is_compiled() or backend.runs_in_python():
+        pytest.skip("needs a backend that compiles the loop around steps")
+
+    def whole(state: Any, batch: Any) -> Any:
+        raise AssertionError("the parts stand for the step")
+
+    _, parts = in_parts(backend, looks)
+    state = [backend.asarray(value) for value in (np.ones(2, "float32"), np.float32(0.0), np.float32(0.0))]
+    _, logs = backend.compile_steps(whole, parts)(state, {"x": backend.asarray(X)}, backend.asarray(INDICES), 0, 10)
+    assert float(backend.to_numpy(logs["twice"])) == 2 * X.sum()
 
 
 @pytest.mark.parametrize("looks", [True, False])

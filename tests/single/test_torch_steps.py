@@ -12,6 +12,10 @@ from polykeras.backend import use_backend
 from polykeras.backend.execution import StepParts
 
 torch = pytest.importorskip("torch")
+from polykeras_torch.kernels import COPY_INTO  # noqa: E402
+from polykeras_torch.recorder import Recorder, Slot  # noqa: E402
+from polykeras_torch.rewriting import with_given_memory  # noqa: E402
+
 pytestmark = [pytest.mark.needs("torch"), pytest.mark.skipif(not fast.enabled(), reason="a fast path")]
 
 
@@ -119,6 +123,18 @@ def test_parts_of_the_batch_and_what_is_made_of_them_are_seen_in_their_order(tb:
         made = (x * 0.001 + i * 0.001).exp()
         total += float((made * x + x[:, :1] * (x.sqrt() + made) + made).sum())
     assert float(state[1]) == pytest.approx(total, rel=1e-5)
+
+
+@pytest.mark.parametrize(("rows", "copies"), [(16, 2), (3, 3)])
+def test_what_is_given_memory_is_written_there_in_whole_cache_lines(rows: int, copies: int) -> None:
+    x = torch.ones(rows, 2)
+    with Recorder([x]) as recorder:
+        made = (x + 1.0).exp()
+        results = [recorder.slot(leaf) for leaf in (made, made[:, :1], made)]
+    rooms = [Slot(100), Slot(101), Slot(102)]
+    nodes = with_given_memory(recorder.nodes, recorder.seen, results, rooms)
+    assert [node.args[0] for node in nodes if node.op is COPY_INTO] == rooms[-copies:]
+    assert [node.into for node in nodes if node.into is not None] == rooms[:-copies]
 
 
 def test_a_chunk_that_failed_leaves_nothing_to_the_next(tb: Any) -> None:

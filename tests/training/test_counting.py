@@ -133,6 +133,31 @@ def test_logs_are_made_where_a_chunk_ends_unless_a_user_wrote_some(backend: Back
     assert float(calls.count.numpy()) == 32 + 8  # the result was asked for in each step
 
 
+def test_a_model_that_names_its_metrics_itself(backend: Backend) -> None:
+    class OwnList(Sequential):
+        @property
+        def metrics(self) -> Any:
+            return [self._loss_tracker]
+
+    model = OwnList([Input((6,)), layers.Dense(1, "sigmoid")])
+    model.compile("sgd", "binary_crossentropy", metrics=["accuracy", metrics.AUC()])
+    assert list(model.fit(X, BINARY, verbose=0).history) == ["loss"]
+    assert model.evaluate(X, BINARY, verbose=0) > 0
+
+
+def test_a_metric_of_a_users_sees_the_others_as_they_are(backend: Backend) -> None:
+    class Follows(metrics.SparseCategoricalAccuracy):
+        def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+            self.total.assign(self.total + first.count)
+            self.count.assign(self.count + 1.0)
+
+    first = metrics.SparseCategoricalAccuracy(name="first")
+    model = Sequential([Input((6,)), layers.Dense(3, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=[first, Follows(name="follows")])
+    logs = model.fit(X[:32], CLASSES[:32], batch_size=4, verbose=0).history
+    assert logs["follows"] == [sum(range(4, 33, 4)) / 8]
+
+
 def test_weighted_metrics_see_each_batch(backend: Backend) -> None:
     model, x, y, _ = binary()
     model.compile("sgd", "mse", weighted_metrics=["accuracy"])
