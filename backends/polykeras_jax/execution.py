@@ -78,7 +78,10 @@ class JaxExecution(JaxControl):
         return wraps(fn)(_donating(in_loop(fn)))
 
     def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
-        compiled = _donating(loop_of(step) if parts is None or not fast.enabled() else loop_in_parts(parts))
+        if parts is None or not fast.enabled():
+            compiled = _donating(loop_of(step, self.asarray))
+        else:
+            compiled = _donating(loop_in_parts(parts, self.asarray))
 
         def run(state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
             if stop < start or (stop == start and not self.compiles_ahead()):

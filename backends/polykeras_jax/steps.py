@@ -18,9 +18,9 @@ Loop = Callable[[State, Any, Array, Array, Array], tuple[State, Any]]
 """`(state, data, indices, start, stop) -> (state, logs)`."""
 
 
-def loop_of(step: Step) -> Loop:
-    """Return the loop over a step."""
-    once = _once(step)
+def loop_of(step: Step, asarray: Callable[[Any], Array]) -> Loop:
+    """Return the loop over a step; `asarray` makes arrays of the numbers among its logs."""
+    once = _once(step, asarray)
 
     def loop(state: State, data: Any, indices: Array, start: Array, stop: Array) -> tuple[State, Any]:
         def advance(i: Array, carry: tuple[State, Any]) -> tuple[State, Any]:
@@ -33,24 +33,28 @@ def loop_of(step: Step) -> Loop:
     return loop
 
 
-def loop_in_parts(parts: StepParts) -> Loop:
+def loop_in_parts(parts: StepParts, asarray: Callable[[Any], Array]) -> Loop:
     """Return the loop over a step in parts: its logs are computed once, where it ends."""
-    advance = loop_of(parts.silent_step)
+    advance = loop_of(parts.silent_step, asarray)
 
     def loop(state: State, data: Any, indices: Array, start: Array, stop: Array) -> tuple[State, Any]:
         state, _ = advance(state, data, indices, start, stop)
-        return state, parts.logs(state)
+        return state, _logs(parts.logs(state), asarray)
 
     return loop
 
 
-def _once(step: Step) -> Step:
-    """Return a step that keeps the types of its state, traced once for the shapes of its results and for the loop."""
+def _logs(logs: dict[str, Any], asarray: Callable[[Any], Array]) -> dict[str, Array]:
+    return {name: strong(asarray(value)) for name, value in logs.items()}
+
+
+def _once(step: Step, asarray: Callable[[Any], Array]) -> Step:
+    """Return a step that keeps the types of its state, traced once for the shapes of its logs and for the loop."""
 
     @jax.jit
     def once(state: State, batch: Any) -> tuple[State, Any]:
-        new, results = in_loop(step)(state, batch)
-        return _check_state(state, new), jax.tree.map(lambda leaf: strong(jnp.asarray(leaf)), results)
+        new, logs = in_loop(step)(state, batch)
+        return _check_state(state, new), _logs(logs, asarray)
 
     return once
 
