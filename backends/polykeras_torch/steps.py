@@ -108,14 +108,19 @@ class _Room:
         self.places = [[split[place] for split in splits] for place in range(steps)]
         self._kept: list[Sequence[Tensor]] = []
 
+    @property
+    def waiting(self) -> int:
+        """How many steps wait to be looked at."""
+        return len(self._kept)
+
     def keep(self, kept: Sequence[Tensor]) -> None:
         """Keep arrays of a step's batch, in their order; the other leaves are at their places."""
         self._kept.append(kept)
 
-    def put(self, place: int, leaves: Sequence[Tensor]) -> None:
+    def put(self, leaves: Sequence[Tensor]) -> None:
         """Put all that was seen in one step at its place."""
         with torch._C._AutoDispatchBelowAutograd():
-            for room, i in zip(self.places[place], self._made, strict=True):
+            for room, i in zip(self.places[self.waiting], self._made, strict=True):
                 room.copy_(leaves[i])
         self.keep([leaf for i, leaf in enumerate(leaves) if i not in self._made])
 
@@ -145,7 +150,6 @@ class _LoopInParts:
 
     def run(self, state: State, batches: Batches, steps: int) -> tuple[State, Any]:
         packs: list[Tensor] | None = None
-        waiting = 0
         size = len(state)
         if self._room is not None:
             self._room.clear()  # of a chunk that failed
@@ -160,53 +164,49 @@ class _LoopInParts:
                 if packs is None:
                     packs = self._recording.pack(state)
                     tensors = [*state, *batch]
-                results = self._recording.advance(tensors, [*packs, *self._room.places[waiting]])
+                results = self._recording.advance(tensors, [*packs, *self._room.places[self._room.waiting]])
                 state, leaves = results[:size], None
                 self._room.keep(results[size:])
             else:  # one step, or one with large results: not worth packs
                 state, seen = self._recording(tensors)
                 leaves = tree.flatten(seen)
             if leaves is not None and self._room is not None:
-                self._room.put(waiting, leaves)
+                self._room.put(leaves)
             elif leaves is not None:
                 self._look(state, 1, leaves)
-                continue
-            waiting += 1
-            if self._room is not None and waiting == self._room.steps:
-                self._look_at(state, self._room, waiting)
-                waiting = 0
+            if self._room is not None and self._room.waiting == self._room.steps:
+                self._look_at(state, self._room)
         if self._room is not None:
-            self._look_at(state, self._room, waiting)
+            self._look_at(state, self._room)
         if packs is not None and self._recording is not None:
             self._recording.unpack(state)
-        return state, self._logs([state[place] for place in self._parts.places])
+        return state, self._logs(self._parts.part(state))
 
     def _room_for(self, leaves: Sequence[Tensor], recording: Recording, size: int) -> _Room | None:
         steps = min(_TOGETHER, _SEEN // max(1, sum(leaf.nbytes for leaf in leaves)))
         room = recording.can_advance and steps > 1
         return _Room(leaves, [place - size for place in recording.placed], steps) if room else None
 
-    def _look_at(self, state: State, room: _Room, waiting: int) -> None:
+    def _look_at(self, state: State, room: _Room) -> None:
         """Look at all that waits, in groups of few sizes: there is a recording for each size."""
         start = 0
-        while start < waiting:
-            steps = 4 ** (((waiting - start).bit_length() - 1) // 2)  # the largest power of 4 that is not too large
+        while start < room.waiting:
+            steps = 4 ** (((room.waiting - start).bit_length() - 1) // 2)  # the largest power of 4 that fits
             self._look(state, steps, room.part(start, steps))
             start += steps
         room.clear()
 
     def _look(self, state: State, steps: int, seen: Sequence[Tensor]) -> None:
         """Exchange in the state what depends on what was seen in some steps."""
-        places = self._parts.places
-        tensors = [*(state[place] for place in places), *seen]
+        known = self._parts.part(state)
+        tensors = [*known, *seen]
         if steps in self._looks:
             part, _ = self._looks[steps](tensors)
         else:
             assert self._parts.look is not None  # or these steps would not be in parts
-            look = _flat(self._parts.look, len(places), self._structure)
-            (part, _), self._looks[steps] = record(look, tensors, donated=len(places))
-        for place, value in zip(places, part, strict=True):
-            state[place] = value
+            look = _flat(self._parts.look, len(known), self._structure)
+            (part, _), self._looks[steps] = record(look, tensors, donated=len(known))
+        self._parts.exchange(state, part)
 
     def _logs(self, part: State) -> Any:
         if self._report is not None:

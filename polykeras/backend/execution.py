@@ -49,18 +49,25 @@ class StepParts:
     look: Callable[[State, Any], tuple[State, None]] | None
     report: Callable[[State], tuple[State, Any]]
 
+    def part(self, state: State) -> State:
+        """Return the part of a state that `look` and `report` know."""
+        return [state[place] for place in self.places]
+
+    def exchange(self, state: State, part: State) -> None:
+        """Put another such part into a state."""
+        for place, value in zip(self.places, part, strict=True):
+            state[place] = value
+
     def silent_step(self, state: State, batch: Any) -> tuple[State, dict[str, Any]]:
         """Do a step and look at what it sees: all but the logs, which `logs` gives later."""
         state, seen = self.step(state, batch)
         if self.look is not None:
-            part, _ = self.look([state[place] for place in self.places], seen)
-            for place, value in zip(self.places, part, strict=True):
-                state[place] = value
+            self.exchange(state, self.look(self.part(state), seen)[0])
         return state, {}
 
     def logs(self, state: State) -> Any:
         """Return the logs that a step would give after which the state is this one."""
-        return self.report([state[place] for place in self.places])[1]
+        return self.report(self.part(state))[1]
 
 
 class ExecutionMethods(PaddingMethods, ABC):
