@@ -12,7 +12,7 @@ from polykeras.backend import Backend
 from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.spec import Array, Shape
 from polykeras_tensorflow.elementwise import HALVES
-from polykeras_tensorflow.xla import note_range
+from polykeras_tensorflow.xla import are_limited, note_range
 
 raw = tf.raw_ops
 
@@ -28,6 +28,8 @@ def _wrap(indices: Array, sizes: int | Shape, checked: bool = True) -> Array:
     `checked`: they must be in range; else the caller brings them there.
     """
     indices = _indices(indices)
+    if are_limited(indices, sizes if isinstance(sizes, int) else min(sizes, default=0)):
+        return indices
     limits = tf.constant(sizes, indices.dtype)
     wrapped = raw.SelectV2(condition=raw.Less(x=indices, y=tf.zeros_like(indices)), t=indices + limits, e=indices)
     if checked:

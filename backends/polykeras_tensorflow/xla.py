@@ -79,6 +79,22 @@ def note_range(indices: Array, sizes: Array) -> None:
         checks.note(indices, sizes)
 
 
+def are_limited(indices: Array, size: int) -> bool:
+    """Return whether the graph that is being traced makes indices from 0 to below a size of whatever there is.
+
+    That is the case of `minimum(maximum(x, 0), last)`, in any shape.
+    """
+    if not tf.is_symbolic_tensor(indices):
+        return False
+    while indices.op.type in ("Reshape", "Identity"):
+        indices = indices.op.inputs[0]
+    above, below = indices.op, indices.op.inputs[0].op if indices.op.inputs else None
+    if below is None or (above.type, below.type) != ("Minimum", "Maximum"):
+        return False
+    last, first = tf.get_static_value(above.inputs[1]), tf.get_static_value(below.inputs[1])
+    return last is not None and first is not None and bool((last < size).all() and (first >= 0).all())
+
+
 def hand_on(checks: RangeChecks, results: list[Array]) -> None:
     """Have a check that a graph gave as a result checked by the graph that calls it."""
     outer = _checks.get()

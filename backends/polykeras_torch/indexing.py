@@ -66,9 +66,10 @@ class TorchIndexing(IndexingMethods):
         reduction: Literal["set", "add", "max", "min", "mul"] = "add",
     ) -> Tensor:
         depth = indices.shape[-1]
-        flat = torch.zeros(indices.shape[:-1], dtype=torch.int64, device=x.device)
-        for axis in range(depth):
-            flat = flat * x.shape[axis] + _from_front(indices[..., axis], x, axis)
+        columns = [_from_front(indices[..., axis], x, axis) for axis in range(depth)]
+        flat = columns[0] if columns else torch.zeros(indices.shape[:-1], dtype=torch.int64, device=x.device)
+        for axis in range(1, depth):
+            flat = flat * x.shape[axis] + columns[axis]
         rows = x.reshape(prod(x.shape[:depth]), prod(x.shape[depth:]))
         flat = flat.reshape(-1)
         values = values.reshape(flat.shape[0], rows.shape[1])

@@ -53,13 +53,7 @@ from polykeras.metrics.confusion import (
     TrueNegatives,
     TruePositives,
 )
-from polykeras.metrics.curves import (
-    AUC,
-    PrecisionAtRecall,
-    RecallAtPrecision,
-    SensitivityAtSpecificity,
-    SpecificityAtSensitivity,
-)
+from polykeras.metrics.curves import AUC
 from polykeras.metrics.f_score import F1Score, FBetaScore
 from polykeras.metrics.iou import (
     BinaryIoU,
@@ -74,6 +68,12 @@ from polykeras.metrics.mean import (
     Sum,
 )
 from polykeras.metrics.metric import METRICS, Metric
+from polykeras.metrics.rates import (
+    PrecisionAtRecall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+)
 from polykeras.metrics.regression import (
     ConcordanceCorrelation,
     CosineSimilarity,

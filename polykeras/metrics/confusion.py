@@ -12,38 +12,8 @@ from polykeras import dtypes, ops
 from polykeras.losses.loss import aligned, left_aligned
 from polykeras.metrics.mean import sample_weights
 from polykeras.metrics.metric import METRICS, Metric
+from polykeras.metrics.thresholds import sums_above
 from polykeras.variables import Variable
-
-_MOST_COMPARISONS = 2**15
-"""Up to so many, each score is compared with each threshold; of more, each score is put between two thresholds."""
-
-
-def sums_above(scores: Any, weights: Sequence[Any], thresholds: np.ndarray) -> list[tuple[Any, Any]]:
-    """Return sums of weights over all samples, and over those whose score is above each threshold.
-
-    Args:
-        scores: floats `(samples, labels)`; a nan is above nothing.
-        weights: arrays of the scores' shape and dtype.
-        thresholds: a vector.
-
-    Returns:
-        For each of the weights an array `(labels,)`, and one `(thresholds, labels)`.
-    """
-    count, labels = len(thresholds), ops.shape(scores)[-1]
-    limits = thresholds.astype(np.float64)
-    as_scores = lambda limits: ops.convert_to_tensor(limits, ops.dtype(scores))  # noqa: E731
-    if count * math.prod(ops.shape(scores)) <= _MOST_COMPARISONS or (np.diff(thresholds) < 0).any():
-        above = ops.greater(scores[:, None], as_scores(limits[:, None]))
-        return [(ops.sum(w, axis=0), ops.sum(ops.where(above, w[:, None], 0.0), axis=0)) for w in weights]
-    # How many thresholds a score is not above, found from the other end, where a nan is behind all of them.
-    ranks = ops.searchsorted(as_scores(-limits[::-1]), -scores, "right")
-    if labels > 1:
-        ranks = ranks + (count + 1) * ops.arange(labels, dtype="int32")
-    rows = ops.reshape(ops.stack(weights, -1), (-1, len(weights)))
-    sums = ops.scatter(ops.reshape(ranks, (-1, 1)), rows, ((count + 1) * labels, len(weights)))
-    sums = ops.cumsum(ops.reshape(sums, (labels, count + 1, -1)), 1)
-    above = ops.flip(sums[:, :-1], 1)
-    return [(sums[:, -1, i], ops.transpose(above[:, :, i])) for i in range(len(weights))]
 
 
 class ConfusionMetric(Metric):
@@ -55,17 +25,7 @@ class ConfusionMetric(Metric):
         class_id: if given, only that place of the last axis counts.
         name: for logs.
         dtype: of the state.
-
-    Attributes:
-        counts: which counts the metric keeps, under these names.
     """
-
-    counts: ClassVar[tuple[str, ...]] = ("true_positives", "false_positives", "true_negatives", "false_negatives")
-
-    true_positives: Variable
-    false_positives: Variable
-    true_negatives: Variable
-    false_negatives: Variable
 
     def __init__(
         self,
@@ -80,10 +40,6 @@ class ConfusionMetric(Metric):
         self.top_k = top_k
         self.class_id = class_id
 
-    def _add_counts(self, *labels: int) -> None:
-        for name in self.counts:
-            setattr(self, name, self.add_variable((len(self.thresholds), *labels), name=name))
-
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take a batch into account.
 
@@ -94,9 +50,11 @@ class ConfusionMetric(Metric):
         """
         weight = sample_weights(y_pred, sample_weight, self.dtype)
         y_true, y_pred = aligned(y_true, y_pred, type(self).__name__)
-        truth, scores = ops.cast(ops.not_equal(y_true, 0), self.dtype), self._scores(ops.cast(y_pred, self.dtype))
-        truth = ops.broadcast_to(truth, ops.shape(scores))
-        if weight is not None:
+        scores = self._scores(ops.cast(y_pred, self.dtype))
+        truth = ops.broadcast_to(ops.not_equal(y_true, 0), ops.shape(scores))
+        if weight is None:
+            weight = ops.ones_like(scores)
+        else:
             weight = ops.broadcast_to(left_aligned(weight, scores), ops.shape(scores))
         if self.top_k is not None:
             scores = _only_top_k(scores, self.top_k)
@@ -106,12 +64,8 @@ class ConfusionMetric(Metric):
                     f"{type(self).__name__}: class_id needs labels and predictions with an axis of classes; received "
                     f"shape {ops.shape(scores)}."
                 )
-            truth, scores = truth[..., self.class_id], scores[..., self.class_id]
-            weight = None if weight is None else weight[..., self.class_id]
-        positive, negative = truth, 1.0 - truth
-        if weight is not None:
-            positive, negative = positive * weight, negative * weight
-        self._count(scores, positive, negative)
+            truth, scores, weight = (part[..., self.class_id] for part in (truth, scores, weight))
+        self._count(scores, truth, weight)
 
     def counts_wholes(self, y_pred: Any) -> bool:
         """Return whether there is one decision a sample, and the dtype holds their number."""
@@ -120,28 +74,20 @@ class ConfusionMetric(Metric):
     def _scores(self, y_pred: Any) -> Any:
         return y_pred
 
-    def _count(self, scores: Any, positive: Any, negative: Any, labels: int = 1) -> None:
+    def _count(self, scores: Any, truth: Any, weight: Any, labels: int = 1) -> None:
         """Add to the counts.
 
         Args:
             scores: floats of any shape.
-            positive: of the same shape, the weights of samples with label 1, 0 for others.
-            negative: the same for label 0.
+            truth: bools of the same shape.
+            weight: floats of the same shape.
             labels: the size of the last axis, where each label is counted by itself.
         """
-        scores, positive, negative = (ops.reshape(part, (-1, labels)) for part in (scores, positive, negative))
-        sums = sums_above(scores, (positive, negative), np.array(self.thresholds))
-        (positives, true_positives), (negatives, false_positives) = sums
-        values = {
-            "true_positives": true_positives,
-            "false_positives": false_positives,
-            # Sums of fractions in another order may differ in the last digit.
-            "false_negatives": ops.maximum(positives - true_positives, 0.0),
-            "true_negatives": ops.maximum(negatives - false_positives, 0.0),
-        }
-        for name in self.counts:
-            variable = getattr(self, name)
-            variable.assign(variable + ops.reshape(values[name], variable.shape))
+        self._add(*(ops.reshape(part, (-1, labels)) for part in (scores, truth, weight)))
+
+    def _add(self, scores: Any, truth: Any, weight: Any) -> None:
+        """Add to the state what `_count` was given, in the shape `(samples, labels)`."""
+        raise NotImplementedError
 
 
 def _only_top_k(scores: Any, k: int) -> Any:
@@ -157,7 +103,18 @@ def share(part: Any, rest: Any) -> Any:
 
 
 class _AtThresholds(ConfusionMetric):
-    """A value for each of the user's thresholds, a scalar for one of them."""
+    """A value for each of the user's thresholds, a scalar for one of them.
+
+    Attributes:
+        counts: which of the counts below the metric keeps.
+    """
+
+    counts: ClassVar[tuple[str, ...]]
+
+    true_positives: Variable
+    false_positives: Variable
+    true_negatives: Variable
+    false_negatives: Variable
 
     def __init__(
         self,
@@ -171,7 +128,22 @@ class _AtThresholds(ConfusionMetric):
         default = 0.5 if top_k is None else -math.inf
         super().__init__(_thresholds(thresholds, default, type(self).__name__), top_k, class_id, name, dtype)
         self.init_thresholds = thresholds
-        self._add_counts()
+        for name in self.counts:
+            setattr(self, name, self.add_variable((len(self.thresholds),), name=name))
+
+    def _add(self, scores: Any, truth: Any, weight: Any) -> None:
+        sums = sums_above(scores, truth, weight, np.array(self.thresholds))
+        (negatives, false_positives), (positives, true_positives) = sums
+        values = {
+            "true_positives": true_positives,
+            "false_positives": false_positives,
+            # Sums of fractions in another order may differ in the last digit.
+            "false_negatives": ops.maximum(positives - true_positives, 0.0),
+            "true_negatives": ops.maximum(negatives - false_positives, 0.0),
+        }
+        for name in self.counts:
+            variable = getattr(self, name)
+            variable.assign(variable + ops.reshape(values[name], variable.shape))
 
     def _values(self) -> Any:
         raise NotImplementedError

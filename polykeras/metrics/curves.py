@@ -5,22 +5,67 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from polykeras import budget, config, ops
 from polykeras.arguments import positive_int
 from polykeras.metrics.confusion import ConfusionMetric, share
 from polykeras.metrics.metric import METRICS
+from polykeras.metrics.thresholds import above_each, add_between
+from polykeras.variables import Variable
 
 CURVES = ("ROC", "PR", "PRGAIN")
 SUMMATIONS = ("interpolation", "minoring", "majoring")
 
 
-class _CurveMetric(ConfusionMetric):
+class CurveMetric(ConfusionMetric):
+    """Base class of metrics over ascending thresholds, among which each score is counted once.
+
+    What is above each of them, the state of other metrics, is added up when a result is asked for: a batch costs what
+    its samples do, however many thresholds there are.
+
+    Attributes:
+        between: sums of weights with label 0 and 1 (the last axis), by how many thresholds the score is above (the
+            first), and by label where labels are counted by themselves.
+    """
+
+    between: Variable
+
+    def _add_counts(self, *labels: int) -> None:
+        self.between = self.add_variable((len(self.thresholds) + 1, *labels, 2), name="between")
+
     def _scores(self, y_pred: Any) -> Any:
-        return ops.clip(y_pred, 0.0, 1.0)
+        return ops.minimum(ops.maximum(y_pred, 0.0), 1.0)
+
+    def _add(self, scores: Any, truth: Any, weight: Any) -> None:
+        shape = self.between.shape
+        sums = ops.reshape(self.between, (shape[0], -1, 2))
+        sums = add_between(sums, scores, truth, weight, np.array(self.thresholds))
+        self.between.assign(ops.reshape(sums, shape))
+
+    @property
+    def true_positives(self) -> Any:
+        """Sums of weights with label 1 and a score above each threshold, `(thresholds,)` or `(thresholds, labels)`."""
+        return above_each(self.between[..., 1])[1:]
+
+    @property
+    def false_positives(self) -> Any:
+        """The same with label 0."""
+        return above_each(self.between[..., 0])[1:]
+
+    @property
+    def false_negatives(self) -> Any:
+        """The same with label 1 and a score that is not above."""
+        return ops.cumsum(self.between[..., 1], 0)[:-1]
+
+    @property
+    def true_negatives(self) -> Any:
+        """The same with label 0."""
+        return ops.cumsum(self.between[..., 0], 0)[:-1]
 
 
 @METRICS.register()
-class AUC(_CurveMetric):
+class AUC(CurveMetric):
     """The area under a curve that thresholds between 0 and 1 trace.
 
     Args:
@@ -82,7 +127,7 @@ class AUC(_CurveMetric):
     def _scores(self, y_pred: Any) -> Any:
         return super()._scores(ops.sigmoid(y_pred) if self.from_logits else y_pred)
 
-    def _count(self, scores: Any, positive: Any, negative: Any, labels: int = 1) -> None:
+    def _count(self, scores: Any, truth: Any, weight: Any, labels: int = 1) -> None:
         if self.multi_label:
             shape = ops.shape(scores)
             if len(shape) != 2:
@@ -92,8 +137,8 @@ class AUC(_CurveMetric):
                 self.built = True
             labels = shape[1]
         elif self.label_weights is not None:
-            positive, negative = positive * self._label_weights(), negative * self._label_weights()
-        super()._count(scores, positive, negative, labels)
+            weight = weight * self._label_weights()
+        super()._count(scores, truth, weight, labels)
 
     def _label_weights(self) -> Any:
         return ops.convert_to_tensor(self.label_weights, self.dtype)
@@ -141,7 +186,8 @@ class AUC(_CurveMetric):
         With `tp = intercept + slope * p`, the integral of `tp / p` over `tp` is
         `slope * (tp_a - tp_b + intercept * log(p_a / p_b))`.
         """
-        tp, p = self.true_positives.value, self.true_positives + self.false_positives
+        tp = self.true_positives
+        p = tp + self.false_positives
         gained = tp[:-1] - tp[1:]
         slope = ops.divide_no_nan(gained, ops.maximum(p[:-1] - p[1:], 0.0))
         intercept = tp[1:] - slope * p[1:]
@@ -171,152 +217,3 @@ def _one_of(value: str, known: tuple[str, ...], name: str) -> str:
     if value not in known:
         raise ValueError(f"AUC: {name} must be one of {', '.join(known)}; received {value!r}.")
     return value
-
-
-class _BestAt(_CurveMetric):
-    """The largest value of one rate over the thresholds at which another one is at least as large as asked for.
-
-    Args:
-        value: what is asked for, in [0, 1].
-        num_thresholds: how many, evenly spaced from 0 to 1; the middle one where it is 1.
-        class_id: if given, only that place of the last axis counts.
-        name: for logs.
-        dtype: of the state.
-    """
-
-    direction = "up"
-
-    def __init__(self, value: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: Any) -> None:
-        if not 0.0 <= value <= 1.0:
-            raise ValueError(f"{type(self).__name__} takes a rate in [0, 1]; received {value}.")
-        count = positive_int(num_thresholds, "num_thresholds", self)
-        budget.spend(count)
-        thresholds = [i / (count - 1) for i in range(count)] if count > 1 else [0.5]
-        super().__init__(thresholds, class_id=class_id, name=name, dtype=dtype)
-        self.num_thresholds = num_thresholds
-        self._value = value
-        self._add_counts()
-
-    def _precision(self) -> Any:
-        return share(self.true_positives, self.false_positives)
-
-    def _recall(self) -> Any:
-        return share(self.true_positives, self.false_negatives)
-
-    def _specificity(self) -> Any:
-        return share(self.true_negatives, self.false_positives)
-
-    def _best(self, given: Any, wanted: Any) -> Any:
-        return ops.max(ops.where(ops.greater_equal(given, self._value), wanted, 0.0))
-
-
-@METRICS.register()
-class SensitivityAtSpecificity(_BestAt):
-    """The best true positive rate where the true negative rate is at least `specificity`.
-
-    Args:
-        specificity: in [0, 1].
-        num_thresholds: how many, evenly spaced from 0 to 1.
-        class_id: if given, only that place of the last axis counts.
-        name: for logs.
-        dtype: of the state.
-    """
-
-    def __init__(
-        self,
-        specificity: float,
-        num_thresholds: int = 200,
-        class_id: int | None = None,
-        name: str | None = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(specificity, num_thresholds, class_id, name, dtype)
-        self.specificity = specificity
-
-    def result(self) -> Any:
-        """Return the rate."""
-        return self._best(self._specificity(), self._recall())
-
-
-@METRICS.register()
-class SpecificityAtSensitivity(_BestAt):
-    """The best true negative rate where the true positive rate is at least `sensitivity`.
-
-    Args:
-        sensitivity: in [0, 1].
-        num_thresholds: how many, evenly spaced from 0 to 1.
-        class_id: if given, only that place of the last axis counts.
-        name: for logs.
-        dtype: of the state.
-    """
-
-    def __init__(
-        self,
-        sensitivity: float,
-        num_thresholds: int = 200,
-        class_id: int | None = None,
-        name: str | None = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
-        self.sensitivity = sensitivity
-
-    def result(self) -> Any:
-        """Return the rate."""
-        return self._best(self._recall(), self._specificity())
-
-
-@METRICS.register()
-class PrecisionAtRecall(_BestAt):
-    """The best precision where recall is at least `recall`.
-
-    Args:
-        recall: in [0, 1].
-        num_thresholds: how many, evenly spaced from 0 to 1.
-        class_id: if given, only that place of the last axis counts.
-        name: for logs.
-        dtype: of the state.
-    """
-
-    def __init__(
-        self,
-        recall: float,
-        num_thresholds: int = 200,
-        class_id: int | None = None,
-        name: str | None = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(recall, num_thresholds, class_id, name, dtype)
-        self.recall = recall
-
-    def result(self) -> Any:
-        """Return the precision."""
-        return self._best(self._recall(), self._precision())
-
-
-@METRICS.register()
-class RecallAtPrecision(_BestAt):
-    """The best recall where precision is at least `precision`.
-
-    Args:
-        precision: in [0, 1].
-        num_thresholds: how many, evenly spaced from 0 to 1.
-        class_id: if given, only that place of the last axis counts.
-        name: for logs.
-        dtype: of the state.
-    """
-
-    def __init__(
-        self,
-        precision: float,
-        num_thresholds: int = 200,
-        class_id: int | None = None,
-        name: str | None = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(precision, num_thresholds, class_id, name, dtype)
-        self.precision = precision
-
-    def result(self) -> Any:
-        """Return the recall."""
-        return self._best(self._precision(), self._recall())

@@ -345,6 +345,26 @@ def test_indices_out_of_range_are_errors_in_xla_too(tb: Any, told: Callable[[], 
         outer(3)
 
 
+@pytest.mark.parametrize(("low", "high", "checked"), [(0, 2, False), (0, 3, True), (-1, 2, True)])
+def test_indices_that_the_graph_limits_need_no_check(tb: Any, low: int, high: int, checked: bool) -> None:
+    table = tb.asarray([1.0, 2.0, 3.0])
+
+    def look_up(i: Any) -> Any:
+        return tb.take(table, tb.reshape(tb.minimum(tb.maximum(i, low), high), (1,)), axis=0)
+
+    run = tb.compile(look_up, donate_first=True)
+    assert [float(run(np.int32(i))[0]) for i in (0, 2)] == [1, 3]
+    if checked:
+        assert float(run(np.int32(-1))[0]) == (1 if low == 0 else 3)
+        if high == 3:
+            with pytest.raises(IndexError, match="out of range in a compiled step"):
+                run(np.int32(9))
+    else:
+        assert [float(run(np.int32(i))[0]) for i in (-9, 9)] == [1, 3]
+    [(program, _)] = run.programs.values()
+    assert program._traced.has_check == checked
+
+
 def test_a_chunk_with_an_index_out_of_range_changes_nothing(tb: Any, told: Callable[[], str]) -> None:
     def step(state: list[Any], batch: Any) -> tuple[list[Any], dict[str, Any]]:
         return [tb.scatter_reduce(state[0], batch[:, None], tb.ones((2,)), "add")], {"sum": tb.sum(state[0])}

@@ -1,0 +1,160 @@
+"""One rate where another one is at least as large as asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polykeras import budget, ops
+from polykeras.arguments import positive_int
+from polykeras.metrics.confusion import share
+from polykeras.metrics.curves import CurveMetric
+from polykeras.metrics.metric import METRICS
+
+
+class _BestAt(CurveMetric):
+    """The largest value of one rate over the thresholds at which another one is at least as large as asked for.
+
+    Args:
+        value: what is asked for, in [0, 1].
+        num_thresholds: how many, evenly spaced from 0 to 1; the middle one where it is 1.
+        class_id: if given, only that place of the last axis counts.
+        name: for logs.
+        dtype: of the state.
+    """
+
+    direction = "up"
+
+    def __init__(self, value: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: Any) -> None:
+        if not 0.0 <= value <= 1.0:
+            raise ValueError(f"{type(self).__name__} takes a rate in [0, 1]; received {value}.")
+        count = positive_int(num_thresholds, "num_thresholds", self)
+        budget.spend(count)
+        thresholds = [i / (count - 1) for i in range(count)] if count > 1 else [0.5]
+        super().__init__(thresholds, class_id=class_id, name=name, dtype=dtype)
+        self.num_thresholds = num_thresholds
+        self._value = value
+        self._add_counts()
+
+    def _precision(self) -> Any:
+        return share(self.true_positives, self.false_positives)
+
+    def _recall(self) -> Any:
+        return share(self.true_positives, self.false_negatives)
+
+    def _specificity(self) -> Any:
+        return share(self.true_negatives, self.false_positives)
+
+    def _best(self, given: Any, wanted: Any) -> Any:
+        return ops.max(ops.where(ops.greater_equal(given, self._value), wanted, 0.0))
+
+
+@METRICS.register()
+class SensitivityAtSpecificity(_BestAt):
+    """The best true positive rate where the true negative rate is at least `specificity`.
+
+    Args:
+        specificity: in [0, 1].
+        num_thresholds: how many, evenly spaced from 0 to 1.
+        class_id: if given, only that place of the last axis counts.
+        name: for logs.
+        dtype: of the state.
+    """
+
+    def __init__(
+        self,
+        specificity: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(specificity, num_thresholds, class_id, name, dtype)
+        self.specificity = specificity
+
+    def result(self) -> Any:
+        """Return the rate."""
+        return self._best(self._specificity(), self._recall())
+
+
+@METRICS.register()
+class SpecificityAtSensitivity(_BestAt):
+    """The best true negative rate where the true positive rate is at least `sensitivity`.
+
+    Args:
+        sensitivity: in [0, 1].
+        num_thresholds: how many, evenly spaced from 0 to 1.
+        class_id: if given, only that place of the last axis counts.
+        name: for logs.
+        dtype: of the state.
+    """
+
+    def __init__(
+        self,
+        sensitivity: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
+        self.sensitivity = sensitivity
+
+    def result(self) -> Any:
+        """Return the rate."""
+        return self._best(self._recall(), self._specificity())
+
+
+@METRICS.register()
+class PrecisionAtRecall(_BestAt):
+    """The best precision where recall is at least `recall`.
+
+    Args:
+        recall: in [0, 1].
+        num_thresholds: how many, evenly spaced from 0 to 1.
+        class_id: if given, only that place of the last axis counts.
+        name: for logs.
+        dtype: of the state.
+    """
+
+    def __init__(
+        self,
+        recall: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(recall, num_thresholds, class_id, name, dtype)
+        self.recall = recall
+
+    def result(self) -> Any:
+        """Return the precision."""
+        return self._best(self._recall(), self._precision())
+
+
+@METRICS.register()
+class RecallAtPrecision(_BestAt):
+    """The best recall where precision is at least `precision`.
+
+    Args:
+        precision: in [0, 1].
+        num_thresholds: how many, evenly spaced from 0 to 1.
+        class_id: if given, only that place of the last axis counts.
+        name: for logs.
+        dtype: of the state.
+    """
+
+    def __init__(
+        self,
+        precision: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(precision, num_thresholds, class_id, name, dtype)
+        self.precision = precision
+
+    def result(self) -> Any:
+        """Return the recall."""
+        return self._best(self._precision(), self._recall())

@@ -1,0 +1,106 @@
+"""Sums of weights by where scores lie among thresholds."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from polykeras import dtypes, ops
+
+_MOST_COMPARISONS = 2**15
+"""Up to so many, each score is compared with each threshold; of more, each score is put between two thresholds."""
+
+
+def sums_above(scores: Any, truth: Any, weight: Any, thresholds: np.ndarray) -> list[tuple[Any, Any]]:
+    """Return sums of weights over all samples, and over those whose score is above each threshold.
+
+    Args:
+        scores: floats `(samples, labels)`; a nan is above nothing.
+        truth: bools of that shape.
+        weight: of the scores' shape and dtype.
+        thresholds: a vector.
+
+    Returns:
+        For the samples that are not true, and for those that are: an array `(labels,)`, and one
+        `(thresholds, labels)`.
+    """
+    if _few(scores, thresholds) or (np.diff(thresholds) < 0).any():
+        above = ops.greater(scores[:, None], _limits(thresholds[:, None], scores))
+        weights = ops.where(truth, 0.0, weight), ops.where(truth, weight, 0.0)
+        return [(ops.sum(w, axis=0), ops.sum(ops.where(above, w[:, None], 0.0), axis=0)) for w in weights]
+    zeros = ops.zeros((len(thresholds) + 1, ops.shape(scores)[-1], 2), ops.dtype(scores))
+    sums = above_each(add_between(zeros, scores, truth, weight, thresholds))
+    return [(sums[0, :, kind], sums[1:, :, kind]) for kind in range(2)]
+
+
+def above_each(sums: Any) -> Any:
+    """Return the sums that are in the first place, or above it, and so on: cumulative ones, from the last place."""
+    return ops.flip(ops.cumsum(ops.flip(sums, 0), 0), 0)
+
+
+def add_between(sums: Any, scores: Any, truth: Any, weight: Any, thresholds: np.ndarray) -> Any:
+    """Return sums with the weights of samples added, each in the place of as many thresholds as its score is above.
+
+    Args:
+        sums: an array `(thresholds + 1, labels, 2)`; the last axis is for samples that are not true and that are.
+        scores: floats `(samples, labels)`; a nan is above nothing.
+        truth: bools of that shape.
+        weight: of the scores' shape and dtype.
+        thresholds: an ascending vector.
+    """
+    shape = ops.shape(sums)
+    size = math.prod(shape)
+    places = _passed(scores, thresholds)
+    if shape[1] > 1:
+        places = places * shape[1] + ops.arange(shape[1], dtype="int32")
+    places = _limited(places * 2 + ops.cast(truth, "int32"), size)
+    added = ops.scatter_update(
+        ops.reshape(sums, (size,)), ops.reshape(places, (-1, 1)), ops.reshape(weight, (-1,)), "add"
+    )
+    return ops.reshape(added, shape)
+
+
+def _passed(scores: Any, thresholds: np.ndarray) -> Any:
+    """Return how many of the ascending thresholds each score is above, int32."""
+    if _is_even(thresholds, ops.dtype(scores)):
+        return _passed_in_grid(scores, thresholds)
+    if _few(scores, thresholds):
+        return ops.sum(ops.cast(ops.greater(scores[..., None], _limits(thresholds, scores)), "int32"), axis=-1)
+    # From the other end, where a nan is behind all of them.
+    return len(thresholds) - ops.searchsorted(_limits(-thresholds[::-1], scores), -scores, "right")
+
+
+def _passed_in_grid(scores: Any, thresholds: np.ndarray) -> Any:
+    """The same for thresholds near a grid from 0 to 1."""
+    # In units of an interval a score above the first `i` and no more is about in (i - 1, i]. A quarter less than that
+    # leaves `i - 1` or `i` when rounded up, however a little is rounded here; the threshold in this place tells which.
+    place = ops.minimum(scores, 1.0) * float(len(thresholds) - 1) + 0.75
+    place = ops.cast(ops.where(ops.greater(scores, 0.0), place, 0.0), "int32")
+    # Behind the last threshold stands a nan, to which nothing compares.
+    limits = _limits(np.append(thresholds, math.nan), scores)
+    passed = ops.less(ops.take(limits, _limited(place, len(thresholds) + 1), 0), scores)
+    return place + ops.cast(passed, "int32")
+
+
+def _limited(places: Any, size: int) -> Any:
+    """Return places that are below a size, for a compiler to see that they are: it then does not check it."""
+    return ops.minimum(ops.maximum(places, 0), size - 1)
+
+
+def _is_even(thresholds: np.ndarray, dtype: str) -> bool:
+    """Return whether thresholds lie near a grid from 0 to 1 whose intervals the dtype resolves."""
+    intervals = len(thresholds) - 1
+    if intervals < 1 or intervals * dtypes.eps(dtype) > 0.1:
+        return False
+    return float(np.abs(thresholds * intervals - np.arange(intervals + 1)).max()) < 0.01
+
+
+def _few(scores: Any, thresholds: np.ndarray) -> bool:
+    return len(thresholds) * math.prod(ops.shape(scores)) <= _MOST_COMPARISONS
+
+
+def _limits(thresholds: np.ndarray, scores: Any) -> Any:
+    """Return thresholds, float64, in the dtype of the scores."""
+    return ops.convert_to_tensor(thresholds.astype(np.float64), ops.dtype(scores))
