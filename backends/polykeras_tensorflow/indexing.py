@@ -28,6 +28,7 @@ def _wrap(indices: Array, sizes: int | Shape, checked: bool = True) -> Array:
     `checked`: they must be in range; else the caller brings them there.
     """
     indices = _indices(indices)
+    # Of several columns each is in range if it is in that of the shortest axis.
     if are_limited(indices, sizes if isinstance(sizes, int) else min(sizes, default=0)):
         return indices
     limits = tf.constant(sizes, indices.dtype)

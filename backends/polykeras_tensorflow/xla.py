@@ -80,9 +80,9 @@ def note_range(indices: Array, sizes: Array) -> None:
 
 
 def are_limited(indices: Array, size: int) -> bool:
-    """Return whether the graph that is being traced makes indices from 0 to below a size of whatever there is.
+    """Return whether the graph that is being traced makes sure that indices are from 0 to below a size.
 
-    That is the case of `minimum(maximum(x, 0), last)`, in any shape.
+    That is known of `minimum(maximum(x, 0), last)`, in this order, whatever `x` is, and however the shape is changed.
     """
     if not tf.is_symbolic_tensor(indices):
         return False
@@ -92,7 +92,9 @@ def are_limited(indices: Array, size: int) -> bool:
     if below is None or (above.type, below.type) != ("Minimum", "Maximum"):
         return False
     last, first = tf.get_static_value(above.inputs[1]), tf.get_static_value(below.inputs[1])
-    return last is not None and first is not None and bool((last < size).all() and (first >= 0).all())
+    if last is None or first is None:
+        return False
+    return bool((first >= 0).all() and (last >= 0).all() and (last < size).all())
 
 
 def hand_on(checks: RangeChecks, results: list[Array]) -> None:

@@ -11,7 +11,7 @@ from polykeras import budget, config, ops
 from polykeras.arguments import positive_int
 from polykeras.metrics.confusion import ConfusionMetric, share
 from polykeras.metrics.metric import METRICS
-from polykeras.metrics.thresholds import above_each, add_between
+from polykeras.metrics.thresholds import from_each, sums_between
 from polykeras.variables import Variable
 
 CURVES = ("ROC", "PR", "PRGAIN")
@@ -21,8 +21,8 @@ SUMMATIONS = ("interpolation", "minoring", "majoring")
 class CurveMetric(ConfusionMetric):
     """Base class of metrics over ascending thresholds, among which each score is counted once.
 
-    What is above each of them, the state of other metrics, is added up when a result is asked for: a batch costs what
-    its samples do, however many thresholds there are.
+    Sums over what is above each threshold, the state of other metrics, are made when they are asked for: samples are
+    not compared with all thresholds. They are arrays, computed anew each time; the state is `between`.
 
     Attributes:
         between: sums of weights with label 0 and 1 (the last axis), by how many thresholds the score is above (the
@@ -31,27 +31,27 @@ class CurveMetric(ConfusionMetric):
 
     between: Variable
 
-    def _add_counts(self, *labels: int) -> None:
+    def _add_between(self, *labels: int) -> None:
         self.between = self.add_variable((len(self.thresholds) + 1, *labels, 2), name="between")
 
     def _scores(self, y_pred: Any) -> Any:
         return ops.minimum(ops.maximum(y_pred, 0.0), 1.0)
 
     def _add(self, scores: Any, truth: Any, weight: Any) -> None:
-        shape = self.between.shape
-        sums = ops.reshape(self.between, (shape[0], -1, 2))
-        sums = add_between(sums, scores, truth, weight, np.array(self.thresholds))
-        self.between.assign(ops.reshape(sums, shape))
+        sums = sums_between(scores, truth, weight, np.array(self.thresholds))
+        # The batch's sums first: one by one, small numbers would be lost beside a large state.
+        sums = ops.cast(ops.reshape(sums, self.between.shape), self.dtype)
+        self.between.assign(self.between + sums)
 
     @property
     def true_positives(self) -> Any:
         """Sums of weights with label 1 and a score above each threshold, `(thresholds,)` or `(thresholds, labels)`."""
-        return above_each(self.between[..., 1])[1:]
+        return from_each(self.between[..., 1])[1:]
 
     @property
     def false_positives(self) -> Any:
         """The same with label 0."""
-        return above_each(self.between[..., 0])[1:]
+        return from_each(self.between[..., 0])[1:]
 
     @property
     def false_negatives(self) -> Any:
@@ -118,7 +118,7 @@ class AUC(CurveMetric):
         self._init_thresholds = None if thresholds is None else inner
         self.built = not multi_label or num_labels is not None
         if self.built:
-            self._add_counts(*([num_labels] if num_labels else []))
+            self._add_between(*([num_labels] if num_labels else []))
 
     def counts_wholes(self, y_pred: Any) -> bool:
         """Return whether there is one decision a sample, which counts as one, and the dtype holds their number."""
@@ -133,9 +133,14 @@ class AUC(CurveMetric):
             if len(shape) != 2:
                 raise ValueError(f"AUC: multi_label takes predictions (batch, labels); received shape {shape}.")
             if not self.built:
-                self._add_counts(shape[1])
+                self._add_between(shape[1])
                 self.built = True
-            labels = shape[1]
+            labels = self.between.shape[1]
+            if shape[1] != labels:
+                raise ValueError(
+                    f"AUC: expected predictions (batch, {labels}), as num_labels says or the first batch was; received "
+                    f"shape {shape}."
+                )
         elif self.label_weights is not None:
             weight = weight * self._label_weights()
         super()._count(scores, truth, weight, labels)

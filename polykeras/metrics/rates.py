@@ -33,7 +33,7 @@ class _BestAt(CurveMetric):
         super().__init__(thresholds, class_id=class_id, name=name, dtype=dtype)
         self.num_thresholds = num_thresholds
         self._value = value
-        self._add_counts()
+        self._add_between()
 
     def _precision(self) -> Any:
         return share(self.true_positives, self.false_positives)

@@ -30,36 +30,38 @@ def sums_above(scores: Any, truth: Any, weight: Any, thresholds: np.ndarray) -> 
         above = ops.greater(scores[:, None], _limits(thresholds[:, None], scores))
         weights = ops.where(truth, 0.0, weight), ops.where(truth, weight, 0.0)
         return [(ops.sum(w, axis=0), ops.sum(ops.where(above, w[:, None], 0.0), axis=0)) for w in weights]
-    zeros = ops.zeros((len(thresholds) + 1, ops.shape(scores)[-1], 2), ops.dtype(scores))
-    sums = above_each(add_between(zeros, scores, truth, weight, thresholds))
-    return [(sums[0, :, kind], sums[1:, :, kind]) for kind in range(2)]
+    sums = from_each(ops.cast(sums_between(scores, truth, weight, thresholds), ops.dtype(scores)))
+    return [(sums[0, :, label], sums[1:, :, label]) for label in range(2)]
 
 
-def above_each(sums: Any) -> Any:
-    """Return the sums that are in the first place, or above it, and so on: cumulative ones, from the last place."""
+def from_each(sums: Any) -> Any:
+    """Return the sums from each place on, to the last one."""
     return ops.flip(ops.cumsum(ops.flip(sums, 0), 0), 0)
 
 
-def add_between(sums: Any, scores: Any, truth: Any, weight: Any, thresholds: np.ndarray) -> Any:
-    """Return sums with the weights of samples added, each in the place of as many thresholds as its score is above.
+def sums_between(scores: Any, truth: Any, weight: Any, thresholds: np.ndarray) -> Any:
+    """Return sums of weights over the samples whose score is above so and so many thresholds.
 
     Args:
-        sums: an array `(thresholds + 1, labels, 2)`; the last axis is for samples that are not true and that are.
         scores: floats `(samples, labels)`; a nan is above nothing.
         truth: bools of that shape.
         weight: of the scores' shape and dtype.
         thresholds: an ascending vector.
+
+    Returns:
+        An array `(thresholds + 1, labels, 2)`, in float32 where the weights have fewer bits. Its places along the first
+        axis are how many thresholds a score is above, along the last one samples that are not true and that are.
     """
-    shape = ops.shape(sums)
+    labels = ops.shape(scores)[-1]
+    shape = (len(thresholds) + 1, labels, 2)
     size = math.prod(shape)
     places = _passed(scores, thresholds)
-    if shape[1] > 1:
-        places = places * shape[1] + ops.arange(shape[1], dtype="int32")
+    if labels > 1:
+        places = places * labels + ops.arange(labels, dtype="int32")
     places = _limited(places * 2 + ops.cast(truth, "int32"), size)
-    added = ops.scatter_update(
-        ops.reshape(sums, (size,)), ops.reshape(places, (-1, 1)), ops.reshape(weight, (-1,)), "add"
-    )
-    return ops.reshape(added, shape)
+    weight = ops.cast(weight, dtypes.result_type(ops.dtype(weight), "float32"))  # 256 + 1 is 256 in bfloat16
+    sums = ops.scatter(ops.reshape(places, (-1, 1)), ops.reshape(weight, (-1,)), (size,))
+    return ops.reshape(sums, shape)
 
 
 def _passed(scores: Any, thresholds: np.ndarray) -> Any:
@@ -85,7 +87,10 @@ def _passed_in_grid(scores: Any, thresholds: np.ndarray) -> Any:
 
 
 def _limited(places: Any, size: int) -> Any:
-    """Return places that are below a size, for a compiler to see that they are: it then does not check it."""
+    """Return places, which are in range, so that a backend sees that they are: it need not have them checked.
+
+    The form and its order are those that backends know (TensorFlow's `are_limited`).
+    """
     return ops.minimum(ops.maximum(places, 0), size - 1)
 
 
