@@ -175,14 +175,15 @@ class AUC(CurveMetric):
         return share(self.false_positives, self.true_negatives), share(self.true_positives, self.false_negatives)
 
     def _precision_recall(self) -> tuple[Any, Any]:
-        return share(self.true_positives, self.false_negatives), share(self.true_positives, self.false_positives)
+        tp = self.true_positives
+        return share(tp, self.false_negatives), share(tp, self.false_positives)
 
     def _gains(self) -> tuple[Any, Any]:
-        positives = self.true_positives + self.false_negatives
-        odds = ops.divide_no_nan(positives, self.true_negatives + self.false_positives)
-        recall = 1.0 - odds * ops.divide_no_nan(self.false_negatives, self.true_positives)
-        precision = 1.0 - odds * ops.divide_no_nan(self.false_positives, self.true_positives)
-        none = ops.equal(self.true_positives, 0.0)
+        tp, fn, fp = self.true_positives, self.false_negatives, self.false_positives
+        odds = ops.divide_no_nan(tp + fn, self.true_negatives + fp)
+        recall = 1.0 - odds * ops.divide_no_nan(fn, tp)
+        precision = 1.0 - odds * ops.divide_no_nan(fp, tp)
+        none = ops.equal(tp, 0.0)
         return ops.maximum(ops.where(none, 0.0, recall), 0.0), ops.where(none, 1.0, precision)
 
     def _interpolated_precision(self) -> Any:
