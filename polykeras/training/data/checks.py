@@ -14,7 +14,12 @@ NAMES = ("x", "y", "sample_weight")  # the parts of a batch
 
 def as_array(leaf: Any) -> np.ndarray:
     """Return data as a NumPy array in their own dtype, also a torch tensor that has a gradient or is on a GPU."""
-    return leaf.numpy(force=True) if hasattr(leaf, "detach") else np.asarray(leaf)
+    if not hasattr(leaf, "detach"):
+        return np.asarray(leaf)
+    try:
+        return leaf.numpy()  # in a third of the time that looking for what stands in the way takes
+    except (RuntimeError, TypeError):
+        return leaf.numpy(force=True)
 
 
 def to_host(leaf: Any, what: str) -> np.ndarray:

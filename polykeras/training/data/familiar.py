@@ -15,10 +15,10 @@ class Familiar:
 
     Args:
         container: the type of the batch.
-        parts: for each of its parts its type, and the shape and dtype of its array.
+        parts: for each of its parts its type, its name, and the shape and dtype of its array.
     """
 
-    def __init__(self, container: type, parts: list[tuple[type, tuple[int, ...], np.dtype[Any]]]) -> None:
+    def __init__(self, container: type, parts: list[tuple[type, str, tuple[int, ...], np.dtype[Any]]]) -> None:
         self._container = container
         self._parts = parts
         self._floatx = config.floatx()
@@ -38,15 +38,18 @@ class Familiar:
             return None
         if not all(hasattr(part, "__array__") for part in batch):
             return None
-        kinds = [(type(part), array.shape, array.dtype) for part, array in zip(batch, host, strict=False)]
-        return cls(type(batch), kinds)
+        parts = [(type(part), name, a.shape, a.dtype) for part, name, a in zip(batch, NAMES, host, strict=False)]
+        return cls(type(batch), parts)
 
-    def arrays(self, batch: Any) -> tuple[Any, Any, Any] | None:
-        """Return `(x, y, sample_weight)` of a batch that is like the first one as host arrays; None for another one."""
+    def arrays(self, batch: Any) -> list[np.ndarray] | None:
+        """Return the parts of a batch that is like the first one as host arrays; None for another one.
+
+        They are `x`, `y` and `sample_weight`, or the first of them.
+        """
         if type(batch) is not self._container or len(batch) != len(self._parts) or self._floatx != config.floatx():
             return None
-        found: list[Any] = []
-        for part, name, (kind, shape, dtype) in zip(batch, NAMES, self._parts, strict=False):
+        found: list[np.ndarray] = []
+        for part, (kind, name, shape, dtype) in zip(batch, self._parts, strict=True):
             if type(part) is not kind:
                 return None
             array = part if kind is np.ndarray else as_array(part)
@@ -55,4 +58,10 @@ class Familiar:
             if array.shape != shape or array.dtype != dtype:
                 return None
             found.append(array)
-        return (*found, None, None)[:3]  # type: ignore[return-value]
+        return found
+
+    def makes(self, batch: tuple[Any, Any, Any]) -> bool:
+        """Return whether an `(x, y, sample_weight)` is of the structure, shapes and dtypes of what `arrays` returns."""
+        made = [(np.ndarray, shape, dtype) for _, _, shape, dtype in self._parts]
+        parts = [(type(part), part.shape, part.dtype) for part in batch if isinstance(part, np.ndarray)]
+        return parts == made and all(part is None for part in batch[len(made) :])

@@ -25,12 +25,16 @@ class _Shelf:
 
     Args:
         depth: how many items may wait.
+        prepare: makes an item of what was fetched.
         own: makes an item that is not packed the reader's own.
         packing: how items are packed; None where they are not.
     """
 
-    def __init__(self, depth: int, own: Callable[[Any], Any], packing: Packing | None) -> None:
+    def __init__(
+        self, depth: int, prepare: Callable[[Any], Any], own: Callable[[Any], Any], packing: Packing | None
+    ) -> None:
         self.packing = packing
+        self._prepare = prepare
         self._pace = Pace(alternating=False) if packing is None else packing.pace
         self._depth = depth
         self._own = own
@@ -42,8 +46,12 @@ class _Shelf:
         self._resting = False  # the thread
         self._changed = threading.Condition()
 
-    def put(self, item: Any) -> bool:
-        """Put an item down once there is room; return whether there still is a reader."""
+    def put(self, fetched: Any) -> bool:
+        """Put down what was fetched once there is room; return whether there still is a reader."""
+        packing = self.packing
+        if packing is not None and (leaves := packing.familiar_leaves(fetched)) is not None:
+            return self._pack(packing, leaves)
+        item = self._prepare(fetched)
         while True:
             packing = self.packing
             if packing is not None and (leaves := packing.leaves(item)) is not None:
@@ -201,10 +209,11 @@ class Prefetch(Iterator[Any]):
         self,
         items: Iterator[Any],
         depth: int = 2,
+        prepare: Callable[[Any], Any] = lambda fetched: fetched,
         own: Callable[[Any], Any] = lambda item: item,
         packing: Packing | None = None,
     ) -> None:
-        self._shelf = _Shelf(max(1, depth), own, packing)
+        self._shelf = _Shelf(max(1, depth), prepare, own, packing)
         self._ended = False
         # The thread inherits the caller's backend: sources may make arrays. It knows nothing of this object, which
         # could not be dropped otherwise.

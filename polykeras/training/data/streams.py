@@ -23,16 +23,19 @@ class _Preparation:
     Their values are looked at later: those of small batches together.
 
     The thread that fetches ahead uses it, and must not hold the source, whose end is the thread's.
+
+    Attributes:
+        familiar: what the last batch was like that was looked through; None where that does not tell enough.
     """
 
     def __init__(self, class_weight: dict[int, float] | None) -> None:
         self._class_weight = class_weight
-        self._familiar: Familiar | None = None
+        self.familiar: Familiar | None = None
 
     def __call__(self, batch: Any) -> tuple[Any, Any, Any]:
-        known = self._familiar.arrays(batch) if self._familiar is not None else None
+        known = self.familiar.arrays(batch) if self.familiar is not None else None
         if known is not None:
-            return known
+            return (*known, None, None)[:3]  # type: ignore[return-value]
         parts = unpack_x_y_sample_weight(batch)
         host = [None if p is None else host_tree(p, n) for p, n in zip(parts, NAMES, strict=True)]
         if self._class_weight is not None:
@@ -40,7 +43,7 @@ class _Preparation:
                 raise ValueError("Pass class_weight or sample_weight, not both: the batches carry sample weights.")
             host[2] = weights_from_classes(host[1], self._class_weight)
         check_host_arrays({n: p for n, p in zip(NAMES, host, strict=True) if p is not None})
-        self._familiar = Familiar.of(batch, host) if self._class_weight is None else None
+        self.familiar = Familiar.of(batch, host) if self._class_weight is None else None
         return host[0], host[1], host[2]
 
 
@@ -126,7 +129,7 @@ class StreamSource:
         if self._packing is not None:
             self._packing.reset()
         # Copies: a generator may fill the same arrays anew while these wait.
-        return Prefetch(map(self._prepare, items), self._depth, _checked_copy, self._packing)
+        return Prefetch(items, self._depth, self._prepare, _checked_copy, self._packing)
 
     def first_batch(self) -> Any:
         """Return the first batch of the next epoch, to learn shapes from.
@@ -243,7 +246,8 @@ class StreamSource:
         first = self.first_batch()
         capacity = pack_capacity(first, self._most_in_pack, together)
         if capacity > 1 and self._packing is None and self._first:
-            self._packing = Packing(first, capacity, together is not None, alternating)
+            familiar = self._prepare.familiar
+            self._packing = Packing(first, capacity, together is not None, alternating, familiar)
             self._ahead.start_packing(self._packing, self._first)  # type: ignore[union-attr]
             self._first = []
         for item in self._items_of_epoch():

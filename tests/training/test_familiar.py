@@ -1,0 +1,102 @@
+"""Batches like one that was looked through are only held against it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from polykeras import tree
+from polykeras.training.data import familiar as module
+from polykeras.training.data.familiar import Familiar
+from polykeras.training.data.packs import Pack, Packing
+from polykeras.training.data.sources import make_source
+from training.numbered_batches import numbered, values
+
+X = np.ones((4, 3), "float32")
+Y = np.zeros((4, 1), "float64")
+W = np.ones(4, "float32")
+
+
+def known(*parts: Any) -> Familiar:
+    """Return what is known of a batch whose labels become float32."""
+    host = [part.astype("float32") for part in parts]
+    found = Familiar.of(parts, [*host, None, None][:3])
+    assert found is not None
+    return found
+
+
+def test_a_batch_like_the_first_one_becomes_what_that_became() -> None:
+    arrays = known(X, Y).arrays((2 * X, Y + 3))
+    assert arrays is not None
+    assert [array.dtype for array in arrays] == [np.float32, np.float32]
+    np.testing.assert_array_equal(arrays[0], 2 * X)
+    np.testing.assert_array_equal(arrays[1], Y + 3)
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [[X, Y], (X,), (X, Y, W), (X[:3], Y[:3]), (X.astype("int8"), Y), (X, None), (X.tolist(), Y), X],
+    ids=["a list", "a part less", "a part more", "rows", "dtype", "no labels", "a list of numbers", "an array"],
+)
+def test_another_batch_is_not_known(batch: Any) -> None:
+    assert known(X, Y).arrays(batch) is None
+
+
+def test_what_a_packing_does_not_hold_is_not_known_to_it() -> None:
+    """Familiar is what came last: that may be of another kind than what is packed."""
+    y = Y.astype("float32")
+    first = (X, y, None)
+    for parts, fits in [((X, Y), True), ((X,), False), ((X, Y, W), False), ((X[:3], Y[:3]), False), ((Y, X), False)]:
+        packing = Packing(first, 2, familiar=known(*parts))
+        assert (packing.familiar_leaves(parts) is not None) == fits
+    assert Packing(({"a": X}, y, None), 2, familiar=known(X, Y)).familiar_leaves((X, Y)) is None
+    assert Packing((X, None, W), 2, familiar=known(X, W)).familiar_leaves((X, W)) is None
+
+
+def test_batches_of_all_kinds_come_as_they_are_and_in_order() -> None:
+    kinds: list[Any] = [
+        lambda i: (np.full((3, 2), i, "float32"), np.full((3, 1), -i, "float32")),
+        lambda i: (np.full((3, 2), i, "float64"), np.full((3, 1), -i, "int64")),
+        lambda i: [np.full((3, 2), i, "float32"), np.full((3, 1), -i, "float32")],
+        lambda i: (np.full((2, 2), i, "float32"), np.full((2, 1), -i, "float32")),
+        lambda i: (np.full((3, 2), i, "float32"), np.full((3, 1), -i, "float32"), np.ones(3, "float32")),
+    ]
+    items = [kinds[(i // 30) % 2 if i < 200 else i % len(kinds)](i) for i in range(400)]
+    found: list[Any] = []
+    for item in make_source(iter(items)).packs():
+        if isinstance(item, Pack):
+            found += [tree.map_structure(np.array, item.batch(i)) for i in range(item.count)]
+            item.release()
+        else:
+            found.append(item)
+    assert len(found) == len(items)
+    for ours, item in zip(found, items, strict=True):
+        np.testing.assert_array_equal(ours[0], item[0])
+        np.testing.assert_array_equal(ours[1], item[1])
+        assert (ours[2] is None) == (len(item) == 2)
+        assert ours[0].dtype == np.float32
+
+
+def test_of_many_batches_few_are_looked_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[Any] = []
+    of = Familiar.of
+
+    def counted(batch: Any, host: list[Any]) -> Familiar | None:
+        looked.append(batch)
+        return of(batch, host)
+
+    monkeypatch.setattr(module.Familiar, "of", counted)
+    assert values(make_source(iter(numbered(300))))[0] == list(range(300))
+    assert len(looked) == 1
+
+
+def test_an_error_of_a_batch_that_is_not_known_is_the_readers() -> None:
+    def batches() -> Iterator[Any]:
+        yield from numbered(100)
+        yield np.array(["a"]), np.zeros((1, 1), "float32")
+
+    with pytest.raises(ValueError, match="expected numbers"):
+        values(make_source(batches()))
