@@ -71,7 +71,7 @@ class _Compiled:
                 raise TypeError(f"A compiled function must return trees of arrays and numbers; {found}.") from error
 
         specs = [spec_of(x) for x in arrays]
-        return Program(Traced(flat, specs), specs, "a compiled function", repeated=self.trains), structure
+        return Program(Traced(flat, specs, "a compiled function", repeated=self.trains), specs), structure
 
 
 class _Steps:
@@ -124,7 +124,8 @@ class _Steps:
             return results if self.logs is None else [*state, *flat_logs(self.logs(state)), *rest]
 
         # The step is a graph of its own, so that its logs are known before the loop around it is made.
-        return Program(Traced(flat_step, [*state, *rows]), specs, "a chunk of steps", True, loop), structure
+        step = Traced(flat_step, [*state, *rows], "a chunk of steps", repeated=True)
+        return Program(step, specs, loop), structure
 
 
 def _loop(step: Traced, xla: bool, columns: int, size: int, end: Callable[[list[Array]], list[Array]]) -> Flat:

@@ -12,6 +12,7 @@ from polykeras.backend.spec import Array
 from polykeras_tensorflow.compiler import compiling
 from polykeras_tensorflow.graphs import Flat, call, trace
 from polykeras_tensorflow.sharing import shared
+from polykeras_tensorflow.takeover import taken_over_at_once
 from polykeras_tensorflow.xla import choose, collecting_checks, hand_on, raise_out_of_range
 
 Around = Callable[["Traced", bool], Flat]
@@ -20,30 +21,39 @@ Around = Callable[["Traced", bool], Flat]
 class Traced:
     """A function of tensors as a graph, which may give one more result than the function.
 
-    Attributes:
+    Args:
+        fn: the function, of tensors.
         specs: of its arguments.
+        what: it is, for the account of what was chosen.
+        repeated: whether it is run often enough for XLA's compilation to pay, a tenth of a second to some seconds.
+
+    Attributes:
+        specs: as given.
+        what: as given.
         graph: the concrete function.
+        xla: whether XLA is to run it.
         size: how many results the function has.
         checks: what was collected for it.
         has_check: whether one more follows: a bool, whether all indices in the graph are in range.
     """
 
-    def __init__(self, fn: Flat, specs: Sequence[tf.TensorSpec]) -> None:
+    def __init__(self, fn: Flat, specs: Sequence[tf.TensorSpec], what: str, repeated: bool) -> None:
         self.specs = specs
+        self.what = what
+        self.xla = False
         self.size = 0
 
         def with_check(*arrays: Array) -> list[Array]:
             results = fn(*arrays)
             self.size = len(results)
-            return [*results, *self.checks.result()]
+            results = [*results, *self.checks.result()]
+            graph = tf.compat.v1.get_default_graph()
+            self.xla = repeated and choose(graph, self.checks, what)
+            return taken_over_at_once(graph, results) if self.xla else results
 
         with collecting_checks() as self.checks:
             self.graph = trace(with_check, specs)
         self.has_check = len(self.graph.structured_outputs) > self.size
-
-    def suits_xla(self, what: str) -> bool:
-        """Return whether XLA is to run the graph."""
-        return choose(self.graph, self.checks, what)
 
 
 def _itself(traced: Traced, xla: bool) -> Flat:
@@ -54,19 +64,15 @@ class Program:
     """What is run.
 
     Args:
-        traced: the graph by which the choice is made.
+        traced: the graph by which the choice was made.
         specs: of the program's arguments.
-        what: it is, for the account of what was chosen.
-        repeated: whether it is run often enough for XLA's compilation to pay, a tenth of a second to some seconds.
         around: `around(traced, xla)` returns the function for XLA, or TensorFlow's kernels, to run. It contains
             `traced`, and for XLA it gives the check as its last result if there is one; by default `traced` alone.
     """
 
-    def __init__(
-        self, traced: Traced, specs: Sequence[tf.TensorSpec], what: str, repeated: bool, around: Around = _itself
-    ) -> None:
-        self._traced, self._specs, self._what, self._around = traced, specs, what, around
-        self._xla = repeated and traced.suits_xla(what)
+    def __init__(self, traced: Traced, specs: Sequence[tf.TensorSpec], around: Around = _itself) -> None:
+        self._traced, self._specs, self._around = traced, specs, around
+        self._xla = traced.xla
         self._has_run = False
         self._graph = self._make()
 
@@ -93,7 +99,7 @@ class Program:
             if self._has_run:
                 raise
             reason = error.message.splitlines()[0]
-            fast.explain(self._what, "TensorFlow's kernels", f"XLA could not compile it: {reason}")
+            fast.explain(self._traced.what, "TensorFlow's kernels", f"XLA could not compile it: {reason}")
             self._xla = False
             self._graph = self._make()
             return call(self._graph, arrays)

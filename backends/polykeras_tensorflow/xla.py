@@ -123,15 +123,15 @@ def choose(graph: Any, checks: RangeChecks, what: str) -> bool:
     """Return whether XLA is to run a graph; tell why.
 
     Args:
-        graph: a concrete function.
+        graph: all of it, whether or not it is finished.
         checks: collected while it was traced.
         what: it is, for the account.
     """
     if not fast.enabled():
         return False
-    definition = graph.graph.as_graph_def()
+    definition = graph.as_graph_def()
     kinds = {node.op for function in definition.library.function for node in function.node_def}
-    kinds |= {node.type for node in graph.graph.get_operations() if not _is_short_sum(node)}
+    kinds |= {node.type for node in graph.get_operations() if not _is_short_sum(node)}
     slow = sorted(kind for kind in kinds if kind.startswith(_SLOW))
     if slow:
         fast.explain(what, "TensorFlow's kernels", f"XLA is slow at {', '.join(slow)}")

@@ -42,12 +42,6 @@ class LossMethods(RecurrenceMethods, ABC):
     def _clipped(self, p: Array) -> Array:
         return self.clip(p, config.epsilon(), 1.0 - config.epsilon())
 
-    def _log_probabilities(self, output: Array, from_logits: bool, axis: int) -> Array:
-        if from_logits:
-            return self.log_softmax(output, axis)
-        p = self._wide(output)
-        return self.log(self._clipped(p / self.sum(p, axis, True)))
-
     @op("target output", "float")
     def categorical_crossentropy(
         self, target: Array, output: Array, from_logits: bool = False, axis: int = -1
@@ -62,7 +56,11 @@ class LossMethods(RecurrenceMethods, ABC):
             axis: the axis of the classes.
         """
         self._check_same_shape(target, output, "categorical_crossentropy")
-        logs = self._log_probabilities(output, from_logits, axis)
+        if from_logits:
+            logs = self.log_softmax(output, axis)
+        else:
+            p = self._wide(output)
+            logs = self.log(self._clipped(p / self.sum(p, axis, True)))
         return self.cast(-self.sum(self.cast(target, self.dtype(logs)) * logs, axis), self.dtype(output))
 
     @op("output", "float", others="target")
@@ -86,9 +84,16 @@ class LossMethods(RecurrenceMethods, ABC):
                 "sparse_categorical_crossentropy: `target` must have the shape of `output` without its axis "
                 f"{axis}; received {self.shape(target)} and {shape}."
             )
-        logs = self._log_probabilities(output, from_logits, place)
-        hot = self._hot(self.cast(target, "int32"), shape[place], place)
-        return self.cast(-self.sum(self.where(hot, logs, 0.0), place), self.dtype(output))
+        target = self.cast(target, "int32")
+        hot = self._hot(target, shape[place], place)
+        if from_logits:
+            logs = self.sum(self.where(hot, self.log_softmax(output, place), 0.0), place)
+        else:  # the logarithm of one probability, not of all
+            p = self._wide(output)
+            share = self.sum(self.where(hot, p, 0.0), place) / self.sum(p, place)
+            known = self.logical_and(target >= 0, target < shape[place])
+            logs = self.where(known, self.log(self._clipped(share)), 0.0)
+        return self.cast(-logs, self.dtype(output))
 
     @op("x1 x2", "float")
     def psnr(self, x1: Array, x2: Array, max_val: float) -> Array:
