@@ -145,11 +145,13 @@ def test_killed_at_random_times(tmp_path: Path, reference: Callable[..., Result]
 @pytest.mark.slow
 @pytest.mark.parametrize("stream", [False, True], ids=["arrays", "stream"])
 def test_killed_from_outside(backend: Backend, stream: bool, tmp_path: Path, reference: Callable[..., Result]) -> None:
-    """At any moment, while steps run in chunks."""
+    """At any moment, while steps run in chunks; on a quick machine the last run may come to its end before."""
     told = {"long": True, "stream": stream, "save_freq": 50, "patience": 99}
     expected = reference(backend.name, **told)
     generator = random.Random(stream)
-    ends = [run(backend.name, tmp_path / "run", delay=generator.uniform(0.05, 0.6), **told) for _ in range(3)]
+    ends: list[int] = []
+    while len(ends) < 3 and 0 not in ends:
+        ends.append(run(backend.name, tmp_path / "run", delay=generator.uniform(0.03, 0.3), **told))
     assert -signal.SIGKILL in ends
     if not (tmp_path / "run" / "result.npz").exists():
         assert run(backend.name, tmp_path / "run", **told) == 0
