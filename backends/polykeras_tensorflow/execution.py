@@ -124,7 +124,7 @@ class _Steps:
             return results if self.logs is None else [*state, *flat_logs(self.logs(state)), *rest]
 
         # The step is a graph of its own, so that its logs are known before the loop around it is made.
-        step = Traced(flat_step, [*state, *rows], "a chunk of steps", repeated=True)
+        step = Traced(flat_step, [*state, *rows], "a chunk of steps", repeated=True, alone=True)
         return Program(step, specs, loop), structure
 
 

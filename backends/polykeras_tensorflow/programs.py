@@ -12,7 +12,7 @@ from polykeras.backend.spec import Array
 from polykeras_tensorflow.compiler import compiling
 from polykeras_tensorflow.graphs import Flat, call, trace
 from polykeras_tensorflow.sharing import shared
-from polykeras_tensorflow.takeover import taken_over_at_once
+from polykeras_tensorflow.takeover import replace_slow_nodes
 from polykeras_tensorflow.xla import choose, collecting_checks, hand_on, raise_out_of_range
 
 Around = Callable[["Traced", bool], Flat]
@@ -26,6 +26,7 @@ class Traced:
         specs: of its arguments.
         what: it is, for the account of what was chosen.
         repeated: whether it is run often enough for XLA's compilation to pay, a tenth of a second to some seconds.
+        alone: whether nobody differentiates the graph, or calls it from one that is not its program's.
 
     Attributes:
         specs: as given.
@@ -37,7 +38,10 @@ class Traced:
         has_check: whether one more follows: a bool, whether all indices in the graph are in range.
     """
 
-    def __init__(self, fn: Flat, specs: Sequence[tf.TensorSpec], what: str, repeated: bool) -> None:
+    def __init__(
+        self, fn: Flat, specs: Sequence[tf.TensorSpec], what: str, repeated: bool, alone: bool = False
+    ) -> None:
+        self._fn, self._alone = fn, alone
         self.specs = specs
         self.what = what
         self.xla = False
@@ -49,11 +53,15 @@ class Traced:
             results = [*results, *self.checks.result()]
             graph = tf.compat.v1.get_default_graph()
             self.xla = repeated and choose(graph, self.checks, what)
-            return taken_over_at_once(graph, results) if self.xla else results
+            return replace_slow_nodes(graph, results) if self.xla and alone else results
 
         with collecting_checks() as self.checks:
             self.graph = trace(with_check, specs)
         self.has_check = len(self.graph.structured_outputs) > self.size
+
+    def for_kernels(self) -> Traced:
+        """Return the function as a graph for TensorFlow's kernels, where this one was made for XLA alone."""
+        return Traced(self._fn, self.specs, self.what, repeated=False) if self.xla and self._alone else self
 
 
 def _itself(traced: Traced, xla: bool) -> Flat:
@@ -101,6 +109,7 @@ class Program:
             reason = error.message.splitlines()[0]
             fast.explain(self._traced.what, "TensorFlow's kernels", f"XLA could not compile it: {reason}")
             self._xla = False
+            self._traced = self._traced.for_kernels()
             self._graph = self._make()
             return call(self._graph, arrays)
         self._has_run = True

@@ -1,9 +1,10 @@
-"""Nodes that TensorFlow hands to XLA by a compiler of their own, in the place of which others do.
+"""Nodes that XLA takes over at once, in the place of others.
 
 When XLA takes a graph over, some kinds of nodes become a module of MLIR each, which runs through all passes that lower
 TensorFlow to XLA: 2.6 ms a node (TensorFlow 2.21, `mlir_xla_op_kernel.cc`), where others take some microseconds. A relu
 and its gradient are two of them, a tenth of the first epoch of a perceptron of 20 layers. They are replaced by nodes of
-which the same XLA operations are made: no number changes.
+which the same XLA operations are made: no number changes. TensorFlow's own kernels, and gradients, are another matter:
+the graph must be for XLA alone.
 """
 
 from __future__ import annotations
@@ -39,11 +40,11 @@ _OTHERS: dict[str, Callable[..., Array]] = {
 _DTYPES = (tf.float32, tf.float64)  # of others it is not known that the same code comes out
 
 
-def taken_over_at_once(graph: Any, results: Sequence[Array]) -> list[Array]:
-    """Put other nodes in the place of those that are slow to take over.
+def replace_slow_nodes(graph: Any, results: Sequence[Array]) -> list[Array]:
+    """Put other nodes in the place of those that are slow to take over, but for those in loops and called functions.
 
     Args:
-        graph: is being traced; nobody differentiates it any more.
+        graph: a `FuncGraph` that is being traced, for XLA alone: nobody differentiates it.
         results: its tensors that will be given out.
 
     Returns:
@@ -51,9 +52,10 @@ def taken_over_at_once(graph: Any, results: Sequence[Array]) -> list[Array]:
     """
     instead: dict[int, Array] = {}
     for node in graph.get_operations():
-        if node.type in _OTHERS and node.outputs[0].dtype in _DTYPES:
+        if node.type in _OTHERS and node.outputs[0].dtype in _DTYPES and not node._control_outputs:
             old = node.outputs[0]
-            new = instead[id(old)] = _OTHERS[node.type](*node.inputs)
+            with graph.control_dependencies(node.control_inputs):
+                new = instead[id(old)] = _OTHERS[node.type](*node.inputs)
             for user in old.consumers():
                 for place, tensor in enumerate(user.inputs):
                     if tensor is old:

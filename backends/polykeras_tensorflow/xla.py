@@ -123,7 +123,7 @@ def choose(graph: Any, checks: RangeChecks, what: str) -> bool:
     """Return whether XLA is to run a graph; tell why.
 
     Args:
-        graph: all of it, whether or not it is finished.
+        graph: a `FuncGraph` with all of its nodes, which may still be under construction.
         checks: collected while it was traced.
         what: it is, for the account.
     """

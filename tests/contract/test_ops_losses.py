@@ -48,6 +48,30 @@ def test_crossentropies_at_the_ends(backend: Backend) -> None:
     agree(ops.sparse_categorical_crossentropy([0], [[0.0, -np.inf]], True), [0.0])
 
 
+SHARES = np.array([[0.2, 0.3, 0.5], [1.0, 0.0, 0.0], [0.0, 0.4, 0.0], [2.0, 1.0, 1.0], [0.1, 0.1, 0.1]], "float32")
+
+
+@pytest.mark.parametrize("labels", [[2, 0, 1, 0, 1], [0, 1, 2, 1, 0], [-1, 3, 0, -7, 2]], ids=str)
+def test_a_class_costs_what_its_hot_vector_costs(backend: Backend, labels: list[int]) -> None:
+    """Of probabilities, also where they are 0 or 1 or need not be normal; no class costs nothing."""
+    hot = (np.arange(3) == np.array(labels)[:, None]).astype("float32")
+    agree(ops.sparse_categorical_crossentropy(labels, SHARES), ops.categorical_crossentropy(hot, SHARES))
+    sparse = gradient(lambda p: ops.sparse_categorical_crossentropy(labels, p), SHARES)
+    agree(sparse, gradient(lambda p: ops.categorical_crossentropy(hot, p), SHARES))
+    none = np.array([label not in range(3) for label in labels])
+    assert not sparse[none].any()
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_the_axis_of_the_classes_of_probabilities(backend: Backend, axis: int) -> None:
+    labels = np.array([[2, 0, 1, 0, 1], [0, 1, 2, 1, 0]])
+    p = np.stack([SHARES[[0, 3, 4, 0, 3]], SHARES[[3, 4, 0, 4, 0]]])
+    moved = np.moveaxis(p, -1, axis).copy()
+    found = ops.sparse_categorical_crossentropy(labels, moved, axis=axis)
+    agree(found, ops.sparse_categorical_crossentropy(labels, p))
+    agree(ops.sparse_categorical_crossentropy(2, SHARES[0]), np.log(2.0))
+
+
 def ctc_by_enumeration(logits: np.ndarray, label: list[int], blank: int = 0) -> float:
     """Return the loss as the sum over all paths."""
     probabilities, total = softmax(logits.astype("float64"), -1), 0.0

@@ -52,7 +52,7 @@ def test_no_bit_changes_in_xla(tb: Any, dtype: str) -> None:
     y = np.concatenate([EDGES[::-1], rng.normal(size=500)]).astype(dtype)
 
     def others(x: Any, y: Any) -> list[Any]:
-        results = takeover.taken_over_at_once(tf.compat.v1.get_default_graph(), _all_kinds(x, y))
+        results = takeover.replace_slow_nodes(tf.compat.v1.get_default_graph(), _all_kinds(x, y))
         assert not _living(x.graph, results) & {"Relu", "ReluGrad", "Reciprocal"}
         return results
 
@@ -65,7 +65,7 @@ def test_other_dtypes_stay_as_they_are(tb: Any) -> None:
     @tf.function(autograph=False)
     def kept(x: Any) -> Any:
         result = raw.Relu(features=x)
-        (same,) = takeover.taken_over_at_once(x.graph, [result])
+        (same,) = takeover.replace_slow_nodes(x.graph, [result])
         assert same is result
         return same
 
@@ -78,13 +78,56 @@ def test_a_training_step_is_taken_over_at_once(tb: Any, monkeypatch: pytest.Monk
 
     def noted(graph: Any, results: Any) -> Any:
         before = _living(graph, results)
-        results = takeover.taken_over_at_once(graph, results)
+        results = takeover.replace_slow_nodes(graph, results)
         seen.append(before - _living(graph, results))
         return results
 
-    monkeypatch.setattr(programs, "taken_over_at_once", noted)
+    monkeypatch.setattr(programs, "replace_slow_nodes", noted)
     polykeras.utils.set_random_seed(0)
     model = Sequential([layers.Input((3,)), layers.Dense(4, activation="relu"), layers.Dense(1)])
     model.compile("sgd", "mse")
     model.fit(np.ones((8, 3), "float32"), np.ones((8, 1), "float32"), verbose=0)
     assert seen == [{"Relu", "ReluGrad"}]
+
+
+def test_what_waits_for_a_node_goes_on_waiting(tb: Any) -> None:
+    """An order that the user asked for holds: before a node, and after it."""
+
+    @tf.function(autograph=False)
+    def ordered(x: Any) -> list[Any]:
+        with tf.control_dependencies([tf.debugging.assert_less(x, 2.0)]):
+            after = raw.Relu(features=x)
+        with tf.control_dependencies([raw.Relu(features=-x)]):
+            last = tf.identity(after)
+        (last,) = takeover.replace_slow_nodes(x.graph, [last])
+        (other,) = last.op.inputs
+        assert other.op.type == "Maximum"
+        assert any(x.op.control_inputs for x in other.op.inputs)  # its zero is made after the check, and so it itself
+        assert [op.type for op in last.op.control_inputs] == ["Relu"]
+        return [last]
+
+    np.testing.assert_array_equal(ordered(tf.constant([-1.0, 1.0]))[0], [0.0, 1.0])
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        ordered(tf.constant([3.0]))
+
+
+def test_a_function_that_may_be_differentiated_stays_as_it_is(tb: Any) -> None:
+    """A maximum has a gradient where both are equal, a relu has none at 0."""
+    compiled = tb.compile(lambda state: [tb.relu(state[0])], donate_first=True)
+    x = tf.constant([0.0, -1.0, 2.0])
+    gradient = tb.value_and_grad(lambda xs: (tb.sum(compiled([xs[0]])[0]), None), [x])[2][0]
+    np.testing.assert_array_equal(gradient, [0.0, 0.0, 1.0])
+
+
+def test_steps_that_xla_cannot_compile_run_on_the_nodes_that_were_traced(tb: Any) -> None:
+    def step(state: Any, batch: Any) -> Any:
+        known = tf.numpy_function(lambda x: x, [batch], tf.float32)
+        return [tb.relu(state[0]) + tf.reshape(known, (2,))], {}
+
+    run = tb.compile_steps(step)
+    data, indices = tf.constant([1.0, 2.0]), tf.constant([[0, 1]])
+    (state,), _ = run([tf.constant([-1.0, 1.0])], data, indices, 0, 1)
+    np.testing.assert_array_equal(state, [1.0, 3.0])
+    ((program, _),) = run.programs.values()
+    assert "Relu" in {node.type for node in program._traced.graph.graph.get_operations()}
+    assert "Maximum" not in {node.type for node in program._traced.graph.graph.get_operations()}

@@ -169,8 +169,7 @@ def main() -> None:
         "total": noise.total.tolist(),
         "next": [random.random(), np.random.random(), keras.random.draw_seed()],
         "log": (folder / "log.csv").read_text(),
-        # A run that goes on when all epochs are done touches no "begun".
-        "left": sorted(path.name for path in folder.iterdir() if path.name != "begun"),
+        "left": sorted(path.name for path in folder.iterdir() if path.stem not in ("begun", "result")),
     }
     (folder / "result.json").write_text(json.dumps(result))
 

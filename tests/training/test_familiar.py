@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from polykeras import tree
-from polykeras.training.data import familiar as module
+from polykeras.training.data import streams
 from polykeras.training.data.familiar import Familiar
 from polykeras.training.data.packs import Pack, Packing
 from polykeras.training.data.sources import make_source
@@ -80,17 +80,18 @@ def test_batches_of_all_kinds_come_as_they_are_and_in_order() -> None:
         assert ours[0].dtype == np.float32
 
 
-def test_of_many_batches_few_are_looked_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    looked: list[Any] = []
-    of = Familiar.of
+def test_of_many_batches_few_are_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that come before packing begins: a few, as the thread fetches ahead."""
+    prepared: list[Any] = []
+    prepare = streams._Preparation.__call__
 
-    def counted(batch: Any, host: list[Any]) -> Familiar | None:
-        looked.append(batch)
-        return of(batch, host)
+    def counted(self: Any, batch: Any) -> Any:
+        prepared.append(batch)
+        return prepare(self, batch)
 
-    monkeypatch.setattr(module.Familiar, "of", counted)
+    monkeypatch.setattr(streams._Preparation, "__call__", counted)
     assert values(make_source(iter(numbered(300))))[0] == list(range(300))
-    assert len(looked) == 1
+    assert 1 <= len(prepared) < 10
 
 
 def test_an_error_of_a_batch_that_is_not_known_is_the_readers() -> None:
@@ -100,3 +101,16 @@ def test_an_error_of_a_batch_that_is_not_known_is_the_readers() -> None:
 
     with pytest.raises(ValueError, match="expected numbers"):
         values(make_source(batches()))
+
+
+def test_an_error_of_a_batch_that_is_known_is_the_readers() -> None:
+    def batches() -> Iterator[Any]:
+        for i in range(200):
+            yield np.full((3, 2), i, "float32"), np.full((3, 1), 2**40 if i == 150 else i, "int64")
+
+    found: list[int] = []
+    with pytest.raises(ValueError, match="y: integers beyond 32 bits"):
+        for item in make_source(batches()).packs():
+            found += [int(item.batch(i)[0][0, 0]) for i in range(item.count)]
+            item.release()
+    assert found == list(range(150))

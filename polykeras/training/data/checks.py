@@ -17,7 +17,7 @@ def as_array(leaf: Any) -> np.ndarray:
     if not hasattr(leaf, "detach"):
         return np.asarray(leaf)
     try:
-        return leaf.numpy()  # in a third of the time that looking for what stands in the way takes
+        return leaf.numpy()  # by `force`, which gradients and other devices need, it takes three times as long
     except (RuntimeError, TypeError):
         return leaf.numpy(force=True)
 

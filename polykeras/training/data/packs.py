@@ -103,7 +103,7 @@ class Packing:
         capacity: how many batches go into a pack.
         whole: whether a pack that is not full is not to be read, unless nothing more comes for it.
         alternating: see `polykeras.training.data.pace.Pace`.
-        familiar: knows what a batch like the first one was made of, before it was prepared; None where nothing does.
+        familiar: knows what some batch was made of. If that was like the first one, it finds the leaves of others.
 
     Attributes:
         capacity: as given.
@@ -125,7 +125,7 @@ class Packing:
     ) -> None:
         leaves, self._definition = tree.flatten_with_def(batch)
         self._kinds = [(leaf.shape, leaf.dtype) for leaf in leaves]
-        # Batches of another kind may have come since the first one.
+        self._parts = _kinds_of_parts(batch)
         self._familiar = familiar if familiar is not None and familiar.makes(batch) else None
         self._watched = len(tree.flatten(batch[:2]))
         self.capacity = capacity
@@ -174,6 +174,8 @@ class Packing:
 
     def leaves(self, batch: Any) -> list[np.ndarray] | None:
         """Return the leaves of a batch of the same structure, shapes and dtypes; None for another one."""
+        if self._parts is not None and _kinds_of_parts(batch) == self._parts:
+            return [part for part in batch if part is not None]
         leaves, definition = tree.flatten_with_def(batch)
         fits = definition == self._definition and [(leaf.shape, leaf.dtype) for leaf in leaves] == self._kinds
         return leaves if fits else None
@@ -185,3 +187,10 @@ def _memory(size: int) -> np.ndarray:
         with suppress(IndexError):  # another thread may have taken the last one
             return _kept.pop()
     return aligned_empty((max(size, _MEMORY_BYTES),), np.uint8)
+
+
+def _kinds_of_parts(batch: Any) -> list[Any] | None:
+    """Return the shapes and dtypes of a plain `(x, y, sample_weight)`, in less time than a tree takes; else None."""
+    if type(batch) is not tuple or not all(part is None or type(part) is np.ndarray for part in batch):
+        return None
+    return [None if part is None else (part.shape, part.dtype) for part in batch]

@@ -194,13 +194,14 @@ class _Shelf:
 class Prefetch(Iterator[Any]):
     """The items of an iterator, which a thread fetches ahead of their use.
 
-    An exception in it is raised where its item would have come. The thread ends when the items do, or when this is
-    closed or dropped.
+    An exception in it, or in what is done with an item, is raised where that would have come. The thread ends when the
+    items do, or when this is closed or dropped.
 
     Args:
         items: an iterator; it is only used by the thread.
         depth: how many items may wait.
-        own: makes an item independent of the iterator, which may change it; by default nothing is done.
+        prepare: makes the item that is given out of one of the iterator's; not called for those that the packing knows.
+        own: makes a prepared item independent of the iterator, which may change it; by default nothing is done.
         packing: how items are packed: then `Pack`s come, of what is there, which want to be released. Items that do not
             fit come as they are.
     """
