@@ -18,7 +18,7 @@ from polykeras.backend.spec import Array
 raw = tf.raw_ops
 
 HALVES = (tf.float16, tf.bfloat16)
-_WIDE = (tf.float32, tf.float64)
+WIDE = (tf.float32, tf.float64)
 _SOFTMAX_AXES = 4  # one less than oneDNN's kernel takes: `vectorized_map` adds one
 
 # Of erfinv(x) = sum of c[k] * x ** (2 * k + 1).
@@ -289,7 +289,7 @@ class TensorflowElementwise(Backend):
         # The composite and its gradient are six kernels more. oneDNN's has at most five axes; of halves, the sum would
         # be in halves.
         rank = x.shape.rank
-        suits = fast.enabled() and x.dtype in _WIDE and 0 < rank <= _SOFTMAX_AXES and x.shape[-1] != 0
+        suits = fast.enabled() and x.dtype in WIDE and 0 < rank <= _SOFTMAX_AXES and x.shape[-1] != 0
         native = suits and isinstance(axis, int) and canonical_axis(axis, rank) == rank - 1
         return raw.Softmax(logits=x) if native else super().softmax(x, axis)
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from polykeras.backend import Backend
 from polykeras.backend.spec import Array
+from polykeras_tensorflow.elementwise import WIDE
 
 raw = tf.raw_ops
 
@@ -17,7 +18,7 @@ class TensorflowFourier(Backend):
         return raw.FFT(input=x)
 
     def complex_rfft(self, x: Array) -> Array:
-        if x.dtype not in (tf.float32, tf.float64):
+        if x.dtype not in WIDE:
             x = raw.Cast(x=x, DstT=tf.float32)
         kind = tf.complex128 if x.dtype == tf.float64 else tf.complex64
         return raw.RFFT(input=x, fft_length=(x.shape[-1],), Tcomplex=kind)

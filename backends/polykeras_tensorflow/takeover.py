@@ -15,6 +15,7 @@ from typing import Any
 import tensorflow as tf
 
 from polykeras.backend.spec import Array
+from polykeras_tensorflow.elementwise import WIDE
 
 raw = tf.raw_ops
 
@@ -37,7 +38,6 @@ _OTHERS: dict[str, Callable[..., Array]] = {
     "ReluGrad": _relu_grad,
     "Reciprocal": _reciprocal,
 }
-_DTYPES = (tf.float32, tf.float64)  # of others it is not known that the same code comes out
 
 
 def replace_slow_nodes(graph: Any, results: Sequence[Array]) -> list[Array]:
@@ -52,7 +52,8 @@ def replace_slow_nodes(graph: Any, results: Sequence[Array]) -> list[Array]:
     """
     instead: dict[int, Array] = {}
     for node in graph.get_operations():
-        if node.type in _OTHERS and node.outputs[0].dtype in _DTYPES and not node._control_outputs:
+        # Of other dtypes it is not known that the same code comes out.
+        if node.type in _OTHERS and node.outputs[0].dtype in WIDE and not node._control_outputs:
             old = node.outputs[0]
             with graph.control_dependencies(node.control_inputs):
                 new = instead[id(old)] = _OTHERS[node.type](*node.inputs)

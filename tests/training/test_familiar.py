@@ -46,14 +46,24 @@ def test_another_batch_is_not_known(batch: Any) -> None:
 
 
 def test_what_a_packing_does_not_hold_is_not_known_to_it() -> None:
-    """Familiar is what came last: that may be of another kind than what is packed."""
+    """It is known by a batch that fitted, whatever came besides."""
     y = Y.astype("float32")
-    first = (X, y, None)
     for parts, fits in [((X, Y), True), ((X,), False), ((X, Y, W), False), ((X[:3], Y[:3]), False), ((Y, X), False)]:
-        packing = Packing(first, 2, familiar=known(*parts))
+        packing = Packing((X, y, None), 2)
+        assert packing.familiar_leaves(parts) is None
+        packing.note((X, Y), (X, y, None))
         assert (packing.familiar_leaves(parts) is not None) == fits
-    assert Packing(({"a": X}, y, None), 2, familiar=known(X, Y)).familiar_leaves((X, Y)) is None
-    assert Packing((X, None, W), 2, familiar=known(X, W)).familiar_leaves((X, W)) is None
+    structured = Packing(({"a": X}, y, None), 2)
+    structured.note(({"a": X}, Y), ({"a": X}, y, None))
+    assert structured.familiar_leaves((X, Y)) is None
+    weighted = Packing((X, None, W), 2)
+    weighted.note((X, None, W), (X, None, W))
+    assert weighted.familiar_leaves((X, W)) is None
+
+
+def test_a_batch_of_which_more_is_made_does_not_tell_enough() -> None:
+    """Weights that come of the labels' classes."""
+    assert Familiar.of((X, Y), [X, Y, W]) is None
 
 
 def test_batches_of_all_kinds_come_as_they_are_and_in_order() -> None:
@@ -114,3 +124,15 @@ def test_an_error_of_a_batch_that_is_known_is_the_readers() -> None:
             found += [int(item.batch(i)[0][0, 0]) for i in range(item.count)]
             item.release()
     assert found == list(range(150))
+
+
+def test_weights_of_classes_come_with_each_packed_batch() -> None:
+    items = [(np.full((2, 1), i, "float32"), np.array([i % 2, 0], "int32")) for i in range(200)]
+    count = 0
+    for item in make_source(iter(items), class_weight={0: 1.0, 1: 3.0}).packs():
+        assert isinstance(item, Pack)
+        for i in range(item.count):
+            np.testing.assert_array_equal(item.batch(i)[2], [3.0 if (count + i) % 2 else 1.0, 1.0])
+        count += item.count
+        item.release()
+    assert count == 200

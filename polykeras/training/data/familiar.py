@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,17 +25,19 @@ class Familiar:
         self._floatx = config.floatx()
 
     @classmethod
-    def of(cls, batch: Any, host: list[Any]) -> Familiar | None:
+    def of(cls, batch: Any, host: Sequence[Any]) -> Familiar | None:
         """Return what a batch was like.
 
         Args:
             batch: as it came.
-            host: what was made of it: `[x, y, sample_weight]`.
+            host: what was made of it: `x`, `y` and `sample_weight`.
 
         Returns:
-            None where it is no plain tuple or list of arrays.
+            None where it is no plain tuple or list of arrays, or more was made of it than these.
         """
         if type(batch) not in (tuple, list) or not all(isinstance(part, np.ndarray) for part in host[: len(batch)]):
+            return None
+        if any(part is not None for part in host[len(batch) :]):
             return None
         if not all(hasattr(part, "__array__") for part in batch):
             return None
@@ -59,9 +62,3 @@ class Familiar:
                 return None
             found.append(array)
         return found
-
-    def makes(self, batch: tuple[Any, Any, Any]) -> bool:
-        """Return whether an `(x, y, sample_weight)` is of the structure, shapes and dtypes of what `arrays` returns."""
-        made = [(np.ndarray, shape, dtype) for _, _, shape, dtype in self._parts]
-        parts = [(type(part), part.shape, part.dtype) for part in batch if isinstance(part, np.ndarray)]
-        return parts == made and all(part is None for part in batch[len(made) :])

@@ -103,7 +103,6 @@ class Packing:
         capacity: how many batches go into a pack.
         whole: whether a pack that is not full is not to be read, unless nothing more comes for it.
         alternating: see `polykeras.training.data.pace.Pace`.
-        familiar: knows what some batch was made of. If that was like the first one, it finds the leaves of others.
 
     Attributes:
         capacity: as given.
@@ -115,18 +114,11 @@ class Packing:
 
     _PACKS = 3  # one that is read, one that waits, one that is filled
 
-    def __init__(
-        self,
-        batch: Any,
-        capacity: int,
-        whole: bool = False,
-        alternating: bool = False,
-        familiar: Familiar | None = None,
-    ) -> None:
+    def __init__(self, batch: Any, capacity: int, whole: bool = False, alternating: bool = False) -> None:
         leaves, self._definition = tree.flatten_with_def(batch)
         self._kinds = [(leaf.shape, leaf.dtype) for leaf in leaves]
         self._parts = _kinds_of_parts(batch)
-        self._familiar = familiar if familiar is not None and familiar.makes(batch) else None
+        self._familiar: Familiar | None = None
         self._watched = len(tree.flatten(batch[:2]))
         self.capacity = capacity
         self.batches_a_look = max(1, LOOK_BYTES // max(1, sum(leaf.nbytes for leaf in leaves)))
@@ -171,6 +163,11 @@ class Packing:
         This takes half of the time in which it would be prepared, and then compared.
         """
         return None if self._familiar is None else self._familiar.arrays(fetched)
+
+    def note(self, fetched: Any, batch: Any) -> None:
+        """Note what a batch that fits was made of: more of the kind are known by it."""
+        if self._familiar is None:
+            self._familiar = Familiar.of(fetched, batch)
 
     def leaves(self, batch: Any) -> list[np.ndarray] | None:
         """Return the leaves of a batch of the same structure, shapes and dtypes; None for another one."""

@@ -55,6 +55,7 @@ class _Shelf:
         while True:
             packing = self.packing
             if packing is not None and (leaves := packing.leaves(item)) is not None:
+                packing.note(fetched, item)
                 return self._pack(packing, leaves)
             if (done := self._put_loose(self._own(item), packing)) is not None:
                 return done

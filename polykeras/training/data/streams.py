@@ -23,19 +23,14 @@ class _Preparation:
     Their values are looked at later: those of small batches together.
 
     The thread that fetches ahead uses it, and must not hold the source, whose end is the thread's.
-
-    Attributes:
-        first: what the first batch was like; None where that does not tell enough.
     """
 
     def __init__(self, class_weight: dict[int, float] | None) -> None:
         self._class_weight = class_weight
-        self.first: Familiar | None = None
-        self._begun = False
-        self._last: Familiar | None = None
+        self._familiar: Familiar | None = None
 
     def __call__(self, batch: Any) -> tuple[Any, Any, Any]:
-        known = self._last.arrays(batch) if self._last is not None else None
+        known = self._familiar.arrays(batch) if self._familiar is not None else None
         if known is not None:
             return (*known, None, None)[:3]  # type: ignore[return-value]
         parts = unpack_x_y_sample_weight(batch)
@@ -45,9 +40,7 @@ class _Preparation:
                 raise ValueError("Pass class_weight or sample_weight, not both: the batches carry sample weights.")
             host[2] = weights_from_classes(host[1], self._class_weight)
         check_host_arrays({n: p for n, p in zip(NAMES, host, strict=True) if p is not None})
-        self._last = Familiar.of(batch, host) if self._class_weight is None else None
-        if not self._begun:
-            self._begun, self.first = True, self._last
+        self._familiar = Familiar.of(batch, host)
         return host[0], host[1], host[2]
 
 
@@ -250,8 +243,7 @@ class StreamSource:
         first = self.first_batch()
         capacity = pack_capacity(first, self._most_in_pack, together)
         if capacity > 1 and self._packing is None and self._first:
-            whole = together is not None
-            self._packing = Packing(first, capacity, whole, alternating, self._prepare.first)
+            self._packing = Packing(first, capacity, together is not None, alternating)
             self._ahead.start_packing(self._packing, self._first)  # type: ignore[union-attr]
             self._first = []
         for item in self._items_of_epoch():
