@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from polykeras import ops
+from polykeras import logits, ops
 from polykeras.saving.serialization import Registry, serialize_keras_object
 
 Activation = Callable[..., Any]
@@ -88,7 +88,9 @@ def softmax(x: Any, axis: int | Sequence[int] = -1) -> Any:
     """
     if ops.ndim(x) == 0:
         raise ValueError("softmax needs an array with at least one axis; received a scalar. Use sigmoid for one value.")
-    return ops.softmax(x, axis)
+    probabilities = ops.softmax(x, axis)
+    logits.remember(probabilities, axis, x)
+    return probabilities
 
 
 @registry.register()

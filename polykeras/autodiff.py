@@ -9,7 +9,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
 
-from polykeras import dtypes, masks, tree
+from polykeras import dtypes, logits, masks, tree
 from polykeras.backend import Backend, registry
 from polykeras.backend.door import Handle, convert
 from polykeras.variables import (
@@ -83,7 +83,7 @@ def value_and_grad(
             if places:
                 for place, part in zip(places, tree.unflatten(definition, values), strict=True):
                     call_args[place] = part
-            with Scope() if places else Scope(leaves, values) as scope:
+            with logits.remembered(), Scope() if places else Scope(leaves, values) as scope:
                 result = fn(*call_args, **kwargs)
                 value, aux = result if has_aux else (result, None)
                 value, aux = convert(backend, value), tree.map_structure(value_of, aux)

@@ -185,5 +185,5 @@ class Softmax(_Elementwise):
         if mask is not None:
             mask = ops.cast(mask, "bool")
             inputs = ops.where(mask, inputs, -3e4 if ops.dtype(inputs) == "float16" else -1e9)
-        outputs = ops.softmax(inputs, axis=self.axis if isinstance(self.axis, int) else tuple(self.axis))
+        outputs = activations.softmax(inputs, axis=self.axis if isinstance(self.axis, int) else tuple(self.axis))
         return outputs if mask is None else ops.where(mask, outputs, 0)  # all 0 where everything is left out

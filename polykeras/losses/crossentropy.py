@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import dtypes, ops
+from polykeras import dtypes, logits, ops
 from polykeras.losses.labels import (
     BinaryLabelsLoss,
     class_numbers,
@@ -55,6 +55,7 @@ def categorical_crossentropy(
     name = "categorical_crossentropy (one-hot labels; class numbers go with sparse_categorical_crossentropy)"
     y_true, y_pred = floats(y_true, y_pred, name)
     y_true = smooth_classes(y_true, label_smoothing, axis)
+    y_pred, from_logits = _logits_if_known(y_pred, from_logits, axis)
     return ops.categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
 
 
@@ -76,12 +77,19 @@ def sparse_categorical_crossentropy(
     """
     y_pred = ops.convert_to_tensor(y_pred)
     y_true = class_numbers(y_true, y_pred, axis, "sparse_categorical_crossentropy")
+    y_pred, from_logits = _logits_if_known(y_pred, from_logits, axis)
     if ignore_class is None:
         return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
     valid = ops.not_equal(y_true, ignore_class)
     classes = ops.where(valid, y_true, ops.zeros_like(y_true))
     loss = ops.sparse_categorical_crossentropy(classes, y_pred, from_logits=from_logits, axis=axis)
     return ops.where(valid, loss, ops.zeros_like(loss))
+
+
+def _logits_if_known(y_pred: Any, from_logits: bool, axis: int) -> tuple[Any, bool]:
+    """Return predictions and whether they are logits: those of which a softmax made them, where they are known."""
+    known = None if from_logits else logits.of(y_pred, axis)
+    return (y_pred, from_logits) if known is None else (known, True)
 
 
 @LOSSES.register()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from polykeras import config, tree
+from polykeras import config, logits, tree
 from polykeras.backend import Backend, registry
 from polykeras.backend.symbolic import cannot_run_on_shapes
 from polykeras.graph.tensor import KerasTensor, infer_outputs
@@ -101,7 +101,8 @@ class PreparedSteps:
                 current = replace(current, valid=valid, rows=padding.count(valid))
             self._plan = current
             try:
-                result = step(data)
+                with logits.remembered():
+                    result = step(data)
             finally:
                 self._plan = None
                 self._forget_losses()
