@@ -96,11 +96,10 @@ class RecurrenceMethods(AttentionMethods, ABC):
                 dh = self.add(dh, d_output)
                 dc = self.add(dc, self.multiply(dh, passed))
                 dz = self.multiply(slopes, self.concatenate([dc, dc, dc, dh], 1))
-                return (self.matmul(dz, back), self.multiply(dc, f)), (dh, dc)
+                return (self.matmul(dz, back), self.multiply(dc, f)), dz
 
             carry = (self.zeros_like(h), d_last)
-            (dh, dc), (dhs, dcs) = self.scan(step, carry, (d_outputs, slopes, passed, f), reverse=True)
-            dz = self.multiply(slopes, self.concatenate([dcs, dcs, dcs, dhs], 2))
+            (dh, dc), dz = self.scan(step, carry, (d_outputs, slopes, passed, f), reverse=True)
             previous = self.concatenate([h[None], outputs[:-1]], 0)
             rows = (self.reshape(previous, (-1, units)), self.reshape(dz, (-1, 4 * units)))
             return dz, dh, dc, self.matmul(self.transpose(rows[0], (1, 0)), rows[1])
@@ -133,11 +132,10 @@ class RecurrenceMethods(AttentionMethods, ABC):
                 d_output, slopes, update = at
                 dh = self.add(dh, d_output)
                 ds = self.multiply(slopes, self.concatenate([dh, dh, dh], 1))
-                return self.add(self.multiply(dh, update), self.matmul(ds, back)), dh
+                return self.add(self.multiply(dh, update), self.matmul(ds, back)), (dh, ds)
 
             start = self.zeros_like(h)
-            d_first, dh = self.scan(step, start, (d_outputs, slopes, update), reverse=True)
-            ds = self.multiply(slopes, self.concatenate([dh, dh, dh], 2))
+            d_first, (dh, ds) = self.scan(step, start, (d_outputs, slopes, update), reverse=True)
             dx = self.concatenate([ds[:, :, : 2 * units], self.multiply(dh, inner)], 2)
             rows = (self.reshape(previous, (-1, units)), self.reshape(ds, (-1, 3 * units)))
             return dx, d_first, self.matmul(self.transpose(rows[0], (1, 0)), rows[1]), self.sum(rows[1], 0)
