@@ -63,8 +63,7 @@ class Loops:
 
         Args:
             x: inputs: an array `(samples, ...)` of NumPy or any framework, or a tree of them; or a generator, a
-                `PyDataset`, a torch `DataLoader`, a `tf.data.Dataset`, or another iterable of batches. Streams are
-                read ahead, within an epoch by one thread: the caller's or another one.
+                `PyDataset`, a torch `DataLoader`, a `tf.data.Dataset`, or another iterable of batches.
             y: labels, in the structure of the outputs; not for streams.
             batch_size: samples in a step, 32 by default; not for streams.
             epochs: the epoch at which to end: `epochs - initial_epoch` are run.

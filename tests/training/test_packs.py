@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 import polykeras
 from polykeras import Sequential, layers, ops, tree
 from polykeras.backend import Backend
-from polykeras.training.data import PyDataset, pace, packs
+from polykeras.training.data import PyDataset, packs
 from polykeras.training.data.pace import PATIENCE
 from polykeras.training.data.packs import Pack, Packing, pack_capacity
 from polykeras.training.data.prefetch import Prefetch
@@ -86,34 +85,6 @@ def test_a_thread_that_writes_late_writes_into_nothing_that_is_read(monkeypatch:
         for room, kept in zip(item.arrays, before, strict=True):
             np.testing.assert_array_equal(room[: item.count], kept)
         item.release()
-
-
-def test_a_long_quick_stream_trains_as_arrays_do(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where its second epoch is read in turn with the steps, by the thread that runs them."""
-    for name, value in (("_PRICE", 60.0), ("_SLACK", 60.0), ("_QUICK", 1e6)):  # quick, also on a busy machine
-        monkeypatch.setattr(pace, name, value)
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(10_000, 3)).astype("float32"), rng.normal(size=(10_000, 1)).astype("float32")
-    readers: list[str] = []
-
-    class Batches:
-        def __iter__(self) -> Iterator[Any]:
-            for i in range(0, len(x), 10):
-                readers.append(threading.current_thread().name)
-                yield x[i : i + 10], y[i : i + 10]
-
-    def model() -> Sequential:
-        model = Sequential([layers.Input((3,)), layers.Dense(1, kernel_initializer="ones")])
-        model.compile("sgd", "mse")
-        return model
-
-    streamed, whole = model(), model()
-    streamed.fit(Batches(), epochs=2, verbose=0)
-    whole.fit(x, y, batch_size=10, epochs=2, shuffle=False, verbose=0)
-    np.testing.assert_allclose(streamed.get_weights()[0], whole.get_weights()[0], rtol=1e-6)
-    in_turn = backend.runs_in_python() and backend.is_compiled()
-    assert set(readers[:1000]) == {"polykeras-prefetch"}
-    assert set(readers[1000:]) == {threading.current_thread().name if in_turn else "polykeras-prefetch"}
 
 
 class Silent(Sequential):
