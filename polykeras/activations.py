@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from polykeras import logits, ops
+from polykeras.backend import registry as backends
 from polykeras.saving.serialization import Registry, serialize_keras_object
+from polykeras.variables import value_of
 
 Activation = Callable[..., Any]
 
@@ -88,8 +90,10 @@ def softmax(x: Any, axis: int | Sequence[int] = -1) -> Any:
     """
     if ops.ndim(x) == 0:
         raise ValueError("softmax needs an array with at least one axis; received a scalar. Use sigmoid for one value.")
+    x = value_of(x)
     probabilities = ops.softmax(x, axis)
-    logits.remember(probabilities, axis, x)
+    if backends.current().is_tensor(x):  # not the host's arrays, which may change
+        logits.remember(probabilities, axis, x)
     return probabilities
 
 

@@ -77,6 +77,8 @@ def value_and_grad(
             leaves = _differentiable(targets)
             arrays = lent_state(leaves, backend)
         written: list[Variable] = []
+        known: dict[int, logits.Known] = {}
+        to_know = logits.are_remembered()
 
         def pure(values: list[Any]) -> tuple[Any, Any]:
             call_args = list(args)
@@ -87,6 +89,8 @@ def value_and_grad(
                 result = fn(*call_args, **kwargs)
                 value, aux = result if has_aux else (result, None)
                 value, aux = convert(backend, value), tree.map_structure(value_of, aux)
+                known.clear()
+                known.update(_known_logits(tree.flatten(aux)) if to_know else {})
             aux_masks = [masks.kept(leaf) for leaf in tree.flatten(aux)] if masks.are_kept() else []
             if backend.shape(value) != ():
                 raise ValueError(
@@ -94,12 +98,16 @@ def value_and_grad(
                     f"shape {backend.shape(value)}. Reduce it first, with ops.sum or ops.mean."
                 )
             written[:], updates = scope.updates()
-            return value, (aux, updates, dict(enumerate(aux_masks)))
+            aux_logits = {place: found.logits for place, found in known.items()}
+            return value, (aux, updates, dict(enumerate(aux_masks)), aux_logits)
 
-        value, (aux, updates, aux_masks), gradients = backend.value_and_grad(pure, arrays)
-        for leaf, mask in zip(tree.flatten(aux), aux_masks.values(), strict=False):
-            if mask is not None:  # the array that came out is another one than that which went into the tape
+        value, (aux, updates, aux_masks, aux_logits), gradients = backend.value_and_grad(pure, arrays)
+        aux_leaves = tree.flatten(aux)  # they that came out are other arrays than those that went into the tape
+        for leaf, mask in zip(aux_leaves, aux_masks.values(), strict=False):
+            if mask is not None:
                 masks.keep(leaf, mask)
+        for place, array in aux_logits.items():
+            logits.remember(aux_leaves[place], known[place].axis, array)
         for variable, update in zip(written, updates, strict=True):
             variable.assign(update)
         if not places:  # a variable that is listed twice has one gradient
@@ -111,6 +119,11 @@ def value_and_grad(
         return ((value, aux) if has_aux else value), gradients
 
     return functools.wraps(fn)(wrapper) if hasattr(fn, "__name__") else wrapper
+
+
+def _known_logits(leaves: Sequence[Any]) -> dict[int, logits.Known]:
+    """Return what is known of the logits of arrays, by their places."""
+    return {place: found for place, leaf in enumerate(leaves) if (found := logits.known(leaf)) is not None}
 
 
 def _differentiable(variables: Sequence[Any]) -> list[Variable]:
@@ -189,7 +202,8 @@ class Function(Generic[P, R]):
 
         def flat(arrays: list[Any]) -> Any:
             args, kwargs = tree.unflatten(definition, tree.interleave(arrays, constants))
-            return self._fn(*args, **kwargs)
+            with logits.remembered():  # always, as it may be traced once and called anywhere
+                return self._fn(*args, **kwargs)
 
         return flat
 

@@ -1,27 +1,44 @@
-"""Logits, remembered beside the probabilities that a softmax made of them, as long as a loss is being computed.
+"""Logits, remembered beside the probabilities that a softmax made of them, while a step or a traced function runs.
 
 Of a probability near 0 the logits know more than the probability: it may have become 0, and its cross-entropy is
-bounded, without a gradient. And a cross-entropy of logits takes a third of the operations. So a loss computes with
-those where the predictions come from a softmax; Keras does so on TensorFlow.
+bounded, without a gradient. And a cross-entropy of logits takes less than half of the operations. So it is computed
+from those where predictions come from a softmax; Keras does so on TensorFlow.
+
+Arrays are taken to stay as they are: native code that changes one in place, between the softmax and the loss, is not
+seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
-# By the identity of the probabilities: they, the axis of the softmax counted from the first one, and the logits.
-_known: ContextVar[dict[int, tuple[Any, int, Any]] | None] = ContextVar("polykeras_logits", default=None)
+import numpy as np
+
+
+class Known(NamedTuple):
+    """What is known of probabilities.
+
+    Attributes:
+        reference: returns them, or None where they are gone.
+        axis: that of the softmax, counted from the first one.
+        logits: what it was taken of.
+    """
+
+    reference: Callable[[], Any]
+    axis: int
+    logits: Any
+
+
+_known: ContextVar[dict[int, Known] | None] = ContextVar("polykeras_logits", default=None)
 
 
 @contextmanager
 def remembered() -> Iterator[None]:
-    """Remember logits until the end, or until that of the outermost of several."""
-    if _known.get() is not None:
-        yield
-        return
+    """Remember logits until the end, those of this block alone: an inner trace's arrays mean nothing outside of it."""
     token = _known.set({})
     try:
         yield
@@ -29,8 +46,13 @@ def remembered() -> Iterator[None]:
         _known.reset(token)
 
 
+def are_remembered() -> bool:
+    """Return whether somebody remembers logits now."""
+    return _known.get() is not None
+
+
 def remember(probabilities: Any, axis: Any, logits: Any) -> None:
-    """Note of what a softmax made probabilities, where that is to be remembered.
+    """Note of what a softmax made probabilities, where that is to be remembered, for as long as they live.
 
     Args:
         probabilities: an array.
@@ -38,12 +60,30 @@ def remember(probabilities: Any, axis: Any, logits: Any) -> None:
         logits: an array of the same shape.
     """
     known = _known.get()
-    if known is not None and isinstance(axis, int):
-        known[id(probabilities)] = (probabilities, axis % len(probabilities.shape), logits)
+    if known is None or not isinstance(axis, (int, np.integer)):
+        return
+    key = id(probabilities)
+    try:
+        reference: Callable[[], Any] = weakref.ref(probabilities, lambda _: known.pop(key, None))
+    except TypeError:  # autograd's boxes: they are kept to the end
+        reference = lambda: probabilities  # noqa: E731
+    known[key] = Known(reference, int(axis) % len(probabilities.shape), logits)
+
+
+def known(probabilities: Any) -> Known | None:
+    """Return what is remembered of an array."""
+    found = (_known.get() or {}).get(id(probabilities))
+    return found if found is not None and found.reference() is probabilities else None
 
 
 def of(probabilities: Any, axis: int) -> Any:
     """Return the logits whose softmax along an axis probabilities are; None where none are remembered."""
-    known = _known.get()
-    _, place, logits = known.get(id(probabilities), (None, None, None)) if known else (None, None, None)
-    return logits if place is not None and place == axis % len(probabilities.shape) else None
+    found = known(probabilities)
+    return found.logits if found is not None and found.axis == axis % len(probabilities.shape) else None
+
+
+def follow(probabilities: Any, result: Any, change: Callable[[Any], Any]) -> None:
+    """Remember logits of what became of probabilities, by a change that may as well come before the softmax: a cast."""
+    found = known(probabilities)
+    if found is not None and result is not probabilities:
+        remember(result, found.axis, change(found.logits))

@@ -5,11 +5,14 @@ from __future__ import annotations
 from abc import ABC
 from typing import Literal
 
+import numpy as np
+
 from polykeras import config, dtypes
 from polykeras.backend.recurrence import RecurrenceMethods
 from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.spec import Array, op
 
+_LOWEST = float(np.finfo(np.float32).min)
 _NEVER = -1e5  # the logarithm of a path's probability that is out of the question, finite so that gradients are
 
 
@@ -56,12 +59,12 @@ class LossMethods(RecurrenceMethods, ABC):
             axis: the axis of the classes.
         """
         self._check_same_shape(target, output, "categorical_crossentropy")
-        if from_logits:
-            logs = self.log_softmax(output, axis)
+        output, dtype = self._wide(output), self.dtype(output)
+        if from_logits:  # of a class that is masked out, with -inf, 0 times the logarithm is to be 0
+            logs = self.maximum(self.log_softmax(output, axis), _LOWEST)
         else:
-            p = self._wide(output)
-            logs = self.log(self._clipped(p / self.sum(p, axis, True)))
-        return self.cast(-self.sum(self.cast(target, self.dtype(logs)) * logs, axis), self.dtype(output))
+            logs = self.log(self._clipped(output / self.sum(output, axis, True)))
+        return self.cast(-self.sum(self.cast(target, self.dtype(logs)) * logs, axis), dtype)
 
     @op("output", "float", others="target")
     def sparse_categorical_crossentropy(
@@ -86,14 +89,14 @@ class LossMethods(RecurrenceMethods, ABC):
             )
         target = self.cast(target, "int32")
         hot = self._hot(target, shape[place], place)
+        output, dtype = self._wide(output), self.dtype(output)
         if from_logits:
             logs = self.sum(self.where(hot, self.log_softmax(output, place), 0.0), place)
         else:  # the logarithm of one probability, not of all
-            p = self._wide(output)
-            share = self.sum(self.where(hot, p, 0.0), place) / self.sum(p, place)
+            share = self.sum(self.where(hot, output, 0.0), place) / self.sum(output, place)
             known = self.logical_and(target >= 0, target < shape[place])
             logs = self.where(known, self.log(self._clipped(share)), 0.0)
-        return self.cast(-logs, self.dtype(output))
+        return self.cast(-logs, dtype)
 
     @op("x1 x2", "float")
     def psnr(self, x1: Array, x2: Array, max_val: float) -> Array:

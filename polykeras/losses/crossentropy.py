@@ -44,7 +44,8 @@ def categorical_crossentropy(
 
     Args:
         y_true: one-hot labels or distributions, in the shape of the predictions.
-        y_pred: probabilities, or with `from_logits` numbers whose softmax they are.
+        y_pred: probabilities, or with `from_logits` numbers whose softmax they are. Of what `activations.softmax` made
+            in the same step or function the logits are known, and taken.
         from_logits: see `y_pred`.
         label_smoothing: in [0, 1]: moves labels toward the uniform distribution.
         axis: the axis of the classes.
@@ -67,7 +68,8 @@ def sparse_categorical_crossentropy(
 
     Args:
         y_true: class numbers, in the shape of the predictions without the axis of the classes (or with size 1 there).
-        y_pred: probabilities, or with `from_logits` numbers whose softmax they are.
+        y_pred: probabilities, or with `from_logits` numbers whose softmax they are. Of what `activations.softmax` made
+            in the same step or function the logits are known, and taken.
         from_logits: see `y_pred`.
         ignore_class: a class number whose samples count 0.
         axis: the axis of the classes.

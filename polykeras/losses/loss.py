@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, ClassVar
 
-from polykeras import config, dtypes, ops, tree
+from polykeras import config, dtypes, logits, ops, tree
 from polykeras.layers.context import get_mask
 from polykeras.naming import to_snake_case
 from polykeras.saving.configurable import Configurable
@@ -69,7 +69,7 @@ class Loss(Configurable):
         """
         mask = get_mask(y_pred) if not tree.is_nested(y_pred) else None
         dtype = self.dtype
-        y_pred = tree.map_structure(lambda x: ops.cast(x, dtype), y_pred)
+        y_pred = tree.map_structure(lambda x: cast_predictions(x, dtype), y_pred)
         y_true = tree.map_structure(lambda x: ops.cast(x, dtype) if self.casts_labels else _floats_as(x, dtype), y_true)
         if sample_weight is not None:
             sample_weight = ops.cast(sample_weight, dtype)
@@ -227,6 +227,13 @@ def reduce_weighted(values: Any, sample_weight: Any, mask: Any, reduction: str |
     if valid is not None:  # their number is a whole one
         return total / ops.maximum(ops.sum(ops.broadcast_to(valid, ops.shape(values))), 1.0)
     return total / max(ops.size(values), 1)
+
+
+def cast_predictions(y_pred: Any, dtype: str) -> Any:
+    """Return predictions in a dtype; what is known of their logits goes with them."""
+    result = ops.cast(y_pred, dtype)
+    logits.follow(y_pred, result, lambda x: ops.cast(x, dtype))
+    return result
 
 
 def left_aligned(weight: Any, values: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from polykeras import dtypes, ops
 from polykeras.layers.context import get_mask
-from polykeras.losses.loss import LOSSES, left_aligned, match_ranks
+from polykeras.losses.loss import LOSSES, cast_predictions, left_aligned, match_ranks
 from polykeras.metrics.metric import METRICS, Metric
 from polykeras.saving.serialization import Registry, deserialize_keras_object, serialize_keras_object
 
@@ -133,7 +133,7 @@ class MeanMetricWrapper(Mean):
         weight = sample_weights(y_pred, sample_weight, self.dtype)
         y_true, y_pred = match_ranks(ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred))
         if ops.dtype(y_pred) in dtypes.FLOATS:
-            y_pred = ops.cast(y_pred, self.dtype)
+            y_pred = cast_predictions(y_pred, self.dtype)
         super().update_state(self._fn(y_true, y_pred, **self._fn_kwargs), weight)
 
     def get_config(self) -> dict[str, Any]:

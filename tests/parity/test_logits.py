@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import numpy as np
@@ -69,10 +70,80 @@ def test_other_probabilities_are_taken_as_they_are(backend: Any) -> None:
     assert logits.of(known, 1) is None
 
 
-def test_what_is_remembered_ends_with_the_outermost() -> None:
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("eagerly", [False, True], ids=["compiled", "eager"])
+def test_a_metric_agrees_with_the_loss(backend: Any, case: str, eagerly: bool) -> None:
+    loss, y = CASES[case]
+    loss = loss() if callable(loss) else loss
+    model = pk.Sequential([pk.Input((2,)), *HEADS["activation"]()])
+    metric = loss if isinstance(loss, str) else losses.sparse_categorical_crossentropy
+    model.compile(optimizer=pk.optimizers.SGD(0.0), loss=loss, metrics=[metric], run_eagerly=eagerly)
+    x = np.array([[0.0, LARGE]], "float32")
+    assert model.evaluate(x, y, verbose=0) == [LARGE, LARGE]
+    assert model.train_on_batch(x, y) == [LARGE, LARGE]
+    history = model.fit(x, y, verbose=0).history
+    assert [value for (value,) in history.values()] == [LARGE, LARGE]
+
+
+@pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
+def test_a_loss_in_another_dtype_knows_them_too(backend: Any, dtype: str) -> None:
+    model = _model([_dense(activation="softmax", dtype=dtype)], "sparse_categorical_crossentropy")
+    assert float(model.evaluate(np.array([[0.0, LARGE]], "float32"), np.array([0]), verbose=0)) == LARGE
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_is_widened(backend: Any, dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    scores = ops.cast(rng.normal(size=(4, 1000)), dtype)
+    exact = np.asarray(ops.convert_to_numpy(ops.cast(scores, "float32")), "float64")
+    logs = exact - np.log(np.exp(exact).sum(-1, keepdims=True))
+    classes = np.arange(4)
+    target = ops.cast(np.full((4, 1000), 1 / 1024), dtype)
+    dense = ops.categorical_crossentropy(target, scores, from_logits=True)
+    sparse = ops.sparse_categorical_crossentropy(classes, scores, from_logits=True)
+    within = {"rtol": 2**-8 if dtype == "bfloat16" else 2**-10}  # one rounding, of the result
+    np.testing.assert_allclose(ops.convert_to_numpy(ops.cast(dense, "float32")), -logs.sum(-1) / 1024, **within)
+    np.testing.assert_allclose(ops.convert_to_numpy(ops.cast(sparse, "float32")), -logs[classes, classes], **within)
+
+
+def test_a_class_that_is_masked_out_counts_nothing(backend: Any) -> None:
+    x = pk.Variable(np.array([[1.0, -np.inf, 1.0]], "float32"))
+    y = np.array([[1.0, 0.0, 0.0]], "float32")
+    loss = losses.CategoricalCrossentropy()
+    value, gradient = pk.value_and_grad(lambda: loss(y, activations.softmax(x)), x)()
+    assert float(value) == pytest.approx(np.log(2), rel=1e-6)
+    np.testing.assert_allclose(ops.convert_to_numpy(gradient), [[-0.5, 0, 0.5]], rtol=1e-6)
+
+
+def test_what_a_variable_was_counts(backend: Any) -> None:
+    v, y = pk.Variable(np.array([[0.0, 1.0, 2.0]], "float32")), np.array([[1.0, 0.0, 0.0]], "float32")
+
+    def assigned() -> Any:
+        p = activations.softmax(v)
+        v.assign([[9.0, 0.0, 0.0]])
+        return losses.CategoricalCrossentropy()(y, p)
+
+    value, _ = pk.value_and_grad(assigned, v)()
+    assert float(value) == pytest.approx(np.log(1 + np.e + np.e**2), rel=1e-6)
+
+
+@pytest.mark.parametrize("differentiated_first", [False, True])
+def test_a_compiled_function_is_the_same_wherever_it_is_called(backend: Any, differentiated_first: bool) -> None:
+    loss = losses.SparseCategoricalCrossentropy()
+    fn = pk.function(lambda x: loss(np.array([0]), activations.softmax(x)))
+    x = ops.convert_to_tensor(np.array([[0.0, LARGE]], "float32"))
+    calls = [lambda: fn(x), lambda: pk.value_and_grad(fn)(x)[0]]
+    assert [float(call()) for call in (reversed(calls) if differentiated_first else calls)] == [LARGE, LARGE]
+
+
+def test_what_is_remembered_ends_with_the_block_and_the_array() -> None:
     p, x = np.ones((1, 1)), np.zeros((1, 1))
     with logits.remembered():
+        logits.remember(p, np.int64(-1), x)
         with logits.remembered():
-            logits.remember(p, -1, x)
+            assert logits.of(p, 1) is None
         assert logits.of(p, 1) is x
-    assert logits.of(p, 1) is None
+        del p
+        gc.collect()
+        assert logits._known.get() == {}
+    assert not logits.are_remembered()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polykeras import fast
+from polykeras import activations, fast, ops, use_backend, value_and_grad
 from polykeras.backend import Backend
 from polykeras.backend.host_memory import aligned_empty
 from polykeras.backend.registry import load
@@ -209,3 +209,15 @@ def test_a_compiled_step_may_be_part_of_another_program(jb: Backend, monkeypatch
     run = jb.compile_steps(lambda state, batch: ([state[0] + jb.sum(batch)], {}))
     data, indices = jb.asarray(DATA), jb.asarray(INDICES)
     assert float(jax.jit(lambda x: run([x], data, indices, 0, 5)[0][0])(1.0)) == DATA.sum() + 1
+
+
+def test_logits_of_an_inner_trace_end_with_it(jb: Backend) -> None:
+    """What a softmax in a scan was taken of is remembered for a loss, but not beyond the scan."""
+
+    def fn(x: Any) -> Any:
+        _, rows = ops.scan(lambda carry, row: (carry, activations.softmax(row)), ops.zeros(()), x)
+        return ops.sum(rows[:, 0])
+
+    with use_backend("jax"), jax.checking_leaks():
+        value, _ = value_and_grad(fn)(np.zeros((3, 2), "float32"))
+    assert float(value) == 1.5
