@@ -7,7 +7,7 @@ cheaper and leaves ordinary tensors as results.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,23 +31,32 @@ class Program:
     """Recorded calls as a function.
 
     Attributes:
-        run: takes a sequence of tensors, laid out like the recorded inputs, and a tensor for each pack, followed by
-            one for each result that is put into given memory; returns a list of the other results.
-        packs: the inputs that are to lie side by side, each time in the tensor that is given for the pack.
+        run: takes a sequence of tensors, laid out like the recorded inputs; returns a list of the results.
     """
 
-    run: Callable[[Sequence[Tensor], Sequence[Tensor]], list[Tensor]]
+    run: Callable[[Sequence[Tensor]], list[Tensor]]
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """Recorded calls as a loop, for inputs of which the first are a state: between steps there is nothing but a `for`.
+
+    Attributes:
+        run: takes the state, as a list that it empties; a tensor for each pack; for each step a tensor for each result
+            that is put into given memory; an iterator of the inputs that follow the state, asked for as many as there
+            are steps; and a function that is given the other results of each step, where it has results. Returns the
+            new state.
+        packs: the parts of the state that are to lie side by side, each time in the tensor that is given for the pack.
+    """
+
+    run: Callable[
+        [list[Tensor], Sequence[Tensor], Iterable[Sequence[Tensor]], Iterator[Sequence[Tensor]], Callable[..., None]],
+        list[Tensor],
+    ]
     packs: list[Pack]
 
 
-def compile_program(
-    recorder: Recorder,
-    inputs: int,
-    outputs: Sequence[Slot],
-    donated: Collection[int] = (),
-    packed: bool = False,
-    placed: Sequence[Slot] = (),
-) -> Program:
+def compile_program(recorder: Recorder, inputs: int, outputs: Sequence[Slot], donated: Collection[int] = ()) -> Program:
     """Return the recorded calls as a function.
 
     Args:
@@ -55,22 +64,41 @@ def compile_program(
         inputs: the number of its inputs; they have the first slots.
         outputs: the slots to return.
         donated: the numbers of the inputs whose memory may be used for results.
-        packed: whether inputs may be asked to lie side by side.
-        placed: the slots of further results, which are put into given memory.
+    """
+    nodes = _simplified(recorder, inputs, outputs, donated)
+    return Program(_Writer().function(nodes, inputs, outputs))
+
+
+def compile_repetition(
+    recorder: Recorder, inputs: int, state: Sequence[Slot], kept: Sequence[Slot], placed: Sequence[Slot]
+) -> Repetition:
+    """Return the recorded calls as a loop.
+
+    Args:
+        recorder: has run.
+        inputs: the number of its inputs; they have the first slots.
+        state: the slots of the new state, which is the first inputs in the next step; their memory may be used.
+        kept: the slots of results that are given away.
+        placed: the slots of results that are put into given memory.
     """
     seen = recorder.seen
-    written = written_memory(recorder.nodes, seen)
-    results = [*outputs, *placed]
-    nodes = needed(recorder.nodes, seen, inputs, results, written)
-    nodes = without_constants(nodes, seen, inputs, written)
-    nodes = with_numbers_as_tensors(nodes, seen)
-    nodes = with_reused_memory(nodes, seen, donated, results, inputs)
-    nodes, packs = with_packed_updates(nodes, seen, outputs) if packed else (nodes, [])
+    nodes = _simplified(recorder, inputs, [*state, *kept, *placed], range(len(state)))
+    nodes, packs = with_packed_updates(nodes, seen, [*state, *kept])
     used = {slot.number for node in nodes for slot in (*node.reads(), *node.results())}
     free = max(used, default=0) + len(seen)  # inputs that nobody reads have numbers too
     memory = [Slot(free + i) for i in range(len(placed))]
     nodes = with_given_memory(nodes, seen, placed, memory)
-    return Program(_Writer().function(nodes, inputs, outputs, [*(pack.slot for pack in packs), *memory]), packs)
+    return Repetition(_Writer().loop(nodes, inputs, state, kept, [pack.slot for pack in packs], memory), packs)
+
+
+def _simplified(recorder: Recorder, inputs: int, results: Sequence[Slot], donated: Collection[int]) -> list[Node]:
+    """Return the calls that are needed for results, which reuse memory."""
+    seen = recorder.seen
+    written = written_memory(recorder.nodes, seen)
+    nodes = needed(recorder.nodes, seen, inputs, results, written)
+    nodes = without_constants(nodes, seen, inputs, written)
+    nodes = with_numbers_as_tensors(nodes, seen)
+    return with_reused_memory(nodes, seen, donated, results, inputs)
 
 
 class _Writer:
@@ -80,24 +108,63 @@ class _Writer:
         self._globals: dict[str, Any] = {}
         self._names: dict[Any, str] = {}
 
-    def function(
-        self, nodes: Sequence[Node], inputs: int, outputs: Sequence[Slot], others: Sequence[Slot]
+    def function(self, nodes: Sequence[Node], inputs: int, outputs: Sequence[Slot]) -> Callable[..., list[Tensor]]:
+        """Return the function over inputs that does the calls and returns the outputs."""
+        lines = self._taken(range(inputs), "inputs")
+        lines += self._calls(nodes, {slot.number for slot in outputs})
+        lines.append(f"return {self._argument(outputs)}")
+        return self._compiled("inputs", lines)
+
+    def loop(
+        self,
+        nodes: Sequence[Node],
+        inputs: int,
+        state: Sequence[Slot],
+        kept: Sequence[Slot],
+        packs: Sequence[Slot],
+        memory: Sequence[Slot],
     ) -> Callable[..., list[Tensor]]:
-        """Return the function over inputs and other tensors that does the calls and returns the outputs."""
+        """Return the function that does the calls for each step; see `Repetition`."""
+        size = len(state)
+        batch, room = self._names_of(range(size, inputs)), self._names_of(slot.number for slot in memory)
+        new = self._names_of(slot.number for slot in state)
+        body = self._calls(nodes, {slot.number for slot in (*state, *kept, *packs)})
+        if kept or memory:
+            body.append(f"keep({self._argument(kept)})")
+        body += [f"{self._names_of(range(size))} = {new}"] if size else []
+        spare = {slot.number for slot in state} - set(range(size)) - {slot.number for slot in packs}
+        body += [f"del {self._names_of(spare)}"] if spare else []
+        lines = [*self._taken(range(size), "state"), "state.clear()"]
+        lines += self._taken([slot.number for slot in packs], "packs")
+        # The places come first: where they end no batch is taken from the iterator.
+        lines += [f"for ({room}), ({batch}) in zip(places, batches):", *(f"    {line}" for line in body or ["pass"])]
+        lines.append(f"return [{self._names_of(range(size))}]")
+        return self._compiled("state, packs, places, batches, keep", lines)
+
+    def _compiled(self, parameters: str, lines: Sequence[str]) -> Callable[..., list[Tensor]]:
+        source = f"def program({parameters}):\n" + "\n".join(f"    {line}" for line in lines)
+        exec(compile(source, "<recorded step>", "exec"), self._globals)
+        return self._globals["program"]
+
+    def _taken(self, numbers: Collection[int], name: str) -> list[str]:
+        return [f"{self._names_of(numbers)} = {name}"] if numbers else []
+
+    @staticmethod
+    def _names_of(numbers: Iterable[int]) -> str:
+        return "".join(f"t{number}, " for number in numbers)
+
+    def _calls(self, nodes: Sequence[Node], needed_later: Collection[int]) -> list[str]:
+        """Return the lines of the calls, which let go of what is not needed later after its last use."""
         last = {slot.number: place for place, node in enumerate(nodes) for slot in node.reads()}
-        last |= {slot.number: len(nodes) for slot in outputs}
-        lines = [f"    {', '.join(f't{i}' for i in range(inputs))}, = inputs"] if inputs else []
-        lines += [f"    {', '.join(map(self._argument, others))}, = others"] if others else []
+        last |= dict.fromkeys(needed_later, len(nodes))
+        lines = []
         for place, node in enumerate(nodes):
-            lines.append(f"    {self._call(node)}")
+            lines.append(self._call(node))
             done = {slot.number for slot in node.reads() if last[slot.number] == place}
             done |= {slot.number for slot in node.results() if slot.number not in last}
             if done:
-                lines.append(f"    del {', '.join(f't{i}' for i in sorted(done))}")
-        lines.append(f"    return [{', '.join(self._argument(slot) for slot in outputs)}]")
-        source = "def program(inputs, others):\n" + "\n".join(lines)
-        exec(compile(source, "<recorded step>", "exec"), self._globals)
-        return self._globals["program"]
+                lines.append(f"del {', '.join(f't{i}' for i in sorted(done))}")
+        return lines
 
     def _call(self, node: Node) -> str:
         if node.into is not None and is_copy(node.op):

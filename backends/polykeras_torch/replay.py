@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from polykeras import fast, tree
 from polykeras_torch.autodiff import is_transformed
 from polykeras_torch.packing import lay_side_by_side, take_apart
-from polykeras_torch.program import Program, compile_program
+from polykeras_torch.program import Program, Repetition, compile_program, compile_repetition
 from polykeras_torch.recorder import Recorder, Slot, storage_of
 
 
@@ -45,8 +45,8 @@ class Recording:
         advances: how many of the first results `advance` computes; 0 where it is not going to be called.
 
     Attributes:
-        placed: the places of those results that `advance` puts into memory that it is given: those after the state,
-            but for arguments that are handed through.
+        placed: the places of those results that `advance` puts into memory that it is given: those after the state (the
+            donated tensors), but for arguments that are handed through, which it gives away.
     """
 
     def __init__(
@@ -65,30 +65,31 @@ class Recording:
         self._definition = definition
         self._places = list(outputs)
         self._template = [None if i in outputs else leaf for i, leaf in enumerate(leaves)]
-        self._advances = advances
         self._program: Program | None = None
-        self._advance: Program | None = None
+        self._repetition: Repetition | None = None
         self.placed: list[int] = []
-        if recorder is not None:
-            slots = list(outputs.values())
-            self._program = compile_program(recorder, inputs, slots, range(donated))
-            if advances and self._places[:advances] == list(range(advances)):
-                self.placed = [i for i in range(donated, advances) if slots[i].number >= inputs]
-                returned = [slot for i, slot in enumerate(slots[:advances]) if i not in self.placed]
-                placed = [slots[i] for i in self.placed]
-                self._advance = compile_program(recorder, inputs, returned, range(donated), packed=True, placed=placed)
+        if recorder is None:
+            return
+        slots = list(outputs.values())
+        self._program = compile_program(recorder, inputs, slots, range(donated))
+        if advances and self._places[:advances] == list(range(advances)):
+            others = range(donated, advances)
+            self.placed = [i for i in others if slots[i].number >= inputs]
+            kept = [slots[i] for i in others if i not in self.placed]
+            placed = [slots[i] for i in self.placed]
+            self._repetition = compile_repetition(recorder, inputs, slots[:donated], kept, placed)
 
     @property
     def can_advance(self) -> bool:
-        """Whether `advance` repeats what was recorded, with results of the same shapes; else the function is run."""
-        return self._advance is not None
+        """Whether there is `advance`: what was recorded can be repeated, with results of the same shapes."""
+        return self._repetition is not None
 
     def __call__(self, tensors: Sequence[Tensor]) -> Any:
         """Return what the function returns for these tensors."""
         if self._program is None:
             return _plainly(self._fn, tensors, self._donated)
         with torch._C._AutoDispatchBelowAutograd():
-            results = self._program.run(tensors, ())
+            results = self._program.run(tensors)
         if len(results) != len(self._template):
             filled = list(self._template)
             for place, value in zip(self._places, results, strict=True):
@@ -96,26 +97,38 @@ class Recording:
             results = filled
         return tree.unflatten(self._definition, results)
 
-    def advance(self, tensors: Sequence[Tensor], packs: Sequence[Tensor]) -> list[Tensor]:
-        """Return the first leaves of the results, but for those that are `placed`; others are not even computed.
+    def advance(
+        self,
+        state: list[Tensor],
+        packs: Sequence[Tensor],
+        places: Iterable[Sequence[Tensor]],
+        batches: Iterator[Sequence[Tensor]],
+        keep: Callable[[list[Tensor]], None],
+    ) -> list[Tensor]:
+        """Repeat what was recorded several times, each time with the state that the time before returned.
 
         Args:
-            tensors: of which the first were given to `pack`, now or before steps that lead to these.
-            packs: what `pack` returned, and a tensor for each of the results that are placed, which takes its values.
+            state: the first tensors, which were given to `pack`; the list is emptied.
+            packs: what `pack` returned.
+            places: for each time a tensor for each result that is placed, which takes its values.
+            batches: the tensors after the state; as many are taken as there are places.
+            keep: called each time with the other results that are computed, if there are any.
+
+        Returns:
+            The new state.
         """
-        if self._advance is None:
-            return tree.flatten(self(tensors))[: self._advances]
+        assert self._repetition is not None  # see `can_advance`
         with torch._C._AutoDispatchBelowAutograd():
-            return self._advance.run(tensors, packs)
+            return self._repetition.run(state, packs, places, batches, keep)
 
     def pack(self, state: list[Tensor]) -> list[Tensor]:
         """Give the state the layout that `advance` wants, within the list, and return the packs for it."""
-        return lay_side_by_side(state, self._advance.packs) if self._advance else []
+        return lay_side_by_side(state, self._repetition.packs) if self._repetition else []
 
     def unpack(self, state: list[Tensor]) -> None:
         """Give each tensor of the state memory of its own again, within the list."""
-        if self._advance:
-            take_apart(state, self._advance.packs)
+        if self._repetition:
+            take_apart(state, self._repetition.packs)
 
 
 def record(

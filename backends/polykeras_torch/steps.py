@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from itertools import repeat
 from typing import Any
 
 import torch
@@ -69,20 +70,22 @@ class _Loop:
         self._recording: Recording | None = None
 
     def run(self, state: State, batches: Batches, steps: int) -> tuple[State, Any]:
-        packs: list[Tensor] | None = None
-        logs: Any = None
-        for left, batch in zip(range(steps - 1, -1, -1), batches, strict=True):
-            if self._recording is None:
-                tensors = [*state, *batch]
-                (state, logs), self._recording = record(self._step, tensors, donated=len(state), advances=True)
-            elif left:
-                packs = self._recording.pack(state) if packs is None else packs
-                state = self._recording.advance([*state, *batch], packs)
-            else:
-                if packs is not None:
-                    self._recording.unpack(state)
-                state, logs = self._recording([*state, *batch])
+        batches, logs = iter(batches), None
+        if self._recording is None:
+            tensors = [*state, *next(batches)]
+            (state, logs), self._recording = record(self._step, tensors, donated=len(state), advances=True)
+            steps -= 1
+        if steps > 1 and self._recording.can_advance:
+            packs = self._recording.pack(state)
+            state = self._recording.advance(state, packs, repeat((), steps - 1), batches, _nothing)
+            self._recording.unpack(state)
+        for batch in batches:
+            state, logs = self._recording([*state, *batch])
         return state, logs
+
+
+def _nothing(results: Sequence[Tensor]) -> None:
+    """Do nothing with results that there are none of."""
 
 
 class _Room:
@@ -149,38 +152,49 @@ class _LoopInParts:
         self._room: _Room | None = None  # none where each step is looked at by itself
 
     def run(self, state: State, batches: Batches, steps: int) -> tuple[State, Any]:
-        packs: list[Tensor] | None = None
-        size = len(state)
+        batches = iter(batches)
         if self._room is not None:
             self._room.clear()  # of a chunk that failed
-        for batch in batches:
-            tensors = [*state, *batch]
-            if self._recording is None:
-                (state, seen), recording = record(self._step, tensors, donated=size, lends=True)
-                leaves, self._structure = tree.flatten_with_def(seen)
-                self._room = self._room_for(leaves, recording, size)
-                self._recording = recording
-            elif steps > 1 and self._room is not None:
-                if packs is None:
-                    packs = self._recording.pack(state)
-                    tensors = [*state, *batch]
-                results = self._recording.advance(tensors, [*packs, *self._room.places[self._room.waiting]])
-                state, leaves = results[:size], None
-                self._room.keep(results[size:])
-            else:  # one step, or one with large results: not worth packs
-                state, seen = self._recording(tensors)
-                leaves = tree.flatten(seen)
-            if leaves is not None and self._room is not None:
-                self._room.put(leaves)
-            elif leaves is not None:
-                self._look(state, 1, leaves)
-            if self._room is not None and self._room.waiting == self._room.steps:
-                self._look_at(state, self._room)
+        if self._recording is None:
+            tensors, size = [*state, *next(batches)], len(state)
+            (state, seen), recording = record(self._step, tensors, donated=size, lends=True)
+            leaves, self._structure = tree.flatten_with_def(seen)
+            self._room = self._room_for(leaves, recording, size)
+            self._recording = recording
+            self._see(state, leaves)
+            steps -= 1
+        if steps > 1 and self._room is not None:
+            state = self._advance(state, batches, steps, self._recording, self._room)
+        for batch in batches:  # one step, or steps with large results: not worth packs
+            state, seen = self._recording([*state, *batch])
+            self._see(state, tree.flatten(seen))
         if self._room is not None:
             self._look_at(state, self._room)
-        if packs is not None and self._recording is not None:
-            self._recording.unpack(state)
         return state, self._logs(self._parts.part(state))
+
+    def _advance(
+        self, state: State, batches: Iterator[Sequence[Tensor]], steps: int, recording: Recording, room: _Room
+    ) -> State:
+        """Run steps, whose results find room, and look at these whenever that is full."""
+        packs = recording.pack(state)
+        while steps:
+            places = room.places[room.waiting :][:steps]
+            steps -= len(places)
+            state = recording.advance(state, packs, places, batches, room.keep)
+            if room.waiting == room.steps:
+                self._look_at(state, room)
+        self._look_at(state, room)
+        recording.unpack(state)
+        return state
+
+    def _see(self, state: State, leaves: Sequence[Tensor]) -> None:
+        """Keep what was seen in one step, or look at it at once."""
+        if self._room is None:
+            self._look(state, 1, leaves)
+            return
+        self._room.put(leaves)
+        if self._room.waiting == self._room.steps:
+            self._look_at(state, self._room)
 
     def _room_for(self, leaves: Sequence[Tensor], recording: Recording, size: int) -> _Room | None:
         steps = min(_TOGETHER, _SEEN // max(1, sum(leaf.nbytes for leaf in leaves)))
