@@ -21,7 +21,9 @@ from polykeras_torch.rewriting import (
     with_given_memory,
     with_numbers_as_tensors,
     with_reused_memory,
+    with_sums_in_shape,
     without_constants,
+    without_lasting_views,
     written_memory,
 )
 
@@ -88,7 +90,8 @@ def compile_repetition(
     free = max(used, default=0) + len(seen)  # inputs that nobody reads have numbers too
     memory = [Slot(free + i) for i in range(len(placed))]
     nodes = with_given_memory(nodes, seen, placed, memory)
-    return Repetition(_Writer().loop(nodes, inputs, state, kept, [pack.slot for pack in packs], memory), packs)
+    before, nodes = without_lasting_views(nodes, seen, state)
+    return Repetition(_Writer().loop(before, nodes, inputs, state, kept, [pack.slot for pack in packs], memory), packs)
 
 
 def _simplified(recorder: Recorder, inputs: int, results: Sequence[Slot], donated: Collection[int]) -> list[Node]:
@@ -97,6 +100,7 @@ def _simplified(recorder: Recorder, inputs: int, results: Sequence[Slot], donate
     written = written_memory(recorder.nodes, seen)
     nodes = needed(recorder.nodes, seen, inputs, results, written)
     nodes = without_constants(nodes, seen, inputs, written)
+    nodes = with_sums_in_shape(nodes, seen, results)
     nodes = with_numbers_as_tensors(nodes, seen)
     return with_reused_memory(nodes, seen, donated, results, inputs)
 
@@ -117,6 +121,7 @@ class _Writer:
 
     def loop(
         self,
+        before: Sequence[Node],
         nodes: Sequence[Node],
         inputs: int,
         state: Sequence[Slot],
@@ -124,11 +129,12 @@ class _Writer:
         packs: Sequence[Slot],
         memory: Sequence[Slot],
     ) -> Callable[..., list[Tensor]]:
-        """Return the function that does the calls for each step; see `Repetition`."""
+        """Return the function that does some calls, and then others for each step; see `Repetition`."""
         size = len(state)
         batch, room = self._names_of(range(size, inputs)), self._names_of(slot.number for slot in memory)
         new = self._names_of(slot.number for slot in state)
-        body = self._calls(nodes, {slot.number for slot in (*state, *kept, *packs)})
+        lasting = [slot for node in before for slot in node.results()]
+        body = self._calls(nodes, {slot.number for slot in (*state, *kept, *packs, *lasting)})
         if kept or memory:
             body.append(f"keep({self._argument(kept)})")
         body += [f"{self._names_of(range(size))} = {new}"] if size else []
@@ -136,6 +142,7 @@ class _Writer:
         body += [f"del {self._names_of(spare)}"] if spare else []
         lines = [*self._taken(range(size), "state"), "state.clear()"]
         lines += self._taken([slot.number for slot in packs], "packs")
+        lines += [self._call(node) for node in before]
         # The places come first: where they end no batch is taken from the iterator.
         lines += [f"for ({room}), ({batch}) in zip(places, batches):", *(f"    {line}" for line in body or ["pass"])]
         lines.append(f"return [{self._names_of(range(size))}]")

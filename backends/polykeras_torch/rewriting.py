@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from polykeras_torch.kernels import COPY_INTO, binding_into, is_copy, number_as_tensor
 from polykeras_torch.recorder import Node, Seen, Slot, replace
 
+aten: Any = torch.ops.aten
+_SUM = aten.sum.dim_IntList
+_VIEW = aten.view.default
 LINE = 64  # bytes of a cache line, with which torch's memory begins
 _WORTHWHILE = 1024  # elements from which on the memory of a result is worth sparing
 
@@ -67,6 +73,26 @@ def without_constants(nodes: Sequence[Node], seen: Sequence[Seen], inputs: int, 
         kept.append(Node(node.op, args, kwargs, node.outputs, node.single, node.writes, node.constant))
         made.update(slot.number for slot in results)
     return kept
+
+
+def with_sums_in_shape(nodes: Sequence[Node], seen: Sequence[Seen], outputs: Collection[Slot]) -> list[Node]:
+    """Return the calls with sums that leave out axes at once: autograd keeps them, for a view to leave them out."""
+    reads = Counter(slot for node in nodes for slot in node.reads())
+    reads.update(outputs)
+    sums = {node.outputs[0]: node for node in nodes if node.op is _SUM and node.args[2:] == (True,) and not node.kwargs}
+    kept = []
+    for node in nodes:
+        found = sums.get(node.args[0]) if node.op is _VIEW and reads[node.args[0]] == 1 else None
+        if found is not None and tuple(node.args[1]) == _without(seen[node.args[0].number].shape, found.args[1]):
+            found.args, found.outputs = found.args[:2], node.outputs
+        else:
+            kept.append(node)
+    return kept
+
+
+def _without(shape: Sequence[int], axes: Sequence[int] | None) -> tuple[int, ...]:
+    left = {axis % len(shape) for axis in axes} if axes else set(range(len(shape)))
+    return tuple(size for axis, size in enumerate(shape) if axis not in left)
 
 
 def with_numbers_as_tensors(nodes: Sequence[Node], seen: Sequence[Seen]) -> list[Node]:
@@ -139,6 +165,38 @@ def with_given_memory(
         else:
             copies.append(Node(COPY_INTO, (room, result), {}, [None], True, [room], False))
     return [*nodes, *copies]
+
+
+def without_lasting_views(
+    nodes: Sequence[Node], seen: Sequence[Seen], state: Sequence[Slot]
+) -> tuple[list[Node], list[Node]]:
+    """Return the calls that a loop does once, before it, and those of each step.
+
+    A view of an array that is updated in place, such as a transposed matrix, is the same in each step.
+
+    Args:
+        nodes: the calls, which have reused memory already.
+        seen: the tensor of each slot.
+        state: the slots of the new state, whose old one is the first inputs.
+    """
+    taken = {node.results()[0].number: node.into.number for node in nodes if node.into is not None}
+
+    def home(number: int) -> int:
+        while number in taken:
+            number = taken[number]
+        return number
+
+    lasting = {i for i, slot in enumerate(state) if home(slot.number) == i}
+    before, rest = [], []
+    for node in nodes:
+        reads, results = node.reads(), node.results()
+        views = len(reads) == len(results) == 1 and not node.writes and node.into is None
+        if views and reads[0].number in lasting and seen[results[0].number].memory == seen[reads[0].number].memory:
+            lasting.add(results[0].number)
+            before.append(node)
+        else:
+            rest.append(node)
+    return before, rest
 
 
 def _fits(result: Seen, memory: Seen) -> bool:

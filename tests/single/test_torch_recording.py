@@ -470,3 +470,77 @@ def test_a_view_by_a_place_in_memory_is_not_repeated(tb: Any) -> None:
     with pytest.warns(RuntimeWarning, match="as_strided"):
         (total,), _ = run([torch.tensor(0.0)], data, indices, 0, 1)
     assert float(total) == 1.0
+
+
+# ---- what a loop of steps leaves out -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def loops(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], list[str]]]:
+    """The names of the calls before each loop that is written, and of those in it."""
+    from polykeras_torch.program import _Writer
+
+    written: list[tuple[list[str], list[str]]] = []
+    loop = _Writer.loop
+
+    def noted(self: Any, before: Any, nodes: Any, *args: Any) -> Any:
+        written.append(
+            tuple([node.op._schema.name.removeprefix("aten::") for node in part] for part in (before, nodes))
+        )
+        return loop(self, before, nodes, *args)
+
+    monkeypatch.setattr(_Writer, "loop", noted)
+    return written
+
+
+def steps_as_eager(tb: Any, step: Callable[[Any, Any], Any], state: list[Any], data: Any) -> None:
+    """Compare four steps with those of plain Python, to the bit."""
+    indices, expected = torch.arange(4, dtype=torch.int32)[:, None], [x.clone() for x in state]
+    for row in data:
+        expected, logs = step(expected, row[None])
+    state, got = tb.compile_steps(step)(state, data, indices, 0, 4)
+    for x, want in zip([*state, got["sum"]], [*expected, logs["sum"]], strict=True):
+        assert torch.equal(x, want)
+
+
+def test_views_of_state_that_stays_in_its_place_are_made_before_the_loop(tb: Any, loops: list[Any]) -> None:
+    def step(state: Any, batch: Any) -> Any:
+        product = batch @ state[0].t()  # read before the update, and
+        changed = 0.5 * state[0] + product.t()
+        return [changed], {"sum": (product @ changed.t()).sum()}  # after it
+
+    steps_as_eager(tb, step, [draw(64, 64)], draw(4, 64))
+    ((before, within),) = loops
+    assert before == ["t"]
+    assert within.count("t") == 1  # of `product`; that of the last line is needed by logs alone
+
+
+def test_views_of_state_that_changes_places_are_made_in_each_step(tb: Any, loops: list[Any]) -> None:
+    def step(state: Any, batch: Any) -> Any:
+        product = batch @ state[0].t()
+        return [state[1], 0.5 * state[0] + product.t()], {"sum": product.sum()}
+
+    steps_as_eager(tb, step, [draw(64, 64), draw(64, 64)], draw(4, 64))
+    ((before, within),) = loops
+    assert before == []
+    assert within.count("t") == 2
+
+
+def test_sums_leave_axes_out_at_once(tb: Any, loops: list[Any]) -> None:
+    def step(state: Any, batch: Any) -> Any:
+        kept = state[1].sum(0, keepdim=True)
+        total = kept.view(8)
+        return [state[0] + total + state[1].sum((0, 1), keepdim=True).view(()), state[1] + kept], {"sum": total.sum()}
+
+    steps_as_eager(tb, step, [draw(8), draw(4, 8)], draw(4, 8))
+    ((_, within),) = loops
+    assert within.count("view") == 1  # of what is read with its axes too
+
+
+def test_a_sum_in_another_shape_keeps_its_view(tb: Any, loops: list[Any]) -> None:
+    def step(state: Any, batch: Any) -> Any:
+        return [state[0] + state[1].sum(0, keepdim=True).view(2, 4), state[1]], {"sum": batch.sum()}
+
+    steps_as_eager(tb, step, [draw(2, 4), draw(4, 8)], draw(4, 8))
+    ((_, within),) = loops
+    assert within.count("view") == 1
