@@ -15,6 +15,13 @@ pytestmark = pytest.mark.needs("tensorflow")
 LEVEL = "--xla_backend_optimization_level"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def flags_read() -> None:
+    """XLA has read the flags of this run: not those of a test, by which others would then get other bits."""
+    tf = pytest.importorskip("tensorflow")
+    tf.function(lambda x: 2 * x, jit_compile=True)(tf.constant(1.0))
+
+
 @pytest.fixture(autouse=True)
 def nothing_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process that has compiled nothing yet, without flags."""
