@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,15 @@ def sparse_categorical_crossentropy(
 
 def _logits_if_known(y_pred: Any, from_logits: bool, axis: int) -> tuple[Any, bool]:
     """Return predictions and whether they are logits: those of which a softmax made them, where they are known."""
-    known = None if from_logits else logits.of(y_pred, axis)
+    known = logits.of(y_pred, axis)
+    if known is not None and from_logits:
+        warnings.warn(
+            "A cross-entropy with from_logits=True was given the output of a softmax: expected logits, received "
+            "probabilities, of which another softmax is taken. Leave `from_logits` out, or the softmax.",
+            UserWarning,
+            stacklevel=2,
+        )
+        return y_pred, True
     return (y_pred, from_logits) if known is None else (known, True)
 
 
