@@ -46,8 +46,8 @@ def test_the_results_stay_the_same(backend: Backend, compiled: list[str]) -> Non
     model = mlp()
     results = [called(model) for _ in range(5)]
     assert compiled == (["mlp"] * 3 if backend.compiles_calls else [])
-    for result in results:
-        np.testing.assert_allclose(result, results[0], rtol=1e-6)
+    for result in results:  # compiled, sums may be rounded in another way: what is left of outputs near 0 is less exact
+        np.testing.assert_allclose(result, results[0], rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(called(model, X[:2]), results[0][:2], rtol=1e-5, atol=1e-6)
 
 
