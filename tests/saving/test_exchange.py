@@ -74,7 +74,13 @@ class Exchange:
                     file, model, _ = self.models[name]
                     model.save_weights(folder / f"{file}{suffix}")
             self._add_compiled()
-        environment = os.environ | {"KERAS_BACKEND": framework, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        # On processors without AVX-512 TensorFlow leaves oneDNN out, without which it has no convolution that Keras calls
+        # for channels that come first.
+        environment = os.environ | {
+            "KERAS_BACKEND": framework,
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "TF_ENABLE_ONEDNN_OPTS": "1",
+        }
         script = Path(__file__).with_name("keras_side.py")
         run = subprocess.run(
             [sys.executable, str(script), str(folder)], env=environment, capture_output=True, text=True, timeout=900
