@@ -20,7 +20,7 @@ from benchmarks.measures import model_of, seconds_of
 from benchmarks.tasks import TASKS
 
 RUNS = 5
-EPOCHS = 3  # in a run: what a source is like is learned in the first one
+EPOCHS = 3  # in a run, so that the beginning of `fit` counts less
 SLOW_STEPS = 300
 Batches = list[tuple[np.ndarray, np.ndarray]]
 

@@ -77,7 +77,7 @@ def value_and_grad(
             leaves = _differentiable(targets)
             arrays = lent_state(leaves, backend)
         written: list[Variable] = []
-        known: dict[int, logits.Known] = {}
+        axes: dict[int, int] = {}  # of the softmaxes whose results are among what `fn` returns
         to_know = logits.are_remembered()
 
         def pure(values: list[Any]) -> tuple[Any, Any]:
@@ -89,15 +89,16 @@ def value_and_grad(
                 result = fn(*call_args, **kwargs)
                 value, aux = result if has_aux else (result, None)
                 value, aux = convert(backend, value), tree.map_structure(value_of, aux)
-                known.clear()
-                known.update(_known_logits(tree.flatten(aux)) if to_know else {})
-            aux_masks = [masks.kept(leaf) for leaf in tree.flatten(aux)] if masks.are_kept() else []
+                aux_arrays = tree.flatten(aux)
+                known = _known_logits(aux_arrays) if to_know else {}
+            aux_masks = [masks.kept(leaf) for leaf in aux_arrays] if masks.are_kept() else []
             if backend.shape(value) != ():
                 raise ValueError(
                     f"value_and_grad differentiates a scalar; {getattr(fn, '__name__', fn)} returned an array of "
                     f"shape {backend.shape(value)}. Reduce it first, with ops.sum or ops.mean."
                 )
             written[:], updates = scope.updates()
+            axes.update({place: found.axis for place, found in known.items()})
             aux_logits = {place: found.logits for place, found in known.items()}
             return value, (aux, updates, dict(enumerate(aux_masks)), aux_logits)
 
@@ -107,7 +108,7 @@ def value_and_grad(
             if mask is not None:
                 masks.keep(leaf, mask)
         for place, array in aux_logits.items():
-            logits.remember(aux_leaves[place], known[place].axis, array)
+            logits.remember(aux_leaves[place], axes[place], array)
         for variable, update in zip(written, updates, strict=True):
             variable.assign(update)
         if not places:  # a variable that is listed twice has one gradient

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from torch import Tensor
 
@@ -27,16 +27,8 @@ from polykeras_torch.rewriting import (
     written_memory,
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """Recorded calls as a function.
-
-    Attributes:
-        run: takes a sequence of tensors, laid out like the recorded inputs; returns a list of the results.
-    """
-
-    run: Callable[[Sequence[Tensor]], list[Tensor]]
+Program: TypeAlias = Callable[[Sequence[Tensor]], list[Tensor]]
+"""Recorded calls as a function: takes tensors, laid out like the recorded inputs; returns a list of the results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +60,7 @@ def compile_program(recorder: Recorder, inputs: int, outputs: Sequence[Slot], do
         donated: the numbers of the inputs whose memory may be used for results.
     """
     nodes = _simplified(recorder, inputs, outputs, donated)
-    return Program(_Writer().function(nodes, inputs, outputs))
+    return _Writer().function(nodes, inputs, outputs)
 
 
 def compile_repetition(
@@ -138,7 +130,7 @@ class _Writer:
         if kept or memory:
             body.append(f"keep({self._argument(kept)})")
         body += [f"{self._names_of(range(size))} = {new}"] if size else []
-        spare = {slot.number for slot in state} - set(range(size)) - {slot.number for slot in packs}
+        spare = {slot.number for slot in state} - set(range(size))
         body += [f"del {self._names_of(spare)}"] if spare else []
         lines = [*self._taken(range(size), "state"), "state.clear()"]
         lines += self._taken([slot.number for slot in packs], "packs")

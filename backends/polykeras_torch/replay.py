@@ -11,7 +11,7 @@ from torch import Tensor
 
 from polykeras import fast, tree
 from polykeras_torch.autodiff import is_transformed
-from polykeras_torch.packing import lay_side_by_side, take_apart
+from polykeras_torch.packing import Pack, lay_side_by_side, take_apart
 from polykeras_torch.program import Program, Repetition, compile_program, compile_repetition
 from polykeras_torch.recorder import Recorder, Slot, storage_of
 
@@ -67,6 +67,7 @@ class Recording:
         self._template = [None if i in outputs else leaf for i, leaf in enumerate(leaves)]
         self._program: Program | None = None
         self._repetition: Repetition | None = None
+        self._packs: list[Pack] = []
         self.placed: list[int] = []
         if recorder is None:
             return
@@ -78,6 +79,7 @@ class Recording:
             kept = [slots[i] for i in others if i not in self.placed]
             placed = [slots[i] for i in self.placed]
             self._repetition = compile_repetition(recorder, inputs, slots[:donated], kept, placed)
+            self._packs = self._repetition.packs
 
     @property
     def can_advance(self) -> bool:
@@ -89,7 +91,7 @@ class Recording:
         if self._program is None:
             return _plainly(self._fn, tensors, self._donated)
         with torch._C._AutoDispatchBelowAutograd():
-            results = self._program.run(tensors)
+            results = self._program(tensors)
         if len(results) != len(self._template):
             filled = list(self._template)
             for place, value in zip(self._places, results, strict=True):
@@ -123,12 +125,11 @@ class Recording:
 
     def pack(self, state: list[Tensor]) -> list[Tensor]:
         """Give the state the layout that `advance` wants, within the list, and return the packs for it."""
-        return lay_side_by_side(state, self._repetition.packs) if self._repetition else []
+        return lay_side_by_side(state, self._packs)
 
     def unpack(self, state: list[Tensor]) -> None:
         """Give each tensor of the state memory of its own again, within the list."""
-        if self._repetition:
-            take_apart(state, self._repetition.packs)
+        take_apart(state, self._packs)
 
 
 def record(
@@ -150,13 +151,9 @@ def record(
         lends: whether it is, for all results, and those after the state may lie in the memory of arguments.
     """
 
-    def advanced(leaves: Sequence[Any]) -> int:
-        return len(leaves) if lends else donated if advances else 0
-
     if not fast.enabled():
         leaves, definition = tree.flatten_with_def(_plainly(fn, tensors, donated))
-        recording = Recording(fn, None, len(tensors), donated, leaves, {}, definition, advanced(leaves))
-        return tree.unflatten(definition, leaves), recording
+        return tree.unflatten(definition, leaves), Recording(fn, None, len(tensors), donated, leaves, {}, definition)
     # The recorder knows tensors by their memory. What is donated nobody else holds; of the others the function may hold
     # views, so that they are copied always.
     inputs = [*_own(tensors[:donated], set()), *(x.clone() for x in tensors[donated:])]
@@ -178,7 +175,8 @@ def record(
             stacklevel=2,
         )
     kept = None if recorder.refused else recorder
-    recording = Recording(fn, kept, len(tensors), donated, leaves, outputs, definition, advanced(leaves))
+    advanced = len(leaves) if lends else donated if advances else 0
+    recording = Recording(fn, kept, len(tensors), donated, leaves, outputs, definition, advanced)
     return tree.unflatten(definition, leaves), recording
 
 

@@ -175,15 +175,13 @@ class _LoopInParts:
     def _advance(
         self, state: State, batches: Iterator[Sequence[Tensor]], steps: int, recording: Recording, room: _Room
     ) -> State:
-        """Run steps, whose results find room, and look at these whenever that is full."""
+        """Run steps, whose results find room, and look at these whenever that is full, and at the end."""
         packs = recording.pack(state)
         while steps:
             places = room.places[room.waiting :][:steps]
             steps -= len(places)
             state = recording.advance(state, packs, places, batches, room.keep)
-            if room.waiting == room.steps:
-                self._look_at(state, room)
-        self._look_at(state, room)
+            self._look_at(state, room)
         recording.unpack(state)
         return state
 

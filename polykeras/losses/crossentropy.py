@@ -92,7 +92,9 @@ def sparse_categorical_crossentropy(
 def _logits_if_known(y_pred: Any, from_logits: bool, axis: int) -> tuple[Any, bool]:
     """Return predictions and whether they are logits: those of which a softmax made them, where they are known."""
     known = logits.of(y_pred, axis)
-    if known is not None and from_logits:
+    if known is None:
+        return y_pred, from_logits
+    if from_logits:
         warnings.warn(
             "A cross-entropy with from_logits=True was given the output of a softmax: expected logits, received "
             "probabilities, of which another softmax is taken. Leave `from_logits` out, or the softmax.",
@@ -100,7 +102,7 @@ def _logits_if_known(y_pred: Any, from_logits: bool, axis: int) -> tuple[Any, bo
             stacklevel=2,
         )
         return y_pred, True
-    return (y_pred, from_logits) if known is None else (known, True)
+    return known, True
 
 
 @LOSSES.register()

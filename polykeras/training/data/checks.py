@@ -14,15 +14,12 @@ NAMES = ("x", "y", "sample_weight")  # the parts of a batch
 
 def as_array(leaf: Any) -> np.ndarray:
     """Return data as a NumPy array in their own dtype, also a torch tensor that has a gradient or is on a GPU."""
-    return tensor_array(leaf) if hasattr(leaf, "detach") else np.asarray(leaf)
-
-
-def tensor_array(tensor: Any) -> np.ndarray:
-    """Return a torch tensor as a NumPy array."""
+    if not hasattr(leaf, "detach"):
+        return np.asarray(leaf)
     try:
-        return tensor.numpy()  # by `force`, which gradients and other devices need, it takes three times as long
+        return leaf.numpy()  # by `force`, which gradients and other devices need, it takes three times as long
     except (RuntimeError, TypeError):
-        return tensor.numpy(force=True)
+        return leaf.numpy(force=True)
 
 
 def to_host(leaf: Any, what: str) -> np.ndarray:

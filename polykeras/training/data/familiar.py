@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from polykeras import config
-from polykeras.training.data.checks import NAMES, tensor_array, to_host
-
-_Conversion: TypeAlias = Callable[[Any], np.ndarray]
-_Part: TypeAlias = tuple[type, _Conversion | None, str, tuple[int, ...], np.dtype[Any]]
-
-
-def _conversion(kind: type) -> _Conversion | None:
-    """Return what makes arrays of values of a type, as `as_array` does."""
-    if kind is np.ndarray:
-        return None
-    return tensor_array if hasattr(kind, "detach") else np.asarray
+from polykeras.training.data.checks import NAMES, as_array, to_host
 
 
 class Familiar:
@@ -26,11 +16,10 @@ class Familiar:
 
     Args:
         container: the type of the batch.
-        parts: for each of its parts its type, what makes an array of it (None where it is one), its name, and the shape
-            and dtype of its array.
+        parts: for each of its parts its type, its name, and the shape and dtype of its array.
     """
 
-    def __init__(self, container: type, parts: list[_Part]) -> None:
+    def __init__(self, container: type, parts: list[tuple[type, str, tuple[int, ...], np.dtype[Any]]]) -> None:
         self._container = container
         self._parts = parts
         self._floatx = config.floatx()
@@ -52,10 +41,7 @@ class Familiar:
             return None
         if not all(hasattr(part, "__array__") for part in batch):
             return None
-        parts = [
-            (type(part), _conversion(type(part)), name, array.shape, array.dtype)
-            for part, name, array in zip(batch, NAMES, host, strict=False)
-        ]
+        parts = [(type(part), name, a.shape, a.dtype) for part, name, a in zip(batch, NAMES, host, strict=False)]
         return cls(type(batch), parts)
 
     def arrays(self, batch: Any) -> list[np.ndarray] | None:
@@ -66,10 +52,10 @@ class Familiar:
         if type(batch) is not self._container or len(batch) != len(self._parts) or self._floatx != config.floatx():
             return None
         found: list[np.ndarray] = []
-        for part, (kind, convert, name, shape, dtype) in zip(batch, self._parts, strict=True):
+        for part, (kind, name, shape, dtype) in zip(batch, self._parts, strict=True):
             if type(part) is not kind:
                 return None
-            array = part if convert is None else convert(part)
+            array = part if kind is np.ndarray else as_array(part)
             if array.dtype != dtype:
                 array = to_host(array, name)
             if array.shape != shape or array.dtype != dtype:
