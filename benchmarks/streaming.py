@@ -1,7 +1,7 @@
 """The section streaming: training from a generator and from a `DataLoader`, fast and slow, beside arrays in memory.
 
-The fast sources give slices that lie ready, so that nothing is measured but the way of a batch into a step. The slow
-one sleeps before each batch as long as a step takes.
+The fast sources give slices that lie ready, so that nothing is measured but the way of a batch into a step; one more
+loader puts batches together of the rows of tensors. The slow one sleeps before each batch as long as a step takes.
 """
 
 from __future__ import annotations
@@ -62,6 +62,8 @@ def streaming(who: str, framework: str, name: str) -> dict[str, Any]:
     x, y = task.data()
     batches: Batches = [(x[i : i + task.batch], y[i : i + task.batch]) for i in range(0, len(y), task.batch)]
     loader = data.DataLoader(batches, batch_size=None, num_workers=0)
+    tensors = data.TensorDataset(*map(importlib.import_module("torch").from_numpy, (x, y)))
+    rows = data.DataLoader(tensors, batch_size=task.batch)
     model = model_of(who, task)
 
     def generator() -> None:
@@ -71,6 +73,7 @@ def streaming(who: str, framework: str, name: str) -> dict[str, Any]:
         "memory": lambda: model.fit(x, y, batch_size=task.batch, epochs=EPOCHS, verbose=0, shuffle=False),
         "generator": generator,
         "DataLoader": lambda: model.fit(loader, epochs=EPOCHS, verbose=0),
+        "DataLoader of tensors": lambda: model.fit(rows, epochs=EPOCHS, verbose=0),
     }
     step = _alternating(fits, EPOCHS * task.steps)
     alone = median(seconds_of(lambda: deque(loader, 0)) for _ in range(RUNS)) / task.steps
@@ -79,5 +82,6 @@ def streaming(who: str, framework: str, name: str) -> dict[str, Any]:
         "ms a batch, DataLoader alone": 1000 * alone,
         "rate of a generator": step["memory"] / step["generator"],
         "rate of a DataLoader": step["memory"] / step["DataLoader"],
+        "rate of a DataLoader of tensors": step["memory"] / step["DataLoader of tensors"],
         "slow source": _overlap(model, batches, step["generator"]),
     }

@@ -1,5 +1,8 @@
 """The torch backend of polykeras. Importing this package imports no framework; loading the backend does."""
 
+from collections.abc import Iterator
+from typing import Any
+
 from polykeras.backend import Backend, Provider
 
 
@@ -9,4 +12,12 @@ def _load() -> Backend:
     return TorchBackend()
 
 
-provider = Provider(framework="torch", load=_load, priority=20, install='pip install "polykeras[torch]"')
+def _iterate(source: Any) -> Iterator[Any]:
+    from polykeras_torch.loaders import iterate
+
+    return iterate(source)
+
+
+provider = Provider(
+    framework="torch", load=_load, priority=20, install='pip install "polykeras[torch]"', iterate=_iterate
+)

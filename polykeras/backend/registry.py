@@ -10,12 +10,12 @@ import difflib
 import importlib.util
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from polykeras import config, fast
 
@@ -36,12 +36,15 @@ class Provider:
         priority: the installed provider with the highest one is the default backend; 0 or less for one that is
             only taken when asked for (the numpy backend, with 0, is the last resort).
         install: the command that installs the framework.
+        iterate: `iter` for data of a type that the framework defines, where it knows a quicker way to the same batches;
+            called only for these, and so where the framework is loaded.
     """
 
     framework: str | None
     load: Callable[[], Backend]
     priority: int = -1
     install: str = ""
+    iterate: Callable[[Any], Iterator[Any]] = iter
 
     def installed(self) -> bool:
         """Return whether the framework can be imported, without importing it."""
@@ -133,6 +136,20 @@ def _prepared(backend: Backend) -> Backend:
         return backend
     contract = next(cls for cls in type(backend).__mro__ if cls.__module__ == "polykeras.backend.base")
     return fast.without_overrides(backend, contract)
+
+
+def iterate(source: Any) -> Iterator[Any]:
+    """Return an iterator over batches, in the way of the framework that defines the type of what holds them.
+
+    Args:
+        source: an iterable, of any framework and whatever the current backend is.
+    """
+    if fast.enabled():
+        package = type(source).__module__.partition(".")[0]
+        for provider in providers().values():
+            if provider.framework == package:
+                return provider.iterate(source)
+    return iter(source)
 
 
 def loaded_backends() -> list[Backend]:

@@ -1,0 +1,175 @@
+"""A `DataLoader` read without its bookkeeping gives the batches, and draws the numbers, that it gives and draws itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import polykeras as k
+from polykeras import fast
+from polykeras.backend import registry, use_backend
+
+torch = pytest.importorskip("torch")
+data = pytest.importorskip("torch.utils.data")
+loaders = pytest.importorskip("polykeras_torch.loaders")
+pytestmark = pytest.mark.needs("torch")
+
+X = np.arange(46, dtype="float32").reshape(23, 2)
+Y = np.arange(23)
+TENSORS = data.TensorDataset(torch.from_numpy(X), torch.from_numpy(Y))
+READY = [(X[i : i + 5], Y[i : i + 5]) for i in range(0, 23, 5)]
+
+
+class Samples(data.Dataset):
+    """Fetched one by one."""
+
+    def __len__(self) -> int:
+        return len(Y)
+
+    def __getitem__(self, i: int) -> Any:
+        return {"x": X[i], "y": int(Y[i])}
+
+
+class Together(Samples):
+    """Fetched a batch at a time."""
+
+    def __getitems__(self, indices: list[int]) -> Any:
+        return [(X[i], Y[i] + 1) for i in indices]
+
+
+class Eager:
+    """A sampler that draws as soon as it is asked to begin."""
+
+    def __len__(self) -> int:
+        return len(Y)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(torch.randperm(len(Y)).tolist())
+
+
+class Odd:
+    """Indices of kinds that few samplers give."""
+
+    def __iter__(self) -> Iterator[Any]:
+        yield [torch.tensor(3), torch.tensor(1)]
+        yield [-1, 0]
+        yield range(4)
+
+    def __len__(self) -> int:
+        return 3
+
+
+class Endless(data.IterableDataset):
+    def __iter__(self) -> Iterator[Any]:
+        return iter(TENSORS)
+
+
+def loader_of(kind: str) -> Any:
+    """Return a loader that is read without bookkeeping."""
+    kinds: dict[str, Any] = {
+        "rows": lambda: data.DataLoader(TENSORS, batch_size=5),
+        "rows shuffled": lambda: data.DataLoader(TENSORS, batch_size=5, shuffle=True),
+        "full batches": lambda: data.DataLoader(TENSORS, batch_size=5, drop_last=True),
+        "own generator": lambda: data.DataLoader(
+            TENSORS, batch_size=5, shuffle=True, generator=torch.Generator().manual_seed(3)
+        ),
+        "a part": lambda: data.DataLoader(data.Subset(TENSORS, [7, 2, 20, 11]), batch_size=3, shuffle=True),
+        "a part of a part": lambda: data.DataLoader(
+            data.Subset(data.Subset(TENSORS, range(3, 15)), range(2, 9)), batch_size=3
+        ),
+        "eager sampler": lambda: data.DataLoader(TENSORS, batch_size=4, sampler=Eager()),
+        "odd indices": lambda: data.DataLoader(TENSORS, batch_sampler=Odd()),
+        "gradients": lambda: data.DataLoader(data.TensorDataset(torch.ones(4, 2, requires_grad=True)), batch_size=2),
+        "half precision": lambda: data.DataLoader(data.TensorDataset(torch.ones(4, 2, dtype=torch.bfloat16))),
+        "samples": lambda: data.DataLoader(Samples(), batch_size=5, shuffle=True),
+        "samples alone": lambda: data.DataLoader(Samples(), batch_size=None),
+        "together": lambda: data.DataLoader(Together(), batch_size=5),
+        "own collation": lambda: data.DataLoader(TENSORS, batch_size=5, collate_fn=lambda parts: parts[0][0] * 2),
+        "ready": lambda: data.DataLoader(READY, batch_size=None),
+        "ready shuffled": lambda: data.DataLoader(READY, batch_size=None, shuffle=True),
+        "ready, nested": lambda: data.DataLoader([((X[:2], X[2:4]), Y[:2])], batch_size=None),
+        "ready, own collation": lambda: data.DataLoader(READY, batch_size=None, collate_fn=lambda batch: batch[0] * 2),
+    }
+    return kinds[kind]()
+
+
+KINDS = [
+    *("rows", "rows shuffled", "full batches", "own generator", "a part", "a part of a part", "eager sampler"),
+    *("odd indices", "gradients", "half precision", "samples", "samples alone", "together", "own collation", "ready"),
+    *("ready shuffled", "ready, nested", "ready, own collation"),
+]
+
+
+def plain(batch: Any) -> Any:
+    """Return a batch as plain data: containers by name, arrays with their dtypes."""
+    if isinstance(batch, dict):
+        return {key: plain(part) for key, part in batch.items()}
+    if isinstance(batch, (list, tuple)):
+        return [type(batch).__name__, *map(plain, batch)]
+    values = batch.detach().float().numpy() if isinstance(batch, torch.Tensor) else np.asarray(batch)
+    dtype = batch.dtype if isinstance(batch, torch.Tensor) else torch.from_numpy(np.asarray(batch)).dtype
+    return str(dtype), values.tolist()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_batches_and_draws_of_the_loader(kind: str) -> None:
+    found = []
+    for read in (iter, loaders.iterate):
+        torch.manual_seed(5)
+        loader = loader_of(kind)
+        epochs = [[plain(batch) for batch in read(loader)] for _ in range(2)]
+        drawn = torch.rand(3).tolist()
+        generator = None if loader.generator is None else torch.rand(3, generator=loader.generator).tolist()
+        found.append((epochs, drawn, generator))
+    assert found[0][0][0]
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("kind", ["rows shuffled", "a part", "ready"])
+def test_rows_are_taken_without_tensors(kind: str) -> None:
+    assert all(type(part) is np.ndarray for batch in loaders.iterate(loader_of(kind)) for part in batch)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: data.DataLoader(TENSORS, num_workers=1),
+        lambda: data.DataLoader(Endless()),
+        lambda: type("Loader", (data.DataLoader,), {})(TENSORS),
+    ],
+    ids=["workers", "iterable data set", "subclass"],
+)
+def test_other_loaders_read_themselves(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data.DataLoader, "__iter__", lambda loader: iter(["its own"]))
+    assert list(loaders.iterate(make())) == ["its own"]
+
+
+def test_an_index_out_of_range_is_told() -> None:
+    for indices in ([0, 23], [22, 23], [23]):
+        with pytest.raises(IndexError, match="out of bounds"):
+            list(loaders.iterate(data.DataLoader(TENSORS, batch_sampler=[indices])))
+
+
+@pytest.mark.skipif(not fast.enabled(), reason="the loader reads itself")
+def test_whatever_the_backend_is() -> None:
+    with use_backend("numpy"):
+        batches = list(registry.iterate(loader_of("rows")))
+    assert type(batches[0][0]) is np.ndarray
+    assert next(registry.iterate([3])) == 3
+
+
+def test_a_model_learns_the_same_from_a_loader_as_from_arrays() -> None:
+    with use_backend("torch"):
+        histories = []
+        for fit in (
+            lambda model: model.fit(loader_of("rows"), epochs=3, verbose=0),
+            lambda model: model.fit(X, Y, batch_size=5, shuffle=False, epochs=3, verbose=0),
+        ):
+            k.utils.set_random_seed(0)
+            model = k.Sequential([k.Input((2,)), k.layers.Dense(1)])
+            model.compile(optimizer=k.optimizers.SGD(1e-4), loss="mse")
+            histories.append(fit(model).history["loss"])
+    np.testing.assert_allclose(histories[0], histories[1], rtol=1e-6)
