@@ -20,8 +20,8 @@ from benchmarks.host_reads import host_reads, reads_inside_chunks
 from benchmarks.measures import library, seconds_of
 from benchmarks.tasks import LOSSES, TASKS, Task
 
-EPOCHS = 25  # a pair is off by 10 % where others use the machine, the median of so many by 2
-EPOCH_SECONDS = 0.4
+EPOCHS = 50  # a round is off by 10 % where others use the machine, the median of so many by 1 or 2
+EPOCH_SECONDS = 0.25
 MOST_STEPS = 5000
 
 
@@ -53,21 +53,27 @@ def _model(k: Any, task: Task, metrics: list[Any]) -> Any:
     return model
 
 
-def percent(epochs: dict[str, Callable[[], Any]], base: str) -> dict[str, float]:
-    """Return how much longer than `base` the other epochs take, in percent; medians of pairs that alternate."""
+def percent(epochs: dict[str, Callable[[], Any]], *bases: str) -> dict[str, float]:
+    """Return how much longer epochs take than some that are alike, in percent; medians of rounds in random order.
+
+    Where there are two of these, how much longer the second one takes than both tells how far to trust the rest: a step
+    is 1 or 2 % longer or shorter by where a model's arrays lie in memory.
+    """
     for epoch in epochs.values():
         epoch()
         epoch()
     rng = random.Random(0)  # who comes after another one may find its caches
     orders = [rng.sample(list(epochs), len(epochs)) for _ in range(EPOCHS)]
     times = [{name: seconds_of(epochs[name]) for name in order} for order in orders]
-    return {name: 100 * median(run[name] / run[base] - 1 for run in times) for name in epochs if name != base}
+    base = [sum(run[name] for name in bases) / len(bases) for run in times]
+    share = {name: median(run[name] / both for run, both in zip(times, base, strict=True)) for name in epochs}
+    return {name: 100 * (value - 1) for name, value in share.items() if name != bases[0]}
 
 
 def progress(who: str, framework: str, name: str) -> dict[str, Any]:
     """Return percentages of a step, and counts of the host's reads of values, of a task with binary labels."""
     k, task = library(who), TASKS[name]
-    plain, accurate = _model(k, task, []), _model(k, task, ["accuracy"])
+    plain, alike, accurate = _model(k, task, []), _model(k, task, []), _model(k, task, ["accuracy"])
     area = _model(k, task, ["accuracy", k.metrics.AUC()])
     x, y = task.data()
     plain.fit(x, y, batch_size=task.batch, verbose=0)
@@ -81,11 +87,13 @@ def progress(who: str, framework: str, name: str) -> dict[str, Any]:
         costs = percent(
             {
                 "silent": epoch(plain),
+                "silent again": epoch(alike),
                 "bar": epoch(plain, verbose=1),
                 "accuracy": epoch(accurate),
                 "accuracy and AUC": epoch(area),
             },
             "silent",
+            "silent again",
         )
         with host_reads(framework) as reads:
             epoch(area, verbose=1)()

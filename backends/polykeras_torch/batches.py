@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,6 +14,41 @@ from polykeras_torch.indexing import select
 from polykeras_torch.rewriting import LINE
 
 _GATHERED = 2**20  # bytes of batches that are gathered at once, which stay in the cache
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """The batches of a chunk of steps.
+
+    Attributes:
+        columns: arrays whose first axis counts the rows.
+        indices: the rows of each step's batch, `(steps, batch)`.
+        start: the first step.
+        stop: the one after the last step.
+    """
+
+    columns: Sequence[Tensor]
+    indices: Tensor | np.ndarray
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
+        return batches_at(self.columns, self.indices, self.start, self.stop)
+
+    def joined(self, column: int, first: int, steps: int) -> Tensor:
+        """Return what a column has in several batches, one after the other.
+
+        Args:
+            column: its number.
+            first: the first batch, by its place in the chunk.
+            steps: how many batches.
+        """
+        start = self.start + first
+        rows = torch.as_tensor(self.indices[start : start + steps], device=self.columns[column].device)
+        return select(self.columns[column], 0, rows.reshape(-1).to(torch.int64))
 
 
 def batches_at(

@@ -171,6 +171,9 @@ class TorchElementwise(ElementwiseMethods):
     isnan = native(torch.isnan, ElementwiseMethods.isnan)
     isfinite = native(torch.isfinite, ElementwiseMethods.isfinite)
 
+    def not_equal(self, x1: Any, x2: Any) -> Tensor:
+        return x1 != x2
+
     def softplus(self, x: Tensor) -> Tensor:
         # Above the threshold torch returns x: from there on log(1 + exp(-x)) is below half a unit in the last place.
         return torch.nn.functional.softplus(x, threshold=37 if x.dtype is torch.float64 else 20)

@@ -16,8 +16,9 @@ from polykeras_torch.arrays import WIDE, retry_wide
 
 _SCATTER = {"max": "amax", "min": "amin", "mul": "prod"}
 
-# Up to so many numbers torch adds what `index_put` is given one after the other, as it stands, in a quarter of the time
-# that `index_add` takes to sort it for two threads; above, threads would add in any order.
+# Up to so many numbers torch adds rows that `index_put` is given one after the other, as they stand, in a quarter of
+# the time that `index_add` takes to sort them for two threads; above, threads would add in any order. Numbers that are
+# no rows `index_add` adds in order itself, in less time.
 _IN_ORDER = 2**15
 
 
@@ -70,9 +71,9 @@ class TorchIndexing(IndexingMethods):
         flat = columns[0] if columns else torch.zeros(indices.shape[:-1], dtype=torch.int64, device=x.device)
         for axis in range(1, depth):
             flat = flat * x.shape[axis] + columns[axis]
-        rows = x.reshape(prod(x.shape[:depth]), prod(x.shape[depth:]))
         flat = flat.reshape(-1)
-        values = values.reshape(flat.shape[0], rows.shape[1])
+        row = [prod(x.shape[depth:])] if x.shape[depth:] else []
+        rows, values = x.reshape(prod(x.shape[:depth]), *row), values.reshape(flat.shape[0], *row)
         try:
             result = _scatter_rows(rows, flat, values, reduction)
         except RuntimeError as error:
@@ -141,7 +142,8 @@ def _scatter_rows(x: Tensor, rows: Tensor, values: Tensor, reduction: str) -> Te
     if reduction == "set":
         return x.index_copy(0, rows, values)
     if reduction == "add":
-        if _is_added_in_order(x, values.numel()):
+        if x.ndim > 1 and _is_added_in_order(x, values.numel()):
             return x.index_put((rows,), values, accumulate=True)
         return x.index_add(0, rows, values)
-    return x.scatter_reduce(0, rows[:, None].expand_as(values), values, _SCATTER[reduction])
+    places = rows if x.ndim == 1 else rows[:, None].expand_as(values)
+    return x.scatter_reduce(0, places, values, _SCATTER[reduction])

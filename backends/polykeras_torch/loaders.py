@@ -60,7 +60,7 @@ def _rows(indices: Any, count: int) -> slice | np.ndarray | None:
     if type(indices) is not list or not indices:
         return None
     first, last = indices[0], indices[-1]
-    in_turn = type(first) is type(last) is int and 0 <= first and last < count and last - first == len(indices) - 1
+    in_turn = type(first) is type(last) is int and first >= 0 and last < count and last - first == len(indices) - 1
     if in_turn and indices == list(range(first, last + 1)):
         return slice(first, last + 1)
     rows = np.asarray(indices)

@@ -37,15 +37,13 @@ class Repetition:
 
     Attributes:
         run: takes the state, as a list that it empties; a tensor for each pack; for each step a tensor for each result
-            that is put into given memory; an iterator of the inputs that follow the state, asked for as many as there
-            are steps; and a function that is given the other results of each step, where it has results. Returns the
-            new state.
+            that is wanted, which takes it; and an iterator of the inputs that follow the state, asked for as many as
+            there are steps. Returns the new state.
         packs: the parts of the state that are to lie side by side, each time in the tensor that is given for the pack.
     """
 
     run: Callable[
-        [list[Tensor], Sequence[Tensor], Iterable[Sequence[Tensor]], Iterator[Sequence[Tensor]], Callable[..., None]],
-        list[Tensor],
+        [list[Tensor], Sequence[Tensor], Iterable[Sequence[Tensor]], Iterator[Sequence[Tensor]]], list[Tensor]
     ]
     packs: list[Pack]
 
@@ -63,27 +61,24 @@ def compile_program(recorder: Recorder, inputs: int, outputs: Sequence[Slot], do
     return _Writer().function(nodes, inputs, outputs)
 
 
-def compile_repetition(
-    recorder: Recorder, inputs: int, state: Sequence[Slot], kept: Sequence[Slot], placed: Sequence[Slot]
-) -> Repetition:
+def compile_repetition(recorder: Recorder, inputs: int, state: Sequence[Slot], placed: Sequence[Slot]) -> Repetition:
     """Return the recorded calls as a loop.
 
     Args:
         recorder: has run.
         inputs: the number of its inputs; they have the first slots.
         state: the slots of the new state, which is the first inputs in the next step; their memory may be used.
-        kept: the slots of results that are given away.
-        placed: the slots of results that are put into given memory.
+        placed: the slots of results, which are put into given memory.
     """
     seen = recorder.seen
-    nodes = _simplified(recorder, inputs, [*state, *kept, *placed], range(len(state)))
-    nodes, packs = with_packed_updates(nodes, seen, [*state, *kept])
+    nodes = _simplified(recorder, inputs, [*state, *placed], range(len(state)))
+    nodes, packs = with_packed_updates(nodes, seen, state)
     used = {slot.number for node in nodes for slot in (*node.reads(), *node.results())}
     free = max(used, default=0) + len(seen)  # inputs that nobody reads have numbers too
     memory = [Slot(free + i) for i in range(len(placed))]
     nodes = with_given_memory(nodes, seen, placed, memory)
     before, nodes = without_lasting_views(nodes, seen, state)
-    return Repetition(_Writer().loop(before, nodes, inputs, state, kept, [pack.slot for pack in packs], memory), packs)
+    return Repetition(_Writer().loop(before, nodes, inputs, state, [pack.slot for pack in packs], memory), packs)
 
 
 def _simplified(recorder: Recorder, inputs: int, results: Sequence[Slot], donated: Collection[int]) -> list[Node]:
@@ -117,7 +112,6 @@ class _Writer:
         nodes: Sequence[Node],
         inputs: int,
         state: Sequence[Slot],
-        kept: Sequence[Slot],
         packs: Sequence[Slot],
         memory: Sequence[Slot],
     ) -> Callable[..., list[Tensor]]:
@@ -126,9 +120,7 @@ class _Writer:
         batch, room = self._names_of(range(size, inputs)), self._names_of(slot.number for slot in memory)
         new = self._names_of(slot.number for slot in state)
         lasting = [slot for node in before for slot in node.results()]
-        body = self._calls(nodes, {slot.number for slot in (*state, *kept, *packs, *lasting)})
-        if kept or memory:
-            body.append(f"keep({self._argument(kept)})")
+        body = self._calls(nodes, {slot.number for slot in (*state, *packs, *lasting)})
         body += [f"{self._names_of(range(size))} = {new}"] if size else []
         spare = {slot.number for slot in state} - set(range(size))
         body += [f"del {self._names_of(spare)}"] if spare else []
@@ -138,7 +130,7 @@ class _Writer:
         # The places come first: where they end no batch is taken from the iterator.
         lines += [f"for ({room}), ({batch}) in zip(places, batches):", *(f"    {line}" for line in body or ["pass"])]
         lines.append(f"return [{self._names_of(range(size))}]")
-        return self._compiled("state, packs, places, batches, keep", lines)
+        return self._compiled("state, packs, places, batches", lines)
 
     def _compiled(self, parameters: str, lines: Sequence[str]) -> Callable[..., list[Tensor]]:
         source = f"def program({parameters}):\n" + "\n".join(f"    {line}" for line in lines)

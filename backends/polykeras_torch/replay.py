@@ -45,8 +45,8 @@ class Recording:
         advances: how many of the first results `advance` computes; 0 where it is not going to be called.
 
     Attributes:
-        placed: the places of those results that `advance` puts into memory that it is given: those after the state (the
-            donated tensors), but for arguments that are handed through, which it gives away.
+        handed: of the results after the state (the donated tensors) those that are arguments, handed through: by place,
+            which of the arguments after the donated ones. The others `advance` puts into memory that it is given.
     """
 
     def __init__(
@@ -68,17 +68,16 @@ class Recording:
         self._program: Program | None = None
         self._repetition: Repetition | None = None
         self._packs: list[Pack] = []
-        self.placed: list[int] = []
+        self.handed: dict[int, int] = {}
         if recorder is None:
             return
         slots = list(outputs.values())
         self._program = compile_program(recorder, inputs, slots, range(donated))
         if advances and self._places[:advances] == list(range(advances)):
             others = range(donated, advances)
-            self.placed = [i for i in others if slots[i].number >= inputs]
-            kept = [slots[i] for i in others if i not in self.placed]
-            placed = [slots[i] for i in self.placed]
-            self._repetition = compile_repetition(recorder, inputs, slots[:donated], kept, placed)
+            self.handed = {i: slots[i].number - donated for i in others if slots[i].number < inputs}
+            placed = [slots[i] for i in others if i not in self.handed]
+            self._repetition = compile_repetition(recorder, inputs, slots[:donated], placed)
             self._packs = self._repetition.packs
 
     @property
@@ -105,23 +104,21 @@ class Recording:
         packs: Sequence[Tensor],
         places: Iterable[Sequence[Tensor]],
         batches: Iterator[Sequence[Tensor]],
-        keep: Callable[[list[Tensor]], None],
     ) -> list[Tensor]:
         """Repeat what was recorded several times, each time with the state that the time before returned.
 
         Args:
             state: the first tensors, which were given to `pack`; the list is emptied.
             packs: what `pack` returned.
-            places: for each time a tensor for each result that is placed, which takes its values.
+            places: for each time a tensor for each result that is not handed through, which takes its values.
             batches: the tensors after the state; as many are taken as there are places.
-            keep: called each time with the other results that are computed, if there are any.
 
         Returns:
             The new state.
         """
         assert self._repetition is not None  # see `can_advance`
         with torch._C._AutoDispatchBelowAutograd():
-            return self._repetition.run(state, packs, places, batches, keep)
+            return self._repetition.run(state, packs, places, batches)
 
     def pack(self, state: list[Tensor]) -> list[Tensor]:
         """Give the state the layout that `advance` wants, within the list, and return the packs for it."""

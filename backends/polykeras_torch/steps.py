@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from polykeras import tree
 from polykeras.backend.execution import State, Step, StepParts
-from polykeras_torch.batches import batches_at
+from polykeras_torch.batches import Batches
 from polykeras_torch.replay import Recording, contiguous, is_watched, record, signature
 from polykeras_torch.subnormals import subnormals_as_zero
 
@@ -20,7 +20,6 @@ from polykeras_torch.subnormals import subnormals_as_zero
 _TOGETHER = 256
 _SEEN = 4 * 2**20  # bytes that are kept for that at most: they stay in the cache, and are little beside a model's own
 
-Batches = Iterable[tuple[Tensor, ...]]
 Flat = Callable[[Sequence[Tensor]], Any]
 
 
@@ -34,7 +33,7 @@ class Steps:
     def __call__(self, state: State, data: Any, indices: Any, start: int, stop: int) -> tuple[State, Any]:
         columns, definition = tree.flatten_with_def(data)
         state = contiguous(state)
-        batches = batches_at(columns, indices, start, stop)
+        batches = Batches(columns, indices, start, stop)
         with subnormals_as_zero():
             if is_watched([*state, *columns]):
                 logs: Any = None
@@ -44,7 +43,7 @@ class Steps:
             key = (definition, indices.shape[1], signature(state), signature([column[:1] for column in columns]))
             if key not in self._loops:
                 self._loops[key] = self._loop(len(state), definition)
-            return self._loops[key].run(state, batches, stop - start)
+            return self._loops[key].run(state, batches)
 
     def _loop(self, size: int, definition: Any) -> _Loop | _LoopInParts:
         """Return what runs steps over batches of one shape and structure, with so many tensors of state."""
@@ -69,23 +68,19 @@ class _Loop:
         self._step = step
         self._recording: Recording | None = None
 
-    def run(self, state: State, batches: Batches, steps: int) -> tuple[State, Any]:
-        batches, logs = iter(batches), None
+    def run(self, state: State, batches: Batches) -> tuple[State, Any]:
+        left, logs, steps = iter(batches), None, len(batches)
         if self._recording is None:
-            tensors = [*state, *next(batches)]
+            tensors = [*state, *next(left)]
             (state, logs), self._recording = record(self._step, tensors, donated=len(state), advances=True)
             steps -= 1
         if steps > 1 and self._recording.can_advance:
             packs = self._recording.pack(state)
-            state = self._recording.advance(state, packs, repeat((), steps - 1), batches, _nothing)
+            state = self._recording.advance(state, packs, repeat((), steps - 1), left)
             self._recording.unpack(state)
-        for batch in batches:
+        for batch in left:
             state, logs = self._recording([*state, *batch])
         return state, logs
-
-
-def _nothing(results: Sequence[Tensor]) -> None:
-    """Do nothing with results that there are none of."""
 
 
 class _Room:
@@ -93,50 +88,51 @@ class _Room:
 
     What a step makes has its place in memory that is used again and again: kept as it is it would take what was freed
     of larger results, whose next memory then is not in the cache, and a step of 0.15 ms would be 3 % longer. Arrays of
-    the batch are kept as they are.
+    the batch are not kept at all, as holding them costs a small step as much; they are gathered again.
 
     Args:
         leaves: what is seen in one step, and in each other one in the same shapes; the first axis is the batch's.
-        made: the places of those leaves that a step makes.
+        columns: which of the batch's arrays a leaf is, by its place; a step makes those that are none.
         steps: how many there is to be room for.
+
+    Attributes:
+        steps: as given.
+        places: for each step, a tensor for each leaf that it makes.
+        waiting: how many steps wait to be looked at.
     """
 
-    def __init__(self, leaves: Sequence[Tensor], made: Sequence[int], steps: int) -> None:
+    def __init__(self, leaves: Sequence[Tensor], columns: dict[int, int], steps: int) -> None:
         self.steps = steps
+        self.waiting = 0
         self._count = len(leaves)
-        self._made = made
-        self._rows = [len(leaves[i]) for i in made]
-        self._wholes = [leaves[i].new_empty((steps * len(leaves[i]), *leaves[i].shape[1:])) for i in made]
+        self._columns = columns
+        self._made = [i for i in range(len(leaves)) if i not in columns]
+        self._rows = [len(leaves[i]) for i in self._made]
+        self._wholes = [leaves[i].new_empty((steps * len(leaves[i]), *leaves[i].shape[1:])) for i in self._made]
         splits = [whole.split(rows) for whole, rows in zip(self._wholes, self._rows, strict=True)]
         self.places = [[split[place] for split in splits] for place in range(steps)]
-        self._kept: list[Sequence[Tensor]] = []
-
-    @property
-    def waiting(self) -> int:
-        """How many steps wait to be looked at."""
-        return len(self._kept)
-
-    def keep(self, kept: Sequence[Tensor]) -> None:
-        """Keep arrays of a step's batch, in their order; the other leaves are at their places."""
-        self._kept.append(kept)
 
     def put(self, leaves: Sequence[Tensor]) -> None:
-        """Put all that was seen in one step at its place."""
+        """Put what one step made at its place; all that was seen in it is given."""
         with torch._C._AutoDispatchBelowAutograd():
             for room, i in zip(self.places[self.waiting], self._made, strict=True):
                 room.copy_(leaves[i])
-        self.keep([leaf for i, leaf in enumerate(leaves) if i not in self._made])
+        self.waiting += 1
 
-    def part(self, start: int, steps: int) -> list[Tensor]:
-        """Return what was seen in some steps."""
+    def part(self, batches: Batches, done: int, start: int, steps: int) -> list[Tensor]:
+        """Return what was seen in some steps.
+
+        Args:
+            batches: of the chunk.
+            done: how many of its steps are done; the last of them are those that wait.
+            start: the first step, among those that wait.
+            steps: how many.
+        """
         bounds = [(start * rows, (start + steps) * rows) for rows in self._rows]
         made = iter([whole[first:last] for whole, (first, last) in zip(self._wholes, bounds, strict=True)])
-        kept = iter([torch.cat(column) for column in zip(*self._kept[start : start + steps], strict=True)])
-        return [next(made if i in self._made else kept) for i in range(self._count)]
-
-    def clear(self) -> None:
-        """Keep nothing any more."""
-        self._kept = []
+        first = done - self.waiting + start
+        columns = self._columns
+        return [batches.joined(columns[i], first, steps) if i in columns else next(made) for i in range(self._count)]
 
 
 class _LoopInParts:
@@ -151,62 +147,69 @@ class _LoopInParts:
         self._structure: Any = None  # of what is seen
         self._room: _Room | None = None  # none where each step is looked at by itself
 
-    def run(self, state: State, batches: Batches, steps: int) -> tuple[State, Any]:
-        batches = iter(batches)
+    def run(self, state: State, batches: Batches) -> tuple[State, Any]:
+        left, done = iter(batches), 0
         if self._room is not None:
-            self._room.clear()  # of a chunk that failed
+            self._room.waiting = 0  # of a chunk that failed
         if self._recording is None:
-            tensors, size = [*state, *next(batches)], len(state)
+            tensors, size = [*state, *next(left)], len(state)
             (state, seen), recording = record(self._step, tensors, donated=size, lends=True)
             leaves, self._structure = tree.flatten_with_def(seen)
             self._room = self._room_for(leaves, recording, size)
             self._recording = recording
             self._see(state, leaves)
-            steps -= 1
-        if steps > 1 and self._room is not None:
-            state = self._advance(state, batches, steps, self._recording, self._room)
-        for batch in batches:  # one step, or steps with large results: not worth packs
+            done += 1
+        if len(batches) - done > 1 and self._room is not None:
+            state = self._advance(state, batches, left, done, self._recording, self._room)
+            done = len(batches)
+        for batch in left:  # one step, or steps with large results: not worth packs
             state, seen = self._recording([*state, *batch])
             self._see(state, tree.flatten(seen))
+            done += 1
         if self._room is not None:
-            self._look_at(state, self._room)
+            self._look_at(state, self._room, batches, done)
         return state, self._logs(self._parts.part(state))
 
     def _advance(
-        self, state: State, batches: Iterator[Sequence[Tensor]], steps: int, recording: Recording, room: _Room
+        self,
+        state: State,
+        batches: Batches,
+        left: Iterator[tuple[Tensor, ...]],
+        done: int,
+        recording: Recording,
+        room: _Room,
     ) -> State:
-        """Run steps, whose results find room, and look at these whenever that is full, and at the end."""
+        """Run the steps that are left, whose results find room; look at these when that is full, and at the end."""
         packs = recording.pack(state)
-        while steps:
-            places = room.places[room.waiting :][:steps]
-            steps -= len(places)
-            state = recording.advance(state, packs, places, batches, room.keep)
-            self._look_at(state, room)
+        while done < len(batches):
+            places = room.places[room.waiting :][: len(batches) - done]
+            state = recording.advance(state, packs, places, left)
+            done += len(places)
+            room.waiting += len(places)
+            self._look_at(state, room, batches, done)
         recording.unpack(state)
         return state
 
     def _see(self, state: State, leaves: Sequence[Tensor]) -> None:
-        """Keep what was seen in one step, or look at it at once."""
+        """Keep what was seen in one step, of which few are alone in a chunk, or look at it at once."""
         if self._room is None:
             self._look(state, 1, leaves)
-            return
-        self._room.put(leaves)
-        if self._room.waiting == self._room.steps:
-            self._look_at(state, self._room)
+        else:
+            self._room.put(leaves)
 
     def _room_for(self, leaves: Sequence[Tensor], recording: Recording, size: int) -> _Room | None:
         steps = min(_TOGETHER, _SEEN // max(1, sum(leaf.nbytes for leaf in leaves)))
-        room = recording.can_advance and steps > 1
-        return _Room(leaves, [place - size for place in recording.placed], steps) if room else None
+        columns = {place - size: column for place, column in recording.handed.items()}
+        return _Room(leaves, columns, steps) if recording.can_advance and steps > 1 else None
 
-    def _look_at(self, state: State, room: _Room) -> None:
-        """Look at all that waits, in groups of few sizes: there is a recording for each size."""
+    def _look_at(self, state: State, room: _Room, batches: Batches, done: int) -> None:
+        """Look at all that waits after some steps, in groups of few sizes: there is a recording for each size."""
         start = 0
         while start < room.waiting:
             steps = 4 ** (((room.waiting - start).bit_length() - 1) // 2)  # the largest power of 4 that fits
-            self._look(state, steps, room.part(start, steps))
+            self._look(state, steps, room.part(batches, done, start, steps))
             start += steps
-        room.clear()
+        room.waiting = 0
 
     def _look(self, state: State, steps: int, seen: Sequence[Tensor]) -> None:
         """Exchange in the state what depends on what was seen in some steps."""
@@ -222,8 +225,8 @@ class _LoopInParts:
 
     def _logs(self, part: State) -> Any:
         if self._report is not None:
-            return self._report(part)[1]
-        (_, logs), self._report = record(lambda tensors: self._parts.report(list(tensors)), part)
+            return self._report(part)
+        logs, self._report = record(lambda tensors: self._parts.report(list(tensors))[1], part)
         return logs
 
 

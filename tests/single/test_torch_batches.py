@@ -45,6 +45,23 @@ def test_batches_are_the_rows_in_aligned_memory(rows: Any, on_host: bool, large:
             assert part.data_ptr() % 64 == 0
 
 
+@pytest.mark.parametrize("on_host", [False, True])
+@pytest.mark.parametrize("rows", ROWS.values(), ids=list(ROWS))
+def test_several_batches_of_a_column_joined(rows: Any, on_host: bool) -> None:
+    from polykeras_torch.batches import Batches
+
+    columns = [column(shape, dtype) for shape, dtype in COLUMNS]
+    indices = rows.to(torch.int32)
+    batches = Batches(columns, indices.numpy() if on_host else indices, 0, len(rows))
+    found = list(Batches(batches.columns, batches.indices, 1, len(rows)))
+    assert len(found) == len(rows) - 1
+    for number in range(len(columns)):
+        assert torch.equal(batches.joined(number, 0, 1), columns[number][rows[0]])
+        if found:
+            later = Batches(batches.columns, batches.indices, 1, len(rows))
+            assert torch.equal(later.joined(number, 0, len(later)), torch.cat([batch[number] for batch in found]))
+
+
 @pytest.mark.skipif(not fast.enabled(), reason="a fast path")
 def test_a_run_of_rows_is_used_in_place_and_begins_where_it_is_told() -> None:
     from polykeras_torch.batches import batches_at
