@@ -60,7 +60,7 @@ def batches_at(
     """
     rows = indices[start:stop]
     if isinstance(rows, np.ndarray):
-        if fast.enabled() and (np.diff(rows.reshape(-1)) == 1).all():  # those of a stream
+        if fast.enabled() and rows.size and (np.diff(rows.reshape(-1)) == 1).all():  # those of a stream
             run = [column[int(rows[0, 0]) :][: rows.size] for column in columns]
             yield from zip(*(_cut(column, rows.shape) for column in run), strict=True)
             return
