@@ -53,11 +53,11 @@ def _model(k: Any, task: Task, metrics: list[Any]) -> Any:
     return model
 
 
-def percent(epochs: dict[str, Callable[[], Any]], *bases: str) -> dict[str, float]:
-    """Return how much longer epochs take than some that are alike, in percent; medians of rounds in random order.
+def percent(epochs: dict[str, Callable[[], Any]], base: str, *alike: str) -> dict[str, float]:
+    """Return how much longer epochs take than `base`, in percent; medians of rounds in random order.
 
-    Where there are two of these, how much longer the second one takes than both tells how far to trust the rest: a step
-    is 1 or 2 % longer or shorter by where a model's arrays lie in memory.
+    Where others are like the base, how much longer these take tells how far to trust the rest, which is held against
+    the mean of all: a step is 1 or 2 % longer or shorter by where a model's arrays lie in memory.
     """
     for epoch in epochs.values():
         epoch()
@@ -65,9 +65,12 @@ def percent(epochs: dict[str, Callable[[], Any]], *bases: str) -> dict[str, floa
     rng = random.Random(0)  # who comes after another one may find its caches
     orders = [rng.sample(list(epochs), len(epochs)) for _ in range(EPOCHS)]
     times = [{name: seconds_of(epochs[name]) for name in order} for order in orders]
-    base = [sum(run[name] for name in bases) / len(bases) for run in times]
-    share = {name: median(run[name] / both for run, both in zip(times, base, strict=True)) for name in epochs}
-    return {name: 100 * (value - 1) for name, value in share.items() if name != bases[0]}
+
+    def over(name: str) -> float:
+        bases = [base] if name in alike else [base, *alike]
+        return 100 * median(run[name] * len(bases) / sum(run[other] for other in bases) - 1 for run in times)
+
+    return {name: over(name) for name in epochs if name != base}
 
 
 def progress(who: str, framework: str, name: str) -> dict[str, Any]:

@@ -12,12 +12,12 @@ def _load() -> Backend:
     return TorchBackend()
 
 
-def _iterate(source: Any) -> Iterator[Any]:
-    from polykeras_torch.loaders import iterate
+def _batches_of(source: Any) -> Iterator[Any]:
+    from polykeras_torch.loaders import batches_of
 
-    return iterate(source)
+    return batches_of(source)
 
 
 provider = Provider(
-    framework="torch", load=_load, priority=20, install='pip install "polykeras[torch]"', iterate=_iterate
+    framework="torch", load=_load, priority=20, install='pip install "polykeras[torch]"', batches_of=_batches_of
 )

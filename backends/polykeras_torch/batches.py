@@ -36,7 +36,21 @@ class Batches:
         return self.stop - self.start
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
-        return batches_at(self.columns, self.indices, self.start, self.stop)
+        """Return the batches; those of several steps are gathered at once.
+
+        A kernel for each costs as much again as the memory it reads, and small ones run on one thread.
+        """
+        rows = self.indices[self.start : self.stop]
+        if isinstance(rows, np.ndarray):
+            if fast.enabled() and rows.size and (np.diff(rows.reshape(-1)) == 1).all():  # those of a stream
+                run = [column[int(rows[0, 0]) :][: rows.size] for column in self.columns]
+                yield from zip(*(_cut(column, rows.shape) for column in run), strict=True)
+                return
+            rows = torch.as_tensor(rows, device=self.columns[0].device)
+        bound = _GATHERED if fast.enabled() else 0
+        together = max(1, bound // max(1, rows.shape[1] * sum(column[:1].nbytes for column in self.columns)))
+        for block in rows.to(torch.int64).split(together):
+            yield from zip(*(_gathered(column, block) for column in self.columns), strict=True)
 
     def joined(self, column: int, first: int, steps: int) -> Tensor:
         """Return what a column has in several batches, one after the other.
@@ -49,26 +63,6 @@ class Batches:
         start = self.start + first
         rows = torch.as_tensor(self.indices[start : start + steps], device=self.columns[column].device)
         return select(self.columns[column], 0, rows.reshape(-1).to(torch.int64))
-
-
-def batches_at(
-    columns: Sequence[Tensor], indices: Tensor | np.ndarray, start: int, stop: int
-) -> Iterator[tuple[Tensor, ...]]:
-    """Return the batches at the rows `indices[start:stop]`, `(steps, batch)`; those of several steps gathered at once.
-
-    A kernel for each costs as much again as the memory it reads, and small ones run on one thread.
-    """
-    rows = indices[start:stop]
-    if isinstance(rows, np.ndarray):
-        if fast.enabled() and rows.size and (np.diff(rows.reshape(-1)) == 1).all():  # those of a stream
-            run = [column[int(rows[0, 0]) :][: rows.size] for column in columns]
-            yield from zip(*(_cut(column, rows.shape) for column in run), strict=True)
-            return
-        rows = torch.as_tensor(rows, device=columns[0].device)
-    bound = _GATHERED if fast.enabled() else 0
-    together = max(1, bound // max(1, rows.shape[1] * sum(column[:1].nbytes for column in columns)))
-    for block in rows.to(torch.int64).split(together):
-        yield from zip(*(_gathered(column, block) for column in columns), strict=True)
 
 
 def _gathered(column: Tensor, rows: Tensor) -> Sequence[Tensor]:

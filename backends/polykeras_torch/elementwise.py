@@ -166,13 +166,13 @@ class TorchElementwise(ElementwiseMethods):
 
     # ---- composites of the contract, on native kernels -----------------------------------------------------------
 
+    def not_equal(self, x1: Any, x2: Any) -> Tensor:
+        return x1 != x2
+
     rsqrt = native(torch.rsqrt, ElementwiseMethods.rsqrt)
     sigmoid = native(torch.sigmoid, ElementwiseMethods.sigmoid)
     isnan = native(torch.isnan, ElementwiseMethods.isnan)
     isfinite = native(torch.isfinite, ElementwiseMethods.isfinite)
-
-    def not_equal(self, x1: Any, x2: Any) -> Tensor:
-        return x1 != x2
 
     def softplus(self, x: Tensor) -> Tensor:
         # Above the threshold torch returns x: from there on log(1 + exp(-x)) is below half a unit in the last place.

@@ -23,7 +23,7 @@ _IN_ORDER = 2**15
 
 
 def _from_front(indices: Any, x: Tensor, axis: int) -> Tensor:
-    """Return indices into an axis as int64 that count from the front; torch's kernels refuse those outside."""
+    """Return indices into an axis as int64 that count from the front; torch's kernels refuse most of those outside."""
     indices = torch.as_tensor(indices, dtype=torch.int64, device=x.device)
     return torch.where(indices < 0, indices + x.shape[axis], indices)
 

@@ -14,6 +14,7 @@ from polykeras_torch.autodiff import is_transformed
 from polykeras_torch.packing import Pack, lay_side_by_side, take_apart
 from polykeras_torch.program import Program, Repetition, compile_program, compile_repetition
 from polykeras_torch.recorder import Recorder, Slot, storage_of
+from polykeras_torch.rewriting import written_memory
 
 
 def signature(tensors: Sequence[Tensor]) -> tuple[Hashable, ...]:
@@ -45,8 +46,8 @@ class Recording:
         advances: how many of the first results `advance` computes; 0 where it is not going to be called.
 
     Attributes:
-        handed: of the results after the state (the donated tensors) those that are arguments, handed through: by place,
-            which of the arguments after the donated ones. The others `advance` puts into memory that it is given.
+        handed: of the results after the state (the donated tensors) those that are arguments, handed through as they
+            were: by place, which of the arguments after the donated ones. The others `advance` puts into given memory.
     """
 
     def __init__(
@@ -75,7 +76,13 @@ class Recording:
         self._program = compile_program(recorder, inputs, slots, range(donated))
         if advances and self._places[:advances] == list(range(advances)):
             others = range(donated, advances)
-            self.handed = {i: slots[i].number - donated for i in others if slots[i].number < inputs}
+            written = written_memory(recorder.nodes, recorder.seen)
+            numbers = {i: slots[i].number for i in others}
+            self.handed = {
+                i: number - donated
+                for i, number in numbers.items()
+                if number < inputs and recorder.seen[number].memory not in written
+            }
             placed = [slots[i] for i in others if i not in self.handed]
             self._repetition = compile_repetition(recorder, inputs, slots[:donated], placed)
             self._packs = self._repetition.packs

@@ -36,15 +36,16 @@ class Provider:
         priority: the installed provider with the highest one is the default backend; 0 or less for one that is
             only taken when asked for (the numpy backend, with 0, is the last resort).
         install: the command that installs the framework.
-        iterate: `iter` for data of a type that the framework defines, where it knows a quicker way to the same batches;
-            called only for these, and so where the framework is loaded.
+        batches_of: `iter` for data of a type that the framework defines, where it knows a quicker way to the same
+            values; batches may hold NumPy's arrays in place of its own. Called only for these, and so where the
+            framework is loaded.
     """
 
     framework: str | None
     load: Callable[[], Backend]
     priority: int = -1
     install: str = ""
-    iterate: Callable[[Any], Iterator[Any]] = iter
+    batches_of: Callable[[Any], Iterator[Any]] = iter
 
     def installed(self) -> bool:
         """Return whether the framework can be imported, without importing it."""
@@ -138,8 +139,8 @@ def _prepared(backend: Backend) -> Backend:
     return fast.without_overrides(backend, contract)
 
 
-def iterate(source: Any) -> Iterator[Any]:
-    """Return an iterator over batches, in the way of the framework that defines the type of what holds them.
+def batches_of(source: Any) -> Iterator[Any]:
+    """Return an iterator over batches, by the provider of the framework that defines the type of what holds them.
 
     Args:
         source: an iterable, of any framework and whatever the current backend is.
@@ -148,7 +149,7 @@ def iterate(source: Any) -> Iterator[Any]:
         package = type(source).__module__.partition(".")[0]
         for provider in providers().values():
             if provider.framework == package:
-                return provider.iterate(source)
+                return provider.batches_of(source)
     return iter(source)
 
 

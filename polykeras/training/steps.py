@@ -33,7 +33,7 @@ from polykeras.variables import (
     write_state,
 )
 
-CHUNK_SECONDS = 0.1  # to which the number of steps comes as near as a power of two can; a bar is drawn as often
+CHUNK_SECONDS = 0.1  # to which the number of steps comes as near as a power of two can
 MOST_STEPS = 2**16
 _LOST = (
     "Where this came from a compiled step, and not from compiling it, memory of the model's state may have been given "

@@ -32,11 +32,11 @@ def column(shape: Any, dtype: str) -> Any:
 @pytest.mark.parametrize("on_host", [False, True])
 @pytest.mark.parametrize("rows", ROWS.values(), ids=list(ROWS))
 def test_batches_are_the_rows_in_aligned_memory(rows: Any, on_host: bool, large: bool) -> None:
-    from polykeras_torch.batches import batches_at
+    from polykeras_torch.batches import Batches
 
     columns = [column(shape, dtype) for shape, dtype in COLUMNS] + ([column(LARGE, "float32")] if large else [])
     indices = rows.to(torch.int32)
-    found = list(batches_at(columns, indices.numpy() if on_host else indices, 0, len(rows)))
+    found = list(Batches(columns, indices.numpy() if on_host else indices, 0, len(rows)))
     assert len(found) == len(rows)
     for batch, row in zip(found, rows, strict=True):
         for part, whole in zip(batch, columns, strict=True):
@@ -64,8 +64,8 @@ def test_several_batches_of_a_column_joined(rows: Any, on_host: bool) -> None:
 
 @pytest.mark.skipif(not fast.enabled(), reason="a fast path")
 def test_a_run_of_rows_is_used_in_place_and_begins_where_it_is_told() -> None:
-    from polykeras_torch.batches import batches_at
+    from polykeras_torch.batches import Batches
 
     data = column((96, 16), "float32")
-    for i, (batch,) in enumerate(batches_at([data], ROWS["a run"].to(torch.int32).numpy(), 3, 9)):
+    for i, (batch,) in enumerate(Batches([data], ROWS["a run"].to(torch.int32).numpy(), 3, 9)):
         assert batch.data_ptr() == data[8 + 8 * (3 + i) :].data_ptr()

@@ -82,6 +82,12 @@ def loader_of(kind: str) -> Any:
         ),
         "eager sampler": lambda: data.DataLoader(TENSORS, batch_size=4, sampler=Eager()),
         "odd indices": lambda: data.DataLoader(TENSORS, batch_sampler=Odd()),
+        "groups": lambda: data.DataLoader(data.Subset(TENSORS, [[0, 1], [2, 3, 4]]), batch_size=1),
+        "a part by a tensor": lambda: data.DataLoader(data.Subset(TENSORS, torch.tensor([3, 1, 2])), batch_size=2),
+        "drawn again": lambda: data.DataLoader(
+            TENSORS, batch_size=4, sampler=data.WeightedRandomSampler(torch.ones(23), 30)
+        ),
+        "from the end": lambda: data.DataLoader(TENSORS, batch_sampler=[[0, 2], [-1]]),
         "gradients": lambda: data.DataLoader(data.TensorDataset(torch.ones(4, 2, requires_grad=True)), batch_size=2),
         "half precision": lambda: data.DataLoader(data.TensorDataset(torch.ones(4, 2, dtype=torch.bfloat16))),
         "samples": lambda: data.DataLoader(Samples(), batch_size=5, shuffle=True),
@@ -91,6 +97,7 @@ def loader_of(kind: str) -> Any:
         "ready": lambda: data.DataLoader(READY, batch_size=None),
         "ready shuffled": lambda: data.DataLoader(READY, batch_size=None, shuffle=True),
         "ready, nested": lambda: data.DataLoader([((X[:2], X[2:4]), Y[:2])], batch_size=None),
+        "ready, transposed": lambda: data.DataLoader([(X.T, Y[:2])], batch_size=None),
         "ready, own collation": lambda: data.DataLoader(READY, batch_size=None, collate_fn=lambda batch: batch[0] * 2),
     }
     return kinds[kind]()
@@ -98,6 +105,7 @@ def loader_of(kind: str) -> Any:
 
 KINDS = [
     *("rows", "rows shuffled", "full batches", "own generator", "a part", "a part of a part", "eager sampler"),
+    *("groups", "a part by a tensor", "drawn again", "from the end", "ready, transposed"),
     *("odd indices", "gradients", "half precision", "samples", "samples alone", "together", "own collation", "ready"),
     *("ready shuffled", "ready, nested", "ready, own collation"),
 ]
@@ -117,7 +125,7 @@ def plain(batch: Any) -> Any:
 @pytest.mark.parametrize("kind", KINDS)
 def test_batches_and_draws_of_the_loader(kind: str) -> None:
     found = []
-    for read in (iter, loaders.iterate):
+    for read in (iter, loaders.batches_of):
         torch.manual_seed(5)
         loader = loader_of(kind)
         epochs = [[plain(batch) for batch in read(loader)] for _ in range(2)]
@@ -128,37 +136,98 @@ def test_batches_and_draws_of_the_loader(kind: str) -> None:
     assert found[0] == found[1]
 
 
-@pytest.mark.parametrize("kind", ["rows shuffled", "a part", "ready"])
-def test_rows_are_taken_without_tensors(kind: str) -> None:
-    assert all(type(part) is np.ndarray for batch in loaders.iterate(loader_of(kind)) for part in batch)
+def test_arrays_stay_arrays_and_rows_are_taken_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert all(type(part) is np.ndarray for batch in loaders.batches_of(loader_of("ready")) for part in batch)
+
+    def refuse(dataset: Any, index: Any) -> Any:
+        raise AssertionError("a sample alone")
+
+    monkeypatch.setattr(data.TensorDataset, "__getitem__", refuse)
+    for kind in ("rows shuffled", "a part", "a part of a part"):
+        assert len(list(loaders.batches_of(loader_of(kind)))) == len(loader_of(kind))
+
+
+class Changing:
+    """A sampler that changes the data while they are read."""
+
+    def __init__(self) -> None:
+        tensors = data.TensorDataset(torch.arange(12).reshape(6, 2))
+        self.dataset = data.Subset(tensors, [0, 1, 2])
+        self.changes = [
+            lambda: self.dataset.indices.append(5),
+            lambda: setattr(tensors, "tensors", (tensors.tensors[0] + 100,)),
+            lambda: tensors.tensors[0].data.mul_(2),
+        ]
+
+    def __len__(self) -> int:
+        return 4
+
+    def __iter__(self) -> Iterator[list[int]]:
+        yield [0, 1]
+        for change in self.changes:
+            change()
+            yield [2, 3]
+
+
+def test_data_that_change_while_they_are_read() -> None:
+    found = []
+    for read in (iter, loaders.batches_of):
+        sampler = Changing()
+        found.append([plain(batch) for batch in read(data.DataLoader(sampler.dataset, batch_sampler=sampler))])
+    assert found[0] == found[1]
+    assert len({str(batch) for batch in found[0]}) == 4
+
+
+def test_tensors_stay_the_users() -> None:
+    tensor = torch.ones(4, 2)
+    for part in next(loaders.batches_of(data.DataLoader(data.TensorDataset(tensor), batch_size=4))):
+        np.asarray(part)[:] = 7.0
+    assert tensor.resize_(8, 2)[:4].sum() == 8.0
 
 
 @pytest.mark.parametrize(
     "make",
     [
         lambda: data.DataLoader(TENSORS, num_workers=1),
+        lambda: data.DataLoader(TENSORS, timeout=1),
         lambda: data.DataLoader(Endless()),
         lambda: type("Loader", (data.DataLoader,), {})(TENSORS),
     ],
-    ids=["workers", "iterable data set", "subclass"],
+    ids=["workers", "timeout", "iterable data set", "subclass"],
 )
 def test_other_loaders_read_themselves(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data.DataLoader, "__iter__", lambda loader: iter(["its own"]))
-    assert list(loaders.iterate(make())) == ["its own"]
+    assert list(loaders.batches_of(make())) == ["its own"]
 
 
-def test_an_index_out_of_range_is_told() -> None:
-    for indices in ([0, 23], [22, 23], [23]):
-        with pytest.raises(IndexError, match="out of bounds"):
-            list(loaders.iterate(data.DataLoader(TENSORS, batch_sampler=[indices])))
+@pytest.mark.parametrize("indices", [[0, 23], [22, 23], [23], [-24]])
+def test_an_index_out_of_range_is_told(indices: list[int]) -> None:
+    with pytest.raises(IndexError, match="out of bounds"):
+        list(loaders.batches_of(data.DataLoader(TENSORS, batch_sampler=[indices])))
+
+
+def test_what_torch_refuses_is_refused() -> None:
+    for array, message in ((X[::-1], "negative"), (X.astype(">f4"), "byte order")):
+        with pytest.raises(ValueError, match=message):
+            list(loaders.batches_of(data.DataLoader([(array, Y)], batch_size=None)))
+
+
+def test_two_passes_at_a_time() -> None:
+    found = []
+    for read in (iter, loaders.batches_of):
+        torch.manual_seed(1)
+        loader = loader_of("rows shuffled")
+        passes = zip(read(loader), read(loader), strict=True)
+        found.append([(plain(first), plain(second)) for first, second in passes])
+    assert found[0] == found[1]
 
 
 @pytest.mark.skipif(not fast.enabled(), reason="the loader reads itself")
 def test_whatever_the_backend_is() -> None:
     with use_backend("numpy"):
-        batches = list(registry.iterate(loader_of("rows")))
-    assert type(batches[0][0]) is np.ndarray
-    assert next(registry.iterate([3])) == 3
+        batches = list(registry.batches_of(loader_of("rows")))
+    assert np.asarray(batches[0][0]).tolist() == X[:5].tolist()
+    assert next(registry.batches_of([3])) == 3
 
 
 def test_a_model_learns_the_same_from_a_loader_as_from_arrays() -> None:

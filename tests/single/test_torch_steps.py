@@ -152,6 +152,12 @@ def test_what_is_seen_of_the_state_is_what_it_was(tb: Any) -> None:
     assert float(new[1]) == 6 * sum(range(20))
 
 
+def test_arrays_of_the_batch_are_seen_as_a_step_left_them(tb: Any) -> None:
+    run = runner(tb, lambda state, batch: batch.mul_(2.0), [])
+    new, _ = run(state(), DATA, INDICES[torch.randperm(100, generator=torch.Generator().manual_seed(0))], 0, 100)
+    assert float(new[1]) == 2 * float(DATA.sum())
+
+
 def test_a_constant_can_be_seen(tb: Any) -> None:
     constant = torch.ones(2, 1)
     run = runner(tb, lambda state, batch: constant, [])
