@@ -1,4 +1,4 @@
-"""The loops over epochs and batches: `fit`, `evaluate`, `predict` and their one-batch forms."""
+"""The loops over epochs and batches: `fit`, `evaluate` and `predict`."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from polykeras.training.array_steps import array_chunks
 from polykeras.training.callbacks.assemble import assemble
 from polykeras.training.callbacks.base import Callback, CallbackList
 from polykeras.training.callbacks.history import History
-from polykeras.training.compiled_loss import CompiledLoss
-from polykeras.training.data.checks import NAMES, host_tree
-from polykeras.training.data.sources import ArraySource, Source, make_batch, make_source
-from polykeras.training.data.unpack import train_validation_split
+from polykeras.training.data.sources import ArraySource, Source, make_source
+from polykeras.training.data.splitting import split_data
+from polykeras.training.logs import as_list, to_host
+from polykeras.training.on_batch import OnBatch
 from polykeras.training.resuming.progress import Progress
 from polykeras.training.steps import CompiledStep, never, timed
 from polykeras.training.stream_steps import stream_chunks
 from polykeras.variables import Variable
 
 
-class Loops:
+class Loops(OnBatch):
     """The loops, for a class that has `train_step`, `test_step` and `predict_step` and knows how to compile them."""
 
     name: str
@@ -34,10 +34,7 @@ class Loops:
     steps_per_execution: int | str
     trainable_variables: list[Variable]
     optimizer: Any
-    _compiled_loss: CompiledLoss | None
-    _prepare: Callable[[str, Any], CompiledStep]
     _fills: Callable[[str, CompiledStep, Any], bool]
-    _require_compiled: Callable[[str], None]
     reset_metrics: Callable[[], None]
 
     def fit(
@@ -89,7 +86,7 @@ class Loops:
         self._require_compiled("fit")
         positive_int(epochs, "epochs")
         if validation_split and validation_data is None:
-            (x, y, sample_weight), validation_data = _split(x, y, sample_weight, validation_split)
+            (x, y, sample_weight), validation_data = split_data(x, y, sample_weight, validation_split)
         source = make_source(x, y, sample_weight, batch_size, shuffle, class_weight, steps_per_epoch)
         validation = self._validation_source(validation_data, validation_batch_size or batch_size, validation_steps)
         run = assemble(callbacks, self, verbose, epochs, source.steps)
@@ -161,7 +158,7 @@ class Loops:
             source.close()
         self._check_steps(done, steps, None)
         run.end("test", logs)
-        return logs if return_dict else _as_list(logs)
+        return logs if return_dict else as_list(logs)
 
     def predict(
         self,
@@ -203,46 +200,6 @@ class Loops:
         run.end("predict", {})
         return _joined(parts)
 
-    # ---- one batch ---------------------------------------------------------------------------------------------
-
-    def train_on_batch(
-        self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        class_weight: dict[int, float] | None = None,
-        return_dict: bool = False,
-    ) -> Any:
-        """Do one training step on one batch; metrics go on accumulating until `reset_metrics`.
-
-        Returns:
-            As `evaluate`.
-        """
-        self._require_compiled("train_on_batch")
-        return self._one_batch("train", x, y, sample_weight, class_weight, return_dict)
-
-    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """Evaluate on one batch; metrics go on accumulating until `reset_metrics`. Returns as `evaluate`."""
-        self._require_compiled("test_on_batch")
-        return self._one_batch("test", x, y, sample_weight, None, return_dict)
-
-    def predict_on_batch(self, x: Any) -> Any:
-        """Return the outputs for one batch, as NumPy arrays."""
-        batch = (host_tree(x, "x"), None, None)
-        outputs = self._prepare("predict", batch).run_batch(batch)
-        return tree.map_structure(registry.current().to_numpy, outputs)
-
-    def _one_batch(
-        self, kind: str, x: Any, y: Any, weights: Any, class_weight: dict[int, float] | None, return_dict: bool
-    ) -> Any:
-        source = make_batch(x, y, weights, class_weight)
-        batch = source.first_batch()
-        step = self._prepare(kind, batch)
-        if self._compiled_loss is not None and y is not None:
-            self._compiled_loss.check_labels(batch[1])
-        logs = self._to_host(step.run_batch(batch), step.log_names)
-        return logs if return_dict else _as_list(logs)
-
     # ---- parts -------------------------------------------------------------------------------------------------
 
     def _begin_training(self, run: CallbackList, progress: Progress, epochs: int) -> None:
@@ -281,7 +238,7 @@ class Loops:
             chunks = stream_chunks(source, step, registry.current(), size, done, next_stop)
         for start, execute in chunks:
             run.batch_begin(kind, start)
-            (logs, steps), seconds = timed(execute, lambda logs: self._to_host(logs, step.log_names))
+            (logs, steps), seconds = timed(execute, lambda logs: to_host(logs, step.log_names))
             if 2 * steps >= size.steps or next_stop(start) is None:  # of a chunk cut short most is overhead
                 size.record(steps, seconds)
             done = start + steps
@@ -291,18 +248,6 @@ class Loops:
             if self.stop_training and kind == "train":  # a stopped model is still evaluated on all data
                 break
         return logs, done
-
-    def _to_host(self, logs: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
-        """Return logs as Python floats, in the order of `names`; waits for them."""
-        backend = registry.current()
-        if not names:  # nothing to wait for below, and the memory of the batches is about to be used again
-            backend.synchronize()
-        host: dict[str, Any] = {}
-        for name in names:
-            value = logs[name]
-            array = np.asarray(backend.to_numpy(value) if backend.is_tensor(value) else value)
-            host[name] = float(array) if array.ndim == 0 else array
-        return host
 
     def _validation_source(self, data: Any, batch_size: int | None, steps: int | None) -> Source | None:
         if data is None:
@@ -346,19 +291,6 @@ def _validates(epoch: int, frequency: int | Sequence[int]) -> bool:
     return epoch + 1 in frequency
 
 
-def _split(x: Any, y: Any, sample_weight: Any, share: float) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
-    if not 0.0 < share < 1.0:
-        raise ValueError(f"validation_split must lie between 0 and 1; received {share}.")
-    if hasattr(x, "__next__") or (not hasattr(x, "__array__") and not isinstance(x, (list, tuple, dict))):
-        raise ValueError(
-            f"validation_split needs x and y as arrays; received a {type(x).__name__}. Pass `validation_data` instead."
-        )
-    parts = tuple(
-        None if part is None else host_tree(part, name) for part, name in zip((x, y, sample_weight), NAMES, strict=True)
-    )
-    return train_validation_split(parts, share)
-
-
 def _joined(parts: list[Any]) -> Any:
     """Return the outputs of all batches as NumPy arrays, the samples of one batch after those of the other."""
     backend = registry.current()
@@ -370,8 +302,3 @@ def _joined(parts: list[Any]) -> Any:
                 "for each sample. Return one from the model, or use `predict_on_batch`."
             )
     return tree.map_structure(lambda *outputs: np.concatenate(outputs), *arrays)
-
-
-def _as_list(logs: dict[str, Any]) -> Any:
-    values = list(logs.values())
-    return values[0] if len(values) == 1 else values

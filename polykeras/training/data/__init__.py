@@ -3,10 +3,10 @@
 from polykeras.training.data.checks import check_host_arrays
 from polykeras.training.data.dataset import PyDataset
 from polykeras.training.data.sources import ArraySource, Source, make_source
+from polykeras.training.data.splitting import train_validation_split
 from polykeras.training.data.streams import StreamSource
 from polykeras.training.data.unpack import (
     pack_x_y_sample_weight,
-    train_validation_split,
     unpack_x_y_sample_weight,
 )
 

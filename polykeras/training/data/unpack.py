@@ -1,10 +1,8 @@
-"""The triple `(x, y, sample_weight)`: packing, unpacking, splitting."""
+"""The triple `(x, y, sample_weight)`: packing and unpacking."""
 
 from __future__ import annotations
 
 from typing import Any
-
-from polykeras import tree
 
 
 def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
@@ -33,27 +31,3 @@ def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> 
     if sample_weight is not None:
         return x, y, sample_weight
     return (x, y) if y is not None else (x,) if isinstance(x, (tuple, list)) else x
-
-
-def train_validation_split(arrays: Any, validation_split: float) -> tuple[Any, Any]:
-    """Split the rows of a tree of arrays in two: the last part is for validation.
-
-    Args:
-        arrays: a tree of arrays of one length; None in it stays None.
-        validation_split: the share of the validation part, in (0, 1).
-
-    Raises:
-        ValueError: the share leaves nothing on one side, or the data are not arrays.
-    """
-    leaves = tree.flatten(arrays)
-    if not leaves or not all(hasattr(leaf, "shape") for leaf in leaves):
-        raise ValueError("validation_split needs x and y as arrays. For generators, pass `validation_data` instead.")
-    rows = leaves[0].shape[0]
-    first = int(rows * (1.0 - validation_split))
-    if not 0 < first < rows:
-        raise ValueError(
-            f"validation_split={validation_split} of {rows} samples leaves {first} for training and {rows - first} for "
-            "validation. Pass more samples or another share."
-        )
-    train = tree.map_structure(lambda leaf: leaf[:first], arrays)
-    return train, tree.map_structure(lambda leaf: leaf[first:], arrays)

@@ -1,0 +1,29 @@
+"""What steps report, on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from polykeras.backend import registry
+
+
+def to_host(logs: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Return logs as Python floats, or arrays, in the order of `names`; waits for them."""
+    backend = registry.current()
+    if not names:  # nothing to wait for below, and the memory of the batches is about to be used again
+        backend.synchronize()
+    host: dict[str, Any] = {}
+    for name in names:
+        value = logs[name]
+        array = np.asarray(backend.to_numpy(value) if backend.is_tensor(value) else value)
+        host[name] = float(array) if array.ndim == 0 else array
+    return host
+
+
+def as_list(logs: dict[str, Any]) -> Any:
+    """Return the values alone: a list, or the one where there is just one."""
+    values = list(logs.values())
+    return values[0] if len(values) == 1 else values

@@ -1,0 +1,60 @@
+"""The forms of training, evaluation and prediction that take one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from polykeras import tree
+from polykeras.backend import registry
+from polykeras.training.compiled_loss import CompiledLoss
+from polykeras.training.data.checks import host_tree
+from polykeras.training.data.sources import make_batch
+from polykeras.training.logs import as_list, to_host
+from polykeras.training.steps import CompiledStep
+
+
+class OnBatch:
+    """The one-batch forms, for a class that knows how to compile its steps."""
+
+    _compiled_loss: CompiledLoss | None
+    _prepare: Callable[[str, Any], CompiledStep]
+    _require_compiled: Callable[[str], None]
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: dict[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Do one training step on one batch; metrics go on accumulating until `reset_metrics`.
+
+        Returns:
+            As `evaluate`.
+        """
+        self._require_compiled("train_on_batch")
+        return self._one_batch("train", x, y, sample_weight, class_weight, return_dict)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """Evaluate on one batch; metrics go on accumulating until `reset_metrics`. Returns as `evaluate`."""
+        self._require_compiled("test_on_batch")
+        return self._one_batch("test", x, y, sample_weight, None, return_dict)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Return the outputs for one batch, as NumPy arrays."""
+        batch = (host_tree(x, "x"), None, None)
+        outputs = self._prepare("predict", batch).run_batch(batch)
+        return tree.map_structure(registry.current().to_numpy, outputs)
+
+    def _one_batch(
+        self, kind: str, x: Any, y: Any, weights: Any, class_weight: dict[int, float] | None, return_dict: bool
+    ) -> Any:
+        source = make_batch(x, y, weights, class_weight)
+        batch = source.first_batch()
+        step = self._prepare(kind, batch)
+        if self._compiled_loss is not None and y is not None:
+            self._compiled_loss.check_labels(batch[1])
+        logs = to_host(step.run_batch(batch), step.log_names)
+        return logs if return_dict else as_list(logs)
