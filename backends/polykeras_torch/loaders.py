@@ -62,10 +62,11 @@ def _stays(batch: Any) -> bool:
     return all(part.dtype in _DTYPES and part.flags.c_contiguous for part in batch)
 
 
-def _rows(dataset: Any, indices: Any) -> list[torch.Tensor] | None:
+def _rows(dataset: Any, indices: Any) -> list[np.ndarray] | None:
     """Return the rows of a `TensorDataset`, or of a part of one, taken at once; None where the loader is to do it.
 
-    All is looked up anew for each batch, as the loader does: a data set may change while it is read.
+    All is looked up anew for each batch, as the loader does: a data set may change while it is read. NumPy takes them:
+    torch would do it with threads of its own, beside those of the step.
     """
     while type(dataset) is data.Subset and type(indices) is list:
         places = dataset.indices
@@ -73,8 +74,14 @@ def _rows(dataset: Any, indices: Any) -> list[torch.Tensor] | None:
         dataset = dataset.dataset
     if type(dataset) is not data.TensorDataset or type(indices) is not list or set(map(type, indices)) != {int}:
         return None
-    with suppress(RuntimeError, IndexError):  # nested tensors, and indices from the end or out of range
-        if all(type(tensor) is torch.Tensor for tensor in dataset.tensors):
-            rows = torch.from_numpy(np.array(indices))
-            return [tensor.index_select(0, rows) for tensor in dataset.tensors]
+    if min(indices) < 0 or not all(type(tensor) is torch.Tensor and tensor.data_ptr() for tensor in dataset.tensors):
+        return None  # tensors of zeros may have no memory
+    # What NumPy has no form of: bfloat16, gradients, nested or sparse tensors; or rows out of range.
+    with suppress(BufferError, RuntimeError, TypeError, IndexError):
+        arrays = [np.from_dlpack(tensor) for tensor in dataset.tensors]  # pyright: ignore[reportArgumentType]
+        first, stop = indices[0], indices[0] + len(indices)
+        if indices == list(range(first, stop)) and all(stop <= len(array) for array in arrays):
+            return [array[first:stop] for array in arrays]  # they lie ready, as a generator's slices do
+        rows = np.array(indices)
+        return [array.take(rows, 0) for array in arrays]
     return None
