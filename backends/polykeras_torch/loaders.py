@@ -68,11 +68,15 @@ def _rows(dataset: Any, indices: Any) -> list[np.ndarray] | None:
     All is looked up anew for each batch, as the loader does: a data set may change while it is read. NumPy takes them:
     torch would do it with threads of its own, beside those of the step.
     """
-    while type(dataset) is data.Subset and type(indices) is list:
-        places = dataset.indices
-        indices = [places[i] for i in indices]
+    parts = []
+    while type(dataset) is data.Subset:
+        parts.append(dataset.indices)
         dataset = dataset.dataset
-    if type(dataset) is not data.TensorDataset or type(indices) is not list or set(map(type, indices)) != {int}:
+    if type(dataset) is not data.TensorDataset or type(indices) is not list:
+        return None
+    for places in parts:
+        indices = [places[i] for i in indices]
+    if set(map(type, indices)) != {int}:
         return None
     if min(indices) < 0 or not all(type(tensor) is torch.Tensor and tensor.data_ptr() for tensor in dataset.tensors):
         return None  # tensors of zeros may have no memory

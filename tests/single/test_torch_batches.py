@@ -52,13 +52,13 @@ def test_several_batches_of_a_column_joined(rows: Any, on_host: bool) -> None:
 
     columns = [column(shape, dtype) for shape, dtype in COLUMNS]
     indices = rows.to(torch.int32)
-    batches = Batches(columns, indices.numpy() if on_host else indices, 0, len(rows))
-    found = list(Batches(batches.columns, batches.indices, 1, len(rows)))
+    indices = indices.numpy() if on_host else indices
+    batches, later = (Batches(columns, indices, start, len(rows)) for start in (0, 1))
+    found = list(later)
     assert len(found) == len(rows) - 1
     for number in range(len(columns)):
         assert torch.equal(batches.joined(number, 0, 1), columns[number][rows[0]])
         if found:
-            later = Batches(batches.columns, batches.indices, 1, len(rows))
             assert torch.equal(later.joined(number, 0, len(later)), torch.cat([batch[number] for batch in found]))
 
 
