@@ -5,7 +5,7 @@ over the rounds. A ratio above 1 means that polykeras is faster. `--check` compa
 
 Sections:
   train      ms a step
-  predict    ms a batch over many rows
+  predict    ms a batch over many rows; comes with train at little cost
   calls      a thousand times `predict(x[:1])`, `model(x)`, `train_on_batch`
   first      the first epoch with tracing and compiling; comes with train at no cost
   build      import, 300 layers, summary, one eager call
@@ -38,7 +38,7 @@ from benchmarks.checking import check
 from benchmarks.claims import show_claims, show_unmet
 from benchmarks.curves import draw_scaling, show_scaling
 from benchmarks.physics import show_physics
-from benchmarks.processes import expected_seconds, measure
+from benchmarks.processes import INCLUDED, expected_seconds, measure
 from benchmarks.scaling import AXES
 from benchmarks.tables import show
 from benchmarks.tasks import FIRST_FOUR, TASKS
@@ -100,10 +100,10 @@ def _installed(package: str) -> bool:
 
 
 def _plan(options: argparse.Namespace) -> list[tuple[str, str, str]]:
-    """Return the cells (section, framework, task). The section first is read off the processes of train."""
-    sections = [section for section in SECTIONS if section in options.sections.split(",")]
-    if "train" in sections and "first" in sections:
-        sections.remove("first")
+    """Return the cells (section, framework, task), without sections that another one's processes measure."""
+    wanted = options.sections.split(",")
+    passing = {included for section in wanted for included in INCLUDED.get(section, ())}
+    sections = [section for section in SECTIONS if section in wanted and section not in passing]
     tasks = options.tasks.split(",") if options.tasks else FIRST_FOUR if options.quick else tuple(TASKS)
     plan = []
     for section in sections:

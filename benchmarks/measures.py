@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from statistics import median
 from typing import Any
@@ -86,41 +87,55 @@ def _epochs_of_fit(k: Any, model: Any, x: Any, y: Any, batch: int, epochs: int) 
     return [end - begin for begin, end in pairwise(marks)], history.history["loss"]
 
 
-def train(who: str, framework: str, name: str, epochs: int = EPOCHS) -> dict[str, Any]:
-    """Return milliseconds a step (the median of the epochs after the first), the first epoch's seconds, the losses."""
-    task = TASKS[name]
-    x, y = task.data()
-    way = ""
-    if who == "native":
-        losses: list[float] = []
-        way, epoch = _fastest(native_epochs(framework, name, x, y))
-        seconds = [seconds_of(lambda: losses.append(epoch())) for _ in range(epochs)]
-    else:
-        seconds, losses = _epochs_of_fit(library(who), model_of(who, task), x, y, task.batch, epochs)
-    result: dict[str, Any] = {"first": seconds[0], "losses": losses, "way": way}
-    return result | ({"train": 1000 * median(seconds[1:]) / task.steps} if epochs > 1 else {})
-
-
 def first(who: str, framework: str, name: str) -> dict[str, Any]:
     """Return the seconds of the first epoch, tracing and compiling included."""
-    return train(who, framework, name, epochs=1)
+    task = TASKS[name]
+    x, y = task.data()
+    seconds, losses = _epochs_of_fit(library(who), model_of(who, task), x, y, task.batch, epochs=1)
+    return {"first": seconds[0], "losses": losses}
+
+
+def _predictor(framework: str, name: str, x: Any) -> tuple[str, Callable[[], Any]]:
+    return _fastest(_native(framework).predictors(name, TASKS[name].initial_weights(), x))
+
+
+def _milliseconds_a_batch(call: Callable[[], Any], task: Task) -> float:
+    call()
+    return 1000 * median(seconds_of(call) for _ in range(EPOCHS)) / task.steps
 
 
 def predict(who: str, framework: str, name: str) -> dict[str, Any]:
     """Return milliseconds a batch of `predict` over the rows of an epoch."""
     task = TASKS[name]
     x, _ = task.data()
-    way = ""
     if who == "native":
-        way, call = _fastest(_native(framework).predictors(name, task.initial_weights(), x))
+        way, call = _predictor(framework, name, x)
+        return {"predict": _milliseconds_a_batch(call, task), "ways": {"predict": way}}
+    model = model_of(who, task)
+    call = partial(model.predict, x, batch_size=task.batch, verbose=0)
+    return {"predict": _milliseconds_a_batch(call, task)}
+
+
+def train(who: str, framework: str, name: str) -> dict[str, Any]:
+    """Return milliseconds a step, the median of the epochs after the first, and what can be measured in passing.
+
+    That is the first epoch's seconds, the losses, and milliseconds a batch of `predict` after training.
+    """
+    task = TASKS[name]
+    x, y = task.data()
+    ways = {}
+    if who == "native":
+        losses: list[float] = []
+        ways["train"], epoch = _fastest(native_epochs(framework, name, x, y))
+        seconds = [seconds_of(lambda: losses.append(epoch())) for _ in range(EPOCHS)]
+        ways["predict"], call = _predictor(framework, name, x)
     else:
         model = model_of(who, task)
-
-        def call() -> Any:
-            return model.predict(x, batch_size=task.batch, verbose=0)
-
-    call()
-    return {"predict": 1000 * median(seconds_of(call) for _ in range(EPOCHS)) / task.steps, "way": way}
+        seconds, losses = _epochs_of_fit(library(who), model, x, y, task.batch, EPOCHS)
+        call = partial(model.predict, x, batch_size=task.batch, verbose=0)
+    result: dict[str, Any] = {"first": seconds[0], "losses": losses, "ways": ways}
+    result["train"] = 1000 * median(seconds[1:]) / task.steps
+    return result | {"predict": _milliseconds_a_batch(call, task)}
 
 
 def _loop(function: Callable[[], Any]) -> float:
