@@ -17,7 +17,7 @@ import numpy as np
 
 # The class of arrays, and the ways to its values: everything else in the class takes one of these.
 DOORS = {
-    "jax": ("jax._src.array", "ArrayImpl", ("_value",)),
+    "jax": ("jax._src.array", "ArrayImpl", ("_value", "block_until_ready")),
     "tensorflow": ("tensorflow.python.framework.ops", "_EagerTensorBase", ("_numpy",)),
     "torch": (
         "torch",

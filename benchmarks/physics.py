@@ -21,7 +21,6 @@ import argparse
 import importlib
 import json
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +30,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.machine import last_cache
 from benchmarks.tasks import TASKS, Task
+from benchmarks.timing import least_seconds
 
 FLOAT = 4  # bytes
 SIZE = 2048  # of the matrices
@@ -164,29 +165,19 @@ FUNCTIONS: dict[str, Callable[[], Functions]] = {
 COUNTS_FLOPS = {"jax": _xla_flops}
 
 
-def _best_seconds(call: Callable[[], Any]) -> float:
-    call()
-    times = []
-    for _ in range(TRIES):
-        begin = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - begin)
-    return min(times)
-
-
 def physics(who: str, framework: str, _: str) -> dict[str, Any]:
     """Return GFLOP/s of a large product of matrices, GB/s of a large triad; on JAX also what XLA counts in steps."""
     convert, product, triad = FUNCTIONS[framework]()
     rng = np.random.default_rng(0)
     a, b = (convert(rng.standard_normal((SIZE, SIZE), dtype="float32")) for _ in range(2))
-    rate = 2 * SIZE**3 / _best_seconds(lambda: product(a, b)) / 1e9
+    rate = 2 * SIZE**3 / least_seconds(lambda: product(a, b), TRIES) / 1e9
     total, addend = (convert(rng.standard_normal(LONG, dtype="float32")) for _ in range(2))
 
     def add() -> None:
         nonlocal total
         total = triad(total, addend)  # in the memory of the old one, where the framework knows how
 
-    band = 3 * FLOAT * LONG / _best_seconds(add) / 1e9
+    band = 3 * FLOAT * LONG / least_seconds(add, TRIES) / 1e9
     result: dict[str, Any] = {"matmul": rate, "triad": band}
     if framework in COUNTS_FLOPS:
         counted = [name for name in TASKS if name not in ("lstm", "gru")]  # the count takes a loop for one turn
@@ -194,30 +185,55 @@ def physics(who: str, framework: str, _: str) -> dict[str, Any]:
     return result
 
 
-def cache_bytes() -> int:
-    """Return the size of the last cache."""
-    places = Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size")
-    units = {"K": 2**10, "M": 2**20}
-    texts = [place.read_text().strip() for place in places]
-    return max((int(text[:-1]) * units[text[-1]] for text in texts), default=32 * 2**20)
+def cache_bytes(told: int | None = None) -> int:
+    """Return the size of the last cache: what is told of the machine of a run, or that of this one."""
+    return told or last_cache() or 32 * 2**20
 
 
 # ---- the table ---------------------------------------------------------------------------------------------------
 
 
-def show_physics(rows: list[Row], console: Console) -> None:
+@dataclass(frozen=True)
+class Bound:
+    """The shortest time of a step on a framework, in ms, what bounds it, and our share of it, if it was measured."""
+
+    milliseconds: float
+    by_bytes: bool
+    share: float | None
+
+
+def _numbers(rows: list[Row], section: str, who: str) -> dict[tuple[str, str], float]:
+    column = "task" if section == "train" else "measure"
+    return {(row["framework"], row[column]): row[who] for row in rows if row["section"] == section and who in row}
+
+
+def reached(rows: list[Row]) -> dict[str, tuple[float, float]]:
+    """Return, by framework, GFLOP/s of a product of matrices and GB/s of a triad."""
+    measured = _numbers(rows, "physics", "native")
+    return {f: (measured[f, "matmul"], measured[f, "triad"]) for f, measure in measured if measure == "matmul"}
+
+
+def bounds(rows: list[Row], name: str, work: Work, cache: float) -> dict[str, Bound]:
+    """Return, by framework, what a step of a task takes at least."""
+    trained, found = _numbers(rows, "train", "polykeras"), {}
+    for framework, (flops, band) in reached(rows).items():
+        compute, transport = work.flops / flops / 1e6, work.moved(cache) / band / 1e6
+        bound = max(compute, transport)
+        ours = trained.get((framework, name))
+        found[framework] = Bound(bound, compute < transport, None if ours is None else bound / ours)
+    return found
+
+
+def show_physics(rows: list[Row], console: Console, cache: float) -> None:
     """Print the work of each step beside what the machine does; and shares, where `rows` has the section train."""
-    measured = {(r["framework"], r["measure"]): r["native"] for r in rows if r["section"] == "physics"}
-    trained = {(r["framework"], r["task"]): r["polykeras"] for r in rows if r["section"] == "train"}
-    frameworks = [framework for framework, measure in measured if measure == "matmul"]
-    cache = cache_bytes()
-    for f in frameworks:
-        console.print(f"{f}: matmul {measured[f, 'matmul']:.0f} GFLOP/s, triad {measured[f, 'triad']:.1f} GB/s")
+    measured = _numbers(rows, "physics", "native")
+    for framework, (flops, band) in reached(rows).items():
+        console.print(f"{framework}: matmul {flops:.0f} GFLOP/s, triad {band:.1f} GB/s")
     table = Table(title=f"What a step takes at least (last cache: {cache / 2**20:.0f} MB), and our share of the limit")
     table.add_column("task", no_wrap=True)
     for column in ("MFLOP", "XLA counts", "MB held", "MB moved"):
         table.add_column(column, justify="right")
-    for framework in frameworks:
+    for framework in reached(rows):
         table.add_column(f"{framework}, ms", justify="right")
         table.add_column("share", justify="right")
     for name, task in TASKS.items():
@@ -225,12 +241,9 @@ def show_physics(rows: list[Row], console: Console) -> None:
         xla = measured.get(("jax", f"XLA FLOPs, {name}"))
         cells = [f"{work.flops / 1e6:.4g}", "" if xla is None else f"{xla / 1e6:.4g}"]
         cells += [f"{(work.state_bytes + work.output_bytes) / 1e6:.3g}", f"{work.moved(cache) / 1e6:.3g}"]
-        for f in frameworks:
-            compute = work.flops / measured[f, "matmul"] / 1e6
-            transport = work.moved(cache) / measured[f, "triad"] / 1e6
-            bound = max(compute, transport)
-            cells.append(f"{bound:.3g}{'' if compute >= transport else '*'}")
-            cells.append(f"{100 * bound / trained[f, name]:.0f} %" if (f, name) in trained else "")
+        for bound in bounds(rows, name, work, cache).values():
+            cells.append(f"{bound.milliseconds:.3g}{'*' if bound.by_bytes else ''}")
+            cells.append("" if bound.share is None else f"{100 * bound.share:.0f} %")
         table.add_row(name, *cells)
     console.print(table)
     console.print("*: the bytes take longer than the FLOPs. A share is the bound over the measured time of our step.")
@@ -238,7 +251,7 @@ def show_physics(rows: list[Row], console: Console) -> None:
 
 def main() -> None:
     """Measure the machine, and print the table with the times of an earlier run."""
-    from benchmarks.processes import measure
+    from benchmarks.processes import Runner
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("json", type=Path, help="rows of an earlier `python -m benchmarks`, with the section train")
@@ -248,8 +261,8 @@ def main() -> None:
     console = Console(width=160)
     rows = [row for row in json.loads(options.json.read_text())["rows"] if row["section"] == "train"]
     for framework in options.frameworks.split(","):
-        rows += measure(framework, "machine", "physics", options.rounds, console)
-    show_physics(rows, console)
+        rows += Runner(console).measure("physics", framework, "machine", options.rounds)
+    show_physics(rows, console, cache_bytes())
 
 
 if __name__ == "__main__":

@@ -5,23 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmarks.tables import PEERS, TITLES
+from benchmarks.competitors import COMPETITORS, OURS
+from benchmarks.rows import Row, comparable, label_of, present_peers
+from benchmarks.sections import SECTIONS, sections_of
 
-COLORS = {"keras": "#3b6fb6", "native": "#e08a2c"}
 
-
-def _label(row: dict[str, Any]) -> str:
-    if row["section"] in ("train", "first", "predict"):
+def _label(row: Row) -> str:
+    if len(SECTIONS[row["section"]].measures) == 1:
         return row["task"]
-    return row["measure"] if row["section"] == "build" else f"{row['task']}: {row['measure'].removeprefix('peak of ')}"
+    measure = row["measure"].removeprefix("peak of ")
+    return f"{row['task']}: {measure}" if label_of(row["task"]) else measure
 
 
-def _panel(axes: Any, rows: list[dict[str, Any]], limits: tuple[float, float]) -> None:
-    peers = [peer for peer in PEERS if any(peer in row for row in rows)]
+def _panel(axes: Any, rows: list[Row], limits: tuple[float, float]) -> None:
+    peers = present_peers(rows)
     height = 0.8 / max(len(peers), 1)
     for i, peer in enumerate(peers):
-        places = [(place + i * height, row[peer] / row["polykeras"]) for place, row in enumerate(rows) if peer in row]
-        bars = axes.barh([p for p, _ in places], [r - 1 for _, r in places], height, left=1, color=COLORS[peer])
+        places = [(place + i * height, row[peer] / row[OURS]) for place, row in enumerate(rows) if peer in row]
+        color = COMPETITORS[peer].color
+        bars = axes.barh([p for p, _ in places], [r - 1 for _, r in places], height, left=1, color=color)
         axes.bar_label(bars, [f"{ratio:.2f}" for _, ratio in places], padding=2, fontsize=7)
     axes.set_yticks([place + (len(peers) - 1) * height / 2 for place in range(len(rows))], [_label(r) for r in rows])
     axes.set_xscale("log")
@@ -52,16 +54,28 @@ def _limits(found: list[float]) -> tuple[float, float]:
     return low / span ** (0.18 if low < 1 else 0.04), high * span**0.18
 
 
-def draw(rows: list[dict[str, Any]], path: Path) -> list[Path]:
+def _legend(figure: Any, peers: list[str]) -> None:
+    from matplotlib.patches import Patch
+
+    shown = [COMPETITORS[peer] for peer in peers]
+    figure.legend(
+        handles=[Patch(color=competitor.color, label=f"{competitor.words} / polykeras") for competitor in shown],
+        loc="outside upper center",
+        ncols=3,
+        title="time or memory over polykeras's (above 1: we take less)",
+    )
+
+
+def draw(rows: list[Row], path: Path) -> list[Path]:
     """Write the chart of all rows that have something to compare with to `path`; return it in a list, if drawn."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
-    from matplotlib.patches import Patch
 
-    rows = [row for row in rows if row["section"] in TITLES and any(peer in row for peer in PEERS)]
-    sections = [section for section in TITLES if any(row["section"] == section for row in rows)]
+    compared = [section.name for section in sections_of("ratios")]
+    rows = [row for row in comparable(rows) if row["section"] in compared and present_peers([row])]
+    sections = [section for section in compared if any(row["section"] == section for row in rows)]
     frameworks = list(dict.fromkeys(row["framework"] for row in rows))
     if not rows:
         return []
@@ -76,19 +90,13 @@ def draw(rows: list[dict[str, Any]], path: Path) -> list[Path]:
     )
     for section, line in zip(sections, panels, strict=True):
         own = [row for row in rows if row["section"] == section]
-        found = [row[peer] / row["polykeras"] for row in own for peer in PEERS if peer in row]
+        found = [row[peer] / row[OURS] for row in own for peer in present_peers([row])]
         limits = _limits(found)
         for framework, axes in zip(frameworks, line, strict=True):
             _panel(axes, [row for row in own if row["framework"] == framework], limits)
             _ticks(axes, limits)
             axes.set_title(f"{section}: {framework}", fontsize=10)
-    handles = [Patch(color=COLORS[peer], label=f"{PEERS[peer]} / polykeras") for peer in PEERS]
-    figure.legend(
-        handles=handles,
-        loc="outside upper center",
-        ncols=2,
-        title="time or memory over polykeras's (above 1: we take less)",
-    )
+    _legend(figure, present_peers(rows))
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
     plt.close(figure)

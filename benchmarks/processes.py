@@ -2,113 +2,118 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import statistics
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
 
-WHO = ("polykeras", "keras", "native")
-UNITS = {
-    "train": "ms a step",
-    "predict": "ms a batch",
-    "first": "s",
-    "calls": "ms a call",
-    "build": "s",
-    "memory": "MB",
-    "growth": "MB",
-    "streaming": "of the rate in memory",
-    "progress": "% of a step",
-    "saving": "% of a step",
-    "scaling": "ms a step",
-    "physics": "",
-}
-MEASURE_UNITS = {
-    "Dense call": "us a call",
-    "models alive": "of 55",
-    "ms a step, generator": "ms a step",
-    "ms a batch, DataLoader alone": "ms a batch",
-    "slow source": "of the longer of both",
-    "host reads in 1000 steps": "reads",
-    "host reads inside chunks": "reads",
-    "matmul": "GFLOP/s",
-    "triad": "GB/s",
-}
-# By hand, somebody trains, predicts and builds; nobody writes a progress bar. What the bar costs is asked of us alone.
-MEASURED = {"first": WHO[:2], "calls": WHO[:2], "memory": WHO[:2], "growth": WHO[:2], "streaming": WHO[:2]}
-MEASURED |= {"progress": WHO[:1], "saving": WHO[:2], "physics": WHO[2:]}
-# What a section's processes measure in passing.
-INCLUDED = {"train": ("first", "predict")}
-SECONDS = {  # of one process, about, on two cores: to say how long a run will take
-    "train": 15,
-    "predict": 10,
-    "first": 9,
-    "calls": 12,
-    "build": 16,
-    "memory": 5,
-    "growth": 20,
-    "streaming": 8,
-    "progress": 45,
-    "saving": 25,
-    "scaling": 10,
-    "physics": 5,
-}
+from benchmarks.machine import load
+from benchmarks.rows import Result, Row, failure, failures, near_ways, rows_of
+from benchmarks.sections import SECTIONS, competitors, rounds_of
+
+TIMEOUT = 600  # seconds of a process; the longest takes three minutes on a quiet machine
+ERROR = 2000  # characters of the end of stderr that are kept
+TOLD = re.compile(r"^polykeras|warning", re.IGNORECASE)
+NUMBERS = re.compile(r"0x[0-9a-f]+|\d+")  # lines that differ in these alone say the same
+# Deprecations within the frameworks are theirs; what warns of slow or wrong results is of these kinds.
+WARNINGS = ("-W", "ignore", "-W", "default::UserWarning", "-W", "default::RuntimeWarning")
 
 
-def competitors(framework: str, section: str) -> tuple[str, ...]:
-    """Return who is measured: polykeras alone where there is no loop by hand, as Keras does not train there either."""
-    if not importlib.util.find_spec(f"benchmarks.native.loops_{framework}"):
-        return WHO[:1]
-    return MEASURED.get(section, WHO)
+class WorkerError(RuntimeError):
+    """A process failed, or took too long; the message is the end of what it wrote on stderr."""
 
 
-def expected_seconds(plan: list[tuple[str, str, str]], rounds: int) -> int:
-    """Return about how long it takes to measure cells (section, framework, task)."""
-    return rounds * sum(SECONDS[section] * len(competitors(framework, section)) for section, framework, _ in plan)
-
-
-def run(who: str, framework: str, task: str, section: str) -> dict[str, Any]:
-    """Return what one process of the worker prints."""
-    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.worker", who, framework, task, "--section", section]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def run(who: str, framework: str, task: str, section: str, ways: dict[str, list[str]] | None = None) -> tuple[Any, str]:
+    """Return what one process of the worker prints, and what it writes on stderr."""
+    command = [sys.executable, *WARNINGS, "-m", "benchmarks.worker", who, framework, task, "--section", section]
+    command += ["--ways", json.dumps(ways)] if ways else []
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT)
+    except subprocess.TimeoutExpired as slow:
+        raise WorkerError(f"it took more than {TIMEOUT} s") from slow
     if done.returncode:
-        raise RuntimeError(f"{who} on {framework}, {task}, section {section}, failed:\n{done.stderr[-2000:]}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
+        raise WorkerError(done.stderr[-ERROR:].strip() or f"it ended with {done.returncode} and said nothing")
+    try:
+        return json.loads(done.stdout.strip().splitlines()[-1]), done.stderr
+    except (IndexError, ValueError) as nothing:
+        raise WorkerError(f"it printed no JSON: {done.stdout[-ERROR:]!r}") from nothing
 
 
-def _rows(framework: str, task: str, section: str, results: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Return a row for each number that the first competitor's processes gave, medians over the rounds."""
-    rows = []
-    first = next(iter(results.values()))[0]
-    for measure in [key for key, value in first.items() if isinstance(value, float)]:
-        of = measure if measure in UNITS else section
-        row: dict[str, Any] = {"section": of, "framework": framework, "task": task, "measure": measure}
-        row["unit"] = MEASURE_UNITS.get(measure, UNITS[of])
-        for who, runs in results.items():
-            if (of, who) == ("first", "native") or measure not in runs[0]:
-                continue
-            row[who] = statistics.median(run[measure] for run in runs)
-            row[f"{who}_rounds"] = [run[measure] for run in runs]
-            if way := runs[0].get("ways", {}).get(measure):
-                row[f"{who}_way"] = way
-            if measure in ("train", "first"):
-                row[f"{who}_losses"] = runs[0]["losses"]
-        rows.append(row)
-    return rows
+def rotated(who: tuple[str, ...], turn: int) -> tuple[str, ...]:
+    """Return the competitors in the order of round `turn`: each is first, and comes after each, as often as others."""
+    start = turn % max(len(who), 1)
+    return who[start:] + who[:start]
 
 
-def measure(framework: str, task: str, section: str, rounds: int, console: Console) -> list[dict[str, Any]]:
-    """Measure one cell: `rounds` times each of the competitors in turn."""
-    who = competitors(framework, section)
-    results: dict[str, list[dict[str, Any]]] = {name: [] for name in who}
-    for _ in range(rounds):
-        for name in who:
-            results[name].append(run(name, framework, task, section))
-    rows = _rows(framework, task, section, results)
-    for row in rows:
-        numbers = ", ".join(f"{name} {row[name]:.3g}" for name in who if name in row)
-        console.print(f"[dim]{framework} {task}, {row['measure']}: {numbers} {row['unit']}[/dim]")
-    return rows
+class Runner:
+    """Measures cells, goes on where a process fails, and prints what processes say on stderr, each line once."""
+
+    def __init__(self, console: Console, start: Callable[..., tuple[Any, str]] = run) -> None:
+        self.console = console
+        self._start = start
+        self._told: set[str] = set()
+
+    def _tell(self, who: str, framework: str, stderr: str) -> None:
+        for line in map(str.strip, stderr.splitlines()):
+            same = NUMBERS.sub("#", line)
+            if TOLD.search(line) and same not in self._told:
+                self._told.add(same)
+                self.console.print(f"[dim]{who} on {framework} says:[/dim]", end=" ")
+                self.console.print(line, highlight=False, markup=False)
+
+    def _results(self, cell: tuple[str, str, str], rounds: int) -> tuple[dict[str, list[Result]], list[Row]]:
+        """Return what each competitor's processes returned, and rows of those that failed, which run no more."""
+        section, framework, task = cell
+        who = competitors(framework, section)
+        results: dict[str, list[Result]] = {name: [] for name in who}
+        failed: dict[str, Row] = {}
+        ways: dict[str, list[str]] = {}
+        for turn in range(rounds):
+            for name in rotated(who, turn):
+                if name in failed:
+                    continue
+                try:
+                    result, stderr = self._start(name, framework, task, section, ways if name == "native" else None)
+                except WorkerError as error:
+                    failed[name] = failure(section, framework, task, name, str(error))
+                    continue
+                results[name].append(result)
+                self._tell(name, framework, stderr)
+                ways = ways or near_ways(result)
+        return results, list(failed.values())
+
+    def measure(self, section: str, framework: str, task: str, rounds: int) -> list[Row]:
+        """Measure one cell: `rounds` times each of the competitors in turn. Return its rows."""
+        results, failed = self._results((section, framework, task), rounds_of(section, rounds))
+        if SECTIONS[section].joined:
+            from benchmarks.checking import check_rows
+
+            rows = check_rows(framework, task.split(","), results)
+        else:
+            rows = rows_of(section, framework, task, results, load())
+        for row in rows:
+            numbers = ", ".join(f"{name} {row[name]:.3g}" for name in results if name in row)
+            self.console.print(f"[dim]{framework} {row['task']}, {row['measure']}: {numbers} {row['unit']}[/dim]")
+        for row in failed:
+            show_failure(row, self.console)
+        return rows + failed
+
+
+def show_failure(row: Row, console: Console) -> None:
+    """Print which process failed, and the end of what it said."""
+    console.print(f"[bold red]{row['who']} on {row['framework']}, {row['task']}, {row['section']}: failed[/bold red]")
+    console.print("\n".join(row["error"].splitlines()[-5:]), highlight=False, markup=False)
+
+
+def show_failures(rows: list[Row], console: Console) -> bool:
+    """Print all processes that failed; return whether there were any."""
+    found = failures(rows)
+    if found:
+        console.print(f"[bold red]failed: {len(found)} processes[/bold red]")
+    for row in found:
+        show_failure(row, console)
+    return bool(found)

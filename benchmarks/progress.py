@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import os
 import pty
-import random
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
-from statistics import median
 from typing import Any
 
 from benchmarks.host_reads import host_reads, reads_inside_chunks
-from benchmarks.measures import library, seconds_of
+from benchmarks.measures import library
 from benchmarks.tasks import LOSSES, TASKS, Task
+from benchmarks.timing import in_turn, percent_over, seconds_of
 
 EPOCHS = 50  # a round is off by 10 % where others use the machine, the median of so many by 1 or 2
 EPOCH_SECONDS = 0.25
@@ -53,26 +52,6 @@ def _model(k: Any, task: Task, metrics: list[Any]) -> Any:
     return model
 
 
-def percent(epochs: dict[str, Callable[[], Any]], base: str, *alike: str) -> dict[str, float]:
-    """Return how much longer epochs take than `base`, in percent; medians of rounds in random order.
-
-    Where others are like the base, how much longer these take tells how far to trust the rest, which is held against
-    the mean of all: a step is 1 or 2 % longer or shorter by where a model's arrays lie in memory.
-    """
-    for epoch in epochs.values():
-        epoch()
-        epoch()
-    rng = random.Random(0)  # who comes after another one may find its caches
-    orders = [rng.sample(list(epochs), len(epochs)) for _ in range(EPOCHS)]
-    times = [{name: seconds_of(epochs[name]) for name in order} for order in orders]
-
-    def over(name: str) -> float:
-        bases = [base] if name in alike else [base, *alike]
-        return 100 * median(run[name] * len(bases) / sum(run[other] for other in bases) - 1 for run in times)
-
-    return {name: over(name) for name in epochs if name != base}
-
-
 def progress(who: str, framework: str, name: str) -> dict[str, Any]:
     """Return percentages of a step, and counts of the host's reads of values, of a task with binary labels."""
     k, task = library(who), TASKS[name]
@@ -87,17 +66,14 @@ def progress(who: str, framework: str, name: str) -> dict[str, Any]:
         return lambda: model.fit(x, y, batch_size=task.batch, verbose=verbose)
 
     with _terminal():
-        costs = percent(
-            {
-                "silent": epoch(plain),
-                "silent again": epoch(alike),
-                "bar": epoch(plain, verbose=1),
-                "accuracy": epoch(accurate),
-                "accuracy and AUC": epoch(area),
-            },
-            "silent",
-            "silent again",
-        )
+        epochs = {
+            "silent": epoch(plain),
+            "silent again": epoch(alike),
+            "bar": epoch(plain, verbose=1),
+            "accuracy": epoch(accurate),
+            "accuracy and AUC": epoch(area),
+        }
+        costs = percent_over(in_turn(epochs, EPOCHS, warm_up=2), "silent", "silent again")
         with host_reads(framework) as reads:
             epoch(area, verbose=1)()
     counts = {"host reads in 1000 steps": 1000 * len(reads) / (len(y) // task.batch)}

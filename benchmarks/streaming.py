@@ -11,13 +11,13 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from statistics import median
 from typing import Any
 
 import numpy as np
 
-from benchmarks.measures import model_of, seconds_of
+from benchmarks.measures import model_of
 from benchmarks.tasks import TASKS
+from benchmarks.timing import in_turn, median_seconds, medians, seconds_of
 
 RUNS = 5
 EPOCHS = 3  # in a run, so that the beginning of `fit` counts less
@@ -32,14 +32,6 @@ def _generator(batches: Batches, pause: float = 0.0) -> Iterator[Any]:
         yield batch
 
 
-def _alternating(fits: dict[str, Callable[[], Any]], steps: int) -> dict[str, float]:
-    """Return the seconds a step of each kind of `fit`, the median of runs that alternate."""
-    for fit in fits.values():
-        fit()
-    times = [{name: seconds_of(fit) for name, fit in fits.items()} for _ in range(RUNS)]
-    return {name: median(run[name] for run in times) / steps for name in fits}
-
-
 def _overlap(model: Any, batches: Batches, step: float) -> float:
     """Return the time of a step with a slow source, over the longer of what the source and the step take alone."""
     source = _generator(batches, step)
@@ -50,9 +42,7 @@ def _overlap(model: Any, batches: Batches, step: float) -> float:
     def fit() -> None:
         model.fit(_generator(batches, step), steps_per_epoch=SLOW_STEPS, verbose=0)
 
-    fit()
-    together = median(seconds_of(fit) for _ in range(3)) / SLOW_STEPS
-    return together / max(alone, step)
+    return median_seconds(fit, 3) / SLOW_STEPS / max(alone, step)
 
 
 def streaming(who: str, framework: str, name: str) -> dict[str, Any]:
@@ -75,8 +65,8 @@ def streaming(who: str, framework: str, name: str) -> dict[str, Any]:
         "DataLoader": lambda: model.fit(loader, epochs=EPOCHS, verbose=0),
         "DataLoader of tensors": lambda: model.fit(rows, epochs=EPOCHS, verbose=0),
     }
-    step = _alternating(fits, EPOCHS * task.steps)
-    alone = median(seconds_of(lambda: deque(loader, 0)) for _ in range(RUNS)) / task.steps
+    step = {kind: seconds / (EPOCHS * task.steps) for kind, seconds in medians(in_turn(fits, RUNS)).items()}
+    alone = median_seconds(lambda: deque(loader, 0), RUNS, warm_up=0) / task.steps
     return {
         "ms a step, generator": 1000 * step["generator"],
         "ms a batch, DataLoader alone": 1000 * alone,

@@ -26,6 +26,7 @@ class Task:
         rate: the learning rate.
         batch: samples in a step.
         steps: steps in an epoch.
+        has_dropout: whether `model` takes the rate of its dropout as `rate`.
     """
 
     label: str
@@ -36,6 +37,7 @@ class Task:
     rate: float
     batch: int
     steps: int
+    has_dropout: bool = False
 
     def data(self, steps: int | None = None) -> tuple[Any, np.ndarray]:
         """Return `(x, y)` for an epoch, or for `steps` steps."""
@@ -50,7 +52,7 @@ class Task:
 
     def build(self, k: Any, dropout: bool = True) -> Any:
         """Return the compiled model for `k`; without `dropout`, rates are 0 and the losses can be compared."""
-        model = self.model(k) if dropout or self.model is not models.wide else models.wide(k, rate=0.0)
+        model = self.model(k, rate=0.0) if self.has_dropout and not dropout else self.model(k)
         optimizers = {
             "sgd": lambda: k.optimizers.SGD(self.rate),
             "momentum": lambda: k.optimizers.SGD(self.rate, momentum=0.9),
@@ -95,6 +97,7 @@ TASKS = {
         1e-3,
         batch=128,
         steps=60,
+        has_dropout=True,
     ),
     "conv": Task(
         "conv 28x28 (32, 64), Adam, batch 128",

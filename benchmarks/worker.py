@@ -1,6 +1,7 @@
 """One measurement, in a process of its own: `python -m benchmarks.worker WHO FRAMEWORK TASK [--section train]`.
 
-Prints one line of JSON. What each section measures stands in the module that `SECTIONS` names.
+Prints one line of JSON. What each section measures stands in the function of its name, in the module that
+`benchmarks.sections` names. WHO "plain" is polykeras with POLYKERAS_FAST=0.
 """
 
 from __future__ import annotations
@@ -10,32 +11,28 @@ import importlib
 import json
 import os
 
-# The module in which a section's function is.
-SECTIONS = {
-    **dict.fromkeys(("train", "first", "predict", "calls", "check"), "measures"),
-    "build": "building",
-    **dict.fromkeys(("memory", "growth"), "memory"),
-    "streaming": "streaming",
-    "progress": "progress",
-    "saving": "saving",
-    "scaling": "scaling",
-    "physics": "physics",
-}
+from benchmarks.competitors import COMPETITORS, OURS
+from benchmarks.sections import SECTIONS
 
 
 def main() -> None:
     """Measure what the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("who", choices=("polykeras", "keras", "native"))
+    parser.add_argument("who", choices=COMPETITORS)
     parser.add_argument("framework")
-    parser.add_argument("task", help="one task; several with commas for check; an axis for scaling; else any word")
+    parser.add_argument("task", help="one task; several with commas for check; a part of a section that has no tasks")
     parser.add_argument("--section", choices=SECTIONS, default="train")
+    parser.add_argument("--ways", type=json.loads, help="JSON: by measure, the ways by hand to measure; default: all")
     options = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     os.environ["KERAS_BACKEND"] = os.environ["POLYKERAS_BACKEND"] = options.framework
-    module = importlib.import_module(f"benchmarks.{SECTIONS[options.section]}")
-    result = getattr(module, options.section)(options.who, options.framework, options.task)
-    print(json.dumps(result))
+    who = options.who
+    if who == "plain":
+        os.environ["POLYKERAS_FAST"], who = "0", OURS
+    section = SECTIONS[options.section]
+    measure = getattr(importlib.import_module(f"benchmarks.{section.module}"), section.name)
+    ways = {"ways": options.ways} if options.ways else {}
+    print(json.dumps(measure(who, options.framework, options.task, **ways)))
 
 
 if __name__ == "__main__":

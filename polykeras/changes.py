@@ -6,12 +6,24 @@ import itertools
 
 _numbers = itertools.count(1)
 _last = 0
+_settings = 0
 
 
 def note() -> None:
     """Note that some object came to hold other parts, or that what is trained changed."""
     global _last
     _last = next(_numbers)
+
+
+def note_setting() -> None:
+    """Note that a number, string or flag of some layer became another one."""
+    global _settings
+    _settings += 1
+
+
+def settings() -> int:
+    """Return how often that happened."""
+    return _settings
 
 
 def last() -> int:

@@ -19,3 +19,4 @@ class JaxBackend(JaxExecution):
     name: ClassVar[str] = "jax"
     version: ClassVar[str] = jax.__version__
     compiles_calls = True
+    compiles_each_size = True

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from polykeras.backend.execution import State, Step, StepParts
+from polykeras.backend.execution import State, Step, StepParts, check_state
 from polykeras.backend.spec import Array
 from polykeras_jax.arrays import settled, strong
 from polykeras_jax.loops import in_loop
@@ -54,30 +54,16 @@ def _once(step: Step, asarray: Callable[[Any], Array]) -> Step:
     @jax.jit
     def once(state: State, batch: Any) -> tuple[State, Any]:
         new, logs = in_loop(step)(state, batch)
-        return _check_state(state, new), _logs(logs, asarray)
+        return _kept(state, new), _logs(logs, asarray)
 
     return once
 
 
-def _check_state(old: State, new: State) -> State:
-    """Return the state after a step with the types of that before.
-
-    Raises:
-        ValueError: the step returned another number of arrays, or changed a shape or dtype.
-    """
-    if len(new) != len(old):
-        raise ValueError(f"compile_steps: the step was given {len(old)} state arrays and returned {len(new)}.")
-    kept = []
-    for i, (before, after) in enumerate(zip(old, new, strict=True)):
-        after = settled(after, before)
-        if (after.shape, after.dtype) != (before.shape, before.dtype):
-            raise ValueError(
-                f"compile_steps: expected the step to keep the shapes and dtypes of its state; state[{i}] went from "
-                f"{before.dtype}{list(before.shape)} to {after.dtype}{list(after.shape)}. "
-                "Cast or reshape what is assigned to it."
-            )
-        kept.append(after)
-    return kept
+def _kept(old: State, new: State) -> State:
+    """Return the state after a step with the types of that before."""
+    after = [settled(value, before) for value, before in zip(new, old, strict=False)] + new[len(old) :]
+    check_state([(x.dtype.name, x.shape) for x in old], [(x.dtype.name, x.shape) for x in after])
+    return after
 
 
 def _rows(data: Any, row: Array) -> Any:

@@ -65,6 +65,7 @@ class TensorflowBackend(
     name: ClassVar[str] = "tensorflow"
     version: ClassVar[str] = tf.__version__
     compiles_calls = True
+    compiles_each_size = True  # XLA does
 
     def __init__(self) -> None:
         for gpu in tf.config.list_physical_devices("GPU"):

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from polykeras import fast, tree
 from polykeras.backend import Backend
-from polykeras.backend.execution import State, Step, StepParts, StepRunner
+from polykeras.backend.execution import State, Step, StepParts, StepRunner, check_state
 from polykeras.backend.host_memory import can_be_lent
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.arrays import computes_on_cpu, in_place, is_adopted
@@ -108,10 +108,10 @@ class _Steps:
         def flat_step(*arrays: Array) -> list[Array]:
             results, logs = self.step(list(arrays[:size]), tree.unflatten(definition, arrays[size:]))
             results = [self.backend.asarray(x) for x in results]
-            _check_state(state, results)
+            check_state(_kinds(state), _kinds(results))
             return [*results, *flat_logs(logs)]
 
-        # Neither the number of steps nor that of rows is part of the graph.
+        # Neither the number of steps nor that of rows is part of the graph. (XLA compiles anew for each.)
         number, places = tf.TensorSpec((), tf.int32), tf.TensorSpec((None, batch), tf.int32)
         columns = [tf.TensorSpec((None, *row.shape[1:]), row.dtype) for row in rows]
         specs = [number, number, places, *columns, *state]
@@ -159,15 +159,8 @@ def _loop(step: Traced, xla: bool, columns: int, size: int, end: Callable[[list[
     return flat_loop
 
 
-def _check_state(before: Sequence[tf.TensorSpec], after: Sequence[Array]) -> None:
-    if len(before) != len(after):
-        raise ValueError(f"A step must return as many state arrays as it gets: {len(before)}; received {len(after)}.")
-    for i, (old, new) in enumerate(zip(before, after, strict=True)):
-        if old.shape != new.shape or old.dtype != new.dtype:
-            raise ValueError(
-                f"A step must keep the shapes and dtypes of its state; array {i} came in as {old.dtype.name} "
-                f"{old.shape} and went out as {new.dtype.name} {new.shape}."
-            )
+def _kinds(arrays: Sequence[Any]) -> list[tuple[str, tuple[int | None, ...]]]:
+    return [(x.dtype.name, tuple(x.shape)) for x in arrays]
 
 
 class TensorflowExecution(Backend):

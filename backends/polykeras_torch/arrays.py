@@ -163,6 +163,9 @@ class TorchArrays(ArrayMethods):
     """Arrays are `torch.Tensor`s: tensors that a user made come in and go out as they are."""
 
     def asarray(self, x: Any, dtype: str | None = None) -> Tensor:
+        if torch.is_inference_mode_enabled():  # what is made in it could not be differentiated outside
+            with torch.inference_mode(False):
+                return self.asarray(x, dtype)
         device = current_device()
         if isinstance(x, Tensor):
             x = x if x.device == device else x.to(device)

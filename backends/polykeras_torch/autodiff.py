@@ -29,6 +29,8 @@ def _detach(leaf: Any) -> Any:
 def _differentiable(x: Tensor, place: int) -> Tensor:
     if not x.is_floating_point():
         raise TypeError(f"value_and_grad expected float arrays; array {place} has dtype {x.dtype}. Cast it first.")
+    if x.is_inference():
+        x = x.clone()
     # A view of an outer call's array is a node of its own in that call's graph; all others start a graph.
     return x.view_as(x) if _depth.get() and x.requires_grad else x.detach().requires_grad_()
 
@@ -48,11 +50,12 @@ class TorchAutodiff(AutodiffMethods):
     def value_and_grad(
         self, fn: Callable[[list[Tensor]], tuple[Tensor, Any]], arrays: list[Tensor]
     ) -> tuple[Tensor, Any, list[Tensor]]:
-        leaves = [_differentiable(x, i) for i, x in enumerate(arrays)]
+        with torch.inference_mode(False):
+            leaves = [_differentiable(x, i) for i, x in enumerate(arrays)]
         depth = _depth.get()
         token = _depth.set(depth + 1)
         try:
-            with torch.enable_grad():
+            with torch.inference_mode(False), torch.enable_grad():
                 value, aux = fn(leaves)
                 _check_value(value)
                 grads = self._gradients(value, leaves, create_graph=depth > 0)

@@ -15,6 +15,7 @@ from polykeras_torch.heap import keep_freed_memory
 from polykeras_torch.recorder import is_recorded
 from polykeras_torch.replay import Recording, contiguous, is_watched, record, signature
 from polykeras_torch.steps import Steps, StepsInParts
+from polykeras_torch.subnormals import subnormals_as_zero
 from polykeras_torch.updates import KERNELS, suits
 
 
@@ -100,6 +101,12 @@ class _Compiled:
         if is_watched(tensors):
             return flat(tensors)
         key = (definition, tuple(statics.items()), signature(tensors))
+        if self._donate_first:  # a step: its numbers are those of a chunk
+            with subnormals_as_zero():
+                return self._run(key, flat, tensors, args)
+        return self._run(key, flat, tensors, args)
+
+    def _run(self, key: Hashable, flat: Callable[..., Any], tensors: list[Tensor], args: Any) -> Any:
         if key in self._recorded:
             return self._recorded[key](tensors)
         donated = sum(isinstance(leaf, Tensor) for leaf in tree.flatten(args[0])) if self._donate_first else 0

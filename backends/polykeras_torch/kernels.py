@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polykeras_torch.recorder import Seen
+from polykeras_torch.nodes import Seen
 
 # torch's own bindings parse their arguments faster than those of the operator overloads, by 0.4 us a call. Those
 # listed take the arguments of the overloads in the same order.
@@ -60,6 +60,8 @@ def binding_into(op: Any) -> tuple[Callable[..., Any], str] | None:
     the memory of an argument.
     """
     name = _name(op)
+    if op._overloadname == "Scalar_Tensor":  # a number first: the bindings of some (`bitwise_and`) take no `out`
+        return None
     if name in _POINTWISE and op._overloadname not in ("Scalar_mode", "Tensor_mode"):
         return getattr(torch, name), "out"
     if name in _POINTWISE_GRADIENTS:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from polykeras_torch.kernels import is_copy
-from polykeras_torch.recorder import Node, Seen, Slot
+from polykeras_torch.nodes import Node, Seen, Slot
 
 aten: Any = torch.ops.aten
 _FLATTEN = aten.flatten_dense_tensors.default

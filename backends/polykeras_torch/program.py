@@ -11,11 +11,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import torch
 from torch import Tensor
 
 from polykeras_torch.kernels import binding, binding_into, is_copy
+from polykeras_torch.nodes import Node, Slot
 from polykeras_torch.packing import Pack, with_packed_updates
-from polykeras_torch.recorder import Node, Recorder, Slot
+from polykeras_torch.recorder import Recorder
 from polykeras_torch.rewriting import (
     needed,
     with_given_memory,
@@ -29,6 +31,10 @@ from polykeras_torch.rewriting import (
 
 Program: TypeAlias = Callable[[Sequence[Tensor]], list[Tensor]]
 """Recorded calls as a function: takes tensors, laid out like the recorded inputs; returns a list of the results."""
+
+
+# Constants that are the same where they are printed the same; others are told apart as objects.
+_PRINTED = (float, complex, torch.dtype, torch.device, torch.layout, torch.memory_format)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +191,7 @@ class _Writer:
 
     def _name(self, value: Any, letter: str) -> str:
         """Return the name of a global with this value."""
-        key = (type(value), id(value) if isinstance(value, Tensor) else repr(value))
+        key = (type(value), repr(value) if isinstance(value, _PRINTED) else id(value))
         if key not in self._names:
             self._names[key] = f"{letter}{len(self._names)}"
             self._globals[self._names[key]] = value

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from polykeras import fast, tree
 from polykeras_torch.autodiff import is_transformed
+from polykeras_torch.nodes import Slot
 from polykeras_torch.packing import Pack, lay_side_by_side, take_apart
 from polykeras_torch.program import Program, Repetition, compile_program, compile_repetition
-from polykeras_torch.recorder import Recorder, Slot, storage_of
+from polykeras_torch.recorder import Recorder, storage_of
 from polykeras_torch.rewriting import written_memory
 
 

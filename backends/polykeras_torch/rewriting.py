@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from polykeras_torch.kernels import COPY_INTO, binding_into, is_copy, number_as_tensor
-from polykeras_torch.recorder import Node, Seen, Slot, replace
+from polykeras_torch.nodes import Node, Seen, Slot, replace
 
 aten: Any = torch.ops.aten
 _SUM = aten.sum.dim_IntList

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from polykeras import tree
-from polykeras.backend.execution import State, Step, StepParts
+from polykeras.backend.execution import State, Step, StepParts, check_state
 from polykeras_torch.batches import Batches
 from polykeras_torch.replay import Recording, contiguous, is_watched, record, signature
 from polykeras_torch.subnormals import subnormals_as_zero
@@ -31,6 +31,9 @@ class Steps:
         self._loops: dict[Hashable, _Loop | _LoopInParts] = {}
 
     def __call__(self, state: State, data: Any, indices: Any, start: int, stop: int) -> tuple[State, Any]:
+        if torch.is_inference_mode_enabled():  # its tensors could not be differentiated
+            with torch.inference_mode(False):
+                return self(state, data, indices, start, stop)
         columns, definition = tree.flatten_with_def(data)
         state = contiguous(state)
         batches = Batches(columns, indices, start, stop)
@@ -231,5 +234,17 @@ class _LoopInParts:
 
 
 def _flat(function: Callable[[State, Any], Any], size: int, definition: Any) -> Flat:
-    """Return a function of a state of a size and of a tree as one of a list of tensors."""
-    return lambda tensors: function(list(tensors[:size]), tree.unflatten(definition, tensors[size:]))
+    """Return a step with a state of a size and a batch of a tree as a function of a list of tensors."""
+
+    def flat(tensors: Sequence[Tensor]) -> Any:
+        state = list(tensors[:size])
+        kinds = _kinds(state)
+        new, given = function(state, tree.unflatten(definition, tensors[size:]))
+        check_state(kinds, _kinds(new))
+        return new, given
+
+    return flat
+
+
+def _kinds(state: State) -> list[tuple[str, tuple[int | None, ...]]]:
+    return [(str(x.dtype).removeprefix("torch."), tuple(x.shape)) for x in state]

@@ -1,4 +1,8 @@
-"""TensorFlow by hand: a `tf.function` a step, and an epoch as one in-graph loop, each with and without XLA."""
+"""TensorFlow by hand: a `tf.function` a step, and an epoch as one in-graph loop, each with and without XLA.
+
+TensorFlow's own kernels of the optimizers (`ResourceApplyAdam`, `ResourceApplyKerasMomentum`) are no way of their own:
+they are as fast as what is written out here where graphs without XLA win, and slower where XLA does.
+"""
 
 from __future__ import annotations
 

@@ -1,13 +1,15 @@
 """PyTorch by hand: modules, autograd and a fused optimizer.
 
-The ways differ in how rows come (gathered step by step, or the whole epoch at once) and in threads; `torch.compile`
-is another with BENCHMARKS_TORCH_COMPILE=1, as it takes half a minute and a C++ compiler for each model.
+The ways differ in how rows come (gathered step by step, or the whole epoch at once), in threads, and in what the C
+library does with freed memory; `torch.compile` is another where there is a C++ compiler.
 """
 
 from __future__ import annotations
 
-import os
+import ctypes
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from typing import Any
@@ -68,24 +70,57 @@ def _permuted(x: Any, y: Any, order: torch.Tensor) -> Iterator[tuple[Any, Any]]:
         yield _rows(x, slice(i, i + batch)), y[i : i + batch]
 
 
-def _trainer(
-    name: str, weights: Any, data: tuple[Any, Any], dropout: float, batches: Any, threads: int, compiled: bool
-) -> Epoch:
+def _keep_freed_memory() -> None:
+    """Let glibc keep what a step frees for the next one, as experts do by its variables or by another allocator.
+
+    For the rest of the process: ways that ask for it come last.
+    """
+    trim_threshold, mmap_threshold = -1, -3  # of mallopt(3)
+    for parameter in (trim_threshold, mmap_threshold):
+        ctypes.CDLL(None).mallopt(parameter, 1 << 29 if parameter == trim_threshold else 32 << 20)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How steps are run: where rows come from, threads, whether memory is kept, whether the module is compiled."""
+
+    batches: Callable[..., Iterator[tuple[Any, Any]]] = _permuted
+    threads: int = THREADS
+    keeps_memory: bool = False
+    compiled: bool = False
+
+
+def _ways() -> dict[str, _Way]:
+    ways = {
+        "rows gathered": _Way(_gathered),
+        "epoch permuted": _Way(),
+        "one thread": _Way(threads=1),
+        "memory kept": _Way(keeps_memory=True),
+        "memory kept, one thread": _Way(threads=1, keeps_memory=True),
+    }
+    if shutil.which("g++") or shutil.which("clang++"):
+        ways["memory kept, torch.compile"] = _Way(keeps_memory=True, compiled=True)
+    return ways
+
+
+def _trainer(name: str, weights: Any, data: tuple[Any, Any], dropout: float, way: _Way) -> Epoch:
     torch.manual_seed(0)
+    if way.keeps_memory:
+        _keep_freed_memory()
     task = TASKS[name]
     x, y = _tensors(data[0]), torch.from_numpy(data[1])
     y = y.long() if task.loss == "classes" else y
     module = MODELS[name](arranged(name, weights), dropout).train()
     parameters = [p for p in module.parameters() if p.requires_grad]
     optimizer = OPTIMIZERS[task.optimizer](parameters, lr=task.rate)
-    model = torch.compile(module) if compiled else module
+    model = torch.compile(module) if way.compiled else module
     criterion = CRITERIA[task.loss]
     group, numbers = optimizer.param_groups[0], count(1)
 
     def epoch(order: np.ndarray) -> float:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(way.threads)
         total = torch.zeros(())
-        for inputs, labels in batches(x, y, torch.from_numpy(order).long()):
+        for inputs, labels in way.batches(x, y, torch.from_numpy(order).long()):
             # Keras adds epsilon before the bias correction, PyTorch after it: so the losses are the same.
             group["eps"] = 1e-7 / (1 - 0.999 ** next(numbers)) ** 0.5
             optimizer.zero_grad(set_to_none=True)
@@ -101,23 +136,18 @@ def _trainer(
 def trainers(name: str, weights: Any, x: Any, y: Any, dropout: float) -> dict[str, Callable[[], Epoch]]:
     """Return ways to train: each call begins anew and returns `epoch(order) -> mean loss`, order (steps, batch)."""
     make = partial(_trainer, name, weights, (x, y), dropout)
-    ways = {
-        "rows gathered": partial(make, _gathered, THREADS, False),
-        "epoch permuted": partial(make, _permuted, THREADS, False),
-        "epoch permuted, one thread": partial(make, _permuted, 1, False),
-    }
-    if os.environ.get("BENCHMARKS_TORCH_COMPILE"):
-        ways["epoch permuted, torch.compile"] = partial(make, _permuted, THREADS, True)
-    return ways
+    return {description: partial(make, way) for description, way in _ways().items()}
 
 
 def predictors(name: str, weights: Any, x: Any) -> dict[str, Callable[[], Callable[[], np.ndarray]]]:
-    """Return ways to predict all rows: with all threads, and with one."""
+    """Return ways to predict all rows: with all threads and with one, and with freed memory kept."""
     task = TASKS[name]
     data = _tensors(x)
     rows = len(next(iter(x.values()))) if isinstance(x, dict) else len(x)
 
-    def make(threads: int) -> Callable[[], np.ndarray]:
+    def make(threads: int, keeps_memory: bool) -> Callable[[], np.ndarray]:
+        if keeps_memory:
+            _keep_freed_memory()
         model = MODELS[name](arranged(name, weights), 0.0).eval()
 
         @torch.inference_mode()
@@ -129,4 +159,5 @@ def predictors(name: str, weights: Any, x: Any) -> dict[str, Callable[[], Callab
 
         return predict
 
-    return {"all threads": partial(make, THREADS), "one thread": partial(make, 1)}
+    ways = {"all threads": (THREADS, False), "one thread": (1, False), "memory kept": (THREADS, True)}
+    return {description: partial(make, *way) for description, way in ways.items()}

@@ -22,6 +22,7 @@ class Backend(ExecutionMethods, ABC):
         unsupported_dtypes: dtypes that arrays cannot have, mapped to the reason and the way out.
         compiles_calls: whether calls of a model outside any step are worth compiling when they are repeated: where an
             eager operation takes tens of microseconds, and compiled code can be differentiated like eager code.
+        compiles_each_size: whether another number of rows or of indices makes `compile_steps` compile its steps anew.
         can_differentiate: False where `value_and_grad` is not to be had at all.
     """
 
@@ -30,6 +31,7 @@ class Backend(ExecutionMethods, ABC):
     holds_values: ClassVar[bool] = True
     can_differentiate: ClassVar[bool] = True
     compiles_calls: ClassVar[bool] = False
+    compiles_each_size: ClassVar[bool] = False
 
     @property
     def unsupported_dtypes(self) -> dict[str, str]:

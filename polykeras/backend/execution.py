@@ -70,6 +70,25 @@ class StepParts:
         return self.report(self.part(state))[1]
 
 
+Kind: TypeAlias = tuple[str, tuple[int | None, ...]]
+
+
+def check_state(before: Sequence[Kind], after: Sequence[Kind]) -> None:
+    """Check that a step of `compile_steps` kept the dtypes and shapes of its state, given as such pairs.
+
+    Raises:
+        ValueError: it returned another number of arrays, or changed a shape or dtype.
+    """
+    if len(after) != len(before):
+        raise ValueError(f"compile_steps: the step was given {len(before)} state arrays and returned {len(after)}.")
+    for i, (old, new) in enumerate(zip(before, after, strict=True)):
+        if old != new:
+            raise ValueError(
+                f"compile_steps: expected the step to keep the shapes and dtypes of its state; state[{i}] went from "
+                f"{old[0]}{list(old[1])} to {new[0]}{list(new[1])}. Cast or reshape what is assigned to it."
+            )
+
+
 class ExecutionMethods(PaddingMethods, ABC):
     """Compilation and loops over steps. All functions here are pure functions of trees of arrays."""
 
@@ -101,7 +120,8 @@ class ExecutionMethods(PaddingMethods, ABC):
             gets `take(leaf, indices[i], axis=0)` of each leaf of `data`. `indices` is int32 `(steps, batch)`, and may
             be an array of the host, whose values may be looked at.
             The state is donated. The logs are those of the last step. At least one step runs (but see
-            `compiles_ahead`); another number of steps compiles nothing anew.
+            `compiles_ahead`). Another `start` and `stop` compile nothing anew; what another number of rows or of
+            indices does says `compiles_each_size`.
         """
 
     @abstractmethod

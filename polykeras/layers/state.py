@@ -51,9 +51,11 @@ class StateMixin(Saveable):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in self._untracked:
-            plain = type(value) in _PLAIN and type(self.__dict__.get(name)) in _PLAIN
-            if not plain or name == "_trainable":
+            old = self.__dict__.get(name)
+            if type(value) not in _PLAIN or type(old) not in _PLAIN or name == "_trainable":
                 changes.note()
+            elif value != old:
+                changes.note_setting()
         try:
             super().__setattr__(name, value)
         except AttributeError as error:

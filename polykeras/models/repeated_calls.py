@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-from polykeras import fast, masks, tree
+from polykeras import changes, fast, masks, tree
 from polykeras.backend import Backend, registry
 from polykeras.graph import KerasTensor
 from polykeras.layers.context import current_context
@@ -23,6 +23,27 @@ from polykeras.variables import is_functional
 
 EAGER_CALLS = 2  # of each shape, before it is compiled
 SHAPES = 16  # that are compiled at most, and then no more: each takes time and memory
+
+
+def _as_of() -> tuple[int, int]:
+    return changes.last(), changes.settings()
+
+
+class _The:
+    """An object, equal to itself; a number, string or flag, equal to such ones."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+        self._plain = isinstance(value, (bool, int, float, str))
+
+    def __hash__(self) -> int:
+        return hash(self._value) if self._plain else id(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _The):
+            return NotImplemented
+        plain = self._plain and other._plain and type(self._value) is type(other._value)
+        return self._value == other._value if plain else self._value is other._value
 
 
 class RepeatedCalls:
@@ -68,8 +89,15 @@ class RepeatedCalls:
             if len(self._seen) < SHAPES or calls:
                 self._seen[key] = calls + 1
             return None
-        step = self._steps.get("call", backend, self._model._fingerprint, lambda: self._make(backend))
+        step = self._steps.get("call", backend, self._fingerprint, lambda: self._make(backend), _as_of)
         return None if step is None else (step.run_batch(inputs),)
+
+    def _fingerprint(self) -> tuple[Hashable, ...]:
+        """What a call depends on: also all that is set on its layers, which a call made as it is would see at once."""
+        found = list(self._model._fingerprint())
+        for layer in self._model._flatten_layers():
+            found += [_The(value) for name, value in vars(layer).items() if name not in layer._untracked]
+        return tuple(found)
 
     def _make(self, backend: Backend) -> CompiledStep | None:
         """Return the compiled call for the model as it is now, or None where it is not to be compiled."""

@@ -14,6 +14,7 @@ from typing import Any
 from polykeras.backend import Backend
 from polykeras.backend.host_memory import give_back
 from polykeras.training.data.sources import ArraySource
+from polykeras.training.rooms import in_room
 from polykeras.training.steps import Chunk, ChunkSize, CompiledStep, EagerStep, NextStop, end_of_chunk, never
 
 _COMPILED = 0.05  # seconds, in which a chunk of no steps was compiled and not only called; no number depends on it
@@ -42,10 +43,13 @@ def array_chunks(
         next_stop: where chunks end at the latest.
     """
     full, rest = source.order(filled)
-    indices = backend.asarray(full)
+    rows, steps = source.samples, len(full)
+    if backend.compiles_each_size and not isinstance(step, EagerStep):
+        rows, steps = step.rooms(source.batch_size).fitting(rows, steps)
+    indices = backend.asarray(in_room(full, steps))
     if done < len(full):
-        _compile_ahead(source, step, backend, indices, filled)
-    data = source.resident(backend, numbered=filled)
+        _compile_ahead(source, step, backend, indices, rows, filled)
+    data = source.resident(backend, filled, rows)
     start = done
     while start < len(full):
         stop = end_of_chunk(start, size, len(full), next_stop)
@@ -57,11 +61,13 @@ def array_chunks(
         yield start, lambda: (step.run_rows(data, row, 0, 1), 1)
 
 
-def _compile_ahead(source: ArraySource, step: CompiledStep, backend: Backend, indices: Any, numbered: bool) -> None:
+def _compile_ahead(
+    source: ArraySource, step: CompiledStep, backend: Backend, indices: Any, rows: int, numbered: bool
+) -> None:
     """Compile the steps over data that are not on the device yet, where they are large and the backend can do so."""
-    if isinstance(step, EagerStep) or not backend.compiles_ahead() or not source.is_to_come(backend):
+    if isinstance(step, EagerStep) or not backend.compiles_ahead() or not source.is_to_come(backend, rows):
         return
     begin = time.perf_counter()
-    step.compile_rows(source.room(backend, numbered), indices)
+    step.compile_rows(source.room(backend, numbered, rows), indices)
     if time.perf_counter() - begin > _COMPILED:
         give_back()

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import tree
 from polykeras.arguments import positive_int
 from polykeras.backend import registry
 from polykeras.training.array_steps import array_chunks
@@ -19,6 +18,7 @@ from polykeras.training.data.sources import ArraySource, Source, make_source
 from polykeras.training.data.splitting import split_data
 from polykeras.training.logs import as_list, to_host
 from polykeras.training.on_batch import OnBatch
+from polykeras.training.predicting import batches, joined, samples_if_filled
 from polykeras.training.resuming.progress import Progress
 from polykeras.training.steps import CompiledStep, never, timed
 from polykeras.training.stream_steps import stream_chunks
@@ -186,10 +186,12 @@ class Loops(OnBatch):
         source = make_source(x, batch_size=batch_size, steps=steps)
         run = assemble(callbacks, self, verbose, 1, source.steps)
         parts: list[Any] = []
+        backend = registry.current()
         try:
             step = self._prepare("predict", source.first_batch())
             run.begin("predict")
-            for i, batch in enumerate(source.batches() if isinstance(source, ArraySource) else source.epoch()):
+            samples = None if run.watches("predict") else samples_if_filled(self, source, backend)
+            for i, batch in enumerate(batches(source, filled=samples is not None)):
                 run.batch_begin("predict", i)
                 outputs = step.run_batch(batch)
                 parts.append(outputs)
@@ -198,7 +200,7 @@ class Loops(OnBatch):
             source.close()
         self._check_steps(len(parts), steps, None)
         run.end("predict", {})
-        return _joined(parts)
+        return joined(parts, backend, samples)
 
     # ---- parts -------------------------------------------------------------------------------------------------
 
@@ -289,16 +291,3 @@ def _validates(epoch: int, frequency: int | Sequence[int]) -> bool:
     if isinstance(frequency, (int, np.integer)):
         return (epoch + 1) % frequency == 0
     return epoch + 1 in frequency
-
-
-def _joined(parts: list[Any]) -> Any:
-    """Return the outputs of all batches as NumPy arrays, the samples of one batch after those of the other."""
-    backend = registry.current()
-    arrays = [tree.map_structure(backend.to_numpy, part) for part in parts]
-    for leaf, path in zip(tree.flatten(arrays[0]), tree.paths(arrays[0]), strict=True):
-        if np.ndim(leaf) == 0:
-            raise ValueError(
-                f"predict: the output{path and ' ' + path} is a scalar for each batch; expected an array with an entry "
-                "for each sample. Return one from the model, or use `predict_on_batch`."
-            )
-    return tree.map_structure(lambda *outputs: np.concatenate(outputs), *arrays)

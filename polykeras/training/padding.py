@@ -97,7 +97,7 @@ def why_not(model: Any, kind: str) -> str | None:
 
     Args:
         model: compiled, and built by a step.
-        kind: "train" or "test".
+        kind: "train", "test" or "predict".
     """
     return next(_obstacles(model, kind), None)
 

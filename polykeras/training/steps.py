@@ -19,6 +19,7 @@ from polykeras.backend import Backend
 from polykeras.backend.execution import StepParts
 from polykeras.training.collection import uncollected
 from polykeras.training.interrupts import Uninterrupted
+from polykeras.training.rooms import Rooms
 from polykeras.variables import (
     TRACES,
     NewVariables,
@@ -110,6 +111,7 @@ class CompiledStep:
         self._has_run = False
         self.log_names: list[str] = []
         self._chunk_sizes: dict[int, ChunkSize] = {}
+        self._rooms: dict[int, Rooms] = {}
         self.fills: dict[Any, bool] = {}
         self.step = self._noting(step)
         self._parts = parts and replace(parts, report=self._noting(parts.report))
@@ -125,6 +127,10 @@ class CompiledStep:
         size = self._chunk_sizes.setdefault(rows, ChunkSize())
         size.fixed = fixed
         return size
+
+    def rooms(self, rows: int) -> Rooms:
+        """Return the room that data were given so far with batches of so many rows."""
+        return self._rooms.setdefault(rows, Rooms())
 
     def _form_of(self, variables: Sequence[Variable]) -> _Form:
         return _Form(self.step, unique(variables), not self._donate, self._parts)

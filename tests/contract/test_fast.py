@@ -38,8 +38,10 @@ def run(code: str, backend: str, **variables: str) -> subprocess.CompletedProces
 
 
 def test_the_switch_takes_the_overrides_away(backend: Backend) -> None:
-    assert run(OVERRIDES, backend.name).stdout.strip()
-    assert run(OVERRIDES, backend.name, POLYKERAS_FAST="0").stdout.strip() == ""
+    fast, plain = run(OVERRIDES, backend.name), run(OVERRIDES, backend.name, POLYKERAS_FAST="0")
+    assert fast.returncode == plain.returncode == 0, fast.stderr + plain.stderr
+    assert fast.stdout.strip()
+    assert plain.stdout.strip() == ""
 
 
 def test_a_wrong_value_is_refused() -> None:

@@ -1,22 +1,20 @@
-"""`import polykeras` loads no framework and is quick: measured in processes of their own."""
+"""`import polykeras` loads no framework and is light: looked at in processes of their own."""
 
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 
 import pytest
 
 FRAMEWORKS = ("jax", "torch", "tensorflow", "keras")
-BOUND = 0.3
-"""Seconds over `import numpy`. The goal is 0.15; the bound leaves room for slow machines."""
+MOST = 90
+"""Modules over those of `import numpy`; 62 on Python 3.11. The seconds are a section of the benchmarks (`build`)."""
 
 
 def _python(code: str) -> str:
-    slower = ("COV_", "PYTHONDONTWRITEBYTECODE")  # without bytecode, the time would be that of compiling our source
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(slower)}
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("COV_")}
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=120, check=False
     )
@@ -37,9 +35,8 @@ def test_loads_no_framework(code: str) -> None:
     assert loaded == ""
 
 
-def test_import_time() -> None:
-    clock = "time.process_time()"  # of the processor: other work on the machine does not count
-    code = f"import time, numpy; start = {clock}; import polykeras; print({clock} - start)"
-    seconds = statistics.median(float(_python(code)) for _ in range(5))
-    print(f"import polykeras: {seconds * 1000:.0f} ms over numpy")
-    assert seconds < BOUND
+def test_imports_little() -> None:
+    """What takes the time of an import is modules: those of others than ours are few, over NumPy's own."""
+    code = "import sys, numpy; before = set(sys.modules); import polykeras; print(*(set(sys.modules) - before))"
+    others = [name for name in _python(code).split() if not name.startswith("polykeras")]
+    assert len(others) < MOST, others

@@ -129,20 +129,6 @@ def test_one_array_may_stand_at_two_places_of_the_state(jb: Backend) -> None:
     np.testing.assert_array_equal([a, b], [[2, 2], [4, 4]])
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda jb, x: jb.cast(x, "float16"), r"state\[1\] went from float32\[2\] to float16\[2\]"),
-        (lambda jb, x: jb.reshape(x, (1, 2)), r"state\[1\] went from float32\[2\] to float32\[1,? ?2\]"),
-        (lambda jb, x: jb.cast(x, "int32"), r"state\[1\] went from float32\[2\] to int32\[2\]"),
-    ],
-)
-def test_a_step_that_changes_its_state_is_told_where(jb: Backend, change: Any, message: str) -> None:
-    run = jb.compile_steps(lambda state, batch: ([state[0], change(jb, state[1])], {}))
-    with pytest.raises(ValueError, match=message):
-        run([jb.ones((2,)), jb.ones((2,))], jb.asarray(DATA), jb.asarray(INDICES), 0, 2)
-
-
 def test_a_step_must_return_all_of_its_state(jb: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     run = jb.compile_steps(lambda state, batch: ([], {}))
     with pytest.raises(ValueError, match="1 state arrays and returned 0"):

@@ -135,7 +135,7 @@ def test_infinities_warn_neither_forward_nor_backward() -> None:
         (g,) = grad(lambda x: B.sum(B.sqrt(x) + x * x * x / x + B.log(x)), x)
         B.logsumexp(B.divide(x, 1e-30))
         B.compile(lambda y: y * y * y)(x)
-        run = B.compile_steps(lambda state, batch: ([state[0] * batch["x"]], {"s": B.sum(state[0])}))
+        run = B.compile_steps(lambda state, batch: ([state[0] * batch["x"][0]], {"s": B.sum(state[0])}))
         run([x], {"x": x[None]}, np.zeros((2, 1), "int32"), 0, 2)
     assert g.dtype == "float32"
 

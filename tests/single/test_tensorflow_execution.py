@@ -210,20 +210,6 @@ def test_batches_have_static_shapes(tb: Any) -> None:
     assert logs == {}
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda tb, state: [state[0], tb.cast(state[1], "float32")], r"array 1 .*int32 \(\).*float32 \(\)"),
-        (lambda tb, state: [tb.reshape(state[0], (1, 3)), state[1]], r"array 0 .*\(3, 1\).*\(1, 3\)"),
-        (lambda tb, state: state[:1], "as many state arrays as it gets: 2; received 1"),
-    ],
-)
-def test_a_step_that_changes_its_state_is_an_error(tb: Any, change: Callable[..., Any], message: str) -> None:
-    run = tb.compile_steps(lambda state, batch: (change(tb, state), {}))
-    with pytest.raises(ValueError, match=message):
-        run([tb.zeros((3, 1)), tb.asarray(0)], tb.ones((4, 1)), np.zeros((1, 2), "int32"), 0, 1)
-
-
 def test_exceptions_of_a_step_come_through_unchanged(tb: Any) -> None:
     raised = Mistake()
 

@@ -55,6 +55,16 @@ def test_no_kernel_is_named_for_other_rules() -> None:
 
 
 @pytest.mark.skipif(not fast.enabled(), reason="a fast path")
+@pytest.mark.skipif(not fast.enabled(), reason="a fast path")
+def test_a_single_step_takes_them_for_zero_too(tb: Any) -> None:
+    """So that a batch alone gives the numbers that it gives in a chunk."""
+    step = tb.compile(lambda state: [state[0] * 2.0], donate_first=True)
+    tiny = torch.full((4,), 1e-39)
+    for _ in range(2):
+        assert step([tiny.clone()])[0].count_nonzero() == 0
+    assert tb.compile(lambda x: x * 2.0)(tiny).count_nonzero() == 4
+
+
 def test_a_chunk_takes_subnormal_numbers_for_zero_and_nothing_after_it_does(tb: Any) -> None:
     run = tb.compile_steps(lambda state, batch: ([state[0] * 0.1 + batch.sum() * 0.0], {}))
     data, indices = torch.zeros(4), torch.zeros((3, 1), dtype=torch.int32)

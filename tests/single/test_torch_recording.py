@@ -440,6 +440,32 @@ def test_predicting_in_inference_mode_leaves_the_model_trainable(tb: Any) -> Non
     model.fit(draw(4, 3).numpy(), draw(4, 1).numpy(), verbose=0)
 
 
+def test_training_in_inference_mode_trains(tb: Any) -> None:
+    x, y = draw(8, 3).numpy(), draw(8, 1).numpy()
+
+    def trained(mode: bool) -> list[Any]:
+        k.utils.set_random_seed(0)
+        model = k.Sequential([k.Input((3,)), k.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        with torch.inference_mode(mode):
+            model.fit(x, y, batch_size=4, verbose=0)
+            model.train_on_batch(x, y)
+            model.fit(iter([(x, y)] * 2), steps_per_epoch=2, verbose=0)
+        model.fit(x, y, verbose=0)
+        return model.get_weights()
+
+    for one, other in zip(trained(False), trained(True), strict=True):
+        assert (one == other).all()
+
+
+@pytest.mark.parametrize("op", [torch.bitwise_and, torch.bitwise_or, torch.bitwise_xor, torch.remainder, torch.mul])
+def test_a_number_may_come_first(tb: Any, op: Any) -> None:
+    function = tb.compile(lambda x: op(7, x + 1))
+    x = torch.arange(2048)
+    for _ in range(3):
+        assert function(x).equal(op(7, x + 1))
+
+
 def test_state_changed_in_place_by_a_step_that_fails_is_as_before(tb: Any) -> None:
     """Donated state is recorded in its own memory; what native code did to it before an error is taken back."""
 

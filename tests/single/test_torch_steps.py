@@ -13,7 +13,8 @@ from polykeras.backend.execution import StepParts
 
 torch = pytest.importorskip("torch")
 from polykeras_torch.kernels import COPY_INTO  # noqa: E402
-from polykeras_torch.recorder import Recorder, Slot  # noqa: E402
+from polykeras_torch.nodes import Slot  # noqa: E402
+from polykeras_torch.recorder import Recorder  # noqa: E402
 from polykeras_torch.rewriting import with_given_memory  # noqa: E402
 
 pytestmark = [pytest.mark.needs("torch"), pytest.mark.skipif(not fast.enabled(), reason="a fast path")]

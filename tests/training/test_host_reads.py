@@ -10,7 +10,7 @@ import pytest
 import polykeras
 from benchmarks.host_reads import host_reads, reads_inside_chunks
 from polykeras import Sequential, layers, ops
-from polykeras.backend import Backend
+from polykeras.backend import Backend, use_backend
 
 X = np.random.default_rng(0).normal(size=(400, 6)).astype("float32")
 Y = (X[:, :1] > 0).astype("float32")
@@ -89,9 +89,18 @@ def test_every_way_to_a_value_is_noticed(framework: str) -> None:
 
 
 @pytest.mark.needs("torch")
-def test_a_kernel_that_waits_is_noticed(framework: str) -> None:
-    x = ops.convert_to_tensor([1.0, 0.0])
-    with host_reads(framework, kernels=True) as reads:
-        ops.nonzero(x)
-    if framework == "torch":
-        assert "aten::nonzero" in reads
+def test_a_kernel_that_waits_is_noticed() -> None:
+    with use_backend("torch"):
+        x = ops.convert_to_tensor([1.0, 0.0])
+        with host_reads("torch", kernels=True) as reads:
+            ops.nonzero(x)
+    assert "aten::nonzero" in reads
+
+
+@pytest.mark.needs("jax")
+def test_waiting_is_noticed() -> None:
+    with use_backend("jax"):
+        x = ops.convert_to_tensor([1.0])
+        with host_reads("jax") as reads:
+            x.block_until_ready()
+    assert reads == ["ArrayImpl.block_until_ready"]

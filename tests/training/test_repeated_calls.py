@@ -73,6 +73,38 @@ def test_a_changed_model_is_called_as_it_is_now(backend: Backend) -> None:
     np.testing.assert_allclose(called(model), model.predict(X, verbose=0), rtol=1e-5)
 
 
+def test_what_is_set_on_a_layer_counts_from_the_next_call_on(backend: Backend) -> None:
+    """A layer is plain code: who changes a number or a function in it sees it at once, compiled or not."""
+    model = Sequential([Input((6,)), layers.Dense(3), layers.LeakyReLU(0.25)])
+    for _ in range(4):
+        called(model)
+    dense, relu = model.layers
+
+    def expected(activation: Any, slope: float) -> np.ndarray:
+        product = activation(X @ np.asarray(dense.kernel) + np.asarray(dense.bias))
+        return np.where(product > 0, product, slope * product)
+
+    relu.negative_slope = 0.5
+    np.testing.assert_allclose(called(model), expected(lambda x: x, 0.5), rtol=1e-5, atol=1e-6)
+    dense.activation = ops.tanh
+    np.testing.assert_allclose(called(model), expected(np.tanh, 0.5), rtol=1e-5, atol=1e-6)
+    relu.negative_slope = 0.25
+    dense.activation = ops.sin
+    np.testing.assert_allclose(called(model), expected(np.sin, 0.25), rtol=1e-5, atol=1e-6)
+
+
+def test_training_does_not_make_calls_compile_again(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = mlp()
+    model.compile("sgd", "mse")
+    for _ in range(4):
+        called(model)
+    monkeypatch.setattr(RepeatedCalls, "_make", lambda self, backend: pytest.fail("compiled again"))
+    for _ in range(2):
+        model.train_on_batch(X, np.zeros((4, 2), "float32"))
+        model.fit(X, np.zeros((4, 2), "float32"), verbose=0)
+        called(model)
+
+
 def test_training_mode_is_never_compiled(backend: Backend, compiled: list[str]) -> None:
     model = mlp()
     (_, moving_mean, _) = before = [v.numpy() for v in model.layers[2].variables[1:]]

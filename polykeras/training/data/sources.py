@@ -18,6 +18,7 @@ from polykeras.training.data.dataset import PyDataset
 from polykeras.training.data.orders import Orders
 from polykeras.training.data.streams import StreamSource
 from polykeras.training.padding import fill
+from polykeras.training.rooms import in_room
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -43,7 +44,7 @@ class ArraySource:
         self.shuffle = shuffle
         batches = -(-self.samples // self.batch_size)
         self.steps = batches if steps is None else min(steps, batches)
-        self._resident: dict[Any, Any] = {}
+        self._resident: dict[tuple[Any, int], Any] = {}
         self.orders = Orders()
 
     @property
@@ -69,30 +70,42 @@ class ArraySource:
         cut = full * self.batch_size
         return rows[:cut].reshape(full, self.batch_size), (rows[cut:] if cut < len(rows) else None)
 
-    def resident(self, backend: Any, numbered: bool = False) -> Any:
-        """Return the data on the backend's device; put there once. With `numbered` the numbers of the rows follow."""
-        if backend not in self._resident:
-            self._resident = {backend: _each_once(backend.asarray, self.data)}
-        return self._numbered(backend, self._resident[backend], numbered)
+    def resident(self, backend: Any, numbered: bool = False, rows: int | None = None) -> Any:
+        """Return the data on the backend's device; put there once.
 
-    def is_to_come(self, backend: Any) -> bool:
-        """Return whether large data are not on the backend's device yet."""
-        return backend not in self._resident and any(map(is_worth_copying, tree.flatten(self.data)))
+        Args:
+            backend: where.
+            numbered: whether the numbers of the rows follow.
+            rows: how many there are to be, of which those after the samples mean nothing; None for no such rows.
+        """
+        rows = rows or self.samples
 
-    def room(self, backend: Any, numbered: bool = False) -> Any:
+        def placed(leaf: np.ndarray) -> Any:
+            return backend.asarray(leaf) if len(leaf) == rows else backend.borrow(in_room(leaf, rows))
+
+        if (backend, rows) not in self._resident:
+            self._resident = {(backend, rows): _each_once(placed, self.data)}
+        return _numbered(backend, self._resident[backend, rows], rows, numbered)
+
+    def is_to_come(self, backend: Any, rows: int | None = None) -> bool:
+        """Return whether large data, with room for so many rows, are not on the backend's device yet."""
+        return (backend, rows or self.samples) not in self._resident and any(
+            map(is_worth_copying, tree.flatten(self.data))
+        )
+
+    def room(self, backend: Any, numbered: bool = False, rows: int | None = None) -> Any:
         """Return what `resident` will, with memory that nobody has written to in place of large arrays.
 
         The system provides such memory when it is first written to.
         """
+        rows = rows or self.samples
 
         def like(leaf: np.ndarray) -> Any:
-            large = is_worth_copying(leaf)
-            return backend.borrow(aligned_empty(leaf.shape, leaf.dtype)) if large else backend.asarray(leaf)
+            if not is_worth_copying(leaf):
+                return backend.asarray(in_room(leaf, rows))
+            return backend.borrow(aligned_empty((rows, *leaf.shape[1:]), leaf.dtype))
 
-        return self._numbered(backend, _each_once(like, self.data), numbered)
-
-    def _numbered(self, backend: Any, data: Any, numbered: bool) -> Any:
-        return (*data, backend.asarray(np.arange(self.samples, dtype=np.int32))) if numbered else data
+        return _numbered(backend, _each_once(like, self.data), rows, numbered)
 
     def batches(self) -> Iterator[Any]:
         """Return the batches in the order of the rows, as host arrays."""
@@ -114,6 +127,10 @@ class ArraySource:
 
     def close(self) -> None:
         """There is nothing to end."""
+
+
+def _numbered(backend: Any, data: Any, rows: int, numbered: bool) -> Any:
+    return (*data, backend.asarray(np.arange(rows, dtype=np.int32))) if numbered else data
 
 
 def _each_once(place: Callable[[np.ndarray], Any], data: Any) -> Any:

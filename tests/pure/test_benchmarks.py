@@ -1,0 +1,458 @@
+"""What the benchmarks make of their numbers: rows, ways by hand, ratios, knees, what is asked, markdown, several runs.
+
+All rows here are made by hand; no framework is needed, and nothing is timed.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from benchmarks import claims, curves, machine, markdown, picture, rows, sections, tables, timing
+from benchmarks.__main__ import main, options_of, read_runs
+from benchmarks.checking import LOSSES, PREDICTIONS, _packed, beyond, check_rows
+from benchmarks.measures import asked_ways
+from benchmarks.processes import Runner, WorkerError, rotated
+from benchmarks.tasks import FIRST_FOUR, TASKS
+
+
+def row(section: str, measure: str, task: str = "mlp", framework: str = "jax", **numbers: Any) -> dict[str, Any]:
+    """Return a row; `keras=[2.0, 3.0]` stands for the rounds of Keras, whose median is its number."""
+    made: dict[str, Any] = {"section": section, "framework": framework, "task": task, "measure": measure}
+    made |= {"unit": sections.SECTIONS[section].unit_of(measure), "load": 0.5}
+    for who, given in numbers.items():
+        if isinstance(given, list):
+            made |= {who: float(np.median(given)), f"{who}_rounds": given}
+        else:
+            made[who] = given
+    return made
+
+
+def printed(show: Any, *arguments: Any) -> str:
+    out = io.StringIO()
+    console = Console(file=out, width=250)
+    show(*[console if argument is Console else argument for argument in arguments])
+    return out.getvalue()
+
+
+# ---- the registry ------------------------------------------------------------------------------------------------
+
+
+def test_each_asked_measure_is_one_of_one_section() -> None:
+    listed = [measure for section in sections.SECTIONS.values() for measure in section.measures]
+    assert len(listed) == len(set(listed))
+    assert claims.asked_measures() - set(listed) == set()
+    assert all(name == section.name for name, section in sections.SECTIONS.items())
+
+
+def test_a_measure_that_no_section_lists_is_an_error() -> None:
+    assert sections.section_of("first", "train").name == "first"
+    assert sections.section_of("64", "scaling").unit_of("64") == "ms a step"
+    with pytest.raises(ValueError, match="Expected one of the measures of section train"):
+        sections.section_of("frist", "train")
+
+
+def test_sections_in_passing_get_no_cells_of_their_own() -> None:
+    cells = sections.plan(["train", "predict", "first", "build"], ["jax", "torch"], None, quick=False)
+    assert len(cells) == 2 * len(TASKS) + 2
+    assert {section for section, *_ in cells} == {"train", "build"}
+    assert ("build", "torch", "build") in cells
+    assert sections.plan(["predict"], ["jax"], ["gru"], quick=False) == [("predict", "jax", "gru")]
+
+
+def test_one_process_checks_all_tasks() -> None:
+    assert sections.plan(["check"], ["jax"], None, quick=True) == [("check", "jax", ",".join(FIRST_FOUR))]
+
+
+def test_every_section_has_its_function() -> None:
+    for section in sections.SECTIONS.values():
+        source = Path(sections.__file__).with_name(f"{section.module}.py").read_text()
+        assert f"\ndef {section.name}(" in source
+
+
+def test_the_time_of_a_run_counts_processes() -> None:
+    one = sections.SECTIONS["fast"].seconds
+    assert sections.expected_seconds([("fast", "jax", "mlp")] * 3, 2) == 3 * 2 * 2 * one
+    check = [("check", "jax", "mlp,gru")]
+    assert sections.expected_seconds(check, 3) == sections.expected_seconds(check, 1) > 0
+
+
+def test_the_command_line() -> None:
+    assert options_of([]).sections == list(sections.DEFAULT)
+    quick = options_of(["--quick", "--rounds", "7"])
+    assert (quick.rounds, quick.sections) == (1, ["train", "calls", "check"])
+    assert options_of(["--quick", "--sections", "train"]).sections == ["train"]
+    check = options_of(["--check", "--tasks", "mlp,gru"])
+    assert (check.sections, check.tasks, check.json.name) == (["check"], ["mlp", "gru"], "check.json")
+    with pytest.raises(SystemExit):
+        options_of(["--sections", "trian"])
+
+
+# ---- rows --------------------------------------------------------------------------------------------------------
+
+
+def test_rows_hold_medians_and_rounds() -> None:
+    results = {
+        "polykeras": [{"train": 1.0, "first": 9.0, "losses": [0.5]}, {"train": 3.0, "first": 7.0, "losses": [0.6]}],
+        "keras": [{"train": 4.0, "first": 5.0, "losses": [0.5]}, {"train": 6.0, "first": 5.0, "losses": [0.5]}],
+    }
+    first, train = sorted(rows.rows_of("train", "jax", "mlp", results, 1.5), key=lambda r: r["section"])
+    assert (train["polykeras"], train["polykeras_rounds"], train["keras"]) == (2.0, [1.0, 3.0], 5.0)
+    assert (train["unit"], train["load"], train["polykeras_losses"]) == ("ms a step", 1.5, [0.5])
+    assert (first["section"], first["measure"], first["unit"], first["polykeras"]) == ("first", "first", "s", 8.0)
+    assert rows.spread(train, "keras") == (2.0, 4.0)
+    assert rows.ratio_words(train, "keras") == "2.50 (2.00-4.00)"
+    assert rows.ratio_words(train, "native") == ""
+
+
+def test_the_best_way_is_the_least_of_the_medians() -> None:
+    """The way that was quickest in the first round is not the best of three."""
+    native = [
+        {"ways": {"train": {"a": 1.0, "b": 1.1, "slow": 2.0}}, "losses": {"a": [1.0], "b": [2.0], "slow": [3.0]}},
+        {"ways": {"train": {"a": 1.4, "b": 1.1}}},
+        {"ways": {"train": {"a": 1.3, "b": 1.2}}},
+    ]
+    (made,) = rows.rows_of("train", "jax", "mlp", {"polykeras": [{"train": 1.0}], "native": native}, 0.0)
+    assert (made["native"], made["native_way"], made["native_rounds"]) == (1.1, "b", [1.1, 1.1, 1.2])
+    assert made["native_ways"] == {"a": [1.0, 1.4, 1.3], "b": [1.1, 1.1, 1.2], "slow": [2.0]}
+    assert made["native_losses"] == [2.0]
+
+
+def test_ways_within_a_fifth_are_measured_again() -> None:
+    found = rows.near_ways({"ways": {"train": {"a": 1.0, "b": 1.19, "c": 1.21}, "predict": {"d": 5.0, "e": 4.9}}})
+    assert found == {"train": ["a", "b"], "predict": ["d", "e"]}
+    assert rows.near_ways({"train": 1.0}) == {}
+
+
+def test_ways_keep_their_order() -> None:
+    """Ways that change the process come last, whatever the order in which they are asked for."""
+    makers = {"a": 1, "b": 2, "keeps": 3}
+    assert list(asked_ways("train", makers, {"train": ["keeps", "a"], "predict": []})) == ["a", "keeps"]
+    assert asked_ways("train", makers, None) == asked_ways("train", makers, {"predict": ["a"]}) == makers
+    with pytest.raises(ValueError, match="Expected ways of train among a, b, keeps; received c"):
+        asked_ways("train", makers, {"train": ["c"]})
+
+
+def test_competitors_take_turns() -> None:
+    assert [rotated(("a", "b", "c"), turn)[0] for turn in range(4)] == ["a", "b", "c", "a"]
+    assert rotated(("a", "b", "c"), 1) == ("b", "c", "a")
+
+
+class Workers:
+    """Stands for processes: notes how it was called, and fails where it is told to."""
+
+    def __init__(self, fails: str = "") -> None:
+        self.calls: list[tuple[str, Any]] = []
+        self.fails = fails
+
+    def __call__(self, who: str, framework: str, task: str, section: str, ways: Any) -> tuple[Any, str]:
+        self.calls.append((who, dict(ways or {})))
+        if who == self.fails:
+            raise WorkerError("a line\nthe end of it")
+        if who == "native":
+            numbers = {"a": 1.0, "b": 3.0}
+            asked = (ways or {}).get("train", list(numbers))
+            return {"ways": {"train": {way: numbers[way] for way in asked}}, "losses": {}}, ""
+        return {
+            "train": 2.0,
+            "losses": [0.1],
+        }, "polykeras: this is slow\nnoise\nUserWarning: look at 0x1f\nUserWarning: look at 0x2e\n"
+
+
+def test_a_cell_asks_later_rounds_for_the_near_ways() -> None:
+    workers, out = Workers(), io.StringIO()
+    (made,) = Runner(Console(file=out, width=200), workers).measure("train", "jax", "mlp", 2)
+    assert [who for who, _ in workers.calls] == ["polykeras", "keras", "native", "keras", "native", "polykeras"]
+    assert [ways for who, ways in workers.calls if who == "native"] == [{}, {"train": ["a"]}]
+    assert made["native_ways"] == {"a": [1.0, 1.0], "b": [3.0]}
+    assert out.getvalue().count("this is slow") == 1, "each line is told once"
+    assert out.getvalue().count("UserWarning: look") == 1, "an address makes no other line"
+    assert "noise" not in out.getvalue()
+
+
+def test_a_failure_is_a_row_and_the_others_go_on() -> None:
+    workers = Workers(fails="keras")
+    made = Runner(Console(file=io.StringIO()), workers).measure("train", "jax", "mlp", 3)
+    assert [who for who, _ in workers.calls].count("keras") == 1, "what failed runs no more"
+    (failed,) = rows.failures(made)
+    assert (failed["who"], failed["section"], failed["error"]) == ("keras", "train", "a line\nthe end of it")
+    (good,) = rows.comparable(made)
+    assert good["polykeras_rounds"] == [2.0] * 3
+    assert "keras" not in good
+
+
+def test_without_ours_there_is_nothing_to_compare() -> None:
+    made = Runner(Console(file=io.StringIO()), Workers(fails="polykeras")).measure("train", "jax", "mlp", 1)
+    assert rows.comparable(made) == []
+    for show in (tables.show, claims.show_claims, curves.show_scaling, claims.show_check):
+        assert printed(show, made, Console) == ""
+
+
+# ---- several runs ------------------------------------------------------------------------------------------------
+
+
+def test_later_runs_win() -> None:
+    old = [
+        row("train", "train", polykeras=1.0),
+        row("calls", "model(x)", polykeras=1.0),
+        row("first", "first", keras=1.0),
+    ]
+    new = [row("train", "train", polykeras=2.0), row("train", "train", framework="torch", polykeras=3.0)]
+    found = rows.merged([old, new])
+    assert [(r["section"], r["framework"], r.get("polykeras")) for r in found] == [
+        ("train", "jax", 2.0),
+        ("train", "torch", 3.0),
+        ("calls", "jax", 1.0),
+        ("first", "jax", None),
+    ]
+
+
+def test_what_was_measured_again_did_not_fail() -> None:
+    failed = rows.failure("train", "jax", "mlp", "native", "no memory")
+    assert rows.failures(rows.merged([[failed], [row("train", "train", polykeras=1.0)]])) == []
+    assert rows.failures(rows.merged([[failed], [row("train", "train", "gru", polykeras=1.0)]])) == [failed]
+    assert rows.failures(rows.merged([[row("train", "train", polykeras=1.0)], [failed]])) == [failed]
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Pictures are not drawn, which takes seconds; their rows are noted."""
+    noted: list[Any] = []
+    monkeypatch.setattr(picture, "draw", lambda rows, path: noted.append(rows) or [path])
+    return noted
+
+
+def test_a_report_from_files(tmp_path: Path, undrawn: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+    one, two, docs = tmp_path / "one.json", tmp_path / "two.json", tmp_path / "docs.md"
+    one.write_text(json.dumps({"machine": {"cpu": "A"}, "rows": [row("train", "train", polykeras=1.0, keras=4.0)]}))
+    two.write_text(json.dumps({"machine": {"cpu": "B"}, "rows": [row("train", "train", polykeras=1.0, keras=5.0)]}))
+    docs.write_text("before\n<!-- table train -->\nold\n<!-- end -->\nafter\n<!-- table growth -->\n<!-- end -->\n")
+    here, found = read_runs([one, two])
+    assert (here["cpu"], here["others"], found[0]["keras"]) == ("B", "A", 5.0)
+    arguments = [
+        "--from",
+        str(one),
+        str(two),
+        "--docs",
+        str(docs),
+        "--png",
+        str(tmp_path / "p.png"),
+        "--sections",
+        "train",
+    ]
+    assert main(arguments) == 0
+    assert main([*arguments, "--strict"]) == 1, "the loop by hand was not measured"
+    text, said = docs.read_text(), capsys.readouterr().out
+    assert "| 1 / 5 |" in text
+    assert text.startswith("before\n<!-- table train -->\n|")
+    assert text.endswith("<!-- end -->\nafter\n<!-- table growth -->\n<!-- end -->\n")
+    assert "table growth: left as it is, no rows" in said
+    assert "this took" in said
+    assert [len(drawn) for drawn in undrawn] == [1, 1]
+    assert json.loads(one.read_text())["rows"][0]["keras"] == 4.0, "what is read is not written"
+
+
+def test_a_failure_ends_with_one(tmp_path: Path, undrawn: list[Any]) -> None:
+    file = tmp_path / "one.json"
+    file.write_text(json.dumps({"machine": {}, "rows": [rows.failure("train", "jax", "mlp", "keras", "why")]}))
+    assert main(["--from", str(file), "--png", str(tmp_path / "p.png")]) == 1
+
+
+# ---- ratios, knees -----------------------------------------------------------------------------------------------
+
+
+def test_ratios_are_sorted_and_need_both() -> None:
+    some = [row("train", "train", t, polykeras=2.0, keras=k) for t, k in (("mlp", 6.0), ("gru", 1.0))]
+    some += [row("train", "train", "conv", keras=1.0), row("train", "train", "lstm", polykeras=1.0)]
+    assert [(ratio, r["task"]) for ratio, r in rows.ratios(some, "keras")] == [(0.5, "gru"), (3.0, "mlp")]
+    assert rows.geometric_mean([1.0, 4.0]) == pytest.approx(2.0)
+    assert rows.spread(some[0], "keras") is None
+
+
+def test_tables_print_the_spread() -> None:
+    text = printed(tables.show, [row("train", "train", polykeras=[1.0, 1.0, 2.0], keras=[4.0, 3.0, 4.0])], Console)
+    assert "4.00 (2.00-4.00)" in text
+    assert "geometric mean 4.00" in text
+
+
+def line(ours: list[float], keras: list[float], native: list[float]) -> list[dict[str, Any]]:
+    places = zip((1, 4, 16), ours, keras, native, strict=True)
+    return [row("scaling", str(p), "batch", polykeras=o, keras=k, native=n) for p, o, k, n in places]
+
+
+def test_a_knee_is_growth_beyond_both_others() -> None:
+    assert curves.knees(line([1, 2, 4], [1, 2, 4], [1, 2, 4])) == []
+    assert curves.knees(line([1, 2, 8], [1, 2, 4], [1, 2, 4])) == ["4 to 16"]
+    assert curves.knees(line([1, 2, 8], [1, 2, 7], [1, 2, 4])) == [], "one of the others has it too"
+    assert curves.knees(line([1, 1, 1.4], [1, 1, 0.5], [1, 1, 0.5])) == [], "it is flat"
+
+
+def test_knees_are_not_met() -> None:
+    shuffled = line([1, 2, 8], [1, 2, 4], [1, 2, 4])[::-1]
+    assert claims.unmet(shuffled) == ["scaling: a knee that others lack, batch on jax: 4 to 16"]
+    assert claims.unmet(line([1, 2, 4], [1, 2, 4], [1, 2, 4])) == []
+
+
+# ---- what is asked -----------------------------------------------------------------------------------------------
+
+
+def test_limits() -> None:
+    kept = [
+        row("growth", "50 models", polykeras=2.4),
+        row("streaming", "rate of a DataLoader of tensors", polykeras=0.1),
+    ]
+    assert claims.unmet(kept) == []
+    assert claims.unmet([row("growth", "50 models", polykeras=5.0)]) == ["50 models, mlp on jax: 5 (flat: <= 2.5)"]
+    assert len(claims.unmet([row("build", "import", "build", polykeras=0.16)])) == 1
+    assert "no limit" in printed(claims.show_claims, kept, Console)
+
+
+def test_ratios_that_are_asked() -> None:
+    slow = [row("others", "a step", "residual", polykeras=1.0, keras=1.1)]
+    (mean, least) = claims.unmet(slow)
+    assert mean == "a step, Keras 3 / ours: geometric mean 1.1 (>= 1.2)"
+    assert least.startswith("a step, Keras 3 / ours, subclassed residual blocks")
+    assert claims.unmet([row("others", "a step", "residual", polykeras=1.0, keras=1.3)]) == []
+    assert claims.unmet([row("build", "build 300 layers", "build", polykeras=1.0, keras=4.9)])[1].endswith("4.9 (>= 5)")
+
+
+def test_nothing_measured_is_not_all_as_asked() -> None:
+    assert "all is as asked" not in printed(claims.show_unmet, [], Console, ["train"])
+    good = [row("train", "train", polykeras=1.0, keras=4.0)]
+    out = io.StringIO()
+    assert not claims.show_unmet(good, Console(file=out, width=2000), ["train"])
+    assert "not measured: train, by hand / ours" in out.getvalue()
+    good[0]["native"] = 1.5
+    assert claims.show_unmet(good, Console(file=out, width=2000), ["train"])
+    assert not claims.show_unmet(good, Console(file=out, width=2000), ["train", "growth"])
+    assert claims.not_measured(good, ["train"]) == []
+
+
+def test_who_is_behind_is_said() -> None:
+    assert claims.honest([row("train", "train", polykeras=1.0, keras=3.0, native=1.5)]) == []
+    ours, by_hand = claims.honest([row("train", "train", "conv", polykeras=1.0, keras=0.8, native=1.6)])
+    assert ours == "polykeras beaten: train conv on jax (Keras 3 0.80)"
+    assert by_hand == "by hand slower than Keras: train conv on jax (0.50)"
+
+
+# ---- the check ---------------------------------------------------------------------------------------------------
+
+
+def checked(loss: float, predictions: list[float], way: str) -> list[dict[str, Any]]:
+    return [{"mlp": {way: [0.5, loss], f"predict: {way}": _packed(np.array(predictions, "float32"))}}]
+
+
+def test_predictions_are_compared_one_by_one() -> None:
+    """Their mean square is the same in both."""
+    results = {"polykeras": checked(0.4, [0.1, 0.2], "polykeras"), "keras": checked(0.4, [0.2, 0.1], "keras")}
+    losses, predictions = check_rows("jax", ["mlp"], results)
+    assert (losses["keras"], beyond(losses)) == (0.0, [])
+    assert predictions["keras"] == pytest.approx(0.1)
+    assert beyond(predictions) == ["keras"]
+    assert claims.unmet([losses, predictions]) == ["check, predictions, mlp on jax: Keras 3 off by 1.0e-01"]
+
+
+@pytest.mark.parametrize(("factor", "bad"), [(0.5, []), (2.0, ["native"]), (float("nan"), ["native"])])
+def test_losses_have_a_tolerance(factor: float, bad: list[str]) -> None:
+    ours = checked(0.4, [0.1], "polykeras")
+    native = checked(0.4 * (1 + factor * LOSSES), [0.1 + 0.5 * PREDICTIONS], "scan")
+    losses, predictions = check_rows("jax", ["mlp"], {"polykeras": ours, "native": native})
+    assert (beyond(losses), beyond(predictions), losses["native_way"]) == (bad, [], "scan")
+    assert f"{1 - len(bad)} of 1 within" in printed(claims.show_check, [losses], Console)
+
+
+# ---- markdown ----------------------------------------------------------------------------------------------------
+
+SOME = [
+    row("train", "train", "mlp", "torch", polykeras=[0.1234], keras=[0.5], native=[0.2]),
+    row("train", "train", "mlp", "jax", polykeras=[1.0], keras=[2.0], native=[1.0]),
+    row("train", "train", "gru", "jax", polykeras=[1.0], keras=[8.0]),
+    row("growth", "50 fits", polykeras=0.5, keras=3.0),
+]
+
+
+def test_a_table_of_models_and_frameworks() -> None:
+    lines = markdown.table("train", SOME, {})
+    assert lines is not None
+    assert lines[0] == "| ms a step: polykeras / Keras 3 / by hand | JAX | PyTorch |"
+    assert lines[2] == f"| {TASKS['mlp'].label} | 1 / 2 / 1 | 0.123 / 0.5 / 0.2 |"
+    assert lines[3] == f"| {TASKS['gru'].label} | 1 / 8 / - |  |"
+    assert "JAX 4.00, least 2.00; PyTorch 4.05, least 4.05" in lines[-1]
+
+
+def test_tables_of_numbers() -> None:
+    lines = markdown.table("growth", SOME, {})
+    assert lines == [
+        "| polykeras / Keras 3 | JAX |",
+        "| --- | --- |",
+        f"| {TASKS['mlp'].label}, 50 fits (MB) | 0.5 / 3 |",
+    ]
+    (named,) = markdown.table("others", [row("others", "a step", "residual", polykeras=1.0)], {})[2:]  # type: ignore[index]
+    assert named.startswith("| subclassed residual blocks, GELU, AdamW, batch 64, ms a step |")
+    knees = markdown.table("scaling knees", line([1, 2, 8], [1, 2, 4], [1, 2, 4]), {})
+    assert knees == ["| knees | JAX |", "| --- | --- |", "| batch | 4 to 16 |"]
+    told = markdown.table("machine", SOME, {"cpu": "X", "avx512f": False, "l3_bytes": 2**25, "versions": {"jax": "1"}})
+    assert told is not None
+    assert told[2:] == [
+        "| cpu | X |",
+        "| avx512f | no |",
+        "| l3 | 32 MB |",
+        "| jax | 1 |",
+        "| load while measuring | 0.5 to 0.5 |",
+    ]
+
+
+def test_only_what_stands_between_the_markers_is_replaced() -> None:
+    text = "a\n<!-- table train -->\nold\n<!-- end -->\nb\n<!-- table nonsense -->\nkept\n<!-- end -->\n<!-- table fast -->\nc"
+    made, said = markdown.replaced(text, SOME, {})
+    assert "old" not in made
+    assert made.endswith("b\n<!-- table nonsense -->\nkept\n<!-- end -->\n<!-- table fast -->\nc")
+    assert [s.partition(": left")[0] for s in said] == ["table nonsense", "table fast"]
+    assert "no <!-- end --> follows" in said[1]
+    assert markdown.replaced(made, SOME, {})[0] == made, "doing it twice changes nothing"
+
+
+def test_every_table_has_a_name() -> None:
+    asked = "train,first,predict,calls,build,memory,growth,streaming,progress,scaling knees,physics,fast,others,check,machine"
+    assert set(asked.split(",")) <= set(markdown.TABLES)
+    assert markdown.table("nonsense", SOME, {}) is None
+    assert all(markdown.table(name, [], {}) == [] for name in markdown.TABLES)
+
+
+# ---- machine, time -------------------------------------------------------------------------------------
+
+
+def test_a_machine_that_tells_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "CPU", tmp_path / "cpuinfo")
+    monkeypatch.setattr(machine, "CACHES", tmp_path)
+    told = machine.machine()
+    assert (told["cpu"], told["avx512f"], told["l3_bytes"]) == (None, None, None)
+    (tmp_path / "cpuinfo").write_text("model name\t: Some CPU\nflags\t\t: fpu avx512f\n")
+    (tmp_path / "index3").mkdir()
+    (tmp_path / "index3" / "level").write_text("3\n")
+    (tmp_path / "index3" / "size").write_text("32768K\n")
+    told = machine.machine()
+    assert (told["cpu"], told["avx512f"], told["l3_bytes"]) == ("Some CPU", True, 2**25)
+
+
+def test_percents_are_medians_of_ratios() -> None:
+    times = [{"base": 1.0, "more": 1.1}, {"base": 2.0, "more": 2.0}, {"base": 1.0, "more": 1.2}]
+    assert timing.percent_over(times, "base") == {"more": pytest.approx(10.0)}
+    twice = [{"base": 1.0, "again": 3.0, "more": 4.0}]
+    assert timing.percent_over(twice, "base", "again") == {"again": pytest.approx(200.0), "more": pytest.approx(100.0)}
+
+
+def test_rounds_have_all_functions_in_changing_order() -> None:
+    called: list[str] = []
+    times = timing.in_turn({name: lambda name=name: called.append(name) for name in "abc"}, 6, warm_up=2)
+    assert called[:6] == ["a", "a", "b", "b", "c", "c"]
+    orders = [tuple(called[i : i + 3]) for i in range(6, 24, 3)]
+    assert all(set(order) == set("abc") for order in orders)
+    assert len(set(orders)) > 1
+    assert [set(run) for run in times] == [set("abc")] * 6
