@@ -107,8 +107,9 @@ class _Compiled:
         return self._run(key, flat, tensors, args)
 
     def _run(self, key: Hashable, flat: Callable[..., Any], tensors: list[Tensor], args: Any) -> Any:
-        if key in self._recorded:
-            return self._recorded[key](tensors)
+        found = self._recorded.get(key)
+        if found is not None and found.is_current():
+            return found(tensors)
         donated = sum(isinstance(leaf, Tensor) for leaf in tree.flatten(args[0])) if self._donate_first else 0
         result, self._recorded[key] = record(flat, tensors, donated)
         return result

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from contextvars import ContextVar
 from typing import Any
+from weakref import ref
 
 import torch
 from torch import Tensor
@@ -117,6 +118,12 @@ class Recorder(TorchDispatchMode):
         found = self._new(tensor, constant)
         self.nodes.append(Node(torch.ops.aten.as_strided.default, args, {}, [found], True, [], constant))
         return found
+
+    def folded(self) -> list[tuple[ref[Tensor], int]]:
+        """Return the tensors from outside of which constants were computed, and the count of changes to each."""
+        read = {slot.number for node in self.nodes if node.constant for slot in node.reads()}
+        found = [self.seen[number].value for number in read if self.seen[number].memory in self._foreign]
+        return [(ref(tensor), tensor._version) for tensor in found if tensor is not None and not tensor.is_inference()]
 
     def copy(self, tensor: Tensor) -> Tensor:
         """Return a copy that is made anew in each run, also of a constant."""

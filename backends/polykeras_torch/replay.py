@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any
+from weakref import ref
 
 import torch
 from torch import Tensor
@@ -71,8 +72,10 @@ class Recording:
         self._repetition: Repetition | None = None
         self._packs: list[Pack] = []
         self.handed: dict[int, int] = {}
+        self._folded: list[tuple[ref[Tensor], int]] = []
         if recorder is None:
             return
+        self._folded = recorder.folded()
         slots = list(outputs.values())
         self._program = compile_program(recorder, inputs, slots, range(donated))
         if advances and self._places[:advances] == list(range(advances)):
@@ -87,6 +90,13 @@ class Recording:
             placed = [slots[i] for i in others if i not in self.handed]
             self._repetition = compile_repetition(recorder, inputs, slots[:donated], placed)
             self._packs = self._repetition.packs
+
+    def is_current(self) -> bool:
+        """Return whether tensors that others hold, of which constants were computed, are as they were.
+
+        A layer's own tensor, for instance, that somebody changes in place between two steps.
+        """
+        return all((held := tensor()) is None or held._version == version for tensor, version in self._folded)
 
     @property
     def can_advance(self) -> bool:

@@ -73,7 +73,7 @@ class _Loop:
 
     def run(self, state: State, batches: Batches) -> tuple[State, Any]:
         left, logs, steps = iter(batches), None, len(batches)
-        if self._recording is None:
+        if self._recording is None or not self._recording.is_current():
             tensors = [*state, *next(left)]
             (state, logs), self._recording = record(self._step, tensors, donated=len(state), advances=True)
             steps -= 1
@@ -154,7 +154,7 @@ class _LoopInParts:
         left, done = iter(batches), 0
         if self._room is not None:
             self._room.waiting = 0  # of a chunk that failed
-        if self._recording is None:
+        if self._recording is None or not self._recording.is_current():
             tensors, size = [*state, *next(left)], len(state)
             (state, seen), recording = record(self._step, tensors, donated=size, lends=True)
             leaves, self._structure = tree.flatten_with_def(seen)
@@ -218,8 +218,9 @@ class _LoopInParts:
         """Exchange in the state what depends on what was seen in some steps."""
         known = self._parts.part(state)
         tensors = [*known, *seen]
-        if steps in self._looks:
-            part, _ = self._looks[steps](tensors)
+        known_look = self._looks.get(steps)
+        if known_look is not None and known_look.is_current():
+            part, _ = known_look(tensors)
         else:
             assert self._parts.look is not None  # or these steps would not be in parts
             look = _flat(self._parts.look, len(known), self._structure)
@@ -227,7 +228,7 @@ class _LoopInParts:
         self._parts.exchange(state, part)
 
     def _logs(self, part: State) -> Any:
-        if self._report is not None:
+        if self._report is not None and self._report.is_current():
             return self._report(part)
         logs, self._report = record(lambda tensors: self._parts.report(list(tensors))[1], part)
         return logs

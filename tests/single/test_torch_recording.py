@@ -458,6 +458,44 @@ def test_training_in_inference_mode_trains(tb: Any) -> None:
         assert (one == other).all()
 
 
+def test_a_tensor_from_outside_that_is_changed_in_place_counts_as_it_is(tb: Any) -> None:
+    """What is computed of it once, as it depends on no argument, is computed again."""
+    scale = torch.tensor(1.0)
+    function = tb.compile(lambda x: (x * scale, x * (scale * 2)))
+    x = torch.ones(2)
+    for _ in range(2):
+        assert [y.tolist() for y in function(x)] == [[1, 1], [2, 2]]
+    scale.mul_(10)
+    for _ in range(2):
+        assert [y.tolist() for y in function(x)] == [[10, 10], [20, 20]]
+
+
+def test_so_it_does_in_training(tb: Any) -> None:
+    class Scaled(k.layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = torch.tensor(1.0)
+
+        def call(self, inputs: Any) -> Any:
+            return inputs * (self.scale * 2)
+
+    x, y = draw(8, 3).numpy(), draw(8, 1).numpy()
+
+    def trained(change: bool, eagerly: bool) -> list[Any]:
+        k.utils.set_random_seed(0)
+        model = k.Sequential([k.Input((3,)), Scaled(), k.layers.Dense(1)])
+        model.compile("sgd", "mse", metrics=["mae"], run_eagerly=eagerly)
+        model.fit(x, y, batch_size=2, verbose=0)
+        if change:
+            model.layers[0].scale.mul_(3)
+        model.fit(x, y, batch_size=2, verbose=0)
+        return model.get_weights()
+
+    for one, other in zip(trained(True, False), trained(True, True), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+    assert abs(trained(False, False)[0] - trained(True, False)[0]).max() > 1e-3
+
+
 @pytest.mark.parametrize("op", [torch.bitwise_and, torch.bitwise_or, torch.bitwise_xor, torch.remainder, torch.mul])
 def test_a_number_may_come_first(tb: Any, op: Any) -> None:
     function = tb.compile(lambda x: op(7, x + 1))
