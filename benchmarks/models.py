@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
+
+
+def initial_weights(make: Callable[[Any], Any]) -> list[np.ndarray]:
+    """Return the weights from which everybody begins: polykeras's own, which no framework has a part in.
+
+    Args:
+        make: takes polykeras, and returns the model.
+    """
+    import polykeras
+
+    with polykeras.use_backend("numpy"):
+        polykeras.utils.set_random_seed(0)
+        return make(polykeras).get_weights()
 
 
 def mlp(k: Any) -> Any:

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import models
+
 
 @dataclass(frozen=True)
 class OtherTask:
@@ -60,12 +62,8 @@ class OtherTask:
         return model
 
     def initial_weights(self) -> list[np.ndarray]:
-        """Return the weights from which everybody begins: polykeras's own, which no framework has a part in."""
-        import polykeras
-
-        with polykeras.use_backend("numpy"):
-            polykeras.utils.set_random_seed(0)
-            return self.build(polykeras).get_weights()
+        """Return the weights from which everybody begins."""
+        return models.initial_weights(self.build)
 
 
 def _masked_gru(k: Any, rate: float) -> Any:

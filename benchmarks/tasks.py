@@ -62,12 +62,8 @@ class Task:
         return model
 
     def initial_weights(self) -> list[np.ndarray]:
-        """Return the weights from which everybody begins: polykeras's own, which no framework has a part in."""
-        import polykeras
-
-        with polykeras.use_backend("numpy"):
-            polykeras.utils.set_random_seed(0)
-            return self.model(polykeras).get_weights()
+        """Return the weights from which everybody begins."""
+        return models.initial_weights(self.model)
 
 
 def _normal(*shape: int) -> Callable[[np.random.Generator, int], np.ndarray]:

@@ -18,11 +18,11 @@ def note() -> None:
 def note_setting() -> None:
     """Note that a number, string or flag of some layer became another one."""
     global _settings
-    _settings += 1
+    _settings = next(_numbers)
 
 
 def settings() -> int:
-    """Return how often that happened."""
+    """Return a number that is another one after each such change."""
     return _settings
 
 

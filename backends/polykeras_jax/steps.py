@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from polykeras.backend.execution import State, Step, StepParts, check_state
+from polykeras.backend.execution import State, Step, StepParts, check_state, kinds_of
 from polykeras.backend.spec import Array
-from polykeras_jax.arrays import settled, strong
+from polykeras_jax.arrays import name_of, settled, strong
 from polykeras_jax.loops import in_loop
 
 Loop = Callable[[State, Any, Array, Array, Array], tuple[State, Any]]
@@ -62,7 +62,7 @@ def _once(step: Step, asarray: Callable[[Any], Array]) -> Step:
 def _kept(old: State, new: State) -> State:
     """Return the state after a step with the types of that before."""
     after = [settled(value, before) for value, before in zip(new, old, strict=False)] + new[len(old) :]
-    check_state([(x.dtype.name, x.shape) for x in old], [(x.dtype.name, x.shape) for x in after])
+    check_state(kinds_of(old, name_of), kinds_of(after, name_of))
     return after
 
 

@@ -8,13 +8,9 @@ from typing import Any
 import numpy as np
 
 from polykeras import tree
-from polykeras.backend.execution import State, Step, StepParts, StepRunner, check_state
+from polykeras.backend.execution import State, Step, StepParts, StepRunner, check_state, kinds_of
 from polykeras.backend.spec import Array
 from polykeras_numpy.control import NumpyControl
-
-
-def _kinds(state: State) -> list[tuple[str, tuple[int, ...]]]:
-    return [(x.dtype.name, x.shape) for x in map(np.asarray, state)]
 
 
 class NumpyExecution(NumpyControl):
@@ -39,10 +35,10 @@ class NumpyExecution(NumpyControl):
     def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
         @np.errstate(all="ignore")
         def run(state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
-            logs, kinds = None, _kinds(state)
+            logs, kinds = None, kinds_of(map(np.asarray, state), str)
             for i in range(start, stop):
                 state, logs = step(state, self.rows(data, indices[i]))
-            check_state(kinds, _kinds(state))
+            check_state(kinds, kinds_of(map(np.asarray, state), str))
             return state, logs
 
         return run

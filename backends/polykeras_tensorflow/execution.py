@@ -7,6 +7,7 @@ Functions of trees become graphs of flat lists of tensors, one a set of shapes a
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import tensorflow as tf
 
 from polykeras import fast, tree
 from polykeras.backend import Backend
-from polykeras.backend.execution import State, Step, StepParts, StepRunner, check_state
+from polykeras.backend.execution import State, Step, StepParts, StepRunner, check_state, kinds_of
 from polykeras.backend.host_memory import can_be_lent
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.arrays import computes_on_cpu, in_place, is_adopted
@@ -108,7 +109,7 @@ class _Steps:
         def flat_step(*arrays: Array) -> list[Array]:
             results, logs = self.step(list(arrays[:size]), tree.unflatten(definition, arrays[size:]))
             results = [self.backend.asarray(x) for x in results]
-            check_state(_kinds(state), _kinds(results))
+            check_state(*(kinds_of(arrays, attrgetter("name")) for arrays in (state, results)))
             return [*results, *flat_logs(logs)]
 
         # Neither the number of steps nor that of rows is part of the graph. (XLA compiles anew for each.)
@@ -157,10 +158,6 @@ def _loop(step: Traced, xla: bool, columns: int, size: int, end: Callable[[list[
         return end(list(tf.while_loop(lambda i, *_: i < stop, body, first)[1:]))
 
     return flat_loop
-
-
-def _kinds(arrays: Sequence[Any]) -> list[tuple[str, tuple[int | None, ...]]]:
-    return [(x.dtype.name, tuple(x.shape)) for x in arrays]
 
 
 class TensorflowExecution(Backend):

@@ -50,17 +50,17 @@ class TorchAutodiff(AutodiffMethods):
     def value_and_grad(
         self, fn: Callable[[list[Tensor]], tuple[Tensor, Any]], arrays: list[Tensor]
     ) -> tuple[Tensor, Any, list[Tensor]]:
+        depth = _depth.get()
         with torch.inference_mode(False):
             leaves = [_differentiable(x, i) for i, x in enumerate(arrays)]
-        depth = _depth.get()
-        token = _depth.set(depth + 1)
-        try:
-            with torch.inference_mode(False), torch.enable_grad():
-                value, aux = fn(leaves)
-                _check_value(value)
-                grads = self._gradients(value, leaves, create_graph=depth > 0)
-        finally:
-            _depth.reset(token)
+            token = _depth.set(depth + 1)
+            try:
+                with torch.enable_grad():
+                    value, aux = fn(leaves)
+                    _check_value(value)
+                    grads = self._gradients(value, leaves, create_graph=depth > 0)
+            finally:
+                _depth.reset(token)
         if depth:
             return value, aux, grads
         return value.detach(), aux if aux is None else tree.map_structure(_detach, aux), grads

@@ -13,7 +13,7 @@ from polykeras import fast, tree
 from polykeras.backend.execution import ExecutionMethods, KnownRule, Rule, Step, StepParts, StepRunner
 from polykeras_torch.heap import keep_freed_memory
 from polykeras_torch.recorder import is_recorded
-from polykeras_torch.replay import Recording, contiguous, is_watched, record, signature
+from polykeras_torch.replay import Recording, contiguous, current, is_watched, record, signature
 from polykeras_torch.steps import Steps, StepsInParts
 from polykeras_torch.subnormals import subnormals_as_zero
 from polykeras_torch.updates import KERNELS, suits
@@ -107,8 +107,7 @@ class _Compiled:
         return self._run(key, flat, tensors, args)
 
     def _run(self, key: Hashable, flat: Callable[..., Any], tensors: list[Tensor], args: Any) -> Any:
-        found = self._recorded.get(key)
-        if found is not None and found.is_current():
+        if (found := current(self._recorded.get(key))) is not None:
             return found(tensors)
         donated = sum(isinstance(leaf, Tensor) for leaf in tree.flatten(args[0])) if self._donate_first else 0
         result, self._recorded[key] = record(flat, tensors, donated)

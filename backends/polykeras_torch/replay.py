@@ -91,7 +91,7 @@ class Recording:
             self._repetition = compile_repetition(recorder, inputs, slots[:donated], placed)
             self._packs = self._repetition.packs
 
-    def is_current(self) -> bool:
+    def _holds(self) -> bool:
         """Return whether tensors that others hold, of which constants were computed, are as they were.
 
         A layer's own tensor, for instance, that somebody changes in place between two steps.
@@ -145,6 +145,11 @@ class Recording:
     def unpack(self, state: list[Tensor]) -> None:
         """Give each tensor of the state memory of its own again, within the list."""
         take_apart(state, self._packs)
+
+
+def current(recording: Recording | None) -> Recording | None:
+    """Return a recording where it may be repeated; None where there is none, or it is out of date."""
+    return recording if recording is not None and recording._holds() else None
 
 
 def record(

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from polykeras import tree
-from polykeras.backend.execution import State, Step, StepParts, check_state
+from polykeras.backend.execution import State, Step, StepParts, check_state, kinds_of
+from polykeras_torch.arrays import NAMES
 from polykeras_torch.batches import Batches
-from polykeras_torch.replay import Recording, contiguous, is_watched, record, signature
+from polykeras_torch.replay import Recording, contiguous, current, is_watched, record, signature
 from polykeras_torch.subnormals import subnormals_as_zero
 
 # Steps that are looked at in one go at most. A look's kernels are cold each time: an AUC's takes 0.4 ms for 64 small
@@ -73,7 +74,8 @@ class _Loop:
 
     def run(self, state: State, batches: Batches) -> tuple[State, Any]:
         left, logs, steps = iter(batches), None, len(batches)
-        if self._recording is None or not self._recording.is_current():
+        self._recording = current(self._recording)
+        if self._recording is None:
             tensors = [*state, *next(left)]
             (state, logs), self._recording = record(self._step, tensors, donated=len(state), advances=True)
             steps -= 1
@@ -154,7 +156,8 @@ class _LoopInParts:
         left, done = iter(batches), 0
         if self._room is not None:
             self._room.waiting = 0  # of a chunk that failed
-        if self._recording is None or not self._recording.is_current():
+        self._recording = current(self._recording)
+        if self._recording is None:
             tensors, size = [*state, *next(left)], len(state)
             (state, seen), recording = record(self._step, tensors, donated=size, lends=True)
             leaves, self._structure = tree.flatten_with_def(seen)
@@ -218,8 +221,7 @@ class _LoopInParts:
         """Exchange in the state what depends on what was seen in some steps."""
         known = self._parts.part(state)
         tensors = [*known, *seen]
-        known_look = self._looks.get(steps)
-        if known_look is not None and known_look.is_current():
+        if (known_look := current(self._looks.get(steps))) is not None:
             part, _ = known_look(tensors)
         else:
             assert self._parts.look is not None  # or these steps would not be in parts
@@ -228,8 +230,8 @@ class _LoopInParts:
         self._parts.exchange(state, part)
 
     def _logs(self, part: State) -> Any:
-        if self._report is not None and self._report.is_current():
-            return self._report(part)
+        if (known_report := current(self._report)) is not None:
+            return known_report(part)
         logs, self._report = record(lambda tensors: self._parts.report(list(tensors))[1], part)
         return logs
 
@@ -239,13 +241,9 @@ def _flat(function: Callable[[State, Any], Any], size: int, definition: Any) -> 
 
     def flat(tensors: Sequence[Tensor]) -> Any:
         state = list(tensors[:size])
-        kinds = _kinds(state)
+        kinds = kinds_of(state, NAMES.__getitem__)
         new, given = function(state, tree.unflatten(definition, tensors[size:]))
-        check_state(kinds, _kinds(new))
+        check_state(kinds, kinds_of(new, NAMES.__getitem__))
         return new, given
 
     return flat
-
-
-def _kinds(state: State) -> list[tuple[str, tuple[int | None, ...]]]:
-    return [(str(x.dtype).removeprefix("torch."), tuple(x.shape)) for x in state]

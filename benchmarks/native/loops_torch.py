@@ -76,8 +76,8 @@ def _keep_freed_memory() -> None:
     For the rest of the process: ways that ask for it come last.
     """
     trim_threshold, mmap_threshold = -1, -3  # of mallopt(3)
-    for parameter in (trim_threshold, mmap_threshold):
-        ctypes.CDLL(None).mallopt(parameter, 1 << 29 if parameter == trim_threshold else 32 << 20)
+    ctypes.CDLL(None).mallopt(trim_threshold, 1 << 29)
+    ctypes.CDLL(None).mallopt(mmap_threshold, 32 << 20)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -73,8 +73,13 @@ class StepParts:
 Kind: TypeAlias = tuple[str, tuple[int | None, ...]]
 
 
+def kinds_of(arrays: Iterable[Any], name_of: Callable[[Any], str]) -> list[Kind]:
+    """Return the dtypes, by the names that `name_of` gives them, and the shapes of some arrays."""
+    return [(name_of(x.dtype), tuple(x.shape)) for x in arrays]
+
+
 def check_state(before: Sequence[Kind], after: Sequence[Kind]) -> None:
-    """Check that a step of `compile_steps` kept the dtypes and shapes of its state, given as such pairs.
+    """Check that a step of `compile_steps` kept the dtypes and shapes of its state, as `kinds_of` returns them.
 
     Raises:
         ValueError: it returned another number of arrays, or changed a shape or dtype.

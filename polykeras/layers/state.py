@@ -52,7 +52,7 @@ class StateMixin(Saveable):
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in self._untracked:
             old = self.__dict__.get(name)
-            if type(value) not in _PLAIN or type(old) not in _PLAIN or name == "_trainable":
+            if type(value) not in PLAIN or type(old) not in PLAIN or name == "_trainable":
                 changes.note()
             elif value != old:
                 changes.note_setting()
@@ -276,4 +276,4 @@ class StateMixin(Saveable):
         return terms
 
 
-_PLAIN = {bool, int, float, str, type(None)}  # where both the old and the new value are plain, no part was exchanged
+PLAIN = {bool, int, float, str, type(None)}  # where both the old and the new value are plain, no part was exchanged

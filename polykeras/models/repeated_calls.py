@@ -16,6 +16,7 @@ from polykeras.backend import Backend, registry
 from polykeras.graph import KerasTensor
 from polykeras.layers.context import current_context
 from polykeras.layers.lambda_layer import Lambda
+from polykeras.layers.state import PLAIN
 from polykeras.naming import is_ours
 from polykeras.training.step_cache import StepCache
 from polykeras.training.steps import CompiledStep
@@ -29,21 +30,22 @@ def _as_of() -> tuple[int, int]:
     return changes.last(), changes.settings()
 
 
-class _The:
-    """An object, equal to itself; a number, string or flag, equal to such ones."""
+class _Same:
+    """An object, held, that is equal to itself alone."""
 
     def __init__(self, value: Any) -> None:
         self._value = value
-        self._plain = isinstance(value, (bool, int, float, str))
 
     def __hash__(self) -> int:
-        return hash(self._value) if self._plain else id(self._value)
+        return id(self._value)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _The):
-            return NotImplemented
-        plain = self._plain and other._plain and type(self._value) is type(other._value)
-        return self._value == other._value if plain else self._value is other._value
+        return isinstance(other, _Same) and self._value is other._value
+
+
+def _identity(value: Any) -> Hashable:
+    """Return what tells a value of an attribute from others: a number, string or flag by itself and its type."""
+    return (type(value), value) if type(value) in PLAIN else _Same(value)
 
 
 class RepeatedCalls:
@@ -96,7 +98,7 @@ class RepeatedCalls:
         """What a call depends on: also all that is set on its layers, which a call made as it is would see at once."""
         found = list(self._model._fingerprint())
         for layer in self._model._flatten_layers():
-            found += [_The(value) for name, value in vars(layer).items() if name not in layer._untracked]
+            found += [_identity(value) for name, value in vars(layer).items() if name not in layer._untracked]
         return tuple(found)
 
     def _make(self, backend: Backend) -> CompiledStep | None:

@@ -43,9 +43,7 @@ def array_chunks(
         next_stop: where chunks end at the latest.
     """
     full, rest = source.order(filled)
-    rows, steps = source.samples, len(full)
-    if backend.compiles_each_size and not isinstance(step, EagerStep):
-        rows, steps = step.rooms(source.batch_size).fitting(rows, steps)
+    rows, steps = step.room(source.batch_size, source.samples, len(full))
     indices = backend.asarray(in_room(full, steps))
     if done < len(full):
         _compile_ahead(source, step, backend, indices, rows, filled)

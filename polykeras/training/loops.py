@@ -18,7 +18,7 @@ from polykeras.training.data.sources import ArraySource, Source, make_source
 from polykeras.training.data.splitting import split_data
 from polykeras.training.logs import as_list, to_host
 from polykeras.training.on_batch import OnBatch
-from polykeras.training.predicting import batches, joined, samples_if_filled
+from polykeras.training.predicting import joined, samples_if_filled
 from polykeras.training.resuming.progress import Progress
 from polykeras.training.steps import CompiledStep, never, timed
 from polykeras.training.stream_steps import stream_chunks
@@ -191,7 +191,8 @@ class Loops(OnBatch):
             step = self._prepare("predict", source.first_batch())
             run.begin("predict")
             samples = None if run.watches("predict") else samples_if_filled(self, source, backend)
-            for i, batch in enumerate(batches(source, filled=samples is not None)):
+            arrays = isinstance(source, ArraySource)
+            for i, batch in enumerate(source.batches(filled=samples is not None) if arrays else source.epoch()):
                 run.batch_begin("predict", i)
                 outputs = step.run_batch(batch)
                 parts.append(outputs)

@@ -1,8 +1,7 @@
-"""The batches of `predict`, and what becomes of their outputs."""
+"""Whether `predict` fills up its last batch, and what becomes of the outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,19 +20,6 @@ def samples_if_filled(model: Any, source: Source, backend: Backend) -> int | Non
     if not isinstance(source, ArraySource) or not source.ends_partial or not backend.is_compiled():
         return None
     return source.samples if padding.why_not(model, "predict") is None else None
-
-
-def batches(source: Source, filled: bool) -> Iterator[Any]:
-    """Return the batches of host arrays; with `filled` the last one has as many rows as the others."""
-    if not isinstance(source, ArraySource):
-        yield from source.epoch()
-        return
-    for batch in source.batches():
-        rows = len(tree.flatten(batch)[0])
-        if filled and rows < source.batch_size:
-            numbers = padding.fill(np.arange(rows), source.batch_size)
-            batch = tree.map_structure(lambda leaf, numbers=numbers: leaf[numbers], batch)
-        yield batch
 
 
 def joined(parts: list[Any], backend: Backend, samples: int | None) -> Any:

@@ -47,8 +47,8 @@ class StepCache:
             key = (backend, kind, fingerprint())
             self._made[key] = step
         step = self._made[key] = self._made.pop(key)  # the latest comes last
-        while sum(made[:2] == key[:2] for made in self._made) > KEPT:
-            del self._made[next(made for made in self._made if made[:2] == key[:2])]
+        for oldest in [made for made in self._made if made[:2] == key[:2]][:-KEPT]:
+            del self._made[oldest]
         self._latest[backend, kind] = as_of(), step
         return step  # type: ignore[return-value]
 

@@ -128,9 +128,11 @@ class CompiledStep:
         size.fixed = fixed
         return size
 
-    def rooms(self, rows: int) -> Rooms:
-        """Return the room that data were given so far with batches of so many rows."""
-        return self._rooms.setdefault(rows, Rooms())
+    def room(self, batch: int, rows: int, steps: int) -> tuple[int, int]:
+        """Return for how many rows, and indices of how many steps of `batch` rows, to make room; see `Rooms`."""
+        if not self._backend.compiles_each_size:
+            return rows, steps
+        return self._rooms.setdefault(batch, Rooms()).fitting(rows, steps)
 
     def _form_of(self, variables: Sequence[Variable]) -> _Form:
         return _Form(self.step, unique(variables), not self._donate, self._parts)
@@ -211,6 +213,10 @@ class CompiledStep:
 
 class EagerStep(CompiledStep):
     """A step that runs as plain Python, for `run_eagerly=True`: prints, breakpoints and native code work in it."""
+
+    def room(self, batch: int, rows: int, steps: int) -> tuple[int, int]:
+        """Return what is needed: nothing is compiled."""
+        return rows, steps
 
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
         """Run the steps one by one."""

@@ -107,10 +107,14 @@ class ArraySource:
 
         return _numbered(backend, _each_once(like, self.data), rows, numbered)
 
-    def batches(self) -> Iterator[Any]:
-        """Return the batches in the order of the rows, as host arrays."""
+    def batches(self, filled: bool = False) -> Iterator[Any]:
+        """Return the batches in the order of the rows, as host arrays; `filled` as for `order`."""
         for start in range(0, self.steps * self.batch_size, self.batch_size):
-            yield tree.map_structure(lambda leaf, i=start: leaf[i : i + self.batch_size], self.data)
+            stop = min(start + self.batch_size, self.samples)
+            rows: Any = slice(start, stop)
+            if filled and stop - start < self.batch_size:
+                rows = fill(np.arange(start, stop), self.batch_size)
+            yield tree.map_structure(lambda leaf, rows=rows: leaf[rows], self.data)
 
     def first_batch(self) -> Any:
         """Return one batch, to learn shapes from."""
