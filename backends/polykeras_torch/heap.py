@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 
 import torch
 
 from polykeras import fast
-from polykeras.backend.host_memory import is_glibc
+from polykeras.backend.host_memory import LARGEST_KEPT, is_untuned_glibc
 
-_LARGEST = (32 << 20) - (64 << 10)  # bytes; glibc adapts to blocks of up to 32 MB, its own header included
-
-
-def _is_untuned_glibc() -> bool:
-    """Return whether memory comes from glibc, and nobody has told it how to keep it."""
-    if any(name.startswith("MALLOC_") or name in ("GLIBC_TUNABLES", "LD_PRELOAD") for name in os.environ):
-        return False
-    return is_glibc()
+_HEADER = 64 << 10  # bytes, more than glibc adds to a block
 
 
 @cache
@@ -30,6 +22,6 @@ def keep_freed_memory() -> None:
     is not touched, so that no memory is taken for it. Nothing is done where a user has tuned glibc or loads another
     allocator, or on other C libraries.
     """
-    if fast.enabled() and _is_untuned_glibc():
-        torch.empty(_LARGEST, dtype=torch.uint8, device="cpu")
+    if fast.enabled() and is_untuned_glibc():
+        torch.empty(LARGEST_KEPT - _HEADER, dtype=torch.uint8, device="cpu")
         fast.explain("freed memory on torch", "kept for the next step", "page faults cost more than the arithmetic")

@@ -5,11 +5,15 @@ from __future__ import annotations
 import ctypes
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
+
+from polykeras import fast
 
 ALIGNMENT = 64  # bytes; XLA and TensorFlow use no other memory in place
 
@@ -54,6 +58,52 @@ def can_be_lent(x: Any) -> bool:
 def is_glibc() -> bool:
     """Return whether memory comes from the C library of GNU, or from one that takes its place."""
     return "CS_GNU_LIBC_VERSION" in getattr(os, "confstr_names", {}) and bool(os.confstr("CS_GNU_LIBC_VERSION"))
+
+
+@cache
+def is_untuned_glibc() -> bool:
+    """Return whether memory comes from glibc, and nobody has told it how to keep it."""
+    if any(name.startswith("MALLOC_") or name in ("GLIBC_TUNABLES", "LD_PRELOAD") for name in os.environ):
+        return False
+    return is_glibc()
+
+
+LARGEST_KEPT = 32 << 20  # bytes; blocks up to this size glibc keeps by itself, once it has seen such come and go
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -2, -3, -4  # the parameters of mallopt(3)
+_KEEP = {_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1, _TOP_PAD: 64 << 20}
+_AS_BEFORE = {_MMAP_MAX: 1 << 16, _MMAP_THRESHOLD: LARGEST_KEPT, _TRIM_THRESHOLD: 2 * LARGEST_KEPT, _TOP_PAD: 1 << 17}
+_keeping = 0  # how many ask for it now
+_lock = Lock()
+
+
+def _tune(change: int) -> None:
+    """Count who asks for freed memory to be kept, and tell the C library of the first and of the last."""
+    global _keeping
+    with _lock:
+        _keeping += change
+        parameters = _KEEP if _keeping == 1 and change > 0 else _AS_BEFORE if _keeping == 0 else {}
+        for parameter, value in parameters.items():
+            ctypes.CDLL(None).mallopt(parameter, value)
+
+
+@contextmanager
+def freed_memory_kept() -> Iterator[None]:
+    """Let the C library keep freed memory for as long as this lasts, also that of the largest blocks.
+
+    glibc gives blocks of more than 32 MB back to the system as soon as they are free, and zeroed pages come back one
+    fault at a time: each step that needs a scratchpad of 50 MB waits 20 ms for it. Afterwards glibc keeps what it comes
+    to keep by itself (`man mallopt`, M_MMAP_THRESHOLD), and the rest goes back with what is freed next. Blocks of more
+    than 64 MB of another thread than the main one, as of JAX, come from the system as before. Nothing is done where a
+    user has tuned glibc or loads another allocator, on other C libraries, and with `POLYKERAS_FAST=0`.
+    """
+    if not (fast.enabled() and is_untuned_glibc()):
+        yield
+        return
+    _tune(1)
+    try:
+        yield
+    finally:
+        _tune(-1)
 
 
 def give_back() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from polykeras.arguments import positive_int
 from polykeras.backend import registry
+from polykeras.backend.host_memory import freed_memory_kept
 from polykeras.training.array_steps import array_chunks
 from polykeras.training.callbacks.assemble import assemble
 from polykeras.training.callbacks.base import Callback, CallbackList
@@ -37,6 +38,7 @@ class Loops(OnBatch):
     _fills: Callable[[str, CompiledStep, Any], bool]
     reset_metrics: Callable[[], None]
 
+    @freed_memory_kept()
     def fit(
         self,
         x: Any = None,
@@ -126,6 +128,7 @@ class Loops(OnBatch):
                 ends.callback(run.leave)
         return history
 
+    @freed_memory_kept()
     def evaluate(
         self,
         x: Any = None,
