@@ -30,7 +30,7 @@ def _lines(header: Iterable[str], lines: Iterable[Iterable[str]]) -> list[str]:
 def _cell(row: Row | None, peers: list[str]) -> str:
     if row is None:
         return ""
-    return " / ".join(f"{row[who]:.3g}" if who in row else "-" for who in (OURS, *peers))
+    return " / ".join(_figure(row[who]) if who in row else "-" for who in (OURS, *peers))
 
 
 def _frameworks(rows: Iterable[Row]) -> list[str]:
@@ -57,6 +57,11 @@ def _name(row: Row) -> str:
     return f"{label}, {_measured(row)}" if label else _measured(row)
 
 
+def _figure(value: float) -> str:
+    """Return three figures, and all those before the point."""
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+
+
 def _means(rows: list[Row], peers: list[str]) -> str:
     """Return the geometric means and the least cells: over all, and a framework."""
     parts = []
@@ -67,7 +72,7 @@ def _means(rows: list[Row], peers: list[str]) -> str:
             if own := [ratio for ratio, where in found if where == framework]:
                 each.append(f"{head} {geometric_mean(own):.2f}, least {min(own):.2f}")
         mean = geometric_mean([ratio for ratio, _ in found])
-        words = f"{COMPETITORS[peer].words} / polykeras"
+        words = f"{COMPETITORS[peer].words.capitalize()} / polykeras"
         parts.append(f"{words}: geometric mean {mean:.2f} over {len(found)} cells ({'; '.join(each)})")
     return ". ".join(parts) + "."
 
