@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from threading import Thread
 from typing import Any
 
@@ -13,6 +12,7 @@ import polykeras
 from polykeras import fast
 from polykeras.backend.host_memory import LARGEST_KEPT, freed_memory_kept, is_untuned_glibc
 
+resource = pytest.importorskip("resource")  # not on Windows
 pytestmark = pytest.mark.skipif(
     not (is_untuned_glibc() and fast.enabled()), reason="the C library is not glibc, or tuned, or POLYKERAS_FAST=0"
 )
