@@ -146,13 +146,15 @@ def _lowest(x: Array) -> Any:
     return -jnp.inf if jnp.issubdtype(x.dtype, jnp.inexact) else jnp.iinfo(x.dtype).min
 
 
-def _folded_max(x: Array, pool_size: tuple[int, ...], strides: tuple[int, ...]) -> Array:
-    """Return the maxima of windows axis by axis, such that the gradient goes to the first of equals.
+def _folded(
+    x: Array, pool_size: tuple[int, ...], strides: tuple[int, ...], combine: Callable[[Array, Array], Array]
+) -> Array:
+    """Return windows reduced axis by axis.
 
     The last axis is the first: of equal maxima the first in row-major order is the first of the first row that has one.
     """
     for axis in reversed(range(len(pool_size))):
-        x = _fold_axis(x, axis + 1, pool_size[axis], strides[axis], _first_max)
+        x = _fold_axis(x, axis + 1, pool_size[axis], strides[axis], combine)
     return x
 
 
@@ -173,22 +175,20 @@ def _max_pool(x: Array, pool_size: tuple[int, ...], strides: tuple[int, ...]) ->
     if not inside_loop():
         low = np.asarray(_lowest(x), x.dtype)
         return lax.reduce_window(x, low, lax.max, (1, *pool_size, 1), (1, *strides, 1), "VALID")
-    for axis, (size, stride) in enumerate(zip(pool_size, strides, strict=True), 1):
-        x = _fold_axis(x, axis, size, stride, lax.max)
-    return x
+    return _folded(x, pool_size, strides, lax.max)
 
 
 @_max_pool.defjvp
 def _max_pool_jvp(pool_size: Any, strides: Any, primals: Any, tangents: Any) -> Any:
     """Let the first of equal maxima in row-major order have the gradient; nan is larger than all."""
     if pool_size != strides:
-        return jax.jvp(lambda x: _folded_max(x, pool_size, strides), primals, tangents)
+        return jax.jvp(lambda x: _folded(x, pool_size, strides, _first_max), primals, tangents)
     out = _max_pool(*primals, pool_size, strides)
     # One comparison a place, where the folded maximum takes two selections: a tenth of a step of two convolutions.
     # Places are floats, as the CPU's library reduces those alone.
     x, tangent = (_tiles(part, pool_size) for part in (*primals, *tangents))
     axes = tuple(range(2, x.ndim - 1, 2))
-    places = np.arange(prod(pool_size), dtype="float32").reshape([*chain(*((1, size) for size in pool_size)), 1])
+    places = _tiles(np.arange(prod(pool_size), dtype="float32").reshape(1, *pool_size, 1), pool_size)
     largest = x == jnp.expand_dims(out, axes)
     if jnp.issubdtype(x.dtype, jnp.inexact):
         largest |= jnp.isnan(x)

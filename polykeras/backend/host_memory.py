@@ -76,14 +76,10 @@ _keeping = 0  # how many ask for it now
 _lock = Lock()
 
 
-def _tune(change: int) -> None:
-    """Count who asks for freed memory to be kept, and tell the C library of the first and of the last."""
-    global _keeping
-    with _lock:
-        _keeping += change
-        parameters = _KEEP if _keeping == 1 and change > 0 else _AS_BEFORE if _keeping == 0 else {}
-        for parameter, value in parameters.items():
-            ctypes.CDLL(None).mallopt(parameter, value)
+def _tune(parameters: dict[int, int]) -> None:
+    libc = ctypes.CDLL(None)
+    for parameter, value in parameters.items():
+        libc.mallopt(parameter, value)
 
 
 @contextmanager
@@ -99,11 +95,18 @@ def freed_memory_kept() -> Iterator[None]:
     if not (fast.enabled() and is_untuned_glibc()):
         yield
         return
-    _tune(1)
+    global _keeping
+    with _lock:
+        _keeping += 1
+        if _keeping == 1:
+            _tune(_KEEP)
     try:
         yield
     finally:
-        _tune(-1)
+        with _lock:
+            _keeping -= 1
+            if not _keeping:
+                _tune(_AS_BEFORE)
 
 
 def give_back() -> None:

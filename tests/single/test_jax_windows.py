@@ -182,8 +182,8 @@ def test_average_pooling_equals_that_of_xla(jb: Backend, shape: Any, size: Any, 
 def test_max_pooling_of_nan_and_of_integers(jb: Backend) -> None:
     x = jnp.asarray([[1.0], [np.nan], [2.0], [3.0], [-np.inf], [-np.inf]])[None]
     np.testing.assert_array_equal(jb.max_pool_nd(x, (2,), (2,), ((0, 0),))[0, :, 0], [np.nan, 3, -np.inf])
-    tile, one = np.array([[1, 5], [np.nan, np.nan]], "float32"), ((0, 0), (0, 0))
-    (found,) = gradients(jb, lambda x: jb.max_pool_nd(x, (2, 2), (2, 2), one), tile[None, :, :, None])
+    tile, no_padding = np.array([[1, 5], [np.nan, np.nan]], "float32"), ((0, 0), (0, 0))
+    (found,) = gradients(jb, lambda x: jb.max_pool_nd(x, (2, 2), (2, 2), no_padding), tile[None, :, :, None])
     np.testing.assert_array_equal(found[0, :, :, 0], [[0, 0], [1, 0]], "nan is the largest, and the first one counts")
     small = jnp.asarray([[-5], [-7]], "int8")[None]
     np.testing.assert_array_equal(jb.max_pool_nd(small, (2,), (1,), ((1, 0),))[0, :, 0], [-5, -5])
