@@ -16,6 +16,9 @@ from benchmarks.tasks import TASKS, Task
 from benchmarks.timing import median_seconds, seconds_a_call, seconds_of
 
 EPOCHS = 5
+SECONDS = (
+    1.0  # of epochs after the first, at least: 4 of a small model last but a moment, in which a neighbour may work
+)
 FAST_EPOCHS = 3  # the plain forms take up to a hundred times as long
 CALLS = 1000
 Ways = Mapping[str, list[str]]  # by measure: the ways by hand that are asked for; a measure without any: all
@@ -97,19 +100,39 @@ def milliseconds_a_step(seconds: list[float], steps: int) -> float:
     return 1000 * median(seconds[1:]) / steps
 
 
-def native_seconds(make: Callable[[], Callable[[], float]], epochs: int) -> tuple[list[float], list[float]]:
-    """Return the seconds of the epochs of a loop by hand, and the losses."""
+def native_seconds(
+    make: Callable[[], Callable[[], float]], epochs: int, at_least: float = 0.0
+) -> tuple[list[float], list[float]]:
+    """Return the seconds of the epochs of a loop by hand, and the losses.
+
+    Args:
+        make: makes the loop.
+        epochs: how many, and the number of losses.
+        at_least: the seconds of those after the first; there are more epochs where they are shorter.
+    """
     losses: list[float] = []
+    seconds: list[float] = []
     epoch = make()
-    seconds = [seconds_of(lambda: losses.append(epoch())) for _ in range(epochs)]
-    return seconds, losses
+    while len(seconds) < epochs or sum(seconds[1:]) < at_least:
+        seconds.append(seconds_of(lambda: losses.append(epoch())))
+    return seconds, losses[:epochs]
 
 
-def _fitted(who: str, task: Task, epochs: int) -> tuple[Any, Any, list[float], list[float]]:
-    """Return the data, a model trained on them, the seconds of its epochs and its losses."""
+def _fitted(who: str, task: Task, epochs: int, at_least: float = 0.0) -> tuple[Any, Any, list[float], list[float]]:
+    """Return the data, a model trained on them, the seconds of its epochs and the losses of its first ones.
+
+    Args:
+        who: "keras" or "polykeras".
+        task: the model and the way it is trained.
+        epochs: how many, and the number of losses.
+        at_least: the seconds of those after the first; the model is fitted again where they are shorter.
+    """
     x, y = task.data()
     model = model_of(who, task)
-    seconds, losses = epochs_of_fit(library(who), model, epochs, x=x, y=y, batch_size=task.batch)
+    fit = partial(epochs_of_fit, library(who), model, epochs, x=x, y=y, batch_size=task.batch)
+    seconds, losses = fit()
+    while sum(seconds[1:]) < at_least:
+        seconds += fit()[0][1:]  # to the first one of a `fit` belongs its beginning
     return x, model, seconds, losses
 
 
@@ -126,7 +149,7 @@ def fast(who: str, framework: str, name: str) -> dict[str, Any]:
 
 
 def _milliseconds_a_batch(call: Callable[[], Any], task: Task) -> float:
-    return 1000 * median_seconds(call, EPOCHS) / task.steps
+    return 1000 * median_seconds(call, EPOCHS, at_least=SECONDS / 2) / task.steps
 
 
 def _native_predictions(framework: str, name: str, x: Any, ways: Ways | None) -> dict[str, float]:
@@ -151,7 +174,7 @@ def _native_train(framework: str, name: str, ways: Ways | None) -> dict[str, Any
     steps: dict[str, float] = {}
     losses: dict[str, list[float]] = {}
     for way, make in asked_ways("train", native_epochs(framework, name, task, x, y), ways).items():
-        seconds, losses[way] = native_seconds(make, EPOCHS)
+        seconds, losses[way] = native_seconds(make, EPOCHS, SECONDS)
         steps[way] = milliseconds_a_step(seconds, task.steps)
     predictions = _native_predictions(framework, name, x, ways)
     return {"ways": {"train": steps, "predict": predictions}, "losses": losses}
@@ -166,7 +189,7 @@ def train(who: str, framework: str, name: str, ways: Ways | None = None) -> dict
     if who == "native":
         return _native_train(framework, name, ways)
     task = TASKS[name]
-    x, model, seconds, losses = _fitted(who, task, EPOCHS)
+    x, model, seconds, losses = _fitted(who, task, EPOCHS, SECONDS)
     call = partial(model.predict, x, batch_size=task.batch, verbose=0)
     result = {"first": seconds[0], "train": milliseconds_a_step(seconds, task.steps), "losses": losses}
     return result | {"predict": _milliseconds_a_batch(call, task)}

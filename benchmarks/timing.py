@@ -20,11 +20,17 @@ def seconds_of(function: Callable[[], Any]) -> float:
     return time.perf_counter() - begin
 
 
-def median_seconds(function: Callable[[], Any], runs: int, warm_up: int = 1) -> float:
-    """Return the seconds that a call takes, the median of `runs` after some that do not count."""
+def median_seconds(function: Callable[[], Any], runs: int, warm_up: int = 1, at_least: float = 0.0) -> float:
+    """Return the seconds that a call takes, the median of `runs` after some that do not count.
+
+    There are more of them where they take less than `at_least` seconds together.
+    """
     for _ in range(warm_up):
         function()
-    return median(seconds_of(function) for _ in range(runs))
+    times: list[float] = []
+    while len(times) < runs or sum(times) < at_least:
+        times.append(seconds_of(function))
+    return median(times)
 
 
 def least_seconds(function: Callable[[], Any], runs: int) -> float:

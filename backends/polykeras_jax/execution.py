@@ -68,6 +68,9 @@ class JaxExecution(JaxControl):
     def is_compiled(self) -> bool:
         return True
 
+    def donates(self) -> bool:
+        return True
+
     def compiles_ahead(self) -> bool:
         return on_cpu() and fast.enabled()
 

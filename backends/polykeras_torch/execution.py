@@ -25,6 +25,9 @@ class TorchExecution(ExecutionMethods):
     def is_compiled(self) -> bool:
         return fast.enabled()
 
+    def donates(self) -> bool:
+        return fast.enabled()
+
     def runs_in_python(self) -> bool:
         return True
 

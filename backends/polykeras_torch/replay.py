@@ -72,15 +72,17 @@ class Recording:
         self._repetition: Repetition | None = None
         self._packs: list[Pack] = []
         self.handed: dict[int, int] = {}
+        self._changed: list[int] = []  # the arguments that native code changes in place, which are the caller's
         self._folded: list[tuple[ref[Tensor], int]] = []
         if recorder is None:
             return
         self._folded = recorder.folded()
         slots = list(outputs.values())
+        written = written_memory(recorder.nodes, recorder.seen)
+        self._changed = [i for i in range(donated, inputs) if recorder.seen[i].memory in written]
         self._program = compile_program(recorder, inputs, slots, range(donated))
         if advances and self._places[:advances] == list(range(advances)):
             others = range(donated, advances)
-            written = written_memory(recorder.nodes, recorder.seen)
             numbers = {i: slots[i].number for i in others}
             self.handed = {
                 i: number - donated
@@ -107,6 +109,10 @@ class Recording:
         """Return what the function returns for these tensors."""
         if self._program is None:
             return _plainly(self._fn, tensors, self._donated)
+        if self._changed:
+            tensors = list(tensors)
+            for i in self._changed:
+                tensors[i] = tensors[i].clone()
         with torch._C._AutoDispatchBelowAutograd():
             results = self._program(tensors)
         if len(results) != len(self._template):

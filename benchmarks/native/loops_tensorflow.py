@@ -1,7 +1,8 @@
 """TensorFlow by hand: a `tf.function` a step, and an epoch as one in-graph loop, each with and without XLA.
 
-TensorFlow's own kernels of the optimizers (`ResourceApplyAdam`, `ResourceApplyKerasMomentum`) are no way of their own:
-they are as fast as what is written out here where graphs without XLA win, and slower where XLA does.
+Freed memory is kept, as in `fit`. TensorFlow's own kernels of the optimizers (`ResourceApplyAdam`,
+`ResourceApplyKerasMomentum`) are no way of their own: they are as fast as what is written out here where graphs without
+XLA win, and slower where XLA does.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.native.memory import keep_freed_memory
 from benchmarks.native.tensorflow_models import MODELS
 from benchmarks.native.weights import arranged, split_statistics
 from benchmarks.tasks import TASKS
@@ -100,6 +102,7 @@ def _in_graph(xla: bool, name: str, weights: Any, x: Any, y: Any, dropout: float
 
 def trainers(name: str, weights: Any, x: Any, y: Any, dropout: float) -> dict[str, Callable[[], Epoch]]:
     """Return ways to train: each call begins anew and returns `epoch(order) -> mean loss`, order (steps, batch)."""
+    keep_freed_memory()
     ways = {"step": _stepwise, "loop in the graph": _in_graph}
     return {
         way + (", XLA" if xla else ""): partial(make, xla, name, weights, x, y, dropout)

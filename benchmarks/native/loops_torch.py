@@ -6,7 +6,6 @@ library does with freed memory; `torch.compile` is another where there is a C++ 
 
 from __future__ import annotations
 
-import ctypes
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
+from benchmarks.native.memory import keep_freed_memory
 from benchmarks.native.torch_models import MODELS
 from benchmarks.native.weights import arranged
 from benchmarks.tasks import TASKS
@@ -70,16 +70,6 @@ def _permuted(x: Any, y: Any, order: torch.Tensor) -> Iterator[tuple[Any, Any]]:
         yield _rows(x, slice(i, i + batch)), y[i : i + batch]
 
 
-def _keep_freed_memory() -> None:
-    """Let glibc keep what a step frees for the next one, as experts do by its variables or by another allocator.
-
-    For the rest of the process: ways that ask for it come last.
-    """
-    trim_threshold, mmap_threshold = -1, -3  # of mallopt(3)
-    ctypes.CDLL(None).mallopt(trim_threshold, 1 << 29)
-    ctypes.CDLL(None).mallopt(mmap_threshold, 32 << 20)
-
-
 @dataclass(frozen=True)
 class _Way:
     """How steps are run: where rows come from, threads, whether memory is kept, whether the module is compiled."""
@@ -106,7 +96,7 @@ def _ways() -> dict[str, _Way]:
 def _trainer(name: str, weights: Any, data: tuple[Any, Any], dropout: float, way: _Way) -> Epoch:
     torch.manual_seed(0)
     if way.keeps_memory:
-        _keep_freed_memory()
+        keep_freed_memory()
     task = TASKS[name]
     x, y = _tensors(data[0]), torch.from_numpy(data[1])
     y = y.long() if task.loss == "classes" else y
@@ -147,7 +137,7 @@ def predictors(name: str, weights: Any, x: Any) -> dict[str, Callable[[], Callab
 
     def make(threads: int, keeps_memory: bool) -> Callable[[], np.ndarray]:
         if keeps_memory:
-            _keep_freed_memory()
+            keep_freed_memory()
         model = MODELS[name](arranged(name, weights), 0.0).eval()
 
         @torch.inference_mode()

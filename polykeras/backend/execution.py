@@ -139,6 +139,10 @@ class ExecutionMethods(PaddingMethods, ABC):
         """Return whether `compile` traces: whether Python code in a compiled function runs only once a shape."""
         return False
 
+    def donates(self) -> bool:
+        """Return whether what is compiled uses the memory of donated arrays, which are lost then if it fails."""
+        return False
+
     def compiles_ahead(self) -> bool:
         """Return whether a chunk of no steps (`start == stop`) compiles what later chunks over such data run.
 

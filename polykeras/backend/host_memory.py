@@ -68,10 +68,10 @@ def is_untuned_glibc() -> bool:
     return is_glibc()
 
 
-LARGEST_KEPT = 32 << 20  # bytes; blocks up to this size glibc keeps by itself, once it has seen such come and go
+LARGEST_KEPT = 32 << 20  # bytes of a block, when nobody asks for more: glibc knows no higher threshold
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -2, -3, -4  # the parameters of mallopt(3)
-_KEEP = {_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1, _TOP_PAD: 64 << 20}
-_AS_BEFORE = {_MMAP_MAX: 1 << 16, _MMAP_THRESHOLD: LARGEST_KEPT, _TRIM_THRESHOLD: 2 * LARGEST_KEPT, _TOP_PAD: 1 << 17}
+_KEEP = {_MMAP_MAX: 0, _TRIM_THRESHOLD: -1, _TOP_PAD: 64 << 20}  # -1: as much as there is
+_USUAL = {_MMAP_MAX: 1 << 16, _MMAP_THRESHOLD: LARGEST_KEPT, _TRIM_THRESHOLD: 2 * LARGEST_KEPT, _TOP_PAD: 1 << 17}
 _keeping = 0  # how many ask for it now
 _lock = Lock()
 
@@ -82,15 +82,29 @@ def _tune(parameters: dict[int, int]) -> None:
         libc.mallopt(parameter, value)
 
 
+def usual_freed_memory_kept() -> bool:
+    """Let the C library keep freed blocks of up to 32 MB, 64 MB altogether, from now on; return whether it does.
+
+    glibc gives blocks from 128 KB on back at once until it has seen a larger one come and go; this is as far as it goes
+    by itself (`man mallopt`, M_MMAP_THRESHOLD). Where nothing is done: see `freed_memory_kept`.
+    """
+    if not (fast.enabled() and is_untuned_glibc()):
+        return False
+    with _lock:
+        if not _keeping:  # else it follows
+            _tune(_USUAL)
+    return True
+
+
 @contextmanager
 def freed_memory_kept() -> Iterator[None]:
     """Let the C library keep freed memory for as long as this lasts, also that of the largest blocks.
 
     glibc gives blocks of more than 32 MB back to the system as soon as they are free, and zeroed pages come back one
-    fault at a time: each step that needs a scratchpad of 50 MB waits 20 ms for it. Afterwards glibc keeps what it comes
-    to keep by itself (`man mallopt`, M_MMAP_THRESHOLD), and the rest goes back with what is freed next. Blocks of more
-    than 64 MB of another thread than the main one, as of JAX, come from the system as before. Nothing is done where a
-    user has tuned glibc or loads another allocator, on other C libraries, and with `POLYKERAS_FAST=0`.
+    fault at a time: each step that needs a scratchpad of 50 MB waits 20 ms for it. Afterwards it is as after
+    `usual_freed_memory_kept`, and the rest goes back with what is freed next. Blocks of more than 64 MB of another
+    thread than the main one, as of JAX, come from the system as before. Nothing is done where a user has tuned glibc or
+    loads another allocator, on other C libraries, and with `POLYKERAS_FAST=0`.
     """
     if not (fast.enabled() and is_untuned_glibc()):
         yield
@@ -106,7 +120,7 @@ def freed_memory_kept() -> Iterator[None]:
         with _lock:
             _keeping -= 1
             if not _keeping:
-                _tune(_AS_BEFORE)
+                _tune(_USUAL)
 
 
 def give_back() -> None:

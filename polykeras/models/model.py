@@ -47,7 +47,7 @@ class Model(Trainer, Layer):
 
     _module_in_configs = "keras"
     _first_end_in_configs = 0  # see `polykeras.models.functional_config`
-    _untracked = (*Layer._untracked, "_plan", "history", "_repeated")  # they come and go with each run
+    _untracked = (*Layer._untracked, "history", "_repeated")  # they come and go with each run
 
     # `Model(inputs, outputs)` makes one of these. `polykeras.models.functional` sets it, which is built on this module.
     functional_class: ClassVar[type[Any]]

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
+import numpy as np
+
 from polykeras import changes, fast, masks, tree
 from polykeras.backend import Backend, registry
 from polykeras.graph import KerasTensor
@@ -48,6 +50,13 @@ def _identity(value: Any) -> Hashable:
     return (type(value), value) if type(value) in PLAIN else _Same(value)
 
 
+def _kind(backend: Backend, x: Any) -> Hashable | None:
+    """Return what tells an array from those for which another call is compiled; None for what is no array of values."""
+    if type(x) is np.ndarray:
+        return (x.shape, x.dtype) if x.dtype.kind in "biuf" else None
+    return (backend.shape(x), backend.dtype(x)) if backend.is_tensor(x) and not backend.is_traced(x) else None
+
+
 class RepeatedCalls:
     """Serves the calls of one model.
 
@@ -83,9 +92,10 @@ class RepeatedCalls:
             return None
         if masks.are_kept() and any(masks.kept(x) is not None for x in leaves):
             return None
-        if not all(backend.is_tensor(x) and not backend.is_traced(x) for x in leaves):
+        kinds = [_kind(backend, x) for x in leaves]
+        if None in kinds:
             return None
-        key = (backend, *[(backend.shape(x), backend.dtype(x)) for x in leaves])
+        key = (backend, *kinds)
         calls = self._seen.get(key, 0)
         if calls < EAGER_CALLS:
             if len(self._seen) < SHAPES or calls:

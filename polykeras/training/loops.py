@@ -245,7 +245,7 @@ class Loops(OnBatch):
         for start, execute in chunks:
             run.batch_begin(kind, start)
             (logs, steps), seconds = timed(execute, lambda logs: to_host(logs, step.log_names))
-            if 2 * steps >= size.steps or next_stop(start) is None:  # of a chunk cut short most is overhead
+            if 2 * steps >= size.steps:  # of a chunk cut short most is overhead, or its batch is of another shape
                 size.record(steps, seconds)
             done = start + steps
             if progress:

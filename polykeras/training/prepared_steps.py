@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -32,12 +33,17 @@ if TYPE_CHECKING:
 class Plan:
     """What the default steps need to know of the model, looked up before they run."""
 
+    model: Any
     trainable: list[Variable]
     metrics: list[Metric]
     layers: list[Any]
     valid: Any = None  # which rows of the batch count, bool `(batch,)`; None for all
     rows: Any = None  # how many, a float scalar
     seen: Seen | None = None  # where what metrics see is left for later; None where they see it at once
+
+
+# Of the step that runs in this thread: another one may predict with the same model at the same time.
+_running: ContextVar[Plan | None] = ContextVar("polykeras_running_plan", default=None)
 
 
 class PreparedSteps:
@@ -54,7 +60,12 @@ class PreparedSteps:
     get_metrics_result: Callable[[], dict[str, Any]]
     _compiled_metrics: CompiledMetrics | None
     _steps: StepCache
-    _plan: Plan | None
+
+    @property
+    def _plan(self) -> Plan | None:
+        """What is known of the step of this model that runs; None where none does, or nothing is known."""
+        running = _running.get()
+        return running if running is not None and running.model is self else None
 
     def _optimizers(self) -> list[Optimizer]:
         """The optimizers of the model and of models in it: a user's own step may have several."""
@@ -91,7 +102,7 @@ class PreparedSteps:
         built = self._build_by(step, batch)
         if built and kind == "train" and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
-        plan = Plan(self.trainable_variables, self.metrics, list(self._flatten_layers())) if built else None
+        plan = Plan(self, self.trainable_variables, self.metrics, list(self._flatten_layers())) if built else None
 
         def planned(batch: Any, seen: Seen | None = None) -> Any:
             data, numbers = batch[:3], batch[3:]  # the latter where the batch may have been filled up
@@ -99,12 +110,12 @@ class PreparedSteps:
             if current is not None and numbers:
                 valid = padding.valid_rows(*numbers)
                 current = replace(current, valid=valid, rows=padding.count(valid))
-            self._plan = current
+            token = _running.set(current)
             try:
                 with logits.remembered():
                     result = step(data)
             finally:
-                self._plan = None
+                _running.reset(token)
                 self._forget_losses()
             return result if kind == "predict" else _flat_logs(kind, result)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from threading import Lock
 from typing import TypeVar
 
 from polykeras import changes
@@ -15,11 +16,20 @@ KEPT = 8  # of a kind on a backend: each holds the layers and schedules that it 
 
 
 class StepCache:
-    """Steps by backend, kind and fingerprint: what they depend on that may change, frozen layers for instance."""
+    """Steps by backend, kind and fingerprint: what they depend on that may change, frozen layers for instance.
+
+    Several threads may predict with a model. Keys hold variables, whose hash is Python code: another thread may run
+    while one is looked for.
+    """
 
     def __init__(self) -> None:
+        self._lock = Lock()
         self._made: dict[tuple[Hashable, ...], CompiledStep | None] = {}
         self._latest: dict[Hashable, tuple[Hashable, CompiledStep | None]] = {}  # by backend and kind, as of a change
+
+    def __reduce__(self) -> tuple[type[StepCache], tuple[()]]:
+        """Copies and pickles of a model are compiled anew: what a backend made of the steps belongs to one model."""
+        return StepCache, ()
 
     def get(
         self,
@@ -41,17 +51,22 @@ class StepCache:
         last, step = self._latest.get((backend, kind), (None, None))
         if last == as_of():
             return step  # type: ignore[return-value]
-        key = (backend, kind, fingerprint())
-        if key not in self._made:
+        now, key = as_of(), (backend, kind, fingerprint())
+        with self._lock:
+            known = key in self._made
+            step = self._made.get(key)
+        if not known:  # not under the lock: the code of layers runs
             step = make()
-            key = (backend, kind, fingerprint())
-            self._made[key] = step
-        step = self._made[key] = self._made.pop(key)  # the latest comes last
-        for oldest in [made for made in self._made if made[:2] == key[:2]][:-KEPT]:
-            del self._made[oldest]
-        self._latest[backend, kind] = as_of(), step
+            now, key = as_of(), (backend, kind, fingerprint())
+        with self._lock:
+            self._made.pop(key, None)
+            self._made[key] = step  # the latest comes last
+            for oldest in [made for made in self._made if made[:2] == key[:2]][:-KEPT]:
+                del self._made[oldest]
+            self._latest[backend, kind] = now, step
         return step  # type: ignore[return-value]
 
     def values(self) -> list[CompiledStep]:
         """Return all steps that there are."""
-        return [step for step in self._made.values() if step is not None]
+        with self._lock:
+            return [step for step in self._made.values() if step is not None]

@@ -69,16 +69,30 @@ class Parts:
 
 
 class _Form:
-    """The pure functions of a step over one list of variables, and what a backend made of them."""
+    """The pure functions of a step over one list of variables, and what a backend made of them.
+
+    Attributes:
+        is_traced: whether the step ran to its end once: most errors, which come before that, are mistakes in it.
+    """
 
     def __init__(
         self, step: Callable[[Any], Any], variables: list[Variable], changes_only: bool, parts: Parts | None
     ) -> None:
         self.variables = variables
-        self.pure = functionalize(step, variables, changes_only)
-        self.parts = parts and parts.pure(variables)
+        self.is_traced = False
+        self.pure = self._noting(functionalize(step, variables, changes_only))
+        pure_parts = parts and parts.pure(variables)
+        self.parts = pure_parts and replace(pure_parts, report=self._noting(pure_parts.report))
         self.chunk: Callable[..., Any] | None = None
         self.single: Callable[..., Any] | None = None
+
+    def _noting(self, pure: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*args: Any) -> Any:
+            result = pure(*args)
+            self.is_traced = True
+            return result
+
+        return noted
 
 
 class CompiledStep:
@@ -123,10 +137,8 @@ class CompiledStep:
         return self._form.variables
 
     def chunk_size(self, rows: int, fixed: int | None) -> ChunkSize:
-        """Return what was learned of the length of chunks with batches of so many rows."""
-        size = self._chunk_sizes.setdefault(rows, ChunkSize())
-        size.fixed = fixed
-        return size
+        """Return what was learned of the length of chunks with batches of so many rows, or the one asked for."""
+        return ChunkSize(fixed) if fixed else self._chunk_sizes.setdefault(rows, ChunkSize())
 
     def room(self, batch: int, rows: int, steps: int) -> tuple[int, int]:
         """Return for how many rows, and indices of how many steps of `batch` rows, to make room; see `Rooms`."""
@@ -147,25 +159,13 @@ class CompiledStep:
         return noted
 
     def _run(self, run: Callable[[_Form, list[Any]], tuple[Any, Any]]) -> Any:
-        if not self._has_run:  # it is traced, and may be compiled for long: to be interrupted
-            try:
-                with uncollected():
-                    result = self._run_or_trace(run)
-            except KeyboardInterrupt as error:
-                self._note_loss(error)
-                raise
-            self._has_run = True
-            return result
-        with Uninterrupted() if self._donate else nullcontext():
-            try:
+        if self._has_run:
+            with Uninterrupted() if self._donate else nullcontext():
                 return self._run_or_trace(run)
-            except (Exception, KeyboardInterrupt) as error:
-                self._note_loss(error)
-                raise
-
-    def _note_loss(self, error: BaseException) -> None:
-        if self._donate and self._backend.is_compiled():
-            error.add_note(_LOST)
+        with uncollected():  # it is traced, and may be compiled for long: to be interrupted
+            result = self._run_or_trace(run)
+        self._has_run = True
+        return result
 
     def _run_or_trace(self, run: Callable[[_Form, list[Any]], tuple[Any, Any]]) -> Any:
         new: list[Variable] = []
@@ -175,15 +175,18 @@ class CompiledStep:
             given = read(form.variables, self._backend)
             try:
                 state, result = run(form, given)
+                if self._donate:
+                    write_state(form.variables, state, self._backend)
+                else:
+                    write_changes(form.variables, given, state, result, self._backend)
+                return result
             except NewVariables as found:
                 new = found.variables
                 self._form = self._form_of([*form.variables, *new])
-                continue
-            if self._donate:
-                write_state(form.variables, state, self._backend)
-            else:
-                write_changes(form.variables, given, state, result, self._backend)
-            return result
+            except (Exception, KeyboardInterrupt) as error:
+                if form.is_traced and self._donate and self._backend.donates():
+                    error.add_note(_LOST)
+                raise
         raise ever_new("A step of the model", new)
 
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
@@ -232,8 +235,9 @@ class EagerStep(CompiledStep):
     def _run_one(self, batch: Any) -> Any:
         with Scope() as scope:  # a step that fails changes no variable
             result = self.step(batch)
-        for variable, value in zip(*scope.updates(), strict=True):
-            variable.assign(value)
+        with Uninterrupted():  # all of them or none
+            for variable, value in zip(*scope.updates(), strict=True):
+                variable.assign(value)
         return result
 
 
@@ -242,12 +246,12 @@ class ChunkSize:
 
     Few numbers occur, so that what goes several steps at a time within a chunk comes out even.
 
-    Attributes:
+    Args:
         fixed: a number that the user or a callback asks for; None to choose.
     """
 
-    def __init__(self) -> None:
-        self.fixed: int | None = None
+    def __init__(self, fixed: int | None = None) -> None:
+        self.fixed = fixed
         self._chosen = 1
         self._compiled = False
 

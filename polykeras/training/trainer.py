@@ -19,7 +19,7 @@ from polykeras.training.compiled_loss import CompiledLoss
 from polykeras.training.compiled_metrics import CompiledMetrics
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.loops import Loops
-from polykeras.training.prepared_steps import Plan, PreparedSteps
+from polykeras.training.prepared_steps import PreparedSteps
 from polykeras.training.step_cache import StepCache
 from polykeras.variables import Scope, Variable
 
@@ -51,12 +51,7 @@ class Trainer(PreparedSteps, Loops):
         self._compiled_metrics: CompiledMetrics | None = None
         self._loss_tracker: Mean | None = None
         self._steps = StepCache()
-        self._plan: Plan | None = None
         self._compile_arguments: dict[str, Any] = {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Copies and pickles are compiled anew: what a backend made of the steps belongs to this model."""
-        return vars(self) | {"_steps": StepCache(), "_plan": None}
 
     # ---- compile -----------------------------------------------------------------------------------------------
 
@@ -109,7 +104,6 @@ class Trainer(PreparedSteps, Loops):
         self.stop_training = False
         self.compiled = True
         self._steps = StepCache()
-        self._plan = None
         self._compile_arguments = {
             "optimizer": optimizer,
             "loss": loss,

@@ -117,6 +117,17 @@ def test_views_and_changes_in_place_are_repeated(tb: Any) -> None:
             assert torch.equal(got, want)
 
 
+def test_arguments_that_native_code_changes_in_place_stay_the_callers(tb: Any) -> None:
+    """`nn.ReLU(inplace=True)` on a model's input, for instance, which is the memory of a NumPy array."""
+    compiled = tb.compile(lambda x, y: x.relu_().sum() + y.mul_(2.0).sum())
+    x, y = np.array([-1.0, 2.0], "float32"), draw(3)
+    before = y.clone()
+    results = [float(compiled(x, y)) for _ in range(3)]
+    assert x.tolist() == [-1.0, 2.0]
+    assert torch.equal(y, before)
+    assert len(set(results)) == 1
+
+
 def test_random_numbers_of_torch_are_drawn_each_time(tb: Any) -> None:
     compiled = tb.compile(lambda x: x + torch.rand(3))
     torch.manual_seed(0)

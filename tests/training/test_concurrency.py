@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pytest
 import polykeras as keras
 from polykeras import layers
 from polykeras.backend import Backend, use_backend
+from polykeras.backend.symbolic import SymbolicArray
 
 X = np.random.default_rng(0).normal(size=(64, 5)).astype("float32")
 Y = X.sum(axis=1, keepdims=True)
@@ -48,6 +49,45 @@ def test_predictions_from_many_threads_on_one_model(backend: Backend) -> None:
     for part, predicted, called in results:
         np.testing.assert_allclose(predicted, expected[part], rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(called, expected[part], rtol=1e-5, atol=1e-6)
+
+
+class CallsMeanwhile(layers.Layer):
+    """Calls something while a step of training runs on values, or is traced."""
+
+    sample_by_sample = True
+    meanwhile: Callable[[], Any] | None = None
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        if training and self.meanwhile is not None and not isinstance(inputs, SymbolicArray):
+            self.meanwhile()
+        return inputs
+
+
+def test_a_prediction_beside_a_training_step_changes_nothing_of_it(backend: Backend) -> None:
+    """What a step knows of its batch, which rows count for instance, is known in its thread alone."""
+    predictions = []
+
+    def losses(predicts: bool) -> list[float]:
+        calls, parts = CallsMeanwhile(), _model().layers
+        model = keras.Sequential([keras.Input((5,)), calls, *parts])
+        model.compile("adam", "mse")
+        model.predict(X[:3], verbose=0)
+
+        def predict() -> None:
+            with use_backend(backend.name):
+                predictions.append(model.predict(X[:3], verbose=0))
+
+        def in_another_thread() -> None:
+            with ThreadPoolExecutor(1) as other:
+                other.submit(predict).result()
+
+        calls.meanwhile = in_another_thread if predicts else None
+        history = model.fit(X[:60], Y[:60], batch_size=8, epochs=2, verbose=0, shuffle=False).history
+        assert any(any(step.fills.values()) for step in model._steps.values()), "the last batch was to be filled up"
+        return history["loss"]
+
+    np.testing.assert_allclose(losses(True), losses(False), rtol=1e-6)
+    assert predictions
 
 
 def test_training_in_two_threads_is_training_in_one(backend: Backend) -> None:

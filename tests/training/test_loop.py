@@ -286,10 +286,27 @@ def test_chunks_are_powers_of_two_of_about_a_length() -> None:
         assert size.steps == wanted
     size.record(1, 10.0)
     assert size.steps == 1
-    size.fixed = 7
-    size.record(7, 1e-3)
-    assert size.steps == 7
-    size.fixed = None
     for _ in range(20):
         size.record(size.steps, 1e-9)
     assert size.steps == MOST_STEPS
+    fixed = ChunkSize(7)
+    fixed.record(7, 1e-3)
+    assert fixed.steps == 7
+
+
+def test_a_run_within_another_leaves_its_chunks_alone() -> None:
+    """A callback that watches batches is called for each, also after a `fit` of its own in between."""
+    model = polykeras.Sequential([polykeras.Input((2,)), layers.Dense(1)])
+    model.compile(loss="mse")
+    x, y = np.ones((64, 2), "float32"), np.ones((64, 1), "float32")
+    model.fit(x, y, 8, epochs=4, verbose=0)  # chunks have grown
+    seen = []
+
+    class Within(polykeras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            seen.append(batch)
+            if batch == 1:
+                model.fit(x, y, 8, verbose=0)
+
+    model.fit(x, y, 8, verbose=0, callbacks=[Within()])
+    assert seen == list(range(8))

@@ -38,6 +38,13 @@ def mlp() -> Any:
     return Sequential([Input((6,)), *hidden, layers.Dense(2)], name="mlp")
 
 
+def mlp_like(model: Any) -> Any:
+    """Return another model with the same weights, which was never called."""
+    other = mlp()
+    other.set_weights(model.get_weights())
+    return other
+
+
 def called(model: Any, x: Any = X, **kwargs: Any) -> np.ndarray:
     return ops.convert_to_numpy(model(ops.convert_to_tensor(x), **kwargs))
 
@@ -49,6 +56,23 @@ def test_the_results_stay_the_same(backend: Backend, compiled: list[str]) -> Non
     for result in results:  # compiled, sums may be rounded in another way: what is left of outputs near 0 is less exact
         np.testing.assert_allclose(result, results[0], rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(called(model, X[:2]), results[0][:2], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
+def test_numpy_arrays_are_served_too(backend: Backend, compiled: list[str], dtype: str) -> None:
+    model, x = mlp(), (4 * X).astype(dtype)
+    results = [model(x) for _ in range(4)]
+    assert compiled == (["mlp"] * 2 if backend.compiles_calls else [])
+    assert {backend.dtype(result) for result in results} == {"float32"}
+    for result in map(ops.convert_to_numpy, results):
+        np.testing.assert_allclose(result, called(mlp_like(model), x), rtol=1e-6, atol=1e-6)
+
+
+def test_arrays_of_no_numbers_are_refused_as_ever(backend: Backend) -> None:
+    model = mlp()
+    for _ in range(4):
+        with pytest.raises((TypeError, ValueError)):
+            model(np.full((4, 6), "word", object))
 
 
 def test_new_weights_are_used(backend: Backend) -> None:
