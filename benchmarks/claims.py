@@ -39,7 +39,7 @@ ASKED: dict[str, Limit] = {
     "models alive": _at_most(1),
     "rate of a generator": _at_least(0.9),
     "rate of a DataLoader": _at_least(0.9),
-    "rate of a DataLoader of tensors": NO_LIMIT,  # PyTorch's own drawing of rows is part of it
+    "rate of a DataLoader of tensors": NO_LIMIT,  # drawing its rows takes PyTorch itself longer than a small step
     "slow source": _at_most(1.2, "1, not 2: "),
     "bar": _at_most(2),
     "accuracy": _at_most(2),

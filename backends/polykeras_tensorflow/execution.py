@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from polykeras import fast, tree
 from polykeras.backend import Backend
-from polykeras.backend.execution import State, Step, StepParts, StepRunner, check_state, kinds_of
+from polykeras.backend.execution import State, Step, StepParts, StepRunner, arrays_and_statics, check_state, kinds_of
 from polykeras.backend.host_memory import can_be_lent
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.arrays import computes_on_cpu, in_place, is_adopted
@@ -41,17 +41,10 @@ class _Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves, definition = tree.flatten_with_def((args, kwargs))
-        arrays, statics = [], []
-        for place, leaf in enumerate(leaves):
-            if isinstance(leaf, tf.Tensor):
-                arrays.append(leaf)
-            elif isinstance(leaf, (bool, int, float, complex)) or hasattr(leaf, "dtype"):
-                arrays.append(self.backend.asarray(leaf))
-            else:
-                statics.append((place, leaf))
-        key = (definition, tuple(statics), _signature(arrays))
+        arrays, statics = arrays_and_statics(leaves, tf.Tensor, self.backend.asarray)
+        key = (definition, tuple(statics.items()), _signature(arrays))
         if key not in self.programs:
-            self.programs[key] = self._trace(definition, dict(statics), arrays)
+            self.programs[key] = self._trace(definition, statics, arrays)
         program, structure = self.programs[key]
         return tree.unflatten(structure, program(arrays))
 

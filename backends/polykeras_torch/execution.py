@@ -10,7 +10,15 @@ import torch
 from torch import Tensor
 
 from polykeras import fast, tree
-from polykeras.backend.execution import ExecutionMethods, KnownRule, Rule, Step, StepParts, StepRunner
+from polykeras.backend.execution import (
+    ExecutionMethods,
+    KnownRule,
+    Rule,
+    Step,
+    StepParts,
+    StepRunner,
+    arrays_and_statics,
+)
 from polykeras_torch.heap import keep_freed_memory
 from polykeras_torch.recorder import is_recorded
 from polykeras_torch.replay import Recording, contiguous, current, is_watched, record, signature
@@ -86,15 +94,7 @@ class _Compiled:
             with torch.inference_mode(False):
                 return self(*args, **kwargs)
         leaves, definition = tree.flatten_with_def((args, kwargs))
-        tensors: list[Tensor] = []
-        statics: dict[int, Any] = {}
-        for place, leaf in enumerate(leaves):
-            if isinstance(leaf, Tensor):
-                tensors.append(leaf)
-            elif isinstance(leaf, (bool, int, float, complex)) or hasattr(leaf, "dtype"):
-                tensors.append(self._backend.asarray(leaf))
-            else:
-                statics[place] = leaf
+        tensors, statics = arrays_and_statics(leaves, Tensor, self._backend.asarray)
         tensors = contiguous(tensors)
 
         def flat(tensors: Sequence[Tensor]) -> Any:

@@ -94,6 +94,30 @@ def check_state(before: Sequence[Kind], after: Sequence[Kind]) -> None:
             )
 
 
+def arrays_and_statics(
+    leaves: Iterable[Any], native: type | tuple[type, ...], asarray: Callable[[Any], Array]
+) -> tuple[list[Array], dict[int, Any]]:
+    """Return those leaves of a compiled function's arguments that are data, as arrays, and the others by their place.
+
+    The others are part of what is compiled: for another string, or None, it is compiled anew.
+
+    Args:
+        leaves: the leaves.
+        native: the type of the framework's arrays.
+        asarray: makes one of a number, or of an array of another kind.
+    """
+    arrays: list[Array] = []
+    statics: dict[int, Any] = {}
+    for place, leaf in enumerate(leaves):
+        if isinstance(leaf, native):
+            arrays.append(leaf)
+        elif isinstance(leaf, (bool, int, float, complex)) or hasattr(leaf, "dtype"):
+            arrays.append(asarray(leaf))
+        else:
+            statics[place] = leaf
+    return arrays, statics
+
+
 class ExecutionMethods(PaddingMethods, ABC):
     """Compilation and loops over steps. All functions here are pure functions of trees of arrays."""
 

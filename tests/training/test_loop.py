@@ -237,6 +237,8 @@ def test_nothing_is_looked_for_again_in_steps_of_single_batches(
     x, y = np.ones((4, 3), "float32"), np.zeros((4, 1), "float32")
     model.train_on_batch(x, y)
     model.predict_on_batch(x)
+    for _ in range(3):  # compiled from the third call on
+        model(x)
     looked = []
     monkeypatch.setattr(type(model), "_fingerprint", lambda self: looked.append(1))
     for _ in range(3):
