@@ -5,7 +5,9 @@ from polykeras.backend import Backend, Provider
 
 def _load() -> Backend:
     from polykeras_jax.backend import JaxBackend
+    from polykeras_jax.dispatch import run_where_called
 
+    run_where_called()
     return JaxBackend()
 
 

@@ -12,8 +12,8 @@ from polykeras_jax.execution import JaxExecution
 class JaxBackend(JaxExecution):
     """JAX behind the contract.
 
-    JAX has no hidden random state, so `seed_framework` stays the contract's, which does nothing. Nothing is set in
-    `jax.config`: 64-bit dtypes, matmul precision and the platform are the user's choice.
+    JAX has no hidden random state, so `seed_framework` stays the contract's, which does nothing. Nothing that changes
+    numbers is set in `jax.config`: 64-bit dtypes, matmul precision and the platform are the user's choice.
     """
 
     name: ClassVar[str] = "jax"

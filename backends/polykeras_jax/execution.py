@@ -13,9 +13,10 @@ import numpy as np
 from jax.core import Tracer
 
 from polykeras import fast
-from polykeras.backend.execution import State, Step, StepParts, StepRunner
+from polykeras.backend.execution import BatchesRunner, State, Step, StepParts, StepRunner
 from polykeras.backend.spec import Array
 from polykeras_jax.arrays import on_cpu
+from polykeras_jax.batches import over_batches
 from polykeras_jax.control import JaxControl
 from polykeras_jax.loops import in_loop
 from polykeras_jax.steps import loop_in_parts, loop_of
@@ -92,6 +93,9 @@ class JaxExecution(JaxControl):
             return compiled(list(state), data, indices, np.int32(start), np.int32(stop))
 
         return run
+
+    def compile_batches(self, fn: Callable[[State, Any], Any]) -> BatchesRunner | None:
+        return over_batches(fn) if on_cpu() and fast.enabled() else None
 
     def synchronize(self, x: Any = None) -> None:
         started = jax.live_arrays() if x is None else jax.tree.leaves(x)

@@ -14,6 +14,7 @@ from polykeras.backend.spec import Array
 State: TypeAlias = list[Array]
 Step: TypeAlias = Callable[[State, Any], tuple[State, Any]]
 StepRunner: TypeAlias = Callable[[State, Any, Any, int, int], tuple[State, Any]]
+BatchesRunner: TypeAlias = Callable[[State, Any, int], Any]
 Rule: TypeAlias = Callable[..., tuple[Array, ...]]
 
 
@@ -68,6 +69,10 @@ class StepParts:
     def logs(self, state: State) -> Any:
         """Return the logs that a step would give after which the state is this one."""
         return self.report(self.part(state))[1]
+
+
+class CannotMap(Exception):
+    """A function is not to run over several batches in one go; the message says why."""
 
 
 Kind: TypeAlias = tuple[str, tuple[int | None, ...]]
@@ -193,6 +198,20 @@ class ExecutionMethods(PaddingMethods, ABC):
         What lies in `polykeras.backend.host_memory.aligned_empty` can be used in place on every CPU.
         """
         return self.asarray(x)
+
+    def compile_batches(self, fn: Callable[[State, Any], Any]) -> BatchesRunner | None:
+        """Return a function that runs another one on several batches in one go; None where single calls are as good.
+
+        Args:
+            fn: the pure `(state, batch) -> outputs`; state, batch and outputs are trees of arrays.
+
+        Returns:
+            `run(state, batches, count) -> outputs`: each leaf of `batches`, of this backend or NumPy, is
+            `(room, *shape of a batch)`. The outputs are so too, and mean something in the first `count` places.
+            Another count compiles nothing anew. Where `fn` is of a kind that this makes slower, it raises `CannotMap`
+            and has done nothing.
+        """
+        return None
 
     def map_elementwise(
         self,

@@ -13,9 +13,10 @@ from typing import Any
 
 from polykeras.backend import Backend
 from polykeras.backend.host_memory import give_back
+from polykeras.training.chunks import Chunk, ChunkSize, NextStop, end_of_chunk, never
 from polykeras.training.data.sources import ArraySource
 from polykeras.training.rooms import in_room
-from polykeras.training.steps import Chunk, ChunkSize, CompiledStep, EagerStep, NextStop, end_of_chunk, never
+from polykeras.training.steps import CompiledStep, EagerStep
 
 _COMPILED = 0.05  # seconds, in which a chunk of no steps was compiled and not only called; no number depends on it
 

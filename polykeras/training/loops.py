@@ -15,13 +15,14 @@ from polykeras.training.array_steps import array_chunks
 from polykeras.training.callbacks.assemble import assemble
 from polykeras.training.callbacks.base import Callback, CallbackList
 from polykeras.training.callbacks.history import History
+from polykeras.training.chunks import never, timed
 from polykeras.training.data.sources import ArraySource, Source, make_source
 from polykeras.training.data.splitting import split_data
 from polykeras.training.logs import as_list, to_host
 from polykeras.training.on_batch import OnBatch
-from polykeras.training.predicting import joined, samples_if_filled
+from polykeras.training.predicting import joined, prediction_chunks, samples_if_filled
 from polykeras.training.resuming.progress import Progress
-from polykeras.training.steps import CompiledStep, never, timed
+from polykeras.training.steps import CompiledStep
 from polykeras.training.stream_steps import stream_chunks
 from polykeras.variables import Variable
 
@@ -190,20 +191,22 @@ class Loops(OnBatch):
         source = make_source(x, batch_size=batch_size, steps=steps)
         run = assemble(callbacks, self, verbose, 1, source.steps)
         parts: list[Any] = []
+        done = 0
         backend = registry.current()
         try:
             step = self._prepare("predict", source.first_batch())
             run.begin("predict")
-            samples = None if run.watches("predict") else samples_if_filled(self, source, backend)
-            arrays = isinstance(source, ArraySource)
-            for i, batch in enumerate(source.batches(filled=samples is not None) if arrays else source.epoch()):
-                run.batch_begin("predict", i)
-                outputs = step.run_batch(batch)
+            watched = run.watches("predict")
+            samples = None if watched else samples_if_filled(self, source, backend)
+            for start, stop, execute in prediction_chunks(source, step, backend, samples is not None, watched):
+                run.batch_begin("predict", start)
+                outputs = execute()
                 parts.append(outputs)
-                run.batch_end("predict", i, {"outputs": outputs} if run.watches("predict") else {})
+                done = stop
+                run.batch_end("predict", stop - 1, {"outputs": outputs} if watched else {})
         finally:
             source.close()
-        self._check_steps(len(parts), steps, None)
+        self._check_steps(done, steps, None)
         run.end("predict", {})
         return joined(parts, backend, samples)
 

@@ -18,8 +18,9 @@ import numpy as np
 from polykeras import dtypes, tree
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import Backend
+from polykeras.training.chunks import ChunkSize
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
-from polykeras.training.steps import ChunkSize, CompiledStep, EagerStep
+from polykeras.training.steps import CompiledStep, EagerStep
 from polykeras.variables import Scope, Variable, kept_values, put_back, read_state, unique
 
 

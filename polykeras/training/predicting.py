@@ -1,15 +1,32 @@
-"""Whether `predict` fills up its last batch, and what becomes of the outputs."""
+"""In which chunks `predict` runs, whether it fills up its last batch, and what becomes of the outputs.
+
+A chunk is one batch; or several small ones that lie in arrays, where the backend has one program for them and nobody
+watches.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterator
+from itertools import islice
+from math import prod
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from polykeras import tree
+from polykeras import dtypes, fast, tree
 from polykeras.backend import Backend
+from polykeras.backend.execution import CannotMap
+from polykeras.backend.host_memory import aligned_empty
 from polykeras.training import padding
 from polykeras.training.data.sources import ArraySource, Source
+from polykeras.training.steps import CompiledStep
+
+TOGETHER = 16  # batches in one go
+FEWEST = 4  # for which it is worth another program
+SMALL = 2**18  # bytes of a batch and the weights together; with more of them, computing takes longer than calling
+
+Prediction: TypeAlias = tuple[int, int, Callable[[], Any]]
+"""The number of a chunk's first batch, that after its last, and a function that returns their outputs."""
 
 
 def samples_if_filled(model: Any, source: Source, backend: Backend) -> int | None:
@@ -20,6 +37,63 @@ def samples_if_filled(model: Any, source: Source, backend: Backend) -> int | Non
     if not isinstance(source, ArraySource) or not source.ends_partial or not backend.is_compiled():
         return None
     return source.samples if padding.why_not(model, "predict") is None else None
+
+
+def prediction_chunks(
+    source: Source, step: CompiledStep, backend: Backend, filled: bool, watched: bool
+) -> Iterator[Prediction]:
+    """Return the chunks of a prediction.
+
+    Args:
+        source: the data.
+        step: what runs.
+        backend: where it runs.
+        filled: whether a last partial batch is filled up.
+        watched: whether somebody must see every single batch.
+    """
+    if not isinstance(source, ArraySource):
+        for i, batch in enumerate(source.epoch()):
+            yield i, i + 1, lambda batch=batch: step.run_batch(batch)
+        return
+    start, whole = 0, source.steps - (source.ends_partial and not filled)
+    together = not watched and whole >= FEWEST and _is_small(source, step)
+    while together and start < whole and step.maps():
+        stop = min(start + TOGETHER, whole)
+        yield start, stop, lambda first=start, last=stop: _of_several(source, step, backend, first, last)
+        start = stop
+    for i, batch in enumerate(source.batches(filled, start), start):
+        yield i, i + 1, lambda batch=batch: step.run_batch(batch)
+
+
+def _is_small(source: ArraySource, step: CompiledStep) -> bool:
+    size = sum(leaf[: source.batch_size].nbytes for leaf in tree.flatten(source.data))
+    return size + sum(prod(v.shape) * dtypes.numpy_dtype(v.dtype).itemsize for v in step.variables) <= SMALL
+
+
+def _of_several(source: ArraySource, step: CompiledStep, backend: Backend, start: int, stop: int) -> Any:
+    """Return the outputs of some batches, of which a last partial one is filled up, on the host."""
+
+    def stacked(leaf: np.ndarray) -> Any:
+        rows = leaf[start * source.batch_size : stop * source.batch_size]
+        shape = (TOGETHER, source.batch_size, *leaf.shape[1:])
+        if len(rows) == TOGETHER * source.batch_size:
+            return rows.reshape(shape)
+        whole = aligned_empty((TOGETHER * source.batch_size, *leaf.shape[1:]), leaf.dtype)
+        whole[: len(rows)] = rows
+        whole[len(rows) : (stop - start) * source.batch_size] = leaf[(stop - 1) * source.batch_size]
+        return backend.borrow(whole.reshape(shape))
+
+    def flat(leaf: Any) -> np.ndarray:
+        values = backend.to_numpy(leaf)[: stop - start]
+        return values.reshape(-1, *values.shape[2:])
+
+    try:
+        outputs = step.run_batches(tree.map_structure(stacked, source.data), stop - start)
+    except CannotMap as reason:
+        fast.explain("batches of a prediction", "run one by one", str(reason))
+        parts = [step.run_batch(batch) for batch in islice(source.batches(True, start), stop - start)]
+        return joined(parts, backend, None)
+    return tree.map_structure(flat, outputs)
 
 
 def joined(parts: list[Any], backend: Backend, samples: int | None) -> Any:
@@ -33,7 +107,7 @@ def joined(parts: list[Any], backend: Backend, samples: int | None) -> Any:
     Raises:
         ValueError: an output is a scalar: it has no samples.
     """
-    arrays = [tree.map_structure(backend.to_numpy, part) for part in parts]
+    arrays = [tree.map_structure(lambda leaf: _on_host(leaf, backend), part) for part in parts]
     for leaf, path in zip(tree.flatten(arrays[0]), tree.paths(arrays[0]), strict=True):
         if np.ndim(leaf) == 0:
             raise ValueError(
@@ -41,3 +115,7 @@ def joined(parts: list[Any], backend: Backend, samples: int | None) -> Any:
                 "for each sample. Return one from the model, or use `predict_on_batch`."
             )
     return tree.map_structure(lambda *outputs: np.concatenate(outputs)[:samples], *arrays)
+
+
+def _on_host(leaf: Any, backend: Backend) -> np.ndarray:
+    return leaf if isinstance(leaf, np.ndarray) else backend.to_numpy(leaf)

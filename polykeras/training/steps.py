@@ -1,22 +1,22 @@
 """A model's steps as pure functions on the current backend, and chunks of them.
 
 This is the one place where `train_step`, `test_step` and `predict_step`, which are plain code over variables, become
-functions that a backend compiles. A chunk is a number of steps that run without the host: long enough that dispatch
-costs nothing, short enough that a progress bar moves.
+functions that a backend compiles.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from math import log2
-from typing import Any, TypeAlias
+from typing import Any
+
+import numpy as np
 
 from polykeras import tree
 from polykeras.backend import Backend
-from polykeras.backend.execution import StepParts
+from polykeras.backend.execution import BatchesRunner, CannotMap, StepParts
+from polykeras.training.chunks import ChunkSize
 from polykeras.training.collection import uncollected
 from polykeras.training.interrupts import Uninterrupted
 from polykeras.training.rooms import Rooms
@@ -34,8 +34,6 @@ from polykeras.variables import (
     write_state,
 )
 
-CHUNK_SECONDS = 0.1  # to which the number of steps comes as near as a power of two can
-MOST_STEPS = 2**16
 _LOST = (
     "Where this came from a compiled step, and not from compiling it, memory of the model's state may have been given "
     "away already: its weights may be those of no step. Load them again, or let `fit` go on from the backup of a "
@@ -85,6 +83,7 @@ class _Form:
         self.parts = pure_parts and replace(pure_parts, report=self._noting(pure_parts.report))
         self.chunk: Callable[..., Any] | None = None
         self.single: Callable[..., Any] | None = None
+        self.several: BatchesRunner | None = None
 
     def _noting(self, pure: Callable[..., Any]) -> Callable[..., Any]:
         def noted(*args: Any) -> Any:
@@ -127,6 +126,7 @@ class CompiledStep:
         self._chunk_sizes: dict[int, ChunkSize] = {}
         self._rooms: dict[int, Rooms] = {}
         self.fills: dict[Any, bool] = {}
+        self._maps = not donate
         self.step = self._noting(step)
         self._parts = parts and replace(parts, report=self._noting(parts.report))
         self._form = self._form_of(variables)
@@ -213,9 +213,59 @@ class CompiledStep:
 
         return self._run(run)
 
+    def maps(self) -> bool:
+        """Return whether `run_batches` is worth trying: whether the backend has one program for several batches."""
+        if self._maps and self._form.several is None:
+            self._form.several = self._backend.compile_batches(_outputs_of(self._form.pure))
+            self._maps = self._form.several is not None
+        return self._maps
+
+    def run_batches(self, batches: Any, count: int) -> Any:
+        """Run one step that changes nothing on each of several batches.
+
+        Args:
+            batches: a tree of arrays `(room, *shape of a batch)`.
+            count: the number of batches, the first ones.
+
+        Returns:
+            What they returned, each leaf `(room, ...)`.
+
+        Raises:
+            CannotMap: they are to be run one by one, now and later.
+        """
+
+        def run(form: _Form, state: list[Any]) -> tuple[Any, Any]:
+            if not self.maps() or form.several is None:
+                raise CannotMap(f"single calls are as good on {self._backend.name}")
+            return {}, form.several(state, batches, count)
+
+        try:
+            return self._run(run)
+        except CannotMap:
+            self._maps = False
+            raise
+
+
+def _outputs_of(pure: Callable[[list[Any], Any], tuple[dict[int, Any], Any]]) -> Callable[[list[Any], Any], Any]:
+    """Return a pure function for its outputs alone, which refuses to change a state, or to give what has no rows."""
+
+    def outputs_of(state: list[Any], batch: Any) -> Any:
+        changes, outputs = pure(state, batch)
+        if changes:
+            raise CannotMap("it changes variables")
+        if not all(map(np.ndim, tree.flatten(outputs))):
+            raise CannotMap("it returns a scalar for each batch")
+        return outputs
+
+    return outputs_of
+
 
 class EagerStep(CompiledStep):
     """A step that runs as plain Python, for `run_eagerly=True`: prints, breakpoints and native code work in it."""
+
+    def maps(self) -> bool:
+        """Return False: nothing is compiled."""
+        return False
 
     def room(self, batch: int, rows: int, steps: int) -> tuple[int, int]:
         """Return what is needed: nothing is compiled."""
@@ -239,54 +289,3 @@ class EagerStep(CompiledStep):
             for variable, value in zip(*scope.updates(), strict=True):
                 variable.assign(value)
         return result
-
-
-class ChunkSize:
-    """Chooses how many steps run in one go, a power of two, from how long they took.
-
-    Few numbers occur, so that what goes several steps at a time within a chunk comes out even.
-
-    Args:
-        fixed: a number that the user or a callback asks for; None to choose.
-    """
-
-    def __init__(self, fixed: int | None = None) -> None:
-        self.fixed = fixed
-        self._chosen = 1
-        self._compiled = False
-
-    @property
-    def steps(self) -> int:
-        """The number of steps of the next chunk."""
-        return self.fixed or self._chosen
-
-    def record(self, steps: int, seconds: float) -> None:
-        """Take note of a chunk's time. The first chunk is left out: it compiles."""
-        if self._compiled and not self.fixed:
-            wanted = CHUNK_SECONDS * steps / max(seconds, 1e-6)
-            # Grow by at most eight times: a short chunk is mostly overhead and says little.
-            self._chosen = 2 ** round(log2(max(1, min(wanted, 8 * self._chosen, MOST_STEPS))))
-        self._compiled = True
-
-
-Chunk: TypeAlias = tuple[int, Callable[[], tuple[Any, int]]]
-NextStop: TypeAlias = Callable[[int], int | None]
-"""Says, for a number of steps done, after which step of the epoch somebody wants control; None where nobody does."""
-
-
-def never(done: int) -> None:
-    """Want control nowhere in an epoch."""
-
-
-def end_of_chunk(start: int, size: ChunkSize, most: int, next_stop: NextStop) -> int:
-    """Return the step before which a chunk ends: at `most`, and where somebody wants control."""
-    stop = next_stop(start)
-    end = min(start + size.steps, most)
-    return end if stop is None else min(end, max(stop, start + 1))
-
-
-def timed(run: Callable[[], tuple[Any, int]], to_host: Callable[[Any], Any]) -> tuple[tuple[Any, int], float]:
-    """Run a chunk and bring its logs to the host, which waits for it; return both results and the seconds it took."""
-    begin = time.perf_counter()
-    logs, steps = run()
-    return (to_host(logs), steps), time.perf_counter() - begin

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 
 from polykeras import tree
 from polykeras.backend import Backend
+from polykeras.training.chunks import Chunk, ChunkSize, NextStop, end_of_chunk, never
 from polykeras.training.data.packs import Pack
 from polykeras.training.data.streams import StreamSource
-from polykeras.training.steps import Chunk, ChunkSize, CompiledStep, EagerStep, NextStop, end_of_chunk, never
+from polykeras.training.steps import CompiledStep, EagerStep
 
 
 def stream_chunks(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from polykeras import fast
 from polykeras.backend import Backend
 from polykeras.backend.registry import load
 
@@ -103,7 +104,8 @@ def _environment(**extra: str) -> dict[str, str]:
     return {**os.environ, "JAX_PLATFORMS": "cpu", **extra}
 
 
-def test_loading_sets_nothing_in_the_config_of_jax() -> None:
+def test_loading_sets_but_one_option_of_jax() -> None:
+    """Where programs for the CPU run; nothing on which a number depends."""
     code = """
 import jax
 before = dict(jax.config.values)
@@ -114,7 +116,22 @@ print({k for k, v in jax.config.values.items() if before[k] is not v})
 """
     run = subprocess.run([sys.executable, "-c", code], env=_environment(), capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    assert run.stdout.strip() == "set()"
+    wanted = {"jax_cpu_enable_async_dispatch"} if fast.enabled() else set()
+    assert run.stdout.strip() == str(wanted)
+
+
+def test_programs_run_in_the_thread_that_calls_them() -> None:
+    """So that what a call returns is there at once, also where it takes some time."""
+    code = """
+from polykeras.backend.registry import load
+b = load("jax")
+fn, x = b.compile(lambda x: b.matmul(b.matmul(x, x), x)), b.ones((1024, 1024))
+fn(x).block_until_ready()
+print(fn(x).is_ready())
+"""
+    run = subprocess.run([sys.executable, "-c", code], env=_environment(), capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == str(fast.enabled())
 
 
 def test_to_numpy_of_a_tracer_is_a_type_error(jb: Backend) -> None:

@@ -13,8 +13,9 @@ from polykeras import config
 from polykeras.backend import Backend
 from polykeras.backend.host_memory import LARGE, aligned_empty, give_back, is_glibc
 from polykeras.training.array_steps import array_chunks
+from polykeras.training.chunks import ChunkSize
 from polykeras.training.data.sources import ArraySource
-from polykeras.training.steps import ChunkSize, CompiledStep
+from polykeras.training.steps import CompiledStep
 from training.own_models import Counter
 
 ROWS = LARGE // 4 // 64  # of 64 float32: as much as is large

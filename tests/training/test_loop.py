@@ -11,7 +11,7 @@ import polykeras
 from polykeras import Sequential, layers
 from polykeras.backend import Backend
 from polykeras.optimizers import schedules
-from polykeras.training.steps import MOST_STEPS, ChunkSize
+from polykeras.training.chunks import MOST_STEPS, ChunkSize
 from training.linear import X, Y, linear
 
 

@@ -1,4 +1,4 @@
-"""The last batch of `predict` is filled up where no sample can tell, and no other way."""
+"""`predict`: its last batch is filled up where no sample can tell, small batches run together, and no number changes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import pytest
 
 from polykeras import Input, Model, Sequential, callbacks, layers, ops
 from polykeras.backend import Backend
+from polykeras.training.predicting import TOGETHER
 from polykeras.training.steps import CompiledStep
+from training.own_models import Counter
 
 X = np.random.default_rng(0).normal(size=(60, 3)).astype("float32")
 
@@ -24,7 +26,15 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         found.append(len(batch[0]))
         return run_batch(self, batch)
 
+    run_batches = CompiledStep.run_batches
+
+    def noted_together(self: CompiledStep, batches: Any, count: int) -> Any:
+        result = run_batches(self, batches, count)
+        found.extend([batches[0].shape[1]] * count)
+        return result
+
     monkeypatch.setattr(CompiledStep, "run_batch", noted)
+    monkeypatch.setattr(CompiledStep, "run_batches", noted_together)
     return found
 
 
@@ -61,3 +71,123 @@ def test_callbacks_see_what_counts(backend: Backend) -> None:
     model = Sequential([Input((3,)), layers.Dense(2)])
     assert model.predict(X, batch_size=16, verbose=0, callbacks=[Watching()]).shape == (60, 2)
     assert seen == [16, 16, 16, 12]
+
+
+# ---- small batches together ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def together(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that grows by the number of batches that ran in one go."""
+    found: list[int] = []
+    run_batches = CompiledStep.run_batches
+
+    def noted(self: CompiledStep, batches: Any, count: int) -> Any:
+        result = run_batches(self, batches, count)
+        found.append(count)
+        return result
+
+    monkeypatch.setattr(CompiledStep, "run_batches", noted)
+    return found
+
+
+def maps(backend: Backend) -> bool:
+    """Return whether a backend has one program for several batches."""
+    return backend.compile_batches(lambda state, batch: batch) is not None
+
+
+@pytest.mark.parametrize("rows", [60, 64, 130])
+def test_batches_give_alone_what_they_give_together(backend: Backend, together: list[int], rows: int) -> None:
+    x = np.random.default_rng(1).normal(size=(rows, 3)).astype("float32")
+    model = Sequential([Input((3,)), layers.Dense(4, activation="tanh"), layers.BatchNormalization(), layers.Dense(2)])
+    predicted = model.predict(x, batch_size=4, verbose=0)
+    batches = -(-rows // 4)
+    whole = [TOGETHER] * (batches // TOGETHER) + [batches % TOGETHER]
+    assert together == ([count for count in whole if count] if maps(backend) else [])
+    alone = [model.predict_on_batch(x[i : i + 4]) for i in range(0, rows, 4)]
+    np.testing.assert_allclose(predicted, np.concatenate(alone), rtol=1e-6, atol=1e-7)
+
+
+def test_any_number_of_rows_takes_one_program(backend: Backend, together: list[int]) -> None:
+    counter = Counter()
+    model = Sequential([Input((3,)), counter, layers.Dense(2)])
+    model.predict(np.ones((16, 3), "float32"), batch_size=4, verbose=0)
+    traces = counter.traces
+    for rows in (17, 64, 65, 200):
+        assert model.predict(np.ones((rows, 3), "float32"), batch_size=4, verbose=0).shape == (rows, 2)
+    assert bool(together) == maps(backend)
+    if backend.is_compiled():
+        assert counter.traces == traces
+
+
+def test_trees_of_inputs_and_outputs(backend: Backend) -> None:
+    inputs = {"a": Input((3,)), "b": Input((2, 2), dtype="int32")}
+    model = Model(inputs, {"twice": layers.Add()([inputs["a"], inputs["a"]]), "same": inputs["b"]})
+    data = {"a": X, "b": np.arange(240, dtype="int32").reshape(60, 2, 2)}
+    predicted = model.predict(data, batch_size=8, verbose=0)
+    np.testing.assert_array_equal(predicted["twice"], 2 * X)
+    np.testing.assert_array_equal(predicted["same"], data["b"])
+    assert predicted["same"].dtype == np.int32
+
+
+class Counts(layers.Layer):
+    """Adds the number of calls before."""
+
+    def build(self, input_shape: Any) -> None:
+        self.calls = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+    def call(self, inputs: Any) -> Any:
+        before = self.calls.value
+        self.calls.assign_add(1.0)
+        return inputs + before
+
+
+def test_what_changes_with_each_batch_runs_one_by_one(backend: Backend, together: list[int]) -> None:
+    model = Sequential([Input((3,)), Counts()])
+    for first in (0, 5):
+        predicted = model.predict(np.zeros((20, 3), "float32"), batch_size=4, verbose=0)
+        np.testing.assert_array_equal(predicted[:, 0], np.repeat(np.arange(first, first + 5), 4))
+    assert together == []
+
+
+def test_a_scalar_for_each_batch_is_refused_as_ever(backend: Backend) -> None:
+    model = Sequential([Input((3,)), layers.Lambda(lambda x: ops.sum(x))])
+    with pytest.raises(ValueError, match="is a scalar for each batch"):
+        model.predict(X, batch_size=4, verbose=0)
+
+
+def test_convolutions_and_windows_run_where_they_are_fast(backend: Backend, together: list[int]) -> None:
+    x = np.random.default_rng(1).normal(size=(20, 6, 6, 1)).astype("float32")
+    for layer in (layers.Conv2D(2, 3), layers.MaxPooling2D(2)):
+        model = Sequential([Input((6, 6, 1)), layer, layers.Flatten()])
+        predicted = model.predict(x, batch_size=4, verbose=0)
+        np.testing.assert_allclose(predicted, np.asarray(model.predict_on_batch(x)), rtol=1e-5, atol=1e-6)
+    if backend.name == "jax":
+        assert together == []
+
+
+def test_who_watches_sees_each_batch_and_who_does_not_sees_chunks(backend: Backend) -> None:
+    seen: dict[str, list[int]] = {"each": [], "chunks": []}
+
+    class Watching(callbacks.Callback):
+        def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+            seen["each"].append(batch)
+
+    class Unhurried(callbacks.Callback):
+        per_chunk = True
+
+        def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+            seen["chunks"].append(batch)
+
+    model = Sequential([Input((3,)), layers.Dense(2)])
+    model.predict(X, batch_size=3, verbose=0, callbacks=[Watching()])
+    assert seen["each"] == list(range(20))
+    model.predict(X, batch_size=3, verbose=0, callbacks=[Unhurried()])
+    assert seen["chunks"] == ([15, 19] if maps(backend) else list(range(20)))
+
+
+def test_large_batches_and_few_are_left_alone(backend: Backend, together: list[int]) -> None:
+    model = Sequential([Input((300,)), layers.Dense(2)])
+    model.predict(np.ones((900, 300), "float32"), batch_size=220, verbose=0)
+    model.predict(np.ones((9, 300), "float32"), batch_size=3, verbose=0)
+    assert together == []

@@ -107,9 +107,9 @@ class ArraySource:
 
         return _numbered(backend, _each_once(like, self.data), rows, numbered)
 
-    def batches(self, filled: bool = False) -> Iterator[Any]:
-        """Return the batches in the order of the rows, as host arrays; `filled` as for `order`."""
-        for start in range(0, self.steps * self.batch_size, self.batch_size):
+    def batches(self, filled: bool = False, first: int = 0) -> Iterator[Any]:
+        """Return the batches from a first one on, in the order of the rows, as host arrays; `filled` as for `order`."""
+        for start in range(first * self.batch_size, self.steps * self.batch_size, self.batch_size):
             stop = min(start + self.batch_size, self.samples)
             rows: Any = slice(start, stop)
             if filled and stop - start < self.batch_size:

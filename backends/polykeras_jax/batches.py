@@ -1,0 +1,56 @@
+"""One program over several batches, for functions that a loop does not make slower."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from polykeras.backend.execution import BatchesRunner, CannotMap, State
+from polykeras.backend.spec import Array
+
+# What XLA computes with other, slow code in a loop on the CPU: convolutions (https://github.com/jax-ml/jax/issues/12868)
+# and windows, which its library computes together with them.
+_SLOW = ("conv_general_dilated", "reduce_window", "select_and_")
+
+
+def over_batches(fn: Callable[[State, Any], Any]) -> BatchesRunner:
+    """Return a function over several batches; see `ExecutionMethods.compile_batches`."""
+    once = jax.jit(fn)
+
+    def loop(state: State, batches: Any, count: Array) -> Any:
+        batch = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), batches)
+        traced = once.trace(jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), state), batch)
+        slow = sorted(_primitives(traced.jaxpr.jaxpr))
+        if slow:
+            raise CannotMap(f"XLA is slow at {', '.join(slow)} in a loop")
+        room = jax.tree.leaves(batches)[0].shape[0]
+        places = jax.tree.map(lambda out: jnp.zeros((room, *out.shape), out.dtype), traced.out_info)
+
+        def advance(i: Array, outputs: Any) -> Any:
+            found = once(state, jax.tree.map(lambda leaf: lax.dynamic_index_in_dim(leaf, i, keepdims=False), batches))
+            return jax.tree.map(partial(lax.dynamic_update_index_in_dim, index=i, axis=0), outputs, found)
+
+        return lax.fori_loop(0, count, advance, places)
+
+    compiled = jax.jit(loop)
+    return lambda state, batches, count: compiled(state, batches, np.int32(count))
+
+
+def _primitives(jaxpr: Any) -> set[str]:
+    """Return the names of the slow primitives in a jaxpr and in those within it."""
+    found = set()
+    for equation in jaxpr.eqns:
+        if equation.primitive.name.startswith(_SLOW):
+            found.add(equation.primitive.name)
+        for value in equation.params.values():
+            for part in value if isinstance(value, (tuple, list)) else (value,):
+                inner = getattr(part, "jaxpr", part)  # closed or not
+                if hasattr(inner, "eqns"):
+                    found |= _primitives(inner)
+    return found
