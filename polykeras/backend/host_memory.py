@@ -103,7 +103,7 @@ def freed_memory_kept() -> Iterator[None]:
     glibc gives blocks of more than 32 MB back to the system as soon as they are free, and zeroed pages come back one
     fault at a time: each step that needs a scratchpad of 50 MB waits 20 ms for it. Afterwards it is as after
     `usual_freed_memory_kept`, and the rest goes back with what is freed next. Blocks of more than 64 MB of another
-    thread than the main one, as of JAX, come from the system as before. Nothing is done where a user has tuned glibc or
+    thread than the main one come from the system as before. Nothing is done where a user has tuned glibc or
     loads another allocator, on other C libraries, and with `POLYKERAS_FAST=0`.
     """
     if not (fast.enabled() and is_untuned_glibc()):
