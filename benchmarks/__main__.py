@@ -20,7 +20,7 @@ from benchmarks.curves import draw_scaling, show_scaling
 from benchmarks.machine import machine
 from benchmarks.markdown import fill
 from benchmarks.physics import cache_bytes, show_physics
-from benchmarks.processes import Runner, show_failures
+from benchmarks.processes import Runner, compile_sources, show_failures
 from benchmarks.rows import Row, merged
 from benchmarks.sections import DEFAULT, QUICK, SECTIONS, expected_seconds, plan
 from benchmarks.tables import show
@@ -93,6 +93,7 @@ def _measured(options: argparse.Namespace, console: Console) -> tuple[Machine, l
     cells = plan(options.sections, options.frameworks, options.tasks, options.quick)
     minutes = expected_seconds(cells, options.rounds) / 60
     console.print(f"{len(cells)} cells, {options.rounds} rounds: about {minutes:.0f} minutes")
+    compile_sources(["polykeras", *(f"polykeras_{framework}" for framework in options.frameworks), "benchmarks"])
     runner, rows = Runner(console), []
     for section, framework, task in cells:
         rows += runner.measure(section, framework, task, options.rounds)

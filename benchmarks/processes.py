@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import compileall
+import importlib.util
 import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from rich.console import Console
@@ -21,6 +23,17 @@ TOLD = re.compile(r"^polykeras|warning", re.IGNORECASE)
 NUMBERS = re.compile(r"0x[0-9a-f]+|\d+")  # lines that differ in these alone say the same
 # Deprecations within the frameworks are theirs; what warns of slow or wrong results is of these kinds.
 WARNINGS = ("-W", "ignore", "-W", "default::UserWarning", "-W", "default::RuntimeWarning")
+
+
+def compile_sources(packages: Iterable[str]) -> None:
+    """Write the bytecode of packages: an installed one has it, and without it what is first imported takes longer.
+
+    A process that is told not to write any (PYTHONDONTWRITEBYTECODE) would compile polykeras anew each time.
+    """
+    for package in packages:
+        found = importlib.util.find_spec(package)
+        for folder in (found and found.submodule_search_locations) or ():
+            compileall.compile_dir(folder, quiet=2)
 
 
 class WorkerError(RuntimeError):

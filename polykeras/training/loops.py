@@ -93,7 +93,7 @@ class Loops(OnBatch):
             (x, y, sample_weight), validation_data = split_data(x, y, sample_weight, validation_split)
         source = make_source(x, y, sample_weight, batch_size, shuffle, class_weight, steps_per_epoch)
         validation = self._validation_source(validation_data, validation_batch_size or batch_size, validation_steps)
-        run = assemble(callbacks, self, verbose, epochs, source.steps)
+        run = assemble(callbacks, self, verbose, epochs, source.steps, records=True)
         history = self.history = next(c for c in run.callbacks if isinstance(c, History))
         progress = Progress(self, run.callbacks, source, validation, initial_epoch)
         self._check_labels("train", source)

@@ -50,10 +50,11 @@ def lent_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:
 
 def note_lent(variables: Sequence[Variable], values: Sequence[Any], result: Any) -> None:
     """Note which of the variables' values are handed out in a result as they are."""
-    given = dict(zip(map(id, values), variables, strict=True))
-    for leaf in tree.flatten(result):
-        if id(leaf) in given:
-            given[id(leaf)]._lent = True
+    out = set(map(id, tree.flatten(result)))
+    if not out.isdisjoint(map(id, values)):  # seldom
+        for variable, value in zip(variables, values, strict=True):
+            if id(value) in out:
+                variable._lent = True
 
 
 def own_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from benchmarks import claims, curves, machine, markdown, picture, rows, section
 from benchmarks.__main__ import main, options_of, read_runs
 from benchmarks.checking import LOSSES, PREDICTIONS, _packed, beyond, check_rows
 from benchmarks.measures import asked_ways
-from benchmarks.processes import Runner, WorkerError, rotated
+from benchmarks.processes import Runner, WorkerError, compile_sources, rotated
 from benchmarks.tasks import FIRST_FOUR, TASKS
 
 
@@ -456,3 +457,14 @@ def test_rounds_have_all_functions_in_changing_order() -> None:
     assert all(set(order) == set("abc") for order in orders)
     assert len(set(orders)) > 1
     assert [set(run) for run in times] == [set("abc")] * 6
+
+
+def test_packages_get_their_bytecode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where Python is told to write none: what a fit imports first would be compiled within its first epoch."""
+    package = tmp_path / "to_be_compiled"
+    package.mkdir()
+    (package / "__init__.py").write_text("x = 1\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    compile_sources(["to_be_compiled", "of_nobody"])
+    assert list(package.rglob("*.pyc"))

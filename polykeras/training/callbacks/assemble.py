@@ -1,4 +1,4 @@
-"""The callbacks of a run: the user's, and those that every run has."""
+"""The callbacks of a run: the user's, and our own."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def assemble(
     verbose: int | str,
     epochs: int,
     steps: int | None,
+    records: bool = False,
 ) -> CallbackList:
     """Return the list of callbacks of a run.
 
@@ -25,6 +26,7 @@ def assemble(
         verbose: 0 silent, 1 or "auto" a progress bar, 2 a line an epoch.
         epochs: the last epoch.
         steps: in an epoch, None where unknown.
+        records: whether there is to be a history, also where the user gives none.
 
     Returns:
         The user's callbacks, then the progress display, then the history, which sees what others added to the logs.
@@ -32,7 +34,7 @@ def assemble(
     if isinstance(callbacks, CallbackList):
         return callbacks
     given = [] if callbacks is None else [callbacks] if isinstance(callbacks, Callback) else list(callbacks)
-    histories = [c for c in given if isinstance(c, History)] or [History()]
+    histories = [c for c in given if isinstance(c, History)] or ([History()] if records else [])
     others = [c for c in given if not isinstance(c, History)]
     level = 1 if verbose == "auto" else int(verbose)
     progress = make_progress(level, epochs, steps)

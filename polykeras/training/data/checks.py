@@ -48,6 +48,8 @@ def to_host(leaf: Any, what: str) -> np.ndarray:
 
 def host_tree(part: Any, what: str) -> Any:
     """Return a tree of NumPy arrays from a tree of arrays of any framework, or from a list of numbers."""
+    if not tree.is_nested(part):
+        return to_host(part, what)
     if isinstance(part, (list, tuple)) and part and not any(hasattr(leaf, "__array__") for leaf in tree.flatten(part)):
         return to_host(part, what)
     leaves, definition = tree.flatten_with_def(part)

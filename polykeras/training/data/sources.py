@@ -114,11 +114,17 @@ class ArraySource:
             rows: Any = slice(start, stop)
             if filled and stop - start < self.batch_size:
                 rows = fill(np.arange(start, stop), self.batch_size)
-            yield tree.map_structure(lambda leaf, rows=rows: leaf[rows], self.data)
+            yield self._at(rows)
 
     def first_batch(self) -> Any:
         """Return one batch, to learn shapes from."""
-        return tree.map_structure(lambda leaf: leaf[: self.batch_size], self.data)
+        return self._at(slice(self.batch_size))
+
+    def _at(self, rows: Any) -> Any:
+        # Part by part: most are one array, or missing.
+        return tuple(
+            [part if part is None else tree.map_structure(lambda leaf: leaf[rows], part) for part in self.data]
+        )
 
     def facts(self) -> dict[str, Any]:
         """Return what the steps of an epoch depend on, as plain data."""
