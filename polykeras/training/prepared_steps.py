@@ -121,7 +121,9 @@ class PreparedSteps:
 
         cls = EagerStep if self.run_eagerly else CompiledStep
         parts = self._parts(kind, planned) if plan is not None else None
-        made = cls(planned, self._all_variables(), backend, donate=kind != "predict", parts=parts)
+        # What a prediction uses beside weights is found by tracing: each argument of a compiled call takes its time.
+        state = self.variables if kind == "predict" else self._all_variables()
+        made = cls(planned, state, backend, donate=kind != "predict", parts=parts)
         return guarded(made, self, backend) if kind == "train" and config.nan_guard() else made
 
     def _parts(self, kind: str, planned: Callable[..., Any]) -> Parts | None:

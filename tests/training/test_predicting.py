@@ -191,3 +191,30 @@ def test_large_batches_and_few_are_left_alone(backend: Backend, together: list[i
     model.predict(np.ones((900, 300), "float32"), batch_size=220, verbose=0)
     model.predict(np.ones((9, 300), "float32"), batch_size=3, verbose=0)
     assert together == []
+
+
+def test_a_prediction_is_given_weights_alone(backend: Backend) -> None:
+    """Slots of the optimizer and metrics are no arguments of its program, whether the model was trained before or not."""
+    if not backend.can_differentiate:
+        pytest.skip("nothing to train with")
+    model = Sequential([Input((3,)), layers.Dense(2), layers.Dropout(0.5)])
+    model.compile("adam", "mse", metrics=["mae"])
+    model.fit(X, X[:, :2], verbose=0)
+    model.predict(X, verbose=0)
+    weights = set(map(id, model.variables))
+    (step,) = [step for step in model._steps.values() if not step._donate]
+    assert {id(variable) for variable in step.variables} <= weights
+
+
+def test_a_predict_step_may_use_what_else_the_model_has(backend: Backend) -> None:
+    class Counted(Sequential):
+        def predict_step(self, data: Any) -> Any:
+            return super().predict_step(data) * 0.0 + ops.cast(self.optimizer.iterations, "float32")
+
+    if not backend.can_differentiate:
+        pytest.skip("nothing to train with")
+    model = Counted([Input((3,)), layers.Dense(2)])
+    model.compile("sgd", "mse")
+    for steps in (1, 2):
+        model.train_on_batch(X, X[:, :2])
+        assert (model.predict(X, batch_size=8, verbose=0) == steps).all()
