@@ -16,9 +16,7 @@ from benchmarks.tasks import TASKS, Task
 from benchmarks.timing import median_seconds, seconds_a_call, seconds_of
 
 EPOCHS = 5
-SECONDS = (
-    1.0  # of epochs after the first, at least: 4 of a small model last but a moment, in which a neighbour may work
-)
+SECONDS = 1.0  # of epochs after the first, at least: 4 of a small model are over in a neighbour's moment
 FAST_EPOCHS = 3  # the plain forms take up to a hundred times as long
 CALLS = 1000
 Ways = Mapping[str, list[str]]  # by measure: the ways by hand that are asked for; a measure without any: all

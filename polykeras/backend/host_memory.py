@@ -82,13 +82,17 @@ def _tune(parameters: dict[int, int]) -> None:
         libc.mallopt(parameter, value)
 
 
+def _is_ours_to_tune() -> bool:
+    return fast.enabled() and is_untuned_glibc()
+
+
 def usual_freed_memory_kept() -> bool:
     """Let the C library keep freed blocks of up to 32 MB, 64 MB altogether, from now on; return whether it does.
 
     glibc gives blocks from 128 KB on back at once until it has seen a larger one come and go; this is as far as it goes
     by itself (`man mallopt`, M_MMAP_THRESHOLD). Where nothing is done: see `freed_memory_kept`.
     """
-    if not (fast.enabled() and is_untuned_glibc()):
+    if not _is_ours_to_tune():
         return False
     with _lock:
         if not _keeping:  # else it follows
@@ -106,7 +110,7 @@ def freed_memory_kept() -> Iterator[None]:
     thread than the main one come from the system as before. Nothing is done where a user has tuned glibc or
     loads another allocator, on other C libraries, and with `POLYKERAS_FAST=0`.
     """
-    if not (fast.enabled() and is_untuned_glibc()):
+    if not _is_ours_to_tune():
         yield
         return
     global _keeping

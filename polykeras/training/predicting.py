@@ -16,9 +16,9 @@ import numpy as np
 from polykeras import dtypes, fast, tree
 from polykeras.backend import Backend
 from polykeras.backend.execution import CannotMap
-from polykeras.backend.host_memory import aligned_empty
 from polykeras.training import padding
 from polykeras.training.data.sources import ArraySource, Source
+from polykeras.training.rooms import in_room
 from polykeras.training.steps import CompiledStep
 
 TOGETHER = 16  # batches in one go
@@ -75,13 +75,9 @@ def _of_several(source: ArraySource, step: CompiledStep, backend: Backend, start
 
     def stacked(leaf: np.ndarray) -> Any:
         rows = leaf[start * source.batch_size : stop * source.batch_size]
-        shape = (TOGETHER, source.batch_size, *leaf.shape[1:])
-        if len(rows) == TOGETHER * source.batch_size:
-            return rows.reshape(shape)
-        whole = aligned_empty((TOGETHER * source.batch_size, *leaf.shape[1:]), leaf.dtype)
-        whole[: len(rows)] = rows
-        whole[len(rows) : (stop - start) * source.batch_size] = leaf[(stop - 1) * source.batch_size]
-        return backend.borrow(whole.reshape(shape))
+        whole = in_room(rows, TOGETHER * source.batch_size)
+        batches = whole.reshape(TOGETHER, source.batch_size, *leaf.shape[1:])
+        return batches if whole is rows else backend.borrow(batches)
 
     def flat(leaf: Any) -> np.ndarray:
         values = backend.to_numpy(leaf)[: stop - start]
