@@ -52,7 +52,10 @@ def test_a_wrong_value_is_refused() -> None:
 
 
 TOLD = {
-    "jax": ["calls of model 'm': compiled, as they are repeated"],
+    "jax": [
+        "programs of JAX for the CPU: run in the thread that calls them",
+        "calls of model 'm': compiled, as they are repeated",
+    ],
     "tensorflow": ["calls of model 'm': compiled, as they are repeated", "a chunk of steps: XLA, as it fuses"],
     "torch": ["freed memory on torch: kept for the next step"],
 }
