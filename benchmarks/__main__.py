@@ -93,7 +93,8 @@ def _measured(options: argparse.Namespace, console: Console) -> tuple[Machine, l
     cells = plan(options.sections, options.frameworks, options.tasks, options.quick)
     minutes = expected_seconds(cells, options.rounds) / 60
     console.print(f"{len(cells)} cells, {options.rounds} rounds: about {minutes:.0f} minutes")
-    compile_sources(["polykeras", *(f"polykeras_{framework}" for framework in options.frameworks), "benchmarks"])
+    backends = [f"polykeras_{name}" for name in ("numpy", *options.frameworks)]  # NumPy's makes the initial values
+    compile_sources(["polykeras", *backends, "benchmarks"])
     runner, rows = Runner(console), []
     for section, framework, task in cells:
         rows += runner.measure(section, framework, task, options.rounds)

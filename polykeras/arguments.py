@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,11 @@ def int_tuple(value: Any, n: int, name: str, owner: Any = None, minimum: int = 1
         where = f"{type(owner).__name__}: " if owner is not None else ""
         raise ValueError(f"{where}`{name}` must be an int or {n} ints, each at least {minimum}; received {value!r}.")
     return tuple(int(v) for v in values)
+
+
+def shape_tuple(shape: int | Iterable[int]) -> tuple[int, ...]:
+    """Return the sizes of a shape; an int is the size of its only axis, as in NumPy."""
+    return tuple(shape) if isinstance(shape, Iterable) else (shape,)
 
 
 def rate(value: Any, name: str, owner: Any = None) -> float:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from polykeras import dtypes, ops
+from polykeras.arguments import shape_tuple
 from polykeras.backend import Backend
 from polykeras.backend.door import bind
 from polykeras.backend.random import signed
@@ -63,7 +64,7 @@ def _scaled(numbers: Array, factor: Any, offset: Any, dtype: str) -> Array:
 
 
 def uniform(
-    shape: Sequence[int],
+    shape: Sequence[int] | int,
     minval: Any = 0.0,
     maxval: Any = 1.0,
     dtype: Any = None,
@@ -72,7 +73,7 @@ def uniform(
     """Return floats drawn evenly from `[minval, maxval)`.
 
     Args:
-        shape: of the result.
+        shape: of the result; an int is the size of its only axis.
         minval: the lower bound.
         maxval: the upper bound. Where the range is far from 0, rounding may reach it.
         dtype: a float dtype; by default the default one.
@@ -80,13 +81,13 @@ def uniform(
             process-wide generator.
     """
     name = _float(dtype)
-    numbers = _uniform(key_of(seed), tuple(shape), name)
+    numbers = _uniform(key_of(seed), shape_tuple(shape), name)
     width = ops.subtract(maxval, minval) if _is_array(minval, maxval) else maxval - minval
     return _scaled(numbers, width, minval, name)
 
 
 def normal(
-    shape: Sequence[int],
+    shape: Sequence[int] | int,
     mean: Any = 0.0,
     stddev: Any = 1.0,
     dtype: Any = None,
@@ -95,18 +96,18 @@ def normal(
     """Return numbers of a normal distribution.
 
     Args:
-        shape: of the result.
+        shape: of the result; an int is the size of its only axis.
         mean: the mean.
         stddev: the standard deviation.
         dtype: see `uniform`.
         seed: see `uniform`.
     """
     name = _float(dtype)
-    return _scaled(_normal(key_of(seed), tuple(shape), name), stddev, mean, name)
+    return _scaled(_normal(key_of(seed), shape_tuple(shape), name), stddev, mean, name)
 
 
 def truncated_normal(
-    shape: Sequence[int],
+    shape: Sequence[int] | int,
     mean: Any = 0.0,
     stddev: Any = 1.0,
     dtype: Any = None,
@@ -115,23 +116,23 @@ def truncated_normal(
     """Return numbers of a normal distribution of which only what lies within two deviations is kept.
 
     Args:
-        shape: of the result.
+        shape: of the result; an int is the size of its only axis.
         mean: the mean.
         stddev: the deviation before the cut; that of the numbers is 0.8796 times as large.
         dtype: see `uniform`.
         seed: see `uniform`.
     """
     name = _float(dtype)
-    return _scaled(_truncated_normal(key_of(seed), tuple(shape), name), stddev, mean, name)
+    return _scaled(_truncated_normal(key_of(seed), shape_tuple(shape), name), stddev, mean, name)
 
 
 def randint(
-    shape: Sequence[int], minval: Any, maxval: Any, dtype: Any = "int32", seed: int | SeedGenerator | None = None
+    shape: Sequence[int] | int, minval: Any, maxval: Any, dtype: Any = "int32", seed: int | SeedGenerator | None = None
 ) -> Array:
     """Return integers drawn evenly from `[minval, maxval)`: the same ones on all backends.
 
     Args:
-        shape: of the result.
+        shape: of the result; an int is the size of its only axis.
         minval: the lowest, an int32 number or array.
         maxval: the end, not included, above `minval`.
         dtype: an integer dtype.
@@ -150,7 +151,7 @@ def randint(
                 f"{minval} and {maxval}."
             )
         minval, maxval = signed(int(minval)), signed(int(maxval))
-    return ops.cast(_integers(key_of(seed), tuple(shape), minval, maxval), name)
+    return ops.cast(_integers(key_of(seed), shape_tuple(shape), minval, maxval), name)
 
 
 def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: int | SeedGenerator | None = None) -> Array:
@@ -168,36 +169,36 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: int |
     return ops.cast(_categorical(logits, key_of(seed), num_samples), dtype)
 
 
-def gamma(shape: Sequence[int], alpha: Any, dtype: Any = None, seed: int | SeedGenerator | None = None) -> Array:
+def gamma(shape: Sequence[int] | int, alpha: Any, dtype: Any = None, seed: int | SeedGenerator | None = None) -> Array:
     """Return numbers of a gamma distribution of scale 1.
 
     Args:
-        shape: of the result.
+        shape: of the result; an int is the size of its only axis.
         alpha: the shape parameter, positive; broadcasts to `shape`.
         dtype: see `uniform`.
         seed: see `uniform`.
     """
-    return _gamma(ops.convert_to_tensor(alpha, _float(dtype)), key_of(seed), tuple(shape))
+    return _gamma(ops.convert_to_tensor(alpha, _float(dtype)), key_of(seed), shape_tuple(shape))
 
 
 def beta(
-    shape: Sequence[int], alpha: Any, beta: Any, dtype: Any = None, seed: int | SeedGenerator | None = None
+    shape: Sequence[int] | int, alpha: Any, beta: Any, dtype: Any = None, seed: int | SeedGenerator | None = None
 ) -> Array:
     """Return numbers of a beta distribution.
 
     Args:
-        shape: of the result.
+        shape: of the result; an int is the size of its only axis.
         alpha: the first parameter, positive; broadcasts to `shape`.
         beta: the second.
         dtype: see `uniform`.
         seed: see `uniform`.
     """
     first, second = (ops.convert_to_tensor(x, _float(dtype)) for x in (alpha, beta))
-    return _beta(first, second, key_of(seed), tuple(shape))
+    return _beta(first, second, key_of(seed), shape_tuple(shape))
 
 
 def binomial(
-    shape: Sequence[int],
+    shape: Sequence[int] | int,
     counts: Any,
     probabilities: Any,
     dtype: Any = None,
@@ -206,14 +207,14 @@ def binomial(
     """Return numbers of successes in `counts` independent trials, as floats.
 
     Args:
-        shape: of the result.
+        shape: of the result; an int is the size of its only axis.
         counts: whole numbers; broadcast to `shape`.
         probabilities: of success; broadcast to `shape`.
         dtype: see `uniform`.
         seed: see `uniform`.
     """
     trials, chances = (ops.convert_to_tensor(x, _float(dtype)) for x in (counts, probabilities))
-    return _binomial(trials, chances, key_of(seed), tuple(shape))
+    return _binomial(trials, chances, key_of(seed), shape_tuple(shape))
 
 
 def shuffle(x: Any, axis: int = 0, seed: int | SeedGenerator | None = None) -> Array:

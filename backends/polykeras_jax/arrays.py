@@ -215,7 +215,7 @@ class JaxArrays(Backend):
             return x
         return jax.device_put(x, target)
 
-    def full(self, shape: Shape, fill_value: Any, dtype: str | None = None) -> Array:
+    def full(self, shape: Shape | int, fill_value: Any, dtype: str | None = None) -> Array:
         return jnp.full(shape, self.asarray(fill_value, dtype))
 
     def arange(self, start: float, stop: float | None = None, step: float = 1, dtype: str | None = None) -> Array:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 from jax import lax
 
+from polykeras.arguments import shape_tuple
 from polykeras.backend.spec import Array, Axis, Shape
 from polykeras_jax.elementwise import JaxElementwise
 
@@ -20,8 +21,8 @@ class JaxShaping(JaxElementwise):
     def transpose(self, x: Array, axes: Sequence[int] | None = None) -> Array:
         return jnp.transpose(x, axes)
 
-    def broadcast_to(self, x: Array, shape: Shape) -> Array:
-        return jnp.broadcast_to(x, tuple(shape))
+    def broadcast_to(self, x: Array, shape: Shape | int) -> Array:
+        return jnp.broadcast_to(x, shape_tuple(shape))
 
     def concatenate(self, xs: Sequence[Array], axis: int = 0) -> Array:
         return jnp.concatenate(xs, axis)

@@ -10,6 +10,7 @@ import numpy as np
 from autograd.numpy.numpy_vspaces import ArrayVSpace
 
 from polykeras import config, dtypes
+from polykeras.arguments import shape_tuple
 from polykeras.backend import Backend
 from polykeras.backend.spec import Array, Shape
 from polykeras_numpy.tape import ArrayBox, anp, fit, isbox, primitive, raw, rule
@@ -139,8 +140,8 @@ class NumpyArrays(Backend):
         if device != DEVICE:
             raise ValueError(f"Unknown device {device!r}. The numpy backend has one: {DEVICE!r}.")
 
-    def full(self, shape: Shape, fill_value: Any, dtype: str | None = None) -> Array:
-        shape = tuple(shape)
+    def full(self, shape: Shape | int, fill_value: Any, dtype: str | None = None) -> Array:
+        shape = shape_tuple(shape)
         if isbox(fill_value):
             return self.broadcast_to(self.asarray(fill_value, dtype), shape)
         if dtype is None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from polykeras.arguments import shape_tuple
 from polykeras.backend.spec import Array, Axis, Shape
 from polykeras_numpy.elementwise import NumpyElementwise
 from polykeras_numpy.tape import anp, fit, primitive, rule, rule_all
@@ -68,8 +69,8 @@ class NumpyShaping(NumpyElementwise):
     def transpose(self, x: Array, axes: Sequence[int] | None = None) -> Array:
         return anp.transpose(x, None if axes is None else tuple(a % x.ndim for a in axes))
 
-    def broadcast_to(self, x: Array, shape: Shape) -> Array:
-        return broadcast_to(x, tuple(shape))
+    def broadcast_to(self, x: Array, shape: Shape | int) -> Array:
+        return broadcast_to(x, shape_tuple(shape))
 
     def concatenate(self, xs: Sequence[Array], axis: int = 0) -> Array:
         return _concatenate(axis, *xs)

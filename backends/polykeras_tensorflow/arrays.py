@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from polykeras import config, dtypes
+from polykeras.arguments import shape_tuple
 from polykeras.backend import Backend
 from polykeras.backend.elementwise import SCALARS
 from polykeras.backend.host_memory import aligned_copy, is_worth_copying
@@ -153,9 +154,9 @@ class TensorflowArrays(Backend):
         with tf.device(target):
             return tf.identity(x)
 
-    def full(self, shape: Shape, fill_value: Any, dtype: str | None = None) -> Array:
+    def full(self, shape: Shape | int, fill_value: Any, dtype: str | None = None) -> Array:
         value = self.asarray(fill_value, dtype)
-        dims = tf.constant((shape,) if isinstance(shape, int) else tuple(shape), tf.int32)
+        dims = tf.constant(shape_tuple(shape), tf.int32)
         if value.shape.rank:
             return tf.raw_ops.BroadcastTo(input=value, shape=dims)
         return tf.raw_ops.Fill(dims=dims, value=value)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from polykeras.arguments import shape_tuple
 from polykeras.backend import Backend
 from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.spec import Array, Axis, Shape
@@ -25,8 +26,8 @@ class TensorflowShaping(Backend):
         axes = range(ndim - 1, -1, -1) if axes is None else axes
         return raw.Transpose(x=x, perm=tuple(canonical_axis(a, ndim) for a in axes))
 
-    def broadcast_to(self, x: Array, shape: Shape) -> Array:
-        return raw.BroadcastTo(input=x, shape=tuple(shape))
+    def broadcast_to(self, x: Array, shape: Shape | int) -> Array:
+        return raw.BroadcastTo(input=x, shape=shape_tuple(shape))
 
     def concatenate(self, xs: Sequence[Array], axis: int = 0) -> Array:
         return raw.ConcatV2(values=list(xs), axis=axis) if len(xs) > 1 else xs[0]

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from polykeras import config, dtypes
+from polykeras.arguments import shape_tuple
 from polykeras.backend.arrays import ArrayMethods
 from polykeras.backend.spec import Shape
 
@@ -230,11 +231,11 @@ class TorchArrays(ArrayMethods):
     def to_device(self, x: Tensor, device: str) -> Tensor:
         return x.to(find_device(device))
 
-    def full(self, shape: Shape, fill_value: Any, dtype: str | None = None) -> Tensor:
+    def full(self, shape: Shape | int, fill_value: Any, dtype: str | None = None) -> Tensor:
         if isinstance(fill_value, (bool, int, float, complex)):
             kind = torch_dtype(dtype or dtypes.result_type(dtypes.weak(fill_value)))
-            return torch.full(tuple(shape), fill_value, dtype=kind, device=current_device())
-        return self.asarray(fill_value, dtype).expand(tuple(shape)).contiguous()
+            return torch.full(shape_tuple(shape), fill_value, dtype=kind, device=current_device())
+        return self.asarray(fill_value, dtype).expand(shape_tuple(shape)).contiguous()
 
     def arange(self, start: float, stop: float | None = None, step: float = 1, dtype: str | None = None) -> Tensor:
         if stop is None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from polykeras.arguments import shape_tuple
 from polykeras.backend.shaping import ShapeMethods
 from polykeras.backend.spec import Axis, Shape
 from polykeras_torch.arrays import retry_wide
@@ -21,8 +22,8 @@ class TorchShaping(ShapeMethods):
     def transpose(self, x: Tensor, axes: Sequence[int] | None = None) -> Tensor:
         return x.permute(tuple(reversed(range(x.ndim))) if axes is None else tuple(axes))
 
-    def broadcast_to(self, x: Tensor, shape: Shape) -> Tensor:
-        return x.expand(tuple(shape))
+    def broadcast_to(self, x: Tensor, shape: Shape | int) -> Tensor:
+        return x.expand(shape_tuple(shape))
 
     def concatenate(self, xs: Sequence[Tensor], axis: int = 0) -> Tensor:
         return torch.cat(tuple(xs), axis)

@@ -1,7 +1,8 @@
 """JAX by hand: one jitted step with donated state, and an epoch as one `lax.scan`, at two of LLVM's levels.
 
 The third level is XLA's default; the second, a compiler option that few set, makes some steps shorter. Freed memory is
-kept, as in `fit`.
+kept, as in `fit`. Single steps are handed to JAX's thread, so that Python goes on meanwhile, and an epoch runs in the
+thread that calls it, as nothing is to be done meanwhile: each is the faster one.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from itertools import product
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.extend.backend import clear_backends
 
 from benchmarks.native.jax_models import MODELS, Mode
 from benchmarks.native.memory import keep_freed_memory
@@ -83,6 +85,27 @@ def _step(name: str, dropout: float, state: Any, x: Any, y: Any) -> tuple[Any, A
 Epoch = Callable[[np.ndarray], float]
 
 
+Made = TypeVar("Made")
+_in_own_thread = True  # JAX's default
+
+
+def _dispatched(in_own_thread: bool, make: Callable[[], Made]) -> Callable[[], Made]:
+    """Return `make` for programs that JAX's own thread runs, or the thread that calls them.
+
+    The client for the CPU reads the option when it begins, so that another one begins: earlier arrays are of no use.
+    """
+
+    def begin() -> Made:
+        global _in_own_thread
+        if in_own_thread != _in_own_thread:
+            jax.config.update("jax_cpu_enable_async_dispatch", in_own_thread)
+            clear_backends()
+            _in_own_thread = in_own_thread
+        return make()
+
+    return begin
+
+
 def _stepwise(options: Any, name: str, weights: Any, x: Any, y: Any, dropout: float) -> Epoch:
     """An epoch as single dispatches, rows gathered on the host."""
     step = jax.jit(partial(_step, name, dropout), donate_argnums=0, compiler_options=options)
@@ -123,35 +146,35 @@ def _scanned(options: Any, name: str, weights: Any, x: Any, y: Any, dropout: flo
 def trainers(name: str, weights: Any, x: Any, y: Any, dropout: float) -> dict[str, Callable[[], Epoch]]:
     """Return ways to train: each call begins anew and returns `epoch(order) -> mean loss`, order (steps, batch)."""
     keep_freed_memory()
-    ways = {"step": _stepwise, "scan": _scanned}
+    ways = {"step": (_stepwise, True), "scan": (_scanned, False)}
     levels = {"": None, ", LLVM 2": {"xla_backend_optimization_level": 2}}
     return {
-        way + level: partial(make, options, name, weights, x, y, dropout)
-        for (way, make), (level, options) in product(ways.items(), levels.items())
+        way + level: _dispatched(in_own_thread, partial(make, options, name, weights, x, y, dropout))
+        for (way, (make, in_own_thread)), (level, options) in product(ways.items(), levels.items())
     }
 
 
 def predictors(name: str, weights: Any, x: Any) -> dict[str, Callable[[], Callable[[], np.ndarray]]]:
     """Return ways to predict all rows: a jitted call a batch, and one `lax.map` over the batches."""
     batch, activation = TASKS[name].batch, ACTIVATIONS[TASKS[name].loss]
-    params, statistics, *_ = _initial(name, weights)
 
-    def forward(params: Any, x: Any) -> Any:
+    def forward(model: Any, x: Any) -> Any:
+        params, statistics = model
         return activation(MODELS[name](params, statistics, x, Mode(False))[0])
 
     def stepwise() -> Callable[[], np.ndarray]:
-        call = jax.jit(forward)
+        model, call = _initial(name, weights)[:2], jax.jit(forward)
         starts = range(0, len(jax.tree.leaves(x)[0]), batch)
 
         def predict() -> np.ndarray:
-            parts = [call(params, jax.tree.map(lambda a, i=i: a[i : i + batch], x)) for i in starts]
+            parts = [call(model, jax.tree.map(lambda a, i=i: a[i : i + batch], x)) for i in starts]
             return np.concatenate(jax.device_get(parts))
 
         return predict
 
     def mapped() -> Callable[[], np.ndarray]:
-        call = jax.jit(lambda params, x: lax.map(partial(forward, params), x))
+        model, call = _initial(name, weights)[:2], jax.jit(lambda model, x: lax.map(partial(forward, model), x))
         batches = jax.tree.map(lambda a: a.reshape(-1, batch, *a.shape[1:]), x)
-        return lambda: np.concatenate(np.asarray(call(params, batches)))
+        return lambda: np.concatenate(np.asarray(call(model, batches)))
 
-    return {"step": stepwise, "map": mapped}
+    return {"step": _dispatched(True, stepwise), "map": _dispatched(False, mapped)}

@@ -12,6 +12,7 @@ def keep_freed_memory() -> None:
     """
     tune = getattr(ctypes.CDLL(None), "mallopt", None)
     if tune is not None:
-        trim_threshold, mmap_max = -1, -4
+        trim_threshold, top_pad, mmap_max = -1, -2, -4
         tune(trim_threshold, -1)
+        tune(top_pad, 64 << 20)
         tune(mmap_max, 0)

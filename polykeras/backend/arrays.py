@@ -90,11 +90,11 @@ class ArrayMethods(ABC):
         """Return `x` on `device`, the same object where it is there already."""
 
     @required()
-    def full(self, shape: Shape, fill_value: Any, dtype: str | None = None) -> Array:
+    def full(self, shape: Shape | int, fill_value: Any, dtype: str | None = None) -> Array:
         """Return an array filled with one value.
 
         Args:
-            shape: ints.
+            shape: ints, or the size of the only axis.
             fill_value: a scalar or an array that broadcasts to `shape`.
             dtype: None takes that of the value; a Python float then means the default float dtype, an int int32.
         """
@@ -137,12 +137,12 @@ class ArrayMethods(ABC):
         return total
 
     @op()
-    def zeros(self, shape: Shape, dtype: str | None = None) -> Array:
+    def zeros(self, shape: Shape | int, dtype: str | None = None) -> Array:
         """Return an array of zeros, of the default float dtype unless `dtype` says otherwise."""
         return self.full(shape, 0, dtype or config.floatx())
 
     @op()
-    def ones(self, shape: Shape, dtype: str | None = None) -> Array:
+    def ones(self, shape: Shape | int, dtype: str | None = None) -> Array:
         """Return an array of ones, of the default float dtype unless `dtype` says otherwise."""
         return self.full(shape, 1, dtype or config.floatx())
 

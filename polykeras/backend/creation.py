@@ -22,7 +22,7 @@ class CreationMethods(JoiningMethods, ABC):
         return self.asarray(x.value if isinstance(x, Handle) else x, dtype)
 
     @op()
-    def empty(self, shape: Shape, dtype: str | None = None) -> Array:
+    def empty(self, shape: Shape | int, dtype: str | None = None) -> Array:
         """Return an array whose values do not matter: zeros."""
         return self.zeros(shape, dtype)
 

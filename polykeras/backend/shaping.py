@@ -36,7 +36,7 @@ class ShapeMethods(LogicalMethods, ABC):
         raise NotImplementedError
 
     @required("x")
-    def broadcast_to(self, x: Array, shape: Shape) -> Array:
+    def broadcast_to(self, x: Array, shape: Shape | int) -> Array:
         """Return `x` repeated to `shape` by NumPy's broadcasting rules."""
         raise NotImplementedError
 

@@ -204,6 +204,13 @@ def test_what_the_functions_refuse(on_numpy: Backend) -> None:
         polykeras.random.set_random_seed("0")
 
 
+def test_an_int_is_the_shape_of_a_vector(backend: Backend) -> None:
+    for draw in (random.normal, random.uniform, random.truncated_normal):
+        one, other = (backend.to_numpy(draw(shape, seed=1)) for shape in (3, (3,)))
+        np.testing.assert_array_equal(one, other)
+    assert ops.shape(random.randint(3, 0, 9)) == ops.shape(random.gamma(3, 2.0)) == ops.shape(ops.empty(3)) == (3,)
+
+
 def test_shuffle_moves_whole_rows(backend: Backend) -> None:
     x = np.arange(60).reshape(20, 3)
     rows = backend.to_numpy(random.shuffle(x, seed=1))

@@ -17,6 +17,7 @@ CASES = (
     case("transpose", A(1.0)),
     case("broadcast_to", N(3, 1), (2, 3, 4), atol=1e-6, why="gradient sums over broadcast axes"),
     case("broadcast_to", A(1.0), (2,), atol=1e-6, why="gradient sums over broadcast axes"),
+    case("broadcast_to", A(1.0), 2, atol=1e-6, why="gradient sums over broadcast axes"),
     case("broadcast_to", B(True), (2, 1), grad=False),
     case("concatenate", [N(2, 3), N(1, 3)]),
     case("concatenate", [N(2, 3), N(2, 1), N(2, 0)], -1),
