@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import jax
 
 from polykeras import fast
@@ -18,9 +20,9 @@ def run_where_called() -> None:
     page by page for the next step (see `polykeras.backend.host_memory`). Also, a host callback within such a program
     that calls JAX may hang (https://github.com/jax-ml/jax/issues/24255, 25861).
 
-    Nothing changes where the process has used JAX's client for the CPU before, on other devices, and with
-    `POLYKERAS_FAST=0`.
+    Nothing changes where the process has used JAX's client for the CPU before, on other devices, where the environment
+    names the option (`JAX_CPU_ENABLE_ASYNC_DISPATCH`), and with `POLYKERAS_FAST=0`.
     """
-    if fast.enabled():
+    if fast.enabled() and _OPTION.upper() not in os.environ:
         jax.config.update(_OPTION, False)
-        fast.explain("programs of JAX for the CPU", "run in the thread that calls them", "the caller waits for them")
+        fast.explain("programs of JAX for the CPU", "asked to run in the thread that calls them", "the caller waits")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from polykeras import fast
-from polykeras.backend.host_memory import usual_freed_memory_kept
+from polykeras.backend.host_memory import keep_freed_blocks
 
 
 @cache
@@ -14,5 +14,5 @@ def keep_freed_memory() -> None:
 
     Zeroed pages come back one fault at a time: a third of a transformer's step, and half of a convolution's.
     """
-    if usual_freed_memory_kept():
+    if keep_freed_blocks():
         fast.explain("freed memory on torch", "kept for the next step", "page faults cost more than the arithmetic")

@@ -237,6 +237,6 @@ def _own(leaves: Sequence[Any], taken: set[int], recorder: Recorder | None = Non
 
 
 def _plainly(fn: Callable[[Sequence[Tensor]], Any], tensors: Sequence[Tensor], donated: int) -> Any:
-    """Return what a function returns, in memory that is not that of its (undonated) arguments."""
-    leaves, definition = tree.flatten_with_def(fn(tensors))
-    return tree.unflatten(definition, _own(leaves, {storage_of(x) for x in tensors[donated:]}))
+    """Return what a function returns; native code in it may change copies of its (undonated) arguments in place."""
+    leaves, definition = tree.flatten_with_def(fn([*tensors[:donated], *(x.clone() for x in tensors[donated:])]))
+    return tree.unflatten(definition, _own(leaves, set()))

@@ -86,7 +86,7 @@ def _is_ours_to_tune() -> bool:
     return fast.enabled() and is_untuned_glibc()
 
 
-def usual_freed_memory_kept() -> bool:
+def keep_freed_blocks() -> bool:
     """Let the C library keep freed blocks of up to 32 MB, 64 MB altogether, from now on; return whether it does.
 
     glibc gives blocks from 128 KB on back at once until it has seen a larger one come and go; this is as far as it goes
@@ -106,7 +106,7 @@ def freed_memory_kept() -> Iterator[None]:
 
     glibc gives blocks of more than 32 MB back to the system as soon as they are free, and zeroed pages come back one
     fault at a time: each step that needs a scratchpad of 50 MB waits 20 ms for it. Afterwards it is as after
-    `usual_freed_memory_kept`, and the rest goes back with what is freed next. Blocks of more than 64 MB of another
+    `keep_freed_blocks`, and the rest goes back with what is freed next. Blocks of more than 64 MB of another
     thread than the main one come from the system as before. Nothing is done where a user has tuned glibc or
     loads another allocator, on other C libraries, and with `POLYKERAS_FAST=0`.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from threading import get_ident
 from typing import Any, ClassVar
 
 from polykeras import dtype_policies, masks, regularizers, tree
@@ -85,8 +86,9 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
         self.input_spec: Any = None
         self._trainable = bool(trainable)
         self._own_weights = []
-        self._losses = []
-        self._lossy = []  # layers in which the last outermost call of this one left losses
+        # By thread: what was added to the loss, and the layers in which the last outermost call of this one left it.
+        self._losses = {}
+        self._lossy = {}
         self._build_shapes = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -183,8 +185,8 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
         self._forget_losses()
         with CallContext((args, kwargs)) as context:
             outputs = self._call_within(context, args, kwargs)
-        if context.lossy or self._lossy:
-            self._lossy = context.lossy
+        if context.lossy:
+            self._lossy[get_ident()] = context.lossy
         if context.masks:
             for leaf in tree.flatten(outputs):
                 if id(leaf) in context.masks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, wraps
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -46,8 +47,8 @@ class StateMixin(Saveable):
     variable_dtype: str
     _trainable: bool
     _own_weights: list[Variable]
-    _losses: list[Any]
-    _lossy: list[StateMixin]
+    _losses: dict[int, list[Any]]
+    _lossy: dict[int, list[StateMixin]]
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in self._untracked:
@@ -254,22 +255,27 @@ class StateMixin(Saveable):
 
     def add_loss(self, loss: Any) -> None:
         """Add scalar term(s), computed in `call`, to what training minimises."""
-        context = current_context()
+        context, thread = current_context(), get_ident()
         if context is not None and self not in context.lossy:
             context.lossy.append(self)
-            self._losses = []  # those of an earlier call
-        self._losses += tree.flatten(loss)
+            self._losses[thread] = []  # without those of an earlier call
+        self._losses.setdefault(thread, []).extend(tree.flatten(loss))
+
+    def _added_losses(self) -> list[Any]:
+        """Return what the last call in this thread added; another one may call the same layer meanwhile."""
+        return self._losses.get(get_ident(), [])
 
     def _forget_losses(self) -> None:
-        for layer in self._lossy:
-            layer._losses = []
+        thread = get_ident()
+        for layer in self._lossy.pop(thread, ()):
+            layer._losses.pop(thread, None)
 
     @property
     def losses(self) -> list[Any]:
         """The scalar terms of the last call's `add_loss`, and the penalties of weight regularizers."""
         terms: list[Any] = []
         for layer in self._flatten_layers():
-            terms += layer._losses
+            terms += layer._added_losses()
         for variable in self.trainable_weights:
             if variable.regularizer is not None:
                 terms.append(variable.regularizer(variable.value))

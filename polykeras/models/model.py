@@ -68,16 +68,20 @@ class Model(Trainer, Layer):
             raise TypeError(f"{type(self).__name__} takes symbolic `inputs` and `outputs`, or keyword arguments only.")
         Trainer.__init__(self)
         Layer.__init__(self, **kwargs)
-        self._repeated = RepeatedCalls(self)
+        self._repeated = RepeatedCalls()
         if graph is not None:
             self._functional = graph
             self._first_end_in_configs = 1
             self.built = True
 
+    def __getstate__(self) -> dict[str, Any]:
+        """As of a trainer: what was compiled belongs to one model."""
+        return super().__getstate__() | {"_repeated": RepeatedCalls()}
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the model on arrays, or on symbolic tensors; see `polykeras.models.repeated_calls` for its speed."""
         if len(args) == 1 and not kwargs and fast.enabled():
-            served = self._repeated.serve(args[0])
+            served = self._repeated.serve(self, args[0])
             if served is not None:
                 return served[0]
         return super().__call__(*args, **kwargs)

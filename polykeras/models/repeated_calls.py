@@ -53,34 +53,22 @@ def _identity(value: Any) -> Hashable:
 def _kind(backend: Backend, x: Any) -> Hashable | None:
     """Return what tells an array from those for which another call is compiled; None for what is no array of values."""
     if type(x) is np.ndarray:
-        return (x.shape, x.dtype) if x.dtype.kind in "biuf" else None
+        return (x.shape, x.dtype) if x.dtype.kind in "biuf" and x.dtype.isnative else None
     return (backend.shape(x), backend.dtype(x)) if backend.is_tensor(x) and not backend.is_traced(x) else None
 
 
 class RepeatedCalls:
-    """Serves the calls of one model.
+    """What is compiled of the calls of one model."""
 
-    Args:
-        model: to be called as `model(x)`.
-    """
-
-    def __init__(self, model: Any) -> None:
-        self._model = model
-        self._begin()
-
-    def _begin(self) -> None:
+    def __init__(self) -> None:
         self._seen: dict[Hashable, int] = {}
         self._steps = StepCache()
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __reduce__(self) -> tuple[type[RepeatedCalls], tuple[()]]:
         """Copies and pickles of a model are compiled anew."""
-        return {"_model": self._model}
+        return RepeatedCalls, ()
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self._model = state["_model"]
-        self._begin()
-
-    def serve(self, inputs: Any) -> tuple[Any] | None:
+    def serve(self, model: Any, inputs: Any) -> tuple[Any] | None:
         """Return the outputs for `model(inputs)` in a tuple, or None where the call is to be made as it is."""
         if current_context() is not None or is_functional():
             return None
@@ -101,32 +89,33 @@ class RepeatedCalls:
             if len(self._seen) < SHAPES or calls:
                 self._seen[key] = calls + 1
             return None
-        step = self._steps.get("call", backend, self._fingerprint, lambda: self._make(backend), _as_of)
+        step = self._steps.get("call", backend, lambda: _fingerprint(model), lambda: _made(model, backend), _as_of)
         return None if step is None else (step.run_batch(inputs),)
 
-    def _fingerprint(self) -> tuple[Hashable, ...]:
-        """What a call depends on: also all that is set on its layers, which a call made as it is would see at once."""
-        found = list(self._model._fingerprint())
-        for layer in self._model._flatten_layers():
-            found += [_identity(value) for name, value in vars(layer).items() if name not in layer._untracked]
-        return tuple(found)
 
-    def _make(self, backend: Backend) -> CompiledStep | None:
-        """Return the compiled call for the model as it is now, or None where it is not to be compiled."""
-        if not self._is_known():
-            return None
-        fast.explain(f"calls of model {self._model.name!r}", "compiled", "they are repeated, and all layers are known")
-        model = self._model
-        return CompiledStep(lambda inputs: model(inputs, training=False), model.variables, backend, donate=False)
+def _fingerprint(model: Any) -> tuple[Hashable, ...]:
+    """What a call depends on: also all that is set on its layers, which a call made as it is would see at once."""
+    found = list(model._fingerprint())
+    for layer in model._flatten_layers():
+        found += [_identity(value) for name, value in vars(layer).items() if name not in layer._untracked]
+    return tuple(found)
 
-    def _is_known(self) -> bool:
-        """Return whether all there is to a call is in layers of this library, without masks and losses."""
-        model = self._model
-        return not model.run_eagerly and all(
-            is_ours(type(layer))
-            and not isinstance(layer, Lambda)
-            and not layer._makes_masks
-            and layer.activity_regularizer is None
-            and not layer._losses
-            for layer in model._flatten_layers()
-        )
+
+def _made(model: Any, backend: Backend) -> CompiledStep | None:
+    """Return the compiled call for the model as it is now, or None where it is not to be compiled."""
+    if not _is_known(model):
+        return None
+    fast.explain(f"calls of model {model.name!r}", "compiled", "they are repeated, and all layers are known")
+    return CompiledStep(lambda inputs: model(inputs, training=False), model.variables, backend, donate=False)
+
+
+def _is_known(model: Any) -> bool:
+    """Return whether all there is to a call is in layers of this library, without masks and losses."""
+    return not model.run_eagerly and all(
+        is_ours(type(layer))
+        and not isinstance(layer, Lambda)
+        and not layer._makes_masks
+        and layer.activity_regularizer is None
+        and not layer._added_losses()
+        for layer in model._flatten_layers()
+    )

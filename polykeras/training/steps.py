@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from polykeras import tree
+from polykeras import dtypes, tree
 from polykeras.backend import Backend
 from polykeras.backend.execution import BatchesRunner, CannotMap, StepParts
 from polykeras.training.chunks import ChunkSize
@@ -23,16 +24,17 @@ from polykeras.training.rooms import Rooms
 from polykeras.variables import (
     TRACES,
     NewVariables,
+    Run,
     Scope,
     Variable,
     ever_new,
     functionalize,
-    own_state,
-    read_state,
     unique,
     write_changes,
     write_state,
 )
+
+LARGE_OUTPUTS = 2**18  # bytes of a batch: several of them at once take memory, and more time than calls
 
 _LOST = (
     "Where this came from a compiled step, and not from compiling it, memory of the model's state may have been given "
@@ -70,28 +72,35 @@ class _Form:
     """The pure functions of a step over one list of variables, and what a backend made of them.
 
     Attributes:
-        is_traced: whether the step ran to its end once: most errors, which come before that, are mistakes in it.
+        is_traced: whether code of the step ran to its end once; before that nothing is given away.
+        in_code: whether it runs now: most errors are mistakes in it, and then nothing is given away either.
     """
 
     def __init__(
         self, step: Callable[[Any], Any], variables: list[Variable], changes_only: bool, parts: Parts | None
     ) -> None:
         self.variables = variables
-        self.is_traced = False
-        self.pure = self._noting(functionalize(step, variables, changes_only))
+        self.is_traced = self.in_code = False
+        self.pure = self._marking(functionalize(step, variables, changes_only))
         pure_parts = parts and parts.pure(variables)
-        self.parts = pure_parts and replace(pure_parts, report=self._noting(pure_parts.report))
+        self.parts = pure_parts and replace(
+            pure_parts,
+            step=self._marking(pure_parts.step),
+            look=pure_parts.look and self._marking(pure_parts.look),
+            report=self._marking(pure_parts.report),
+        )
         self.chunk: Callable[..., Any] | None = None
         self.single: Callable[..., Any] | None = None
         self.several: BatchesRunner | None = None
 
-    def _noting(self, pure: Callable[..., Any]) -> Callable[..., Any]:
-        def noted(*args: Any) -> Any:
+    def _marking(self, pure: Callable[..., Any]) -> Callable[..., Any]:
+        def marked(*args: Any) -> Any:
+            self.in_code = True
             result = pure(*args)
-            self.is_traced = True
+            self.in_code, self.is_traced = False, True  # not where it raises
             return result
 
-        return noted
+        return marked
 
 
 class CompiledStep:
@@ -169,25 +178,28 @@ class CompiledStep:
 
     def _run_or_trace(self, run: Callable[[_Form, list[Any]], tuple[Any, Any]]) -> Any:
         new: list[Variable] = []
-        read = own_state if self._donate else read_state
         for _ in range(TRACES):
             form = self._form
-            given = read(form.variables, self._backend)
+            form.in_code = False
             try:
-                state, result = run(form, given)
-                if self._donate:
-                    write_state(form.variables, state, self._backend)
-                else:
-                    write_changes(form.variables, given, state, result, self._backend)
+                with Run(form.variables, self._backend, self._donate) as running:
+                    state, result = run(form, running.values)
+                    running.finish(self._write, form, running.values, state, result)
                 return result
             except NewVariables as found:
                 new = found.variables
                 self._form = self._form_of([*form.variables, *new])
             except (Exception, KeyboardInterrupt) as error:
-                if form.is_traced and self._donate and self._backend.donates():
+                if form.is_traced and not form.in_code and self._donate and self._backend.donates():
                     error.add_note(_LOST)
                 raise
         raise ever_new("A step of the model", new)
+
+    def _write(self, form: _Form, given: list[Any], state: Any, result: Any) -> None:
+        if self._donate:
+            write_state(form.variables, state, self._backend)
+        else:
+            write_changes(form.variables, given, state, result, self._backend)
 
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
         """Run the steps `start` to `stop` over rows of arrays on the device; return the logs of the last one."""
@@ -215,10 +227,13 @@ class CompiledStep:
 
     def maps(self) -> bool:
         """Return whether `run_batches` is worth trying: whether the backend has one program for several batches."""
-        if self._maps and self._form.several is None:
-            self._form.several = self._backend.compile_batches(_outputs_of(self._form.pure))
-            self._maps = self._form.several is not None
+        self._maps = self._maps and self._several(self._form) is not None
         return self._maps
+
+    def _several(self, form: _Form) -> BatchesRunner | None:
+        if form.several is None:
+            form.several = self._backend.compile_batches(_outputs_of(form.pure, self._backend))
+        return form.several
 
     def run_batches(self, batches: Any, count: int) -> Any:
         """Run one step that changes nothing on each of several batches.
@@ -235,9 +250,10 @@ class CompiledStep:
         """
 
         def run(form: _Form, state: list[Any]) -> tuple[Any, Any]:
-            if not self.maps() or form.several is None:
+            several = self._several(form)
+            if several is None:
                 raise CannotMap(f"single calls are as good on {self._backend.name}")
-            return {}, form.several(state, batches, count)
+            return {}, several(state, batches, count)
 
         try:
             return self._run(run)
@@ -246,15 +262,23 @@ class CompiledStep:
             raise
 
 
-def _outputs_of(pure: Callable[[list[Any], Any], tuple[dict[int, Any], Any]]) -> Callable[[list[Any], Any], Any]:
-    """Return a pure function for its outputs alone, which refuses to change a state, or to give what has no rows."""
+def _outputs_of(
+    pure: Callable[[list[Any], Any], tuple[dict[int, Any], Any]], backend: Backend
+) -> Callable[[list[Any], Any], Any]:
+    """Return a pure function for its outputs alone; it refuses to change a state, and to give what has no or long rows.
+
+    There is room for the outputs of several batches before the first one is computed.
+    """
 
     def outputs_of(state: list[Any], batch: Any) -> Any:
         changes, outputs = pure(state, batch)
         if changes:
             raise CannotMap("it changes variables")
-        if not all(map(np.ndim, tree.flatten(outputs))):
+        leaves = tree.flatten(outputs)
+        if not all(map(np.ndim, leaves)):
             raise CannotMap("it returns a scalar for each batch")
+        if sum(prod(backend.shape(x)) * dtypes.numpy_dtype(backend.dtype(x)).itemsize for x in leaves) > LARGE_OUTPUTS:
+            raise CannotMap("its outputs are large")
         return outputs
 
     return outputs_of
@@ -280,7 +304,7 @@ class EagerStep(CompiledStep):
 
     def run_batch(self, batch: Any) -> Any:
         """Run the step."""
-        return self._run_one(tree.map_structure(self._backend.asarray, batch))
+        return self._run_one(tree.map_structure(self._backend.place, batch))  # native code may change it in place
 
     def _run_one(self, batch: Any) -> Any:
         with Scope() as scope:  # a step that fails changes no variable

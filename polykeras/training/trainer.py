@@ -53,6 +53,10 @@ class Trainer(PreparedSteps, Loops):
         self._steps = StepCache()
         self._compile_arguments: dict[str, Any] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies, shallow ones too, and pickles are compiled anew: steps belong to one model."""
+        return vars(self) | {"_steps": StepCache()}
+
     # ---- compile -----------------------------------------------------------------------------------------------
 
     def compile(
@@ -204,7 +208,7 @@ class Trainer(PreparedSteps, Loops):
         terms = []
         if self._compiled_loss is not None and y is not None:
             terms.append(self._compiled_loss(y, y_pred, sample_weight, self._plan and self._plan.rows))
-        terms += self._added_losses()
+        terms += self._terms_of_layers()
         if not terms:
             if training:
                 raise ValueError(
@@ -217,12 +221,12 @@ class Trainer(PreparedSteps, Loops):
             total = total + term
         return total
 
-    def _added_losses(self) -> list[Any]:
+    def _terms_of_layers(self) -> list[Any]:
         """What layers and regularizers add; the same as `losses`, without a search for them each time."""
         plan = self._plan
         if plan is None:
             return self.losses
-        terms = [term for layer in plan.layers for term in layer._losses]
+        terms = [term for layer in plan.layers for term in layer._added_losses()]
         return terms + [v.regularizer(v.value) for v in plan.trainable if v.regularizer is not None]
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
@@ -292,7 +296,7 @@ class Trainer(PreparedSteps, Loops):
     def _marked(self, y_pred: Any) -> Any:
         """Return outputs, of which those of filling rows are masked; refuse where layers added a loss of all rows."""
         if self._plan is not None and self._plan.valid is not None:
-            if any(layer._losses for layer in self._plan.layers):
+            if any(layer._added_losses() for layer in self._plan.layers):
                 raise ValueError("What layers add to the loss cannot be masked row by row.")
             padding.mark(y_pred, self._plan.valid)
         return y_pred

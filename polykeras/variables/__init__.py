@@ -8,12 +8,12 @@ variable itself stays as it was; `functionalize` uses that to turn code over var
 
 from polykeras.variables.functional import TRACES, NewVariables, ever_new, functionalize, value_of
 from polykeras.variables.initial import values_deferred
+from polykeras.variables.runs import Run
 from polykeras.variables.scopes import Scope, autocast_scope, is_functional, outside_scopes
 from polykeras.variables.state import (
     kept_values,
     lent_state,
     note_lent,
-    own_state,
     put_back,
     read_state,
     unique,
@@ -25,6 +25,7 @@ from polykeras.variables.variable import Variable
 __all__ = [
     "TRACES",
     "NewVariables",
+    "Run",
     "Scope",
     "Variable",
     "autocast_scope",
@@ -35,7 +36,6 @@ __all__ = [
     "lent_state",
     "note_lent",
     "outside_scopes",
-    "own_state",
     "put_back",
     "read_state",
     "unique",

@@ -57,13 +57,6 @@ def note_lent(variables: Sequence[Variable], values: Sequence[Any], result: Any)
                 variable._lent = True
 
 
-def own_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:
-    """Return the variables' values as `read_state` does, in memory that may be donated."""
-    if current_scope.get() is not None:
-        return read_state(variables, backend)
-    return [variable._owned(backend) for variable in variables]
-
-
 def write_state(variables: Sequence[Variable], values: Sequence[Any], backend: Backend) -> None:
     """Give the variables the state that a pure function returned."""
     scope = current_scope.get()

@@ -13,6 +13,7 @@ from polykeras.backend import Backend, registry
 from polykeras.backend.door import Handle
 from polykeras.operators import ArrayOperators
 from polykeras.variables.initial import can_wait, check_sizes, initial_value
+from polykeras.variables.runs import Run, others_run, turn
 from polykeras.variables.scopes import current_autocast, current_scope
 
 
@@ -149,11 +150,7 @@ class Variable(Handle, ArrayOperators):
     def value(self) -> Any:
         """The value as an array of the current backend."""
         scope = current_scope.get()
-        if scope is None:
-            value = self._stored(registry.current())
-            self._lent = True
-        else:
-            value = scope.read(self)
+        value = scope.read(self) if scope is not None else self._lend(registry.current())
         cast = current_autocast.get()
         if cast and self.autocast and cast != self._dtype and dtypes.is_float(self._dtype):
             return registry.current().cast(value, cast)
@@ -170,7 +167,25 @@ class Variable(Handle, ArrayOperators):
         scope = current_scope.get()
         if scope is not None:
             return np.array(registry.current().to_numpy(scope.read(self)))
-        return np.array(self._host_value())
+        home = self._home[0]
+        if home is None:
+            return np.array(self._host_value())
+        with turn:
+            if not others_run():
+                return np.array(self._host_value())
+        with Run([self], home) as run:
+            return np.array(home.to_numpy(run.values[0]))
+
+    def _lend(self, backend: Backend) -> Any:
+        """The value outside any scope, which somebody may keep: steps that follow leave its memory alone."""
+        with turn:
+            if not others_run():
+                value = self._stored(backend)
+                self._lent = True
+                return value
+        with Run([self], backend) as run:
+            self._lent = True
+            return run.values[0]
 
     def _stored(self, backend: Backend) -> Any:
         """The value outside any scope, moved to `backend` where it was elsewhere."""

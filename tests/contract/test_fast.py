@@ -53,7 +53,7 @@ def test_a_wrong_value_is_refused() -> None:
 
 TOLD = {
     "jax": [
-        "programs of JAX for the CPU: run in the thread that calls them",
+        "programs of JAX for the CPU: asked to run in the thread that calls them",
         "calls of model 'm': compiled, as they are repeated",
     ],
     "tensorflow": ["calls of model 'm': compiled, as they are repeated", "a chunk of steps: XLA, as it fuses"],

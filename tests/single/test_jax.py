@@ -120,6 +120,19 @@ print({k for k, v in jax.config.values.items() if before[k] is not v})
     assert run.stdout.strip() == str(wanted)
 
 
+def test_an_option_that_the_environment_names_stays_as_it_is() -> None:
+    code = """
+import jax
+from polykeras.backend.registry import load
+load("jax")
+print(jax.config.values["jax_cpu_enable_async_dispatch"])
+"""
+    environment = _environment(JAX_CPU_ENABLE_ASYNC_DISPATCH="true", POLYKERAS_FAST="1")
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == "True"
+
+
 def test_programs_run_in_the_thread_that_calls_them() -> None:
     """So that what a call returns is there at once, also where it takes some time."""
     code = """

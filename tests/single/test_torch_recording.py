@@ -6,6 +6,7 @@ import gc
 import subprocess
 import sys
 import threading
+import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 import polykeras as k
+from polykeras import fast
 from polykeras.backend import use_backend
 
 torch = pytest.importorskip("torch")
@@ -126,6 +128,24 @@ def test_arguments_that_native_code_changes_in_place_stay_the_callers(tb: Any) -
     assert x.tolist() == [-1.0, 2.0]
     assert torch.equal(y, before)
     assert len(set(results)) == 1
+
+
+def test_they_stay_the_callers_also_where_nothing_is_recorded(tb: Any) -> None:
+    compiled = tb.compile(lambda x: x.relu_() * float(x.sum()))  # the number is read: it cannot be repeated
+    x = np.array([-1.0, 2.0], "float32")
+    for _ in range(3):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # that it runs as plain Python
+            assert compiled(x).tolist() == [0.0, 4.0]
+    assert x.tolist() == [-1.0, 2.0]
+
+
+def test_a_step_that_runs_eagerly_leaves_the_data_alone(tb: Any) -> None:
+    model = k.Sequential([k.layers.Lambda(lambda x: x.relu_())])
+    model.compile(loss="mse", run_eagerly=True)
+    x = np.array([[-1.0, 2.0]], "float32")
+    assert model.predict_on_batch(x).tolist() == [[0.0, 2.0]]
+    assert x.tolist() == [[-1.0, 2.0]]
 
 
 def test_random_numbers_of_torch_are_drawn_each_time(tb: Any) -> None:
@@ -619,3 +639,15 @@ def test_a_sum_in_another_shape_keeps_its_view(tb: Any, loops: list[Any]) -> Non
     steps_as_eager(tb, step, [draw(2, 4), draw(4, 8)], draw(4, 8))
     ((_, within),) = loops
     assert within.count("view") == 1
+
+
+@pytest.mark.skipif(not fast.enabled(), reason="memory is given away by recorded steps")
+def test_a_first_chunk_that_fails_after_its_first_step_says_what_may_be_lost(tb: Any) -> None:
+    layers = k.layers
+    model = k.Sequential([k.Input((4,), dtype="int32"), layers.Embedding(10, 8), layers.Flatten(), layers.Dense(1)])
+    model.compile("adam", "mse", metrics=["mae"], steps_per_execution=8)
+    x = np.zeros((64, 4), "int32")
+    x[40, 0] = 99
+    with pytest.raises(IndexError) as caught:
+        model.fit(x, np.zeros((64, 1), "float32"), batch_size=8, shuffle=False, verbose=0)
+    assert "may be those of no step" in "".join(caught.value.__notes__)

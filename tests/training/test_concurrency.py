@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -63,31 +63,75 @@ class CallsMeanwhile(layers.Layer):
         return inputs
 
 
-def test_a_prediction_beside_a_training_step_changes_nothing_of_it(backend: Backend) -> None:
-    """What a step knows of its batch, which rows count for instance, is known in its thread alone."""
+@pytest.mark.parametrize("adds", [False, True])
+def test_a_prediction_beside_a_training_step_changes_nothing_of_it(backend: Backend, adds: bool) -> None:
+    """What a step knows of its batch, and what layers add to its loss, is known in its thread alone."""
     predictions = []
 
     def losses(predicts: bool) -> list[float]:
         calls, parts = CallsMeanwhile(), _model().layers
-        model = keras.Sequential([keras.Input((5,)), calls, *parts])
+        first = layers.Dense(5, "tanh", activity_regularizer="l2") if adds else layers.Activation("tanh")
+        model = keras.Sequential([keras.Input((5,)), first, calls, *parts])
         model.compile("adam", "mse")
         model.predict(X[:3], verbose=0)
+        begun = []
 
         def predict() -> None:
             with use_backend(backend.name):
                 predictions.append(model.predict(X[:3], verbose=0))
 
         def in_another_thread() -> None:
-            with ThreadPoolExecutor(1) as other:
-                other.submit(predict).result()
+            begun.append(others.submit(predict))
+            wait(begun[-1:], timeout=0.2)  # longer, it may wait for the end of the step, which gives memory away
 
         calls.meanwhile = in_another_thread if predicts else None
-        history = model.fit(X[:60], Y[:60], batch_size=8, epochs=2, verbose=0, shuffle=False).history
-        assert any(any(step.fills.values()) for step in model._steps.values()), "the last batch was to be filled up"
+        with ThreadPoolExecutor(1) as others:
+            history = model.fit(X[:60], Y[:60], batch_size=8, epochs=2, verbose=0, shuffle=False).history
+        for prediction in begun:
+            prediction.result()
+        filled = any(any(step.fills.values()) for step in model._steps.values())
+        assert filled != adds, "the last batch was to be filled up, unless a layer adds a loss of all rows"
         return history["loss"]
 
     np.testing.assert_allclose(losses(True), losses(False), rtol=1e-6)
     assert predictions
+
+
+def _twins() -> tuple[Any, Any]:
+    """Return two layers side by side that get the same updates: a model of their sum, and one of their difference."""
+    keras.utils.set_random_seed(0)
+    x = keras.Input((64,))
+    parts = [keras.Sequential([layers.Dense(512, "tanh"), layers.Dense(1)])(x) for _ in range(2)]
+    whole, difference = keras.Model(x, layers.Add()(parts)), keras.Model(x, layers.Subtract()(parts))
+    half = whole.get_weights()
+    whole.set_weights([*half[: len(half) // 2], *half[: len(half) // 2]])
+    whole.compile(keras.optimizers.SGD(0.01), "mse")
+    return whole, difference
+
+
+def test_predictions_meanwhile_see_the_weights_of_one_moment(backend: Backend) -> None:
+    """A step on JAX and torch gives the memory of its state away, which others may be reading."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2048, 64)).astype("float32")
+    y = x[:, :1] + 5.0
+    model, difference = _twins()
+    fresh = model.predict(x[:8], verbose=0)
+
+    def train() -> None:
+        with use_backend(backend.name):
+            model.fit(x, y, batch_size=64, epochs=12, verbose=0)
+
+    seen = 0
+    with ThreadPoolExecutor(1) as pool:
+        training = pool.submit(train)
+        while not training.done():
+            # The two are computed by the same operations, but perhaps not in the same kernels.
+            np.testing.assert_allclose(difference.predict(x[:8], verbose=0), 0.0, atol=1e-4)
+            assert all(np.isfinite(weight).all() for weight in model.get_weights())  # each one of some moment
+            seen += 1
+        training.result()
+    assert seen > 1
+    assert not np.allclose(model.predict(x[:8], verbose=0), fresh, atol=0.1)
 
 
 def test_training_in_two_threads_is_training_in_one(backend: Backend) -> None:

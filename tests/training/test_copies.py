@@ -92,3 +92,18 @@ def test_a_copied_function_compiles_anew(backend: Backend) -> None:
     assert float(add(1.0)) == 2.0
     other = copy.deepcopy(add)
     assert float(other(2.0)) == 3.0
+
+
+def test_a_shallow_copy_has_steps_of_its_own(backend: Backend) -> None:
+    class Scaled(Sequential):
+        scale = 1.0
+
+        def predict_step(self, data: Any) -> Any:
+            return super().predict_step(data) * self.scale
+
+    model = Scaled([Input((3,)), layers.Dense(1)])
+    expected = model.predict(X, verbose=0)
+    other = copy.copy(model)
+    other.scale = 2.0
+    np.testing.assert_array_equal(other.predict(X, verbose=0), 2 * expected)
+    np.testing.assert_array_equal(model.predict(X, verbose=0), expected)

@@ -285,3 +285,21 @@ def test_backend_that_is_not_installed(tmp_path: Path) -> None:
     assert "needs jax, which is not installed" in text
     assert 'pip install "polykeras[jax]"' in text
     assert "Installed backends:" in text
+
+
+def test_a_mistake_that_another_shape_brings_to_light_loses_nothing(backend: Backend) -> None:
+    class Particular(keras.Sequential):
+        def train_step(self, data: Any) -> Any:
+            if data[0].shape[0] != 8:
+                raise ValueError("eight at a time")
+            return super().train_step(data)
+
+    made = Particular([keras.Input((3,)), layers.Dense(1)])
+    made.compile("sgd", "mse")
+    made.fit(X, Y, verbose=0)
+    weights = made.get_weights()
+    told = message(lambda: made.train_on_batch(X[:4], Y[:4]))
+    assert "eight at a time" in told
+    assert "may be those of no step" not in told
+    for now, before in zip(made.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(now, before)

@@ -218,3 +218,16 @@ def test_a_predict_step_may_use_what_else_the_model_has(backend: Backend) -> Non
     for steps in (1, 2):
         model.train_on_batch(X, X[:, :2])
         assert (model.predict(X, batch_size=8, verbose=0) == steps).all()
+
+
+def test_outputs_without_numbers(backend: Backend) -> None:
+    x = Input((3,))
+    model = Model(x, layers.Lambda(lambda x: x[:, :0])(x))
+    assert model.predict(X, batch_size=4, verbose=0).shape == (60, 0)
+
+
+def test_large_outputs_are_made_one_by_one(backend: Backend, together: list[int]) -> None:
+    """Room for the outputs of sixteen batches is made before the first one is computed."""
+    model = Sequential([Input((3,)), layers.RepeatVector(10_000)])
+    np.testing.assert_array_equal(model.predict(X, batch_size=4, verbose=0)[:, 7], X)
+    assert together == []

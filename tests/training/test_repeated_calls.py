@@ -12,6 +12,7 @@ import pytest
 import polykeras as keras
 from polykeras import Input, Model, Sequential, layers, ops
 from polykeras.backend import Backend
+from polykeras.models import repeated_calls
 from polykeras.models.repeated_calls import RepeatedCalls
 
 X = np.random.default_rng(0).normal(size=(4, 6)).astype("float32")
@@ -23,10 +24,10 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     calls: list[str] = []
     serve = RepeatedCalls.serve
 
-    def counted(self: RepeatedCalls, inputs: Any) -> Any:
-        result = serve(self, inputs)
+    def counted(self: RepeatedCalls, model: Any, inputs: Any) -> Any:
+        result = serve(self, model, inputs)
         if result is not None:
-            calls.append(self._model.name)
+            calls.append(model.name)
         return result
 
     monkeypatch.setattr(RepeatedCalls, "serve", counted)
@@ -122,7 +123,7 @@ def test_training_does_not_make_calls_compile_again(backend: Backend, monkeypatc
     model.compile("sgd", "mse")
     for _ in range(4):
         called(model)
-    monkeypatch.setattr(RepeatedCalls, "_make", lambda self, backend: pytest.fail("compiled again"))
+    monkeypatch.setattr(repeated_calls, "_made", lambda model, backend: pytest.fail("compiled again"))
     for _ in range(2):
         model.train_on_batch(X, np.zeros((4, 2), "float32"))
         model.fit(X, np.zeros((4, 2), "float32"), verbose=0)
@@ -209,3 +210,21 @@ def test_many_shapes_are_not_all_compiled(backend: Backend, compiled: list[str])
         for _ in range(3):
             assert called(model, np.ones((rows, 6), "float32")).shape == (rows, 2)
     assert len(compiled) == (16 if backend.compiles_calls else 0)
+
+
+def test_numbers_in_another_byte_order_are_read_as_they_are(backend: Backend) -> None:
+    """As of files of IDX or FITS."""
+    model = mlp()
+    expected = called(model)
+    for _ in range(4):
+        np.testing.assert_array_equal(ops.convert_to_numpy(model(X.astype(">f4"))), expected)
+
+
+def test_a_shallow_copy_is_called_as_itself(backend: Backend) -> None:
+    model = mlp()
+    for _ in range(4):
+        expected = called(model)
+    twin = copy.copy(model)
+    assert twin._repeated is not model._repeated
+    for _ in range(4):
+        np.testing.assert_allclose(called(twin), expected, rtol=1e-5, atol=1e-6)  # compiled, and not

@@ -1,0 +1,118 @@
+"""Runs of compiled steps on the arrays of variables, in several threads at once.
+
+A run that donates its state leaves variables whose memory is given away, until they get the new values. Those of other
+threads that read the same variables wait for that moment, and see all of the old values or all of the new ones. A run
+that finds others at work, or waiting, gives copies away, so that nobody waits for it: threads may predict with a model
+at any time while another one trains it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+from polykeras.variables.scopes import current_scope
+
+if TYPE_CHECKING:
+    from polykeras.backend import Backend
+    from polykeras.variables.variable import Variable
+
+P = ParamSpec("P")
+
+LONGEST = 600.0  # seconds to wait: a chunk of steps takes a tenth of one, compiling it may take minutes
+
+turn = threading.RLock()  # held for moments, in which values are taken or given
+_changed = threading.Condition(turn)
+_runs: list[Run] = []  # of all threads
+
+
+def others_run() -> bool:
+    """Return whether there is a run of another thread, on whatever variables; to be asked while `turn` is held."""
+    return bool(_runs) and any(run.thread != threading.get_ident() for run in _runs)
+
+
+class Run:
+    """The context of one run.
+
+    Args:
+        variables: the state of what runs.
+        backend: where it runs.
+        donate: whether it gives the memory of its state away, and makes new values of all of them.
+
+    Attributes:
+        values: the variables' values, to be given to what runs.
+        thread: the number of the thread that runs it.
+    """
+
+    __slots__ = ("_backend", "_donates", "_in_place", "_variables", "thread", "values")
+
+    def __init__(self, variables: Sequence[Variable], backend: Backend, donate: bool = False) -> None:
+        self._variables = variables
+        self._backend = backend
+        self._donates = donate
+        self._in_place = False  # whether the variables hold what is given away
+        self.thread = threading.get_ident()
+        self.values: list[Any] = []
+
+    def __enter__(self) -> Run:
+        scope = current_scope.get()
+        if scope is not None:  # the state is that of a function around it
+            self.values = [scope.read(variable) for variable in self._variables]
+            return self
+        with turn:
+            others = self._others()
+            _runs.append(self)  # from now on nobody gives away what is in use here
+            try:
+                self.values = self._taken(others)
+            except BaseException:
+                self._leave()
+                raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with turn:
+            if self in _runs:
+                self._leave()
+
+    def finish(self, write: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Call what gives the variables new values: all of them at once, for other runs."""
+        with turn:
+            write(*args, **kwargs)
+
+    def _leave(self) -> None:
+        _runs.remove(self)
+        _changed.notify_all()
+
+    def _others(self) -> list[Run]:
+        """Return the runs of other threads that share variables with this one."""
+        elsewhere = [run for run in _runs if run.thread != self.thread]
+        if not elsewhere:
+            return []
+        own = set(map(id, self._variables))
+        return [run for run in elsewhere if not own.isdisjoint(map(id, run._variables))]
+
+    def _taken(self, others: list[Run]) -> list[Any]:
+        """Return the variables' values, in memory that may be given away where this run does so."""
+        if others:
+            self._wait(others)
+        if self._donates and not any(run in _runs for run in others):
+            self._in_place = self._backend.donates()
+            return [variable._owned(self._backend) for variable in self._variables]
+        values = [variable._stored(self._backend) for variable in self._variables]
+        return [self._backend.place(value) for value in values] if self._donates else values
+
+    def _wait(self, others: list[Run]) -> None:
+        """Wait for those that gave away what the variables hold; and, to change them, for those that do so too."""
+
+        def is_free() -> bool:
+            return not any(run in _runs and (run._in_place or (self._donates and run._donates)) for run in others)
+
+        if not _changed.wait_for(is_free, LONGEST):
+            raise RuntimeError(
+                f"Waited {LONGEST:.0f} s for another thread to end its step on the same variables. A step must not "
+                "wait for something that reads the variables that it trains: read them before it begins."
+            )
