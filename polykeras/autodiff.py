@@ -15,12 +15,12 @@ from polykeras.backend.door import Handle, convert
 from polykeras.variables import (
     TRACES,
     NewVariables,
+    Run,
     Scope,
     Variable,
     ever_new,
     functionalize,
     lent_state,
-    read_state,
     unique,
     value_of,
     write_changes,
@@ -234,16 +234,15 @@ class _Entry:
         new: list[Variable] = []
         for _ in range(TRACES):
             variables, compiled = self.form
-            given = read_state(variables, self.backend)
             try:
-                changed, result = compiled(given, arrays)
+                with Run(variables, self.backend) as running:
+                    changed, result = compiled(running.values, arrays)
+                    running.finish(write_changes, variables, running.values, changed, result, self.backend)
+                return result
             except NewVariables as found:
                 # The state is learned by tracing: what the function uses is known when it has run once.
                 new = found.variables
                 self._grow(unique([*variables, *new]))
-                continue
-            write_changes(variables, given, changed, result, self.backend)
-            return result
         raise ever_new(f"The function {self.name!r}", new)
 
 

@@ -46,6 +46,8 @@ class Recording:
         outputs: the slots of those results that are tensors, by place.
         definition: the tree of the results.
         advances: how many of the first results `advance` computes; 0 where it is not going to be called.
+        changed: the arguments that native code in a run that cannot be repeated changes in place: they are the
+            caller's, and it gets copies.
 
     Attributes:
         handed: of the results after the state (the donated tensors) those that are arguments, handed through as they
@@ -62,6 +64,7 @@ class Recording:
         outputs: dict[int, Slot],
         definition: Any,
         advances: int = 0,
+        changed: Sequence[int] = (),
     ) -> None:
         self._fn = fn
         self._donated = donated
@@ -72,7 +75,7 @@ class Recording:
         self._repetition: Repetition | None = None
         self._packs: list[Pack] = []
         self.handed: dict[int, int] = {}
-        self._changed: list[int] = []  # the arguments that native code changes in place, which are the caller's
+        self._changed = list(changed)
         self._folded: list[tuple[ref[Tensor], int]] = []
         if recorder is None:
             return
@@ -107,12 +110,9 @@ class Recording:
 
     def __call__(self, tensors: Sequence[Tensor]) -> Any:
         """Return what the function returns for these tensors."""
+        tensors = _with_copies(tensors, self._changed)
         if self._program is None:
             return _plainly(self._fn, tensors, self._donated)
-        if self._changed:
-            tensors = list(tensors)
-            for i in self._changed:
-                tensors[i] = tensors[i].clone()
         with torch._C._AutoDispatchBelowAutograd():
             results = self._program(tensors)
         if len(results) != len(self._template):
@@ -177,9 +177,11 @@ def record(
         lends: whether it is, for all results, and those after the state may lie in the memory of arguments.
     """
 
+    others = range(donated, len(tensors))
     if not fast.enabled():
-        leaves, definition = tree.flatten_with_def(_plainly(fn, tensors, donated))
-        return tree.unflatten(definition, leaves), Recording(fn, None, len(tensors), donated, leaves, {}, definition)
+        given = _with_copies(tensors, others)
+        result, changed = _plainly(fn, given, donated), _changed(given, others)
+        return result, Recording(fn, None, len(tensors), donated, [], {}, None, changed=changed)
     # The recorder knows tensors by their memory. What is donated nobody else holds; of the others the function may hold
     # views, so that they are copied always.
     inputs = [*_own(tensors[:donated], set()), *(x.clone() for x in tensors[donated:])]
@@ -202,7 +204,8 @@ def record(
         )
     kept = None if recorder.refused else recorder
     advanced = len(leaves) if lends else donated if advances else 0
-    recording = Recording(fn, kept, len(tensors), donated, leaves, outputs, definition, advanced)
+    changed = _changed(inputs, others)
+    recording = Recording(fn, kept, len(tensors), donated, leaves, outputs, definition, advanced, changed)
     return tree.unflatten(definition, leaves), recording
 
 
@@ -237,6 +240,21 @@ def _own(leaves: Sequence[Any], taken: set[int], recorder: Recorder | None = Non
 
 
 def _plainly(fn: Callable[[Sequence[Tensor]], Any], tensors: Sequence[Tensor], donated: int) -> Any:
-    """Return what a function returns; native code in it may change copies of its (undonated) arguments in place."""
-    leaves, definition = tree.flatten_with_def(fn([*tensors[:donated], *(x.clone() for x in tensors[donated:])]))
-    return tree.unflatten(definition, _own(leaves, set()))
+    """Return what a function returns, in memory that is not that of its (undonated) arguments."""
+    leaves, definition = tree.flatten_with_def(fn(tensors))
+    return tree.unflatten(definition, _own(leaves, {storage_of(x) for x in tensors[donated:]}))
+
+
+def _changed(copies: Sequence[Tensor], places: Sequence[int]) -> list[int]:
+    """Return which of fresh copies were changed in place; in inference mode nobody counts that."""
+    return [i for i in places if copies[i].is_inference() or copies[i]._version > 0]
+
+
+def _with_copies(tensors: Sequence[Tensor], places: Sequence[int]) -> Sequence[Tensor]:
+    """Return tensors of which some are copies."""
+    if not places:
+        return tensors
+    result = list(tensors)
+    for i in places:
+        result[i] = result[i].clone()
+    return result

@@ -162,6 +162,10 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
         shapes = self.compute_output_shape(*tree.map_structure(lambda x: x.shape, args))
         return map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), shapes)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies, shallow ones too, have losses of their own."""
+        return vars(self) | {"_losses": {}, "_lossy": {}}
+
     # ---- calling -----------------------------------------------------------------------------------------------
 
     def __getattr__(self, name: str) -> Any:

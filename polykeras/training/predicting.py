@@ -81,7 +81,7 @@ def _of_several(source: ArraySource, step: CompiledStep, backend: Backend, start
 
     def flat(leaf: Any) -> np.ndarray:
         values = backend.to_numpy(leaf)[: stop - start]
-        return values.reshape(len(values) * source.batch_size, *values.shape[2:])
+        return values.reshape(len(values) * values.shape[1], *values.shape[2:])
 
     try:
         outputs = step.run_batches(tree.map_structure(stacked, source.data), stop - start)

@@ -55,7 +55,8 @@ class Trainer(PreparedSteps, Loops):
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies, shallow ones too, and pickles are compiled anew: steps belong to one model."""
-        return vars(self) | {"_steps": StepCache()}
+        state: Any = super().__getstate__()
+        return state | {"_steps": StepCache()}
 
     # ---- compile -----------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ at any time while another one trains it.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -26,6 +27,18 @@ LONGEST = 600.0  # seconds to wait: a chunk of steps takes a tenth of one, compi
 turn = threading.RLock()  # held for moments, in which values are taken or given
 _changed = threading.Condition(turn)
 _runs: list[Run] = []  # of all threads
+
+
+def _begin_anew() -> None:
+    """Forget the other threads: a forked process has none of them, whatever they held."""
+    global turn, _changed
+    turn = threading.RLock()
+    _changed = threading.Condition(turn)
+    _runs.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 def others_run() -> bool:
@@ -63,8 +76,8 @@ class Run:
             return self
         with turn:
             others = self._others()
-            _runs.append(self)  # from now on nobody gives away what is in use here
             try:
+                _runs.append(self)  # from now on nobody gives away what is in use here
                 self.values = self._taken(others)
             except BaseException:
                 self._leave()
@@ -75,8 +88,7 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with turn:
-            if self in _runs:
-                self._leave()
+            self._leave()
 
     def finish(self, write: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
         """Call what gives the variables new values: all of them at once, for other runs."""
@@ -84,8 +96,9 @@ class Run:
             write(*args, **kwargs)
 
     def _leave(self) -> None:
-        _runs.remove(self)
-        _changed.notify_all()
+        if self in _runs:
+            _runs.remove(self)
+            _changed.notify_all()
 
     def _others(self) -> list[Run]:
         """Return the runs of other threads that share variables with this one."""
@@ -99,7 +112,7 @@ class Run:
         """Return the variables' values, in memory that may be given away where this run does so."""
         if others:
             self._wait(others)
-        if self._donates and not any(run in _runs for run in others):
+        if self._donates and not self._others():  # asked again: others may have come while this one waited
             self._in_place = self._backend.donates()
             return [variable._owned(self._backend) for variable in self._variables]
         values = [variable._stored(self._backend) for variable in self._variables]

@@ -50,11 +50,10 @@ class Scope:
             return self._values[key]
         if self._closed:
             self.missing[key] = variable
-        elif self._parent is not None:
+            return variable._stored(registry.current())
+        if self._parent is not None:
             return self._parent.read(variable)
-        else:
-            variable._lent = True
-        return variable._stored(registry.current())
+        return variable._lend(registry.current())
 
     def write(self, variable: Variable, value: Any) -> None:
         """Record a new value of the variable."""

@@ -41,11 +41,9 @@ def read_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:
 
 def lent_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:
     """Return the variables' values as `read_state` does, for code that may keep them."""
-    values = read_state(variables, backend)
-    if current_scope.get() is None:
-        for variable in variables:
-            variable._lent = True
-    return values
+    if current_scope.get() is not None:
+        return read_state(variables, backend)
+    return [variable._lend(backend) for variable in variables]
 
 
 def note_lent(variables: Sequence[Variable], values: Sequence[Any], result: Any) -> None:

@@ -12,9 +12,10 @@ from polykeras import changes, dtypes
 from polykeras.backend import Backend, registry
 from polykeras.backend.door import Handle
 from polykeras.operators import ArrayOperators
+from polykeras.variables import runs
 from polykeras.variables.initial import can_wait, check_sizes, initial_value
-from polykeras.variables.runs import Run, others_run, turn
-from polykeras.variables.scopes import current_autocast, current_scope
+from polykeras.variables.runs import Run
+from polykeras.variables.scopes import current_autocast, current_scope, outside_scopes
 
 
 class Variable(Handle, ArrayOperators):
@@ -167,23 +168,21 @@ class Variable(Handle, ArrayOperators):
         scope = current_scope.get()
         if scope is not None:
             return np.array(registry.current().to_numpy(scope.read(self)))
-        home = self._home[0]
-        if home is None:
-            return np.array(self._host_value())
-        with turn:
-            if not others_run():
+        with runs.turn:
+            home = self._home[0]
+            if home is None or not runs.others_run():
                 return np.array(self._host_value())
         with Run([self], home) as run:
             return np.array(home.to_numpy(run.values[0]))
 
     def _lend(self, backend: Backend) -> Any:
         """The value outside any scope, which somebody may keep: steps that follow leave its memory alone."""
-        with turn:
-            if not others_run():
+        with runs.turn:
+            if not runs.others_run():
                 value = self._stored(backend)
                 self._lent = True
                 return value
-        with Run([self], backend) as run:
+        with outside_scopes(), Run([self], backend) as run:
             self._lent = True
             return run.values[0]
 
@@ -258,8 +257,10 @@ class Variable(Handle, ArrayOperators):
             )
         if backend.holds_values:
             # In memory of its own: what the caller does to his array later is not done to the variable.
-            self._home = (backend, backend.place(value))
-            self._lent = False
+            own = backend.place(value)
+            with runs.turn:
+                self._home = (backend, own)
+                self._lent = False
         return value
 
     def assign_add(self, value: Any) -> Any:

@@ -116,6 +116,7 @@ def test_predictions_meanwhile_see_the_weights_of_one_moment(backend: Backend) -
     y = x[:, :1] + 5.0
     model, difference = _twins()
     fresh = model.predict(x[:8], verbose=0)
+    compiled = keras.function(lambda x: difference(x))
 
     def train() -> None:
         with use_backend(backend.name):
@@ -127,6 +128,7 @@ def test_predictions_meanwhile_see_the_weights_of_one_moment(backend: Backend) -
         while not training.done():
             # The two are computed by the same operations, but perhaps not in the same kernels.
             np.testing.assert_allclose(difference.predict(x[:8], verbose=0), 0.0, atol=1e-4)
+            np.testing.assert_allclose(keras.ops.convert_to_numpy(compiled(x[:8])), 0.0, atol=1e-4)
             assert all(np.isfinite(weight).all() for weight in model.get_weights())  # each one of some moment
             seen += 1
         training.result()

@@ -107,3 +107,12 @@ def test_a_shallow_copy_has_steps_of_its_own(backend: Backend) -> None:
     other.scale = 2.0
     np.testing.assert_array_equal(other.predict(X, verbose=0), 2 * expected)
     np.testing.assert_array_equal(model.predict(X, verbose=0), expected)
+
+
+def test_a_shallow_copy_of_a_layer_adds_losses_of_its_own(backend: Backend) -> None:
+    dense = layers.Dense(2, activity_regularizer="l2")
+    dense(X)
+    twin = copy.copy(dense)
+    twin(2 * X)
+    assert len(dense.losses) == len(twin.losses) == 1
+    assert float(twin.losses[0]) > float(dense.losses[0]) > 0

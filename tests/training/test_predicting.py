@@ -231,3 +231,8 @@ def test_large_outputs_are_made_one_by_one(backend: Backend, together: list[int]
     model = Sequential([Input((3,)), layers.RepeatVector(10_000)])
     np.testing.assert_array_equal(model.predict(X, batch_size=4, verbose=0)[:, 7], X)
     assert together == []
+
+
+def test_outputs_of_another_number_of_rows(backend: Backend) -> None:
+    model = Sequential([Input((3,)), layers.Lambda(lambda x: ops.reshape(x, (-1, 1)))])
+    np.testing.assert_array_equal(model.predict(X, batch_size=4, verbose=0), X.reshape(-1, 1))
