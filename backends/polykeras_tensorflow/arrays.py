@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,12 @@ def find_device(name: str) -> str:
 def computes_on_cpu() -> bool:
     """Return whether what is computed now is computed at once, and on the CPU."""
     return tf.executing_eagerly() and "CPU" in tf.constant(0.0).device
+
+
+@cache
+def has_gpu() -> bool:
+    """Return whether there is a GPU: a graph does not say where its nodes will run."""
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def is_adopted(x: Any) -> bool:

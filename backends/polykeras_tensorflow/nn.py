@@ -18,6 +18,7 @@ from polykeras.backend import Backend
 from polykeras.backend.nn import Padding
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.elementwise import scalar_like
+from polykeras_tensorflow.pooling import max_pool_images
 
 raw = tf.raw_ops
 
@@ -179,7 +180,7 @@ def _plain_transpose(x: Array, kernel: Array, strides: Sequence[int]) -> Array:
 def _max_pool(x: Array, pool_size: Sequence[int], strides: Sequence[int]) -> Array:
     """Return the maximum of each window, without padding."""
     if len(pool_size) == 2 and x.dtype.is_floating:
-        return raw.MaxPool(input=x, ksize=[1, *pool_size, 1], strides=[1, *strides, 1], padding="VALID")
+        return max_pool_images(x, pool_size, strides)
     # Over slices, one a place in the window; an equal value that comes later does not win.
     counts = [(n - k) // s + 1 for n, k, s in zip(x.shape[1:-1], pool_size, strides, strict=True)]
     best = None

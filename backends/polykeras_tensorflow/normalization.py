@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from functools import cache
 from typing import Any
 
 import tensorflow as tf
 
 from polykeras.backend.spec import Array
 from polykeras.backend.written_gradients import WrittenGradients
+from polykeras_tensorflow.arrays import has_gpu
 
 raw = tf.raw_ops
 
@@ -25,7 +25,7 @@ class TensorflowNormalization(WrittenGradients):
         self, x: Array, offset: Array | None, scale: Array | None, place: int, epsilon: float
     ) -> tuple[tuple[Array, Array, Array], Any]:
         images = x.shape.rank == 4 and place == 3 and math.prod(x.shape.as_list())
-        if not images or x.dtype != tf.float32 or _has_gpu():
+        if not images or x.dtype != tf.float32 or has_gpu():  # whose kernel wants cuDNN's inverse for the variance
             return super()._normalized_and_gradient(x, offset, scale, place, epsilon)
         vector = (x.shape[3],)
         mean = _means(x)
@@ -54,12 +54,6 @@ class TensorflowNormalization(WrittenGradients):
             )
 
         return (result.y, mean, variance), gradient
-
-
-@cache
-def _has_gpu() -> bool:
-    """Return whether there is a GPU, whose kernel wants another thing in place of the variance (cuDNN's inverse)."""
-    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def _means(x: Array) -> Array:

@@ -98,10 +98,14 @@ class Program:
         """
         if not tf.executing_eagerly():
             return self._inline(arrays)
+        compiles = not self._has_run and (self._xla or self._traced.checks.has_parts)
         if not self._xla:
-            return call(self._graph, arrays)
+            with compiling() if compiles else nullcontext():
+                results = call(self._graph, arrays)
+            self._has_run = True
+            return results
         try:
-            with nullcontext() if self._has_run else compiling():
+            with compiling() if compiles else nullcontext():
                 results = call(self._graph, arrays)
         except (tf.errors.UnimplementedError, tf.errors.InvalidArgumentError) as error:
             if self._has_run:

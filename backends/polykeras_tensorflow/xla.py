@@ -33,11 +33,13 @@ class RangeChecks:
 
     Attributes:
         incomplete: whether there are indices in loops and branches, whose checks cannot leave these.
+        has_parts: whether XLA compiles parts of the graph, whoever runs the rest.
     """
 
     def __init__(self) -> None:
         self._found: list[Array] = []
         self.incomplete = False
+        self.has_parts = False
 
     def note(self, indices: Array, sizes: Array) -> None:
         """Take note of indices and the sizes of the axes that they go to."""
@@ -46,10 +48,11 @@ class RangeChecks:
         inside = raw.LogicalAnd(x=raw.GreaterEqual(x=indices, y=tf.zeros_like(indices)), y=raw.Less(x=indices, y=sizes))
         self._found.append(tf.reduce_all(inside))
 
-    def add(self, checks: list[Array], incomplete: bool) -> None:
-        """Take over the results of the checks of a graph that is called in this one."""
-        self._found += checks
-        self.incomplete |= incomplete
+    def add(self, results: list[Array], inner: RangeChecks) -> None:
+        """Take over what was collected for a graph that is called in this one, and the results of its checks."""
+        self._found += results
+        self.incomplete |= inner.incomplete
+        self.has_parts |= inner.has_parts
 
     def result(self) -> list[Array]:
         """Return one bool for the graph that is being traced, or nothing where nothing is to be checked."""
@@ -79,6 +82,13 @@ def note_range(indices: Array, sizes: Array) -> None:
         checks.note(indices, sizes)
 
 
+def note_part() -> None:
+    """Take note that XLA compiles a part of the graph that is being traced."""
+    checks = _checks.get()
+    if checks is not None:
+        checks.has_parts = True
+
+
 def are_limited(indices: Array, size: int) -> bool:
     """Return whether the graph that is being traced makes sure that indices are from 0 to below a size.
 
@@ -101,7 +111,7 @@ def hand_on(checks: RangeChecks, results: list[Array]) -> None:
     """Have a check that a graph gave as a result checked by the graph that calls it."""
     outer = _checks.get()
     if outer is not None:
-        outer.add(results, checks.incomplete)
+        outer.add(results, checks)
 
 
 def raise_out_of_range() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any
@@ -165,3 +168,54 @@ def test_padding_never_wins(tb: Any) -> None:
     assert_parity(pooled.numpy(), tf.nn.max_pool2d(x, 3, 1, "SAME").numpy())
     whole = tb.max_pool_nd(tb.cast(x * 10, "int8"), (3, 3), (1, 1), [(1, 1), (1, 1)])
     assert whole.numpy().max() < 0
+
+
+@pytest.mark.parametrize("pool", [(2, 2), (1, 3), (3, 2)])
+def test_the_gradient_of_tiles_in_graphs_is_that_of_the_kernel(tb: Any, pool: tuple[int, int]) -> None:
+    """To the bit: with equal maxima, and with rows and columns that no window covers."""
+    x = tf.constant(np.random.default_rng(0).integers(0, 3, (2, 7, 9, 3)).astype("float32"))
+    window: dict[str, Any] = {"ksize": [1, *pool, 1], "strides": [1, *pool, 1], "padding": "VALID"}
+    y = tf.raw_ops.MaxPool(input=x, **window)
+    dy = tf.constant(random(*y.shape))
+
+    @tf.function
+    def compiled(x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            pooled = tb.max_pool(x, pool)
+        return pooled, tape.gradient(pooled, x, output_gradients=dy)
+
+    value, gradient = compiled(x)
+    np.testing.assert_array_equal(value, y)
+    np.testing.assert_array_equal(gradient, tf.raw_ops.MaxPoolGrad(orig_input=x, orig_output=y, grad=dy, **window))
+
+    def twice(x: Any) -> Any:
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                cubes = tb.max_pool(x, pool) ** 3
+            slopes = inner.gradient(cubes, x) ** 2
+        return outer.gradient(slopes, x)
+
+    assert_parity(tf.function(twice)(x).numpy(), twice(x).numpy(), 1e-5, 1e-5)
+
+
+def test_llvms_level_is_chosen_where_xla_compiles_but_a_part(tb: Any) -> None:
+    """Else the first model with pooling would choose another one for all programs of the process."""
+    code = """
+import numpy as np, polykeras as k
+from polykeras_tensorflow import compiler
+layers = [k.layers.Conv2D(2, 1), k.layers.MaxPooling2D(2), k.layers.Flatten(), k.layers.Dense(1)]
+model = k.Sequential([k.Input((4, 4, 1)), *layers])
+model.compile("sgd", "mse")
+model.predict(np.ones((4, 4, 4, 1)), verbose=0)
+print(compiler._chosen)
+model.fit(np.ones((4, 4, 4, 1)), np.ones((4, 1)), verbose=0)
+print(compiler._chosen)
+"""
+    environment = os.environ | {"POLYKERAS_BACKEND": "tensorflow", "POLYKERAS_FAST": "1"}
+    environment.pop("XLA_FLAGS", None)
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["False", "True"]
