@@ -16,11 +16,13 @@ from polykeras_tensorflow.xla import note_part
 
 raw = tf.raw_ops
 
+LARGE = 2**19  # numbers, with fewer of which compiling takes longer than an epoch's gradients
+
 
 def max_pool_images(x: Array, pool_size: Sequence[int], strides: Sequence[int]) -> Array:
     """Return the maximum of each window of floats, `(batch, height, width, channels)`, without padding."""
     window: dict[str, Any] = {"ksize": [1, *pool_size, 1], "strides": [1, *strides, 1], "padding": "VALID"}
-    tiles = tuple(pool_size) == tuple(strides) and x.shape.is_fully_defined()
+    tiles = tuple(pool_size) == tuple(strides) and (x.shape.num_elements() or 0) >= LARGE
     if not tiles or not fast.enabled() or has_gpu():
         return raw.MaxPool(input=x, **window)
 

@@ -16,6 +16,8 @@ from helpers.parity import assert_parity
 from polykeras.backend import use_backend
 from single.on_tensorflow import gradients, random, second, tf
 
+pooling = pytest.importorskip("polykeras_tensorflow.pooling")
+
 pytestmark = pytest.mark.needs("tensorflow")
 
 
@@ -171,8 +173,11 @@ def test_padding_never_wins(tb: Any) -> None:
 
 
 @pytest.mark.parametrize("pool", [(2, 2), (1, 3), (3, 2)])
-def test_the_gradient_of_tiles_in_graphs_is_that_of_the_kernel(tb: Any, pool: tuple[int, int]) -> None:
+def test_the_gradient_of_tiles_in_graphs_is_that_of_the_kernel(
+    tb: Any, pool: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """To the bit: with equal maxima, and with rows and columns that no window covers."""
+    monkeypatch.setattr(pooling, "LARGE", 0)
     x = tf.constant(np.random.default_rng(0).integers(0, 3, (2, 7, 9, 3)).astype("float32"))
     window: dict[str, Any] = {"ksize": [1, *pool, 1], "strides": [1, *pool, 1], "padding": "VALID"}
     y = tf.raw_ops.MaxPool(input=x, **window)
@@ -207,11 +212,12 @@ def test_llvms_level_is_chosen_where_xla_compiles_but_a_part(tb: Any) -> None:
 import numpy as np, polykeras as k
 from polykeras_tensorflow import compiler
 layers = [k.layers.Conv2D(2, 1), k.layers.MaxPooling2D(2), k.layers.Flatten(), k.layers.Dense(1)]
-model = k.Sequential([k.Input((4, 4, 1)), *layers])
+model = k.Sequential([k.Input((256, 256, 1)), *layers])
 model.compile("sgd", "mse")
-model.predict(np.ones((4, 4, 4, 1)), verbose=0)
+x = np.ones((8, 256, 256, 1), "float32")
+model.predict(x, verbose=0)
 print(compiler._chosen)
-model.fit(np.ones((4, 4, 4, 1)), np.ones((4, 1)), verbose=0)
+model.fit(x, np.ones((8, 1)), verbose=0)
 print(compiler._chosen)
 """
     environment = os.environ | {"POLYKERAS_BACKEND": "tensorflow", "POLYKERAS_FAST": "1"}
