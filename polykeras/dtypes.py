@@ -7,6 +7,8 @@ Source of the lattice: JAX enhancement proposal 9407, "Design of Type Promotion 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -208,3 +210,8 @@ def numpy_dtype(dtype: str) -> np.dtype[Any]:
             ) from None
         return np.dtype(ml_dtypes.bfloat16)
     return np.dtype(dtype)
+
+
+def nbytes(shape: Iterable[int], dtype: str) -> int:
+    """Return how many bytes the numbers of an array take."""
+    return math.prod(shape) * numpy_dtype(dtype).itemsize

@@ -98,15 +98,12 @@ class Program:
         """
         if not tf.executing_eagerly():
             return self._inline(arrays)
-        compiles = not self._has_run and (self._xla or self._traced.checks.has_parts)
         if not self._xla:
-            with compiling() if compiles else nullcontext():
-                results = call(self._graph, arrays)
+            results = self._run(arrays)
             self._has_run = True
             return results
         try:
-            with compiling() if compiles else nullcontext():
-                results = call(self._graph, arrays)
+            results = self._run(arrays)
         except (tf.errors.UnimplementedError, tf.errors.InvalidArgumentError) as error:
             if self._has_run:
                 raise
@@ -120,6 +117,12 @@ class Program:
         if self._traced.has_check and not bool(results.pop()):
             raise_out_of_range()
         return results
+
+    def _run(self, arrays: list[Array]) -> list[Array]:
+        """Return what the graph gives; XLA may have to compile it, or parts of it, first."""
+        compiles = not self._has_run and (self._xla or self._traced.checks.has_parts)
+        with compiling() if compiles else nullcontext():
+            return call(self._graph, arrays)
 
     def _inline(self, arrays: list[Array]) -> list[Array]:
         """Return the results as part of another graph, which makes its own choice."""

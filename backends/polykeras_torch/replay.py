@@ -180,7 +180,7 @@ def record(
     others = range(donated, len(tensors))
     if not fast.enabled():
         given = _with_copies(tensors, others)
-        result, changed = _plainly(fn, given, donated), _changed(given, others)
+        result, changed = _plainly(fn, given, donated), _written_to(given, others)
         return result, Recording(fn, None, len(tensors), donated, [], {}, None, changed=changed)
     # The recorder knows tensors by their memory. What is donated nobody else holds; of the others the function may hold
     # views, so that they are copied always.
@@ -204,7 +204,7 @@ def record(
         )
     kept = None if recorder.refused else recorder
     advanced = len(leaves) if lends else donated if advances else 0
-    changed = _changed(inputs, others)
+    changed = _written_to(inputs, others)
     recording = Recording(fn, kept, len(tensors), donated, leaves, outputs, definition, advanced, changed)
     return tree.unflatten(definition, leaves), recording
 
@@ -245,7 +245,7 @@ def _plainly(fn: Callable[[Sequence[Tensor]], Any], tensors: Sequence[Tensor], d
     return tree.unflatten(definition, _own(leaves, {storage_of(x) for x in tensors[donated:]}))
 
 
-def _changed(copies: Sequence[Tensor], places: Sequence[int]) -> list[int]:
+def _written_to(copies: Sequence[Tensor], places: Sequence[int]) -> list[int]:
     """Return which of fresh copies were changed in place; in inference mode nobody counts that."""
     return [i for i in places if copies[i].is_inference() or copies[i]._version > 0]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import islice
-from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -67,7 +66,7 @@ def prediction_chunks(
 
 def _is_small(source: ArraySource, step: CompiledStep) -> bool:
     size = sum(leaf[: source.batch_size].nbytes for leaf in tree.flatten(source.data))
-    return size + sum(prod(v.shape) * dtypes.numpy_dtype(v.dtype).itemsize for v in step.variables) <= SMALL
+    return size + sum(dtypes.nbytes(v.shape, v.dtype) for v in step.variables) <= SMALL
 
 
 def _of_several(source: ArraySource, step: CompiledStep, backend: Backend, start: int, stop: int) -> Any:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -277,7 +276,7 @@ def _outputs_of(
         leaves = tree.flatten(outputs)
         if not all(map(np.ndim, leaves)):
             raise CannotMap("it returns a scalar for each batch")
-        if sum(prod(backend.shape(x)) * dtypes.numpy_dtype(backend.dtype(x)).itemsize for x in leaves) > LARGE_OUTPUTS:
+        if sum(dtypes.nbytes(backend.shape(x), backend.dtype(x)) for x in leaves) > LARGE_OUTPUTS:
             raise CannotMap("its outputs are large")
         return outputs
 

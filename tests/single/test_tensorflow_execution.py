@@ -244,7 +244,7 @@ def test_a_step_of_tensorflows_kernels_stays_a_graph_of_its_own_in_the_loop(tb: 
 
     def step(state: list[Any], batch: Any) -> Any:
         def loss(weights: list[Any]) -> Any:
-            return tb.mean(tb.max_pool(batch * weights[0], 2, strides=1)), None
+            return tb.mean(tb.max_pool(batch * weights[0], 2)), None
 
         _, _, (gradient,) = tb.value_and_grad(loss, state)
         return [state[0] - gradient], {}

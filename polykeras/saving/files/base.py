@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
@@ -44,7 +43,7 @@ class StoredArray:
         return f"<array {self._place} of {self._path}: {self.dtype} {self.shape}>"
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        size = math.prod(self.shape) * dtypes.numpy_dtype(self.dtype).itemsize
+        size = dtypes.nbytes(self.shape, self.dtype)
         self._allowance.take(self._place, size, self._stored)
         with reading(self._path, self._place):
             array = np.asarray(self._read())
