@@ -13,6 +13,7 @@ from jax import lax
 
 from polykeras.backend.execution import BatchesRunner, CannotMap, State
 from polykeras.backend.spec import Array
+from polykeras_jax.compiling import compiled
 
 # What XLA computes with other, slow code in a loop on the CPU: convolutions (https://github.com/jax-ml/jax/issues/12868)
 # and windows, which its library computes together with them.
@@ -38,8 +39,8 @@ def over_batches(fn: Callable[[State, Any], Any]) -> BatchesRunner:
 
         return lax.fori_loop(0, count, advance, places)
 
-    compiled = jax.jit(loop)
-    return lambda state, batches, count: compiled(state, batches, np.int32(count))
+    program = compiled(loop)
+    return lambda state, batches, count: program(state, batches, np.int32(count))
 
 
 def _primitives(jaxpr: Any) -> set[str]:

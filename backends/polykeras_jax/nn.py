@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import chain, product
+from itertools import chain
 from math import prod
 from typing import Any
 
@@ -17,106 +17,11 @@ from polykeras import fast
 from polykeras.backend.nn import Padding
 from polykeras.backend.spec import Array
 from polykeras_jax.arrays import on_cpu
+from polykeras_jax.conv_products import conv_products, conv_transpose_products
+from polykeras_jax.convolution import conv, dimension_numbers, has_kernel
 from polykeras_jax.fourier import JaxFourier
 from polykeras_jax.loops import inside_loop
-
-# In loops on the CPU convolutions are written as products of shifted slices. XLA's own convolution loses its fast
-# kernel inside a loop there (https://github.com/jax-ml/jax/issues/12868), and each chunk of training steps is a loop: a
-# step of two layers on 128 images of 28x28 took 375 ms with `lax.conv` and 40 ms so, one depthwise layer 1500 ms and 15
-# ms (jax 0.10.2, 2 cores). Outside of loops, in predictions, the kernel takes half the time of the products or less. It
-# has none for groups and for spread inputs, which are products everywhere.
-
-
-def _as_products() -> bool:
-    """Return whether convolutions are written as products where XLA has no fast kernel."""
-    return on_cpu() and fast.enabled()
-
-
-def _pad(x: Array, padding: Padding, value: float = 0) -> Array:
-    """Return `x` with its spatial axes padded; negative numbers crop."""
-    if not any(any(pair) for pair in padding):
-        return x
-    return lax.pad(x, jnp.asarray(value, x.dtype), [(0, 0, 0), *((b, a, 0) for b, a in padding), (0, 0, 0)])
-
-
-def _along(x: Array, axis: int, size: int, stride: int, dilation: int = 1) -> list[Array]:
-    """Return, for each place of a window along one axis, what lies under it as the window moves along."""
-    count = (x.shape[axis] - dilation * (size - 1) - 1) // stride + 1
-    starts = [place * dilation for place in range(size)]
-    return [lax.slice_in_dim(x, start, start + (count - 1) * stride + 1, stride, axis) for start in starts]
-
-
-def _shifted(x: Array, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int]) -> list[Array]:
-    """Return, for each place of the window in row-major order, what lies under it: `(batch, *spatial', channels)`."""
-    geometry = list(zip(x.shape[1:-1], window, strides, dilation, strict=True))
-    spans = [(n - d * (w - 1) - 1) // s * s + 1 for n, w, s, d in geometry]
-    parts = []
-    for place in product(*(range(w) for w in window)):
-        start = [p * d for p, d in zip(place, dilation, strict=True)]
-        stop = [low + span for low, span in zip(start, spans, strict=True)]
-        parts.append(lax.slice(x, (0, *start, 0), (x.shape[0], *stop, x.shape[-1]), (1, *strides, 1)))
-    return parts
-
-
-def _columns(x: Array, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int]) -> Array:
-    """Return what lies under each place of the window: `(batch, *spatial', *window, channels)`.
-
-    Axis by axis, so that XLA compiles, and computes, what `x` is made of for each place of the last axis, not for all.
-    """
-    rank = len(window)
-    for axis in reversed(range(rank)):
-        x = jnp.stack(_along(x, axis + 1, window[axis], strides[axis], dilation[axis]), rank + 1)
-    return x
-
-
-@partial(jax.jit, static_argnums=(2, 3, 4))
-@partial(jax.checkpoint, static_argnums=(2, 3, 4))  # else each layer's slices, window times its input, would be kept
-def _conv_products(x: Array, kernel: Array, strides: tuple[int, ...], dilation: tuple[int, ...], groups: int) -> Array:
-    """Return the convolution of a padded array as products of its slices: one matrix product where `groups` is 1."""
-    *window, depth, filters = kernel.shape
-    if depth == 1 and groups > 1:  # depthwise: nothing to contract, and a sum of elementwise products fuses
-        x = jnp.repeat(x, filters // groups, -1)
-        weights = kernel.reshape(-1, filters)
-        return sum(part * weight for part, weight in zip(_shifted(x, window, strides, dilation), weights, strict=True))
-    if groups == 1:
-        # The barrier keeps the kernel's rows as they are, so that its gradient is (gradients.T @ columns).T, which
-        # takes 1.2 ms where (columns.T @ gradients) takes 1.5.
-        rows = lax.optimization_barrier(kernel.reshape(-1, filters).T)
-        columns = _columns(x, window, strides, dilation)
-        return columns.reshape(*columns.shape[: len(window) + 1], -1) @ rows.T
-    parts = _shifted(x, window, strides, dilation)
-    columns = jnp.concatenate([part.reshape(*part.shape[:-1], groups, depth) for part in parts], -1)
-    out = jnp.einsum("...gk,kgf->...gf", columns, kernel.reshape(-1, groups, filters // groups))
-    return out.reshape(*out.shape[:-2], filters)
-
-
-@partial(jax.jit, static_argnums=(2, 3, 4))
-def _conv_transpose_products(
-    x: Array, kernel: Array, strides: tuple[int, ...], padding: tuple[tuple[int, int], ...], dilation: tuple[int, ...]
-) -> Array:
-    """Return the transposed convolution: one matrix product, whose parts are spread by the strides and summed.
-
-    Axis by axis, as `_columns`.
-    """
-    *window, filters, channels = kernel.shape
-    rank = len(window)
-    x = (x @ kernel.reshape(-1, channels).T).reshape(*x.shape[:-1], *window, filters)
-    for axis in range(rank):
-        w, s, d, (before, after) = window[axis], strides[axis], dilation[axis], padding[axis]
-        total = None
-        for p in range(w):
-            spread = [(0, 0, 0)] * (x.ndim - 1)
-            spread[axis + 1] = (p * d - before, (w - 1 - p) * d - after, s - 1)
-            part = lax.index_in_dim(x, p, rank + 1, keepdims=False)
-            part = lax.pad(part, jnp.zeros((), part.dtype), spread)
-            total = part if total is None else total + part
-        x = total
-    return x
-
-
-def _dimension_numbers(rank: int) -> tuple[str, str, str]:
-    axes = "DHW"[-rank:]
-    return f"N{axes}C", f"{axes}IO", f"N{axes}C"
+from polykeras_jax.windows import along, pad
 
 
 def _fold_axis(x: Array, axis: int, size: int, stride: int, combine: Callable[[Array, Array], Array]) -> Array:
@@ -127,7 +32,7 @@ def _fold_axis(x: Array, axis: int, size: int, stride: int, combine: Callable[[A
         x = x.reshape(*x.shape[:axis], count, size, *x.shape[axis + 1 :])
         parts = [lax.index_in_dim(x, i, axis + 1, keepdims=False) for i in range(size)]
     else:
-        parts = _along(x, axis, size, stride)
+        parts = along(x, axis, size, stride)
     total = parts[0]
     for part in parts[1:]:
         total = combine(total, part)
@@ -169,13 +74,13 @@ def _tiles(x: Array, pool_size: tuple[int, ...]) -> Array:
 def _max_pool(x: Array, pool_size: tuple[int, ...], strides: tuple[int, ...]) -> Array:
     """Return the maxima of windows.
 
-    Outside of loops by XLA's own, which the CPU's library computes together with the convolutions around them: three of
-    both in a prediction of 256 images take 42 ms so, and 105 ms with maxima axis by axis. In loops there is no such.
+    By XLA's own, which the CPU's library computes together with the convolutions before them in a prediction: three of
+    both for 256 images take 42 ms so, and 105 ms with maxima axis by axis. In a step of training it alone takes longer
+    than those; but XLA computes those anew where the next convolution's gradient reads them in another order: a step of
+    two convolutions 31 ms, not 27.
     """
-    if not inside_loop():
-        low = np.asarray(_lowest(x), x.dtype)
-        return lax.reduce_window(x, low, lax.max, (1, *pool_size, 1), (1, *strides, 1), "VALID")
-    return _folded(x, pool_size, strides, lax.max)
+    low = np.asarray(_lowest(x), x.dtype)
+    return lax.reduce_window(x, low, lax.max, (1, *pool_size, 1), (1, *strides, 1), "VALID")
 
 
 @_max_pool.defjvp
@@ -196,6 +101,16 @@ def _max_pool_jvp(pool_size: Any, strides: Any, primals: Any, tangents: Any) -> 
     return out, jnp.where(places == first, tangent, 0).sum(axes)
 
 
+def _as_products() -> bool:
+    """Return whether convolutions are written as products where XLA has no fast kernel.
+
+    Those are convolutions in loops of programs that are not ours to compile, of groups, of spread inputs and over three
+    axes (https://github.com/jax-ml/jax/issues/12868): a step of two layers on 128 images of 28x28 took 375 ms with
+    `lax.conv` in a loop and 40 ms so, one depthwise layer 1500 ms and 15 ms (jax 0.10.2, 2 cores).
+    """
+    return on_cpu() and fast.enabled()
+
+
 class JaxNeural(JaxFourier):
     """See `polykeras.backend.nn`."""
 
@@ -208,15 +123,17 @@ class JaxNeural(JaxFourier):
         dilation: Sequence[int],
         groups: int = 1,
     ) -> Array:
+        if has_kernel(inputs, kernel, groups):
+            return conv(inputs, kernel, strides, padding, dilation)
         if _as_products() and (inside_loop() or groups > 1):
-            return _conv_products(_pad(inputs, padding), kernel, tuple(strides), tuple(dilation), groups)
+            return conv_products(pad(inputs, padding), kernel, tuple(strides), tuple(dilation), groups)
         return lax.conv_general_dilated(
             inputs,
             kernel,
             strides,
             padding,
             rhs_dilation=dilation,
-            dimension_numbers=_dimension_numbers(len(strides)),
+            dimension_numbers=dimension_numbers(len(strides)),
             feature_group_count=groups,
         )
 
@@ -225,7 +142,7 @@ class JaxNeural(JaxFourier):
     ) -> Array:
         if _as_products():
             drop = tuple((before, after) for before, after in padding)
-            return _conv_transpose_products(inputs, kernel, tuple(strides), drop, tuple(dilation))
+            return conv_transpose_products(inputs, kernel, tuple(strides), drop, tuple(dilation))
         axes = tuple(range(len(strides)))
         spans = [d * (kernel.shape[i] - 1) for i, d in enumerate(dilation)]
         return lax.conv_general_dilated(
@@ -235,17 +152,17 @@ class JaxNeural(JaxFourier):
             [(span - before, span - after) for span, (before, after) in zip(spans, padding, strict=True)],
             lhs_dilation=strides,
             rhs_dilation=dilation,
-            dimension_numbers=_dimension_numbers(len(axes)),
+            dimension_numbers=dimension_numbers(len(axes)),
         )
 
     def max_pool_nd(self, inputs: Array, pool_size: Sequence[int], strides: Sequence[int], padding: Padding) -> Array:
-        x = _pad(inputs, padding, _lowest(inputs))
+        x = pad(inputs, padding, _lowest(inputs))
         return _max_pool(x, tuple(pool_size), tuple(strides))
 
     def average_pool_nd(
         self, inputs: Array, pool_size: Sequence[int], strides: Sequence[int], padding: Padding
     ) -> Array:
-        x = _pad(inputs, padding)
+        x = pad(inputs, padding)
         if x.dtype.itemsize < 4:
             x = x.astype("float32")
         counts = np.ones(())

@@ -15,7 +15,7 @@ from polykeras.backend.registry import load
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
-conv_products = pytest.importorskip("polykeras_jax.nn")._conv_products
+conv_products = pytest.importorskip("polykeras_jax.conv_products").conv_products
 in_loop = pytest.importorskip("polykeras_jax.loops").in_loop
 pytestmark = pytest.mark.needs("jax")
 
@@ -66,7 +66,7 @@ def test_convolution_equals_that_of_xla(
     monkeypatch.setattr("polykeras_jax.nn.on_cpu", lambda: on_cpu)
     layouts: list[Any] = []
     monkeypatch.setattr(
-        "polykeras_jax.nn._conv_products", lambda *args: (layouts.append(args), conv_products(*args))[1]
+        "polykeras_jax.nn.conv_products", lambda *args: (layouts.append(args), conv_products(*args))[1]
     )
     x, kernel = random(*shape), random(*window, seed=1)
     axes = "DHW"[: len(strides)]

@@ -1,0 +1,57 @@
+"""Convolutions as products of slices, for where XLA has no fast kernel for them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from polykeras.backend.spec import Array
+from polykeras_jax.windows import columns, shifted
+
+
+@partial(jax.jit, static_argnums=(2, 3, 4))
+@partial(jax.checkpoint, static_argnums=(2, 3, 4))  # else each layer's slices, window times its input, would be kept
+def conv_products(x: Array, kernel: Array, strides: tuple[int, ...], dilation: tuple[int, ...], groups: int) -> Array:
+    """Return the convolution of a padded array as products of its slices: one matrix product where `groups` is 1."""
+    *window, depth, filters = kernel.shape
+    if depth == 1 and groups > 1:  # depthwise: nothing to contract, and a sum of elementwise products fuses
+        x = jnp.repeat(x, filters // groups, -1)
+        weights = kernel.reshape(-1, filters)
+        return sum(part * weight for part, weight in zip(shifted(x, window, strides, dilation), weights, strict=True))
+    if groups == 1:
+        # The barrier keeps the kernel's rows as they are, so that its gradient is (gradients.T @ columns).T, which
+        # takes 1.2 ms where (columns.T @ gradients) takes 1.5.
+        rows = lax.optimization_barrier(kernel.reshape(-1, filters).T)
+        under = columns(x, window, strides, dilation)
+        return under.reshape(*under.shape[: len(window) + 1], -1) @ rows.T
+    parts = shifted(x, window, strides, dilation)
+    under = jnp.concatenate([part.reshape(*part.shape[:-1], groups, depth) for part in parts], -1)
+    out = jnp.einsum("...gk,kgf->...gf", under, kernel.reshape(-1, groups, filters // groups))
+    return out.reshape(*out.shape[:-2], filters)
+
+
+@partial(jax.jit, static_argnums=(2, 3, 4))
+def conv_transpose_products(
+    x: Array, kernel: Array, strides: tuple[int, ...], padding: tuple[tuple[int, int], ...], dilation: tuple[int, ...]
+) -> Array:
+    """Return the transposed convolution: one matrix product, whose parts are spread by the strides and summed.
+
+    Axis by axis, as `columns`.
+    """
+    *window, filters, channels = kernel.shape
+    rank = len(window)
+    x = (x @ kernel.reshape(-1, channels).T).reshape(*x.shape[:-1], *window, filters)
+    for axis in range(rank):
+        w, s, d, (before, after) = window[axis], strides[axis], dilation[axis], padding[axis]
+        total = None
+        for p in range(w):
+            spread = [(0, 0, 0)] * (x.ndim - 1)
+            spread[axis + 1] = (p * d - before, (w - 1 - p) * d - after, s - 1)
+            part = lax.index_in_dim(x, p, rank + 1, keepdims=False)
+            part = lax.pad(part, jnp.zeros((), part.dtype), spread)
+            total = part if total is None else total + part
+        x = total
+    return x
