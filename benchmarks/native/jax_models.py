@@ -13,11 +13,12 @@ from jax import lax
 
 @dataclass(frozen=True)
 class Mode:
-    """How a model is called: training or not, with the key and the rate of dropout."""
+    """How a model is called: training or not, the key and the rate of dropout, whether XLA convolves in training."""
 
     training: bool
     key: Any = None
     rate: float = 0.0
+    own_convolutions: bool = False
 
 
 def _stack(params: Any, x: Any, activation: Callable[[Any], Any]) -> Any:
@@ -42,9 +43,10 @@ def _wide(params: Any, x: Any, mode: Mode) -> Any:
 def _conv2d(x: Any, kernel: Any, mode: Mode) -> Any:
     """Return a convolution: in training as a product with the pixels under each place of the kernel side by side.
 
-    XLA's own is many times slower in a `lax.scan` on the CPU (jax issue 12868), and its gradients are slower outside.
+    XLA's own is many times slower in a `lax.scan` on the CPU (jax issue 12868), and its gradients are slower outside,
+    but where a program is told not to leave convolutions to the library YNNPACK.
     """
-    if not mode.training:
+    if not mode.training or mode.own_convolutions:
         return lax.conv_general_dilated(x, kernel, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
     height, width, channels, filters = kernel.shape
     rows, columns = x.shape[1] - height + 1, x.shape[2] - width + 1

@@ -1,15 +1,15 @@
 """JAX by hand: one jitted step with donated state, and an epoch as one `lax.scan`, at two of LLVM's levels.
 
-The third level is XLA's default; the second, a compiler option that few set, makes some steps shorter. Freed memory is
-kept, as in `fit`. Single steps are handed to JAX's thread, so that Python goes on meanwhile, and an epoch runs in the
-thread that calls it, as nothing is to be done meanwhile: each is the faster one.
+The third level is XLA's default; the second, a compiler option that few set, makes some steps shorter. Another option
+has XLA's own kernels compute convolutions in single steps, where its default is a slower library. Freed memory is kept,
+as in `fit`. Single steps are handed to JAX's thread, so that Python goes on meanwhile, and an epoch runs in the thread
+that calls it, as nothing is to be done meanwhile: each is the faster one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from itertools import product
 from typing import Any, TypeVar
 
 import jax
@@ -23,6 +23,11 @@ from benchmarks.native.memory import keep_freed_memory
 from benchmarks.native.weights import arranged, split_statistics
 from benchmarks.tasks import TASKS
 
+LLVM_2 = {"xla_backend_optimization_level": 2}
+OWN_CONVOLUTIONS = {
+    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE"
+}
+CONVOLUTIONAL = ("conv", "text_cnn", "batch_norm")
 ACTIVATIONS = {"binary": jax.nn.sigmoid, "classes": jax.nn.softmax, "squares": jax.nn.sigmoid}
 
 
@@ -68,13 +73,13 @@ def _initial(name: str, weights: list[np.ndarray]) -> Any:
     return params, [jnp.array(w) for w in statistics], _slots(TASKS[name].optimizer, params), jax.random.key(1)
 
 
-def _step(name: str, dropout: float, state: Any, x: Any, y: Any) -> tuple[Any, Any]:
+def _step(name: str, dropout: float, state: Any, x: Any, y: Any, own_convolutions: bool = False) -> tuple[Any, Any]:
     params, statistics, slots, key = state
     key, sub = jax.random.split(key)
     task = TASKS[name]
 
     def loss(params: Any) -> Any:
-        logits, moved = MODELS[name](params, statistics, x, Mode(True, sub, dropout))
+        logits, moved = MODELS[name](params, statistics, x, Mode(True, sub, dropout, own_convolutions))
         return _loss(task.loss, logits, y), moved
 
     (value, statistics), grads = jax.value_and_grad(loss, has_aux=True)(params)
@@ -108,7 +113,8 @@ def _dispatched(in_own_thread: bool, make: Callable[[], Made]) -> Callable[[], M
 
 def _stepwise(options: Any, name: str, weights: Any, x: Any, y: Any, dropout: float) -> Epoch:
     """An epoch as single dispatches, rows gathered on the host."""
-    step = jax.jit(partial(_step, name, dropout), donate_argnums=0, compiler_options=options)
+    body = partial(_step, name, dropout, own_convolutions=options is OWN_CONVOLUTIONS)
+    step = jax.jit(body, donate_argnums=0, compiler_options=options)
     state = _initial(name, weights)
 
     def epoch(order: np.ndarray) -> float:
@@ -146,11 +152,17 @@ def _scanned(options: Any, name: str, weights: Any, x: Any, y: Any, dropout: flo
 def trainers(name: str, weights: Any, x: Any, y: Any, dropout: float) -> dict[str, Callable[[], Epoch]]:
     """Return ways to train: each call begins anew and returns `epoch(order) -> mean loss`, order (steps, batch)."""
     keep_freed_memory()
-    ways = {"step": (_stepwise, True), "scan": (_scanned, False)}
-    levels = {"": None, ", LLVM 2": {"xla_backend_optimization_level": 2}}
+    ways = {
+        "step": (_stepwise, True, None),
+        "step, LLVM 2": (_stepwise, True, LLVM_2),
+        "scan": (_scanned, False, None),
+        "scan, LLVM 2": (_scanned, False, LLVM_2),
+    }
+    if name in CONVOLUTIONAL:
+        ways["step, XLA's convolutions"] = (_stepwise, True, OWN_CONVOLUTIONS)
     return {
-        way + level: _dispatched(in_own_thread, partial(make, options, name, weights, x, y, dropout))
-        for (way, (make, in_own_thread)), (level, options) in product(ways.items(), levels.items())
+        way: _dispatched(in_own_thread, partial(make, options, name, weights, x, y, dropout))
+        for way, (make, in_own_thread, options) in ways.items()
     }
 
 

@@ -65,9 +65,7 @@ def test_convolution_equals_that_of_xla(
 ) -> None:
     monkeypatch.setattr("polykeras_jax.nn.on_cpu", lambda: on_cpu)
     layouts: list[Any] = []
-    monkeypatch.setattr(
-        "polykeras_jax.nn.conv_products", lambda *args: (layouts.append(args), conv_products(*args))[1]
-    )
+    monkeypatch.setattr("polykeras_jax.nn.conv_products", lambda *args: (layouts.append(args), conv_products(*args))[1])
     x, kernel = random(*shape), random(*window, seed=1)
     axes = "DHW"[: len(strides)]
 
