@@ -20,7 +20,7 @@ from polykeras.training.data.sources import ArraySource, Source, make_source
 from polykeras.training.data.splitting import split_data
 from polykeras.training.logs import as_list, to_host
 from polykeras.training.on_batch import OnBatch
-from polykeras.training.predicting import joined, prediction_chunks, samples_if_filled
+from polykeras.training.predicting import joined, prediction_chunks, samples_if_filled, single_batch
 from polykeras.training.resuming.progress import Progress
 from polykeras.training.steps import CompiledStep
 from polykeras.training.stream_steps import stream_chunks
@@ -188,11 +188,14 @@ class Loops(OnBatch):
         Raises:
             ValueError: an output is a scalar: it has no samples.
         """
+        backend = registry.current()
+        unwatched = not callbacks and not verbose and steps is None
+        if unwatched and (batch := single_batch(x, batch_size)) is not None:
+            return joined([self._prepare("predict", batch).run_batch(batch)], backend, None)
         source = make_source(x, batch_size=batch_size, steps=steps)
         run = assemble(callbacks, self, verbose, 1, source.steps)
         parts: list[Any] = []
         done = 0
-        backend = registry.current()
         try:
             step = self._prepare("predict", source.first_batch())
             run.begin("predict")

@@ -16,6 +16,7 @@ from polykeras import dtypes, fast, tree
 from polykeras.backend import Backend
 from polykeras.backend.execution import CannotMap
 from polykeras.training import padding
+from polykeras.training.data.checks import has_nan, to_host
 from polykeras.training.data.sources import ArraySource, Source
 from polykeras.training.rooms import in_room
 from polykeras.training.steps import CompiledStep
@@ -26,6 +27,19 @@ SMALL = 2**18  # bytes of a batch and the weights together; with more of them, c
 
 Prediction: TypeAlias = tuple[int, int, Callable[[], Any]]
 """The number of a chunk's first batch, that after its last, and a function that returns their outputs."""
+
+
+def single_batch(x: Any, batch_size: int | None) -> Any:
+    """Return the batch, on the host, of inputs that are one array of no more rows than a batch; None for others.
+
+    There is nothing to cut up, to count or to put together: a prediction in a loop takes half the time. Whatever may be
+    wrong with the data is left to those who can say it.
+    """
+    most = 32 if batch_size is None else batch_size
+    if type(x) is not np.ndarray or type(most) is not int or x.ndim == 0 or not 0 < len(x) <= most:
+        return None
+    host = to_host(x, "x")
+    return None if has_nan([host]) else (host, None, None)
 
 
 def samples_if_filled(model: Any, source: Source, backend: Backend) -> int | None:
@@ -103,13 +117,18 @@ def joined(parts: list[Any], backend: Backend, samples: int | None) -> Any:
         ValueError: an output is a scalar: it has no samples.
     """
     arrays = [tree.map_structure(lambda leaf: _on_host(leaf, backend), part) for part in parts]
-    for leaf, path in zip(tree.flatten(arrays[0]), tree.paths(arrays[0]), strict=True):
-        if np.ndim(leaf) == 0:
-            raise ValueError(
-                f"predict: the output{path and ' ' + path} is a scalar for each batch; expected an array with an entry "
-                "for each sample. Return one from the model, or use `predict_on_batch`."
-            )
-    return tree.map_structure(lambda *outputs: np.concatenate(outputs)[:samples], *arrays)
+    leaves = tree.flatten(arrays[0])
+    if any(np.ndim(leaf) == 0 for leaf in leaves):
+        path = next(path for leaf, path in zip(leaves, tree.paths(arrays[0]), strict=True) if np.ndim(leaf) == 0)
+        raise ValueError(
+            f"predict: the output{path and ' ' + path} is a scalar for each batch; expected an array with an entry "
+            "for each sample. Return one from the model, or use `predict_on_batch`."
+        )
+    return tree.map_structure(lambda *outputs: _concatenated(outputs)[:samples], *arrays)
+
+
+def _concatenated(outputs: tuple[np.ndarray, ...]) -> np.ndarray:
+    return np.concatenate(outputs) if len(outputs) > 1 else np.array(outputs[0])  # a copy of its own, in half the time
 
 
 def _on_host(leaf: Any, backend: Backend) -> np.ndarray:

@@ -156,6 +156,34 @@ def test_a_scalar_for_each_batch_is_refused_as_ever(backend: Backend) -> None:
         model.predict(X, batch_size=4, verbose=0)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "bool"])
+def test_one_batch_alone_is_predicted_as_among_others(backend: Backend, dtype: str) -> None:
+    model = Sequential([Input((3,)), layers.Dense(4, activation="tanh"), layers.Dense(2)])
+    x = (10 * X[:9]).astype(dtype)
+    alone, watched = model.predict(x, verbose=0), model.predict(x, verbose=0, callbacks=[callbacks.Callback()])
+    np.testing.assert_array_equal(alone, watched)
+    np.testing.assert_array_equal(model.predict(x, batch_size=9, verbose=0), alone)
+    alone += 1  # an array of the caller's own
+    np.testing.assert_array_equal(model.predict(x, verbose=0), watched)
+    np.testing.assert_allclose(model.predict(x, batch_size=4, verbose=0), watched, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("x", "batch_size", "told"),
+    [
+        (np.full((2, 3), np.nan, "float32"), None, "contains nan in 2 of 2 samples"),
+        (np.ones((0, 3), "float32"), None, "empty"),
+        (np.ones((2, 3), "float32"), 0, "batch_size"),
+        (np.array(["a", "b"]), None, "expected numbers"),
+        (np.ones((), "float32"), None, "is a scalar"),
+    ],
+)
+def test_what_is_wrong_with_one_batch_is_said(backend: Backend, x: Any, batch_size: int | None, told: str) -> None:
+    model = Sequential([Input((3,)), layers.Dense(2)])
+    with pytest.raises(ValueError, match=told):
+        model.predict(x, batch_size=batch_size, verbose=0)
+
+
 @pytest.mark.parametrize(("layer", "at_once"), [("Conv2D", True), ("MaxPooling2D", False)])
 def test_convolutions_and_windows_run_where_they_are_fast(
     backend: Backend, together: list[int], layer: str, at_once: bool
