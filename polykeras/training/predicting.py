@@ -6,7 +6,7 @@ watches.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -127,7 +127,7 @@ def joined(parts: list[Any], backend: Backend, samples: int | None) -> Any:
     return tree.map_structure(lambda *outputs: _concatenated(outputs)[:samples], *arrays)
 
 
-def _concatenated(outputs: tuple[np.ndarray, ...]) -> np.ndarray:
+def _concatenated(outputs: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(outputs) if len(outputs) > 1 else np.array(outputs[0])  # a copy of its own, in half the time
 
 
