@@ -15,9 +15,8 @@ from polykeras.backend.execution import BatchesRunner, CannotMap, State
 from polykeras.backend.spec import Array
 from polykeras_jax.compiling import compiled
 
-# What XLA computes with other, slow code in a loop on the CPU: its convolutions, unlike ours, where they are not of the
-# form of `convolution.py` (https://github.com/jax-ml/jax/issues/12868), and windows, which its library computes together
-# with convolutions elsewhere.
+# What XLA computes with other, slow code in a loop on the CPU: convolutions that are not those of `convolution.py`
+# (https://github.com/jax-ml/jax/issues/12868), and windows, which its library computes together with them elsewhere.
 _SLOW = ("conv_general_dilated", "reduce_window", "select_and_")
 
 
