@@ -100,6 +100,12 @@ def _host_array(x: Any, dtype: str | None) -> np.ndarray:
         return host.astype(target, copy=False)
 
 
+def is_whole(x: Array) -> bool:
+    """Return whether an array is not part of one that is spread over devices: of that, JAX's types tell."""
+    sharding = getattr(x.aval, "sharding", None)
+    return sharding is None or sharding.mesh.empty
+
+
 def on_cpu() -> bool:
     """Return whether new work goes to the CPU."""
     device = jax.config.values["jax_default_device"]  # a device, the name of a platform, or None

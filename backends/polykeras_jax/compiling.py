@@ -12,10 +12,12 @@ import jax
 
 from polykeras import fast
 from polykeras_jax.arrays import on_cpu
+from polykeras_jax.loops import traced_with
 
 _LEVEL = "xla_backend_optimization_level"
 _LIBRARY = "xla_cpu_experimental_ynn_fusion_type"
-# What XLA leaves to the library YNNPACK by itself, but for convolutions.
+# What XLA leaves to the library YNNPACK by itself (jax 0.10), but for convolutions. Options of a program replace the
+# list; `XLA_FLAGS` alone knows a form that takes one from it.
 _WITHOUT_CONVOLUTIONS = "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE"
 
 _kernels: ContextVar[bool] = ContextVar("polykeras_jax_convolution_kernels", default=False)
@@ -47,8 +49,10 @@ def compiled(fn: Callable[..., Any], options: dict[str, Any] | None = None, **ji
         **jit: what else `jax.jit` is told.
     """
     kernels = _kernel_options()
-    outer = jax.jit(_traced_with(bool(kernels), fn), compiler_options={**(options or {}), **kernels} or None, **jit)
-    inner = jax.jit(_traced_with(False, fn))
+    outer = jax.jit(
+        traced_with(_kernels, bool(kernels), fn), compiler_options={**(options or {}), **kernels} or None, **jit
+    )
+    inner = jax.jit(traced_with(_kernels, False, fn))
 
     @wraps(fn)
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -62,23 +66,14 @@ def compiled(fn: Callable[..., Any], options: dict[str, Any] | None = None, **ji
     return run
 
 
-def _traced_with(kernels: bool, fn: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(fn)
-    def traced(*args: Any, **kwargs: Any) -> Any:
-        token = _kernels.set(kernels)
-        try:
-            return fn(*args, **kwargs)
-        finally:
-            _kernels.reset(token)
-
-    return traced
-
-
 def _kernel_options() -> dict[str, Any]:
-    """Return the options with which XLA's own kernels compute convolutions; none where it has no such option.
+    """Return the options with which XLA's own kernels compute convolutions.
 
     Since YNNPACK computes them, in jax 0.10, they take up to five times as long: 77 ms, not 15, for 32 images of 32x32
-    with 64 channels and as many filters of 3x3 (2 cores).
+    with 64 channels and as many filters of 3x3 on two cores. One that a maximum of windows or a sum follows stays with
+    the library, which then computes both at once.
+
+    None off the CPU, where the environment names the option, where this XLA has none, and with `POLYKERAS_FAST=0`.
     """
     if not on_cpu() or not fast.enabled() or _LIBRARY in os.environ.get("XLA_FLAGS", ""):
         return {}
@@ -87,9 +82,12 @@ def _kernel_options() -> dict[str, Any]:
 
 @lru_cache
 def _knows(option: str, value: str) -> bool:
-    """Return whether this XLA has an option."""
+    """Return whether this XLA has an option with such a value."""
     try:
         jax.jit(lambda: 0, compiler_options={option: value}).lower().compile()
-    except jax.errors.JaxRuntimeError:
+    except jax.errors.JaxRuntimeError as error:
+        if option not in str(error):
+            raise
+        fast.explain("convolutions on JAX's CPU", "products of slices in loops", f"XLA has no option {option}")
         return False
     return True

@@ -22,6 +22,7 @@ from jax.interpreters import ad, batching, mlir
 
 from polykeras.backend.nn import Padding
 from polykeras.backend.spec import Array
+from polykeras_jax.arrays import is_whole
 from polykeras_jax.compiling import has_convolution_kernels
 from polykeras_jax.conv_products import conv_products
 from polykeras_jax.windows import pad
@@ -29,27 +30,21 @@ from polykeras_jax.windows import pad
 # Numbers under one place of the window, below which a product with the slices of the input is faster: 64 images of
 # 28x28 with one channel and 32 filters of 3x3 take 0.5 ms so, and 1.7 with the kernel; with eight channels 3.1 and 2.4.
 _FEW = 64
+_LARGE = 2**24  # numbers that those slices must not have: they lie in memory, window times the input
 
 _conv = Primitive("polykeras_conv")
 
 
 def has_kernel(x: Array, kernel: Array, groups: int) -> bool:
-    """Return whether XLA has a kernel for a convolution in the program that is traced now.
-
-    A window of one place is a product anyway.
-    """
-    rank = x.ndim - 2
+    """Return whether XLA has a kernel for a convolution in the program that is traced now."""
     return (
         has_convolution_kernels()
         and groups == 1
-        and rank <= 2
+        and x.ndim <= 4
         and x.dtype == kernel.dtype == np.float32
-        and prod(kernel.shape[:rank]) > 1
+        and is_whole(x)
+        and is_whole(kernel)
     )
-
-
-def _is_narrow(kernel: Array) -> bool:
-    return prod(kernel.shape[:-1]) < _FEW
 
 
 def conv(x: Array, kernel: Array, strides: Sequence[int], padding: Padding, dilation: Sequence[int]) -> Array:
@@ -65,21 +60,26 @@ def dimension_numbers(rank: int) -> tuple[str, str, str]:
     return f"N{axes}C", f"{axes}IO", f"N{axes}C"
 
 
+def _plain(x: Array, kernel: Array, *, strides: Any, padding: Any, dilation: Any) -> Array:
+    numbers = dimension_numbers(len(strides))
+    return lax.conv_general_dilated(x, kernel, strides, padding, rhs_dilation=dilation, dimension_numbers=numbers)
+
+
 def _compute(x: Array, kernel: Array, *, strides: Any, padding: Any, dilation: Any) -> Array:
-    """Compute a convolution: what a program is made of."""
-    window = kernel.shape[: len(strides)]
-    if _is_narrow(kernel):
+    """Compute a convolution on the CPU: what a program is made of."""
+    window, spatial = kernel.shape[: len(strides)], x.shape[1:-1]
+    places = prod(window)
+    if places == 1 or (places * kernel.shape[-2] < _FEW and x.size * places < _LARGE):
         return conv_products(pad(x, padding), kernel, strides, dilation, 1)
-    if any(w > n for w, n in zip(window, x.shape[1:-1], strict=True)):
+    if any(w > n for w, n in zip(window, spatial, strict=True)):
         # Else XLA exchanges a small input and its larger kernel, for which it has no kernel: 529 ms for 10.
         x, padding = lax.optimization_barrier(pad(x, padding)), [(0, 0)] * len(window)
-    numbers = dimension_numbers(len(window))
-    return lax.conv_general_dilated(x, kernel, strides, padding, rhs_dilation=dilation, dimension_numbers=numbers)
+    return _plain(x, kernel, strides=strides, padding=padding, dilation=dilation)
 
 
 def _shape(x: Any, kernel: Any, *, strides: Any, padding: Any, dilation: Any) -> Any:
     sizes = [
-        (n + before + after - d * (w - 1) - 1) // s + 1
+        max(0, (n + before + after - d * (w - 1) - 1) // s + 1)
         for n, (before, after), w, s, d in zip(x.shape[1:-1], padding, kernel.shape, strides, dilation, strict=False)
     ]
     return x.update(shape=(x.shape[0], *sizes, kernel.shape[-1]), weak_type=False)
@@ -101,6 +101,8 @@ def _gradient_of_inputs(upstream: Array, x: Any, kernel: Array, *, strides: Any,
 
 def _gradient_of_kernel(upstream: Array, x: Array, kernel: Any, *, strides: Any, padding: Any, dilation: Any) -> Array:
     """Return the convolution of the inputs with the upstream, in which channels and batch change places."""
+    if upstream.size == 0:
+        return jnp.zeros(kernel.aval.shape, upstream.dtype)
     rank = len(strides)
     axes = range(1, rank + 1)
     seen = []
@@ -119,7 +121,7 @@ def _over_batches(arrays: Any, axes: Any, **geometry: Any) -> tuple[Array, int]:
     x, kernel = arrays
     if axes[1] is None:
         x = jnp.moveaxis(x, axes[0], 0)
-        out = _conv.bind(x.reshape(-1, *x.shape[2:]), kernel, **geometry)
+        out = _conv.bind(x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), kernel, **geometry)
         return out.reshape(*x.shape[:2], *out.shape[1:]), 0
     strides, padding, dilation = geometry["strides"], geometry["padding"], geometry["dilation"]
 
@@ -133,4 +135,5 @@ _conv.def_impl(_compute)
 _conv.def_abstract_eval(_shape)
 ad.defbilinear(_conv, _gradient_of_inputs, _gradient_of_kernel)
 batching.primitive_batchers[_conv] = _over_batches
-mlir.register_lowering(_conv, mlir.lower_fun(_compute, multiple_results=False))
+mlir.register_lowering(_conv, mlir.lower_fun(_plain, multiple_results=False))
+mlir.register_lowering(_conv, mlir.lower_fun(_compute, multiple_results=False), platform="cpu")

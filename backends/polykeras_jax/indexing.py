@@ -9,6 +9,7 @@ from jax import lax
 
 from polykeras.backend.spec import Array, Shape
 from polykeras_jax.reduction import JaxReduction
+from polykeras_jax.rows import is_added_fast, take_rows
 
 # Of the frameworks' ways with an index out of range, "fill" keeps the contract: the value there is unspecified (nan for
 # floats, which shows), and the gradient of no other element is touched. "clip" would add it to the last element.
@@ -24,7 +25,10 @@ class JaxIndexing(JaxReduction):
     """See `polykeras.backend.indexing`."""
 
     def take(self, x: Array, indices: Array, axis: int | None = None) -> Array:
-        return jnp.take(x, _wide(indices), axis, mode=_MODE)
+        indices = _wide(indices)
+        if axis == 0 and is_added_fast(x):
+            return take_rows(x, indices)
+        return jnp.take(x, indices, axis, mode=_MODE)
 
     def take_along_axis(self, x: Array, indices: Array, axis: int | None = None) -> Array:
         return jnp.take_along_axis(x, _wide(indices), axis, mode=_MODE)

@@ -17,15 +17,20 @@ def inside_loop() -> bool:
     return _inside.get()
 
 
-def in_loop(fn: F) -> F:
-    """Return a function that is traced as part of a loop."""
+def traced_with(fact: ContextVar[bool], value: bool, fn: F) -> F:
+    """Return a function for which something holds while it is traced."""
 
     @wraps(fn)
     def run(*args: Any, **kwargs: Any) -> Any:
-        token = _inside.set(True)
+        token = fact.set(value)
         try:
             return fn(*args, **kwargs)
         finally:
-            _inside.reset(token)
+            fact.reset(token)
 
     return run  # type: ignore[return-value]
+
+
+def in_loop(fn: F) -> F:
+    """Return a function that is traced as part of a loop."""
+    return traced_with(_inside, True, fn)

@@ -17,6 +17,7 @@ from polykeras import fast
 from polykeras.backend.nn import Padding
 from polykeras.backend.spec import Array
 from polykeras_jax.arrays import on_cpu
+from polykeras_jax.compiling import has_convolution_kernels
 from polykeras_jax.conv_products import conv_products, conv_transpose_products
 from polykeras_jax.convolution import conv, dimension_numbers, has_kernel
 from polykeras_jax.fourier import JaxFourier
@@ -74,11 +75,13 @@ def _tiles(x: Array, pool_size: tuple[int, ...]) -> Array:
 def _max_pool(x: Array, pool_size: tuple[int, ...], strides: tuple[int, ...]) -> Array:
     """Return the maxima of windows.
 
-    By XLA's own, which the CPU's library computes together with the convolutions before them in a prediction: three of
-    both for 256 images take 42 ms so, and 105 ms with maxima axis by axis. In a step of training it alone takes longer
-    than those; but XLA computes those anew where the next convolution's gradient reads them in another order: a step of
-    two convolutions 31 ms, not 27.
+    Axis by axis in loops, where that takes less time (1.1 ms for 1.5 on 128 images of 26x26x32). But XLA computes it
+    anew for each who reads it, also in another order, as the gradient of a convolution by a kernel does: there, and
+    outside of loops, XLA's own operation, whose result stays. A step of two convolutions takes 27 ms so, and 31 axis
+    by axis; a prediction of three convolutions for 256 images 42 and 105, as a library computes both together.
     """
+    if inside_loop() and not has_convolution_kernels():
+        return _folded(x, pool_size, strides, lax.max)
     low = np.asarray(_lowest(x), x.dtype)
     return lax.reduce_window(x, low, lax.max, (1, *pool_size, 1), (1, *strides, 1), "VALID")
 
@@ -104,8 +107,8 @@ def _max_pool_jvp(pool_size: Any, strides: Any, primals: Any, tangents: Any) -> 
 def _as_products() -> bool:
     """Return whether convolutions are written as products where XLA has no fast kernel.
 
-    Those are convolutions in loops of programs that are not ours to compile, of groups, of spread inputs and over three
-    axes (https://github.com/jax-ml/jax/issues/12868): a step of two layers on 128 images of 28x28 took 375 ms with
+    In loops those are all that `convolution.py` does not take; elsewhere those of groups and of spread inputs
+    (https://github.com/jax-ml/jax/issues/12868). A step of two layers on 128 images of 28x28 took 375 ms with
     `lax.conv` in a loop and 40 ms so, one depthwise layer 1500 ms and 15 ms (jax 0.10.2, 2 cores).
     """
     return on_cpu() and fast.enabled()

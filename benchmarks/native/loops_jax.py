@@ -23,8 +23,8 @@ from benchmarks.native.memory import keep_freed_memory
 from benchmarks.native.weights import arranged, split_statistics
 from benchmarks.tasks import TASKS
 
-LLVM_2 = {"xla_backend_optimization_level": 2}
-OWN_CONVOLUTIONS = {
+LLVM_2: dict[str, Any] = {"xla_backend_optimization_level": 2}
+OWN_CONVOLUTIONS: dict[str, Any] = {
     "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE"
 }
 CONVOLUTIONAL = ("conv", "text_cnn", "batch_norm")
@@ -111,9 +111,11 @@ def _dispatched(in_own_thread: bool, make: Callable[[], Made]) -> Callable[[], M
     return begin
 
 
-def _stepwise(options: Any, name: str, weights: Any, x: Any, y: Any, dropout: float) -> Epoch:
+def _stepwise(
+    options: Any, name: str, weights: Any, x: Any, y: Any, dropout: float, own_convolutions: bool = False
+) -> Epoch:
     """An epoch as single dispatches, rows gathered on the host."""
-    body = partial(_step, name, dropout, own_convolutions=options is OWN_CONVOLUTIONS)
+    body = partial(_step, name, dropout, own_convolutions=own_convolutions)
     step = jax.jit(body, donate_argnums=0, compiler_options=options)
     state = _initial(name, weights)
 
@@ -159,7 +161,9 @@ def trainers(name: str, weights: Any, x: Any, y: Any, dropout: float) -> dict[st
         "scan, LLVM 2": (_scanned, False, LLVM_2),
     }
     if name in CONVOLUTIONAL:
-        ways["step, XLA's convolutions"] = (_stepwise, True, OWN_CONVOLUTIONS)
+        stepwise = partial(_stepwise, own_convolutions=True)
+        ways["step, XLA's convolutions"] = (stepwise, True, OWN_CONVOLUTIONS)
+        ways["step, XLA's convolutions, LLVM 2"] = (stepwise, True, OWN_CONVOLUTIONS | LLVM_2)
     return {
         way: _dispatched(in_own_thread, partial(make, options, name, weights, x, y, dropout))
         for way, (make, in_own_thread, options) in ways.items()

@@ -189,7 +189,7 @@ class Loops(OnBatch):
             ValueError: an output is a scalar: it has no samples.
         """
         backend = registry.current()
-        unwatched = not callbacks and not verbose and steps is None
+        unwatched = callbacks is None and verbose == 0 and steps is None
         if unwatched and (batch := single_batch(x, batch_size)) is not None:
             return joined([self._prepare("predict", batch).run_batch(batch)], backend, None)
         source = make_source(x, batch_size=batch_size, steps=steps)

@@ -17,7 +17,7 @@ from polykeras.backend import Backend
 from polykeras.backend.execution import CannotMap
 from polykeras.training import padding
 from polykeras.training.data.checks import has_nan, to_host
-from polykeras.training.data.sources import ArraySource, Source
+from polykeras.training.data.sources import BATCH_SIZE, ArraySource, Source
 from polykeras.training.rooms import in_room
 from polykeras.training.steps import CompiledStep
 
@@ -29,14 +29,15 @@ Prediction: TypeAlias = tuple[int, int, Callable[[], Any]]
 """The number of a chunk's first batch, that after its last, and a function that returns their outputs."""
 
 
-def single_batch(x: Any, batch_size: int | None) -> Any:
-    """Return the batch, on the host, of inputs that are one array of no more rows than a batch; None for others.
+def single_batch(x: Any, batch_size: int | None) -> tuple[np.ndarray, None, None] | None:
+    """Return inputs that are one array of no more rows than a batch as that batch, on the host; None for others.
 
-    There is nothing to cut up, to count or to put together: a prediction in a loop takes half the time. Whatever may be
-    wrong with the data is left to those who can say it.
+    There is nothing to cut up, to count or to put together: a prediction in a loop takes half the time. What is wrong
+    with the data is left to `make_source`, which says it.
     """
-    most = 32 if batch_size is None else batch_size
-    if type(x) is not np.ndarray or type(most) is not int or x.ndim == 0 or not 0 < len(x) <= most:
+    most = BATCH_SIZE if batch_size is None else batch_size
+    plain = type(x) is np.ndarray and type(most) is int and fast.enabled()
+    if not plain or x.ndim == 0 or not 0 < len(x) <= most:
         return None
     host = to_host(x, "x")
     return None if has_nan([host]) else (host, None, None)

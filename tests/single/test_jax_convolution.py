@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 import polykeras as pk
-from polykeras import fast
 from polykeras.backend import use_backend
 from polykeras.backend.registry import load
+from polykeras.training.steps import CompiledStep
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
@@ -18,7 +19,9 @@ compiling = pytest.importorskip("polykeras_jax.compiling")
 convolution = pytest.importorskip("polykeras_jax.convolution")
 pytestmark = [
     pytest.mark.needs("jax"),
-    pytest.mark.skipif(not fast.enabled(), reason="the kernels are a fast path"),
+    pytest.mark.skipif(
+        not compiling._kernel_options(), reason="this XLA, or a switch, leaves convolutions as they are"
+    ),
 ]
 
 CONVOLUTIONS = [
@@ -31,6 +34,10 @@ CONVOLUTIONS = [
     ((4, 2, 2, 16), (3, 3, 16, 16), (1, 1), ((1, 1), (1, 1)), (1, 1)),  # a window larger than the input
     ((2, 8, 8, 8), (3, 3, 8, 5), (1, 1), ((4, 4), (3, 5)), (1, 1)),  # padded by more than the window
     ((2, 8, 9, 3), (3, 3, 3, 5), (2, 1), ((1, 1), (0, 0)), (1, 1)),  # few numbers under the window: products
+    ((2, 8, 9, 70), (1, 1, 70, 5), (2, 1), ((1, 1), (0, 0)), (1, 1)),  # a window of one place: a product
+    ((0, 8, 9, 3), (3, 3, 3, 5), (1, 1), ((1, 1), (0, 0)), (1, 1)),  # no rows
+    ((0, 8, 9, 8), (3, 3, 8, 5), (1, 1), ((1, 1), (0, 0)), (1, 1)),
+    ((2, 2, 9, 8), (3, 3, 8, 5), (1, 1), ((0, 0), (0, 0)), (1, 1)),  # no place for the window
 ]
 
 
@@ -86,28 +93,100 @@ def test_over_a_further_axis(axes: Any) -> None:
     close(gradients(convolution.conv), gradients(native))
 
 
-def lines(program: Any, *args: Any) -> list[str]:
-    """Return what XLA makes of the convolutions of a program."""
-    text = jax.jit(program, compiler_options=compiling._kernel_options()).lower(*args).compile().as_text()
-    return [line for line in text.splitlines() if " convolution(" in line or "ynn_fusion" in line]
+def made_of(program: Any, *args: Any) -> str:
+    """Return what XLA makes of a program that is compiled as ours are."""
+    return jax.jit(program, compiler_options=compiling._kernel_options()).lower(*args).compile().as_text()
 
 
-def test_the_gradients_are_of_the_form_that_kernels_take_in_a_loop() -> None:
-    """`b01f_01io->b01f`: a form with which XLA's kernel is called, and which nothing outside of loops brings about."""
-    geometry = (1, 1), ((1, 1), (1, 1)), (1, 1)
-    x, kernel = random(4, 8, 8, 8), random(3, 3, 8, 8, seed=1)
+@pytest.mark.parametrize(
+    ("shape", "window", "geometry", "form"),
+    [
+        ((4, 8, 8, 8), (3, 3, 8, 8), ((1, 1), ((1, 1), (1, 1)), (1, 1)), "b01f_01io->b01f"),
+        ((4, 9, 9, 16), (3, 2, 16, 16), ((2, 1), ((1, 1), (0, 2)), (1, 2)), "b01f_01io->b01f"),
+        ((16, 12, 16), (5, 16, 16), ((1,), ((0, 0),), (1,)), "b0f_0io->b0f"),
+    ],
+)
+def test_the_gradients_are_of_the_form_that_kernels_take_in_a_loop(
+    shape: Any, window: Any, geometry: Any, form: str
+) -> None:
+    """The form with which XLA's kernels are called, and which in a loop nothing brings about."""
+    x, kernel = random(*shape), random(*window, seed=1)
 
-    def step(conv: Any, x: Any, kernel: Any) -> Any:
+    def convolutions(conv: Any) -> list[str]:
         grads = jax.grad(lambda x, kernel: jnp.tanh(conv(x, kernel, *geometry)).sum(), (0, 1))
-        return jax.lax.fori_loop(
-            0, 3, lambda _, c: tuple(a - b for a, b in zip(c, grads(*c), strict=True)), (x, kernel)
-        )
 
-    ours = [line for line in lines(lambda *a: step(convolution.conv, *a), x, kernel) if " convolution(" in line]
+        def step(_: Any, carry: Any) -> Any:
+            return tuple(a - b for a, b in zip(carry, grads(*carry), strict=True))
+
+        text = made_of(lambda x, kernel: jax.lax.fori_loop(0, 3, step, (x, kernel)), x, kernel)
+        return [line for line in text.splitlines() if " convolution(" in line]
+
+    ours = convolutions(convolution.conv)
     assert len(ours) == 3
-    assert all("b01f_01io->b01f" in line for line in ours)
-    theirs = [line for line in lines(lambda *a: step(native, *a), x, kernel) if " convolution(" in line]
-    assert any("b01f_01io->b01f" not in line for line in theirs), "XLA does it by itself now: drop the gradients here"
+    assert all(form in line for line in ours)
+    theirs = convolutions(native)
+    assert any(form not in line for line in theirs), "XLA does it by itself now: drop the gradients here"
+
+
+def test_options_take_convolutions_from_the_library_and_nothing_else() -> None:
+    x, kernel = random(8, 32, 32, 32), random(3, 3, 32, 32, seed=1)
+    square = random(256, 256)
+
+    def by_library(options: Any, program: Any, *args: Any) -> bool:
+        return "ynn_fusion" in jax.jit(program, compiler_options=options).lower(*args).compile().as_text()
+
+    ours = compiling._kernel_options()
+    convolved = partial(native, strides=(1, 1), padding="VALID", dilation=(1, 1))
+    assert not by_library(ours, convolved, x, kernel)
+    assert by_library(None, convolved, x, kernel), "not needed any more: drop the option"
+    for program in (
+        lambda a: a @ a,
+        lambda a: jnp.tanh(a).sum(1),
+        lambda a: jnp.einsum("abc,acd->abd", a[None], a[None]),
+    ):
+        assert by_library(ours, program, square) == by_library(None, program, square)
+
+
+@pytest.mark.parametrize(
+    ("shape", "window", "dtype", "groups"),
+    [
+        ((2, 6, 6, 8), (3, 3, 8, 4), "float16", 1),
+        ((2, 6, 6, 8), (3, 3, 8, 4), "bfloat16", 1),
+        ((2, 6, 6, 8), (3, 3, 4, 4), "float32", 2),
+        ((2, 4, 4, 4, 8), (3, 3, 3, 8, 4), "float32", 1),
+    ],
+)
+def test_what_xla_has_no_kernel_for_is_computed_all_the_same(
+    seen: list[bool], shape: Any, window: Any, dtype: str, groups: int
+) -> None:
+    backend = load("jax")
+    x, kernel = random(*shape).astype(dtype), random(*window, seed=1).astype(dtype)
+    ones = (1,) * (len(shape) - 2)
+
+    def conv(x: Any, kernel: Any) -> Any:
+        return backend.conv_nd(x, kernel, ones, [(0, 0)] * len(ones), ones, groups)
+
+    found = backend.compile(conv)(x, kernel)
+    assert seen == [False]
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found.astype("float32"), conv(x, kernel).astype("float32"), rtol=2e-2, atol=0.3)
+
+
+def test_arrays_that_are_spread_over_devices_are_left_to_jax(seen: list[bool]) -> None:
+    backend = load("jax")
+    mesh = jax.make_mesh((1,), ("d",))
+    spread = jax.sharding.PartitionSpec("d")
+    whole = jax.sharding.PartitionSpec()
+    x, kernel = random(2, 6, 6, 8), random(3, 3, 8, 4, seed=1)
+
+    def gradient(x: Any, kernel: Any) -> Any:
+        return jax.grad(lambda k: backend.conv_nd(x, k, (1, 1), ((0, 0), (0, 0)), (1, 1)).sum())(kernel)
+
+    mapped = jax.shard_map(gradient, mesh=mesh, in_specs=(spread, whole), out_specs=whole)
+    expected = gradient(x, kernel)
+    with jax.set_mesh(mesh):
+        close(backend.compile(mapped)(jax.device_put(x, jax.NamedSharding(mesh, spread)), kernel), expected)
+    assert not any(seen)
 
 
 @pytest.fixture
@@ -149,6 +228,25 @@ def test_a_model_trains_and_predicts_with_the_kernels(seen: list[bool]) -> None:
     assert all(seen)
 
 
+def test_small_batches_of_convolutions_are_predicted_in_one_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts: list[int] = []
+    run_batches = CompiledStep.run_batches
+
+    def noted(self: CompiledStep, batches: Any, count: int) -> Any:
+        result = run_batches(self, batches, count)  # raises where there is none
+        counts.append(count)
+        return result
+
+    monkeypatch.setattr(CompiledStep, "run_batches", noted)
+    with use_backend("jax"):
+        layers = (pk.layers.Conv2D(2, 3), pk.layers.Conv2D(2, 1), pk.layers.Conv2D(4, 3, padding="same"))
+        model = pk.Sequential([pk.Input((6, 6, 3)), *layers])
+        x = np.random.default_rng(1).normal(size=(20, 6, 6, 3)).astype("float32")
+        predicted = model.predict(x, batch_size=4, verbose=0)
+        np.testing.assert_allclose(predicted, model.predict_on_batch(x), rtol=1e-5, atol=1e-5)
+    assert counts == [5]
+
+
 @pytest.mark.parametrize("why", ["unknown", "named by the environment"])
 def test_without_the_option_convolutions_are_products_to_the_same_end(
     seen: list[bool], monkeypatch: pytest.MonkeyPatch, why: str
@@ -182,6 +280,15 @@ def test_as_part_of_another_program_there_are_no_options(seen: list[bool]) -> No
     close(jax.jit(lambda: program(x))(), alone)  # nothing traced among the arguments
     close(jax.vmap(program)(x[None])[0], alone)
     assert not seen[-1]
+
+
+def test_a_step_that_donates_is_part_of_another_program() -> None:
+    backend = load("jax")
+    step = backend.compile(lambda state, x: [part + x for part in state], donate_first=True)
+    state = jnp.ones(3)
+    assert jax.jit(lambda a: step([a, a], 2.0))(state)[1].tolist() == [3, 3, 3]
+    assert jax.vmap(lambda a: step([a, a], a)[0])(state).tolist() == [2, 2, 2]
+    assert [part.tolist() for part in step([state, state], 1.0)] == [[2, 2, 2], [2, 2, 2]]
 
 
 def test_an_error_of_the_function_itself_is_not_taken_for_that_of_the_options() -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polykeras import Input, Model, Sequential, callbacks, layers, ops
+from polykeras import Input, Model, Sequential, callbacks, config, fast, layers, ops
 from polykeras.backend import Backend
+from polykeras.training import loops
 from polykeras.training.predicting import TOGETHER
 from polykeras.training.steps import CompiledStep
 from training.own_models import Counter
@@ -184,17 +185,66 @@ def test_what_is_wrong_with_one_batch_is_said(backend: Backend, x: Any, batch_si
         model.predict(x, batch_size=batch_size, verbose=0)
 
 
-@pytest.mark.parametrize(("layer", "at_once"), [("Conv2D", True), ("MaxPooling2D", False)])
-def test_convolutions_and_windows_run_where_they_are_fast(
-    backend: Backend, together: list[int], layer: str, at_once: bool
-) -> None:
-    x = np.random.default_rng(1).normal(size=(20, 6, 6, 8)).astype("float32")
-    arguments = (2, 3) if layer == "Conv2D" else (2,)
-    model = Sequential([Input((6, 6, 8)), getattr(layers, layer)(*arguments), layers.Flatten()])
-    predicted = model.predict(x, batch_size=4, verbose=0)
-    np.testing.assert_allclose(predicted, np.asarray(model.predict_on_batch(x)), rtol=1e-5, atol=1e-6)
-    if maps(backend):
-        assert bool(together) == at_once
+def test_the_short_way_is_for_one_array_that_nobody_watches(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    longer: list[Any] = []
+    make_source = loops.make_source
+    monkeypatch.setattr(
+        loops, "make_source", lambda *args, **kwargs: longer.append(args) or make_source(*args, **kwargs)
+    )
+    model = Sequential([Input((3,)), layers.Dense(2)])
+    expected = model.predict(X[:2], verbose=0)
+    assert bool(longer) == (not fast.enabled())
+    x = X[:2]
+    tensor = ops.convert_to_tensor(x)
+    for arguments in (
+        {"x": [x]},
+        {"x": x.tolist()},
+        {"x": np.ma.array(x)},
+        {"x": [tensor] if isinstance(tensor, np.ndarray) else tensor},
+        {"x": x, "batch_size": 1},
+        {"x": x, "batch_size": np.int64(4)},
+        {"x": x, "callbacks": [callbacks.Callback()]},
+    ):
+        longer.clear()
+        np.testing.assert_allclose(model.predict(**arguments, verbose=0), expected, rtol=1e-5, atol=1e-6)
+        assert longer, arguments
+
+
+def test_one_batch_of_models_of_all_kinds(backend: Backend) -> None:
+    class Doubled(Model):
+        def predict_step(self, data: Any) -> Any:
+            return {"twice": 2 * data[0]}
+
+    class Scalar(Model):
+        def call(self, x: Any) -> Any:
+            return ops.sum(x)
+
+    x = np.ones((2, 3), "float32")
+    np.testing.assert_array_equal(Doubled().predict(x, verbose=0)["twice"], 2 * x)
+    eager = Sequential([Input((3,)), layers.Lambda(lambda x: x)])
+    eager.compile(run_eagerly=True)
+    same = eager.predict(x, verbose=0)
+    same += 1
+    assert x.max() == 1, "what is returned is the caller's own"
+    with pytest.raises(ValueError, match="is a scalar for each batch"):
+        Scalar().predict(x, verbose=0)
+    with_nan = np.full((2, 3), np.nan, "float32")
+    config.set_check_data(False)
+    try:
+        assert np.isnan(eager.predict(with_nan, verbose=0)).all()
+    finally:
+        config.set_check_data(True)
+
+
+def test_windows_run_where_they_are_fast(backend: Backend, together: list[int]) -> None:
+    x = np.random.default_rng(1).normal(size=(20, 6, 6, 1)).astype("float32")
+    for layer in (layers.Conv2D(2, 3), layers.MaxPooling2D(2)):
+        together.clear()
+        model = Sequential([Input((6, 6, 1)), layer, layers.Flatten()])
+        predicted = model.predict(x, batch_size=4, verbose=0)
+        np.testing.assert_allclose(predicted, np.asarray(model.predict_on_batch(x)), rtol=1e-5, atol=1e-6)
+    if backend.name == "jax":
+        assert together == []
 
 
 def test_who_watches_sees_each_batch_and_who_does_not_sees_chunks(backend: Backend) -> None:

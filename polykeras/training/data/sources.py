@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 
+BATCH_SIZE = 32  # where nobody says another
+
+
 class ArraySource:
     """Rows of arrays, in batches.
 
@@ -245,7 +248,7 @@ def make_source(
                     f"`{name}` must not be given where x is a {type(x).__name__}, which gives batches itself."
                 )
         return _stream(x, steps, shuffle, class_weight)
-    size = 32 if batch_size is None else positive_int(batch_size, "batch_size")
+    size = BATCH_SIZE if batch_size is None else positive_int(batch_size, "batch_size")
     return ArraySource(_host_data(x, y, sample_weight, class_weight), size, shuffle, steps)
 
 
