@@ -69,6 +69,8 @@ def _compute(x: Array, kernel: Array, *, strides: Any, padding: Any, dilation: A
     """Compute a convolution on the CPU: what a program is made of."""
     window, spatial = kernel.shape[: len(strides)], x.shape[1:-1]
     places = prod(window)
+    if 0 in _shape(x, kernel, strides=strides, padding=padding, dilation=dilation):
+        return _plain(x, kernel, strides=strides, padding=padding, dilation=dilation)
     if places == 1 or (places * kernel.shape[-2] < _FEW and x.size * places < _LARGE):
         return conv_products(pad(x, padding), kernel, strides, dilation, 1)
     if any(w > n for w, n in zip(window, spatial, strict=True)):
@@ -77,16 +79,22 @@ def _compute(x: Array, kernel: Array, *, strides: Any, padding: Any, dilation: A
     return _plain(x, kernel, strides=strides, padding=padding, dilation=dilation)
 
 
-def _shape(x: Any, kernel: Any, *, strides: Any, padding: Any, dilation: Any) -> Any:
+def _shape(x: Any, kernel: Any, *, strides: Any, padding: Any, dilation: Any) -> tuple[int, ...]:
     sizes = [
         max(0, (n + before + after - d * (w - 1) - 1) // s + 1)
         for n, (before, after), w, s, d in zip(x.shape[1:-1], padding, kernel.shape, strides, dilation, strict=False)
     ]
-    return x.update(shape=(x.shape[0], *sizes, kernel.shape[-1]), weak_type=False)
+    return (x.shape[0], *sizes, kernel.shape[-1])
+
+
+def _type(x: Any, kernel: Any, **geometry: Any) -> Any:
+    return x.update(shape=_shape(x, kernel, **geometry), weak_type=False)
 
 
 def _gradient_of_inputs(upstream: Array, x: Any, kernel: Array, *, strides: Any, padding: Any, dilation: Any) -> Array:
     """Return the convolution of the upstream, spread by the strides, with the kernel from back to front."""
+    if upstream.size == 0:
+        return jnp.zeros(x.aval.shape, upstream.dtype)
     rank = len(strides)
     spread = [(0, 0, 0)]
     for n, m, w, s, d, (before, _) in zip(
@@ -132,7 +140,7 @@ def _over_batches(arrays: Any, axes: Any, **geometry: Any) -> tuple[Array, int]:
 
 
 _conv.def_impl(_compute)
-_conv.def_abstract_eval(_shape)
+_conv.def_abstract_eval(_type)
 ad.defbilinear(_conv, _gradient_of_inputs, _gradient_of_kernel)
 batching.primitive_batchers[_conv] = _over_batches
 mlir.register_lowering(_conv, mlir.lower_fun(_plain, multiple_results=False))

@@ -26,7 +26,7 @@ class JaxIndexing(JaxReduction):
 
     def take(self, x: Array, indices: Array, axis: int | None = None) -> Array:
         indices = _wide(indices)
-        if axis == 0 and is_added_fast(x):
+        if axis == 0 and is_added_fast(x, indices):
             return take_rows(x, indices)
         return jnp.take(x, indices, axis, mode=_MODE)
 

@@ -29,14 +29,15 @@ _take = Primitive("polykeras_take_rows")
 _add = Primitive("polykeras_add_rows")
 
 
-def is_added_fast(x: Array) -> bool:
+def is_added_fast(x: Array, indices: Array) -> bool:
     """Return whether rows of `x` are added in less time here than by JAX's scatter: in loops on the CPU."""
-    wide = x.ndim > 1 and x.dtype == np.float32 and prod(x.shape[1:]) >= _WIDE
-    return wide and inside_loop() and on_cpu() and fast.enabled() and is_whole(x)
+    fits = x.dtype == np.float32 and jnp.issubdtype(indices.dtype, jnp.signedinteger)
+    wide = x.ndim > 1 and prod(x.shape[1:]) >= _WIDE
+    return fits and wide and inside_loop() and on_cpu() and fast.enabled() and is_whole(x)
 
 
 def take_rows(x: Array, indices: Array) -> Array:
-    """Return `x[indices]` along the first axis: nan where there is no such row."""
+    """Return `x[indices]` along the first axis, for indices with a sign: nan where there is no such row."""
     return _take.bind(x, indices, fill=float("nan"))
 
 
@@ -51,9 +52,10 @@ def _added(values: Array, indices: Array, *, count: int) -> Array:
     rows = values.reshape(places.size, prod(values.shape[indices.ndim :]))
     rows = jnp.where(((places >= 0) & (places < count))[:, None], rows, 0)
     width = (1, rows.shape[1])
+    first = jnp.zeros((), places.dtype)
 
     def add(i: Array, table: Array) -> Array:
-        start = (places[i], 0)
+        start = (places[i], first)
         return lax.dynamic_update_slice(table, lax.dynamic_slice(table, start, width) + rows[i], start)
 
     table = lax.fori_loop(0, places.size, add, jnp.zeros((count, rows.shape[1]), values.dtype))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from polykeras import config, dtypes
+from polykeras import config, dtypes, fast
 from polykeras.arguments import shape_tuple
 from polykeras.backend import Backend
 from polykeras.backend.elementwise import SCALARS
@@ -62,15 +62,21 @@ def has_gpu() -> bool:
     return bool(tf.config.list_physical_devices("GPU"))
 
 
+@cache
+def _only_cpu() -> bool:
+    """Return whether there is one device, a CPU, so that no scope can name another."""
+    return [device.device_type for device in tf.config.list_logical_devices()] == ["CPU"]
+
+
 def is_adopted(x: Any) -> bool:
     """Return whether `asarray` copies a NumPy array into memory that TensorFlow takes over.
 
-    By itself TensorFlow copies it twice, and keeps both for a while; and it takes 50 us to see what to do, where this
-    takes 5. In a graph it becomes a constant, which TensorFlow computes with beforehand.
+    By itself TensorFlow copies it twice, and keeps both for a while; and it looks at small ones for two or three times
+    as long as this takes. In a graph an array becomes a constant, with which TensorFlow computes beforehand.
     """
     if not isinstance(x, np.ndarray) or x.dtype.kind not in "fiu" or not x.size or not tf.executing_eagerly():
         return False
-    return not has_gpu() or (is_worth_copying(x) and computes_on_cpu())
+    return computes_on_cpu() if is_worth_copying(x) else fast.enabled() and _only_cpu()
 
 
 def in_place(x: np.ndarray) -> Array:

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+import polykeras as pk
 from polykeras import fast
+from polykeras.backend import use_backend
 from polykeras.backend.registry import load
 
 jax = pytest.importorskip("jax")
@@ -48,18 +50,59 @@ def test_value_and_derivatives_are_those_of_jax(shape: Any, indices: Any) -> Non
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), found, expected)
 
 
+def used(program: Any, *args: Any) -> set[str]:
+    """Return which of our primitives a program is made of."""
+    return {
+        name for name in ("polykeras_take_rows", "polykeras_add_rows") if name in str(jax.make_jaxpr(program)(*args))
+    }
+
+
 @pytest.mark.skipif(not fast.enabled(), reason="a fast path")
-def test_wide_rows_in_loops_on_the_cpu_are_added_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("width", "dtype", "indices", "ours"),
+    [
+        (64, "float32", "int32", True),
+        (64, "float32", "uint8", True),  # widened on the way
+        (64, "float32", "uint32", False),
+        (3, "float32", "int32", False),
+        (64, "float16", "int32", False),
+    ],
+)
+def test_wide_rows_in_loops_on_the_cpu_are_added_row_by_row(width: int, dtype: str, indices: str, ours: bool) -> None:
     backend = load("jax")
-    asked: list[bool] = []
-    is_added_fast = rows.is_added_fast
-    monkeypatch.setattr(
-        "polykeras_jax.indexing.is_added_fast", lambda x: (asked.append(is_added_fast(x)), asked[-1])[1]
-    )
-    indices = jnp.asarray([0, 2, 2], "int32")
-    wide, narrow = jnp.ones((4, 64)), jnp.ones((4, 3))
-    for table, dtype, expected in ((wide, "float32", True), (narrow, "float32", False), (wide, "float16", False)):
-        in_loop(lambda x: backend.take(x, indices, 0))(table.astype(dtype))
-        assert asked.pop() == expected
-    backend.take(wide, indices, 0)
-    assert not asked.pop(), "outside of loops XLA's scatter is compiled at the third level"
+    table = jnp.asarray(np.random.default_rng(0).normal(size=(4, width)), dtype)
+    places = jnp.asarray([0, 2, 2], indices)
+
+    def loss(take: Any) -> Any:
+        return jax.grad(lambda x: (take(x) ** 2).sum())
+
+    inside = loss(in_loop(lambda x: backend.take(x, places, 0)))
+    assert used(inside, table) == ({"polykeras_take_rows", "polykeras_add_rows"} if ours else set())
+    outside = loss(lambda x: backend.take(x, places, 0))
+    assert not used(outside, table), "outside of loops XLA's scatter is compiled at the third level"
+    np.testing.assert_allclose(inside(table), outside(table), rtol=1e-6)
+
+
+@pytest.mark.parametrize("indices", ["int32", "int64"])
+def test_indices_of_all_widths_beside_wide_numbers(indices: str) -> None:
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    wide = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
+    with wide(True):
+        places = jnp.asarray([1, -1, 1], indices)
+        assert places.dtype == indices
+        gradient = jax.grad(lambda x: (rows.take_rows(x, places) ** 2).sum())(jnp.asarray(x))
+        expected = jax.grad(lambda x: (native(x, places) ** 2).sum())(jnp.asarray(x))
+    np.testing.assert_allclose(gradient, expected, rtol=1e-6)
+
+
+def test_a_wide_embedding_is_trained_as_on_numpy() -> None:
+    def losses(backend: str) -> list[float]:
+        with use_backend(backend):
+            pk.utils.set_random_seed(0)
+            model = pk.Sequential([pk.Input((6,), dtype="int32"), pk.layers.Embedding(20, 64), pk.layers.Flatten()])
+            model.add(pk.layers.Dense(1))
+            model.compile(pk.optimizers.SGD(0.1), "mse")
+            x = np.random.default_rng(0).integers(0, 20, (32, 6)).astype("int32")
+            return model.fit(x, x[:, :1] / 20, batch_size=8, epochs=3, verbose=0).history["loss"]
+
+    np.testing.assert_allclose(losses("jax"), losses("numpy"), rtol=1e-5)
