@@ -25,6 +25,7 @@ from polykeras.backend.spec import Array
 from polykeras_jax.arrays import is_whole
 from polykeras_jax.compiling import has_convolution_kernels
 from polykeras_jax.conv_products import conv_products
+from polykeras_jax.loops import inside_loop
 from polykeras_jax.windows import pad
 
 # Numbers under one place of the window, below which a product with the slices of the input is faster: 64 images of
@@ -44,7 +45,19 @@ def has_kernel(x: Array, kernel: Array, groups: int) -> bool:
         and x.dtype == kernel.dtype == np.float32
         and is_whole(x)
         and is_whole(kernel)
+        and not _is_for_library(kernel)
     )
+
+
+def _is_for_library(kernel: Array) -> bool:
+    """Return whether the library YNNPACK may compute a convolution together with what follows, in less time than alone.
+
+    A prediction's first layer with 32 filters on one channel, a relu and a maximum of windows take two thirds of the
+    time so. The library takes no convolution of 16 filters or fewer, and none along one axis.
+    """
+    *window, depth, filters = kernel.shape
+    few = prod(window) > 1 and prod(window) * depth < _FEW
+    return few and len(window) == 2 and filters > 16 and not inside_loop()
 
 
 def conv(x: Array, kernel: Array, strides: Sequence[int], padding: Padding, dilation: Sequence[int]) -> Array:

@@ -187,6 +187,22 @@ def test_what_xla_has_no_kernel_for_is_a_product_in_loops(
     np.testing.assert_allclose(found.astype("float32"), expected, rtol=10 * place, atol=100 * place)
 
 
+@pytest.mark.parametrize(("window", "ours"), [((3, 3, 1, 32), False), ((3, 3, 1, 16), True), ((5, 1, 32), True)])
+def test_a_first_layer_of_a_prediction_is_left_to_the_library_that_fuses_it(
+    seen: list[bool], window: Any, ours: bool
+) -> None:
+    backend = load("jax")
+    kernel = random(*window, seed=1)
+    x, ones = random(2, *(8,) * (kernel.ndim - 2), 1), (1,) * (kernel.ndim - 2)
+
+    def conv(x: Any) -> Any:
+        return backend.conv_nd(x, kernel, ones, [(0, 0)] * len(ones), ones)
+
+    close(backend.compile(conv)(x), native(x, kernel, ones, "VALID", ones))
+    close(backend.compile(in_loop(conv))(x), native(x, kernel, ones, "VALID", ones))
+    assert seen == [ours, True]
+
+
 def test_arrays_that_are_spread_over_devices_are_left_to_jax(seen: list[bool]) -> None:
     backend = load("jax")
     mesh = jax.make_mesh((1,), ("d",))
