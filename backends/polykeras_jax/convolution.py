@@ -10,6 +10,7 @@ theirs.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -37,7 +38,7 @@ _conv = Primitive("polykeras_conv")
 
 
 def has_kernel(x: Array, kernel: Array, groups: int) -> bool:
-    """Return whether XLA has a kernel for a convolution in the program that is traced now."""
+    """Return whether a convolution in the program that is traced now is for `conv`: XLA has a kernel, or a product."""
     return (
         has_convolution_kernels()
         and groups == 1
@@ -55,9 +56,13 @@ def _is_for_library(kernel: Array) -> bool:
     A prediction's first layer with 32 filters on one channel, a relu and a maximum of windows take two thirds of the
     time so. The library takes no convolution of 16 filters or fewer, and none along one axis.
     """
-    *window, depth, filters = kernel.shape
-    few = prod(window) > 1 and prod(window) * depth < _FEW
-    return few and len(window) == 2 and filters > 16 and not inside_loop()
+    *window, _, filters = kernel.shape
+    fused = len(window) == 2 and prod(window) > 1 and filters > 16
+    return fused and _is_few(kernel) and not inside_loop()
+
+
+def _is_few(kernel: Array) -> bool:
+    return prod(kernel.shape[:-1]) < _FEW
 
 
 def conv(x: Array, kernel: Array, strides: Sequence[int], padding: Padding, dilation: Sequence[int]) -> Array:
@@ -73,23 +78,44 @@ def dimension_numbers(rank: int) -> tuple[str, str, str]:
     return f"N{axes}C", f"{axes}IO", f"N{axes}C"
 
 
-def _plain(x: Array, kernel: Array, *, strides: Any, padding: Any, dilation: Any) -> Array:
-    numbers = dimension_numbers(len(strides))
-    return lax.conv_general_dilated(x, kernel, strides, padding, rhs_dilation=dilation, dimension_numbers=numbers)
+def native_conv(
+    x: Array,
+    kernel: Array,
+    *,
+    strides: Sequence[int],
+    padding: Padding,
+    dilation: Sequence[int],
+    spread: Sequence[int] | None = None,
+    groups: int = 1,
+) -> Array:
+    """Return the convolution as JAX has it; the inputs may be spread by zeros, as between strides."""
+    return lax.conv_general_dilated(
+        x,
+        kernel,
+        strides,
+        padding,
+        lhs_dilation=spread,
+        rhs_dilation=dilation,
+        dimension_numbers=dimension_numbers(len(strides)),
+        feature_group_count=groups,
+    )
 
 
-def _compute(x: Array, kernel: Array, *, strides: Any, padding: Any, dilation: Any) -> Array:
+def _products(x: Array, kernel: Array, *, strides: Any, padding: Any, dilation: Any) -> Array:
+    return conv_products(pad(x, padding), kernel, strides, dilation, 1)
+
+
+def _compute(x: Array, kernel: Array, *, padding: Any, **geometry: Any) -> Array:
     """Compute a convolution on the CPU: what a program is made of."""
-    window, spatial = kernel.shape[: len(strides)], x.shape[1:-1]
+    window, spatial = kernel.shape[:-2], x.shape[1:-1]
     places = prod(window)
-    if 0 in _shape(x, kernel, strides=strides, padding=padding, dilation=dilation):
-        return _plain(x, kernel, strides=strides, padding=padding, dilation=dilation)
-    if places == 1 or (places * kernel.shape[-2] < _FEW and x.size * places < _LARGE):
-        return conv_products(pad(x, padding), kernel, strides, dilation, 1)
-    if any(w > n for w, n in zip(window, spatial, strict=True)):
-        # Else XLA exchanges a small input and its larger kernel, for which it has no kernel: 529 ms for 10.
-        x, padding = lax.optimization_barrier(pad(x, padding)), [(0, 0)] * len(window)
-    return _plain(x, kernel, strides=strides, padding=padding, dilation=dilation)
+    if 0 not in _shape(x, kernel, padding=padding, **geometry):
+        if places == 1 or (_is_few(kernel) and x.size * places < _LARGE):
+            return _products(x, kernel, padding=padding, **geometry)
+        if any(w > n for w, n in zip(window, spatial, strict=True)):
+            # Else XLA exchanges a small input and its larger kernel, for which it has no kernel: 529 ms for 10.
+            x, padding = lax.optimization_barrier(pad(x, padding)), [(0, 0)] * len(window)
+    return native_conv(x, kernel, padding=padding, **geometry)
 
 
 def _shape(x: Any, kernel: Any, *, strides: Any, padding: Any, dilation: Any) -> tuple[int, ...]:
@@ -144,17 +170,12 @@ def _over_batches(arrays: Any, axes: Any, **geometry: Any) -> tuple[Array, int]:
         x = jnp.moveaxis(x, axes[0], 0)
         out = _conv.bind(x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), kernel, **geometry)
         return out.reshape(*x.shape[:2], *out.shape[1:]), 0
-    strides, padding, dilation = geometry["strides"], geometry["padding"], geometry["dilation"]
-
-    def products(x: Array, kernel: Array) -> Array:
-        return conv_products(pad(x, padding), kernel, strides, dilation, 1)
-
-    return jax.vmap(products, tuple(axes))(x, kernel), 0
+    return jax.vmap(partial(_products, **geometry), tuple(axes))(x, kernel), 0
 
 
 _conv.def_impl(_compute)
 _conv.def_abstract_eval(_type)
 ad.defbilinear(_conv, _gradient_of_inputs, _gradient_of_kernel)
 batching.primitive_batchers[_conv] = _over_batches
-mlir.register_lowering(_conv, mlir.lower_fun(_plain, multiple_results=False))
+mlir.register_lowering(_conv, mlir.lower_fun(native_conv, multiple_results=False))
 mlir.register_lowering(_conv, mlir.lower_fun(_compute, multiple_results=False), platform="cpu")

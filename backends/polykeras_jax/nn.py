@@ -19,7 +19,7 @@ from polykeras.backend.spec import Array
 from polykeras_jax.arrays import on_cpu
 from polykeras_jax.compiling import has_convolution_kernels
 from polykeras_jax.conv_products import conv_products, conv_transpose_products
-from polykeras_jax.convolution import conv, dimension_numbers, has_kernel
+from polykeras_jax.convolution import conv, has_kernel, native_conv
 from polykeras_jax.fourier import JaxFourier
 from polykeras_jax.loops import inside_loop
 from polykeras_jax.windows import along, pad
@@ -130,15 +130,7 @@ class JaxNeural(JaxFourier):
             return conv(inputs, kernel, strides, padding, dilation)
         if _as_products() and (inside_loop() or groups > 1):
             return conv_products(pad(inputs, padding), kernel, tuple(strides), tuple(dilation), groups)
-        return lax.conv_general_dilated(
-            inputs,
-            kernel,
-            strides,
-            padding,
-            rhs_dilation=dilation,
-            dimension_numbers=dimension_numbers(len(strides)),
-            feature_group_count=groups,
-        )
+        return native_conv(inputs, kernel, strides=strides, padding=padding, dilation=dilation, groups=groups)
 
     def conv_transpose_nd(
         self, inputs: Array, kernel: Array, strides: Sequence[int], padding: Padding, dilation: Sequence[int]
@@ -148,14 +140,13 @@ class JaxNeural(JaxFourier):
             return conv_transpose_products(inputs, kernel, tuple(strides), drop, tuple(dilation))
         axes = tuple(range(len(strides)))
         spans = [d * (kernel.shape[i] - 1) for i, d in enumerate(dilation)]
-        return lax.conv_general_dilated(
+        return native_conv(
             inputs,
             jnp.flip(kernel, axes).swapaxes(-1, -2),
-            (1,) * len(axes),
-            [(span - before, span - after) for span, (before, after) in zip(spans, padding, strict=True)],
-            lhs_dilation=strides,
-            rhs_dilation=dilation,
-            dimension_numbers=dimension_numbers(len(axes)),
+            strides=(1,) * len(axes),
+            padding=[(span - before, span - after) for span, (before, after) in zip(spans, padding, strict=True)],
+            dilation=dilation,
+            spread=strides,
         )
 
     def max_pool_nd(self, inputs: Array, pool_size: Sequence[int], strides: Sequence[int], padding: Padding) -> Array:

@@ -7,6 +7,7 @@ JAX's own gradient of a lookup is a scatter, of which XLA makes code for the CPU
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -70,30 +71,31 @@ def _added_shape(values: Any, indices: Any, *, count: int) -> Any:
     return values.update(shape=(count, *values.shape[indices.ndim :]), weak_type=False)
 
 
-def _gradient_of_taken(upstream: Any, x: Any, indices: Array, *, fill: float) -> list[Any]:
-    if type(upstream) is ad.Zero:
-        return [ad.Zero(x.aval), None]
-    return [_add.bind(upstream, indices, count=x.aval.shape[0]), None]
+def _set_up(primitive: Primitive, fn: Any, shape: Any, slope: Any, gradient: Any) -> None:
+    """Tell JAX all about a function that is linear in its first argument, up to what stands where there is no row.
 
+    Args:
+        primitive: its name in programs.
+        fn: what a program is made of.
+        shape: the type of what it gives.
+        slope: `(tangent, x, indices, **arguments)`, what it makes of a tangent.
+        gradient: `(upstream, x, indices, **arguments)`, what it makes of a gradient; of `x` there is the type alone.
+    """
 
-def _gradient_of_added(upstream: Any, values: Any, indices: Array, *, count: int) -> list[Any]:
-    if type(upstream) is ad.Zero:
-        return [ad.Zero(values.aval), None]
-    return [_take.bind(upstream, indices, fill=0.0), None]
-
-
-def _set_up(primitive: Primitive, fn: Any, shape: Any, jvp: Any, gradient: Any) -> None:
-    """Tell JAX all about a function that is linear in its first argument."""
-    primitive.def_impl(fn)
-    primitive.def_abstract_eval(shape)
-    ad.defjvp(primitive, jvp, None)
-    ad.primitive_transposes[primitive] = gradient
-    mlir.register_lowering(primitive, mlir.lower_fun(fn, multiple_results=False))
+    def transpose(upstream: Any, x: Any, indices: Array, **arguments: Any) -> list[Any]:
+        if type(upstream) is ad.Zero:
+            return [ad.Zero(x.aval), None]
+        return [gradient(upstream, x, indices, **arguments), None]
 
     def over_batches(arrays: Any, axes: Any, **arguments: Any) -> tuple[Array, int]:
-        return jax.vmap(lambda *a: fn(*a, **arguments), tuple(axes))(*arrays), 0
+        return jax.vmap(partial(fn, **arguments), tuple(axes))(*arrays), 0
 
+    primitive.def_impl(fn)
+    primitive.def_abstract_eval(shape)
+    ad.defjvp(primitive, slope, None)
+    ad.primitive_transposes[primitive] = transpose
     batching.primitive_batchers[primitive] = over_batches
+    mlir.register_lowering(primitive, mlir.lower_fun(fn, multiple_results=False))
 
 
 _set_up(
@@ -101,12 +103,12 @@ _set_up(
     _taken,
     _taken_shape,
     lambda tangent, x, indices, fill: _take.bind(tangent, indices, fill=0.0),  # a row that is not there has no slope
-    _gradient_of_taken,
+    lambda upstream, x, indices, fill: _add.bind(upstream, indices, count=x.aval.shape[0]),
 )
 _set_up(
     _add,
     _added,
     _added_shape,
     lambda tangent, values, indices, count: _add.bind(tangent, indices, count=count),
-    _gradient_of_added,
+    lambda upstream, values, indices, count: _take.bind(upstream, indices, fill=0.0),
 )

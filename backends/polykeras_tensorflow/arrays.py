@@ -14,7 +14,7 @@ from polykeras import config, dtypes, fast
 from polykeras.arguments import shape_tuple
 from polykeras.backend import Backend
 from polykeras.backend.elementwise import SCALARS
-from polykeras.backend.host_memory import aligned_copy, is_worth_copying
+from polykeras.backend.host_memory import aligned_copy, has_numbers, is_worth_copying
 from polykeras.backend.spec import Array, Shape
 
 _DTYPES = {name: tf.as_dtype(name) for name in dtypes.ALL}
@@ -51,9 +51,15 @@ def find_device(name: str) -> str:
     return known[full_name]
 
 
+@cache
+def _only_cpu() -> bool:
+    """Return whether there is one device, a CPU, so that no scope can name another."""
+    return [device.device_type for device in tf.config.list_logical_devices()] == ["CPU"]
+
+
 def computes_on_cpu() -> bool:
     """Return whether what is computed now is computed at once, and on the CPU."""
-    return tf.executing_eagerly() and "CPU" in tf.constant(0.0).device
+    return tf.executing_eagerly() and (_only_cpu() or "CPU" in tf.constant(0.0).device)
 
 
 @cache
@@ -62,19 +68,13 @@ def has_gpu() -> bool:
     return bool(tf.config.list_physical_devices("GPU"))
 
 
-@cache
-def _only_cpu() -> bool:
-    """Return whether there is one device, a CPU, so that no scope can name another."""
-    return [device.device_type for device in tf.config.list_logical_devices()] == ["CPU"]
-
-
 def is_adopted(x: Any) -> bool:
     """Return whether `asarray` copies a NumPy array into memory that TensorFlow takes over.
 
     By itself TensorFlow copies it twice, and keeps both for a while; and it looks at small ones for two or three times
     as long as this takes. In a graph an array becomes a constant, with which TensorFlow computes beforehand.
     """
-    if not isinstance(x, np.ndarray) or x.dtype.kind not in "fiu" or not x.size or not tf.executing_eagerly():
+    if not isinstance(x, np.ndarray) or not has_numbers(x) or not tf.executing_eagerly():
         return False
     return computes_on_cpu() if is_worth_copying(x) else fast.enabled() and _only_cpu()
 

@@ -35,9 +35,14 @@ def aligned_empty(shape: Sequence[int], dtype: Any) -> np.ndarray:
 LARGE = 1 << 20  # bytes from which on it matters how an array comes to a framework
 
 
+def has_numbers(x: np.ndarray) -> bool:
+    """Return whether an array holds numbers of a kind that all frameworks can use in the host's memory."""
+    return x.size > 0 and x.dtype.kind in "fiu"
+
+
 def is_worth_copying(x: np.ndarray) -> bool:
     """Return whether a CPU's framework should get an array as an `aligned_copy`, which it takes over."""
-    return x.nbytes >= LARGE and x.dtype.kind in "fiu"
+    return x.nbytes >= LARGE and has_numbers(x)
 
 
 def aligned_copy(x: np.ndarray) -> np.ndarray:
@@ -51,7 +56,7 @@ def can_be_lent(x: Any) -> bool:
     """Return whether an array lies so in the host's memory that frameworks can use it in place."""
     if not isinstance(x, np.ndarray) or not x.flags.c_contiguous or not x.flags.writeable:
         return False
-    return x.dtype.kind in "fiu" and x.dtype.isnative and x.size > 0 and x.ctypes.data % ALIGNMENT == 0
+    return has_numbers(x) and x.dtype.isnative and x.ctypes.data % ALIGNMENT == 0
 
 
 @cache

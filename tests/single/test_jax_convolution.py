@@ -97,9 +97,9 @@ def test_over_a_further_axis(axes: Any) -> None:
     close(gradients(convolution.conv), gradients(native))
 
 
-def made_of(program: Any, *args: Any) -> str:
-    """Return what XLA makes of a program that is compiled as ours are."""
-    return jax.jit(program, compiler_options=compiling._kernel_options()).lower(*args).compile().as_text()
+def made_of(options: Any, program: Any, *args: Any) -> str:
+    """Return what XLA makes of a program."""
+    return jax.jit(program, compiler_options=options).lower(*args).compile().as_text()
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,8 @@ def test_the_gradients_are_of_the_form_that_kernels_take_in_a_loop(
         def step(_: Any, carry: Any) -> Any:
             return tuple(a - b for a, b in zip(carry, grads(*carry), strict=True))
 
-        text = made_of(lambda x, kernel: jax.lax.fori_loop(0, 3, step, (x, kernel)), x, kernel)
+        options = compiling._kernel_options()
+        text = made_of(options, lambda x, kernel: jax.lax.fori_loop(0, 3, step, (x, kernel)), x, kernel)
         return [line for line in text.splitlines() if " convolution(" in line]
 
     ours = convolutions(convolution.conv)
@@ -137,7 +138,7 @@ def test_options_take_convolutions_from_the_library_and_nothing_else() -> None:
     square = random(256, 256)
 
     def by_library(options: Any, program: Any, *args: Any) -> bool:
-        return "ynn_fusion" in jax.jit(program, compiler_options=options).lower(*args).compile().as_text()
+        return "ynn_fusion" in made_of(options, program, *args)
 
     ours = compiling._kernel_options()
     convolved = partial(native, strides=(1, 1), padding="VALID", dilation=(1, 1))
