@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 from tensorflow.python.eager import context
@@ -13,6 +15,25 @@ from tensorflow.python.eager import context
 from polykeras.backend.spec import Array
 
 Flat = Callable[..., list[Array]]
+_Key = tuple[int, str, bytes]
+_numbers: ContextVar[dict[_Key, Array] | None] = ContextVar("polykeras_tensorflow_numbers", default=None)
+
+
+def number(x: Any, dtype: tf.DType) -> Array:
+    """Return a number as a tensor: in a graph that `trace` makes, one node for all equal ones.
+
+    A node takes 0.1 to 0.3 ms of the first epoch, and in the step of a perceptron of 20 layers 270 are numbers.
+    """
+    value = np.asarray(x, dtype.as_numpy_dtype)
+    known = _numbers.get()
+    if known is None or tf.executing_eagerly():
+        return tf.constant(value)
+    graph = tf.compat.v1.get_default_graph()
+    key = (id(graph), dtype.name, value.tobytes())  # a graph lives as long as a tensor of it
+    if key not in known:
+        with graph.control_dependencies(None):  # who waits for something is the node that uses it
+            known[key] = tf.constant(value)
+    return known[key]
 
 
 def spec_of(x: Array) -> tf.TensorSpec:
@@ -35,11 +56,14 @@ def trace(fn: Flat, specs: Sequence[tf.TensorSpec], inline: bool = True, xla: bo
     raised: list[tuple[Any, ...]] = []
 
     def guarded(*arrays: Array) -> list[Array]:
+        token = _numbers.set({})
         try:
             return fn(*arrays)
         except Exception as error:
             raised.append((error, error.__traceback__, error.__cause__, error.__suppress_context__))
             raise
+        finally:
+            _numbers.reset(token)
 
     attributes = None if inline else {"_noinline": True}
     function = tf.function(

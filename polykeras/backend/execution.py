@@ -188,7 +188,10 @@ class ExecutionMethods(PaddingMethods, ABC):
         """Seed the framework's own random numbers, which native code in a user's layer may draw."""
 
     def place(self, x: Any) -> Array:
-        """Return host data, or an array, on the current device in memory of its own: it may be donated."""
+        """Return host data, or an array, on the current device in memory of its own: it may be donated.
+
+        Nothing is compiled for it: a new shape takes no longer than others.
+        """
         return self.asarray(x)
 
     def borrow(self, x: Any) -> Array:

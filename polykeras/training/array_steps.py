@@ -45,7 +45,7 @@ def array_chunks(
     """
     full, rest = source.order(filled)
     rows, steps = step.room(source.batch_size, source.samples, len(full))
-    indices = backend.asarray(in_room(full, steps))
+    indices = backend.place(in_room(full, steps))
     if done < len(full):
         _compile_ahead(source, step, backend, indices, rows, filled)
     data = source.resident(backend, filled, rows)
@@ -56,7 +56,7 @@ def array_chunks(
         start = stop
     if rest is not None and start == len(full):
         # A batch of another shape; its one step is compiled by itself.
-        row = backend.asarray(rest[None])
+        row = backend.place(rest[None])
         yield start, lambda: (step.run_rows(data, row, 0, 1), 1)
 
 

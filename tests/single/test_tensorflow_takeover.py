@@ -15,11 +15,13 @@ from polykeras.backend import use_backend
 # By way of the backend, which leaves Keras out of TensorFlow's import.
 tf = pytest.importorskip("polykeras_tensorflow.backend").tf
 takeover = pytest.importorskip("polykeras_tensorflow.takeover")
+graphs = pytest.importorskip("polykeras_tensorflow.graphs")
 programs = pytest.importorskip("polykeras_tensorflow.programs")
 pytestmark = pytest.mark.needs("tensorflow")
 raw = tf.raw_ops
 
 TINY = np.finfo("float32").smallest_subnormal
+KINDS = ("Relu", "ReluGrad", "Reciprocal", "Sigmoid", "Log1p", "Sqrt")
 EDGES = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, TINY, -TINY, 1e38, -1e38, 3.0, 1e-38]
 
 
@@ -31,7 +33,8 @@ def tb() -> Iterator[Any]:
 
 def _all_kinds(x: Any, y: Any) -> list[Any]:
     kept = raw.Relu(features=x)
-    return [kept, raw.ReluGrad(gradients=y, features=kept), raw.Reciprocal(x=x), raw.Relu(features=kept) - y]
+    results = [kept, raw.ReluGrad(gradients=y, features=kept), raw.Reciprocal(x=x), raw.Relu(features=kept) - y]
+    return [*results, raw.Sigmoid(x=x), raw.Log1p(x=x), raw.Sqrt(x=x), raw.Sqrt(x=raw.Square(x=y)) + y]
 
 
 def _living(graph: Any, results: list[Any]) -> set[str]:
@@ -53,7 +56,7 @@ def test_no_bit_changes_in_xla(tb: Any, dtype: str) -> None:
 
     def others(x: Any, y: Any) -> list[Any]:
         results = takeover.replace_slow_nodes(tf.compat.v1.get_default_graph(), _all_kinds(x, y))
-        assert not _living(x.graph, results) & {"Relu", "ReluGrad", "Reciprocal"}
+        assert not _living(x.graph, results) & {*KINDS}
         return results
 
     plain, replaced = (tf.function(fn, autograph=False, jit_compile=True)(x, y) for fn in (_all_kinds, others))
@@ -84,17 +87,17 @@ def test_a_training_step_is_taken_over_at_once(tb: Any, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(programs, "replace_slow_nodes", noted)
     polykeras.utils.set_random_seed(0)
-    model = Sequential([layers.Input((3,)), layers.Dense(4, activation="relu"), layers.Dense(1)])
-    model.compile("sgd", "mse")
+    hidden = [layers.Dense(4, activation="relu"), layers.Dense(4, activation="sigmoid")]
+    model = Sequential([layers.Input((3,)), *hidden, layers.Dense(1)])
+    model.compile("adam", "mse")
     model.fit(np.ones((8, 3), "float32"), np.ones((8, 1), "float32"), verbose=0)
-    assert seen == [{"Relu", "ReluGrad"}]
+    assert seen == [{"Relu", "ReluGrad", "Sigmoid", "Sqrt"}]
 
 
 def test_what_waits_for_a_node_goes_on_waiting(tb: Any) -> None:
     """An order that the user asked for holds: before a node, and after it."""
 
-    @tf.function(autograph=False)
-    def ordered(x: Any) -> list[Any]:
+    def flat(x: Any) -> list[Any]:
         with tf.control_dependencies([tf.debugging.assert_less(x, 2.0)]):
             after = raw.Relu(features=x)
         with tf.control_dependencies([raw.Relu(features=-x)]):
@@ -102,10 +105,11 @@ def test_what_waits_for_a_node_goes_on_waiting(tb: Any) -> None:
         (last,) = takeover.replace_slow_nodes(x.graph, [last])
         (other,) = last.op.inputs
         assert other.op.type == "Maximum"
-        assert any(x.op.control_inputs for x in other.op.inputs)  # its zero is made after the check, and so it itself
+        assert other.op.control_inputs
         assert [op.type for op in last.op.control_inputs] == ["Relu"]
         return [last]
 
+    ordered = graphs.trace(flat, [tf.TensorSpec((None,), tf.float32)])
     np.testing.assert_array_equal(ordered(tf.constant([-1.0, 1.0]))[0], [0.0, 1.0])
     with pytest.raises(tf.errors.InvalidArgumentError):
         ordered(tf.constant([3.0]))
@@ -131,3 +135,20 @@ def test_steps_that_xla_cannot_compile_run_on_the_nodes_that_were_traced(tb: Any
     ((program, _),) = run.programs.values()
     assert "Relu" in {node.type for node in program._traced.graph.graph.get_operations()}
     assert "Maximum" not in {node.type for node in program._traced.graph.graph.get_operations()}
+
+
+def test_equal_numbers_are_one_node_of_a_graph_and_of_no_other(tb: Any) -> None:
+    def flat(x: Any) -> list[Any]:
+        with tf.control_dependencies([tf.debugging.assert_less(x, 2.0)]):
+            first = tb.add(x, 0.5)
+        last = tb.scan(lambda carry, _: (tb.multiply(tb.add(carry, 0.5), 0.5), None), first, None, length=2)[0]
+        return [last, tb.subtract(x, 0.5), tb.maximum(x, -0.0), tb.maximum(x, 0.0)]
+
+    function = graphs.trace(flat, [tf.TensorSpec((), tf.float32)])
+    numbers = [tf.get_static_value(op.outputs[0]) for op in function.graph.get_operations() if op.type == "Const"]
+    halves = [x for x in numbers if x.dtype == np.float32 and x == 0.5]
+    zeros = [x for x in numbers if x.dtype == np.float32 and x == 0.0]
+    assert (len(halves), len(zeros)) == (1, 2)  # those of the loop's body are in a graph of its own; -0 is not 0
+    np.testing.assert_array_equal(function(tf.constant(1.0))[0], ((1.5 + 0.5) * 0.5 + 0.5) * 0.5)
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        function(tf.constant(3.0))
