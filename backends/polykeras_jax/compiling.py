@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextvars import ContextVar
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any
 
 import jax
@@ -20,7 +20,6 @@ _LIBRARY = "xla_cpu_experimental_ynn_fusion_type"
 # list; `XLA_FLAGS` alone knows a form that takes one from it.
 _WITHOUT_CONVOLUTIONS = "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE"
 
-_has_option = True  # until XLA is asked for it, with the first program, and says otherwise
 _kernels: ContextVar[bool] = ContextVar("polykeras_jax_convolution_kernels", default=False)
 
 
@@ -49,30 +48,20 @@ def compiled(fn: Callable[..., Any], options: dict[str, Any] | None = None, **ji
         options: those of XLA; more are added for convolutions.
         **jit: what else `jax.jit` is told.
     """
-
-    def program(kernels: dict[str, Any]) -> Callable[..., Any]:
-        traced = traced_with(_kernels, bool(kernels), fn)
-        return jax.jit(traced, compiler_options={**(options or {}), **kernels} or None, **jit)
-
     kernels = _kernel_options()
-    outer = program(kernels)
+    outer = jax.jit(
+        traced_with(_kernels, bool(kernels), fn), compiler_options={**(options or {}), **kernels} or None, **jit
+    )
     inner = jax.jit(traced_with(_kernels, False, fn))
 
     @wraps(fn)
     def run(*args: Any, **kwargs: Any) -> Any:
-        nonlocal outer
         try:
             return outer(*args, **kwargs)
         except ValueError as error:  # arguments do not tell: those of a part may all be constants
             if "`compiler_options` can only be passed to top-level" not in str(error):
                 raise
-            return inner(*args, **kwargs)
-        except jax.errors.JaxRuntimeError as error:  # before anything ran
-            if not kernels or _LIBRARY not in str(error):
-                raise
-            _note_unknown()
-        outer = program({})
-        return outer(*args, **kwargs)
+        return inner(*args, **kwargs)
 
     return run
 
@@ -88,12 +77,17 @@ def _kernel_options() -> dict[str, Any]:
     """
     if not on_cpu() or not fast.enabled() or _LIBRARY in os.environ.get("XLA_FLAGS", ""):
         return {}
-    return {_LIBRARY: _WITHOUT_CONVOLUTIONS} if _has_option else {}
+    return {_LIBRARY: _WITHOUT_CONVOLUTIONS} if _knows(_LIBRARY, _WITHOUT_CONVOLUTIONS) else {}
 
 
-def _note_unknown() -> None:
-    """Remember that this XLA has no such option, or no such value of it: programs to come need not try."""
-    global _has_option
-    if _has_option:
-        fast.explain("convolutions on JAX's CPU", "products of slices in loops", f"XLA has no option {_LIBRARY}")
-    _has_option = False
+@lru_cache
+def _knows(option: str, value: str) -> bool:
+    """Return whether this XLA has an option with such a value."""
+    try:
+        jax.jit(lambda: 0, compiler_options={option: value}).lower().compile()
+    except jax.errors.JaxRuntimeError as error:
+        if option not in str(error):
+            raise
+        fast.explain("convolutions on JAX's CPU", "products of slices in loops", f"XLA has no option {option}")
+        return False
+    return True

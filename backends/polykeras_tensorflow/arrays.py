@@ -16,7 +16,6 @@ from polykeras.backend import Backend
 from polykeras.backend.elementwise import SCALARS
 from polykeras.backend.host_memory import aligned_copy, has_numbers, is_worth_copying
 from polykeras.backend.spec import Array, Shape
-from polykeras_tensorflow.graphs import number
 
 _DTYPES = {name: tf.as_dtype(name) for name in dtypes.ALL}
 _WEAK = {bool: "bool", int: "int32", complex: "complex64"}
@@ -94,7 +93,7 @@ class TensorflowArrays(Backend):
         if isinstance(x, tf.Tensor):
             return x if dtype is None else self.cast(x, dtype)
         if type(x) in SCALARS:
-            return number(x, _DTYPES[dtype or _weak_dtype(type(x))])
+            return tf.constant(np.asarray(x, _DTYPES[dtype or _weak_dtype(type(x))].as_numpy_dtype))
         if isinstance(x, (list, tuple)):
             return self._from_list(x, dtype)
         return self._from_numpy(np.asarray(x), dtype)

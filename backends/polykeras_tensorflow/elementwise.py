@@ -14,7 +14,7 @@ from polykeras.backend import Backend
 from polykeras.backend.elementwise import SCALARS
 from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.spec import Array
-from polykeras_tensorflow.graphs import number
+from polykeras_tensorflow.graphs import constant
 
 raw = tf.raw_ops
 
@@ -39,7 +39,7 @@ def operands(x1: Any, x2: Any) -> tuple[Array, Array]:
 
 def scalar_like(value: bool | int | float | complex, x: Array) -> Array:
     """Return a Python scalar as an array of the dtype of `x`."""
-    return number(np.asarray(value).astype(x.dtype.as_numpy_dtype), x.dtype)
+    return constant(np.asarray(value).astype(x.dtype.as_numpy_dtype), x.dtype)
 
 
 def _erfinv(x: Array) -> Array:
@@ -52,7 +52,7 @@ def _erfinv(x: Array) -> Array:
     series = 0.0
     for coefficient in reversed(_ERFINV_SERIES):
         series = series * square + coefficient
-    small = raw.Less(x=square, y=number(1e-4, tf.float64))
+    small = raw.Less(x=square, y=constant(1e-4, tf.float64))
     return raw.SelectV2(condition=small, t=x * series, e=raw.Erfinv(x=x))
 
 
@@ -71,7 +71,7 @@ def _half_at_ties(op: Any, wins: Any) -> Any:
     @tf.custom_gradient
     def choose(x: Array, y: Array) -> Any:
         def grad(upstream: Array) -> tuple[Array, Array]:
-            zero = number(0, upstream.dtype)
+            zero = constant(0, upstream.dtype)
             shared = raw.SelectV2(condition=raw.Equal(x=x, y=y), t=0.5 * upstream, e=zero)
             return (
                 _fit(raw.SelectV2(condition=wins(x=x, y=y), t=upstream, e=shared), x),
@@ -96,10 +96,10 @@ def _power(x: Array, y: Array) -> Any:
     z = raw.Pow(x=x, y=y)
 
     def grad(upstream: Array) -> tuple[Array, Array]:
-        zero, one = number(0, x.dtype), number(1, x.dtype)
+        zero, one = constant(0, x.dtype), constant(1, x.dtype)
         at_zero = raw.Equal(x=x, y=zero)  # where 0 ** y is flat in y
-        constant = raw.LogicalAnd(x=at_zero, y=raw.Equal(x=y, y=zero))
-        lower = raw.SelectV2(condition=constant, t=zero, e=y - one)
+        is_flat = raw.LogicalAnd(x=at_zero, y=raw.Equal(x=y, y=zero))
+        lower = raw.SelectV2(condition=is_flat, t=zero, e=y - one)
         slope = _power(x, y) * raw.Log(x=raw.SelectV2(condition=at_zero, t=one, e=x))
         slope = raw.SelectV2(condition=at_zero, t=zero, e=slope)
         return _fit(upstream * y * _power(x, lower), x), _fit(upstream * slope, y)

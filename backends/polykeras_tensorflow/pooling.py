@@ -10,7 +10,7 @@ import tensorflow as tf
 from polykeras import fast
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.arrays import has_gpu
-from polykeras_tensorflow.graphs import number, spec_of, trace
+from polykeras_tensorflow.graphs import constant, spec_of, trace
 from polykeras_tensorflow.sharing import shared
 from polykeras_tensorflow.xla import note_part
 
@@ -61,6 +61,6 @@ def _gradient(x: Array, y: Array, dy: Array, rows: int, columns: int) -> Array:
     first = raw.LogicalAnd(
         x=raw.Equal(x=found, y=raw.Min(input=found, axis=(2, 4), keep_dims=True)), y=raw.Less(x=found, y=none)
     )
-    result = raw.SelectV2(condition=first, t=given, e=number(0, dy.dtype))
+    result = raw.SelectV2(condition=first, t=given, e=constant(0, dy.dtype))
     result = raw.Reshape(tensor=result, shape=(batch, down * rows, across * columns, channels))
     return tf.pad(result, [(0, 0), (0, height - down * rows), (0, width - across * columns), (0, 0)])

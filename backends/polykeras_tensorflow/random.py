@@ -9,13 +9,13 @@ import tensorflow as tf
 from polykeras.backend import Backend
 from polykeras.backend.random import MULTIPLIERS, SHIFTS
 from polykeras.backend.spec import Array, Shape
-from polykeras_tensorflow.graphs import number
+from polykeras_tensorflow.graphs import constant
 
 raw = tf.raw_ops
 
 
 def _mixed(x: Array, shift: int) -> Array:
-    return raw.BitwiseXor(x=x, y=raw.RightShift(x=x, y=number(shift, tf.uint32)))
+    return raw.BitwiseXor(x=x, y=raw.RightShift(x=x, y=constant(shift, tf.uint32)))
 
 
 class TensorflowRandom(Backend):
@@ -23,7 +23,7 @@ class TensorflowRandom(Backend):
 
     def random_bits(self, key: Array, shape: Shape) -> Array:
         first, second = tf.unstack(raw.Bitcast(input=key, type=tf.uint32))
-        m1, m2, m3 = (number(m & 0xFFFFFFFF, tf.uint32) for m in MULTIPLIERS)
+        m1, m2, m3 = (constant(m & 0xFFFFFFFF, tf.uint32) for m in MULTIPLIERS)
         s1, s2, s3, s4 = SHIFTS
         x = raw.Bitcast(input=tf.range(prod(shape)), type=tf.uint32)
         x = raw.BitwiseXor(x=x, y=first)

@@ -1,12 +1,13 @@
 """Nodes that XLA takes over at once, in the place of others.
 
 When XLA takes a graph over, some kinds of nodes become a module of MLIR each, which runs through all passes that lower
-TensorFlow to XLA: 2.6 to 8 ms a node (TensorFlow 2.21, `mlir_xla_op_kernel.cc`), where others take 0.1. A perceptron of
-20 layers that is trained by Adam has 43 square roots and as many relus and their gradients, a sixth of its first epoch.
-They are replaced by nodes of which the same XLA operations are made, or others that give the same bits. TensorFlow's
-own kernels, and gradients, are another matter: the graph must be for XLA alone.
+TensorFlow to XLA: some milliseconds a node (TensorFlow 2.21, `mlir_xla_op_kernel.cc`), where others take a tenth of
+one. The step of a perceptron of 20 layers by Adam has 43 square roots and as many relus and their gradients. They are
+replaced by nodes of which the same XLA operations are made, or others that give the same bits. TensorFlow's own
+kernels, and gradients, are another matter: the graph must be for XLA alone.
 
-Left, as nothing else gives their bits: exp, expm1, tanh, abs, sign, cos, floor, softmax, rsqrt.
+Left, as nothing else is known to give their bits: exp, expm1, tanh, abs, sign, cos, floor, softmax, rsqrt, and square
+roots by which something is divided.
 """
 
 from __future__ import annotations
@@ -19,22 +20,22 @@ import tensorflow as tf
 
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.elementwise import WIDE
-from polykeras_tensorflow.graphs import number
+from polykeras_tensorflow.graphs import constant
 
 raw = tf.raw_ops
 
 
 def _relu(x: Array) -> Array:
-    return raw.Maximum(x=x, y=number(0, x.dtype))
+    return raw.Maximum(x=x, y=constant(0, x.dtype))
 
 
 def _relu_grad(gradients: Array, features: Array) -> Array:
-    zero = number(0, features.dtype)
+    zero = constant(0, features.dtype)
     return raw.SelectV2(condition=raw.Greater(x=features, y=zero), t=gradients, e=zero)
 
 
 def _reciprocal(x: Array) -> Array:
-    return raw.RealDiv(x=number(1, x.dtype), y=x)
+    return raw.RealDiv(x=constant(1, x.dtype), y=x)
 
 
 def _sigmoid(x: Array) -> Array:
@@ -42,16 +43,15 @@ def _sigmoid(x: Array) -> Array:
 
 
 def _log1p(x: Array) -> Array:
-    return raw.Xlog1py(x=number(1, x.dtype), y=x)
+    return raw.Xlog1py(x=constant(1, x.dtype), y=x)
 
 
 def _sqrt(x: Array) -> Array:
     # The compiler makes a square root of the power, whose bits it gives for all numbers above zero. (A power of -0 and
-    # of -inf is another number.) Zeros keep their signs by the product; subnormal numbers are zeros in XLA. A quotient
-    # by it stays one, while XLA makes a product with a reciprocal root of a quotient by its own `sqrt`.
-    zero = number(0, x.dtype)
-    undefined = number(np.copysign(np.nan, -1.0), x.dtype)  # as the processor's instruction gives it
-    root = raw.Pow(x=x, y=number(0.5, x.dtype))
+    # of -inf is another number.) Zeros keep their signs by the product; subnormal numbers are zeros in XLA.
+    zero = constant(0, x.dtype)
+    undefined = constant(np.copysign(np.nan, -1.0), x.dtype)  # as the processor's instruction gives it
+    root = raw.Pow(x=x, y=constant(0.5, x.dtype))
     rest = raw.SelectV2(condition=raw.Less(x=x, y=zero), t=undefined, e=raw.Mul(x=x, y=zero))
     return raw.SelectV2(condition=raw.Greater(x=x, y=zero), t=root, e=rest)
 
@@ -66,6 +66,24 @@ _OTHERS: dict[str, Callable[..., Array]] = {
 }
 
 
+def _is_replaced(node: Any) -> bool:
+    """Return whether other nodes are to stand in the place of one."""
+    result = node.outputs[0] if node.type in _OTHERS else None
+    # Of other dtypes it is not known that the same code comes out.
+    if result is None or result.dtype not in WIDE or node._control_outputs:
+        return False
+    before = node.inputs[0].op.type
+    if before == "Const":  # XLA computes it beforehand, by other code
+        return False
+    # XLA has rules of its own for roots in products, logarithms, under a fraction and of exponentials.
+    return node.type != "Sqrt" or (before != "Exp" and all(_leaves_alone(user, result) for user in result.consumers()))
+
+
+def _leaves_alone(user: Any, root: Array) -> bool:
+    """Return whether XLA has no rule for what a node makes of a square root: sums, and quotients of it."""
+    return user.type == "AddV2" or (user.type == "RealDiv" and user.inputs[1] is not root)
+
+
 def replace_slow_nodes(graph: Any, results: Sequence[Array]) -> list[Array]:
     """Put other nodes in the place of those that are slow to take over, but for those in loops and called functions.
 
@@ -78,8 +96,7 @@ def replace_slow_nodes(graph: Any, results: Sequence[Array]) -> list[Array]:
     """
     instead: dict[int, Array] = {}
     for node in graph.get_operations():
-        # Of other dtypes it is not known that the same code comes out.
-        if node.type in _OTHERS and node.outputs[0].dtype in WIDE and not node._control_outputs:
+        if _is_replaced(node):
             old = node.outputs[0]
             with graph.control_dependencies(node.control_inputs):
                 new = instead[id(old)] = _OTHERS[node.type](*node.inputs)

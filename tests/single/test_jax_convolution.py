@@ -19,7 +19,6 @@ compiling = pytest.importorskip("polykeras_jax.compiling")
 convolution = pytest.importorskip("polykeras_jax.convolution")
 nn = pytest.importorskip("polykeras_jax.nn")
 in_loop = pytest.importorskip("polykeras_jax.loops").in_loop
-compiling.compiled(lambda x: x)(0.0)  # the first program finds out whether XLA has the option
 pytestmark = [
     pytest.mark.needs("jax"),
     pytest.mark.skipif(
@@ -288,27 +287,18 @@ def test_without_the_option_convolutions_are_products_to_the_same_end(
         losses, predictions = trained()
         seen.clear()
         if why == "unknown":
-            monkeypatch.setattr(compiling, "_has_option", True)
-            monkeypatch.setattr(compiling, "_LIBRARY", "xla_no_such_option")
+            monkeypatch.setattr(compiling, "_knows", lambda *option: False)
         else:
             monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_experimental_ynn_fusion_type=")
         plain = trained()
     assert seen
-    # What was traced before XLA was asked is traced anew, once a process.
-    asked = seen.index(False)
-    assert asked == 0 if why != "unknown" else asked > 0
-    assert not any(seen[asked:])
-    assert compiling._has_option == (why != "unknown")
+    assert not any(seen)
     np.testing.assert_allclose(losses, plain[0], rtol=1e-5)
     np.testing.assert_allclose(predictions, plain[1], rtol=1e-4, atol=1e-5)
 
 
-def test_other_errors_of_the_compiler_are_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiling, "_has_option", True)
-    program = compiling.compiled(lambda x: x, {"xla_no_such_option": 1})
-    with pytest.raises(jax.errors.JaxRuntimeError, match="xla_no_such_option"):
-        program(1.0)
-    assert compiling._has_option
+def test_an_option_that_xla_lacks_is_found_out() -> None:
+    assert not compiling._knows("xla_no_such_option", "1")
 
 
 def test_as_part_of_another_program_there_are_no_options(seen: list[bool]) -> None:

@@ -84,9 +84,7 @@ class ArraySource:
         rows = rows or self.samples
 
         def placed(leaf: np.ndarray) -> Any:
-            if len(leaf) != rows:
-                return backend.borrow(in_room(leaf, rows))
-            return backend.asarray(leaf) if is_worth_copying(leaf) else backend.place(leaf)
+            return backend.asarray(leaf) if len(leaf) == rows else backend.borrow(in_room(leaf, rows))
 
         if (backend, rows) not in self._resident:
             self._resident = {(backend, rows): _each_once(placed, self.data)}
@@ -107,7 +105,7 @@ class ArraySource:
 
         def like(leaf: np.ndarray) -> Any:
             if not is_worth_copying(leaf):
-                return backend.place(in_room(leaf, rows))
+                return backend.asarray(in_room(leaf, rows))
             return backend.borrow(aligned_empty((rows, *leaf.shape[1:]), leaf.dtype))
 
         return _numbered(backend, _each_once(like, self.data), rows, numbered)
@@ -145,7 +143,7 @@ class ArraySource:
 
 
 def _numbered(backend: Any, data: Any, rows: int, numbered: bool) -> Any:
-    return (*data, backend.place(np.arange(rows, dtype=np.int32))) if numbered else data
+    return (*data, backend.asarray(np.arange(rows, dtype=np.int32))) if numbered else data
 
 
 def _each_once(place: Callable[[np.ndarray], Any], data: Any) -> Any:
