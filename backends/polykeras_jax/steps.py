@@ -20,10 +20,9 @@ Loop = Callable[[State, Any, Array, Array, Array], tuple[State, Any]]
 
 def loop_of(step: Step, asarray: Callable[[Any], Array]) -> Loop:
     """Return the loop over a step; `asarray` makes arrays of the numbers among its logs."""
+    once = _once(step, asarray)
 
     def loop(state: State, data: Any, indices: Array, start: Array, stop: Array) -> tuple[State, Any]:
-        once = _once(step, asarray)  # anew: it remembers its trace, which depends on how the program is compiled
-
         def advance(i: Array, carry: tuple[State, Any]) -> tuple[State, Any]:
             return once(carry[0], _rows(data, indices[i]))
 
