@@ -2,12 +2,12 @@
 
 When XLA takes a graph over, some kinds of nodes become a module of MLIR each, which runs through all passes that lower
 TensorFlow to XLA: some milliseconds a node (TensorFlow 2.21, `mlir_xla_op_kernel.cc`), where others take a tenth of
-one. The step of a perceptron of 20 layers by Adam has 43 square roots and as many relus and their gradients. They are
-replaced by nodes of which the same XLA operations are made, or others that give the same bits. TensorFlow's own
+one. The step of a perceptron of 20 layers by Adam has 43 square roots, 20 relus and as many gradients of them. They
+are replaced by nodes of which the same XLA operations are made, or others that give the same bits. TensorFlow's own
 kernels, and gradients, are another matter: the graph must be for XLA alone.
 
 Left, as nothing else is known to give their bits: exp, expm1, tanh, abs, sign, cos, floor, softmax, rsqrt, and square
-roots by which something is divided.
+roots but for those to which something is added or which are divided.
 """
 
 from __future__ import annotations

@@ -190,7 +190,7 @@ class ExecutionMethods(PaddingMethods, ABC):
     def place(self, x: Any) -> Array:
         """Return host data, or an array, on the current device in memory of its own: it may be donated.
 
-        Nothing is compiled for it: a new shape takes no longer than others.
+        It suits what comes once in its shape: where `asarray` compiles a program for each shape, this does not.
         """
         return self.asarray(x)
 
