@@ -182,10 +182,12 @@ class TensorflowExecution(Backend):
     def seed_framework(self, seed: int) -> None:
         tf.random.set_seed(seed)
 
-    def borrow(self, x: Any) -> Array:
+    def lends(self, x: Any) -> bool:
         # Memory that is not aligned ends the process (TensorFlow 2.21).
-        plain = can_be_lent(x) and fast.enabled() and computes_on_cpu()
-        return in_place(x) if plain else self.asarray(x)
+        return can_be_lent(x) and fast.enabled() and computes_on_cpu()
+
+    def borrow(self, x: Any) -> Array:
+        return in_place(x) if self.lends(x) else self.asarray(x)
 
     def place(self, x: Any) -> Array:
         if isinstance(x, tf.Tensor):

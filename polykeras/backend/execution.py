@@ -194,6 +194,10 @@ class ExecutionMethods(PaddingMethods, ABC):
         """
         return self.asarray(x)
 
+    def lends(self, x: Any) -> bool:
+        """Return whether what `borrow` gives is the host's memory itself: what is written there later is seen."""
+        return False
+
     def borrow(self, x: Any) -> Array:
         """Return host data on the current device, in the host's own memory where that can be: no copy is made.
 

@@ -9,6 +9,7 @@ source's speed.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from polykeras import tree
 from polykeras.backend import Backend
@@ -57,9 +58,24 @@ def _chunks_of(
     The arrays are used in place where that can be, so that all of their room can be passed: the shapes, and what is
     compiled for them, do not depend on how many batches are there.
     """
-    data = tree.map_structure(backend.borrow, pack.rows())
+    data, numbers = _lent(pack, backend)
     start = 0
     while start < pack.count:
         stop = end_of_chunk(position + start, size, position + pack.count, next_stop) - position
-        yield position + start, lambda a=start, b=stop: (step.run_rows(data, pack.numbers, a, b), b - a)
+        yield position + start, lambda a=start, b=stop: (step.run_rows(data, numbers, a, b), b - a)
         start = stop
+
+
+def _lent(pack: Pack, backend: Backend) -> Any:
+    """Return the rows of a pack and their numbers on the device.
+
+    They are kept with the pack where they are the host's memory itself, in which its next batches will lie: of a small
+    model's chunk the call that lends an array takes as long as several steps.
+    """
+    if pack.lent is not None and pack.lent[0] is backend:
+        return pack.lent[1]
+    host = pack.rows(), pack.numbers
+    lent = tree.map_structure(backend.borrow, host)
+    if all(backend.lends(leaf) for leaf in tree.flatten(host)):
+        pack.lent = backend, lent
+    return lent

@@ -73,6 +73,16 @@ def test_aligned_memory_is_used_in_place(backend: Backend, dtype: str) -> None:
     assert backend.to_numpy(borrowed)[2, 3] == 9
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "bool"])
+def test_what_is_lent_follows_the_host(backend: Backend, dtype: str, form: str) -> None:
+    x = FORMS[form](np.ones((5, 7), dtype))
+    if backend.lends(x):
+        borrowed = backend.borrow(x)
+        x[2, 3] = 0
+        assert backend.to_numpy(borrowed)[2, 3] == 0
+
+
 def test_borrowed_memory_outlives_its_owner(backend: Backend) -> None:
     x = aligned_zeros((1000, 100), "float32")
     x += 3

@@ -66,13 +66,14 @@ def test_the_thread_never_rests_beside_other_steps(clock: Clock) -> None:
         assert not pace.rests
 
 
-def test_enough_is_work_for_some_milliseconds(clock: Clock) -> None:
-    pace = Pace(alternating=False)
+@pytest.mark.parametrize(("alternating", "milliseconds"), [(True, 3), (False, 1)])
+def test_enough_is_work_for_some_milliseconds(clock: Clock, alternating: bool, milliseconds: int) -> None:
+    pace = Pace(alternating)
     assert not pace.is_enough(1000)  # nothing is known
-    turn(pace, clock, wait=0.0, fetched=10, work=0.010)
+    turn(pace, clock, wait=0.0, fetched=10, work=0.005)
     pace.reader_comes()
-    assert not pace.is_enough(2)
-    assert pace.is_enough(3)
+    assert not pace.is_enough(2 * milliseconds - 1)
+    assert pace.is_enough(2 * milliseconds)
 
 
 def numbered() -> Iterator[Any]:

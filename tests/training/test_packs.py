@@ -12,6 +12,7 @@ import pytest
 import polykeras
 from polykeras import Sequential, layers, ops, tree
 from polykeras.backend import Backend
+from polykeras.backend.host_memory import aligned_empty
 from polykeras.training.data import PyDataset, packs
 from polykeras.training.data.pace import PATIENCE
 from polykeras.training.data.packs import Pack, Packing, pack_capacity
@@ -59,6 +60,21 @@ def test_so_many_batches_as_are_asked_for_come_together(together: int) -> None:
     found, sizes = values(make_source(slow()), together=together)
     assert found == list(range(150))
     assert sizes == [together] * (150 // together) + [150 % together] * (150 % together > 0)
+
+
+def test_room_is_lent_once_where_the_backend_sees_what_is_written_there(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not backend.lends(aligned_empty((4, 4), np.float32)):
+        pytest.skip(f"{backend.name} copies, or arrays cost it nothing")
+    calls: list[Any] = []
+    borrow = type(backend).borrow
+    monkeypatch.setattr(type(backend), "borrow", lambda self, x: calls.append(x) or borrow(self, x))
+    model = Sequential([layers.Input((1,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    batches = [(np.full((4, 1), i, "float32"), np.full((4, 1), 2 * i, "float32")) for i in np.linspace(0, 1, 700)]
+    model.fit(Repeated(batches), epochs=3, verbose=0)
+    assert 0 < len(calls) <= 9  # x, y and the numbers of three packs, which are filled 18 times
 
 
 def test_a_pack_is_taken_while_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,10 @@ import time
 # Seconds for which the reader waits at most for more than it has. Each pack costs a handing over from thread to thread
 # and the start of a chunk, 0.1 to 0.3 ms; while one is read the next waits, with all that came meanwhile.
 PATIENCE = 0.005
-_WORTHWHILE = 0.003  # seconds of work that are worth beginning, of which that is less than a tenth
+# Seconds of work that are worth beginning. Where the thread rests meanwhile, that is less than a tenth of them; else
+# it fetches the more, and the sooner both work, the better.
+_WORTHWHILE_ALONE = 0.003
+_WORTHWHILE = 0.001
 # What a batch may take to come for the thread to rest: 0.1 ms, as much as it and a step of torch's cost each other (the
 # perceptron of docs/performance.md: 0.2 ms in place of 0.15), and a small part of a step.
 _PRICE = 1e-4
@@ -54,4 +57,5 @@ class Pace:
 
     def is_enough(self, count: int) -> bool:
         """Return whether so many batches are worth going to work."""
-        return self._step is not None and count * self._step >= _WORTHWHILE
+        worthwhile = _WORTHWHILE_ALONE if self.rests else _WORTHWHILE
+        return self._step is not None and count * self._step >= worthwhile

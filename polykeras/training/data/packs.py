@@ -40,6 +40,7 @@ class Pack:
         numbers: where the rows of each batch are among `rows()`: int32 `(capacity, rows of a batch)`.
         count: how many batches there are.
         has_nan: whether there is a nan in what was looked at.
+        lent: a backend and its arrays in this room; None where nobody keeps them.
         release: lets the room be filled again; whoever got the pack calls it when nothing reads the arrays any more.
     """
 
@@ -49,9 +50,11 @@ class Pack:
         self.memory = memory
         self._watched = arrays[:watched]
         capacity, rows = arrays[0].shape[:2]
-        self.numbers = np.arange(capacity * rows, dtype=np.int32).reshape(capacity, rows)
+        self.numbers = aligned_empty((capacity, rows), np.int32)
+        self.numbers[...] = np.arange(capacity * rows).reshape(capacity, rows)
         self.count = self._looked = 0
         self.has_nan = False
+        self.lent: tuple[Any, Any] | None = None
         self.release: Callable[[], None] = lambda: None
 
     def write(self, place: int, leaves: Sequence[np.ndarray]) -> None:
