@@ -52,15 +52,25 @@ ASKED: dict[str, Limit] = {
 
 @dataclass(frozen=True)
 class Ratio:
-    """What is asked of a ratio: whose time over ours, its least geometric mean over the cells, its least in a cell."""
+    """What is asked of a ratio: whose time over ours, its least geometric mean over the cells, its least in a cell.
+
+    With `beside_hand`, a cell may have less where ours takes at most so many times as long as the loop by hand.
+    """
 
     peer: str
     mean: float
     least: float
+    beside_hand: float | None = None
+
+    def holds(self, ratio: float, row: Row) -> bool:
+        """Return whether a cell has what is asked."""
+        beside = self.beside_hand is not None and "native" in row and row[OURS] <= self.beside_hand * row["native"]
+        return ratio >= self.least or beside
 
 
 ASKED_RATIOS: dict[str, tuple[Ratio, ...]] = {
-    "train": (Ratio("keras", 3.0, 1.2), Ratio("native", 1.0, 1 / 1.05)),
+    # Where arithmetic bounds a step (docs/performance.md shows it for each), the best loop by hand is the limit.
+    "train": (Ratio("keras", 3.0, 1.2, beside_hand=1.02), Ratio("native", 1.0, 1 / 1.05)),
     "first": (Ratio("keras", 1.0, 1.0),),
     "predict": (Ratio("keras", 2.0, 0.0),),
     "predict(x[:1])": (Ratio("keras", 5.0, 5.0),),
@@ -154,7 +164,7 @@ def _unmet_ratios(measure: str, asked: Ratio, rows: list[Row]) -> list[str]:
     what = f"{measure}, {COMPETITORS[asked.peer].words} / ours"
     reached = geometric_mean([ratio for ratio, _ in cells])
     found = [f"{what}: geometric mean {reached:.3g} (>= {asked.mean:.3g})"] if reached < asked.mean else []
-    low = [(ratio, row) for ratio, row in cells if ratio < asked.least]
+    low = [(ratio, row) for ratio, row in cells if not asked.holds(ratio, row)]
     return found + [
         f"{what}, {name_of(row) or row['task']} on {row['framework']}: {r:.3g} (>= {asked.least:.3g})" for r, row in low
     ]

@@ -171,11 +171,11 @@ class JaxArrays(Backend):
             return jax.device_put(x, may_alias=False)
         return jax.device_put(np.array(_host_array(x, None)))  # JAX may read NumPy's memory in place: not the caller's
 
-    def lends(self, x: Any) -> bool:
+    def borrows_in_place(self, x: Any) -> bool:
         return can_be_lent(x) and (x.dtype.itemsize < 8 or has_64_bits()) and on_cpu() and fast.enabled()
 
     def borrow(self, x: Any) -> Array:
-        return jax.device_put(x, may_alias=True) if self.lends(x) else self.asarray(x)
+        return jax.device_put(x, may_alias=True) if self.borrows_in_place(x) else self.asarray(x)
 
     def to_numpy(self, x: Array) -> np.ndarray:
         value = lax.stop_gradient(x) if isinstance(x, Tracer) else x  # in an eager gradient this is the array itself

@@ -182,12 +182,12 @@ class TensorflowExecution(Backend):
     def seed_framework(self, seed: int) -> None:
         tf.random.set_seed(seed)
 
-    def lends(self, x: Any) -> bool:
+    def borrows_in_place(self, x: Any) -> bool:
         # Memory that is not aligned ends the process (TensorFlow 2.21).
         return can_be_lent(x) and fast.enabled() and computes_on_cpu()
 
     def borrow(self, x: Any) -> Array:
-        return in_place(x) if self.lends(x) else self.asarray(x)
+        return in_place(x) if self.borrows_in_place(x) else self.asarray(x)
 
     def place(self, x: Any) -> Array:
         if isinstance(x, tf.Tensor):

@@ -194,8 +194,11 @@ class ExecutionMethods(PaddingMethods, ABC):
         """
         return self.asarray(x)
 
-    def lends(self, x: Any) -> bool:
-        """Return whether what `borrow` gives is the host's memory itself: what is written there later is seen."""
+    def borrows_in_place(self, x: Any) -> bool:
+        """Return whether `borrow` gives the host's memory itself, so that what is written there later is seen.
+
+        False promises nothing.
+        """
         return False
 
     def borrow(self, x: Any) -> Array:

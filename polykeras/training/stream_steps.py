@@ -8,7 +8,7 @@ source's speed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from polykeras import tree
@@ -58,7 +58,7 @@ def _chunks_of(
     The arrays are used in place where that can be, so that all of their room can be passed: the shapes, and what is
     compiled for them, do not depend on how many batches are there.
     """
-    data, numbers = _lent(pack, backend)
+    data, numbers = _on_device(pack, backend)
     start = 0
     while start < pack.count:
         stop = end_of_chunk(position + start, size, position + pack.count, next_stop) - position
@@ -66,16 +66,22 @@ def _chunks_of(
         start = stop
 
 
-def _lent(pack: Pack, backend: Backend) -> Any:
-    """Return the rows of a pack and their numbers on the device.
+def _on_device(pack: Pack, backend: Backend) -> tuple[Any, Any]:
+    """Return the rows of a pack, borrowed, and their numbers; these from the host where they would be copied.
 
-    They are kept with the pack where they are the host's memory itself, in which its next batches will lie: of a small
-    model's chunk the call that lends an array takes as long as several steps.
+    What is the pack's memory itself is kept with it, as its next batches will lie there: to borrow an array takes as
+    long as some steps of a small model.
     """
-    if pack.lent is not None and pack.lent[0] is backend:
-        return pack.lent[1]
-    host = pack.rows(), pack.numbers
-    lent = tree.map_structure(backend.borrow, host)
-    if all(backend.lends(leaf) for leaf in tree.flatten(host)):
-        pack.lent = backend, lent
-    return lent
+    kept = pack.borrowed.setdefault(backend.name, {})
+
+    def on_device(place: int, leaf: Any, otherwise: Callable[[Any], Any]) -> Any:
+        if place not in kept:
+            if not backend.borrows_in_place(leaf):
+                return otherwise(leaf)
+            kept[place] = backend.borrow(leaf)
+        return kept[place]
+
+    leaves, definition = tree.flatten_with_def(pack.rows())
+    rows = [on_device(place, leaf, backend.borrow) for place, leaf in enumerate(leaves)]
+    numbers = on_device(len(leaves), pack.numbers, lambda on_host: on_host)
+    return tree.unflatten(definition, rows), numbers

@@ -77,7 +77,7 @@ def test_aligned_memory_is_used_in_place(backend: Backend, dtype: str) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "bool"])
 def test_what_is_lent_follows_the_host(backend: Backend, dtype: str, form: str) -> None:
     x = FORMS[form](np.ones((5, 7), dtype))
-    if backend.lends(x):
+    if backend.borrows_in_place(x):
         borrowed = backend.borrow(x)
         x[2, 3] = 0
         assert backend.to_numpy(borrowed)[2, 3] == 0

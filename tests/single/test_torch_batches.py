@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from polykeras import fast
@@ -43,6 +44,21 @@ def test_batches_are_the_rows_in_aligned_memory(rows: Any, on_host: bool, large:
             assert torch.equal(part, whole[row])
             assert part.is_contiguous()
             assert part.data_ptr() % 64 == 0
+
+
+def test_batches_of_a_stream_are_used_where_they_lie(monkeypatch: pytest.MonkeyPatch) -> None:
+    import polykeras
+    from polykeras_torch import batches
+
+    def gathered(*_: Any) -> Any:
+        raise AssertionError("gathered: copied once more")
+
+    monkeypatch.setattr(batches, "_gathered", gathered)
+    stream = [(np.full((4, 3), i, "float32"), np.full((4, 1), i, "float32")) for i in range(300)]
+    with polykeras.use_backend("torch"):
+        model = polykeras.Sequential([polykeras.layers.Input((3,)), polykeras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        model.fit(iter(stream), steps_per_epoch=100, epochs=3, verbose=0)
 
 
 @pytest.mark.parametrize("on_host", [False, True])

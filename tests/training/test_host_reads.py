@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -38,10 +39,20 @@ def framework(backend: Backend) -> str:
     return backend.name
 
 
-def test_nothing_is_read_inside_a_chunk(framework: str) -> None:
+def batches() -> Iterator[Any]:
+    """Return what arrays give in an epoch of steps of ten, as a stream."""
+    return ((X[start : start + 10], Y[start : start + 10]) for start in range(0, len(X), 10))
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["arrays", "stream"])
+def test_nothing_is_read_inside_a_chunk(framework: str, streamed: bool) -> None:
     model = trained()
+    model.fit(batches(), verbose=0)
     with reads_inside_chunks(framework) as (inside, lengths):
-        model.fit(X, Y, batch_size=10, verbose=1)
+        if streamed:
+            model.fit(batches(), verbose=1)
+        else:
+            model.fit(X, Y, batch_size=10, verbose=1)
     assert lengths == [CHUNK] * (STEPS // CHUNK)
     assert inside == []
 

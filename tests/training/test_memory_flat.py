@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,11 @@ def compiled(width: int = 8) -> Any:
     )
     model.compile(polykeras.optimizers.Adam(), "binary_crossentropy", metrics=["accuracy"])
     return model
+
+
+def stream() -> Iterator[Any]:
+    """Return small batches, which train in packs."""
+    return ((X[start : start + 32], Y[start : start + 32]) for start in range(0, len(X), 32))
 
 
 def used(model: Any) -> list[Any]:
@@ -65,6 +70,12 @@ def test_fits_leave_no_objects(backend: Backend) -> None:
     assert not more, f"{REPEATS} fits left {dict(more)}"
 
 
+def test_fits_of_streams_leave_no_objects(backend: Backend) -> None:
+    model = compiled()
+    more = more_objects(lambda: model.fit(stream(), verbose=0), REPEATS // 2)
+    assert not more, f"{REPEATS} fits left {dict(more)}"
+
+
 def test_models_leave_no_objects(backend: Backend) -> None:
     more = more_objects(lambda: compiled().fit(X[:8], Y[:8], batch_size=4, verbose=0), 6, warm_up=3)
     assert not more, f"6 models left {dict(more)}"
@@ -74,6 +85,12 @@ def test_models_leave_no_objects(backend: Backend) -> None:
 def test_fits_leave_memory_flat(backend: Backend) -> None:
     model = compiled()
     assert grown_megabytes(lambda: model.fit(X, Y, batch_size=512, verbose=0), REPEATS) < ALLOWED_MEGABYTES
+
+
+@reads_statm
+def test_fits_of_streams_leave_memory_flat(backend: Backend) -> None:
+    model = compiled()
+    assert grown_megabytes(lambda: model.fit(stream(), verbose=0), REPEATS) < ALLOWED_MEGABYTES
 
 
 @reads_statm

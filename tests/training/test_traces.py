@@ -8,7 +8,7 @@ nothing. Where a backend does not trace, a call is a step, and there is nothing 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -71,6 +71,21 @@ def test_a_last_partial_batch(tracing: Backend) -> None:
     assert new() == 1
     model.evaluate(X[:50], Y[:50], batch_size=16, verbose=0)
     model.fit(X, Y, batch_size=16, validation_data=(X, Y), epochs=2, verbose=0)
+    assert new() == 0
+
+
+def test_a_stream(tracing: Backend) -> None:
+    def batches(*sizes: int) -> Iterator[Any]:
+        return ((X[:size], Y[:size]) for size in sizes)
+
+    model, new = counting()
+    model.fit(batches(*[10] * 30), verbose=0)
+    assert new() == 1
+    model.fit(batches(*[10] * 70), verbose=0)
+    assert new() == 0
+    model.fit(batches(*[10] * 30, 7), verbose=0)  # nobody knew that it comes: another shape
+    assert new() == 1
+    model.fit(batches(*[10] * 5, 7), verbose=0)
     assert new() == 0
 
 

@@ -7,8 +7,8 @@ import time
 # Seconds for which the reader waits at most for more than it has. Each pack costs a handing over from thread to thread
 # and the start of a chunk, 0.1 to 0.3 ms; while one is read the next waits, with all that came meanwhile.
 PATIENCE = 0.005
-# Seconds of work that are worth beginning. Where the thread rests meanwhile, that is less than a tenth of them; else
-# it fetches the more, and the sooner both work, the better.
+# Seconds of work that are worth beginning: where the thread rests meanwhile, so long that what the pack costs is less
+# than a tenth of them; where it fetches, less, as the sooner both are at work, the better.
 _WORTHWHILE_ALONE = 0.003
 _WORTHWHILE = 0.001
 # What a batch may take to come for the thread to rest: 0.1 ms, as much as it and a step of torch's cost each other (the

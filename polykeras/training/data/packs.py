@@ -40,7 +40,7 @@ class Pack:
         numbers: where the rows of each batch are among `rows()`: int32 `(capacity, rows of a batch)`.
         count: how many batches there are.
         has_nan: whether there is a nan in what was looked at.
-        lent: a backend and its arrays in this room; None where nobody keeps them.
+        borrowed: arrays of backends that are this room, by the backend's name and the number of the leaf.
         release: lets the room be filled again; whoever got the pack calls it when nothing reads the arrays any more.
     """
 
@@ -54,7 +54,7 @@ class Pack:
         self.numbers[...] = np.arange(capacity * rows).reshape(capacity, rows)
         self.count = self._looked = 0
         self.has_nan = False
-        self.lent: tuple[Any, Any] | None = None
+        self.borrowed: dict[str, dict[int, Any]] = {}
         self.release: Callable[[], None] = lambda: None
 
     def write(self, place: int, leaves: Sequence[np.ndarray]) -> None:
@@ -158,7 +158,10 @@ class Packing:
         """Give the memory of free packs to the next packing, once nobody fills them; others may still be read."""
         _kept.extend(pack.memory for pack in self.free if len(pack.memory) == _MEMORY_BYTES)
         del _kept[self._PACKS :]
+        for pack in self._packs:
+            pack.borrowed.clear()  # whose `release` leads back to here: they would live until a search for cycles
         self.free.clear()
+        self._packs.clear()
 
     def familiar_leaves(self, fetched: Any) -> list[np.ndarray] | None:
         """Return the leaves of the batch that is made of what was fetched, if that is known to be like the first one.
