@@ -47,8 +47,9 @@ def test_batches_are_the_rows_in_aligned_memory(rows: Any, on_host: bool, large:
 
 
 def test_batches_of_a_stream_are_used_where_they_lie(monkeypatch: pytest.MonkeyPatch) -> None:
-    import polykeras
     from polykeras_torch import batches
+
+    import polykeras
 
     def gathered(*_: Any) -> Any:
         raise AssertionError("gathered: copied once more")
