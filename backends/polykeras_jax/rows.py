@@ -43,7 +43,18 @@ def take_rows(x: Array, indices: Array) -> Array:
 
 
 def _taken(x: Array, indices: Array, *, fill: float) -> Array:
-    return jnp.take(x, indices, 0, mode="fill", fill_value=fill)
+    """Return `x[indices]`, with `fill` where there is no row: as a choice that is made only where one is missing.
+
+    XLA repeats that choice, number by number, in each kernel that reads the rows: it makes the text CNN's step, in
+    which the rows are brought into another order for the gradient of its kernel, 1.95 ms long and not 1.7.
+    """
+    count = x.shape[0]
+    places = jnp.where(indices < 0, indices + count, indices)
+    return lax.cond(
+        ((places >= 0) & (places < count)).all(),
+        lambda: x.at[places].get(mode="promise_in_bounds"),
+        lambda: jnp.take(x, indices, 0, mode="fill", fill_value=fill),
+    )
 
 
 def _added(values: Array, indices: Array, *, count: int) -> Array:
