@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from polykeras import fast
 from polykeras.backend.spec import Array
-from polykeras_tensorflow.arrays import has_gpu
+from polykeras_tensorflow.arrays import has_gpu, has_onednn
 from polykeras_tensorflow.graphs import constant, spec_of, trace
 from polykeras_tensorflow.sharing import shared
 from polykeras_tensorflow.xla import note_part
@@ -23,7 +23,8 @@ def max_pool_images(x: Array, pool_size: Sequence[int], strides: Sequence[int]) 
     """Return the maximum of each window of floats, `(batch, height, width, channels)`, without padding."""
     window: dict[str, Any] = {"ksize": [1, *pool_size, 1], "strides": [1, *strides, 1], "padding": "VALID"}
     tiles = tuple(pool_size) == tuple(strides) and (x.shape.num_elements() or 0) >= LARGE
-    if not tiles or not fast.enabled() or has_gpu():
+    known = has_onednn() and x.dtype == tf.float32  # its gradient is the faster one then
+    if not tiles or known or not fast.enabled() or has_gpu():
         return raw.MaxPool(input=x, **window)
 
     @tf.custom_gradient
@@ -46,8 +47,8 @@ def max_pool_images(x: Array, pool_size: Sequence[int], strides: Sequence[int]) 
 def _gradient(x: Array, y: Array, dy: Array, rows: int, columns: int) -> Array:
     """Return the gradient in `x` where windows tile it: that in `y` for the first element that is the maximum.
 
-    As comparisons, for XLA, which makes one loop of them: the kernel takes four times as long, a quarter of the step of
-    a network of convolutions (TensorFlow 2.21, `maxpooling_op.cc`).
+    As comparisons, for XLA, which makes one loop of them: TensorFlow's own kernel takes four times as long, a third of
+    the step of a network of convolutions (TensorFlow 2.21, `maxpooling_op.cc`).
     """
     batch, height, width, channels = x.shape
     down, across = y.shape[1:3]

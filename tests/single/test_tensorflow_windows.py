@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from helpers.parity import assert_parity
+from polykeras import fast
 from polykeras.backend import use_backend
 from single.on_tensorflow import gradients, random, second, tf
 
@@ -178,6 +179,7 @@ def test_the_gradient_of_tiles_in_graphs_is_that_of_the_kernel(
 ) -> None:
     """To the bit: with equal maxima, and with rows and columns that no window covers."""
     monkeypatch.setattr(pooling, "LARGE", 0)
+    monkeypatch.setattr(pooling, "has_onednn", lambda: False)
     x = tf.constant(np.random.default_rng(0).integers(0, 3, (2, 7, 9, 3)).astype("float32"))
     window: dict[str, Any] = {"ksize": [1, *pool, 1], "strides": [1, *pool, 1], "padding": "VALID"}
     y = tf.raw_ops.MaxPool(input=x, **window)
@@ -206,6 +208,35 @@ def test_the_gradient_of_tiles_in_graphs_is_that_of_the_kernel(
     assert_parity(tf.function(twice)(x).numpy(), twice(x).numpy(), 1e-5, 1e-5)
 
 
+@pytest.mark.skipif(not fast.enabled(), reason="a fast path")
+@pytest.mark.parametrize(
+    ("onednn", "dtype", "kernel"), [(True, "float32", True), (True, "float64", False), (False, "float32", False)]
+)
+def test_onednn_keeps_the_gradient_of_tiles(
+    tb: Any, onednn: bool, dtype: str, kernel: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pooling, "LARGE", 0)
+    monkeypatch.setattr(pooling, "has_onednn", lambda: onednn)
+
+    @tf.function
+    def gradient(x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            pooled = tb.max_pool(x, 2)
+        return tape.gradient(pooled, x)
+
+    graph = gradient.get_concrete_function(tf.TensorSpec((2, 4, 4, 1), dtype)).graph
+    assert ("MaxPoolGrad" in {node.op for node in graph.as_graph_def().node}) == kernel
+
+
+def test_who_computes_is_asked_of_tensorflow() -> None:
+    code = "from polykeras_tensorflow.arrays import has_onednn; print(has_onednn())"
+    for wanted in ("0", "1"):
+        environment = os.environ | {"TF_ENABLE_ONEDNN_OPTS": wanted}
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+        assert done.stdout.split() == [str(wanted == "1")], done.stderr
+
+
 def test_llvms_level_is_chosen_where_xla_compiles_but_a_part(tb: Any) -> None:
     """Else the first model with pooling would choose another one for all programs of the process."""
     code = """
@@ -220,7 +251,7 @@ print(compiler._chosen)
 model.fit(x, np.ones((8, 1)), verbose=0)
 print(compiler._chosen)
 """
-    environment = os.environ | {"POLYKERAS_BACKEND": "tensorflow", "POLYKERAS_FAST": "1"}
+    environment = os.environ | {"POLYKERAS_BACKEND": "tensorflow", "POLYKERAS_FAST": "1", "TF_ENABLE_ONEDNN_OPTS": "0"}
     environment.pop("XLA_FLAGS", None)
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
