@@ -51,6 +51,27 @@ def test_products(name: str, backend: Backend) -> None:
     agree(function(*args), reference(*args))
 
 
+@pytest.mark.parametrize("rows", [(4,), (0,), (2, 4)], ids=str)
+@pytest.mark.parametrize(("inner", "columns"), [(0, 2), (3, 0), (0, 0)])
+def test_products_of_nothing_with_a_bias(rows: tuple[int, ...], inner: int, columns: int, backend: Backend) -> None:
+    """Compiled too, where a framework's library may take the product and the bias at once."""
+    x, kernel, bias = (np.ones(shape, "float32") for shape in ((*rows, inner), (inner, columns), (columns,)))
+
+    def affine(x: Any, kernel: Any, bias: Any) -> Any:
+        return backend.add(backend.matmul(x, kernel), bias)
+
+    arrays = [backend.asarray(a) for a in (x, kernel, bias)]
+    for function in (affine, backend.compile(affine)):
+        agree(function(*arrays), x @ kernel + bias)
+
+    def loss(parts: list[Any]) -> Any:
+        return backend.sum(affine(*parts)), None
+
+    _, _, slopes = backend.value_and_grad(loss, arrays)
+    for slope, a in zip(slopes, (x, kernel, np.prod(rows) * bias), strict=True):
+        agree(slope, np.asarray(a, "float32") * (columns if a is x else 1))
+
+
 def test_cross_of_plane_vectors(backend: Backend) -> None:
     a, b = normal(4, 2), normal(4, 2)
     agree(ops.cross(a, b), a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])
