@@ -52,7 +52,7 @@ def compiled(fn: Callable[..., Any], options: dict[str, Any] | None = None, **ji
     outer = jax.jit(
         traced_with(_kernels, bool(kernels), fn), compiler_options={**(options or {}), **kernels} or None, **jit
     )
-    inner = jax.jit(traced_with(_kernels, False, fn))
+    inner = jax.jit(traced_with(_kernels, False, fn), static_argnames=jit.get("static_argnames"))
 
     @wraps(fn)
     def run(*args: Any, **kwargs: Any) -> Any:

@@ -35,14 +35,19 @@ def _donatable(first: Any, others: Sequence[Any]) -> Any:
     return jax.tree.map(own, first)
 
 
-def _donating(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `fn` compiled with the options of steps, its first argument donated."""
-    program = compiled(fn, step_options(), donate_argnums=0)
+def _donating(fn: Callable[..., Any], static: Sequence[str] = ()) -> Callable[..., Any]:
+    """Return `fn` compiled with the options of steps, its first argument donated, for each value of static ones."""
+    program = compiled(fn, step_options(), donate_argnums=0, static_argnames=static)
 
     def run(first: Any, *args: Any, **kwargs: Any) -> Any:
         return program(_donatable(first, jax.tree.leaves((args, kwargs))), *args, **kwargs)
 
     return run
+
+
+def _are_runs(indices: np.ndarray) -> bool:
+    """Return whether each batch has rows that follow one another."""
+    return bool((indices[:, 1:] - indices[:, :-1] == 1).all())
 
 
 class JaxExecution(JaxControl):
@@ -64,15 +69,16 @@ class JaxExecution(JaxControl):
         return wraps(fn)(_donating(in_loop(fn)))
 
     def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
-        if parts is None or not fast.enabled():
-            program = _donating(loop_of(step, self.asarray))
-        else:
-            program = _donating(loop_in_parts(parts, self.asarray))
+        plain = parts is None or not fast.enabled()
+        loop = loop_of(step, self.asarray) if plain else loop_in_parts(parts, self.asarray)  # type: ignore[arg-type]
+        program = _donating(loop, ["in_order"])
 
         def run(state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
             if stop < start or (stop == start and not self.compiles_ahead()):
                 raise ValueError(f"compile_steps: expected start < stop; received start={start}, stop={stop}.")
-            return program(list(state), data, indices, np.int32(start), np.int32(stop))
+            # Of a stream, whose batches lie one after the other.
+            in_order = isinstance(indices, np.ndarray) and on_cpu() and fast.enabled() and _are_runs(indices)
+            return program(list(state), data, indices, np.int32(start), np.int32(stop), in_order=in_order)
 
         return run
 

@@ -8,7 +8,7 @@ source's speed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from polykeras import tree
@@ -58,30 +58,28 @@ def _chunks_of(
     The arrays are used in place where that can be, so that all of their room can be passed: the shapes, and what is
     compiled for them, do not depend on how many batches are there.
     """
-    data, numbers = _on_device(pack, backend)
+    data = _borrowed(pack, backend)
     start = 0
     while start < pack.count:
         stop = end_of_chunk(position + start, size, position + pack.count, next_stop) - position
-        yield position + start, lambda a=start, b=stop: (step.run_rows(data, numbers, a, b), b - a)
+        yield position + start, lambda a=start, b=stop: (step.run_rows(data, pack.numbers, a, b), b - a)
         start = stop
 
 
-def _on_device(pack: Pack, backend: Backend) -> tuple[Any, Any]:
-    """Return the rows of a pack, borrowed, and their numbers; these from the host where they would be copied.
+def _borrowed(pack: Pack, backend: Backend) -> Any:
+    """Return the rows of a pack on the device.
 
     What is the pack's memory itself is kept with it, as its next batches will lie there: to borrow an array takes as
     long as some steps of a small model.
     """
     kept = pack.borrowed.setdefault(backend.name, {})
 
-    def on_device(place: int, leaf: Any, otherwise: Callable[[Any], Any]) -> Any:
+    def borrowed(place: int, leaf: Any) -> Any:
         if place not in kept:
             if not backend.borrows_in_place(leaf):
-                return otherwise(leaf)
+                return backend.borrow(leaf)
             kept[place] = backend.borrow(leaf)
         return kept[place]
 
     leaves, definition = tree.flatten_with_def(pack.rows())
-    rows = [on_device(place, leaf, backend.borrow) for place, leaf in enumerate(leaves)]
-    numbers = on_device(len(leaves), pack.numbers, lambda on_host: on_host)
-    return tree.unflatten(definition, rows), numbers
+    return tree.unflatten(definition, [borrowed(place, leaf) for place, leaf in enumerate(leaves)])

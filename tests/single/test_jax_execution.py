@@ -14,6 +14,8 @@ from polykeras.backend.registry import load
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
+execution = pytest.importorskip("polykeras_jax.execution")
+steps = pytest.importorskip("polykeras_jax.steps")
 pytestmark = pytest.mark.needs("jax")
 
 
@@ -207,3 +209,21 @@ def test_logits_of_an_inner_trace_end_with_it(jb: Backend) -> None:
     with use_backend("jax"), jax.checking_leaks():
         value, _ = value_and_grad(fn)(np.zeros((3, 2), "float32"))
     assert float(value) == 1.5
+
+
+@pytest.mark.parametrize("batch", [1, 4, 5])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3000)])
+def test_batches_that_lie_one_after_the_other_are_cut_out(jb: Any, batch: int, shape: tuple[int, ...]) -> None:
+    """As they are gathered where they do not, to the bit; large data come in two blocks."""
+    rng = np.random.default_rng(0)
+    data = jb.asarray(rng.normal(size=(12 * batch, *shape)).astype("float32"))
+    assert (data.size >= steps._LARGE) == (len(shape) == 2)
+    in_order = np.arange(12 * batch, dtype="int32").reshape(12, batch)[rng.permutation(12)]
+    mixed = rng.permutation(in_order.reshape(-1)).reshape(12, batch)
+    run = jb.compile_steps(lambda state, rows: ([state[0] * 1.5 + rows], {}))
+    for indices in (in_order, mixed):
+        (on_host,), _ = run([jb.zeros((batch, *shape))], data, indices, 2, 9)
+        (on_device,), _ = run([jb.zeros((batch, *shape))], data, jb.asarray(indices), 2, 9)
+        np.testing.assert_array_equal(on_host, on_device)
+    assert execution._are_runs(in_order)
+    assert batch == 1 or not execution._are_runs(mixed)

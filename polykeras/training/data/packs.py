@@ -50,8 +50,7 @@ class Pack:
         self.memory = memory
         self._watched = arrays[:watched]
         capacity, rows = arrays[0].shape[:2]
-        self.numbers = aligned_empty((capacity, rows), np.int32)
-        self.numbers[...] = np.arange(capacity * rows).reshape(capacity, rows)
+        self.numbers = np.arange(capacity * rows, dtype=np.int32).reshape(capacity, rows)
         self.count = self._looked = 0
         self.has_nan = False
         self.borrowed: dict[str, dict[int, Any]] = {}
