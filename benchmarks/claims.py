@@ -54,7 +54,8 @@ ASKED: dict[str, Limit] = {
 class Ratio:
     """What is asked of a ratio: whose time over ours, its least geometric mean over the cells, its least in a cell.
 
-    With `beside_hand`, a cell may have less where ours takes at most so many times as long as the loop by hand.
+    With `beside_hand`, a cell may have less, but not less than 1, where ours takes at most so many times as long as the
+    loop by hand.
     """
 
     peer: str
@@ -65,7 +66,7 @@ class Ratio:
     def holds(self, ratio: float, row: Row) -> bool:
         """Return whether a cell has what is asked."""
         beside = self.beside_hand is not None and "native" in row and row[OURS] <= self.beside_hand * row["native"]
-        return ratio >= self.least or beside
+        return ratio >= self.least or (beside and ratio >= 1)
 
 
 ASKED_RATIOS: dict[str, tuple[Ratio, ...]] = {

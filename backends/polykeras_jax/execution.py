@@ -46,8 +46,8 @@ def _donating(fn: Callable[..., Any], static: Sequence[str] = ()) -> Callable[..
 
 
 def _are_runs(indices: np.ndarray) -> bool:
-    """Return whether each batch has rows that follow one another."""
-    return bool((indices[:, 1:] - indices[:, :-1] == 1).all())
+    """Return whether each batch has rows, that follow one another."""
+    return indices.shape[1] > 0 and bool((indices[:, 1:] - indices[:, :-1] == 1).all())
 
 
 class JaxExecution(JaxControl):

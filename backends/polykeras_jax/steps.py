@@ -16,7 +16,7 @@ from polykeras_jax.loops import in_loop
 
 Loop = Callable[..., tuple[State, Any]]
 """`(state, data, indices, start, stop, in_order) -> (state, logs)`; `in_order`: whether each batch's rows are a run."""
-_LARGE = 2**16  # numbers, in which XLA starts threads for a batch
+_LARGE = 2**16  # numbers in the data, from which on XLA may give even a small part of them to several threads
 
 
 def loop_of(step: Step, asarray: Callable[[Any], Array]) -> Loop:

@@ -76,10 +76,9 @@ def has_onednn() -> bool:
     By itself it does on CPUs with instructions for networks (AVX-512 VNNI, AMX, ...); `TF_ENABLE_ONEDNN_OPTS` decides.
     """
     try:
-        port = import_module("tensorflow.python.util._pywrap_util_port")  # nothing public tells
-    except ImportError:
+        return bool(import_module("tensorflow.python.util._pywrap_util_port").IsMklEnabled())  # nothing public tells
+    except (ImportError, AttributeError):
         return False
-    return bool(port.IsMklEnabled())
 
 
 def is_adopted(x: Any) -> bool:

@@ -31,11 +31,11 @@ def _value_error(method: str) -> Iterator[None]:
 
 
 def _product(x1: Array, x2: Array) -> Array:
-    """Return the product of two matrices, also of none of their rows or columns.
+    """Return the product of two matrices, also where they are known to have no columns.
 
     A bias that is added in a graph becomes part of oneDNN's kernel, which then ends the process (TensorFlow 2.21).
     """
-    if 0 in (x1.shape[1], x2.shape[1]):
+    if x1.shape[1] == x2.shape[0] and 0 in (x1.shape[1], x2.shape[1]):
         return tf.reduce_sum(tf.expand_dims(x1, 2) * tf.expand_dims(x2, 0), 1)
     return raw.MatMul(a=x1, b=x2)
 
@@ -58,9 +58,8 @@ class TensorflowLinalg(Backend):
             return tf.squeeze(self.matmul(tf.expand_dims(x1, 0), x2), 0 if rank2 == 1 else -2)
         if rank2 == 1:
             return tf.squeeze(self.matmul(x1, tf.expand_dims(x2, 1)), -1)
-        if (
-            rank2 == 2 and x1.shape[-1] != 0
-        ):  # one product of matrices, forwards and in the gradient, where broadcasting takes many
+        # One product of matrices, forwards and in the gradient, where broadcasting takes many.
+        if rank2 == 2 and x1.shape[-1] != 0:
             *outer, inner = self.shape(x1)
             rows = _product(raw.Reshape(tensor=x1, shape=(-1, inner)), x2)
             return raw.Reshape(tensor=rows, shape=(*outer, x2.shape[1]))

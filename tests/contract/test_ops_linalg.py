@@ -72,6 +72,12 @@ def test_products_of_nothing_with_a_bias(rows: tuple[int, ...], inner: int, colu
         agree(slope, np.asarray(a, "float32") * (columns if a is x else 1))
 
 
+@pytest.mark.parametrize("shapes", [((4, 0), (1, 2)), ((4, 1), (3, 0)), ((4, 3), (1, 0))], ids=str)
+def test_products_of_nothing_fit_together_too(shapes: Any, backend: Backend) -> None:
+    with pytest.raises(Exception):  # noqa: B017, PT011 (each framework has its own)
+        backend.to_numpy(backend.matmul(*(backend.ones(shape) for shape in shapes)))
+
+
 def test_cross_of_plane_vectors(backend: Backend) -> None:
     a, b = normal(4, 2), normal(4, 2)
     agree(ops.cross(a, b), a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])

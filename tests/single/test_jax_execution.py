@@ -213,8 +213,14 @@ def test_logits_of_an_inner_trace_end_with_it(jb: Backend) -> None:
 
 @pytest.mark.parametrize("batch", [1, 4, 5])
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3000)])
-def test_batches_that_lie_one_after_the_other_are_cut_out(jb: Any, batch: int, shape: tuple[int, ...]) -> None:
+@pytest.mark.skipif(not fast.enabled(), reason="a fast path")
+def test_batches_that_lie_one_after_the_other_are_cut_out(
+    jb: Any, batch: int, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As they are gathered where they do not, to the bit; large data come in two blocks."""
+    cuts: list[Any] = []
+    cut = steps._cut
+    monkeypatch.setattr(steps, "_cut", lambda *args: cuts.append(args) or cut(*args))
     rng = np.random.default_rng(0)
     data = jb.asarray(rng.normal(size=(12 * batch, *shape)).astype("float32"))
     assert (data.size >= steps._LARGE) == (len(shape) == 2)
@@ -223,7 +229,10 @@ def test_batches_that_lie_one_after_the_other_are_cut_out(jb: Any, batch: int, s
     run = jb.compile_steps(lambda state, rows: ([state[0] * 1.5 + rows], {}))
     for indices in (in_order, mixed):
         (on_host,), _ = run([jb.zeros((batch, *shape))], data, indices, 2, 9)
+        assert bool(cuts) == execution._are_runs(indices)
+        cuts.clear()
         (on_device,), _ = run([jb.zeros((batch, *shape))], data, jb.asarray(indices), 2, 9)
+        assert not cuts
         np.testing.assert_array_equal(on_host, on_device)
     assert execution._are_runs(in_order)
     assert batch == 1 or not execution._are_runs(mixed)

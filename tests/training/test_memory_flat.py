@@ -67,13 +67,13 @@ def test_a_model_whose_fit_failed_can_be_dropped(backend: Backend) -> None:
 def test_fits_leave_no_objects(backend: Backend) -> None:
     model = compiled()
     more = more_objects(lambda: model.fit(X[:64], Y[:64], batch_size=32, verbose=0), REPEATS // 2)
-    assert not more, f"{REPEATS} fits left {dict(more)}"
+    assert not more, f"{REPEATS // 2} fits left {dict(more)}"
 
 
 def test_fits_of_streams_leave_no_objects(backend: Backend) -> None:
     model = compiled()
     more = more_objects(lambda: model.fit(stream(), verbose=0), REPEATS // 2)
-    assert not more, f"{REPEATS} fits left {dict(more)}"
+    assert not more, f"{REPEATS // 2} fits left {dict(more)}"
 
 
 def test_models_leave_no_objects(backend: Backend) -> None:
