@@ -226,8 +226,8 @@ def test_batches_that_lie_one_after_the_other_are_cut_out(
     assert (data.size >= steps._LARGE) == (len(shape) == 2)
     in_order = np.arange(12 * batch, dtype="int32").reshape(12, batch)[rng.permutation(12)]
     mixed = rng.permutation(in_order.reshape(-1)).reshape(12, batch)
-    run = jb.compile_steps(lambda state, rows: ([state[0] * 1.5 + rows], {}))
     for indices in (in_order, mixed):
+        run = jb.compile_steps(lambda state, rows: ([state[0] * 1.5 + rows], {}))
         (on_host,), _ = run([jb.zeros((batch, *shape))], data, indices, 2, 9)
         assert bool(cuts) == execution._are_runs(indices)
         cuts.clear()
