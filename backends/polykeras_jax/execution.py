@@ -47,7 +47,7 @@ def _donating(fn: Callable[..., Any], static: Sequence[str] = ()) -> Callable[..
 
 def _are_runs(indices: np.ndarray) -> bool:
     """Return whether each batch has rows, that follow one another."""
-    return indices.shape[1] > 0 and bool((indices[:, 1:] - indices[:, :-1] == 1).all())
+    return indices.shape[1] > 0 and bool((np.diff(indices) == 1).all())
 
 
 class JaxExecution(JaxControl):
@@ -69,8 +69,10 @@ class JaxExecution(JaxControl):
         return wraps(fn)(_donating(in_loop(fn)))
 
     def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
-        plain = parts is None or not fast.enabled()
-        loop = loop_of(step, self.asarray) if plain else loop_in_parts(parts, self.asarray)  # type: ignore[arg-type]
+        if parts is None or not fast.enabled():
+            loop = loop_of(step, self.asarray)
+        else:
+            loop = loop_in_parts(parts, self.asarray)
         program = _donating(loop, ["in_order"])
 
         def run(state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:

@@ -23,9 +23,7 @@ def loop_of(step: Step, asarray: Callable[[Any], Array]) -> Loop:
     """Return the loop over a step; `asarray` makes arrays of the numbers among its logs."""
     once = _once(step, asarray)
 
-    def loop(
-        state: State, data: Any, indices: Array, start: Array, stop: Array, in_order: bool = False
-    ) -> tuple[State, Any]:
+    def loop(state: State, data: Any, indices: Array, start: Array, stop: Array, in_order: bool) -> tuple[State, Any]:
         rows = _run if in_order else _rows
 
         def advance(i: Array, carry: tuple[State, Any]) -> tuple[State, Any]:
@@ -42,9 +40,7 @@ def loop_in_parts(parts: StepParts, asarray: Callable[[Any], Array]) -> Loop:
     """Return the loop over a step in parts: its logs are computed once, where it ends."""
     advance = loop_of(parts.silent_step, asarray)
 
-    def loop(
-        state: State, data: Any, indices: Array, start: Array, stop: Array, in_order: bool = False
-    ) -> tuple[State, Any]:
+    def loop(state: State, data: Any, indices: Array, start: Array, stop: Array, in_order: bool) -> tuple[State, Any]:
         state, _ = advance(state, data, indices, start, stop, in_order)
         return state, _logs(parts.logs(state), asarray)
 

@@ -72,14 +72,14 @@ def _borrowed(pack: Pack, backend: Backend) -> Any:
     What is the pack's memory itself is kept with it, as its next batches will lie there: to borrow an array takes as
     long as some steps of a small model.
     """
-    kept = pack.borrowed.setdefault(backend.name, {})
 
-    def borrowed(place: int, leaf: Any) -> Any:
-        if place not in kept:
+    def borrowed(number: int, leaf: Any) -> Any:
+        key = backend.name, number
+        if key not in pack.borrowed:
             if not backend.borrows_in_place(leaf):
                 return backend.borrow(leaf)
-            kept[place] = backend.borrow(leaf)
-        return kept[place]
+            pack.borrowed[key] = backend.borrow(leaf)
+        return pack.borrowed[key]
 
     leaves, definition = tree.flatten_with_def(pack.rows())
-    return tree.unflatten(definition, [borrowed(place, leaf) for place, leaf in enumerate(leaves)])
+    return tree.unflatten(definition, [borrowed(number, leaf) for number, leaf in enumerate(leaves)])

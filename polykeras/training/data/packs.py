@@ -53,7 +53,7 @@ class Pack:
         self.numbers = np.arange(capacity * rows, dtype=np.int32).reshape(capacity, rows)
         self.count = self._looked = 0
         self.has_nan = False
-        self.borrowed: dict[str, dict[int, Any]] = {}
+        self.borrowed: dict[tuple[str, int], Any] = {}
         self.release: Callable[[], None] = lambda: None
 
     def write(self, place: int, leaves: Sequence[np.ndarray]) -> None:
