@@ -7,6 +7,7 @@ Functions of trees become graphs of flat lists of tensors, one a set of shapes a
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -68,6 +69,13 @@ class _Compiled:
         return Program(Traced(flat, specs, "a compiled function", repeated=self.trains), specs), structure
 
 
+@lru_cache(maxsize=256)
+def _number(value: int) -> Array:
+    """Return an int32 scalar; chunks of a stream begin and end with few numbers."""
+    with tf.init_scope():
+        return tf.constant(value)
+
+
 class _Steps:
     """The runner of a training step: one graph with the loop in it for each set of shapes and dtypes."""
 
@@ -76,6 +84,7 @@ class _Steps:
         self.step = step
         self.logs = logs  # made of the state after the last step, in place of those that the step gives
         self.programs: dict[Hashable, tuple[Program, Any]] = {}
+        self.kept: tuple[Any, Any] = (None, None)  # read-only indices, and the tensor that was made of them
 
     def __call__(self, state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
         columns, definition = tree.flatten_with_def(data)
@@ -85,8 +94,16 @@ class _Steps:
         if key not in self.programs:
             self.programs[key] = self._trace(definition, [spec_of(x) for x in state], rows, batch)
         program, structure = self.programs[key]
-        results = program([tf.constant(start), tf.constant(stop), tf.convert_to_tensor(indices), *columns, *state])
+        results = program([_number(start), _number(stop), self._places(indices), *columns, *state])
         return list(results[: len(state)]), tree.unflatten(structure, results[len(state) :])
+
+    def _places(self, indices: Any) -> Array:
+        """Return indices as a tensor: read-only ones, as those of a stream's packs, are made into one once."""
+        if not isinstance(indices, np.ndarray) or indices.flags.writeable:
+            return tf.convert_to_tensor(indices)
+        if self.kept[0] is not indices:
+            self.kept = indices, tf.convert_to_tensor(indices)
+        return self.kept[1]
 
     def _trace(
         self, definition: Any, state: list[tf.TensorSpec], rows: list[tf.TensorSpec], batch: int

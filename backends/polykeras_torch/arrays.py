@@ -144,6 +144,10 @@ def _numpy_name(x: np.ndarray) -> str:
     return x.dtype.name
 
 
+def _can_be_shared(x: np.ndarray) -> bool:
+    return x.flags.writeable and not any(step < 0 or step % x.itemsize for step in x.strides)
+
+
 def _from_numpy(x: np.ndarray, dtype: str | None = None) -> Tensor:
     """Return a tensor that shares the memory of `x` where torch can; it wants writable memory and no negative steps."""
     name = _numpy_name(x)
@@ -153,7 +157,7 @@ def _from_numpy(x: np.ndarray, dtype: str | None = None) -> Tensor:
     torch_dtype(name)
     if not x.dtype.isnative:
         x = x.astype(x.dtype.newbyteorder("="))
-    if not x.flags.writeable or any(step < 0 or step % x.itemsize for step in x.strides):
+    if not _can_be_shared(x):
         x = x.copy()
     if name == "bfloat16":
         return torch.from_numpy(x.view(np.uint16)).view(torch.bfloat16)
@@ -187,6 +191,10 @@ class TorchArrays(ArrayMethods):
         if host.size == 0 and host.dtype == np.float64:
             return torch.empty(host.shape, dtype=torch_dtype(dtype), device=current_device())
         return self.cast(_from_numpy(host, dtype).to(current_device()), dtype)
+
+    def borrows_in_place(self, x: Any) -> bool:
+        known = isinstance(x, np.ndarray) and x.dtype.name in TORCH_DTYPES and x.dtype.isnative
+        return known and _can_be_shared(x) and current_device().type == "cpu"
 
     def to_numpy(self, x: Tensor) -> np.ndarray:
         # A copy, so that neither the user's array nor a snapshot of weights changes with the tensor's memory.

@@ -46,7 +46,7 @@ class Batches:
                 run = [column[int(rows[0, 0]) :][: rows.size] for column in self.columns]
                 yield from zip(*(_cut(column, rows.shape) for column in run), strict=True)
                 return
-            rows = torch.as_tensor(rows, device=self.columns[0].device)
+            rows = _on_device(rows, self.columns[0])
         bound = _GATHERED if fast.enabled() else 0
         together = max(1, bound // max(1, rows.shape[1] * sum(column[:1].nbytes for column in self.columns)))
         for block in rows.to(torch.int64).split(together):
@@ -61,8 +61,13 @@ class Batches:
             steps: how many batches.
         """
         start = self.start + first
-        rows = torch.as_tensor(self.indices[start : start + steps], device=self.columns[column].device)
+        rows = _on_device(self.indices[start : start + steps], self.columns[column])
         return select(self.columns[column], 0, rows.reshape(-1).to(torch.int64))
+
+
+def _on_device(rows: Tensor | np.ndarray, column: Tensor) -> Tensor:
+    """Return rows where a column is; those of the host are copied, as they may be read-only, of which torch warns."""
+    return torch.as_tensor(rows.copy() if isinstance(rows, np.ndarray) else rows, device=column.device)
 
 
 def _gathered(column: Tensor, rows: Tensor) -> Sequence[Tensor]:

@@ -17,6 +17,7 @@ from polykeras_torch.packing import Pack, lay_side_by_side, take_apart
 from polykeras_torch.program import Program, Repetition, compile_program, compile_repetition
 from polykeras_torch.recorder import Recorder, storage_of
 from polykeras_torch.rewriting import written_memory
+from polykeras_torch.threads import wants_one_thread
 
 
 def signature(tensors: Sequence[Tensor]) -> tuple[Hashable, ...]:
@@ -52,6 +53,7 @@ class Recording:
     Attributes:
         handed: of the results after the state (the donated tensors) those that are arguments, handed through as they
             were: by place, which of the arguments after the donated ones. The others `advance` puts into given memory.
+        wants_one_thread: whether one thread computes it faster than several.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Recording:
         self._repetition: Repetition | None = None
         self._packs: list[Pack] = []
         self.handed: dict[int, int] = {}
+        self.wants_one_thread = recorder is not None and wants_one_thread(recorder.nodes, recorder.seen)
         self._changed = list(changed)
         self._folded: list[tuple[ref[Tensor], int]] = []
         if recorder is None:

@@ -101,18 +101,22 @@ class CompiledLoss:
             total = value if total is None else total + value
         return total
 
-    def check_labels(self, y_true: Any) -> None:
+    def check_labels(self, y_true: Any) -> bool:
         """Let each loss look at the labels on the host.
 
         Args:
             y_true: NumPy arrays by output.
 
+        Returns:
+            Whether they were looked at: before a first call the outputs are not known.
+
         Raises:
             ValueError: a label is out of range.
         """
         if self._names is None:
-            return
+            return False
         labels = flat_like(y_true, None, self._names, "y")
         for name, loss, label, shape in zip(self._names, self._flat, labels, self._shapes, strict=True):
             if loss is not None and label is not None:
                 loss.check_labels(label, shape, name)
+        return True

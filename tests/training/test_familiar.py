@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from polykeras import tree
-from polykeras.training.data import streams
 from polykeras.training.data.familiar import Familiar
 from polykeras.training.data.packs import Pack, Packing
+from polykeras.training.data.preparation import Preparation
 from polykeras.training.data.sources import make_source
 from training.numbered_batches import numbered, values
 
@@ -93,13 +93,13 @@ def test_batches_of_all_kinds_come_as_they_are_and_in_order() -> None:
 def test_of_many_batches_few_are_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that come before packing begins: a few, as the thread fetches ahead."""
     prepared: list[Any] = []
-    prepare = streams._Preparation.__call__
+    prepare = Preparation.__call__
 
     def counted(self: Any, batch: Any) -> Any:
         prepared.append(batch)
         return prepare(self, batch)
 
-    monkeypatch.setattr(streams._Preparation, "__call__", counted)
+    monkeypatch.setattr(Preparation, "__call__", counted)
     assert values(make_source(iter(numbered(300))))[0] == list(range(300))
     assert 1 <= len(prepared) < 10
 

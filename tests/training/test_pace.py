@@ -46,15 +46,46 @@ def test_the_thread_rests_beside_steps_that_it_disturbs_while_its_source_is_quic
     for _ in range(3):
         turn(pace, clock, wait=0.0005, fetched=10, work=0.010)
         assert pace.rests
-    turn(pace, clock, wait=0.004, fetched=10, work=0.010)
+    for _ in range(2):
+        turn(pace, clock, wait=0.004, fetched=10, work=0.010)
     assert not pace.rests
     turn(pace, clock, wait=0.0, fetched=10, work=0.010)
     assert not pace.rests, "what comes while both work says nothing of a source alone"
 
 
+def test_one_long_wait_is_no_proof(clock: Clock) -> None:
+    pace = Pace(alternating=True)
+    turn(pace, clock, wait=0.0, fetched=10, work=0.010)
+    for _ in range(3):
+        turn(pace, clock, wait=0.004, fetched=10, work=0.010)
+        assert (pace.rests, pace.is_quick) == (True, False)
+        turn(pace, clock, wait=0.0005, fetched=10, work=0.010)
+        assert pace.rests
+
+
+def test_a_short_wait_says_nothing(clock: Clock) -> None:
+    pace = Pace(alternating=True)
+    for _ in range(5):
+        turn(pace, clock, wait=0.0001, fetched=1, work=0.0001)  # as long as a step, but for the handing over
+        assert (pace.rests, pace.is_quick) == (True, False)
+
+
+def test_a_source_is_known_to_be_quick_after_two_looks(clock: Clock) -> None:
+    pace = Pace(alternating=True)
+    known = []
+    for _ in range(4):  # of the first turn nothing is known of steps
+        turn(pace, clock, wait=0.0005, fetched=10, work=0.010)
+        known.append(pace.is_quick)
+    assert known == [False, False, True, True]
+    other = Pace(alternating=False)
+    for _ in range(4):
+        turn(other, clock, wait=0.0005, fetched=10, work=0.010)
+    assert not other.is_quick
+
+
 def test_the_thread_does_not_rest_for_what_takes_long_by_itself(clock: Clock) -> None:
     pace = Pace(alternating=True)
-    for _ in range(2):  # 20 ms beside steps of 100: to fetch them meanwhile saves more than it disturbs
+    for _ in range(3):  # 20 ms beside steps of 100: to fetch them meanwhile saves more than it disturbs
         turn(pace, clock, wait=0.1, fetched=5, work=0.5)
     assert not pace.rests
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +17,7 @@ from polykeras.backend.host_memory import aligned_empty
 from polykeras.training.data import PyDataset, packs
 from polykeras.training.data.pace import PATIENCE
 from polykeras.training.data.packs import Pack, Packing, pack_capacity
-from polykeras.training.data.prefetch import Prefetch
+from polykeras.training.data.prefetch import THREAD, Prefetch
 from polykeras.training.data.sources import make_source
 from polykeras.training.steps import CompiledStep
 from training.numbered_batches import Repeated, numbered, values
@@ -267,3 +268,37 @@ def test_a_nan_in_a_pack_of_an_epoch_that_is_not_packed() -> None:
 def test_a_weight_may_be_nan() -> None:
     batches = [(*batch, np.full(3, np.nan, "float32")) for batch in numbered(20)]
     assert values(make_source(iter(batches)))[0] == list(range(20))
+
+
+def test_full_packs_are_checked_where_they_are_filled() -> None:
+    """What could not be looked at there is looked at later, and so is all of a pack in which something is wrong."""
+    seen: list[tuple[str, int]] = []
+    knows = False
+
+    def check(rows: Any) -> bool:
+        seen.append((threading.current_thread().name, len(rows[0])))
+        if knows and (rows[0] == 70).any():
+            raise ValueError("there is a 70")
+        return knows
+
+    source = make_source(Repeated(numbered(100)))
+    source.check = check  # type: ignore[union-attr]
+    assert values(source, together=40)[0] == list(range(100))
+    ours, whole = threading.current_thread().name, 40 * 3
+    assert seen.count((ours, whole)) == seen.count((THREAD, whole)) == 2
+    seen.clear()
+    knows, found = True, []
+    with pytest.raises(ValueError, match="there is a 70"):
+        for item in source.packs(40):
+            found += [int(item.batch(i)[0][0, 0]) for i in range(item.count)]
+            item.release()
+    assert found == list(range(70))
+    assert (ours, 3) in seen, "batch by batch, once it was clear that one of them is wrong"
+    assert seen.count((ours, whole)) == 1, "only those of the second pack"
+
+
+def test_what_packs_know_of_places_is_one_array_that_nobody_writes_to() -> None:
+    first, other = (Packing(numbered(1)[0], 4).free[0] for _ in range(2))
+    assert first.numbers is other.numbers
+    with pytest.raises(ValueError, match="read-only"):
+        first.numbers[0] = 1

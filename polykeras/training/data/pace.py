@@ -15,6 +15,7 @@ _WORTHWHILE = 0.001
 # perceptron of docs/performance.md: 0.2 ms in place of 0.15), and a small part of a step.
 _PRICE = 1e-4
 _QUICK = 0.25
+_SHORT = 2e-4  # seconds, of which a handing over is too large a part for them to tell how long batches take
 
 
 class Pace:
@@ -31,6 +32,8 @@ class Pace:
 
     def __init__(self, alternating: bool) -> None:
         self.rests = alternating
+        self._judged = 0
+        self._was_slow = False
         self._left: tuple[float, int] | None = None  # when the reader last went to work, and with how many batches
         self._came = 0.0  # when it came back
         self._step: float | None = None  # seconds
@@ -52,8 +55,21 @@ class Pace:
         """
         now = time.perf_counter()
         self._left = (now, max(1, count))
-        if self.rests and fetched and self._step is not None:
-            self.rests = now - self._came <= fetched * min(_PRICE, _QUICK * self._step)
+        waited = now - self._came
+        if self.rests and fetched and self._step is not None and waited >= _SHORT:
+            self._judge(waited / fetched, self._step)
+
+    def _judge(self, seconds: float, step: float) -> None:
+        """Judge by the time of a batch beside that of a step; once is no proof, as the machine may be busy."""
+        slow = seconds > min(_PRICE, _QUICK * step)
+        self.rests = not (slow and self._was_slow)
+        self._was_slow = slow
+        self._judged += 1
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether the source is known to be quick, and the thread to rest."""
+        return self.rests and self._judged > 1 and not self._was_slow
 
     def is_enough(self, count: int) -> bool:
         """Return whether so many batches are worth going to work."""

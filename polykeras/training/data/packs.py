@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
@@ -19,6 +20,7 @@ from polykeras.training.data.pace import Pace
 PACK_BYTES = 8 * 2**20
 PACK_BATCHES = 128
 LOOK_BYTES = 2**19  # bytes of batches that are looked at together, while they are in the cache
+_EVEN = 16  # of larger packs the capacity is so many times a number: what goes several steps at a time comes out even
 MOST_BYTES = 64 * 2**20  # in a pack, where the user says how many batches run together
 
 _MEMORY_BYTES = PACK_BYTES + 64 * ALIGNMENT  # arrays are aligned, of up to 64 leaves
@@ -37,9 +39,11 @@ class Pack:
         arrays: one for each leaf of a batch, `(capacity, *shape of the leaf)`.
         definition: the structure of a batch.
         memory: in which the arrays are, in bytes.
-        numbers: where the rows of each batch are among `rows()`: int32 `(capacity, rows of a batch)`.
+        numbers: where the rows of each batch are among `rows()`: int32 `(capacity, rows of a batch)`, read-only, and
+            one array for all packs of a kind: what backends make of it they may keep.
         count: how many batches there are.
         has_nan: whether there is a nan in what was looked at.
+        is_checked: whether all batches are known to be as they should.
         borrowed: arrays of backends that are this room, by the backend's name and the number of the leaf.
         release: lets the room be filled again; whoever got the pack calls it when nothing reads the arrays any more.
     """
@@ -50,9 +54,9 @@ class Pack:
         self.memory = memory
         self._watched = arrays[:watched]
         capacity, rows = arrays[0].shape[:2]
-        self.numbers = np.arange(capacity * rows, dtype=np.int32).reshape(capacity, rows)
+        self.numbers = _numbers(capacity, rows)
         self.count = self._looked = 0
-        self.has_nan = False
+        self.has_nan = self.is_checked = False
         self.borrowed: dict[tuple[str, int], Any] = {}
         self.release: Callable[[], None] = lambda: None
 
@@ -67,10 +71,16 @@ class Pack:
             self.has_nan = self.has_nan or has_nan([room[self._looked : self.count] for room in self._watched])
             self._looked = self.count
 
+    def try_check(self, check: Callable[[Any], bool]) -> None:
+        """Note whether all batches, their rows together, are as they should: without nan, and right for `check`."""
+        self.look_for_nan()
+        with suppress(Exception):  # whoever gets the pack says which batch it is
+            self.is_checked = check(self.rows(self.count)) and not self.has_nan
+
     def clear(self) -> None:
         """Hold nothing any more."""
         self.count = self._looked = 0
-        self.has_nan = False
+        self.has_nan = self.is_checked = False
 
     def batch(self, place: int) -> Any:
         """Return a batch, as views."""
@@ -94,7 +104,8 @@ def pack_capacity(batch: Any, most: int | None = None, together: int | None = No
     size = max(1, sum(leaf.nbytes for leaf in tree.flatten(batch)))
     if together is not None:
         return together if together * size <= MOST_BYTES else 1
-    return max(1, min(PACK_BATCHES, PACK_BYTES // size, most or PACK_BATCHES))
+    capacity = max(1, min(PACK_BATCHES, PACK_BYTES // size, most or PACK_BATCHES))
+    return capacity if capacity < _EVEN else capacity - capacity % _EVEN
 
 
 class Packing:
@@ -105,9 +116,11 @@ class Packing:
         capacity: how many batches go into a pack.
         whole: whether a pack that is not full is not to be read, unless nothing more comes for it.
         alternating: see `polykeras.training.data.pace.Pace`.
+        check: called with the rows of each full pack where that is filled; see `StreamSource`.
 
     Attributes:
         capacity: as given.
+        check: as given.
         batches_a_look: how many batches are looked at together.
         whole: as given.
         pace: of the reader and the thread, which goes on from epoch to epoch.
@@ -116,7 +129,14 @@ class Packing:
 
     _PACKS = 3  # one that is read, one that waits, one that is filled
 
-    def __init__(self, batch: Any, capacity: int, whole: bool = False, alternating: bool = False) -> None:
+    def __init__(
+        self,
+        batch: Any,
+        capacity: int,
+        whole: bool = False,
+        alternating: bool = False,
+        check: Callable[[Any], bool] = lambda rows: True,
+    ) -> None:
         leaves, self._definition = tree.flatten_with_def(batch)
         self._kinds = [(leaf.shape, leaf.dtype) for leaf in leaves]
         self._parts = _kinds_of_parts(batch)
@@ -125,6 +145,7 @@ class Packing:
         self.capacity = capacity
         self.batches_a_look = max(1, LOOK_BYTES // max(1, sum(leaf.nbytes for leaf in leaves)))
         self.whole = whole
+        self.check = check
         self.pace = Pace(alternating)
         self._packs = [self._pack() for _ in range(self._PACKS)]
         self.free: list[Pack] = []
@@ -142,6 +163,12 @@ class Packing:
             self._packs.append(self._pack())
             self.free.append(self._packs[-1])
         return self.free.pop()
+
+    def give_back(self, pack: Pack) -> None:
+        """Take a pack back that nobody reads any more."""
+        if not any(free is pack for free in self.free):
+            pack.clear()
+            self.free.append(pack)
 
     def _pack(self) -> Pack:
         sizes = [self.capacity * math.prod(shape) * dtype.itemsize for shape, dtype in self._kinds]
@@ -189,6 +216,13 @@ def _memory(size: int) -> np.ndarray:
         with suppress(IndexError):  # another thread may have taken the last one
             return _kept.pop()
     return aligned_empty((max(size, _MEMORY_BYTES),), np.uint8)
+
+
+@lru_cache(maxsize=16)
+def _numbers(capacity: int, rows: int) -> np.ndarray:
+    numbers = np.arange(capacity * rows, dtype=np.int32).reshape(capacity, rows)
+    numbers.flags.writeable = False
+    return numbers
 
 
 def _kinds_of_parts(batch: Any) -> list[Any] | None:

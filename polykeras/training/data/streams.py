@@ -6,42 +6,13 @@ from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from typing import Any
 
-import numpy as np
-
-from polykeras import tree
-from polykeras.training.data.checks import NAMES, check_host_arrays, check_values, host_tree, weights_from_classes
-from polykeras.training.data.familiar import Familiar
+from polykeras.training.data.checks import check_values
+from polykeras.training.data.direct import Direct
 from polykeras.training.data.orders import Orders
 from polykeras.training.data.packs import Pack, Packing, pack_capacity
-from polykeras.training.data.prefetch import Prefetch
-from polykeras.training.data.unpack import unpack_x_y_sample_weight
-
-
-class _Preparation:
-    """Makes `(x, y, sample_weight)`, trees of host arrays, of the batches of a stream; in their own memory if it can.
-
-    Their values are looked at later: those of small batches together.
-
-    The thread that fetches ahead uses it, and must not hold the source, whose end is the thread's.
-    """
-
-    def __init__(self, class_weight: dict[int, float] | None) -> None:
-        self._class_weight = class_weight
-        self._familiar: Familiar | None = None
-
-    def __call__(self, batch: Any) -> tuple[Any, Any, Any]:
-        known = self._familiar.arrays(batch) if self._familiar is not None else None
-        if known is not None:
-            return (*known, None, None)[:3]  # type: ignore[return-value]
-        parts = unpack_x_y_sample_weight(batch)
-        host = [None if p is None else host_tree(p, n) for p, n in zip(parts, NAMES, strict=True)]
-        if self._class_weight is not None:
-            if host[2] is not None:
-                raise ValueError("Pass class_weight or sample_weight, not both: the batches carry sample weights.")
-            host[2] = weights_from_classes(host[1], self._class_weight)
-        check_host_arrays({n: p for n, p in zip(NAMES, host, strict=True) if p is not None})
-        self._familiar = Familiar.of(batch, host)
-        return host[0], host[1], host[2]
+from polykeras.training.data.prefetch import SECONDS, THREAD, Prefetch
+from polykeras.training.data.preparation import Preparation, checked_copy
+from polykeras.training.data.worker import Worker
 
 
 def _endless(make: Callable[[], Iterator[Any]]) -> Iterator[Any]:
@@ -71,7 +42,7 @@ class StreamSource:
         steps: batches in an epoch, None where that is not known.
         orders: as given, or one that nobody uses.
         given: how many batches were given out.
-        check: called with each batch before it is given out; it may raise.
+        check: called with each batch before it is given out; it may raise, and returns whether it could look.
     """
 
     def __init__(
@@ -88,13 +59,14 @@ class StreamSource:
         self._make = make
         self._limit = limit
         self._restarts = restarts
-        self._prepare = _Preparation(class_weight)
+        self._prepare = Preparation(class_weight)
         self._depth = depth or 2
         self._most_in_pack = None if depth is None else max(1, depth // 2)
         self._packing: Packing | None = None
+        self._worker = Worker(THREAD)  # one, as what an iterator opens may belong to the thread
         self._items: Iterator[Any] | None = None  # where the next epoch goes on
-        self._ahead: Prefetch | None = None  # an epoch that was begun
-        self._running: Prefetch | None = None  # the one whose batches are given out
+        self._ahead: Prefetch | Direct | None = None  # an epoch that was begun
+        self._running: Prefetch | Direct | None = None  # the one whose batches are given out
         self._first: list[Any] = []
         self._sought: Iterator[Any] | None = None  # the rest of an epoch that was begun in an earlier run
         self._last_skipped: list[Any] = []
@@ -103,7 +75,7 @@ class StreamSource:
         self.orders = orders or Orders()
         self.steps = length if limit is None else limit
         self.on_epoch_end = on_epoch_end
-        self.check: Callable[[Any], None] = lambda batch: None
+        self.check: Callable[[Any], bool] = lambda batch: True
 
     @property
     def goes_on(self) -> bool:
@@ -115,7 +87,7 @@ class StreamSource:
             self._items = _endless(self._make) if self._restarts else self._make()
         return self._items
 
-    def _begin(self) -> Prefetch:
+    def _begin(self) -> Prefetch | Direct:
         if self._sought is not None:
             items, self._sought = self._sought, None
         elif self.goes_on:
@@ -123,10 +95,12 @@ class StreamSource:
         else:
             self.orders.forget()
             items = self._make()
+        # Copies: a generator may fill the same arrays anew while these wait.
         if self._packing is not None:
             self._packing.reset()
-        # Copies: a generator may fill the same arrays anew while these wait.
-        return Prefetch(items, self._depth, self._prepare, _checked_copy, self._packing)
+            if self._packing.pace.is_quick:
+                return Direct(items, self._prepare, checked_copy, self._packing)
+        return Prefetch(items, self._depth, self._prepare, checked_copy, self._packing, self._worker)
 
     def first_batch(self) -> Any:
         """Return the first batch of the next epoch, to learn shapes from.
@@ -168,7 +142,8 @@ class StreamSource:
         finally:
             self._running = None
             if not ahead.close():  # type: ignore[union-attr]
-                self._packing = None  # its thread may still write into a pack
+                self._packing = None  # its thread may still write into a pack,
+                self._worker = Worker(THREAD)  # and is no good for others
         if self.on_epoch_end is not None:
             self.on_epoch_end()
 
@@ -242,9 +217,9 @@ class StreamSource:
         """
         first = self.first_batch()
         capacity = pack_capacity(first, self._most_in_pack, together)
-        if capacity > 1 and self._packing is None and self._first:
-            self._packing = Packing(first, capacity, together is not None, alternating)
-            self._ahead.start_packing(self._packing, self._first)  # type: ignore[union-attr]
+        if capacity > 1 and self._packing is None and self._first and isinstance(self._ahead, Prefetch):
+            self._packing = Packing(first, capacity, together is not None, alternating, self.check)
+            self._ahead.start_packing(self._packing, self._first)
             self._first = []
         for item in self._items_of_epoch():
             error = self._checked(item)
@@ -260,6 +235,8 @@ class StreamSource:
             self.check(item)
             return None
         self.given += item.count
+        if item.is_checked:
+            return None
         item.look_for_nan()
         rows = item.rows(item.count)
         try:
@@ -279,9 +256,12 @@ class StreamSource:
         return None
 
     def close(self) -> None:
-        """End the threads that fetch ahead, also where an error ended an epoch: its traceback may outlive it."""
-        ended = [ahead.close() for ahead in (self._ahead, self._running) if ahead is not None]
-        if self._packing is not None and all(ended):
+        """End the thread that fetches ahead, also where an error ended an epoch: its traceback may outlive it."""
+        ended = True
+        for ahead in (self._ahead, self._running):
+            ended = (ahead is None or ahead.close()) and ended
+        ended = self._worker.close(SECONDS if ended else 0.0) and ended
+        if self._packing is not None and ended:
             self._packing.close()
         self._packing = None
         self._ahead = self._running = None
@@ -290,10 +270,5 @@ class StreamSource:
 
 def _unpacked(pack: Pack) -> Iterator[Any]:
     for i in range(pack.count):
-        yield _checked_copy(pack.batch(i))
+        yield checked_copy(pack.batch(i))
     pack.release()
-
-
-def _checked_copy(batch: Any) -> Any:
-    check_values(batch)
-    return tree.map_structure(np.array, batch)
