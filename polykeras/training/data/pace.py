@@ -57,12 +57,12 @@ class Pace:
         self._left = (now, max(1, count))
         waited = now - self._came
         if self.rests and fetched and self._step is not None and waited >= _SHORT:
-            self._judge(waited / fetched, self._step)
+            self._judge(waited, waited / fetched, self._step)
 
-    def _judge(self, seconds: float, step: float) -> None:
-        """Judge by the time of a batch beside that of a step; once is no proof, as the machine may be busy."""
+    def _judge(self, waited: float, seconds: float, step: float) -> None:
+        """Judge by the time of a batch beside that of a step; once is no proof where the machine may have been busy."""
         slow = seconds > min(_PRICE, _QUICK * step)
-        self.rests = not (slow and self._was_slow)
+        self.rests = not (slow and (self._was_slow or waited >= PATIENCE))
         self._was_slow = slow
         self._judged += 1
 
