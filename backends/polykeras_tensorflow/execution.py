@@ -71,9 +71,9 @@ class _Compiled:
 
 @lru_cache(maxsize=256)
 def _number(value: int) -> Array:
-    """Return an int32 scalar; chunks of a stream begin and end with few numbers."""
-    with tf.init_scope():
-        return tf.constant(value)
+    """Return an int32 scalar on the host; chunks of a stream begin and end with few numbers."""
+    with tf.init_scope(), tf.device("CPU:0"):
+        return tf.constant(value, tf.int32)
 
 
 class _Steps:
@@ -99,7 +99,8 @@ class _Steps:
 
     def _places(self, indices: Any) -> Array:
         """Return indices as a tensor: read-only ones, as those of a stream's packs, are made into one once."""
-        if not isinstance(indices, np.ndarray) or indices.flags.writeable:
+        lasts = isinstance(indices, np.ndarray) and not indices.flags.writeable
+        if not lasts or not tf.executing_eagerly() or not computes_on_cpu():
             return tf.convert_to_tensor(indices)
         if self.kept[0] is not indices:
             self.kept = indices, tf.convert_to_tensor(indices)

@@ -24,7 +24,6 @@ from polykeras_torch.recorder import is_recorded
 from polykeras_torch.replay import Recording, contiguous, current, is_watched, record, signature
 from polykeras_torch.steps import Steps, StepsInParts
 from polykeras_torch.subnormals import subnormals_as_zero
-from polykeras_torch.threads import one_thread
 from polykeras_torch.updates import KERNELS, suits
 
 
@@ -112,9 +111,6 @@ class _Compiled:
 
     def _run(self, key: Hashable, flat: Callable[..., Any], tensors: list[Tensor], args: Any) -> Any:
         if (found := current(self._recorded.get(key))) is not None:
-            if found.wants_one_thread:
-                with one_thread():
-                    return found(tensors)
             return found(tensors)
         donated = sum(isinstance(leaf, Tensor) for leaf in tree.flatten(args[0])) if self._donate_first else 0
         result, self._recorded[key] = record(flat, tensors, donated)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from weakref import ref
 
@@ -17,7 +18,9 @@ from polykeras_torch.packing import Pack, lay_side_by_side, take_apart
 from polykeras_torch.program import Program, Repetition, compile_program, compile_repetition
 from polykeras_torch.recorder import Recorder, storage_of
 from polykeras_torch.rewriting import written_memory
-from polykeras_torch.threads import wants_one_thread
+from polykeras_torch.threads import one_thread, wants_one_thread
+
+_AS_MANY = nullcontext()
 
 
 def signature(tensors: Sequence[Tensor]) -> tuple[Hashable, ...]:
@@ -53,7 +56,6 @@ class Recording:
     Attributes:
         handed: of the results after the state (the donated tensors) those that are arguments, handed through as they
             were: by place, which of the arguments after the donated ones. The others `advance` puts into given memory.
-        wants_one_thread: whether one thread computes it faster than several.
     """
 
     def __init__(
@@ -77,7 +79,7 @@ class Recording:
         self._repetition: Repetition | None = None
         self._packs: list[Pack] = []
         self.handed: dict[int, int] = {}
-        self.wants_one_thread = recorder is not None and wants_one_thread(recorder.nodes, recorder.seen)
+        self._wants_one_thread = recorder is not None and wants_one_thread(recorder.nodes, recorder.seen)
         self._changed = list(changed)
         self._folded: list[tuple[ref[Tensor], int]] = []
         if recorder is None:
@@ -106,6 +108,9 @@ class Recording:
         """
         return all((held := tensor()) is None or held._version == version for tensor, version in self._folded)
 
+    def _threads(self) -> AbstractContextManager[None]:
+        return one_thread() if self._wants_one_thread else _AS_MANY
+
     @property
     def can_advance(self) -> bool:
         """Whether there is `advance`: what was recorded can be repeated, with results of the same shapes."""
@@ -116,7 +121,7 @@ class Recording:
         tensors = _with_copies(tensors, self._changed)
         if self._program is None:
             return _plainly(self._fn, tensors, self._donated)
-        with torch._C._AutoDispatchBelowAutograd():
+        with torch._C._AutoDispatchBelowAutograd(), self._threads():
             results = self._program(tensors)
         if len(results) != len(self._template):
             filled = list(self._template)
@@ -144,7 +149,7 @@ class Recording:
             The new state.
         """
         assert self._repetition is not None  # see `can_advance`
-        with torch._C._AutoDispatchBelowAutograd():
+        with torch._C._AutoDispatchBelowAutograd(), self._threads():
             return self._repetition.run(state, packs, places, batches)
 
     def pack(self, state: list[Tensor]) -> list[Tensor]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import nullcontext
 from itertools import repeat
 from typing import Any
 
@@ -16,7 +15,6 @@ from polykeras_torch.arrays import NAMES
 from polykeras_torch.batches import Batches
 from polykeras_torch.replay import Recording, contiguous, current, is_watched, record, signature
 from polykeras_torch.subnormals import subnormals_as_zero
-from polykeras_torch.threads import one_thread
 
 # Steps that are looked at in one go at most. A look's kernels are cold each time: an AUC's takes 0.4 ms for 64 small
 # steps and 0.75 for 256.
@@ -31,7 +29,7 @@ class Steps:
 
     def __init__(self, step: Step) -> None:
         self._step = step
-        self._loops: dict[Hashable, _Loop] = {}
+        self._loops: dict[Hashable, _Loop | _LoopInParts] = {}
 
     def __call__(self, state: State, data: Any, indices: Any, start: int, stop: int) -> tuple[State, Any]:
         if torch.is_inference_mode_enabled():  # its tensors could not be differentiated
@@ -49,11 +47,9 @@ class Steps:
             key = (definition, indices.shape[1], signature(state), signature([column[:1] for column in columns]))
             if key not in self._loops:
                 self._loops[key] = self._loop(len(state), definition)
-            loop = self._loops[key]
-            with one_thread() if loop.wants_one_thread else nullcontext():
-                return loop.run(state, batches)
+            return self._loops[key].run(state, batches)
 
-    def _loop(self, size: int, definition: Any) -> _Loop:
+    def _loop(self, size: int, definition: Any) -> _Loop | _LoopInParts:
         """Return what runs steps over batches of one shape and structure, with so many tensors of state."""
         return _Loop(_flat(self._step, size, definition))
 
@@ -65,7 +61,7 @@ class StepsInParts(Steps):
         super().__init__(step)
         self._parts = parts
 
-    def _loop(self, size: int, definition: Any) -> _Loop:
+    def _loop(self, size: int, definition: Any) -> _Loop | _LoopInParts:
         return _LoopInParts(_flat(self._parts.step, size, definition), self._parts)
 
 
@@ -75,11 +71,6 @@ class _Loop:
     def __init__(self, step: Flat) -> None:
         self._step = step
         self._recording: Recording | None = None
-
-    @property
-    def wants_one_thread(self) -> bool:
-        """Whether one thread runs it faster than several; False until it has run."""
-        return self._recording is not None and self._recording.wants_one_thread
 
     def run(self, state: State, batches: Batches) -> tuple[State, Any]:
         left, logs, steps = iter(batches), None, len(batches)
@@ -149,12 +140,13 @@ class _Room:
         return [batches.joined(columns[i], first, steps) if i in columns else next(made) for i in range(self._count)]
 
 
-class _LoopInParts(_Loop):
+class _LoopInParts:
     """Repeats a step, and looks at what was seen in several of them at once."""
 
     def __init__(self, step: Flat, parts: StepParts) -> None:
-        super().__init__(step)
+        self._step = step
         self._parts = parts
+        self._recording: Recording | None = None
         self._looks: dict[int, Recording] = {}  # by the number of steps
         self._report: Recording | None = None
         self._structure: Any = None  # of what is seen

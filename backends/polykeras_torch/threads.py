@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 
 import torch
 
-from polykeras_torch.nodes import Node, Seen
+from polykeras_torch.nodes import Node, Seen, Slot, replace
 
 # Multiplications and additions of a matrix product. Two threads wait for each other, 1.3 us a product: five layers of
 # 32 take 91 us a step with two and 74 with one, of 128 204 and 236; where something else wants the other core as well,
@@ -15,27 +16,48 @@ from polykeras_torch.nodes import Node, Seen
 _WORTH_TWO = 2**19
 _GIVEN_TWO = 2**12
 _NUMBERS = 2**15  # torch gives kernels over fewer of them to one thread in any case (at::internal::GRAIN_SIZE)
+_UPDATED = 2**11  # numbers a product, which an optimizer's kernel over many may update in one thread for what is gained
 
 # Where the first factor is among the arguments; its last axis is summed over.
 _PRODUCTS = {"mm": 0, "bmm": 0, "addmm": 1, "baddbmm": 1, "addbmm": 1}
 # In names of kernels that compute more than a few operations for each number.
-_LONG = ("attention", "cdist", "conv", "einsum", "fft", "gru", "linalg", "lstm", "rnn")
+# fmt: off
+_LONG = (
+    "attention", "cdist", "cholesky", "conv", "fft", "geqrf", "gru", "linalg", "lstm", "lu_", "ormqr", "rnn", "solve",
+    "svd", "trilinear",
+)
+# fmt: on
 
 
 def wants_one_thread(nodes: Sequence[Node], seen: Sequence[Seen]) -> bool:
     """Return whether one thread computes a recording faster: two would be given products that are too small for them.
 
-    It depends on shapes alone, so that the same program gives the same bits.
+    It depends on shapes and dtypes alone, and such products of float32 have the same bits in one thread and in several
+    (of float64 they do not): those of a program do not depend on how it is run.
     """
-    varying = [node for node in nodes if not node.constant]
-    sizes = [_product(node, seen) for node in varying if _name(node) in _PRODUCTS]
-    if not sizes or not _GIVEN_TWO < max(sizes) <= _WORTH_TWO:
+    if any(tensor.device.type != "cpu" for tensor in seen):
         return False
-    return all(_is_short(node, seen) for node in varying if _name(node) not in _PRODUCTS)
+    products: list[Node] = []
+    updated = 0
+    for node in nodes:
+        if node.constant:
+            continue
+        if _name(node) in _PRODUCTS:
+            products.append(node)
+        elif _name(node).startswith("_fused_"):
+            updated += _numbers(node, seen)
+        elif not _is_short(node, seen):
+            return False
+    if any(seen[node.results()[0].number].dtype is not torch.float32 for node in products):
+        return False
+    largest = max([_product(node, seen) for node in products], default=0)
+    return _GIVEN_TWO < largest <= _WORTH_TWO and updated <= max(_NUMBERS, _UPDATED * len(products))
 
 
 def _name(node: Node) -> str:
-    return node.op._schema.name.rpartition("::")[2]
+    """Return the name of torch's own operator, without the mark of those that change their argument; "" for others."""
+    namespace, _, name = node.op._schema.name.partition("::")
+    return name.removesuffix("_") if namespace == "aten" else ""
 
 
 def _product(node: Node, seen: Sequence[Seen]) -> int:
@@ -45,24 +67,40 @@ def _product(node: Node, seen: Sequence[Seen]) -> int:
     return 2 * result.numel() * seen[factor.number].shape[-1] if min(result[-2:]) > 1 else 0
 
 
+def _numbers(node: Node, seen: Sequence[Seen]) -> int:
+    """Return over how many numbers a kernel goes: those of its largest argument or result; of a list, of all in it."""
+    slots = [[slot] for slot in node.results()]
+    for argument in (*node.args, *node.kwargs.values()):
+        slots.append([])
+        replace(argument, slots[-1].append, Slot)
+    return max(sum(seen[slot.number].shape.numel() for slot in several) for several in slots)
+
+
 def _is_short(node: Node, seen: Sequence[Seen]) -> bool:
-    if any(part in _name(node) for part in _LONG):
-        return False
-    return all(seen[slot.number].shape.numel() <= _NUMBERS for slot in (*node.results(), *node.reads()))
+    name = _name(node)
+    return bool(name) and not any(part in name for part in _LONG) and _numbers(node, seen) <= _NUMBERS
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Let torch compute with one thread within the block, as far as the calling thread of Python is concerned.
 
-    Another one that first computes with torch meanwhile has one too, and keeps that: torch gives it what was set last.
+    Another one that first computes with torch meanwhile has one too, and keeps that until it asks for more
+    (`torch.set_num_threads`): torch gives it what was set last.
     """
     before = torch.get_num_threads()
     if before == 1:
         yield
         return
-    torch.set_num_threads(1)
+    _make_pool(before)
     try:
+        torch.set_num_threads(1)
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@cache
+def _make_pool(threads: int) -> None:
+    """Let torch make the threads of its quantized kernels: it does so once, as many as are asked for first."""
+    torch.set_num_threads(threads)

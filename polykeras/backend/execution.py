@@ -152,7 +152,7 @@ class ExecutionMethods(PaddingMethods, ABC):
         Returns:
             `run(state, data, indices, start, stop) -> (state, logs)`: for `i` in `range(start, stop)` the step
             gets `take(leaf, indices[i], axis=0)` of each leaf of `data`. `indices` is int32 `(steps, batch)`, and may
-            be an array of the host, whose values may be looked at.
+            be an array of the host, whose values may be looked at; a read-only one keeps its values for good.
             The state is donated. The logs are those of the last step. At least one step runs (but see
             `compiles_ahead`). Another `start` and `stop` compile nothing anew; what another number of rows or of
             indices does says `compiles_each_size`.

@@ -41,7 +41,7 @@ def turn(pace: Pace, clock: Clock, wait: float, fetched: int, work: float) -> No
 
 
 def test_the_thread_rests_beside_steps_that_it_disturbs_while_its_source_is_quick(clock: Clock) -> None:
-    pace = Pace(alternating=True)
+    pace = Pace(in_python=True)
     assert pace.rests  # to find out what each of them takes alone
     for _ in range(3):
         turn(pace, clock, wait=0.0005, fetched=10, work=0.010)
@@ -54,52 +54,58 @@ def test_the_thread_rests_beside_steps_that_it_disturbs_while_its_source_is_quic
 
 
 def test_one_long_wait_is_no_proof(clock: Clock) -> None:
-    pace = Pace(alternating=True)
+    pace = Pace(in_python=True)
     turn(pace, clock, wait=0.0, fetched=10, work=0.010)
     for _ in range(3):
         turn(pace, clock, wait=0.004, fetched=10, work=0.010)
-        assert (pace.rests, pace.is_quick) == (True, False)
+        assert pace.rests
         turn(pace, clock, wait=0.0005, fetched=10, work=0.010)
         assert pace.rests
 
 
 def test_a_short_wait_says_nothing(clock: Clock) -> None:
-    pace = Pace(alternating=True)
+    pace = Pace(in_python=True)
     for _ in range(5):
         turn(pace, clock, wait=0.0001, fetched=1, work=0.0001)  # as long as a step, but for the handing over
-        assert (pace.rests, pace.is_quick) == (True, False)
+        assert pace.rests
 
 
-def test_a_source_is_known_to_be_quick_after_two_looks(clock: Clock) -> None:
-    pace = Pace(alternating=True)
-    known = []
-    for _ in range(4):  # of the first turn nothing is known of steps
-        turn(pace, clock, wait=0.0005, fetched=10, work=0.010)
-        known.append(pace.is_quick)
-    assert known == [False, False, True, True]
-    other = Pace(alternating=False)
-    for _ in range(4):
-        turn(other, clock, wait=0.0005, fetched=10, work=0.010)
-    assert not other.is_quick
+def test_a_wait_that_ran_out_of_patience_is_proof_enough(clock: Clock) -> None:
+    pace = Pace(in_python=True)
+    turn(pace, clock, wait=0.0, fetched=10, work=0.010)
+    turn(pace, clock, wait=1.01 * module.PATIENCE, fetched=10, work=0.010)
+    assert not pace.rests
+
+
+def test_what_lies_between_epochs_is_no_work_on_batches(clock: Clock) -> None:
+    pace = Pace(in_python=False)
+    turn(pace, clock, wait=0.0, fetched=10, work=0.005)
+    pace.reader_comes()  # for the end of the epoch, or not at all where that was cut short
+    pace.reader_leaves(0, 10)
+    clock.now += 100.0
+    pace.begin()
+    pace.reader_comes()
+    assert not pace.is_enough(1)  # of half a millisecond
+    assert pace.is_enough(2)
 
 
 def test_the_thread_does_not_rest_for_what_takes_long_by_itself(clock: Clock) -> None:
-    pace = Pace(alternating=True)
+    pace = Pace(in_python=True)
     for _ in range(3):  # 20 ms beside steps of 100: to fetch them meanwhile saves more than it disturbs
         turn(pace, clock, wait=0.1, fetched=5, work=0.5)
     assert not pace.rests
 
 
 def test_the_thread_never_rests_beside_other_steps(clock: Clock) -> None:
-    pace = Pace(alternating=False)
+    pace = Pace(in_python=False)
     for _ in range(3):
         turn(pace, clock, wait=0.0001, fetched=10, work=0.010)
         assert not pace.rests
 
 
-@pytest.mark.parametrize(("alternating", "milliseconds"), [(True, 3), (False, 1)])
-def test_enough_is_work_for_some_milliseconds(clock: Clock, alternating: bool, milliseconds: int) -> None:
-    pace = Pace(alternating)
+@pytest.mark.parametrize(("in_python", "milliseconds"), [(True, 3), (False, 1)])
+def test_enough_is_work_for_some_milliseconds(clock: Clock, in_python: bool, milliseconds: int) -> None:
+    pace = Pace(in_python)
     assert not pace.is_enough(1000)  # nothing is known
     turn(pace, clock, wait=0.0, fetched=10, work=0.005)
     pace.reader_comes()
@@ -135,7 +141,7 @@ def test_a_thread_that_rests_fetches_nothing_while_the_reader_works(monkeypatch:
     monkeypatch.setattr(module, "_PRICE", 60.0)  # any source is quick, also on a busy machine
     monkeypatch.setattr(module, "_QUICK", 1e6)
     source, seen = Counted(), 0
-    reader = Prefetch(iter(source), packing=Packing(next(numbered()), 8, alternating=True))
+    reader = Prefetch(iter(source), packing=Packing(next(numbered()), 8, in_python=True))
     try:
         for _ in range(3):
             pack = next(reader)
@@ -161,6 +167,6 @@ def test_another_thread_fetches_ahead_while_the_reader_works() -> None:
 
 
 def test_a_resting_thread_ends_with_its_reader() -> None:
-    reader = Prefetch(numbered(), packing=Packing(next(numbered()), 8, alternating=True))
+    reader = Prefetch(numbered(), packing=Packing(next(numbered()), 8, in_python=True))
     next(reader)
     assert reader.close()

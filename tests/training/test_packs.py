@@ -17,7 +17,7 @@ from polykeras.backend.host_memory import aligned_empty
 from polykeras.training.data import PyDataset, packs
 from polykeras.training.data.pace import PATIENCE
 from polykeras.training.data.packs import Pack, Packing, pack_capacity
-from polykeras.training.data.prefetch import THREAD, Prefetch
+from polykeras.training.data.prefetch import THREAD_NAME, Prefetch
 from polykeras.training.data.sources import make_source
 from polykeras.training.steps import CompiledStep
 from training.numbered_batches import Repeated, numbered, values
@@ -285,7 +285,7 @@ def test_full_packs_are_checked_where_they_are_filled() -> None:
     source.check = check  # type: ignore[union-attr]
     assert values(source, together=40)[0] == list(range(100))
     ours, whole = threading.current_thread().name, 40 * 3
-    assert seen.count((ours, whole)) == seen.count((THREAD, whole)) == 2
+    assert seen.count((ours, whole)) == seen.count((THREAD_NAME, whole)) == 2
     seen.clear()
     knows, found = True, []
     with pytest.raises(ValueError, match="there is a 70"):

@@ -11,9 +11,12 @@ from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
+import pytest
 
 from polykeras import Sequential, layers
 from polykeras.backend import Backend
+from polykeras.training.data.prefetch import THREAD_NAME
+from polykeras.training.data.sources import make_source
 from polykeras.training.data.worker import Worker
 
 NAME = "a worker of a test"
@@ -88,19 +91,55 @@ def test_a_done_job_is_not_held() -> None:
     assert worker.close(60.0)
 
 
-def test_a_generator_may_own_what_belongs_to_a_thread(backend: Backend) -> None:
-    """A connection to SQLite can only be used in the thread that opened it, in each epoch of a fit."""
-    rows = 3000  # which take so long to come that a thread reads them in all epochs
+def test_a_call_is_waited_for_and_raises_what_it_raised() -> None:
+    worker, seen = Worker(NAME), []
+    worker.call(lambda: seen.append(threading.current_thread().name))
+    assert seen == [NAME]
 
-    def batches() -> Iterator[Any]:
-        database = sqlite3.connect(":memory:")
-        database.execute("create table numbers (value real)")
-        database.executemany("insert into numbers values (?)", [(i / rows,) for i in range(rows)])
-        while True:
-            values = np.array(database.execute("select value from numbers").fetchall(), "float32")
-            yield values, 2 * values
+    def fails() -> None:
+        raise KeyboardInterrupt("of the job")
 
+    with pytest.raises(KeyboardInterrupt, match="of the job"):
+        worker.call(fails)
+    assert worker.close(60.0)
+
+
+def from_sqlite(rows: int = 4) -> Iterator[Any]:
+    """Batches out of a connection to SQLite, which can only be used in the thread that opened it."""
+    database = sqlite3.connect(":memory:")
+    database.execute("create table numbers (value real)")
+    database.executemany("insert into numbers values (?)", [(i / rows,) for i in range(rows)])
+    while True:
+        values = np.array(database.execute("select value from numbers").fetchall(), "float32")
+        yield values, 2 * values
+
+
+def test_a_generator_may_own_what_belongs_to_a_thread_in_all_epochs(backend: Backend) -> None:
     model = Sequential([layers.Input((1,)), layers.Dense(1)])
     model.compile("sgd", "mse")
-    history = model.fit(batches(), steps_per_epoch=4, epochs=3, verbose=0).history
-    assert len(history["loss"]) == 3
+    assert len(model.fit(from_sqlite(), steps_per_epoch=300, epochs=4, verbose=0).history["loss"]) == 4
+
+
+def test_what_a_run_that_goes_on_passes_over_is_read_by_the_same_thread() -> None:
+    """In epochs that go on in the data, and in those that begin with them."""
+    for endless in (True, False):
+        threads: list[str] = []
+
+        def batches(threads: list[str] = threads, endless: bool = endless) -> Iterator[Any]:
+            for batch in from_sqlite():
+                threads.append(threading.current_thread().name)
+                yield batch
+                if not endless and len(threads) % 6 == 0:
+                    return
+
+        class Anew:
+            def __iter__(self) -> Iterator[Any]:
+                return batches()
+
+        source: Any = make_source(batches(), steps=5) if endless else make_source(Anew())
+        source.seek(2, 3)
+        epoch = source.epoch()
+        next(epoch)
+        assert set(threads) == {THREAD_NAME}
+        epoch.close()
+        source.close()

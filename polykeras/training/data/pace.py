@@ -22,7 +22,7 @@ class Pace:
     """What is known of how long batches take to come, and to be used.
 
     Args:
-        alternating: whether steps are Python that the thread disturbs: each of their kernels hands Python's lock over,
+        in_python: whether steps are Python that the thread disturbs: each of their kernels hands Python's lock over,
             and takes it back.
 
     Attributes:
@@ -30,9 +30,8 @@ class Pace:
             alone, which is less than what the two cost each other.
     """
 
-    def __init__(self, alternating: bool) -> None:
-        self.rests = alternating
-        self._judged = 0
+    def __init__(self, in_python: bool) -> None:
+        self.rests = in_python
         self._was_slow = False
         self._left: tuple[float, int] | None = None  # when the reader last went to work, and with how many batches
         self._came = 0.0  # when it came back
@@ -64,12 +63,10 @@ class Pace:
         slow = seconds > min(_PRICE, _QUICK * step)
         self.rests = not (slow and (self._was_slow or waited >= PATIENCE))
         self._was_slow = slow
-        self._judged += 1
 
-    @property
-    def is_quick(self) -> bool:
-        """Whether the source is known to be quick, and the thread to rest."""
-        return self.rests and self._judged > 1 and not self._was_slow
+    def begin(self) -> None:
+        """A new epoch: what the reader did since it went to work is no work on batches alone."""
+        self._left = None
 
     def is_enough(self, count: int) -> bool:
         """Return whether so many batches are worth going to work."""

@@ -115,7 +115,7 @@ class Packing:
         batch: the first one, `(x, y, sample_weight)`.
         capacity: how many batches go into a pack.
         whole: whether a pack that is not full is not to be read, unless nothing more comes for it.
-        alternating: see `polykeras.training.data.pace.Pace`.
+        in_python: see `polykeras.training.data.pace.Pace`.
         check: called with the rows of each full pack where that is filled; see `StreamSource`.
 
     Attributes:
@@ -134,7 +134,7 @@ class Packing:
         batch: Any,
         capacity: int,
         whole: bool = False,
-        alternating: bool = False,
+        in_python: bool = False,
         check: Callable[[Any], bool] = lambda rows: True,
     ) -> None:
         leaves, self._definition = tree.flatten_with_def(batch)
@@ -146,13 +146,14 @@ class Packing:
         self.batches_a_look = max(1, LOOK_BYTES // max(1, sum(leaf.nbytes for leaf in leaves)))
         self.whole = whole
         self.check = check
-        self.pace = Pace(alternating)
+        self.pace = Pace(in_python)
         self._packs = [self._pack() for _ in range(self._PACKS)]
         self.free: list[Pack] = []
         self.reset()
 
     def reset(self) -> None:
         """Take all packs back, before a new epoch."""
+        self.pace.begin()
         for pack in self._packs:
             pack.clear()
         self.free[:] = self._packs

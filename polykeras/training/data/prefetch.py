@@ -10,8 +10,8 @@ from polykeras.training.data.packs import Packing
 from polykeras.training.data.shelf import END, Failure, Shelf
 from polykeras.training.data.worker import Worker
 
-THREAD = "polykeras-prefetch"
-SECONDS = 5.0  # for which the end of a thread is waited for: it may be held up in the iterator
+THREAD_NAME = "polykeras-prefetch"
+CLOSING_SECONDS = 5.0  # for which the end of a thread is waited for: it may be held up in the iterator
 
 
 class Prefetch(Iterator[Any]):
@@ -41,9 +41,11 @@ class Prefetch(Iterator[Any]):
     ) -> None:
         self._shelf = Shelf(max(1, depth), prepare, own, packing)
         self._ended = False
-        self._worker = Worker(THREAD) if worker is None else None
+        self._own_worker: Worker | None = None
+        if worker is None:
+            worker = self._own_worker = Worker(THREAD_NAME)
         # It knows nothing of this object, which could not be dropped otherwise.
-        self._task = (worker or self._worker).start(partial(_fetch, items, self._shelf))  # type: ignore[union-attr]
+        self._task = worker.start(partial(_fetch, items, self._shelf))
 
     def start_packing(self, packing: Packing, before: Sequence[Any] = ()) -> None:
         """From now on pack what fits: first `before`, items that came already, then what waits and what comes."""
@@ -62,7 +64,8 @@ class Prefetch(Iterator[Any]):
         """Let the thread end with these items; return whether it has: it may be held up in the iterator."""
         self._ended = True
         self._shelf.stop()
-        return self._task.wait(SECONDS) and (self._worker is None or self._worker.close(SECONDS))
+        ended = self._task.wait(CLOSING_SECONDS)
+        return ended and (self._own_worker is None or self._own_worker.close(CLOSING_SECONDS))
 
     def __del__(self) -> None:
         if hasattr(self, "_shelf"):

@@ -36,17 +36,19 @@ class Shelf:
     ) -> None:
         self.packing = packing
         self._prepare = prepare
-        self._pace = Pace(alternating=False) if packing is None else packing.pace
+        self._pace = Pace(in_python=False) if packing is None else packing.pace
         self._depth = depth
         self._own = own
         self._items: deque[Any] = deque()
         self._open: Pack | None = None  # the pack that is being filled
         self._stopped = False
         self._waits = False  # the reader, for anything;
-        self._patient = False  # for more than there is
-        self._resting = False  # the thread
-        # Each is woken only for what it waits for: who is woken in vain takes Python's lock from the other one, and to
-        # get that back takes as long as some steps of a small model.
+        self._patient = False  # for more than there is, a while
+        self._resting = False  # the thread, until the reader wants more
+        # The reader waits for an item, or some in the open pack; the thread for a free pack, for room among the items,
+        # or for the end of its rest. Each is woken only for what it waits for: who is woken in vain takes Python's lock
+        # from the other one, and to get that back takes as long as some steps of a small model. What the reader does
+        # for the thread, it tells when it comes for more and has its item; when there is none it tells at once.
         lock = threading.RLock()  # a dropped `Prefetch` may be collected, and stop this, wherever the lock is held
         self._lock, self._for_thread, self._for_reader = lock, threading.Condition(lock), threading.Condition(lock)
 
@@ -114,6 +116,7 @@ class Shelf:
             self._for_thread.notify()
 
     def _count(self, pack: Pack, packing: Packing) -> None:
+        """Count a batch that was written. The lock is held while its values are looked at: no pack is taken then."""
         pack.count += 1
         pack.look_for_nan(packing.batches_a_look)
         if pack.count == packing.capacity:
@@ -139,7 +142,7 @@ class Shelf:
                 if self._open is not pack:
                     continue  # the reader was waiting and took the pack without this item
                 self._count(pack, packing)
-                if self._waits and (self._items or not self._patient or self._pace.is_enough(pack.count)):
+                if self._waits and (self._has_enough() if self._patient else self._has_some()):
                     self._for_reader.notify()
                 return True
 
@@ -147,9 +150,8 @@ class Shelf:
         """Return what comes next: an item, or a pack of all that are there. Waits for it."""
         with self._lock:
             self._pace.reader_comes()
-            waited = not self._items
-            before = self._open.count if self._open is not None else 0
-            if waited:
+            before = None if self._items else self._open.count if self._open is not None else 0
+            if before is not None:
                 self._wait()
             if self._items:
                 item = self._items.popleft()
@@ -157,7 +159,7 @@ class Shelf:
                 item, self._open = self._open, None
             if isinstance(item, Pack):
                 item.release = partial(self._release, item)
-                self._pace.reader_leaves(item.count - before if waited else 0, item.count)
+                self._pace.reader_leaves(0 if before is None else item.count - before, item.count)
             self._resting = isinstance(item, Pack) and self._pace.rests
             if not self._resting:
                 self._for_thread.notify()
@@ -184,7 +186,7 @@ class Shelf:
         return bool(self._items) or self._open is None or self._pace.is_enough(self._open.count)
 
     def _release(self, pack: Pack) -> None:
-        """Take a pack back; the thread hears of it when the reader comes for more, and has done all else."""
+        """Take a pack back; the thread, if it waits for one, hears of it when the reader has come for more."""
         with self._lock:
             if self.packing is not None:
                 self.packing.give_back(pack)
@@ -194,4 +196,3 @@ class Shelf:
         with self._lock:
             self._stopped = True
             self._for_thread.notify()
-            self._for_reader.notify()

@@ -7,10 +7,9 @@ from itertools import chain, islice
 from typing import Any
 
 from polykeras.training.data.checks import check_values
-from polykeras.training.data.direct import Direct
 from polykeras.training.data.orders import Orders
 from polykeras.training.data.packs import Pack, Packing, pack_capacity
-from polykeras.training.data.prefetch import SECONDS, THREAD, Prefetch
+from polykeras.training.data.prefetch import CLOSING_SECONDS, THREAD_NAME, Prefetch
 from polykeras.training.data.preparation import Preparation, checked_copy
 from polykeras.training.data.worker import Worker
 
@@ -63,10 +62,10 @@ class StreamSource:
         self._depth = depth or 2
         self._most_in_pack = None if depth is None else max(1, depth // 2)
         self._packing: Packing | None = None
-        self._worker = Worker(THREAD)  # one, as what an iterator opens may belong to the thread
+        self._worker = Worker(THREAD_NAME)  # one, as what an iterator opens may belong to the thread
         self._items: Iterator[Any] | None = None  # where the next epoch goes on
-        self._ahead: Prefetch | Direct | None = None  # an epoch that was begun
-        self._running: Prefetch | Direct | None = None  # the one whose batches are given out
+        self._ahead: Prefetch | None = None  # an epoch that was begun
+        self._running: Prefetch | None = None  # the one whose batches are given out
         self._first: list[Any] = []
         self._sought: Iterator[Any] | None = None  # the rest of an epoch that was begun in an earlier run
         self._last_skipped: list[Any] = []
@@ -87,7 +86,7 @@ class StreamSource:
             self._items = _endless(self._make) if self._restarts else self._make()
         return self._items
 
-    def _begin(self) -> Prefetch | Direct:
+    def _begin(self) -> Prefetch:
         if self._sought is not None:
             items, self._sought = self._sought, None
         elif self.goes_on:
@@ -98,8 +97,6 @@ class StreamSource:
         # Copies: a generator may fill the same arrays anew while these wait.
         if self._packing is not None:
             self._packing.reset()
-            if self._packing.pace.is_quick:
-                return Direct(items, self._prepare, checked_copy, self._packing)
         return Prefetch(items, self._depth, self._prepare, checked_copy, self._packing, self._worker)
 
     def first_batch(self) -> Any:
@@ -143,7 +140,7 @@ class StreamSource:
             self._running = None
             if not ahead.close():  # type: ignore[union-attr]
                 self._packing = None  # its thread may still write into a pack,
-                self._worker = Worker(THREAD)  # and is no good for others
+                self._worker = Worker(THREAD_NAME)  # and is no good for others
         if self.on_epoch_end is not None:
             self.on_epoch_end()
 
@@ -169,32 +166,37 @@ class StreamSource:
         """
         for _ in range(epochs):
             if self.goes_on:
-                for _ in self._skipped(self._going_on(), self._limit):
-                    pass
+                self._skip(self._going_on(), self._limit)
             else:
-                next(self._make(), None)
+                passed = self._make()
+                self._worker.call(lambda items=passed: next(items, None))
             if self.on_epoch_end is not None:
                 self.on_epoch_end()
         if not self.goes_on:
             before_epoch()
         if batches:
             items = self._going_on() if self.goes_on else iter(self._make())
-            for item in self._skipped(items, batches):
-                self._last_skipped = [item]
+            self._last_skipped = self._skip(items, batches)
             left = None if self._limit is None else self._limit - batches
             self._sought = islice(items, left)
 
-    def _skipped(self, items: Iterator[Any], count: int | None) -> Iterator[Any]:
-        done = 0
-        for item in islice(items, count):
-            done += 1
-            self.given += 1
-            yield item
+    def _skip(self, items: Iterator[Any], count: int | None) -> list[Any]:
+        """Pass over so many batches, in the thread that reads the others; return the last of them in a list."""
+        before, last = self.given, []
+
+        def skip() -> None:
+            for item in islice(items, count):
+                self.given += 1
+                last[:] = [item]
+
+        self._worker.call(skip)
+        done = self.given - before
         if count is not None and done < count:
             raise ValueError(
                 f"The run that is to go on had taken {count} batches of these data where now {done} come. Pass the "
                 "same data, from their beginning; or remove the backup to begin anew."
             )
+        return last
 
     def epoch(self) -> Iterator[Any]:
         """Return the batches of one epoch: fewer than `steps` only where the data ended."""
@@ -205,7 +207,7 @@ class StreamSource:
                 self.check(batch)
                 yield batch
 
-    def packs(self, together: int | None = None, alternating: bool = False) -> Iterator[Any]:
+    def packs(self, together: int | None = None, in_python: bool = False) -> Iterator[Any]:
         """Return the batches of one epoch, small ones that are like the first one as `Pack`s of those that are there.
 
         Packs want to be released. A batch that differs, or is large, comes as it is.
@@ -213,13 +215,13 @@ class StreamSource:
         Args:
             together: how many batches are to be in each pack, but where the data or batches of that kind end; None for
                 as many as are there.
-            alternating: see `polykeras.training.data.pace.Pace`.
+            in_python: see `polykeras.training.data.pace.Pace`.
         """
         first = self.first_batch()
         capacity = pack_capacity(first, self._most_in_pack, together)
-        if capacity > 1 and self._packing is None and self._first and isinstance(self._ahead, Prefetch):
-            self._packing = Packing(first, capacity, together is not None, alternating, self.check)
-            self._ahead.start_packing(self._packing, self._first)
+        if capacity > 1 and self._packing is None and self._first:
+            self._packing = Packing(first, capacity, together is not None, in_python, self.check)
+            self._ahead.start_packing(self._packing, self._first)  # type: ignore[union-attr]
             self._first = []
         for item in self._items_of_epoch():
             error = self._checked(item)
@@ -258,9 +260,9 @@ class StreamSource:
     def close(self) -> None:
         """End the thread that fetches ahead, also where an error ended an epoch: its traceback may outlive it."""
         ended = True
-        for ahead in (self._ahead, self._running):
-            ended = (ahead is None or ahead.close()) and ended
-        ended = self._worker.close(SECONDS if ended else 0.0) and ended
+        for reader in (self._running, self._ahead):
+            ended = (reader is None or reader.close()) and ended
+        ended = self._worker.close(CLOSING_SECONDS if ended else 0.0) and ended
         if self._packing is not None and ended:
             self._packing.close()
         self._packing = None

@@ -32,9 +32,24 @@ class Worker:
         self._jobs.put((lambda: context.run(job), done))
         if self._thread is None:
             # It knows nothing of this object, which could not be dropped otherwise.
-            self._thread = threading.Thread(target=_work, args=(self._jobs,), name=self._name, daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=_work, args=(self._jobs,), name=self._name, daemon=True)
+            thread.start()
+            self._thread = thread
         return Task(done)
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Let a function run, wait for its end, and raise what it raises."""
+        errors: list[BaseException] = []
+
+        def job() -> None:
+            try:
+                function()
+            except BaseException as error:
+                errors.append(error)
+
+        self.start(job).wait()
+        if errors:
+            raise errors.pop()
 
     def close(self, timeout: float) -> bool:
         """End the thread after its jobs; return whether it has ended within some seconds."""
@@ -60,8 +75,8 @@ class Task:
     def __init__(self, done: threading.Lock) -> None:
         self._done = done
 
-    def wait(self, timeout: float) -> bool:
-        """Wait for its end; return whether that came within some seconds."""
+    def wait(self, timeout: float = -1) -> bool:
+        """Wait for its end; return whether that came within some seconds, if they are not negative."""
         if not self._done.acquire(timeout=timeout):
             return False
         self._done.release()
