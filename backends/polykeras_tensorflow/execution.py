@@ -102,9 +102,10 @@ class _Steps:
         lasts = isinstance(indices, np.ndarray) and not indices.flags.writeable
         if not lasts or not tf.executing_eagerly() or not computes_on_cpu():
             return tf.convert_to_tensor(indices)
-        if self.kept[0] is not indices:
-            self.kept = indices, tf.convert_to_tensor(indices)
-        return self.kept[1]
+        kept = self.kept  # which other threads may exchange
+        if kept[0] is not indices:
+            self.kept = kept = indices, tf.convert_to_tensor(indices)
+        return kept[1]
 
     def _trace(
         self, definition: Any, state: list[tf.TensorSpec], rows: list[tf.TensorSpec], batch: int

@@ -15,16 +15,17 @@ from polykeras_torch.nodes import Node, Seen, Slot, replace
 # 20 layers of 32 take twice as long with two (MKL, 2 cores). Smaller products, and vectors, are given one in any case.
 _WORTH_TWO = 2**19
 _GIVEN_TWO = 2**12
-_NUMBERS = 2**15  # torch gives kernels over fewer of them to one thread in any case (at::internal::GRAIN_SIZE)
+_NUMBERS = 2**15  # torch gives other kernels over fewer to one thread in any case (at::internal::GRAIN_SIZE)
 _UPDATED = 2**11  # numbers a product, which an optimizer's kernel over many may update in one thread for what is gained
 
 # Where the first factor is among the arguments; its last axis is summed over.
-_PRODUCTS = {"mm": 0, "bmm": 0, "addmm": 1, "baddbmm": 1, "addbmm": 1}
-# In names of kernels that compute more than a few operations for each number.
+_PRODUCTS = {"mm": 0, "bmm": 0, "addmm": 1, "baddbmm": 1}
+# In names of kernels that compute more than a few operations for each number, or add up a part in each thread however
+# small they are ("norm": layer normalization's gradient), so that their bits depend on how many there are.
 # fmt: off
 _LONG = (
-    "attention", "cdist", "cholesky", "conv", "fft", "geqrf", "gru", "linalg", "lstm", "lu_", "ormqr", "rnn", "solve",
-    "svd", "trilinear",
+    "attention", "cdist", "cholesky", "conv", "embedding_bag", "fft", "geqrf", "gru", "linalg", "lstm", "norm", "ormqr",
+    "rnn", "solve", "svd", "trilinear",
 )
 # fmt: on
 
@@ -78,7 +79,7 @@ def _numbers(node: Node, seen: Sequence[Seen]) -> int:
 
 def _is_short(node: Node, seen: Sequence[Seen]) -> bool:
     name = _name(node)
-    return bool(name) and not any(part in name for part in _LONG) and _numbers(node, seen) <= _NUMBERS
+    return bool(name) and not any(part in name for part in _LONG) and _numbers(node, seen) < _NUMBERS
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from polykeras import Sequential, layers
 from polykeras.backend import use_backend
 
 torch = pytest.importorskip("torch")
+F = torch.nn.functional
 pytestmark = pytest.mark.needs("torch")
 
 # The backend comes after torch, which need not be there.
@@ -73,6 +74,9 @@ def updated(x: Any, products: int, values: Any) -> Any:
         (lambda a, b, c: torch.mm(a, b) + c.exp().sum(), [*mm(32, 32, 32)[1], torch.ones(30_000)], True),
         (lambda a, b: torch.linalg.inv(torch.mm(a, b)), [torch.eye(32), torch.eye(32)], False),
         (torch.exp, [torch.ones(100)], False),
+        (lambda a, b: F.layer_norm(torch.mm(a, b), (32,)), mm(32, 32, 32)[1], False),
+        (lambda a, b, c: torch.mm(a, b) + c.sum(), [*mm(32, 32, 32)[1], torch.ones(2**15)], False),
+        (lambda a, b, c: torch.mm(a, b) + c.sum(), [*mm(32, 32, 32)[1], torch.ones(2**15 - 1)], True),
         (lambda a, b, c: c.addmm_(a, b), [*mm(32, 32, 32)[1], torch.ones(32, 32)], True),
         (lambda a, b, *c: (torch.mm(a, b), torch._foreach_mul(c, 2)), [*mm(32, 32, 32)[1], *many(4)], False),
         (lambda a, b, *c: (torch.mm(a, b), torch._foreach_mul(c, 2)), [*mm(32, 32, 32)[1], *many(3)], True),
@@ -143,13 +147,13 @@ def uses(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return found
 
 
-def trained(width: int) -> list[np.ndarray]:
+def trained(width: int, *between: layers.Layer) -> list[np.ndarray]:
     """Return the weights after eight chunks of five steps."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(32 * 20, width)).astype("float32"), rng.normal(size=(32 * 20, 1)).astype("float32")
     with use_backend("torch"):
         polykeras.utils.set_random_seed(0)
-        model = Sequential([layers.Input((width,)), layers.Dense(width, "tanh"), layers.Dense(1)])
+        model = Sequential([layers.Input((width,)), layers.Dense(width, "tanh"), *between, layers.Dense(1)])
         model.compile("adam", "mse", steps_per_execution=5)
         model.fit(x, y, batch_size=32, epochs=2, verbose=0)
         return model.get_weights()
@@ -173,6 +177,13 @@ def test_a_model_has_the_bits_of_several_threads(uses: list[int], monkeypatch: p
     assert uses == []
     for one, two in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("layer", [layers.LayerNormalization, layers.BatchNormalization])
+def test_what_normalizes_runs_in_several_threads(layer: type, uses: list[int]) -> None:
+    """The bits of its gradients depend on their number, and a run that goes on records its first step anew."""
+    trained(32, layer())
+    assert uses == []
 
 
 @pytest.mark.parametrize("transposed", [False, True])

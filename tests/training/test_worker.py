@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import signal
 import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -143,3 +145,29 @@ def test_what_a_run_that_goes_on_passes_over_is_read_by_the_same_thread() -> Non
         assert set(threads) == {THREAD_NAME}
         epoch.close()
         source.close()
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals to a thread are of POSIX")
+def test_an_interrupt_ends_what_is_passed_over() -> None:
+    read: list[int] = []
+    main = threading.main_thread().ident
+    assert main is not None
+
+    def batches() -> Iterator[Any]:
+        for i in range(50_000):
+            read.append(i)
+            if i == 5:
+                signal.pthread_kill(main, signal.SIGINT)
+            time.sleep(0.001)  # all of them take a minute
+            yield np.zeros((1, 1), "float32"), np.zeros((1, 1), "float32")
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    source: Any = make_source(batches(), steps=40_000)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            source.seek(1, 0)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    source.close()
+    assert [thread for thread in threading.enumerate() if thread.name == THREAD_NAME] == []
+    assert len(read) < 40_000

@@ -168,8 +168,8 @@ class StreamSource:
             if self.goes_on:
                 self._skip(self._going_on(), self._limit)
             else:
-                passed = self._make()
-                self._worker.call(lambda items=passed: next(items, None))
+                passed = [self._make()]  # which ends with the call, and not here
+                self._worker.call(lambda items=passed: next(items.pop(), None))
             if self.on_epoch_end is not None:
                 self.on_epoch_end()
         if not self.goes_on:
@@ -182,14 +182,19 @@ class StreamSource:
 
     def _skip(self, items: Iterator[Any], count: int | None) -> list[Any]:
         """Pass over so many batches, in the thread that reads the others; return the last of them in a list."""
-        before, last = self.given, []
+        before, last, wanted = self.given, [], [True]
 
         def skip() -> None:
             for item in islice(items, count):
                 self.given += 1
                 last[:] = [item]
+                if not wanted:
+                    return
 
-        self._worker.call(skip)
+        try:
+            self._worker.call(skip)
+        finally:
+            wanted.clear()  # an interrupt ends the wait, and is to end the reading
         done = self.given - before
         if count is not None and done < count:
             raise ValueError(

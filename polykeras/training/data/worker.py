@@ -29,12 +29,12 @@ class Worker:
         done = threading.Lock()
         done.acquire()
         context = contextvars.copy_context()
-        self._jobs.put((lambda: context.run(job), done))
         if self._thread is None:
             # It knows nothing of this object, which could not be dropped otherwise.
             thread = threading.Thread(target=_work, args=(self._jobs,), name=self._name, daemon=True)
             thread.start()
             self._thread = thread
+        self._jobs.put((lambda: context.run(job), done))
         return Task(done)
 
     def call(self, function: Callable[[], None]) -> None:
