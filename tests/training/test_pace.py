@@ -47,17 +47,17 @@ def test_the_thread_rests_beside_steps_that_it_disturbs_while_its_source_is_quic
         turn(pace, clock, wait=0.0005, fetched=10, work=0.010)
         assert pace.rests
     for _ in range(2):
-        turn(pace, clock, wait=0.004, fetched=10, work=0.010)
+        turn(pace, clock, wait=0.003, fetched=10, work=0.010)
     assert not pace.rests
     turn(pace, clock, wait=0.0, fetched=10, work=0.010)
     assert not pace.rests, "what comes while both work says nothing of a source alone"
 
 
-def test_one_long_wait_is_no_proof(clock: Clock) -> None:
+def test_one_short_wait_is_no_proof(clock: Clock) -> None:
     pace = Pace(in_python=True)
     turn(pace, clock, wait=0.0, fetched=10, work=0.010)
     for _ in range(3):
-        turn(pace, clock, wait=0.004, fetched=10, work=0.010)
+        turn(pace, clock, wait=0.003, fetched=10, work=0.010)
         assert pace.rests
         turn(pace, clock, wait=0.0005, fetched=10, work=0.010)
         assert pace.rests
@@ -70,10 +70,10 @@ def test_a_short_wait_says_nothing(clock: Clock) -> None:
         assert pace.rests
 
 
-def test_a_wait_that_ran_out_of_patience_is_proof_enough(clock: Clock) -> None:
+def test_one_long_wait_is_proof_enough(clock: Clock) -> None:
     pace = Pace(in_python=True)
     turn(pace, clock, wait=0.0, fetched=10, work=0.010)
-    turn(pace, clock, wait=1.01 * module.PATIENCE, fetched=10, work=0.010)
+    turn(pace, clock, wait=0.0041, fetched=10, work=0.010)
     assert not pace.rests
 
 

@@ -16,6 +16,7 @@ _WORTHWHILE = 0.001
 _PRICE = 1e-4
 _QUICK = 0.25
 _SHORT = 2e-4  # seconds, of which a handing over is too large a part for them to tell how long batches take
+_LONG = 0.004  # seconds for which a busy machine alone rarely holds up a thread
 
 
 class Pace:
@@ -59,9 +60,9 @@ class Pace:
             self._judge(waited, waited / fetched, self._step)
 
     def _judge(self, waited: float, seconds: float, step: float) -> None:
-        """Judge by the time of a batch beside that of a step; once is no proof where the machine may have been busy."""
+        """Judge by the time of a batch beside that of a step; a short wait may have been the machine's, once."""
         slow = seconds > min(_PRICE, _QUICK * step)
-        self.rests = not (slow and (self._was_slow or waited >= PATIENCE))
+        self.rests = not (slow and (self._was_slow or waited >= _LONG))
         self._was_slow = slow
 
     def begin(self) -> None:
