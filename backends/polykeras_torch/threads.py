@@ -43,9 +43,10 @@ def wants_one_thread(nodes: Sequence[Node], seen: Sequence[Seen]) -> bool:
     for node in nodes:
         if node.constant:
             continue
-        if _name(node) in _PRODUCTS:
+        name = _name(node)
+        if name in _PRODUCTS:
             products.append(node)
-        elif _name(node).startswith("_fused_"):
+        elif name.startswith("_fused_"):
             updated += _numbers(node, seen)
         elif not _is_short(node, seen):
             return False

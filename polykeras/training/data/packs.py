@@ -219,7 +219,7 @@ def _memory(size: int) -> np.ndarray:
     return aligned_empty((max(size, _MEMORY_BYTES),), np.uint8)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=4)  # they may take as much memory as a pack
 def _numbers(capacity: int, rows: int) -> np.ndarray:
     numbers = np.arange(capacity * rows, dtype=np.int32).reshape(capacity, rows)
     numbers.flags.writeable = False

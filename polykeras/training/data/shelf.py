@@ -150,8 +150,9 @@ class Shelf:
         """Return what comes next: an item, or a pack of all that are there. Waits for it."""
         with self._lock:
             self._pace.reader_comes()
-            before = None if self._items else self._open.count if self._open is not None else 0
-            if before is not None:
+            waits = not self._items
+            before = self._open.count if self._open is not None else 0
+            if waits:
                 self._wait()
             if self._items:
                 item = self._items.popleft()
@@ -159,7 +160,7 @@ class Shelf:
                 item, self._open = self._open, None
             if isinstance(item, Pack):
                 item.release = partial(self._release, item)
-                self._pace.reader_leaves(0 if before is None else item.count - before, item.count)
+                self._pace.reader_leaves(item.count - before if waits else 0, item.count)
             self._resting = isinstance(item, Pack) and self._pace.rests
             if not self._resting:
                 self._for_thread.notify()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
+from threading import Event
 from typing import Any
 
 from polykeras.training.data.checks import check_values
@@ -94,9 +95,9 @@ class StreamSource:
         else:
             self.orders.forget()
             items = self._make()
-        # Copies: a generator may fill the same arrays anew while these wait.
         if self._packing is not None:
             self._packing.reset()
+        # Copies: a generator may fill the same arrays anew while these wait.
         return Prefetch(items, self._depth, self._prepare, checked_copy, self._packing, self._worker)
 
     def first_batch(self) -> Any:
@@ -182,19 +183,19 @@ class StreamSource:
 
     def _skip(self, items: Iterator[Any], count: int | None) -> list[Any]:
         """Pass over so many batches, in the thread that reads the others; return the last of them in a list."""
-        before, last, wanted = self.given, [], [True]
+        before, last, abandoned = self.given, [], Event()
 
         def skip() -> None:
             for item in islice(items, count):
                 self.given += 1
                 last[:] = [item]
-                if not wanted:
+                if abandoned.is_set():
                     return
 
         try:
             self._worker.call(skip)
         finally:
-            wanted.clear()  # an interrupt ends the wait, and is to end the reading
+            abandoned.set()  # by an interrupt, which ends the wait and is to end the reading
         done = self.given - before
         if count is not None and done < count:
             raise ValueError(

@@ -15,6 +15,8 @@ _Jobs: TypeAlias = "SimpleQueue[_Job | None]"
 class Worker:
     """A thread that does one thing after another, until this is closed or dropped.
 
+    No executor: the interpreter would wait at its end for a thread of one that is held up in a user's iterator.
+
     Args:
         name: of the thread.
     """
