@@ -35,7 +35,7 @@ def stream_chunks(
     alone = isinstance(step, EagerStep) or not backend.is_compiled()
     together = size.fixed if size.fixed is not None and size.fixed > 1 else None
     position = done
-    for item in source.epoch() if alone else source.packs(together, backend.runs_in_python()):
+    for item in source.epoch() if alone else source.packs(together):
         if not isinstance(item, Pack):
             yield position, lambda batch=item: (step.run_batch(batch), 1)
             position += 1

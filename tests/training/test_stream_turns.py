@@ -53,11 +53,11 @@ def test_batches_come_once_and_in_turn(seed: int) -> None:
 
     limit = choose.choice([None, choose.randrange(1, 40)])
     source = StreamSource(batches, limit, depth=choose.choice([None, 1, 8]))
-    together, in_python = choose.choice([None, 3, 7]), choose.random() < 0.5
+    together = choose.choice([None, 3, 7])
     for _ in range(choose.randrange(1, 5)):
         stop = choose.choice([None, None, None, choose.randrange(1, 20)])  # cut short, with a pack in hand
         found: list[int] = []
-        epoch = source.packs(together, in_python)
+        epoch = source.packs(together)
         for item in epoch:
             maybe_wait()
             found += numbers(item)

@@ -1,4 +1,4 @@
-"""How the reader of a stream and the thread that fetches ahead share their time."""
+"""When the reader of a stream goes to work: how long it waits for more than there is."""
 
 from __future__ import annotations
 
@@ -7,33 +7,17 @@ import time
 # Seconds for which the reader waits at most for more than it has. Each pack costs a handing over from thread to thread
 # and the start of a chunk, 0.1 to 0.3 ms; while one is read the next waits, with all that came meanwhile.
 PATIENCE = 0.005
-# Seconds of work that are worth beginning: where the thread rests meanwhile, so long that what the pack costs is less
-# than a tenth of them; where it fetches, less, as the sooner both are at work, the better.
-_WORTHWHILE_ALONE = 0.003
+# Seconds of work that are worth beginning: the sooner reader and thread are both at work, the better.
 _WORTHWHILE = 0.001
-# What a batch may take to come for the thread to rest: 0.1 ms, as much as it and a step of torch's cost each other (the
-# perceptron of docs/performance.md: 0.2 ms in place of 0.15), and a small part of a step.
-_PRICE = 1e-4
-_QUICK = 0.25
-_SHORT = 2e-4  # seconds, of which a handing over is too large a part for them to tell how long batches take
-_LONG = 0.004  # seconds for which a busy machine alone rarely holds up a thread
+# Seconds a batch: where nothing is known of the steps, a source that takes longer than this is slow, and not waited for
+# until it fills a pack. Batches of 100 KB that lie ready take a tenth of it.
+_SLOW = 1e-4
 
 
 class Pace:
-    """What is known of how long batches take to come, and to be used.
+    """What is known of how long batches take to come, and to be used."""
 
-    Args:
-        in_python: whether steps are Python that the thread disturbs: each of their kernels hands Python's lock over,
-            and takes it back.
-
-    Attributes:
-        rests: whether the thread fetches nothing while the reader works. Of a source that is quick this loses its time
-            alone, which is less than what the two cost each other.
-    """
-
-    def __init__(self, in_python: bool) -> None:
-        self.rests = in_python
-        self._was_slow = False
+    def __init__(self) -> None:
         self._left: tuple[float, int] | None = None  # when the reader last went to work, and with how many batches
         self._came = 0.0  # when it came back
         self._step: float | None = None  # seconds
@@ -46,30 +30,16 @@ class Pace:
             self._step = (self._came - begin) / count
             self._left = None
 
-    def reader_leaves(self, fetched: int, count: int) -> None:
-        """The reader goes to work.
-
-        Args:
-            fetched: the batches that came while it waited, and nobody worked.
-            count: the batches that it takes.
-        """
-        now = time.perf_counter()
-        self._left = (now, max(1, count))
-        waited = now - self._came
-        if self.rests and fetched and self._step is not None and waited >= _SHORT:
-            self._judge(waited, waited / fetched, self._step)
-
-    def _judge(self, waited: float, seconds: float, step: float) -> None:
-        """Judge by the time of a batch beside that of a step; a short wait may have been the machine's, once."""
-        slow = seconds > min(_PRICE, _QUICK * step)
-        self.rests = not (slow and (self._was_slow or waited >= _LONG))
-        self._was_slow = slow
+    def reader_leaves(self, count: int) -> None:
+        """The reader goes to work, with so many batches."""
+        self._left = (time.perf_counter(), max(1, count))
 
     def begin(self) -> None:
         """A new epoch: what the reader did since it went to work is no work on batches alone."""
         self._left = None
 
     def is_enough(self, count: int) -> bool:
-        """Return whether so many batches are worth going to work."""
-        worthwhile = _WORTHWHILE_ALONE if self.rests else _WORTHWHILE
-        return self._step is not None and count * self._step >= worthwhile
+        """Return whether so many batches are worth going to work, or more are not worth waiting for."""
+        if self._step is not None:
+            return count * self._step >= _WORTHWHILE
+        return time.perf_counter() - self._came >= max(_WORTHWHILE, count * _SLOW)

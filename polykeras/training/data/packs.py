@@ -115,7 +115,6 @@ class Packing:
         batch: the first one, `(x, y, sample_weight)`.
         capacity: how many batches go into a pack.
         whole: whether a pack that is not full is not to be read, unless nothing more comes for it.
-        in_python: see `polykeras.training.data.pace.Pace`.
         check: called with the rows of each full pack where that is filled; see `StreamSource`.
 
     Attributes:
@@ -134,7 +133,6 @@ class Packing:
         batch: Any,
         capacity: int,
         whole: bool = False,
-        in_python: bool = False,
         check: Callable[[Any], bool] = lambda rows: True,
     ) -> None:
         leaves, self._definition = tree.flatten_with_def(batch)
@@ -146,7 +144,7 @@ class Packing:
         self.batches_a_look = max(1, LOOK_BYTES // max(1, sum(leaf.nbytes for leaf in leaves)))
         self.whole = whole
         self.check = check
-        self.pace = Pace(in_python)
+        self.pace = Pace()
         self._packs = [self._pack() for _ in range(self._PACKS)]
         self.free: list[Pack] = []
         self.reset()

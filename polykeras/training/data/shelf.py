@@ -36,7 +36,7 @@ class Shelf:
     ) -> None:
         self.packing = packing
         self._prepare = prepare
-        self._pace = Pace(in_python=False) if packing is None else packing.pace
+        self._pace = Pace() if packing is None else packing.pace
         self._depth = depth
         self._own = own
         self._items: deque[Any] = deque()
@@ -44,11 +44,10 @@ class Shelf:
         self._stopped = False
         self._waits = False  # the reader, for anything;
         self._patient = False  # for more than there is, a while
-        self._resting = False  # the thread, until the reader wants more
-        # The reader waits for an item, or some in the open pack; the thread for a free pack, for room among the items,
-        # or for the end of its rest. Each is woken only for what it waits for: who is woken in vain takes Python's lock
-        # from the other one, and to get that back takes as long as some steps of a small model. What the reader does
-        # for the thread, it tells when it comes for more and has its item; when there is none it tells at once.
+        # The reader waits for an item, or some in the open pack; the thread for a free pack, or for room among the
+        # items. Each is woken only for what it waits for: who is woken in vain takes Python's lock from the other one,
+        # and to get that back takes as long as some steps of a small model. What the reader does for the thread, it
+        # tells when it comes for more and has its item; when there is none it tells at once.
         lock = threading.RLock()  # a dropped `Prefetch` may be collected, and stop this, wherever the lock is held
         self._lock, self._for_thread, self._for_reader = lock, threading.Condition(lock), threading.Condition(lock)
 
@@ -127,8 +126,6 @@ class Shelf:
     def _pack(self, packing: Packing, leaves: Sequence[Any]) -> bool:
         while True:
             with self._lock:
-                if self._resting:
-                    self._for_thread.wait_for(lambda: self._stopped or not self._resting)
                 if self._open is None:
                     self._for_thread.wait_for(lambda: self._stopped or packing.free)
                     if self._stopped:
@@ -150,9 +147,7 @@ class Shelf:
         """Return what comes next: an item, or a pack of all that are there. Waits for it."""
         with self._lock:
             self._pace.reader_comes()
-            waits = not self._items
-            before = self._open.count if self._open is not None else 0
-            if waits:
+            if not self._items:
                 self._wait()
             if self._items:
                 item = self._items.popleft()
@@ -160,15 +155,13 @@ class Shelf:
                 item, self._open = self._open, None
             if isinstance(item, Pack):
                 item.release = partial(self._release, item)
-                self._pace.reader_leaves(item.count - before if waits else 0, item.count)
-            self._resting = isinstance(item, Pack) and self._pace.rests
-            if not self._resting:
-                self._for_thread.notify()
+                self._pace.reader_leaves(item.count)
+            self._for_thread.notify()
             return item
 
     def _wait(self) -> None:
         """Wait for something, and a while for as much as is worth it."""
-        self._resting, self._waits = False, True
+        self._waits = True
         self._for_thread.notify()
         try:
             self._for_reader.wait_for(self._has_some)

@@ -213,7 +213,7 @@ class StreamSource:
                 self.check(batch)
                 yield batch
 
-    def packs(self, together: int | None = None, in_python: bool = False) -> Iterator[Any]:
+    def packs(self, together: int | None = None) -> Iterator[Any]:
         """Return the batches of one epoch, small ones that are like the first one as `Pack`s of those that are there.
 
         Packs want to be released. A batch that differs, or is large, comes as it is.
@@ -221,12 +221,11 @@ class StreamSource:
         Args:
             together: how many batches are to be in each pack, but where the data or batches of that kind end; None for
                 as many as are there.
-            in_python: see `polykeras.training.data.pace.Pace`.
         """
         first = self.first_batch()
         capacity = pack_capacity(first, self._most_in_pack, together)
         if capacity > 1 and self._packing is None and self._first:
-            self._packing = Packing(first, capacity, together is not None, in_python, self.check)
+            self._packing = Packing(first, capacity, together is not None, self.check)
             self._ahead.start_packing(self._packing, self._first)  # type: ignore[union-attr]
             self._first = []
         for item in self._items_of_epoch():
