@@ -90,8 +90,9 @@ class Metric(Configurable):
 
     def reset_state(self) -> None:
         """Forget all batches: each variable begins again as its initializer says; one without, at zeros."""
-        for variable, value in zip(self.variables, self.stateless_reset_state(), strict=True):
-            variable.assign(value)
+        known = self._known_initializers()
+        for variable in self.variables:
+            variable.restart(known.get(id(variable), ops.zeros))
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Take a batch into account."""

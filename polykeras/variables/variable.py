@@ -263,6 +263,23 @@ class Variable(Handle, ArrayOperators):
                 self._lent = False
         return value
 
+    def restart(self, initializer: Any) -> None:
+        """Take the first value that an initializer gives, as a variable that is made now.
+
+        It stays on the host until it is read, where that is sooner done than to make it on the current backend.
+
+        Args:
+            initializer: a function `(shape, dtype=...)`.
+        """
+        if current_scope.get() is not None or not registry.current().holds_values:
+            self.assign(initializer(self._shape, dtype=self._dtype))
+            return
+        first: Any = partial(initial_value, initializer, self._shape, self._dtype, self.name)
+        value = first if can_wait(initializer, self._shape) else first()
+        with runs.turn:
+            self._home = (None, value)
+            self._lent = False
+
     def assign_add(self, value: Any) -> Any:
         """Add to the value; return the new one."""
         return self.assign(self + value)
