@@ -162,6 +162,7 @@ _SECTIONS = (
         measures={
             "ms a step, generator": "ms a step",
             "ms a batch, DataLoader alone": "ms a batch",
+            "rate of arrays in order": "of the rate in memory",
             "rate of a generator": "of the rate in memory",
             "rate of a DataLoader": "of the rate in memory",
             "rate of a DataLoader of tensors": "of the rate in memory",

@@ -12,7 +12,7 @@ import pytest
 
 import polykeras
 from helpers import host
-from polykeras import Variable, layers
+from polykeras import Variable, initializers, layers
 from polykeras.backend import Backend, registry, use_backend
 from polykeras.variables import Run
 
@@ -169,6 +169,30 @@ def test_assignments_return_the_new_value(backend: Backend) -> None:
     assert host(v.assign_add([1.0, 1.0])).tolist() == [4.0, 5.0]
     assert host(v.assign_sub(Variable([1.0, 2.0]))).tolist() == [3.0, 3.0]
     assert v.numpy().tolist() == [3.0, 3.0]
+
+
+def test_a_restart_gives_the_first_value_again_and_leaves_it_on_the_host(backend: Backend) -> None:
+    variable = Variable(initializers.get("ones"), (2, 3), "float32")
+    lent = variable.assign(np.full((2, 3), 5.0))
+    variable.restart(initializers.get("zeros"))
+    assert variable.home == "host"
+    assert host(variable).tolist() == [[0.0] * 3] * 2
+    assert variable.home == backend.name
+    assert host(lent).tolist() == [[5.0] * 3] * 2
+
+
+def test_a_restart_within_a_function_is_one_of_its_changes(backend: Backend) -> None:
+    variable = Variable(7.0, trainable=False)
+
+    @polykeras.function
+    def restarted() -> Any:
+        variable.restart(lambda shape, dtype: np.full(shape, 3.0, dtype))
+        return variable + 1.0
+
+    for _ in range(2):
+        variable.assign(7.0)
+        assert float(restarted()) == 4.0
+        assert float(variable) == 3.0
 
 
 def test_assign_refuses_another_shape_and_what_is_no_number(backend: Backend) -> None:

@@ -65,9 +65,9 @@ class Pack:
         for room, leaf in zip(self.arrays, leaves, strict=True):
             room[place] = leaf
 
-    def look_for_nan(self, at_least: int = 1) -> None:
-        """Look for nan in the batches that came since the last look, if there are so many: a look costs by itself."""
-        if self.count - self._looked >= at_least:
+    def look_for_nan(self) -> None:
+        """Look for nan in the batches that came since the last look; for one at a time that takes twice as long."""
+        if self.count > self._looked:
             self.has_nan = self.has_nan or has_nan([room[self._looked : self.count] for room in self._watched])
             self._looked = self.count
 
