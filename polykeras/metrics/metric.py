@@ -90,9 +90,8 @@ class Metric(Configurable):
 
     def reset_state(self) -> None:
         """Forget all batches: each variable begins again as its initializer says; one without, at zeros."""
-        known = self._known_initializers()
-        for variable in self.variables:
-            variable.restart(known.get(id(variable), ops.zeros))
+        for variable, initializer in self._first_values():
+            variable._restart(initializer)
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Take a batch into account."""
@@ -128,8 +127,12 @@ class Metric(Configurable):
 
     def stateless_reset_state(self) -> list[Any]:
         """Return the state before the first batch."""
+        return [initializer(v.shape, dtype=v.dtype) for v, initializer in self._first_values()]
+
+    def _first_values(self) -> list[tuple[Variable, Any]]:
+        """The variables, each with the function that gives its first value."""
         known = self._known_initializers()
-        return [known.get(id(v), ops.zeros)(v.shape, dtype=v.dtype) for v in self.variables]
+        return [(v, known.get(id(v), ops.zeros)) for v in self.variables]
 
     def _known_initializers(self) -> dict[int, Any]:
         """The initializers by the identity of their variables, those of metrics within this one included."""

@@ -263,13 +263,10 @@ class Variable(Handle, ArrayOperators):
                 self._lent = False
         return value
 
-    def restart(self, initializer: Any) -> None:
-        """Take the first value that an initializer gives, as a variable that is made now.
+    def _restart(self, initializer: Any) -> None:
+        """Take the value that an initializer `(shape, dtype=...)` gives, as a variable that is made now.
 
-        It stays on the host until it is read, where that is sooner done than to make it on the current backend.
-
-        Args:
-            initializer: a function `(shape, dtype=...)`.
+        Like the value of one it is on the host until it is read: that is made in less time than an array of a backend.
         """
         if current_scope.get() is not None or not registry.current().holds_values:
             self.assign(initializer(self._shape, dtype=self._dtype))

@@ -50,6 +50,8 @@ def test_enough_is_work_for_a_millisecond(clock: Clock) -> None:
 def test_where_no_step_is_known_a_slow_source_is_not_waited_for(clock: Clock) -> None:
     pace = Pace()
     pace.reader_comes()
+    clock.now += 10.0  # until the first batch comes: a file is opened
+    pace.patience_begins()
     clock.now += 0.0009
     assert not pace.is_enough(1)  # whatever it is, a wait is to be worth while
     clock.now += 0.0002

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import random
+import threading
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -34,6 +35,34 @@ def numbers(item: Any) -> list[int]:
         assert (x == x[0, 0]).all()
         assert (y == -x[0, 0]).all()
     return [int(x[0, 0]) for x, _, _ in batches]
+
+
+def test_the_thread_has_a_batch_in_hand_where_packing_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reader packs what waits, slowly, while the thread would put the next batch down: it waits for its turn."""
+    reader, packs_now = threading.get_ident(), threading.Event()
+    write = Pack.write
+
+    def slowly(self: Pack, place: int, leaves: Any) -> None:
+        if threading.get_ident() == reader:
+            packs_now.set()
+            time.sleep(0.02)
+        write(self, place, leaves)
+
+    def batches() -> Iterator[Any]:
+        for i in range(20):
+            if i == 2:
+                assert packs_now.wait(SECONDS)
+            yield np.full((3, 2), i, "float32"), np.full((3, 1), -i, "float32")
+
+    monkeypatch.setattr(Pack, "write", slowly)
+    source, found = StreamSource(batches, None), list[int]()
+    source.first_batch()
+    time.sleep(0.02)  # the second one waits by now, most likely
+    for item in source.packs():
+        found += numbers(item)
+        item.release()
+    source.close()
+    assert found == list(range(20))
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -14,6 +14,7 @@ import polykeras
 from helpers import host
 from polykeras import Variable, initializers, layers
 from polykeras.backend import Backend, registry, use_backend
+from polykeras.backend.symbolic import SYMBOLIC
 from polykeras.variables import Run
 
 # ---- what a variable is ----------------------------------------------------------------------------------------------
@@ -171,14 +172,32 @@ def test_assignments_return_the_new_value(backend: Backend) -> None:
     assert v.numpy().tolist() == [3.0, 3.0]
 
 
-def test_a_restart_gives_the_first_value_again_and_leaves_it_on_the_host(backend: Backend) -> None:
-    variable = Variable(initializers.get("ones"), (2, 3), "float32")
-    lent = variable.assign(np.full((2, 3), 5.0))
-    variable.restart(initializers.get("zeros"))
+@pytest.mark.parametrize("initializer", [initializers.get("zeros"), lambda shape, dtype: np.zeros(shape, dtype)])
+def test_a_restart_takes_what_an_initializer_gives_and_leaves_it_on_the_host(
+    backend: Backend, initializer: Callable[..., Any]
+) -> None:
+    variable = Variable(np.full((2, 3), 5.0, "float32"))
+    lent = variable.value
+    variable._restart(initializer)
     assert variable.home == "host"
-    assert host(variable).tolist() == [[0.0] * 3] * 2
+    variable.assign_add(np.ones((2, 3)))
+    assert host(variable).tolist() == [[1.0] * 3] * 2
     assert variable.home == backend.name
     assert host(lent).tolist() == [[5.0] * 3] * 2
+
+
+def test_a_restart_refuses_another_shape(backend: Backend) -> None:
+    variable = Variable(np.full((2, 3), 5.0, "float32"), name="w")
+    with pytest.raises(ValueError, match=r"'w': expected a value of shape \(2, 3\); received \(3,\)"):
+        variable._restart(lambda shape, dtype: np.zeros(3, dtype))
+    assert host(variable).tolist() == [[5.0] * 3] * 2
+
+
+def test_a_restart_on_shapes_alone_is_refused() -> None:
+    variable = Variable(7.0)
+    with use_backend(SYMBOLIC), pytest.raises(TypeError, match="assigned inside a function"):
+        variable._restart(initializers.get("zeros"))
+    assert variable.numpy() == 7.0
 
 
 def test_a_restart_within_a_function_is_one_of_its_changes(backend: Backend) -> None:
@@ -186,7 +205,7 @@ def test_a_restart_within_a_function_is_one_of_its_changes(backend: Backend) -> 
 
     @polykeras.function
     def restarted() -> Any:
-        variable.restart(lambda shape, dtype: np.full(shape, 3.0, dtype))
+        variable._restart(lambda shape, dtype: np.full(shape, 3.0, dtype))
         return variable + 1.0
 
     for _ in range(2):

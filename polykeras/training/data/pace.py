@@ -19,16 +19,19 @@ class Pace:
 
     def __init__(self) -> None:
         self._left: tuple[float, int] | None = None  # when the reader last went to work, and with how many batches
-        self._came = 0.0  # when it came back
+        self._patient_since = 0.0
         self._step: float | None = None  # seconds
 
     def reader_comes(self) -> None:
         """The reader wants batches."""
-        self._came = time.perf_counter()
         if self._left is not None:
             begin, count = self._left
-            self._step = (self._came - begin) / count
+            self._step = (time.perf_counter() - begin) / count
             self._left = None
+
+    def patience_begins(self) -> None:
+        """The reader could go to work, and waits for more: how long the first batch took to come says little."""
+        self._patient_since = time.perf_counter()
 
     def reader_leaves(self, count: int) -> None:
         """The reader goes to work, with so many batches."""
@@ -39,7 +42,7 @@ class Pace:
         self._left = None
 
     def is_enough(self, count: int) -> bool:
-        """Return whether so many batches are worth going to work, or more are not worth waiting for."""
+        """Return whether so many batches are worth going to work; before that is known, whether more come slowly."""
         if self._step is not None:
             return count * self._step >= _WORTHWHILE
-        return time.perf_counter() - self._came >= max(_WORTHWHILE, count * _SLOW)
+        return time.perf_counter() - self._patient_since >= max(_WORTHWHILE, count * _SLOW)

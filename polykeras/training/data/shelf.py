@@ -126,10 +126,14 @@ class Shelf:
 
     def _pack(self, packing: Packing, leaves: Sequence[Any]) -> bool:
         while True:
-            pack = self._open  # what is read without the lock the reader only takes away, which is seen below
-            if pack is None and (pack := self._next_pack(packing)) is None:
-                return False
-            pack.write(pack.count, leaves)
+            with self._lock:
+                if self._open is None:
+                    self._for_thread.wait_for(lambda: self._stopped or packing.free)
+                    if self._stopped:
+                        return False
+                    self._open = packing.free.pop()
+                pack, place = self._open, self._open.count
+            pack.write(place, leaves)
             with self._lock:
                 if self._stopped:
                     return False
@@ -139,14 +143,6 @@ class Shelf:
                 if self._waits and (self._has_enough() if self._patient else self._has_some()):
                     self._for_reader.notify()
                 return True
-
-    def _next_pack(self, packing: Packing) -> Pack | None:
-        """Return a free pack, which is the one that is filled from now on; None where nobody reads any more."""
-        with self._lock:
-            self._for_thread.wait_for(lambda: self._stopped or packing.free)
-            if not self._stopped:
-                self._open = packing.free.pop()
-            return self._open
 
     def take(self) -> Any:
         """Return what comes next: an item, or a pack of all that are there. Waits for it."""
@@ -172,6 +168,7 @@ class Shelf:
             self._for_reader.wait_for(self._has_some)
             if not self._items:
                 self._patient = True
+                self._pace.patience_begins()
                 self._for_reader.wait_for(self._has_enough, PATIENCE)
         finally:
             self._waits = self._patient = False
