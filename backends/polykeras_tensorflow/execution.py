@@ -26,9 +26,14 @@ from polykeras_tensorflow.programs import Program, Traced
 raw = tf.raw_ops
 
 
-def _signature(arrays: Sequence[Array]) -> tuple[Hashable, ...]:
+def _shape(x: Array) -> Sequence[int | None]:
     # `_shape_tuple` of eager tensors: making a `TensorShape` takes ten times as long.
-    return tuple([(x.dtype, *(x._shape_tuple() if hasattr(x, "_shape_tuple") else x.shape.as_list())) for x in arrays])
+    return x._shape_tuple() if hasattr(x, "_shape_tuple") else x.shape.as_list()
+
+
+def _signature(arrays: Sequence[Array], first: int = 0) -> tuple[Hashable, ...]:
+    """Return the kinds of arrays, of whose shapes the axes before `first` do not count."""
+    return tuple([(x.dtype, *_shape(x)[first:]) for x in arrays])
 
 
 class _Compiled:
@@ -89,9 +94,9 @@ class _Steps:
     def __call__(self, state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
         columns, definition = tree.flatten_with_def(data)
         batch = indices.shape[1]
-        rows = [tf.TensorSpec((batch, *x.shape[1:]), x.dtype) for x in columns]
-        key = (definition, _signature(state), _signature(rows))
+        key = (definition, _signature(state), batch, _signature(columns, first=1))
         if key not in self.programs:
+            rows = [tf.TensorSpec((batch, *x.shape[1:]), x.dtype) for x in columns]
             self.programs[key] = self._trace(definition, [spec_of(x) for x in state], rows, batch)
         program, structure = self.programs[key]
         results = program([_number(start), _number(stop), self._places(indices), *columns, *state])
