@@ -37,7 +37,6 @@ ASKED: dict[str, Limit] = {
     # The weights of one are 0.1 MB: half of what 50 that stay would take. Measured: -0.3 to 1.7 on the three.
     "50 models": _at_most(2.5, "flat: "),
     "models alive": _at_most(1),
-    "rate of arrays in order": NO_LIMIT,
     "rate of a generator": _at_least(0.9),
     "rate of a DataLoader": _at_least(0.9),
     "rate of a DataLoader of tensors": NO_LIMIT,  # drawing its rows takes PyTorch itself longer than a small step

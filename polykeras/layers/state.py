@@ -12,7 +12,7 @@ import numpy as np
 
 from polykeras import changes, constraints, dtypes, initializers, regularizers, tree
 from polykeras.layers.context import current_context
-from polykeras.layers.tracking import tracked
+from polykeras.layers.tracking import PLAIN, tracked
 from polykeras.random import SeedGenerator
 from polykeras.saveable import Saveable
 from polykeras.variables import Variable, unique
@@ -54,7 +54,7 @@ class StateMixin(Saveable):
         if name not in self._untracked:
             old = self.__dict__.get(name)
             if type(value) not in PLAIN or type(old) not in PLAIN or name == "_trainable":
-                changes.note()
+                changes.note()  # a part may have been exchanged
             elif value != old:
                 changes.note_setting()
         try:
@@ -280,6 +280,3 @@ class StateMixin(Saveable):
             if variable.regularizer is not None:
                 terms.append(variable.regularizer(variable.value))
         return terms
-
-
-PLAIN = {bool, int, float, str, type(None)}  # where both the old and the new value are plain, no part was exchanged

@@ -8,7 +8,7 @@ from typing import Any
 from polykeras.saveable import contained
 
 _CONTAINERS = (list, tuple, dict, set)
-_PLAIN = {bool, int, float, str, type(None)}  # of which there are many, and which are told at once
+PLAIN = {bool, int, float, str, type(None)}  # types of attributes that hold nothing
 
 
 def _leaves(value: Any) -> Iterator[Any]:
@@ -32,7 +32,7 @@ def tracked(obj: Any, kinds: type | tuple[type, ...]) -> Iterator[Any]:
     hidden = getattr(type(obj), "_untracked", ())
     candidates = (*_CONTAINERS, kinds)
     for name, value in list(vars(obj).items()):
-        if type(value) in _PLAIN or name in hidden:
+        if type(value) in PLAIN or name in hidden:
             continue
         if isinstance(value, candidates):
             for leaf in _leaves(value):

@@ -18,7 +18,7 @@ from polykeras.backend import Backend, registry
 from polykeras.graph import KerasTensor
 from polykeras.layers.context import current_context
 from polykeras.layers.lambda_layer import Lambda
-from polykeras.layers.state import PLAIN
+from polykeras.layers.tracking import PLAIN
 from polykeras.naming import is_ours
 from polykeras.training.step_cache import StepCache
 from polykeras.training.steps import CompiledStep

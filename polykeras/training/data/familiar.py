@@ -56,11 +56,9 @@ class Familiar:
             if type(part) is not kind:
                 return None
             array = part if kind is np.ndarray else as_array(part)
-            if array.dtype is not dtype and array.dtype != dtype:
+            if array.dtype != dtype:
                 array = to_host(array, name)
-                if array.dtype != dtype:
-                    return None
-            if array.shape != shape:
+            if array.shape != shape or array.dtype != dtype:
                 return None
             found.append(array)
         return found
