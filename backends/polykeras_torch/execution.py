@@ -36,6 +36,9 @@ class TorchExecution(ExecutionMethods):
     def donates(self) -> bool:
         return fast.enabled()
 
+    def runs_in_python(self) -> bool:
+        return True
+
     def is_traced(self, x: Any) -> bool:
         return is_recorded(x)
 

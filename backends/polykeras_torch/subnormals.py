@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 
@@ -18,18 +16,19 @@ def _are_zero() -> bool:
     return _SMALLEST * 0.5 == 0.0
 
 
-@contextmanager
-def subnormals_as_zero() -> Iterator[None]:
+class subnormals_as_zero:
     """Take subnormal numbers for zero within the block, as JAX and TensorFlow do.
 
     Gradients that vanish over many layers become such numbers: a step of 200 layers takes twice as long with them. The
     flag is that of the calling thread. Small kernels run in it; of large ones the parts in other threads of torch's
     keep theirs.
     """
-    if not fast.enabled() or _are_zero() or not torch.set_flush_denormal(True):
-        yield
-        return
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)
+
+    __slots__ = ("_is_set",)
+
+    def __enter__(self) -> None:
+        self._is_set = fast.enabled() and not _are_zero() and torch.set_flush_denormal(True)
+
+    def __exit__(self, *error: object) -> None:
+        if self._is_set:
+            torch.set_flush_denormal(False)

@@ -180,6 +180,10 @@ class ExecutionMethods(PaddingMethods, ABC):
         """
         return False
 
+    def runs_in_python(self) -> bool:
+        """Return whether compiled steps are Python that calls kernels one by one, which a second thread disturbs."""
+        return False
+
     def seed_framework(self, seed: int) -> None:
         """Seed the framework's own random numbers, which native code in a user's layer may draw."""
 

@@ -35,7 +35,7 @@ def stream_chunks(
     alone = isinstance(step, EagerStep) or not backend.is_compiled()
     together = size.fixed if size.fixed is not None and size.fixed > 1 else None
     position = done
-    for item in source.epoch() if alone else source.packs(together):
+    for item in source.epoch() if alone else source.packs(together, backend.runs_in_python()):
         if not isinstance(item, Pack):
             yield position, lambda batch=item: (step.run_batch(batch), 1)
             position += 1
@@ -72,6 +72,8 @@ def _borrowed(pack: Pack, backend: Backend) -> Any:
     What is the pack's memory itself is kept with it, as its next batches will lie there: to borrow an array takes as
     long as some steps of a small model.
     """
+    if (known := pack.borrowed.get(backend.name)) is not None:
+        return known
 
     def borrowed(number: int, leaf: Any) -> Any:
         key = backend.name, number
@@ -82,4 +84,7 @@ def _borrowed(pack: Pack, backend: Backend) -> Any:
         return pack.borrowed[key]
 
     leaves, definition = tree.flatten_with_def(pack.rows())
-    return tree.unflatten(definition, [borrowed(number, leaf) for number, leaf in enumerate(leaves)])
+    rows = tree.unflatten(definition, [borrowed(number, leaf) for number, leaf in enumerate(leaves)])
+    if all((backend.name, number) in pack.borrowed for number in range(len(leaves))):
+        pack.borrowed[backend.name] = rows
+    return rows

@@ -87,3 +87,30 @@ def test_a_run_of_rows_is_used_in_place_and_begins_where_it_is_told() -> None:
     data = column((96, 16), "float32")
     for i, (batch,) in enumerate(Batches([data], ROWS["a run"].to(torch.int32).numpy(), 3, 9)):
         assert batch.data_ptr() == data[8 + 8 * (3 + i) :].data_ptr()
+
+
+@pytest.mark.skipif(not fast.enabled(), reason="a fast path")
+def test_slices_are_made_once_and_live_as_long_as_their_column() -> None:
+    from polykeras_torch import batches
+
+    data, rows = column((96, 16), "float32"), ROWS["a run"].to(torch.int32).numpy()
+    rows.flags.writeable = False
+    before = len(batches._cuts)
+    first, again = ([batch for (batch,) in batches.Batches([data], rows, 0, 5)] for _ in range(2))
+    assert all(one is other for one, other in zip(first, again, strict=True))
+    assert len(batches._cuts) == before + 1
+    del data, first, again
+    assert len(batches._cuts) == before
+    first_rows = len(batches._runs)
+    del rows
+    assert len(batches._runs) == first_rows - 1
+
+
+@pytest.mark.skipif(not fast.enabled(), reason="a fast path")
+def test_indices_that_may_change_are_looked_at_each_time() -> None:
+    from polykeras_torch.batches import Batches
+
+    data, rows = column((96, 16), "float32"), ROWS["a run"].to(torch.int32).numpy().copy()
+    assert torch.equal(next(iter(Batches([data], rows, 0, 1)))[0], data[8:16])
+    rows[0, :2] = 3, 1
+    assert torch.equal(next(iter(Batches([data], rows, 0, 1)))[0], data[rows[0]])

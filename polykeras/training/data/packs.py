@@ -44,7 +44,8 @@ class Pack:
         count: how many batches there are.
         has_nan: whether there is a nan in what was looked at.
         is_checked: whether all batches are known to be as they should.
-        borrowed: arrays of backends that are this room, by the backend's name and the number of the leaf.
+        borrowed: arrays of backends that are this room, by the backend's name and the number of the leaf; and the rows
+            as they are used, by the backend's name, where all of them are.
         release: lets the room be filled again; whoever got the pack calls it when nothing reads the arrays any more.
     """
 
@@ -57,7 +58,7 @@ class Pack:
         self.numbers = _numbers(capacity, rows)
         self.count = self._looked = 0
         self.has_nan = self.is_checked = False
-        self.borrowed: dict[tuple[str, int], Any] = {}
+        self.borrowed: dict[str | tuple[str, int], Any] = {}
         self.release: Callable[[], None] = lambda: None
 
     def write(self, place: int, leaves: Sequence[np.ndarray]) -> None:

@@ -8,6 +8,7 @@ from threading import Event
 from typing import Any
 
 from polykeras.training.data.checks import check_values
+from polykeras.training.data.direct import Direct
 from polykeras.training.data.orders import Orders
 from polykeras.training.data.packs import Pack, Packing, pack_capacity
 from polykeras.training.data.prefetch import CLOSING_SECONDS, THREAD_NAME, Prefetch
@@ -26,7 +27,7 @@ def _endless(make: Callable[[], Iterator[Any]]) -> Iterator[Any]:
 
 
 class StreamSource:
-    """Batches from an iterable, fetched ahead by a thread: never more of them than the epoch takes.
+    """Batches from an iterable, fetched ahead by a thread or by who asks: never more of them than the epoch takes.
 
     Args:
         make: returns an iterator over the data from their beginning; a Python generator can only return itself.
@@ -65,12 +66,13 @@ class StreamSource:
         self._packing: Packing | None = None
         self._worker = Worker(THREAD_NAME)  # one, as what an iterator opens may belong to the thread
         self._items: Iterator[Any] | None = None  # where the next epoch goes on
-        self._ahead: Prefetch | None = None  # an epoch that was begun
-        self._running: Prefetch | None = None  # the one whose batches are given out
+        self._ahead: Prefetch | Direct | None = None  # an epoch that was begun
+        self._running: Prefetch | Direct | None = None  # the one whose batches are given out
         self._first: list[Any] = []
         self._sought: Iterator[Any] | None = None  # the rest of an epoch that was begun in an earlier run
         self._last_skipped: list[Any] = []
         self._sample: Any = None  # a batch of it, where nothing is left
+        self._directly = False
         self.given = 0
         self.orders = orders or Orders()
         self.steps = length if limit is None else limit
@@ -87,7 +89,7 @@ class StreamSource:
             self._items = _endless(self._make) if self._restarts else self._make()
         return self._items
 
-    def _begin(self) -> Prefetch:
+    def _begin(self) -> Prefetch | Direct:
         if self._sought is not None:
             items, self._sought = self._sought, None
         elif self.goes_on:
@@ -96,7 +98,11 @@ class StreamSource:
             self.orders.forget()
             items = self._make()
         if self._packing is not None:
+            is_quick = self._packing.pace.is_quick
             self._packing.reset()
+            # No iterator changes its thread: what it opens may belong to that.
+            if self._directly and is_quick and not self.goes_on:
+                return Direct(items, self._prepare, checked_copy, self._packing)
         # Copies: a generator may fill the same arrays anew while these wait.
         return Prefetch(items, self._depth, self._prepare, checked_copy, self._packing, self._worker)
 
@@ -213,7 +219,7 @@ class StreamSource:
                 self.check(batch)
                 yield batch
 
-    def packs(self, together: int | None = None) -> Iterator[Any]:
+    def packs(self, together: int | None = None, directly: bool = False) -> Iterator[Any]:
         """Return the batches of one epoch, small ones that are like the first one as `Pack`s of those that are there.
 
         Packs want to be released. A batch that differs, or is large, comes as it is.
@@ -221,12 +227,14 @@ class StreamSource:
         Args:
             together: how many batches are to be in each pack, but where the data or batches of that kind end; None for
                 as many as are there.
+            directly: whether who calls is to read a source itself that was quick in the epoch before, and begins anew.
         """
+        self._directly = directly
         first = self.first_batch()
         capacity = pack_capacity(first, self._most_in_pack, together)
-        if capacity > 1 and self._packing is None and self._first:
+        if capacity > 1 and self._packing is None and self._first and isinstance(self._ahead, Prefetch):
             self._packing = Packing(first, capacity, together is not None, self.check)
-            self._ahead.start_packing(self._packing, self._first)  # type: ignore[union-attr]
+            self._ahead.start_packing(self._packing, self._first)
             self._first = []
         for item in self._items_of_epoch():
             error = self._checked(item)
