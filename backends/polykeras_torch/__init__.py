@@ -18,6 +18,17 @@ def _batches_of(source: Any) -> Iterator[Any]:
     return batches_of(source)
 
 
+def _lies_ready(source: Any) -> bool:
+    from polykeras_torch.loaders import lies_ready
+
+    return lies_ready(source)
+
+
 provider = Provider(
-    framework="torch", load=_load, priority=20, install='pip install "polykeras[torch]"', batches_of=_batches_of
+    framework="torch",
+    load=_load,
+    priority=20,
+    install='pip install "polykeras[torch]"',
+    batches_of=_batches_of,
+    lies_ready=_lies_ready,
 )

@@ -18,11 +18,10 @@ from polykeras_torch.rewriting import LINE
 _GATHERED = 2**20  # bytes of batches that are gathered at once, which stay in the cache
 _KEPT = 128  # slices of a column at most, which take 1 KB each
 
-_runs: Any = WeakIdKeyDictionary()  # the rows of indices that are in order, or none
-_cuts: Any = WeakIdKeyDictionary()  # the slices of a column, by its rows and those of a slice
+_known: Any = WeakIdKeyDictionary()  # of a column the indices, and its slices at them
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Batches:
     """The batches of a chunk of steps.
 
@@ -46,32 +45,30 @@ class Batches:
 
         A kernel for each costs as much again as the memory it reads, and small ones run on one thread.
         """
-        if fast.enabled() and isinstance(self.indices, np.ndarray) and (run := _run(self.indices)):  # those of a stream
-            yield from zip(*(self._cut(column, run) for column in self.columns), strict=True)
-            return
         rows = self.indices[self.start : self.stop]
         if isinstance(rows, np.ndarray):
+            if fast.enabled() and rows.size and (np.diff(rows.reshape(-1)) == 1).all():  # those of a stream
+                run = [column[int(rows[0, 0]) :][: rows.size] for column in self.columns]
+                yield from zip(*(_cut(column, rows.shape) for column in run), strict=True)
+                return
             rows = _on_device(rows, self.columns[0])
         bound = _GATHERED if fast.enabled() else 0
         together = max(1, bound // max(1, rows.shape[1] * sum(column[:1].nbytes for column in self.columns)))
         for block in rows.to(torch.int64).split(together):
             yield from zip(*(_gathered(column, block) for column in self.columns), strict=True)
 
-    def _cut(self, column: Tensor, run: range) -> Sequence[Tensor]:
-        """Return the slices of a column at rows that follow each other, in place where that can be.
+    def kept(self) -> Iterator[tuple[Tensor, ...]]:
+        """Return the batches as `__iter__`, those of a stream's pack out of slices that are kept with its rows.
 
-        Then the few of a pack are kept with it: to make 80 of them takes as long as a step of a small model.
+        To make those of 80 steps takes as long as a step of a small model. They are for kernels alone: neither for code
+        that may hold or change them, nor for gradients to the columns.
         """
-        steps, rows = self.indices.shape
-        if (known := _cuts.get(column, {}).get((run, rows))) is not None:
-            return known[self.start : self.stop]
-        whole = column.detach()[run.start : run.stop]  # slices of the column itself would keep it
-        if not _keeps_lines(column, rows) or whole.data_ptr() % LINE:
-            return [whole[i * rows : (i + 1) * rows].clone() for i in range(self.start, self.stop)]
-        slices = whole.unflatten(0, (steps, rows)).unbind(0)
-        if steps <= _KEPT:
-            _cuts.setdefault(column, {})[run, rows] = slices
-        return slices[self.start : self.stop]
+        rows = self.indices
+        if isinstance(rows, np.ndarray) and fast.enabled() and not rows.flags.writeable and 0 < len(rows) <= _KEPT:
+            slices = [_slices(column, rows) for column in self.columns]
+            if all(slices):
+                return zip(*(known[self.start : self.stop] for known in slices), strict=True)
+        return iter(self)
 
     def joined(self, column: int, first: int, steps: int) -> Tensor:
         """Return what a column has in several batches, one after the other.
@@ -86,6 +83,22 @@ class Batches:
         return select(self.columns[column], 0, rows.reshape(-1).to(torch.int64))
 
 
+def _slices(column: Tensor, indices: np.ndarray) -> Sequence[Tensor]:
+    """Return the slices of a column for all steps; none where they are not one run of rows, or no places of their own.
+
+    Args:
+        column: all of the rows.
+        indices: read-only: those of all packs of a kind, which nobody changes.
+    """
+    if (known := _known.get(column)) is None or known[0] is not indices:
+        steps, rows = indices.shape
+        run = column.detach()[int(indices[0, 0]) :][: indices.size]  # slices of the column itself would hold it
+        lies = _keeps_lines(column, rows) and run.data_ptr() % LINE == 0 and column.device.type == "cpu"
+        is_run = lies and bool((np.diff(indices.reshape(-1)) == 1).all())
+        known = _known[column] = indices, run.unflatten(0, (steps, rows)).unbind(0) if is_run else ()
+    return known[1]
+
+
 def _on_device(rows: Tensor | np.ndarray, column: Tensor) -> Tensor:
     """Return rows where a column is; those of the host are copied, as they may be read-only, of which torch warns."""
     return torch.as_tensor(rows.copy() if isinstance(rows, np.ndarray) else rows, device=column.device)
@@ -98,15 +111,11 @@ def _gathered(column: Tensor, rows: Tensor) -> Sequence[Tensor]:
     return [select(column, 0, row) for row in rows.unbind(0)]
 
 
-def _run(indices: np.ndarray) -> range | None:
-    """Return the rows of all steps, where each follows the one before it; of indices that stay as they are, noted."""
-    run = None if indices.flags.writeable else _runs.get(indices)
-    if run is None and indices.size:
-        run = range(int(indices[0, 0]), int(indices[0, 0]) + indices.size)
-        run = run if (indices.reshape(-1) == np.arange(run.start, run.stop)).all() else range(0)
-        if not indices.flags.writeable:
-            _runs[indices] = run
-    return run or None
+def _cut(run: Tensor, shape: tuple[int, ...]) -> Sequence[Tensor]:
+    """Return the slices of rows that follow one on the other, for each step; in place where that can be."""
+    if _keeps_lines(run, shape[1]) and run.data_ptr() % LINE == 0:
+        return run.unflatten(0, shape).unbind(0)
+    return [part.clone() for part in run.split(shape[1])]
 
 
 def _keeps_lines(column: Tensor, batch: int) -> bool:

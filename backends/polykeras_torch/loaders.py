@@ -16,6 +16,7 @@ import torch
 from torch.utils import data
 
 _MAP_PIPE: tuple[type, ...] = (data.MapDataPipe,) if hasattr(data, "MapDataPipe") else ()
+_SAMPLERS = (data.SequentialSampler, data.RandomSampler, data.SubsetRandomSampler, data.WeightedRandomSampler)
 # Of arrays that become tensors as they are; the others are torch's to convert, or to refuse.
 _DTYPES = frozenset(map(np.dtype, ("?", "u1", "i1", "i2", "i4", "i8", "f2", "f4", "f8", "c8", "c16")))
 
@@ -26,14 +27,40 @@ def batches_of(source: Any) -> Iterator[Any]:
     Raises:
         TypeError: the source is no iterable.
     """
-    if type(source) is not data.DataLoader or source.num_workers or source.pin_memory or source.timeout:
-        return iter(source)
-    if isinstance(source.dataset, (data.IterableDataset, *_MAP_PIPE)):
+    if not _reads_here(source):
         return iter(source)
     indices = iter(source.sampler if source.batch_sampler is None else source.batch_sampler)
     # A loader draws a seed for its workers, whether it has any or not: what is drawn after it must stay the same.
     torch.empty((), dtype=torch.int64).random_(generator=source.generator)
     return map(_fetch_of(source), indices)
+
+
+def _reads_here(source: Any) -> bool:
+    """Return whether a loader fetches by index, in the thread that asks for a batch."""
+    if type(source) is not data.DataLoader or source.num_workers or source.pin_memory or source.timeout:
+        return False
+    return not isinstance(source.dataset, (data.IterableDataset, *_MAP_PIPE))
+
+
+def lies_ready(source: Any) -> bool:
+    """Return whether a loader's batches are put together of arrays in memory by torch's code and ours alone.
+
+    Those are the rows of a `TensorDataset`, or of a part of one, and whole batches in a list, whose first one stands
+    for the others; in an order of torch's.
+    """
+    if not _reads_here(source) or source.collate_fn not in (data.default_collate, data.default_convert):
+        return False
+    batched = source.batch_sampler
+    if batched is not None and type(batched) is not data.BatchSampler:
+        return False
+    if type(source.sampler if batched is None else batched.sampler) not in _SAMPLERS:
+        return False
+    dataset: Any = source.dataset
+    if batched is None:
+        return type(dataset) in (list, tuple) and len(dataset) > 0 and _is_of_arrays(dataset[0])
+    while type(dataset) is data.Subset:
+        dataset = dataset.dataset
+    return type(dataset) is data.TensorDataset
 
 
 def _fetch_of(loader: data.DataLoader[Any]) -> Callable[[Any], Any]:
@@ -60,6 +87,10 @@ def _stays(batch: Any) -> bool:
     if type(batch) is not tuple or not all(type(part) is np.ndarray for part in batch):
         return False
     return all(part.dtype in _DTYPES and part.flags.c_contiguous for part in batch)
+
+
+def _is_of_arrays(batch: Any) -> bool:
+    return type(batch) in (list, tuple) and all(type(part) in (np.ndarray, torch.Tensor) for part in batch)
 
 
 def _rows(dataset: Any, indices: Any) -> list[np.ndarray] | None:

@@ -74,8 +74,8 @@ class _Loop:
         self._recording: Recording | None = None
 
     def run(self, state: State, batches: Batches) -> tuple[State, Any]:
-        left, logs, steps = iter(batches), None, len(batches)
         self._recording = current(self._recording)
+        left, logs, steps = _left(batches, self._recording), None, len(batches)
         if self._recording is None:
             tensors = [*state, *next(left)]
             (state, logs), self._recording = record(self._step, tensors, donated=len(state), advances=True)
@@ -154,10 +154,11 @@ class _LoopInParts:
         self._room: _Room | None = None  # none where each step is looked at by itself
 
     def run(self, state: State, batches: Batches) -> tuple[State, Any]:
-        left, done = iter(batches), 0
+        done = 0
         if self._room is not None:
             self._room.waiting = 0  # of a chunk that failed
         self._recording = current(self._recording)
+        left = _left(batches, self._recording)
         if self._recording is None:
             tensors, size = [*state, *next(left)], len(state)
             (state, seen), recording = record(self._step, tensors, donated=size, lends=True)
@@ -235,6 +236,11 @@ class _LoopInParts:
             return known_report(part)
         logs, self._report = record(lambda tensors: self._parts.report(list(tensors))[1], part)
         return logs
+
+
+def _left(batches: Batches, recording: Recording | None) -> Iterator[tuple[Tensor, ...]]:
+    """Return the batches of a chunk, kept ones for kernels alone: where nothing is recorded, users' code gets them."""
+    return batches.kept() if recording is not None and recording.can_advance else iter(batches)
 
 
 def _flat(function: Callable[[State, Any], Any], size: int, definition: Any) -> Flat:

@@ -39,6 +39,8 @@ class Provider:
         batches_of: `iter` for data of a type that the framework defines, where it knows a quicker way to the same
             values; batches may hold NumPy's arrays in place of its own. Called only for these, and so where the
             framework is loaded.
+        lies_ready: says of such data whether `batches_of` takes their batches out of memory, with no code of a user's:
+            then no thread is needed to have one in hand.
     """
 
     framework: str | None
@@ -46,6 +48,7 @@ class Provider:
     priority: int = -1
     install: str = ""
     batches_of: Callable[[Any], Iterator[Any]] = iter
+    lies_ready: Callable[[Any], bool] = lambda source: False
 
     def installed(self) -> bool:
         """Return whether the framework can be imported, without importing it."""
@@ -139,18 +142,27 @@ def _prepared(backend: Backend) -> Backend:
     return fast.without_overrides(backend, contract)
 
 
+def _provider_of(source: Any) -> Provider | None:
+    """Return the provider of the framework that defines the type of some data, if its quicker ways may be taken."""
+    package = type(source).__module__.partition(".")[0]
+    found = (provider for provider in providers().values() if provider.framework == package)
+    return next(found, None) if fast.enabled() else None
+
+
 def batches_of(source: Any) -> Iterator[Any]:
     """Return an iterator over batches, by the provider of the framework that defines the type of what holds them.
 
     Args:
         source: an iterable, of any framework and whatever the current backend is.
     """
-    if fast.enabled():
-        package = type(source).__module__.partition(".")[0]
-        for provider in providers().values():
-            if provider.framework == package:
-                return provider.batches_of(source)
-    return iter(source)
+    provider = _provider_of(source)
+    return iter(source) if provider is None else provider.batches_of(source)
+
+
+def lies_ready(source: Any) -> bool:
+    """Return whether `batches_of` takes the batches of some data out of memory, with no code of a user's."""
+    provider = _provider_of(source)
+    return provider is not None and provider.lies_ready(source)
 
 
 def loaded_backends() -> list[Backend]:

@@ -27,7 +27,7 @@ def stream_chunks(
     done: int = 0,
     next_stop: NextStop = never,
 ) -> Iterator[Chunk]:
-    """Return the chunks of an epoch over a stream, as `array_chunks`; batches are fetched while a chunk runs.
+    """Return the chunks of an epoch over a stream, as `array_chunks`; a thread may fetch batches while a chunk runs.
 
     Where the user says how many steps run in one go, each chunk has so many, except where the data, or batches of the
     first one's shapes, end.
@@ -35,7 +35,7 @@ def stream_chunks(
     alone = isinstance(step, EagerStep) or not backend.is_compiled()
     together = size.fixed if size.fixed is not None and size.fixed > 1 else None
     position = done
-    for item in source.epoch() if alone else source.packs(together, backend.runs_in_python()):
+    for item in source.epoch() if alone else source.packs(together):
         if not isinstance(item, Pack):
             yield position, lambda batch=item: (step.run_batch(batch), 1)
             position += 1
@@ -72,7 +72,7 @@ def _borrowed(pack: Pack, backend: Backend) -> Any:
     What is the pack's memory itself is kept with it, as its next batches will lie there: to borrow an array takes as
     long as some steps of a small model.
     """
-    if (known := pack.borrowed.get(backend.name)) is not None:
+    if (known := pack.in_place.get(backend.name)) is not None:
         return known
 
     def borrowed(number: int, leaf: Any) -> Any:
@@ -86,5 +86,5 @@ def _borrowed(pack: Pack, backend: Backend) -> Any:
     leaves, definition = tree.flatten_with_def(pack.rows())
     rows = tree.unflatten(definition, [borrowed(number, leaf) for number, leaf in enumerate(leaves)])
     if all((backend.name, number) in pack.borrowed for number in range(len(leaves))):
-        pack.borrowed[backend.name] = rows
+        pack.in_place[backend.name] = rows
     return rows

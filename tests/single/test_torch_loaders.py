@@ -136,6 +136,25 @@ def test_batches_and_draws_of_the_loader(kind: str) -> None:
     assert found[0] == found[1]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_lies_ready_is_made_of_arrays_by_no_code_of_a_users(kind: str) -> None:
+    ready = ("rows", "rows shuffled", "full batches", "own generator", "a part", "a part of a part", "groups")
+    also = ("a part by a tensor", "drawn again", "gradients", "half precision", "ready", "ready shuffled")
+    assert loaders.lies_ready(loader_of(kind)) == (kind in (*ready, *also, "ready, transposed"))
+
+
+def test_what_workers_read_or_somebody_fills_does_not_lie_ready() -> None:
+    class Filled(data.TensorDataset):
+        def __getitem__(self, index: Any) -> Any:
+            return super().__getitem__(index)
+
+    assert not loaders.lies_ready(data.DataLoader(TENSORS, num_workers=1))
+    assert not loaders.lies_ready(data.DataLoader(Endless()))
+    assert not loaders.lies_ready(data.DataLoader(Filled(torch.from_numpy(X))))
+    assert not loaders.lies_ready(data.DataLoader([Samples()], batch_size=None))
+    assert not loaders.lies_ready([READY])
+
+
 def test_arrays_stay_arrays_and_rows_are_taken_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(type(part) is np.ndarray for batch in loaders.batches_of(loader_of("ready")) for part in batch)
 

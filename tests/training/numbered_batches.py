@@ -26,13 +26,11 @@ class Repeated:
         return iter(self.batches)
 
 
-def values(
-    source: StreamSource, most: int | None = None, together: int | None = None, directly: bool = False
-) -> tuple[list[int], list[int]]:
+def values(source: StreamSource, most: int | None = None, together: int | None = None) -> tuple[list[int], list[int]]:
     """Return which batches came, and how many at a time, in an epoch or until there were `most`."""
     found: list[int] = []
     sizes: list[int] = []
-    for item in source.packs(together, directly):
+    for item in source.packs(together):
         if isinstance(item, Pack):
             found += [int(item.batch(i)[0][0, 0]) for i in range(item.count)]
             sizes.append(item.count)

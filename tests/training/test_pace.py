@@ -71,46 +71,6 @@ def test_what_lies_between_epochs_is_no_work_on_batches(clock: Clock) -> None:
     assert pace.is_enough(2)
 
 
-def epoch(pace: Pace, clock: Clock, fetch: float, wait: float, step: float) -> None:
-    """Four packs of ten batches; the reader waits for each, for the first one longest."""
-    pace.begin()
-    for number in range(4):
-        pace.reader_comes()
-        clock.now += 10 * wait if number else 1.0
-        pace.reader_leaves(10)
-        pace.fetched(10, 10 * fetch * (1 if number == 2 else 100))  # whatever else the machine does meanwhile
-        clock.now += 10 * step
-    pace.reader_comes()
-
-
-@pytest.mark.parametrize(
-    ("fetch", "wait", "step", "quick"),
-    [
-        (1e-5, 0.0, 1e-4, True),
-        (1e-5, 2e-5, 1e-4, True),
-        (1e-5, 3e-5, 1e-3, False),  # it came in bursts
-        (3e-5, 0.0, 1e-3, False),  # what a thread fetches beside so long a step costs nothing
-        (1e-5, 0.0, 3e-5, False),
-    ],
-)
-def test_quick_is_what_takes_a_small_part_of_a_short_step(
-    fetch: float, wait: float, step: float, quick: bool, clock: Clock
-) -> None:
-    pace = Pace()
-    assert not pace.is_quick
-    epoch(pace, clock, fetch, wait, step)
-    assert pace.is_quick == quick
-
-
-def test_each_epoch_tells_anew_whether_its_source_is_quick(clock: Clock) -> None:
-    pace = Pace()
-    found = []
-    for fetch in (1e-5, 1e-3, 1e-5):
-        epoch(pace, clock, fetch, 0.0, 1e-4)
-        found.append(pace.is_quick)
-    assert found == [True, False, True]
-
-
 def numbered() -> Iterator[Any]:
     for i in range(10_000):
         yield (np.full((2, 3), i, "float32"), None, None)

@@ -44,8 +44,8 @@ class Pack:
         count: how many batches there are.
         has_nan: whether there is a nan in what was looked at.
         is_checked: whether all batches are known to be as they should.
-        borrowed: arrays of backends that are this room, by the backend's name and the number of the leaf; and the rows
-            as they are used, by the backend's name, where all of them are.
+        borrowed: arrays of backends that are this room, by the backend's name and the number of the leaf.
+        in_place: the rows as trees of these, by the backend's name, where all leaves are there.
         release: lets the room be filled again; whoever got the pack calls it when nothing reads the arrays any more.
     """
 
@@ -58,7 +58,8 @@ class Pack:
         self.numbers = _numbers(capacity, rows)
         self.count = self._looked = 0
         self.has_nan = self.is_checked = False
-        self.borrowed: dict[str | tuple[str, int], Any] = {}
+        self.borrowed: dict[tuple[str, int], Any] = {}
+        self.in_place: dict[str, Any] = {}
         self.release: Callable[[], None] = lambda: None
 
     def write(self, place: int, leaves: Sequence[np.ndarray]) -> None:
@@ -185,6 +186,7 @@ class Packing:
         _kept.extend(pack.memory for pack in self.free if len(pack.memory) == _MEMORY_BYTES)
         del _kept[self._PACKS :]
         for pack in self._packs:
+            pack.in_place.clear()
             pack.borrowed.clear()  # whose `release` leads back to here: they would live until a search for cycles
         self.free.clear()
         self._packs.clear()

@@ -17,7 +17,7 @@ class Preparation:
 
     Their values are looked at later: those of small batches together.
 
-    The thread that fetches ahead uses it, and must not hold the source, whose end is the thread's.
+    A thread that fetches ahead uses it, and must not hold the source, whose end is the thread's.
 
     Args:
         class_weight: weights by class, turned into sample weights.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -13,7 +12,6 @@ from polykeras.training.data.pace import PATIENCE, Pace
 from polykeras.training.data.packs import Pack, Packing
 
 END = object()
-_SAMPLE = 16  # batches, whose time is taken: not more, as what else wants Python's lock comes between them
 
 
 class Failure:
@@ -42,8 +40,7 @@ class Shelf:
         self._depth = depth
         self._own = own
         self._items: deque[Any] = deque()
-        self._open: Pack | None = None  # the pack that is being filled,
-        self._opened = 0.0  # and since when
+        self._open: Pack | None = None  # the pack that is being filled
         self._stopped = False
         self._waits = False  # the reader, for anything;
         self._patient = False  # for more than there is, a while
@@ -112,8 +109,7 @@ class Shelf:
                     self._close()
                     self._items.append(item)
                     continue
-                if self._open is None:
-                    self._open, self._opened = packing.take(), time.perf_counter()
+                self._open = self._open or packing.take()
                 self._open.write(self._open.count, leaves)
                 self._count(self._open, packing)
             self._for_thread.notify()
@@ -123,26 +119,30 @@ class Shelf:
         pack.count += 1
         if pack.count % packing.batches_a_look == 0:
             pack.look_for_nan()
-        if pack.count == _SAMPLE:
-            self._pace.fetched(pack.count, time.perf_counter() - self._opened)
         if pack.count == packing.capacity:
             pack.try_check(packing.check)
             self._items.append(pack)
             self._open = None
 
     def _pack(self, packing: Packing, leaves: Sequence[Any]) -> bool:
-        with self._lock:
-            if self._open is None:
-                self._for_thread.wait_for(lambda: self._stopped or packing.free)
+        while True:
+            with self._lock:
+                if self._open is None:
+                    self._for_thread.wait_for(lambda: self._stopped or packing.free)
+                    if self._stopped:
+                        return False
+                    self._open = packing.free.pop()
+                pack, place = self._open, self._open.count
+            pack.write(place, leaves)
+            with self._lock:
                 if self._stopped:
                     return False
-                self._open, self._opened = packing.free.pop(), time.perf_counter()
-            pack = self._open
-            pack.write(pack.count, leaves)
-            self._count(pack, packing)
-            if self._waits and (self._has_enough() if self._patient else self._has_some()):
-                self._for_reader.notify()
-            return not self._stopped
+                if self._open is not pack:
+                    continue  # the reader was waiting and took the pack without this item
+                self._count(pack, packing)
+                if self._waits and (self._has_enough() if self._patient else self._has_some()):
+                    self._for_reader.notify()
+                return True
 
     def take(self) -> Any:
         """Return what comes next: an item, or a pack of all that are there. Waits for it."""

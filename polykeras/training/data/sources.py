@@ -12,7 +12,7 @@ import numpy as np
 from polykeras import tree
 from polykeras.arguments import positive_int
 from polykeras.backend.host_memory import aligned_empty, is_worth_copying
-from polykeras.backend.registry import batches_of
+from polykeras.backend.registry import batches_of, lies_ready
 from polykeras.training.data.checks import NAMES, check_host_arrays, check_values, host_tree, weights_from_classes
 from polykeras.training.data.dataset import PyDataset
 from polykeras.training.data.orders import Orders
@@ -212,7 +212,7 @@ def _stream(x: Any, steps: int | None, shuffle: bool, class_weight: dict[int, fl
         )
     if hasattr(x, "__next__"):
         return StreamSource(lambda: x, steps, restarts=False, class_weight=class_weight)
-    return StreamSource(lambda: batches_of(x), steps, length=_length(x), class_weight=class_weight)
+    return StreamSource(lambda: batches_of(x), steps, length=_length(x), class_weight=class_weight, ready=lies_ready(x))
 
 
 def make_source(

@@ -7,6 +7,7 @@ from itertools import chain, islice
 from threading import Event
 from typing import Any
 
+from polykeras.backend import registry
 from polykeras.training.data.checks import check_values
 from polykeras.training.data.direct import Direct
 from polykeras.training.data.orders import Orders
@@ -27,7 +28,7 @@ def _endless(make: Callable[[], Iterator[Any]]) -> Iterator[Any]:
 
 
 class StreamSource:
-    """Batches from an iterable, fetched ahead by a thread or by who asks: never more of them than the epoch takes.
+    """Batches from an iterable, fetched ahead by a thread where that helps: never more of them than the epoch takes.
 
     Args:
         make: returns an iterator over the data from their beginning; a Python generator can only return itself.
@@ -38,6 +39,7 @@ class StreamSource:
         on_epoch_end: called after each epoch.
         depth: how many batches are fetched ahead; None for a few, or some packs of small ones.
         orders: what `make` takes its orders from, where it does.
+        ready: whether the batches lie in memory, and no code of a user's makes them: see `Provider.lies_ready`.
 
     Attributes:
         steps: batches in an epoch, None where that is not known.
@@ -56,6 +58,7 @@ class StreamSource:
         on_epoch_end: Callable[[], None] | None = None,
         depth: int | None = None,
         orders: Orders | None = None,
+        ready: bool = False,
     ) -> None:
         self._make = make
         self._limit = limit
@@ -63,6 +66,7 @@ class StreamSource:
         self._prepare = Preparation(class_weight)
         self._depth = depth or 2
         self._most_in_pack = None if depth is None else max(1, depth // 2)
+        self._ready = ready
         self._packing: Packing | None = None
         self._worker = Worker(THREAD_NAME)  # one, as what an iterator opens may belong to the thread
         self._items: Iterator[Any] | None = None  # where the next epoch goes on
@@ -72,7 +76,6 @@ class StreamSource:
         self._sought: Iterator[Any] | None = None  # the rest of an epoch that was begun in an earlier run
         self._last_skipped: list[Any] = []
         self._sample: Any = None  # a batch of it, where nothing is left
-        self._directly = False
         self.given = 0
         self.orders = orders or Orders()
         self.steps = length if limit is None else limit
@@ -98,12 +101,10 @@ class StreamSource:
             self.orders.forget()
             items = self._make()
         if self._packing is not None:
-            is_quick = self._packing.pace.is_quick
             self._packing.reset()
-            # No iterator changes its thread: what it opens may belong to that.
-            if self._directly and is_quick and not self.goes_on:
-                return Direct(items, self._prepare, checked_copy, self._packing)
         # Copies: a generator may fill the same arrays anew while these wait.
+        if self._ready and registry.current().runs_in_python():
+            return Direct(items, self._prepare, checked_copy, self._packing)
         return Prefetch(items, self._depth, self._prepare, checked_copy, self._packing, self._worker)
 
     def first_batch(self) -> Any:
@@ -219,7 +220,7 @@ class StreamSource:
                 self.check(batch)
                 yield batch
 
-    def packs(self, together: int | None = None, directly: bool = False) -> Iterator[Any]:
+    def packs(self, together: int | None = None) -> Iterator[Any]:
         """Return the batches of one epoch, small ones that are like the first one as `Pack`s of those that are there.
 
         Packs want to be released. A batch that differs, or is large, comes as it is.
@@ -227,14 +228,12 @@ class StreamSource:
         Args:
             together: how many batches are to be in each pack, but where the data or batches of that kind end; None for
                 as many as are there.
-            directly: whether who calls is to read a source itself that was quick in the epoch before, and begins anew.
         """
-        self._directly = directly
         first = self.first_batch()
         capacity = pack_capacity(first, self._most_in_pack, together)
-        if capacity > 1 and self._packing is None and self._first and isinstance(self._ahead, Prefetch):
+        if capacity > 1 and self._packing is None and self._first:
             self._packing = Packing(first, capacity, together is not None, self.check)
-            self._ahead.start_packing(self._packing, self._first)
+            self._ahead.start_packing(self._packing, self._first)  # type: ignore[union-attr]
             self._first = []
         for item in self._items_of_epoch():
             error = self._checked(item)
@@ -245,7 +244,7 @@ class StreamSource:
 
     def _checked(self, item: Any) -> Exception | None:
         """Check a batch, or all in a pack; return the error, of which what comes before it in the pack is free."""
-        if not isinstance(item, Pack):  # the thread looked for nan
+        if not isinstance(item, Pack):  # who fetched it looked for nan
             self.given += 1
             self.check(item)
             return None
