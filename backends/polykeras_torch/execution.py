@@ -19,6 +19,7 @@ from polykeras.backend.execution import (
     StepRunner,
     arrays_and_statics,
 )
+from polykeras_torch.arrays import current_device
 from polykeras_torch.heap import keep_freed_memory
 from polykeras_torch.recorder import is_recorded
 from polykeras_torch.replay import Recording, contiguous, current, is_watched, record, signature
@@ -36,8 +37,8 @@ class TorchExecution(ExecutionMethods):
     def donates(self) -> bool:
         return fast.enabled()
 
-    def runs_in_python(self) -> bool:
-        return True
+    def steps_hold_lock(self) -> bool:
+        return current_device().type == "cpu"
 
     def is_traced(self, x: Any) -> bool:
         return is_recorded(x)

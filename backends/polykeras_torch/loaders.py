@@ -16,9 +16,10 @@ import torch
 from torch.utils import data
 
 _MAP_PIPE: tuple[type, ...] = (data.MapDataPipe,) if hasattr(data, "MapDataPipe") else ()
-_SAMPLERS = (data.SequentialSampler, data.RandomSampler, data.SubsetRandomSampler, data.WeightedRandomSampler)
+_SAMPLERS = (data.SequentialSampler, data.RandomSampler, data.WeightedRandomSampler)  # which hold nothing of a user's
 # Of arrays that become tensors as they are; the others are torch's to convert, or to refuse.
 _DTYPES = frozenset(map(np.dtype, ("?", "u1", "i1", "i2", "i4", "i8", "f2", "f4", "f8", "c8", "c16")))
+_TENSOR_DTYPES = frozenset(torch.from_numpy(np.empty(0, dtype)).dtype for dtype in _DTYPES)
 
 
 def batches_of(source: Any) -> Iterator[Any]:
@@ -43,24 +44,39 @@ def _reads_here(source: Any) -> bool:
 
 
 def lies_ready(source: Any) -> bool:
-    """Return whether a loader's batches are put together of arrays in memory by torch's code and ours alone.
+    """Return whether a loader's batches are made of arrays in memory at once, by torch's code and ours alone.
 
-    Those are the rows of a `TensorDataset`, or of a part of one, and whole batches in a list, whose first one stands
-    for the others; in an order of torch's.
+    Those are the rows of a `TensorDataset` (or of a part of one) whose tensors NumPy can share, and the items of a list
+    or tuple of batches; in an order of torch's, put together by torch.
     """
     if not _reads_here(source) or source.collate_fn not in (data.default_collate, data.default_convert):
         return False
-    batched = source.batch_sampler
-    if batched is not None and type(batched) is not data.BatchSampler:
-        return False
-    if type(source.sampler if batched is None else batched.sampler) not in _SAMPLERS:
-        return False
     dataset: Any = source.dataset
-    if batched is None:
-        return type(dataset) in (list, tuple) and len(dataset) > 0 and _is_of_arrays(dataset[0])
-    while type(dataset) is data.Subset:
+    if source.batch_sampler is None:
+        return type(source.sampler) in _SAMPLERS and type(dataset) in (list, tuple) and all(map(_is_of_arrays, dataset))
+    if type(source.batch_sampler) is not data.BatchSampler or type(source.batch_sampler.sampler) not in _SAMPLERS:
+        return False
+    while type(dataset) is data.Subset and _is_of_ints(dataset.indices):
         dataset = dataset.dataset
-    return type(dataset) is data.TensorDataset
+    return type(dataset) is data.TensorDataset and all(map(_is_shared, dataset.tensors))
+
+
+def _is_of_arrays(batch: Any) -> bool:
+    kinds = set(map(type, batch)) if type(batch) in (list, tuple) else {None}
+    return kinds == {np.ndarray} or (kinds <= {np.ndarray, torch.Tensor} and all(map(_is_shared, batch)))
+
+
+def _is_of_ints(indices: Any) -> bool:
+    return type(indices) is range or (type(indices) is list and set(map(type, indices)) <= {int})
+
+
+def _is_shared(part: Any) -> bool:
+    """Return whether a part of a batch, or of a data set, is an array that NumPy reads in place."""
+    if type(part) is np.ndarray:
+        return True
+    if type(part) is not torch.Tensor or part.layout is not torch.strided or part.device.type != "cpu":
+        return False
+    return not part.requires_grad and part.dtype in _TENSOR_DTYPES
 
 
 def _fetch_of(loader: data.DataLoader[Any]) -> Callable[[Any], Any]:
@@ -87,10 +103,6 @@ def _stays(batch: Any) -> bool:
     if type(batch) is not tuple or not all(type(part) is np.ndarray for part in batch):
         return False
     return all(part.dtype in _DTYPES and part.flags.c_contiguous for part in batch)
-
-
-def _is_of_arrays(batch: Any) -> bool:
-    return type(batch) in (list, tuple) and all(type(part) in (np.ndarray, torch.Tensor) for part in batch)
 
 
 def _rows(dataset: Any, indices: Any) -> list[np.ndarray] | None:

@@ -158,7 +158,7 @@ class _LoopInParts:
         if self._room is not None:
             self._room.waiting = 0  # of a chunk that failed
         self._recording = current(self._recording)
-        left = _left(batches, self._recording)
+        left = iter(batches) if self._room is None else _left(batches, self._recording)
         if self._recording is None:
             tensors, size = [*state, *next(left)], len(state)
             (state, seen), recording = record(self._step, tensors, donated=size, lends=True)

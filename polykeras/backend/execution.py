@@ -180,8 +180,8 @@ class ExecutionMethods(PaddingMethods, ABC):
         """
         return False
 
-    def runs_in_python(self) -> bool:
-        """Return whether compiled steps are Python that calls kernels one by one, which a second thread disturbs."""
+    def steps_hold_lock(self) -> bool:
+        """Return whether compiled steps are Python between kernels of the CPU, which a second thread disturbs."""
         return False
 
     def seed_framework(self, seed: int) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import _signal  # pyright: ignore[reportMissingImports]
 import os
 import signal
+import sys
 import threading
 from types import FrameType, TracebackType
 from typing import Any
 
-# `_signal` is what `signal` wraps into enums: these take 10 us a call, and 50 beside the kernels of a chunk, whose data
-# took the cache; a step of a small model takes 90.
+# What `signal` wraps into enums: these take 10 us a call, and 50 after the kernels of a chunk, whose data took the
+# cache; a step of a small model takes 90.
+_plain: Any = sys.modules.get("_signal", signal)
 _SIGINT = int(signal.SIGINT)
 
 
@@ -32,10 +33,10 @@ class Uninterrupted:
     def __enter__(self) -> None:
         if threading.get_ident() != threading.main_thread().ident:
             return
-        handler = _signal.getsignal(_SIGINT)
+        handler = _plain.getsignal(_SIGINT)
         if handler is signal.default_int_handler:
             self._handler = handler
-            _signal.signal(_SIGINT, self._wait)
+            _plain.signal(_SIGINT, self._wait)
 
     def _wait(self, number: int, frame: FrameType | None) -> None:
         if self._pending or os.getpid() != self._process:  # a forked process has no state to guard
@@ -46,7 +47,7 @@ class Uninterrupted:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._handler is not None:
-            _signal.signal(_SIGINT, self._handler)
+            _plain.signal(_SIGINT, self._handler)
         if self._pending and kind is None:
             raise KeyboardInterrupt
 

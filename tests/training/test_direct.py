@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import threading
 import weakref
 from collections.abc import Iterator
@@ -52,6 +53,15 @@ def test_packing_may_begin_after_some_items() -> None:
     before = [next(reader) for _ in range(3)]
     reader.start_packing(Packing((*numbered(1)[0], None), 8), before)
     assert read(reader) == (list(range(20)), [8, 8, 4])
+
+
+def test_what_came_before_and_does_not_fit_comes_in_its_turn() -> None:
+    items: list[Any] = numbered(12)
+    items[1] = numbered(12, rows=5)[1]
+    reader = reading(items, None)
+    before = [next(reader) for _ in range(3)]
+    reader.start_packing(Packing((*numbered(1)[0], None), 8), before)
+    assert read(reader) == (list(range(12)), [1, 0, 8, 2])
 
 
 def test_packs_are_filled_and_their_memory_is_used_again() -> None:
@@ -131,9 +141,9 @@ def test_a_closed_or_failed_reader_holds_nothing_of_its_source() -> None:
 
     gc.disable()
     try:
-        for fails in (False, True):
+        for fails, capacity in itertools.product((False, True), (8, None)):
             source = batches(fails)
-            held, reader = weakref.ref(source), reading(source)
+            held, reader = weakref.ref(source), reading(source, capacity)
             if fails:
                 with pytest.raises(OSError, match="no such picture"):
                     read(reader)
@@ -172,21 +182,31 @@ def small_packs(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("limit", [None, 40])
 def test_beside_steps_of_python_the_reader_takes_what_lies_ready(backend: Backend, limit: int | None) -> None:
     data = Ready(numbered(120))
-    source = StreamSource(data.make, limit, ready=True)
+    source = StreamSource(data.make, limit, ready=lambda: True)
     for epoch in range(3):
         first = 40 * epoch if limit else 0
         found, sizes = values(source)
         assert found == list(range(first, first + (limit or 120)))
         assert max(sizes) == 16
-    assert [int(x[0, 0]) for x, _, _ in source.epoch()][:2] == [0, 1]
+    assert data.readers == {threading.current_thread().name if backend.steps_hold_lock() else THREAD_NAME}
+    assert [int(x[0, 0]) for x, _, _ in source.epoch()] == list(range(limit or 120))
     source.close()
-    assert data.readers == {threading.current_thread().name if backend.runs_in_python() else THREAD_NAME}
+
+
+def test_batches_that_are_not_packed_are_read_ahead(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packs, "PACK_BYTES", 1)
+    data = Ready(numbered(30))
+    source = StreamSource(data.make, None, ready=lambda: True)
+    for _ in range(2):
+        assert values(source) == (list(range(30)), [1] * 30)
+    source.close()
+    assert data.readers >= {THREAD_NAME}
 
 
 def test_a_wrong_label_in_a_pack_is_named_and_what_came_before_it_counts(backend: Backend) -> None:
     batches = numbered(20)
     batches[13][0][1, 1] = np.nan
-    source = StreamSource(lambda: iter(batches), None, ready=True)
+    source = StreamSource(lambda: iter(batches), None, ready=lambda: True)
     found: list[int] = []
     with pytest.raises(ValueError, match=r"x contains nan in 1 of 3 samples \(rows 1\)"):
         for item in source.packs():
@@ -195,34 +215,61 @@ def test_a_wrong_label_in_a_pack_is_named_and_what_came_before_it_counts(backend
     assert found == list(range(13))
 
 
-@pytest.mark.usefixtures("small_packs")
-@pytest.mark.needs("torch")
-@pytest.mark.parametrize("form", ["batches", "rows"])
-def test_a_fit_over_a_loader_gives_the_weights_of_one_over_arrays(
-    backend: Backend, form: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def loader_of(form: str, count: int = 258) -> Any:
+    """Return a loader that draws its order; rows come with a last batch that is smaller."""
     torch: Any = pytest.importorskip("torch")
     from torch.utils.data import DataLoader, TensorDataset
 
-    begun: set[type] = set()
-    for reader in (Direct, Prefetch):
-        begin = reader.__init__
-        monkeypatch.setattr(
-            reader, "__init__", lambda self, *args, begin=begin, **named: (begun.add(type(self)), begin(self, *args))[1]
-        )
     rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(258, 3)).astype("float32"), rng.normal(size=(258, 1)).astype("float32")
-    batches: Any = [(x[i : i + 4], y[i : i + 4]) for i in range(0, 258, 4)]
-    rows: Any = TensorDataset(torch.from_numpy(x), torch.from_numpy(y))
-    loader = DataLoader(batches, batch_size=None) if form == "batches" else DataLoader(rows, batch_size=4)
-    weights = []
-    for data in ({"x": x, "y": y, "batch_size": 4, "shuffle": False}, {"x": loader}):
+    x, y = rng.normal(size=(count, 3)).astype("float32"), rng.integers(0, 2, (count, 1)).astype("float32")
+    if form == "rows":
+        return DataLoader(TensorDataset(torch.from_numpy(x), torch.from_numpy(y)), batch_size=4, shuffle=True)
+    return DataLoader([(x[i : i + 4], y[i : i + 4]) for i in range(0, count - 3, 4)], batch_size=None, shuffle=True)
+
+
+RUNS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "weights of classes": {"class_weight": {0: 1.0, 1: 3.0}},
+    "few steps": {"steps_per_epoch": 10},
+    "eager": {"run_eagerly": True},
+    "three at a time": {"steps_per_execution": 3},
+}
+
+
+@pytest.mark.usefixtures("small_packs")
+@pytest.mark.needs("torch")
+@pytest.mark.parametrize("how", RUNS)
+@pytest.mark.parametrize("form", ["batches", "rows"])
+def test_runs_are_the_same_with_and_without_a_thread(
+    backend: Backend, form: str, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the bit: training with validation, evaluation and prediction."""
+    begun: list[type] = []
+    begin = StreamSource._begin
+
+    def noted(source: StreamSource) -> Any:
+        begun.append(type(reader := begin(source)))
+        return reader
+
+    monkeypatch.setattr(StreamSource, "_begin", noted)
+    options, found = dict(RUNS[how]), []
+    compiled = {name: options.pop(name) for name in ("run_eagerly", "steps_per_execution") if name in options}
+    for ready in (True, False):
+        if not ready:
+            monkeypatch.setattr(registry, "lies_ready", lambda source: False)
+            monkeypatch.setattr("polykeras.training.data.sources.lies_ready", lambda source: False)
         polykeras.utils.set_random_seed(0)
-        model = Sequential([layers.Input((3,)), layers.Dense(4, "tanh"), layers.Dense(1)])
-        model.compile("adam", "mse", metrics=["mae"])
-        history = model.fit(**data, epochs=3, verbose=0)
-        weights.append([*model.get_weights(), np.array(history.history["mae"])])
-    for ours, theirs in zip(*weights, strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)  # sums of several batches' errors are in groups
-    assert begun == {Direct if registry.lies_ready(loader) and backend.runs_in_python() else Prefetch}
-    assert registry.lies_ready(loader) == fast.enabled()
+        model = Sequential([layers.Input((3,)), layers.Dense(4, "tanh"), layers.Dense(1, "sigmoid")])
+        model.compile("adam", "binary_crossentropy", metrics=["accuracy"], **compiled)
+        history = model.fit(
+            loader_of(form), epochs=3, verbose=0, validation_data=loader_of(form, 40), **options
+        ).history
+        evaluated = model.evaluate(loader_of(form), verbose=0)
+        found.append(
+            [*model.get_weights(), *history.values(), evaluated, model.predict(loader_of(form, 40), verbose=0)]
+        )
+        direct = ready and backend.steps_hold_lock() and fast.enabled()
+        assert set(begun) == {Direct if direct else Prefetch}
+        begun.clear()
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)

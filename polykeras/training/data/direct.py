@@ -12,13 +12,16 @@ from polykeras.training.data.packs import Pack, Packing
 class Direct(Iterator[Any]):
     """The items of an iterator for which nobody has to wait, taken by the reader: `Prefetch` without a thread.
 
-    A thread beside steps of Python takes their lock, and the core of their second thread.
+    A thread beside steps that hold Python's lock takes that, and a core on which their kernels run.
 
     Args:
         items: an iterator.
         prepare: makes the item that is given out of one of the iterator's; not called for those that the packing knows.
         own: makes a prepared item that is not packed independent of the iterator.
-        packing: how items are packed, as for a `Prefetch`; packs are full.
+        packing: how items are packed, as for a `Prefetch`; packs are full, but before what does not fit and at the end.
+
+    Attributes:
+        packing: as given, or begun since.
     """
 
     def __init__(
@@ -31,19 +34,19 @@ class Direct(Iterator[Any]):
         self._items = items
         self._prepare = prepare
         self._own = own
-        self._packing = packing
+        self.packing = packing
         self._before: list[Any] = []  # items that come first, the last one of them in front
         self._loose: list[Any] = []  # an item that ended a pack
         self._end: Exception | None = None  # what ended the items after a pack
 
     def start_packing(self, packing: Packing, before: Sequence[Any] = ()) -> None:
         """From now on pack what fits: first `before`, items that came already, then what comes."""
-        self._packing = packing
+        self.packing = packing
         self._before = list(reversed(before))
 
     def __next__(self) -> Any:
-        if self._packing is not None and not self._loose and self._end is None:
-            pack = self._filled(self._packing)
+        if self.packing is not None and not self._loose and self._end is None:
+            pack = self._filled(self.packing)
             if pack.count:
                 return pack
             pack.release()
@@ -54,7 +57,11 @@ class Direct(Iterator[Any]):
                 raise self._end
             finally:
                 self.close()  # or the error would hold this, and this the error
-        return self._own(self._prepare(next(self._items)))
+        try:
+            return self._own(self._prepare(next(self._items)))
+        except BaseException:
+            self.close()
+            raise
 
     def _filled(self, packing: Packing) -> Pack:
         """Return a full pack, or what comes before an item that does not fit, the end or an error."""
@@ -75,7 +82,10 @@ class Direct(Iterator[Any]):
     def _leaves(self, packing: Packing) -> Any:
         """Return the leaves of the next item; None, with the item at hand, where that does not fit."""
         if self._before:
-            return packing.leaves(self._before.pop())
+            item = self._before.pop()
+            if (leaves := packing.leaves(item)) is None:
+                self._loose.append(item)
+            return leaves
         fetched = next(self._items)
         leaves = packing.familiar_leaves(fetched)
         if leaves is None:
@@ -89,6 +99,6 @@ class Direct(Iterator[Any]):
 
     def close(self) -> bool:
         """Take nothing any more, and hold nothing of the iterator; return whether that is so."""
-        self._items, self._packing, self._end = iter(()), None, None
+        self._items, self.packing, self._end = iter(()), None, None
         self._before, self._loose = [], []
         return True

@@ -212,7 +212,9 @@ def _stream(x: Any, steps: int | None, shuffle: bool, class_weight: dict[int, fl
         )
     if hasattr(x, "__next__"):
         return StreamSource(lambda: x, steps, restarts=False, class_weight=class_weight)
-    return StreamSource(lambda: batches_of(x), steps, length=_length(x), class_weight=class_weight, ready=lies_ready(x))
+    return StreamSource(
+        lambda: batches_of(x), steps, length=_length(x), class_weight=class_weight, ready=lambda: lies_ready(x)
+    )
 
 
 def make_source(

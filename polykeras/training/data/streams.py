@@ -39,7 +39,7 @@ class StreamSource:
         on_epoch_end: called after each epoch.
         depth: how many batches are fetched ahead; None for a few, or some packs of small ones.
         orders: what `make` takes its orders from, where it does.
-        ready: whether the batches lie in memory, and no code of a user's makes them: see `Provider.lies_ready`.
+        ready: says whether the batches lie in memory, and no code of a user's makes them: see `Provider.lies_ready`.
 
     Attributes:
         steps: batches in an epoch, None where that is not known.
@@ -58,7 +58,7 @@ class StreamSource:
         on_epoch_end: Callable[[], None] | None = None,
         depth: int | None = None,
         orders: Orders | None = None,
-        ready: bool = False,
+        ready: Callable[[], bool] = lambda: False,
     ) -> None:
         self._make = make
         self._limit = limit
@@ -102,9 +102,9 @@ class StreamSource:
             items = self._make()
         if self._packing is not None:
             self._packing.reset()
-        # Copies: a generator may fill the same arrays anew while these wait.
-        if self._ready and registry.current().runs_in_python():
+        if registry.current().steps_hold_lock() and self._ready():
             return Direct(items, self._prepare, checked_copy, self._packing)
+        # Copies: a generator may fill the same arrays anew while these wait.
         return Prefetch(items, self._depth, self._prepare, checked_copy, self._packing, self._worker)
 
     def first_batch(self) -> Any:
@@ -214,6 +214,7 @@ class StreamSource:
     def epoch(self) -> Iterator[Any]:
         """Return the batches of one epoch: fewer than `steps` only where the data ended."""
         self._packing = None
+        self._read_ahead()
         for item in self._items_of_epoch():
             for batch in _unpacked(item) if isinstance(item, Pack) else (item,):
                 self.given += 1
@@ -235,12 +236,20 @@ class StreamSource:
             self._packing = Packing(first, capacity, together is not None, self.check)
             self._ahead.start_packing(self._packing, self._first)  # type: ignore[union-attr]
             self._first = []
+        if self._packing is None:
+            self._read_ahead()
         for item in self._items_of_epoch():
             error = self._checked(item)
             if not isinstance(item, Pack) or item.count:
                 yield item
             if error is not None:
                 raise error
+
+    def _read_ahead(self) -> None:
+        """Let a thread read what lies ready, where that is not packed: large batches, for long steps."""
+        self.first_batch()
+        if isinstance(self._ahead, Direct) and self._ahead.packing is None:
+            self._ahead = Prefetch(self._ahead, self._depth, worker=self._worker)
 
     def _checked(self, item: Any) -> Exception | None:
         """Check a batch, or all in a pack; return the error, of which what comes before it in the pack is free."""
