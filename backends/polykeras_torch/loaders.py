@@ -62,8 +62,7 @@ def lies_ready(source: Any) -> bool:
 
 
 def _is_of_arrays(batch: Any) -> bool:
-    kinds = set(map(type, batch)) if type(batch) in (list, tuple) else {None}
-    return kinds == {np.ndarray} or (kinds <= {np.ndarray, torch.Tensor} and all(map(_is_shared, batch)))
+    return type(batch) in (list, tuple) and all(map(_is_shared, batch))
 
 
 def _is_of_ints(indices: Any) -> bool:

@@ -44,8 +44,7 @@ class Steps:
                 for batch in batches:
                     state, logs = self._step(state, tree.unflatten(definition, list(batch)))
                 return state, logs
-            kinds = tuple([(column.dtype, column.shape[1:], column.device) for column in columns])
-            key = (definition, indices.shape[1], signature(state), kinds)
+            key = (definition, indices.shape[1], signature(state), signature([column[:1] for column in columns]))
             if key not in self._loops:
                 self._loops[key] = self._loop(len(state), definition)
             return self._loops[key].run(state, batches)

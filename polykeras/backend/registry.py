@@ -144,9 +144,10 @@ def _prepared(backend: Backend) -> Backend:
 
 def _provider_of(source: Any) -> Provider | None:
     """Return the provider of the framework that defines the type of some data, if its quicker ways may be taken."""
+    if not fast.enabled():
+        return None
     package = type(source).__module__.partition(".")[0]
-    found = (provider for provider in providers().values() if provider.framework == package)
-    return next(found, None) if fast.enabled() else None
+    return next((provider for provider in providers().values() if provider.framework == package), None)
 
 
 def batches_of(source: Any) -> Iterator[Any]:

@@ -14,14 +14,14 @@ import pytest
 
 import polykeras
 from polykeras import Sequential, fast, layers
-from polykeras.backend import Backend, registry
+from polykeras.backend import Backend
 from polykeras.training.data import packs
 from polykeras.training.data.direct import Direct
 from polykeras.training.data.packs import Pack, Packing
 from polykeras.training.data.prefetch import THREAD_NAME, Prefetch
 from polykeras.training.data.preparation import Preparation, checked_copy
 from polykeras.training.data.streams import StreamSource
-from training.numbered_batches import Repeated, numbered, values
+from training.numbered_batches import numbered, values
 
 
 def reading(items: Any, capacity: int | None = 8) -> Direct:
@@ -160,11 +160,11 @@ def test_a_closed_or_failed_reader_holds_nothing_of_its_source() -> None:
 # ---- when it takes the place of a thread -------------------------------------------------------------------------
 
 
-class Ready(Repeated):
+class Ready:
     """Batches that lie ready, as those of a list in a `DataLoader` do; it knows who reads them."""
 
     def __init__(self, batches: list[Any]) -> None:
-        super().__init__(batches)
+        self.batches = batches
         self.readers: set[str] = set()
 
     def make(self) -> Iterator[Any]:
@@ -203,7 +203,7 @@ def test_batches_that_are_not_packed_are_read_ahead(backend: Backend, monkeypatc
     assert data.readers >= {THREAD_NAME}
 
 
-def test_a_wrong_label_in_a_pack_is_named_and_what_came_before_it_counts(backend: Backend) -> None:
+def test_a_nan_in_a_pack_is_named_and_what_came_before_it_counts(backend: Backend) -> None:
     batches = numbered(20)
     batches[13][0][1, 1] = np.nan
     source = StreamSource(lambda: iter(batches), None, ready=lambda: True)
@@ -256,7 +256,6 @@ def test_runs_are_the_same_with_and_without_a_thread(
     compiled = {name: options.pop(name) for name in ("run_eagerly", "steps_per_execution") if name in options}
     for ready in (True, False):
         if not ready:
-            monkeypatch.setattr(registry, "lies_ready", lambda source: False)
             monkeypatch.setattr("polykeras.training.data.sources.lies_ready", lambda source: False)
         polykeras.utils.set_random_seed(0)
         model = Sequential([layers.Input((3,)), layers.Dense(4, "tanh"), layers.Dense(1, "sigmoid")])

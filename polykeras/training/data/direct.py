@@ -70,9 +70,7 @@ class Direct(Iterator[Any]):
         try:
             while pack.count < packing.capacity and (leaves := self._leaves(packing)) is not None:
                 pack.write(pack.count, leaves)
-                pack.count += 1
-                if pack.count % packing.batches_a_look == 0:
-                    pack.look_for_nan()
+                packing.count(pack)
         except Exception as end:
             self._end = end
         if pack.count:

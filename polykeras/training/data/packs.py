@@ -171,6 +171,13 @@ class Packing:
             pack.clear()
             self.free.append(pack)
 
+    def count(self, pack: Pack) -> bool:
+        """Count a batch that was written, and look at values where enough came; return whether the pack is full."""
+        pack.count += 1
+        if pack.count % self.batches_a_look == 0:
+            pack.look_for_nan()
+        return pack.count == self.capacity
+
     def _pack(self) -> Pack:
         sizes = [self.capacity * math.prod(shape) * dtype.itemsize for shape, dtype in self._kinds]
         starts = [0, *accumulate(aligned(size) for size in sizes)]

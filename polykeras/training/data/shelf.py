@@ -116,10 +116,7 @@ class Shelf:
 
     def _count(self, pack: Pack, packing: Packing) -> None:
         """Count a batch that was written. The lock is held while its values are looked at: no pack is taken then."""
-        pack.count += 1
-        if pack.count % packing.batches_a_look == 0:
-            pack.look_for_nan()
-        if pack.count == packing.capacity:
+        if packing.count(pack):
             pack.try_check(packing.check)
             self._items.append(pack)
             self._open = None

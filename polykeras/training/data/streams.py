@@ -139,6 +139,8 @@ class StreamSource:
         if self._ahead is None:
             self.first_batch()
         ahead, self._ahead = self._ahead, None
+        if isinstance(ahead, Direct) and ahead.packing is None:  # large batches, for long steps: a thread is worth it
+            ahead = Prefetch(ahead, self._depth, worker=self._worker)
         self._last_skipped, self._sample = [], None
         self._running = ahead
         pending, self._first = self._first, []
@@ -214,7 +216,6 @@ class StreamSource:
     def epoch(self) -> Iterator[Any]:
         """Return the batches of one epoch: fewer than `steps` only where the data ended."""
         self._packing = None
-        self._read_ahead()
         for item in self._items_of_epoch():
             for batch in _unpacked(item) if isinstance(item, Pack) else (item,):
                 self.given += 1
@@ -236,20 +237,12 @@ class StreamSource:
             self._packing = Packing(first, capacity, together is not None, self.check)
             self._ahead.start_packing(self._packing, self._first)  # type: ignore[union-attr]
             self._first = []
-        if self._packing is None:
-            self._read_ahead()
         for item in self._items_of_epoch():
             error = self._checked(item)
             if not isinstance(item, Pack) or item.count:
                 yield item
             if error is not None:
                 raise error
-
-    def _read_ahead(self) -> None:
-        """Let a thread read what lies ready, where that is not packed: large batches, for long steps."""
-        self.first_batch()
-        if isinstance(self._ahead, Direct) and self._ahead.packing is None:
-            self._ahead = Prefetch(self._ahead, self._depth, worker=self._worker)
 
     def _checked(self, item: Any) -> Exception | None:
         """Check a batch, or all in a pack; return the error, of which what comes before it in the pack is free."""
