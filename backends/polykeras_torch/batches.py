@@ -9,16 +9,42 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.weak import WeakIdKeyDictionary
 
-from polykeras import fast
+from polykeras import fast, tree
 from polykeras_torch.indexing import select
 from polykeras_torch.rewriting import LINE
 
 _GATHERED = 2**20  # bytes of batches that are gathered at once, which stay in the cache
 _KEPT = 128  # slices of a column at most, which take 1 KB each
 
-_known: Any = WeakIdKeyDictionary()  # of a column the indices, and its slices at them
+
+class Rows:
+    """Arrays whose first axis counts rows, and what each chunk of steps over them asks of them.
+
+    Slices of them are kept where those can be used in place: to make those of 80 steps takes as long as a step of a
+    small model.
+
+    Args:
+        data: a tree of arrays.
+        indices: those of chunks to come, `(steps, batch)`, read-only; None where nothing is known of them.
+
+    Attributes:
+        columns: the arrays.
+        definition: the structure that they are in.
+        kind: what is the same for all rows that a step takes for like ones: dtypes, shapes without the rows, devices.
+    """
+
+    __slots__ = ("_indices", "_slices", "columns", "definition", "kind")
+
+    def __init__(self, data: Any, indices: np.ndarray | None = None) -> None:
+        self.columns, self.definition = tree.flatten_with_def(data)
+        self.kind = tuple([(column.dtype, column.shape[1:], column.device) for column in self.columns])
+        self._indices = indices
+        self._slices: list[Sequence[Tensor]] = [] if indices is None else _slices(self.columns, indices)
+
+    def slices(self, indices: Any) -> list[Sequence[Tensor]]:
+        """Return for each column the slices at the rows of each step; none where they are not kept."""
+        return self._slices if self._indices is indices else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +52,13 @@ class Batches:
     """The batches of a chunk of steps.
 
     Attributes:
-        columns: arrays whose first axis counts the rows.
+        rows: out of which they are taken.
         indices: the rows of each step's batch, `(steps, batch)`.
         start: the first step.
         stop: the one after the last step.
     """
 
-    columns: Sequence[Tensor]
+    rows: Rows
     indices: Tensor | np.ndarray
     start: int
     stop: int
@@ -45,29 +71,25 @@ class Batches:
 
         A kernel for each costs as much again as the memory it reads, and small ones run on one thread.
         """
-        rows = self.indices[self.start : self.stop]
+        columns, rows = self.rows.columns, self.indices[self.start : self.stop]
         if isinstance(rows, np.ndarray):
             if fast.enabled() and rows.size and (np.diff(rows.reshape(-1)) == 1).all():  # those of a stream
-                run = [column[int(rows[0, 0]) :][: rows.size] for column in self.columns]
+                run = [column[int(rows[0, 0]) :][: rows.size] for column in columns]
                 yield from zip(*(_cut(column, rows.shape) for column in run), strict=True)
                 return
-            rows = _on_device(rows, self.columns[0])
+            rows = _on_device(rows, columns[0])
         bound = _GATHERED if fast.enabled() else 0
-        together = max(1, bound // max(1, rows.shape[1] * sum(column[:1].nbytes for column in self.columns)))
+        together = max(1, bound // max(1, rows.shape[1] * sum(column[:1].nbytes for column in columns)))
         for block in rows.to(torch.int64).split(together):
-            yield from zip(*(_gathered(column, block) for column in self.columns), strict=True)
+            yield from zip(*(_gathered(column, block) for column in columns), strict=True)
 
     def kept(self) -> Iterator[tuple[Tensor, ...]]:
-        """Return the batches as `__iter__`, those of a stream's pack out of slices that are kept with its rows.
+        """Return the batches as `__iter__`, out of slices that are kept with the rows, where there are some.
 
-        To make those of 80 steps takes as long as a step of a small model. They are for kernels alone: neither for code
-        that may hold or change them, nor for gradients to the columns.
+        They are for kernels alone: neither for code that may hold or change them, nor for gradients to the columns.
         """
-        rows = self.indices
-        if isinstance(rows, np.ndarray) and fast.enabled() and not rows.flags.writeable and 0 < len(rows) <= _KEPT:
-            slices = [_slices(column, rows) for column in self.columns]
-            if all(slices):
-                return zip(*(known[self.start : self.stop] for known in slices), strict=True)
+        if slices := self.rows.slices(self.indices):
+            return zip(*(known[self.start : self.stop] for known in slices), strict=True)
         return iter(self)
 
     def joined(self, column: int, first: int, steps: int) -> Tensor:
@@ -78,25 +100,19 @@ class Batches:
             first: the first batch, by its place in the chunk.
             steps: how many batches.
         """
-        start = self.start + first
-        rows = _on_device(self.indices[start : start + steps], self.columns[column])
-        return select(self.columns[column], 0, rows.reshape(-1).to(torch.int64))
+        start, whole = self.start + first, self.rows.columns[column]
+        rows = _on_device(self.indices[start : start + steps], whole)
+        return select(whole, 0, rows.reshape(-1).to(torch.int64))
 
 
-def _slices(column: Tensor, indices: np.ndarray) -> Sequence[Tensor]:
-    """Return the slices of a column for all steps; none where they are not one run of rows, or no places of their own.
-
-    Args:
-        column: all of the rows.
-        indices: read-only: those of all packs of a kind, which nobody changes.
-    """
-    if (known := _known.get(column)) is None or known[0] is not indices:
-        steps, rows = indices.shape
-        run = column.detach()[int(indices[0, 0]) :][: indices.size]  # slices of the column itself would hold it
-        lies = _keeps_lines(column, rows) and run.data_ptr() % LINE == 0 and column.device.type == "cpu"
-        is_run = lies and bool((np.diff(indices.reshape(-1)) == 1).all())
-        known = _known[column] = indices, run.unflatten(0, (steps, rows)).unbind(0) if is_run else ()
-    return known[1]
+def _slices(columns: Sequence[Tensor], indices: np.ndarray) -> list[Sequence[Tensor]]:
+    """Return for each column its slices at all indices; none where some cannot be used in place, or are too many."""
+    if not fast.enabled() or not 0 < len(indices) <= _KEPT or (np.diff(indices.reshape(-1)) != 1).any():
+        return []
+    runs = [column.detach()[int(indices[0, 0]) :][: indices.size] for column in columns]
+    if not all(run.device.type == "cpu" and _lies_in_lines(run, indices.shape[1]) for run in runs):
+        return []
+    return [run.unflatten(0, indices.shape).unbind(0) for run in runs]
 
 
 def _on_device(rows: Tensor | np.ndarray, column: Tensor) -> Tensor:
@@ -113,7 +129,7 @@ def _gathered(column: Tensor, rows: Tensor) -> Sequence[Tensor]:
 
 def _cut(run: Tensor, shape: tuple[int, ...]) -> Sequence[Tensor]:
     """Return the slices of rows that follow one on the other, for each step; in place where that can be."""
-    if _keeps_lines(run, shape[1]) and run.data_ptr() % LINE == 0:
+    if _lies_in_lines(run, shape[1]):
         return run.unflatten(0, shape).unbind(0)
     return [part.clone() for part in run.split(shape[1])]
 
@@ -124,3 +140,8 @@ def _keeps_lines(column: Tensor, batch: int) -> bool:
     Matrix products may round in another way where they begin elsewhere; a step's numbers must not depend on its place.
     """
     return column[:1].nbytes * batch % LINE == 0
+
+
+def _lies_in_lines(run: Tensor, batch: int) -> bool:
+    """Return whether each step's slice of rows that follow one on the other begins with a cache line."""
+    return _keeps_lines(run, batch) and run.data_ptr() % LINE == 0

@@ -20,6 +20,7 @@ from polykeras.backend.execution import (
     arrays_and_statics,
 )
 from polykeras_torch.arrays import current_device
+from polykeras_torch.batches import Rows
 from polykeras_torch.heap import keep_freed_memory
 from polykeras_torch.recorder import is_recorded
 from polykeras_torch.replay import Recording, contiguous, current, is_watched, record, signature
@@ -52,6 +53,9 @@ class TorchExecution(ExecutionMethods):
         if parts is None or parts.look is None or not fast.enabled():
             return Steps(step)
         return StepsInParts(step, parts)
+
+    def ready_rows(self, data: Any, indices: np.ndarray) -> Any:
+        return Rows(data, indices)
 
     def map_elementwise(
         self,

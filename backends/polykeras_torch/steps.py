@@ -12,7 +12,7 @@ from torch import Tensor
 from polykeras import tree
 from polykeras.backend.execution import State, Step, StepParts, check_state, kinds_of
 from polykeras_torch.arrays import NAMES
-from polykeras_torch.batches import Batches
+from polykeras_torch.batches import Batches, Rows
 from polykeras_torch.replay import Recording, contiguous, current, is_watched, record, signature
 from polykeras_torch.subnormals import subnormals_as_zero
 
@@ -35,19 +35,19 @@ class Steps:
         if torch.is_inference_mode_enabled():  # its tensors could not be differentiated
             with torch.inference_mode(False):
                 return self(state, data, indices, start, stop)
-        columns, definition = tree.flatten_with_def(data)
+        rows = data if isinstance(data, Rows) else Rows(data)
         state = contiguous(state)
-        batches = Batches(columns, indices, start, stop)
+        batches = Batches(rows, indices, start, stop)
         with subnormals_as_zero():
-            if is_watched([*state, *columns]):
+            if is_watched([*state, *rows.columns]):
                 logs: Any = None
                 for batch in batches:
-                    state, logs = self._step(state, tree.unflatten(definition, list(batch)))
+                    state, logs = self._step(state, tree.unflatten(rows.definition, list(batch)))
                 return state, logs
-            key = (definition, indices.shape[1], signature(state), signature([column[:1] for column in columns]))
-            if key not in self._loops:
-                self._loops[key] = self._loop(len(state), definition)
-            return self._loops[key].run(state, batches)
+            key = (rows.definition, rows.kind, indices.shape[1], signature(state))
+            if (loop := self._loops.get(key)) is None:
+                loop = self._loops[key] = self._loop(len(state), rows.definition)
+            return loop.run(state, batches)
 
     def _loop(self, size: int, definition: Any) -> _Loop | _LoopInParts:
         """Return what runs steps over batches of one shape and structure, with so many tensors of state."""

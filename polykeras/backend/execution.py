@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from polykeras import tree
 from polykeras.backend.padding import PaddingMethods
 from polykeras.backend.spec import Array
@@ -208,6 +210,20 @@ class ExecutionMethods(PaddingMethods, ABC):
         What lies in `polykeras.backend.host_memory.aligned_empty` can be used in place on every CPU.
         """
         return self.asarray(x)
+
+    def ready_rows(self, data: Any, indices: np.ndarray) -> Any:
+        """Return rows for functions of `compile_steps`, which are to run over them again and again.
+
+        A backend may do here once what each run would do with `data` again.
+
+        Args:
+            data: a tree of arrays of this backend, whose values may change, but not where they lie.
+            indices: with which the functions are called, read-only: their values stay.
+
+        Returns:
+            What these functions take in place of `data`, and nothing else does.
+        """
+        return data
 
     def compile_batches(self, fn: Callable[[State, Any], Any]) -> BatchesRunner | None:
         """Return a function that runs another one on several batches in one go; None where single calls are as good.

@@ -67,7 +67,7 @@ def _chunks_of(
 
 
 def _borrowed(pack: Pack, backend: Backend) -> Any:
-    """Return the rows of a pack on the device.
+    """Return the rows of a pack on the device, for compiled steps.
 
     What is the pack's memory itself is kept with it, as its next batches will lie there: to borrow an array takes as
     long as some steps of a small model.
@@ -86,5 +86,5 @@ def _borrowed(pack: Pack, backend: Backend) -> Any:
     leaves, definition = tree.flatten_with_def(pack.rows())
     rows = tree.unflatten(definition, [borrowed(number, leaf) for number, leaf in enumerate(leaves)])
     if all((backend.name, number) in pack.borrowed for number in range(len(leaves))):
-        pack.in_place[backend.name] = rows
+        rows = pack.in_place[backend.name] = backend.ready_rows(rows, pack.numbers)
     return rows

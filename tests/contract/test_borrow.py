@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from polykeras import fast
 from polykeras.backend import Backend
 from polykeras.backend.host_memory import LARGE, aligned_empty, can_be_lent
 
@@ -63,6 +64,7 @@ def test_a_chunk_of_no_steps_gives_the_state_back(backend: Backend) -> None:
     assert int(backend.to_numpy(logs["n"])) == 20
 
 
+@pytest.mark.skipif(not fast.enabled(), reason="a fast path")
 @pytest.mark.parametrize("dtype", ["float32", "int32"])
 def test_aligned_memory_is_used_in_place(backend: Backend, dtype: str) -> None:
     x = aligned_zeros((5, 7), dtype)
@@ -103,3 +105,21 @@ def test_placed_values_do_not_follow_the_host(backend: Backend, dtype: str, rows
     if x.flags.writeable:
         x[...] = 0
     np.testing.assert_array_equal(backend.to_numpy(placed), before)
+
+
+def test_rows_made_ready_run_as_they_are_and_follow_the_host(backend: Backend) -> None:
+    run = backend.compile_steps(lambda state, batch: ([state[0] * 2 + backend.sum(batch["x"])], {"n": state[0]}))
+    indices = np.arange(6, dtype=np.int32).reshape(3, 2)
+    indices.flags.writeable = False
+    room = aligned_zeros((6, 16), "float32")  # of which a batch of two fills cache lines
+    if not backend.borrows_in_place(room):
+        pytest.skip(f"{backend.name} copies")
+    data = {"x": backend.borrow(room), "y": None}
+    ready, others = backend.ready_rows(data, indices), indices[:, ::-1].copy()
+    for value in (1, 2):
+        room[...] = np.arange(value, value + 96).reshape(6, 16)
+        for start, stop, order in ((0, 3, indices), (1, 2, indices), (0, 3, others)):
+            results = [run([backend.place(np.float32(1))], rows, order, start, stop) for rows in (data, ready)]
+            (state, logs), (expected, expected_logs) = results
+            np.testing.assert_array_equal(backend.to_numpy(state[0]), backend.to_numpy(expected[0]))
+            np.testing.assert_array_equal(backend.to_numpy(logs["n"]), backend.to_numpy(expected_logs["n"]))

@@ -45,7 +45,7 @@ class Pack:
         has_nan: whether there is a nan in what was looked at.
         is_checked: whether all batches are known to be as they should.
         borrowed: arrays of backends that are this room, by the backend's name and the number of the leaf.
-        in_place: the rows as trees of these, by the backend's name, where all leaves are there.
+        in_place: the rows made of these, as compiled steps take them, by the backend's name; where all are there.
         release: lets the room be filled again; whoever got the pack calls it when nothing reads the arrays any more.
     """
 
