@@ -15,10 +15,10 @@ from polykeras_torch.indexing import select
 from polykeras_torch.rewriting import LINE
 
 _GATHERED = 2**20  # bytes of batches that are gathered at once, which stay in the cache
-_KEPT = 128  # slices of a column at most, which take 1 KB each
+_KEPT = 1024  # slices of a column at most, which take 1 KB each; a pack of a stream has up to 128
 
 
-class Rows:
+class Data:
     """Arrays whose first axis counts rows, and what each chunk of steps over them asks of them.
 
     Slices of them are kept where those can be used in place: to make those of 80 steps takes as long as a step of a
@@ -31,7 +31,7 @@ class Rows:
     Attributes:
         columns: the arrays.
         definition: the structure that they are in.
-        kind: what is the same for all rows that a step takes for like ones: dtypes, shapes without the rows, devices.
+        kind: dtypes, shapes of a row, and devices: what was recorded for one kind is repeated for all data of it.
     """
 
     __slots__ = ("_indices", "_slices", "columns", "definition", "kind")
@@ -41,6 +41,10 @@ class Rows:
         self.kind = tuple([(column.dtype, column.shape[1:], column.device) for column in self.columns])
         self._indices = indices
         self._slices: list[Sequence[Tensor]] = [] if indices is None else _slices(self.columns, indices)
+
+    def tree(self) -> Any:
+        """Return the arrays in their structure."""
+        return tree.unflatten(self.definition, self.columns)
 
     def slices(self, indices: Any) -> list[Sequence[Tensor]]:
         """Return for each column the slices at the rows of each step; none where they are not kept."""
@@ -52,13 +56,13 @@ class Batches:
     """The batches of a chunk of steps.
 
     Attributes:
-        rows: out of which they are taken.
+        data: out of which they are taken.
         indices: the rows of each step's batch, `(steps, batch)`.
         start: the first step.
         stop: the one after the last step.
     """
 
-    rows: Rows
+    data: Data
     indices: Tensor | np.ndarray
     start: int
     stop: int
@@ -71,11 +75,10 @@ class Batches:
 
         A kernel for each costs as much again as the memory it reads, and small ones run on one thread.
         """
-        columns, rows = self.rows.columns, self.indices[self.start : self.stop]
+        columns, rows = self.data.columns, self.indices[self.start : self.stop]
         if isinstance(rows, np.ndarray):
-            if fast.enabled() and rows.size and (np.diff(rows.reshape(-1)) == 1).all():  # those of a stream
-                run = [column[int(rows[0, 0]) :][: rows.size] for column in columns]
-                yield from zip(*(_cut(column, rows.shape) for column in run), strict=True)
+            if fast.enabled() and rows.size and _follow(rows):  # those of a stream
+                yield from zip(*(_cut(column, rows) for column in columns), strict=True)
                 return
             rows = _on_device(rows, columns[0])
         bound = _GATHERED if fast.enabled() else 0
@@ -88,7 +91,7 @@ class Batches:
 
         They are for kernels alone: neither for code that may hold or change them, nor for gradients to the columns.
         """
-        if slices := self.rows.slices(self.indices):
+        if slices := self.data.slices(self.indices):
             return zip(*(known[self.start : self.stop] for known in slices), strict=True)
         return iter(self)
 
@@ -100,19 +103,32 @@ class Batches:
             first: the first batch, by its place in the chunk.
             steps: how many batches.
         """
-        start, whole = self.start + first, self.rows.columns[column]
+        start, whole = self.start + first, self.data.columns[column]
         rows = _on_device(self.indices[start : start + steps], whole)
         return select(whole, 0, rows.reshape(-1).to(torch.int64))
 
 
+def _follow(rows: np.ndarray) -> bool:
+    """Return whether rows follow one on the other, through all steps."""
+    return bool((np.diff(rows.reshape(-1)) == 1).all())
+
+
 def _slices(columns: Sequence[Tensor], indices: np.ndarray) -> list[Sequence[Tensor]]:
     """Return for each column its slices at all indices; none where some cannot be used in place, or are too many."""
-    if not fast.enabled() or not 0 < len(indices) <= _KEPT or (np.diff(indices.reshape(-1)) != 1).any():
+    if not fast.enabled() or not 0 < len(indices) <= _KEPT or not _follow(indices):
         return []
-    runs = [column.detach()[int(indices[0, 0]) :][: indices.size] for column in columns]
-    if not all(run.device.type == "cpu" and _lies_in_lines(run, indices.shape[1]) for run in runs):
-        return []
-    return [run.unflatten(0, indices.shape).unbind(0) for run in runs]
+    # Detached: kernels alone get them, and what has a gradient is not taken for data that have none.
+    slices = [_in_place(column.detach(), indices) for column in columns]
+    found = [several for several in slices if several is not None]
+    return found if len(found) == len(columns) else []
+
+
+def _in_place(column: Tensor, rows: np.ndarray) -> Sequence[Tensor] | None:
+    """Return the slices of a column at rows that follow one on the other; None where one begins within a cache line."""
+    run = column[int(rows[0, 0]) :][: rows.size]
+    if not _keeps_lines(column, rows.shape[1]) or run.data_ptr() % LINE:
+        return None
+    return run.unflatten(0, rows.shape).unbind(0)
 
 
 def _on_device(rows: Tensor | np.ndarray, column: Tensor) -> Tensor:
@@ -127,11 +143,11 @@ def _gathered(column: Tensor, rows: Tensor) -> Sequence[Tensor]:
     return [select(column, 0, row) for row in rows.unbind(0)]
 
 
-def _cut(run: Tensor, shape: tuple[int, ...]) -> Sequence[Tensor]:
-    """Return the slices of rows that follow one on the other, for each step; in place where that can be."""
-    if _lies_in_lines(run, shape[1]):
-        return run.unflatten(0, shape).unbind(0)
-    return [part.clone() for part in run.split(shape[1])]
+def _cut(column: Tensor, rows: np.ndarray) -> Sequence[Tensor]:
+    """Return the slices of a column at rows that follow one on the other; in place where that can be."""
+    if (slices := _in_place(column, rows)) is not None:
+        return slices
+    return [part.clone() for part in column[int(rows[0, 0]) :][: rows.size].split(rows.shape[1])]
 
 
 def _keeps_lines(column: Tensor, batch: int) -> bool:
@@ -140,8 +156,3 @@ def _keeps_lines(column: Tensor, batch: int) -> bool:
     Matrix products may round in another way where they begin elsewhere; a step's numbers must not depend on its place.
     """
     return column[:1].nbytes * batch % LINE == 0
-
-
-def _lies_in_lines(run: Tensor, batch: int) -> bool:
-    """Return whether each step's slice of rows that follow one on the other begins with a cache line."""
-    return _keeps_lines(run, batch) and run.data_ptr() % LINE == 0

@@ -20,7 +20,7 @@ from polykeras.backend.execution import (
     arrays_and_statics,
 )
 from polykeras_torch.arrays import current_device
-from polykeras_torch.batches import Rows
+from polykeras_torch.batches import Data
 from polykeras_torch.heap import keep_freed_memory
 from polykeras_torch.recorder import is_recorded
 from polykeras_torch.replay import Recording, contiguous, current, is_watched, record, signature
@@ -55,7 +55,10 @@ class TorchExecution(ExecutionMethods):
         return StepsInParts(step, parts)
 
     def ready_rows(self, data: Any, indices: np.ndarray) -> Any:
-        return Rows(data, indices)
+        return Data(data, indices)
+
+    def rows(self, data: Any, index: Tensor) -> Any:
+        return super().rows(data.tree() if isinstance(data, Data) else data, self.asarray(index))
 
     def map_elementwise(
         self,

@@ -149,6 +149,9 @@ class Recording:
             The new state.
         """
         assert self._repetition is not None  # see `can_advance`
+        if self._changed:
+            columns = [i - self._donated for i in self._changed]
+            batches = (_with_copies(batch, columns) for batch in batches)
         with torch._C._AutoDispatchBelowAutograd(), self._threads():
             return self._repetition.run(state, packs, places, batches)
 

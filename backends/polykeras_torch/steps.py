@@ -12,7 +12,7 @@ from torch import Tensor
 from polykeras import tree
 from polykeras.backend.execution import State, Step, StepParts, check_state, kinds_of
 from polykeras_torch.arrays import NAMES
-from polykeras_torch.batches import Batches, Rows
+from polykeras_torch.batches import Batches, Data
 from polykeras_torch.replay import Recording, contiguous, current, is_watched, record, signature
 from polykeras_torch.subnormals import subnormals_as_zero
 
@@ -35,18 +35,18 @@ class Steps:
         if torch.is_inference_mode_enabled():  # its tensors could not be differentiated
             with torch.inference_mode(False):
                 return self(state, data, indices, start, stop)
-        rows = data if isinstance(data, Rows) else Rows(data)
+        data = data if isinstance(data, Data) else Data(data)
         state = contiguous(state)
-        batches = Batches(rows, indices, start, stop)
+        batches = Batches(data, indices, start, stop)
         with subnormals_as_zero():
-            if is_watched([*state, *rows.columns]):
+            if is_watched([*state, *data.columns]):
                 logs: Any = None
                 for batch in batches:
-                    state, logs = self._step(state, tree.unflatten(rows.definition, list(batch)))
+                    state, logs = self._step(state, tree.unflatten(data.definition, list(batch)))
                 return state, logs
-            key = (rows.definition, rows.kind, indices.shape[1], signature(state))
+            key = (data.definition, data.kind, indices.shape[1], signature(state))
             if (loop := self._loops.get(key)) is None:
-                loop = self._loops[key] = self._loop(len(state), rows.definition)
+                loop = self._loops[key] = self._loop(len(state), data.definition)
             return loop.run(state, batches)
 
     def _loop(self, size: int, definition: Any) -> _Loop | _LoopInParts:

@@ -153,7 +153,8 @@ class ExecutionMethods(PaddingMethods, ABC):
 
         Returns:
             `run(state, data, indices, start, stop) -> (state, logs)`: for `i` in `range(start, stop)` the step
-            gets `take(leaf, indices[i], axis=0)` of each leaf of `data`. `indices` is int32 `(steps, batch)`, and may
+            gets `take(leaf, indices[i], axis=0)` of each leaf of `data`, or `data` is what `ready_rows` made of
+            them. `indices` is int32 `(steps, batch)`, and may
             be an array of the host, whose values may be looked at; a read-only one keeps its values for good.
             The state is donated. The logs are those of the last step. At least one step runs (but see
             `compiles_ahead`). Another `start` and `stop` compile nothing anew; what another number of rows or of
@@ -221,7 +222,7 @@ class ExecutionMethods(PaddingMethods, ABC):
             indices: with which the functions are called, read-only: their values stay.
 
         Returns:
-            What these functions take in place of `data`, and nothing else does.
+            What these functions, and `rows`, take in place of `data`.
         """
         return data
 
@@ -262,5 +263,5 @@ class ExecutionMethods(PaddingMethods, ABC):
         return [list(column) for column in zip(*results, strict=True)]
 
     def rows(self, data: Any, index: Array) -> Any:
-        """Return the rows `index` of each leaf of `data`."""
+        """Return the rows `index` of each leaf of `data`, a tree of arrays or what `ready_rows` made of one."""
         return tree.map_structure(lambda leaf: self.take(leaf, index, 0), data)

@@ -240,14 +240,14 @@ class Loops(OnBatch):
         logs, done = progress.begun() if progress else ({}, 0)
         if done and self.stop_training:
             return logs, done
-        step = self._prepare(kind, source.first_batch())
-        rows = source.batch_size if isinstance(source, ArraySource) else 0
-        size = step.chunk_size(rows, self._chunk_size(run, kind))
+        first = source.first_batch()
+        step = self._prepare(kind, first)
+        size = step.chunk_size(first, self._chunk_size(run, kind))
         next_stop = run.next_stop if progress else never
         if progress:
             progress.step = step
         if isinstance(source, ArraySource):
-            filled = source.ends_partial and self._fills(kind, step, source.first_batch())
+            filled = source.ends_partial and self._fills(kind, step, first)
             chunks = array_chunks(source, step, registry.current(), size, filled, done, next_stop)
         else:
             chunks = stream_chunks(source, step, registry.current(), size, done, next_stop)

@@ -46,10 +46,10 @@ class _GuardedStep(CompiledStep):
     def __getattr__(self, name: str) -> Any:
         return getattr(self._step, name)
 
-    def chunk_size(self, rows: int, fixed: int | None) -> ChunkSize:
+    def chunk_size(self, batch: Any, fixed: int | None) -> ChunkSize:
         """Begin to count the steps of a pass over the data."""
         self._done = 0
-        return self._step.chunk_size(rows, fixed)
+        return self._step.chunk_size(batch, fixed)
 
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
         """Run steps as `CompiledStep.run_rows` does.

@@ -131,7 +131,7 @@ class CompiledStep:
         self._donate = donate
         self._has_run = False
         self.log_names: list[str] = []
-        self._chunk_sizes: dict[int, ChunkSize] = {}
+        self._chunk_sizes: dict[Any, ChunkSize] = {}  # by the shapes of a batch
         self._rooms: dict[int, Rooms] = {}
         self.fills: dict[Any, bool] = {}
         self._maps = not donate
@@ -144,9 +144,11 @@ class CompiledStep:
         """The state that it is known to use by now."""
         return self._form.variables
 
-    def chunk_size(self, rows: int, fixed: int | None) -> ChunkSize:
-        """Return what was learned of the length of chunks with batches of so many rows, or the one asked for."""
-        return ChunkSize(fixed) if fixed else self._chunk_sizes.setdefault(rows, ChunkSize())
+    def chunk_size(self, batch: Any, fixed: int | None) -> ChunkSize:
+        """Return what was learned of the length of chunks of batches like this one, or the length asked for."""
+        if fixed:
+            return ChunkSize(fixed)
+        return self._chunk_sizes.setdefault(tuple(map(np.shape, tree.flatten(batch))), ChunkSize())
 
     def room(self, batch: int, rows: int, steps: int) -> tuple[int, int]:
         """Return for how many rows, and indices of how many steps of `batch` rows, to make room; see `Rooms`."""
@@ -201,7 +203,14 @@ class CompiledStep:
             write_changes(form.variables, given, state, result, self._backend)
 
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
-        """Run the steps `start` to `stop` over rows of arrays on the device; return the logs of the last one."""
+        """Run the steps `start` to `stop` over rows of arrays on the device; return the logs of the last one.
+
+        Args:
+            data: a tree of arrays, or what `Backend.ready_rows` made of one.
+            indices: the rows of each step's batch, `(steps, batch)`.
+            start: the first step.
+            stop: the one after the last.
+        """
 
         def run(form: _Form, state: list[Any]) -> tuple[Any, Any]:
             if form.chunk is None:

@@ -35,11 +35,11 @@ def column(shape: Any, dtype: str) -> Any:
 @pytest.mark.parametrize("on_host", [False, True])
 @pytest.mark.parametrize("rows", ROWS.values(), ids=list(ROWS))
 def test_batches_are_the_rows_in_aligned_memory(rows: Any, on_host: bool, large: bool) -> None:
-    from polykeras_torch.batches import Batches, Rows
+    from polykeras_torch.batches import Batches, Data
 
     columns = [column(shape, dtype) for shape, dtype in COLUMNS] + ([column(LARGE, "float32")] if large else [])
     indices = rows.to(torch.int32)
-    found = list(Batches(Rows(columns), indices.numpy() if on_host else indices, 0, len(rows)))
+    found = list(Batches(Data(columns), indices.numpy() if on_host else indices, 0, len(rows)))
     assert len(found) == len(rows)
     for batch, row in zip(found, rows, strict=True):
         for part, whole in zip(batch, columns, strict=True):
@@ -68,12 +68,12 @@ def test_batches_of_a_stream_are_cut_out_and_not_gathered(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("on_host", [False, True])
 @pytest.mark.parametrize("rows", ROWS.values(), ids=list(ROWS))
 def test_several_batches_of_a_column_joined(rows: Any, on_host: bool) -> None:
-    from polykeras_torch.batches import Batches, Rows
+    from polykeras_torch.batches import Batches, Data
 
     columns = [column(shape, dtype) for shape, dtype in COLUMNS]
     indices = rows.to(torch.int32)
     indices = indices.numpy() if on_host else indices
-    batches, later = (Batches(Rows(columns), indices, start, len(rows)) for start in (0, 1))
+    batches, later = (Batches(Data(columns), indices, start, len(rows)) for start in (0, 1))
     found = list(later)
     assert len(found) == len(rows) - 1
     for number in range(len(columns)):
@@ -84,22 +84,22 @@ def test_several_batches_of_a_column_joined(rows: Any, on_host: bool) -> None:
 
 @pytest.mark.skipif(not fast.enabled(), reason="a fast path")
 def test_a_run_of_rows_is_used_in_place_and_begins_where_it_is_told() -> None:
-    from polykeras_torch.batches import Batches, Rows
+    from polykeras_torch.batches import Batches, Data
 
     data = column((96, 16), "float32")
-    for i, (batch,) in enumerate(Batches(Rows([data]), ROWS["a run"].to(torch.int32).numpy(), 3, 9)):
+    for i, (batch,) in enumerate(Batches(Data([data]), ROWS["a run"].to(torch.int32).numpy(), 3, 9)):
         assert batch.data_ptr() == data[8 + 8 * (3 + i) :].data_ptr()
 
 
 @pytest.mark.parametrize("same", [False, True])
 @pytest.mark.parametrize("rows", ROWS.values(), ids=list(ROWS))
 def test_kept_batches_are_the_same(rows: Any, same: bool) -> None:
-    from polykeras_torch.batches import Batches, Rows
+    from polykeras_torch.batches import Batches, Data
 
     columns = [column(shape, dtype) for shape, dtype in COLUMNS]
     indices = rows.to(torch.int32).numpy()
     for start, stop in ((0, len(rows)), (0, 1), (len(rows) - 1, len(rows)), (1, 1)):
-        data = Rows(columns[:1] if start else columns, indices if same else np.zeros_like(indices))
+        data = Data(columns[:1] if start else columns, indices if same else np.zeros_like(indices))
         batches = Batches(data, indices, start, stop)
         for one, other in zip(batches, batches.kept(), strict=True):
             assert all(torch.equal(*parts) for parts in zip(one, other, strict=True))
@@ -107,10 +107,10 @@ def test_kept_batches_are_the_same(rows: Any, same: bool) -> None:
 
 @pytest.mark.skipif(not fast.enabled(), reason="a fast path")
 def test_slices_are_made_once_and_live_as_long_as_the_rows() -> None:
-    from polykeras_torch.batches import Batches, Rows
+    from polykeras_torch.batches import Batches, Data
 
     indices = ROWS["a run"].to(torch.int32).numpy()
-    data = Rows([column((96, 16), "float32")], indices)
+    data = Data([column((96, 16), "float32")], indices)
     first, again = ([batch for (batch,) in Batches(data, indices, 0, 5).kept()] for _ in range(2))
     assert all(one is other for one, other in zip(first, again, strict=True))
     held = weakref.ref(first[0])

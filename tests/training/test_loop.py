@@ -12,6 +12,7 @@ from polykeras import Sequential, layers
 from polykeras.backend import Backend
 from polykeras.optimizers import schedules
 from polykeras.training.chunks import MOST_STEPS, ChunkSize
+from polykeras.training.steps import CompiledStep
 from training.linear import X, Y, linear
 
 
@@ -294,6 +295,16 @@ def test_chunks_are_powers_of_two_of_about_a_length() -> None:
     fixed = ChunkSize(7)
     fixed.record(7, 1e-3)
     assert fixed.steps == 7
+
+
+def test_what_small_batches_take_says_nothing_of_large_ones(backend: Backend) -> None:
+    step = CompiledStep(lambda batch: {}, [], backend)
+    small, large = ((np.zeros((rows, 2), "float32"), np.zeros(rows, "float32"), None) for rows in (1, 128))
+    for _ in range(2):
+        step.chunk_size(small, None).record(1, 1e-6)
+    assert step.chunk_size(small, None).steps == 8
+    assert step.chunk_size(large, None).steps == 1
+    assert step.chunk_size(large, 3).steps == 3
 
 
 def test_a_run_within_another_leaves_its_chunks_alone() -> None:

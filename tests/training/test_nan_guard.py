@@ -132,6 +132,17 @@ def test_streams_partial_batches_and_plain_python_are_counted_alike(backend: Bac
             assert int(model.optimizer.iterations) == 9
 
 
+def test_the_bad_step_of_a_stream_is_found_within_a_pack(backend: Backend) -> None:
+    """Rows of 16 float32 fill cache lines, so that steps use a pack where it lies."""
+    x = np.ones((60, 4, 16), "float32")
+    x[23, 2] = -1.0
+    model = keras.Sequential([keras.Input((16,)), Root(name="root"), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(FloatingPointError, match=r"Step 23 \(counted from 0\).*layer 'root'"):
+        model.fit(((batch, batch[:, :1]) for batch in x), verbose=0)
+    assert int(model.optimizer.iterations) == 23
+
+
 def test_a_step_of_ones_own_is_looked_into(backend: Backend) -> None:
     class Own(keras.Model):
         def __init__(self) -> None:
