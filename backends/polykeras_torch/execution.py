@@ -38,7 +38,7 @@ class TorchExecution(ExecutionMethods):
     def donates(self) -> bool:
         return fast.enabled()
 
-    def steps_hold_lock(self) -> bool:
+    def threads_disturb_steps(self) -> bool:
         return current_device().type == "cpu"
 
     def is_traced(self, x: Any) -> bool:

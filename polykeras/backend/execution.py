@@ -183,8 +183,12 @@ class ExecutionMethods(PaddingMethods, ABC):
         """
         return False
 
-    def steps_hold_lock(self) -> bool:
-        """Return whether compiled steps are Python between kernels of the CPU, which a second thread disturbs."""
+    def threads_disturb_steps(self) -> bool:
+        """Return whether what a thread does beside compiled steps comes on top of them.
+
+        So it is with Python between kernels of the CPU: either the kernels keep all cores, or the thread takes Python's
+        lock.
+        """
         return False
 
     def seed_framework(self, seed: int) -> None:
@@ -219,7 +223,8 @@ class ExecutionMethods(PaddingMethods, ABC):
 
         Args:
             data: a tree of arrays of this backend, whose values may change, but not where they lie.
-            indices: with which the functions are called, read-only: their values stay.
+            indices: with which the functions are going to be called, read-only: their values stay. With others what
+                comes is the same, and nothing was gained.
 
         Returns:
             What these functions, and `rows`, take in place of `data`.

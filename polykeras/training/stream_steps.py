@@ -72,19 +72,16 @@ def _borrowed(pack: Pack, backend: Backend) -> Any:
     What is the pack's memory itself is kept with it, as its next batches will lie there: to borrow an array takes as
     long as some steps of a small model.
     """
-    if (known := pack.in_place.get(backend.name)) is not None:
-        return known
-
-    def borrowed(number: int, leaf: Any) -> Any:
-        key = backend.name, number
-        if key not in pack.borrowed:
-            if not backend.borrows_in_place(leaf):
-                return backend.borrow(leaf)
-            pack.borrowed[key] = backend.borrow(leaf)
-        return pack.borrowed[key]
-
+    name = backend.name
+    if name in pack.ready:
+        return pack.ready[name]
     leaves, definition = tree.flatten_with_def(pack.rows())
-    rows = tree.unflatten(definition, [borrowed(number, leaf) for number, leaf in enumerate(leaves)])
-    if all((backend.name, number) in pack.borrowed for number in range(len(leaves))):
-        rows = pack.in_place[backend.name] = backend.ready_rows(rows, pack.numbers)
+    if name not in pack.borrowed:
+        places = [place for place, leaf in enumerate(leaves) if backend.borrows_in_place(leaf)]
+        pack.borrowed[name] = {place: backend.borrow(leaves[place]) for place in places}
+    kept = pack.borrowed[name]
+    arrays = [kept[place] if place in kept else backend.borrow(leaf) for place, leaf in enumerate(leaves)]
+    rows = tree.unflatten(definition, arrays)
+    if len(kept) == len(leaves):
+        rows = pack.ready[name] = backend.ready_rows(rows, pack.numbers)
     return rows

@@ -64,10 +64,11 @@ def test_a_chunk_of_no_steps_gives_the_state_back(backend: Backend) -> None:
     assert int(backend.to_numpy(logs["n"])) == 20
 
 
-@pytest.mark.skipif(not fast.enabled(), reason="a fast path")
 @pytest.mark.parametrize("dtype", ["float32", "int32"])
 def test_aligned_memory_is_used_in_place(backend: Backend, dtype: str) -> None:
     x = aligned_zeros((5, 7), dtype)
+    if not fast.enabled() and not backend.borrows_in_place(x):
+        pytest.skip(f"a fast path on {backend.name}")
     assert can_be_lent(x)
     assert not can_be_lent(unaligned(x))
     borrowed = backend.borrow(x)

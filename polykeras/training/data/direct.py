@@ -12,7 +12,7 @@ from polykeras.training.data.packs import Pack, Packing
 class Direct(Iterator[Any]):
     """The items of an iterator for which nobody has to wait, taken by the reader: `Prefetch` without a thread.
 
-    A thread beside steps that hold Python's lock takes that, and a core on which their kernels run.
+    It is for steps that a thread beside them disturbs; see `Backend.threads_disturb_steps`.
 
     Args:
         items: an iterator.
@@ -70,7 +70,7 @@ class Direct(Iterator[Any]):
         try:
             while pack.count < packing.capacity and (leaves := self._leaves(packing)) is not None:
                 pack.write(pack.count, leaves)
-                packing.count(pack)
+                packing.add(pack)
         except Exception as end:
             self._end = end
         if pack.count:

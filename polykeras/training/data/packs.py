@@ -44,8 +44,8 @@ class Pack:
         count: how many batches there are.
         has_nan: whether there is a nan in what was looked at.
         is_checked: whether all batches are known to be as they should.
-        borrowed: arrays of backends that are this room, by the backend's name and the number of the leaf.
-        in_place: the rows made of these, as compiled steps take them, by the backend's name; where all are there.
+        borrowed: by a backend's name, its arrays that are this room, by the place of the leaf.
+        ready: by a backend's name, the rows as its compiled steps take them, where all leaves are borrowed so.
         release: lets the room be filled again; whoever got the pack calls it when nothing reads the arrays any more.
     """
 
@@ -58,8 +58,8 @@ class Pack:
         self.numbers = _numbers(capacity, rows)
         self.count = self._looked = 0
         self.has_nan = self.is_checked = False
-        self.borrowed: dict[tuple[str, int], Any] = {}
-        self.in_place: dict[str, Any] = {}
+        self.borrowed: dict[str, dict[int, Any]] = {}
+        self.ready: dict[str, Any] = {}
         self.release: Callable[[], None] = lambda: None
 
     def write(self, place: int, leaves: Sequence[np.ndarray]) -> None:
@@ -171,7 +171,7 @@ class Packing:
             pack.clear()
             self.free.append(pack)
 
-    def count(self, pack: Pack) -> bool:
+    def add(self, pack: Pack) -> bool:
         """Count a batch that was written, and look at values where enough came; return whether the pack is full."""
         pack.count += 1
         if pack.count % self.batches_a_look == 0:
@@ -193,7 +193,7 @@ class Packing:
         _kept.extend(pack.memory for pack in self.free if len(pack.memory) == _MEMORY_BYTES)
         del _kept[self._PACKS :]
         for pack in self._packs:
-            pack.in_place.clear()
+            pack.ready.clear()
             pack.borrowed.clear()  # whose `release` leads back to here: they would live until a search for cycles
         self.free.clear()
         self._packs.clear()

@@ -116,7 +116,7 @@ class Shelf:
 
     def _count(self, pack: Pack, packing: Packing) -> None:
         """Count a batch that was written. The lock is held while its values are looked at: no pack is taken then."""
-        if packing.count(pack):
+        if packing.add(pack):
             pack.try_check(packing.check)
             self._items.append(pack)
             self._open = None
