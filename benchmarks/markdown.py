@@ -127,14 +127,16 @@ def physics(rows: list[Row], machine: Machine) -> list[str]:
         work = work_of(task)
         found = bounds(rows, name, work, cache)
         shares = [found[framework].share for framework in frameworks]
-        held = (work.state_bytes + work.output_bytes) / 1e6
-        percents = ["" if share is None else f"{100 * share:.0f} %" for share in shares]
-        lines.append([task.label, f"{work.flops / 1e6:.3g}", f"{held:.3g}", *percents])
+        least = [f"{found[f].milliseconds:.2g}{'*' if found[f].by_bytes else ''}" for f in frameworks]
+        percents = ["" if share is None else f", {100 * share:.0f} %" for share in shares]
+        sizes = [work.flops, work.state_bytes + work.output_bytes, work.moved(cache)]
+        figures = [f"{size / 1e6:.3g}" for size in sizes]
+        lines.append([task.label, *figures, *map(str.__add__, least, percents)])
     each = [f"{rates[f][0]:.0f} GFLOP/s, {rates[f][1]:.0f} GB/s on {FRAMEWORKS[f]}" for f in frameworks]
     return [
-        *_lines(["", "MFLOP a step", "MB held", *_heads(frameworks)], lines),
+        *_lines(["ms a step takes at least, over ours", "MFLOP", "MB held", "MB moved", *_heads(frameworks)], lines),
         "",
-        "Reached: " + "; ".join(each) + ".",
+        f"Reached: {'; '.join(each)}; last cache {cache / 2**20:.0f} MB. *: the bytes take longer than the arithmetic.",
     ]
 
 

@@ -10,7 +10,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from polykeras.backend.spec import Array
-from polykeras_jax.windows import columns, shifted
+from polykeras_jax.windows import along, columns, shifted
+
+_SMALL = 25  # places of a window that is summed row by row
 
 
 @partial(jax.jit, static_argnums=(2, 3, 4))
@@ -19,10 +21,8 @@ def conv_products(x: Array, kernel: Array, strides: tuple[int, ...], dilation: t
     """Return the convolution of a padded array as products of its slices: one matrix product where `groups` is 1."""
     *window, depth, filters = kernel.shape
     size = prod(window) * depth  # no -1 below: there may be no rows
-    if depth == 1 and groups > 1:  # depthwise: nothing to contract, and a sum of elementwise products fuses
-        x = jnp.repeat(x, filters // groups, -1)
-        weights = kernel.reshape(size, filters)
-        return sum(part * weight for part, weight in zip(shifted(x, window, strides, dilation), weights, strict=True))
+    if depth == 1 and groups > 1:
+        return _depthwise(jnp.repeat(x, filters // groups, -1), kernel.reshape(*window, filters), strides, dilation)
     if groups == 1:
         # The barrier keeps the kernel's rows as they are, so that its gradient is (gradients.T @ columns).T, which
         # takes 1.2 ms where (columns.T @ gradients) takes 1.5.
@@ -33,6 +33,27 @@ def conv_products(x: Array, kernel: Array, strides: tuple[int, ...], dilation: t
     under = jnp.concatenate([part.reshape(*part.shape[:-1], groups, depth) for part in parts], -1)
     out = jnp.einsum("...gk,kgf->...gf", under, kernel.reshape(size, groups, filters // groups))
     return out.reshape(*out.shape[:-2], filters)
+
+
+def _depthwise(x: Array, kernel: Array, strides: tuple[int, ...], dilation: tuple[int, ...]) -> Array:
+    """Return the convolution of each channel by itself: a sum of elementwise products, which XLA fuses.
+
+    There is nothing to contract. Small windows of two axes that move by one place are summed row by row, over the last
+    axis once for all rows: XLA has fewer slices to compile, a sixth of the time for 3x3, and a step takes as long or
+    less (5x5: 12 to 4.5 ms, jax 0.10.2). With strides it would compute rows that nobody wants; over three axes, or
+    large windows, it takes longer.
+
+    Args:
+        x: padded, with as many channels as filters.
+        kernel: `(*window, filters)`.
+    """
+    window, filters = kernel.shape[:-1], kernel.shape[-1]
+    if len(window) == 2 and set(strides) == {1} and prod(window) <= _SMALL:
+        along_rows = along(x, 2, window[1], 1, dilation[1])
+        rows = [sum(part * weight for part, weight in zip(along_rows, row, strict=True)) for row in kernel]
+        return sum(along(row, 1, window[0], 1, dilation[0])[place] for place, row in enumerate(rows))
+    parts = shifted(x, window, strides, dilation)
+    return sum(part * weight for part, weight in zip(parts, kernel.reshape(-1, filters), strict=True))
 
 
 @partial(jax.jit, static_argnums=(2, 3, 4))

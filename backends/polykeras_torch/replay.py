@@ -80,6 +80,8 @@ class Recording:
         self._packs: list[Pack] = []
         self.handed: dict[int, int] = {}
         self._wants_one_thread = recorder is not None and wants_one_thread(recorder.nodes, recorder.seen)
+        if self._wants_one_thread:
+            fast.explain("what was recorded on torch", "computed by one thread", "its products are too small for two")
         self._changed = list(changed)
         self._folded: list[tuple[ref[Tensor], int]] = []
         if recorder is None:

@@ -22,7 +22,8 @@ from polykeras.training import padding
 from polykeras.training.compiled_metrics import CompiledMetrics, Seen
 from polykeras.training.nan_guard import guarded
 from polykeras.training.step_cache import StepCache
-from polykeras.training.steps import CompiledStep, EagerStep, Parts
+from polykeras.training.step_forms import Parts
+from polykeras.training.steps import CompiledStep, EagerStep
 from polykeras.variables import Variable, unique
 
 if TYPE_CHECKING:

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from polykeras import dtypes, tree
 from polykeras.backend import Backend
-from polykeras.backend.execution import BatchesRunner, CannotMap, StepParts
+from polykeras.backend.execution import BatchesRunner, CannotMap
 from polykeras.training.chunks import ChunkSize
 from polykeras.training.collection import uncollected
 from polykeras.training.interrupts import Uninterrupted
 from polykeras.training.rooms import Rooms
+from polykeras.training.step_forms import Form, Parts
 from polykeras.variables import (
     TRACES,
     NewVariables,
@@ -27,7 +28,6 @@ from polykeras.variables import (
     Scope,
     Variable,
     ever_new,
-    functionalize,
     unique,
     write_changes,
     write_state,
@@ -40,66 +40,6 @@ _LOST = (
     "away already: its weights may be those of no step. Load them again, or let `fit` go on from the backup of a "
     "`BackupAndRestore`."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """A step in parts, as plain code over variables; see `StepParts`.
-
-    Attributes:
-        step: takes a batch, and returns what is to be looked at.
-        look: takes that, of one or several steps; None where there is nothing.
-        report: returns the logs.
-        known: returns the variables that `look` and `report` know.
-    """
-
-    step: Callable[[Any], Any]
-    look: Callable[[Any], None] | None
-    report: Callable[[], dict[str, Any]]
-    known: Callable[[], list[Variable]]
-
-    def pure(self, variables: Sequence[Variable]) -> StepParts:
-        """Return the parts as pure functions of a state, and of some of it."""
-        places = {id(variable): place for place, variable in enumerate(variables)}
-        known = [variable for variable in self.known() if id(variable) in places]
-        look = self.look and functionalize(self.look, known)
-        report = functionalize(self.report, known)
-        return StepParts(functionalize(self.step, variables), [places[id(v)] for v in known], look, report)
-
-
-class _Form:
-    """The pure functions of a step over one list of variables, and what a backend made of them.
-
-    Attributes:
-        is_traced: whether code of the step ran to its end once; before that nothing is given away.
-        in_code: whether it runs now: most errors are mistakes in it, and then nothing is given away either.
-    """
-
-    def __init__(
-        self, step: Callable[[Any], Any], variables: list[Variable], changes_only: bool, parts: Parts | None
-    ) -> None:
-        self.variables = variables
-        self.is_traced = self.in_code = False
-        self.pure = self._marking(functionalize(step, variables, changes_only))
-        pure_parts = parts and parts.pure(variables)
-        self.parts = pure_parts and replace(
-            pure_parts,
-            step=self._marking(pure_parts.step),
-            look=pure_parts.look and self._marking(pure_parts.look),
-            report=self._marking(pure_parts.report),
-        )
-        self.chunk: Callable[..., Any] | None = None
-        self.single: Callable[..., Any] | None = None
-        self.several: BatchesRunner | None = None
-
-    def _marking(self, pure: Callable[..., Any]) -> Callable[..., Any]:
-        def marked(*args: Any) -> Any:
-            self.in_code = True
-            result = pure(*args)
-            self.in_code, self.is_traced = False, True  # not where it raises
-            return result
-
-        return marked
 
 
 class CompiledStep:
@@ -156,8 +96,8 @@ class CompiledStep:
             return rows, steps
         return self._rooms.setdefault(batch, Rooms()).fitting(rows, steps)
 
-    def _form_of(self, variables: Sequence[Variable]) -> _Form:
-        return _Form(self.step, unique(variables), not self._donate, self._parts)
+    def _form_of(self, variables: Sequence[Variable]) -> Form:
+        return Form(self.step, unique(variables), not self._donate, self._parts)
 
     def _noting(self, step: Callable[..., Any]) -> Callable[..., Any]:
         def noted(*batch: Any) -> Any:
@@ -168,7 +108,7 @@ class CompiledStep:
 
         return noted
 
-    def _run(self, run: Callable[[_Form, list[Any]], tuple[Any, Any]]) -> Any:
+    def _run(self, run: Callable[[Form, list[Any]], tuple[Any, Any]]) -> Any:
         if self._has_run:
             with Uninterrupted() if self._donate else nullcontext():
                 return self._run_or_trace(run)
@@ -177,7 +117,7 @@ class CompiledStep:
         self._has_run = True
         return result
 
-    def _run_or_trace(self, run: Callable[[_Form, list[Any]], tuple[Any, Any]]) -> Any:
+    def _run_or_trace(self, run: Callable[[Form, list[Any]], tuple[Any, Any]]) -> Any:
         new: list[Variable] = []
         for _ in range(TRACES):
             form = self._form
@@ -196,7 +136,7 @@ class CompiledStep:
                 raise
         raise ever_new("A step of the model", new)
 
-    def _write(self, form: _Form, given: list[Any], state: Any, result: Any) -> None:
+    def _write(self, form: Form, given: list[Any], state: Any, result: Any) -> None:
         if self._donate:
             write_state(form.variables, state, self._backend)
         else:
@@ -212,7 +152,7 @@ class CompiledStep:
             stop: the one after the last.
         """
 
-        def run(form: _Form, state: list[Any]) -> tuple[Any, Any]:
+        def run(form: Form, state: list[Any]) -> tuple[Any, Any]:
             if form.chunk is None:
                 form.chunk = self._backend.compile_steps(form.pure, form.parts)
             return form.chunk(state, data, indices, start, stop)
@@ -226,7 +166,7 @@ class CompiledStep:
     def run_batch(self, batch: Any) -> Any:
         """Run one step on a batch of host arrays; return its logs or predictions."""
 
-        def run(form: _Form, state: list[Any]) -> tuple[Any, Any]:
+        def run(form: Form, state: list[Any]) -> tuple[Any, Any]:
             if form.single is None:
                 form.single = self._backend.compile(form.pure, donate_first=self._donate)
             return form.single(state, batch)
@@ -238,7 +178,7 @@ class CompiledStep:
         self._maps = self._maps and self._several(self._form) is not None
         return self._maps
 
-    def _several(self, form: _Form) -> BatchesRunner | None:
+    def _several(self, form: Form) -> BatchesRunner | None:
         if form.several is None:
             form.several = self._backend.compile_batches(_outputs_of(form.pure, self._backend))
         return form.several
@@ -257,7 +197,7 @@ class CompiledStep:
             CannotMap: they are to be run one by one, now and later.
         """
 
-        def run(form: _Form, state: list[Any]) -> tuple[Any, Any]:
+        def run(form: Form, state: list[Any]) -> tuple[Any, Any]:
             several = self._several(form)
             if several is None:
                 raise CannotMap(f"single calls are as good on {self._backend.name}")

@@ -57,7 +57,7 @@ TOLD = {
         "calls of model 'm': compiled, as they are repeated",
     ],
     "tensorflow": ["calls of model 'm': compiled, as they are repeated", "a chunk of steps: XLA, as it fuses"],
-    "torch": ["freed memory on torch: kept for the next step"],
+    "torch": ["freed memory on torch: kept for the next step", "adam's rule on torch: its own kernel"],
 }
 
 

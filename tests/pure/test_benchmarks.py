@@ -323,6 +323,19 @@ def test_ratios_that_are_asked() -> None:
     assert claims.unmet([row("build", "build 300 layers", "build", polykeras=1.0, keras=4.9)])[1].endswith("4.9 (>= 5)")
 
 
+def test_calls_are_held_to_the_mean_of_each_framework() -> None:
+    def calls(framework: str, *ratios: float) -> list[dict[str, Any]]:
+        tasks = ("mlp", "conv")
+        return [
+            row("calls", "model(x)", task, framework, polykeras=1.0, keras=ratio)
+            for task, ratio in zip(tasks, ratios, strict=True)
+        ]
+
+    assert claims.unmet([*calls("jax", 4.0, 9.0), *calls("torch", 4.9, 5.2)]) == []
+    (found,) = claims.unmet([*calls("jax", 100.0, 100.0), *calls("torch", 4.0, 5.0)])
+    assert found == "model(x), Keras 3 / ours on torch: geometric mean 4.47 (>= 5)"
+
+
 @pytest.mark.parametrize(
     ("keras", "by_hand", "holds"), [(1.1, 0.97, False), (1.1, 0.985, True), (1.1, None, False), (0.9, 1.5, False)]
 )

@@ -7,6 +7,7 @@ from itertools import chain, islice
 from threading import Event
 from typing import Any
 
+from polykeras import fast
 from polykeras.backend import registry
 from polykeras.training.data.checks import check_values
 from polykeras.training.data.direct import Direct
@@ -236,6 +237,8 @@ class StreamSource:
         if capacity > 1 and self._packing is None and self._first:
             self._packing = Packing(first, capacity, together is not None, self.check)
             self._ahead.start_packing(self._packing, self._first)  # type: ignore[union-attr]
+            who = "the thread that trains" if isinstance(self._ahead, Direct) else "a thread"
+            fast.explain("batches of a stream", f"up to {capacity} together, read by {who}", "they are small")
             self._first = []
         for item in self._items_of_epoch():
             error = self._checked(item)
