@@ -52,7 +52,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--strict", action="store_true", help="end with 1 where something is not as asked")
     parser.add_argument("--from", dest="earlier", type=Path, nargs="+", help="rows of earlier runs: measure nothing")
     parser.add_argument("--docs", type=Path, help="a markdown file whose tables are replaced (benchmarks/markdown.py)")
-    parser.add_argument("--json", type=Path, help="default: outputs/benchmarks.json; for --check outputs/check.json")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        help="where rows go; default: outputs/benchmarks.json, for --check outputs/check.json, with --from nowhere",
+    )
     parser.add_argument("--png", type=Path, default=OUTPUTS / "benchmarks.png")
     return parser
 
@@ -61,12 +65,15 @@ def options_of(arguments: list[str] | None = None) -> argparse.Namespace:
     """Return the command line's options, with `sections` and `tasks` as lists (`tasks` None: each section's own)."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    default = "check" if options.check else ",".join(QUICK if options.quick else DEFAULT)
+    default = (
+        "check" if options.check else ",".join(QUICK if options.quick else SECTIONS if options.earlier else DEFAULT)
+    )
     options.sections = (default if options.check or not options.sections else options.sections).split(",")
     options.tasks = options.tasks.split(",") if options.tasks else None
     options.frameworks = options.frameworks.split(",")
     options.rounds = 1 if options.quick else options.rounds
-    options.json = options.json or OUTPUTS / ("check.json" if options.check else "benchmarks.json")
+    if not options.earlier:
+        options.json = options.json or OUTPUTS / ("check.json" if options.check else "benchmarks.json")
     for given, known in ((options.sections, SECTIONS), (options.tasks or [], TASKS)):
         if unknown := set(given) - set(known):
             parser.error(f"expected some of {', '.join(known)}; got {', '.join(sorted(unknown))}")
@@ -80,7 +87,7 @@ def read_runs(paths: list[Path]) -> tuple[Machine, list[Row]]:
     """
     runs = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
     last = dict(runs[-1]["machine"])
-    others = {str(run["machine"].get("cpu")) for run in runs} - {str(last.get("cpu"))}
+    others = {str(cpu) for run in runs if (cpu := run["machine"].get("cpu"))} - {str(last.get("cpu"))}
     if others:
         last["others"] = ", ".join(sorted(others))
     return last, merged(run["rows"] for run in runs)
@@ -98,9 +105,13 @@ def _measured(options: argparse.Namespace, console: Console) -> tuple[Machine, l
     runner, rows = Runner(console), []
     for section, framework, task in cells:
         rows += runner.measure(section, framework, task, options.rounds)
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps({"machine": here, "rows": rows}, indent=1), encoding="utf-8")
+        _write(options.json, here, rows)
     return here, merged([rows])
+
+
+def _write(path: Path, here: Machine, rows: list[Row]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"machine": here, "rows": rows}, indent=1) + "\n", encoding="utf-8")
 
 
 def _show_all(rows: list[Row], here: Machine, png: Path, console: Console) -> list[Path]:
@@ -124,6 +135,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.earlier:
         console.print(here)
     rows = [row for row in rows if row["section"] in options.sections]
+    if options.earlier and options.json:
+        _write(options.json, here, rows)
     pictures = _show_all(rows, here, options.png, console)
     console.print(f"rows: {options.json if not options.earlier else ', '.join(map(str, options.earlier))}")
     console.print(f"pictures: {', '.join(map(str, pictures)) or 'none'}")

@@ -43,7 +43,7 @@ def machine() -> dict[str, Any]:
     flags = _cpu_field("flags")
     installed = [package for package in PACKAGES if any(importlib.metadata.distributions(name=package))]
     return {
-        "platform": platform.platform(),
+        "platform": f"{platform.system()} {platform.machine()}",
         "cpu": _cpu_field("model name"),
         "avx512f": None if flags is None else "avx512f" in flags.split(),
         "l3_bytes": _cache(3),
