@@ -72,6 +72,8 @@ def options_of(arguments: list[str] | None = None) -> argparse.Namespace:
     options.tasks = options.tasks.split(",") if options.tasks else None
     options.frameworks = options.frameworks.split(",")
     options.rounds = 1 if options.quick else options.rounds
+    if options.json in (options.earlier or []):
+        parser.error(f"--json would replace {options.json}, which --from reads: name another file")
     if not options.earlier:
         options.json = options.json or OUTPUTS / ("check.json" if options.check else "benchmarks.json")
     for given, known in ((options.sections, SECTIONS), (options.tasks or [], TASKS)):
@@ -87,10 +89,16 @@ def read_runs(paths: list[Path]) -> tuple[Machine, list[Row]]:
     """
     runs = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
     last = dict(runs[-1]["machine"])
-    others = {str(cpu) for run in runs if (cpu := run["machine"].get("cpu"))} - {str(last.get("cpu"))}
+    others = {_processor(run["machine"]) for run in runs if run["machine"].get("cpu")} - {_processor(last)}
+    others |= {name for run in runs for name in run["machine"].get("others", "").split(", ") if name}
     if others:
         last["others"] = ", ".join(sorted(others))
     return last, merged(run["rows"] for run in runs)
+
+
+def _processor(machine: Machine) -> str:
+    wide = {True: " with AVX-512", False: " without AVX-512", None: ""}[machine.get("avx512f")]
+    return f"{machine.get('cpu', '')}{wide}"
 
 
 def _measured(options: argparse.Namespace, console: Console) -> tuple[Machine, list[Row]]:
@@ -134,11 +142,11 @@ def main(arguments: list[str] | None = None) -> int:
     here, rows = read_runs(options.earlier) if options.earlier else _measured(options, console)
     if options.earlier:
         console.print(here)
-    rows = [row for row in rows if row["section"] in options.sections]
+    rows = [row for row in rows if row["section"] in options.sections and row["framework"] in options.frameworks]
     if options.earlier and options.json:
         _write(options.json, here, rows)
     pictures = _show_all(rows, here, options.png, console)
-    console.print(f"rows: {options.json if not options.earlier else ', '.join(map(str, options.earlier))}")
+    console.print(f"rows: {options.json or ', '.join(map(str, options.earlier))}")
     console.print(f"pictures: {', '.join(map(str, pictures)) or 'none'}")
     for line in fill(options.docs, rows, here) if options.docs else []:
         console.print(line, highlight=False, markup=False)

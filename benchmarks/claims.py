@@ -34,7 +34,7 @@ def _at_least(least: float) -> Limit:
 NO_LIMIT = Limit("no limit", lambda value: True)
 ASKED: dict[str, Limit] = {
     "50 fits": _at_most(5, "flat: "),
-    # The weights of one are 0.1 MB: half of what 50 that stay would take. Measured: -0.3 to 1.7 on the three.
+    # The weights of one are 0.1 MB: half of what 50 that stay would take. Measured: -0.3 to 2.3 on the three.
     "50 models": _at_most(2.5, "flat: "),
     "models alive": _at_most(1),
     "rate of a generator": _at_least(0.9),

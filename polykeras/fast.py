@@ -45,8 +45,9 @@ def explaining() -> bool:
     return _switch("POLYKERAS_EXPLAIN", False)
 
 
+@cache
 def explain(what: str, chosen: str, why: str) -> None:
-    """Tell on stderr, where that was asked for, what was chosen for something and why."""
+    """Tell on stderr, where that was asked for, what was chosen for something and why; once for the same words."""
     if explaining():
         print(f"polykeras: {what}: {chosen}, as {why}", file=sys.stderr)
 

@@ -109,13 +109,13 @@ class Batches:
 
 
 def _follow(rows: np.ndarray) -> bool:
-    """Return whether rows follow one on the other, through all steps."""
-    return bool((np.diff(rows.reshape(-1)) == 1).all())
+    """Return whether rows, counted from the front, follow one on the other through all steps."""
+    return bool(rows[0, 0] >= 0 and (np.diff(rows.reshape(-1)) == 1).all())
 
 
 def _slices(columns: Sequence[Tensor], indices: np.ndarray) -> list[Sequence[Tensor]]:
     """Return for each column its slices at all indices; none where some cannot be used in place, or are too many."""
-    if not fast.enabled() or not 0 < len(indices) <= _KEPT or not _follow(indices):
+    if not fast.enabled() or not indices.size or len(indices) > _KEPT or not _follow(indices):
         return []
     # Detached: kernels alone get them, and what has a gradient is not taken for data that have none.
     slices = [_in_place(column.detach(), indices) for column in columns]
@@ -124,9 +124,12 @@ def _slices(columns: Sequence[Tensor], indices: np.ndarray) -> list[Sequence[Ten
 
 
 def _in_place(column: Tensor, rows: np.ndarray) -> Sequence[Tensor] | None:
-    """Return the slices of a column at rows that follow one on the other; None where one begins within a cache line."""
+    """Return the slices of a column at rows that follow one on the other.
+
+    None where one begins within a cache line, or rows are not there.
+    """
     run = column[int(rows[0, 0]) :][: rows.size]
-    if not _keeps_lines(column, rows.shape[1]) or run.data_ptr() % LINE:
+    if len(run) < rows.size or not _keeps_lines(column, rows.shape[1]) or run.data_ptr() % LINE:
         return None
     return run.unflatten(0, rows.shape).unbind(0)
 

@@ -71,7 +71,7 @@ class CompiledStep:
         self._donate = donate
         self._has_run = False
         self.log_names: list[str] = []
-        self._chunk_sizes: dict[Any, ChunkSize] = {}  # by the shapes of a batch
+        self._chunk_sizes: dict[Any, ChunkSize] = {}  # by the structure and shapes of a batch
         self._rooms: dict[int, Rooms] = {}
         self.fills: dict[Any, bool] = {}
         self._maps = not donate
@@ -88,7 +88,8 @@ class CompiledStep:
         """Return what was learned of the length of chunks of batches like this one, or the length asked for."""
         if fixed:
             return ChunkSize(fixed)
-        return self._chunk_sizes.setdefault(tuple(map(np.shape, tree.flatten(batch))), ChunkSize())
+        leaves, definition = tree.flatten_with_def(batch)
+        return self._chunk_sizes.setdefault((definition, *map(np.shape, leaves)), ChunkSize())
 
     def room(self, batch: int, rows: int, steps: int) -> tuple[int, int]:
         """Return for how many rows, and indices of how many steps of `batch` rows, to make room; see `Rooms`."""
