@@ -45,9 +45,8 @@ def explaining() -> bool:
     return _switch("POLYKERAS_EXPLAIN", False)
 
 
-@cache
 def explain(what: str, chosen: str, why: str) -> None:
-    """Tell on stderr, where that was asked for, what was chosen for something and why; once for the same words."""
+    """Tell on stderr, where that was asked for, what was chosen for something and why."""
     if explaining():
         print(f"polykeras: {what}: {chosen}, as {why}", file=sys.stderr)
 

@@ -68,7 +68,8 @@ class TorchExecution(ExecutionMethods):
         known_as: KnownRule | None = None,
     ) -> list[list[Tensor]]:
         if known_as is not None and known_as.name in KERNELS and fast.enabled() and suits(lists):
-            fast.explain(f"{known_as.name}'s rule on torch", "its own kernel", "that updates all variables at once")
+            if is_recorded(lists[0][0]):  # and not in each step of plain Python
+                fast.explain(f"{known_as.name}'s rule on torch", "its own kernel", "that updates all variables at once")
             return KERNELS[known_as.name](lists, scalars, **known_as.numbers)
         return super().map_elementwise(rule, lists, scalars, known_as)
 
