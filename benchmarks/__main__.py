@@ -65,9 +65,8 @@ def options_of(arguments: list[str] | None = None) -> argparse.Namespace:
     """Return the command line's options, with `sections` and `tasks` as lists (`tasks` None: each section's own)."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    default = (
-        "check" if options.check else ",".join(QUICK if options.quick else SECTIONS if options.earlier else DEFAULT)
-    )
+    usual = QUICK if options.quick else SECTIONS if options.earlier else DEFAULT
+    default = "check" if options.check else ",".join(usual)
     options.sections = (default if options.check or not options.sections else options.sections).split(",")
     options.tasks = options.tasks.split(",") if options.tasks else None
     options.frameworks = options.frameworks.split(",")

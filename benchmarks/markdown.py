@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.checking import LOSSES, PREDICTIONS, tolerance
 from benchmarks.competitors import ALL, COMPETITORS, FRAMEWORKS, OURS
 from benchmarks.curves import knees, lines_of
-from benchmarks.physics import bounds, cache_bytes, reached, work_of
+from benchmarks.physics import Bound, bounds, cache_bytes, reached, work_of
 from benchmarks.rows import Row, comparable, geometric_mean, label_of, name_of, present_peers, ratios
 from benchmarks.sections import SECTIONS
 from benchmarks.tasks import TASKS
@@ -116,6 +116,12 @@ def scaling_knees(rows: list[Row], machine: Machine) -> list[str]:
     )
 
 
+def _least(bound: Bound) -> str:
+    """Return the shortest time of a step, and our share of it."""
+    least = f"{bound.milliseconds:.2g}{'*' if bound.by_bytes else ''}"
+    return least if bound.share is None else f"{least}, {100 * bound.share:.0f} %"
+
+
 def physics(rows: list[Row], machine: Machine) -> list[str]:
     """Return the work of a step of each model, and the shares of what the machine reaches."""
     rates = reached(rows)
@@ -126,12 +132,8 @@ def physics(rows: list[Row], machine: Machine) -> list[str]:
     for name, task in TASKS.items():
         work = work_of(task)
         found = bounds(rows, name, work, cache)
-        shares = [found[framework].share for framework in frameworks]
-        least = [f"{found[f].milliseconds:.2g}{'*' if found[f].by_bytes else ''}" for f in frameworks]
-        percents = ["" if share is None else f", {100 * share:.0f} %" for share in shares]
-        sizes = [work.flops, work.state_bytes + work.output_bytes, work.moved(cache)]
-        figures = [f"{size / 1e6:.3g}" for size in sizes]
-        lines.append([task.label, *figures, *map(str.__add__, least, percents)])
+        figures = [f"{size / 1e6:.3g}" for size in (work.flops, work.held, work.moved(cache))]
+        lines.append([task.label, *figures, *(_least(found[framework]) for framework in frameworks)])
     each = [f"{rates[f][0]:.0f} GFLOP/s, {rates[f][1]:.0f} GB/s on {FRAMEWORKS[f]}" for f in frameworks]
     return [
         *_lines(["ms a step takes at least, over ours", "MFLOP", "MB held", "MB moved", *_heads(frameworks)], lines),

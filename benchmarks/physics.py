@@ -57,10 +57,14 @@ class Work:
     state_bytes: float
     output_bytes: float
 
+    @property
+    def held(self) -> float:
+        """The bytes that stay from step to step, or within one."""
+        return self.state_bytes + self.output_bytes
+
     def moved(self, cache: float) -> float:
         """Return the bytes that must come from or go to memory behind a cache of so many bytes."""
-        held = self.state_bytes + self.output_bytes
-        return self.batch_bytes + (held if held > cache else 0.0)
+        return self.batch_bytes + (self.held if self.held > cache else 0.0)
 
 
 def _size(shape: tuple[int | None, ...]) -> int:
@@ -242,7 +246,7 @@ def show_physics(rows: list[Row], console: Console, cache: float) -> None:
         work = work_of(task)
         xla = measured.get(("jax", f"XLA FLOPs, {name}"))
         cells = [f"{work.flops / 1e6:.4g}", "" if xla is None else f"{xla / 1e6:.4g}"]
-        cells += [f"{(work.state_bytes + work.output_bytes) / 1e6:.3g}", f"{work.moved(cache) / 1e6:.3g}"]
+        cells += [f"{work.held / 1e6:.3g}", f"{work.moved(cache) / 1e6:.3g}"]
         for bound in bounds(rows, name, work, cache).values():
             cells.append(f"{bound.milliseconds:.3g}{'*' if bound.by_bytes else ''}")
             cells.append("" if bound.share is None else f"{100 * bound.share:.0f} %")

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from polykeras.backend.spec import Array
-from polykeras_jax.windows import along, columns, shifted
+from polykeras_jax.windows import along, at_place, columns, shifted
 
 _SMALL = 25  # places of a window that is summed row by row
 
@@ -49,11 +49,9 @@ def _depthwise(x: Array, kernel: Array, strides: tuple[int, ...], dilation: tupl
     """
     window, filters = kernel.shape[:-1], kernel.shape[-1]
     if len(window) == 2 and set(strides) == {1} and prod(window) <= _SMALL:
-        count = x.shape[1] - dilation[0] * (window[0] - 1)
         parts = along(x, 2, window[1], 1, dilation[1])
-        rows: list[Array] = [sum(part * weight for part, weight in zip(parts, row, strict=True)) for row in kernel]
-        starts = range(0, dilation[0] * window[0], dilation[0])
-        return sum(lax.slice_in_dim(row, start, start + count, axis=1) for start, row in zip(starts, rows, strict=True))
+        rows = [sum(part * weight for part, weight in zip(parts, row, strict=True)) for row in kernel]
+        return sum(at_place(row, 1, place, window[0], 1, dilation[0]) for place, row in enumerate(rows))
     parts = shifted(x, window, strides, dilation)
     return sum(part * weight for part, weight in zip(parts, kernel.reshape(-1, filters), strict=True))
 

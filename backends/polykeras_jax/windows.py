@@ -19,11 +19,16 @@ def pad(x: Array, padding: Padding, value: float = 0) -> Array:
     return lax.pad(x, jnp.asarray(value, x.dtype), [(0, 0, 0), *((b, a, 0) for b, a in padding), (0, 0, 0)])
 
 
+def at_place(x: Array, axis: int, place: int, size: int, stride: int, dilation: int = 1) -> Array:
+    """Return what lies under one place of a window along one axis as the window moves along."""
+    count = (x.shape[axis] - dilation * (size - 1) - 1) // stride + 1
+    start = place * dilation
+    return lax.slice_in_dim(x, start, start + (count - 1) * stride + 1, stride, axis)
+
+
 def along(x: Array, axis: int, size: int, stride: int, dilation: int = 1) -> list[Array]:
     """Return, for each place of a window along one axis, what lies under it as the window moves along."""
-    count = (x.shape[axis] - dilation * (size - 1) - 1) // stride + 1
-    starts = [place * dilation for place in range(size)]
-    return [lax.slice_in_dim(x, start, start + (count - 1) * stride + 1, stride, axis) for start in starts]
+    return [at_place(x, axis, place, size, stride, dilation) for place in range(size)]
 
 
 def shifted(x: Array, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int]) -> list[Array]:

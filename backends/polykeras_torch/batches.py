@@ -12,6 +12,7 @@ from torch import Tensor
 
 from polykeras import fast, tree
 from polykeras_torch.indexing import select
+from polykeras_torch.replay import signature
 from polykeras_torch.rewriting import LINE
 
 _GATHERED = 2**20  # bytes of batches that are gathered at once, which stay in the cache
@@ -38,7 +39,7 @@ class Data:
 
     def __init__(self, data: Any, indices: np.ndarray | None = None) -> None:
         self.columns, self.definition = tree.flatten_with_def(data)
-        self.kind = tuple([(column.dtype, column.shape[1:], column.device) for column in self.columns])
+        self.kind = signature([column[:1] for column in self.columns])
         self._indices = indices
         self._slices: list[Sequence[Tensor]] = [] if indices is None else _slices(self.columns, indices)
 
@@ -78,7 +79,7 @@ class Batches:
         columns, rows = self.data.columns, self.indices[self.start : self.stop]
         if isinstance(rows, np.ndarray):
             if fast.enabled() and rows.size and _follow(rows):  # those of a stream
-                yield from zip(*(_cut(column, rows) for column in columns), strict=True)
+                yield from zip(*(_cut(_run(column, rows), rows.shape) for column in columns), strict=True)
                 return
             rows = _on_device(rows, columns[0])
         bound = _GATHERED if fast.enabled() else 0
@@ -118,20 +119,22 @@ def _slices(columns: Sequence[Tensor], indices: np.ndarray) -> list[Sequence[Ten
     if not fast.enabled() or not indices.size or len(indices) > _KEPT or not _follow(indices):
         return []
     # Detached: kernels alone get them, and what has a gradient is not taken for data that have none.
-    slices = [_in_place(column.detach(), indices) for column in columns]
+    slices = [_in_place(_run(column.detach(), indices), indices.shape) for column in columns]
     found = [several for several in slices if several is not None]
     return found if len(found) == len(columns) else []
 
 
-def _in_place(column: Tensor, rows: np.ndarray) -> Sequence[Tensor] | None:
-    """Return the slices of a column at rows that follow one on the other.
+def _run(column: Tensor, rows: np.ndarray) -> Tensor:
+    """Return a column at rows that follow one on the other: as many of them as are there."""
+    return column[int(rows[0, 0]) :][: rows.size]
 
-    None where one begins within a cache line, or rows are not there.
-    """
-    run = column[int(rows[0, 0]) :][: rows.size]
-    if len(run) < rows.size or not _keeps_lines(column, rows.shape[1]) or run.data_ptr() % LINE:
+
+def _in_place(run: Tensor, shape: tuple[int, ...]) -> Sequence[Tensor] | None:
+    """Return the slices of a run for each step; None where one begins within a cache line, or rows are missing."""
+    steps, batch = shape
+    if len(run) < steps * batch or not _keeps_lines(run, batch) or run.data_ptr() % LINE:
         return None
-    return run.unflatten(0, rows.shape).unbind(0)
+    return run.unflatten(0, shape).unbind(0)
 
 
 def _on_device(rows: Tensor | np.ndarray, column: Tensor) -> Tensor:
@@ -146,11 +149,11 @@ def _gathered(column: Tensor, rows: Tensor) -> Sequence[Tensor]:
     return [select(column, 0, row) for row in rows.unbind(0)]
 
 
-def _cut(column: Tensor, rows: np.ndarray) -> Sequence[Tensor]:
-    """Return the slices of a column at rows that follow one on the other; in place where that can be."""
-    if (slices := _in_place(column, rows)) is not None:
+def _cut(run: Tensor, shape: tuple[int, ...]) -> Sequence[Tensor]:
+    """Return the slices of a run for each step; in place where that can be."""
+    if (slices := _in_place(run, shape)) is not None:
         return slices
-    return [part.clone() for part in column[int(rows[0, 0]) :][: rows.size].split(rows.shape[1])]
+    return [part.clone() for part in run.split(shape[1])]
 
 
 def _keeps_lines(column: Tensor, batch: int) -> bool:

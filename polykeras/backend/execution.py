@@ -153,9 +153,9 @@ class ExecutionMethods(PaddingMethods, ABC):
 
         Returns:
             `run(state, data, indices, start, stop) -> (state, logs)`: for `i` in `range(start, stop)` the step
-            gets `take(leaf, indices[i], axis=0)` of each leaf of `data`, or `data` is what `ready_rows` made of
-            them. `indices` is int32 `(steps, batch)`, and may
-            be an array of the host, whose values may be looked at; a read-only one keeps its values for good.
+            gets `take(leaf, indices[i], axis=0)` of each leaf of `data`, a tree or what `ready_rows` made of one.
+            `indices` is int32 `(steps, batch)`, and may be an array of the host, whose values may be looked at; a
+            read-only one keeps its values for good.
             The state is donated. The logs are those of the last step. At least one step runs (but see
             `compiles_ahead`). Another `start` and `stop` compile nothing anew; what another number of rows or of
             indices does says `compiles_each_size`.

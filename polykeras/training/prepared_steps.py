@@ -23,7 +23,7 @@ from polykeras.training.compiled_metrics import CompiledMetrics, Seen
 from polykeras.training.nan_guard import guarded
 from polykeras.training.step_cache import StepCache
 from polykeras.training.step_forms import Parts
-from polykeras.training.steps import CompiledStep, EagerStep
+from polykeras.training.steps import CompiledStep, EagerStep, shapes_of
 from polykeras.variables import Variable, unique
 
 if TYPE_CHECKING:
@@ -149,10 +149,9 @@ class PreparedSteps:
 
     def _fills(self, kind: str, step: CompiledStep, batch: Any) -> bool:
         """Return whether the last batch of an epoch may be filled up to the size of the one given, of host arrays."""
-        leaves, definition = tree.flatten_with_def(batch)
-        key = (definition, *(leaf.shape for leaf in leaves))
+        key = shapes_of(batch)
         if key not in step.fills:
-            numbers = np.zeros(len(leaves[0]), np.int32)
+            numbers = np.zeros(len(tree.flatten(batch)[0]), np.int32)
             step.fills[key] = padding.why_not(self, kind) is None and padding.fits(step.step, (*batch, numbers))
         self._forget_losses()
         return step.fills[key]

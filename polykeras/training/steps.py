@@ -42,6 +42,12 @@ _LOST = (
 )
 
 
+def shapes_of(batch: Any) -> tuple[Any, ...]:
+    """Return what batches of one structure and of one shape in each part have in common."""
+    leaves, definition = tree.flatten_with_def(batch)
+    return (definition, *(leaf.shape for leaf in leaves))
+
+
 class CompiledStep:
     """One step function of a model on one backend.
 
@@ -71,7 +77,7 @@ class CompiledStep:
         self._donate = donate
         self._has_run = False
         self.log_names: list[str] = []
-        self._chunk_sizes: dict[Any, ChunkSize] = {}  # by the structure and shapes of a batch
+        self._chunk_sizes: dict[tuple[Any, ...], ChunkSize] = {}  # by `shapes_of` a batch
         self._rooms: dict[int, Rooms] = {}
         self.fills: dict[Any, bool] = {}
         self._maps = not donate
@@ -86,10 +92,7 @@ class CompiledStep:
 
     def chunk_size(self, batch: Any, fixed: int | None) -> ChunkSize:
         """Return what was learned of the length of chunks of batches like this one, or the length asked for."""
-        if fixed:
-            return ChunkSize(fixed)
-        leaves, definition = tree.flatten_with_def(batch)
-        return self._chunk_sizes.setdefault((definition, *map(np.shape, leaves)), ChunkSize())
+        return ChunkSize(fixed) if fixed else self._chunk_sizes.setdefault(shapes_of(batch), ChunkSize())
 
     def room(self, batch: int, rows: int, steps: int) -> tuple[int, int]:
         """Return for how many rows, and indices of how many steps of `batch` rows, to make room; see `Rooms`."""
