@@ -18,8 +18,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.extend.core import Primitive
-from jax.interpreters import ad, batching, mlir
 
 from polykeras.backend.nn import Padding
 from polykeras.backend.spec import Array
@@ -27,6 +25,7 @@ from polykeras_jax.arrays import is_whole
 from polykeras_jax.compiling import has_convolution_kernels
 from polykeras_jax.conv_products import conv_products
 from polykeras_jax.loops import inside_loop
+from polykeras_jax.private import CAN_DEFINE_PRIMITIVES, define_product, primitive
 from polykeras_jax.windows import pad
 
 # Numbers under one place of the window, below which a product with the slices of the input is faster: 64 images of
@@ -34,13 +33,14 @@ from polykeras_jax.windows import pad
 _FEW = 64
 _LARGE = 2**24  # numbers that those slices must not have: they lie in memory, window times the input
 
-_conv = Primitive("polykeras_conv")
+_conv = primitive("polykeras_conv")
 
 
 def has_kernel(x: Array, kernel: Array, groups: int) -> bool:
     """Return whether a convolution in the program that is traced now is for `conv`: XLA has a kernel, or a product."""
     return (
-        has_convolution_kernels()
+        CAN_DEFINE_PRIMITIVES
+        and has_convolution_kernels()
         and groups == 1
         and x.ndim <= 4
         and x.dtype == kernel.dtype == np.float32
@@ -173,9 +173,4 @@ def _over_batches(arrays: Any, axes: Any, **geometry: Any) -> tuple[Array, int]:
     return jax.vmap(partial(_products, **geometry), tuple(axes))(x, kernel), 0
 
 
-_conv.def_impl(_compute)
-_conv.def_abstract_eval(_type)
-ad.defbilinear(_conv, _gradient_of_inputs, _gradient_of_kernel)
-batching.primitive_batchers[_conv] = _over_batches
-mlir.register_lowering(_conv, mlir.lower_fun(native_conv, multiple_results=False))
-mlir.register_lowering(_conv, mlir.lower_fun(_compute, multiple_results=False), platform="cpu")
+define_product(_conv, native_conv, _compute, _type, (_gradient_of_inputs, _gradient_of_kernel), _over_batches)

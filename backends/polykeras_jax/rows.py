@@ -7,34 +7,31 @@ JAX's own gradient of a lookup is a scatter, of which XLA makes code for the CPU
 
 from __future__ import annotations
 
-from functools import partial
 from math import prod
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.extend.core import Primitive
-from jax.interpreters import ad, batching, mlir
 
 from polykeras import fast
 from polykeras.backend.spec import Array
 from polykeras_jax.arrays import is_whole, on_cpu
 from polykeras_jax.loops import inside_loop
+from polykeras_jax.private import CAN_DEFINE_PRIMITIVES, define_linear, primitive
 
 # Numbers in a row, from which it takes less time to add one row after the other: 60 ns a row, and 2 ns a number.
 _WIDE = 32
 
-_take = Primitive("polykeras_take_rows")
-_add = Primitive("polykeras_add_rows")
+_take = primitive("polykeras_take_rows")
+_add = primitive("polykeras_add_rows")
 
 
 def is_added_fast(x: Array, indices: Array) -> bool:
     """Return whether rows of `x` are added in less time here than by JAX's scatter: in loops on the CPU."""
     fits = x.dtype == np.float32 and jnp.issubdtype(indices.dtype, jnp.signedinteger)
     wide = x.ndim > 1 and prod(x.shape[1:]) >= _WIDE
-    return fits and wide and inside_loop() and on_cpu() and fast.enabled() and is_whole(x)
+    return CAN_DEFINE_PRIMITIVES and fits and wide and inside_loop() and on_cpu() and fast.enabled() and is_whole(x)
 
 
 def take_rows(x: Array, indices: Array) -> Array:
@@ -86,41 +83,14 @@ def _added_shape(values: Any, indices: Any, *, count: int) -> Any:
     return values.update(shape=(count, *values.shape[indices.ndim :]), weak_type=False)
 
 
-def _set_up(primitive: Primitive, fn: Any, shape: Any, slope: Any, gradient: Any) -> None:
-    """Tell JAX all about a function that is linear in its first argument, up to what stands where there is no row.
-
-    Args:
-        primitive: its name in programs.
-        fn: what a program is made of.
-        shape: the type of what it gives.
-        slope: `(tangent, x, indices, **arguments)`, what it makes of a tangent.
-        gradient: `(upstream, x, indices, **arguments)`, what it makes of a gradient; of `x` there is the type alone.
-    """
-
-    def transpose(upstream: Any, x: Any, indices: Array, **arguments: Any) -> list[Any]:
-        if type(upstream) is ad.Zero:
-            return [ad.Zero(x.aval), None]
-        return [gradient(upstream, x, indices, **arguments), None]
-
-    def over_batches(arrays: Any, axes: Any, **arguments: Any) -> tuple[Array, int]:
-        return jax.vmap(partial(fn, **arguments), tuple(axes))(*arrays), 0
-
-    primitive.def_impl(fn)
-    primitive.def_abstract_eval(shape)
-    ad.defjvp(primitive, slope, None)
-    ad.primitive_transposes[primitive] = transpose
-    batching.primitive_batchers[primitive] = over_batches
-    mlir.register_lowering(primitive, mlir.lower_fun(fn, multiple_results=False))
-
-
-_set_up(
+define_linear(
     _take,
     _taken,
     _taken_shape,
     lambda tangent, x, indices, fill: _take.bind(tangent, indices, fill=0.0),  # a row that is not there has no slope
     lambda upstream, x, indices, fill: _add.bind(upstream, indices, count=x.aval.shape[0]),
 )
-_set_up(
+define_linear(
     _add,
     _added,
     _added_shape,

@@ -7,12 +7,12 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
-from autograd.numpy.numpy_vspaces import ArrayVSpace
 
 from polykeras import config, dtypes
 from polykeras.arguments import shape_tuple
 from polykeras.backend import Backend
 from polykeras.backend.spec import Array, Shape
+from polykeras_numpy.private import ArrayVSpace
 from polykeras_numpy.tape import ArrayBox, anp, fit, isbox, primitive, raw, rule
 
 DEVICE = "cpu:0"

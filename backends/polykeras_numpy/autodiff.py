@@ -11,6 +11,7 @@ import numpy as np
 from polykeras import dtypes, tree
 from polykeras.backend.spec import Array
 from polykeras_numpy.arrays import NumpyArrays
+from polykeras_numpy.private import level_of, node_of, value_of
 from polykeras_numpy.tape import Node, backward, isbox, new_box, new_level, raw
 
 
@@ -36,7 +37,7 @@ class NumpyAutodiff(NumpyArrays):
         roots = [Node.custom((), lambda g: ()) for _ in arrays]
 
         def untraced(leaf: Any) -> Any:
-            return leaf._value if isbox(leaf) and leaf._trace == level else leaf
+            return value_of(leaf) if isbox(leaf) and level_of(leaf) == level else leaf
 
         with np.errstate(all="ignore"):
             value, aux = fn([new_box(x, level, root) for x, root in zip(arrays, roots, strict=True)])
@@ -46,8 +47,8 @@ class NumpyAutodiff(NumpyArrays):
                     "Expected a float scalar to differentiate; received an array of shape "
                     f"{self.shape(value)} and dtype {self.dtype(value)}."
                 )
-            if isbox(value) and value._trace == level:
-                grads = backward(value._node, np.ones((), raw(value).dtype), roots)
+            if isbox(value) and level_of(value) == level:
+                grads = backward(node_of(value), np.ones((), raw(value).dtype), roots)
             else:
                 grads = [None] * len(roots)
             grads = [self._as_gradient(g, x) for g, x in zip(grads, arrays, strict=True)]
@@ -61,18 +62,18 @@ class NumpyAutodiff(NumpyArrays):
 
     def custom_gradient(self, f: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
-            level = max((x._trace for x in args if isbox(x)), default=-1)
+            level = max((level_of(x) for x in args if isbox(x)), default=-1)
             if level < 0:
                 return f(*args, **kwargs)[0]
 
             def untraced(x: Any) -> Any:
-                return x._value if isbox(x) and x._trace >= level else x
+                return value_of(x) if isbox(x) and level_of(x) >= level else x
 
             inner = [untraced(x) for x in args]
             output, grad = f(*inner, **kwargs)
             if any(isbox(x) for x in inner):  # an outer tape gets the custom gradient too, and that of `grad`
                 output = call(*inner, **kwargs)
-            places = [i for i, x in enumerate(args) if isbox(x) and x._trace == level]
+            places = [i for i, x in enumerate(args) if isbox(x) and level_of(x) == level]
             parts = [untraced(x) for x in output] if isinstance(output, (list, tuple)) else [untraced(output)]
 
             def vjp(g: Any) -> list[Any]:
@@ -84,7 +85,7 @@ class NumpyAutodiff(NumpyArrays):
                                      f"{len(grads)} gradients. Return one for each.")  # fmt: skip
                 return [self._as_gradient(grads[i], inner[i]) for i in places]
 
-            node = Node.custom(tuple(args[i]._node for i in places), vjp, f)
+            node = Node.custom(tuple(node_of(args[i]) for i in places), vjp, f)
             box = new_box(tuple(parts), level, node)
             boxes = [box[i] for i in range(len(parts))]
             return type(output)(boxes) if isinstance(output, (list, tuple)) else boxes[0]

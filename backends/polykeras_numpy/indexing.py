@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
-from autograd.core import SparseObject, vspace
 
 from polykeras.backend.spec import Array, Shape
+from polykeras_numpy.private import SparseObject, vspace
 from polykeras_numpy.reduction import NumpyReduction
 from polykeras_numpy.tape import primitive, put, raw, rule
 

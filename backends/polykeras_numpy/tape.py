@@ -18,19 +18,24 @@ from typing import Any
 
 import autograd.numpy
 import numpy as np
-from autograd.core import (
+from autograd.extend import primitive
+
+from polykeras_numpy.private import (
+    ArrayBox,
     SparseObject,
     VJPNode,
     add_outgrads,
     defvjp_argnums,
+    isbox,
+    new_box,
+    notrace_primitives,
     primitive_vjps,
+    raw,
     sparse_object_types,
+    toposort,
+    trace_stack,
     vspace,
 )
-from autograd.extend import primitive
-from autograd.numpy.numpy_boxes import ArrayBox
-from autograd.tracer import isbox, new_box, notrace_primitives, trace_stack
-from autograd.util import toposort
 
 __all__ = [
     "ArrayBox", "Node", "anp", "backward", "fit", "isbox", "new_box", "new_level", "primitive", "put", "raw", "rule",
@@ -116,13 +121,6 @@ def new_level() -> int:
     with _level_lock:
         trace_stack.top += 1
         return trace_stack.top
-
-
-def raw(x: Any) -> Any:
-    """Return the NumPy value under all tapes."""
-    while isbox(x):
-        x = x._value
-    return x
 
 
 _FEW = 128

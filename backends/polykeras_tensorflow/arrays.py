@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from contextlib import AbstractContextManager
 from functools import cache
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -67,18 +66,6 @@ def computes_on_cpu() -> bool:
 def has_gpu() -> bool:
     """Return whether there is a GPU: a graph does not say where its nodes will run."""
     return bool(tf.config.list_physical_devices("GPU"))
-
-
-@cache
-def has_onednn() -> bool:
-    """Return whether TensorFlow gives nodes to the library oneDNN.
-
-    By itself it does on CPUs with instructions for networks (AVX-512 VNNI, AMX, ...); `TF_ENABLE_ONEDNN_OPTS` decides.
-    """
-    try:
-        return bool(import_module("tensorflow.python.util._pywrap_util_port").IsMklEnabled())  # nothing public tells
-    except (ImportError, AttributeError):
-        return False
 
 
 def is_adopted(x: Any) -> bool:

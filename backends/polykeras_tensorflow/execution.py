@@ -20,20 +20,16 @@ from polykeras.backend.execution import State, Step, StepParts, StepRunner, arra
 from polykeras.backend.host_memory import can_be_lent
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.arrays import computes_on_cpu, in_place, is_adopted
-from polykeras_tensorflow.graphs import Flat, apart, call, spec_of
+from polykeras_tensorflow.graphs import Flat, apart, spec_of
+from polykeras_tensorflow.private import call, shape_of
 from polykeras_tensorflow.programs import Program, Traced
 
 raw = tf.raw_ops
 
 
-def _shape(x: Array) -> Sequence[int | None]:
-    # `_shape_tuple` of eager tensors: making a `TensorShape` takes ten times as long.
-    return x._shape_tuple() if hasattr(x, "_shape_tuple") else x.shape.as_list()
-
-
 def _signature(arrays: Sequence[Array], first: int = 0) -> tuple[Hashable, ...]:
     """Return the kinds of arrays, of whose shapes the axes before `first` do not count."""
-    return tuple([(x.dtype, *_shape(x)[first:]) for x in arrays])
+    return tuple([(x.dtype, *shape_of(x)[first:]) for x in arrays])
 
 
 class _Compiled:

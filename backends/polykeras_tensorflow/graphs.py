@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from functools import cache
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
-from tensorflow.python.eager import context
 
 from polykeras.backend.spec import Array
+from polykeras_tensorflow.private import NO_INLINE, FuncGraph, call
 
 Flat = Callable[..., list[Array]]
 _Key = tuple[int, str, bytes]
@@ -66,7 +64,7 @@ def trace(fn: Flat, specs: Sequence[tf.TensorSpec], inline: bool = True, xla: bo
         finally:
             _constants.reset(token)
 
-    attributes = None if inline else {"_noinline": True}
+    attributes = None if inline or NO_INLINE is None else {NO_INLINE: True}
     function = tf.function(
         guarded,
         autograph=False,
@@ -97,35 +95,9 @@ def apart(graph: Any, specs: Sequence[tf.TensorSpec]) -> Any:
     return trace(lambda *arrays: call(graph, list(arrays)), specs, inline=False)
 
 
-def call(graph: Any, arrays: list[Array]) -> list[Array]:
-    """Return what a graph made by `trace` gives for tensors of its specs.
-
-    The specs are known to fit: the binding and checking of arguments, 10 us each, is left out.
-    """
-    here: Any = context.context()
-    outer = here.function_call_options
-    here.function_call_options = _options()
-    try:
-        return graph._call_flat(arrays, graph.captured_inputs)
-    finally:
-        here.function_call_options = outer
-
-
-@cache
-def _options() -> Any:
-    """Return options of calls by which the graph optimizer leaves arithmetic as it is.
-
-    Inside a loop it makes of `y + y` a product with a constant of no shape, and the gradient, the weight and the model
-    are silently of shape (0,) after a step (TensorFlow 2.21; compare
-    https://github.com/tensorflow/tensorflow/issues/22504). Without its arithmetic our steps are as fast.
-    """
-    here: Any = context.context()
-    config = here.config
-    config.graph_options.rewrite_options.arithmetic_optimization = RewriterConfig.OFF
-    return context.FunctionCallOptions(config_proto=config)
-
-
 def result_specs(fn: Flat, specs: Sequence[tf.TensorSpec]) -> list[tf.TensorSpec]:
     """Return what `fn` gives for arrays of these specs, tracing it into a graph that is thrown away."""
-    with tf.__internal__.FuncGraph("specs").as_default():
+    if FuncGraph is None:
+        return [spec_of(x) for x in trace(fn, specs).structured_outputs]
+    with FuncGraph("specs").as_default():
         return [spec_of(x) for x in fn(*(tf.compat.v1.placeholder(spec.dtype, spec.shape) for spec in specs))]

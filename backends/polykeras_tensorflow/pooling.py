@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from polykeras import fast
 from polykeras.backend.spec import Array
-from polykeras_tensorflow.arrays import has_gpu, has_onednn
+from polykeras_tensorflow.arrays import has_gpu
 from polykeras_tensorflow.graphs import constant, spec_of, trace
+from polykeras_tensorflow.private import has_onednn
 from polykeras_tensorflow.sharing import shared
 from polykeras_tensorflow.xla import note_part
 

@@ -10,7 +10,8 @@ import tensorflow as tf
 from polykeras import fast
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.compiler import compiling
-from polykeras_tensorflow.graphs import Flat, call, trace
+from polykeras_tensorflow.graphs import Flat, trace
+from polykeras_tensorflow.private import call
 from polykeras_tensorflow.sharing import shared
 from polykeras_tensorflow.takeover import replace_slow_nodes
 from polykeras_tensorflow.xla import choose, collecting_checks, hand_on, raise_out_of_range

@@ -21,6 +21,7 @@ import tensorflow as tf
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.elementwise import WIDE
 from polykeras_tensorflow.graphs import constant
+from polykeras_tensorflow.private import CAN_REPLACE_NODES, exchange_input, has_control_outputs
 
 raw = tf.raw_ops
 
@@ -70,7 +71,7 @@ def _is_replaced(node: Any) -> bool:
     """Return whether other nodes are to stand in the place of one."""
     result = node.outputs[0] if node.type in _OTHERS else None
     # Of other dtypes it is not known that the same code comes out.
-    if result is None or result.dtype not in WIDE or node._control_outputs:
+    if result is None or result.dtype not in WIDE or has_control_outputs(node):
         return False
     before = node.inputs[0].op.type
     if before == "Const":  # XLA computes it beforehand, by other code
@@ -95,7 +96,7 @@ def replace_slow_nodes(graph: Any, results: Sequence[Array]) -> list[Array]:
         Them, or what stands in their place.
     """
     instead: dict[int, Array] = {}
-    for node in graph.get_operations():
+    for node in graph.get_operations() if CAN_REPLACE_NODES else ():
         if _is_replaced(node):
             old = node.outputs[0]
             with graph.control_dependencies(node.control_inputs):
@@ -103,5 +104,5 @@ def replace_slow_nodes(graph: Any, results: Sequence[Array]) -> list[Array]:
             for user in old.consumers():
                 for place, tensor in enumerate(user.inputs):
                     if tensor is old:
-                        user._update_input(place, new)
+                        exchange_input(user, place, new)
     return [instead.get(id(x), x) for x in results]

@@ -22,6 +22,7 @@ from polykeras.backend.execution import (
 from polykeras_torch.arrays import current_device
 from polykeras_torch.batches import Data
 from polykeras_torch.heap import keep_freed_memory
+from polykeras_torch.private import can_record
 from polykeras_torch.recorder import is_recorded
 from polykeras_torch.replay import Recording, contiguous, current, is_watched, record, signature
 from polykeras_torch.steps import Steps, StepsInParts
@@ -33,10 +34,10 @@ class TorchExecution(ExecutionMethods):
     """Functions of trees become programs over flat lists of tensors, one a set of shapes and dtypes."""
 
     def is_compiled(self) -> bool:
-        return fast.enabled()
+        return can_record()
 
     def donates(self) -> bool:
-        return fast.enabled()
+        return can_record()
 
     def threads_disturb_steps(self) -> bool:
         return current_device().type == "cpu"
@@ -50,7 +51,7 @@ class TorchExecution(ExecutionMethods):
 
     def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
         keep_freed_memory()
-        if parts is None or parts.look is None or not fast.enabled():
+        if parts is None or parts.look is None or not can_record():
             return Steps(step)
         return StepsInParts(step, parts)
 

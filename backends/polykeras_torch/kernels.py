@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from polykeras_torch.nodes import Seen
+from polykeras_torch.private import callable_of, schema_of
 
 # torch's own bindings parse their arguments faster than those of the operator overloads, by 0.4 us a call. Those
 # listed take the arguments of the overloads in the same order.
@@ -41,8 +42,13 @@ _EXACT = (torch.float32, torch.float64, torch.int32, torch.int64)
 
 def _name(op: Any) -> str:
     """Return the name of an overload of torch's own, "" for others."""
-    namespace, _, name = op._schema.name.partition("::")
+    namespace, _, name = schema_of(op).name.partition("::")
     return name if namespace == "aten" else ""
+
+
+def _overload(op: Any) -> str:
+    """Return the name of an overload among those of its operator."""
+    return str(op).rpartition(".")[2]  # `aten.add.Tensor`
 
 
 def binding(op: Any) -> Callable[..., Any]:
@@ -50,7 +56,7 @@ def binding(op: Any) -> Callable[..., Any]:
     name = _name(op)
     if name in _BOUND:
         return getattr(torch, name)
-    return getattr(Tensor, name) if name in _METHODS else op._op
+    return getattr(Tensor, name) if name in _METHODS else callable_of(op)
 
 
 def binding_into(op: Any) -> tuple[Callable[..., Any], str] | None:
@@ -60,12 +66,12 @@ def binding_into(op: Any) -> tuple[Callable[..., Any], str] | None:
     the memory of an argument.
     """
     name = _name(op)
-    if op._overloadname == "Scalar_Tensor":  # a number first: the bindings of some (`bitwise_and`) take no `out`
+    if _overload(op) == "Scalar_Tensor":  # a number first: the bindings of some (`bitwise_and`) take no `out`
         return None
-    if name in _POINTWISE and op._overloadname not in ("Scalar_mode", "Tensor_mode"):
+    if name in _POINTWISE and _overload(op) not in ("Scalar_mode", "Tensor_mode"):
         return getattr(torch, name), "out"
     if name in _POINTWISE_GRADIENTS:
-        return getattr(torch.ops.aten, name).grad_input._op, "grad_input"
+        return callable_of(getattr(torch.ops.aten, name).grad_input), "grad_input"
     return None
 
 

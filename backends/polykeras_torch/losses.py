@@ -9,9 +9,8 @@ from torch import Tensor
 
 from polykeras import config
 from polykeras.backend.losses import LossMethods
-from polykeras_torch.autodiff import is_transformed
+from polykeras_torch.private import BINARY_CROSSENTROPY_BACKWARD, is_transformed
 
-aten: Any = torch.ops.aten
 _LEAST = 1e-11  # the kernel takes products of a probability and its complement below 1e-12 for that
 
 
@@ -20,7 +19,7 @@ class TorchLosses(LossMethods):
 
     def binary_crossentropy(self, target: Tensor, output: Tensor, from_logits: bool = False) -> Tensor:
         known = output.dtype in (torch.float32, torch.float64) and target.dtype is output.dtype
-        exact = known and config.epsilon() > _LEAST
+        exact = known and config.epsilon() > _LEAST and BINARY_CROSSENTROPY_BACKWARD is not None
         if from_logits or not exact or target.requires_grad or is_transformed():
             return super().binary_crossentropy(target, output, from_logits)
         self._check_same_shape(target, output, "binary_crossentropy")
@@ -33,7 +32,7 @@ class TorchLosses(LossMethods):
             def gradient(upstream: Tensor) -> Tensor:
                 if torch.is_grad_enabled():
                     return upstream * ((1.0 - target) / (1.0 - p) - target / p)
-                return aten.binary_cross_entropy_backward(upstream, p, target, None, 0)
+                return BINARY_CROSSENTROPY_BACKWARD(upstream, p, target, None, 0)
 
             return value, gradient
 

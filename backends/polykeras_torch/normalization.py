@@ -9,9 +9,7 @@ from torch import Tensor
 
 from polykeras.backend.spec import Axis
 from polykeras.backend.written_gradients import WrittenGradients
-from polykeras_torch.autodiff import is_transformed
-
-aten: Any = torch.ops.aten
+from polykeras_torch.private import BATCH_NORM, BATCH_NORM_BACKWARD, is_transformed
 
 
 class TorchNormalization(WrittenGradients):
@@ -39,6 +37,7 @@ class TorchNormalization(WrittenGradients):
     ) -> tuple[tuple[Tensor, Tensor, Tensor], Any]:
         vectors = [vector for vector in (offset, scale) if vector is not None]
         known = x.dtype in (torch.float32, torch.float64) and all(vector.dtype is x.dtype for vector in vectors)
+        known = known and (BATCH_NORM and BATCH_NORM_BACKWARD) is not None
         # The kernel that differentiates has no derivative that knows where the moments come from.
         if not (known and x.numel() and place in (1, x.ndim - 1)) or torch.is_grad_enabled() or is_transformed():
             return super()._normalized_and_gradient(x, offset, scale, place, epsilon)
@@ -48,11 +47,11 @@ class TorchNormalization(WrittenGradients):
         images = _images(x, place)
         factor, shift = (None if vector is None else vector.flatten() for vector in (scale, offset))
         moments = mean.flatten(), variance.flatten()
-        result, *_ = aten.native_batch_norm(images, factor, shift, *moments, False, 0.0, epsilon)
+        result, *_ = BATCH_NORM(images, factor, shift, *moments, False, 0.0, epsilon)
         inverse = self.rsqrt(variance + epsilon).flatten()
 
         def gradient(d_result: Tensor, *_: Any) -> tuple[Tensor, ...]:
-            d_x, d_scale, _ = aten.native_batch_norm_backward(
+            d_x, d_scale, _ = BATCH_NORM_BACKWARD(
                 _images(d_result, place),
                 images,
                 factor,

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from polykeras_torch.kernels import is_copy
 from polykeras_torch.nodes import Node, Seen, Slot
+from polykeras_torch.private import FLATTEN, FUSED_ADAM, FUSED_SGD
 
-aten: Any = torch.ops.aten
-_FLATTEN = aten.flatten_dense_tensors.default
 # The arguments that are lists of state; beside them come lists of gradients and, of Adam, of counters.
-_STATE = {aten._fused_adam_.tensor_lr: (0, 2, 3, 4), aten._fused_sgd_.tensor_lr: (0, 2)}
+_STATE = {FUSED_ADAM: (0, 2, 3, 4), FUSED_SGD: (0, 2)} if FLATTEN else {}
 _GRADIENTS = 1
 _COUNTERS = 5
 
@@ -72,7 +70,7 @@ def with_packed_updates(
                 first, new = Slot(new), new + 1
             picked = [column[j] for j in chosen]
             if i == _GRADIENTS:
-                result.append(Node(_FLATTEN, (picked,), {}, [first], True, [], False))
+                result.append(Node(FLATTEN, (picked,), {}, [first], True, [], False))
             elif i != _COUNTERS:
                 packs.append(Pack(tuple(places[slot.number] for slot in picked), first))
             args[i] = [first, *(item for j, item in enumerate(column) if j not in chosen)]

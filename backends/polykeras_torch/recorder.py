@@ -18,11 +18,17 @@ from weakref import ref
 
 import torch
 from torch import Tensor
-from torch.multiprocessing.reductions import StorageWeakRef
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from polykeras_torch.nodes import Node, Seen, Slot, replace
+from polykeras_torch.private import (
+    DispatchMode,
+    StorageReference,
+    schema_of,
+    storage_of,
+    version_of,
+    without_functions,
+)
 
 _active: ContextVar[Recorder | None] = ContextVar("polykeras_torch_recorder", default=None)
 
@@ -44,7 +50,7 @@ class _HostReads(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-class Recorder(TorchDispatchMode):
+class Recorder(DispatchMode):
     """Within this context, calls of operators in this thread are noted in `nodes`.
 
     Args:
@@ -65,7 +71,7 @@ class Recorder(TorchDispatchMode):
         self._slots: dict[Hashable, Slot] = {}
         self._bases: dict[int, Slot] = {}  # the first slot of each storage
         self._offsets: dict[int, int] = {}  # where it begins in there
-        self._numbers: list[StorageWeakRef] = []  # while there is one, no other storage gets the same number
+        self._numbers: list[Any] = []  # while there is one, no other storage gets the same number
         self._variable: set[int] = set()  # storages whose values depend on inputs
         self._foreign: set[int] = set()  # storages that came from outside: not ours to change
         self._guarded = {storage_of(tensor): tensor for tensor in inputs[:guarded]}
@@ -74,10 +80,6 @@ class Recorder(TorchDispatchMode):
         self._token: Any = None
         for tensor in inputs:
             self._new(tensor, constant=False)
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False  # else torch imports its compiler on entry, half a second, in order to keep it out of this mode
 
     def __enter__(self) -> Recorder:
         super().__enter__()
@@ -123,7 +125,9 @@ class Recorder(TorchDispatchMode):
         """Return the tensors from outside of which constants were computed, and the count of changes to each."""
         read = {slot.number for node in self.nodes if node.constant for slot in node.reads()}
         found = [self.seen[number].value for number in read if self.seen[number].memory in self._foreign]
-        return [(ref(tensor), tensor._version) for tensor in found if tensor is not None and not tensor.is_inference()]
+        return [
+            (ref(tensor), version_of(tensor)) for tensor in found if tensor is not None and not tensor.is_inference()
+        ]
 
     def copy(self, tensor: Tensor) -> Tensor:
         """Return a copy that is made anew in each run, also of a constant."""
@@ -134,7 +138,7 @@ class Recorder(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        with torch._C.DisableTorchFunction():
+        with without_functions():
             slots: list[Slot] = []
             slotted = replace((args, kwargs), lambda tensor: slots.append(self.slot(tensor)) or slots[-1], Tensor)
             constant = not _draws(func) and (
@@ -184,7 +188,7 @@ class Recorder(TorchDispatchMode):
         if memory not in self._bases:
             self._bases[memory] = slot
             self._offsets[memory] = int(tensor.storage_offset())
-            self._numbers.append(StorageWeakRef(tensor.untyped_storage()))
+            self._numbers.append(StorageReference(tensor.untyped_storage()))
         if not constant:
             self._variable.add(memory)
         whole = tensor.untyped_storage().nbytes() == tensor.nbytes
@@ -215,11 +219,6 @@ def is_recorded(x: Any) -> bool:
     return recorder is not None and isinstance(x, Tensor) and not recorder.is_constant(x)
 
 
-def storage_of(tensor: Tensor) -> int:
-    """Return what identifies the memory under a tensor, as long as one of its tensors lives."""
-    return tensor.untyped_storage()._cdata
-
-
 def _key(tensor: Tensor) -> Hashable:
     return (
         storage_of(tensor),
@@ -238,10 +237,10 @@ def _draws(func: Any) -> bool:
 
 def _written(func: Any, args: Any, kwargs: Any) -> list[Tensor]:
     """Return the tensors that a call changes in place."""
-    if not func._schema.is_mutable:
+    if not schema_of(func).is_mutable:
         return []
     found: list[Tensor] = []
-    for i, argument in enumerate(func._schema.arguments):
+    for i, argument in enumerate(schema_of(func).arguments):
         if argument.alias_info is not None and argument.alias_info.is_write:
             value = args[i] if i < len(args) else kwargs.get(argument.name)
             found += [x for x in (value if isinstance(value, (tuple, list)) else [value]) if isinstance(x, Tensor)]

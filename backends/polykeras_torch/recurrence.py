@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from polykeras.backend.recurrence import RecurrenceMethods
-from polykeras_torch.autodiff import is_transformed
+from polykeras_torch.private import LSTM, LSTM_BACKWARD, is_transformed
 
-aten: Any = torch.ops.aten
 _LSTM = 2  # the kernel's number for the mode
 
 
@@ -32,7 +31,8 @@ class TorchRecurrence(RecurrenceMethods):
 
 def _suits(arrays: Sequence[Tensor]) -> bool:
     return (
-        torch.backends.mkldnn.is_available()
+        (LSTM and LSTM_BACKWARD) is not None
+        and torch.backends.mkldnn.is_available()
         and torch.backends.mkldnn.enabled
         and not is_transformed()
         and all(x.dtype is torch.float32 and x.device.type == "cpu" and x.numel() for x in arrays)
@@ -55,9 +55,7 @@ class _Lstm(torch.autograd.Function):
         units = given[-1].shape[-1]
         trains = any(ctx.needs_input_grad)
         with torch.set_grad_enabled(trains):  # by which the kernel decides whether it keeps what `backward` needs
-            outputs, h, c, workspace = aten.mkldnn_rnn_layer(
-                *given, False, [], _LSTM, units, 1, True, False, False, trains
-            )
+            outputs, h, c, workspace = LSTM(*given, False, [], _LSTM, units, 1, True, False, False, trains)
         ctx.composite = composite
         ctx.save_for_backward(*arrays, outputs, h, c, workspace)
         return outputs, c
@@ -72,7 +70,7 @@ class _Lstm(torch.autograd.Function):
             return None, *(next(found) if needed else None for needed in ctx.needs_input_grad[1:])
         given = _as_kernels_take_them(arrays)
         d_outputs, d_memory = slopes
-        dx, d_kernel, d_recurrent, d_bias, _, dh, dc = aten.mkldnn_rnn_layer_backward(
+        dx, d_kernel, d_recurrent, d_bias, _, dh, dc = LSTM_BACKWARD(
             *given,
             outputs,
             h,

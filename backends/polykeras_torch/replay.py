@@ -8,15 +8,14 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from weakref import ref
 
-import torch
 from torch import Tensor
 
 from polykeras import fast, tree
-from polykeras_torch.autodiff import is_transformed
 from polykeras_torch.nodes import Slot
 from polykeras_torch.packing import Pack, lay_side_by_side, take_apart
+from polykeras_torch.private import below_autograd, can_record, count_modes, is_transformed, storage_of, version_of
 from polykeras_torch.program import Program, Repetition, compile_program, compile_repetition
-from polykeras_torch.recorder import Recorder, storage_of
+from polykeras_torch.recorder import Recorder
 from polykeras_torch.rewriting import written_memory
 from polykeras_torch.threads import one_thread, wants_one_thread
 
@@ -35,7 +34,7 @@ def contiguous(tensors: Sequence[Tensor]) -> list[Tensor]:
 
 def is_watched(tensors: Sequence[Tensor]) -> bool:
     """Return whether somebody else looks on: an outer recording, autograd, `torch.func`, or another mode of torch."""
-    return torch._C._len_torch_dispatch_stack() > 0 or is_transformed() or any(x.requires_grad for x in tensors)
+    return count_modes() > 0 or is_transformed() or any(x.requires_grad for x in tensors)
 
 
 class Recording:
@@ -108,7 +107,7 @@ class Recording:
 
         A layer's own tensor, for instance, that somebody changes in place between two steps.
         """
-        return all((held := tensor()) is None or held._version == version for tensor, version in self._folded)
+        return all((held := tensor()) is None or version_of(held) == version for tensor, version in self._folded)
 
     def _threads(self) -> AbstractContextManager[None]:
         return one_thread() if self._wants_one_thread else _AS_MANY
@@ -123,7 +122,7 @@ class Recording:
         tensors = _with_copies(tensors, self._changed)
         if self._program is None:
             return _plainly(self._fn, tensors, self._donated)
-        with torch._C._AutoDispatchBelowAutograd(), self._threads():
+        with below_autograd(), self._threads():
             results = self._program(tensors)
         if len(results) != len(self._template):
             filled = list(self._template)
@@ -154,7 +153,7 @@ class Recording:
         if self._changed:
             columns = [i - self._donated for i in self._changed]
             batches = (_with_copies(batch, columns) for batch in batches)
-        with torch._C._AutoDispatchBelowAutograd(), self._threads():
+        with below_autograd(), self._threads():
             return self._repetition.run(state, packs, places, batches)
 
     def pack(self, state: list[Tensor]) -> list[Tensor]:
@@ -191,7 +190,7 @@ def record(
     """
 
     others = range(donated, len(tensors))
-    if not fast.enabled():
+    if not can_record():
         given = _with_copies(tensors, others)
         result, changed = _plainly(fn, given, donated), _written_to(given, others)
         return result, Recording(fn, None, len(tensors), donated, [], {}, None, changed=changed)
@@ -260,7 +259,7 @@ def _plainly(fn: Callable[[Sequence[Tensor]], Any], tensors: Sequence[Tensor], d
 
 def _written_to(copies: Sequence[Tensor], places: Sequence[int]) -> list[int]:
     """Return which of fresh copies were changed in place; in inference mode nobody counts that."""
-    return [i for i in places if copies[i].is_inference() or copies[i]._version > 0]
+    return [i for i in places if copies[i].is_inference() or version_of(copies[i]) > 0]
 
 
 def _with_copies(tensors: Sequence[Tensor], places: Sequence[int]) -> Sequence[Tensor]:

@@ -13,6 +13,7 @@ from polykeras import tree
 from polykeras.backend.execution import State, Step, StepParts, check_state, kinds_of
 from polykeras_torch.arrays import NAMES
 from polykeras_torch.batches import Batches, Data
+from polykeras_torch.private import below_autograd
 from polykeras_torch.replay import Recording, contiguous, current, is_watched, record, signature
 from polykeras_torch.subnormals import subnormals_as_zero
 
@@ -119,7 +120,7 @@ class _Room:
 
     def put(self, leaves: Sequence[Tensor]) -> None:
         """Put what one step made at its place; all that was seen in it is given."""
-        with torch._C._AutoDispatchBelowAutograd():
+        with below_autograd():
             for room, i in zip(self.places[self.waiting], self._made, strict=True):
                 room.copy_(leaves[i])
         self.waiting += 1

@@ -9,6 +9,7 @@ from functools import cache
 import torch
 
 from polykeras_torch.nodes import Node, Seen, Slot, replace
+from polykeras_torch.private import schema_of
 
 # Multiplications and additions of a matrix product. Two threads wait for each other, 1.3 us a product: five layers of
 # 32 take 91 us a step with two and 74 with one, of 128 204 and 236; where something else wants the other core as well,
@@ -58,7 +59,7 @@ def wants_one_thread(nodes: Sequence[Node], seen: Sequence[Seen]) -> bool:
 
 def _name(node: Node) -> str:
     """Return the name of torch's own operator, without the mark of those that change their argument; "" for others."""
-    namespace, _, name = node.op._schema.name.partition("::")
+    namespace, _, name = schema_of(node.op).name.partition("::")
     return name.removesuffix("_") if namespace == "aten" else ""
 
 

@@ -8,9 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polykeras_torch.autodiff import is_transformed
-
-aten: Any = torch.ops.aten
+from polykeras_torch.private import FUSED_ADAM, FUSED_SGD, is_transformed
 
 # Of a step that the kernel takes for so late, the corrections of the averages' bias are 1: they are in the rate.
 _LATE = 1e30
@@ -23,7 +21,7 @@ def _adam(
     gradients, *state = lists
     parameters, momenta, velocities, *largest = new = [[_own(x) for x in column] for column in state]
     late = torch.tensor(_LATE)
-    aten._fused_adam_.tensor_lr(
+    FUSED_ADAM(
         parameters,
         [gradient.contiguous() for gradient in gradients],
         momenta,
@@ -45,7 +43,7 @@ def _gradient_descent(lists: Sequence[Sequence[Tensor]], scalars: Sequence[Tenso
     """Return new parameters, for the gradients and the old ones."""
     gradients, state = lists
     parameters = [_own(x) for x in state]
-    aten._fused_sgd_.tensor_lr(
+    FUSED_SGD(
         parameters,
         [gradient.contiguous() for gradient in gradients],
         [],
@@ -65,7 +63,10 @@ def _own(x: Tensor) -> Tensor:
     return x.clone(memory_format=torch.contiguous_format)
 
 
-KERNELS: dict[str, Callable[..., list[list[Tensor]]]] = {"adam": _adam, "gradient descent": _gradient_descent}
+KERNELS: dict[str, Callable[..., list[list[Tensor]]]] = {
+    **({"adam": _adam} if FUSED_ADAM else {}),
+    **({"gradient descent": _gradient_descent} if FUSED_SGD else {}),
+}
 
 
 def suits(lists: Sequence[Sequence[Any]]) -> bool:

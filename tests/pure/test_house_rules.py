@@ -1,4 +1,7 @@
-"""Rules of the house that no linter knows: nobody asks for a backend's name, and everything public says what it is."""
+"""Rules of the house that no linter knows.
+
+Nobody asks for a backend's name, everything public says what it is, and private names of frameworks are in one room.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -91,3 +95,96 @@ def test_what_is_missing_is_found() -> None:
 def test_public_names_are_annotated_and_documented(module: str) -> None:
     found = {name: missing(obj, function) for name, obj, function in own(importlib.import_module(module))}
     assert {name: absent for name, absent in found.items() if absent} == {}
+
+
+# ---- private names of frameworks are in one module a backend -------------------------------------------------------
+
+BACKENDS = sorted(path for path in (ROOT / "backends").iterdir() if path.is_dir())
+FRAMEWORKS = {"jax", "jaxlib", "torch", "tensorflow", "autograd", "numpy", "ml_dtypes"}
+# Modules for which their frameworks promise nothing.
+UNPROMISED = re.compile(
+    r"(torch\.multiprocessing\.reductions|jax\.(extend|interpreters)|jaxlib|tensorflow\.(python|core|compiler)"
+    r"|autograd\.(core|tracer|util|numpy\.numpy_(boxes|vspaces)))(\W|$)"
+)
+# Kernels without an underscore, but with arguments that nobody documents.
+KERNELS = re.compile(r"\b(aten|ops)\.(native_|mkldnn_|_|\w+_backward\b|flatten_dense_tensors)")
+
+
+def is_hidden(word: str) -> bool:
+    """Return whether a name of one word says that it is private."""
+    return (word.startswith("_") and not word.endswith("__")) or word == "__internal__"
+
+
+def is_private(name: str) -> bool:
+    """Return whether a framework promises nothing about a dotted name."""
+    return UNPROMISED.match(name) is not None or any(map(is_hidden, re.split("[.:]", name)))
+
+
+def members(source: str) -> set[str]:
+    """Return the names of what classes define, and of attributes that are set."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ClassDef):
+            for part in node.body:
+                targets = part.targets if isinstance(part, ast.Assign) else [getattr(part, "target", part)]
+                found |= {getattr(target, "id", None) or getattr(target, "name", "") for target in targets}
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            found.add(node.attr)
+    return found
+
+
+def private_names(source: str, own: set[str]) -> list[tuple[int, str]]:
+    """Return the private names of frameworks in a source, with their lines; `own` are the names of members of ours."""
+    found: list[tuple[int, str]] = []
+    for node in ast.walk(ast.parse(source)):
+        names: list[str] = []
+        if isinstance(node, ast.Attribute):
+            name = ast.unparse(node)
+            if (is_hidden(node.attr) and node.attr not in own) or KERNELS.search(name):
+                names = [name]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names if is_private(alias.name)]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            full = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = [name for name in full if name.split(".")[0] in FRAMEWORKS and is_private(name)]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.endswith("attr"):
+            words = [argument.value for argument in node.args[1:2] if isinstance(argument, ast.Constant)]
+            names = [word for word in words if is_hidden(str(word)) and word not in own]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            dotted = re.fullmatch(r"(\w+)([.:]\w+)+", node.value)
+            names = [node.value] if dotted and dotted[1] in FRAMEWORKS and is_private(node.value) else []
+        found += [(node.lineno, name) for name in names]
+    return found
+
+
+def test_private_names_are_found() -> None:
+    source = (
+        "import jax._src.core\nfrom torch._C import x\nfrom torch import _C, nn\nfrom jax.interpreters import ad\n"
+        "from torch.utils._python_dispatch import Mode\na = tf.__internal__.b\nc = x._version + self._own\n"
+        'd = getattr(x, "_shape")\ne = find("tensorflow.python.eager:context")\nf = torch._C._g()\n'
+        "h = aten.native_batch_norm(i)\nj = aten.add.Tensor\nk = jax.extended\nfrom jax import extend as l\n"
+        "from polykeras_torch.x import _own\nx.__array__\n"
+    )
+    lines = sorted(line for line, _ in private_names(source, {"_own"}))
+    assert lines == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10, 11, 14]
+
+
+@pytest.mark.parametrize("folder", BACKENDS, ids=lambda path: path.name)
+def test_private_names_are_in_one_room(folder: Path) -> None:
+    sources = {path: path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.py"))}
+    contract = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "polykeras" / "backend").rglob("*.py"))]
+    own = {name for source in (*sources.values(), *contract) for name in members(source)}
+    found = {path.name: private_names(source, own) for path, source in sources.items() if path.name != "private.py"}
+    assert len(found) > 10
+    assert {path: names for path, names in found.items() if names} == {}
+
+
+def test_the_rest_of_the_house_has_no_private_names() -> None:
+    folder = ROOT / "polykeras"
+    found = [
+        (path.name, name)
+        for path in sorted(folder.rglob("*.py"))
+        for _, name in private_names(path.read_text(encoding="utf-8"), set())
+        if name.partition(".")[0] in FRAMEWORKS
+    ]
+    assert found == []

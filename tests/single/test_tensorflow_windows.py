@@ -230,7 +230,7 @@ def test_onednn_keeps_the_gradient_of_tiles(
 
 
 def test_who_computes_is_asked_of_tensorflow() -> None:
-    code = "from polykeras_tensorflow.arrays import has_onednn; print(has_onednn())"
+    code = "from polykeras_tensorflow.private import has_onednn; print(has_onednn())"
     for wanted in ("0", "1"):
         environment = os.environ | {"TF_ENABLE_ONEDNN_OPTS": wanted}
         done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)

@@ -1,0 +1,118 @@
+"""Every private name of TensorFlow that this backend uses, each with what happens without it.
+
+`tf.raw_ops` is public; what lies under `tensorflow.python` and `tensorflow.core`, and has no other name, is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import tensorflow as tf
+
+from polykeras.backend.private_names import find
+from polykeras.backend.spec import Array
+
+# ---- calling a graph ---------------------------------------------------------------------------------------------
+
+_FLAT_CALL = "tensorflow.python.eager.polymorphic_function.concrete_function:ConcreteFunction._call_flat"
+_context = find("tensorflow.python.eager.context:context")
+_Options = find("tensorflow.python.eager.context:FunctionCallOptions")
+_Rewriter = find("tensorflow.core.protobuf.rewriter_config_pb2:RewriterConfig")
+_ARITHMETIC = "arithmetic_optimization"
+
+
+def _call(graph: Any, arrays: list[Array]) -> list[Array]:
+    here: Any = _context()
+    outer = here.function_call_options
+    here.function_call_options = _options()
+    try:
+        return graph._call_flat(arrays, graph.captured_inputs)
+    finally:
+        here.function_call_options = outer
+
+
+@cache
+def _options() -> Any:
+    here: Any = _context()
+    config = here.config
+    config.graph_options.rewrite_options.arithmetic_optimization = _Rewriter.OFF
+    return _Options(config_proto=config)
+
+
+def _call_plainly(graph: Any, arrays: list[Array]) -> list[Array]:
+    options = tf.config.optimizer
+    before = options.get_experimental_options().get(_ARITHMETIC, True)
+    options.set_experimental_options({_ARITHMETIC: False})
+    try:
+        return list(graph(*arrays))
+    finally:
+        options.set_experimental_options({_ARITHMETIC: before})
+
+
+call: Callable[[Any, list[Array]], list[Array]] = (
+    _call_plainly if None in (find(_FLAT_CALL), _context, _Options, _Rewriter) else _call
+)
+"""`(graph, arrays)`: return what a graph made by `trace` gives for tensors of its specs.
+
+The specs are known to fit: the binding and checking of arguments, 10 us each, is left out.
+
+The graph optimizer leaves arithmetic as it is. Inside a loop it makes of `y + y` a product with a constant of no shape,
+and the gradient, the weight and the model are silently of shape (0,) after a step (TensorFlow 2.21; compare
+https://github.com/tensorflow/tensorflow/issues/22504). Without its arithmetic our steps are as fast.
+
+Without one of the names arguments are bound and checked in each call, and the option is that of the process meanwhile.
+"""
+
+NO_INLINE: str | None = find("tensorflow.python.eager.polymorphic_function.attributes:NO_INLINE")
+"""The attribute by which a graph stays one of its own where it is called; without it steps may be slow: see `apart`."""
+
+FuncGraph: Any = find("tensorflow:__internal__.FuncGraph")
+"""A graph that is traced to be thrown away. Without it a whole `tf.function` is made, which takes longer."""
+
+# ---- nodes of a graph --------------------------------------------------------------------------------------------
+
+CAN_REPLACE_NODES = None not in (
+    find("tensorflow:Operation._update_input"),
+    find("tensorflow:Operation._control_outputs"),
+)
+"""Whether the two functions below may be called; otherwise nodes that XLA is slow to take over stay."""
+
+
+def has_control_outputs(node: Any) -> bool:
+    """Return whether other nodes wait for this one."""
+    return bool(node._control_outputs)
+
+
+def exchange_input(node: Any, place: int, tensor: Array) -> None:
+    """Let a node have another tensor at a place of its inputs."""
+    node._update_input(place, tensor)
+
+
+# ---- what is known faster, or at all -----------------------------------------------------------------------------
+
+
+def _quick_shape(x: Array) -> Sequence[int | None]:
+    return x._shape_tuple()
+
+
+def _plain_shape(x: Array) -> Sequence[int | None]:
+    return x.shape.as_list()
+
+
+shape_of: Callable[[Array], Sequence[int | None]] = (
+    _plain_shape if find("tensorflow:Tensor._shape_tuple") is None else _quick_shape
+)
+"""Return the sizes of a tensor's axes; without the name a `TensorShape` is made, which takes ten times as long."""
+
+_is_mkl_enabled = find("tensorflow.python.util._pywrap_util_port:IsMklEnabled")
+
+
+@cache
+def has_onednn() -> bool:
+    """Return whether TensorFlow gives nodes to the library oneDNN, which nothing public tells; without the name: no.
+
+    By itself it does on CPUs with instructions for networks (AVX-512 VNNI, AMX, ...); `TF_ENABLE_ONEDNN_OPTS` decides.
+    """
+    return _is_mkl_enabled is not None and bool(_is_mkl_enabled())
