@@ -21,7 +21,7 @@ from polykeras.backend.private_names import find
 
 # ---- what nothing is recorded without --------------------------------------------------------------------------------
 
-_NEEDED = {
+NEEDED = {
     name: find(name)
     for name in (
         "torch.utils._python_dispatch:TorchDispatchMode",  # sees operators below autograd
@@ -32,7 +32,9 @@ _NEEDED = {
         "torch._C:_functorch.peek_interpreter_stack",  # tells of `torch.func`
     )
 }
-LACKING = [name for name, found in _NEEDED.items() if found is None]
+"""What a recorder is made of, by name; None where there is no such thing."""
+
+LACKING = [name for name, found in NEEDED.items() if found is None]
 
 
 def can_record() -> bool:
@@ -55,7 +57,7 @@ def _warn_of_plain_steps() -> None:
     )
 
 
-class DispatchMode(_NEEDED["torch.utils._python_dispatch:TorchDispatchMode"] or object):  # type: ignore[misc]
+class DispatchMode(NEEDED["torch.utils._python_dispatch:TorchDispatchMode"] or object):  # type: ignore[misc]
     """The mode that sees operators below autograd."""
 
     @classmethod
@@ -67,17 +69,17 @@ def _always() -> bool:
     return True
 
 
-_peek = _NEEDED["torch._C:_functorch.peek_interpreter_stack"]
+_peek = NEEDED["torch._C:_functorch.peek_interpreter_stack"]
 is_transformed: Callable[[], bool] = _always if _peek is None else lambda: _peek() is not None
 """Return whether `torch.func` transforms what runs now: kernels outside of its rules are not to be called then.
 
 Without the name nobody can tell: composites run in place of such kernels, and nothing is recorded.
 """
 
-count_modes: Callable[[], int] = _NEEDED["torch._C:_len_torch_dispatch_stack"] or (lambda: 0)
+count_modes: Callable[[], int] = NEEDED["torch._C:_len_torch_dispatch_stack"] or (lambda: 0)
 """Return how many dispatch modes look on."""
 
-version_of: Callable[[Tensor], int] = attrgetter("_version") if _NEEDED["torch:Tensor._version"] else lambda tensor: 1
+version_of: Callable[[Tensor], int] = attrgetter("_version") if NEEDED["torch:Tensor._version"] else lambda tensor: 1
 """Return how often a tensor was changed in place; without the name as if it had been, so that callers copy."""
 
 
@@ -103,8 +105,11 @@ StorageReference: Callable[[Any], Any] = find(
 )
 """Holds the number of a storage, so that no other one gets it, but not its memory."""
 
-below_autograd: Callable[[], Any] = find("torch._C:_AutoDispatchBelowAutograd", torch.no_grad)
-"""A context in which kernels are called without a look at autograd; otherwise autograd looks, and does nothing."""
+below_autograd: Callable[[], Any] = find("torch._C:_AutoDispatchBelowAutograd", torch.enable_grad)
+"""A context in which kernels are called without a look at autograd; otherwise it looks, and finds nothing to do.
+
+No tensor in there asks for a gradient. Some kernels keep what their gradients need where gradients are enabled alone.
+"""
 
 without_functions: Callable[[], Any] = find("torch._C:DisableTorchFunction", nullcontext)
 """A context in which nobody's `__torch_function__` is asked; otherwise the recorder's own is, which lets all pass."""

@@ -1,0 +1,31 @@
+"""Without any one private name of its framework the torch backend computes the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from helpers import without_names
+
+pytest.importorskip("torch")
+pytestmark = pytest.mark.needs("torch")
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, Any]:
+    return without_names.outcome("torch")
+
+
+def test_numbers_stay(results: dict[str, Any]) -> None:
+    assert len(results) > 8
+    without_names.check(results)
+
+
+def test_nothing_is_recorded_without_what_the_recorder_needs(results: dict[str, Any]) -> None:
+    from polykeras_torch import private
+
+    for name, result in results.items():
+        needed = name in private.NEEDED
+        assert len(result["warnings"]) == needed, name
+        assert all(name in text and "run as plain Python" in text for text in result["warnings"])
