@@ -32,7 +32,8 @@ $(VENV)/extra-%: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable ".[$*]"
 	@touch $@
 
-demo: $(VENV)/extra-demo $(if $(filter numpy,$(BACKEND)),,$(VENV)/extra-$(BACKEND))
+# TensorFlow's wheel for the CPU: the other one is larger, and uses a GPU only with CUDA's libraries installed beside it.
+demo: $(VENV)/extra-demo $(if $(filter numpy,$(BACKEND)),,$(VENV)/extra-$(BACKEND:tensorflow=tensorflow-cpu))
 	$(BIN)/python examples/demo.py --backend $(BACKEND)
 
 test: $(VENV)/tox
@@ -42,7 +43,7 @@ $(VENV)/tox: | $(BIN)/python
 	$(BIN)/python -m pip install --quiet "tox>=4.20"
 	@touch $@
 
-parity: $(VENV)/extra-all $(VENV)/extra-test $(VENV)/extra-demo
+parity: $(VENV)/extra-all-cpu $(VENV)/extra-test $(VENV)/extra-demo
 	$(BIN)/python tests/parity_matrix.py --html outputs/parity.html
 
 bench: $(VENV)/extra-bench

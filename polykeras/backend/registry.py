@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ContextDecorator
@@ -36,6 +37,8 @@ class Provider:
         priority: the installed provider with the highest one is the default backend; 0 or less for one that is
             only taken when asked for (the numpy backend, with 0, is the last resort).
         install: the command that installs the framework.
+        tested: the oldest and the newest release of the framework that the tests were run with, as `("2.6", "2.15")`;
+            each stands for all releases that begin so. None where nobody says.
         batches_of: `iter` for data of a type that the framework defines, where it knows a quicker way to the same
             values; batches may hold NumPy's arrays in place of its own. Called only for these, and so where the
             framework is loaded.
@@ -47,6 +50,7 @@ class Provider:
     load: Callable[[], Backend]
     priority: int = -1
     install: str = ""
+    tested: tuple[str, str] | None = None
     batches_of: Callable[[Any], Iterator[Any]] = iter
     lies_ready: Callable[[Any], bool] = lambda source: False
 
@@ -66,6 +70,8 @@ class BackendInfo:
         devices: names of its devices, where it is loaded; empty before.
         current: whether it is the one in force.
         install: the command that installs it.
+        tested: the oldest and the newest release that was tested, as `"2.6 to 2.15"`; "" where nobody says.
+        note: what to know of the installed version, such as that it is newer than any that was tested; "" for nothing.
     """
 
     name: str
@@ -74,6 +80,8 @@ class BackendInfo:
     devices: tuple[str, ...]
     current: bool
     install: str
+    tested: str = ""
+    note: str = ""
 
 
 _loaded: dict[str, Backend] = {}
@@ -276,9 +284,32 @@ def backends() -> list[BackendInfo]:
                 devices=tuple(instance.devices()) if instance else (),
                 current=instance is not None and instance is chosen,
                 install=provider.install,
+                tested=" to ".join(provider.tested or ()),
+                note=_note(provider.framework or name, provider.tested, version),
             )
         )
     return rows
+
+
+def _note(package: str, tested: tuple[str, str] | None, version: str) -> str:
+    """Return what is said of a version outside the range that was tested; "" for one within, or where none is known."""
+    if tested is None or not version:
+        return ""
+    oldest, newest = map(_numbers, tested)
+    found = _numbers(version)
+    if not found or (oldest <= found and found[: len(newest)] <= newest):
+        return ""
+    than = "older" if found < oldest else "newer"
+    return (
+        f"{package} {version} is {than} than the releases that polykeras was tested with, {' to '.join(tested)}. "
+        "Most things may work; where something does not, install one of these."
+    )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Return the numbers that a version begins with: (2, 13, 0) of "2.13.0+cpu"."""
+    found = re.match(r"\d+(\.\d+)*", version)
+    return tuple(map(int, found[0].split("."))) if found else ()
 
 
 @cache

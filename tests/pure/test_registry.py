@@ -222,6 +222,39 @@ def test_backends_marks_the_current_one_and_knows_loaded_ones() -> None:
     assert rows["asked"].devices == ("cpu:0",)
 
 
+@pytest.mark.parametrize(
+    ("version", "note"),
+    [
+        ("1.9.9", "older"),
+        ("2.6", ""),
+        ("2.6.0rc1", ""),
+        ("2.13.0+cpu", ""),
+        ("2.15.7", ""),
+        ("2.16.0.dev2", "newer"),
+        ("3.0", "newer"),
+        ("unknown", ""),
+        ("", ""),
+    ],
+)
+def test_a_version_outside_the_tested_range_is_told(version: str, note: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def make() -> Any:
+        return SimpleNamespace(name="ours", version=version, devices=list)
+
+    known = {"ours": Provider(None, make, 1, "pip install ours", tested=("2.6", "2.15"))}
+    monkeypatch.setattr(registry, "providers", lambda: known)
+    with use_backend("ours"):
+        (row,) = backends()
+    assert row.tested == "2.6 to 2.15"
+    assert bool(row.note) == bool(note)
+    if note:
+        assert row.note.startswith(f"ours {version} is {note} than the releases")
+        assert "2.6 to 2.15" in row.note
+
+
+def test_nothing_is_said_of_versions_where_nobody_tells_what_was_tested() -> None:
+    assert {(row.tested, row.note) for row in backends()} == {("", "")}
+
+
 # ---- the config file ---------------------------------------------------------------------------------------------
 
 
