@@ -27,7 +27,7 @@ from polykeras.saving.legacy.layout import (
     write_names,
 )
 from polykeras.saving.legacy.optimizer_state import Misfit, in_order, load_state
-from polykeras.saving.legacy.order import keras_layers, not_trained, owners, trained, trained_in_order, weights_in_order
+from polykeras.saving.legacy.order import not_trained, owners, trained, trained_in_order, weights_in_order
 from polykeras.saving.legacy.training import compile_arguments, optimizer_arguments, training_config
 from polykeras.saving.legacy.weights import Found, assign, find_weights
 from polykeras.saving.limits import check_readable, read_json
@@ -176,7 +176,7 @@ def _attributes(model: Any, include_optimizer: bool) -> dict[str, str]:
 
 
 def _write_weights(model: Any, group: Any) -> None:
-    layers = keras_layers(model)
+    layers = model.layers
     write_names(group, "layer_names", [layer.name for layer in layers])
     group.attrs["backend"], group.attrs["keras_version"] = _BACKEND.encode(), KERAS_VERSION.encode()
     for layer in layers:
