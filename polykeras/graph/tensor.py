@@ -73,6 +73,12 @@ class KerasTensor(Symbolic, ArrayOperators):
         """Return the tensor without axes of size 1."""
         return KerasTensor.record_op("squeeze", (self,), {"axis": axis})
 
+    def __truediv__(self, other: Any) -> Any:  # Keras has an operation for the operator, beside that for `divide`
+        return KerasTensor.record_op("true_divide", (self, other), {})
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return KerasTensor.record_op("true_divide", (other, self), {})
+
     def __repr__(self) -> str:
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
 

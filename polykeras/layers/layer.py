@@ -317,8 +317,8 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
 def _begins_symbolic(args: tuple[Any, ...]) -> bool:
     """Return whether a graph is made within a call, as by a layer whose `build` makes a model. Looks at no more."""
     first = args[0] if args else None
-    if isinstance(first, (list, tuple)) and first:
-        first = first[0]
+    while isinstance(first, (list, tuple, dict)) and first:
+        first = next(iter(first.values() if isinstance(first, dict) else first))
     return isinstance(first, KerasTensor)
 
 
