@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import tree
-from polykeras.graph import KerasTensor, Node, Operation
+from polykeras.graph import KerasTensor, Node, Operation, OpOperation
 from polykeras.models import keras_ops
 from polykeras.saving.serialization import custom_object_scope, deserialize_keras_object, serialize_keras_object
 
@@ -59,7 +59,7 @@ def functional_config(model: Any) -> dict[str, Any]:
     for operation in model.operations:
         nodes = [node for node in calls_of[id(operation)] if node.input_tensors]
         calls = [(_map_config(describe, list(node.args)), _map_config(describe, node.kwargs)) for node in nodes]
-        entry = keras_ops.to_keras(operation.op, operation.name, *calls[0]) if hasattr(operation, "op") else None
+        entry = keras_ops.to_keras(operation.op, operation.name, calls) if isinstance(operation, OpOperation) else None
         if entry is None:
             entry = serialize_keras_object(operation)
             entry["name"] = operation.name

@@ -13,6 +13,7 @@ from polykeras.saving.errors import SavedFileError, reading
 from polykeras.saving.files.atomic import atomic_write
 from polykeras.saving.files.hdf5 import Hdf5File, require_h5py
 from polykeras.saving.files.hdf5_writing import writing
+from polykeras.saving.keras_operations import warn_of_own_ops
 from polykeras.saving.legacy.configs import translate_layer
 from polykeras.saving.legacy.layout import (
     OPTIMIZER,
@@ -147,6 +148,7 @@ def save_legacy(
     if not model.built:
         raise ValueError(f"{model.name!r} is not built and has no weights to save yet. Call it on data first.")
     attributes = _attributes(model, include_optimizer)
+    warn_of_own_ops(json.loads(attributes[MODEL]), repr(model.name), os.fspath(path))
     for key in (MODEL, TRAINING):
         if key in attributes:
             check_readable(attributes[key], f"The {key} of {model.name!r}")
