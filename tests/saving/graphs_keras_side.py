@@ -2,8 +2,8 @@
 
 `plan.json` in the folder lists the graphs: suffix of the files for which each is meant, seed, and whether to exchange
 such files. Keras makes each graph from the same lines as polykeras and sets the weights of `ours.npz` in it. It reads
-`SEED.SUFFIX`, which polykeras wrote, and writes `SEED.theirs.SUFFIX`. What it predicts and holds goes to `theirs.npz`,
-the order of layers and weights to `theirs.json`.
+`SEED.SUFFIX`, which polykeras wrote, and writes `SEED.theirs.SUFFIX`, and `SEED.ops.h5` of a graph with ops. What it
+predicts and holds goes to `theirs.npz`, the order of layers and weights to `theirs.json`.
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ class Side:
             model.load_weights(self.folder / f"{seed}{suffix}")
         else:
             model.save(self.folder / f"{seed}.theirs{suffix}")
+            if suffix == ".keras":
+                model.save(self.folder / f"{seed}.ops.h5")
             model = keras.saving.load_model(self.folder / f"{seed}{suffix}", self.known, compile=False)
             self.orders[f"{seed}{suffix} there"] = order(model)
         self.arrays[f"{seed}{suffix} there"] = predicted(keras, model, seed)
