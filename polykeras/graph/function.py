@@ -39,7 +39,7 @@ class GraphFunction:
         if not self.outputs:
             raise ValueError("A functional model needs at least one output; received none.")
         self.calls, reached = walk(self.inputs, self.outputs, self._disconnected)
-        self.nodes, self._operations = by_depth(self.inputs, self.calls, reached)
+        self.nodes, self._operations = by_depth(self.inputs, self.outputs, self.calls, reached)
         self._plan = self._make_plan()
 
     def _disconnected(self, tensor: KerasTensor) -> ValueError:

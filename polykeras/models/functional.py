@@ -32,6 +32,7 @@ class Functional(Model):
     sample_by_sample = True
     _module_in_configs = "keras.src.models.functional"
     _first_end_in_configs = 1
+    _takes_arguments_as_passed = True
     _untracked = (*Model._untracked, "_inputs_tree", "_outputs_tree", "_graph")
 
     def __init__(

@@ -18,7 +18,8 @@ from typing import Any
 import keras
 import numpy as np
 from keras.src.utils.naming import reset_uids
-from random_graphs import Maker, draw_arrays, order, own_layers, predicted  # beside this program
+from masked_graphs import masked_graphs  # beside this program
+from random_graphs import Maker, draw_arrays, order, own_layers, predicted
 
 
 class Side:
@@ -76,6 +77,9 @@ def main(folder: Path) -> None:
         warnings.simplefilter("ignore")  # `.h5` is old, and weights are loaded twice
         for suffix, seed, files in plan:
             side.visit(suffix, seed, files, ours[f"{seed}{suffix}"])
+        for name, make in masked_graphs(keras).items():
+            reset_uids()
+            side.orders[name] = order(make())
     np.savez(folder / "theirs.npz", **side.arrays)
     (folder / "theirs.json").write_text(json.dumps({"orders": side.orders, "failed": side.failed}))
 

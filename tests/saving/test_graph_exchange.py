@@ -22,6 +22,7 @@ import pytest
 import polykeras as keras
 from polykeras import naming
 from polykeras.backend import use_backend
+from saving.masked_graphs import masked_graphs
 from saving.random_graphs import STEPS, Maker, draw_arrays, order, own_layers, predicted
 
 ALL = ("jax", "torch", "tensorflow")
@@ -179,6 +180,17 @@ def test_we_read_keras_files(exchange: Exchange, suffix: str) -> None:
         if not (same and _layers_alone(order(model)) == _layers_alone(exchange.orders[name])):
             wrong.append(name)
     assert not wrong, f"{len(wrong)} of {len(names)}: {wrong[:10]}"
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("name", masked_graphs(keras))
+def test_masks_count_for_the_order_of_layers(exchange: Exchange, name: str) -> None:
+    naming.reset_names()
+    assert _layers_and_weights(order(masked_graphs(keras)[name]())) == _layers_and_weights(exchange.orders[name])
+
+
+def _layers_and_weights(ordered: dict[str, Any]) -> list[Any]:
+    return [ordered["layers"], [path.split("/")[0] for path in ordered["weights"]]]
 
 
 @pytest.mark.keras
