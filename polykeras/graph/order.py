@@ -16,44 +16,6 @@ if TYPE_CHECKING:
 
 
 def walk(
-    inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor], disconnected: Callable[[KerasTensor], Exception]
-) -> tuple[list[Node], dict[int, int]]:
-    """Go from the outputs back to the inputs, depth-first.
-
-    Args:
-        inputs: of a graph.
-        outputs: of the graph.
-        disconnected: makes the error for a tensor that is needed and does not come from the inputs.
-
-    Returns:
-        The calls, each after those that it needs, and by the id of an operation when it was reached.
-    """
-    given = {id(tensor) for tensor in inputs}
-    seen: set[int] = set()
-    reached: dict[int, int] = {}
-    calls: list[Node] = []
-    for output in outputs:
-        # No recursion: a graph may be thousands of calls deep.
-        stack: list[tuple[Any, bool]] = [(output, False)]
-        while stack:
-            current, done = stack.pop()
-            if done:
-                calls.append(current)
-                continue
-            node = current.history[0] if current.history else None
-            begins = node is None or not node.input_tensors
-            if begins and id(current) not in given:
-                raise disconnected(current)
-            if node is None or id(node) in seen or (id(current) in given and not begins):
-                continue
-            seen.add(id(node))
-            reached.setdefault(id(node.operation), len(reached))
-            stack.append((node, True))
-            stack.extend((tensor, False) for tensor in reversed(node.input_tensors))
-    return calls, reached
-
-
-def walk(
     inputs: Sequence[KerasTensor],
     outputs: Sequence[KerasTensor],
     disconnected: Callable[[KerasTensor], Exception] | None = None,
