@@ -78,13 +78,12 @@ def to_keras(op: str, name: str, calls: Sequence[tuple[list[Any], Mapping[str, A
 
 
 def _given(signature: inspect.Signature, inputs: Sequence[str], bound: Mapping[str, Any]) -> list[Any]:
-    """Return the inputs of a call, without names."""
+    """Return the inputs of a call, without names: all, as Keras infers shapes from all."""
     given: list[Any] = []
-    last = max((i for i, key in enumerate(inputs) if key in bound), default=-1)
-    for key in inputs[: last + 1]:
+    for key in inputs:
         parameter = signature.parameters[key]
-        if key in bound and parameter.kind is inspect.Parameter.VAR_POSITIONAL:
-            given += bound[key]
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            given += bound.get(key, ())
         else:
             given.append(bound.get(key, parameter.default))
     return given
@@ -111,7 +110,8 @@ def from_keras(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     op = _by_class().get(str(entry.get("class_name")))
     if op is None:
         raise ValueError(f"There is no op {entry.get('class_name')!r} of {module!r} in polykeras.")
-    fixed = {key: value for key, value in entry["config"].items() if key not in ("name", "dtype") or _takes(op, key)}
+    # What an op of ours does not take is left out where it is off: it changes nothing.
+    fixed = {k: v for k, v in entry["config"].items() if _takes(op, k) or (k != "dtype" and v not in (None, False))}
     name = entry.get("name") or entry["config"].get("name")
     fixed.pop("name", None)
     nodes = [_node(op, node, fixed) for node in entry["inbound_nodes"]]
@@ -121,7 +121,7 @@ def from_keras(entry: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _takes(op: str, key: str) -> bool:
-    return key == "dtype" and key in signature_of(op).parameters
+    return key in signature_of(op).parameters
 
 
 def _node(op: str, node: Mapping[str, Any], fixed: Mapping[str, Any]) -> dict[str, Any]:
