@@ -114,8 +114,9 @@ class Sequential(Model):
         with within(self.name):
             for layer in layers:
                 x = layer(x)
-        self._functional = Functional(inputs, x, name=self._names[1])
-        self._functional.name = self.name  # for messages; the name that it was given counts, as in Keras
+        graph = Functional(inputs, x, name=self._names[1])
+        graph.name = self.name  # for messages; the name that it was given counts, as in Keras
+        self._functional = graph
         self.built = True
 
     def build(self, input_shape: Any = None) -> None:

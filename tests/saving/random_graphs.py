@@ -90,6 +90,7 @@ def order(model: Any) -> dict[str, Any]:
         "layers": [re.sub(r"^keras_tensor(_\d+)?", "tensor", x.name) for x in model.layers],
         "weights": [variable.path for variable in model.weights],
         "trainable": [variable.path for variable in model.trainable_variables],
+        "variables": [path if (path := variable.path).endswith("kernel") else "seed" for variable in model.variables],
         "within": [order(x) for x in model.layers if hasattr(x, "layers")],
     }
 
@@ -220,6 +221,9 @@ class Maker:
 
     def _merge(self, tensors: list[Any], inputs: list[Any], depth: int) -> list[Any]:
         name = self.draw.choice(["Add", "Multiply", "Average", "Maximum", "Subtract"])
+        if self.draw.random() < 0.2:
+            x, layer = self._one(tensors), self.k.layers.Dropout(0.5)
+            return self._note(layer(x), layer, x)
         found, layer = self._some(tensors, 2, 2), getattr(self.k.layers, name)()
         return self._note(layer(found), layer, found)
 
