@@ -251,3 +251,22 @@ def test_a_model_cut_out_begins_with_an_input_layer(backend: Backend) -> None:
     np.testing.assert_allclose(host(twin(z)), host(part(z)), rtol=1e-6)
     both = Model(x, whole.output + part(middle))  # the same layers once more
     np.testing.assert_allclose(host(both(z)), 2 * host(whole(z)), rtol=1e-5)
+
+
+def test_masks_of_none_have_any_structure(backend: Backend) -> None:
+    """Keras writes such for models that it calls within others."""
+    a, b = Input((2,), name="a"), Input((2,), name="b")
+    model = Model({"y": [a], "x": [[b]]}, a - b)
+    x, y = data(4, 2), data(4, 2, seed=1)
+    result = host(model({"y": [x], "x": [[y]]}, mask={"y": [None], "x": [[None]]}))
+    np.testing.assert_allclose(result, x - y, rtol=1e-6)
+
+
+def test_a_mask_on_the_way_makes_it_longer(backend: Backend) -> None:
+    """As in Keras, which passes masks in the graph. The masked embedding would be second without it."""
+    inputs = [Input((4,), dtype="int32", name=name) for name in ("plain", "masked")]
+    parts = [layers.Embedding(5, 3, mask_zero=x.name == "masked", name=f"of_{x.name}")(x) for x in inputs]
+    model = Model(inputs, layers.LSTM(3)(layers.Concatenate()(parts)))
+    names = ["masked", "plain", "of_masked", "of_plain"]
+    assert [layer.name for layer in model.operations][:4] == names
+    assert all(type(operation).__name__ != "OpOperation" for operation in model.operations)
