@@ -6,16 +6,21 @@ from collections.abc import Callable
 from typing import Any
 
 from polykeras import budget, tree
-from polykeras.graph.operation import Node, Operation
+from polykeras.graph.operation import Operation
+from polykeras.graph.order import by_depth, walk
 from polykeras.graph.tensor import KerasTensor
 
 
 class GraphFunction:
-    """The nodes between symbolic inputs and outputs, in an order in which they can run.
+    """The nodes between symbolic inputs and outputs, in the order in which they run: that of Keras.
 
     Args:
         inputs: a tree of symbolic tensors.
         outputs: a tree of symbolic tensors.
+
+    Attributes:
+        nodes: the calls that run, in their order.
+        calls: the same, and those of input layers, in the order in which the walk from the outputs finds them.
 
     Raises:
         ValueError: an output depends on an input that is not among `inputs` (the graph is disconnected).
@@ -33,35 +38,15 @@ class GraphFunction:
                     )
         if not self.outputs:
             raise ValueError("A functional model needs at least one output; received none.")
-        self.nodes = self._sorted_nodes()
+        self.calls, reached = walk(self.inputs, self.outputs, self._disconnected)
+        self.nodes, self._operations = by_depth(self.inputs, self.outputs, self.calls, reached)
         self._plan = self._make_plan()
 
-    def _sorted_nodes(self) -> list[Node]:
-        """Depth-first from the outputs, without recursion: a graph may be thousands of nodes deep."""
-        given = {id(tensor) for tensor in self.inputs}
-        done: set[int] = set()
-        order: list[Node] = []
-        for output in self.outputs:
-            stack: list[tuple[KerasTensor, bool]] = [(output, False)]
-            while stack:
-                tensor, expanded = stack.pop()
-                if id(tensor) in given:
-                    continue
-                node = tensor.history[0] if tensor.history else None
-                if node is None or not node.input_tensors:
-                    raise ValueError(
-                        f"The graph is disconnected: {self._describe(tensor)} is needed to compute the outputs, but "
-                        f"is not among the inputs {[t.name for t in self.inputs]}. Add it to `inputs`."
-                    )
-                if id(node) in done:
-                    continue
-                if expanded:
-                    done.add(id(node))
-                    order.append(node)
-                else:
-                    stack.append((tensor, True))
-                    stack.extend((t, False) for t in reversed(node.input_tensors))
-        return order
+    def _disconnected(self, tensor: KerasTensor) -> ValueError:
+        return ValueError(
+            f"The graph is disconnected: {self._describe(tensor)} is needed to compute the outputs, but is not among "
+            f"the inputs {[t.name for t in self.inputs]}. Add it to `inputs`."
+        )
 
     @staticmethod
     def _describe(tensor: KerasTensor) -> str:
@@ -117,5 +102,5 @@ class GraphFunction:
 
     @property
     def operations(self) -> list[Operation]:
-        """The operations in the order of their first use, without repetitions."""
-        return list({id(node.operation): node.operation for node in self.nodes}.values())
+        """The operations in Keras's order, without repetitions; the layers of the inputs are among them."""
+        return list(self._operations)

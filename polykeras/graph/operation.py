@@ -48,6 +48,17 @@ class Node:
         """The place of this call among those of its operation."""
         return next(i for i, node in enumerate(self.operation.inbound_nodes) if node is self)
 
+    def mask_of_output(self, place: int) -> Any:
+        """Return the mask of an output as part of the graph: what the layer's `compute_mask` gives, or None."""
+        if not getattr(self.operation, "supports_masking", False) or not self.args:
+            return None
+        previous = self.kwargs.get("mask")
+        if previous is None:
+            previous = tree.map_structure(lambda leaf: getattr(leaf, "_keras_mask", None), self.args[0])
+        made = self.operation.compute_mask(self.args[0], previous)  # type: ignore[attr-defined]
+        masks = made if isinstance(made, (list, tuple)) else [made]
+        return masks[place] if place < len(masks) else None
+
 
 class Operation:
     """Something that can be called on arrays, and on symbolic tensors to become part of a graph.
@@ -69,6 +80,13 @@ class Operation:
     def record(self, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> Any:
         """Add a node to the graph and return its outputs."""
         return Node(self, args, kwargs, outputs).outputs
+
+    def implied_tensors(self, node: Node) -> list[KerasTensor]:
+        """Return tensors beside its arguments that a call of this operation takes in Keras: masks.
+
+        Here they are not passed in the graph. They count for the order of layers.
+        """
+        return []
 
     def _first_node(self, what: str) -> Node:
         if not self.inbound_nodes:

@@ -54,6 +54,17 @@ class KerasTensor(Symbolic, ArrayOperators):
             total *= n
         return total
 
+    @property
+    def _keras_mask(self) -> Any:
+        """The mask that comes with it, made part of the graph when it is first asked for; None where there is none."""
+        if "_mask" not in vars(self):
+            self._mask = self.history[0].mask_of_output(self.history[1]) if self.history else None
+        return self._mask
+
+    @_keras_mask.setter
+    def _keras_mask(self, mask: Any) -> None:
+        self._mask = mask
+
     # Makes an op part of the graph: `record_op(name, args, kwargs)`. `polykeras.graph.operation` sets it, which is
     # built on this module.
     record_op: ClassVar[Callable[..., Any]]
@@ -72,6 +83,12 @@ class KerasTensor(Symbolic, ArrayOperators):
     def squeeze(self, axis: int | Sequence[int] | None = None) -> Any:
         """Return the tensor without axes of size 1."""
         return KerasTensor.record_op("squeeze", (self,), {"axis": axis})
+
+    def __truediv__(self, other: Any) -> Any:  # Keras has an operation for the operator, beside that for `divide`
+        return KerasTensor.record_op("true_divide", (self, other), {})
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return KerasTensor.record_op("true_divide", (other, self), {})
 
     def __repr__(self) -> str:
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"

@@ -12,6 +12,7 @@ from polykeras.backend import Backend
 from polykeras.graph import KerasTensor
 from polykeras.graph.tensor import known_shape
 from polykeras.layers.call_arguments import CallSpec, call_spec
+from polykeras.layers.context import within
 from polykeras.layers.shapes import map_shapes
 from polykeras.variables import Variable
 
@@ -78,7 +79,9 @@ class BuildMixin:
         if not config or self.built:
             return
         spec = call_spec(type(self).call)
-        if "shapes_dict" in config:
+        if "call_shapes" in config:
+            shapes = dict(config["call_shapes"])
+        elif "shapes_dict" in config:
             shapes = {name.removesuffix("_shape"): shape for name, shape in config["shapes_dict"].items()}
         else:
             shapes = {spec.first or "inputs": config["input_shape"]}
@@ -99,7 +102,7 @@ class BuildMixin:
             return {"shapes_dict": {f"{name}_shape": s for name, s in shapes.items() if f"{name}_shape" in taken}}
         if len(shapes) == 1 or self._has_own_build():  # which takes the first input's
             return {"input_shape": next(iter(shapes.values()))}
-        return {"shapes_dict": {f"{name}_shape": shape for name, shape in shapes.items()}}
+        return {"call_shapes": shapes}  # which Keras passes over: it would call a `build` that takes one shape with all
 
 
 @cache
@@ -115,7 +118,8 @@ def completed(build: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(build)
     def wrapper(self: BuildMixin, *args: Any, **kwargs: Any) -> None:
-        build(self, *args, **kwargs)
+        with within(self.name):
+            build(self, *args, **kwargs)
         if type(self).build is wrapper:  # not one that a subclass's `build` calls
             if self._build_shapes is None:
                 _, *given = inspect.signature(build).bind(self, *args, **kwargs).arguments.items()

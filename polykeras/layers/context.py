@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,8 @@ class CallContext:
         self.training: Any = None
         self.masks: dict[int, tuple[Any, Any]] = {}
         self.lossy: list[StateMixin] = []
-        self.path: list[str] = []
+        outer = _context.get()
+        self.path: list[str] = list(outer.path) if outer is not None else []
         if masks.are_kept():
             for leaf in tree.flatten(arguments):
                 self.set_mask(leaf, masks.kept(leaf))
@@ -72,22 +74,45 @@ def current_context() -> CallContext | None:
     return _context.get()
 
 
+@contextmanager
+def within(name: str) -> Iterator[None]:
+    """Put a layer's name before those of the layers that are built meanwhile, in the paths of their weights."""
+    context = _context.get()
+    if context is None:
+        with CallContext(()) as context:
+            context.path.append(name)
+            yield
+    elif context.path and context.path[-1] == name:  # it is being called
+        yield
+    else:
+        context.path.append(name)
+        try:
+            yield
+        finally:
+            context.path.pop()
+
+
 def set_masks(tensors: Sequence[Any], given: Any) -> None:
     """Attach masks to tensors, within a call.
 
     Args:
         tensors: the inputs of a model, flat.
-        given: one mask, or a list or dict of them (or None) in the structure of the inputs.
+        given: one mask, or a tree of them (or None) in the structure of the inputs.
     """
     context = _context.get()
     assert context is not None
-    if isinstance(given, Mapping):
-        given = [given[key] for key in sorted(given)]
-    elif not isinstance(given, (list, tuple)):
-        given = [given]
-    for tensor, mask in zip(tensors, given, strict=True):
+    for tensor, mask in zip(tensors, _flat_masks(given), strict=True):
         if mask is not None:
             context.set_mask(tensor, mask)
+
+
+def _flat_masks(given: Any) -> list[Any]:
+    """Return the leaves of a tree of masks; None, which is none of a tree's elsewhere, is one."""
+    if isinstance(given, Mapping):
+        given = [given[key] for key in sorted(given)]
+    if isinstance(given, (list, tuple)):
+        return [mask for part in given for mask in _flat_masks(part)]
+    return [given]
 
 
 def get_mask(tensor: Any) -> Any:

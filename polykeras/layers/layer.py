@@ -11,7 +11,7 @@ from polykeras import dtype_policies, masks, regularizers, tree
 from polykeras.backend import Backend, registry
 from polykeras.backend.door import convert, find_symbolic
 from polykeras.backend.symbolic import cannot_run_on_shapes
-from polykeras.graph import KerasTensor, Operation, infer_outputs
+from polykeras.graph import KerasTensor, Node, Operation, infer_outputs
 from polykeras.graph.tensor import known_shape
 from polykeras.layers.building import BuildMixin, completed
 from polykeras.layers.call_arguments import call_spec, prepare_arguments
@@ -82,7 +82,7 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
         self.dtype_policy = dtype_policies.get(dtype)
         self.autocast = autocast
         self.built = False
-        self.supports_masking = False
+        self.supports_masking = type(self).compute_mask is not Layer.compute_mask
         self.input_spec: Any = None
         self._trainable = bool(trainable)
         self._own_weights = []
@@ -233,6 +233,26 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
             self._set_masks(context, args, mask, outputs)
         return outputs
 
+    def implied_tensors(self, node: Node) -> list[KerasTensor]:
+        """Return the masks that Keras would pass in a call of the graph.
+
+        It does where `call` takes a mask, and where the only argument comes in as it was passed: it has the dtype in
+        which the layer computes, or the layer is a model.
+        """
+        if len(node.args) != 1 or not call_spec(type(self).call).has_mask or node.kwargs.get("mask") is not None:
+            return []
+        x = node.args[0]
+        as_passed = not node.kwargs and isinstance(x, KerasTensor) and x.dtype == self.compute_dtype
+        if not as_passed and not self._takes_arguments_as_passed:
+            return []
+        try:
+            found = [leaf._keras_mask for leaf in tree.flatten(x)]
+        except Exception:  # a user's `compute_mask` need not run on symbolic tensors; only the order depends on it
+            return []
+        return [mask for mask in found if isinstance(mask, KerasTensor)]
+
+    _takes_arguments_as_passed: ClassVar[bool] = False
+
     # Whether `compute_mask` may give a mask where the inputs have none (Masking, Embedding(mask_zero=True)).
     _makes_masks = False
 
@@ -317,8 +337,8 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
 def _begins_symbolic(args: tuple[Any, ...]) -> bool:
     """Return whether a graph is made within a call, as by a layer whose `build` makes a model. Looks at no more."""
     first = args[0] if args else None
-    if isinstance(first, (list, tuple)) and first:
-        first = first[0]
+    while isinstance(first, (list, tuple, dict)) and first:
+        first = next(iter(first.values() if isinstance(first, dict) else first))
     return isinstance(first, KerasTensor)
 
 

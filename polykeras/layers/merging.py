@@ -58,10 +58,9 @@ class Merge(Layer):
 
     @staticmethod
     def _fitted(mask: Any, rank: int) -> Any:
-        if mask is None:
-            return None
-        shape = ops.shape(mask)
-        return ops.reshape(mask, (*shape, *(1,) * (rank - len(shape))))
+        while mask is not None and ops.ndim(mask) < rank:
+            mask = ops.expand_dims(mask, -1)
+        return mask
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """Return where any input is valid; None where one of them has no mask."""
@@ -188,9 +187,11 @@ class Concatenate(Merge):
             return None
         parts = []
         for x, mask in zip(inputs, masks, strict=True):
-            shape = ops.shape(x)
-            full = ops.ones(shape, "bool") if mask is None else ops.broadcast_to(self._fitted(mask, len(shape)), shape)
-            parts.append(full)
+            if mask is None:
+                parts.append(ops.ones_like(x, dtype="bool"))
+            else:
+                mask = self._fitted(mask, ops.ndim(x))
+                parts.append(ops.logical_or(mask, ops.zeros_like(x, dtype="bool")))
         return ops.any(ops.concatenate(parts, axis=self.axis), axis=-1)
 
 

@@ -156,9 +156,10 @@ class StateMixin(Saveable):
 
     @property
     def variables(self) -> list[Variable]:
-        """The weights, and the state of seed generators."""
-        found = self.weights
+        """Of each layer its weights, then the states of its seed generators; sublayers after it."""
+        found: list[Variable] = []
         for layer in self._flatten_layers():
+            found += layer._trainable_first()
             found += [generator.state for generator in tracked(layer, SeedGenerator)]
         return unique(found)
 

@@ -9,10 +9,10 @@ from polykeras import tree
 from polykeras.backend import registry
 from polykeras.graph import GraphFunction, KerasTensor
 from polykeras.layers.context import set_masks
-from polykeras.layers.input_layer import InputLayer
 from polykeras.layers.layer import LAYERS, Layer
 from polykeras.models.functional_config import functional_config
 from polykeras.models.model import Model
+from polykeras.models.subgraphs import begun_with_inputs
 
 
 @LAYERS.register()
@@ -32,18 +32,17 @@ class Functional(Model):
     sample_by_sample = True
     _module_in_configs = "keras.src.models.functional"
     _first_end_in_configs = 1
+    _takes_arguments_as_passed = True
     _untracked = (*Model._untracked, "_inputs_tree", "_outputs_tree", "_graph")
 
     def __init__(
         self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any
     ) -> None:
         super().__init__(name=name, trainable=trainable, **kwargs)
-        self._inputs_tree = inputs
-        self._outputs_tree = outputs
-        self._graph = GraphFunction(inputs, outputs)
-        makers = [tensor.history[0].operation for tensor in self._graph.inputs if tensor.history]
-        input_layers = [maker for maker in makers if isinstance(maker, InputLayer)]
-        self._operations = [*input_layers, *self._graph.operations]
+        self._graph = begun_with_inputs(GraphFunction(inputs, outputs))
+        self._inputs_tree = tree.unflatten(self._graph.input_definition, self._graph.inputs)
+        self._outputs_tree = tree.unflatten(self._graph.output_definition, self._graph.outputs)
+        self._operations = self._graph.operations
         self._layers = [operation for operation in self._operations if isinstance(operation, Layer)]
         self._check_names()
         self.built = True
@@ -65,12 +64,12 @@ class Functional(Model):
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers, input layers first, in the order in which they run."""
+        """The layers in Keras's order: the farthest from the outputs first; see `polykeras.graph.order`."""
         return list(self._layers)
 
     @property
     def operations(self) -> list[Any]:
-        """The layers, and the ops called on symbolic tensors, in the order in which they run."""
+        """The layers, and the ops called on symbolic tensors, in Keras's order."""
         return list(self._operations)
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import tree
-from polykeras.graph import KerasTensor, Node, Operation
+from polykeras.graph import KerasTensor, Node, Operation, OpOperation
 from polykeras.models import keras_ops
 from polykeras.saving.serialization import custom_object_scope, deserialize_keras_object, serialize_keras_object
 
@@ -21,15 +21,13 @@ def _tensor_key(tensor: KerasTensor, numbers: dict[int, int]) -> list[Any]:
     return [node.operation.name, numbers[id(node)], place]
 
 
-def _node_numbers(model: Any) -> dict[int, int]:
-    numbers: dict[int, int] = {}
-    counts: dict[int, int] = {}
-    input_nodes = [tensor.history[0] for tensor in model.inputs if tensor.history]
-    for node in [*input_nodes, *model._graph.nodes]:
-        if id(node) not in numbers:
-            numbers[id(node)] = counts.get(id(node.operation), 0)
-            counts[id(node.operation)] = numbers[id(node)] + 1
-    return numbers
+def _calls(model: Any) -> dict[int, list[Node]]:
+    """Return the calls within the model by the id of what is called, in the order in which they were made."""
+    within = {id(node) for node in model._graph.nodes}
+    return {
+        id(operation): [node for node in operation.inbound_nodes if id(node) in within or not node.input_tensors]
+        for operation in model.operations
+    }
 
 
 def _map_config(fn: Callable[[Any], Any], value: Any) -> Any:
@@ -46,7 +44,8 @@ def _map_config(fn: Callable[[Any], Any], value: Any) -> Any:
 
 def functional_config(model: Any) -> dict[str, Any]:
     """Return the config of a functional model: its layers, each with its calls, and the ends of the graph."""
-    numbers = _node_numbers(model)
+    calls_of = _calls(model)
+    numbers = {id(node): number for nodes in calls_of.values() for number, node in enumerate(nodes)}
 
     def describe(tensor: KerasTensor) -> dict[str, Any]:
         config = {"shape": tensor.shape, "dtype": tensor.dtype, "keras_history": _tensor_key(tensor, numbers)}
@@ -57,13 +56,10 @@ def functional_config(model: Any) -> dict[str, Any]:
         return [name, number + _first_end(tensor.history[0].operation), place]  # type: ignore[index]
 
     layers = []
-    nodes_of: dict[int, list[Node]] = {}
-    for node in model._graph.nodes:
-        nodes_of.setdefault(id(node.operation), []).append(node)
     for operation in model.operations:
-        nodes = nodes_of.get(id(operation), [])
+        nodes = [node for node in calls_of[id(operation)] if node.input_tensors]
         calls = [(_map_config(describe, list(node.args)), _map_config(describe, node.kwargs)) for node in nodes]
-        entry = keras_ops.to_keras(operation.op, operation.name, *calls[0]) if hasattr(operation, "op") else None
+        entry = keras_ops.to_keras(operation.op, operation.name, calls) if isinstance(operation, OpOperation) else None
         if entry is None:
             entry = serialize_keras_object(operation)
             entry["name"] = operation.name
@@ -140,6 +136,8 @@ class _Rebuilder:
             keys = set(_needed(node["args"])) | set(_needed(node["kwargs"]))
             if not keys:  # it would run now, on values of the config
                 raise ValueError(f"A call of {name!r} has no input from the graph.")
+            if self.calls[i][1]:
+                keys.add((name, self.calls[i][1] - 1))  # the calls of a layer keep their numbers
             needs.append(keys - self.outputs.keys())
             for key in needs[i]:
                 waiting.setdefault(key, []).append(i)

@@ -7,26 +7,14 @@ which follows from the contract's declaration of the op, with the exceptions bel
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from polykeras import ops
 from polykeras.backend import Backend
-from polykeras.ops import linalg, nn
+from polykeras.saving.keras_operations import CLASSES, OPS, class_of
 
-_PREFIX = "keras.src.ops."
-_CORE = ("cast", "saturate_cast", "scatter", "scatter_update", "slice", "slice_update", "stop_gradient", "unstack")
-_MATH = (
-    *("top_k", "in_top_k", "logsumexp", "extract_sequences", "rsqrt", "erf", "erfc", "erfinv", "logdet"),
-    *("fft", "fft2", "ifft2", "rfft", "irfft", "stft", "istft", "view_as_complex", "view_as_real"),
-)
-_NUMPY = ("cross", "dot", "einsum", "kron", "matmul", "outer", "tensordot", "trace", "vdot", "inner", "slogdet")
-_CAPITALS = {
-    **{name: name.upper() for name in ("svd", "fft", "fft2", "ifft2", "rfft", "irfft", "stft", "istft", "psnr")},
-    "ctc_loss": "CTCLoss",
-    "ctc_decode": "CTCDecode",
-}
 _INPUTS = {
     "arange": ("start", "stop", "step"),
     "array": ("x",),
@@ -43,68 +31,71 @@ _INPUTS = {
 }
 """The arguments that are inputs in Keras, where the declaration of the op says something else."""
 
+_OTHER_FORMS = ("rearrange",)
+"""Ops whose fixed arguments Keras takes with the inputs."""
 
-def _class_name(op: str) -> str:
-    return _CAPITALS.get(op) or "".join(part.capitalize() for part in op.split("_"))
 
-
-def _module(op: str) -> str:
-    if op in _MATH:
-        return f"{_PREFIX}math"
-    if op in _CORE:
-        return f"{_PREFIX}core"
-    if op in nn.__all__:
-        return f"{_PREFIX}nn"
-    return f"{_PREFIX}linalg" if op in linalg.__all__ and op not in _NUMPY else f"{_PREFIX}numpy"
+@cache
+def signature_of(op: str) -> inspect.Signature:
+    """Return the arguments of an op."""
+    return inspect.signature(getattr(ops, op))
 
 
 @cache
 def _inputs(op: str) -> tuple[str, ...] | None:
-    """Return the names of an op's arguments that are inputs of the graph, in their order; None where it has no form."""
+    """Return the names of an op's arguments that are inputs of the graph, in their order; None if that is unknown."""
     if op in _INPUTS:
         return _INPUTS[op]
     spec = getattr(getattr(Backend, op, None), "__op__", None)
     if spec is None:
         return None
     arrays = {*spec.arrays, *spec.others}
-    return tuple(name for name in inspect.signature(getattr(ops, op)).parameters if name in arrays)
+    return tuple(name for name in signature_of(op).parameters if name in arrays)
 
 
-def to_keras(op: str, name: str, args: list[Any], kwargs: Mapping[str, Any]) -> dict[str, Any] | None:
+def to_keras(op: str, name: str, calls: Sequence[tuple[list[Any], Mapping[str, Any]]]) -> dict[str, Any] | None:
     """Return the entry of an op in a model's config, or None where Keras has no form for it.
 
     Args:
         op: its name in `polykeras.ops`.
         name: of this use of it.
-        args: its arguments, as plain data.
-        kwargs: its arguments by name, as plain data.
+        calls: of each, the arguments and those by name, as plain data; they differ in tensors only.
     """
-    inputs = _inputs(op)
-    if inputs is None:
+    inputs, cls = _inputs(op), class_of(op)
+    if inputs is None or cls is None or op in _OTHER_FORMS:
         return None
-    parameters = inspect.signature(getattr(ops, op)).parameters
-    bound = inspect.signature(getattr(ops, op)).bind(*args, **kwargs).arguments
-    given: list[Any] = []
-    last = max((i for i, key in enumerate(inputs) if key in bound), default=-1)
-    for key in inputs[: last + 1]:
-        if key in bound and parameters[key].kind is inspect.Parameter.VAR_POSITIONAL:
-            given += bound[key]
-        else:
-            given.append(bound[key] if key in bound else parameters[key].default)
-    fixed = {key: value for key, value in bound.items() if key not in inputs}
+    signature = signature_of(op)
+    bound = [signature.bind(*args, **kwargs).arguments for args, kwargs in calls]
+    fixed = {key: value for key, value in bound[0].items() if key not in inputs}
     return {
-        "module": _module(op),
-        "class_name": _class_name(op),
+        "module": CLASSES[cls],
+        "class_name": cls,
         "config": {**fixed, "name": name},
-        "registered_name": _class_name(op),
+        "registered_name": cls,
         "name": name,
-        "inbound_nodes": [{"args": given, "kwargs": {}}],
+        "inbound_nodes": [{"args": _given(signature, inputs, arguments), "kwargs": {}} for arguments in bound],
     }
 
 
+def _given(signature: inspect.Signature, inputs: Sequence[str], bound: Mapping[str, Any]) -> list[Any]:
+    """Return the inputs of a call, without names: all, as Keras infers shapes from all."""
+    given: list[Any] = []
+    for key in inputs:
+        parameter = signature.parameters[key]
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            given += bound.get(key, ())
+        else:
+            given.append(bound.get(key, parameter.default))
+    return given
+
+
 @cache
-def _by_class() -> dict[tuple[str, str], str]:
-    return {(_module(op), _class_name(op)): op for op in dir(ops) if _inputs(op) is not None}
+def _by_class() -> dict[str, str]:
+    known = [op for op in reversed(dir(ops)) if _inputs(op) is not None and op not in _OTHER_FORMS]
+    # Classes that Keras lacks were written by polykeras before it knew which those are.
+    return {"".join(part.capitalize() for part in op.split("_")): op for op in known} | {
+        cls: op for op in known if (cls := class_of(op))
+    }
 
 
 def from_keras(entry: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -114,12 +105,13 @@ def from_keras(entry: Mapping[str, Any]) -> Mapping[str, Any]:
         ValueError: it is an op that polykeras has not.
     """
     module = str(entry.get("module") or "")
-    if not module.startswith(_PREFIX):
+    if not module.startswith(OPS):
         return entry
-    op = _by_class().get((module, str(entry.get("class_name"))))
+    op = _by_class().get(str(entry.get("class_name")))
     if op is None:
         raise ValueError(f"There is no op {entry.get('class_name')!r} of {module!r} in polykeras.")
-    fixed = {key: value for key, value in entry["config"].items() if key not in ("name", "dtype") or _takes(op, key)}
+    # What an op of ours does not take is left out where it is off: it changes nothing.
+    fixed = {k: v for k, v in entry["config"].items() if _takes(op, k) or (k != "dtype" and v not in (None, False))}
     name = entry.get("name") or entry["config"].get("name")
     fixed.pop("name", None)
     nodes = [_node(op, node, fixed) for node in entry["inbound_nodes"]]
@@ -129,11 +121,11 @@ def from_keras(entry: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _takes(op: str, key: str) -> bool:
-    return key == "dtype" and key in inspect.signature(getattr(ops, op)).parameters
+    return key in signature_of(op).parameters
 
 
 def _node(op: str, node: Mapping[str, Any], fixed: Mapping[str, Any]) -> dict[str, Any]:
-    parameters = inspect.signature(getattr(ops, op)).parameters
+    parameters = signature_of(op).parameters
     inputs = list(_inputs(op) or ())
     args, named = list(node["args"]), node["kwargs"]
     if any(parameters[key].kind is inspect.Parameter.VAR_POSITIONAL for key in inputs):

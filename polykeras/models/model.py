@@ -58,19 +58,18 @@ class Model(Trainer, Layer):
         return super().__new__(cls, *args, **kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        graph: Any = None
+        ends: dict[str, Any] = {}
         if _is_functional(args, kwargs):
             ends = dict(zip(("inputs", "outputs"), args, strict=False))
             args = args[2:]
             ends |= {key: kwargs.pop(key) for key in ("inputs", "outputs") if key in kwargs}
-            graph = self.functional_class(**ends)
         elif args:
             raise TypeError(f"{type(self).__name__} takes symbolic `inputs` and `outputs`, or keyword arguments only.")
         Trainer.__init__(self)
         Layer.__init__(self, **kwargs)
         self._repeated = RepeatedCalls()
-        if graph is not None:
-            self._functional = graph
+        if ends:
+            self._functional = self.functional_class(**ends, name=self.name)
             self._first_end_in_configs = 1
             self.built = True
 

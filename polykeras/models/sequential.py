@@ -8,11 +8,12 @@ from typing import Any
 from polykeras import tree
 from polykeras.graph import KerasTensor
 from polykeras.graph.tensor import known_shape
-from polykeras.layers.context import set_masks
+from polykeras.layers.context import set_masks, within
 from polykeras.layers.input_layer import InputLayer
 from polykeras.layers.layer import LAYERS, Layer
 from polykeras.models.functional import Functional
 from polykeras.models.model import Model
+from polykeras.naming import unique_name
 from polykeras.saving.serialization import custom_object_scope, deserialize_keras_object, serialize_keras_object
 
 
@@ -35,11 +36,12 @@ class Sequential(Model):
 
     sample_by_sample = True
     _module_in_configs = "keras"
-    _untracked = (*Model._untracked, "_functional")
+    _untracked = (*Model._untracked, "_functional", "_names")
 
     def __init__(self, layers: Sequence[Any] | None = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(name=name, trainable=trainable)
         self._functional: Functional | None = None
+        self._names: tuple[str | None, str | None] = None, None  # of the graph's input layer and of itself
         self._layers: list[Layer] = []
         for layer in layers or ():
             self._append(layer)
@@ -99,6 +101,7 @@ class Sequential(Model):
 
     def _forget_graph(self) -> None:
         self._functional = None
+        self._names = None, None
         self._build_shapes = None
         self.built = False
 
@@ -108,9 +111,12 @@ class Sequential(Model):
 
     def _extend(self, inputs: Any, x: Any, layers: Sequence[Layer]) -> None:
         """Make the graph from `inputs` to `x` and on through some layers."""
-        for layer in layers:
-            x = layer(x)
-        self._functional = Functional(inputs, x, name=self.name)
+        with within(self.name):
+            for layer in layers:
+                x = layer(x)
+        graph = Functional(inputs, x, name=self._names[1])
+        graph.name = self.name  # for messages; the name that it was given counts, as in Keras
+        self._functional = graph
         self.built = True
 
     def build(self, input_shape: Any = None) -> None:
@@ -126,7 +132,7 @@ class Sequential(Model):
         if self._layers:
             dtype = "int32" if getattr(self._layers[0], "takes_integers", False) else None
             # Not added to the layers: the config stays that of a model whose shape comes with the data.
-            inputs = InputLayer(batch_shape=tuple(input_shape), dtype=dtype).output
+            inputs = InputLayer(batch_shape=tuple(input_shape), dtype=dtype, name=self._names[0]).output
             self._extend(inputs, inputs, self._layers)
 
     def _build(self, backend: Any, spec: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -135,6 +141,7 @@ class Sequential(Model):
             raise ValueError(f"The model {self.name!r} has no layers yet. Add some before it is called.")
         shape = known_shape(backend, tree.flatten(args[0])[0])
         self._build_shapes = {"inputs": (None, *shape[1:])}
+        self._names = unique_name("input_layer"), unique_name("functional")  # Keras makes the graph now; we, if asked
         self.built = True
 
     @property

@@ -19,6 +19,7 @@ from polykeras.saving.errors import SavedFileError, reading
 from polykeras.saving.files.atomic import atomic_write
 from polykeras.saving.files.hdf5 import Hdf5File, Hdf5Writer, require_h5py
 from polykeras.saving.files.zips import open_zip, read_member
+from polykeras.saving.keras_operations import warn_of_own_ops
 from polykeras.saving.limits import MAX_CONFIG_BYTES, check_readable, read_json
 from polykeras.saving.restoring import following, model_of_config, restore
 from polykeras.saving.serialization import serialize_keras_object
@@ -48,8 +49,10 @@ def save_archive(model: Any, path: str | os.PathLike[str], overwrite: bool = Tru
     """
     require_h5py()
     with sharing_objects():
-        config = json.dumps(serialize_keras_object(model))
+        described = serialize_keras_object(model)
+    config = json.dumps(described)
     check_readable(config, f"The config of {model.name!r}")
+    warn_of_own_ops(described, repr(model.name), str(path))
     about = {"keras_version": KERAS_VERSION, "date_saved": f"{datetime.now():%Y-%m-%d@%H:%M:%S}"}
     about["polykeras_version"] = __version__
     with atomic_write(path, overwrite) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:

@@ -105,6 +105,19 @@ def _operators() -> tuple[Any, list[np.ndarray]]:
     return keras.Model(x, L.Dense(2)(ops.reshape(z, (-1, 28)))), [_draw(5, 4, 3)]
 
 
+def _renamed_ops() -> tuple[Any, list[np.ndarray]]:
+    """Ops that Keras calls by other names than theirs, in the class or the module."""
+    x = L.Input((4, 3))
+    mean, variance = ops.moments(x, axes=(0, 1))
+    y = ops.batch_normalization(x, mean, variance, axis=-1)
+    y = ops.layer_normalization(y, axis=-1) + ops.rms_normalization(x, axis=-1)
+    y = ops.swish(y) + ops.hard_swish(x)
+    near = ops.cast(ops.isin(ops.round(x), np.array([0.0, 1.0], "float32")), "float32")
+    place = ops.searchsorted(np.array([-1.0, 0.0, 1.0], "float32"), ops.reshape(x, (-1,)))
+    y = y + near + ops.reshape(ops.cast(place, "float32"), (-1, 4, 3))
+    return keras.Model(x, [y, ops.cdist(x, y)]), [_draw(5, 4, 3)]
+
+
 Stretched, bent = registered(keras)
 
 
@@ -129,6 +142,7 @@ MODELS: dict[str, Callable[[], tuple[Any, list[np.ndarray]]]] = {
     "shared": _shared_between_models,
     "functional within": _functional_within,
     "operators": _operators,
+    "renamed ops": _renamed_ops,
     "custom": _custom,
 }
 """Models of several layers."""

@@ -124,3 +124,24 @@ print(*[name for name in ("jax", "torch", "tensorflow", "keras") if name in sys.
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == ""
+
+
+def test_shapes_of_a_call_without_a_build_are_kept_apart(backend: Backend) -> None:
+    """Keras would call `build`, which takes one shape, with all that `shapes_dict` names."""
+
+    class Pair(layers.Layer):
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.inner = layers.Dense(2)
+
+        def call(self, first: Any, second: Any) -> Any:
+            return self.inner(first + second)
+
+    layer = Pair()
+    layer(np.ones((4, 3), "float32"), np.ones((4, 3), "float32"))
+    config = layer.get_build_config()
+    assert config == {"call_shapes": {"first": (4, 3), "second": (4, 3)}}
+    for known in (config, {"shapes_dict": {"first_shape": (4, 3), "second_shape": (4, 3)}}):
+        twin = Pair()
+        twin.build_from_config(known)
+        assert [variable.shape for variable in twin.weights] == [(3, 2), (2,)]

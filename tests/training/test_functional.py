@@ -202,3 +202,71 @@ def test_a_deep_graph_needs_no_recursion(backend: Backend) -> None:
     for _ in range(1500):
         y = y + 1.0
     assert host(Model(x, y)(np.zeros((1, 1), "float32"))).tolist() == [[1500.0]]
+
+
+def test_layers_are_in_keras_order(backend: Backend) -> None:
+    """Deepest first: a longer branch begins before a shorter one's input is listed. Files and `set_weights` go by it."""
+    a, b = Input((8,), name="a"), Input((8,), name="b")
+    x, y = a, b
+    for i in range(3):
+        x = layers.Dense(8, activation="tanh", name=f"x{i}")(x)
+    for i in range(2):
+        y = layers.Dense(8, activation="tanh", name=f"y{i}")(y)
+    model = Model([a, b], layers.Dense(1, name="end")(layers.Concatenate(name="both")([x, y])))
+    expected = ["a", "x0", "b", "x1", "y0", "x2", "y1", "both", "end"]
+    paths = [f"{name}/{part}" for name in ("x0", "x1", "y0", "x2", "y1", "end") for part in ("kernel", "bias")]
+    for one in (model, Model.from_config(model.get_config()), polykeras.models.clone_model(model)):
+        assert [layer.name for layer in one.layers] == [layer.name for layer in one.operations] == expected
+        assert [variable.path for variable in one.weights] == paths
+        assert [variable.path for variable in one.trainable_variables] == paths
+        assert [one.get_layer(index=i).name for i in range(9)] == expected
+        assert [entry["name"] for entry in one.get_config()["layers"]] == expected
+    lines: list[str] = []
+    model.summary(print_fn=lines.append)
+    places = ["\n".join(lines).index(f"{name} (") for name in expected]
+    assert places == sorted(places)
+
+
+def test_unused_inputs_and_shared_layers_have_their_places(backend: Backend) -> None:
+    """An unused input is as deep as the outputs; a layer is as deep as the deepest of its calls."""
+    a, b, unused = (Input((2,), name=name) for name in ("a", "b", "unused"))
+    shared, early = layers.Dense(2, name="shared"), layers.Dense(2, name="early")
+    late = layers.Dense(2, name="late")(shared(b))
+    model = Model([a, unused, b], [late, layers.Add(name="sum")([shared(early(a)), late])])
+    assert [layer.name for layer in model.layers] == ["b", "a", "shared", "early", "late", "unused", "sum"]
+
+
+def test_a_model_cut_out_begins_with_an_input_layer(backend: Backend) -> None:
+    x = Input((3,), name="x")
+    first, second = layers.Dense(3, name="first"), layers.Dense(2, name="second")
+    middle = first(x)
+    whole = Model(x, second(middle * 2.0))
+    part = Model(middle, whole.output)
+    assert [type(layer).__name__ for layer in part.layers] == ["InputLayer", "Dense"]
+    assert part.layers[1] is second
+    z = data(4, 3)
+    np.testing.assert_allclose(host(part(host(first(z)))), host(whole(z)), rtol=1e-5)
+    twin = Model.from_config(json.loads(json.dumps(part.get_config())))
+    twin.set_weights(part.get_weights())
+    np.testing.assert_allclose(host(twin(z)), host(part(z)), rtol=1e-6)
+    both = Model(x, whole.output + part(middle))  # the same layers once more
+    np.testing.assert_allclose(host(both(z)), 2 * host(whole(z)), rtol=1e-5)
+
+
+def test_masks_of_none_have_any_structure(backend: Backend) -> None:
+    """Keras writes such for models that it calls within others."""
+    a, b = Input((2,), name="a"), Input((2,), name="b")
+    model = Model({"y": [a], "x": [[b]]}, a - b)
+    x, y = data(4, 2), data(4, 2, seed=1)
+    result = host(model({"y": [x], "x": [[y]]}, mask={"y": [None], "x": [[None]]}))
+    np.testing.assert_allclose(result, x - y, rtol=1e-6)
+
+
+def test_a_mask_on_the_way_makes_it_longer(backend: Backend) -> None:
+    """As in Keras, which passes masks in the graph. The masked embedding would be second without it."""
+    inputs = [Input((4,), dtype="int32", name=name) for name in ("plain", "masked")]
+    parts = [layers.Embedding(5, 3, mask_zero=x.name == "masked", name=f"of_{x.name}")(x) for x in inputs]
+    model = Model(inputs, layers.LSTM(3)(layers.Concatenate()(parts)))
+    names = ["masked", "plain", "of_masked", "of_plain"]
+    assert [layer.name for layer in model.operations][:4] == names
+    assert all(type(operation).__name__ != "OpOperation" for operation in model.operations)

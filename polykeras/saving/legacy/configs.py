@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from polykeras.ops import nn
+from polykeras.saving.keras_operations import CLASSES, OPS
 from polykeras.saving.legacy import keras1
 from polykeras.saving.legacy.arguments import CHANGES, check_arguments, modern_class
 from polykeras.saving.legacy.classes import LAYERS, registry_of
@@ -46,7 +46,7 @@ def translate_layer(entry: Any, context: Context) -> dict[str, Any]:
         made = {"module": None, "class_name": name, "config": config, "registered_name": registered or name}
         return made | {key: entry[key] for key in ("build_config",) if key in entry}
     if here.origin.major > 2:  # as today, but perhaps without its module
-        module = entry.get("module") or (_op_module(name) if _is_op(name, inner) else LAYERS)
+        module = entry.get("module") or (CLASSES.get(name, OPS) if _is_op(name, inner) else LAYERS)
         return {**entry, "module": module, "config": dict(inner)}
     return _built_in(name, dict(plain(inner)), here)
 
@@ -82,12 +82,6 @@ def _short(value: Any) -> str:
 def _is_op(name: str, config: Mapping[str, Any]) -> bool:
     """Return whether an entry that Keras 3 wrote without its module is an op, such as `NotEqual`, and no layer."""
     return not {"trainable", "dtype", "batch_shape"} & set(config) or not registry_of(LAYERS).knows(name)
-
-
-def _op_module(name: str) -> str:
-    """Return the module of an op of Keras 3 by the name of its class."""
-    of_networks = {"".join(part.capitalize() for part in op.split("_")) for op in nn.__all__}
-    return f"keras.src.ops.{'nn' if name in of_networks else 'numpy'}"
 
 
 def _built_in(name: str, config: dict[str, Any], context: Context) -> dict[str, Any]:

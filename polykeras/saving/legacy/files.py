@@ -13,6 +13,7 @@ from polykeras.saving.errors import SavedFileError, reading
 from polykeras.saving.files.atomic import atomic_write
 from polykeras.saving.files.hdf5 import Hdf5File, require_h5py
 from polykeras.saving.files.hdf5_writing import writing
+from polykeras.saving.keras_operations import warn_of_own_ops
 from polykeras.saving.legacy.configs import translate_layer
 from polykeras.saving.legacy.layout import (
     OPTIMIZER,
@@ -27,7 +28,7 @@ from polykeras.saving.legacy.layout import (
     write_names,
 )
 from polykeras.saving.legacy.optimizer_state import Misfit, in_order, load_state
-from polykeras.saving.legacy.order import keras_layers, not_trained, owners, trained, trained_in_order, weights_in_order
+from polykeras.saving.legacy.order import not_trained, owners, trained, trained_in_order, weights_in_order
 from polykeras.saving.legacy.training import compile_arguments, optimizer_arguments, training_config
 from polykeras.saving.legacy.weights import Found, assign, find_weights
 from polykeras.saving.limits import check_readable, read_json
@@ -147,6 +148,7 @@ def save_legacy(
     if not model.built:
         raise ValueError(f"{model.name!r} is not built and has no weights to save yet. Call it on data first.")
     attributes = _attributes(model, include_optimizer)
+    warn_of_own_ops(json.loads(attributes[MODEL]), repr(model.name), os.fspath(path))
     for key in (MODEL, TRAINING):
         if key in attributes:
             check_readable(attributes[key], f"The {key} of {model.name!r}")
@@ -176,7 +178,7 @@ def _attributes(model: Any, include_optimizer: bool) -> dict[str, str]:
 
 
 def _write_weights(model: Any, group: Any) -> None:
-    layers = keras_layers(model)
+    layers = model.layers
     write_names(group, "layer_names", [layer.name for layer in layers])
     group.attrs["backend"], group.attrs["keras_version"] = _BACKEND.encode(), KERAS_VERSION.encode()
     for layer in layers:

@@ -17,7 +17,7 @@ from polykeras.saving.files.hdf5 import Hdf5File
 from polykeras.saving.legacy.classes import is_model
 from polykeras.saving.legacy.forms import Part, match
 from polykeras.saving.legacy.layout import TOP_LEVEL, Origin, arrays_of, names_of, origin_of, weights_place
-from polykeras.saving.legacy.order import keras_layers, not_trained, owners, trained
+from polykeras.saving.legacy.order import not_trained, owners, trained
 from polykeras.saving.state import unchanged_on_error
 
 
@@ -100,7 +100,7 @@ def _pairs(
     listed = names_of(file, file.find(place) if place else file.root, "layer_names", place or "/") or []
     groups = {name: f"{place}/{name}".lstrip("/") for name in listed}
     held = [name for name in groups if arrays_of(file, groups[name])]
-    layers = [layer for layer in keras_layers(model) if owners(layer)]
+    layers = [layer for layer in model.layers if owners(layer)]
     names = [layer.name for layer in layers]
     if by_name:
         pairs = [(layer, groups[layer.name]) for layer in layers if layer.name in held]

@@ -1,0 +1,49 @@
+"""Models cut out of others: graphs that begin at a tensor in the midst of another graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polykeras import tree
+from polykeras.graph import GraphFunction, KerasTensor, Node
+from polykeras.layers.input_layer import Input
+
+
+def begun_with_inputs(graph: GraphFunction) -> GraphFunction:
+    """Return a graph whose inputs all come from input layers, as they do in Keras.
+
+    A tensor that some layer gave is exchanged for one of a new input layer, and the calls from there to the outputs are
+    recorded again, of the same layers.
+
+    Args:
+        graph: any graph; it comes back as it is where its inputs are from input layers.
+    """
+    inputs = [tensor if _begins(tensor) else _input_for(tensor) for tensor in graph.inputs]
+    if all(map(_begins, graph.inputs)):
+        return graph
+    found = {id(old): new for old, new in zip(graph.inputs, inputs, strict=True)}
+
+    def exchanged(value: Any) -> Any:
+        if not isinstance(value, KerasTensor):
+            return value
+        if id(value) not in found:
+            found[id(value)] = KerasTensor(value.shape, value.dtype, name=f"{value.name}_clone")
+        return found[id(value)]
+
+    for node in graph.calls:
+        if not node.input_tensors:
+            continue
+        args, kwargs, outputs = tree.map_structure(exchanged, (node.args, node.kwargs, node.outputs))
+        Node(node.operation, args, kwargs, outputs)
+    outputs = [exchanged(tensor) for tensor in graph.outputs]
+    return GraphFunction(
+        tree.unflatten(graph.input_definition, inputs), tree.unflatten(graph.output_definition, outputs)
+    )
+
+
+def _begins(tensor: KerasTensor) -> bool:
+    return tensor.history is not None and not tensor.history[0].input_tensors
+
+
+def _input_for(tensor: KerasTensor) -> KerasTensor:
+    return Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=f"{tensor.name}CLONE")
