@@ -9,17 +9,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._C import _functorch  # pyright: ignore[reportAttributeAccessIssue]  (no stub)
 
 from polykeras import tree
 from polykeras.backend.autodiff import AutodiffMethods
 
 _depth: ContextVar[int] = ContextVar("polykeras_torch_gradient_depth", default=0)
-
-
-def is_transformed() -> bool:
-    """Return whether `torch.func` transforms what runs now: kernels outside of its rules are not to be called."""
-    return _functorch.peek_interpreter_stack() is not None
 
 
 def _detach(leaf: Any) -> Any:

@@ -21,9 +21,10 @@ from polykeras.backend.execution import (
 )
 from polykeras_torch.arrays import current_device
 from polykeras_torch.batches import Data
+from polykeras_torch.global_state import global_state
 from polykeras_torch.heap import keep_freed_memory
 from polykeras_torch.recorder import is_recorded
-from polykeras_torch.replay import Recording, contiguous, current, is_watched, record, signature
+from polykeras_torch.replay import Recording, are_blocks, contiguous, current, is_watched, record, signature
 from polykeras_torch.steps import Steps, StepsInParts
 from polykeras_torch.subnormals import subnormals_as_zero
 from polykeras_torch.updates import KERNELS, suits
@@ -105,15 +106,17 @@ class _Compiled:
                 return self(*args, **kwargs)
         leaves, definition = tree.flatten_with_def((args, kwargs))
         tensors, statics = arrays_and_statics(leaves, Tensor, self._backend.asarray)
-        tensors = contiguous(tensors)
 
         def flat(tensors: Sequence[Tensor]) -> Any:
             args, kwargs = tree.unflatten(definition, tree.interleave(tensors, statics))
             return self._fn(*args, **kwargs)
 
+        if not are_blocks(tensors):
+            return flat(tensors)
+        tensors = contiguous(tensors)
         if is_watched(tensors):
             return flat(tensors)
-        key = (definition, tuple(statics.items()), signature(tensors))
+        key = (definition, tuple(statics.items()), signature(tensors), global_state())
         if self._donate_first:  # a step: its numbers are those of a chunk
             with subnormals_as_zero():
                 return self._run(key, flat, tensors, args)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from polykeras import config
 from polykeras.backend.losses import LossMethods
-from polykeras_torch.autodiff import is_transformed
+from polykeras_torch.global_state import is_transformed
 
 aten: Any = torch.ops.aten
 _LEAST = 1e-11  # the kernel takes products of a probability and its complement below 1e-12 for that

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from polykeras.backend.spec import Axis
 from polykeras.backend.written_gradients import WrittenGradients
-from polykeras_torch.autodiff import is_transformed
+from polykeras_torch.global_state import is_transformed
 
 aten: Any = torch.ops.aten
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from polykeras.backend.recurrence import RecurrenceMethods
-from polykeras_torch.autodiff import is_transformed
+from polykeras_torch.global_state import is_transformed
 
 aten: Any = torch.ops.aten
 _LSTM = 2  # the kernel's number for the mode

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import replace as replaced
 from typing import Any
 
 import torch
@@ -70,7 +71,7 @@ def without_constants(nodes: Sequence[Node], seen: Sequence[Seen], inputs: int, 
         if fixed and results and not node.writes:
             continue
         args, kwargs = replace((node.args, node.kwargs), value, Slot)
-        kept.append(Node(node.op, args, kwargs, node.outputs, node.single, node.writes, node.constant))
+        kept.append(replaced(node, args=args, kwargs=kwargs))
         made.update(slot.number for slot in results)
     return kept
 
@@ -125,6 +126,8 @@ def with_reused_memory(
     last = {storages[slot.number]: place for place, node in enumerate(nodes) for slot in node.reads()}
     last |= {storages[i]: len(nodes) for i in range(inputs) if i not in donated}
     last |= {storages[slot.number]: len(nodes) for slot in outputs}
+    # What is computed of tensors from outside may be a view of one, and is computed once for several steps.
+    last |= {storages[slot.number]: len(nodes) for node in nodes if node.steady for slot in node.results()}
     for place, node in enumerate(nodes):
         copies = is_copy(node.op)
         if (binding_into(node.op) is None and not copies) or node.writes or len(node.results()) != 1:
@@ -167,17 +170,19 @@ def with_given_memory(
     return [*nodes, *copies]
 
 
-def without_lasting_views(
-    nodes: Sequence[Node], seen: Sequence[Seen], state: Sequence[Slot]
+def without_lasting(
+    nodes: Sequence[Node], seen: Sequence[Seen], state: Sequence[Slot], written: Collection[int]
 ) -> tuple[list[Node], list[Node]]:
     """Return the calls that a loop does once, before it, and those of each step.
 
-    A view of an array that is updated in place, such as a transposed matrix, is the same in each step.
+    A view of an array that is updated in place, such as a transposed matrix, is the same in each step, and so is what
+    is computed of tensors from outside.
 
     Args:
         nodes: the calls, which have reused memory already.
         seen: the tensor of each slot.
         state: the slots of the new state, whose old one is the first inputs.
+        written: the storages that recorded calls change in place.
     """
     taken = {node.results()[0].number: node.into.number for node in nodes if node.into is not None}
 
@@ -188,8 +193,15 @@ def without_lasting_views(
 
     lasting = {i for i, slot in enumerate(state) if home(slot.number) == i}
     before, rest = [], []
+    steady: set[int] = set()
     for node in nodes:
         reads, results = node.reads(), node.results()
+        fixed = node.steady and bool(results) and not node.writes and node.into is None
+        fixed = fixed and all(slot.number in steady for slot in reads)
+        if fixed and not any(seen[slot.number].memory in written for slot in results):
+            steady.update(slot.number for slot in results)
+            before.append(node)
+            continue
         views = len(reads) == len(results) == 1 and not node.writes and node.into is None
         if views and reads[0].number in lasting and seen[results[0].number].memory == seen[reads[0].number].memory:
             lasting.add(results[0].number)

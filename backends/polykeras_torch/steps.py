@@ -13,7 +13,8 @@ from polykeras import tree
 from polykeras.backend.execution import State, Step, StepParts, check_state, kinds_of
 from polykeras_torch.arrays import NAMES
 from polykeras_torch.batches import Batches, Data
-from polykeras_torch.replay import Recording, contiguous, current, is_watched, record, signature
+from polykeras_torch.global_state import global_state
+from polykeras_torch.replay import Recording, are_blocks, contiguous, current, is_watched, record, signature
 from polykeras_torch.subnormals import subnormals_as_zero
 
 # Steps that are looked at in one go at most. A look's kernels are cold each time: an AUC's takes 0.4 ms for 64 small
@@ -36,15 +37,16 @@ class Steps:
             with torch.inference_mode(False):
                 return self(state, data, indices, start, stop)
         data = data if isinstance(data, Data) else Data(data)
-        state = contiguous(state)
         batches = Batches(data, indices, start, stop)
         with subnormals_as_zero():
-            if is_watched([*state, *data.columns]):
+            blocks = are_blocks([*state, *data.columns])
+            state = contiguous(state) if blocks else state
+            if not blocks or is_watched([*state, *data.columns]):
                 logs: Any = None
                 for batch in batches:
                     state, logs = self._step(state, tree.unflatten(data.definition, list(batch)))
                 return state, logs
-            key = (data.definition, data.kind, indices.shape[1], signature(state))
+            key = (data.definition, data.kind, indices.shape[1], signature(state), global_state())
             if (loop := self._loops.get(key)) is None:
                 loop = self._loops[key] = self._loop(len(state), data.definition)
             return loop.run(state, batches)

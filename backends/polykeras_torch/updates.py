@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polykeras_torch.autodiff import is_transformed
+from polykeras_torch.global_state import is_transformed
 
 aten: Any = torch.ops.aten
 

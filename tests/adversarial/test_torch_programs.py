@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adversarial.harness import Program, judge, page_has
+from adversarial.harness import Program, judge
 from polykeras import fast
 from polykeras.backend import use_backend
 
