@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from contextvars import ContextVar
+from sys import getrefcount
 from typing import Any, TypeVar
 
 import torch
@@ -69,6 +70,7 @@ class Recorder(TorchDispatchMode):
         self._variable: set[int] = set()  # storages whose values depend on inputs
         self._steady: set[int] = set()  # those whose values depend on foreign ones: the same within a run
         self._foreign: set[int] = set()  # storages that came from outside: not ours to change
+        self._held: dict[int, Tensor] = {}  # tensors from outside: several may be the same memory
         self._empty: set[int] = set()  # storages into which nothing was written yet
         self._is_fresh = False  # whether an argument is a copy that was made out of sight
         self._collects = False  # whether foreign tensors took part that collect gradients
@@ -123,15 +125,19 @@ class Recorder(TorchDispatchMode):
         return self._collects
 
     def foreign(self) -> list[Tensor]:
-        """Return the tensors from outside."""
-        return [seen.value for seen in self.seen if seen.value is not None and seen.memory in self._foreign]
+        """Return the tensors from outside that somebody else holds, who may come to put them elsewhere."""
+        seen = {id(seen.value) for seen in self.seen}
+        # The recorder holds them, the loop and `getrefcount` do, and `seen` holds the first of each memory.
+        return [x for x in self._held.values() if getrefcount(x) > 3 + (id(x) in seen)]
 
     def slot(self, tensor: Tensor) -> Slot:
         """Return the slot of a tensor; one whose memory was never seen is from outside."""
+        storage = storage_of(tensor)
         found = self._slots.get(_key(tensor))
         if found is not None:
+            if storage in self._foreign:
+                self._held[id(tensor)] = tensor
             return found
-        storage = storage_of(tensor)
         if storage not in self._bases:
             return self._from_outside(tensor, storage)
         # A view of memory we know that was made out of our sight.
@@ -153,6 +159,7 @@ class Recorder(TorchDispatchMode):
         if self._lies_in_ours(tensor):
             self.refuse("it came to the memory of a tensor out of sight of the dispatcher")
         self._foreign.add(storage)
+        self._held[id(tensor)] = tensor
         self._steady.add(storage)
         self._collects = self._collects or tensor.requires_grad
         return self._new(tensor, constant=False, value=tensor)

@@ -24,6 +24,7 @@ from polykeras_torch.surroundings import Foreign, HostDraws, Modules, parametriz
 from polykeras_torch.threads import one_thread, wants_one_thread
 
 _AS_IT_IS = nullcontext()
+_kind = attrgetter("dtype", "shape", "device")
 _requires_grad = attrgetter("requires_grad")
 _layout = attrgetter("layout")
 _PLAIN = {Tensor, Parameter}, {torch.strided}
@@ -31,12 +32,12 @@ _PLAIN = {Tensor, Parameter}, {torch.strided}
 
 def signature(tensors: Sequence[Tensor]) -> tuple[Hashable, ...]:
     """Return what a recording is good for: dtypes, shapes and devices."""
-    return tuple([(x.dtype, x.shape, x.device) for x in tensors])
+    return tuple(map(_kind, tensors))
 
 
 def contiguous(tensors: Sequence[Tensor]) -> list[Tensor]:
     """Return the tensors in row-major order, for which everything is recorded; see `are_blocks`."""
-    return [x.contiguous() for x in tensors]
+    return list(map(Tensor.contiguous, tensors))
 
 
 def are_blocks(tensors: Sequence[Tensor]) -> bool:

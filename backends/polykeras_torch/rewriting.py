@@ -12,6 +12,7 @@ from torch import Tensor
 
 from polykeras_torch.kernels import COPY_INTO, binding_into, is_copy, number_as_tensor
 from polykeras_torch.nodes import Node, Seen, Slot, replace
+from polykeras_torch.operators import draws
 
 aten: Any = torch.ops.aten
 _SUM = aten.sum.dim_IntList
@@ -30,7 +31,8 @@ def needed(
 ) -> list[Node]:
     """Return the calls on which the outputs depend, or that change an input.
 
-    Where memory is changed in place, names say too little: whatever changes memory that is read later is needed.
+    Where memory is changed in place, names say too little: whatever changes memory that is read later is needed. So are
+    random numbers: a generator gives others after them.
     """
     storages = [tensor.memory for tensor in seen]
     live: set[int] = set()
@@ -47,7 +49,7 @@ def needed(
     for node in reversed(nodes):
         results = node.results()
         changes = any(storages[slot.number] in live_memory for slot in node.writes)
-        if changes or not results or any(slot.number in live for slot in results):
+        if changes or not results or draws(node.op) or any(slot.number in live for slot in results):
             kept.append(node)
             for slot in node.reads():
                 need(slot)

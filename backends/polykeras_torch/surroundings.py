@@ -98,12 +98,11 @@ class Foreign:
     """Tensors from outside that a recording reads anew in each run, as long as they are where they were.
 
     Args:
-        tensors: they. Those that nobody else holds cannot come to lie elsewhere, and are left out.
+        tensors: those that somebody else holds; others cannot come to lie elsewhere.
     """
 
     def __init__(self, tensors: Collection[Tensor]) -> None:
-        # Two references: that of the recorder, and one of this loop; `getrefcount` counts its own argument too.
-        self._held = [x for x in tensors if sys.getrefcount(x) > 4 or x.requires_grad]
+        self._held = list(tensors)
         self._known = self._now()
 
     def _now(self) -> list[Any]:

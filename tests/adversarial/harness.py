@@ -130,6 +130,7 @@ def judge(
     entry: Entry,
     prepare: Callable[[], None] = lambda: None,
     to_host: Callable[[Any], Any] = np.asarray,
+    reference: Entry = plain,
 ) -> Outcome:
     """Return the outcome of a program.
 
@@ -138,11 +139,12 @@ def judge(
         entry: compiles functions.
         prepare: seeds the framework; Python's and NumPy's generators are seeded here.
         to_host: makes a NumPy array of one of the framework.
+        reference: makes the function that says what is right, where an entry does more than to call it once.
 
     Raises:
         AssertionError: a compiled result is wrong, or the reason of a refusal is another one than stated.
     """
-    want, _ = _results(program, plain, prepare, to_host)
+    want, _ = _results(program, reference, prepare, to_host)
     got, said = _results(program, entry, prepare, to_host)
     assert want, f"{program} yields nothing to compare"
     assert len(got) == len(want), f"{program}: {len(got)} results when compiled, {len(want)} otherwise"
