@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adversarial.harness import Program, judge, plain
 import polykeras as k
+from adversarial.harness import Program, judge, page_has, plain
 from polykeras import fast
 from polykeras.backend import use_backend
 
@@ -19,8 +19,9 @@ pytestmark = [
     pytest.mark.skipif(not fast.enabled(), reason="without fast paths nothing is recorded"),
 ]
 
-from adversarial.torch_programs import PROGRAMS  # noqa: E402
 from polykeras_torch.subnormals import subnormals_as_zero  # noqa: E402
+
+from adversarial.torch_programs import PROGRAMS  # noqa: E402
 
 
 @pytest.fixture
@@ -57,14 +58,21 @@ def as_chunk(backend: Any, fn: Callable[..., Any]) -> Callable[..., Any]:
     return as_step(backend, fn, 3)
 
 
-def in_prediction(backend: Any, fn: Callable[..., Any]) -> Callable[..., Any]:
+def in_prediction(backend: Any, fn: Callable[..., Any], eagerly: bool = False) -> Callable[..., Any]:
     """Return it as what a model predicts on a batch."""
 
     class Native(k.layers.Layer):
         def call(self, x: Any) -> Any:
             return fn(x)
 
-    return k.Sequential([Native()]).predict_on_batch
+    model = k.Sequential([Native()])
+    model.compile(run_eagerly=eagerly)
+    return model.predict_on_batch
+
+
+def in_eager_prediction(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """Return it as what a model predicts that runs eagerly; it builds itself first, by calls of the function too."""
+    return in_prediction(None, fn, eagerly=True)
 
 
 def times(count: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -84,8 +92,13 @@ ENTRIES: dict[str, tuple[Callable[..., Any], Any]] = {
     "function": (as_function, plain),
     "step": (as_step, times(1)),
     "chunk": (as_chunk, times(3)),
-    "prediction": (in_prediction, plain),
+    "prediction": (in_prediction, in_eager_prediction),
 }
+
+# What a model gives are arrays of NumPy; and a model runs on shapes first, which these functions do not.
+OF_TENSORS = {
+    "changed_results", "custom", "frozen_parameter", "functional_transforms", "grad_mode_of_a_parameter", "nested", "script_module",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
@@ -93,6 +106,8 @@ ENTRIES: dict[str, tuple[Callable[..., Any], Any]] = {
 def test_program(tb: Any, program: Program, entry: str) -> None:
     if entry == "chunk" and program.outcome == "read once":
         pytest.skip("a chunk of three calls reads once too, but its first call is not that of the plain function")
+    if entry == "prediction" and str(program) in OF_TENSORS:
+        pytest.skip("it asks for tensors, which a model does not give")
 
     def to_host(x: Any) -> Any:
         return tb.to_numpy(x) if isinstance(x, torch.Tensor) else np.asarray(x)
@@ -100,3 +115,9 @@ def test_program(tb: Any, program: Program, entry: str) -> None:
     make, reference = ENTRIES[entry]
     outcome = judge(program, lambda fn: make(tb, fn), lambda: torch.manual_seed(0), to_host, reference)
     assert outcome == program.outcome
+
+
+def test_the_page_has_the_table() -> None:
+    """`python tests/adversarial/write_page.py` writes it anew."""
+    assert page_has(PROGRAMS)
+    assert len(PROGRAMS) >= 60

@@ -893,9 +893,8 @@ def _changed_constant(x: Any) -> Any:
 
 
 def _list_in_place(x: Any) -> Any:
-    parts: list[Any] = []
-    for row in x:
-        parts.append(row * 2)
+    parts: list[Any] = [x[0]]
+    parts.extend(row * 2 for row in x)
     parts[0] = parts[1] + parts[2]
     return torch.stack(parts)
 
