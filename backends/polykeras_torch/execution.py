@@ -111,12 +111,14 @@ class _Compiled:
             args, kwargs = tree.unflatten(definition, tree.interleave(tensors, statics))
             return self._fn(*args, **kwargs)
 
-        if not are_blocks(tensors):
-            return flat(tensors)
-        tensors = contiguous(tensors)
         if is_watched(tensors):
             return flat(tensors)
-        key = (definition, tuple(statics.items()), signature(tensors), global_state())
+        try:
+            key = (definition, tuple(statics.items()), signature(tensors), global_state())
+        except RuntimeError:  # nested tensors have no shape
+            if are_blocks(tensors):
+                raise
+            return flat(tensors)
         if self._donate_first:  # a step: its numbers are those of a chunk
             with subnormals_as_zero():
                 return self._run(key, flat, tensors, args)
@@ -124,7 +126,9 @@ class _Compiled:
 
     def _run(self, key: Hashable, flat: Callable[..., Any], tensors: list[Tensor], args: Any) -> Any:
         if (found := current(self._recorded.get(key))) is not None:
-            return found(tensors)
+            return found(contiguous(tensors))
+        if not are_blocks(tensors):
+            return flat(tensors)
         donated = sum(isinstance(leaf, Tensor) for leaf in tree.flatten(args[0])) if self._donate_first else 0
-        result, self._recorded[key] = record(flat, tensors, donated)
+        result, self._recorded[key] = record(flat, contiguous(tensors), donated)
         return result

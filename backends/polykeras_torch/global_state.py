@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch._C import _functorch  # pyright: ignore[reportAttributeAccessIssue]  (no stub)
 
-from polykeras_torch.arrays import current_device
+from polykeras_torch.arrays import chosen_device
 
 _SMALLEST = sys.float_info.min
 
@@ -43,7 +43,6 @@ _function_modes = _private("_len_torch_function_stack", lambda: 0)
 _function_mode_at = _private("_get_function_stack_at", _none)
 _dispatch_modes = _private("_len_torch_dispatch_stack", lambda: 0)
 _saved_tensors_hooks = _private("_autograd._top_saved_tensors_default_hooks", _none)
-_tracing_state = _private("_get_tracing_state", _none)
 _matmul_precision = _private("_get_float32_matmul_precision", torch.get_float32_matmul_precision)
 # Which kernel attention is given to, and whether deterministic ones are wanted.
 _deterministic = _private("_get_deterministic_algorithms", torch.are_deterministic_algorithms_enabled)
@@ -69,10 +68,14 @@ def is_transformed() -> bool:
 
 def global_state() -> tuple[Hashable, ...]:
     """Return what is set for torch now: what was recorded is repeated under the same settings only."""
+    try:
+        precision = _matmul_precision()
+    except RuntimeError:  # it was set by backend (`torch.backends.mkldnn.matmul.fp32_precision`), where kernels ask
+        precision = None
     return (
         torch.is_grad_enabled(),
         torch.get_default_dtype(),
-        current_device(),
+        chosen_device(),
         _any_autocast() and _autocast(),
         _function_modes() and _default_devices(),
         _deterministic(),
@@ -81,7 +84,7 @@ def global_state() -> tuple[Hashable, ...]:
         _math(),
         _cudnn(),
         _mkldnn(),
-        _precision(),
+        precision,
         _SMALLEST * 0.5 == 0.0,  # whether this thread takes subnormal numbers for zero, which torch cannot tell
     )
 
@@ -89,15 +92,14 @@ def global_state() -> tuple[Hashable, ...]:
 def is_looked_on() -> bool:
     """Return whether somebody wants to see what torch computes: nothing is recorded or repeated then.
 
-    That is a mode of torch (of dispatch or functions, but for a default device), `torch.func`, a trace of
-    `torch.jit`, the search for nan in gradients, or hooks on what autograd saves.
+    That is a mode of torch (of dispatch or functions, but for a default device), `torch.func`, the search for nan in
+    gradients, or hooks on what autograd saves.
     """
     return bool(
         _dispatch_modes() > 0
-        or is_transformed()
+        or _functorch.peek_interpreter_stack() is not None
         or torch.is_anomaly_enabled()
         or _saved_tensors_hooks(True) is not None
-        or _tracing_state() is not None
         or (_function_modes() > 0 and _default_devices() is None)
     )
 
@@ -119,13 +121,6 @@ def _default_devices() -> tuple[Hashable, ...] | None:
     if _DeviceContext is None or any(type(mode) is not _DeviceContext for mode in modes):
         return None
     return tuple([mode.device for mode in modes])
-
-
-def _precision() -> Hashable:
-    try:
-        return _matmul_precision()
-    except RuntimeError:  # it was set by backend (`torch.backends.mkldnn.matmul.fp32_precision`), where kernels ask
-        return None
 
 
 def has_settings() -> bool:

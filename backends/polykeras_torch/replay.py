@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import Parameter
 
 from polykeras import fast, tree
 from polykeras_torch.global_state import has_settings, is_looked_on, settings_applied, without_autocast_cache
@@ -24,14 +23,12 @@ from polykeras_torch.surroundings import Foreign, HostDraws, Modules, parametriz
 from polykeras_torch.threads import one_thread, wants_one_thread
 
 _AS_IT_IS = nullcontext()
-_kind = attrgetter("dtype", "shape", "device")
+_kind = attrgetter("__class__", "layout", "dtype", "shape", "device")
 _requires_grad = attrgetter("requires_grad")
-_layout = attrgetter("layout")
-_PLAIN = {Tensor, Parameter}, {torch.strided}
 
 
 def signature(tensors: Sequence[Tensor]) -> tuple[Hashable, ...]:
-    """Return what a recording is good for: dtypes, shapes and devices."""
+    """Return what a recording is good for: dtypes, shapes and devices, and what kind of tensors they are."""
     return tuple(map(_kind, tensors))
 
 
@@ -42,7 +39,7 @@ def contiguous(tensors: Sequence[Tensor]) -> list[Tensor]:
 
 def are_blocks(tensors: Sequence[Tensor]) -> bool:
     """Return whether all tensors are blocks of numbers in memory. Of others a warning says that nothing is recorded."""
-    if {*map(type, tensors)} <= _PLAIN[0] and {*map(_layout, tensors)} <= _PLAIN[1]:
+    if all(map(is_plain, tensors)):
         return True
     _warn("an argument is a tensor that is sparse, or of another class")
     return False

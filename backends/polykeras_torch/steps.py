@@ -39,17 +39,20 @@ class Steps:
         data = data if isinstance(data, Data) else Data(data)
         batches = Batches(data, indices, start, stop)
         with subnormals_as_zero():
-            blocks = are_blocks([*state, *data.columns])
-            state = contiguous(state) if blocks else state
-            if not blocks or is_watched([*state, *data.columns]):
-                logs: Any = None
-                for batch in batches:
-                    state, logs = self._step(state, tree.unflatten(data.definition, list(batch)))
-                return state, logs
+            if is_watched([*state, *data.columns]):
+                return self._plainly(state, data.definition, batches)
             key = (data.definition, data.kind, indices.shape[1], signature(state), global_state())
             if (loop := self._loops.get(key)) is None:
+                if not are_blocks([*state, *data.columns]):
+                    return self._plainly(state, data.definition, batches)
                 loop = self._loops[key] = self._loop(len(state), data.definition)
-            return loop.run(state, batches)
+            return loop.run(contiguous(state), batches)
+
+    def _plainly(self, state: State, definition: Any, batches: Batches) -> tuple[State, Any]:
+        logs: Any = None
+        for batch in batches:
+            state, logs = self._step(state, tree.unflatten(definition, list(batch)))
+        return state, logs
 
     def _loop(self, size: int, definition: Any) -> _Loop | _LoopInParts:
         """Return what runs steps over batches of one shape and structure, with so many tensors of state."""

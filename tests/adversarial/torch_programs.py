@@ -783,12 +783,20 @@ refused("a tensor in text", "looks at a value|reads the values", "text", lambda 
 refused("a sparse tensor in the function", "sparse", "sparse", lambda x: torch.sparse.mm(x.to_sparse(), x.T))
 refused("a quantized tensor in the function", "of another kind|behind", "quantized", lambda x: _quantized(x))
 refused("a nested tensor in the function", "of another kind|nested|followed", "nested", lambda x: _nested(x))
-refused("a tensor of another class", "of another kind|does not hold", "subclass", lambda x: _masked(x))
+refused("a tensor of another class in the function", "of another kind|does not hold", "subclass", lambda x: _masked(x))
 refused("a hook on a tensor", "hangs a hook", "tensor_hook", lambda x: _hooked(x))
 refused("`resize_`", "changes the shape|behind", "resize", lambda x: x.clone().resize_(2, 2))
 refused("`set_`", "changes the shape|behind|place in it", "set", lambda x: torch.empty(0).set_(x.clone()))
 refused("`transpose_`", "changes the shape", "transpose", lambda x: x.clone().transpose_(0, 1))
 refused("a custom operator", "nothing is known", "custom", lambda x: _custom(x))
+
+
+def _quiet(make: Callable[[], Tensor]) -> Tensor:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that they are prototypes
+        return make()
 
 
 def _with_data(x: Any) -> Any:
@@ -798,23 +806,11 @@ def _with_data(x: Any) -> Any:
 
 
 def _quantized(x: Any) -> Any:
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that it is deprecated
-        return torch.quantize_per_tensor(x, 0.1, 0, torch.qint8).dequantize()
+    return _quiet(lambda: torch.quantize_per_tensor(x, 0.1, 0, torch.qint8).dequantize())
 
 
 def _nested(x: Any) -> Any:
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that it is a prototype
-        return torch.nested.to_padded_tensor(torch.nested.as_nested_tensor([x[:1], x[1:]]), 0.0)
-
-
-class Marked(Tensor):
-    """A class of tensors."""
+    return _quiet(lambda: torch.nested.to_padded_tensor(torch.nested.as_nested_tensor([x[:1], x[1:]]), 0.0))
 
 
 def _masked(x: Any) -> Any:
@@ -850,6 +846,50 @@ def masked_write(compiled: Entry) -> Iterator[Any]:
     write = compiled(fn)
     yield write(X)
     yield write(Y)
+
+
+class Marked(Tensor):
+    """A class of tensors."""
+
+
+# Arguments that are no blocks of numbers. These programs are for functions: data of a model are arrays.
+ARGUMENTS = "arguments of other kinds"
+
+
+KINDS: dict[str, tuple[str, Callable[[], Tensor], Callable[[Any], Any]]] = {
+    "sparse_argument": ("a sparse tensor, and a dense one of its shape", X.to_sparse, lambda x: x @ torch.ones(3, 2)),
+    "csr_argument": ("a tensor of sparse rows", X.to_sparse_csr, lambda x: x @ torch.ones(3, 2)),
+    "nested_argument": (
+        "a nested tensor",
+        lambda: torch.nested.nested_tensor([X[:1], X[1:]]),
+        lambda x: torch.nested.to_padded_tensor(x, 0.0) if x.is_nested else x,
+    ),
+    "quantized_argument": (
+        "a quantized tensor",
+        lambda: torch.quantize_per_tensor(X, 0.1, 0, torch.qint8),
+        lambda x: x.dequantize() * 2,
+    ),
+    "marked_argument": (
+        "a tensor of another class",
+        lambda: X.as_subclass(Marked),
+        lambda x: x * (2 if isinstance(x, Marked) else 3),
+    ),
+}
+
+
+def _of_a_kind(make: Callable[[], Tensor], fn: Callable[[Any], Any]) -> Callable[[Entry], Iterator[Any]]:
+    def run(compiled: Entry) -> Iterator[Any]:
+        call = compiled(fn)
+        for x in (X, _quiet(make), Y, _quiet(make)):
+            yield call(x).as_subclass(Tensor)
+
+    return run
+
+
+for _name, (_text, _make, _fn) in KINDS.items():
+    _run = _of_a_kind(_make, _fn)
+    _run.__name__ = _name
+    PROGRAMS.add(ARGUMENTS, _text, "refused", "sparse, or of another")(_run)
 
 
 # ---- memory ----------------------------------------------------------------------------------------------------------
