@@ -27,6 +27,7 @@ NAMES: dict[torch.dtype, str] = {dtype: name for name, dtype in TORCH_DTYPES.ite
 WIDE = frozenset({torch.uint16, torch.uint32})
 
 _device: ContextVar[torch.device | None] = ContextVar("polykeras_torch_device", default=None)
+chosen_device = _device.get  # the device of the innermost `device_scope`; None outside of any
 
 
 def torch_dtype(dtype: str) -> torch.dtype:

@@ -21,10 +21,11 @@ from polykeras.backend.execution import (
 )
 from polykeras_torch.arrays import current_device
 from polykeras_torch.batches import Data
+from polykeras_torch.global_state import global_state
 from polykeras_torch.heap import keep_freed_memory
 from polykeras_torch.private import can_record
 from polykeras_torch.recorder import is_recorded
-from polykeras_torch.replay import Recording, contiguous, current, is_watched, record, signature
+from polykeras_torch.replay import Recording, are_blocks, contiguous, current, is_watched, record, signature
 from polykeras_torch.steps import Steps, StepsInParts
 from polykeras_torch.subnormals import subnormals_as_zero
 from polykeras_torch.updates import KERNELS, suits
@@ -106,7 +107,6 @@ class _Compiled:
                 return self(*args, **kwargs)
         leaves, definition = tree.flatten_with_def((args, kwargs))
         tensors, statics = arrays_and_statics(leaves, Tensor, self._backend.asarray)
-        tensors = contiguous(tensors)
 
         def flat(tensors: Sequence[Tensor]) -> Any:
             args, kwargs = tree.unflatten(definition, tree.interleave(tensors, statics))
@@ -114,7 +114,12 @@ class _Compiled:
 
         if is_watched(tensors):
             return flat(tensors)
-        key = (definition, tuple(statics.items()), signature(tensors))
+        try:
+            key = (definition, tuple(statics.items()), signature(tensors), global_state())
+        except RuntimeError:  # nested tensors have no shape
+            if are_blocks(tensors):
+                raise
+            return flat(tensors)
         if self._donate_first:  # a step: its numbers are those of a chunk
             with subnormals_as_zero():
                 return self._run(key, flat, tensors, args)
@@ -122,7 +127,9 @@ class _Compiled:
 
     def _run(self, key: Hashable, flat: Callable[..., Any], tensors: list[Tensor], args: Any) -> Any:
         if (found := current(self._recorded.get(key))) is not None:
-            return found(tensors)
+            return found(contiguous(tensors))
+        if not are_blocks(tensors):
+            return flat(tensors)
         donated = sum(isinstance(leaf, Tensor) for leaf in tree.flatten(args[0])) if self._donate_first else 0
-        result, self._recorded[key] = record(flat, tensors, donated)
+        result, self._recorded[key] = record(flat, contiguous(tensors), donated)
         return result

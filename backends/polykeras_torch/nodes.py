@@ -28,7 +28,7 @@ class Seen:
         memory: the number of its storage.
         row_major: whether its elements lie in row-major order.
         whole: whether it takes the whole of its storage.
-        value: the tensor itself, if it depends on no input.
+        value: the tensor itself, if it depends on no input and can be held: a constant, or one from outside.
     """
 
     dtype: torch.dtype
@@ -53,6 +53,7 @@ class Node:
         writes: those of its arguments' slots that it changes in place.
         constant: whether nothing in its arguments depends on the inputs, and it always gives the same.
         into: the argument whose memory is to take the result; None for new memory.
+        steady: whether it is so but for tensors from outside, whose values others may change between two runs.
     """
 
     op: Any
@@ -63,6 +64,7 @@ class Node:
     writes: list[Slot]
     constant: bool
     into: Slot | None = None
+    steady: bool = False
 
     def results(self) -> list[Slot]:
         """Return the slots among the results."""

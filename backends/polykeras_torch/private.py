@@ -6,6 +6,7 @@ Those that are called by themselves, as kernels whose arguments nobody documents
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -26,9 +27,12 @@ NEEDED = {
     for name in (
         "torch.utils._python_dispatch:TorchDispatchMode",  # sees operators below autograd
         "torch:UntypedStorage._cdata",  # tells memory apart, that of empty tensors too
-        "torch:Tensor._version",  # counts changes in place, by which a constant is known to be out of date
+        "torch:Tensor._version",  # counts changes in place
         "torch:ops.aten.add.Tensor._schema",  # says what a call of an operator changes in place
         "torch._C:_len_torch_dispatch_stack",  # tells of other modes that look on
+        "torch._C:_len_torch_function_stack",  # tells of modes of functions, and so does the next
+        "torch._C:_get_function_stack_at",
+        "torch._C:_autograd._top_saved_tensors_default_hooks",  # tells of hooks on what autograd saves
         "torch._C:_functorch.peek_interpreter_stack",  # tells of `torch.func`
     )
 }
@@ -79,6 +83,17 @@ Without the name nobody can tell: composites run in place of such kernels, and n
 count_modes: Callable[[], int] = NEEDED["torch._C:_len_torch_dispatch_stack"] or (lambda: 0)
 """Return how many dispatch modes look on."""
 
+count_function_modes: Callable[[], int] = NEEDED["torch._C:_len_torch_function_stack"] or (lambda: 0)
+"""Return how many modes of functions look on."""
+
+function_mode_at: Callable[[int], Any] = NEEDED["torch._C:_get_function_stack_at"] or (lambda place: None)
+"""Return one of them, by its place."""
+
+hooks_of_saved_tensors: Callable[[bool], Any] = NEEDED["torch._C:_autograd._top_saved_tensors_default_hooks"] or (
+    lambda ignore_is_tracing: None
+)
+"""Return the hooks on what autograd saves, None for none."""
+
 version_of: Callable[[Tensor], int] = attrgetter("_version") if NEEDED["torch:Tensor._version"] else lambda tensor: 1
 """Return how often a tensor was changed in place; without the name as if it had been, so that callers copy."""
 
@@ -120,6 +135,65 @@ _has_callables = find("torch:ops.aten.add.Tensor._op") is not None
 def callable_of(op: Any) -> Callable[..., Any]:
     """Return the function within an overload of an operator, or the overload itself, which calls it."""
     return op._op if _has_callables else op
+
+
+# ---- what is set for torch, of which programs depend -----------------------------------------------------------------
+
+
+def device_kinds() -> tuple[str, ...]:
+    """Return the kinds of devices on which autocast may be on."""
+    found = torch.accelerator.current_accelerator() if hasattr(torch, "accelerator") else None
+    return ("cpu",) if found is None else ("cpu", found.type)
+
+
+def _autocasts() -> bool:
+    return any(torch.is_autocast_enabled(kind) for kind in device_kinds())
+
+
+# The public forms tell the same, and take longer.
+any_autocast: Callable[[], bool] = find("torch._C:_is_any_autocast_enabled", _autocasts)
+matmul_precision: Callable[[], str] = find("torch._C:_get_float32_matmul_precision", torch.get_float32_matmul_precision)
+is_deterministic: Callable[[], bool] = find(
+    "torch._C:_get_deterministic_algorithms", torch.are_deterministic_algorithms_enabled
+)
+allows_flash_attention: Callable[[], bool] = find(
+    "torch._C:_get_flash_sdp_enabled", torch.backends.cuda.flash_sdp_enabled
+)
+allows_efficient_attention: Callable[[], bool] = find(
+    "torch._C:_get_mem_efficient_sdp_enabled", torch.backends.cuda.mem_efficient_sdp_enabled
+)
+allows_plain_attention: Callable[[], bool] = find(
+    "torch._C:_get_math_sdp_enabled", torch.backends.cuda.math_sdp_enabled
+)
+allows_cudnn: Callable[[], Any] = find("torch._C:_get_cudnn_enabled", lambda: torch.backends.cudnn.enabled)
+allows_mkldnn: Callable[[], Any] = find(
+    "torch._C:_get_mkldnn_enabled",
+    lambda: torch.backends.mkldnn.enabled,  # pyright: ignore[reportAttributeAccessIssue]  (no stub)
+)
+
+without_autocast: Callable[[], Any] = find("torch._C:_DisableAutocast", lambda: torch.autocast("cpu", enabled=False))
+"""A context in which kernels take what they are given; otherwise on the CPU alone."""
+
+DeviceContext: Any = find("torch.utils._device:DeviceContext")
+"""The mode of functions that a default device is. Without the name it is somebody who looks on, as others are."""
+
+# ---- modules ---------------------------------------------------------------------------------------------------------
+
+HOOKS_OF_ALL_MODULES: list[dict[int, Any]] = [
+    find(f"torch.nn.modules.module:{name}", {})
+    for name in (
+        "_global_backward_hooks",
+        "_global_backward_pre_hooks",
+        "_global_forward_hooks",
+        "_global_forward_pre_hooks",
+    )
+]
+"""The hooks that all modules call; without a name those are not seen, the hooks of each module are."""
+
+
+def parametrizations_are_cached() -> bool:
+    """Return whether parametrized weights of modules are kept (`torch.nn.utils.parametrize.cached`)."""
+    return bool(getattr(sys.modules.get("torch.nn.utils.parametrize"), "_cache_enabled", 0))
 
 
 # ---- kernels, without which the contract's composites run ------------------------------------------------------------

@@ -25,7 +25,7 @@ from polykeras_torch.rewriting import (
     with_reused_memory,
     with_sums_in_shape,
     without_constants,
-    without_lasting_views,
+    without_lasting,
     written_memory,
 )
 
@@ -83,7 +83,7 @@ def compile_repetition(recorder: Recorder, inputs: int, state: Sequence[Slot], p
     free = max(used, default=0) + len(seen)  # inputs that nobody reads have numbers too
     memory = [Slot(free + i) for i in range(len(placed))]
     nodes = with_given_memory(nodes, seen, placed, memory)
-    before, nodes = without_lasting_views(nodes, seen, state)
+    before, nodes = without_lasting(nodes, seen, state, written_memory(recorder.nodes, seen))
     return Repetition(_Writer().loop(before, nodes, inputs, state, [pack.slot for pack in packs], memory), packs)
 
 

@@ -5,49 +5,41 @@ aten operators that torch runs in the end. `polykeras_torch.program` makes a str
 
 A tensor is known by the memory that it describes (storage, offset, shape, strides), since autograd hands out new
 objects for the same values. The recorder holds no memory but that of constants: a recorded step takes as much as a
-plain one. What may not be repeated, because Python looked at a value or because memory from outside
-was changed, is noted in `refused`; the run itself goes on as without the recorder.
+plain one. A tensor from outside (*foreign*) is read anew in each run, and what is computed of it is computed again:
+whoever holds it may change it.
+
+What may not be repeated, because Python looked at a value, because memory from outside was changed, or because an
+operator is not known to do nothing else, is noted in `refused`, and so is what cannot be noted at all; the run itself
+goes on as without the recorder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextvars import ContextVar
-from typing import Any
-from weakref import ref
+from sys import getrefcount
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
+from polykeras_torch.hidden_reads import HiddenReads
 from polykeras_torch.nodes import Node, Seen, Slot, replace
-from polykeras_torch.private import (
-    DispatchMode,
-    StorageReference,
-    schema_of,
-    storage_of,
-    version_of,
-    without_functions,
+from polykeras_torch.operators import (
+    draws,
+    is_plain,
+    makes_room_only,
+    read,
+    takes_shape_only,
+    why_not,
+    why_not_of_values,
+    written,
 )
+from polykeras_torch.private import DispatchMode, StorageReference, schema_of, storage_of, without_functions
+
+T = TypeVar("T")
 
 _active: ContextVar[Recorder | None] = ContextVar("polykeras_torch_recorder", default=None)
-
-# Of their first argument these take the shape, not the values.
-_SHAPED = {getattr(torch.ops.aten, name) for name in ("zeros_like", "ones_like", "full_like")}
-_READS_HOST = {Tensor.numpy, Tensor.tolist, Tensor.__array__, Tensor.__dlpack__}
-
-
-class _HostReads(TorchFunctionMode):
-    """Notes conversions to NumPy and lists, which no operator stands for."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        super().__init__()
-        self._recorder = recorder
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func in _READS_HOST and not self._recorder.is_constant(args[0]):
-            self._recorder.refuse(f"it reads the values of a tensor (`Tensor.{func.__name__}`)")
-        return func(*args, **(kwargs or {}))
 
 
 class Recorder(DispatchMode):
@@ -71,12 +63,18 @@ class Recorder(DispatchMode):
         self._slots: dict[Hashable, Slot] = {}
         self._bases: dict[int, Slot] = {}  # the first slot of each storage
         self._offsets: dict[int, int] = {}  # where it begins in there
-        self._numbers: list[Any] = []  # while there is one, no other storage gets the same number
+        # While there is a reference to a storage, no other one gets its number.
+        self._numbers: list[tuple[int, int, Any]] = []
         self._variable: set[int] = set()  # storages whose values depend on inputs
+        self._steady: set[int] = set()  # those whose values depend on foreign ones: the same within a run
         self._foreign: set[int] = set()  # storages that came from outside: not ours to change
+        self._held: dict[int, Tensor] = {}  # tensors from outside: several may be the same memory
+        self._empty: set[int] = set()  # storages into which nothing was written yet
+        self._is_fresh = False  # whether an argument is a copy that was made out of sight
+        self._collects = False  # whether foreign tensors took part that collect gradients
         self._guarded = {storage_of(tensor): tensor for tensor in inputs[:guarded]}
         self._before: list[tuple[Tensor, Tensor]] = []  # of these: those that are changed, with a copy from before
-        self._host_reads = _HostReads(self)
+        self._host_reads = HiddenReads(self)
         self._token: Any = None
         for tensor in inputs:
             self._new(tensor, constant=False)
@@ -97,18 +95,45 @@ class Recorder(DispatchMode):
         self.refused = self.refused or why
 
     def is_constant(self, tensor: Tensor) -> bool:
-        """Return whether the values of a tensor depend on no input."""
-        return storage_of(tensor) not in self._variable
+        """Return whether the values of a tensor are the same in each run."""
+        if not is_plain(tensor):
+            return False
+        with without_functions():
+            storage = storage_of(tensor)
+        return storage in self._bases and storage not in self._variable and storage not in self._steady
+
+    def is_dependent(self, tensor: Tensor) -> bool:
+        """Return whether a tensor stands for other values too."""
+        if self.refused or not is_plain(tensor):
+            return False
+        with without_functions():
+            storage = storage_of(tensor)
+        return storage in self._variable or storage in self._steady
+
+    def is_variable(self, tensor: Tensor) -> bool:
+        """Return whether the values of a tensor depend on inputs."""
+        return storage_of(tensor) in self._variable
+
+    def is_foreign_graph(self) -> bool:
+        """Return whether tensors from outside took part that collect gradients."""
+        return self._collects
+
+    def foreign(self) -> list[Tensor]:
+        """Return the tensors from outside that somebody else holds, who may come to put them elsewhere."""
+        seen = {id(seen.value) for seen in self.seen}
+        # The recorder holds them, the loop and `getrefcount` do, and `seen` holds the first of each memory.
+        return [x for x in self._held.values() if getrefcount(x) > 3 + (id(x) in seen)]
 
     def slot(self, tensor: Tensor) -> Slot:
-        """Return the slot of a tensor; one whose memory was never seen is a constant from outside."""
+        """Return the slot of a tensor; one whose memory was never seen is from outside."""
+        storage = storage_of(tensor)
         found = self._slots.get(_key(tensor))
         if found is not None:
+            if storage in self._foreign:
+                self._held[id(tensor)] = tensor
             return found
-        storage = storage_of(tensor)
         if storage not in self._bases:
-            self._foreign.add(storage)
-            return self._new(tensor, constant=True)
+            return self._from_outside(tensor, storage)
         # A view of memory we know that was made out of our sight.
         base = self._bases[storage]
         if self.seen[base.number].dtype != tensor.dtype:
@@ -116,46 +141,96 @@ class Recorder(DispatchMode):
         if tensor.storage_offset() != self._offsets[storage]:
             self.refuse("it views a part of a tensor out of sight of the dispatcher")
         args = (base, tuple(tensor.shape), tensor.stride())  # from where the base begins, which another run may move
-        constant = self.is_constant(tensor)
+        constant, steady = storage not in self._variable | self._steady, storage not in self._variable
         found = self._new(tensor, constant)
-        self.nodes.append(Node(torch.ops.aten.as_strided.default, args, {}, [found], True, [], constant))
+        node = Node(torch.ops.aten.as_strided.default, args, {}, [found], True, [], constant, steady=steady)
+        self.nodes.append(node)
         return found
 
-    def folded(self) -> list[tuple[ref[Tensor], int]]:
-        """Return the tensors from outside of which constants were computed, and the count of changes to each."""
-        read = {slot.number for node in self.nodes if node.constant for slot in node.reads()}
-        found = [self.seen[number].value for number in read if self.seen[number].memory in self._foreign]
-        return [
-            (ref(tensor), version_of(tensor)) for tensor in found if tensor is not None and not tensor.is_inference()
-        ]
+    def _from_outside(self, tensor: Tensor, storage: int) -> Slot:
+        if self._is_fresh:  # `torch.tensor` has just made it
+            return self._new(tensor, constant=True)
+        if self._lies_in_ours(tensor):
+            self.refuse("it came to the memory of a tensor out of sight of the dispatcher")
+        self._foreign.add(storage)
+        self._held[id(tensor)] = tensor
+        self._steady.add(storage)
+        self._collects = self._collects or tensor.requires_grad
+        return self._new(tensor, constant=False, value=tensor)
+
+    def _lies_in_ours(self, tensor: Tensor) -> bool:
+        """Return whether a storage that was never seen has memory of one that was, and still is there."""
+        place = tensor.untyped_storage().data_ptr()
+        return any(first <= place < last and not known.expired() for first, last, known in self._numbers)
 
     def copy(self, tensor: Tensor) -> Tensor:
         """Return a copy that is made anew in each run, also of a constant."""
         copied = tensor.clone()
-        self.nodes[-1].constant = False
-        self._variable.add(storage_of(copied))
+        if not self.refused:
+            self.nodes[-1].constant = self.nodes[-1].steady = False
+            self._variable.add(storage_of(copied))
         return copied
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         with without_functions():
-            slots: list[Slot] = []
-            slotted = replace((args, kwargs), lambda tensor: slots.append(self.slot(tensor)) or slots[-1], Tensor)
-            constant = not _draws(func) and (
-                func.overloadpacket in _SHAPED
-                or all(self.seen[slot.number].memory not in self._variable for slot in slots)
-            )
-            if not constant:
-                self._check(func, args)
-            if torch.Tag.inplace_view in func.tags or func.overloadpacket is torch.ops.aten.resize_:
-                self.refuse(f"it changes the shape of a tensor in place (`{func}`)")
-            written = _written(func, args, kwargs)
-            for tensor in written:
-                if (given := self._guarded.pop(storage_of(tensor), None)) is not None:
-                    self._before.append((given, given.clone()))
+            self._keep_guarded(func, args, kwargs)
+            call = self.followed(lambda: self._look_at(func, args, kwargs))
             result = func(*args, **kwargs)
-            self._note(func, slotted, constant, written, result)
+            if call is not None:
+                self.followed(lambda: self._note(func, *call, result))
         return result
+
+    def followed(self, work: Callable[[], T]) -> T | None:
+        """Return the result of noting something; None where nothing is noted any more. An error in it is a refusal."""
+        if self.refused:
+            return None
+        try:
+            return work()
+        except Exception as error:
+            self.refuse(f"it could not be followed ({type(error).__name__}: {error})")
+            return None
+
+    def _keep_guarded(self, func: Any, args: Any, kwargs: Any) -> None:
+        """Copy guarded tensors that a call is going to change."""
+        if not self._guarded or not schema_of(func).is_mutable:
+            return
+        for tensor in written(func, args, kwargs):
+            if is_plain(tensor) and (given := self._guarded.pop(storage_of(tensor), None)) is not None:
+                self._before.append((given, given.clone()))
+
+    def _look_at(self, func: Any, args: Any, kwargs: Any) -> tuple[Any, bool, bool, list[Tensor]] | None:
+        """Return what is to be known of a call before it happens: its arguments as slots, constant, steady, written."""
+        if (why := why_not(func)) is not None:
+            self.refuse(why)
+            return None
+        self._is_fresh = self._host_reads.copies and func is torch.ops.aten.lift_fresh.default
+        slots: list[Slot] = []
+        slotted = replace((args, kwargs), lambda tensor: slots.append(self._plain_slot(tensor)) or slots[-1], Tensor)
+        memory = {self.seen[slot.number].memory for slot in slots}
+        drawn = draws(func)
+        steady = not drawn and (takes_shape_only(func) or memory.isdisjoint(self._variable))
+        constant = steady and (takes_shape_only(func) or memory.isdisjoint(self._steady))
+        if not constant and (why := why_not_of_values(func, args)) is not None:
+            self.refuse(why)
+        if self._empty:
+            self._check_filled(read(func, args, kwargs), func)
+        return slotted, constant, steady, written(func, args, kwargs)
+
+    def _plain_slot(self, tensor: Tensor) -> Slot:
+        if not is_plain(tensor):
+            self.refuse(f"it computes with a tensor that is sparse, or of another kind ({_kind(tensor)})")
+            raise _Refused
+        return self.slot(tensor)
+
+    def _check_filled(self, tensors: Sequence[Tensor], what: Any) -> None:
+        if any(storage_of(tensor) in self._empty for tensor in tensors):
+            self.refuse(f"memory was filled out of sight of the dispatcher (`{what}` reads it)")
+
+    def output(self, leaf: Tensor) -> Slot:
+        """Return the slot of a result."""
+        self._check_filled([leaf], "result")
+        return self.slot(leaf)
 
     def restore(self) -> None:
         """Give the guarded inputs the values that they had."""
@@ -163,60 +238,62 @@ class Recorder(DispatchMode):
             for tensor, before in self._before:
                 tensor.copy_(before)
 
-    def _note(self, func: Any, slotted: Any, constant: bool, written: list[Tensor], result: Any) -> None:
+    def _note(self, func: Any, slotted: Any, constant: bool, steady: bool, written: list[Tensor], result: Any) -> None:
         for tensor in written:
-            if storage_of(tensor) in self._foreign:
+            storage = storage_of(tensor)
+            self._empty.discard(storage)
+            if storage in self._foreign:
                 self.refuse(f"`{func}` changes a tensor that polykeras does not hold")
             if not constant:
-                self._variable.add(storage_of(tensor))
+                (self._steady if steady else self._variable).add(storage)
         single = not isinstance(result, (tuple, list))
         known = len(self.seen)
         leaves = [result] if single else result
-        outputs = [self._result(leaf, constant) if isinstance(leaf, Tensor) else None for leaf in leaves]
+        outputs = [self._result(leaf, constant, steady) if isinstance(leaf, Tensor) else None for leaf in leaves]
+        if makes_room_only(func) and result.numel():
+            self._empty.add(storage_of(result))
         if not written and outputs and all(slot is not None and slot.number < known for slot in outputs):
             return  # the same memory under the same name: `detach`, a view that changes nothing
         writes = [self.slot(tensor) for tensor in written]
         args, kwargs = slotted
-        self.nodes.append(Node(func, args, kwargs, outputs, single, writes, constant))
+        self.nodes.append(Node(func, args, kwargs, outputs, single, writes, constant, steady=steady))
 
-    def _result(self, tensor: Tensor, constant: bool) -> Slot:
-        return self._slots.get(_key(tensor)) or self._new(tensor, constant)
+    def _result(self, tensor: Tensor, constant: bool, steady: bool) -> Slot:
+        if not is_plain(tensor):
+            self.refuse(f"it computes a tensor that is sparse, or of another kind ({_kind(tensor)})")
+            raise _Refused
+        return self._slots.get(_key(tensor)) or self._new(tensor, constant, steady)
 
-    def _new(self, tensor: Tensor, constant: bool) -> Slot:
+    def _new(self, tensor: Tensor, constant: bool, steady: bool = False, value: Tensor | None = None) -> Slot:
         memory = storage_of(tensor)
         slot = self._slots[_key(tensor)] = Slot(len(self.seen))
+        storage = tensor.untyped_storage()
         if memory not in self._bases:
             self._bases[memory] = slot
             self._offsets[memory] = int(tensor.storage_offset())
-            self._numbers.append(StorageReference(tensor.untyped_storage()))
+            place = storage.data_ptr()
+            self._numbers.append((place, place + storage.nbytes(), StorageReference(storage)))
         if not constant:
-            self._variable.add(memory)
-        whole = tensor.untyped_storage().nbytes() == tensor.nbytes
-        value = tensor if constant else None
+            (self._steady if steady or value is not None else self._variable).add(memory)
+        whole = storage.nbytes() == tensor.nbytes
+        value = tensor if constant else value
         layout = tensor.dtype, tensor.shape, tensor.device, memory, tensor.is_contiguous(), whole
         self.seen.append(Seen(*layout, value))
         return slot
 
-    def _check(self, func: Any, args: Any) -> None:
-        if torch.Tag.data_dependent_output in func.tags or func is torch.ops.aten.equal.default:
-            self.refuse(f"Python looks at a value that was computed (`{func}`)")
-        elif func is torch.ops.aten.as_strided.default and args[3:] not in ((), (None,)):
-            self.refuse("it views memory by a place in it (`as_strided` with an offset)")
-        elif torch.Tag.dynamic_output_shape in func.tags and not _has_fixed_shape(func, args):
-            self.refuse(f"the shape of a result depends on values (`{func}`)")
+
+class _Refused(Exception):
+    """A call is not noted any further; the reason is."""
 
 
-def _has_fixed_shape(func: Any, args: Any) -> bool:
-    """Return whether a call indexes with integers: its result has the shape of the indices."""
-    if func.overloadpacket is not torch.ops.aten.index:
-        return False
-    return all(index is None or index.dtype not in (torch.bool, torch.uint8) for index in args[1])
+def _kind(tensor: Tensor) -> str:
+    return f"{type(tensor).__name__}, {tensor.layout}"
 
 
 def is_recorded(x: Any) -> bool:
     """Return whether `x` stands for other values too: a tensor that depends on the inputs of a recording."""
     recorder = _active.get()
-    return recorder is not None and isinstance(x, Tensor) and not recorder.is_constant(x)
+    return recorder is not None and isinstance(x, Tensor) and recorder.is_dependent(x)
 
 
 def _key(tensor: Tensor) -> Hashable:
@@ -229,19 +306,3 @@ def _key(tensor: Tensor) -> Hashable:
         tensor.is_conj(),
         tensor.is_neg(),
     )
-
-
-def _draws(func: Any) -> bool:
-    return torch.Tag.nondeterministic_seeded in func.tags
-
-
-def _written(func: Any, args: Any, kwargs: Any) -> list[Tensor]:
-    """Return the tensors that a call changes in place."""
-    if not schema_of(func).is_mutable:
-        return []
-    found: list[Tensor] = []
-    for i, argument in enumerate(schema_of(func).arguments):
-        if argument.alias_info is not None and argument.alias_info.is_write:
-            value = args[i] if i < len(args) else kwargs.get(argument.name)
-            found += [x for x in (value if isinstance(value, (tuple, list)) else [value]) if isinstance(x, Tensor)]
-    return found

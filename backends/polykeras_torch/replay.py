@@ -4,37 +4,66 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from operator import attrgetter
 from typing import Any
-from weakref import ref
 
 from torch import Tensor
 
 from polykeras import fast, tree
+from polykeras_torch.global_state import has_settings, is_looked_on, settings_applied, without_autocast_cache
 from polykeras_torch.nodes import Slot
+from polykeras_torch.operators import is_plain
 from polykeras_torch.packing import Pack, lay_side_by_side, take_apart
-from polykeras_torch.private import below_autograd, can_record, count_modes, is_transformed, storage_of, version_of
+from polykeras_torch.private import (
+    below_autograd,
+    can_record,
+    parametrizations_are_cached,
+    storage_of,
+    version_of,
+    without_functions,
+)
 from polykeras_torch.program import Program, Repetition, compile_program, compile_repetition
 from polykeras_torch.recorder import Recorder
 from polykeras_torch.rewriting import written_memory
+from polykeras_torch.surroundings import Foreign, HostDraws, Modules
 from polykeras_torch.threads import one_thread, wants_one_thread
 
-_AS_MANY = nullcontext()
+_AS_IT_IS = nullcontext()
+_kind = attrgetter("__class__", "layout", "dtype", "shape", "device")
+_requires_grad = attrgetter("requires_grad")
 
 
 def signature(tensors: Sequence[Tensor]) -> tuple[Hashable, ...]:
-    """Return what a recording is good for: dtypes, shapes and devices."""
-    return tuple([(x.dtype, x.shape, x.device) for x in tensors])
+    """Return what a recording is good for: dtypes, shapes and devices, and what kind of tensors they are."""
+    return tuple(map(_kind, tensors))
 
 
 def contiguous(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Return the tensors in row-major order, for which everything is recorded."""
-    return [x.contiguous() for x in tensors]
+    """Return the tensors in row-major order, for which everything is recorded; see `are_blocks`."""
+    return list(map(Tensor.contiguous, tensors))
+
+
+def are_blocks(tensors: Sequence[Tensor]) -> bool:
+    """Return whether all tensors are blocks of numbers in memory. Of others a warning says that nothing is recorded."""
+    if all(map(is_plain, tensors)):
+        return True
+    _warn("an argument is a tensor that is sparse, or of another class")
+    return False
 
 
 def is_watched(tensors: Sequence[Tensor]) -> bool:
     """Return whether somebody else looks on: an outer recording, autograd, `torch.func`, or another mode of torch."""
-    return count_modes() > 0 or is_transformed() or any(x.requires_grad for x in tensors)
+    return is_looked_on() or any(map(_requires_grad, tensors))
+
+
+def _warn(why: str) -> None:
+    warnings.warn(
+        f"On torch a function that was to be compiled runs as plain Python, more slowly: {why}. Write it with "
+        "polykeras.ops over polykeras variables to have it compiled.",
+        RuntimeWarning,
+        stacklevel=3,
+    )
 
 
 class Recording:
@@ -43,6 +72,7 @@ class Recording:
     Args:
         fn: the function. It is called itself where the run cannot be repeated.
         recorder: has run; None where the run cannot be repeated.
+        modules: the modules of torch that it called.
         inputs: the number of tensors.
         donated: how many of the first tensors give their memory away.
         leaves: the results of the run.
@@ -61,6 +91,7 @@ class Recording:
         self,
         fn: Callable[[Sequence[Tensor]], Any],
         recorder: Recorder | None,
+        modules: Modules | None,
         inputs: int,
         donated: int,
         leaves: Sequence[Any],
@@ -82,10 +113,13 @@ class Recording:
         if self._wants_one_thread:
             fast.explain("what was recorded on torch", "computed by one thread", "its products are too small for two")
         self._changed = list(changed)
-        self._folded: list[tuple[ref[Tensor], int]] = []
+        self._modules: Modules | None = None
+        self._foreign: Foreign | None = None
+        self._context: Callable[[], AbstractContextManager[Any]] | None = self._settings()
         if recorder is None:
             return
-        self._folded = recorder.folded()
+        self._modules = modules
+        self._foreign = Foreign(recorder.foreign())
         slots = list(outputs.values())
         written = written_memory(recorder.nodes, recorder.seen)
         self._changed = [i for i in range(donated, inputs) if recorder.seen[i].memory in written]
@@ -103,14 +137,27 @@ class Recording:
             self._packs = self._repetition.packs
 
     def _holds(self) -> bool:
-        """Return whether tensors that others hold, of which constants were computed, are as they were.
+        """Return whether the modules that were called are as they were, and tensors from outside where they were."""
+        if self._modules is None or self._foreign is None:
+            return True
+        return self._modules.hold() and self._foreign.hold()
 
-        A layer's own tensor, for instance, that somebody changes in place between two steps.
-        """
-        return all((held := tensor()) is None or version_of(held) == version for tensor, version in self._folded)
+    def _settings(self) -> Callable[[], AbstractContextManager[Any]] | None:
+        """Return what makes the context in which kernels are called; None where it is as it is."""
+        if not has_settings():
+            return one_thread if self._wants_one_thread else None
 
-    def _threads(self) -> AbstractContextManager[None]:
-        return one_thread() if self._wants_one_thread else _AS_MANY
+        def both() -> AbstractContextManager[Any]:
+            stack = ExitStack()
+            stack.enter_context(settings_applied())
+            if self._wants_one_thread:
+                stack.enter_context(one_thread())
+            return stack
+
+        return both
+
+    def _threads(self) -> AbstractContextManager[Any]:
+        return _AS_IT_IS if self._context is None else self._context()
 
     @property
     def can_advance(self) -> bool:
@@ -188,37 +235,47 @@ def record(
         advances: whether `Recording.advance` is going to be called, for the state alone.
         lends: whether it is, for all results, and those after the state may lie in the memory of arguments.
     """
-
     others = range(donated, len(tensors))
     if not can_record():
         given = _with_copies(tensors, others)
         result, changed = _plainly(fn, given, donated), _written_to(given, others)
-        return result, Recording(fn, None, len(tensors), donated, [], {}, None, changed=changed)
+        return result, Recording(fn, None, None, len(tensors), donated, [], {}, None, changed=changed)
     # The recorder knows tensors by their memory. What is donated nobody else holds; of the others the function may hold
     # views, so that they are copied always.
     inputs = [*_own(tensors[:donated], set()), *(x.clone() for x in tensors[donated:])]
-    with Recorder(inputs, donated) as recorder:
+    modules = Modules()
+    with without_autocast_cache(), HostDraws() as host, modules, Recorder(inputs, donated) as recorder:
         leaves, definition = tree.flatten_with_def(_run(fn, inputs, recorder))
-        if any(isinstance(leaf, Tensor) and leaf.requires_grad for leaf in leaves):
-            recorder.refuse("its result is to be differentiated by torch itself")
-        else:
-            count = donated if lends else len(leaves)
-            owned = _own(leaves[:count], {storage_of(x) for x in inputs[donated:]}, recorder)
-            lent = {storage_of(x) for x in (*inputs[:donated], *owned[:donated])}
-            leaves = [*owned, *(_own([x], lent, recorder)[0] for x in leaves[count:])]
-        outputs = {i: recorder.slot(leaf) for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor)}
-    if recorder.refused:
-        warnings.warn(
-            f"On torch a function that was to be compiled runs as plain Python, more slowly: {recorder.refused}. Write "
-            "it with polykeras.ops over polykeras variables to have it compiled.",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-    kept = None if recorder.refused else recorder
-    advanced = len(leaves) if lends else donated if advances else 0
+        with without_functions():  # which would tell the recorder of all that is asked of tensors here
+            leaves = _owned(leaves, inputs, donated, recorder, lends)
+            arrays = [(i, leaf) for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
+            outputs = recorder.followed(lambda: {i: recorder.output(leaf) for i, leaf in arrays})
+    if host.found:
+        recorder.refuse("random numbers of Python or NumPy are drawn in it, as they would be in each run")
+    if parametrizations_are_cached():
+        recorder.refuse("parametrized weights of modules are kept (`parametrize.cached`)")
+    recorder.followed(lambda: recorder.refuse(why) if (why := modules.why_not()) else None)
     changed = _written_to(inputs, others)
-    recording = Recording(fn, kept, len(tensors), donated, leaves, outputs, definition, advanced, changed)
+    rest = len(tensors), donated, leaves
+    advanced = len(leaves) if lends else donated if advances else 0
+    recording = recorder.followed(
+        lambda: Recording(fn, recorder, modules, *rest, outputs or {}, definition, advanced, changed)
+    )
+    if recording is None or recorder.refused:
+        _warn(recorder.refused or "nothing was recorded")
+        recording = Recording(fn, None, None, *rest, {}, definition, 0, changed)
     return tree.unflatten(definition, leaves), recording
+
+
+def _owned(leaves: Sequence[Any], inputs: Sequence[Tensor], donated: int, recorder: Recorder, lends: bool) -> list[Any]:
+    """Return the results of a run in memory that callers may own."""
+    if any(isinstance(leaf, Tensor) and leaf.requires_grad for leaf in leaves):
+        recorder.refuse("its result is to be differentiated by torch itself")
+        return list(leaves)
+    count = donated if lends else len(leaves)
+    owned = _own(leaves[:count], _memory(inputs[donated:]), recorder)
+    lent = _memory([*inputs[:donated], *owned[:donated]])
+    return [*owned, *(_own([x], lent, recorder)[0] for x in leaves[count:])]
 
 
 def _run(fn: Callable[[Sequence[Tensor]], Any], inputs: Sequence[Tensor], recorder: Recorder) -> Any:
@@ -241,20 +298,24 @@ def _own(leaves: Sequence[Any], taken: set[int], recorder: Recorder | None = Non
     taken = set(taken)
     result = []
     for leaf in leaves:
-        if isinstance(leaf, Tensor):
+        if isinstance(leaf, Tensor) and is_plain(leaf):
             leaf = leaf.contiguous()
             shared = storage_of(leaf) in taken or leaf.untyped_storage().nbytes() != leaf.nbytes
-            if shared or (recorder is not None and recorder.is_constant(leaf)):
+            if shared or (recorder is not None and not recorder.is_variable(leaf)):
                 leaf = leaf.clone() if recorder is None else recorder.copy(leaf)
             taken.add(storage_of(leaf))
         result.append(leaf)
     return result
 
 
+def _memory(leaves: Sequence[Any]) -> set[int]:
+    return {storage_of(leaf) for leaf in leaves if isinstance(leaf, Tensor) and is_plain(leaf)}
+
+
 def _plainly(fn: Callable[[Sequence[Tensor]], Any], tensors: Sequence[Tensor], donated: int) -> Any:
     """Return what a function returns, in memory that is not that of its (undonated) arguments."""
     leaves, definition = tree.flatten_with_def(fn(tensors))
-    return tree.unflatten(definition, _own(leaves, {storage_of(x) for x in tensors[donated:]}))
+    return tree.unflatten(definition, _own(leaves, _memory(tensors[donated:])))
 
 
 def _written_to(copies: Sequence[Tensor], places: Sequence[int]) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import replace as replaced
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from polykeras_torch.kernels import COPY_INTO, binding_into, is_copy, number_as_tensor
 from polykeras_torch.nodes import Node, Seen, Slot, replace
+from polykeras_torch.operators import draws
 
 aten: Any = torch.ops.aten
 _SUM = aten.sum.dim_IntList
@@ -29,7 +31,8 @@ def needed(
 ) -> list[Node]:
     """Return the calls on which the outputs depend, or that change an input.
 
-    Where memory is changed in place, names say too little: whatever changes memory that is read later is needed.
+    Where memory is changed in place, names say too little: whatever changes memory that is read later is needed. So are
+    random numbers: a generator gives others after them.
     """
     storages = [tensor.memory for tensor in seen]
     live: set[int] = set()
@@ -46,7 +49,7 @@ def needed(
     for node in reversed(nodes):
         results = node.results()
         changes = any(storages[slot.number] in live_memory for slot in node.writes)
-        if changes or not results or any(slot.number in live for slot in results):
+        if changes or not results or draws(node.op) or any(slot.number in live for slot in results):
             kept.append(node)
             for slot in node.reads():
                 need(slot)
@@ -70,7 +73,7 @@ def without_constants(nodes: Sequence[Node], seen: Sequence[Seen], inputs: int, 
         if fixed and results and not node.writes:
             continue
         args, kwargs = replace((node.args, node.kwargs), value, Slot)
-        kept.append(Node(node.op, args, kwargs, node.outputs, node.single, node.writes, node.constant))
+        kept.append(replaced(node, args=args, kwargs=kwargs))
         made.update(slot.number for slot in results)
     return kept
 
@@ -125,6 +128,8 @@ def with_reused_memory(
     last = {storages[slot.number]: place for place, node in enumerate(nodes) for slot in node.reads()}
     last |= {storages[i]: len(nodes) for i in range(inputs) if i not in donated}
     last |= {storages[slot.number]: len(nodes) for slot in outputs}
+    # What is computed of tensors from outside may be a view of one, and is computed once for several steps.
+    last |= {storages[slot.number]: len(nodes) for node in nodes if node.steady for slot in node.results()}
     for place, node in enumerate(nodes):
         copies = is_copy(node.op)
         if (binding_into(node.op) is None and not copies) or node.writes or len(node.results()) != 1:
@@ -167,17 +172,19 @@ def with_given_memory(
     return [*nodes, *copies]
 
 
-def without_lasting_views(
-    nodes: Sequence[Node], seen: Sequence[Seen], state: Sequence[Slot]
+def without_lasting(
+    nodes: Sequence[Node], seen: Sequence[Seen], state: Sequence[Slot], written: Collection[int]
 ) -> tuple[list[Node], list[Node]]:
     """Return the calls that a loop does once, before it, and those of each step.
 
-    A view of an array that is updated in place, such as a transposed matrix, is the same in each step.
+    A view of an array that is updated in place, such as a transposed matrix, is the same in each step, and so is what
+    is computed of tensors from outside.
 
     Args:
         nodes: the calls, which have reused memory already.
         seen: the tensor of each slot.
         state: the slots of the new state, whose old one is the first inputs.
+        written: the storages that recorded calls change in place.
     """
     taken = {node.results()[0].number: node.into.number for node in nodes if node.into is not None}
 
@@ -188,8 +195,15 @@ def without_lasting_views(
 
     lasting = {i for i, slot in enumerate(state) if home(slot.number) == i}
     before, rest = [], []
+    steady: set[int] = set()
     for node in nodes:
         reads, results = node.reads(), node.results()
+        fixed = node.steady and bool(results) and not node.writes and node.into is None
+        fixed = fixed and all(slot.number in steady for slot in reads)
+        if fixed and not any(seen[slot.number].memory in written for slot in results):
+            steady.update(slot.number for slot in results)
+            before.append(node)
+            continue
         views = len(reads) == len(results) == 1 and not node.writes and node.into is None
         if views and reads[0].number in lasting and seen[results[0].number].memory == seen[reads[0].number].memory:
             lasting.add(results[0].number)

@@ -13,8 +13,9 @@ from polykeras import tree
 from polykeras.backend.execution import State, Step, StepParts, check_state, kinds_of
 from polykeras_torch.arrays import NAMES
 from polykeras_torch.batches import Batches, Data
+from polykeras_torch.global_state import global_state
 from polykeras_torch.private import below_autograd
-from polykeras_torch.replay import Recording, contiguous, current, is_watched, record, signature
+from polykeras_torch.replay import Recording, are_blocks, contiguous, current, is_watched, record, signature
 from polykeras_torch.subnormals import subnormals_as_zero
 
 # Steps that are looked at in one go at most. A look's kernels are cold each time: an AUC's takes 0.4 ms for 64 small
@@ -37,18 +38,22 @@ class Steps:
             with torch.inference_mode(False):
                 return self(state, data, indices, start, stop)
         data = data if isinstance(data, Data) else Data(data)
-        state = contiguous(state)
         batches = Batches(data, indices, start, stop)
         with subnormals_as_zero():
             if is_watched([*state, *data.columns]):
-                logs: Any = None
-                for batch in batches:
-                    state, logs = self._step(state, tree.unflatten(data.definition, list(batch)))
-                return state, logs
-            key = (data.definition, data.kind, indices.shape[1], signature(state))
+                return self._plainly(state, data.definition, batches)
+            key = (data.definition, data.kind, indices.shape[1], signature(state), global_state())
             if (loop := self._loops.get(key)) is None:
+                if not are_blocks([*state, *data.columns]):
+                    return self._plainly(state, data.definition, batches)
                 loop = self._loops[key] = self._loop(len(state), data.definition)
-            return loop.run(state, batches)
+            return loop.run(contiguous(state), batches)
+
+    def _plainly(self, state: State, definition: Any, batches: Batches) -> tuple[State, Any]:
+        logs: Any = None
+        for batch in batches:
+            state, logs = self._step(state, tree.unflatten(definition, list(batch)))
+        return state, logs
 
     def _loop(self, size: int, definition: Any) -> _Loop | _LoopInParts:
         """Return what runs steps over batches of one shape and structure, with so many tensors of state."""

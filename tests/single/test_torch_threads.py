@@ -34,11 +34,6 @@ def two_threads() -> Iterator[None]:
     assert after == 2, "what was set is put back"
 
 
-LIBRARY = torch.library.Library("polykeras_tests", "DEF")
-LIBRARY.define("product(Tensor x) -> Tensor")
-LIBRARY.impl("product", lambda x: torch.mm(x, x).clone(), "CPU")
-
-
 def mm(m: int, k: int, n: int) -> tuple[Callable[..., Any], list[Any]]:
     return torch.mm, [torch.ones(m, k), torch.ones(k, n)]
 
@@ -82,7 +77,6 @@ def updated(x: Any, products: int, values: Any) -> Any:
         (lambda a, b, *c: (torch.mm(a, b), torch._foreach_mul(c, 2)), [*mm(32, 32, 32)[1], *many(3)], True),
         (lambda a, b, c: updated(torch.mm(a, b), 1, c), [*mm(32, 32, 32)[1], torch.ones(40_000)], False),
         (lambda a, b, c: updated(torch.mm(a, b), 25, c), [*mm(32, 32, 32)[1], torch.ones(40_000)], True),
-        (lambda a, b: torch.ops.polykeras_tests.product(torch.mm(a, b)), mm(32, 32, 32)[1], False),
     ],
 )
 def test_one_thread_is_for_small_products_among_short_kernels(

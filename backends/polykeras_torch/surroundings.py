@@ -1,0 +1,124 @@
+"""What a recorded function used that is not among its arguments: modules of torch, tensors, generators of the host."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Collection, Sequence
+from itertools import chain
+from operator import attrgetter, is_
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+from torch.nn import Module
+from torch.nn.modules.module import register_module_forward_pre_hook
+
+from polykeras_torch.private import HOOKS_OF_ALL_MODULES
+
+_CONTAINERS = (dict, list, set, tuple)
+_layout = attrgetter("dtype", "shape", "requires_grad")
+
+
+class Modules:
+    """The modules that are called, with the ones that they hold, and all that is set on them.
+
+    Within the context it sees the calls of this thread. Afterwards it knows whether anything is another object than it
+    was: a flag, a number, a parameter, a hook, an entry of a list or dict that is an attribute.
+    """
+
+    def __init__(self) -> None:
+        self._views: dict[int, Any] = {}  # of what modules hold, by the identity of the holder
+        self._before: dict[int, list[Any]] = {}
+        self._holders: list[Any] = []  # so that nothing else gets their identity
+        self._known: list[Any] = []
+        self._all: list[Any] = []
+        self._hooked = False
+        self._handle: Any = None
+        self._thread = threading.get_ident()
+
+    def __enter__(self) -> Modules:
+        self._handle = register_module_forward_pre_hook(self._called)
+        return self
+
+    def __exit__(self, *exc_info: Any) -> None:
+        self._handle.remove()
+
+    def _called(self, module: Module, _: Any) -> None:
+        if threading.get_ident() != self._thread:
+            return
+        for part in module.modules():
+            if id(part.__dict__) not in self._views:
+                self._add(part.__dict__)
+
+    def _add(self, attributes: dict[str, Any]) -> None:
+        self._hooked = self._hooked or any(
+            value for name, value in attributes.items() if name.endswith("_hooks") and isinstance(value, dict)
+        )
+        for holder in (attributes, *(x for x in attributes.values() if isinstance(x, _CONTAINERS) and len(x) < 1000)):
+            if id(holder) not in self._views:
+                view = holder.values() if isinstance(holder, dict) else holder
+                self._holders.append(holder)
+                self._views[id(holder)] = view
+                self._before[id(holder)] = list(view)
+
+    def why_not(self) -> str | None:
+        """Return why what ran may not be repeated, because of modules. It is called outside the context."""
+        if not self._views:
+            return None
+        if self._hooked or any(HOOKS_OF_ALL_MODULES):
+            return "a module of torch has hooks, which are called in each run"
+        self._all = [*self._views.values(), *(hooks.values() for hooks in HOOKS_OF_ALL_MODULES)]
+        self._known = list(chain.from_iterable(self._all))
+        before = list(chain.from_iterable(self._before.values()))
+        if not _are_same(self._known, before):
+            return "a module of torch got another attribute while it ran, as it would in each run"
+        self._before.clear()
+        return None
+
+    def hold(self) -> bool:
+        """Return whether all modules are as they were after the run."""
+        return not self._all or _are_same(list(chain.from_iterable(self._all)), self._known)
+
+
+def _are_same(some: Sequence[Any], others: Sequence[Any]) -> bool:
+    return len(some) == len(others) and all(map(is_, some, others))
+
+
+class Foreign:
+    """Tensors from outside that a recording reads anew in each run, as long as they are where they were.
+
+    Args:
+        tensors: those that somebody else holds; others cannot come to lie elsewhere.
+    """
+
+    def __init__(self, tensors: Collection[Tensor]) -> None:
+        self._held = list(tensors)
+        self._known = self._now()
+
+    def _now(self) -> list[Any]:
+        return [(x.data_ptr(), x.stride(), _layout(x)) for x in self._held]
+
+    def hold(self) -> bool:
+        """Return whether they lie where they lay: nobody assigned to `.data`, resized one or moved a module."""
+        return not self._held or self._now() == self._known
+
+
+class HostDraws:
+    """Whether random numbers of Python or NumPy are drawn within the context, from the generators that all share.
+
+    Where other threads run nobody knows who drew; then it says no.
+    """
+
+    def __enter__(self) -> HostDraws:
+        self._alone = threading.active_count() == 1
+        self._before = self._now()
+        return self
+
+    def __exit__(self, *exc_info: Any) -> None:
+        self.found = self._alone and self._before != self._now()
+
+    @staticmethod
+    def _now() -> tuple[Any, ...]:
+        _, keys, *rest = np.random.get_state(legacy=True)  # type: ignore[misc]
+        return random.getstate(), keys.tobytes(), rest  # type: ignore[union-attr]

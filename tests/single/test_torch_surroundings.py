@@ -1,0 +1,254 @@
+"""What a recording on torch depends on beside its arguments, and what happens where the recorder itself fails."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import polykeras as k
+from polykeras import fast
+from polykeras.backend import use_backend
+
+torch = pytest.importorskip("torch")
+pytestmark = [
+    pytest.mark.needs("torch"),
+    pytest.mark.skipif(not fast.enabled(), reason="without fast paths nothing is recorded"),
+]
+
+X = np.linspace(-1, 1, 64, dtype="float32").reshape(16, 4)
+Y = (X[:, :1] > 0).astype("float32")
+
+
+@pytest.fixture
+def tb() -> Iterator[Any]:
+    with use_backend("torch") as backend:
+        yield backend
+
+
+def counted(fn: Callable[..., Any]) -> tuple[Callable[..., Any], list[int]]:
+    """Return a function that counts how often its Python code runs."""
+    runs = []
+
+    def wrapper(*args: Any) -> Any:
+        runs.append(1)
+        return fn(*args)
+
+    return wrapper, runs
+
+
+# ---- what is recorded once, and once more --------------------------------------------------------------------------
+
+
+def test_each_setting_is_recorded_once(tb: Any) -> None:
+    fn, runs = counted(lambda x: (x @ x.T).float())
+    compiled, x = tb.compile(fn), torch.ones(3, 4)
+    for _ in range(3):
+        compiled(x)
+        with torch.autocast("cpu", torch.bfloat16):
+            compiled(x)
+        with torch.no_grad():
+            compiled(x)
+        with torch.device("cpu"):
+            compiled(x)
+    assert len(runs) == 4
+
+
+def test_a_module_that_changes_is_recorded_once_more(tb: Any) -> None:
+    module = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Dropout(0.5))
+    fn, runs = counted(lambda x: module(x).detach())
+    compiled, x = tb.compile(fn), torch.ones(3, 4)
+    for _ in range(3):
+        compiled(x)
+    assert len(runs) == 1
+    module.eval()
+    for _ in range(3):
+        compiled(x)
+    assert len(runs) == 2
+    with torch.no_grad():  # what is read anew needs no other recording
+        module[0].weight.fill_(1.0)
+    assert torch.equal(compiled(x), module(x).detach())
+    assert len(runs) == 2
+
+
+def test_what_is_computed_of_tensors_from_outside_is_computed_once_a_chunk(tb: Any) -> None:
+    scale = torch.ones(4)
+
+    def step(state: list[Any], batch: Any) -> Any:
+        return [state[0] + (batch * (scale * 2 + 1).exp()).sum()], {"sum": state[0]}
+
+    run, x, rows = tb.compile_steps(step), torch.ones(4, 4), torch.arange(4)[:, None]
+    run([torch.zeros(())], x, rows, 0, 1)
+    for value in (1.0, 2.0):
+        scale.data.fill_(value)
+        with torch.profiler.profile() as profile:
+            (total,), _ = run([torch.zeros(())], x, rows, 0, 4)
+        expected = sum((row * (scale * 2 + 1).exp()).sum() for row in x)
+        torch.testing.assert_close(total, expected)
+        # Once for the loop, and once for the last step, which gives the logs too.
+        assert sum(event.name == "aten::exp" for event in profile.events()) == 2
+
+
+def test_nothing_is_written_to_tensors_from_outside(tb: Any) -> None:
+    scale = torch.ones(64, 64)
+    compiled = tb.compile(lambda x: (scale.view(-1) + x).exp().sum())
+    for _ in range(2):
+        compiled(torch.ones(64 * 64))
+    assert torch.equal(scale, torch.ones(64, 64))
+
+
+def test_modules_of_other_threads_are_not_those_of_a_recording(tb: Any) -> None:
+    hooked = torch.nn.Linear(2, 2)
+    hooked.register_forward_hook(lambda module, args, result: result)
+    go, done = threading.Event(), threading.Event()
+
+    def work() -> None:
+        go.wait(10)
+        hooked(torch.ones(1, 2))
+        done.set()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+
+    def fn(x: Any) -> Any:
+        go.set()
+        assert done.wait(10)
+        return x + 1
+
+    assert tb.compile(fn)(torch.zeros(2)).tolist() == [1.0, 1.0]  # no warning, which is an error here
+    thread.join()
+
+
+def test_random_numbers_that_another_thread_draws_refuse_nothing(tb: Any) -> None:
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            random.random(), np.random.rand()
+            time.sleep(0)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        fn, runs = counted(lambda x: time.sleep(0.05) or x + 1)
+        compiled = tb.compile(fn)
+        for _ in range(3):
+            compiled(torch.zeros(2))
+    finally:
+        stop.set()
+        thread.join()
+    assert len(runs) == 1
+
+
+# ---- models --------------------------------------------------------------------------------------------------------
+
+
+class Native(k.layers.Layer):
+    """A layer that calls a module of torch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Dropout(0.5))
+
+    def call(self, x: Any) -> Any:
+        return self.net(x)
+
+
+def test_eval_of_a_module_in_a_layer_counts_in_fit_and_predict(tb: Any) -> None:
+    with torch.random.fork_rng():
+        layer = Native()
+        for parameter in layer.net.parameters():
+            parameter.requires_grad_(False)
+        model = k.Sequential([layer, k.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        model.fit(X, Y, batch_size=8, epochs=2, verbose=0)
+        assert not np.array_equal(model.predict(X, verbose=0), model.predict(X, verbose=0))  # dropout
+        layer.net.eval()
+        assert np.array_equal(model.predict(X, verbose=0), model.predict(X, verbose=0))
+        losses = [model.evaluate(X, Y, batch_size=8, verbose=0) for _ in range(2)]
+        assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_autocast_around_models(tb: Any, first: bool) -> None:
+    """Training, predictions and calls that are compiled because they are repeated, in both orders."""
+
+    def work(eagerly: bool) -> list[Any]:
+        k.utils.set_random_seed(0)
+        model = k.Sequential([k.Input((4,)), k.layers.Dense(8, activation="tanh"), k.layers.Dense(1)])
+        model.compile("sgd", "mse", metrics=["mae"], run_eagerly=eagerly)
+        results = []
+        for within in (first, not first, first):
+            with torch.autocast("cpu", torch.bfloat16, enabled=within):
+                results += model.fit(X, Y, batch_size=4, shuffle=False, verbose=0).history.values()
+                results.append(model.train_on_batch(X[:4], Y[:4]))
+                results.append(model.predict(X, batch_size=4, verbose=0))
+                results += [model(X) for _ in range(4)]
+        return results
+
+    for got, want in zip(work(False), work(True), strict=True):
+        np.testing.assert_allclose(np.asarray(got), np.asarray(want), rtol=1e-6, atol=1e-7)
+
+
+# ---- the recorder fails --------------------------------------------------------------------------------------------
+
+
+def failing(*args: Any, **kwargs: Any) -> Any:
+    raise RuntimeError("no such schema")
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "recorder.Recorder._look_at",
+        "recorder.Recorder._note",
+        "recorder.Recorder.slot",
+        "recorder.Recorder.output",
+        "replay.compile_program",
+        "replay.compile_repetition",
+        "program.with_reused_memory",
+        "surroundings.Modules.why_not",
+        "surroundings.Foreign._now",
+    ],
+)
+def test_a_failure_of_the_recorder_is_a_reason(tb: Any, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run is right all the same, and so is the state, which native code changes in place; nothing is repeated."""
+    monkeypatch.setattr(f"polykeras_torch.{place}", failing)
+    state = [torch.zeros(2), torch.ones(3)]
+
+    def step(state: list[Any], batch: Any) -> Any:
+        state[0].add_(batch.sum())
+        return [state[0], state[1] * 2], {"sum": state[0].sum()}
+
+    fn, runs = counted(step)
+    run, x, rows = tb.compile_steps(fn), torch.arange(6.0), torch.arange(6)[:, None]
+    with pytest.warns(RuntimeWarning, match="could not be followed .RuntimeError: no such schema"):
+        state, logs = run(state, x, rows, 0, 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        state, logs = run(state, x, rows, 3, 6)
+    assert state[0].tolist() == [15.0, 15.0]
+    assert state[1].tolist() == [64.0] * 3
+    assert logs["sum"].item() == 30.0
+    assert len(runs) == 6
+
+
+def test_a_function_that_fails_while_it_cannot_be_followed_leaves_the_state(
+    tb: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("polykeras_torch.recorder.Recorder._note", failing)
+
+    def step(state: list[Any], batch: Any) -> Any:
+        state[0].add_(1)
+        raise KeyError("the user's own")
+
+    state = [torch.zeros(2)]
+    with pytest.raises(KeyError):
+        tb.compile_steps(step)(state, torch.ones(1), torch.zeros(1, 1, dtype=torch.int64), 0, 1)
+    assert state[0].tolist() == [0.0, 0.0]
