@@ -30,6 +30,7 @@ NEEDED = {
         "torch:Tensor._version",  # counts changes in place
         "torch:ops.aten.add.Tensor._schema",  # says what a call of an operator changes in place
         "torch._C:_len_torch_dispatch_stack",  # tells of other modes that look on
+        "torch._C:DisableTorchFunction",  # keeps what the recorder itself asks of tensors from it
         "torch._C:_len_torch_function_stack",  # tells of modes of functions, and so does the next
         "torch._C:_get_function_stack_at",
         "torch._C:_autograd._top_saved_tensors_default_hooks",  # tells of hooks on what autograd saves
@@ -126,8 +127,8 @@ below_autograd: Callable[[], Any] = find("torch._C:_AutoDispatchBelowAutograd", 
 No tensor in there asks for a gradient. Some kernels keep what their gradients need where gradients are enabled alone.
 """
 
-without_functions: Callable[[], Any] = find("torch._C:DisableTorchFunction", nullcontext)
-"""A context in which nobody's `__torch_function__` is asked; otherwise the recorder's own is, which lets all pass."""
+without_functions: Callable[[], Any] = NEEDED["torch._C:DisableTorchFunction"] or nullcontext
+"""A context in which nobody's `__torch_function__` is asked."""
 
 _has_callables = find("torch:ops.aten.add.Tensor._op") is not None
 
