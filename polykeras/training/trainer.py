@@ -252,7 +252,8 @@ class Trainer(PreparedSteps, Loops):
         `polykeras.value_and_grad`, and runs compiled on every backend.
 
         Args:
-            data: a batch, `(x, y, sample_weight)`; see `unpack_x_y_sample_weight`.
+            data: a batch: `(x, y)`, `(x, y, sample_weight)` where there are weights of samples or classes, or `x`
+                where there are inputs alone; of a stream, what it gave. `unpack_x_y_sample_weight` takes all of them.
 
         Returns:
             Scalars by name, for the logs. A dict among them is taken for the scalars in it.
