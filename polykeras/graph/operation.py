@@ -48,6 +48,17 @@ class Node:
         """The place of this call among those of its operation."""
         return next(i for i, node in enumerate(self.operation.inbound_nodes) if node is self)
 
+    def mask_of_output(self, place: int) -> Any:
+        """Return the mask of an output as part of the graph: what the layer's `compute_mask` gives, or None."""
+        if not getattr(self.operation, "supports_masking", False) or not self.args:
+            return None
+        previous = self.kwargs.get("mask")
+        if previous is None:
+            previous = tree.map_structure(lambda leaf: getattr(leaf, "_keras_mask", None), self.args[0])
+        made = self.operation.compute_mask(self.args[0], previous)  # type: ignore[attr-defined]
+        masks = made if isinstance(made, (list, tuple)) else [made]
+        return masks[place] if place < len(masks) else None
+
 
 class Operation:
     """Something that can be called on arrays, and on symbolic tensors to become part of a graph.

@@ -54,6 +54,17 @@ class KerasTensor(Symbolic, ArrayOperators):
             total *= n
         return total
 
+    @property
+    def _keras_mask(self) -> Any:
+        """The mask that comes with it, made part of the graph when it is first asked for; None where there is none."""
+        if "_mask" not in vars(self):
+            self._mask = self.history[0].mask_of_output(self.history[1]) if self.history else None
+        return self._mask
+
+    @_keras_mask.setter
+    def _keras_mask(self, mask: Any) -> None:
+        self._mask = mask
+
     # Makes an op part of the graph: `record_op(name, args, kwargs)`. `polykeras.graph.operation` sets it, which is
     # built on this module.
     record_op: ClassVar[Callable[..., Any]]

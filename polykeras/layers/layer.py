@@ -19,6 +19,7 @@ from polykeras.layers.context import CallContext, current_context
 from polykeras.layers.input_spec import assert_input_compatibility
 from polykeras.layers.shapes import map_shapes, take_input_shape
 from polykeras.layers.state import StateMixin
+from polykeras.naming import is_ours
 from polykeras.saving.configurable import Configurable, init_parameters
 from polykeras.saving.serialization import Registry
 from polykeras.variables import Scope, autocast_scope, read_state
@@ -82,7 +83,7 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
         self.dtype_policy = dtype_policies.get(dtype)
         self.autocast = autocast
         self.built = False
-        self.supports_masking = False
+        self.supports_masking = type(self).compute_mask is not Layer.compute_mask
         self.input_spec: Any = None
         self._trainable = bool(trainable)
         self._own_weights = []
@@ -95,6 +96,8 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
         super().__init_subclass__(**kwargs)
         if "build" in vars(cls):
             cls.build = completed(cls.build)
+        if "compute_mask" in vars(cls) and not is_ours(cls):
+            cls._makes_masks = True  # perhaps
 
     # ---- dtypes ------------------------------------------------------------------------------------------------
 
@@ -240,16 +243,18 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
         return f"Layer {self.name!r} ({type(self).__name__})"
 
     def _set_masks(self, context: CallContext, args: tuple[Any, ...], given: Any, outputs: Any) -> None:
-        if not (self.supports_masking or self._makes_masks) or not args:
+        leaves = tree.flatten(outputs)
+        # A mask that `call` gave an output stays.
+        if not self.supports_masking or not args or all(context.mask_of(leaf) is not None for leaf in leaves):
             return
         previous = tree.map_structure(context.mask_of, args[0]) if given is None else given
         made = self.compute_mask(args[0], previous)
         if made is None:
             return
-        leaves = tree.flatten(outputs)
         flat = made if isinstance(made, (list, tuple)) else tree.flatten(made)  # which would drop a None
         for leaf, mask in zip(leaves, flat, strict=False):
-            context.set_mask(leaf, mask)
+            if context.mask_of(leaf) is None:
+                context.set_mask(leaf, mask)
 
     def stateless_call(
         self,
