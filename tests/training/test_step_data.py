@@ -250,7 +250,8 @@ def test_the_guard_looks_into_a_step_of_ones_own(backend: Backend) -> None:
 
 
 @pytest.mark.keras
-def test_keras_gives_the_same() -> None:
+def test_keras_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "numpy")
     import keras as theirs
     from keras.src.trainers.data_adapters import get_data_adapter
 
@@ -275,3 +276,58 @@ def test_keras_gives_the_same() -> None:
             assert first(generated(batch)) == expected
         # It puts a single array of a PyDataset into a tuple, which it does not do with one of arrays or of tf.data.
         assert first(TheirBatches(batch)) == ((2,) if name == "inputs" else expected)
+
+
+@pytest.mark.parametrize("guarded", [False, True])
+@pytest.mark.parametrize("eagerly", [False, True])
+def test_a_loss_of_ones_own_need_not_take_training(backend: Backend, eagerly: bool, guarded: bool) -> None:
+    seen = []
+
+    class Old(keras.Sequential):
+        def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None) -> Any:
+            return 2.0 * super().compute_loss(x, y, y_pred, sample_weight)
+
+    class New(keras.Sequential):
+        def compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool = True) -> Any:
+            seen.append(training)
+            return 2.0 * super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    keras.config.set_nan_guard(guarded)
+    try:
+        for cls in (Old, New):
+            model = cls([layers.Dense(1, input_dim=3, kernel_initializer="zeros")])
+            model.compile("sgd", "mse", run_eagerly=eagerly)
+            assert model.evaluate(X, Y, verbose=0) == pytest.approx(2 * np.mean(Y**2), rel=1e-5)
+            assert seen.count(True) == 0
+            assert model.train_on_batch(X, Y) == pytest.approx(2 * np.mean(Y**2), rel=1e-5)
+            with pytest.raises(ValueError if not guarded else (ValueError, FloatingPointError)):
+                model.fit(np.full_like(X, np.nan), Y, verbose=0)
+            if guarded:
+                with pytest.raises(FloatingPointError):
+                    model.fit(np.full_like(X, 1e30), Y, verbose=0)
+    finally:
+        keras.config.set_nan_guard(False)
+    assert set(seen) == {False, True}
+
+
+def test_streams_have_batches_of_their_own_size(backend: Backend) -> None:
+    """As in Keras, which does not ask for `batch_size` there."""
+    found = []
+    for batch_size in (None, 7):
+        model = told()
+        history = model.fit(Batches(BATCHES["labels"][0]), batch_size=batch_size, shuffle=False, verbose=0).history
+        history |= {"generator": model.evaluate(generated(BATCHES["labels"][0]), batch_size=batch_size, verbose=0)}
+        found.append((history, len(model.predict(Batches(BATCHES["inputs"][0]), batch_size=batch_size, verbose=0))))
+    assert found[0] == found[1]
+    assert found[0][1] == 40
+    with pytest.raises(ValueError, match="`sample_weight` must not be given"):
+        told().fit(Batches(BATCHES["labels"][0]), sample_weight=W)
+
+
+@pytest.mark.keras
+def test_keras_does_not_ask_for_the_batch_size_of_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "numpy")
+    from keras.src.trainers.data_adapters import get_data_adapter
+
+    adapter = get_data_adapter(generated(BATCHES["labels"][0]), batch_size=7)
+    assert len(next(iter(adapter.get_numpy_iterator()))[0]) == 8

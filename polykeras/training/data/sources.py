@@ -238,7 +238,7 @@ def make_source(
             `tf.data.Dataset`, or any other iterable of batches.
         y: a tree of arrays; None for streams.
         sample_weight: weights of the samples; None for streams.
-        batch_size: 32 by default; not for streams, which come in batches.
+        batch_size: 32 by default; nothing for streams, which come in batches.
         shuffle: a new order each epoch.
         class_weight: weights by class.
         steps: batches in an epoch, for streams.
@@ -249,7 +249,7 @@ def make_source(
     if steps is not None:
         positive_int(steps, "steps_per_epoch")
     if _is_stream(x):
-        for name, value in (("y", y), ("sample_weight", sample_weight), ("batch_size", batch_size)):
+        for name, value in (("y", y), ("sample_weight", sample_weight)):
             if value is not None:
                 raise ValueError(
                     f"`{name}` must not be given where x is a {type(x).__name__}, which gives batches itself."
