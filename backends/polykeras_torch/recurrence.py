@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from polykeras.backend.recurrence import RecurrenceMethods
-from polykeras_torch.autodiff import is_transformed
+from polykeras_torch.autodiff import carried, is_transformed
 
 aten: Any = torch.ops.aten
 _LSTM = 2  # the kernel's number for the mode
@@ -58,7 +58,7 @@ class _Lstm(torch.autograd.Function):
             outputs, h, c, workspace = aten.mkldnn_rnn_layer(
                 *given, False, [], _LSTM, units, 1, True, False, False, trains
             )
-        ctx.composite = composite
+        ctx.composite = carried(composite)
         ctx.save_for_backward(*arrays, outputs, h, c, workspace)
         return outputs, c
 
