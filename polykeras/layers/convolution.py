@@ -14,7 +14,7 @@ from polykeras.layers.weights import keep_options, make_weight
 class Conv(BaseConv):
     """A convolution with a kernel over space and channels; arguments as for `Conv2D`."""
 
-    _lacks = ("lora_rank", "lora_alpha")
+    _lacks = {"lora_rank": None, "lora_alpha": None}
 
     def __init__(
         self,

@@ -39,7 +39,7 @@ class Dense(Layer):
     """
 
     sample_by_sample = True
-    _lacks = ("lora_rank", "lora_alpha", "quantization_config")
+    _lacks = {"lora_rank": None, "lora_alpha": None, "quantization_config": None}
 
     def __init__(
         self,

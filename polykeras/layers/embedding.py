@@ -42,7 +42,7 @@ class Embedding(Layer):
 
     sample_by_sample = True
     takes_integers = True
-    _lacks = ("lora_rank", "lora_alpha", "quantization_config")
+    _lacks = {"lora_rank": None, "lora_alpha": None, "quantization_config": None}
     _not_in_config = (*Layer._not_in_config, "weights")
 
     def __init__(

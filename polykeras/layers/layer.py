@@ -54,8 +54,8 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
     """
 
     _not_in_config = ("autocast",)
-    # Arguments that Keras's class of this name has, None by default, and this one has not.
-    _lacks: ClassVar[tuple[str, ...]] = ()
+    # Arguments that Keras's class of this name has and this one has not, with their defaults there: None or False.
+    _lacks: ClassVar[dict[str, Any]] = {}
     _untracked = ("inbound_nodes", "_init_arguments", "_losses", "_lossy", "_build_shapes")
 
     # Whether a class says of itself that no sample of a batch changes what becomes of another one: True, or "not in
@@ -329,7 +329,7 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
             TypeError: another argument that `__init__` does not take.
         """
         known = {p.name for p in init_parameters(cls)}
-        lacks = {name for name in cls._lacks if name not in known and config.get(name) is None}
+        lacks = {name for name, default in cls._lacks.items() if name not in known and config.get(name) is default}
         return super().from_config({name: value for name, value in config.items() if name not in lacks})
 
     def __repr__(self) -> str:

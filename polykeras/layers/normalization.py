@@ -73,6 +73,7 @@ class LayerNormalization(Scaled):
     """
 
     sample_by_sample = True
+    _lacks = {"rms_scaling": False}
 
     def __init__(
         self,

@@ -65,8 +65,24 @@ def test_methods_have_keras_parameters(name: str, keras_layers: Any) -> None:
     of_bases = {"rank", "pool_dimensions", "pool_mode"}  # which their public layers choose
     lacking = {n for n in set(parameters) - own - of_bases if n in inspect.signature(theirs).parameters or n in own}
     assert lacking <= set(ours._lacks)
-    for argument in ours._lacks:
-        assert parameters[argument].default is None
+    for argument, default in ours._lacks.items():
+        assert default is (parameters[argument].default if argument in parameters else False)
+        assert argument not in own
+
+
+OF_USERS = ("RNN-own", "Lambda")  # with classes and functions that Keras does not know
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("case", BUILT_IN, ids=[case.id for case in BUILT_IN])
+def test_configs_of_keras_are_taken(case: LayerCase, keras_layers: Any) -> None:
+    if case.id.startswith(OF_USERS):
+        return
+    layer = case.make()
+    config = getattr(keras_layers, type(layer).__name__).from_config(layer.get_config()).get_config()
+    known = {p.name for p in init_parameters(type(layer))}
+    assert {name: value for name, value in config.items() if name not in known}.items() <= layer._lacks.items()
+    assert type(type(layer).from_config(config)) is type(layer)
 
 
 def test_masks_by_keyword() -> None:

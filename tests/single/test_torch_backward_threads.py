@@ -41,7 +41,7 @@ def in_thread(function: Callable[[], Any]) -> Any:
 
 
 @pytest.fixture
-def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """All gradients are computed in other threads; gives the list of these."""
     grad, threads = torch.autograd.grad, []
 
@@ -53,7 +53,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         return in_thread(run)
 
     monkeypatch.setattr(torch.autograd, "grad", computed)
-    yield threads
+    return threads
 
 
 @pytest.fixture
