@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -42,7 +42,7 @@ class Embedding(Layer):
 
     sample_by_sample = True
     takes_integers = True
-    _lacks = {"lora_rank": None, "lora_alpha": None, "quantization_config": None}
+    _lacks: ClassVar[dict[str, Any]] = {"lora_rank": None, "lora_alpha": None, "quantization_config": None}
     _not_in_config = (*Layer._not_in_config, "weights")
 
     def __init__(
