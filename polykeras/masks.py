@@ -13,8 +13,11 @@ _boxes = threading.local()
 
 
 def keep(array: Any, mask: Any) -> None:
-    """Remember the mask of an array."""
+    """Remember the mask of an array; none any more where it is None."""
     key = id(array)
+    if mask is None:
+        _kept.pop(key, None)
+        return
     try:
         reference = weakref.ref(array, lambda _: _kept.pop(key, None))
     except TypeError:

@@ -187,6 +187,9 @@ class JaxArrays(Backend):
             )
         return np.asarray(value)
 
+    def array_types(self) -> tuple[type, ...]:
+        return jax.Array, Tracer
+
     def is_tensor(self, x: Any) -> bool:
         return isinstance(x, jax.Array)
 

@@ -94,6 +94,9 @@ class NumpyArrays(Backend):
             )
         return np.asarray(x)
 
+    def array_types(self) -> tuple[type, ...]:
+        return (ArrayBox,)  # NumPy's own arrays take no attributes
+
     def is_tensor(self, x: Any) -> bool:
         return isinstance(x, (np.ndarray, np.generic, ArrayBox))
 

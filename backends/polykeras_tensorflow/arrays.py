@@ -126,6 +126,9 @@ class TensorflowArrays(Backend):
             )
         return np.asarray(x.numpy())
 
+    def array_types(self) -> tuple[type, ...]:
+        return (tf.Tensor,)
+
     def is_tensor(self, x: Any) -> bool:
         return isinstance(x, tf.Tensor)
 

@@ -205,6 +205,9 @@ class TorchArrays(ArrayMethods):
         host = x.numpy(force=True)  # detaches, moves, and resolves lazy conjugates and signs
         return host.copy() if x.device.type == "cpu" else host
 
+    def array_types(self) -> tuple[type, ...]:
+        return (Tensor,)
+
     def is_tensor(self, x: Any) -> bool:
         return isinstance(x, Tensor)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import weakref
 from collections.abc import Callable
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
 import torch
@@ -14,6 +15,29 @@ from polykeras import tree
 from polykeras.backend.autodiff import AutodiffMethods
 
 _depth: ContextVar[int] = ContextVar("polykeras_torch_gradient_depth", default=0)
+# The contexts of what is computed now, as long as the outermost `value_and_grad` runs.
+_contexts: ContextVar[list[Context] | None] = ContextVar("polykeras_torch_contexts", default=None)
+
+
+def carried(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function to call when gradients are computed; it runs in the context of now.
+
+    That is: with the same current backend, device and scopes of variables, which have ended by then, or never were in
+    that thread: autograd has one for each GPU.
+    """
+    context, kept = copy_context(), _contexts.get()
+    find: Callable[[], Context | None]
+    if kept is None:
+        find = lambda: context  # noqa: E731
+    else:  # scopes hold values, and these the graph that is to hold this: such a circle would never be freed
+        kept.append(context)
+        find = weakref.ref(context)
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        found = find()
+        return function(*args, **kwargs) if found is None else found.copy().run(function, *args, **kwargs)
+
+    return run
 
 
 def _detach(leaf: Any) -> Any:
@@ -48,6 +72,7 @@ class TorchAutodiff(AutodiffMethods):
         with torch.inference_mode(False):
             leaves = [_differentiable(x, i) for i, x in enumerate(arrays)]
             token = _depth.set(depth + 1)
+            contexts = _contexts.set([] if depth == 0 else _contexts.get())
             try:
                 with torch.enable_grad():
                     value, aux = fn(leaves)
@@ -55,6 +80,7 @@ class TorchAutodiff(AutodiffMethods):
                     grads = self._gradients(value, leaves, create_graph=depth > 0)
             finally:
                 _depth.reset(token)
+                _contexts.reset(contexts)
         if depth:
             return value, aux, grads
         return value.detach(), aux if aux is None else tree.map_structure(_detach, aux), grads
@@ -76,7 +102,7 @@ class TorchAutodiff(AutodiffMethods):
         from torch.utils.checkpoint import checkpoint
 
         def function(*args: Any, **kwargs: Any) -> Any:
-            return checkpoint(f, *args, use_reentrant=False, preserve_rng_state=False, **kwargs)
+            return checkpoint(carried(f), *args, use_reentrant=False, preserve_rng_state=False, **kwargs)
 
         return function
 
@@ -96,7 +122,7 @@ class _CustomGradient(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, f: Callable[..., Any], *args: Any) -> Any:
         output, ctx.grad = f(*args)
-        ctx.f, ctx.args = f, args
+        ctx.f, ctx.call, ctx.args = carried(f), carried(_call_gradient), args
         # New tensors: the gradient function may hold the output, and a graph that holds itself is never freed.
         return tuple(map(_alias, output)) if isinstance(output, (tuple, list)) else _alias(output)
 
@@ -106,7 +132,7 @@ class _CustomGradient(torch.autograd.Function):
         if torch.is_grad_enabled():
             # Gradients of this gradient are wanted. What `grad` holds was computed without a graph: compute it again.
             _, grad = ctx.f(*ctx.args)
-        grads = _call_gradient(grad, upstream)
+        grads = ctx.call(grad, upstream)
         grads = tuple(grads) if isinstance(grads, (tuple, list)) else (grads,)
         if len(grads) != len(ctx.args):
             raise ValueError(

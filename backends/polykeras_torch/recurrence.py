@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from polykeras.backend.recurrence import RecurrenceMethods
+from polykeras_torch.autodiff import carried
 from polykeras_torch.private import LSTM, LSTM_BACKWARD, is_transformed
 
 _LSTM = 2  # the kernel's number for the mode
@@ -56,7 +57,7 @@ class _Lstm(torch.autograd.Function):
         trains = any(ctx.needs_input_grad)
         with torch.set_grad_enabled(trains):  # by which the kernel decides whether it keeps what `backward` needs
             outputs, h, c, workspace = LSTM(*given, False, [], _LSTM, units, 1, True, False, False, trains)
-        ctx.composite = composite
+        ctx.composite = carried(composite)
         ctx.save_for_backward(*arrays, outputs, h, c, workspace)
         return outputs, c
 

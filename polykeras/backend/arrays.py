@@ -123,6 +123,10 @@ class ArrayMethods(ABC):
         """Return whether `x` stands for a value inside a compiled function that is being traced."""
         return False
 
+    def array_types(self) -> tuple[type, ...]:
+        """Return the classes of arrays, traced ones too, that may be given Keras's attribute `_keras_mask`."""
+        return ()
+
     @op("x")
     def ndim(self, x: Array) -> int:
         """Return the number of axes of `x`."""

@@ -85,6 +85,7 @@ class BackendInfo:
 
 
 _loaded: dict[str, Backend] = {}
+_to_tell: list[Callable[[Backend], None]] = []  # of each backend that is loaded
 _lock = threading.RLock()
 _chosen: ContextVar[Backend | None] = ContextVar("polykeras_backend", default=None)
 _default: Backend | None = None
@@ -138,8 +139,18 @@ def load(name: str) -> Backend:
             backend = _prepared(provider.load())
             if _seed is not None:
                 backend.seed_framework(_seed)
+            for tell in _to_tell:
+                tell(backend)
             _loaded[name] = backend
     return _loaded[name]
+
+
+def when_loaded(tell: Callable[[Backend], None]) -> None:
+    """Call a function with each backend that is loaded, now or later."""
+    with _lock:
+        _to_tell.append(tell)
+        for backend in _loaded.values():
+            tell(backend)
 
 
 def _prepared(backend: Backend) -> Backend:

@@ -254,7 +254,7 @@ class MultiHeadAttention(Layer):
                 parts.append(ops.less(ops.abs(distance), self.sliding_window))
         return reduce(ops.logical_and, parts) if parts else None
 
-    def compute_mask(self, query: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """Return the mask of the query."""
         return previous_mask
 

@@ -8,6 +8,8 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from polykeras import masks, tree
+from polykeras.backend import Backend, registry
+from polykeras.backend.symbolic import SYMBOLIC
 
 if TYPE_CHECKING:
     from polykeras.layers.state import StateMixin
@@ -21,7 +23,8 @@ class CallContext:
 
     Attributes:
         training: what `training` is in layers that are not told.
-        masks: by the id of a tensor, the tensor (kept alive, so that the id stays its own) and its mask.
+        masks: by the id of a tensor, the tensor (kept alive, so that the id stays its own) and its mask; None where
+            one that it had was taken off.
         lossy: the layers that added losses.
         path: names of the layers being called, the outermost first.
     """
@@ -36,7 +39,8 @@ class CallContext:
         self.path: list[str] = list(outer.path) if outer is not None else []
         if masks.are_kept():
             for leaf in tree.flatten(arguments):
-                self.set_mask(leaf, masks.kept(leaf))
+                if (mask := masks.kept(leaf)) is not None:
+                    self.masks[id(leaf)] = (leaf, mask)
         masks.forget_boxes()
 
     def __enter__(self) -> CallContext:
@@ -48,7 +52,7 @@ class CallContext:
 
     def set_mask(self, tensor: Any, mask: Any) -> None:
         """Attach a mask to a tensor, or take it off where `mask` is None."""
-        if mask is None:
+        if mask is None and masks.kept(tensor) is None:
             self.masks.pop(id(tensor), None)
         else:
             self.masks[id(tensor)] = (tensor, mask)
@@ -121,3 +125,22 @@ def get_mask(tensor: Any) -> Any:
     if context is not None:
         return context.mask_of(tensor)
     return masks.kept(tensor)
+
+
+def set_mask(tensor: Any, mask: Any) -> None:
+    """Give a tensor a mask, or take it off where `mask` is None."""
+    context = _context.get()
+    (masks.keep if context is None else context.set_mask)(tensor, mask)
+
+
+# Keras's attribute of arrays. It is looked up as all masks are: no array holds anything.
+_attribute = property(get_mask, set_mask, doc="The mask that the layer which made this array gave it, or None.")
+
+
+def _give_attribute(backend: Backend) -> None:
+    for cls in backend.array_types():
+        cls._keras_mask = _attribute  # type: ignore[attr-defined]
+
+
+_give_attribute(SYMBOLIC)
+registry.when_loaded(_give_attribute)

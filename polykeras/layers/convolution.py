@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from polykeras import ops
 from polykeras.arguments import positive_int
@@ -13,6 +13,8 @@ from polykeras.layers.weights import keep_options, make_weight
 
 class Conv(BaseConv):
     """A convolution with a kernel over space and channels; arguments as for `Conv2D`."""
+
+    _lacks: ClassVar[dict[str, Any]] = {"lora_rank": None, "lora_alpha": None}
 
     def __init__(
         self,

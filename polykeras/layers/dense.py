@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from polykeras import activations, ops
 from polykeras.arguments import positive_int
@@ -39,6 +39,7 @@ class Dense(Layer):
     """
 
     sample_by_sample = True
+    _lacks: ClassVar[dict[str, Any]] = {"lora_rank": None, "lora_alpha": None, "quantization_config": None}
 
     def __init__(
         self,

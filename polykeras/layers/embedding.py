@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -42,6 +42,7 @@ class Embedding(Layer):
 
     sample_by_sample = True
     takes_integers = True
+    _lacks: ClassVar[dict[str, Any]] = {"lora_rank": None, "lora_alpha": None, "quantization_config": None}
     _not_in_config = (*Layer._not_in_config, "weights")
 
     def __init__(
@@ -94,7 +95,7 @@ class Embedding(Layer):
                 f"received the index {indices[~inside][0]}. Make `input_dim` larger, or mend the data."
             )
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return where the inputs are not 0, with `mask_zero`."""
         return ops.not_equal(inputs, 0) if self.mask_zero else None
 
@@ -120,6 +121,6 @@ class Masking(Layer):
         """Return the inputs `(batch, time, features)`, zeros at the times to skip."""
         return ops.where(ops.any(ops.not_equal(inputs, self.mask_value), axis=-1, keepdims=True), inputs, 0)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return where any feature differs from the value, `(batch, time)`."""
         return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)

@@ -57,9 +57,9 @@ class Lambda(Layer):
         extra = {name: value for name, value in (("mask", mask), ("training", training)) if name in self._takes}
         return self.function(inputs, **self.arguments, **extra)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return the mask that was given, or what the function for it gives."""
-        return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
+        return self.mask(inputs, mask) if callable(self.mask) else self.mask
 
 
 def _argument_names(function: Callable[..., Any]) -> set[str]:

@@ -19,6 +19,7 @@ from polykeras.layers.context import CallContext, current_context
 from polykeras.layers.input_spec import assert_input_compatibility
 from polykeras.layers.shapes import map_shapes, take_input_shape
 from polykeras.layers.state import StateMixin
+from polykeras.naming import is_ours
 from polykeras.saving.configurable import Configurable, init_parameters
 from polykeras.saving.serialization import Registry
 from polykeras.variables import Scope, autocast_scope, read_state
@@ -53,6 +54,8 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
     """
 
     _not_in_config = ("autocast",)
+    # Arguments that Keras's class of this name has and this one has not, with their defaults there: None or False.
+    _lacks: ClassVar[dict[str, Any]] = {}
     _untracked = ("inbound_nodes", "_init_arguments", "_losses", "_lossy", "_build_shapes")
 
     # Whether a class says of itself that no sample of a batch changes what becomes of another one: True, or "not in
@@ -95,6 +98,8 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
         super().__init_subclass__(**kwargs)
         if "build" in vars(cls):
             cls.build = completed(cls.build)
+        if "compute_mask" in vars(cls) and not is_ours(cls):
+            cls._makes_masks = True  # perhaps
 
     # ---- dtypes ------------------------------------------------------------------------------------------------
 
@@ -133,13 +138,24 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
         return previous_mask
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the shape of the outputs for inputs of the given shape(s), by running `call` on shapes alone."""
+        """Return the shape of the outputs for inputs of the given shape(s), by running `call` on shapes alone.
+
+        Args:
+            *args: a shape for each argument of `call`.
+            **kwargs: the same by name, as `query_shape` for `query`; `input_shape` is the first one, whatever its name.
+        """
 
         def as_tensor(shape: Any) -> Any:
             return KerasTensor(shape, self.compute_dtype)
 
+        spec = call_spec(type(self).call)
+
+        def argument(name: str) -> str:
+            name = name.removesuffix("_shape")
+            return spec.first if name == "input" and name not in spec.names and spec.first else name
+
         args = tuple(map_shapes(as_tensor, arg) for arg in args)
-        kwargs = {name.removesuffix("_shape"): map_shapes(as_tensor, shape) for name, shape in kwargs.items()}
+        kwargs = {argument(name): map_shapes(as_tensor, shape) for name, shape in kwargs.items()}
         return tree.map_structure(lambda x: x.shape, self.compute_output_spec(*args, **kwargs))
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
@@ -260,16 +276,18 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
         return f"Layer {self.name!r} ({type(self).__name__})"
 
     def _set_masks(self, context: CallContext, args: tuple[Any, ...], given: Any, outputs: Any) -> None:
-        if not (self.supports_masking or self._makes_masks) or not args:
+        leaves = tree.flatten(outputs)
+        # A mask that `call` gave an output stays.
+        if not self.supports_masking or not args or all(context.mask_of(leaf) is not None for leaf in leaves):
             return
         previous = tree.map_structure(context.mask_of, args[0]) if given is None else given
         made = self.compute_mask(args[0], previous)
         if made is None:
             return
-        leaves = tree.flatten(outputs)
         flat = made if isinstance(made, (list, tuple)) else tree.flatten(made)  # which would drop a None
         for leaf, mask in zip(leaves, flat, strict=False):
-            context.set_mask(leaf, mask)
+            if context.mask_of(leaf) is None:
+                context.set_mask(leaf, mask)
 
     def stateless_call(
         self,
@@ -324,11 +342,15 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
     def from_config(cls, config: dict[str, Any]) -> Any:
         """Return a layer made from what `get_config` gave, here or in Keras.
 
-        Arguments of Keras that this class does not have are left out where they are off (None or False): they change
+        Arguments of Keras that this class does not have are left out where they have Keras's default, which changes
         nothing.
+
+        Raises:
+            TypeError: another argument that `__init__` does not take.
         """
         known = {p.name for p in init_parameters(cls)}
-        return super().from_config({k: v for k, v in config.items() if k in known or v not in (None, False)})
+        lacks = {name for name, default in cls._lacks.items() if name not in known and config.get(name) is default}
+        return super().from_config({name: value for name, value in config.items() if name not in lacks})
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

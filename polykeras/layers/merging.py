@@ -62,9 +62,9 @@ class Merge(Layer):
             mask = ops.expand_dims(mask, -1)
         return mask
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return where any input is valid; None where one of them has no mask."""
-        masks = list(previous_mask or [None])
+        masks = list(mask or [None])
         return None if any(mask is None for mask in masks) else reduce(ops.logical_or, masks)
 
 
@@ -180,9 +180,9 @@ class Concatenate(Merge):
         merge(shapes, self.axis % len(shapes[0]), where=f"Layer {self.name!r} (Concatenate)")
         return ops.concatenate(arrays, axis=self.axis)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return the masks joined in the same way, inputs without one being valid; None where none has one."""
-        masks = list(previous_mask or [None])
+        masks = list(mask or [None])
         if all(mask is None for mask in masks):
             return None
         parts = []
@@ -241,7 +241,7 @@ class Dot(Merge):
         right = ops.reshape(ops.moveaxis(y, b, 1), (batch, size, prod(rest_y)))
         return ops.reshape(ops.matmul(left, right), (batch, *((*rest_x, *rest_y) or (1,))))
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return None."""
         return None
 

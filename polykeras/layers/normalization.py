@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from polykeras import ops
 from polykeras.layers.input_spec import InputSpec
@@ -73,6 +73,7 @@ class LayerNormalization(Scaled):
     """
 
     sample_by_sample = True
+    _lacks: ClassVar[dict[str, Any]] = {"rms_scaling": False}
 
     def __init__(
         self,

@@ -157,7 +157,7 @@ class GlobalAveragePooling1D(_GlobalPool):
         count = ops.sum(ops.cast(valid, ops.dtype(inputs)), axis=axis, keepdims=self.keepdims)
         return ops.divide(total, ops.maximum(count, 1))
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return None: no time is left."""
         return None
 

@@ -240,9 +240,9 @@ class RNN(Layer):
     def _shown(self, output: Any, valid: Any) -> Any:
         return _where_valid(valid, output, 0) if valid is not None and self.zero_output_for_mask else output
 
-    def compute_mask(self, sequences: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, sequences: Any, mask: Any = None) -> Any:
         """Return the mask of the outputs: that of the times where sequences are returned."""
-        mask = previous_mask if self.return_sequences else None
+        mask = mask if self.return_sequences else None
         return [mask, *(None for _ in self.state_size)] if self.return_state else mask
 
 

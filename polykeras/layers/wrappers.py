@@ -197,9 +197,9 @@ class Bidirectional(Layer):
         output = _MERGE[self.merge_mode](forward, backward)
         return (output, *states) if states else output
 
-    def compute_mask(self, sequences: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, sequences: Any, mask: Any = None) -> Any:
         """Return the mask of the outputs: that of the times where sequences are returned."""
-        mask = previous_mask if self.return_sequences else None
+        mask = mask if self.return_sequences else None
         outputs = [mask] if self.merge_mode else [mask, mask]
         if self.return_state:
             outputs += [None] * (2 * len(self.forward_layer.state_size))

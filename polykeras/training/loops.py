@@ -18,6 +18,7 @@ from polykeras.training.callbacks.history import History
 from polykeras.training.chunks import never, timed
 from polykeras.training.data.sources import ArraySource, Source, make_source
 from polykeras.training.data.splitting import split_data
+from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.logs import as_list, to_host
 from polykeras.training.on_batch import OnBatch
 from polykeras.training.predicting import joined, prediction_chunks, samples_if_filled, single_batch
@@ -68,7 +69,7 @@ class Loops(OnBatch):
                 Batches are fetched ahead in another thread, one for all epochs; on PyTorch small ones of a `DataLoader`
                 that lie in memory are taken without.
             y: labels, in the structure of the outputs; not for streams.
-            batch_size: samples in a step, 32 by default; not for streams.
+            batch_size: samples in a step, 32 by default; without meaning for streams, which come in batches.
             epochs: the epoch at which to end: `epochs - initial_epoch` are run.
             verbose: 0 silent, 1 a progress bar, 2 a line an epoch; "auto" is 1.
             callbacks: objects whose hooks are called during training.
@@ -294,10 +295,10 @@ class Loops(OnBatch):
         if loss is None:
             return
         if not isinstance(source, ArraySource):
-            source.check = lambda batch: loss.check_labels(batch[1])
-        elif source.data[1] is not None:
+            source.check = lambda batch: loss.check_labels(unpack_x_y_sample_weight(batch)[1])
+        elif (y := unpack_x_y_sample_weight(source.data)[1]) is not None:
             self._prepare(kind, source.first_batch())
-            loss.check_labels(source.data[1])
+            loss.check_labels(y)
 
 
 def _validates(epoch: int, frequency: int | Sequence[int]) -> bool:

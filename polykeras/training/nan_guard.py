@@ -20,6 +20,7 @@ from polykeras.autodiff import value_and_grad
 from polykeras.backend import Backend
 from polykeras.training.chunks import ChunkSize
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
+from polykeras.training.padding import Filled
 from polykeras.training.steps import CompiledStep, EagerStep
 from polykeras.variables import Scope, Variable, kept_values, put_back, read_state, unique
 
@@ -124,19 +125,20 @@ class _GuardedEagerStep(_GuardedStep, EagerStep):
 
 def _first_bad(model: Any, batch: Any, backend: Backend, after: Sequence[tuple[Variable, np.ndarray]]) -> str:
     """Return what was the first to be not finite in a step, looked for in the order in which it computes."""
-    x, y, weight = unpack_x_y_sample_weight(batch[:3] if isinstance(batch, tuple) and len(batch) > 3 else batch)
+    data = batch.data if isinstance(batch, Filled) else batch
+    x, y, weight = unpack_x_y_sample_weight(data)
     for what, part in (("input", x), ("label", y), ("sample weight", weight)):
         for name, leaf in zip(tree.paths(part), tree.flatten(part), strict=True):
             if leaf is not None and not _is_finite(backend, leaf):
                 return f"the data are not finite: {what} {name or ''} {_counts(backend, leaf)}.".replace("  ", " ")
     if type(model).train_step is not type(model)._plain_train_step:
-        return _bad_layer(model, backend, lambda: model.train_step(batch)) or _bad_update(after)
+        return _bad_layer(model, backend, lambda: model.train_step(data)) or _bad_update(after)
     found = _bad_layer(model, backend, lambda: model(x, training=True))
     if found:
         return found
 
     def loss() -> Any:
-        return model.compute_loss(x, y, model(x, training=True), weight, training=True)
+        return model._loss_of(x, y, model(x, training=True), weight, training=True)
 
     # Each in a scope of its own, of which nothing is kept: so each draws the random numbers of the step.
     with Scope():

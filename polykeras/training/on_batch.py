@@ -10,6 +10,7 @@ from polykeras.backend import registry
 from polykeras.training.compiled_loss import CompiledLoss
 from polykeras.training.data.checks import host_tree
 from polykeras.training.data.sources import make_batch
+from polykeras.training.data.unpack import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from polykeras.training.logs import as_list, to_host
 from polykeras.training.steps import CompiledStep
 
@@ -44,7 +45,7 @@ class OnBatch:
 
     def predict_on_batch(self, x: Any) -> Any:
         """Return the outputs for one batch, as NumPy arrays."""
-        batch = (host_tree(x, "x"), None, None)
+        batch = pack_x_y_sample_weight(host_tree(x, "x"))
         outputs = self._prepare("predict", batch).run_batch(batch)
         return tree.map_structure(registry.current().to_numpy, outputs)
 
@@ -55,6 +56,6 @@ class OnBatch:
         batch = source.first_batch()
         step = self._prepare(kind, batch)
         if self._compiled_loss is not None and y is not None:
-            self._compiled_loss.check_labels(batch[1])
+            self._compiled_loss.check_labels(unpack_x_y_sample_weight(batch)[1])
         logs = to_host(step.run_batch(batch), step.log_names)
         return logs if return_dict else as_list(logs)

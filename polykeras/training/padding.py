@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from types import FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,18 @@ from polykeras.losses.loss import left_aligned
 from polykeras.naming import is_ours
 
 # ---- filling up ------------------------------------------------------------------------------------------------------
+
+
+class Filled(NamedTuple):
+    """A batch that may have been filled up.
+
+    Attributes:
+        data: what a step is given: `x`, `(x, y)`, ...
+        numbers: of its rows in the data, int32 `(batch,)`, made by `fill`.
+    """
+
+    data: Any
+    numbers: Any
 
 
 def fill(rows: np.ndarray, size: int) -> np.ndarray:
@@ -80,7 +92,7 @@ def fits(step: Callable[[Any], Any], batch: Any) -> bool:
 
     Args:
         step: of a model that `why_not` has nothing against.
-        batch: arrays, the last of which are the numbers of the rows.
+        batch: a `Filled` one of arrays.
     """
     try:
         infer_outputs(step, (tree.map_structure(lambda leaf: KerasTensor(leaf.shape, leaf.dtype), batch),), {})

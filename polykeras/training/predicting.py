@@ -29,7 +29,7 @@ Prediction: TypeAlias = tuple[int, int, Callable[[], Any]]
 """The number of a chunk's first batch, that after its last, and a function that returns their outputs."""
 
 
-def single_batch(x: Any, batch_size: int | None) -> tuple[np.ndarray, None, None] | None:
+def single_batch(x: Any, batch_size: int | None) -> np.ndarray | None:
     """Return inputs that are one array of no more rows than a batch as that batch, on the host; None for others.
 
     There is nothing to cut up, to count or to put together: a prediction in a loop takes half the time. What is wrong
@@ -40,7 +40,7 @@ def single_batch(x: Any, batch_size: int | None) -> tuple[np.ndarray, None, None
     if not plain or x.ndim == 0 or not 0 < len(x) <= most:
         return None
     host = to_host(x, "x")
-    return None if has_nan([host]) else (host, None, None)
+    return None if has_nan([host]) else host
 
 
 def samples_if_filled(model: Any, source: Source, backend: Backend) -> int | None:

@@ -106,10 +106,10 @@ class PreparedSteps:
         plan = Plan(self, self.trainable_variables, self.metrics, list(self._flatten_layers())) if built else None
 
         def planned(batch: Any, seen: Seen | None = None) -> Any:
-            data, numbers = batch[:3], batch[3:]  # the latter where the batch may have been filled up
+            data, numbers = batch if isinstance(batch, padding.Filled) else (batch, None)
             current = plan and replace(plan, seen=seen)
-            if current is not None and numbers:
-                valid = padding.valid_rows(*numbers)
+            if current is not None and numbers is not None:
+                valid = padding.valid_rows(numbers)
                 current = replace(current, valid=valid, rows=padding.count(valid))
             token = _running.set(current)
             try:
@@ -151,8 +151,8 @@ class PreparedSteps:
         """Return whether the last batch of an epoch may be filled up to the size of the one given, of host arrays."""
         key = shapes_of(batch)
         if key not in step.fills:
-            numbers = np.zeros(len(tree.flatten(batch)[0]), np.int32)
-            step.fills[key] = padding.why_not(self, kind) is None and padding.fits(step.step, (*batch, numbers))
+            filled = padding.Filled(batch, np.zeros(len(tree.flatten(batch)[0]), np.int32))
+            step.fills[key] = padding.why_not(self, kind) is None and padding.fits(step.step, filled)
         self._forget_losses()
         return step.fills[key]
 

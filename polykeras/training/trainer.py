@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from polykeras import optimizers, tree
@@ -25,6 +27,11 @@ from polykeras.variables import Scope, Variable
 
 if TYPE_CHECKING:
     from polykeras.layers.layer import Layer
+
+
+@cache
+def _takes_training(function: Callable[..., Any]) -> bool:
+    return "training" in inspect.signature(function).parameters
 
 
 class Trainer(PreparedSteps, Loops):
@@ -222,6 +229,12 @@ class Trainer(PreparedSteps, Loops):
             total = total + term
         return total
 
+    def _loss_of(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
+        """Return what `compute_loss` gives; one of a user's need not take `training`, which older Keras had not."""
+        function = getattr(self.compute_loss, "__func__", self.compute_loss)
+        options = {"training": training} if _takes_training(function) else {}
+        return self.compute_loss(x, y, y_pred, sample_weight, **options)
+
     def _terms_of_layers(self) -> list[Any]:
         """What layers and regularizers add; the same as `losses`, without a search for them each time."""
         plan = self._plan
@@ -252,7 +265,8 @@ class Trainer(PreparedSteps, Loops):
         `polykeras.value_and_grad`, and runs compiled on every backend.
 
         Args:
-            data: a batch, `(x, y, sample_weight)`; see `unpack_x_y_sample_weight`.
+            data: a batch: `(x, y)`, `(x, y, sample_weight)` where there are weights of samples or classes, or `x`
+                where there are inputs alone; of a stream, what it gave. `unpack_x_y_sample_weight` takes all of them.
 
         Returns:
             Scalars by name, for the logs. A dict among them is taken for the scalars in it.
@@ -262,7 +276,7 @@ class Trainer(PreparedSteps, Loops):
 
         def loss_and_outputs() -> tuple[Any, Any]:
             y_pred = self._marked(self(x, training=True))
-            loss = self.compute_loss(x, y, y_pred, sample_weight, training=True)
+            loss = self._loss_of(x, y, y_pred, sample_weight, training=True)
             return (loss if self.optimizer is None else self.optimizer.scale_loss(loss)), (loss, y_pred)
 
         (_, (loss, y_pred)), gradients = value_and_grad(loss_and_outputs, variables, has_aux=True)()
@@ -278,7 +292,7 @@ class Trainer(PreparedSteps, Loops):
         """Do one step of evaluation on a batch; see `train_step`."""
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         y_pred = self._marked(self(x, training=False))
-        self._track_loss(self.compute_loss(x, y, y_pred, sample_weight, training=False), x)
+        self._track_loss(self._loss_of(x, y, y_pred, sample_weight, training=False), x)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
     def predict_step(self, data: Any) -> Any:

@@ -149,5 +149,5 @@ def test_a_loop_without_fit(backend: Backend) -> None:
     # One draw belongs to the shuffle of `fit`.
     order = keras.random.host_generator(keras.random.draw_seed()).permutation(512)
     for batch in points()[order].reshape(16, 32, 2):
-        logs = step((batch, None, None))
+        logs = step(batch)
     np.testing.assert_allclose(float(logs["loss_of_vae"]), expected, rtol=1e-5)

@@ -301,6 +301,46 @@ def test_operators_promote() -> None:
     assert [part.shape for part in f32(2, 5)] == [(5,), (5,)]
 
 
+@pytest.mark.parametrize("other", [0, 0.0, np.zeros((4, 1, 3), "int8"), SymbolicArray((3,), "int32")])
+def test_comparisons_are_arrays(other: Any) -> None:
+    x = SymbolicArray((2, 3), "float32")
+    for result in (x == other, x != other, other == x, other != x):
+        assert isinstance(result, SymbolicArray)
+        assert (result.dims, result.dtype) == (broadcast((2, 3), getattr(other, "shape", ()), where=""), "bool")
+        with pytest.raises(TypeError, match="has no value"):
+            bool(result)
+
+
+def test_an_array_is_itself() -> None:
+    """As of other frameworks: found by identity in dicts, sets and, where it comes first, lists."""
+    x, y = SymbolicArray((2,), "float32"), SymbolicArray((2,), "float32")
+    assert {x: 1, y: 2} == {x: 1, y: 2}
+    assert len({x, y, x}) == 2
+    assert x in [x, y]
+    assert x in {x: 1}
+    assert y not in {x: 1}
+    assert (x == None, x != None) == (False, True)  # noqa: E711
+    with pytest.raises(TypeError, match="has no value"):
+        y in [x, y]  # noqa: B015
+
+
+def test_layers_may_compare_with_numbers() -> None:
+    """A mask by hand runs on shapes, in a step that is built by them and in a graph."""
+
+    class Own(layers.Layer):
+        def call(self, x: Any) -> Any:
+            return ops.cast(x != 0, "float32") + ops.cast(x == 0, "float32") * ops.sum(x * (x == 1.0))
+
+    assert Own()(KerasTensor((None, 3))).shape == (None, 3)
+    tensor = KerasTensor((None, 3))
+    for result in (tensor != 0, tensor == 0, tensor == 0, tensor != np.zeros(3)):
+        assert isinstance(result, KerasTensor)
+        assert (result.shape, result.dtype) == ((None, 3), "bool")
+    assert {tensor: 1}[tensor] == 1
+    assert tensor in [tensor]
+    assert (tensor == None) is False  # noqa: E711
+
+
 def test_it_pickles_as_itself() -> None:
     assert pickle.loads(pickle.dumps(SYMBOLIC)) is SYMBOLIC
 

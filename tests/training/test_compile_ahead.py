@@ -177,7 +177,7 @@ def test_room_for_large_data_is_not_touched(ahead: Backend, monkeypatch: pytest.
     monkeypatch.setattr("polykeras.training.data.sources.aligned_empty", noted)
     room = ArraySource((data()[0], None, None), 32).room(ahead)
     made[0][5, 3] = 7.0  # in place: nothing was copied
-    assert ahead.to_numpy(room[0])[5, 3] == 7.0
+    assert ahead.to_numpy(room)[5, 3] == 7.0
 
 
 def test_of_an_epoch_that_was_begun_what_is_left_is_compiled_or_nothing(

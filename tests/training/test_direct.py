@@ -25,7 +25,7 @@ from training.numbered_batches import numbered, values
 
 
 def reading(items: Any, capacity: int | None = 8) -> Direct:
-    packing = None if capacity is None else Packing((*numbered(1)[0], None), capacity)
+    packing = None if capacity is None else Packing(numbered(1)[0], capacity)
     return Direct(iter(items), Preparation(None), checked_copy, packing)
 
 
@@ -51,7 +51,7 @@ def test_without_packing_items_come_one_by_one() -> None:
 def test_packing_may_begin_after_some_items() -> None:
     reader = reading(numbered(20), None)
     before = [next(reader) for _ in range(3)]
-    reader.start_packing(Packing((*numbered(1)[0], None), 8), before)
+    reader.start_packing(Packing(numbered(1)[0], 8), before)
     assert read(reader) == (list(range(20)), [8, 8, 4])
 
 
@@ -60,7 +60,7 @@ def test_what_came_before_and_does_not_fit_comes_in_its_turn() -> None:
     items[1] = numbered(12, rows=5)[1]
     reader = reading(items, None)
     before = [next(reader) for _ in range(3)]
-    reader.start_packing(Packing((*numbered(1)[0], None), 8), before)
+    reader.start_packing(Packing(numbered(1)[0], 8), before)
     assert read(reader) == (list(range(12)), [1, 0, 8, 2])
 
 
@@ -189,7 +189,7 @@ def test_beside_steps_of_python_the_reader_takes_what_lies_ready(backend: Backen
         assert found == list(range(first, first + (limit or 120)))
         assert max(sizes) == 16
     assert data.readers == {threading.current_thread().name if backend.threads_disturb_steps() else THREAD_NAME}
-    assert [int(x[0, 0]) for x, _, _ in source.epoch()] == list(range(limit or 120))
+    assert [int(x[0, 0]) for x, _ in source.epoch()] == list(range(limit or 120))
     source.close()
 
 

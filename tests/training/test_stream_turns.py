@@ -31,10 +31,10 @@ def small_packs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def numbers(item: Any) -> list[int]:
     """Return which batches these are, each of which is one number throughout."""
     batches = [item.batch(i) for i in range(item.count)] if isinstance(item, Pack) else [item]
-    for x, y, _ in batches:
+    for x, y in batches:
         assert (x == x[0, 0]).all()
         assert (y == -x[0, 0]).all()
-    return [int(x[0, 0]) for x, _, _ in batches]
+    return [int(x[0, 0]) for x, _ in batches]
 
 
 def test_the_thread_has_a_batch_in_hand_where_packing_begins(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,6 +126,15 @@ class SymbolicArray:
     def __lt__(self, other: Any) -> SymbolicArray:
         return SymbolicArray(combine("comparison", self, other).dims, "bool")
 
+    # As for arrays of frameworks: a comparison is an array, and an array is found in a dict or set by its identity.
+    def __eq__(self, other: Any) -> Any:
+        return False if other is None else self < other
+
+    def __ne__(self, other: Any) -> Any:
+        return True if other is None else self < other
+
+    __hash__ = object.__hash__
+
     def __matmul__(self, other: Any) -> SymbolicArray:
         return _product(self, from_value(other))
 

@@ -109,6 +109,9 @@ class SymbolicCore(ElementwiseMethods):
     def to_numpy(self, x: SymbolicArray) -> np.ndarray:
         raise NeedsValues(f"{x} has no values: it stands for an array while shapes are inferred.")
 
+    def array_types(self) -> tuple[type, ...]:
+        return (SymbolicArray,)
+
     def is_tensor(self, x: Any) -> bool:
         return isinstance(x, SymbolicArray)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import config, dtypes, tree
+from polykeras.training.data.unpack import unpack_x_y_sample_weight
 
 NAMES = ("x", "y", "sample_weight")  # the parts of a batch
 
@@ -102,16 +103,16 @@ def has_nan(leaves: Sequence[np.ndarray]) -> bool:
     return False
 
 
-def check_values(parts: Sequence[Any]) -> None:
+def check_values(data: Any) -> None:
     """Refuse nan in `x` or `y`; a sample weight may be nan, of a sample that has none.
 
     Args:
-        parts: `x`, `y` and `sample_weight`, trees of NumPy arrays, or fewer; None where one is left out.
+        data: what a step is given (see `unpack_x_y_sample_weight`), of NumPy arrays.
 
     Raises:
         ValueError: there is a nan (see `config.set_check_data`).
     """
-    watched = parts[:2]
+    watched = unpack_x_y_sample_weight(data)[:2]
     if not has_nan(tree.flatten(watched)):
         return
     for name, part in zip(NAMES, watched, strict=False):

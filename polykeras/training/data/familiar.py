@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,19 +24,19 @@ class Familiar:
         self._floatx = config.floatx()
 
     @classmethod
-    def of(cls, batch: Any, host: Sequence[Any]) -> Familiar | None:
+    def of(cls, batch: Any, host: Any) -> Familiar | None:
         """Return what a batch was like.
 
         Args:
             batch: as it came.
-            host: what was made of it: `x`, `y` and `sample_weight`.
+            host: what was made of it; see `Preparation`.
 
         Returns:
             None where it is no plain tuple or list of arrays, or more was made of it than these.
         """
-        if type(batch) not in (tuple, list) or not all(isinstance(part, np.ndarray) for part in host[: len(batch)]):
+        if type(batch) not in (tuple, list) or len(host) != len(batch):
             return None
-        if any(part is not None for part in host[len(batch) :]):
+        if not all(isinstance(part, np.ndarray) for part in host):
             return None
         if not all(hasattr(part, "__array__") for part in batch):
             return None

@@ -16,6 +16,7 @@ from polykeras.backend.host_memory import ALIGNMENT, aligned, aligned_empty
 from polykeras.training.data.checks import has_nan
 from polykeras.training.data.familiar import Familiar
 from polykeras.training.data.pace import Pace
+from polykeras.training.data.unpack import unpack_x_y_sample_weight
 
 PACK_BYTES = 8 * 2**20
 PACK_BATCHES = 128
@@ -114,7 +115,7 @@ class Packing:
     """How batches are packed: those that are like a first one, into packs that are used again and again.
 
     Args:
-        batch: the first one, `(x, y, sample_weight)`.
+        batch: the first one.
         capacity: how many batches go into a pack.
         whole: whether a pack that is not full is not to be read, unless nothing more comes for it.
         check: called with the rows of each full pack where that is filled; see `StreamSource`.
@@ -141,7 +142,7 @@ class Packing:
         self._kinds = [(leaf.shape, leaf.dtype) for leaf in leaves]
         self._parts = _kinds_of_parts(batch)
         self._familiar: Familiar | None = None
-        self._watched = len(tree.flatten(batch[:2]))
+        self._watched = len(tree.flatten(unpack_x_y_sample_weight(batch)[:2]))
         self.capacity = capacity
         self.batches_a_look = max(1, LOOK_BYTES // max(1, sum(leaf.nbytes for leaf in leaves)))
         self.whole = whole
@@ -213,7 +214,7 @@ class Packing:
     def leaves(self, batch: Any) -> list[np.ndarray] | None:
         """Return the leaves of a batch of the same structure, shapes and dtypes; None for another one."""
         if self._parts is not None and _kinds_of_parts(batch) == self._parts:
-            return [part for part in batch if part is not None]
+            return [batch] if type(batch) is np.ndarray else [part for part in batch if part is not None]
         leaves, definition = tree.flatten_with_def(batch)
         fits = definition == self._definition and [(leaf.shape, leaf.dtype) for leaf in leaves] == self._kinds
         return leaves if fits else None
@@ -234,8 +235,13 @@ def _numbers(capacity: int, rows: int) -> np.ndarray:
     return numbers
 
 
-def _kinds_of_parts(batch: Any) -> list[Any] | None:
-    """Return the shapes and dtypes of a plain `(x, y, sample_weight)`, in less time than a tree takes; else None."""
+def _kinds_of_parts(batch: Any) -> Any:
+    """Return the shape and dtype of each array in a batch that is a plain one or a tuple of them; None for others.
+
+    This takes less time than a look at it as a tree.
+    """
+    if type(batch) is np.ndarray:
+        return batch.shape, batch.dtype
     if type(batch) is not tuple or not all(part is None or type(part) is np.ndarray for part in batch):
         return None
     return [None if part is None else (part.shape, part.dtype) for part in batch]

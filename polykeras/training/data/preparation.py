@@ -13,7 +13,9 @@ from polykeras.training.data.unpack import unpack_x_y_sample_weight
 
 
 class Preparation:
-    """Makes `(x, y, sample_weight)`, trees of host arrays, of the batches of a stream; in their own memory if it can.
+    """Makes what a step is given, of host arrays, of the batches of a stream; in their own memory if it can.
+
+    It has the parts that the batch has, in a tuple where they were in a list, and weights where classes have some.
 
     Their values are looked at later: those of small batches together.
 
@@ -27,10 +29,10 @@ class Preparation:
         self._class_weight = class_weight
         self._familiar: Familiar | None = None
 
-    def __call__(self, batch: Any) -> tuple[Any, Any, Any]:
+    def __call__(self, batch: Any) -> Any:
         known = self._familiar.arrays(batch) if self._familiar is not None else None
         if known is not None:
-            return (*known, None, None)[:3]  # type: ignore[return-value]
+            return tuple(known)
         parts = unpack_x_y_sample_weight(batch)
         host = [None if p is None else host_tree(p, n) for p, n in zip(parts, NAMES, strict=True)]
         if self._class_weight is not None:
@@ -38,8 +40,12 @@ class Preparation:
                 raise ValueError("Pass class_weight or sample_weight, not both: the batches carry sample weights.")
             host[2] = weights_from_classes(host[1], self._class_weight)
         check_host_arrays({n: p for n, p in zip(NAMES, host, strict=True) if p is not None})
-        self._familiar = Familiar.of(batch, host)
-        return host[0], host[1], host[2]
+        if self._class_weight is not None:
+            data: Any = tuple(host)
+        else:
+            data = tuple(host[: len(batch)]) if isinstance(batch, (tuple, list)) else host[0]
+        self._familiar = Familiar.of(batch, data)
+        return data
 
 
 def checked_copy(batch: Any) -> Any:

@@ -17,7 +17,8 @@ from polykeras.training.data.checks import NAMES, check_host_arrays, check_value
 from polykeras.training.data.dataset import PyDataset
 from polykeras.training.data.orders import Orders
 from polykeras.training.data.streams import StreamSource
-from polykeras.training.padding import fill
+from polykeras.training.data.unpack import pack_x_y_sample_weight
+from polykeras.training.padding import Filled, fill
 from polykeras.training.rooms import in_room
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ class ArraySource:
         batch_size: rows in a batch; the last one of an epoch may have fewer.
         shuffle: whether the rows come in a new order each epoch.
         steps: the batches of an epoch, where it shall not be all.
+
+    Attributes:
+        data: what a step would be given of all rows: `x`, `(x, y)` or `(x, y, sample_weight)`.
     """
 
     def __init__(
@@ -42,7 +46,7 @@ class ArraySource:
     ) -> None:
         self.samples = check_host_arrays({n: part for n, part in zip(NAMES, data, strict=True) if part is not None})
         check_values(data)
-        self.data = data
+        self.data = pack_x_y_sample_weight(*data)
         self.batch_size = min(batch_size, self.samples)
         self.shuffle = shuffle
         batches = -(-self.samples // self.batch_size)
@@ -78,7 +82,7 @@ class ArraySource:
 
         Args:
             backend: where.
-            numbered: whether the numbers of the rows follow.
+            numbered: whether it is to be `Filled`, with the numbers of the rows.
             rows: how many there are to be, of which those after the samples mean nothing; None for no such rows.
         """
         rows = rows or self.samples
@@ -124,10 +128,11 @@ class ArraySource:
         return self._at(slice(self.batch_size))
 
     def _at(self, rows: Any) -> Any:
-        # Part by part: most are one array, or missing.
-        return tuple(
-            [part if part is None else tree.map_structure(lambda leaf: leaf[rows], part) for part in self.data]
-        )
+        def cut(part: Any) -> Any:
+            return tree.map_structure(lambda leaf: leaf[rows], part)
+
+        # Part by part: most are one array.
+        return tuple([cut(part) for part in self.data]) if isinstance(self.data, tuple) else cut(self.data)
 
     def facts(self) -> dict[str, Any]:
         """Return what the steps of an epoch depend on, as plain data."""
@@ -143,7 +148,7 @@ class ArraySource:
 
 
 def _numbered(backend: Any, data: Any, rows: int, numbered: bool) -> Any:
-    return (*data, backend.asarray(np.arange(rows, dtype=np.int32))) if numbered else data
+    return Filled(data, backend.asarray(np.arange(rows, dtype=np.int32))) if numbered else data
 
 
 def _each_once(place: Callable[[np.ndarray], Any], data: Any) -> Any:
@@ -233,7 +238,7 @@ def make_source(
             `tf.data.Dataset`, or any other iterable of batches.
         y: a tree of arrays; None for streams.
         sample_weight: weights of the samples; None for streams.
-        batch_size: 32 by default; not for streams, which come in batches.
+        batch_size: 32 by default; nothing for streams, which come in batches.
         shuffle: a new order each epoch.
         class_weight: weights by class.
         steps: batches in an epoch, for streams.
@@ -244,7 +249,7 @@ def make_source(
     if steps is not None:
         positive_int(steps, "steps_per_epoch")
     if _is_stream(x):
-        for name, value in (("y", y), ("sample_weight", sample_weight), ("batch_size", batch_size)):
+        for name, value in (("y", y), ("sample_weight", sample_weight)):
             if value is not None:
                 raise ValueError(
                     f"`{name}` must not be given where x is a {type(x).__name__}, which gives batches itself."
