@@ -11,4 +11,10 @@ def _load() -> Backend:
     return JaxBackend()
 
 
-provider = Provider(framework="jax", load=_load, priority=30, install='pip install "polykeras[jax]"')
+provider = Provider(
+    framework="jax",
+    load=_load,
+    priority=30,
+    install='pip install "polykeras[jax]"',
+    tested=("0.6", "0.12"),
+)

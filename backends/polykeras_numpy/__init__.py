@@ -9,4 +9,10 @@ def _load() -> Backend:
     return NumpyBackend()
 
 
-provider = Provider(framework=None, load=_load, priority=0, install="pip install polykeras")
+provider = Provider(
+    framework=None,
+    load=_load,
+    priority=0,
+    install="pip install polykeras",
+    tested=("2.0", "2.5"),
+)

@@ -9,4 +9,10 @@ def _load() -> Backend:
     return TensorflowBackend()
 
 
-provider = Provider(framework="tensorflow", load=_load, priority=10, install='pip install "polykeras[tensorflow]"')
+provider = Provider(
+    framework="tensorflow",
+    load=_load,
+    priority=10,
+    install='pip install "polykeras[tensorflow]"',
+    tested=("2.18", "2.21"),
+)

@@ -29,6 +29,7 @@ provider = Provider(
     load=_load,
     priority=20,
     install='pip install "polykeras[torch]"',
+    tested=("2.6", "2.15"),
     batches_of=_batches_of,
     lies_ready=_lies_ready,
 )

@@ -294,7 +294,7 @@ def test_without_the_option_convolutions_are_products_to_the_same_end(
     assert seen
     assert not any(seen)
     np.testing.assert_allclose(losses, plain[0], rtol=1e-5)
-    np.testing.assert_allclose(predictions, plain[1], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(predictions, plain[1], rtol=1e-4, atol=5e-5)  # steps add rounding up: 2e-5 with JAX 0.12
 
 
 def test_an_option_that_xla_lacks_is_found_out() -> None:
