@@ -15,6 +15,7 @@ goes on as without the recorder.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Hashable, Sequence
 from contextvars import ContextVar
 from sys import getrefcount
@@ -37,6 +38,7 @@ from polykeras_torch.operators import (
     why_not_of_values,
     written,
 )
+from polykeras_torch.surroundings import is_made_here
 
 T = TypeVar("T")
 
@@ -70,6 +72,7 @@ class Recorder(TorchDispatchMode):
         self._variable: set[int] = set()  # storages whose values depend on inputs
         self._steady: set[int] = set()  # those whose values depend on foreign ones: the same within a run
         self._foreign: set[int] = set()  # storages that came from outside: not ours to change
+        self._indices: set[int] = set()  # those that an index came with, which torch may have made of a number
         self._held: dict[int, Tensor] = {}  # tensors from outside: several may be the same memory
         self._empty: set[int] = set()  # storages into which nothing was written yet
         self._is_fresh = False  # whether an argument is a copy that was made out of sight
@@ -77,6 +80,8 @@ class Recorder(TorchDispatchMode):
         self._guarded = {storage_of(tensor): tensor for tensor in inputs[:guarded]}
         self._before: list[tuple[Tensor, Tensor]] = []  # of these: those that are changed, with a copy from before
         self._host_reads = HiddenReads(self)
+        # Of torch's generator, after the last draw; None where other threads may draw from it.
+        self._state = torch.get_rng_state() if threading.active_count() == 1 else None
         self._token: Any = None
         for tensor in inputs:
             self._new(tensor, constant=False)
@@ -120,6 +125,14 @@ class Recorder(TorchDispatchMode):
         """Return whether the values of a tensor depend on inputs."""
         return storage_of(tensor) in self._variable
 
+    def is_foreign(self, tensor: Tensor) -> bool:
+        """Return whether a tensor came from outside."""
+        if not is_plain(tensor):
+            return True
+        with torch._C.DisableTorchFunction():
+            storage = storage_of(tensor)
+        return storage in self._foreign or storage not in self._bases
+
     def is_foreign_graph(self) -> bool:
         """Return whether tensors from outside took part that collect gradients."""
         return self._collects
@@ -129,6 +142,22 @@ class Recorder(TorchDispatchMode):
         seen = {id(seen.value) for seen in self.seen}
         # The recorder holds them, the loop and `getrefcount` do, and `seen` holds the first of each memory.
         return [x for x in self._held.values() if getrefcount(x) > 3 + (id(x) in seen)]
+
+    def finish(self) -> None:
+        """Look, after the run, for what it did out of sight."""
+        known = {id(tensor) for tensor in self.foreign()}
+        unknown: dict[int, list[Tensor]] = {}  # those that nobody else holds, by storage
+        for key, tensor in self._held.items():
+            if key not in known and storage_of(tensor) not in self._indices:
+                unknown.setdefault(storage_of(tensor), []).append(tensor)
+        if any(map(is_made_here, unknown.values())):
+            self.refuse("it computes with a tensor that was made out of sight of the dispatcher")
+        self._check_generator()
+
+    def _check_generator(self) -> None:
+        """Refuse a run that sets torch's generator between two draws, or draws from it out of sight."""
+        if self._state is not None and not torch.equal(self._state, torch.get_rng_state()):
+            self.refuse("torch's random numbers are seeded or drawn in it out of sight of the dispatcher")
 
     def slot(self, tensor: Tensor) -> Slot:
         """Return the slot of a tensor; one whose memory was never seen is from outside."""
@@ -148,7 +177,7 @@ class Recorder(TorchDispatchMode):
             self.refuse("it views a part of a tensor out of sight of the dispatcher")
         args = (base, tuple(tensor.shape), tensor.stride())  # from where the base begins, which another run may move
         constant, steady = storage not in self._variable | self._steady, storage not in self._variable
-        found = self._new(tensor, constant)
+        found = self._new(tensor, constant, steady)
         node = Node(torch.ops.aten.as_strided.default, args, {}, [found], True, [], constant, steady=steady)
         self.nodes.append(node)
         return found
@@ -158,6 +187,8 @@ class Recorder(TorchDispatchMode):
             return self._new(tensor, constant=True)
         if self._lies_in_ours(tensor):
             self.refuse("it came to the memory of a tensor out of sight of the dispatcher")
+        if self._host_reads.indexes:
+            self._indices.add(storage)
         self._foreign.add(storage)
         self._held[id(tensor)] = tensor
         self._steady.add(storage)
@@ -185,6 +216,8 @@ class Recorder(TorchDispatchMode):
             result = func(*args, **kwargs)
             if call is not None:
                 self.followed(lambda: self._note(func, *call, result))
+            if self._state is not None and draws(func):
+                self._state = torch.get_rng_state()
         return result
 
     def followed(self, work: Callable[[], T]) -> T | None:
@@ -215,6 +248,10 @@ class Recorder(TorchDispatchMode):
         slotted = replace((args, kwargs), lambda tensor: slots.append(self._plain_slot(tensor)) or slots[-1], Tensor)
         memory = {self.seen[slot.number].memory for slot in slots}
         drawn = draws(func)
+        if drawn:
+            self._check_generator()
+            if kwargs.get("generator") is not None:
+                self.refuse("random numbers are drawn from a generator that each run may seed (`torch.Generator`)")
         steady = not drawn and (takes_shape_only(func) or memory.isdisjoint(self._variable))
         constant = steady and (takes_shape_only(func) or memory.isdisjoint(self._steady))
         if not constant and (why := why_not_of_values(func, args)) is not None:

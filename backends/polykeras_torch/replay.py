@@ -243,6 +243,7 @@ def record(
             leaves = _owned(leaves, inputs, donated, recorder, lends)
             arrays = [(i, leaf) for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
             outputs = recorder.followed(lambda: {i: recorder.output(leaf) for i, leaf in arrays})
+    recorder.followed(recorder.finish)
     if host.found:
         recorder.refuse("random numbers of Python or NumPy are drawn in it, as they would be in each run")
     if parametrizations_are_cached():

@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 import sys
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import chain
 from operator import attrgetter, is_
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.nn import Module
 from torch.nn.modules import module as modules_of_torch
@@ -25,6 +26,8 @@ _ALL_HOOKS: list[dict[int, Any]] = [
         "_global_forward_pre_hooks",
     )
 ]
+# How many hold a storage; private too, and without it nothing is found that was made out of sight.
+_owners: Callable[[int], int] = getattr(torch._C, "_storage_Use_Count", lambda _: sys.maxsize)
 _CONTAINERS = (dict, list, set, tuple)
 _layout = attrgetter("dtype", "shape", "requires_grad")
 
@@ -75,9 +78,9 @@ class Modules:
         """Return why what ran may not be repeated, because of modules. It is called outside the context."""
         if not self._views:
             return None
-        if self._hooked or any(_ALL_HOOKS):
+        if self._hooked or _are_hooked():
             return "a module of torch has hooks, which are called in each run"
-        self._all = [*self._views.values(), *(hooks.values() for hooks in _ALL_HOOKS)]
+        self._all = list(self._views.values())
         self._known = list(chain.from_iterable(self._all))
         before = list(chain.from_iterable(self._before.values()))
         if not _are_same(self._known, before):
@@ -87,7 +90,13 @@ class Modules:
 
     def hold(self) -> bool:
         """Return whether all modules are as they were after the run."""
-        return not self._all or _are_same(list(chain.from_iterable(self._all)), self._known)
+        return not self._all or (not _are_hooked() and _are_same(list(chain.from_iterable(self._all)), self._known))
+
+
+def _are_hooked() -> bool:
+    """Return whether all modules have hooks, but for those of recordings that other threads make."""
+    hooks = chain.from_iterable(hooks.values() for hooks in _ALL_HOOKS) if any(_ALL_HOOKS) else ()
+    return any(getattr(hook, "__func__", None) is not Modules._called for hook in list(hooks))
 
 
 def _are_same(some: Sequence[Any], others: Sequence[Any]) -> bool:
@@ -113,19 +122,36 @@ class Foreign:
         return not self._held or self._now() == self._known
 
 
+def is_made_here(tensors: Sequence[Tensor]) -> bool:
+    """Return whether a tensor of a recording, which was made out of its sight, was made in the run.
+
+    Then it may depend on the arguments. Such memory is torch's own, and only these tensors lie in it.
+
+    Args:
+        tensors: of one storage, which nobody but the recording holds.
+    """
+    storage = tensors[0].untyped_storage()
+    owners = _owners(storage._cdata) - 1  # `storage` is one
+    return storage.resizable() and storage.nbytes() > 0 and owners <= len(tensors)
+
+
 class HostDraws:
     """Whether random numbers of Python or NumPy are drawn within the context, from the generators that all share.
 
     Where other threads run nobody knows who drew; then it says no.
+
+    Attributes:
+        alone: whether no other thread runs.
+        found: afterwards, whether numbers were drawn.
     """
 
     def __enter__(self) -> HostDraws:
-        self._alone = threading.active_count() == 1
+        self.alone = threading.active_count() == 1
         self._before = self._now()
         return self
 
     def __exit__(self, *exc_info: Any) -> None:
-        self.found = self._alone and self._before != self._now()
+        self.found = self.alone and self._before != self._now()
 
     @staticmethod
     def _now() -> tuple[Any, ...]:
