@@ -48,6 +48,11 @@ def is_plain(tensor: Tensor) -> bool:
     )
 
 
+def storage_of(tensor: Tensor) -> int:
+    """Return what identifies the memory under a tensor, as long as one of its tensors lives."""
+    return tensor.untyped_storage()._cdata
+
+
 @cache
 def draws(func: Any) -> bool:
     """Return whether a call gives other values each time."""

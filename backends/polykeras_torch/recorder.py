@@ -15,10 +15,8 @@ goes on as without the recorder.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Hashable, Sequence
 from contextvars import ContextVar
-from sys import getrefcount
 from typing import Any, TypeVar
 
 import torch
@@ -33,12 +31,14 @@ from polykeras_torch.operators import (
     is_plain,
     makes_room_only,
     read,
+    storage_of,
     takes_shape_only,
     why_not,
     why_not_of_values,
     written,
 )
-from polykeras_torch.surroundings import is_made_here
+from polykeras_torch.outside import Outside
+from polykeras_torch.surroundings import Generator
 
 T = TypeVar("T")
 
@@ -66,22 +66,17 @@ class Recorder(TorchDispatchMode):
         self._slots: dict[Hashable, Slot] = {}
         self._bases: dict[int, Slot] = {}  # the first slot of each storage
         self._offsets: dict[int, int] = {}  # where it begins in there
-        self._numbers: list[
-            tuple[int, int, StorageWeakRef]
-        ] = []  # while there is one, no other storage gets its number
+        # From where to where storages lay; while there is a reference, no other one gets the same number.
+        self._numbers: list[tuple[int, int, StorageWeakRef]] = []
         self._variable: set[int] = set()  # storages whose values depend on inputs
         self._steady: set[int] = set()  # those whose values depend on foreign ones: the same within a run
-        self._foreign: set[int] = set()  # storages that came from outside: not ours to change
-        self._indices: set[int] = set()  # those that an index came with, which torch may have made of a number
-        self._held: dict[int, Tensor] = {}  # tensors from outside: several may be the same memory
+        self._outside = Outside()
         self._empty: set[int] = set()  # storages into which nothing was written yet
         self._is_fresh = False  # whether an argument is a copy that was made out of sight
-        self._collects = False  # whether foreign tensors took part that collect gradients
         self._guarded = {storage_of(tensor): tensor for tensor in inputs[:guarded]}
         self._before: list[tuple[Tensor, Tensor]] = []  # of these: those that are changed, with a copy from before
         self._host_reads = HiddenReads(self)
-        # Of torch's generator, after the last draw; None where other threads may draw from it.
-        self._state = torch.get_rng_state() if threading.active_count() == 1 else None
+        self._generator = Generator()
         self._token: Any = None
         for tensor in inputs:
             self._new(tensor, constant=False)
@@ -131,32 +126,24 @@ class Recorder(TorchDispatchMode):
             return True
         with torch._C.DisableTorchFunction():
             storage = storage_of(tensor)
-        return storage in self._foreign or storage not in self._bases
+        return storage in self._outside.storages or storage not in self._bases
 
     def is_foreign_graph(self) -> bool:
         """Return whether tensors from outside took part that collect gradients."""
-        return self._collects
+        return self._outside.collects
 
     def foreign(self) -> list[Tensor]:
         """Return the tensors from outside that somebody else holds, who may come to put them elsewhere."""
-        seen = {id(seen.value) for seen in self.seen}
-        # The recorder holds them, the loop and `getrefcount` do, and `seen` holds the first of each memory.
-        return [x for x in self._held.values() if getrefcount(x) > 3 + (id(x) in seen)]
+        return self._outside.held_by_others([seen.value for seen in self.seen])
 
     def finish(self) -> None:
         """Look, after the run, for what it did out of sight."""
-        known = {id(tensor) for tensor in self.foreign()}
-        unknown: dict[int, list[Tensor]] = {}  # those that nobody else holds, by storage
-        for key, tensor in self._held.items():
-            if key not in known and storage_of(tensor) not in self._indices:
-                unknown.setdefault(storage_of(tensor), []).append(tensor)
-        if any(map(is_made_here, unknown.values())):
+        if self._outside.was_made_here(self.foreign()):
             self.refuse("it computes with a tensor that was made out of sight of the dispatcher")
         self._check_generator()
 
     def _check_generator(self) -> None:
-        """Refuse a run that sets torch's generator between two draws, or draws from it out of sight."""
-        if self._state is not None and not torch.equal(self._state, torch.get_rng_state()):
+        if self._generator.was_touched():
             self.refuse("torch's random numbers are seeded or drawn in it out of sight of the dispatcher")
 
     def slot(self, tensor: Tensor) -> Slot:
@@ -164,8 +151,7 @@ class Recorder(TorchDispatchMode):
         storage = storage_of(tensor)
         found = self._slots.get(_key(tensor))
         if found is not None:
-            if storage in self._foreign:
-                self._held[id(tensor)] = tensor
+            self._outside.see(tensor, storage)
             return found
         if storage not in self._bases:
             return self._from_outside(tensor, storage)
@@ -187,12 +173,7 @@ class Recorder(TorchDispatchMode):
             return self._new(tensor, constant=True)
         if self._lies_in_ours(tensor):
             self.refuse("it came to the memory of a tensor out of sight of the dispatcher")
-        if self._host_reads.indexes:
-            self._indices.add(storage)
-        self._foreign.add(storage)
-        self._held[id(tensor)] = tensor
-        self._steady.add(storage)
-        self._collects = self._collects or tensor.requires_grad
+        self._outside.add(tensor, storage, self._host_reads.indexes)
         return self._new(tensor, constant=False, value=tensor)
 
     def _lies_in_ours(self, tensor: Tensor) -> bool:
@@ -216,8 +197,8 @@ class Recorder(TorchDispatchMode):
             result = func(*args, **kwargs)
             if call is not None:
                 self.followed(lambda: self._note(func, *call, result))
-            if self._state is not None and draws(func):
-                self._state = torch.get_rng_state()
+            if draws(func):
+                self._generator.drew()
         return result
 
     def followed(self, work: Callable[[], T]) -> T | None:
@@ -285,7 +266,7 @@ class Recorder(TorchDispatchMode):
         for tensor in written:
             storage = storage_of(tensor)
             self._empty.discard(storage)
-            if storage in self._foreign:
+            if storage in self._outside.storages:
                 self.refuse(f"`{func}` changes a tensor that polykeras does not hold")
             if not constant:
                 (self._steady if steady else self._variable).add(storage)
@@ -337,11 +318,6 @@ def is_recorded(x: Any) -> bool:
     """Return whether `x` stands for other values too: a tensor that depends on the inputs of a recording."""
     recorder = _active.get()
     return recorder is not None and isinstance(x, Tensor) and recorder.is_dependent(x)
-
-
-def storage_of(tensor: Tensor) -> int:
-    """Return what identifies the memory under a tensor, as long as one of its tensors lives."""
-    return tensor.untyped_storage()._cdata
 
 
 def _key(tensor: Tensor) -> Hashable:

@@ -1,18 +1,17 @@
-"""What a recorded function used that is not among its arguments: modules of torch, tensors, generators of the host."""
+"""What a recorded function used that is not among its arguments: modules of torch, and generators of random numbers."""
 
 from __future__ import annotations
 
 import random
 import sys
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from itertools import chain
-from operator import attrgetter, is_
+from operator import is_
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn import Module
 from torch.nn.modules import module as modules_of_torch
 
@@ -26,10 +25,7 @@ _ALL_HOOKS: list[dict[int, Any]] = [
         "_global_forward_pre_hooks",
     )
 ]
-# How many hold a storage; private too, and without it nothing is found that was made out of sight.
-_owners: Callable[[int], int] = getattr(torch._C, "_storage_Use_Count", lambda _: sys.maxsize)
 _CONTAINERS = (dict, list, set, tuple)
-_layout = attrgetter("dtype", "shape", "requires_grad")
 
 
 class Modules:
@@ -103,38 +99,6 @@ def _are_same(some: Sequence[Any], others: Sequence[Any]) -> bool:
     return len(some) == len(others) and all(map(is_, some, others))
 
 
-class Foreign:
-    """Tensors from outside that a recording reads anew in each run, as long as they are where they were.
-
-    Args:
-        tensors: those that somebody else holds; others cannot come to lie elsewhere.
-    """
-
-    def __init__(self, tensors: Collection[Tensor]) -> None:
-        self._held = list(tensors)
-        self._known = self._now()
-
-    def _now(self) -> list[Any]:
-        return [(x.data_ptr(), x.stride(), _layout(x)) for x in self._held]
-
-    def hold(self) -> bool:
-        """Return whether they lie where they lay: nobody assigned to `.data`, resized one or moved a module."""
-        return not self._held or self._now() == self._known
-
-
-def is_made_here(tensors: Sequence[Tensor]) -> bool:
-    """Return whether a tensor of a recording, which was made out of its sight, was made in the run.
-
-    Then it may depend on the arguments. Such memory is torch's own, and only these tensors lie in it.
-
-    Args:
-        tensors: of one storage, which nobody but the recording holds.
-    """
-    storage = tensors[0].untyped_storage()
-    owners = _owners(storage._cdata) - 1  # `storage` is one
-    return storage.resizable() and storage.nbytes() > 0 and owners <= len(tensors)
-
-
 class HostDraws:
     """Whether random numbers of Python or NumPy are drawn within the context, from the generators that all share.
 
@@ -157,6 +121,25 @@ class HostDraws:
     def _now() -> tuple[Any, ...]:
         _, keys, *rest = np.random.get_state(legacy=True)  # type: ignore[misc]
         return random.getstate(), keys.tobytes(), rest  # type: ignore[union-attr]
+
+
+class Generator:
+    """torch's generator for the CPU, as the draws that a recording sees leave it.
+
+    Where other threads run they may draw from it, and nothing is known.
+    """
+
+    def __init__(self) -> None:
+        self._state = torch.get_rng_state() if threading.active_count() == 1 else None
+
+    def drew(self) -> None:
+        """Note that a draw was seen."""
+        if self._state is not None:
+            self._state = torch.get_rng_state()
+
+    def was_touched(self) -> bool:
+        """Return whether it was seeded, or gave numbers, without a draw that was seen."""
+        return self._state is not None and not torch.equal(self._state, torch.get_rng_state())
 
 
 def parametrizations_are_cached() -> bool:
