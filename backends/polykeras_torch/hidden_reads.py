@@ -22,6 +22,10 @@ class Watcher(Protocol):
         """Return whether the values of a tensor are the same in each run."""
         ...
 
+    def is_foreign(self, tensor: Tensor) -> bool:
+        """Return whether a tensor came from outside."""
+        ...
+
     def is_foreign_graph(self) -> bool:
         """Return whether tensors from outside took part that collect gradients."""
         ...
@@ -41,7 +45,10 @@ _WRITES = _methods("apply_", "map_", "map2_") | {_DATA.__set__}
 _HANGS_HOOKS = _methods("register_hook", "register_post_accumulate_grad_hook")
 _CUTS = {torch.tensor_split, Tensor.tensor_split}
 _LEAVES_GRADIENTS = {torch.autograd.backward, Tensor.backward}
+_GRADIENT = {Tensor.grad.__get__}  # type: ignore[attr-defined]
 _COPIES = {torch.tensor, Tensor.new_tensor}
+_INDEXES = {Tensor.__getitem__, Tensor.__setitem__}
+_COPIES_OF_NUMBERS = {torch.as_tensor, torch.asarray}  # what is an array they share
 
 
 class HiddenReads(TorchFunctionMode):
@@ -49,21 +56,29 @@ class HiddenReads(TorchFunctionMode):
 
     Attributes:
         copies: whether a function runs now that copies what it is given into a new tensor.
+        indexes: whether one runs that makes tensors of numbers and lists, as indices.
     """
 
     def __init__(self, watcher: Watcher) -> None:
         super().__init__()
         self._watcher = watcher
         self.copies = False
+        self.indexes = False
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if func in _COPIES:
+        if func in _COPIES or (func in _COPIES_OF_NUMBERS and isinstance(args[0], (int, float, list, tuple))):
             self.copies = True
             try:
                 return func(*args, **kwargs)
             finally:
                 self.copies = False
+        if func in _INDEXES:
+            self.indexes = True
+            try:
+                return func(*args, **kwargs)
+            finally:
+                self.indexes = False
         if (why := self._why_not(func, args, kwargs)) is not None:
             self._watcher.refuse(why)
         return func(*args, **kwargs)
@@ -78,6 +93,8 @@ class HiddenReads(TorchFunctionMode):
             return "it cuts a tensor at places that another one says (`tensor_split`)"
         if func in _HANGS_HOOKS:
             return f"it hangs a hook on a tensor (`Tensor.{name}`)"
+        if func in _GRADIENT and self._watcher.is_foreign(args[0]):
+            return "it reads the gradient that a tensor from outside has gathered (`Tensor.grad`)"
         if func in _LEAVES_GRADIENTS and self._watcher.is_foreign_graph():
             return "it leaves gradients in tensors that polykeras does not hold (`backward`)"
         return None

@@ -108,6 +108,14 @@ def storage_of(tensor: Tensor) -> int:
     return storage._cdata if not LACKING else storage.data_ptr()
 
 
+_owners: Callable[[int], int] = find("torch._C:_storage_Use_Count", lambda number: sys.maxsize)
+
+
+def owners_of(storage: Any) -> int:
+    """Return how many hold a storage; without the name many, so that none is taken for made in a recorded run."""
+    return _owners(storage._cdata)
+
+
 def schema_of(op: Any) -> Any:
     """Return the schema of an operator's overload, which a recorder asks for."""
     return op._schema

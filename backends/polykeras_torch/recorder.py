@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from contextvars import ContextVar
-from sys import getrefcount
 from typing import Any, TypeVar
 
 import torch
@@ -35,7 +34,9 @@ from polykeras_torch.operators import (
     why_not_of_values,
     written,
 )
+from polykeras_torch.outside import Outside
 from polykeras_torch.private import DispatchMode, StorageReference, schema_of, storage_of, without_functions
+from polykeras_torch.surroundings import Generator
 
 T = TypeVar("T")
 
@@ -63,18 +64,17 @@ class Recorder(DispatchMode):
         self._slots: dict[Hashable, Slot] = {}
         self._bases: dict[int, Slot] = {}  # the first slot of each storage
         self._offsets: dict[int, int] = {}  # where it begins in there
-        # While there is a reference to a storage, no other one gets its number.
+        # From where to where storages lay; while there is a reference, no other one gets the same number.
         self._numbers: list[tuple[int, int, Any]] = []
         self._variable: set[int] = set()  # storages whose values depend on inputs
         self._steady: set[int] = set()  # those whose values depend on foreign ones: the same within a run
-        self._foreign: set[int] = set()  # storages that came from outside: not ours to change
-        self._held: dict[int, Tensor] = {}  # tensors from outside: several may be the same memory
+        self._outside = Outside()
         self._empty: set[int] = set()  # storages into which nothing was written yet
         self._is_fresh = False  # whether an argument is a copy that was made out of sight
-        self._collects = False  # whether foreign tensors took part that collect gradients
         self._guarded = {storage_of(tensor): tensor for tensor in inputs[:guarded]}
         self._before: list[tuple[Tensor, Tensor]] = []  # of these: those that are changed, with a copy from before
         self._host_reads = HiddenReads(self)
+        self._generator = Generator()
         self._token: Any = None
         for tensor in inputs:
             self._new(tensor, constant=False)
@@ -114,23 +114,38 @@ class Recorder(DispatchMode):
         """Return whether the values of a tensor depend on inputs."""
         return storage_of(tensor) in self._variable
 
+    def is_foreign(self, tensor: Tensor) -> bool:
+        """Return whether a tensor came from outside."""
+        if not is_plain(tensor):
+            return True
+        with without_functions():
+            storage = storage_of(tensor)
+        return storage in self._outside.storages or storage not in self._bases
+
     def is_foreign_graph(self) -> bool:
         """Return whether tensors from outside took part that collect gradients."""
-        return self._collects
+        return self._outside.collects
 
     def foreign(self) -> list[Tensor]:
         """Return the tensors from outside that somebody else holds, who may come to put them elsewhere."""
-        seen = {id(seen.value) for seen in self.seen}
-        # The recorder holds them, the loop and `getrefcount` do, and `seen` holds the first of each memory.
-        return [x for x in self._held.values() if getrefcount(x) > 3 + (id(x) in seen)]
+        return self._outside.held_by_others([seen.value for seen in self.seen])
+
+    def finish(self) -> None:
+        """Look, after the run, for what it did out of sight."""
+        if self._outside.was_made_here(self.foreign()):
+            self.refuse("it computes with a tensor that was made out of sight of the dispatcher")
+        self._check_generator()
+
+    def _check_generator(self) -> None:
+        if self._generator.was_touched():
+            self.refuse("torch's random numbers are seeded or drawn in it out of sight of the dispatcher")
 
     def slot(self, tensor: Tensor) -> Slot:
         """Return the slot of a tensor; one whose memory was never seen is from outside."""
         storage = storage_of(tensor)
         found = self._slots.get(_key(tensor))
         if found is not None:
-            if storage in self._foreign:
-                self._held[id(tensor)] = tensor
+            self._outside.see(tensor, storage)
             return found
         if storage not in self._bases:
             return self._from_outside(tensor, storage)
@@ -142,7 +157,7 @@ class Recorder(DispatchMode):
             self.refuse("it views a part of a tensor out of sight of the dispatcher")
         args = (base, tuple(tensor.shape), tensor.stride())  # from where the base begins, which another run may move
         constant, steady = storage not in self._variable | self._steady, storage not in self._variable
-        found = self._new(tensor, constant)
+        found = self._new(tensor, constant, steady)
         node = Node(torch.ops.aten.as_strided.default, args, {}, [found], True, [], constant, steady=steady)
         self.nodes.append(node)
         return found
@@ -152,10 +167,7 @@ class Recorder(DispatchMode):
             return self._new(tensor, constant=True)
         if self._lies_in_ours(tensor):
             self.refuse("it came to the memory of a tensor out of sight of the dispatcher")
-        self._foreign.add(storage)
-        self._held[id(tensor)] = tensor
-        self._steady.add(storage)
-        self._collects = self._collects or tensor.requires_grad
+        self._outside.add(tensor, storage, self._host_reads.indexes)
         return self._new(tensor, constant=False, value=tensor)
 
     def _lies_in_ours(self, tensor: Tensor) -> bool:
@@ -179,6 +191,8 @@ class Recorder(DispatchMode):
             result = func(*args, **kwargs)
             if call is not None:
                 self.followed(lambda: self._note(func, *call, result))
+            if draws(func):
+                self._generator.drew()
         return result
 
     def followed(self, work: Callable[[], T]) -> T | None:
@@ -209,6 +223,10 @@ class Recorder(DispatchMode):
         slotted = replace((args, kwargs), lambda tensor: slots.append(self._plain_slot(tensor)) or slots[-1], Tensor)
         memory = {self.seen[slot.number].memory for slot in slots}
         drawn = draws(func)
+        if drawn:
+            self._check_generator()
+            if kwargs.get("generator") is not None:
+                self.refuse("random numbers are drawn from a generator that each run may seed (`torch.Generator`)")
         steady = not drawn and (takes_shape_only(func) or memory.isdisjoint(self._variable))
         constant = steady and (takes_shape_only(func) or memory.isdisjoint(self._steady))
         if not constant and (why := why_not_of_values(func, args)) is not None:
@@ -242,7 +260,7 @@ class Recorder(DispatchMode):
         for tensor in written:
             storage = storage_of(tensor)
             self._empty.discard(storage)
-            if storage in self._foreign:
+            if storage in self._outside.storages:
                 self.refuse(f"`{func}` changes a tensor that polykeras does not hold")
             if not constant:
                 (self._steady if steady else self._variable).add(storage)

@@ -14,19 +14,19 @@ from polykeras import fast, tree
 from polykeras_torch.global_state import has_settings, is_looked_on, settings_applied, without_autocast_cache
 from polykeras_torch.nodes import Slot
 from polykeras_torch.operators import is_plain
+from polykeras_torch.outside import Foreign
+from polykeras_torch.ownership import memory, own, with_copies, written_to
 from polykeras_torch.packing import Pack, lay_side_by_side, take_apart
 from polykeras_torch.private import (
     below_autograd,
     can_record,
     parametrizations_are_cached,
-    storage_of,
-    version_of,
     without_functions,
 )
 from polykeras_torch.program import Program, Repetition, compile_program, compile_repetition
 from polykeras_torch.recorder import Recorder
 from polykeras_torch.rewriting import written_memory
-from polykeras_torch.surroundings import Foreign, HostDraws, Modules
+from polykeras_torch.surroundings import HostDraws, Modules
 from polykeras_torch.threads import one_thread, wants_one_thread
 
 _AS_IT_IS = nullcontext()
@@ -166,7 +166,7 @@ class Recording:
 
     def __call__(self, tensors: Sequence[Tensor]) -> Any:
         """Return what the function returns for these tensors."""
-        tensors = _with_copies(tensors, self._changed)
+        tensors = with_copies(tensors, self._changed)
         if self._program is None:
             return _plainly(self._fn, tensors, self._donated)
         with below_autograd(), self._threads():
@@ -199,7 +199,7 @@ class Recording:
         assert self._repetition is not None  # see `can_advance`
         if self._changed:
             columns = [i - self._donated for i in self._changed]
-            batches = (_with_copies(batch, columns) for batch in batches)
+            batches = (with_copies(batch, columns) for batch in batches)
         with below_autograd(), self._threads():
             return self._repetition.run(state, packs, places, batches)
 
@@ -237,12 +237,12 @@ def record(
     """
     others = range(donated, len(tensors))
     if not can_record():
-        given = _with_copies(tensors, others)
-        result, changed = _plainly(fn, given, donated), _written_to(given, others)
+        given = with_copies(tensors, others)
+        result, changed = _plainly(fn, given, donated), written_to(given, others)
         return result, Recording(fn, None, None, len(tensors), donated, [], {}, None, changed=changed)
     # The recorder knows tensors by their memory. What is donated nobody else holds; of the others the function may hold
     # views, so that they are copied always.
-    inputs = [*_own(tensors[:donated], set()), *(x.clone() for x in tensors[donated:])]
+    inputs = [*own(tensors[:donated], set()), *(x.clone() for x in tensors[donated:])]
     modules = Modules()
     with without_autocast_cache(), HostDraws() as host, modules, Recorder(inputs, donated) as recorder:
         leaves, definition = tree.flatten_with_def(_run(fn, inputs, recorder))
@@ -250,12 +250,13 @@ def record(
             leaves = _owned(leaves, inputs, donated, recorder, lends)
             arrays = [(i, leaf) for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
             outputs = recorder.followed(lambda: {i: recorder.output(leaf) for i, leaf in arrays})
+    recorder.followed(recorder.finish)
     if host.found:
         recorder.refuse("random numbers of Python or NumPy are drawn in it, as they would be in each run")
     if parametrizations_are_cached():
         recorder.refuse("parametrized weights of modules are kept (`parametrize.cached`)")
     recorder.followed(lambda: recorder.refuse(why) if (why := modules.why_not()) else None)
-    changed = _written_to(inputs, others)
+    changed = written_to(inputs, others)
     rest = len(tensors), donated, leaves
     advanced = len(leaves) if lends else donated if advances else 0
     recording = recorder.followed(
@@ -273,9 +274,9 @@ def _owned(leaves: Sequence[Any], inputs: Sequence[Tensor], donated: int, record
         recorder.refuse("its result is to be differentiated by torch itself")
         return list(leaves)
     count = donated if lends else len(leaves)
-    owned = _own(leaves[:count], _memory(inputs[donated:]), recorder)
-    lent = _memory([*inputs[:donated], *owned[:donated]])
-    return [*owned, *(_own([x], lent, recorder)[0] for x in leaves[count:])]
+    owned = own(leaves[:count], memory(inputs[donated:]), recorder)
+    lent = memory([*inputs[:donated], *owned[:donated]])
+    return [*owned, *(own([x], lent, recorder)[0] for x in leaves[count:])]
 
 
 def _run(fn: Callable[[Sequence[Tensor]], Any], inputs: Sequence[Tensor], recorder: Recorder) -> Any:
@@ -287,47 +288,7 @@ def _run(fn: Callable[[Sequence[Tensor]], Any], inputs: Sequence[Tensor], record
         raise
 
 
-def _own(leaves: Sequence[Any], taken: set[int], recorder: Recorder | None = None) -> list[Any]:
-    """Return results that callers may own: row-major, no two in the same memory, none in memory that is taken.
-
-    Args:
-        leaves: the results.
-        taken: the storages of others.
-        recorder: that sees it; then no result is in the memory of a constant either.
-    """
-    taken = set(taken)
-    result = []
-    for leaf in leaves:
-        if isinstance(leaf, Tensor) and is_plain(leaf):
-            leaf = leaf.contiguous()
-            shared = storage_of(leaf) in taken or leaf.untyped_storage().nbytes() != leaf.nbytes
-            if shared or (recorder is not None and not recorder.is_variable(leaf)):
-                leaf = leaf.clone() if recorder is None else recorder.copy(leaf)
-            taken.add(storage_of(leaf))
-        result.append(leaf)
-    return result
-
-
-def _memory(leaves: Sequence[Any]) -> set[int]:
-    return {storage_of(leaf) for leaf in leaves if isinstance(leaf, Tensor) and is_plain(leaf)}
-
-
 def _plainly(fn: Callable[[Sequence[Tensor]], Any], tensors: Sequence[Tensor], donated: int) -> Any:
     """Return what a function returns, in memory that is not that of its (undonated) arguments."""
     leaves, definition = tree.flatten_with_def(fn(tensors))
-    return tree.unflatten(definition, _own(leaves, _memory(tensors[donated:])))
-
-
-def _written_to(copies: Sequence[Tensor], places: Sequence[int]) -> list[int]:
-    """Return which of fresh copies were changed in place; in inference mode nobody counts that."""
-    return [i for i in places if copies[i].is_inference() or version_of(copies[i]) > 0]
-
-
-def _with_copies(tensors: Sequence[Tensor], places: Sequence[int]) -> Sequence[Tensor]:
-    """Return tensors of which some are copies."""
-    if not places:
-        return tensors
-    result = list(tensors)
-    for i in places:
-        result[i] = result[i].clone()
-    return result
+    return tree.unflatten(definition, own(leaves, memory(tensors[donated:])))

@@ -1,23 +1,22 @@
-"""What a recorded function used that is not among its arguments: modules of torch, tensors, generators of the host."""
+"""What a recorded function used that is not among its arguments: modules of torch, and generators of random numbers."""
 
 from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from itertools import chain
-from operator import attrgetter, is_
+from operator import is_
 from typing import Any
 
 import numpy as np
-from torch import Tensor
+import torch
 from torch.nn import Module
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from polykeras_torch.private import HOOKS_OF_ALL_MODULES
 
 _CONTAINERS = (dict, list, set, tuple)
-_layout = attrgetter("dtype", "shape", "requires_grad")
 
 
 class Modules:
@@ -66,9 +65,9 @@ class Modules:
         """Return why what ran may not be repeated, because of modules. It is called outside the context."""
         if not self._views:
             return None
-        if self._hooked or any(HOOKS_OF_ALL_MODULES):
+        if self._hooked or _are_hooked():
             return "a module of torch has hooks, which are called in each run"
-        self._all = [*self._views.values(), *(hooks.values() for hooks in HOOKS_OF_ALL_MODULES)]
+        self._all = list(self._views.values())
         self._known = list(chain.from_iterable(self._all))
         before = list(chain.from_iterable(self._before.values()))
         if not _are_same(self._known, before):
@@ -78,47 +77,57 @@ class Modules:
 
     def hold(self) -> bool:
         """Return whether all modules are as they were after the run."""
-        return not self._all or _are_same(list(chain.from_iterable(self._all)), self._known)
+        return not self._all or (not _are_hooked() and _are_same(list(chain.from_iterable(self._all)), self._known))
+
+
+def _are_hooked() -> bool:
+    """Return whether all modules have hooks, but for those of recordings that other threads make."""
+    hooks = chain.from_iterable(hooks.values() for hooks in HOOKS_OF_ALL_MODULES) if any(HOOKS_OF_ALL_MODULES) else ()
+    return any(getattr(hook, "__func__", None) is not Modules._called for hook in list(hooks))
 
 
 def _are_same(some: Sequence[Any], others: Sequence[Any]) -> bool:
     return len(some) == len(others) and all(map(is_, some, others))
 
 
-class Foreign:
-    """Tensors from outside that a recording reads anew in each run, as long as they are where they were.
-
-    Args:
-        tensors: those that somebody else holds; others cannot come to lie elsewhere.
-    """
-
-    def __init__(self, tensors: Collection[Tensor]) -> None:
-        self._held = list(tensors)
-        self._known = self._now()
-
-    def _now(self) -> list[Any]:
-        return [(x.data_ptr(), x.stride(), _layout(x)) for x in self._held]
-
-    def hold(self) -> bool:
-        """Return whether they lie where they lay: nobody assigned to `.data`, resized one or moved a module."""
-        return not self._held or self._now() == self._known
-
-
 class HostDraws:
     """Whether random numbers of Python or NumPy are drawn within the context, from the generators that all share.
 
     Where other threads run nobody knows who drew; then it says no.
+
+    Attributes:
+        alone: whether no other thread runs.
+        found: afterwards, whether numbers were drawn.
     """
 
     def __enter__(self) -> HostDraws:
-        self._alone = threading.active_count() == 1
+        self.alone = threading.active_count() == 1
         self._before = self._now()
         return self
 
     def __exit__(self, *exc_info: Any) -> None:
-        self.found = self._alone and self._before != self._now()
+        self.found = self.alone and self._before != self._now()
 
     @staticmethod
     def _now() -> tuple[Any, ...]:
         _, keys, *rest = np.random.get_state(legacy=True)  # type: ignore[misc]
         return random.getstate(), keys.tobytes(), rest  # type: ignore[union-attr]
+
+
+class Generator:
+    """torch's generator for the CPU, as the draws that a recording sees leave it.
+
+    Where other threads run they may draw from it, and nothing is known.
+    """
+
+    def __init__(self) -> None:
+        self._state = torch.get_rng_state() if threading.active_count() == 1 else None
+
+    def drew(self) -> None:
+        """Note that a draw was seen."""
+        if self._state is not None:
+            self._state = torch.get_rng_state()
+
+    def was_touched(self) -> bool:
+        """Return whether it was seeded, or gave numbers, without a draw that was seen."""
+        return self._state is not None and not torch.equal(self._state, torch.get_rng_state())

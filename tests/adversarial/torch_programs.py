@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -697,6 +698,16 @@ def gathered_gradients(compiled: Entry) -> Iterator[Any]:
         yield weight.grad
 
 
+@PROGRAMS.add(OUTSIDE, "gradients that a parameter has gathered before", "refused", "has gathered")
+def read_gradients(compiled: Entry) -> Iterator[Any]:
+    weight = nn.Parameter(torch.ones(3))
+    fn = compiled(lambda x: x * weight.grad)
+    for factor in (2.0, 3.0):
+        weight.grad = None
+        (weight * factor).sum().backward()
+        yield fn(X)
+
+
 @PROGRAMS.add(OUTSIDE, "a parameter that is asked for no gradient any more", "refused", "differentiated by torch")
 def frozen_parameter(compiled: Entry) -> Iterator[Any]:
     weight = nn.Parameter(torch.ones(3), requires_grad=False)
@@ -729,6 +740,16 @@ def _out_of_sight(x: Any) -> Any:
     return result + x
 
 
+def _unseen_kernel(x: Any) -> Any:
+    """Compute as compiled kernels of torch's compiler do: in memory that no operator made, and from outside."""
+    from torch._C._dynamo.guards import _empty_strided_cpu
+
+    result = _empty_strided_cpu((4, 3), (3, 1), torch.float32)
+    with torch._C._DisableTorchDispatch():
+        result.copy_(x * 2)
+    return result
+
+
 def _lengths(x: Any) -> Any:
     return (x[:, 0] > 0.9).to(torch.int64).cpu() + 1
 
@@ -756,6 +777,9 @@ refused("`copy.deepcopy`", "reads the values", "deep_copy", lambda x: copy.deepc
 refused("`Tensor.apply_`", "behind torch's back", "apply", lambda x: x.clone().apply_(lambda v: v + 1))
 refused("`Tensor.data` set", "behind torch's back", "set_data", lambda x: _with_data(x) + 1)
 refused("memory that NumPy fills", "filled out of sight|reads the values", "filled_by_numpy", _out_of_sight)
+refused(
+    "a kernel that torch's dispatcher does not see", "out of sight", "unseen_kernel", lambda x: _unseen_kernel(x) + 1
+)
 refused("a boolean mask as an index", "shape of a result", "mask", lambda x: x[x > 0.6].sum())
 refused("`masked_select`", "shape of a result", "masked_select", lambda x: x.masked_select(x > 0.6).sum())
 refused("`nonzero`", "shape of a result", "nonzero", lambda x: torch.nonzero(x > 0.6).sum())
@@ -948,6 +972,11 @@ equal("`as_strided` from the beginning", "strided", lambda x: (x * 1).as_strided
 equal("a view as integers of the same size", "bits", lambda x: (x * 2).view(torch.int32) & 255)
 equal("complex numbers, conjugated without a copy", "conjugate", lambda x: (torch.complex(x, x).conj() * 1j).real + 0)
 equal("lists and dicts that the function fills", "filled_list", _list_in_place)
+equal(
+    "lists as indices, to read and to write",
+    "list_index",
+    lambda x: (x * 1).index_fill_(0, torch.tensor([1]), 0.0)[[0, 2]],
+)
 equal("`unbind`, `split` and `chunk`", "parts", lambda x: sum(x.unbind(0)) + x.split(1)[0] - x.chunk(2)[1][0])
 equal("a result that is an argument, twice", "argument", lambda x: [x, x, x[1:]])
 equal("a result that is a constant", "constant", lambda x: [torch.arange(3), x + 1])
@@ -986,7 +1015,43 @@ def unused_random(compiled: Entry) -> Iterator[Any]:
         yield torch.rand(1)
 
 
-@PROGRAMS.add(PYTHON, "random numbers of a generator of torch", "equal")
+@PROGRAMS.add(PYTHON, "a seed of torch that is set in each run", "refused", "seeded or drawn")
+def torch_seed(compiled: Entry) -> Iterator[Any]:
+    fn = compiled(lambda x: torch.manual_seed(3) and x + torch.rand(3))
+    for _ in range(3):
+        yield fn(X)
+
+
+@PROGRAMS.add(PYTHON, "a seed of torch that is set in each run, after the draw", "refused", "seeded or drawn")
+def torch_seed_afterwards(compiled: Entry) -> Iterator[Any]:
+    def fn(x: Any) -> Any:
+        result = x + torch.rand(3)
+        torch.manual_seed(3)
+        return result
+
+    call = compiled(fn)
+    for _ in range(3):
+        yield call(X)
+
+
+@PROGRAMS.add(
+    PYTHON, "dropout in `torch.utils.checkpoint`, which draws the same numbers twice", "refused", "seeded or drawn"
+)
+def checkpoint(compiled: Entry) -> Iterator[Any]:
+    from torch.utils.checkpoint import checkpoint as recomputed
+
+    def fn(x: Any) -> Any:
+        with torch.enable_grad():
+            leaf = x.detach().requires_grad_()
+            result = recomputed(lambda x: F.dropout(x * x, 0.5), leaf, use_reentrant=False)
+            return result.detach(), torch.autograd.grad(result.sum(), leaf)[0]
+
+    gradient = compiled(fn)
+    for _ in range(3):
+        yield gradient(X)
+
+
+@PROGRAMS.add(PYTHON, "random numbers of a generator of torch", "refused", "torch.Generator")
 def torch_generator(compiled: Entry) -> Iterator[Any]:
     generator = torch.Generator().manual_seed(3)
     fn = compiled(lambda x: x + torch.rand(3, generator=generator))
@@ -1020,11 +1085,12 @@ def numpy_generator(compiled: Entry) -> Iterator[Any]:
 
 @PROGRAMS.add(PYTHON, "the time", "read once")
 def clock(compiled: Entry) -> Iterator[Any]:
-    begin = time.perf_counter_ns()
-    fn = compiled(lambda x: torch.tensor(time.perf_counter_ns() - begin > 10**7))
-    yield fn(X)
-    time.sleep(0.02)
-    yield fn(X)
+    now = [0.0]
+    fn = compiled(lambda x: x + time.time())
+    with mock.patch("time.time", lambda: now[0]):
+        yield fn(X)
+        now[0] = 1.0
+        yield fn(X)
 
 
 @PROGRAMS.add(PYTHON, "a number that a function finds in its surroundings", "read once")

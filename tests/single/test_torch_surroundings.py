@@ -214,7 +214,7 @@ def failing(*args: Any, **kwargs: Any) -> Any:
         "replay.compile_repetition",
         "program.with_reused_memory",
         "surroundings.Modules.why_not",
-        "surroundings.Foreign._now",
+        "outside.Foreign._now",
     ],
 )
 def test_a_failure_of_the_recorder_is_a_reason(tb: Any, place: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,93 @@
+"""Tensors from outside that a recorded function uses."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Sequence
+from operator import attrgetter
+from typing import Any
+
+from torch import Tensor
+
+from polykeras_torch.private import owners_of, storage_of
+
+_layout = attrgetter("dtype", "shape", "requires_grad")
+
+
+class Outside:
+    """Tensors whose memory a recording has not seen before.
+
+    Attributes:
+        storages: their memory: not ours to change.
+        collects: whether some of them collect gradients.
+    """
+
+    def __init__(self) -> None:
+        self.storages: set[int] = set()
+        self.collects = False
+        self._tensors: dict[int, Tensor] = {}  # by identity: several may be the same memory
+        self._indices: set[int] = set()  # storages that an index came with, which torch may have made of a number
+
+    def add(self, tensor: Tensor, storage: int, is_index: bool) -> None:
+        """Note a tensor of new memory."""
+        self.storages.add(storage)
+        if is_index:
+            self._indices.add(storage)
+        self.collects = self.collects or tensor.requires_grad
+        self.see(tensor, storage)
+
+    def see(self, tensor: Tensor, storage: int) -> None:
+        """Note a tensor that may be another one of the same memory."""
+        if storage in self.storages:
+            self._tensors[id(tensor)] = tensor
+
+    def held_by_others(self, values: Sequence[Tensor | None]) -> list[Tensor]:
+        """Return those that somebody else holds.
+
+        Args:
+            values: the tensors that the recording itself holds, once each.
+        """
+        seen = set(map(id, values))
+        # There are references of the dict, of the loop and of `getrefcount`, and the two of `values` and what it is of.
+        return [x for x in self._tensors.values() if sys.getrefcount(x) > (3 if id(x) not in seen else 5)]
+
+    def was_made_here(self, known: Sequence[Tensor]) -> bool:
+        """Return whether some were made in the run, out of sight; nobody holds these, who are not among the `known`."""
+        others = set(map(id, known))
+        unknown: dict[int, list[Tensor]] = {}
+        for key, tensor in self._tensors.items():
+            if key not in others and storage_of(tensor) not in self._indices:
+                unknown.setdefault(storage_of(tensor), []).append(tensor)
+        return any(map(_is_made_here, unknown.values()))
+
+
+def _is_made_here(tensors: Sequence[Tensor]) -> bool:
+    """Return whether a tensor of a recording, which was made out of its sight, was made in the run.
+
+    Then it may depend on the arguments. Such memory is torch's own, and only these tensors lie in it.
+
+    Args:
+        tensors: of one storage, which nobody but the recording holds.
+    """
+    storage = tensors[0].untyped_storage()
+    owners = owners_of(storage) - 1  # `storage` is one
+    return storage.resizable() and storage.nbytes() > 0 and owners <= len(tensors)
+
+
+class Foreign:
+    """Tensors from outside that a recording reads anew in each run, as long as they are where they were.
+
+    Args:
+        tensors: those that somebody else holds; others cannot come to lie elsewhere.
+    """
+
+    def __init__(self, tensors: Collection[Tensor]) -> None:
+        self._held = list(tensors)
+        self._known = self._now()
+
+    def _now(self) -> list[Any]:
+        return [(x.data_ptr(), x.stride(), _layout(x)) for x in self._held]
+
+    def hold(self) -> bool:
+        """Return whether they lie where they lay: nobody assigned to `.data`, resized one or moved a module."""
+        return not self._held or self._now() == self._known

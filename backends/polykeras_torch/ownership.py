@@ -1,0 +1,53 @@
+"""Whose memory a tensor is: results that callers may own, and arguments that native code may change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from polykeras_torch.operators import is_plain
+from polykeras_torch.private import storage_of, version_of
+from polykeras_torch.recorder import Recorder
+
+
+def own(leaves: Sequence[Any], taken: set[int], recorder: Recorder | None = None) -> list[Any]:
+    """Return results that callers may own: row-major, no two in the same memory, none in memory that is taken.
+
+    Args:
+        leaves: the results.
+        taken: the storages of others.
+        recorder: that sees it; then no result is in the memory of a constant either.
+    """
+    taken = set(taken)
+    result = []
+    for leaf in leaves:
+        if isinstance(leaf, Tensor) and is_plain(leaf):
+            leaf = leaf.contiguous()
+            shared = storage_of(leaf) in taken or leaf.untyped_storage().nbytes() != leaf.nbytes
+            if shared or (recorder is not None and not recorder.is_variable(leaf)):
+                leaf = leaf.clone() if recorder is None else recorder.copy(leaf)
+            taken.add(storage_of(leaf))
+        result.append(leaf)
+    return result
+
+
+def memory(leaves: Sequence[Any]) -> set[int]:
+    """Return the storages of the tensors among leaves."""
+    return {storage_of(leaf) for leaf in leaves if isinstance(leaf, Tensor) and is_plain(leaf)}
+
+
+def written_to(copies: Sequence[Tensor], places: Sequence[int]) -> list[int]:
+    """Return which of fresh copies were changed in place; in inference mode nobody counts that."""
+    return [i for i in places if copies[i].is_inference() or version_of(copies[i]) > 0]
+
+
+def with_copies(tensors: Sequence[Tensor], places: Sequence[int]) -> Sequence[Tensor]:
+    """Return tensors of which some are copies."""
+    if not places:
+        return tensors
+    result = list(tensors)
+    for i in places:
+        result[i] = result[i].clone()
+    return result
