@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextvars import ContextVar
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf.config_pb2 import ConfigProto
 from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
 from tensorflow.python.eager import context
+from tensorflow.python.framework.config import is_op_determinism_enabled
+from tensorflow.python.framework.ops import get_dtype_conversion_mode
 
 from polykeras.backend.spec import Array
 
 Flat = Callable[..., list[Array]]
+_has_tf32 = tf.config.experimental.tensor_float_32_execution_enabled
 _Key = tuple[int, str, bytes]
 _constants: ContextVar[dict[_Key, Array] | None] = ContextVar("polykeras_tensorflow_constants", default=None)
 
@@ -35,6 +39,20 @@ def constant(x: Any, dtype: tf.DType) -> Array:
         with graph.control_dependencies(None):  # what has to wait is the node whose operand it is
             known[key] = tf.constant(value)
     return known[key]
+
+
+def tracing_settings() -> tuple[Hashable, ...]:
+    """Return the settings of TensorFlow that a graph is traced, and compiled by XLA, by.
+
+    A `tf.function` does not look at them: it goes on as it was traced first.
+    """
+    here: Any = context.context()
+    return (
+        *here.op_callbacks,  # of `tf.debugging.enable_check_numerics`
+        is_op_determinism_enabled(),
+        _has_tf32(),
+        get_dtype_conversion_mode(),
+    )
 
 
 def spec_of(x: Array) -> tf.TensorSpec:
@@ -104,23 +122,22 @@ def call(graph: Any, arrays: list[Array]) -> list[Array]:
     """
     here: Any = context.context()
     outer = here.function_call_options
-    here.function_call_options = _options()
+    here.function_call_options = _options(outer.config_proto_serialized)
     try:
         return graph._call_flat(arrays, graph.captured_inputs)
     finally:
         here.function_call_options = outer
 
 
-@cache
-def _options() -> Any:
-    """Return options of calls by which the graph optimizer leaves arithmetic as it is.
+@lru_cache(maxsize=64)
+def _options(given: bytes) -> Any:
+    """Return options of calls by which the graph optimizer leaves arithmetic as it is, and all else as given.
 
     Inside a loop it makes of `y + y` a product with a constant of no shape, and the gradient, the weight and the model
     are silently of shape (0,) after a step (TensorFlow 2.21; compare
     https://github.com/tensorflow/tensorflow/issues/22504). Without its arithmetic our steps are as fast.
     """
-    here: Any = context.context()
-    config = here.config
+    config = ConfigProto.FromString(given)
     config.graph_options.rewrite_options.arithmetic_optimization = RewriterConfig.OFF
     return context.FunctionCallOptions(config_proto=config)
 
