@@ -1,6 +1,6 @@
 """Notices random numbers of Python's or NumPy's global generators that are drawn while code is traced.
 
-What is compiled holds such a number as it was: each call uses it again. Nobody else can see it: the tracer sees numbers.
+What is compiled holds such a number as it was, and uses it again in each call. The tracer sees a number as any other.
 """
 
 from __future__ import annotations

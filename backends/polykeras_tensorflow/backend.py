@@ -76,7 +76,7 @@ class TensorflowBackend(
                 tf.config.experimental.set_memory_growth(gpu, True)
 
 
-# In a user's `tf.function` autograph would rewrite our code too, and fail at some of it. It leaves Keras's alone as well.
+# In a user's `tf.function` autograph would rewrite our code too, and fail at some of it. Keras's it leaves alone.
 _OURS = ("polykeras", "polykeras_tensorflow")
 autograph.CONVERSION_RULES = (*map(autograph.DoNotConvert, _OURS), *autograph.CONVERSION_RULES)
 

@@ -96,9 +96,7 @@ class _Steps:
 
     def __call__(self, state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
         if not tf.executing_eagerly():
-            raise RuntimeError(
-                "Steps of training run by themselves: call `fit` or `evaluate` outside of `tf.function`."
-            )
+            raise RuntimeError("Steps of training run by themselves: call `fit` outside of `tf.function`.")
         columns, definition = tree.flatten_with_def(data)
         batch = indices.shape[1]
         if tf.config.functions_run_eagerly() and start < stop:

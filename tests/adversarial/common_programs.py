@@ -21,8 +21,6 @@ Y = np.linspace(0.5, 2.0, 12, dtype="float32").reshape(4, 3)
 
 STATE, IN_MODELS, CHANCE, READS = "global state", "global state, in models", "chance and clocks", "Python values"
 ARGUMENTS, MEMORY, EFFECTS, MODELS = "arguments", "memory", "effects", "models"
-DEVICES, ONE_WAY = "two devices", "switches that cannot be put back"
-OWN_PROCESS = (DEVICES, ONE_WAY)
 
 
 def add_common(programs: Programs) -> None:

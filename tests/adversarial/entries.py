@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,11 +20,15 @@ from adversarial.harness import Entry, Outcome, Program, judge, plain
 from polykeras import tree
 from polykeras.backend import Backend
 
+DEVICES, ONE_WAY = "two devices", "switches that cannot be put back"
+OWN_PROCESS = (DEVICES, ONE_WAY)
+"""Kinds of programs that need a process of their own; see `own_process`."""
 BY_FUNCTION = (
     "within a function of TensorFlow's",
     "global state, in models",
     "arguments",
     "transformations",
+    "sizes that depend on values",
     "models",
     "effects",
 )
@@ -54,7 +62,7 @@ ENTRIES: dict[str, Callable[[Backend, Callable[..., Any]], Callable[..., Any]]] 
 }
 
 
-def outcome_of(program: Program, entry: Entry, prepare: Callable[[], None], to_host: Callable[[Any], Any]) -> Outcome:
+def outcome_of(program: Program, entry: Entry) -> Outcome:
     """Return what `judge` says; a program is refused too if the compiled run ends by an error for the stated reason."""
 
     began = []
@@ -65,7 +73,7 @@ def outcome_of(program: Program, entry: Entry, prepare: Callable[[], None], to_h
             yield tree.map_structure(lambda leaf: np.asarray(leaf) if isinstance(leaf, float) else leaf, result)
 
     try:
-        return judge(replace(program, run=run), entry, prepare, to_host)
+        return judge(replace(program, run=run), entry, lambda: keras.utils.set_random_seed(0))
     except AssertionError:
         raise
     except Exception as error:
@@ -86,3 +94,23 @@ def caught(call: Callable[[], Any]) -> Any:
 def told(compiled: Entry, match: str) -> Any:
     """Return a context within which the compiled run must give a RuntimeWarning, and the plain run none."""
     return pytest.warns(RuntimeWarning, match=match) if compiled is not plain else nullcontext()
+
+
+def judged(programs: Sequence[Program]) -> list[tuple[Program, str]]:
+    """Return which programs are judged in this process, and by which entries."""
+    here = [program for program in programs if program.kind not in OWN_PROCESS]
+    return [(p, entry) for p in here for entry in ENTRIES if entry == "function" or p.kind not in BY_FUNCTION]
+
+
+def in_own_process(framework: str) -> None:
+    """Have the other programs judged in a process of their own; its account is that of a failure."""
+    tests = Path(__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-m", "adversarial.own_process", framework],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tests), *filter(None, sys.path)])},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

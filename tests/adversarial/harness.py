@@ -22,7 +22,7 @@ The outcome is one of these, and a program states the one that it expects:
 - `equal`: all results are the same, and nothing was said.
 - `refused`: all results are the same, and a `RuntimeWarning` told that the function is not compiled, and why.
 - `read once`: the function went on with what Python found when it was compiled first, as `jax.jit` and `tf.function` do. For
-  that all results of the compiled run must be those of the first call, and the plain run's must differ.
+  that the first result must be right, all others of the compiled run must be the same, and those of the plain run must differ.
 
 Anything else is wrong, and an AssertionError whatever the program expects. An error that the compiled run raises, and the plain one
 does not, goes through as it is.
@@ -32,6 +32,9 @@ A test module parametrizes over its programs, and over entries; `table` makes th
     @pytest.mark.parametrize("program", PROGRAMS, ids=str)
     def test_program(program, backend):
         assert judge(program, backend.compile) == program.outcome
+
+    def test_the_page_has_the_table():
+        assert page_has(PROGRAMS)  # `python tests/adversarial/write_page.py` writes it
 """
 
 from __future__ import annotations
@@ -130,6 +133,7 @@ def judge(
     entry: Entry,
     prepare: Callable[[], None] = lambda: None,
     to_host: Callable[[Any], Any] = np.asarray,
+    reference: Entry = plain,
 ) -> Outcome:
     """Return the outcome of a program.
 
@@ -138,11 +142,12 @@ def judge(
         entry: compiles functions.
         prepare: seeds the framework; Python's and NumPy's generators are seeded here.
         to_host: makes a NumPy array of one of the framework.
+        reference: makes the function that says what is right, where an entry does more than to call it once.
 
     Raises:
         AssertionError: a compiled result is wrong, or the reason of a refusal is another one than stated.
     """
-    want, _ = _results(program, plain, prepare, to_host)
+    want, _ = _results(program, reference, prepare, to_host)
     got, said = _results(program, entry, prepare, to_host)
     assert want, f"{program} yields nothing to compare"
     assert len(got) == len(want), f"{program}: {len(got)} results when compiled, {len(want)} otherwise"

@@ -15,7 +15,6 @@ from jax import lax
 
 import polykeras as keras
 from adversarial.common_programs import (
-    DEVICES,
     EFFECTS,
     IN_MODELS,
     MEMORY,
@@ -27,7 +26,7 @@ from adversarial.common_programs import (
     _model,
     add_common,
 )
-from adversarial.entries import caught
+from adversarial.entries import DEVICES, caught
 from adversarial.harness import Entry, Programs, plain
 from polykeras import layers, ops
 

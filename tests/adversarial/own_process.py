@@ -9,11 +9,8 @@ import os
 import sys
 from importlib import import_module
 
-import numpy as np
-
 import polykeras as keras
-from adversarial.common_programs import OWN_PROCESS
-from adversarial.entries import ENTRIES, outcome_of
+from adversarial.entries import ENTRIES, OWN_PROCESS, outcome_of
 
 
 def main(framework: str) -> int:
@@ -30,9 +27,8 @@ def main(framework: str) -> int:
         assert len(backend.devices()) == 2
         for program in import_module(f"adversarial.{framework}_programs").PROGRAMS:
             if program.kind in OWN_PROCESS:
-                keras.utils.set_random_seed(0)
                 try:
-                    outcome = outcome_of(program, lambda fn: ENTRIES["function"](backend, fn), lambda: None, np.asarray)
+                    outcome = outcome_of(program, lambda fn: ENTRIES["function"](backend, fn))
                 except AssertionError as error:
                     outcome = str(error)
                 wrong += outcome != program.outcome
