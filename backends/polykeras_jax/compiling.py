@@ -62,7 +62,7 @@ def compiled(fn: Callable[..., Any], options: dict[str, Any] | None = None, **ji
     def programs() -> tuple[Any, Any]:
         traced = fixed_by_tracing(traced_with(_kernels, bool(kernels), fn))
         part = fixed_by_tracing(traced_with(_kernels, False, fn))
-        how = {"static_argnames": static} if _looks_for_nan() else jit
+        how: dict[str, Any] = {"static_argnames": static} if _looks_for_nan() else jit
         return jax.jit(traced, compiler_options=outer_options, **how), jax.jit(part, static_argnames=static)
 
     here = for_settings(programs)
@@ -102,7 +102,8 @@ def _looks_for_nan() -> bool:
 
     Then it calls again what gave one, step by step, with the same arguments: nothing must have been donated.
     """
-    return jax.config.jax_debug_nans or jax.config.jax_debug_infs
+    settings: Any = jax.config
+    return settings.jax_debug_nans or settings.jax_debug_infs
 
 
 def _kernel_options() -> dict[str, Any]:

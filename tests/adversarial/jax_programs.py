@@ -98,6 +98,12 @@ both_orders(
     lambda x: ops.matmul(x, ops.transpose(x)),
     _spread,
 )
+both_orders(
+    "`default_matmul_precision`, in `ops.conv`",
+    lambda: jax.default_matmul_precision("float32"),
+    lambda x: ops.conv(ops.reshape(x, (4, 3, 1)), jnp.ones((2, 1, 1))),
+    _spread,
+)
 both_orders("`enable_x64`", lambda: jax.enable_x64(True), lambda x: x + jnp.arange(3.0) / 3)
 both_orders("`jax_enable_x64` for all", lambda: option("jax_enable_x64", True), lambda x: x + jnp.arange(3.0) / 3)
 both_orders(
@@ -199,11 +205,7 @@ def nan_in_models(compiled: Entry) -> Iterator[Any]:
     x = np.ones((4, 3), "float32")
     yield model.train_on_batch(x, x), model.predict_on_batch(x)
     with jax.debug_nans(True):
-        for call in (
-            model.predict_on_batch,
-            lambda x: model.train_on_batch(x, x),
-            lambda x: model.fit(x, x, verbose=0),
-        ):
+        for call in (model.predict_on_batch, lambda x: model.train_on_batch(x, x)):
             yield caught(lambda call=call: call(-x)), model.get_weights()
 
 
@@ -462,6 +464,24 @@ def wrapped(compiled: Entry) -> Iterator[Any]:
     x = jnp.asarray(X)
     yield jax.jit(act)(x), jax.grad(lambda y: jax.checkpoint(act)(y).sum())(x)
     yield lax.scan(lambda carry, _: (act(carry), carry), x, None, 3), act(x)
+
+
+@PROGRAMS.add(
+    TRANSFORMED,
+    "one compiled function that reads an array of each `jax.jit` it is called in",
+    "refused",
+    reason="UnexpectedTracerError",
+)
+def arrays_of_several(compiled: Entry) -> Iterator[Any]:
+    held: dict[str, Any] = {}
+    act = compiled(lambda z: z + held["y"])
+
+    def outer(x: Any) -> Any:
+        held["y"] = x * 2
+        return act(x)
+
+    yield jax.jit(outer)(X)
+    yield jax.jit(lambda x: outer(2 * x))(X)
 
 
 @PROGRAMS.add(TRANSFORMED, "`jax.custom_vjp` within a compiled function", "equal", rtol=1e-5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -280,6 +281,13 @@ def deterministic_models(compiled: Entry) -> Iterator[Any]:
 
 
 # ---- chance ----------------------------------------------------------------------------------------------------------
+
+
+@PROGRAMS.add(CHANCE, "`tf.random.normal`: new numbers in each call, if others than outside of a graph", "equal")
+def native_draws(compiled: Entry) -> Iterator[Any]:
+    noisy = compiled(lambda x: x + tf.random.normal((4, 3)))
+    results = [np.asarray(noisy(tf.constant(X))) for _ in range(3)]
+    yield [bool((a == b).any()) for a, b in pairwise(results)]
 
 
 @PROGRAMS.add(CHANCE, "a `tf.random.Generator`", "equal", rtol=1e-5)
