@@ -613,20 +613,20 @@ def _add_models(programs: Programs) -> None:
 
     @add("equal models with other numbers in a Lambda's closure")
     def lambdas(compiled: Entry) -> Iterator[Any]:
-        for factor in (2.0, np.float32(2.0000002), 3.0):
+        for factor in (2.0, np.float32(2.0000002)):
             yield _trained(compiled, layers.Lambda(lambda x, factor=factor: x * factor))
 
     @add("equal models with other arrays in a Lambda's closure, different in the last bit")
     def lambdas_with_arrays(compiled: Entry) -> Iterator[Any]:
         ones = np.ones((3,), "float32")
-        for array in (ones, np.nextafter(ones, 2), -ones, ones):
+        for array in (ones, np.nextafter(ones, 2), ones):
             yield _trained(
                 compiled, layers.Lambda(lambda x, array=array: x + (ops.convert_to_tensor(array) - 1.0) * 1e7)
             )
 
     @add("equal models with other numbers in their own steps")
     def own_steps(compiled: Entry) -> Iterator[Any]:
-        for factor in (1.0, 1.0000001, 3.0):
+        for factor in (1.0, 1.0000002):
 
             class Own(keras.Sequential):
                 def train_step(self, data: Any, factor: float = factor) -> Any:
@@ -757,7 +757,6 @@ def _add_models(programs: Programs) -> None:
 
 
 def _trained(compiled: Entry, *parts: Any) -> Any:
-    """Return what a fresh model of some layers predicts and learns."""
+    """Return what a fresh model of some layers learns."""
     model = _model(compiled, *parts, layers.Dense(3))
-    loss = model.fit(X, Y, batch_size=2, epochs=2, shuffle=False, verbose=0).history["loss"]
-    return loss, model.get_weights(), model.predict_on_batch(X)
+    return model.fit(X, Y, batch_size=2, shuffle=False, verbose=0).history["loss"], model.get_weights()

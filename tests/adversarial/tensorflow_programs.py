@@ -190,7 +190,6 @@ def _in_models(compiled: Entry, state: Callable[[], AbstractContextManager[Any]]
 
 IN_STATES: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "run_functions_eagerly": lambda: option(tf.config.functions_run_eagerly, tf.config.run_functions_eagerly, True),
-    "enable_check_numerics": checking_numerics,
     "set_jit": lambda: option(
         lambda: tf.config.optimizer.get_jit() == "autoclustering", tf.config.optimizer.set_jit, True
     ),
@@ -249,7 +248,7 @@ def _mixed(x: Any) -> Any:
         return x - 1
 
 
-for _mode in ("legacy", "all", "safe"):
+for _mode in ("legacy", "all"):
     both_orders(f"numpy behaviour, `{_mode}`", partial(_numpy_behavior, _mode), _mixed, kind=ONE_WAY)
 
     def _run(compiled: Entry, mode: str = _mode) -> Iterator[Any]:
@@ -621,8 +620,8 @@ def within_xla(compiled: Entry) -> Iterator[Any]:
 
 @PROGRAMS.add(MODELS, "equal models with native code that closes over other arrays", "equal", rtol=1e-5)
 def native_closures(compiled: Entry) -> Iterator[Any]:
-    for factor in (2.0, np.float32(2.0000002), 3.0):
-        for table in (tf.fill((3,), factor), tf.Variable(tf.fill((3,), factor)), np.full((3,), factor, "float32")):
+    for factor in (2.0, np.float32(2.0000002)):
+        for table in (tf.fill((3,), factor), tf.Variable(tf.fill((3,), factor))):
             yield _native(compiled, lambda x, table=table: tf.tanh(x * table))
 
 
@@ -663,11 +662,10 @@ def host_code_in_models(compiled: Entry) -> Iterator[Any]:
 
 @PROGRAMS.add(MODELS, "equal models, the second made under `enable_check_numerics`", "equal", rtol=1e-5)
 def shared_under_numerics(compiled: Entry) -> Iterator[Any]:
-    yield _trained(compiled, layers.Dense(4))
+    yield _native(compiled, tf.tanh)
     with checking_numerics():
-        yield _trained(compiled, layers.Dense(4))
-        model = _model(compiled, layers.Dense(4), layers.Dense(3))
-        yield caught(lambda: model.fit(np.inf * X, Y, batch_size=2, verbose=0))
+        yield _native(compiled, tf.tanh)
+        yield caught(lambda: _native(compiled, lambda x: tf.tanh(x) / 0.0))
 
 
 @PROGRAMS.add(DEVICES, "equal models, the second made under `tf.device`", "equal", rtol=1e-5)
@@ -679,7 +677,7 @@ def shared_under_device(compiled: Entry) -> Iterator[Any]:
 
 
 def _native(compiled: Entry, fn: Callable[[Any], Any]) -> Any:
-    """Return what a fresh model with a native function learns and predicts."""
+    """Return what a fresh model with a native function learns."""
 
     class Net(keras.Model):
         def __init__(self) -> None:
@@ -691,8 +689,7 @@ def _native(compiled: Entry, fn: Callable[[Any], Any]) -> Any:
 
     model = Net()
     model.compile("sgd", "mse", run_eagerly=compiled is plain)
-    losses = model.fit(X, Y, batch_size=2, shuffle=False, verbose=0).history["loss"]
-    return losses, model.train_on_batch(X, Y), model.predict_on_batch(X), model.get_weights()
+    return model.fit(X, Y, batch_size=2, shuffle=False, verbose=0).history["loss"], model.get_weights()
 
 
 @PROGRAMS.add(
