@@ -191,9 +191,13 @@ def rank_in_models(compiled: Entry) -> Iterator[Any]:
     yield from _in_models(compiled, lambda: jax.numpy_rank_promotion("raise"))
 
 
-@PROGRAMS.add(IN_MODELS, "a model under `transfer_guard('disallow')`, and without it again", "equal", rtol=1e-5)
+@PROGRAMS.add(
+    IN_MODELS, "a prediction under `transfer_guard('disallow')`", "refused", reason="Disallowed host-to-device transfer"
+)
 def guarded_models(compiled: Entry) -> Iterator[Any]:
-    yield from _in_models(compiled, lambda: jax.transfer_guard("disallow"))
+    model = _model(compiled, layers.Dense(3, "tanh"))
+    with jax.transfer_guard("disallow"):
+        yield model.predict_on_batch(X)
 
 
 @PROGRAMS.add(
