@@ -9,7 +9,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
 
-from polykeras import dtypes, logits, masks, tree
+from polykeras import config, dtypes, logits, masks, tree
 from polykeras.backend import Backend, registry
 from polykeras.backend.door import Handle, convert
 from polykeras.variables import (
@@ -186,7 +186,7 @@ class Function(Generic[P, R]):
         static = tuple((i, leaf) for i, leaf in enumerate(leaves) if _is_static(leaf))
         places = {i for i, _ in static}
         arrays = [convert(backend, leaf) for i, leaf in enumerate(leaves) if i not in places]
-        key = (backend, definition, static)
+        key = (backend, definition, static, config.defaults())
         entry = self._entries.get(key)
         if entry is None:
             name = getattr(self._fn, "__name__", repr(self._fn))

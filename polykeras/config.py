@@ -99,6 +99,12 @@ def settings() -> Settings:
     return read_config(config_path())
 
 
+def defaults() -> tuple[str, float, str]:
+    """Return the settings that code reads while it computes, and that what is compiled depends on."""
+    now = settings()
+    return now.floatx, now.epsilon, now.image_data_format
+
+
 def floatx() -> str:
     """Return the default float dtype, e.g. `"float32"`."""
     return settings().floatx
@@ -115,6 +121,7 @@ def set_floatx(value: str) -> None:
     """
     _check("floatx", value, "set_floatx")
     settings().floatx = value
+    changes.note()
 
 
 def epsilon() -> float:
@@ -133,6 +140,7 @@ def set_epsilon(value: float) -> None:
     """
     _check("epsilon", value, "set_epsilon")
     settings().epsilon = value
+    changes.note()
 
 
 def image_data_format() -> ImageDataFormat:
@@ -151,6 +159,7 @@ def set_image_data_format(data_format: ImageDataFormat) -> None:
     """
     _check("image_data_format", data_format, "set_image_data_format")
     settings().image_data_format = data_format
+    changes.note()
 
 
 def check_data() -> bool:

@@ -6,19 +6,26 @@ import os
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import lru_cache, wraps
-from typing import Any
+from operator import attrgetter
+from typing import Any, TypeVar
 
 import jax
 
 from polykeras import fast
+from polykeras.draws import fixed_by_tracing
 from polykeras_jax.arrays import on_cpu
 from polykeras_jax.loops import traced_with
+
+T = TypeVar("T")
 
 _LEVEL = "xla_backend_optimization_level"
 _LIBRARY = "xla_cpu_experimental_ynn_fusion_type"
 # What XLA leaves to the library YNNPACK by itself (jax 0.10), but for convolutions. Options of a program replace the
 # list; `XLA_FLAGS` alone knows a form that takes one from it.
 _WITHOUT_CONVOLUTIONS = "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE"
+
+_OPTIONS = ("jax_default_prng_impl", "jax_high_dynamic_range_gumbel", "jax_debug_nans", "jax_debug_infs")
+_settings = attrgetter(*(name for name in _OPTIONS if hasattr(jax.config, name)))
 
 _kernels: ContextVar[bool] = ContextVar("polykeras_jax_convolution_kernels", default=False)
 
@@ -49,13 +56,20 @@ def compiled(fn: Callable[..., Any], options: dict[str, Any] | None = None, **ji
         **jit: what else `jax.jit` is told.
     """
     kernels = _kernel_options()
-    outer = jax.jit(
-        traced_with(_kernels, bool(kernels), fn), compiler_options={**(options or {}), **kernels} or None, **jit
-    )
-    inner = jax.jit(traced_with(_kernels, False, fn), static_argnames=jit.get("static_argnames"))
+    outer_options = {**(options or {}), **kernels} or None
+    static = jit.get("static_argnames")
+
+    def programs() -> tuple[Any, Any]:
+        traced = fixed_by_tracing(traced_with(_kernels, bool(kernels), fn))
+        part = fixed_by_tracing(traced_with(_kernels, False, fn))
+        how: dict[str, Any] = {"static_argnames": static} if _looks_for_nan() else jit
+        return jax.jit(traced, compiler_options=outer_options, **how), jax.jit(part, static_argnames=static)
+
+    here = for_settings(programs)
 
     @wraps(fn)
     def run(*args: Any, **kwargs: Any) -> Any:
+        outer, inner = here()
         try:
             return outer(*args, **kwargs)
         except ValueError as error:  # arguments do not tell: those of a part may all be constants
@@ -64,6 +78,32 @@ def compiled(fn: Callable[..., Any], options: dict[str, Any] | None = None, **ji
         return inner(*args, **kwargs)
 
     return run
+
+
+def for_settings(make: Callable[[], T]) -> Callable[[], T]:
+    """Return a function that gives what `make` makes, once for each state of some options of JAX.
+
+    They are those that change a program, and for which `jax.jit` does not make another one (jax 0.10).
+    """
+    made: dict[Any, T] = {}
+
+    def here() -> T:
+        state = _settings(jax.config)
+        found = made.get(state)
+        if found is None:
+            found = made[state] = make()
+        return found
+
+    return here
+
+
+def _looks_for_nan() -> bool:
+    """Return whether JAX looks for numbers that are not finite.
+
+    Then it calls again what gave one, step by step, with the same arguments: nothing must have been donated.
+    """
+    settings: Any = jax.config
+    return settings.jax_debug_nans or settings.jax_debug_infs
 
 
 def _kernel_options() -> dict[str, Any]:

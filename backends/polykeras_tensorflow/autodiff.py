@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.pywrap_tfe import TFE_Py_TapeSetIsStopped
 
 from polykeras import tree
 from polykeras.backend import Backend
@@ -44,6 +45,11 @@ class TensorflowAutodiff(Backend):
         for i, x in enumerate(arrays):
             if not x.dtype.is_floating:
                 raise TypeError(f"value_and_grad: expected arrays of a float dtype; array {i} is {x.dtype.name}.")
+        if TFE_Py_TapeSetIsStopped():  # a tape that is opened now records nothing, and each gradient would be zero
+            raise RuntimeError(
+                "value_and_grad: TensorFlow records nothing for gradients here, as within `tf.init_scope()` and "
+                "`tape.stop_recording()`. Train, or take the gradient, outside of them."
+            )
         # Copies, so that two mentions of one array have a gradient each.
         arrays = [raw.Identity(input=x) for x in arrays]
         with tf.GradientTape(watch_accessed_variables=False) as tape:

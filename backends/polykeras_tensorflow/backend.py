@@ -25,6 +25,8 @@ finally:
     if _hide_keras:
         del sys.modules["keras"]
 
+from tensorflow.python.autograph.core import config as autograph
+
 from polykeras.backend.door import Handle
 from polykeras_tensorflow.arrays import TensorflowArrays
 from polykeras_tensorflow.autodiff import TensorflowAutodiff
@@ -72,6 +74,11 @@ class TensorflowBackend(
             # Without growth TensorFlow takes all memory of a GPU at once, and torch and JAX find none.
             with suppress(RuntimeError):  # the device is in use already: the user has chosen
                 tf.config.experimental.set_memory_growth(gpu, True)
+
+
+# In a user's `tf.function` autograph would rewrite our code too, and fail at some of it. Keras's it leaves alone.
+_OURS = ("polykeras", "polykeras_tensorflow")
+autograph.CONVERSION_RULES = (*map(autograph.DoNotConvert, _OURS), *autograph.CONVERSION_RULES)
 
 
 def _convert_handle(handle: Handle, dtype: Any = None, name: str | None = None, as_ref: bool = False) -> tf.Tensor:

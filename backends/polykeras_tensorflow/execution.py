@@ -20,7 +20,7 @@ from polykeras.backend.execution import State, Step, StepParts, StepRunner, arra
 from polykeras.backend.host_memory import can_be_lent
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.arrays import computes_on_cpu, in_place, is_adopted
-from polykeras_tensorflow.graphs import Flat, apart, spec_of
+from polykeras_tensorflow.graphs import Flat, apart, spec_of, tracing_settings
 from polykeras_tensorflow.private import call, shape_of
 from polykeras_tensorflow.programs import Program, Traced
 
@@ -44,7 +44,10 @@ class _Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves, definition = tree.flatten_with_def((args, kwargs))
         arrays, statics = arrays_and_statics(leaves, tf.Tensor, self.backend.asarray)
-        key = (definition, tuple(statics.items()), _signature(arrays))
+        if tf.config.functions_run_eagerly():
+            args, kwargs = tree.unflatten(definition, tree.interleave(arrays, statics))
+            return tree.map_structure(self.backend.asarray, self.fn(*args, **kwargs))
+        key = (definition, tuple(statics.items()), _signature(arrays), tracing_settings())
         if key not in self.programs:
             self.programs[key] = self._trace(definition, statics, arrays)
         program, structure = self.programs[key]
@@ -88,15 +91,27 @@ class _Steps:
         self.kept: tuple[Any, Any] = (None, None)  # read-only indices, and the tensor that was made of them
 
     def __call__(self, state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
+        if not tf.executing_eagerly():
+            raise RuntimeError("Steps of training run by themselves: call `fit` outside of `tf.function`.")
         columns, definition = tree.flatten_with_def(data)
         batch = indices.shape[1]
-        key = (definition, _signature(state), batch, _signature(columns, first=1))
+        if tf.config.functions_run_eagerly() and start < stop:
+            return self._run_eagerly(state, data, indices, start, stop)
+        key = (definition, _signature(state), batch, _signature(columns, first=1), tracing_settings())
         if key not in self.programs:
             rows = [tf.TensorSpec((batch, *x.shape[1:]), x.dtype) for x in columns]
             self.programs[key] = self._trace(definition, [spec_of(x) for x in state], rows, batch)
         program, structure = self.programs[key]
         results = program([_number(start), _number(stop), self._places(indices), *columns, *state])
         return list(results[: len(state)]), tree.unflatten(structure, results[len(state) :])
+
+    def _run_eagerly(self, state: State, data: Any, indices: Any, start: int, stop: int) -> tuple[State, Any]:
+        logs: Any = {}
+        for i in range(start, stop):
+            state, logs = self.step(list(state), self.backend.rows(data, tf.convert_to_tensor(indices[i])))
+            state = [self.backend.asarray(x) for x in state]
+        logs = logs if self.logs is None else self.logs(state)
+        return state, tree.map_structure(self.backend.asarray, logs)
 
     def _places(self, indices: Any) -> Array:
         """Return indices as a tensor: read-only ones, as those of a stream's packs, are made into one once."""

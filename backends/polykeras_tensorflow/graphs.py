@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -10,9 +10,17 @@ import numpy as np
 import tensorflow as tf
 
 from polykeras.backend.spec import Array
-from polykeras_tensorflow.private import NO_INLINE, FuncGraph, call
+from polykeras_tensorflow.private import (
+    NO_INLINE,
+    FuncGraph,
+    call,
+    dtype_conversion_mode,
+    is_deterministic,
+    op_callbacks,
+)
 
 Flat = Callable[..., list[Array]]
+_has_tf32 = tf.config.experimental.tensor_float_32_execution_enabled
 _Key = tuple[int, str, bytes]
 _constants: ContextVar[dict[_Key, Array] | None] = ContextVar("polykeras_tensorflow_constants", default=None)
 
@@ -33,6 +41,14 @@ def constant(x: Any, dtype: tf.DType) -> Array:
         with graph.control_dependencies(None):  # what has to wait is the node whose operand it is
             known[key] = tf.constant(value)
     return known[key]
+
+
+def tracing_settings() -> tuple[Hashable, ...]:
+    """Return the settings of TensorFlow that a graph is traced, and compiled by XLA, by.
+
+    A `tf.function` does not look at them: it goes on as it was traced first.
+    """
+    return (*op_callbacks(), is_deterministic(), _has_tf32(), dtype_conversion_mode())
 
 
 def spec_of(x: Array) -> tf.TensorSpec:

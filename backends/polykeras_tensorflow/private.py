@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import tensorflow as tf
@@ -19,6 +19,7 @@ from polykeras.backend.spec import Array
 _FLAT_CALL = "tensorflow.python.eager.polymorphic_function.concrete_function:ConcreteFunction._call_flat"
 _context = find("tensorflow.python.eager.context:context")
 _Options = find("tensorflow.python.eager.context:FunctionCallOptions")
+_Config = find("tensorflow.core.protobuf.config_pb2:ConfigProto")
 _Rewriter = find("tensorflow.core.protobuf.rewriter_config_pb2:RewriterConfig")
 _ARITHMETIC = "arithmetic_optimization"
 
@@ -26,17 +27,17 @@ _ARITHMETIC = "arithmetic_optimization"
 def _call(graph: Any, arrays: list[Array]) -> list[Array]:
     here: Any = _context()
     outer = here.function_call_options
-    here.function_call_options = _options()
+    here.function_call_options = _options(outer.config_proto_serialized)
     try:
         return graph._call_flat(arrays, graph.captured_inputs)
     finally:
         here.function_call_options = outer
 
 
-@cache
-def _options() -> Any:
-    here: Any = _context()
-    config = here.config
+@lru_cache(maxsize=64)
+def _options(given: bytes) -> Any:
+    """Return options of calls by which the graph optimizer leaves arithmetic as it is, and all else as given."""
+    config = _Config.FromString(given)
     config.graph_options.rewrite_options.arithmetic_optimization = _Rewriter.OFF
     return _Options(config_proto=config)
 
@@ -52,7 +53,7 @@ def _call_plainly(graph: Any, arrays: list[Array]) -> list[Array]:
 
 
 call: Callable[[Any, list[Array]], list[Array]] = (
-    _call_plainly if None in (find(_FLAT_CALL), _context, _Options, _Rewriter) else _call
+    _call_plainly if None in (find(_FLAT_CALL), _context, _Options, _Config, _Rewriter) else _call
 )
 """`(graph, arrays)`: return what a graph made by `trace` gives for tensors of its specs.
 
@@ -70,6 +71,26 @@ NO_INLINE: str | None = find("tensorflow.python.eager.polymorphic_function.attri
 
 FuncGraph: Any = find("tensorflow:__internal__.FuncGraph")
 """A graph that is traced to be thrown away. Without it a whole `tf.function` is made, which takes longer."""
+
+# ---- settings by which a graph is traced ---------------------------------------------------------------------------
+
+_has_callbacks = hasattr(_context and _context(), "op_callbacks")
+
+
+def op_callbacks() -> Sequence[Any]:
+    """Return who is told of each operation, as `tf.debugging.enable_check_numerics` has it; without the name nobody."""
+    return _context().op_callbacks if _has_callbacks else ()
+
+
+is_deterministic: Callable[[], bool] = find(
+    "tensorflow.python.framework.config:is_op_determinism_enabled", lambda: False
+)
+"""Return whether `tf.config.experimental.enable_op_determinism` was called; without the name a graph goes on."""
+
+dtype_conversion_mode: Callable[[], Any] = find(
+    "tensorflow.python.framework.ops:get_dtype_conversion_mode", lambda: None
+)
+"""Return what `enable_numpy_behavior` set; without the name a graph goes on as it was traced."""
 
 # ---- nodes of a graph --------------------------------------------------------------------------------------------
 

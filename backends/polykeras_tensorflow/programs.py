@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from polykeras import fast
 from polykeras.backend.spec import Array
+from polykeras.draws import fixed_by_tracing
 from polykeras_tensorflow.compiler import compiling
 from polykeras_tensorflow.graphs import Flat, trace
 from polykeras_tensorflow.private import call
@@ -43,13 +44,14 @@ class Traced:
         self, fn: Flat, specs: Sequence[tf.TensorSpec], what: str, repeated: bool, alone: bool = False
     ) -> None:
         self._fn, self._alone = fn, alone
+        drawing = fixed_by_tracing(fn)
         self.specs = specs
         self.what = what
         self.xla = False
         self.size = 0
 
         def with_check(*arrays: Array) -> list[Array]:
-            results = fn(*arrays)
+            results = drawing(*arrays)
             self.size = len(results)
             results = [*results, *self.checks.result()]
             graph = tf.compat.v1.get_default_graph()

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Hashable
 from typing import Any
+
+from polykeras_tensorflow.graphs import tracing_settings
 
 _NUMBERED = re.compile(r"_(\d+)")
 # Names of gradients that were registered while tracing have numbers that count up.
 _COUNTED = re.compile(r"CustomGradient-\d+")
 
-_known: dict[bytes, Any] = {}
+_known: dict[Hashable, Any] = {}
 
 
 def shared(graph: Any) -> Any:
@@ -25,7 +28,8 @@ def shared(graph: Any) -> Any:
     """
     if graph.captured_inputs:
         return graph
-    return _known.setdefault(_fingerprint(graph.graph.as_graph_def()), graph)
+    key = (_fingerprint(graph.graph.as_graph_def()), tracing_settings())  # by which XLA compiles it, too
+    return _known.setdefault(key, graph)
 
 
 def _fingerprint(definition: Any) -> bytes:

@@ -23,6 +23,12 @@ raw = tf.raw_ops
 # Kinds of nodes that XLA has no fast code for on the CPU: windows that slide, and sums along an axis, which it
 # computes anew for each place.
 _SLOW = ("Conv", "DepthwiseConv", "MaxPool", "AvgPool", "Dilation2D", "Cumsum", "Cumprod", "CumulativeLogsumexp")
+# Kinds of nodes for which XLA has other random numbers.
+_RANDOM = (
+    "Random", "TruncatedNormal", "ParameterizedTruncatedNormal", "Multinomial", "StatelessRandom",
+    "StatelessTruncatedNormal", "StatelessMultinomial", "StatelessParameterizedTruncatedNormal", "StatelessShuffle",
+    "StatefulRandom", "StatefulStandardNormal", "StatefulTruncatedNormal", "StatefulUniform",
+)  # fmt: skip
 _FEW = 4096  # elements of a sum along an axis that cost nothing: the thresholds of a metric
 
 
@@ -143,10 +149,13 @@ def choose(graph: Any, checks: RangeChecks, what: str) -> bool:
     kinds = {node.op for function in definition.library.function for node in function.node_def}
     kinds |= {node.type for node in graph.get_operations() if not _is_short_sum(node)}
     slow = sorted(kind for kind in kinds if kind.startswith(_SLOW))
+    random = sorted(kind for kind in kinds if kind.startswith(_RANDOM))
     if slow:
         fast.explain(what, "TensorFlow's kernels", f"XLA is slow at {', '.join(slow)}")
+    elif random:
+        fast.explain(what, "TensorFlow's kernels", f"XLA has other random numbers for {', '.join(random)}")
     elif checks.incomplete:
         fast.explain(what, "TensorFlow's kernels", "indices within a loop or branch would not be checked in XLA")
     else:
         fast.explain(what, "XLA", "it fuses operations, and nothing in the graph is slow in it")
-    return not slow and not checks.incomplete
+    return not (slow or random or checks.incomplete)

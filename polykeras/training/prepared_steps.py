@@ -83,7 +83,7 @@ class PreparedSteps:
 
     def _fingerprint(self) -> tuple[Any, ...]:
         """What a compiled step depends on and may change after `compile`: frozen or exchanged layers, schedules."""
-        parts: list[Any] = [config.nan_guard()]
+        parts: list[Any] = [config.nan_guard(), *config.defaults()]
         for layer in self._flatten_layers():
             held = (*layer._own_weights, *vars(layer).values())
             parts += [layer, layer.trainable, *(v for v in held if isinstance(v, Variable) and not v.trainable)]

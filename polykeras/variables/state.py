@@ -56,8 +56,14 @@ def note_lent(variables: Sequence[Variable], values: Sequence[Any], result: Any)
 
 
 def write_state(variables: Sequence[Variable], values: Sequence[Any], backend: Backend) -> None:
-    """Give the variables the state that a pure function returned."""
+    """Give the variables the state that a pure function returned.
+
+    Raises:
+        TypeError: it ran as part of a function that the framework compiles by itself.
+    """
     scope = current_scope.get()
+    if scope is None and len(values) and backend.is_traced(values[0]):  # all of them, or none
+        raise variables[0]._traced_elsewhere(backend)
     for variable, value in zip(variables, values, strict=True):
         if scope is None:
             variable._store(backend, value)

@@ -216,9 +216,17 @@ class Variable(Handle, ArrayOperators):
         value = self._stored(backend)
         if self._lent:
             value = backend.place(value)
-            self._home = (backend, value)
-            self._lent = False
+            if not backend.is_traced(value):
+                self._home = (backend, value)
+                self._lent = False
         return value
+
+    def _traced_elsewhere(self, backend: Backend) -> TypeError:
+        """Return the error for a value of a trace that knows nothing of this variable."""
+        return TypeError(
+            f"Variable {self.path!r} was assigned inside a function that {backend.name} compiles by itself, where its "
+            "value does not exist yet. Compile with `polykeras.function`, which carries variables out."
+        )
 
     # ---- writing -----------------------------------------------------------------------------------------------
 
@@ -251,10 +259,7 @@ class Variable(Handle, ArrayOperators):
             scope.write(self, value)
             return value
         if backend.is_traced(value):
-            raise TypeError(
-                f"Variable {self.path!r} was assigned inside a function that {backend.name} compiles by itself, where "
-                "its value does not exist yet. Compile with `polykeras.function`, which carries variables out."
-            )
+            raise self._traced_elsewhere(backend)
         if backend.holds_values:
             # In memory of its own: what the caller does to his array later is not done to the variable.
             own = backend.place(value)

@@ -16,6 +16,8 @@ from polykeras.backend import use_backend
 
 # By way of the backend, which leaves Keras out of TensorFlow's import.
 tf = pytest.importorskip("polykeras_tensorflow.backend").tf
+trace = pytest.importorskip("polykeras_tensorflow.graphs").trace
+shared = pytest.importorskip("polykeras_tensorflow.sharing").shared
 RewriterConfig = pytest.importorskip("tensorflow.core.protobuf.rewriter_config_pb2").RewriterConfig
 pytestmark = pytest.mark.needs("tensorflow")
 
@@ -374,3 +376,46 @@ def test_indices_in_a_loop_are_left_to_tensorflow(tb: Any, told: Callable[[], st
     assert "within a loop or branch" in told()
     with pytest.raises(tf.errors.InvalidArgumentError):
         run(np.asarray([0, 3], "int32"))
+
+
+# From one to the next number.
+STEP = {"float64": 2**-52, "float32": 2**-23, "float16": 2**-10, "bfloat16": 2**-7, "complex64": 2**-23, "int64": 1}
+
+
+@pytest.mark.parametrize("dtype", STEP)
+@pytest.mark.parametrize("shape", [(), (3,)], ids=str)
+def test_graphs_with_other_constants_are_not_shared(tb: Any, dtype: str, shape: tuple[int, ...]) -> None:
+    spec = tf.TensorSpec(shape, dtype)
+    one = np.ones(shape, tf.as_dtype(dtype).as_numpy_dtype)
+    numbers = [1, 1 + STEP[dtype], -1, 0, *([] if dtype == "int64" else [-0.0, np.nan])]
+    values = [np.full_like(one, number) for number in numbers]
+
+    def graph(value: Any) -> Any:
+        return shared(trace(lambda x: [x + tf.constant(value)], [spec], xla=True))
+
+    graphs = [graph(value) for value in values]
+    assert len(set(map(id, graphs))) == len(values)
+    assert [graph(value) for value in values] == graphs
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda: tf.debugging.enable_check_numerics(),
+        lambda: tf.config.experimental.enable_tensor_float_32_execution(False),
+    ],
+    ids=["check_numerics", "tensor_float_32"],
+)
+def test_graphs_that_were_traced_under_other_settings_are_not_shared(tb: Any, other: Any) -> None:
+    def graph() -> Any:
+        return shared(trace(lambda x: [tf.identity(x)], [tf.TensorSpec((3,))], xla=True))
+
+    first = graph()
+    assert graph() is first
+    try:
+        other()
+        assert graph() is not first
+    finally:
+        tf.debugging.disable_check_numerics()
+        tf.config.experimental.enable_tensor_float_32_execution(True)
+    assert graph() is first

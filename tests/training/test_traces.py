@@ -185,3 +185,14 @@ def test_what_xla_compiles(caplog: pytest.LogCaptureFixture) -> None:
             model.fit(*more, batch_size=16, verbose=0)
         assert len([name for name in compiled() if "loop" in name]) == 1
         assert new() == 1
+
+
+def test_what_a_stream_draws_is_not_taken_for_a_draw_of_the_trace(backend: Backend) -> None:
+    def batches() -> Iterator[Any]:
+        while True:
+            yield np.random.normal(size=(4, 3)).astype("float32"), np.random.normal(size=(4, 1)).astype("float32")
+
+    for _ in range(3):  # each is traced while a thread reads ahead; a warning would be an error
+        model = Sequential([layers.Dense(1)])
+        model.compile("sgd", "mse")
+        model.fit(batches(), steps_per_epoch=4, epochs=1, verbose=0)

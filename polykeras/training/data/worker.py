@@ -8,6 +8,8 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TypeAlias
 
+from polykeras import draws
+
 _Job: TypeAlias = tuple[Callable[[], None], threading.Lock]
 _Jobs: TypeAlias = "SimpleQueue[_Job | None]"
 
@@ -90,7 +92,8 @@ def _work(jobs: _Jobs) -> None:
         job, done = item
         del item
         try:
-            job()
+            with draws.elsewhere():
+                job()
         finally:
             del job  # what it holds is not to live until the next one comes
             done.release()
