@@ -2,7 +2,7 @@
 
 `plan.json` in the folder lists the graphs: suffix of the files for which each is meant, seed, and whether to exchange
 such files. Keras makes each graph from the same lines as polykeras and sets the weights of `ours.npz` in it. It reads
-`SEED.SUFFIX`, which polykeras wrote, and writes `SEED.theirs.SUFFIX`, and `SEED.ops.h5` of a graph with ops. What it
+`SEED.SUFFIX`, which polykeras wrote, and writes `SEED.theirs.SUFFIX`, and `SEED.ops.h5` of some graphs with ops. What it
 predicts and holds goes to `theirs.npz`, the order of layers and weights to `theirs.json`.
 """
 
@@ -62,7 +62,7 @@ class Side:
             model.load_weights(self.folder / f"{seed}{suffix}")
         else:
             model.save(self.folder / f"{seed}.theirs{suffix}")
-            if suffix == ".keras":
+            if suffix == ".keras" and seed % 5 == 0:
                 model.save(self.folder / f"{seed}.ops.h5")
             model = keras.saving.load_model(self.folder / f"{seed}{suffix}", self.known, compile=False)
             self.orders[f"{seed}{suffix} there"] = order(model)
