@@ -1085,12 +1085,10 @@ def numpy_generator(compiled: Entry) -> Iterator[Any]:
 
 @PROGRAMS.add(PYTHON, "the time", "read once")
 def clock(compiled: Entry) -> Iterator[Any]:
-    now = [0.0]
     fn = compiled(lambda x: x + time.time())
-    with mock.patch("time.time", lambda: now[0]):
-        yield fn(X)
-        now[0] = 1.0
-        yield fn(X)
+    for now in (0.0, 1.0):
+        with mock.patch("time.time", return_value=now):
+            yield fn(X)
 
 
 @PROGRAMS.add(PYTHON, "a number that a function finds in its surroundings", "read once")
