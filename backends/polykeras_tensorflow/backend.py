@@ -73,6 +73,9 @@ class TensorflowBackend(
             with suppress(RuntimeError):  # the device is in use already: the user has chosen
                 tf.config.experimental.set_memory_growth(gpu, True)
 
+    def set_matmul_precision(self, precision: str | None) -> None:
+        tf.config.experimental.enable_tensor_float_32_execution(precision == "high")
+
 
 def _convert_handle(handle: Handle, dtype: Any = None, name: str | None = None, as_ref: bool = False) -> tf.Tensor:
     return tf.convert_to_tensor(handle.value, dtype, name=name)

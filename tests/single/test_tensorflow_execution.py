@@ -17,7 +17,7 @@ from polykeras.backend import use_backend
 # By way of the backend, which leaves Keras out of TensorFlow's import.
 tf = pytest.importorskip("polykeras_tensorflow.backend").tf
 RewriterConfig = pytest.importorskip("tensorflow.core.protobuf.rewriter_config_pb2").RewriterConfig
-pytestmark = pytest.mark.needs("tensorflow")
+pytestmark = [pytest.mark.needs("tensorflow"), pytest.mark.cpu_only("what XLA is asked for on the CPU")]
 
 
 @pytest.fixture
