@@ -26,7 +26,7 @@ from polykeras import (
     utils,
 )
 from polykeras.autodiff import function, grad, value_and_grad
-from polykeras.backend import backends, set_backend, use_backend
+from polykeras.backend import backends, set_backend, set_matmul_precision, use_backend
 from polykeras.dtype_policies import DTypePolicy
 from polykeras.graph import KerasTensor, Operation
 from polykeras.initializers import Initializer
@@ -85,6 +85,7 @@ __all__ = [
     "regularizers",
     "saving",
     "set_backend",
+    "set_matmul_precision",
     "stop_gradient",
     "tree",
     "use_backend",

@@ -2,6 +2,9 @@
 
 `--backends=numpy,jax` (or the variable `POLYKERAS_TEST_BACKENDS`) restricts a run; without it all installed ones
 take part. A name that is not known or not installed is an error, not a skip.
+
+`--device=cuda` (or `gpu:1`, `cpu:1`, ...) runs the tests of the `backend` fixture on that device, of the backends that
+have it. Tests that assume the CPU carry the mark `cpu_only` and are skipped then. By default all tests run on the CPU.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ os.environ.pop("POLYKERAS_BACKEND", None)  # the choice of a developer's shell m
 os.environ.pop("KERAS_BACKEND", None)
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from importlib.util import find_spec
 
 import hypothesis
@@ -27,6 +31,7 @@ hypothesis.settings.load_profile("polykeras")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--backends", default=None, help="comma-separated backends to test; all installed by default")
+    parser.addoption("--device", default="cpu", help="the device to test, such as cuda or gpu:1; cpu by default")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -34,8 +39,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "together: a test of several backends; set on what asks for them")
     config.addinivalue_line("markers", "keras: compares with Keras 3 itself; skipped where that is not installed")
     config.addinivalue_line("markers", "slow: takes more than a few seconds")
+    config.addinivalue_line("markers", "cpu_only(reason): assumes the CPU; skipped where --device is another one")
+    if device_of(config) == "cpu":  # also where there are others; before any framework is imported
+        os.environ |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
     set_random_seed(0)  # layers that tables of cases make while tests are collected draw their seeds too
-    chosen_backends(config)
+    device_backends(config)
 
 
 def chosen_backends(config: pytest.Config) -> list[str]:
@@ -51,15 +59,44 @@ def chosen_backends(config: pytest.Config) -> list[str]:
     return sorted(names)
 
 
+def device_of(config: pytest.Config) -> str:
+    """Return the device under test as backends call it."""
+    return config.getoption("--device").lower().replace("cuda", "gpu")
+
+
+def device_backends(config: pytest.Config) -> list[str]:
+    """Return the names of the backends under test that have the device under test.
+
+    Raises:
+        pytest.UsageError: none has it.
+    """
+    names, device = chosen_backends(config), device_of(config)
+    if device == "cpu":
+        return names
+    found = {name: registry.load(name).devices() for name in names}
+    having = [name for name, devices in found.items() if device in devices or f"{device}:0" in devices]
+    if not having:
+        there = "; ".join(f"{name}: {', '.join(devices)}" for name, devices in found.items())
+        raise pytest.UsageError(f"--device: no backend under test has {device!r}. There are {there}.")
+    return having
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"device: {device_of(config)}, of the backends {', '.join(device_backends(config))}"
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "backend" in metafunc.fixturenames:
-        metafunc.parametrize("backend", chosen_backends(metafunc.config), indirect=True)
+        metafunc.parametrize("backend", device_backends(metafunc.config), indirect=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     chosen = set(chosen_backends(config))
     no_keras = None if find_spec("keras") else pytest.mark.skip(reason="Keras is not installed")
+    elsewhere = device_of(config) not in ("cpu", "cpu:0")
     for item in items:
+        if elsewhere and (assumes := item.get_closest_marker("cpu_only")):
+            item.add_marker(pytest.mark.skip(reason=f"cpu_only: {assumes.args[0]}"))
         if no_keras and item.get_closest_marker("keras"):
             item.add_marker(no_keras)
         needed = [marker.args for marker in item.iter_markers("needs")]
@@ -74,7 +111,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     """Each backend under test in turn, made current for the test."""
-    with use_backend(request.param) as chosen:
+    device = device_of(request.config)
+    with use_backend(request.param) as chosen, nullcontext() if device == "cpu" else chosen.device_scope(device):
         yield chosen
 
 

@@ -4,9 +4,11 @@ from polykeras.backend import Backend, Provider
 
 
 def _load() -> Backend:
+    from polykeras_jax.accelerators import share_memory
     from polykeras_jax.backend import JaxBackend
     from polykeras_jax.dispatch import run_where_called
 
+    share_memory()
     run_where_called()
     return JaxBackend()
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import jax
 
+from polykeras_jax.accelerators import has_accelerators
 from polykeras_jax.execution import JaxExecution
 
 
@@ -13,10 +14,16 @@ class JaxBackend(JaxExecution):
     """JAX behind the contract.
 
     JAX has no hidden random state, so `seed_framework` stays the contract's, which does nothing. Nothing that changes
-    numbers is set in `jax.config`: 64-bit dtypes, matmul precision and the platform are the user's choice.
+    numbers on a CPU is set in `jax.config`: 64-bit dtypes and the platform are the user's choice.
     """
 
     name: ClassVar[str] = "jax"
     version: ClassVar[str] = jax.__version__
     compiles_calls = True
     compiles_each_size = True
+
+    def set_matmul_precision(self, precision: str | None) -> None:
+        chosen = jax.config.jax_default_matmul_precision
+        # What decides is whether there is a plugin: to ask for the devices would begin to use them.
+        if precision is not None or (chosen is None and has_accelerators()):
+            jax.config.update("jax_default_matmul_precision", precision or "highest")

@@ -75,6 +75,9 @@ class TensorflowBackend(
             with suppress(RuntimeError):  # the device is in use already: the user has chosen
                 tf.config.experimental.set_memory_growth(gpu, True)
 
+    def set_matmul_precision(self, precision: str | None) -> None:
+        tf.config.experimental.enable_tensor_float_32_execution(precision == "high")
+
 
 # In a user's `tf.function` autograph would rewrite our code too, and fail at some of it. Keras's it leaves alone.
 _OURS = ("polykeras", "polykeras_tensorflow")

@@ -45,6 +45,15 @@ class TorchBackend(
     name = "torch"
     version = str(torch.__version__)
 
+    def set_matmul_precision(self, precision: str | None) -> None:
+        if precision is None and torch.get_float32_matmul_precision() != "highest":
+            return
+        exact = precision != "high"
+        torch.set_float32_matmul_precision("highest" if exact else "high")
+        torch.backends.cudnn.allow_tf32 = not exact  # of convolutions, which torch allows by default
+        torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = not exact
+        torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = not exact
+
     @property
     def unsupported_dtypes(self) -> dict[str, str]:
         return UNSUPPORTED

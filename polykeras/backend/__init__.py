@@ -8,6 +8,7 @@ from polykeras.backend.registry import (
     backends,
     current,
     set_backend,
+    set_matmul_precision,
     use_backend,
 )
 from polykeras.config import (
@@ -41,6 +42,7 @@ __all__ = [
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
+    "set_matmul_precision",
     "standardize_dtype",
     "use_backend",
 ]

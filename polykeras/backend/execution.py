@@ -191,6 +191,14 @@ class ExecutionMethods(PaddingMethods, ABC):
         """
         return False
 
+    def set_matmul_precision(self, precision: str | None) -> None:
+        """Set how exactly accelerators multiply, for the whole process.
+
+        Args:
+            precision: see `polykeras.set_matmul_precision`; None is "highest", but for an option of the framework that
+                was set already.
+        """
+
     def seed_framework(self, seed: int) -> None:
         """Seed the framework's own random numbers, which native code in a user's layer may draw."""
 

@@ -89,6 +89,7 @@ _to_tell: list[Callable[[Backend], None]] = []  # of each backend that is loaded
 _lock = threading.RLock()
 _chosen: ContextVar[Backend | None] = ContextVar("polykeras_backend", default=None)
 _default: Backend | None = None
+_precision: str | None = None  # that was asked for
 _seed: int | None = None  # what frameworks were seeded with, for those that are loaded later
 
 
@@ -137,6 +138,7 @@ def load(name: str) -> Backend:
     with _lock:
         if name not in _loaded:
             backend = _prepared(provider.load())
+            backend.set_matmul_precision(_precision)
             if _seed is not None:
                 backend.seed_framework(_seed)
             for tell in _to_tell:
@@ -197,6 +199,29 @@ def seed_frameworks(seed: int) -> None:
         _seed = seed
         for backend in _loaded.values():
             backend.seed_framework(seed)
+
+
+def set_matmul_precision(precision: str) -> None:
+    """Set how exactly GPUs and TPUs compute matrix products and convolutions, on all backends of this process.
+
+    Until this is called, backends set their frameworks to "highest" when they are loaded, as results would otherwise
+    differ by 1e-3 from those of a CPU; but PyTorch and JAX are left alone where their own option was set before.
+
+    Args:
+        precision: `"highest"`: products of float32 numbers are those of float32, and sums of half precision products
+            are float32. `"high"`: float32 numbers may be rounded before they are multiplied (TF32 on NVIDIA's GPUs,
+            three passes of bfloat16 on TPUs), which is several times as fast. CPUs are not concerned.
+
+    Raises:
+        ValueError: for any other value.
+    """
+    global _precision
+    if precision not in ("highest", "high"):
+        raise ValueError(f"set_matmul_precision: expected 'highest' or 'high'; received {precision!r}.")
+    with _lock:
+        _precision = precision
+        for backend in _loaded.values():
+            backend.set_matmul_precision(precision)
 
 
 def _first_choice() -> str:

@@ -11,6 +11,8 @@ from polykeras import fast
 from polykeras.backend import Backend
 from polykeras.backend.host_memory import LARGE, aligned_empty, can_be_lent
 
+pytestmark = pytest.mark.cpu_only("memory that a framework on the CPU uses in place")
+
 
 def aligned_zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     """Return zeros that can be lent."""

@@ -13,9 +13,12 @@ from polykeras import fast
 from polykeras.backend.host_memory import LARGEST_KEPT, freed_memory_kept, is_untuned_glibc
 
 resource = pytest.importorskip("resource")  # not on Windows
-pytestmark = pytest.mark.skipif(
-    not (is_untuned_glibc() and fast.enabled()), reason="the C library is not glibc, or tuned, or POLYKERAS_FAST=0"
-)
+pytestmark = [
+    pytest.mark.cpu_only("the C library's heap"),
+    pytest.mark.skipif(
+        not (is_untuned_glibc() and fast.enabled()), reason="the C library is not glibc, or tuned, or POLYKERAS_FAST=0"
+    ),
+]
 BYTES = LARGEST_KEPT * 3 // 2  # which glibc by itself gives back as soon as they are free
 PAGES = BYTES // resource.getpagesize()
 

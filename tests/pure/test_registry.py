@@ -27,7 +27,8 @@ def loads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[str]
     def provider(name: str, priority: int, framework: str | None = None) -> Provider:
         def make() -> Any:
             loaded.append(name)
-            return SimpleNamespace(name=name, version="1.0", devices=lambda: ["cpu:0"])
+            own: dict[str, Any] = {"array_types": lambda: (), "set_matmul_precision": lambda precision: None}
+            return SimpleNamespace(name=name, version="1.0", devices=lambda: ["cpu:0"], **own)
 
         return Provider(framework, make, priority, f'pip install "polykeras[{name}]"')
 

@@ -21,6 +21,7 @@ nn = pytest.importorskip("polykeras_jax.nn")
 in_loop = pytest.importorskip("polykeras_jax.loops").in_loop
 pytestmark = [
     pytest.mark.needs("jax"),
+    pytest.mark.cpu_only("what XLA is asked for on the CPU"),
     pytest.mark.skipif(
         not compiling._kernel_options(), reason="this XLA, or a switch, leaves convolutions as they are"
     ),

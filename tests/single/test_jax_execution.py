@@ -16,7 +16,7 @@ jax = pytest.importorskip("jax")
 jnp = jax.numpy
 execution = pytest.importorskip("polykeras_jax.execution")
 steps = pytest.importorskip("polykeras_jax.steps")
-pytestmark = pytest.mark.needs("jax")
+pytestmark = [pytest.mark.needs("jax"), pytest.mark.cpu_only("what XLA is asked for on the CPU")]
 
 
 @pytest.fixture

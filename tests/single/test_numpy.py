@@ -16,6 +16,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from helpers.slopes import assert_slopes
 from polykeras.backend import Backend, registry
 
+pytestmark = pytest.mark.cpu_only("NumPy alone")
+
 B: Backend = registry.load("numpy")
 HARD = np.array([-np.inf, -1e4, -88.0, -1.5, -0.5, -1e-30, -0.0, 0.0, 1e-30, 0.5, 1.5, 2.5, 88.0, 1e4, np.inf, np.nan])
 

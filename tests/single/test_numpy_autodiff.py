@@ -14,6 +14,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from helpers.slopes import assert_slopes
 from polykeras.backend import Backend, registry
 
+pytestmark = pytest.mark.cpu_only("NumPy alone")
+
 B: Backend = registry.load("numpy")
 X = np.array([0.5, -1.0, 2.0])
 

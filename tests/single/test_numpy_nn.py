@@ -13,6 +13,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from helpers.slopes import assert_slopes
 from polykeras.backend import Backend, registry
 
+pytestmark = pytest.mark.cpu_only("NumPy alone")
+
 B: Backend = registry.load("numpy")
 
 

@@ -11,7 +11,7 @@ from polykeras import fast
 from polykeras.backend import use_backend
 
 compilers = pytest.importorskip("polykeras_tensorflow.compiler")
-pytestmark = pytest.mark.needs("tensorflow")
+pytestmark = [pytest.mark.needs("tensorflow"), pytest.mark.cpu_only("what XLA is asked for on the CPU")]
 LEVEL = "--xla_backend_optimization_level"
 
 

@@ -19,7 +19,7 @@ tf = pytest.importorskip("polykeras_tensorflow.backend").tf
 trace = pytest.importorskip("polykeras_tensorflow.graphs").trace
 shared = pytest.importorskip("polykeras_tensorflow.sharing").shared
 RewriterConfig = pytest.importorskip("tensorflow.core.protobuf.rewriter_config_pb2").RewriterConfig
-pytestmark = pytest.mark.needs("tensorflow")
+pytestmark = [pytest.mark.needs("tensorflow"), pytest.mark.cpu_only("what XLA is asked for on the CPU")]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ tf = pytest.importorskip("polykeras_tensorflow.backend").tf
 takeover = pytest.importorskip("polykeras_tensorflow.takeover")
 graphs = pytest.importorskip("polykeras_tensorflow.graphs")
 programs = pytest.importorskip("polykeras_tensorflow.programs")
-pytestmark = pytest.mark.needs("tensorflow")
+pytestmark = [pytest.mark.needs("tensorflow"), pytest.mark.cpu_only("what XLA is asked for on the CPU")]
 raw = tf.raw_ops
 
 KINDS = ("Relu", "ReluGrad", "Reciprocal", "Sigmoid", "Log1p", "Sqrt")

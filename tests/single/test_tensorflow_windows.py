@@ -19,7 +19,7 @@ from single.on_tensorflow import gradients, random, second, tf
 
 pooling = pytest.importorskip("polykeras_tensorflow.pooling")
 
-pytestmark = pytest.mark.needs("tensorflow")
+pytestmark = [pytest.mark.needs("tensorflow"), pytest.mark.cpu_only("what XLA is asked for on the CPU")]
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from polykeras import fast
 
 torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.needs("torch")
+pytestmark = [pytest.mark.needs("torch"), pytest.mark.cpu_only("kernels, threads and memory of the CPU")]
 
 # Rows and their shapes: batches that begin with a cache line or not; large ones are gathered a few at a time.
 COLUMNS = [((96, 16), "float32"), ((96, 3), "float32"), ((96,), "int32"), ((96, 2, 5), "float64")]

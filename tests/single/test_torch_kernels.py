@@ -14,7 +14,7 @@ from polykeras.backend import use_backend
 from polykeras.backend.losses import LossMethods
 
 torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.needs("torch")
+pytestmark = [pytest.mark.needs("torch"), pytest.mark.cpu_only("kernels, threads and memory of the CPU")]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from polykeras.backend import registry, use_backend
 torch = pytest.importorskip("torch")
 data = pytest.importorskip("torch.utils.data")
 loaders = pytest.importorskip("polykeras_torch.loaders")
-pytestmark = pytest.mark.needs("torch")
+pytestmark = [pytest.mark.needs("torch"), pytest.mark.cpu_only("kernels, threads and memory of the CPU")]
 
 X = np.arange(46, dtype="float32").reshape(23, 2)
 Y = np.arange(23)

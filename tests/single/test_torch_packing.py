@@ -12,7 +12,11 @@ from polykeras import fast
 from polykeras.backend import use_backend
 
 torch = pytest.importorskip("torch")
-pytestmark = [pytest.mark.needs("torch"), pytest.mark.skipif(not fast.enabled(), reason="a fast path")]
+pytestmark = [
+    pytest.mark.needs("torch"),
+    pytest.mark.skipif(not fast.enabled(), reason="a fast path"),
+    pytest.mark.cpu_only("kernels, threads and memory of the CPU"),
+]
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(96, 16)).astype("float32"), RNG.normal(size=(96, 3)).astype("float32")

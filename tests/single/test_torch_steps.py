@@ -17,7 +17,11 @@ from polykeras_torch.nodes import Slot  # noqa: E402
 from polykeras_torch.recorder import Recorder  # noqa: E402
 from polykeras_torch.rewriting import with_given_memory  # noqa: E402
 
-pytestmark = [pytest.mark.needs("torch"), pytest.mark.skipif(not fast.enabled(), reason="a fast path")]
+pytestmark = [
+    pytest.mark.needs("torch"),
+    pytest.mark.skipif(not fast.enabled(), reason="a fast path"),
+    pytest.mark.cpu_only("kernels, threads and memory of the CPU"),
+]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from polykeras.backend import use_backend
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
-pytestmark = pytest.mark.needs("torch")
+pytestmark = [pytest.mark.needs("torch"), pytest.mark.cpu_only("kernels, threads and memory of the CPU")]
 
 # The backend comes after torch, which need not be there.
 from polykeras_torch.recorder import Recorder  # noqa: E402

@@ -20,6 +20,8 @@ from polykeras.saving import SavedFileError
 from polykeras.training.data.streams import StreamSource
 from polykeras.training.resuming.files import BackupFiles
 
+pytestmark = pytest.mark.cpu_only("equal bits, which sums on a GPU need not have")
+
 X, Y = data(36, 3), data(36, 1, seed=1)
 
 

@@ -18,6 +18,8 @@ from polykeras.training.data.orders import Orders
 from polykeras.training.resuming.files import BackupFiles
 from polykeras.training.resuming.plain import decode, encode, is_plain
 
+pytestmark = pytest.mark.cpu_only("equal bits, which sums on a GPU need not have")
+
 VALUES: dict[str, Any] = {
     "nothing": None,
     "bools": [True, False],

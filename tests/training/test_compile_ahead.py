@@ -18,6 +18,8 @@ from polykeras.training.data.sources import ArraySource
 from polykeras.training.steps import CompiledStep
 from training.own_models import Counter
 
+pytestmark = pytest.mark.cpu_only("memory that a framework on the CPU uses in place")
+
 ROWS = LARGE // 4 // 64  # of 64 float32: as much as is large
 
 

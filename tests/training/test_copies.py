@@ -16,6 +16,8 @@ from polykeras.backend import Backend
 from polykeras.optimizers.schedules import ExponentialDecay
 from training.linear import X, Y
 
+pytestmark = pytest.mark.cpu_only("memory that a framework on the CPU uses in place")
+
 COPIES = {"deepcopy": copy.deepcopy, "pickle": lambda model: pickle.loads(pickle.dumps(model))}
 
 

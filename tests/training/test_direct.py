@@ -23,6 +23,8 @@ from polykeras.training.data.preparation import Preparation, checked_copy
 from polykeras.training.data.streams import StreamSource
 from training.numbered_batches import numbered, values
 
+pytestmark = pytest.mark.cpu_only("equal bits, which sums on a GPU need not have")
+
 
 def reading(items: Any, capacity: int | None = 8) -> Direct:
     packing = None if capacity is None else Packing(numbered(1)[0], capacity)

@@ -14,6 +14,8 @@ from helpers.memory import grown_megabytes, more_objects, survivors
 from polykeras import Sequential, layers
 from polykeras.backend import Backend
 
+pytestmark = pytest.mark.cpu_only("the C library's heap")
+
 REPEATS = 50
 WIDTH = 256
 X = np.random.default_rng(0).normal(size=(1024, WIDTH)).astype("float32")  # 1 MB

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 import polykeras as keras
 from polykeras import Variable, function, layers, ops, value_and_grad
 from polykeras.backend import Backend
+
+pytestmark = pytest.mark.cpu_only("the C library's heap")
 
 SIZE = 2048
 

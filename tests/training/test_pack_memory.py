@@ -10,6 +10,8 @@ from polykeras.training.data.prefetch import Prefetch
 from polykeras.training.data.sources import make_source
 from training.numbered_batches import Repeated, numbered, values
 
+pytestmark = pytest.mark.cpu_only("memory that a framework on the CPU uses in place")
+
 
 def test_memory_of_packs_serves_the_next_data() -> None:
     """But not what somebody still reads: a chunk that was interrupted may run on while others fill packs."""

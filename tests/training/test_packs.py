@@ -22,6 +22,8 @@ from polykeras.training.data.sources import make_source
 from polykeras.training.steps import CompiledStep
 from training.numbered_batches import Repeated, numbered, values
 
+pytestmark = pytest.mark.cpu_only("equal bits, which sums on a GPU need not have")
+
 
 def test_every_epoch_has_all_batches_in_order() -> None:
     source = make_source(Repeated(numbered(300)))
