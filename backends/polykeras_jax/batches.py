@@ -22,9 +22,9 @@ _SLOW = ("conv_general_dilated", "reduce_window", "select_and_")
 
 def over_batches(fn: Callable[[State, Any], Any]) -> BatchesRunner:
     """Return a function over several batches; see `ExecutionMethods.compile_batches`."""
-    once = jax.jit(fn)
 
     def loop(state: State, batches: Any, count: Array) -> Any:
+        once = jax.jit(lambda state, batch: fn(state, batch))  # JAX forgets it with the program
         batch = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), batches)
         traced = once.trace(jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), state), batch)
         slow = sorted(_primitives(traced.jaxpr.jaxpr))

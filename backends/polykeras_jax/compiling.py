@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from polykeras import fast
+from polykeras import fast, recent
 from polykeras_jax.arrays import on_cpu
 from polykeras_jax.loops import traced_with
 
@@ -49,13 +49,28 @@ def compiled(fn: Callable[..., Any], options: dict[str, Any] | None = None, **ji
         **jit: what else `jax.jit` is told.
     """
     kernels = _kernel_options()
-    outer = jax.jit(
-        traced_with(_kernels, bool(kernels), fn), compiler_options={**(options or {}), **kernels} or None, **jit
-    )
-    inner = jax.jit(traced_with(_kernels, False, fn), static_argnames=jit.get("static_argnames"))
+    traces = 0
+
+    @wraps(fn)
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        nonlocal traces
+        traces += 1
+        return fn(*args, **kwargs)
+
+    def jitted() -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """Return the function for the outermost level, and for others, with caches of their own."""
+        own = {**(options or {}), **kernels} or None
+        outer = jax.jit(traced_with(_kernels, bool(kernels), counted), compiler_options=own, **jit)
+        return outer, jax.jit(traced_with(_kernels, False, counted), static_argnames=jit.get("static_argnames"))
+
+    outer, inner = jitted()
 
     @wraps(fn)
     def run(*args: Any, **kwargs: Any) -> Any:
+        nonlocal outer, inner, traces
+        if traces > recent.PROGRAMS:  # JAX drops what it keeps for a function all at once, with the function
+            traces = 0
+            outer, inner = jitted()
         try:
             return outer(*args, **kwargs)
         except ValueError as error:  # arguments do not tell: those of a part may all be constants

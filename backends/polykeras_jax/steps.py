@@ -21,9 +21,9 @@ _LARGE = 2**16  # numbers in the data, from which on XLA may give even a small p
 
 def loop_of(step: Step, asarray: Callable[[Any], Array]) -> Loop:
     """Return the loop over a step; `asarray` makes arrays of the numbers among its logs."""
-    once = _once(step, asarray)
 
     def loop(state: State, data: Any, indices: Array, start: Array, stop: Array, in_order: bool) -> tuple[State, Any]:
+        once = _once(step, asarray)  # anew for each program, so that JAX forgets it with the program
         rows = _run if in_order else _rows
 
         def advance(i: Array, carry: tuple[State, Any]) -> tuple[State, Any]:

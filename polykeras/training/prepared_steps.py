@@ -153,11 +153,13 @@ class PreparedSteps:
     def _fills(self, kind: str, step: CompiledStep, batch: Any) -> bool:
         """Return whether the last batch of an epoch may be filled up to the size of the one given, of host arrays."""
         key = shapes_of(batch)
-        if key not in step.fills:
+        fills = step.fills.get(key)
+        if fills is None:
             numbers = np.zeros(len(tree.flatten(batch)[0]), np.int32)
-            step.fills[key] = padding.why_not(self, kind) is None and padding.fits(step.step, (*batch, numbers))
+            fits = padding.why_not(self, kind) is None and padding.fits(step.step, (*batch, numbers))
+            fills = step.fills.put(key, fits)
         self._forget_losses()
-        return step.fills[key]
+        return fills
 
     def _build_by(self, step: Callable[[Any], Any], batch: Any) -> bool:
         """Make the variables that a step needs by running it once on shapes alone; return whether that was possible."""

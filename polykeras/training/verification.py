@@ -40,6 +40,7 @@ ROUNDED = 8  # units of the last place in which a number may differ that has the
 COMPUTED = 32  # the same for what a step adds to it, or returns: sums of products
 SAMPLES = 3  # how often the plain step runs from other states to see how far rounding goes
 BEYOND = 16  # how many times as far a difference must go to be none of rounding
+TOLD = 5  # differences in a message
 _NOTHING = 1e-30  # torch's compiled steps take numbers that small for 0
 
 # Verified runs put the state back and run again, which nobody else may do in between.
@@ -247,12 +248,11 @@ class _VerifiedStep(WrappedStep):
         drawn = [name for name in apart if spread[name][0] > allowed[name]]
         if drawn:
             self._warn(drawn)
-        wrong = []
-        for name in apart.keys() - drawn:
-            limit = allowed[name] + BEYOND * max(spread[name])
-            if apart[name] > limit:
-                wrong.append(_described(name, apart[name], limit, right[name], before.get(name)))
-        return sorted(wrong)
+        limits = {name: allowed[name] + BEYOND * max(spread[name]) for name in apart if name not in drawn}
+        wrong = [name for name, limit in limits.items() if apart[name] > limit]
+        wrong.sort(key=lambda name: limits[name] / apart[name])  # what is furthest from rounding comes first
+        told = [_described(name, apart[name], limits[name], right[name], before.get(name)) for name in wrong[:TOLD]]
+        return told + ([f"and so {len(wrong) - TOLD} others"] if len(wrong) > TOLD else [])
 
     def _epsilon(self) -> float:
         """Return the unit in the last place of 1, in the least precise dtype in which the model computes."""
