@@ -12,6 +12,7 @@ import numpy as np
 from polykeras import config, dtypes, logits, masks, tree
 from polykeras.backend import Backend, registry
 from polykeras.backend.door import Handle, convert
+from polykeras.recent import Recent
 from polykeras.variables import (
     TRACES,
     NewVariables,
@@ -177,7 +178,7 @@ class Function(Generic[P, R]):
 
     def __init__(self, fn: Callable[P, R]) -> None:
         self._fn: Callable[..., R] = fn
-        self._entries: dict[Any, _Entry] = {}
+        self._entries: Recent[_Entry] = Recent()
         functools.update_wrapper(self, fn, updated=())
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -190,13 +191,12 @@ class Function(Generic[P, R]):
         entry = self._entries.get(key)
         if entry is None:
             name = getattr(self._fn, "__name__", repr(self._fn))
-            entry = _Entry(self._flat_function(definition, static), name, backend)
-            self._entries[key] = entry
+            entry = self._entries.put(key, _Entry(self._flat_function(definition, static), name, backend))
         return entry(arrays)
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy compiles anew: what a backend made of the function is of this process."""
-        return vars(self) | {"_entries": {}}
+        return vars(self) | {"_entries": Recent()}
 
     def _flat_function(self, definition: Any, static: tuple[Any, ...]) -> Callable[[list[Any]], Any]:
         constants = dict(static)

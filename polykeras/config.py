@@ -30,6 +30,7 @@ class Settings:
     image_data_format: ImageDataFormat = "channels_last"
     check_data: bool = True
     nan_guard: bool = False
+    verify: int = 0
     seed: int | None = None
     """Where polykeras' random numbers begin in a process that does not call `set_random_seed`; None: anywhere."""
 
@@ -51,6 +52,8 @@ def _check(key: str, value: Any, where: str) -> None:
         raise ValueError(f"{where}: `epsilon` must be a positive number; received {value!r}.")
     if key in ("check_data", "nan_guard") and not isinstance(value, bool):
         raise ValueError(f"{where}: `{key}` must be true or false; received {value!r}.")
+    if key == "verify" and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+        raise ValueError(f"{where}: `verify` must be an int, 0 or greater; received {value!r}.")
     if key == "seed" and (isinstance(value, bool) or not isinstance(value, (int, type(None)))):
         raise ValueError(f"{where}: `seed` must be an int or null; received {value!r}.")
     if key == "backend" and not isinstance(value, (str, type(None))):
@@ -95,8 +98,14 @@ def read_config(path: Path) -> Settings:
 
 @cache
 def settings() -> Settings:
-    """Return the process-wide settings, reading the config file the first time."""
-    return read_config(config_path())
+    """Return the process-wide settings, reading the config file, and `POLYKERAS_VERIFY`, the first time."""
+    found = read_config(config_path())
+    text = os.environ.get("POLYKERAS_VERIFY", "").strip()
+    if text:
+        number = int(text) if text.isdecimal() else text
+        _check("verify", number, "The environment variable POLYKERAS_VERIFY")
+        found.verify = int(number)
+    return found
 
 
 def defaults() -> tuple[str, float, str]:
@@ -199,6 +208,29 @@ def set_nan_guard(value: bool) -> None:
     """
     _check("nan_guard", value, "set_nan_guard")
     settings().nan_guard = value
+    changes.note()
+
+
+def verify() -> int:
+    """Return how often compiled steps are held against their plain form: each so many chunks of them; 0 for never."""
+    return settings().verify
+
+
+def set_verify(value: int) -> None:
+    """Set how often compiled steps are held against their plain form; the variable `POLYKERAS_VERIFY` sets it too.
+
+    Each so many chunks of steps of `fit`, `evaluate`, `predict` and the forms for one batch are also run as plain
+    Python on the same backend, from the same state. A difference beyond rounding is an error, which names the step,
+    what differs and by how much. Such a chunk takes longer than with `run_eagerly=True`; off, it costs nothing.
+
+    Args:
+        value: 1 for each chunk, 100 for each hundredth one; 0 for none.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    _check("verify", value, "set_verify")
+    settings().verify = value
     changes.note()
 
 

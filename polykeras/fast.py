@@ -12,8 +12,13 @@ from __future__ import annotations
 import inspect
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
+
+from polykeras import tree
 
 OFF, ON = ("0", "false", "off", "no"), ("", "1", "true", "on", "yes")
 
@@ -25,14 +30,31 @@ def _switch(variable: str, default: bool) -> bool:
     return value not in OFF if value else default
 
 
+_on: ContextVar[bool] = ContextVar("polykeras_fast_paths", default=True)
+
+
 @cache
+def _allowed() -> bool:
+    return _switch("POLYKERAS_FAST", True)
+
+
 def enabled() -> bool:
-    """Return whether fast paths may be taken: whether the environment does not say `POLYKERAS_FAST=0`.
+    """Return whether fast paths may be taken: not where the environment says `POLYKERAS_FAST=0`, nor within `off`.
 
     Raises:
         ValueError: the variable is neither 0 nor 1.
     """
-    return _switch("POLYKERAS_FAST", True)
+    return _on.get() and _allowed()
+
+
+@contextmanager
+def off() -> Iterator[None]:
+    """Within this context no fast paths are taken in this thread; a backend's own composites are left to `plain`."""
+    token = _on.set(False)
+    try:
+        yield
+    finally:
+        _on.reset(token)
 
 
 @cache
@@ -67,3 +89,22 @@ def without_overrides(backend: Any, contract: type) -> Any:
             plain[name] = method
     backend.__class__ = type(given.__name__, (given,), plain)
     return backend
+
+
+def plain(backend: Any, contract: type) -> Any:
+    """Return a backend for the arrays of another one that has the contract's composites alone and compiles nothing.
+
+    Args:
+        backend: an instance of a class under `contract`.
+        contract: as for `without_overrides`.
+    """
+
+    def compile(self: Any, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
+        own = lambda x: self.asarray(x) if hasattr(x, "dtype") else x  # noqa: E731
+        return lambda *args, **kwargs: fn(*tree.map_structure(own, args), **tree.map_structure(own, kwargs))
+
+    twin = object.__new__(type(backend))  # a copy of a backend is that backend
+    vars(twin).update(vars(backend))
+    made = without_overrides(twin, contract)
+    made.__class__ = type(type(backend).__name__, (type(made),), {"compile": compile})
+    return made

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import jax
 
-from polykeras import fast
+from polykeras import fast, recent
 from polykeras.draws import fixed_by_tracing
 from polykeras_jax.arrays import on_cpu
 from polykeras_jax.loops import traced_with
@@ -58,10 +58,18 @@ def compiled(fn: Callable[..., Any], options: dict[str, Any] | None = None, **ji
     kernels = _kernel_options()
     outer_options = {**(options or {}), **kernels} or None
     static = jit.get("static_argnames")
+    traces = 0
+
+    @wraps(fn)
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        nonlocal traces
+        traces += 1
+        return fn(*args, **kwargs)
 
     def programs() -> tuple[Any, Any]:
-        traced = fixed_by_tracing(traced_with(_kernels, bool(kernels), fn))
-        part = fixed_by_tracing(traced_with(_kernels, False, fn))
+        """Return the function for the outermost level, and for others, with caches of their own."""
+        traced = fixed_by_tracing(traced_with(_kernels, bool(kernels), counted))
+        part = fixed_by_tracing(traced_with(_kernels, False, counted))
         how: dict[str, Any] = {"static_argnames": static} if _looks_for_nan() else jit
         return jax.jit(traced, compiler_options=outer_options, **how), jax.jit(part, static_argnames=static)
 
@@ -69,6 +77,10 @@ def compiled(fn: Callable[..., Any], options: dict[str, Any] | None = None, **ji
 
     @wraps(fn)
     def run(*args: Any, **kwargs: Any) -> Any:
+        nonlocal here, traces
+        if traces > recent.PROGRAMS:  # JAX drops what it keeps for a function all at once, with the function
+            traces = 0
+            here = for_settings(programs)
         outer, inner = here()
         try:
             return outer(*args, **kwargs)

@@ -19,6 +19,7 @@ from polykeras.backend import Backend
 from polykeras.backend.execution import State, Step, StepParts, StepRunner, arrays_and_statics, check_state, kinds_of
 from polykeras.backend.host_memory import can_be_lent
 from polykeras.backend.spec import Array
+from polykeras.recent import Recent
 from polykeras_tensorflow.arrays import computes_on_cpu, in_place, is_adopted
 from polykeras_tensorflow.graphs import Flat, apart, spec_of, tracing_settings
 from polykeras_tensorflow.private import call, shape_of
@@ -32,6 +33,18 @@ def _signature(arrays: Sequence[Array], first: int = 0) -> tuple[Hashable, ...]:
     return tuple([(x.dtype, *shape_of(x)[first:]) for x in arrays])
 
 
+XLA_PROGRAMS = 32
+"""How many sets of shapes of one step XLA compiles: it keeps all that it ever compiled, 3 to 5 MB each. Others run by
+TensorFlow's kernels."""
+
+
+def _for_xla(programs: int, what: str) -> bool:
+    """Return whether XLA may compile one more program of a step, beside those that it has."""
+    if programs == XLA_PROGRAMS:
+        fast.explain(what, "TensorFlow's kernels", f"XLA keeps all programs, and has {programs} of this step")
+    return programs < XLA_PROGRAMS
+
+
 class _Compiled:
     """A function of trees, traced once for each structure, set of shapes and dtypes, and other (static) leaves."""
 
@@ -39,7 +52,8 @@ class _Compiled:
         self.backend = backend
         self.fn = fn
         self.trains = trains
-        self.programs: dict[Hashable, tuple[Program, Any]] = {}
+        self.in_xla = 0
+        self.programs: Recent[tuple[Program, Any]] = Recent()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves, definition = tree.flatten_with_def((args, kwargs))
@@ -48,9 +62,7 @@ class _Compiled:
             args, kwargs = tree.unflatten(definition, tree.interleave(arrays, statics))
             return tree.map_structure(self.backend.asarray, self.fn(*args, **kwargs))
         key = (definition, tuple(statics.items()), _signature(arrays), tracing_settings())
-        if key not in self.programs:
-            self.programs[key] = self._trace(definition, statics, arrays)
-        program, structure = self.programs[key]
+        program, structure = self.programs.get(key) or self.programs.put(key, self._trace(definition, statics, arrays))
         return tree.unflatten(structure, program(arrays))
 
     def _trace(self, definition: Any, statics: dict[int, Any], arrays: list[Array]) -> tuple[Program, Any]:
@@ -70,7 +82,10 @@ class _Compiled:
                 raise TypeError(f"A compiled function must return trees of arrays and numbers; {found}.") from error
 
         specs = [spec_of(x) for x in arrays]
-        return Program(Traced(flat, specs, "a compiled function", repeated=self.trains), specs), structure
+        what = "a compiled function"
+        traced = Traced(flat, specs, what, repeated=self.trains and _for_xla(self.in_xla, what))
+        self.in_xla += traced.xla
+        return Program(traced, specs), structure
 
 
 @lru_cache(maxsize=256)
@@ -87,7 +102,8 @@ class _Steps:
         self.backend = backend
         self.step = step
         self.logs = logs  # made of the state after the last step, in place of those that the step gives
-        self.programs: dict[Hashable, tuple[Program, Any]] = {}
+        self.programs: Recent[tuple[Program, Any]] = Recent()
+        self.in_xla = 0
         self.kept: tuple[Any, Any] = (None, None)  # read-only indices, and the tensor that was made of them
 
     def __call__(self, state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
@@ -98,10 +114,11 @@ class _Steps:
         if tf.config.functions_run_eagerly() and start < stop:
             return self._run_eagerly(state, data, indices, start, stop)
         key = (definition, _signature(state), batch, _signature(columns, first=1), tracing_settings())
-        if key not in self.programs:
+        found = self.programs.get(key)
+        if found is None:
             rows = [tf.TensorSpec((batch, *x.shape[1:]), x.dtype) for x in columns]
-            self.programs[key] = self._trace(definition, [spec_of(x) for x in state], rows, batch)
-        program, structure = self.programs[key]
+            found = self.programs.put(key, self._trace(definition, [spec_of(x) for x in state], rows, batch))
+        program, structure = found
         results = program([_number(start), _number(stop), self._places(indices), *columns, *state])
         return list(results[: len(state)]), tree.unflatten(structure, results[len(state) :])
 
@@ -153,7 +170,9 @@ class _Steps:
             return results if self.logs is None else [*state, *flat_logs(self.logs(state)), *rest]
 
         # The step is a graph of its own, so that its logs are known before the loop around it is made.
-        step = Traced(flat_step, [*state, *rows], "a chunk of steps", repeated=True, alone=True)
+        what = "a chunk of steps"
+        step = Traced(flat_step, [*state, *rows], what, repeated=_for_xla(self.in_xla, what), alone=True)
+        self.in_xla += step.xla
         return Program(step, specs, loop), structure
 
 

@@ -19,6 +19,7 @@ from polykeras.backend.execution import (
     StepRunner,
     arrays_and_statics,
 )
+from polykeras.recent import Recent
 from polykeras_torch.arrays import current_device
 from polykeras_torch.batches import Data
 from polykeras_torch.global_state import global_state
@@ -99,7 +100,7 @@ class _Compiled:
         self._backend = backend
         self._fn = fn
         self._donate_first = donate_first
-        self._recorded: dict[Hashable, Recording] = {}
+        self._recorded: Recent[Recording] = Recent()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if torch.is_inference_mode_enabled():  # its tensors could not be differentiated later
@@ -131,5 +132,6 @@ class _Compiled:
         if not are_blocks(tensors):
             return flat(tensors)
         donated = sum(isinstance(leaf, Tensor) for leaf in tree.flatten(args[0])) if self._donate_first else 0
-        result, self._recorded[key] = record(flat, contiguous(tensors), donated)
+        result, recording = record(flat, contiguous(tensors), donated)
+        self._recorded.put(key, recording)
         return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from polykeras import tree
 from polykeras.backend.execution import State, Step, StepParts, check_state, kinds_of
+from polykeras.recent import Recent
 from polykeras_torch.arrays import NAMES
 from polykeras_torch.batches import Batches, Data
 from polykeras_torch.global_state import global_state
@@ -31,7 +32,7 @@ class Steps:
 
     def __init__(self, step: Step) -> None:
         self._step = step
-        self._loops: dict[Hashable, _Loop | _LoopInParts] = {}
+        self._loops: Recent[_Loop | _LoopInParts] = Recent()
 
     def __call__(self, state: State, data: Any, indices: Any, start: int, stop: int) -> tuple[State, Any]:
         if torch.is_inference_mode_enabled():  # its tensors could not be differentiated
@@ -46,7 +47,7 @@ class Steps:
             if (loop := self._loops.get(key)) is None:
                 if not are_blocks([*state, *data.columns]):
                     return self._plainly(state, data.definition, batches)
-                loop = self._loops[key] = self._loop(len(state), data.definition)
+                loop = self._loops.put(key, self._loop(len(state), data.definition))
             return loop.run(contiguous(state), batches)
 
     def _plainly(self, state: State, definition: Any, batches: Batches) -> tuple[State, Any]:

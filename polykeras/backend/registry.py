@@ -157,10 +157,20 @@ def when_loaded(tell: Callable[[Backend], None]) -> None:
 
 def _prepared(backend: Backend) -> Backend:
     """Return a backend as the switch for fast paths wants it."""
-    if fast.enabled():
-        return backend
-    contract = next(cls for cls in type(backend).__mro__ if cls.__module__ == "polykeras.backend.base")
-    return fast.without_overrides(backend, contract)
+    return backend if fast.enabled() else fast.without_overrides(backend, _contract(backend))
+
+
+def _contract(backend: Backend) -> type:
+    return next(cls for cls in type(backend).__mro__ if cls.__module__ == "polykeras.backend.base")
+
+
+@cache
+def plain(backend: Backend) -> Backend:
+    """Return the plain form of a backend: the same arrays, no kernels in place of composites, nothing compiled.
+
+    It is for code that runs within `fast.off`. Variables do not move to it where a scope holds their values.
+    """
+    return fast.plain(backend, _contract(backend))
 
 
 def _provider_of(source: Any) -> Provider | None:

@@ -18,11 +18,11 @@ import numpy as np
 from polykeras import dtypes, tree
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import Backend
-from polykeras.training.chunks import ChunkSize
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.padding import Filled
 from polykeras.training.steps import CompiledStep, EagerStep
-from polykeras.variables import Scope, Variable, kept_values, put_back, read_state, unique
+from polykeras.training.wrapped_step import WrappedStep
+from polykeras.variables import Scope, Variable, put_back
 
 
 def guarded(step: CompiledStep, model: Any, backend: Backend) -> CompiledStep:
@@ -30,27 +30,12 @@ def guarded(step: CompiledStep, model: Any, backend: Backend) -> CompiledStep:
     return (_GuardedEagerStep if isinstance(step, EagerStep) else _GuardedStep)(step, model, backend)
 
 
-class _GuardedStep(CompiledStep):
-    """A step around another one, which is asked for all that is not here.
-
-    Args:
-        step: the step.
-        model: whose step it is.
-        backend: where it runs.
-    """
+class _GuardedStep(WrappedStep):
+    """A training step that is repeated, and explained, where it leaves something behind that is not finite."""
 
     def __init__(self, step: CompiledStep, model: Any, backend: Backend) -> None:
-        self._step, self._model, self._backend = step, model, backend  # and nothing of a step's own
-        self._done = 0  # steps of the pass over the data
+        super().__init__(step, model, backend)
         self._constants: set[int] | None = None  # what is not finite on purpose, such as a mask of -inf
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._step, name)
-
-    def chunk_size(self, batch: Any, fixed: int | None) -> ChunkSize:
-        """Begin to count the steps of a pass over the data."""
-        self._done = 0
-        return self._step.chunk_size(batch, fixed)
 
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
         """Run steps as `CompiledStep.run_rows` does.
@@ -68,10 +53,6 @@ class _GuardedStep(CompiledStep):
             rows = self._backend.rows(data, indices[i])
             self._run_watched(lambda i=i: self._step.run_rows(data, indices, i, i + 1), rows)
         raise FloatingPointError("A chunk of steps gave numbers that are not finite; its steps one by one did not.")
-
-    def compile_rows(self, data: Any, indices: Any) -> None:
-        """Compile as `CompiledStep.compile_rows` does."""
-        self._step.compile_rows(data, indices)
 
     def run_batch(self, batch: Any) -> Any:
         """Run a step as `CompiledStep.run_batch` does. Raises: as `run_rows`."""
@@ -92,12 +73,10 @@ class _GuardedStep(CompiledStep):
         raise FloatingPointError(f"{where}: {found} The model is as it was before the step.")
 
     def _kept(self) -> list[tuple[Variable, Any]]:
-        variables = unique([*self._model._all_variables(), *self._step.variables])
         if self._constants is None:
             constant = [v for v in self._model.variables if not v.trainable and _bad_numbers(v, v.numpy())]
             self._constants = set(map(id, constant))
-        read_state(variables, self._backend)  # so that what is kept lies where the step runs
-        return kept_values(variables)
+        return super()._kept()
 
     def _watched(self) -> list[Variable]:
         return [v for v in self._model._all_variables() if id(v) not in (self._constants or ())]

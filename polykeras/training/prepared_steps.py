@@ -24,6 +24,7 @@ from polykeras.training.nan_guard import guarded
 from polykeras.training.step_cache import StepCache
 from polykeras.training.step_forms import Parts
 from polykeras.training.steps import CompiledStep, EagerStep, shapes_of
+from polykeras.training.verification import verified
 from polykeras.variables import Variable, unique
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class PreparedSteps:
 
     def _fingerprint(self) -> tuple[Any, ...]:
         """What a compiled step depends on and may change after `compile`: frozen or exchanged layers, schedules."""
-        parts: list[Any] = [config.nan_guard(), *config.defaults()]
+        parts: list[Any] = [config.nan_guard(), config.verify(), *config.defaults()]
         for layer in self._flatten_layers():
             held = (*layer._own_weights, *vars(layer).values())
             parts += [layer, layer.trainable, *(v for v in held if isinstance(v, Variable) and not v.trainable)]
@@ -125,6 +126,8 @@ class PreparedSteps:
         # What a prediction uses beside weights is found by tracing: each argument of a compiled call takes its time.
         state = self.variables if kind == "predict" else self._all_variables()
         made = cls(planned, state, backend, donate=kind != "predict", parts=parts)
+        if config.verify() and backend.is_compiled() and not self.run_eagerly:
+            made = verified(made, self, backend, kind, config.verify())
         return guarded(made, self, backend) if kind == "train" and config.nan_guard() else made
 
     def _parts(self, kind: str, planned: Callable[..., Any]) -> Parts | None:
@@ -150,11 +153,13 @@ class PreparedSteps:
     def _fills(self, kind: str, step: CompiledStep, batch: Any) -> bool:
         """Return whether the last batch of an epoch may be filled up to the size of the one given, of host arrays."""
         key = shapes_of(batch)
-        if key not in step.fills:
+        fills = step.fills.get(key)
+        if fills is None:
             filled = padding.Filled(batch, np.zeros(len(tree.flatten(batch)[0]), np.int32))
-            step.fills[key] = padding.why_not(self, kind) is None and padding.fits(step.step, filled)
+            fits = padding.why_not(self, kind) is None and padding.fits(step.step, filled)
+            fills = step.fills.put(key, fits)
         self._forget_losses()
-        return step.fills[key]
+        return fills
 
     def _build_by(self, step: Callable[[Any], Any], batch: Any) -> bool:
         """Make the variables that a step needs by running it once on shapes alone; return whether that was possible."""

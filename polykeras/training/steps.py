@@ -16,6 +16,7 @@ import numpy as np
 from polykeras import dtypes, tree
 from polykeras.backend import Backend
 from polykeras.backend.execution import BatchesRunner, CannotMap
+from polykeras.recent import Recent
 from polykeras.training.chunks import ChunkSize
 from polykeras.training.collection import uncollected
 from polykeras.training.interrupts import Uninterrupted
@@ -77,9 +78,9 @@ class CompiledStep:
         self._donate = donate
         self._has_run = False
         self.log_names: list[str] = []
-        self._chunk_sizes: dict[tuple[Any, ...], ChunkSize] = {}  # by `shapes_of` a batch
-        self._rooms: dict[int, Rooms] = {}
-        self.fills: dict[Any, bool] = {}
+        self._chunk_sizes: Recent[ChunkSize] = Recent()  # by `shapes_of` a batch
+        self._rooms: Recent[Rooms] = Recent()  # by the rows of a batch
+        self.fills: Recent[bool] = Recent()
         self._maps = not donate
         self.step = self._noting(step)
         self._parts = parts and replace(parts, report=self._noting(parts.report))
@@ -92,13 +93,16 @@ class CompiledStep:
 
     def chunk_size(self, batch: Any, fixed: int | None) -> ChunkSize:
         """Return what was learned of the length of chunks of batches like this one, or the length asked for."""
-        return ChunkSize(fixed) if fixed else self._chunk_sizes.setdefault(shapes_of(batch), ChunkSize())
+        if fixed:
+            return ChunkSize(fixed)
+        key = shapes_of(batch)
+        return self._chunk_sizes.get(key) or self._chunk_sizes.put(key, ChunkSize())
 
     def room(self, batch: int, rows: int, steps: int) -> tuple[int, int]:
         """Return for how many rows, and indices of how many steps of `batch` rows, to make room; see `Rooms`."""
         if not self._backend.compiles_each_size:
             return rows, steps
-        return self._rooms.setdefault(batch, Rooms()).fitting(rows, steps)
+        return (self._rooms.get(batch) or self._rooms.put(batch, Rooms())).fitting(rows, steps)
 
     def _form_of(self, variables: Sequence[Variable]) -> Form:
         return Form(self.step, unique(variables), not self._donate, self._parts)
