@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.pywrap_tfe import TFE_Py_TapeSetIsStopped
 
 from polykeras import tree
 from polykeras.backend import Backend
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.graphs import spec_of, trace
+from polykeras_tensorflow.private import are_tapes_stopped
 
 raw = tf.raw_ops
 
@@ -45,7 +45,7 @@ class TensorflowAutodiff(Backend):
         for i, x in enumerate(arrays):
             if not x.dtype.is_floating:
                 raise TypeError(f"value_and_grad: expected arrays of a float dtype; array {i} is {x.dtype.name}.")
-        if TFE_Py_TapeSetIsStopped():  # a tape that is opened now records nothing, and each gradient would be zero
+        if are_tapes_stopped():  # a tape that is opened now records nothing, and each gradient would be zero
             raise RuntimeError(
                 "value_and_grad: TensorFlow records nothing for gradients here, as within `tf.init_scope()` and "
                 "`tape.stop_recording()`. Train, or take the gradient, outside of them."

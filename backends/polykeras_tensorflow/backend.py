@@ -25,8 +25,6 @@ finally:
     if _hide_keras:
         del sys.modules["keras"]
 
-from tensorflow.python.autograph.core import config as autograph
-
 from polykeras.backend.door import Handle
 from polykeras_tensorflow.arrays import TensorflowArrays
 from polykeras_tensorflow.autodiff import TensorflowAutodiff
@@ -38,6 +36,7 @@ from polykeras_tensorflow.indexing import TensorflowIndexing
 from polykeras_tensorflow.linalg import TensorflowLinalg
 from polykeras_tensorflow.nn import TensorflowNeural
 from polykeras_tensorflow.normalization import TensorflowNormalization
+from polykeras_tensorflow.private import leave_to_python
 from polykeras_tensorflow.random import TensorflowRandom
 from polykeras_tensorflow.reduction import TensorflowReduction
 from polykeras_tensorflow.shaping import TensorflowShaping
@@ -80,8 +79,7 @@ class TensorflowBackend(
 
 
 # In a user's `tf.function` autograph would rewrite our code too, and fail at some of it. Keras's it leaves alone.
-_OURS = ("polykeras", "polykeras_tensorflow")
-autograph.CONVERSION_RULES = (*map(autograph.DoNotConvert, _OURS), *autograph.CONVERSION_RULES)
+leave_to_python("polykeras", "polykeras_tensorflow")
 
 
 def _convert_handle(handle: Handle, dtype: Any = None, name: str | None = None, as_ref: bool = False) -> tf.Tensor:

@@ -92,6 +92,22 @@ dtype_conversion_mode: Callable[[], Any] = find(
 )
 """Return what `enable_numpy_behavior` set; without the name a graph goes on as it was traced."""
 
+# ---- what is on around a call ------------------------------------------------------------------------------------
+
+are_tapes_stopped: Callable[[], bool] = find("tensorflow.python.pywrap_tfe:TFE_Py_TapeSetIsStopped", lambda: False)
+"""Return whether tapes record nothing here; without the name gradients are zero there, as TensorFlow's own are."""
+
+_autograph = "tensorflow.python.autograph.core.config"
+_rules = find(f"{_autograph}:CONVERSION_RULES")
+_DoNotConvert = find(f"{_autograph}:DoNotConvert")
+
+
+def leave_to_python(*packages: str) -> None:
+    """Keep autograph from rewriting packages; without the names it does, in a `tf.function` of a user's."""
+    if None not in (_rules, _DoNotConvert):
+        find(_autograph).CONVERSION_RULES = (*map(_DoNotConvert, packages), *_rules)
+
+
 # ---- nodes of a graph --------------------------------------------------------------------------------------------
 
 CAN_REPLACE_NODES = None not in (
