@@ -37,9 +37,10 @@ Outcome: TypeAlias = dict[str, np.ndarray]
 """What there is after a step, on the host: variables, and logs or outputs."""
 
 ROUNDED = 8  # units of the last place in which a number may differ that has the size of the greatest one beside it
-COMPUTED = 32  # the same for what a step adds to it, or returns: sums of products
+COMPUTED = 32  # the same for what a step adds to it, or returns, sums of products; or a quarter of half of the digits
+MOVED = 64  # units by which states and data are moved: to be seen after what squashes them, as a sigmoid does
 SAMPLES = 3  # how often the plain step runs from other states to see how far rounding goes
-BEYOND = 16  # how many times as far a difference must go to be none of rounding
+BEYOND = 8  # how many times as far a difference must go to be none of rounding
 TOLD = 5  # differences in a message
 _NOTHING = 1e-30  # torch's compiled steps take numbers that small for 0
 
@@ -307,11 +308,11 @@ def _rounding(value: np.ndarray, before: np.ndarray | None, epsilon: float) -> f
     """Return how far rounding may move a value that was another one before the step, at least."""
     if value.dtype.kind in "iub" or not value.size:
         return 0.0
-    size = _size(value)
+    size, computed = _size(value), max(COMPUTED * epsilon, epsilon**0.5 / 4)
     if before is None or before.shape != value.shape:
-        return COMPUTED * epsilon * size + _NOTHING
+        return computed * size + _NOTHING
     own = dtypes.eps(value.dtype.name) if dtypes.is_float(value.dtype.name) else epsilon
-    return ROUNDED * own * size + COMPUTED * epsilon * _difference(value, before) + _NOTHING
+    return ROUNDED * own * size + computed * _difference(value, before) + _NOTHING
 
 
 def _size(value: np.ndarray) -> float:
@@ -347,7 +348,7 @@ def _moved(x: Any, backend: Backend, seed: tuple[int, ...], epsilon: float) -> A
         return x
     values = host.astype("float64")
     unit = max(epsilon, dtypes.eps(host.dtype.name))
-    by = np.random.default_rng(seed).uniform(-ROUNDED / 2, ROUNDED / 2, values.shape) * unit
+    by = np.random.default_rng(seed).uniform(-MOVED, MOVED, values.shape) * unit
     with np.errstate(all="ignore"):
         moved = np.where(values == np.round(values), values, values * (1 + by))
         return backend.place(moved.astype(host.dtype))
