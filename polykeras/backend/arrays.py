@@ -96,7 +96,7 @@ class ArrayMethods(ABC):
         Args:
             shape: ints, or the size of the only axis.
             fill_value: a scalar or an array that broadcasts to `shape`.
-            dtype: None takes that of the value; a Python float then means the default float dtype, an int int32.
+            dtype: None gives the default float dtype, whatever the value, as in `zeros`.
         """
         raise NotImplementedError
 

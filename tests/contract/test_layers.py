@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from contract.known_differences import known
+from known_differences import known
 from contract.layer_cases import LAYER_CASES, OWN
 from helpers.layer_runner import LayerCase
 from helpers.reference import REFERENCE, check

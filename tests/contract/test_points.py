@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from contract.known_differences import known
+from known_differences import known
 from contract.points import POINTS, Point
 from helpers import assert_parity
 from helpers.runner import public

@@ -8,7 +8,7 @@ import warnings
 import pytest
 
 from contract.cases import CASES
-from contract.known_differences import KNOWN, known
+from known_differences import KNOWN, known
 from contract.table import ATOL, RTOL, Case
 from helpers import assert_parity
 from helpers.reference import KINDS, check, reference

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from contract.known_differences import known
+from known_differences import known
 from helpers.runner import public
 from polykeras import dtypes
 from polykeras.backend import Backend

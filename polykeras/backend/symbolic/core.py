@@ -144,7 +144,7 @@ class SymbolicCore(ElementwiseMethods):
             raise ValueError(f"full: expected sizes of 0 or more; received shape {dims}.")
         if value.dims and (len(value.dims) > len(dims) or len(broadcast(value.dims, dims, where="full")) > len(dims)):
             raise ValueError(f"full: a value of shape {value.dims} does not broadcast to {dims}.")
-        return SymbolicArray(dims, dtype or value.dtype)
+        return SymbolicArray(dims, dtype or config.floatx())
 
     def arange(
         self, start: float, stop: float | None = None, step: float = 1, dtype: str | None = None

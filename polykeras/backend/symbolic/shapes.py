@@ -140,10 +140,10 @@ class SymbolicShapes(SymbolicCore, IndexingMethods):
         return SymbolicArray(_extremum(x, axis, keepdims, False).dims, "int32")
 
     def cumsum(self, x: SymbolicArray, axis: int | None = None, dtype: str | None = None) -> SymbolicArray:
-        return SymbolicArray(_along(x, axis), dtype or dtypes.sum_type(x.dtype))
+        return SymbolicArray(_along(x, axis), dtype or dtypes.number_type(x.dtype))
 
     def cumprod(self, x: SymbolicArray, axis: int | None = None, dtype: str | None = None) -> SymbolicArray:
-        return SymbolicArray(_along(x, axis), dtype or dtypes.sum_type(x.dtype))
+        return SymbolicArray(_along(x, axis), dtype or dtypes.number_type(x.dtype))
 
     # ---- indexing ----------------------------------------------------------------------------------------------
 
