@@ -112,6 +112,20 @@ class ArrayMethods(ABC):
         """
         raise NotImplementedError
 
+    def size_from(self, x: Array, message: str) -> int:
+        """Return a value as the size of an axis. Where shapes are inferred, that is an unknown one.
+
+        Args:
+            x: an integer, shape `()`.
+            message: of the error.
+
+        Raises:
+            TypeError: the value is not known, as a function is being compiled.
+        """
+        if self.is_traced(x):
+            raise TypeError(message)
+        return int(self.to_numpy(x).item())
+
     # ---- composed ----------------------------------------------------------------------------------------------
 
     @op("x")

@@ -13,7 +13,7 @@ from polykeras import config, dtypes, tree
 from polykeras.backend.elementwise import ElementwiseMethods
 from polykeras.backend.spec import Shape
 from polykeras.backend.symbolic.array import NeedsValues, SymbolicArray, combine, from_value, is_scalar
-from polykeras.backend.symbolic.dims import agree, as_dims, broadcast
+from polykeras.backend.symbolic.dims import UnknownDim, agree, as_dims, broadcast, stand_in
 
 Unary = Callable[..., SymbolicArray]
 
@@ -114,6 +114,9 @@ class SymbolicCore(ElementwiseMethods):
 
     def is_traced(self, x: Any) -> bool:
         return isinstance(x, SymbolicArray)
+
+    def size_from(self, x: SymbolicArray, message: str) -> int:
+        return UnknownDim(stand_in.get())
 
     def shape(self, x: SymbolicArray) -> tuple[int, ...]:
         return x.shape
