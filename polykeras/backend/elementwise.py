@@ -131,7 +131,7 @@ class ElementwiseMethods(AutodiffMethods, ABC):
 
     @required("x1 x2", "number")
     def power(self, x1: Array, x2: Array) -> Array:
-        """Return `x1` to the power `x2`; int32 of bools. `0 ** 0` is 1, and the gradient there in `x1` is 0, never nan."""
+        """Return `x1` to the power `x2`; int32 of bools. `0 ** 0` is 1, with a gradient of 0 in `x1`, never nan."""
         raise NotImplementedError
 
     @required("x1 x2", "common")

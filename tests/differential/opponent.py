@@ -20,6 +20,9 @@ from known_differences import of
 from polykeras import dtypes, tree
 from polykeras.backend import use_backend
 
+EVERYTHING = os.environ.get("POLYKERAS_COMPARE") == "all"
+"""Whether each case runs in each dtype and with each weight, which takes some minutes; else one of a kind does."""
+
 ROUNDED = {"float32": 2e-5, "complex64": 2e-5, "float16": 4e-3, "bfloat16": 3e-2}
 """How far two libraries may be apart, as part of a number and as a number."""
 
@@ -117,9 +120,7 @@ def together(calls: dict[str, Call]) -> dict[str, Outcome]:
 def one_by_one(calls: dict[str, Call]) -> dict[str, Outcome]:
     """Return what calls of Keras give, each by itself: where the shape of a result depends on values."""
     convert = keras().ops.convert_to_tensor
-    return {
-        name: outcome(lambda c=made: c.function(*[convert(x) for x in c.arrays])) for name, made in calls.items()
-    }
+    return {name: outcome(lambda c=made: c.function(*[convert(x) for x in c.arrays])) for name, made in calls.items()}
 
 
 def wide(array: np.ndarray) -> np.ndarray:

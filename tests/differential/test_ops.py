@@ -10,7 +10,19 @@ import numpy as np
 import pytest
 
 from contract.table import NEEDS_VALUES, NUMBERS, Case
-from differential.opponent import Call, Mismatch, Outcome, compare, keras, one_by_one, outcome, quiet, settle, together
+from differential.opponent import (
+    EVERYTHING,
+    Call,
+    Mismatch,
+    Outcome,
+    compare,
+    keras,
+    one_by_one,
+    outcome,
+    quiet,
+    settle,
+    together,
+)
 from differential.ops_cases import CASES
 from helpers.runner import _replace, all_arrays
 from polykeras import dtypes, ops
@@ -40,10 +52,11 @@ def given(x: np.ndarray, dtype: str) -> np.ndarray:
 def runs(op: str) -> list[tuple[str, Case, str]]:
     """Return the runs of an op: a name, the case, the dtype of its working floats."""
     found = []
-    for case in BY_OP[op]:
+    for place, case in enumerate(BY_OP[op]):
         kinds = {x.dtype.kind for x in all_arrays(case) if x.dtype in (np.float64, np.complex128)}
         several = DTYPES[:3] if case.through else DTYPES  # decompositions: matrices of whole numbers may be singular
-        found += [(f"{case.id} {dtype}", case, dtype) for dtype in (several if kinds == {"f"} else DTYPES[:1])]
+        each = kinds == {"f"} and (EVERYTHING or place in (0, len(BY_OP[op]) - 1))
+        found += [(f"{case.id} {dtype}", case, dtype) for dtype in (several if each else DTYPES[:1])]
     return found
 
 
@@ -58,7 +71,9 @@ def of_keras(op: str) -> dict[str, Outcome]:
     """Return what Keras gives for all runs of an op."""
     function = getattr(keras().ops, op)
     calls = {
-        name: Call(lambda *arrays, c=case: applied(function, c, arrays), tuple(given(x, dtype) for x in all_arrays(case)))
+        name: Call(
+            lambda *arrays, c=case: applied(function, c, arrays), tuple(given(x, dtype) for x in all_arrays(case))
+        )
         for name, case, dtype in runs(op)
     }
     return one_by_one(calls) if op in NEEDS_VALUES or op in NUMBERS else together(calls)

@@ -51,8 +51,20 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     "PiecewiseConstantDecay": {"boundaries": [1, 3], "values": [0.1, 0.05, 0.01]},
     "PolynomialDecay": {"initial_learning_rate": 0.1, "decay_steps": 3, "power": 2.0, "cycle": True},
     "InverseTimeDecay": {"initial_learning_rate": 0.1, "decay_steps": 2, "decay_rate": 0.5},
-    "CosineDecay": {"initial_learning_rate": 0.1, "decay_steps": 3, "alpha": 0.1, "warmup_target": 0.2, "warmup_steps": 2},
-    "CosineDecayRestarts": {"initial_learning_rate": 0.1, "first_decay_steps": 2, "t_mul": 1.5, "m_mul": 0.9, "alpha": 0.1},
+    "CosineDecay": {
+        "initial_learning_rate": 0.1,
+        "decay_steps": 3,
+        "alpha": 0.1,
+        "warmup_target": 0.2,
+        "warmup_steps": 2,
+    },
+    "CosineDecayRestarts": {
+        "initial_learning_rate": 0.1,
+        "first_decay_steps": 2,
+        "t_mul": 1.5,
+        "m_mul": 0.9,
+        "alpha": 0.1,
+    },
 }
 
 

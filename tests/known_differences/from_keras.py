@@ -250,11 +250,30 @@ LOSSES = (
     ),
     FromKeras(
         "losses.cosine_similarity",
-        "* int labels, half",
+        "cosine: (4, 1) int labels, half | cosine axis: (2, 3, 4) int labels, half",
         "value",
         "0 of zeros",
         "nan: 1e-12 is 0 in float16",
         "Keras documents 0 as the value for zeros",
+    ),
+    FromKeras(
+        "losses.mean_absolute_percentage_error losses.huber losses.log_cosh losses.poisson",
+        "* int32",
+        "value",
+        "integers as predictions are taken for floats",
+        "the loss is computed in integers, where epsilon and half of a square are 0",
+        "Keras's own classes of the same names, which cast to floats first",
+    ),
+    FromKeras(
+        "losses.mean_absolute_percentage_error losses.mean_squared_logarithmic_error losses.huber losses.log_cosh "
+        "losses.poisson losses.hinge losses.squared_hinge losses.categorical_hinge losses.binary_crossentropy "
+        "losses.binary_focal_crossentropy losses.categorical_crossentropy losses.categorical_focal_crossentropy",
+        "* bfloat16",
+        "dtype",
+        "float32, on NumPy alone",
+        "bfloat16",
+        "NumPy makes float32 of a bfloat16 array (ml_dtypes) times a Python number; the value is the same, and a loss of "
+        "a class has the class's dtype",
     ),
     FromKeras(
         "losses.sparse_categorical_crossentropy",
@@ -266,7 +285,67 @@ LOSSES = (
     ),
 )
 
-FROM_KERAS: tuple[FromKeras, ...] = (*OPS, *LOSSES)
+METRICS = (
+    FromKeras(
+        "metrics.Mean metrics.Accuracy metrics.BinaryAccuracy metrics.CategoricalAccuracy metrics.SparseCategoricalAccuracy "
+        "metrics.TopKCategoricalAccuracy metrics.SparseTopKCategoricalAccuracy metrics.MeanSquaredError "
+        "metrics.RootMeanSquaredError metrics.MeanAbsoluteError metrics.MeanAbsolutePercentageError "
+        "metrics.MeanSquaredLogarithmicError metrics.LogCoshError metrics.CosineSimilarity metrics.PearsonCorrelation "
+        "metrics.ConcordanceCorrelation metrics.KLDivergence metrics.Poisson metrics.BinaryCrossentropy "
+        "metrics.CategoricalCrossentropy metrics.SparseCategoricalCrossentropy metrics.Hinge metrics.SquaredHinge "
+        "metrics.CategoricalHinge",
+        "*weights scalar | *some batches weighted",
+        "value",
+        "a scalar weight is that of each sample",
+        "a batch with a scalar weight counts as one sample, whatever its size",
+        "values [0, 0, 0] and [4], both of weight 2, have the mean 1, not 2; Keras documents that weights broadcast",
+    ),
+    FromKeras(
+        "metrics.IoU metrics.MeanIoU metrics.BinaryIoU metrics.OneHotIoU metrics.OneHotMeanIoU",
+        "*weights n | *weights nx1 | *weights each",
+        "value",
+        "weights need not be whole numbers",
+        "weights are cut to whole numbers: 0.9 is 0",
+        "the weighted counts of sklearn.metrics.confusion_matrix(sample_weight=...)",
+    ),
+    FromKeras(
+        "metrics.R2Score",
+        "*",
+        "value",
+        "0 where no sample counts (after a reset, or all of weight 0), as of every other metric",
+        "nan: 0 / 0",
+        "divide_no_nan in all other metrics of Keras",
+    ),
+)
+
+OPTIMIZERS = (
+    FromKeras(
+        "optimizers.SGD optimizers.Adam",
+        "constrained",
+        "value",
+        "averages are of the weights that satisfy the constraints",
+        "of the weights before they are brought to satisfy them: NonNeg weights end at -0.004",
+        "Keras documents averages of the weights as they are after each batch, and constraints that hold after each update",
+    ),
+    FromKeras(
+        "optimizers.Adam optimizers.AdamW optimizers.Nadam",
+        "half",
+        "value",
+        "the powers of the betas are in float32: the first step of Adam is the learning rate long",
+        "in bfloat16, where 0.999 is 1: Adam's first step is 0 long, Nadam's weights are nan",
+        "Kingma and Ba, Adam (2015), section 2.1: the size of the first step is the learning rate",
+    ),
+    FromKeras(
+        "optimizers.Nadam",
+        "half",
+        "dtype",
+        "the product of momenta, a scalar, is float32",
+        "of the dtype of the first weight",
+        "as above",
+    ),
+)
+
+FROM_KERAS: tuple[FromKeras, ...] = (*OPS, *LOSSES, *METRICS, *OPTIMIZERS)
 
 
 def of(subject: str) -> list[FromKeras]:
