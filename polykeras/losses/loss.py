@@ -73,7 +73,9 @@ class Loss(Configurable):
         y_true = tree.map_structure(lambda x: ops.cast(x, dtype) if self.casts_labels else _floats_as(x, dtype), y_true)
         if sample_weight is not None:
             sample_weight = ops.cast(sample_weight, dtype)
-        values = ops.cast(self.call(y_true, y_pred), dtype)
+        values = ops.convert_to_tensor(self.call(y_true, y_pred))
+        if ops.dtype(values) != dtype:
+            values = ops.cast(values, dtype)
         counts = self.compute_mask(y_true, y_pred)
         if counts is not None:
             mask = counts if mask is None else ops.logical_and(mask, counts)
