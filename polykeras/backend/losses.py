@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from polykeras import config, dtypes
+from polykeras import config
 from polykeras.backend.recurrence import RecurrenceMethods
 from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.spec import Array, op

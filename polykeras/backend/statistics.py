@@ -207,7 +207,7 @@ class StatisticsMethods(DistributionMethods, ABC):
                 counted.
 
         Returns:
-            `(counts, edges)`: floats of the default dtype (as in Keras) `(bins,)`, and floats `(bins + 1,)`. A bin has its lower edge, the last has both.
+            `(counts, edges)`: floats (as in Keras), `(bins,)` and `(bins + 1,)`. A bin has its lower edge, the last both.
         """
         x = self.ravel(x)
         if isinstance(bins, int):
@@ -224,7 +224,7 @@ class StatisticsMethods(DistributionMethods, ABC):
         counts = self.scatter_reduce(
             self.zeros((count + 1,), "int32"), place[:, None], self.ones_like(place, "int32"), "add"
         )
-        return self.cast(counts[:count], config.floatx()), edges
+        return self.cast(counts[:count], self.dtype(x)), edges
 
     # ---- correlation and differences ---------------------------------------------------------------------------
 

@@ -248,7 +248,7 @@ class Optimizer(OptimizerState):
     # ---- averages, loss and values -----------------------------------------------------------------------------
 
     def _average(self, backend: Backend) -> None:
-        # After the constraints, other than in Keras: an average of weights that satisfy them does so too, in most cases.
+        # After the constraints, unlike Keras: an average of weights that satisfy them does so too, in most cases.
         first = ops.equal(self.iterations, 0)
         share = self._float(backend, ops.where(first, 1.0, 1 - self.ema_momentum))
         overwrite: list[Any] = []

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from known_differences import known
 from helpers.runner import public
+from known_differences import known
 from polykeras import dtypes
 from polykeras.backend import Backend
 

@@ -13,7 +13,6 @@ from helpers.reference import reference
 from helpers.runner import call, running
 from polykeras.backend.symbolic import SYMBOLIC, SymbolicArray, UnknownDim
 
-
 REFUSED = {"convert_to_numpy", "repeat"}
 """Ops that need values to run at all; the others in `NEEDS_VALUES` have results of unknown size."""
 
