@@ -167,6 +167,11 @@ def sum_type(dtype: str) -> str:
     return "uint32" if dtype in ("uint8", "uint16") else dtype
 
 
+def number_type(dtype: str) -> str:
+    """Return `dtype`, or int32 where it is bool: the result of `cumsum` or `power` on such an operand."""
+    return "int32" if dtype == "bool" else dtype
+
+
 def eps(dtype: str) -> float:
     """Return the distance from 1 to the next larger number of a float or complex dtype."""
     digits = {"float16": 10, "bfloat16": 7, "float32": 23, "complex64": 23, "float64": 52, "complex128": 52}

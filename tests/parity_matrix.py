@@ -18,9 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from contract.cases import CASES
-from contract.known_differences import known
 from contract.layer_cases import LAYER_CASES
 from helpers.matrix import Cell, Matrix, measure
+from known_differences import known
 from polykeras.backend import backends, registry
 
 

@@ -228,7 +228,7 @@ class JaxArrays(Backend):
         return jax.device_put(x, target)
 
     def full(self, shape: Shape | int, fill_value: Any, dtype: str | None = None) -> Array:
-        return jnp.full(shape, self.asarray(fill_value, dtype))
+        return jnp.full(shape, self.asarray(fill_value, dtype or config.floatx()))
 
     def arange(self, start: float, stop: float | None = None, step: float = 1, dtype: str | None = None) -> Array:
         if stop is None:

@@ -18,6 +18,8 @@ class JaxLinalg(JaxIndexing):
         return jnp.matmul(x1, x2, preferred_element_type="int32" if x1.dtype == "int8" else None)
 
     def einsum(self, subscripts: str, *operands: Array, **kwargs: Any) -> Array:
+        if operands[0].dtype == "int8":
+            kwargs = {"preferred_element_type": "int32"} | kwargs
         return jnp.einsum(subscripts, *operands, **kwargs)
 
     def cholesky(self, x: Array, upper: bool = False) -> Array:

@@ -21,6 +21,10 @@ def _sum_dtype(x: Array, dtype: str | None = None) -> str:
     return dtype
 
 
+def _running_dtype(x: Array, dtype: str | None) -> str:
+    return _sum_dtype(x, dtype or dtypes.number_type(name_of(x.dtype)))
+
+
 class JaxReduction(JaxShaping):
     """See `polykeras.backend.reduction`."""
 
@@ -46,7 +50,7 @@ class JaxReduction(JaxShaping):
         return jnp.argmax(x, axis, keepdims=keepdims).astype("int32")
 
     def cumsum(self, x: Array, axis: int | None = None, dtype: str | None = None) -> Array:
-        return jnp.cumsum(x, axis, _sum_dtype(x, dtype))
+        return jnp.cumsum(x, axis, _running_dtype(x, dtype))
 
     def cumprod(self, x: Array, axis: int | None = None, dtype: str | None = None) -> Array:
-        return jnp.cumprod(x, axis, _sum_dtype(x, dtype))
+        return jnp.cumprod(x, axis, _running_dtype(x, dtype))

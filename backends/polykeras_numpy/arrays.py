@@ -144,12 +144,9 @@ class NumpyArrays(Backend):
             raise ValueError(f"Unknown device {device!r}. The numpy backend has one: {DEVICE!r}.")
 
     def full(self, shape: Shape | int, fill_value: Any, dtype: str | None = None) -> Array:
-        shape = shape_tuple(shape)
+        shape, dtype = shape_tuple(shape), dtype or config.floatx()
         if isbox(fill_value):
             return self.broadcast_to(self.asarray(fill_value, dtype), shape)
-        if dtype is None:
-            fill_value = self.asarray(fill_value)
-            dtype = self.dtype(fill_value)
         return np.full(shape, fill_value, numpy_dtype(dtype))
 
     def arange(self, start: float, stop: float | None = None, step: float = 1, dtype: str | None = None) -> Array:

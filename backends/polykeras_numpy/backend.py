@@ -19,6 +19,8 @@ B = TypeVar("B", bound=type[Backend])
 
 _MOVES = frozenset(vars(ShapeMethods)) | {"shape", "ndim", "size", "full", "zeros", "ones", "zeros_like", "ones_like"}
 """Ops that compute nothing."""
+_WIDE = ("ctc_loss", "ctc_decode")
+"""Ops whose floats are float32 at least."""
 
 
 def _narrowed(backend: Backend, result: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -48,7 +50,8 @@ def _guarded(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def run(self: Backend, *args: Any, **kwargs: Any) -> Any:
         result = method(self, *args, **kwargs)
-        return _narrowed(self, result, args, kwargs) if seen_bfloat16() else result
+        narrows = method.__name__ not in _WIDE and seen_bfloat16()
+        return _narrowed(self, result, args, kwargs) if narrows else result
 
     return run
 

@@ -111,7 +111,12 @@ class NumpyElementwise(NumpyAutodiff):
         return anp.floor(x) if x.dtype.kind in "fV" else x
 
     def round(self, x: Array, decimals: int = 0) -> Array:
-        return x if x.dtype.kind == "b" else anp.round(x, decimals)
+        if x.dtype.kind == "b":
+            return x
+        dtype = self.dtype(x)
+        if decimals and dtype in ("float16", "bfloat16"):  # the product with 10 has too few digits there
+            return self.cast(anp.round(self.cast(x, "float32"), decimals), dtype)
+        return anp.round(x, decimals)
 
     def exp(self, x: Array) -> Array:
         return anp.exp(x)

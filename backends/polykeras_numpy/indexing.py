@@ -101,6 +101,12 @@ rule(_write, lambda g, ans, x, block, updates: _write(g, block, np.zeros(updates
      lambda g, ans, x, block, updates: g[block])  # fmt: skip
 
 
+def _ordered(x: Any) -> np.ndarray:
+    """Return the values in a dtype that NumPy sorts with nan last; it does not know that of bfloat16."""
+    values = raw(x)
+    return values.astype(np.float32) if values.dtype.name == "bfloat16" else values
+
+
 class NumpyIndexing(NumpyReduction):
     """NumPy raises IndexError on an index out of range, so that mistakes show here first."""
 
@@ -134,10 +140,10 @@ class NumpyIndexing(NumpyReduction):
     def sort(self, x: Array, axis: int | None = -1) -> Array:
         if axis is None:
             x, axis = self.reshape(x, -1), -1
-        return self.take_along_axis(x, np.argsort(raw(x), axis, kind="stable"), axis)
+        return self.take_along_axis(x, np.argsort(_ordered(x), axis, kind="stable"), axis)
 
     def argsort(self, x: Array, axis: int | None = -1) -> Array:
-        return np.argsort(raw(x), axis, kind="stable").astype(np.int32)
+        return np.argsort(_ordered(x), axis, kind="stable").astype(np.int32)
 
     def searchsorted(self, sorted_sequence: Array, values: Array, side: Literal["left", "right"] = "left") -> Array:
         return np.searchsorted(raw(sorted_sequence), raw(values), side).astype(np.int32)

@@ -68,6 +68,7 @@ class NumpyLinalg(NumpyIndexing):
     def einsum(self, subscripts: str, *operands: Array, **kwargs: Any) -> Array:
         dtype = self.dtype(operands[0])
         inputs, output = _parse(subscripts.replace(" ", ""), tuple(x.ndim for x in operands))
+        dtype = "int32" if dtype == "int8" else dtype
         wide = "float32" if dtype in _SHORT else dtype
         parts = [self._diagonals(self.cast(x, wide), s) for x, s in zip(operands, inputs, strict=True)]
         x, letters = parts[0]

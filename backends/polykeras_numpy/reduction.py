@@ -93,10 +93,12 @@ class NumpyReduction(NumpyShaping):
         return anp.argmax(x, axis=axis, keepdims=keepdims).astype(np.int32)
 
     def cumsum(self, x: Array, axis: int | None = None, dtype: str | None = None) -> Array:
+        dtype = dtype or dtypes.number_type(self.dtype(x))
         wide, result = self._widened(self.reshape(x, -1) if axis is None else x, dtype)
         return self.cast(anp.cumsum(wide, axis or 0), result)
 
     def cumprod(self, x: Array, axis: int | None = None, dtype: str | None = None) -> Array:
+        dtype = dtype or dtypes.number_type(self.dtype(x))
         wide, result = self._widened(self.reshape(x, -1) if axis is None else x, dtype)
         return self.cast(_running_product(wide, axis or 0) if isbox(x) else np.cumprod(wide, axis or 0), result)
 

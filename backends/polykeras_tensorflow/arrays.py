@@ -174,7 +174,7 @@ class TensorflowArrays(Backend):
             return tf.identity(x)
 
     def full(self, shape: Shape | int, fill_value: Any, dtype: str | None = None) -> Array:
-        value = self.asarray(fill_value, dtype)
+        value = self.asarray(fill_value, dtype or config.floatx())
         dims = tf.constant(shape_tuple(shape), tf.int32)
         if value.shape.rank:
             return tf.raw_ops.BroadcastTo(input=value, shape=dims)

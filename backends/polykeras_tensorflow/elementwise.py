@@ -134,6 +134,8 @@ class TensorflowElementwise(Backend):
             return self.complex(self.round(self.real(x), decimals), self.round(self.imag(x), decimals))
         if decimals == 0:
             return raw.Round(x=x)
+        if dtype.size == 2:  # the product with 10 has too few digits there
+            return raw.Cast(x=self.round(raw.Cast(x=x, DstT=tf.float32), decimals), DstT=dtype)
         scale = scalar_like(10.0 ** abs(decimals), x)
         if decimals > 0:
             return raw.RealDiv(x=raw.Round(x=x * scale), y=scale)

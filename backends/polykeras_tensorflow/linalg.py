@@ -70,7 +70,8 @@ class TensorflowLinalg(Backend):
         wide = _PRODUCT_TYPES.get(dtype)
         if wide is not None:
             operands = tuple(raw.Cast(x=x, DstT=wide) for x in operands)
-        return self.cast(tf.einsum(subscripts, *operands, **kwargs), dtype.name)
+        result = "int32" if dtype == tf.int8 else dtype.name
+        return self.cast(tf.einsum(subscripts, *operands, **kwargs), result)
 
     # ---- decompositions ----------------------------------------------------------------------------------------
 

@@ -94,13 +94,13 @@ class TensorflowReduction(Backend):
         return raw.ArgMax(input=found, dimension=axis, output_type=tf.int32)
 
     def cumsum(self, x: Array, axis: int | None = None, dtype: str | None = None) -> Array:
-        x, axis = self._running(x, axis, dtype)
-        return raw.Cumsum(x=x, axis=axis)
+        x, axis, result = self._running(x, axis, dtype)
+        return self.cast(raw.Cumsum(x=x, axis=axis), result)
 
     def cumprod(self, x: Array, axis: int | None = None, dtype: str | None = None) -> Array:
-        x, axis = self._running(x, axis, dtype)
+        x, axis, result = self._running(x, axis, dtype)
         if not (x.dtype.is_floating or x.dtype.is_complex):
-            return raw.Cumprod(x=x, axis=axis)
+            return self.cast(raw.Cumprod(x=x, axis=axis), result)
         # The gradient of the Cumprod op divides by x, which is wrong at 0; doubling only multiplies.
         n, shift = x.shape[axis], 1
         while shift < n:
@@ -109,6 +109,10 @@ class TensorflowReduction(Backend):
             shift *= 2
         return x
 
-    def _running(self, x: Array, axis: int | None, dtype: str | None) -> tuple[Array, int]:
-        x = self.cast(x, dtype or dtypes.sum_type(x.dtype.name))
-        return (raw.Reshape(tensor=x, shape=(-1,)), 0) if axis is None else (x, canonical_axis(axis, x.shape.rank))
+    def _running(self, x: Array, axis: int | None, dtype: str | None) -> tuple[Array, int, str]:
+        """Return the array in the dtype in which to accumulate, the axis, and the dtype of the result."""
+        result = dtype or dtypes.number_type(x.dtype.name)
+        x = self.cast(self.cast(x, result), dtypes.sum_type(result))
+        if axis is None:
+            return raw.Reshape(tensor=x, shape=(-1,)), 0, result
+        return x, canonical_axis(axis, x.shape.rank), result

@@ -243,9 +243,9 @@ class TorchArrays(ArrayMethods):
         return x.to(find_device(device))
 
     def full(self, shape: Shape | int, fill_value: Any, dtype: str | None = None) -> Tensor:
+        dtype = dtype or config.floatx()
         if isinstance(fill_value, (bool, int, float, complex)):
-            kind = torch_dtype(dtype or dtypes.result_type(dtypes.weak(fill_value)))
-            return torch.full(shape_tuple(shape), fill_value, dtype=kind, device=current_device())
+            return torch.full(shape_tuple(shape), fill_value, dtype=torch_dtype(dtype), device=current_device())
         return self.asarray(fill_value, dtype).expand(shape_tuple(shape)).contiguous()
 
     def arange(self, start: float, stop: float | None = None, step: float = 1, dtype: str | None = None) -> Tensor:

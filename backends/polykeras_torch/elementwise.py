@@ -66,6 +66,8 @@ class TorchElementwise(ElementwiseMethods):
 
     def round(self, x: Tensor, decimals: int = 0) -> Tensor:
         if x.is_floating_point():
+            if decimals and x.element_size() == 2:  # the product with 10 has too few digits there
+                return torch.round(x.float(), decimals=decimals).to(x.dtype)
             return torch.round(x, decimals=decimals)
         if decimals >= 0 or x.dtype is torch.bool:
             return x

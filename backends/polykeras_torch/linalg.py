@@ -40,7 +40,8 @@ class TorchLinalg(LinalgMethods):
         dtype = operands[0].dtype
         if dtype.is_floating_point or dtype.is_complex:
             return torch.einsum(subscripts, *operands)
-        return torch.einsum(subscripts, *(x.to(torch.int64) for x in operands)).to(dtype)
+        result = torch.int32 if dtype is torch.int8 else dtype
+        return torch.einsum(subscripts, *(x.to(torch.int64) for x in operands)).to(result)
 
     def cholesky(self, x: Tensor, upper: bool = False) -> Tensor:
         with _as_value_error("cholesky expected symmetric positive definite matrices;"):

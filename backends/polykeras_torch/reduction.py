@@ -109,7 +109,9 @@ class TorchReduction(ReductionMethods):
         return torch.argmax(x, axis, keepdims).to(torch.int32)
 
     def cumsum(self, x: Tensor, axis: int | None = None, dtype: str | None = None) -> Tensor:
+        dtype = dtype or dtypes.number_type(self.dtype(x))
         return _accumulate(torch.cumsum, *((x.reshape(-1), 0) if axis is None else (x, axis)), dtype=dtype)
 
     def cumprod(self, x: Tensor, axis: int | None = None, dtype: str | None = None) -> Tensor:
+        dtype = dtype or dtypes.number_type(self.dtype(x))
         return _accumulate(torch.cumprod, *((x.reshape(-1), 0) if axis is None else (x, axis)), dtype=dtype)

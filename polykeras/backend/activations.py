@@ -29,7 +29,7 @@ class ActivationMethods(SignalMethods, ABC):
         """Return `max(x, 0)`; the gradient at 0 is 0, and nan stays nan."""
         return self.where(x <= 0, 0, x)
 
-    @op("x", "common")
+    @op("x", "number")
     def relu6(self, x: Array) -> Array:
         """Return `x` limited to [0, 6]; the gradient at both ends is 0."""
         return self.where(x <= 0, 0, self.where(x >= 6, 6, x))

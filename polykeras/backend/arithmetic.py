@@ -136,11 +136,11 @@ class ArithmeticMethods(ElementwiseMethods, ABC):
 
     # ---- bounds and nan ----------------------------------------------------------------------------------------
 
-    @op("x x_min x_max", "common")
+    @op("x x_min x_max", "number")
     def clip(self, x: Array, x_min: Array, x_max: Array) -> Array:
         """Return `x` with values below `x_min` raised to it, then values above `x_max` lowered to it.
 
-        The gradient passes to `x` within the bounds and on them; None is no bound.
+        The gradient passes to `x` within the bounds and on them; None is no bound. Bools become int32.
         """
         if x_min is not None:
             x = self.where(self.less(x, x_min), x_min, x)

@@ -96,7 +96,7 @@ class ArrayMethods(ABC):
         Args:
             shape: ints, or the size of the only axis.
             fill_value: a scalar or an array that broadcasts to `shape`.
-            dtype: None takes that of the value; a Python float then means the default float dtype, an int int32.
+            dtype: None gives the default float dtype, whatever the value, as in `zeros`.
         """
         raise NotImplementedError
 
@@ -111,6 +111,20 @@ class ArrayMethods(ABC):
             dtype: None gives int32 where all three are ints, else the default float dtype.
         """
         raise NotImplementedError
+
+    def size_from(self, x: Array, message: str) -> int:
+        """Return a value as the size of an axis. Where shapes are inferred, that is an unknown one.
+
+        Args:
+            x: an integer, shape `()`.
+            message: of the error.
+
+        Raises:
+            TypeError: the value is not known, as a function is being compiled.
+        """
+        if self.is_traced(x):
+            raise TypeError(message)
+        return int(self.to_numpy(x).item())
 
     # ---- composed ----------------------------------------------------------------------------------------------
 

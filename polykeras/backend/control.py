@@ -201,7 +201,9 @@ class ControlMethods(SortingMethods, ABC):
         if dtypes.is_float(source) and dtypes.is_int(dtype):
             x = self.where(self.isnan(x), 0, x)
             if high > 2 / dtypes.eps(source):  # 2**31 - 1 is no float32: the next number below 2**31 that is one
-                high = (high + 1) * (1 - dtypes.eps(source) / 2)
+                above = self.greater_equal(x, float(high))
+                near = self.minimum(self.maximum(x, low), (high + 1) * (1 - dtypes.eps(source) / 2))
+                return self.where(above, high, self.cast(near, dtype))
         elif dtypes.is_int(source):
             low, high = math.ceil(low), math.floor(high)
         if low > source_low or dtypes.is_float(source):

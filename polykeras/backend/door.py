@@ -102,6 +102,8 @@ class _Promotion:
         result = dtypes.result_type(*kinds)
         if self.promote == "float":
             result = dtypes.float_type(result)
+        elif self.promote == "number":
+            result = dtypes.number_type(result)
         if result in dtypes.NARROWER and result in self.backend.unsupported_dtypes:
             return dtypes.NARROWER[result]  # uint32 and int8 meet in int64, which JAX may not have
         return result
@@ -162,7 +164,7 @@ _INEXACT = frozenset(dtypes.FLOATS + dtypes.COMPLEX)
 def _unary(name: str, promote: str, general: Callable[..., Any]) -> Callable[..., Any]:
     """Return an op of one array that takes the short way where the array needs no conversion."""
     current = registry.current
-    keep = promote != "float"
+    keep = promote in ("keep", "common")
 
     def function(*args: Any, **kwargs: Any) -> Any:
         if args and isinstance(args[0], Symbolic):

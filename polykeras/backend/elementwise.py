@@ -124,14 +124,14 @@ class ElementwiseMethods(AutodiffMethods, ABC):
         """Return `x1 / x2`: inf or nan where `x2` is 0."""
         raise NotImplementedError
 
-    @required("x1 x2", "common")
+    @required("x1 x2", "number")
     def floor_divide(self, x1: Array, x2: Array) -> Array:
-        """Return the largest whole number not above `x1 / x2`, in the operands' dtype."""
+        """Return the largest whole number not above `x1 / x2`, in the operands' dtype; int32 of bools."""
         raise NotImplementedError
 
-    @required("x1 x2", "common")
+    @required("x1 x2", "number")
     def power(self, x1: Array, x2: Array) -> Array:
-        """Return `x1` to the power `x2`. `0 ** 0` is 1, and the gradient there in `x1` is 0, never nan."""
+        """Return `x1` to the power `x2`; int32 of bools. `0 ** 0` is 1, with a gradient of 0 in `x1`, never nan."""
         raise NotImplementedError
 
     @required("x1 x2", "common")

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from polykeras import budget, dtypes
+from polykeras.backend.door import convert
 from polykeras.backend.nan_reduction import NanReductionMethods
 from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.spec import Array, Shape, op, required
@@ -169,6 +170,8 @@ class IndexingMethods(NanReductionMethods, ABC):
         shape = self.shape(x)
         axis = canonical_axis(axis, len(shape))
         counts = self.to_numpy(repeats) if self.is_tensor(repeats) else np.asarray(repeats)
+        if counts.dtype.kind not in "iu":
+            raise TypeError(f"repeat: `repeats` must be an integer, or one for each slice; received {repeats!r}.")
         if counts.size == 1:
             count = repeats if isinstance(repeats, int) else int(counts.item())
             wide = (*shape[: axis + 1], count, *shape[axis + 1 :])
@@ -226,10 +229,28 @@ class IndexingMethods(NanReductionMethods, ABC):
         """
         return self.scatter_reduce(inputs, indices, updates, reduction or "set")
 
-    @op("inputs", others="start_indices")
-    def slice(self, inputs: Array, start_indices: Array, shape: Shape) -> Array:
-        """Return the block of `shape` that starts at `start_indices`, one integer an axis."""
-        return self.dynamic_slice(inputs, start_indices, shape)
+    @op("inputs")
+    def slice(self, inputs: Array, start_indices: Any, shape: Shape) -> Array:
+        """Return a block of an array.
+
+        Args:
+            inputs: an array.
+            start_indices: where it starts, one integer an axis: a list of ints, or an array.
+            shape: its sizes; -1 takes what is left of an axis.
+
+        Raises:
+            ValueError: a size is negative, but for -1.
+        """
+        if any(n < -1 for n in shape):
+            raise ValueError(f"slice: a size is 0 or more, or -1 for what is left; received shape {tuple(shape)}.")
+        starts = convert(self, start_indices)
+        if -1 in shape:
+            known = isinstance(start_indices, (list, tuple)) and all(isinstance(i, int) for i in start_indices)
+            message = "slice: the start of an axis of size -1 is not known while a function is compiled."
+            firsts = start_indices if known else [self.size_from(i, message) for i in self.unstack(starts)]
+            sizes = zip(self.shape(inputs), firsts, shape, strict=True)
+            shape = [size - first if n == -1 else n for size, first, n in sizes]
+        return self.dynamic_slice(inputs, starts, shape)
 
     @op("inputs updates", "common", others="start_indices")
     def slice_update(self, inputs: Array, start_indices: Array, updates: Array) -> Array:

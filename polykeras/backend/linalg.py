@@ -27,7 +27,7 @@ class LinalgMethods(RearrangeMethods, ABC):
 
     @required("operands", "common")
     def einsum(self, subscripts: str, *operands: Array, **kwargs: Any) -> Array:
-        """Return the sum of products that Einstein's notation describes, `...` included.
+        """Return the sum of products that Einstein's notation describes, `...` included; int32 of int8, as `matmul`.
 
         Args:
             subscripts: for instance `"bij,bjk->bik"`.
@@ -91,7 +91,7 @@ class LinalgMethods(RearrangeMethods, ABC):
         if 0 in (self.ndim(x1), self.ndim(x2)):
             return self.multiply(x1, x2)
         if self.ndim(x2) <= 2:
-            return self.matmul(x1, x2)
+            return self._narrow_product(x1, x2)
         return self.tensordot(x1, x2, ((-1,), (-2,)))
 
     @op("x1 x2", "common")
@@ -100,7 +100,7 @@ class LinalgMethods(RearrangeMethods, ABC):
         x1, x2 = self._both(x1, x2)
         if self.dtype(x1).startswith("complex"):
             x1 = self.complex(self.real(x1), -self.imag(x1))
-        return self.matmul(self._flattened(x1), self._flattened(x2))
+        return self._narrow_product(self._flattened(x1), self._flattened(x2))
 
     @op("x1 x2", "common")
     def inner(self, x1: Array, x2: Array) -> Array:
@@ -120,7 +120,7 @@ class LinalgMethods(RearrangeMethods, ABC):
     def tensordot(
         self, x1: Array, x2: Array, axes: int | Sequence[int] | tuple[Sequence[int], Sequence[int]] = 2
     ) -> Array:
-        """Return the sum of products over pairs of axes.
+        """Return the sum of products over pairs of axes, in the dtype of the operands.
 
         Args:
             x1: an array.
@@ -147,7 +147,7 @@ class LinalgMethods(RearrangeMethods, ABC):
         rows, columns = [shape1[a] for a in free1], [shape2[a] for a in free2]
         left = self.reshape(self.transpose(x1, free1 + summed1), (prod(rows), prod(sizes)))
         right = self.reshape(self.transpose(x2, summed2 + free2), (prod(sizes), prod(columns)))
-        return self.reshape(self.matmul(left, right), (*rows, *columns))
+        return self.reshape(self._narrow_product(left, right), (*rows, *columns))
 
     @op("x1 x2", "common")
     def kron(self, x1: Array, x2: Array) -> Array:
@@ -195,6 +195,11 @@ class LinalgMethods(RearrangeMethods, ABC):
         """Return two operands, of which one may be a Python scalar, as arrays of one dtype."""
         dtype = self.dtype(x1 if self.is_tensor(x1) else x2)
         return tuple(x if self.is_tensor(x) else self.asarray(x, dtype) for x in (x1, x2))
+
+    def _narrow_product(self, x1: Array, x2: Array) -> Array:
+        """Return the matrix product in the dtype of the operands, of int8 too, of which `matmul` makes int32."""
+        product = self.matmul(x1, x2)
+        return self.cast(product, "int8") if self.dtype(x1) == "int8" else product
 
     def _flattened(self, x: Array) -> Array:
         return self.reshape(x, (self.size(x),))

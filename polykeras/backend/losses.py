@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from polykeras import config, dtypes
+from polykeras import config
 from polykeras.backend.recurrence import RecurrenceMethods
 from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.spec import Array, op
@@ -131,7 +131,7 @@ class LossMethods(RecurrenceMethods, ABC):
             mask_index: the class that stands for no label.
 
         Returns:
-            Shape `(batch,)`.
+            Shape `(batch,)`, of float32 at least.
         """
         logs = self.transpose(self.log_softmax(self._wide(output)), (1, 0, 2))
         time, batch, _ = self.shape(logs)
@@ -160,8 +160,7 @@ class LossMethods(RecurrenceMethods, ABC):
         end = 2 * self.expand_dims(self.cast(target_length, "int32"), 1)
         index = self.arange(states, dtype="int32")
         ends = self.logical_or(self.equal(index, end), self.equal(index, end - 1))
-        loss = -self.logsumexp(self.where(ends, alpha, 10 * _NEVER), 1)
-        return self.cast(loss, self.dtype(output))
+        return -self.logsumexp(self.where(ends, alpha, 10 * _NEVER), 1)
 
     def _with_blanks(self, target: Array, mask_index: int) -> Array:
         """Return labels with blanks before, between and after them."""
@@ -193,10 +192,11 @@ class LossMethods(RecurrenceMethods, ABC):
 
         Returns:
             `(labels, scores)`: int32 `(1, batch, time)`, with -1 after the last label, and minus the sum of the
-            chosen logits, `(batch, 1)`.
+            chosen logits, `(batch, 1)`, of float32 at least.
         """
         if strategy != "greedy":
             raise ValueError(f"ctc_decode: `strategy` must be 'greedy'; received {strategy!r}.")
+        inputs = self._wide(inputs)
         time = self.shape(inputs)[1]
         index = self.arange(time, dtype="int32")
         valid = index < self.expand_dims(self.cast(sequence_lengths, "int32"), 1)
@@ -208,4 +208,4 @@ class LossMethods(RecurrenceMethods, ABC):
             kept = self.logical_and(kept, self.not_equal(best, before))
         order = self.argsort(self.where(kept, index, time), -1)
         labels = self.take_along_axis(self.where(kept, best, -1), order, -1)
-        return self.expand_dims(labels, 0), self.cast(score, dtypes.float_type(self.dtype(inputs)))
+        return self.expand_dims(labels, 0), score

@@ -122,6 +122,7 @@ class PoolingMethods(ConvolutionMethods, ABC):
         def maximum(taken: Array, mask: np.ndarray, axis: int) -> Array:
             dtype = self.dtype(taken)
             lowest = float("-inf") if dtypes.is_float(dtype) else dtypes.limits(dtype)[0]
+            lowest = self.cast(self.asarray(lowest), dtype)
             return self.max(self.where(self.host_constant(mask, "bool"), taken, lowest), axis)
 
         return self._adaptive_pool(inputs, output_size, data_format, maximum)

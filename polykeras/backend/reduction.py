@@ -65,12 +65,15 @@ class ReductionMethods(CreationMethods, ABC):
 
     @required("x")
     def cumsum(self, x: Array, axis: int | None = None, dtype: str | None = None) -> Array:
-        """Return running sums along `axis`, or over the flat array, in the dtype of `sum` or in `dtype`."""
+        """Return running sums along `axis`, or over the flat array, in the dtype of `x` (int32 for bool) or in `dtype`.
+
+        Sums of narrow integers wrap around, as in Keras: give a wider `dtype`.
+        """
         raise NotImplementedError
 
     @required("x")
     def cumprod(self, x: Array, axis: int | None = None, dtype: str | None = None) -> Array:
-        """Return running products along `axis`, or over the flat array, in the dtype of `prod` or in `dtype`."""
+        """Return running products along `axis`, or over the flat array; dtypes as for `cumsum`."""
         raise NotImplementedError
 
     # ---- composed ----------------------------------------------------------------------------------------------

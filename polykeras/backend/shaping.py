@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from abc import ABC
 from collections.abc import Sequence
 
@@ -13,8 +14,10 @@ def canonical_axis(axis: int, ndim: int) -> int:
     """Return `axis` counted from the front.
 
     Raises:
+        TypeError: it is not an integer.
         ValueError: it lies outside `[-ndim, ndim)`.
     """
+    axis = operator.index(axis)
     if not -ndim <= axis < ndim:
         raise ValueError(f"Axis {axis} is out of range for an array of {ndim} axes.")
     return axis % ndim if ndim else 0

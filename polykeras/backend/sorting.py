@@ -71,7 +71,7 @@ class SortingMethods(IndexingMethods, ABC):
         size: int | None = None,
         fill_value: Any = None,
     ) -> Any:
-        """Return the different elements of `x` in ascending order.
+        """Return the different elements of `x` in ascending order; each nan is one of its own.
 
         Args:
             x: an array.
@@ -81,7 +81,7 @@ class SortingMethods(IndexingMethods, ABC):
             return_counts: also return, as int32, how often each occurs.
             axis: compare slices along this axis; None compares the elements of the flat array.
             size: length of the result, which is cut or filled up to it. Needed where the number of different elements
-                cannot be read: in compiled functions and when shapes are inferred.
+                cannot be read: in compiled functions.
             fill_value: what fills up; the smallest element by default. Indices and counts there are 0.
 
         Returns:
@@ -100,7 +100,10 @@ class SortingMethods(IndexingMethods, ABC):
         starts = self._starts(ordered)
         group = self.cumsum(self.cast(starts, "int32"), 0) - 1
         if size is None:
-            size = self._number_of(starts)
+            size = self.size_from(
+                self.sum(self.cast(starts, "int32")),
+                "unique: how many different elements there are is not known while a function is compiled. Give `size`.",
+            )
         # A group beyond `size` goes to one more place, which is cut off.
         target = self.minimum(group, size)[:, None]
 
@@ -133,17 +136,7 @@ class SortingMethods(IndexingMethods, ABC):
         return order
 
     def _starts(self, ordered: Array) -> Array:
-        """Return where a row differs from the one before it; nan equals nan here."""
-        before, after = ordered[:-1], ordered[1:]
-        both_nan = self.logical_and(self.isnan(before), self.isnan(after))
-        same = self.all(self.logical_or(self.equal(before, after), both_nan), -1)
+        """Return where a row differs from the one before it; nan differs from nan, as in Keras."""
+        same = self.all(self.equal(ordered[:-1], ordered[1:]), -1)
         first = self.full((min(1, self.shape(ordered)[0]),), True, "bool")
         return self.concatenate([first, self.logical_not(same)], 0)
-
-    def _number_of(self, starts: Array) -> int:
-        if self.is_traced(starts):
-            raise TypeError(
-                "unique: how many different elements there are is not known while a function is compiled or shapes are "
-                "inferred. Give `size`."
-            )
-        return int(self.to_numpy(self.sum(self.cast(starts, "int32"))).item())

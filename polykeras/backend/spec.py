@@ -15,7 +15,7 @@ Array: TypeAlias = Any
 Shape: TypeAlias = Sequence[int]
 Axis: TypeAlias = int | Sequence[int] | None
 
-Promote = Literal["keep", "common", "float"]
+Promote = Literal["keep", "common", "number", "float"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,8 +27,9 @@ class OpSpec:
 
     Attributes:
         arrays: names of the parameters that are arrays, or (nested lists or tuples of) them.
-        promote: `"keep"` converts each array as it is; `"common"` casts all to their common dtype; `"float"`
-            does so and then turns integers and bools into the default float dtype.
+        promote: `"keep"` converts each array as it is; `"common"` casts all to their common dtype;
+            `"number"` does so and then turns bools into int32, `"float"` integers and bools into the default float
+            dtype.
         others: array parameters that are converted but take no part in promotion (indices, conditions).
         required: whether each backend must implement the method itself.
     """

@@ -70,7 +70,10 @@ class SpecialMethods(LossMethods, ABC):
         count = math.prod(leading)
         ids = self.cast(self.reshape(segment_ids, (count,)), "int32")
         if num_segments is None:
-            num_segments = int(self.device_get(self.max(ids, initial=-1))) + 1
+            num_segments = 1 + self.size_from(
+                self.max(ids, initial=-1),
+                "segment_*: the largest number is not known while a function is compiled. Give `num_segments`.",
+            )
         inside = self.logical_and(ids >= 0, ids < num_segments)
         rows = self.reshape(data, (count, *shape[len(leading) :]))
         return rows, self.where(inside, ids, num_segments), num_segments

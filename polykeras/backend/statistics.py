@@ -185,14 +185,14 @@ class StatisticsMethods(DistributionMethods, ABC):
         return totals[0] if self.ndim(x) == 1 else totals
 
     def _bin_count(self, x: Array, minlength: int) -> int:
-        if not self.is_traced(x):
-            return max(int(self.to_numpy(self.max(x)).item()) + 1 if self.size(x) else 0, minlength)
-        if minlength < 1:
-            raise TypeError(
-                "bincount: the largest number is not known while a function is compiled or shapes are inferred. Give "
-                "`minlength`: it is the length there."
-            )
-        return minlength
+        if self.is_traced(x) and minlength > 0:
+            return minlength
+        largest = self.size_from(
+            self.max(self.cast(x, "int32"), initial=-1),
+            "bincount: the largest number is not known while a function is compiled. Give `minlength`: it is the "
+            "length there.",
+        )
+        return max(largest + 1, minlength)
 
     @op("x", "float")
     def histogram(
@@ -207,7 +207,7 @@ class StatisticsMethods(DistributionMethods, ABC):
                 counted.
 
         Returns:
-            `(counts, edges)`: int32 `(bins,)` and floats `(bins + 1,)`. A bin has its lower edge, the last has both.
+            `(counts, edges)`: floats (as in Keras), `(bins,)` and `(bins + 1,)`. A bin has its lower edge, the last both.
         """
         x = self.ravel(x)
         if isinstance(bins, int):
@@ -224,7 +224,7 @@ class StatisticsMethods(DistributionMethods, ABC):
         counts = self.scatter_reduce(
             self.zeros((count + 1,), "int32"), place[:, None], self.ones_like(place, "int32"), "add"
         )
-        return counts[:count], edges
+        return self.cast(counts[:count], self.dtype(x)), edges
 
     # ---- correlation and differences ---------------------------------------------------------------------------
 

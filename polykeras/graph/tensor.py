@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from polykeras import dtypes, tree
 from polykeras.backend import Backend, registry
 from polykeras.backend.door import Symbolic
-from polykeras.backend.symbolic import SYMBOLIC, SymbolicArray, UnknownDim, last_look
+from polykeras.backend.symbolic import SYMBOLIC, SymbolicArray, UnknownDim, last_look, stand_in
 from polykeras.naming import unique_name
 from polykeras.operators import ArrayOperators
 from polykeras.variables import Scope
@@ -151,8 +151,12 @@ def infer_outputs(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
 
     def run(size: int) -> Any:
         call_args, call_kwargs = tree.map_structure(lambda leaf: _stand_in(leaf, size), (args, kwargs))
-        with registry.use_backend(SYMBOLIC), Scope(closed=True):
-            return fn(*call_args, **call_kwargs)
+        before = stand_in.set(size)
+        try:
+            with registry.use_backend(SYMBOLIC), Scope(closed=True):
+                return fn(*call_args, **call_kwargs)
+        finally:
+            stand_in.reset(before)
 
     before = last_look()
     first = run(_STAND_INS[0])

@@ -65,7 +65,7 @@ class Loss(Configurable):
             sample_weight: weights that broadcast to the samples' losses.
 
         Returns:
-            A scalar, or an array a sample where the reduction is `"none"`.
+            A scalar, or an array a sample where the reduction is `"none"`; weights `(batch, 1)` then make it a column.
         """
         mask = get_mask(y_pred) if not tree.is_nested(y_pred) else None
         dtype = self.dtype
@@ -74,6 +74,8 @@ class Loss(Configurable):
         if sample_weight is not None:
             sample_weight = ops.cast(sample_weight, dtype)
         values = ops.convert_to_tensor(self.call(y_true, y_pred))
+        if ops.dtype(values) != dtype:
+            values = ops.cast(values, dtype)
         counts = self.compute_mask(y_true, y_pred)
         if counts is not None:
             mask = counts if mask is None else ops.logical_and(mask, counts)
@@ -209,7 +211,13 @@ def reduce_weighted(values: Any, sample_weight: Any, mask: Any, reduction: str |
         sample_weight: broadcasts to `values` from the left, or None.
         mask: bool, in the same way, or None. Masked values do not count in a mean.
         reduction: see `Loss`.
+
+    Returns:
+        A scalar, or the weighted losses where `reduction` is none; those of `(batch,)` are a column `(batch, 1)` where
+        the weights or the mask are one, as in Keras.
     """
+    if len(ops.shape(values)) == 1 and (_is_column(sample_weight) or _is_column(mask)):
+        values = ops.expand_dims(values, -1)
     weight = None if sample_weight is None else left_aligned(ops.cast(sample_weight, ops.dtype(values)), values)
     valid: Any = None
     if mask is not None:
@@ -227,6 +235,11 @@ def reduce_weighted(values: Any, sample_weight: Any, mask: Any, reduction: str |
     if valid is not None:  # their number is a whole one
         return total / ops.maximum(ops.sum(ops.broadcast_to(valid, ops.shape(values))), 1.0)
     return total / max(ops.size(values), 1)
+
+
+def _is_column(x: Any) -> bool:
+    shape = () if x is None else ops.shape(x)
+    return len(shape) == 2 and shape[-1] == 1
 
 
 def cast_predictions(y_pred: Any, dtype: str) -> Any:

@@ -151,7 +151,7 @@ class AUC(CurveMetric):
     def result(self) -> Any:
         """Return the area, a scalar."""
         if not self.built:
-            return ops.zeros((), self.dtype)
+            return ops.zeros(())
         areas = ops.sum(self._areas(), axis=0)
         if not self.multi_label:
             return areas

@@ -21,7 +21,7 @@ class Metric(Configurable):
     Subclasses make variables in `__init__`, change them in `update_state` and compute with them in `result`.
 
     Args:
-        dtype: of the state; the default float dtype where None.
+        dtype: in which to compute; the default float dtype where None.
         name: for logs.
 
     Example:
@@ -64,7 +64,7 @@ class Metric(Configurable):
         Args:
             shape: ints.
             initializer: a name or an initializer, for every reset too.
-            dtype: by default the metric's.
+            dtype: by default the default float dtype, whatever the metric's, as in Keras.
             aggregation: how replicas would combine it; kept for Keras code.
             name: for messages.
 
@@ -72,7 +72,7 @@ class Metric(Configurable):
             The variable; it is not trainable.
         """
         initializer = initializers.get(initializer)
-        variable = Variable(initializer, shape, dtype or self._dtype, trainable=False, name=name or "variable")
+        variable = Variable(initializer, shape, dtype or config.floatx(), trainable=False, name=name or "variable")
         variable.path = f"{self.name}/{variable.name}"
         self._own.append(variable)
         self._initializers.append(initializer)

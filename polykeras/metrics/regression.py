@@ -264,7 +264,7 @@ class R2Score(Metric):
     def result(self) -> Any:
         """Return the score; 0 for a column of equal labels, and before the first batch."""
         if not self.built:
-            return ops.zeros((), self.dtype)
+            return ops.zeros(())
         total = self.squared_sum - ops.divide_no_nan(ops.square(self.sum), self.count)
         known = ops.greater(total, 0.0)
         scores = ops.where(known, 1.0 - ops.divide_no_nan(self.total_mse, total), 0.0)

@@ -32,7 +32,8 @@ class Optimizer(OptimizerState):
         clipvalue: bound of each element of the gradients.
         global_clipnorm: bound of the L2 norm of all gradients together.
         use_ema: whether to keep exponential moving averages of the variables.
-        ema_momentum: `average = ema_momentum * average + (1 - ema_momentum) * variable`, after each update.
+        ema_momentum: `average = ema_momentum * average + (1 - ema_momentum) * variable`, after each call of `apply`:
+            where gradients accumulate, after those that update nothing too, as in Keras.
         ema_overwrite_frequency: after so many updates the variables are set to their averages. None: only by
             `finalize_variable_values`.
         loss_scale_factor: the loss was multiplied by it (see `scale_loss`); the gradients are divided by it.
@@ -135,6 +136,8 @@ class Optimizer(OptimizerState):
                 self._accumulate(backend, gradients, targets)
             else:
                 self._update(backend, gradients, targets)
+            if self.use_ema:
+                self._average(backend)
         self._iterations.assign_add(1)
 
     def _resolve(self, grads: list[Any], variables: Iterable[Variable] | None) -> list[Variable]:
@@ -187,8 +190,6 @@ class Optimizer(OptimizerState):
         for variable in variables:
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable))
-        if self.use_ema:
-            self._average(backend)
 
     def _run_rule(self, backend: Backend, gradients: list[Any], variables: list[Variable], rate: Any) -> None:
         scalars = self.scalars(rate, self._float(backend, self.iterations) + 1.0)
@@ -247,7 +248,7 @@ class Optimizer(OptimizerState):
     # ---- averages, loss and values -----------------------------------------------------------------------------
 
     def _average(self, backend: Backend) -> None:
-        # After the constraints: an average of weights that satisfy them does so too, in most cases.
+        # After the constraints, unlike Keras: an average of weights that satisfy them does so too, in most cases.
         first = ops.equal(self.iterations, 0)
         share = self._float(backend, ops.where(first, 1.0, 1 - self.ema_momentum))
         overwrite: list[Any] = []

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from contract.known_differences import known
 from contract.layer_cases import LAYER_CASES, OWN
 from helpers.layer_runner import LayerCase
 from helpers.reference import REFERENCE, check
+from known_differences import known
 from polykeras import layers, tree
 from polykeras.backend import Backend, registry, use_backend
 from polykeras.layers import InputSpec

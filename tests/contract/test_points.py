@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from contract.known_differences import known
 from contract.points import POINTS, Point
 from helpers import assert_parity
 from helpers.runner import public
+from known_differences import known
 from polykeras.backend import Backend
 
 

@@ -8,11 +8,11 @@ import warnings
 import pytest
 
 from contract.cases import CASES
-from contract.known_differences import KNOWN, known
 from contract.table import ATOL, RTOL, Case
 from helpers import assert_parity
 from helpers.reference import KINDS, check, reference
 from helpers.runner import all_arrays, gradients, in_one_function, values
+from known_differences import KNOWN, known
 from polykeras.backend import Backend, backends
 
 COMPARISONS = [(case, kind) for case in CASES for kind in case.kinds]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from contract.known_differences import known
 from helpers.runner import public
+from known_differences import known
 from polykeras import dtypes
 from polykeras.backend import Backend
 
@@ -89,6 +89,10 @@ def common(*operands: str) -> str:
     return dtypes.result_type(*operands)
 
 
+def number(*operands: str) -> str:
+    return dtypes.number_type(dtypes.result_type(*operands))
+
+
 def floating(*operands: str) -> str:
     return dtypes.float_type(dtypes.result_type(*operands))
 
@@ -103,8 +107,8 @@ BINARY: dict[str, tuple[frozenset[str], Rule, Callable[[Any, Any, Any], Any]]] =
     "subtract": (NUMBERS, common, lambda f, x, y: f(x, y)),
     "multiply": (ANY, common, lambda f, x, y: f(x, y)),
     "divide": (ANY, floating, lambda f, x, y: f(x, y)),
-    "power": (NUMBERS, common, lambda f, x, y: f(x, y)),
-    "floor_divide": (REAL - {"bool"}, common, lambda f, x, y: f(x, y)),
+    "power": (ANY, number, lambda f, x, y: f(x, y)),
+    "floor_divide": (REAL, number, lambda f, x, y: f(x, y)),
     "maximum": (REAL, common, lambda f, x, y: f(x, y)),
     "arctan2": (REAL, floating, lambda f, x, y: f(x, y)),
     "equal": (ANY, boolean, lambda f, x, y: f(x, y)),
@@ -171,8 +175,8 @@ UNARY: dict[str, tuple[frozenset[str], Rule]] = {
     "softmax": (REAL, floating),
     "sum": (ANY, dtypes.sum_type),
     "prod": (ANY, dtypes.sum_type),
-    "cumsum": (ANY, dtypes.sum_type),
-    "cumprod": (ANY, dtypes.sum_type),
+    "cumsum": (ANY, dtypes.number_type),
+    "cumprod": (ANY, dtypes.number_type),
     "max": (REAL, common),
     "sort": (REAL, common),
     "flip": (ANY, common),

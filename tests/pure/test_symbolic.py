@@ -219,7 +219,6 @@ MISFITS: list[tuple[str, Callable[[], Any], str]] = [
     ("not square", lambda: SYMBOLIC.cholesky(f32(3, 2)), "square"),
     ("maximum of nothing", lambda: SYMBOLIC.max(f32(0, 2), 0), "nothing"),
     ("list", lambda: SYMBOLIC.asarray([[1, 2], [3]]), "one shape"),
-    ("nonzero", lambda: SYMBOLIC.nonzero(f32(3)), "depends on values"),
     ("scatter", lambda: SYMBOLIC.scatter_reduce(f32(4), SymbolicArray((2, 1), "int32"), f32(3)), "indices"),
     ("gradient of a vector", lambda: SYMBOLIC.value_and_grad(lambda xs: (xs[0], None), [f32(3)]), "scalar"),
     ("branches", lambda: SYMBOLIC.cond(True, lambda: f32(2), lambda: f32(3)), "agree"),

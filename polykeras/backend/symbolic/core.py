@@ -13,7 +13,7 @@ from polykeras import config, dtypes, tree
 from polykeras.backend.elementwise import ElementwiseMethods
 from polykeras.backend.spec import Shape
 from polykeras.backend.symbolic.array import NeedsValues, SymbolicArray, combine, from_value, is_scalar
-from polykeras.backend.symbolic.dims import agree, as_dims, broadcast
+from polykeras.backend.symbolic.dims import UnknownDim, agree, as_dims, broadcast, stand_in
 
 Unary = Callable[..., SymbolicArray]
 
@@ -118,6 +118,9 @@ class SymbolicCore(ElementwiseMethods):
     def is_traced(self, x: Any) -> bool:
         return isinstance(x, SymbolicArray)
 
+    def size_from(self, x: SymbolicArray, message: str) -> int:
+        return UnknownDim(stand_in.get())
+
     def shape(self, x: SymbolicArray) -> tuple[int, ...]:
         return x.shape
 
@@ -147,7 +150,7 @@ class SymbolicCore(ElementwiseMethods):
             raise ValueError(f"full: expected sizes of 0 or more; received shape {dims}.")
         if value.dims and (len(value.dims) > len(dims) or len(broadcast(value.dims, dims, where="full")) > len(dims)):
             raise ValueError(f"full: a value of shape {value.dims} does not broadcast to {dims}.")
-        return SymbolicArray(dims, dtype or value.dtype)
+        return SymbolicArray(dims, dtype or config.floatx())
 
     def arange(
         self, start: float, stop: float | None = None, step: float = 1, dtype: str | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Sequence
+from contextvars import ContextVar
 from math import gcd, prod
 from types import EllipsisType
 from typing import Any, TypeAlias
@@ -66,6 +67,10 @@ class UnknownDim(int):
 
     __radd__ = __add__
     __rmul__ = __mul__
+
+
+stand_in: ContextVar[int] = ContextVar("stand_in", default=2520)
+"""The number that stands for sizes which depend on values; another one where shapes are inferred a second time."""
 
 
 def _tainted(value: Any) -> Any:

@@ -44,6 +44,7 @@ class SymbolicLinear(SymbolicShapes, ConvolutionMethods):
 
     def einsum(self, subscripts: str, *operands: SymbolicArray, **kwargs: Any) -> SymbolicArray:
         dtype = _common_dtype("einsum", *operands)
+        dtype = "int32" if dtype == "int8" else dtype
         return SymbolicArray(products.einsum_shape(subscripts, [x.dims for x in operands]), dtype)
 
     def cholesky(self, x: SymbolicArray, upper: bool = False) -> SymbolicArray:

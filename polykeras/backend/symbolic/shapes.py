@@ -12,7 +12,17 @@ from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.spec import Axis, Shape
 from polykeras.backend.symbolic.array import SymbolicArray
 from polykeras.backend.symbolic.core import SymbolicCore, combine_strictly
-from polykeras.backend.symbolic.dims import Dims, agree, as_dims, broadcast, infer_reshape, is_known, merge
+from polykeras.backend.symbolic.dims import (
+    Dims,
+    UnknownDim,
+    agree,
+    as_dims,
+    broadcast,
+    infer_reshape,
+    is_known,
+    merge,
+    stand_in,
+)
 
 
 def _canonical(axis: Axis, ndim: int) -> tuple[int, ...]:
@@ -140,10 +150,10 @@ class SymbolicShapes(SymbolicCore, IndexingMethods):
         return SymbolicArray(_extremum(x, axis, keepdims, False).dims, "int32")
 
     def cumsum(self, x: SymbolicArray, axis: int | None = None, dtype: str | None = None) -> SymbolicArray:
-        return SymbolicArray(_along(x, axis), dtype or dtypes.sum_type(x.dtype))
+        return SymbolicArray(_along(x, axis), dtype or dtypes.number_type(x.dtype))
 
     def cumprod(self, x: SymbolicArray, axis: int | None = None, dtype: str | None = None) -> SymbolicArray:
-        return SymbolicArray(_along(x, axis), dtype or dtypes.sum_type(x.dtype))
+        return SymbolicArray(_along(x, axis), dtype or dtypes.number_type(x.dtype))
 
     # ---- indexing ----------------------------------------------------------------------------------------------
 
@@ -215,6 +225,5 @@ class SymbolicShapes(SymbolicCore, IndexingMethods):
         return SymbolicArray(values.dims, "int32")
 
     def nonzero(self, x: SymbolicArray) -> tuple[SymbolicArray, ...]:
-        raise ValueError(
-            "nonzero: the shape of its result depends on values, so it cannot be inferred. Use a mask (`where`)."
-        )
+        count = UnknownDim(stand_in.get())
+        return tuple(SymbolicArray((count,), "int32") for _ in x.dims)

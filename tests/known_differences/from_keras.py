@@ -1,0 +1,345 @@
+"""Where we differ from Keras 3 and stay so, each with the proof. Strict: an entry that covers nothing fails the run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+
+@dataclass(frozen=True)
+class FromKeras:
+    """One difference that stays.
+
+    Attributes:
+        subjects: what is compared, as `ops.sparsemax` or `metrics.IoU`; several by spaces.
+        case: a pattern (as for file names) of the cases of `tests/differential` in which it shows; several by ` | `.
+        kind: `value`, `dtype`, `shape`, `error` (we refuse what Keras takes), `symbolic` (on unknown sizes).
+        ours: what we give.
+        keras: what Keras 3.15 gives.
+        proof: why ours stays: a formula, a source, numbers.
+    """
+
+    subjects: str
+    case: str
+    kind: str
+    ours: str
+    keras: str
+    proof: str
+
+    def covers(self, subject: str, case: str, kind: str) -> bool:
+        """Return whether this entry speaks of one comparison."""
+        return kind == self.kind and subject in self.subjects.split() and self.names(case)
+
+    def names(self, case: str) -> bool:
+        """Return whether the pattern fits the name of a case."""
+        return any(fnmatchcase(case, pattern) for pattern in self.case.split(" | "))
+
+
+INTEGERS = "* int32 | * int8 | * uint8 | * bool"
+HALVES = "* float16 | * bfloat16"
+
+OPS = (
+    FromKeras(
+        "ops.sparsemax",
+        "*",
+        "value",
+        "sums to 1: [1, 1, 0] gives [0.5, 0.5, 0]",
+        "[1, 1, 0] gives [0, 0, 0]: the threshold is the sum of all cumulative sums in the support, not the last of them",
+        "Martins and Astudillo, From Softmax to Sparsemax (2016), algorithm 1: the projection onto the simplex",
+    ),
+    FromKeras(
+        "ops.softmax ops.log_softmax ops.log_sigmoid ops.squareplus ops.batch_normalization ops.binary_crossentropy "
+        "ops.categorical_crossentropy ops.sparse_categorical_crossentropy",
+        "* uint8 | * int8",
+        "value",
+        "as for the same numbers in float32",
+        "subtracts or negates in the integers' dtype, where numbers wrap around: softmax of uint8 is nan",
+        "softmax([0, 1]) is [0.27, 0.73] in any dtype",
+    ),
+    FromKeras(
+        "ops.layer_normalization ops.rms_normalization ops.dot_product_attention",
+        INTEGERS,
+        "value",
+        "floats",
+        "the result is cut to whole numbers",
+        "rms_normalization([1, 3]) is [0.45, 1.34], not [0, 1]",
+    ),
+    FromKeras(
+        "ops.layer_normalization ops.rms_normalization ops.dot_product_attention ops.hard_tanh ops.threshold",
+        INTEGERS,
+        "dtype",
+        "the default float dtype, as of every other activation and normalization",
+        "the dtype of the integers",
+        "the result is no whole number; hard_tanh of a uint8 0 is 0 here and 255 there",
+    ),
+    FromKeras(
+        "ops.hard_tanh",
+        "* uint8",
+        "value",
+        "0 of 0",
+        "255: the bound -1 is cast to uint8",
+        "hard_tanh(x) = max(-1, min(1, x))",
+    ),
+    FromKeras(
+        "ops.relu6",
+        INTEGERS,
+        "dtype",
+        "the dtype of the integers, as of `relu`; int32 of bools",
+        "float32 on JAX, the integers' on TensorFlow and PyTorch",
+        "Keras's own inference (`KerasTensor`) says the integers' too",
+    ),
+    FromKeras(
+        "ops.hard_shrink ops.soft_shrink",
+        "*nan-1 *",
+        "value",
+        "nan of nan",
+        "0 on JAX, nan on PyTorch",
+        "nan passes through every other activation",
+    ),
+    FromKeras(
+        "ops.squareplus",
+        "*hard-18 float*| *hard-18 bfloat16",
+        "value",
+        "1e-4 at x = -1e4",
+        "0: x + sqrt(x^2 + b) cancels; nan at -inf",
+        "(x + sqrt(x^2 + 4)) / 2 = 2 / (sqrt(x^2 + 4) - x) = 1e-4 at -1e4",
+    ),
+    FromKeras(
+        "ops.exp2",
+        "*hard-18 bfloat16",
+        "value",
+        "2^30 = 1073741824",
+        "1027604480: log(2) is rounded to bfloat16 before it is multiplied",
+        "2^30 is a bfloat16 number",
+    ),
+    FromKeras(
+        "ops.binary_crossentropy ops.categorical_crossentropy",
+        HALVES,
+        "value",
+        "finite: the bound 1e-7 is kept in float32",
+        "inf, as 1 - 1e-7 is 1 in float16; 15.94 for -log(1e-7), which is 16.12",
+        "Keras bounds probabilities so that no logarithm is infinite",
+    ),
+    FromKeras(
+        "ops.normalize",
+        "* float16",
+        "value",
+        "0 of zeros",
+        "nan: epsilon squared is 0 in float16",
+        "the documented `epsilon` is there to divide by",
+    ),
+    FromKeras(
+        "ops.sparse_categorical_crossentropy",
+        HALVES,
+        "dtype",
+        "that of the predictions",
+        "float32 on JAX, that of the predictions on TensorFlow and PyTorch",
+        "Keras's own inference says that of the predictions",
+    ),
+    FromKeras(
+        "ops.var",
+        "*''*",
+        "dtype",
+        "a real dtype for complex numbers",
+        "complex64 with imaginary part 0",
+        "the mean of squared sizes is real, as in NumPy",
+    ),
+    FromKeras(
+        "ops.clip ops.max",
+        "* uint8",
+        "error",
+        "an error on NumPy: a bound of -1 or an initial value of -3 is no uint8",
+        "255 and 253 in their place",
+        "clip(1, -1, 1) is 1, and of 0 it is 0",
+    ),
+    FromKeras(
+        "ops.power",
+        "* int32 | * int8",
+        "error",
+        "an error on NumPy: integers have no negative powers",
+        "1 or 0 by the exponent's bits",
+        "2 to the power -1 is no integer",
+    ),
+    FromKeras(
+        "ops.inv ops.solve",
+        "* bool",
+        "error",
+        "an error: the matrix is singular",
+        "inf or nan",
+        "numpy.linalg raises LinAlgError",
+    ),
+    FromKeras(
+        "ops.ctc_decode",
+        "*beam_search*",
+        "symbolic",
+        "an error: not available",
+        "the shapes",
+        "none: to be added",
+    ),
+    FromKeras(
+        "ops.abs ops.angle ops.real ops.imag ops.polar ops.var ops.multi_hot ops.select ops.lu_factor ops.histogram "
+        "ops.adaptive_average_pool ops.adaptive_max_pool ops.categorical_crossentropy ops.corrcoef ops.kron ops.rot90 "
+        "ops.rearrange ops.stft",
+        "*as symbols | *of unknown sizes",
+        "symbolic",
+        "what the op gives for arrays",
+        "other than what the same op of Keras gives for arrays: `rot90(x, 2)` of (2, 3) has shape (3, 2) by inference",
+        "the op's own results, on either side",
+    ),
+    FromKeras(
+        "ops.cross ops.logdet ops.slogdet ops.separable_conv ops.tensordot",
+        "*of unknown sizes",
+        "symbolic",
+        "an error where the unknown size is one that the op is about: of a vector's components, a matrix's rows",
+        "a shape",
+        "whether the op can be applied depends on that size",
+    ),
+)
+
+LOSSES = (
+    FromKeras(
+        "losses.MeanSquaredError losses.MeanAbsoluteError losses.MeanAbsolutePercentageError "
+        "losses.MeanSquaredLogarithmicError losses.Huber losses.LogCosh losses.Poisson losses.KLDivergence "
+        "losses.CosineSimilarity losses.Hinge losses.SquaredHinge losses.BinaryCrossentropy losses.BinaryFocalCrossentropy",
+        "*: (4,) *",
+        "error",
+        "labels and predictions (n,) are one sample of n numbers; a weight for each number is an error that says so",
+        "the mean of all errors times the mean of all weights, whichever error a weight belongs to",
+        "errors [1, 0] and weights [1, 0] give 0.25 there, and so do weights [0, 1]",
+    ),
+    FromKeras(
+        "losses.MeanSquaredError losses.Loss",
+        "*mean_with_sample_weight*",
+        "value",
+        "the weights that broadcast to several values count for each of them",
+        "the sum of the weighted values over the sum of the weights as given: a weight 2 for all of n values gives n times "
+        "the mean",
+        "the mean of equal values must be that value, whatever the weights",
+    ),
+    FromKeras(
+        "losses.Loss",
+        "values n, weight nxtx1*",
+        "error",
+        "an error: the weights have more axes than the losses",
+        "each loss meets each weight of every sample",
+        "the first axis of both counts samples",
+    ),
+    FromKeras(
+        "losses.CategoricalFocalCrossentropy losses.categorical_focal_crossentropy",
+        "cfce smooth*",
+        "value",
+        "labels are smoothed by the number of classes, the size of `axis`",
+        "by the size of the last axis, whatever `axis` is",
+        "of (4 classes, 3 samples) along axis 0 smoothed labels must sum to 1: 0.9 + 4 * 0.1 / 4, not 0.9 + 4 * 0.1 / 3",
+    ),
+    FromKeras(
+        "losses.poisson losses.kl_divergence losses.hinge losses.squared_hinge",
+        "*labels without last axis* | *labels with an axis more*",
+        "value",
+        "labels (n,) and predictions (n, 1) are matched, as by every other loss",
+        "broadcast to (n, n): each label meets each prediction",
+        "Keras's own classes of the same names match them",
+    ),
+    FromKeras(
+        "losses.cosine_similarity",
+        "cosine: (4, 1) int labels, half | cosine axis: (2, 3, 4) int labels, half",
+        "value",
+        "0 of zeros",
+        "nan: 1e-12 is 0 in float16",
+        "Keras documents 0 as the value for zeros",
+    ),
+    FromKeras(
+        "losses.mean_absolute_percentage_error losses.huber losses.log_cosh losses.poisson",
+        "* int32",
+        "value",
+        "integers as predictions are taken for floats",
+        "the loss is computed in integers, where epsilon and half of a square are 0",
+        "Keras's own classes of the same names, which cast to floats first",
+    ),
+    FromKeras(
+        "losses.mean_absolute_percentage_error losses.mean_squared_logarithmic_error losses.huber losses.log_cosh "
+        "losses.poisson losses.hinge losses.squared_hinge losses.categorical_hinge losses.binary_crossentropy "
+        "losses.binary_focal_crossentropy losses.categorical_crossentropy losses.categorical_focal_crossentropy",
+        "* bfloat16",
+        "dtype",
+        "float32, on NumPy alone",
+        "bfloat16",
+        "NumPy makes float32 of a bfloat16 array (ml_dtypes) times a Python number; the value is the same, and a loss of "
+        "a class has the class's dtype",
+    ),
+    FromKeras(
+        "losses.sparse_categorical_crossentropy",
+        HALVES + " | *half",
+        "dtype",
+        "that of the predictions",
+        "float32 on JAX, that of the predictions on TensorFlow and PyTorch",
+        "as for the op",
+    ),
+)
+
+METRICS = (
+    FromKeras(
+        "metrics.Mean metrics.Accuracy metrics.BinaryAccuracy metrics.CategoricalAccuracy metrics.SparseCategoricalAccuracy "
+        "metrics.TopKCategoricalAccuracy metrics.SparseTopKCategoricalAccuracy metrics.MeanSquaredError "
+        "metrics.RootMeanSquaredError metrics.MeanAbsoluteError metrics.MeanAbsolutePercentageError "
+        "metrics.MeanSquaredLogarithmicError metrics.LogCoshError metrics.CosineSimilarity metrics.PearsonCorrelation "
+        "metrics.ConcordanceCorrelation metrics.KLDivergence metrics.Poisson metrics.BinaryCrossentropy "
+        "metrics.CategoricalCrossentropy metrics.SparseCategoricalCrossentropy metrics.Hinge metrics.SquaredHinge "
+        "metrics.CategoricalHinge",
+        "*weights scalar | *some batches weighted",
+        "value",
+        "a scalar weight is that of each sample",
+        "a batch with a scalar weight counts as one sample, whatever its size",
+        "values [0, 0, 0] and [4], both of weight 2, have the mean 1, not 2; Keras documents that weights broadcast",
+    ),
+    FromKeras(
+        "metrics.IoU metrics.MeanIoU metrics.BinaryIoU metrics.OneHotIoU metrics.OneHotMeanIoU",
+        "*weights n | *weights nx1 | *weights each",
+        "value",
+        "weights need not be whole numbers",
+        "weights are cut to whole numbers: 0.9 is 0",
+        "the weighted counts of sklearn.metrics.confusion_matrix(sample_weight=...)",
+    ),
+    FromKeras(
+        "metrics.R2Score",
+        "*",
+        "value",
+        "0 where no sample counts (after a reset, or all of weight 0), as of every other metric",
+        "nan: 0 / 0",
+        "divide_no_nan in all other metrics of Keras",
+    ),
+)
+
+OPTIMIZERS = (
+    FromKeras(
+        "optimizers.SGD optimizers.Adam",
+        "constrained",
+        "value",
+        "averages are of the weights that satisfy the constraints",
+        "of the weights before they are brought to satisfy them: NonNeg weights end at -0.004",
+        "Keras documents averages of the weights as they are after each batch, and constraints that hold after each update",
+    ),
+    FromKeras(
+        "optimizers.Adam optimizers.AdamW optimizers.Nadam",
+        "half",
+        "value",
+        "the powers of the betas are in float32: the first step of Adam is the learning rate long",
+        "in bfloat16, where 0.999 is 1: Adam's first step is 0 long, Nadam's weights are nan",
+        "Kingma and Ba, Adam (2015), section 2.1: the size of the first step is the learning rate",
+    ),
+    FromKeras(
+        "optimizers.Nadam",
+        "half",
+        "dtype",
+        "the product of momenta, a scalar, is float32",
+        "of the dtype of the first weight",
+        "as above",
+    ),
+)
+
+FROM_KERAS: tuple[FromKeras, ...] = (*OPS, *LOSSES, *METRICS, *OPTIMIZERS)
+
+
+def of(subject: str) -> list[FromKeras]:
+    """Return the entries about one subject."""
+    return [entry for entry in FROM_KERAS if subject in entry.subjects.split()]
