@@ -239,7 +239,8 @@ def test_backends_marks_the_current_one_and_knows_loaded_ones() -> None:
 )
 def test_a_version_outside_the_tested_range_is_told(version: str, note: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def make() -> Any:
-        return SimpleNamespace(name="ours", version=version, devices=list, set_matmul_precision=lambda precision: None)
+        own: dict[str, Any] = {"array_types": lambda: (), "set_matmul_precision": lambda precision: None}
+        return SimpleNamespace(name="ours", version=version, devices=list, **own)
 
     known = {"ours": Provider(None, make, 1, "pip install ours", tested=("2.6", "2.15"))}
     monkeypatch.setattr(registry, "providers", lambda: known)
