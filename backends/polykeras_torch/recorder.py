@@ -296,7 +296,8 @@ class Recorder(TorchDispatchMode):
             self._bases[memory] = slot
             self._offsets[memory] = int(tensor.storage_offset())
             place = storage.data_ptr()
-            self._numbers.append((place, place + storage.nbytes(), StorageWeakRef(storage)))
+            end = place if value is not None else place + storage.nbytes()  # others may share memory from outside
+            self._numbers.append((place, end, StorageWeakRef(storage)))
         if not constant:
             (self._steady if steady or value is not None else self._variable).add(memory)
         whole = storage.nbytes() == tensor.nbytes
