@@ -41,24 +41,26 @@ class Outside:
         if storage in self.storages:
             self._tensors[id(tensor)] = tensor
 
-    def held_by_others(self, values: Sequence[Tensor | None]) -> list[Tensor]:
-        """Return those that somebody else holds.
+    def tensors(self) -> list[Tensor]:
+        """Return all of them."""
+        return list(self._tensors.values())
+
+    def was_made_here(self, values: Sequence[Tensor | None]) -> bool:
+        """Return whether some were made in the run, out of sight: nobody else holds these.
 
         Args:
             values: the tensors that the recording itself holds, once each.
         """
-        seen = set(map(id, values))
-        # There are references of the dict, of the loop and of `getrefcount`, and the two of `values` and what it is of.
-        return [x for x in self._tensors.values() if sys.getrefcount(x) > (3 if id(x) not in seen else 5)]
-
-    def was_made_here(self, known: Sequence[Tensor]) -> bool:
-        """Return whether some were made in the run, out of sight; nobody holds these, who are not among the `known`."""
-        others = set(map(id, known))
         unknown: dict[int, list[Tensor]] = {}
-        for key, tensor in self._tensors.items():
-            if key not in others and storage_of(tensor) not in self._indices:
+        for tensor in self._held_by_nobody(values):
+            if storage_of(tensor) not in self._indices:
                 unknown.setdefault(storage_of(tensor), []).append(tensor)
         return any(map(_is_made_here, unknown.values()))
+
+    def _held_by_nobody(self, values: Sequence[Tensor | None]) -> list[Tensor]:
+        seen = set(map(id, values))
+        # There are references of the dict, of the loop and of `getrefcount`, and the two of `values` and what it is of.
+        return [x for x in self._tensors.values() if sys.getrefcount(x) <= (3 if id(x) not in seen else 5)]
 
 
 def _is_made_here(tensors: Sequence[Tensor]) -> bool:
@@ -78,7 +80,7 @@ class Foreign:
     """Tensors from outside that a recording reads anew in each run, as long as they are where they were.
 
     Args:
-        tensors: those that somebody else holds; others cannot come to lie elsewhere.
+        tensors: the tensors.
     """
 
     def __init__(self, tensors: Collection[Tensor]) -> None:

@@ -127,12 +127,12 @@ class Recorder(DispatchMode):
         return self._outside.collects
 
     def foreign(self) -> list[Tensor]:
-        """Return the tensors from outside that somebody else holds, who may come to put them elsewhere."""
-        return self._outside.held_by_others([seen.value for seen in self.seen])
+        """Return the tensors from outside, which somebody may come to put elsewhere."""
+        return self._outside.tensors()
 
     def finish(self) -> None:
         """Look, after the run, for what it did out of sight."""
-        if self._outside.was_made_here(self.foreign()):
+        if self._outside.was_made_here([seen.value for seen in self.seen]):
             self.refuse("it computes with a tensor that was made out of sight of the dispatcher")
         self._check_generator()
 
@@ -290,7 +290,8 @@ class Recorder(DispatchMode):
             self._bases[memory] = slot
             self._offsets[memory] = int(tensor.storage_offset())
             place = storage.data_ptr()
-            self._numbers.append((place, place + storage.nbytes(), StorageReference(storage)))
+            end = place if value is not None else place + storage.nbytes()  # others may share memory from outside
+            self._numbers.append((place, end, StorageReference(storage)))
         if not constant:
             (self._steady if steady or value is not None else self._variable).add(memory)
         whole = storage.nbytes() == tensor.nbytes

@@ -622,6 +622,15 @@ def numpy_array(compiled: Entry) -> Iterator[Any]:
     yield fn(X)
 
 
+@PROGRAMS.add(OUTSIDE, "a NumPy array that is taken as a tensor twice in each run", "equal")
+def numpy_array_twice(compiled: Entry) -> Iterator[Any]:
+    host = np.ones(3, "float32")
+    fn = compiled(lambda x: x * torch.from_numpy(host) + torch.from_numpy(host)[1:2].exp())
+    yield fn(X)
+    host[:] = 0.5
+    yield fn(X)
+
+
 @PROGRAMS.add(OUTSIDE, "a NumPy array that is copied into a tensor in each run", "read once")
 def numpy_array_copied(compiled: Entry) -> Iterator[Any]:
     host = np.ones(3, "float32")
