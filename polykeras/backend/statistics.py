@@ -207,8 +207,7 @@ class StatisticsMethods(DistributionMethods, ABC):
                 counted.
 
         Returns:
-            `(counts, edges)`: floats as in Keras, `(bins,)` and `(bins + 1,)`. A bin has its lower edge,
-            the last one both.
+            `(counts, edges)`: floats as in Keras, `(bins,)` and `(bins + 1,)`. A bin has its lower edge, the last both.
         """
         x = self.ravel(x)
         if isinstance(bins, int):

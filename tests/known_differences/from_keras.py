@@ -171,6 +171,14 @@ OPS = (
     FromKeras(
         "ops.ctc_decode",
         "*beam_search*",
+        "error",
+        "an error: not available",
+        "the most probable labels",
+        "none: to be added",
+    ),
+    FromKeras(
+        "ops.ctc_decode",
+        "*beam_search*",
         "symbolic",
         "an error: not available",
         "the shapes",
