@@ -47,7 +47,7 @@ def enabled() -> bool:
 
 @contextmanager
 def off() -> Iterator[None]:
-    """Within this context no fast paths are taken in this thread; a backend's own composites are left to `plain_form`."""
+    """Within this context no fast paths are taken in this thread; composites are left to `plain_form`."""
     token = _on.set(False)
     try:
         yield
