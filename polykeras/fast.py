@@ -12,13 +12,11 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from typing import Any
-
-from polykeras import tree
 
 OFF, ON = ("0", "false", "off", "no"), ("", "1", "true", "on", "yes")
 
@@ -49,7 +47,7 @@ def enabled() -> bool:
 
 @contextmanager
 def off() -> Iterator[None]:
-    """Within this context no fast paths are taken in this thread; a backend's own composites are left to `plain`."""
+    """Within this context no fast paths are taken in this thread; composites are left to `plain_form`."""
     token = _on.set(False)
     try:
         yield
@@ -89,22 +87,3 @@ def without_overrides(backend: Any, contract: type) -> Any:
             plain[name] = method
     backend.__class__ = type(given.__name__, (given,), plain)
     return backend
-
-
-def plain(backend: Any, contract: type) -> Any:
-    """Return a backend for the arrays of another one that has the contract's composites alone and compiles nothing.
-
-    Args:
-        backend: an instance of a class under `contract`.
-        contract: as for `without_overrides`.
-    """
-
-    def compile(self: Any, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
-        own = lambda x: self.asarray(x) if hasattr(x, "dtype") else x  # noqa: E731
-        return lambda *args, **kwargs: fn(*tree.map_structure(own, args), **tree.map_structure(own, kwargs))
-
-    twin = object.__new__(type(backend))  # a copy of a backend is that backend
-    vars(twin).update(vars(backend))
-    made = without_overrides(twin, contract)
-    made.__class__ = type(type(backend).__name__, (type(made),), {"compile": compile})
-    return made

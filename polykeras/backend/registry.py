@@ -19,6 +19,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from polykeras import config, fast
+from polykeras.backend.plain_form import plain_form
 
 if TYPE_CHECKING:
     from polykeras.backend.base import Backend
@@ -170,7 +171,7 @@ def plain(backend: Backend) -> Backend:
 
     It is for code that runs within `fast.off`. Variables do not move to it where a scope holds their values.
     """
-    return fast.plain(backend, _contract(backend))
+    return plain_form(backend, _contract(backend))
 
 
 def _provider_of(source: Any) -> Provider | None:

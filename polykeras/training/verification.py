@@ -27,6 +27,7 @@ import numpy as np
 
 from polykeras import dtypes, fast, tree
 from polykeras.backend import Backend, registry
+from polykeras.training.rounding import described, difference, moved, moved_tree, rounding
 from polykeras.training.steps import CompiledStep
 from polykeras.training.wrapped_step import WrappedStep
 from polykeras.variables import TRACES, Scope, Variable, ever_new, put_back, read_state, unique
@@ -36,13 +37,9 @@ Kept: TypeAlias = list[tuple[Variable, Any]]
 Outcome: TypeAlias = dict[str, np.ndarray]
 """What there is after a step, on the host: variables, and logs or outputs."""
 
-ROUNDED = 8  # units of the last place in which a number may differ that has the size of the greatest one beside it
-COMPUTED = 32  # the same for what a step adds to it, or returns, sums of products; or a quarter of half of the digits
-MOVED = 64  # units by which states and data are moved: to be seen after what squashes them, as a sigmoid does
 SAMPLES = 3  # how often the plain step runs from other states to see how far rounding goes
 BEYOND = 8  # how many times as far a difference must go to be none of rounding
 TOLD = 5  # differences in a message
-_NOTHING = 1e-30  # torch's compiled steps take numbers that small for 0
 
 # Verified runs put the state back and run again, which nobody else may do in between.
 _turn = RLock()
@@ -185,8 +182,8 @@ class _VerifiedStep(WrappedStep):
 
     def _compare_with_plain(self, found: Outcome, given: Kept, batch: Any, number: int) -> None:
         def again(sample: int) -> Outcome:
-            moved, rows = self._moved(given, sample), _moved_tree(batch, self._backend, sample, self._epsilon())
-            return self._plainly(moved, rows)
+            state, rows = self._moved(given, sample), moved_tree(batch, self._backend, sample, self._epsilon())
+            return self._plainly(state, rows)
 
         wrong = self._wrong(found, self._plainly(given, batch), given, again)
         if wrong:
@@ -239,20 +236,20 @@ class _VerifiedStep(WrappedStep):
         values = [home[0].to_numpy(home[1]) for _, home in given]
         before = dict(zip(_names([variable for variable, _ in given]), values, strict=True))
         epsilon = self._epsilon()
-        allowed = {name: _rounding(value, before.get(name), epsilon) for name, value in right.items()}
-        apart = {name: _difference(found[name], right[name]) for name in right}
-        apart = {name: difference for name, difference in apart.items() if difference > allowed[name]}
+        allowed = {name: rounding(value, before.get(name), epsilon) for name, value in right.items()}
+        apart = {name: difference(found[name], right[name]) for name in right}
+        apart = {name: by for name, by in apart.items() if by > allowed[name]}
         if not apart:
             return []
         samples = [again(sample) for sample in range(1 + SAMPLES)]
-        spread = {name: [_difference(sample[name], right[name]) for sample in samples] for name in apart}
+        spread = {name: [difference(sample[name], right[name]) for sample in samples] for name in apart}
         drawn = [name for name in apart if spread[name][0] > allowed[name]]
         if drawn:
             self._warn(drawn)
         limits = {name: allowed[name] + BEYOND * max(spread[name]) for name in apart if name not in drawn}
         wrong = [name for name, limit in limits.items() if apart[name] > limit]
         wrong.sort(key=lambda name: limits[name] / apart[name])  # what is furthest from rounding comes first
-        told = [_described(name, apart[name], limits[name], right[name], before.get(name)) for name in wrong[:TOLD]]
+        told = [described(name, apart[name], limits[name], right[name], before.get(name)) for name in wrong[:TOLD]]
         return told + ([f"and so {len(wrong) - TOLD} others"] if len(wrong) > TOLD else [])
 
     def _epsilon(self) -> float:
@@ -266,7 +263,7 @@ class _VerifiedStep(WrappedStep):
             return given
         epsilon = self._epsilon()
         return [
-            (variable, (home[0], _moved(home[1], self._backend, (sample, i), epsilon)))
+            (variable, (home[0], moved(home[1], self._backend, (sample, i), epsilon)))
             for i, (variable, home) in enumerate(given)
         ]
 
@@ -302,69 +299,3 @@ def _names(variables: Iterable[Variable]) -> list[str]:
         names.append(f"variable {variable.path!r}" + (f" (no. {number + 1} of that path)" if number else ""))
         seen[variable.path] += 1
     return names
-
-
-def _rounding(value: np.ndarray, before: np.ndarray | None, epsilon: float) -> float:
-    """Return how far rounding may move a value that was another one before the step, at least."""
-    if value.dtype.kind in "iub" or not value.size:
-        return 0.0
-    size, computed = _size(value), max(COMPUTED * epsilon, epsilon**0.5 / 4)
-    if before is None or before.shape != value.shape:
-        return computed * size + _NOTHING
-    own = dtypes.eps(value.dtype.name) if dtypes.is_float(value.dtype.name) else epsilon
-    return ROUNDED * own * size + computed * _difference(value, before) + _NOTHING
-
-
-def _size(value: np.ndarray) -> float:
-    sizes = np.abs(_wide(value))
-    return float(np.max(sizes, where=np.isfinite(sizes), initial=0.0))
-
-
-def _wide(value: np.ndarray) -> np.ndarray:
-    return value.astype("complex128" if value.dtype.kind == "c" else "float64")
-
-
-def _difference(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the greatest difference of two arrays; infinite where one alone is not finite, or shapes differ."""
-    if a.shape != b.shape:
-        return np.inf
-    if not a.size:
-        return 0.0
-    if a.dtype.kind not in "fciubV" or b.dtype.kind not in "fciubV":
-        return 0.0 if bool(np.all(a == b)) else np.inf
-    x, y = _wide(a), _wide(b)
-    with np.errstate(all="ignore"):
-        apart = np.where((x == y) | (np.isnan(x) & np.isnan(y)), 0.0, np.abs(x - y))
-    return float(np.max(np.where(np.isnan(apart), np.inf, apart)))
-
-
-def _moved(x: Any, backend: Backend, seed: tuple[int, ...], epsilon: float) -> Any:
-    """Return an array whose numbers differ by some units of their last place.
-
-    Whole numbers stay as they are: they are labels, counts and masks, which code compares with each other.
-    """
-    host = np.asarray(backend.to_numpy(x) if backend.is_tensor(x) else x)
-    if not dtypes.is_float(host.dtype.name):
-        return x
-    values = host.astype("float64")
-    unit = max(epsilon, dtypes.eps(host.dtype.name))
-    by = np.random.default_rng(seed).uniform(-MOVED, MOVED, values.shape) * unit
-    with np.errstate(all="ignore"):
-        moved = np.where(values == np.round(values), values, values * (1 + by))
-        return backend.place(moved.astype(host.dtype))
-
-
-def _moved_tree(structure: Any, backend: Backend, sample: int, epsilon: float) -> Any:
-    if not sample:
-        return structure
-    leaves, definition = tree.flatten_with_def(structure)
-    moved = [_moved(leaf, backend, (sample, i, 1), epsilon) for i, leaf in enumerate(leaves)]
-    return tree.unflatten(definition, moved)
-
-
-def _described(name: str, apart: float, limit: float, right: np.ndarray, before: np.ndarray | None) -> str:
-    changed = "" if before is None else f", and the step changed them by up to {_difference(right, before):.3g}"
-    return (
-        f"{name} differs by up to {apart:.3g} where rounding explains {limit:.3g} (its values go up to "
-        f"{_size(right):.3g}{changed})"
-    )

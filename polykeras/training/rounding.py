@@ -1,0 +1,84 @@
+"""How far rounding goes: tolerances, and states and data that differ by some units of their last place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from polykeras import dtypes, tree
+from polykeras.backend import Backend
+
+ROUNDED = 8  # units of the last place in which a number may differ that has the size of the greatest one beside it
+COMPUTED = 32  # the same for what a step adds to it, or returns, sums of products; or a quarter of half of the digits
+MOVED = 64  # units by which states and data are moved: to be seen after what squashes them, as a sigmoid does
+_NOTHING = 1e-30  # torch's compiled steps take numbers that small for 0
+
+
+def rounding(value: np.ndarray, before: np.ndarray | None, epsilon: float) -> float:
+    """Return how far rounding may move a value that was another one before the step, at least."""
+    if value.dtype.kind in "iub" or not value.size:
+        return 0.0
+    size, computed = size_of(value), max(COMPUTED * epsilon, epsilon**0.5 / 4)
+    if before is None or before.shape != value.shape:
+        return computed * size + _NOTHING
+    own = dtypes.eps(value.dtype.name) if dtypes.is_float(value.dtype.name) else epsilon
+    return ROUNDED * own * size + computed * difference(value, before) + _NOTHING
+
+
+def size_of(value: np.ndarray) -> float:
+    """Return the size of the greatest finite number."""
+    sizes = np.abs(_wide(value))
+    return float(np.max(sizes, where=np.isfinite(sizes), initial=0.0))
+
+
+def _wide(value: np.ndarray) -> np.ndarray:
+    return value.astype("complex128" if value.dtype.kind == "c" else "float64")
+
+
+def difference(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the greatest difference of two arrays; infinite where one alone is not finite, or shapes differ."""
+    if a.shape != b.shape:
+        return np.inf
+    if not a.size:
+        return 0.0
+    if a.dtype.kind not in "fciubV" or b.dtype.kind not in "fciubV":
+        return 0.0 if bool(np.all(a == b)) else np.inf
+    x, y = _wide(a), _wide(b)
+    with np.errstate(all="ignore"):
+        apart = np.where((x == y) | (np.isnan(x) & np.isnan(y)), 0.0, np.abs(x - y))
+    return float(np.max(np.where(np.isnan(apart), np.inf, apart)))
+
+
+def moved(x: Any, backend: Backend, seed: tuple[int, ...], epsilon: float) -> Any:
+    """Return an array whose numbers differ by some units of their last place.
+
+    Whole numbers stay as they are: they are labels, counts and masks, which code compares with each other.
+    """
+    host = np.asarray(backend.to_numpy(x) if backend.is_tensor(x) else x)
+    if not dtypes.is_float(host.dtype.name):
+        return x
+    values = host.astype("float64")
+    unit = max(epsilon, dtypes.eps(host.dtype.name))
+    by = np.random.default_rng(seed).uniform(-MOVED, MOVED, values.shape) * unit
+    with np.errstate(all="ignore"):
+        others = np.where(values == np.round(values), values, values * (1 + by))
+        return backend.place(others.astype(host.dtype))
+
+
+def moved_tree(structure: Any, backend: Backend, sample: int, epsilon: float) -> Any:
+    """Return a tree of arrays as `moved` gives each; for sample 0 itself."""
+    if not sample:
+        return structure
+    leaves, definition = tree.flatten_with_def(structure)
+    arrays = [moved(leaf, backend, (sample, i, 1), epsilon) for i, leaf in enumerate(leaves)]
+    return tree.unflatten(definition, arrays)
+
+
+def described(name: str, apart: float, limit: float, right: np.ndarray, before: np.ndarray | None) -> str:
+    """Return what a message says of a difference."""
+    changed = "" if before is None else f", and the step changed them by up to {difference(right, before):.3g}"
+    return (
+        f"{name} differs by up to {apart:.3g} where rounding explains {limit:.3g} (its values go up to "
+        f"{size_of(right):.3g}{changed})"
+    )
