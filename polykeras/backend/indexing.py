@@ -243,11 +243,12 @@ class IndexingMethods(NanReductionMethods, ABC):
         """
         if any(n < -1 for n in shape):
             raise ValueError(f"slice: a size is 0 or more, or -1 for what is left; received shape {tuple(shape)}.")
-        starts = convert(self, start_indices)
+        backend: Any = self
+        starts = convert(backend, start_indices)
         if -1 in shape:
             known = isinstance(start_indices, (list, tuple)) and all(isinstance(i, int) for i in start_indices)
             message = "slice: the start of an axis of size -1 is not known while a function is compiled."
-            firsts = start_indices if known else [self.size_from(i, message) for i in self.unstack(starts)]
+            firsts = start_indices if known else [self.size_from(starts[i], message) for i in range(len(shape))]
             sizes = zip(self.shape(inputs), firsts, shape, strict=True)
             shape = [size - first if n == -1 else n for size, first, n in sizes]
         return self.dynamic_slice(inputs, starts, shape)

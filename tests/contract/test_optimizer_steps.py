@@ -216,6 +216,17 @@ def test_moving_averages(backend: Backend) -> None:
     assert weight.numpy().tolist() == [average]
 
 
+def test_moving_averages_where_gradients_accumulate(backend: Backend) -> None:
+    """Each call of `apply` counts, as in Keras; before the first update the average is the variable."""
+    weight = Variable([8.0])
+    optimizer = optimizers.SGD(1.0, use_ema=True, ema_momentum=0.75, gradient_accumulation_steps=2)
+    for _ in range(4):
+        optimizer.apply([np.array([2.0], "float32")], [weight])
+    assert weight.numpy().tolist() == [4.0]
+    optimizer.finalize_variable_values([weight])
+    assert weight.numpy().tolist() == [0.75 * (0.75 * 6.0 + 0.25 * 6.0) + 0.25 * 4.0]
+
+
 def test_moving_averages_overwrite_the_variables(backend: Backend) -> None:
     weight = Variable([8.0])
     optimizer = optimizers.SGD(1.0, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=2)

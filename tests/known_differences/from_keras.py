@@ -98,7 +98,7 @@ OPS = (
     ),
     FromKeras(
         "ops.squareplus",
-        "*hard-18 float*| *hard-18 bfloat16",
+        "*hard-18 float32 | *hard-18 float16 | *hard-18 bfloat16",
         "value",
         "1e-4 at x = -1e4",
         "0: x + sqrt(x^2 + b) cancels; nan at -inf",
