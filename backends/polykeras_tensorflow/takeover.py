@@ -63,8 +63,9 @@ _OTHERS: dict[str, Callable[..., Array]] = {
     "Reciprocal": _reciprocal,
     "Sigmoid": _sigmoid,
     "Log1p": _log1p,
-    "Sqrt": _sqrt,
 }
+if tuple(map(int, tf.__version__.split(".")[:2])) >= (2, 21):  # before, the compiler gave the power other bits
+    _OTHERS["Sqrt"] = _sqrt
 
 
 def _is_replaced(node: Any) -> bool:

@@ -88,9 +88,11 @@ class TorchAutodiff(AutodiffMethods):
     def _gradients(self, value: Tensor, leaves: list[Tensor], create_graph: bool) -> list[Tensor]:
         if not value.requires_grad:
             return [torch.zeros_like(x, requires_grad=False) for x in leaves]
-        return list(
-            torch.autograd.grad(value, leaves, create_graph=create_graph, allow_unused=True, materialize_grads=True)
-        )
+        grads = torch.autograd.grad(value, leaves, create_graph=create_graph, allow_unused=True)
+        # Not by `materialize_grads`, whose zeros ask for gradients of their own (torch 2.6).
+        return [
+            torch.zeros_like(x, requires_grad=False) if g is None else g for x, g in zip(leaves, grads, strict=True)
+        ]
 
     def custom_gradient(self, f: Callable[..., Any]) -> Callable[..., Any]:
         def function(*args: Any, **kwargs: Any) -> Any:

@@ -20,7 +20,8 @@ programs = pytest.importorskip("polykeras_tensorflow.programs")
 pytestmark = [pytest.mark.needs("tensorflow"), pytest.mark.cpu_only("what XLA is asked for on the CPU")]
 raw = tf.raw_ops
 
-KINDS = ("Relu", "ReluGrad", "Reciprocal", "Sigmoid", "Log1p", "Sqrt")
+NEW = tuple(map(int, tf.__version__.split(".")[:2])) >= (2, 21)  # whose XLA makes of a power the same root
+KINDS = ("Relu", "ReluGrad", "Reciprocal", "Sigmoid", "Log1p", *(("Sqrt",) if NEW else ()))
 EDGES = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e38, -1e38, 3.0, 1e-38]
 
 
@@ -125,7 +126,7 @@ def test_a_training_step_is_taken_over_at_once(tb: Any, monkeypatch: pytest.Monk
     model = Sequential([layers.Input((3,)), *hidden, layers.Dense(1)])
     model.compile("adam", "mse")
     model.fit(np.ones((8, 3), "float32"), np.ones((8, 1), "float32"), verbose=0)
-    assert seen == [{"Relu", "ReluGrad", "Sigmoid", "Sqrt"}]
+    assert seen == [{"Relu", "ReluGrad", "Sigmoid", "Sqrt"} & {*KINDS}]
 
 
 def test_what_waits_for_a_node_goes_on_waiting(tb: Any) -> None:
