@@ -179,10 +179,10 @@ def test_what_is_infinite_on_purpose_stops_nothing(backend: Backend) -> None:
 
 
 def test_weights_that_were_bad_before_are_named(backend: Backend) -> None:
-    model = keras.Sequential([keras.Input((2,)), layers.Dense(1, name="d")])
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(1, name="d")], name="s")
     model.compile("sgd", "mse")
     model.get_layer("d").set_weights([np.array([[np.nan], [1.0]]), np.zeros(1)])
-    with pytest.raises(FloatingPointError, match="1 of the numbers in 'd/kernel' were not finite before the step"):
+    with pytest.raises(FloatingPointError, match="1 of the numbers in 's/d/kernel' were not finite before the step"):
         model.fit(X, Y, batch_size=8, verbose=0)
 
 
