@@ -77,7 +77,7 @@ def test_gradients_and_updates_are_named(backend: Backend) -> None:
 
     model = keras.Sequential([keras.Input((2,)), Cusp(name="cusp"), layers.Dense(1)])
     model.compile("sgd", "mse")
-    with pytest.raises(FloatingPointError, match="outputs and the loss are finite, and the gradient of 'cusp/scale'"):
+    with pytest.raises(FloatingPointError, match="outputs and the loss are finite, and the gradient of '.*cusp/scale'"):
         model.fit(X, Y, verbose=0)
 
     model = keras.Sequential([keras.Input((2,)), layers.Dense(1, name="dense")])
