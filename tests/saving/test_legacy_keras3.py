@@ -190,7 +190,7 @@ def test_the_layout(tmp_path: Path) -> None:
         group = file["model_weights"]
         assert [name.decode() for name in group.attrs["layer_names"]] == ["d"]
         names = [name.decode() for name in group["d"].attrs["weight_names"]]
-        assert names == ["d/kernel", "d/bias"]
+        assert names == ["s/d/kernel", "s/d/bias"]
         np.testing.assert_array_equal(group["d"][names[0]][()], model.get_weights()[0])
         assert len(file["optimizer_weights"].attrs["weight_names"]) == 6
 

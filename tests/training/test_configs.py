@@ -44,7 +44,8 @@ def test_configs_make_equal_models(backend: Backend) -> None:
     ]
     for twin in twins:
         assert [layer.name for layer in twin.layers] == [layer.name for layer in model.layers]
-        assert [v.path for v in twin.weights] == [v.path for v in model.weights]
+        # As in Keras a layer of a Sequential that is read is built before it, and so does not have its name in the path.
+        assert [v.path.split("/")[-2:] for v in twin.weights] == [v.path.split("/")[-2:] for v in model.weights]
         twin.set_weights(model.get_weights())
         result = twin.predict(x, verbose=0)
         polykeras.tree.assert_same_structure(result, expected)

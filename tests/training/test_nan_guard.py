@@ -77,13 +77,13 @@ def test_gradients_and_updates_are_named(backend: Backend) -> None:
 
     model = keras.Sequential([keras.Input((2,)), Cusp(name="cusp"), layers.Dense(1)])
     model.compile("sgd", "mse")
-    with pytest.raises(FloatingPointError, match="outputs and the loss are finite, and the gradient of 'cusp/scale'"):
+    with pytest.raises(FloatingPointError, match="outputs and the loss are finite, and the gradient of '.*cusp/scale'"):
         model.fit(X, Y, verbose=0)
 
     model = keras.Sequential([keras.Input((2,)), layers.Dense(1, name="dense")])
     model.compile(keras.optimizers.SGD(1e38), "mse")
     with pytest.raises(
-        FloatingPointError, match="all that was looked at is finite, and after the update .*'dense/.*learning rate"
+        FloatingPointError, match="all that was looked at is finite, and after the update .*dense/.*learning rate"
     ):
         model.fit(X * 1e3, Y * 1e3, verbose=0)
 
@@ -179,10 +179,10 @@ def test_what_is_infinite_on_purpose_stops_nothing(backend: Backend) -> None:
 
 
 def test_weights_that_were_bad_before_are_named(backend: Backend) -> None:
-    model = keras.Sequential([keras.Input((2,)), layers.Dense(1, name="d")])
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(1, name="d")], name="s")
     model.compile("sgd", "mse")
     model.get_layer("d").set_weights([np.array([[np.nan], [1.0]]), np.zeros(1)])
-    with pytest.raises(FloatingPointError, match="1 of the numbers in 'd/kernel' were not finite before the step"):
+    with pytest.raises(FloatingPointError, match="1 of the numbers in 's/d/kernel' were not finite before the step"):
         model.fit(X, Y, batch_size=8, verbose=0)
 
 

@@ -32,9 +32,9 @@ def test_names_are_made_as_in_keras(backend: Backend) -> None:
         "sequential", "dense", "batch_normalization", "dense_1",
     ]  # fmt: skip
     assert [v.path for v in model.weights][:3] == [
-        "dense/kernel",
-        "dense/bias",
-        "batch_normalization/gamma",
+        "sequential/dense/kernel",
+        "sequential/dense/bias",
+        "sequential/batch_normalization/gamma",
     ]
 
 
@@ -52,12 +52,12 @@ def test_order_of_weights_is_that_of_keras(backend: Backend) -> None:
 
 
 def test_weights_in_and_out(backend: Backend) -> None:
-    model = Sequential([layers.Dense(2, input_dim=3, name="d")])
+    model = Sequential([layers.Dense(2, input_dim=3, name="d")], name="s")
     model.set_weights([np.ones((3, 2)), [1.0, 2.0]])
     assert [w.tolist() for w in model.get_weights()] == [[[1.0, 1.0]] * 3, [1.0, 2.0]]
     with pytest.raises(ValueError, match="has 2 weights; received 1 arrays"):
         model.set_weights([np.ones((3, 2))])
-    with pytest.raises(ValueError, match=r"'d/bias' has shape \(2,\); received an array of shape \(3,\)"):
+    with pytest.raises(ValueError, match=r"'s/d/bias' has shape \(2,\); received an array of shape \(3,\)"):
         model.set_weights([np.zeros((3, 2)), np.zeros(3)])
     assert model.get_weights()[0].tolist() == [[1.0, 1.0]] * 3  # nothing was changed
     store: dict[str, Any] = {}
