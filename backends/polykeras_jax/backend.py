@@ -23,7 +23,7 @@ class JaxBackend(JaxExecution):
     compiles_each_size = True
 
     def set_matmul_precision(self, precision: str | None) -> None:
-        chosen = jax.config.jax_default_matmul_precision
+        chosen = getattr(jax.config, "jax_default_matmul_precision")  # noqa: B009  (no stub)
         # What decides is whether there is a plugin: to ask for the devices would begin to use them.
         if precision is not None or (chosen is None and has_accelerators()):
             jax.config.update("jax_default_matmul_precision", precision or "highest")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from polykeras.backend import Backend
@@ -20,6 +22,22 @@ from polykeras_torch.random import TorchRandom
 from polykeras_torch.recurrence import TorchRecurrence
 from polykeras_torch.reduction import TorchReduction
 from polykeras_torch.shaping import TorchShaping
+
+
+def _has_chosen_precision() -> bool:
+    """Return whether somebody set how exactly products are computed, by the older interface of torch or the newer one.
+
+    That convolutions may use TF32 cannot be told from what torch begins with, so that it does not count.
+    """
+    places: Any = torch.backends
+    newer = (places, places.cuda.matmul, places.cudnn, places.mkldnn, *_parts(places.mkldnn, "matmul", "conv", "rnn"))
+    if any(getattr(place, "fp32_precision", "none") != "none" for place in newer):
+        return True
+    return torch.get_float32_matmul_precision() != "highest"
+
+
+def _parts(place: Any, *names: str) -> list[Any]:
+    return [getattr(place, name) for name in names if hasattr(place, name)]
 
 
 class TorchBackend(
@@ -46,7 +64,7 @@ class TorchBackend(
     version = str(torch.__version__)
 
     def set_matmul_precision(self, precision: str | None) -> None:
-        if precision is None and torch.get_float32_matmul_precision() != "highest":
+        if precision is None and _has_chosen_precision():
             return
         exact = precision != "high"
         torch.set_float32_matmul_precision("highest" if exact else "high")

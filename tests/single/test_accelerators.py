@@ -92,6 +92,22 @@ def test_torch(before: str, after: str, expected: str) -> None:
     assert told(TORCH.format(before=before, after=after)).startswith(expected)
 
 
+# The newer interface of torch, after which the older one may not be asked.
+PLACES = ("torch.backends.cuda.matmul", "torch.backends", "torch.backends.mkldnn.matmul", "torch.backends.cudnn")
+
+
+@pytest.mark.needs("torch")
+@pytest.mark.parametrize("place", PLACES)
+def test_what_a_user_set_by_torchs_newer_interface_stays(place: str) -> None:
+    value = "bf16" if "mkldnn" in place else "tf32"
+    code = (
+        f"import torch\n{place}.fp32_precision = {value!r}\nimport polykeras\npolykeras.use_backend('torch')\n"
+        f"print({place}.fp32_precision)\npolykeras.set_matmul_precision('highest')\n"
+        "print(torch.backends.cuda.matmul.fp32_precision)"
+    )
+    assert told(code).split() == [value, "ieee"]
+
+
 @pytest.mark.needs("tensorflow")
 def test_tensorflow() -> None:
     import tensorflow as tf

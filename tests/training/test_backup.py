@@ -497,7 +497,9 @@ def test_another_model(backend: Backend, tmp_path: Path) -> None:
     keep = start(tmp_path)
     model = make(units=6)
     before = model.get_weights()
-    message = r"weights: .*it had .*dense/kernel of shape \(3, 5\), now .*dense/kernel of \(3, 6\)\. Train the same model"
+    message = (
+        r"weights: .*it had .*dense/kernel of shape \(3, 5\), now .*dense/kernel of \(3, 6\)\. Train the same model"
+    )
     with pytest.raises(SavedFileError, match=message):
         model.fit(X, Y, 4, 3, 0, keep)
     assert all((a == b).all() for a, b in zip(before, model.get_weights(), strict=True))
@@ -518,9 +520,7 @@ def test_other_dtypes(tmp_path: Path) -> None:
 
     with pytest.raises(Cut):
         fit("float32")
-    with pytest.raises(
-        SavedFileError, match=r"it had .*/kernel of dtype float32, now .*/kernel of float64\."
-    ):
+    with pytest.raises(SavedFileError, match=r"it had .*/kernel of dtype float32, now .*/kernel of float64\."):
         fit("float64")
 
 
