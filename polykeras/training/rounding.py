@@ -11,7 +11,7 @@ from polykeras.backend import Backend
 
 ROUNDED = 8  # units of the last place in which a number may differ that has the size of the greatest one beside it
 COMPUTED = 32  # the same for what a step adds to it, or returns, sums of products; or a quarter of half of the digits
-MOVED = 64  # units by which states and data are moved: to be seen after what squashes them, as a sigmoid does
+MOVED = 4  # units by which states and data are moved
 _NOTHING = 1e-30  # torch's compiled steps take numbers that small for 0
 
 
