@@ -263,8 +263,10 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
             return []
         try:
             found = [leaf._keras_mask for leaf in tree.flatten(x)]
-        except Exception:  # a user's `compute_mask` need not run on symbolic tensors; only the order depends on it
-            return []
+        except Exception as error:
+            if not cannot_run_on_shapes(error):
+                raise
+            return []  # native code in a user's `compute_mask`, which Keras could not run either
         return [mask for mask in found if isinstance(mask, KerasTensor)]
 
     _takes_arguments_as_passed: ClassVar[bool] = False

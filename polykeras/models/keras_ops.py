@@ -25,11 +25,15 @@ _INPUTS = {
     "isclose": ("x1", "x2", "rtol", "atol"),
     "pad": ("x", "constant_values"),
     "select": ("condlist", "choicelist", "default"),
+    "slice": ("inputs", "start_indices"),
     "trapezoid": ("y",),
     "dot_product_attention": ("query", "key", "value", "bias", "mask", "scale"),
     **dict.fromkeys(("percentile", "quantile", "nanpercentile", "nanquantile"), ("x", "q")),
 }
 """The arguments that are inputs in Keras, where the declaration of the op says something else."""
+
+_LACKS = {"layer_normalization": {"rms_scaling": False}}
+"""Arguments of Keras's operations that our ops lack, with the defaults at which they change nothing."""
 
 _OTHER_FORMS = ("rearrange",)
 """Ops whose fixed arguments Keras takes with the inputs."""
@@ -110,8 +114,8 @@ def from_keras(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     op = _by_class().get(str(entry.get("class_name")))
     if op is None:
         raise ValueError(f"There is no op {entry.get('class_name')!r} of {module!r} in polykeras.")
-    # What an op of ours does not take is left out where it is off: it changes nothing.
-    fixed = {k: v for k, v in entry["config"].items() if _takes(op, k) or (k != "dtype" and v not in (None, False))}
+    lacks = _LACKS.get(op, {})
+    fixed = {key: v for key, v in entry["config"].items() if _takes(op, key) or key not in lacks or v != lacks[key]}
     name = entry.get("name") or entry["config"].get("name")
     fixed.pop("name", None)
     nodes = [_node(op, node, fixed) for node in entry["inbound_nodes"]]

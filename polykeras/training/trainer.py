@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from polykeras import optimizers, tree
@@ -27,11 +26,6 @@ from polykeras.variables import Scope, Variable
 
 if TYPE_CHECKING:
     from polykeras.layers.layer import Layer
-
-
-@cache
-def _takes_training(function: Callable[..., Any]) -> bool:
-    return "training" in inspect.signature(function).parameters
 
 
 class Trainer(PreparedSteps, Loops):
@@ -231,9 +225,9 @@ class Trainer(PreparedSteps, Loops):
 
     def _loss_of(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
         """Return what `compute_loss` gives; one of a user's need not take `training`, which older Keras had not."""
-        function = getattr(self.compute_loss, "__func__", self.compute_loss)
-        options = {"training": training} if _takes_training(function) else {}
-        return self.compute_loss(x, y, y_pred, sample_weight, **options)
+        takes_training = "training" in inspect.signature(self.compute_loss).parameters
+        options = {"training": training} if takes_training else {}
+        return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **options)
 
     def _terms_of_layers(self) -> list[Any]:
         """What layers and regularizers add; the same as `losses`, without a search for them each time."""

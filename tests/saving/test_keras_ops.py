@@ -34,7 +34,9 @@ for info in pkgutil.iter_modules(ops.__path__):
     for name, cls in vars(module).items():
         if inspect.isclass(cls) and issubclass(cls, Operation) and cls.__module__ == module.__name__:
             parameters = [list(inspect.signature(method).parameters)[1:] for method in (cls.__init__, cls.call)]
-            found[name] = [module.__name__, *parameters]
+            defaults = {p.name: p.default for p in inspect.signature(cls.__init__).parameters.values()}
+            plain = {name: value for name, value in defaults.items() if isinstance(value, (int, float, str, type(None)))}
+            found[name] = [module.__name__, *parameters, plain]
 print(json.dumps([keras.__version__, found]))
 """
 """What Keras's operation classes are called, where they are, and which arguments they and their calls take."""
@@ -66,9 +68,15 @@ def test_keras_takes_the_arguments_of_each_op(installed: tuple[str, dict[str, An
         inputs, cls = keras_ops._inputs(op), class_of(op)
         if inputs is None or cls is None or op in keras_ops._OTHER_FORMS:
             continue
-        _, init, call = found[cls]
+        _, init, call, defaults = found[cls]
         given = {name for name in keras_ops.signature_of(op).parameters if name not in inputs}
         assert given - {"kwargs"} <= set(init), op
+        lacks = {
+            name: defaults[name]
+            for name in init
+            if name != "name" and name not in keras_ops.signature_of(op).parameters
+        }
+        assert lacks == keras_ops._LACKS.get(op, {}), op
         assert op == "meshgrid" or list(inputs) == call[: len(inputs)], op
         checked += 1
     assert checked > 250
@@ -142,3 +150,15 @@ def test_an_op_called_again_keeps_its_calls(backend: Backend) -> None:
     twin = keras.Model.from_config(json.loads(json.dumps(both.get_config())))
     twin.set_weights(both.get_weights())
     np.testing.assert_allclose(twin(arrays), both(arrays), rtol=1e-6)
+
+
+def test_arguments_that_our_ops_lack_are_refused_where_they_say_something() -> None:
+    x = keras.Input((4,))
+    config = keras.Model(x, ops.layer_normalization(x)).get_config()
+    entry = next(e for e in config["layers"] if e["class_name"] == "LayerNorm")
+    entry["config"]["rms_scaling"] = False
+    assert keras.Model.from_config(config).output_shape == (None, 4)
+    for name, value in (("rms_scaling", True), ("synchronized", False), ("dtype", "float16")):
+        entry["config"] = {"name": "layer_norm", name: value}
+        with pytest.raises((TypeError, ValueError), match=name):
+            keras.Model.from_config(config)

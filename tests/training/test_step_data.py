@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -331,3 +333,17 @@ def test_keras_does_not_ask_for_the_batch_size_of_streams(monkeypatch: pytest.Mo
 
     adapter = get_data_adapter(generated(BATCHES["labels"][0]), batch_size=7)
     assert len(next(iter(adapter.get_numpy_iterator()))[0]) == 8
+
+
+def test_a_loss_of_ones_own_keeps_no_model_alive(backend: Backend) -> None:
+    def loss_of(model: Any) -> Callable[..., Any]:
+        return lambda x, y, y_pred, sample_weight: ops.mean((y - model(x)) ** 2)
+
+    model = keras.Sequential([layers.Dense(1, input_dim=3)])
+    model.compile("sgd", "mse")
+    model.compute_loss = loss_of(model)
+    model.fit(X, Y, verbose=0)
+    gone = weakref.ref(model)
+    del model
+    gc.collect()
+    assert gone() is None
