@@ -44,11 +44,8 @@ with keras.use_backend(name):
     trained = state()
 print(json.dumps({"load": changed(before, loaded), "fit": changed(loaded, trained)}))
 """
-SET_HERE = (
-    "TF_CPP_MIN_LOG_LEVEL",
-    "XLA_FLAGS",
-    "XLA_PYTHON_CLIENT_PREALLOCATE",
-)  # by the tests, or by backends in them
+# By the tests, or by backends that are loaded in their process.
+SET_HERE = ("TF_CPP_MIN_LOG_LEVEL", "XLA_FLAGS", "XLA_PYTHON_CLIENT_PREALLOCATE")
 LEFT = {
     "numpy": set(),
     "jax": {"jax.config.jax_cpu_enable_async_dispatch", 'os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"]'},
