@@ -3,7 +3,7 @@
 `--backends=numpy,jax` (or the variable `POLYKERAS_TEST_BACKENDS`) restricts a run; without it all installed ones
 take part. A name that is not known or not installed is an error, not a skip.
 
-`--device=cuda` (or `gpu:1`, `cpu:1`, ...) runs the tests of the `backend` fixture on that device, of the backends that
+`--device=cuda` (or `mps`, `gpu:1`, `cpu:1`, ...) runs the tests of the `backend` fixture on that device, of the backends that
 have it. Tests that assume the CPU carry the mark `cpu_only` and are skipped then. By default all tests run on the CPU.
 """
 
@@ -60,8 +60,8 @@ def chosen_backends(config: pytest.Config) -> list[str]:
 
 
 def device_of(config: pytest.Config) -> str:
-    """Return the device under test as backends call it."""
-    return config.getoption("--device").lower().replace("cuda", "gpu")
+    """Return the device under test as backends call it: those of NVIDIA and of Apple are `gpu`."""
+    return config.getoption("--device").lower().replace("cuda", "gpu").replace("mps", "gpu")
 
 
 def device_backends(config: pytest.Config) -> list[str]:

@@ -1,13 +1,20 @@
-"""Print the sizes of the house: methods, overrides, lines, lengths, import chains. Run it with `make count`."""
+"""Print the sizes of the house: methods, overrides, lines, lengths, import chains, and what the tests hold.
+
+Run it with `make count`. `count_tests.py` counts what only a collection of the tests tells.
+"""
 
 from __future__ import annotations
 
 import ast
+import re
 import statistics
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+
+from known_differences import FROM_KERAS, KNOWN
 
 ROOT = Path(__file__).parents[1]
 LIBRARY = sorted((ROOT / "polykeras").rglob("*.py"))
@@ -80,6 +87,23 @@ def comparisons(path: Path) -> int:
     return sum(any(isinstance(value, str) and value in FRAMEWORKS for value in values) for values in constants)
 
 
+def private_names(path: Path) -> int:
+    """Return how many names of its framework a backend's `private.py` takes by `find`."""
+
+    def calls(node: ast.AST) -> int:
+        return sum(isinstance(n, ast.Call) and getattr(n.func, "id", "") == "find" for n in ast.walk(node))
+
+    loops = [n for n in ast.walk(tree(path)) if isinstance(n, ast.ListComp | ast.SetComp | ast.DictComp)]
+    again = sum(calls(loop) * (len(getattr(loop.generators[0].iter, "elts", ())) - 1) for loop in loops)
+    return calls(tree(path)) + again
+
+
+def programs() -> list[tuple[str, str]]:
+    """Return frameworks and how their adversarial programs end, as the page says, to which tests hold them."""
+    page = (ROOT / "docs/compiled_code.md").read_text(encoding="utf-8")
+    return re.findall(r"<!-- programs: (\w+) -->\n\d+ programs: (.*)\.", page)
+
+
 def imports() -> dict[str, set[str]]:
     """Return which modules of polykeras each of them imports when it is run, as lint-imports counts it."""
     import grimp
@@ -110,6 +134,14 @@ def rows() -> Iterator[tuple[str, object]]:
         yield f"{name}: composites overridden / lines", f"{again} / {lines([*folder.rglob('*.py')])}"
     yield "library, without backends/: files / lines", f"{len(LIBRARY)} / {lines(LIBRARY)}"
     yield "comparisons with a backend's name outside backends/", sum(map(comparisons, LIBRARY))
+    for name, folder in BACKENDS.items():
+        if found := private_names(folder / "private.py"):
+            yield f"{name}: private names, each with a plain form, taken away in turn", found
+    for framework, outcomes in programs():
+        yield f"{framework}: adversarial programs", outcomes
+    kinds = Counter(entry.kind for entry in FROM_KERAS)
+    yield "known differences from Keras", ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    yield "known differences between frameworks", len(KNOWN)
     sizes = [lines([path]) for path in LIBRARY]
     yield "file length, median / max", f"{statistics.median(sizes):.0f} / {max(sizes)}"
     lengths = [length(function) for function in functions(LIBRARY)]
@@ -126,4 +158,4 @@ def rows() -> Iterator[tuple[str, object]]:
 
 if __name__ == "__main__":
     for label, value in rows():
-        print(f"{label:<54}{value:>12}")
+        print(f"{label:<70}{value:>12}")

@@ -44,21 +44,26 @@ with keras.use_backend(name):
     trained = state()
 print(json.dumps({"load": changed(before, loaded), "fit": changed(loaded, trained)}))
 """
+# By the tests, or by backends that are loaded in their process.
+SET_HERE = ("TF_CPP_MIN_LOG_LEVEL", "XLA_FLAGS", "XLA_PYTHON_CLIENT_PREALLOCATE")
 LEFT = {
     "numpy": set(),
-    "jax": {"jax.config.jax_cpu_enable_async_dispatch"},
-    "torch": set(),
+    "jax": {"jax.config.jax_cpu_enable_async_dispatch", 'os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"]'},
+    "torch": {
+        "torch.backends.cudnn.allow_tf32",
+        "torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction",
+        "torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction",
+    },
     "tensorflow": {
         'os.environ["TF_CPP_MIN_LOG_LEVEL"]',
+        "tf.config.experimental.enable_tensor_float_32_execution",
         *(f"tf.Tensor.__{name}__" for name in process_state.OPERATORS),
     },
 }
 
 
 def test_only_what_the_table_says_stays(backend: Backend) -> None:
-    environment = {
-        name: value for name, value in os.environ.items() if name not in ("TF_CPP_MIN_LOG_LEVEL", "XLA_FLAGS")
-    }
+    environment = {name: value for name, value in os.environ.items() if name not in SET_HERE}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT / "tests"), os.environ.get("PYTHONPATH"))))
     command = [sys.executable, "-c", PROGRAM, backend.name, registry.providers()[backend.name].framework or "numpy"]
     run = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)

@@ -67,6 +67,13 @@ def _torch() -> dict[str, Any]:
         "torch.inference_mode": torch.is_inference_mode_enabled(),
         "torch.use_deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
         "torch.set_float32_matmul_precision": torch.get_float32_matmul_precision(),
+        "torch.backends.cudnn.allow_tf32": torch.backends.cudnn.allow_tf32,
+        "torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction": (
+            torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction
+        ),
+        "torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction": (
+            torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction
+        ),
         "torch.manual_seed": torch.get_rng_state().tolist(),
         "torch.backends.mkldnn.enabled": torch.backends.mkldnn.enabled,
         "torch.autocast": torch.is_autocast_enabled("cpu"),
@@ -82,6 +89,9 @@ def _tensorflow() -> dict[str, Any]:
         "tf.config.threading": (
             tf.config.threading.get_inter_op_parallelism_threads(),
             tf.config.threading.get_intra_op_parallelism_threads(),
+        ),
+        "tf.config.experimental.enable_tensor_float_32_execution": (
+            tf.config.experimental.tensor_float_32_execution_enabled()
         ),
         "tf.config.set_soft_device_placement": tf.config.get_soft_device_placement(),
         "tf.config.run_functions_eagerly": tf.config.functions_run_eagerly(),

@@ -192,7 +192,7 @@ OPS = (
         "symbolic",
         "what the op gives for arrays",
         "other than what the same op of Keras gives for arrays: `rot90(x, 2)` of (2, 3) has shape (3, 2) by inference",
-        "the op's own results, on either side",
+        "shapes and dtypes by inference must be those that the same op gives for arrays",
     ),
     FromKeras(
         "ops.cross ops.logdet ops.slogdet ops.separable_conv ops.tensordot",
