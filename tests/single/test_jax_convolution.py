@@ -143,7 +143,8 @@ def test_options_take_convolutions_from_the_library_and_nothing_else() -> None:
     ours = compiling._kernel_options()
     convolved = partial(native, strides=(1, 1), padding="VALID", dilation=(1, 1))
     assert not by_library(ours, convolved, x, kernel)
-    assert by_library(None, convolved, x, kernel), "not needed any more: drop the option"
+    if tuple(map(int, jax.__version__.split(".")[:2])) >= (0, 10):  # before, the library took none
+        assert by_library(None, convolved, x, kernel), "not needed any more: drop the option"
     for program in (
         lambda a: a @ a,
         lambda a: jnp.tanh(a).sum(1),
@@ -206,7 +207,7 @@ def test_a_first_layer_of_a_prediction_is_left_to_the_library_that_fuses_it(
 
 def test_arrays_that_are_spread_over_devices_are_left_to_jax(seen: list[bool]) -> None:
     backend = load("jax")
-    mesh = jax.make_mesh((1,), ("d",))
+    mesh = jax.make_mesh((1,), ("d",), axis_types=(jax.sharding.AxisType.Explicit,))
     spread = jax.sharding.PartitionSpec("d")
     whole = jax.sharding.PartitionSpec()
     x, kernel = random(2, 6, 6, 8), random(3, 3, 8, 4, seed=1)
