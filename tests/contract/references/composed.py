@@ -50,7 +50,9 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
     return np.average(x, axis, weights)
 
 
-def cross(x1: Any, x2: Any) -> Any:
+def cross(x1: Any, x2: Any, *axes: Any, **more: Any) -> Any:
+    if axes or more or x1.shape[-1] == x2.shape[-1] == 3:
+        return np.cross(x1, x2, *axes, **more)
     # NumPy 2.5 takes no vectors of the plane any more.
     plane = x1.shape[-1] == x2.shape[-1] == 2
     found = np.cross(*(np.pad(x, [*[(0, 0)] * (x.ndim - 1), (0, 3 - x.shape[-1])]) for x in (x1, x2)))
