@@ -18,5 +18,5 @@ provider = Provider(
     load=_load,
     priority=30,
     install='pip install "polykeras[jax]"',
-    tested=("0.8", "0.12"),
+    tested=("0.8.2", "0.12"),
 )

@@ -134,6 +134,9 @@ def test_the_gradients_are_of_the_form_that_kernels_take_in_a_loop(
     assert any(form not in line for line in theirs), "XLA does it by itself now: drop the gradients here"
 
 
+@pytest.mark.skipif(
+    tuple(map(int, jax.__version__.split(".")[:2])) < (0, 10), reason="the library computes nothing by itself"
+)
 def test_options_take_convolutions_from_the_library_and_nothing_else() -> None:
     x, kernel = random(8, 32, 32, 32), random(3, 3, 32, 32, seed=1)
     square = random(256, 256)
@@ -207,7 +210,7 @@ def test_a_first_layer_of_a_prediction_is_left_to_the_library_that_fuses_it(
 
 def test_arrays_that_are_spread_over_devices_are_left_to_jax(seen: list[bool]) -> None:
     backend = load("jax")
-    mesh = jax.make_mesh((1,), ("d",))
+    mesh = jax.make_mesh((1,), ("d",), axis_types=(jax.sharding.AxisType.Explicit,))
     spread = jax.sharding.PartitionSpec("d")
     whole = jax.sharding.PartitionSpec()
     x, kernel = random(2, 6, 6, 8), random(3, 3, 8, 4, seed=1)

@@ -17,7 +17,7 @@ arcsinh arccosh arctanh deg2rad rad2deg sinc not_equal greater less_equal greate
 isposinf isneginf isreal isfinite logical_not logical_and logical_or logical_xor bitwise_not isin
 tril triu diagonal diag diagflat vander linspace logspace geomspace bartlett hanning hamming blackman kaiser ravel
 moveaxis swapaxes fliplr flipud rot90 copy roll append hstack vstack dstack tile repeat split array_split hsplit
-vsplit dsplit dot vdot inner outer tensordot kron cross trace mean var std median quantile percentile ptp corrcoef
+vsplit dsplit dot vdot inner outer tensordot kron trace mean var std median quantile percentile ptp corrcoef
 diff trapezoid nanmax nanmin nansum nanprod nanmean nanvar nanstd  nancumsum nancumprod nanmedian
 nanquantile nanpercentile digitize histogram argmin count_nonzero correlate select pad
 """
@@ -48,6 +48,15 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> Any:
 
 def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
     return np.average(x, axis, weights)
+
+
+def cross(x1: Any, x2: Any, *axes: Any, **more: Any) -> Any:
+    if axes or more or x1.shape[-1] == x2.shape[-1] == 3:
+        return np.cross(x1, x2, *axes, **more)
+    # NumPy 2.5 takes no vectors of the plane any more.
+    plane = x1.shape[-1] == x2.shape[-1] == 2
+    found = np.cross(*(np.pad(x, [*[(0, 0)] * (x.ndim - 1), (0, 3 - x.shape[-1])]) for x in (x1, x2)))
+    return found[..., 2] if plane else found
 
 
 def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
@@ -220,6 +229,7 @@ COMPOSED: dict[str, Callable[..., Any]] = {
     "nanargmin": nan_arg(np.argmin, np.inf),
     "average": average,
     "bincount": bincount,
+    "cross": cross,
     "top_k": top_k,
     "argpartition": argpartition,
     "unique": unique,
