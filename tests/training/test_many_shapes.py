@@ -54,9 +54,9 @@ def ways(backend: Backend) -> dict[str, Callable[[int], Any]]:
     return {
         "predict_on_batch": lambda rows: used.predict_on_batch(X[:rows]),
         "train_on_batch": lambda rows: used.train_on_batch(X[:rows], X[:rows, :1]),
-        # Data of one shape: JAX brings each shape of them to the device by a program of its own.
+        # JAX brings each shape of data to the device by a program of its own: so the data are of one, or placed before.
         "fit": lambda rows: used.fit(X[:40], X[:40, :1], batch_size=rows, verbose=0),
-        "function": lambda rows: function(X[:rows]),
+        "function": lambda rows: function(backend.place(X[:rows])),
     }
 
 
