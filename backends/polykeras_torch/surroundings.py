@@ -1,19 +1,18 @@
-"""What a recorded function used that is not among its arguments: modules of torch, and generators of random numbers."""
+"""What a recorded function used that is not among its arguments: modules of torch, and torch's random numbers."""
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Sequence
 from itertools import chain
 from operator import is_
 from typing import Any
 
-import numpy as np
 import torch
 from torch.nn import Module
 from torch.nn.modules.module import register_module_forward_pre_hook
 
+from polykeras.draws import OurThreads
 from polykeras_torch.private import HOOKS_OF_ALL_MODULES
 
 _CONTAINERS = (dict, list, set, tuple)
@@ -90,44 +89,20 @@ def _are_same(some: Sequence[Any], others: Sequence[Any]) -> bool:
     return len(some) == len(others) and all(map(is_, some, others))
 
 
-class HostDraws:
-    """Whether random numbers of Python or NumPy are drawn within the context, from the generators that all share.
-
-    Where other threads run nobody knows who drew; then it says no.
-
-    Attributes:
-        alone: whether no other thread runs.
-        found: afterwards, whether numbers were drawn.
-    """
-
-    def __enter__(self) -> HostDraws:
-        self.alone = threading.active_count() == 1
-        self._before = self._now()
-        return self
-
-    def __exit__(self, *exc_info: Any) -> None:
-        self.found = self.alone and self._before != self._now()
-
-    @staticmethod
-    def _now() -> tuple[Any, ...]:
-        _, keys, *rest = np.random.get_state(legacy=True)  # type: ignore[misc]
-        return random.getstate(), keys.tobytes(), rest  # type: ignore[union-attr]
-
-
 class Generator:
     """torch's generator for the CPU, as the draws that a recording sees leave it.
 
-    Where other threads run they may draw from it, and nothing is known.
+    Other threads may draw from it too, which counts as drawn out of sight; but for threads of ours, see `draws`.
     """
 
     def __init__(self) -> None:
-        self._state = torch.get_rng_state() if threading.active_count() == 1 else None
+        self.drew()
 
     def drew(self) -> None:
         """Note that a draw was seen."""
-        if self._state is not None:
-            self._state = torch.get_rng_state()
+        self._threads = OurThreads()
+        self._state = torch.get_rng_state()
 
     def was_touched(self) -> bool:
         """Return whether it was seeded, or gave numbers, without a draw that was seen."""
-        return self._state is not None and not torch.equal(self._state, torch.get_rng_state())
+        return not torch.equal(self._state, torch.get_rng_state()) and not self._threads.have_run()

@@ -7,13 +7,14 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import pytest
 
 import polykeras as k
-from polykeras import fast
+from polykeras import draws, fast
 from polykeras.backend import use_backend
 
 torch = pytest.importorskip("torch")
@@ -125,25 +126,42 @@ def test_modules_of_other_threads_are_not_those_of_a_recording(tb: Any) -> None:
     thread.join()
 
 
-def test_random_numbers_that_another_thread_draws_refuse_nothing(tb: Any) -> None:
-    stop = threading.Event()
+@pytest.mark.parametrize("ours", [True, False])
+def test_random_numbers_that_another_thread_draws(tb: Any, ours: bool) -> None:
+    """A thread of ours, which reads data, is known; any other may as well be the recorded function's own."""
+    drawn, stop = threading.Event(), threading.Event()
 
     def work() -> None:
-        while not stop.is_set():
-            random.random(), np.random.rand()
-            time.sleep(0)
+        with draws.elsewhere() if ours else nullcontext():
+            while not stop.is_set():
+                random.random(), np.random.rand(), torch.rand(1)
+                drawn.set()
+                time.sleep(0.001)
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        fn, runs = counted(lambda x: time.sleep(0.05) or x + 1)
-        compiled = tb.compile(fn)
-        for _ in range(3):
-            compiled(torch.zeros(2))
-    finally:
-        stop.set()
-        thread.join()
-    assert len(runs) == 1
+    def fn(x: Any) -> Any:
+        drawn.clear()
+        assert drawn.wait(10)
+        return x + torch.rand(2)
+
+    compiled, thread = tb.compile(fn), threading.Thread(target=work)
+    with torch.random.fork_rng():
+        thread.start()
+        try:
+            with nullcontext() if ours else pytest.warns(RuntimeWarning, match="random numbers"):
+                compiled(torch.zeros(2))
+        finally:
+            stop.set()
+            thread.join()
+
+
+def test_a_thread_of_ours_that_has_ended_may_have_drawn(tb: Any) -> None:
+    def fn(x: Any) -> Any:
+        with draws.elsewhere():
+            random.random(), np.random.rand(), torch.rand(1)
+        return x + 1
+
+    with torch.random.fork_rng():
+        tb.compile(fn)(torch.zeros(2))  # no warning, which is an error here
 
 
 # ---- models --------------------------------------------------------------------------------------------------------
