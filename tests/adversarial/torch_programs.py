@@ -1122,7 +1122,9 @@ def torch_random_beside_a_thread(compiled: Entry) -> Iterator[Any]:
         yield from torch_random(compiled)
 
 
-@PROGRAMS.add(PYTHON, "random numbers that are drawn in a thread of the function", "refused", "random numbers of Python")
+@PROGRAMS.add(
+    PYTHON, "random numbers that are drawn in a thread of the function", "refused", "random numbers of Python"
+)
 def random_in_a_thread(compiled: Entry) -> Iterator[Any]:
     def fn(x: Any) -> Any:
         drawn: list[float] = []
