@@ -8,6 +8,7 @@ from itertools import chain
 from operator import is_
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import Module
 from torch.nn.modules.module import register_module_forward_pre_hook
@@ -26,11 +27,10 @@ class Modules:
     """
 
     def __init__(self) -> None:
-        self._views: dict[int, Any] = {}  # of what modules hold, by the identity of the holder
-        self._before: dict[int, list[Any]] = {}
-        self._holders: list[Any] = []  # so that nothing else gets their identity
-        self._known: list[Any] = []
-        self._all: list[Any] = []
+        self._holders: dict[int, tuple[Any, list[Any]]] = {}  # what modules hold, and what was in it, by identity
+        self._empty: list[Any] = []  # those in which there is nothing: most
+        self._views: list[Any] = []  # of the others
+        self._known: Any = None
         self._hooked = False
         self._handle: Any = None
         self._thread = threading.get_ident()
@@ -46,7 +46,7 @@ class Modules:
         if threading.get_ident() != self._thread:
             return
         for part in module.modules():
-            if id(part.__dict__) not in self._views:
+            if id(part.__dict__) not in self._holders:
                 self._add(part.__dict__)
 
     def _add(self, attributes: dict[str, Any]) -> None:
@@ -54,29 +54,38 @@ class Modules:
             value for name, value in attributes.items() if name.endswith("_hooks") and isinstance(value, dict)
         )
         for holder in (attributes, *(x for x in attributes.values() if isinstance(x, _CONTAINERS) and len(x) < 1000)):
-            if id(holder) not in self._views:
-                view = holder.values() if isinstance(holder, dict) else holder
-                self._holders.append(holder)
-                self._views[id(holder)] = view
-                self._before[id(holder)] = list(view)
+            if id(holder) not in self._holders:
+                self._holders[id(holder)] = holder, list(_view(holder))
 
     def why_not(self) -> str | None:
         """Return why what ran may not be repeated, because of modules. It is called outside the context."""
-        if not self._views:
+        if not self._holders:
             return None
         if self._hooked or _are_hooked():
             return "a module of torch has hooks, which are called in each run"
-        self._all = list(self._views.values())
-        self._known = list(chain.from_iterable(self._all))
-        before = list(chain.from_iterable(self._before.values()))
-        if not _are_same(self._known, before):
-            return "a module of torch got another attribute while it ran, as it would in each run"
-        self._before.clear()
+        for holder, before in self._holders.values():
+            if not _are_same(list(_view(holder)), before):
+                return "a module of torch got another attribute while it ran, as it would in each run"
+        self._empty = [holder for holder, before in self._holders.values() if not before]
+        self._views = [_view(holder) for holder, before in self._holders.values() if before]
+        self._known = _objects_in(self._views)
+        self._holders.clear()
         return None
 
     def hold(self) -> bool:
         """Return whether all modules are as they were after the run."""
-        return not self._all or (not _are_hooked() and _are_same(list(chain.from_iterable(self._all)), self._known))
+        if not self._views:
+            return True
+        return not (_are_hooked() or any(self._empty)) and _objects_in(self._views).tobytes() == self._known.tobytes()
+
+
+def _view(holder: Any) -> Any:
+    return holder.values() if isinstance(holder, dict) else holder
+
+
+def _objects_in(views: Sequence[Any]) -> np.ndarray:
+    """Return what is in containers, one after the other. The bytes of the array are the identities."""
+    return np.fromiter(chain.from_iterable(views), dtype=object)
 
 
 def _are_hooked() -> bool:

@@ -78,6 +78,57 @@ def test_a_module_that_changes_is_recorded_once_more(tb: Any) -> None:
     assert len(runs) == 2
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: m.held.append(1),
+        lambda m: m.numbers.pop(),
+        lambda m: m.numbers.__setitem__(1, 2.0),  # equal, and of another type
+        lambda m: m.__dict__.__setitem__("_forward_hooks", dict(m._forward_hooks)),
+        lambda m: setattr(m, "new", None),
+        lambda m: delattr(m, "held"),
+    ],
+    ids=["filled", "emptied", "equal", "replaced", "added", "removed"],
+)
+def test_what_modules_hold_is_compared_by_identity(tb: Any, change: Callable[[Any], Any]) -> None:
+    module = torch.nn.Identity()
+    module.held, module.numbers = [], [1, 2]
+    fn, runs = counted(lambda x: module(x) + 1)
+    compiled, x = tb.compile(fn), torch.ones(3)
+    compiled(x), compiled(x)
+    assert len(runs) == 1
+    change(module)
+    compiled(x), compiled(x)
+    assert len(runs) == 2
+
+
+def transposed(x: Any) -> None:
+    x.data = x.data.t()
+
+
+def restrided(x: Any) -> None:
+    x.data = torch.as_strided(x.data, (2, 2), (1, 1))
+
+
+def of_integers(x: Any) -> None:
+    x.data = x.data.view(torch.int32)
+
+
+@pytest.mark.parametrize("row_major", [True, False])
+@pytest.mark.parametrize("change", [transposed, restrided, of_integers])
+def test_layouts_of_tensors_from_outside_are_compared(tb: Any, change: Callable[[Any], Any], row_major: bool) -> None:
+    held = torch.arange(4.0).reshape(2, 2) + 1
+    held = held if row_major else held.t()
+    fn, runs = counted(lambda x: x + held)
+    compiled, x = tb.compile(fn), torch.zeros(2, 2)
+    compiled(x), compiled(x)
+    assert len(runs) == 1
+    change(held)
+    for _ in range(2):
+        assert torch.equal(compiled(x), x + held)
+    assert len(runs) == 2
+
+
 def test_what_is_computed_of_tensors_from_outside_is_computed_once_a_chunk(tb: Any) -> None:
     scale = torch.ones(4)
 
