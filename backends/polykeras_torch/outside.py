@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -11,7 +11,13 @@ from torch import Tensor
 
 from polykeras_torch.private import owners_of, storage_of
 
-_layout = attrgetter("dtype", "shape", "requires_grad")
+_LAYOUT: tuple[Callable[[Tensor], Any], ...] = (
+    Tensor.data_ptr,
+    Tensor.is_contiguous,
+    attrgetter("shape"),
+    attrgetter("dtype"),
+    attrgetter("requires_grad"),
+)
 
 
 class Outside:
@@ -85,10 +91,12 @@ class Foreign:
 
     def __init__(self, tensors: Collection[Tensor]) -> None:
         self._held = list(tensors)
+        self._strided = [x for x in self._held if not x.is_contiguous()]  # of all others the shape tells the strides
         self._known = self._now()
 
-    def _now(self) -> list[Any]:
-        return [(x.data_ptr(), x.stride(), _layout(x)) for x in self._held]
+    def _now(self) -> list[list[Any]]:
+        layout = [list(map(get, self._held)) for get in _LAYOUT]
+        return [*layout, list(map(Tensor.stride, self._strided))] if self._strided else layout
 
     def hold(self) -> bool:
         """Return whether they lie where they lay: nobody assigned to `.data`, resized one or moved a module."""

@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from polykeras import fast, tree
+from polykeras.draws import HostDraws
 from polykeras_torch.global_state import has_settings, is_looked_on, settings_applied, without_autocast_cache
 from polykeras_torch.nodes import Slot
 from polykeras_torch.operators import is_plain
@@ -26,7 +27,7 @@ from polykeras_torch.private import (
 from polykeras_torch.program import Program, Repetition, compile_program, compile_repetition
 from polykeras_torch.recorder import Recorder
 from polykeras_torch.rewriting import written_memory
-from polykeras_torch.surroundings import HostDraws, Modules
+from polykeras_torch.surroundings import Modules
 from polykeras_torch.threads import one_thread, wants_one_thread
 
 _AS_IT_IS = nullcontext()
@@ -251,7 +252,7 @@ def record(
             arrays = [(i, leaf) for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
             outputs = recorder.followed(lambda: {i: recorder.output(leaf) for i, leaf in arrays})
     recorder.followed(recorder.finish)
-    if host.found:
+    if host.names:
         recorder.refuse("random numbers of Python or NumPy are drawn in it, as they would be in each run")
     if parametrizations_are_cached():
         recorder.refuse("parametrized weights of modules are kept (`parametrize.cached`)")

@@ -1,8 +1,7 @@
-"""What a recorded function used that is not among its arguments: modules of torch, and generators of random numbers."""
+"""What a recorded function used that is not among its arguments: modules of torch, and torch's random numbers."""
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Sequence
 from itertools import chain
@@ -14,6 +13,7 @@ import torch
 from torch.nn import Module
 from torch.nn.modules.module import register_module_forward_pre_hook
 
+from polykeras.draws import OurThreads
 from polykeras_torch.private import HOOKS_OF_ALL_MODULES
 
 _CONTAINERS = (dict, list, set, tuple)
@@ -27,11 +27,10 @@ class Modules:
     """
 
     def __init__(self) -> None:
-        self._views: dict[int, Any] = {}  # of what modules hold, by the identity of the holder
-        self._before: dict[int, list[Any]] = {}
-        self._holders: list[Any] = []  # so that nothing else gets their identity
-        self._known: list[Any] = []
-        self._all: list[Any] = []
+        self._holders: dict[int, tuple[Any, list[Any]]] = {}  # what modules hold, and what was in it, by identity
+        self._empty: list[Any] = []  # those in which there is nothing: most
+        self._views: list[Any] = []  # of the others
+        self._known: Any = None
         self._hooked = False
         self._handle: Any = None
         self._thread = threading.get_ident()
@@ -47,7 +46,7 @@ class Modules:
         if threading.get_ident() != self._thread:
             return
         for part in module.modules():
-            if id(part.__dict__) not in self._views:
+            if id(part.__dict__) not in self._holders:
                 self._add(part.__dict__)
 
     def _add(self, attributes: dict[str, Any]) -> None:
@@ -55,29 +54,38 @@ class Modules:
             value for name, value in attributes.items() if name.endswith("_hooks") and isinstance(value, dict)
         )
         for holder in (attributes, *(x for x in attributes.values() if isinstance(x, _CONTAINERS) and len(x) < 1000)):
-            if id(holder) not in self._views:
-                view = holder.values() if isinstance(holder, dict) else holder
-                self._holders.append(holder)
-                self._views[id(holder)] = view
-                self._before[id(holder)] = list(view)
+            if id(holder) not in self._holders:
+                self._holders[id(holder)] = holder, list(_view(holder))
 
     def why_not(self) -> str | None:
         """Return why what ran may not be repeated, because of modules. It is called outside the context."""
-        if not self._views:
+        if not self._holders:
             return None
         if self._hooked or _are_hooked():
             return "a module of torch has hooks, which are called in each run"
-        self._all = list(self._views.values())
-        self._known = list(chain.from_iterable(self._all))
-        before = list(chain.from_iterable(self._before.values()))
-        if not _are_same(self._known, before):
-            return "a module of torch got another attribute while it ran, as it would in each run"
-        self._before.clear()
+        for holder, before in self._holders.values():
+            if not _are_same(list(_view(holder)), before):
+                return "a module of torch got another attribute while it ran, as it would in each run"
+        self._empty = [holder for holder, before in self._holders.values() if not before]
+        self._views = [_view(holder) for holder, before in self._holders.values() if before]
+        self._known = _objects_in(self._views)
+        self._holders.clear()
         return None
 
     def hold(self) -> bool:
         """Return whether all modules are as they were after the run."""
-        return not self._all or (not _are_hooked() and _are_same(list(chain.from_iterable(self._all)), self._known))
+        if not self._views:
+            return True
+        return not (_are_hooked() or any(self._empty)) and _objects_in(self._views).tobytes() == self._known.tobytes()
+
+
+def _view(holder: Any) -> Any:
+    return holder.values() if isinstance(holder, dict) else holder
+
+
+def _objects_in(views: Sequence[Any]) -> np.ndarray:
+    """Return what is in containers, one after the other. The bytes of the array are the identities."""
+    return np.fromiter(chain.from_iterable(views), dtype=object)
 
 
 def _are_hooked() -> bool:
@@ -90,44 +98,20 @@ def _are_same(some: Sequence[Any], others: Sequence[Any]) -> bool:
     return len(some) == len(others) and all(map(is_, some, others))
 
 
-class HostDraws:
-    """Whether random numbers of Python or NumPy are drawn within the context, from the generators that all share.
-
-    Where other threads run nobody knows who drew; then it says no.
-
-    Attributes:
-        alone: whether no other thread runs.
-        found: afterwards, whether numbers were drawn.
-    """
-
-    def __enter__(self) -> HostDraws:
-        self.alone = threading.active_count() == 1
-        self._before = self._now()
-        return self
-
-    def __exit__(self, *exc_info: Any) -> None:
-        self.found = self.alone and self._before != self._now()
-
-    @staticmethod
-    def _now() -> tuple[Any, ...]:
-        _, keys, *rest = np.random.get_state(legacy=True)  # type: ignore[misc]
-        return random.getstate(), keys.tobytes(), rest  # type: ignore[union-attr]
-
-
 class Generator:
     """torch's generator for the CPU, as the draws that a recording sees leave it.
 
-    Where other threads run they may draw from it, and nothing is known.
+    Other threads may draw from it too, which counts as drawn out of sight; but for threads of ours, see `draws`.
     """
 
     def __init__(self) -> None:
-        self._state = torch.get_rng_state() if threading.active_count() == 1 else None
+        self.drew()
 
     def drew(self) -> None:
         """Note that a draw was seen."""
-        if self._state is not None:
-            self._state = torch.get_rng_state()
+        self._threads = OurThreads()
+        self._state = torch.get_rng_state()
 
     def was_touched(self) -> bool:
         """Return whether it was seeded, or gave numbers, without a draw that was seen."""
-        return self._state is not None and not torch.equal(self._state, torch.get_rng_state())
+        return not torch.equal(self._state, torch.get_rng_state()) and not self._threads.have_run()

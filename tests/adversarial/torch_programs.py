@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -1082,6 +1083,59 @@ def python_random(compiled: Entry) -> Iterator[Any]:
     fn = compiled(lambda x: x + random.random())
     for _ in range(3):
         yield fn(X)
+
+
+@contextmanager
+def beside_a_thread() -> Iterator[None]:
+    """Let another thread live within the block, as notebooks and progress bars have one; it does nothing."""
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait, args=(60,))
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
+
+
+@PROGRAMS.add(PYTHON, "`numpy.random` beside an idle thread", "refused", "random numbers of Python or NumPy")
+def numpy_random_beside_a_thread(compiled: Entry) -> Iterator[Any]:
+    with beside_a_thread():
+        yield from numpy_random(compiled)
+
+
+@PROGRAMS.add(PYTHON, "`random` beside an idle thread", "refused", "random numbers of Python or NumPy")
+def python_random_beside_a_thread(compiled: Entry) -> Iterator[Any]:
+    with beside_a_thread():
+        yield from python_random(compiled)
+
+
+@PROGRAMS.add(PYTHON, "a seed of torch that is set in each run, beside an idle thread", "refused", "seeded or drawn")
+def torch_seed_beside_a_thread(compiled: Entry) -> Iterator[Any]:
+    with beside_a_thread():
+        yield from torch_seed_afterwards(compiled)
+
+
+@PROGRAMS.add(PYTHON, "random numbers of torch beside an idle thread", "equal")
+def torch_random_beside_a_thread(compiled: Entry) -> Iterator[Any]:
+    with beside_a_thread():
+        yield from torch_random(compiled)
+
+
+@PROGRAMS.add(
+    PYTHON, "random numbers that are drawn in a thread of the function", "refused", "random numbers of Python"
+)
+def random_in_a_thread(compiled: Entry) -> Iterator[Any]:
+    def fn(x: Any) -> Any:
+        drawn: list[float] = []
+        thread = threading.Thread(target=lambda: drawn.append(float(np.random.rand())))
+        thread.start()
+        thread.join()
+        return x + drawn[0]
+
+    call = compiled(fn)
+    for _ in range(3):
+        yield call(X)
 
 
 @PROGRAMS.add(PYTHON, "a generator of NumPy that a function holds", "read once")

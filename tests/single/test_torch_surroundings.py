@@ -7,13 +7,14 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import pytest
 
 import polykeras as k
-from polykeras import fast
+from polykeras import draws, fast
 from polykeras.backend import use_backend
 
 torch = pytest.importorskip("torch")
@@ -77,6 +78,57 @@ def test_a_module_that_changes_is_recorded_once_more(tb: Any) -> None:
     assert len(runs) == 2
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: m.held.append(1),
+        lambda m: m.numbers.pop(),
+        lambda m: m.numbers.__setitem__(1, 2.0),  # equal, and of another type
+        lambda m: m.__dict__.__setitem__("_forward_hooks", dict(m._forward_hooks)),
+        lambda m: setattr(m, "new", None),
+        lambda m: delattr(m, "held"),
+    ],
+    ids=["filled", "emptied", "equal", "replaced", "added", "removed"],
+)
+def test_what_modules_hold_is_compared_by_identity(tb: Any, change: Callable[[Any], Any]) -> None:
+    module = torch.nn.Identity()
+    module.held, module.numbers = [], [1, 2]
+    fn, runs = counted(lambda x: module(x) + 1)
+    compiled, x = tb.compile(fn), torch.ones(3)
+    compiled(x), compiled(x)
+    assert len(runs) == 1
+    change(module)
+    compiled(x), compiled(x)
+    assert len(runs) == 2
+
+
+def transposed(x: Any) -> None:
+    x.data = x.data.t()
+
+
+def restrided(x: Any) -> None:
+    x.data = torch.as_strided(x.data, (2, 2), (1, 1))
+
+
+def of_integers(x: Any) -> None:
+    x.data = x.data.view(torch.int32)
+
+
+@pytest.mark.parametrize("row_major", [True, False])
+@pytest.mark.parametrize("change", [transposed, restrided, of_integers])
+def test_layouts_of_tensors_from_outside_are_compared(tb: Any, change: Callable[[Any], Any], row_major: bool) -> None:
+    held = torch.arange(4.0).reshape(2, 2) + 1
+    held = held if row_major else held.t()
+    fn, runs = counted(lambda x: x + held)
+    compiled, x = tb.compile(fn), torch.zeros(2, 2)
+    compiled(x), compiled(x)
+    assert len(runs) == 1
+    change(held)
+    for _ in range(2):
+        assert torch.equal(compiled(x), x + held)
+    assert len(runs) == 2
+
+
 def test_what_is_computed_of_tensors_from_outside_is_computed_once_a_chunk(tb: Any) -> None:
     scale = torch.ones(4)
 
@@ -125,25 +177,42 @@ def test_modules_of_other_threads_are_not_those_of_a_recording(tb: Any) -> None:
     thread.join()
 
 
-def test_random_numbers_that_another_thread_draws_refuse_nothing(tb: Any) -> None:
-    stop = threading.Event()
+@pytest.mark.parametrize("ours", [True, False])
+def test_random_numbers_that_another_thread_draws(tb: Any, ours: bool) -> None:
+    """A thread of ours, which reads data, is known; any other may as well be the recorded function's own."""
+    drawn, stop = threading.Event(), threading.Event()
 
     def work() -> None:
-        while not stop.is_set():
-            random.random(), np.random.rand()
-            time.sleep(0)
+        with draws.elsewhere() if ours else nullcontext():
+            while not stop.is_set():
+                random.random(), np.random.rand(), torch.rand(1)
+                drawn.set()
+                time.sleep(0.001)
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        fn, runs = counted(lambda x: time.sleep(0.05) or x + 1)
-        compiled = tb.compile(fn)
-        for _ in range(3):
-            compiled(torch.zeros(2))
-    finally:
-        stop.set()
-        thread.join()
-    assert len(runs) == 1
+    def fn(x: Any) -> Any:
+        drawn.clear()
+        assert drawn.wait(10)
+        return x + torch.rand(2)
+
+    compiled, thread = tb.compile(fn), threading.Thread(target=work)
+    with torch.random.fork_rng():
+        thread.start()
+        try:
+            with nullcontext() if ours else pytest.warns(RuntimeWarning, match="random numbers"):
+                compiled(torch.zeros(2))
+        finally:
+            stop.set()
+            thread.join()
+
+
+def test_a_thread_of_ours_that_has_ended_may_have_drawn(tb: Any) -> None:
+    def fn(x: Any) -> Any:
+        with draws.elsewhere():
+            random.random(), np.random.rand(), torch.rand(1)
+        return x + 1
+
+    with torch.random.fork_rng():
+        tb.compile(fn)(torch.zeros(2))  # no warning, which is an error here
 
 
 # ---- models --------------------------------------------------------------------------------------------------------
