@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from operator import attrgetter
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from polykeras_torch.private import owners_of, storage_of
@@ -65,8 +66,21 @@ class Outside:
 
     def _held_by_nobody(self, values: Sequence[Tensor | None]) -> list[Tensor]:
         seen = set(map(id, values))
-        # There are references of the dict, of the loop and of `getrefcount`, and the two of `values` and what it is of.
-        return [x for x in self._tensors.values() if sys.getrefcount(x) <= (3 if id(x) not in seen else 5)]
+        counts = zip(self._tensors.values(), _references(self._tensors), strict=True)
+        # Those that the recording itself holds have two references more: of `values`, and of what it was made of.
+        return [x for x, count in counts if count <= _ALONE + (2 if id(x) in seen else 0)]
+
+
+def _references(tensors: dict[int, Tensor]) -> list[int]:
+    return [sys.getrefcount(x) for x in tensors.values()]
+
+
+def _count_alone() -> int:
+    """Return how many references are counted of a tensor that only the dict holds: releases of Python differ in it."""
+    return _references({0: torch.empty(0)})[0]
+
+
+_ALONE = _count_alone()
 
 
 def _is_made_here(tensors: Sequence[Tensor]) -> bool:

@@ -10,20 +10,26 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.jit import ScriptModule
 from torch.nn import Module
-from torch.nn.modules.module import register_module_forward_pre_hook
 
 from polykeras.draws import OurThreads
 from polykeras_torch.private import HOOKS_OF_ALL_MODULES
 
 _CONTAINERS = (dict, list, set, tuple)
+_USES = ("forward", "training")  # who asks a module for one of these uses it: each call of a module does
+
+_watching: dict[int, Modules] = {}  # by thread
+_lock = threading.Lock()
 
 
 class Modules:
-    """The modules that are called, with the ones that they hold, and all that is set on them.
+    """The modules that are used, with the ones that they hold, and all that is set on them.
 
-    Within the context it sees the calls of this thread. Afterwards it knows whether anything is another object than it
-    was: a flag, a number, a parameter, a hook, an entry of a list or dict that is an attribute.
+    Within the context it sees what this thread uses: modules that are called, whose `forward` is called, or that are
+    asked whether they train. For that `torch.nn.Module` gets a `__getattribute__` meanwhile. Afterwards it knows
+    whether anything is another object than it was: a flag, a number, a parameter, a hook, an entry of a list or dict
+    that is an attribute.
     """
 
     def __init__(self) -> None:
@@ -32,22 +38,30 @@ class Modules:
         self._views: list[Any] = []  # of the others
         self._known: Any = None
         self._hooked = False
-        self._handle: Any = None
-        self._thread = threading.get_ident()
+        self._why: str | None = None
 
     def __enter__(self) -> Modules:
-        self._handle = register_module_forward_pre_hook(self._called)
+        with _lock:
+            _watching[threading.get_ident()] = self
+            Module.__getattribute__ = _getattribute
         return self
 
     def __exit__(self, *exc_info: Any) -> None:
-        self._handle.remove()
+        with _lock:
+            del _watching[threading.get_ident()]
+            if not _watching:
+                del Module.__getattribute__
 
-    def _called(self, module: Module, _: Any) -> None:
-        if threading.get_ident() != self._thread:
-            return
-        for part in module.modules():
-            if id(part.__dict__) not in self._holders:
-                self._add(part.__dict__)
+    def use(self, module: Module) -> None:
+        """Note that a module is used. It never raises."""
+        try:
+            if id(module.__dict__) not in self._holders:
+                for part in module.modules():
+                    self._add(part.__dict__)
+                    if isinstance(part, ScriptModule):
+                        self._why = "a module is a script of TorchScript, whose attributes nobody sees (`torch.jit`)"
+        except Exception as error:
+            self._why = f"a module of torch could not be followed ({type(error).__name__}: {error})"
 
     def _add(self, attributes: dict[str, Any]) -> None:
         self._hooked = self._hooked or any(
@@ -59,9 +73,11 @@ class Modules:
 
     def why_not(self) -> str | None:
         """Return why what ran may not be repeated, because of modules. It is called outside the context."""
+        if self._why is not None:
+            return self._why
         if not self._holders:
             return None
-        if self._hooked or _are_hooked():
+        if self._hooked or any(HOOKS_OF_ALL_MODULES):
             return "a module of torch has hooks, which are called in each run"
         for holder, before in self._holders.values():
             if not _are_same(list(_view(holder)), before):
@@ -76,7 +92,10 @@ class Modules:
         """Return whether all modules are as they were after the run."""
         if not self._views:
             return True
-        return not (_are_hooked() or any(self._empty)) and _objects_in(self._views).tobytes() == self._known.tobytes()
+        return (
+            not (any(HOOKS_OF_ALL_MODULES) or any(self._empty))
+            and _objects_in(self._views).tobytes() == self._known.tobytes()
+        )
 
 
 def _view(holder: Any) -> Any:
@@ -88,10 +107,10 @@ def _objects_in(views: Sequence[Any]) -> np.ndarray:
     return np.fromiter(chain.from_iterable(views), dtype=object)
 
 
-def _are_hooked() -> bool:
-    """Return whether all modules have hooks, but for those of recordings that other threads make."""
-    hooks = chain.from_iterable(hooks.values() for hooks in HOOKS_OF_ALL_MODULES) if any(HOOKS_OF_ALL_MODULES) else ()
-    return any(getattr(hook, "__func__", None) is not Modules._called for hook in list(hooks))
+def _getattribute(module: Module, name: str) -> Any:
+    if name in _USES and (modules := _watching.get(threading.get_ident())) is not None:
+        modules.use(module)
+    return object.__getattribute__(module, name)
 
 
 def _are_same(some: Sequence[Any], others: Sequence[Any]) -> bool:

@@ -320,6 +320,25 @@ def eval_of_a_hidden_part(compiled: Entry) -> Iterator[Any]:
     yield from with_modules(compiled, module, module.drop.eval)
 
 
+@PROGRAMS.add(MODULES, "`eval()` of a module whose `forward` is called by itself", "equal")
+def eval_of_a_forward(compiled: Entry) -> Iterator[Any]:
+    module = nn.Dropout(0.5)
+    yield from with_modules(compiled, module.forward, module.eval)
+
+
+@PROGRAMS.add(MODULES, "`eval()` of a module whose flag is given to `F.dropout`", "equal")
+def eval_of_a_flag(compiled: Entry) -> Iterator[Any]:
+    module = nn.Dropout(0.5)
+    yield from with_modules(compiled, lambda x: F.dropout(x, module.p, module.training), module.eval)
+
+
+@PROGRAMS.add(MODULES, "a module that each run makes", "equal")
+def module_made_within(compiled: Entry) -> Iterator[Any]:
+    fn = compiled(lambda x: nn.Softmax(-1)(nn.Dropout(0.5).eval()(x)))
+    yield fn(X)
+    yield fn(Y)
+
+
 @PROGRAMS.add(MODULES, "the rate of a dropout", "equal")
 def rate_of_a_module(compiled: Entry) -> Iterator[Any]:
     module = nn.Dropout(0.5)
@@ -507,14 +526,17 @@ def global_hook(compiled: Entry) -> Iterator[Any]:
     yield fn(Y)
 
 
-@PROGRAMS.add(MODULES, "a script of TorchScript, set to inference after a first call", "equal")
+@PROGRAMS.add(MODULES, "scripts of TorchScript, set to inference after a first call", "refused", "TorchScript")
 def script_module(compiled: Entry) -> Iterator[Any]:
     import warnings
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        module = torch.jit.trace_module(nn.Dropout(0.5).eval(), {"forward": X})
-    yield from with_modules(compiled, module, module.eval)
+        script = torch.jit.script(nn.Dropout(0.5))
+        trace = torch.jit.trace_module(nn.Dropout(0.5).eval(), {"forward": X})
+    for module in (script, nn.Sequential(script), trace):
+        module.train(module is not trace)
+        yield from with_modules(compiled, module, module.eval)
 
 
 @PROGRAMS.add(MODULES, "spectral normalization, which changes its vectors in training", "refused", "does not hold")
@@ -551,7 +573,7 @@ def recurrent_module(compiled: Entry) -> Iterator[Any]:
     yield fn(Y)
 
 
-@PROGRAMS.add(MODULES, "a module that is not called: a function asks for its `training` flag", "read once")
+@PROGRAMS.add(MODULES, "a module that is not called: a function asks for its `training` flag", "equal")
 def flag_of_a_module(compiled: Entry) -> Iterator[Any]:
     module = nn.Dropout(0.5)
     fn = compiled(lambda x: x * 2 if module.training else x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import threading
 import time
 import warnings
@@ -213,6 +214,41 @@ def test_a_thread_of_ours_that_has_ended_may_have_drawn(tb: Any) -> None:
 
     with torch.random.fork_rng():
         tb.compile(fn)(torch.zeros(2))  # no warning, which is an error here
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_references_are_counted_as_this_python_counts_them(tb: Any, more: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CPython 3.14 borrows references where earlier ones take their own."""
+    from polykeras_torch import outside
+
+    count = sys.getrefcount
+    monkeypatch.setattr(outside.sys, "getrefcount", lambda x: count(x) - 1 + more)  # the argument of this one is extra
+    monkeypatch.setattr(outside, "_ALONE", outside._count_alone())
+    held = torch.ones(3)
+    tb.compile(lambda x: x + held)(torch.zeros(3))  # no warning, which is an error here
+
+    def hidden(x: Any) -> Any:
+        with torch._C._DisableTorchDispatch():
+            made = x * 2
+        return made + 1
+
+    with pytest.warns(RuntimeWarning, match="made out of sight"):
+        tb.compile(hidden)(torch.zeros(3))
+
+
+def test_a_module_that_cannot_be_followed_is_a_reason(tb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("polykeras_torch.surroundings.Modules._add", failing)
+    with pytest.warns(RuntimeWarning, match="a module of torch could not be followed .RuntimeError: no such schema"):
+        assert tb.compile(torch.nn.ReLU())(torch.ones(2)).tolist() == [1.0, 1.0]
+
+
+def test_a_module_is_seen_during_a_recording_alone(tb: Any) -> None:
+    module = torch.nn.Identity()
+    tb.compile(module)(torch.zeros(3))
+    assert "__getattribute__" not in vars(torch.nn.Module)
+    with pytest.raises(ZeroDivisionError):
+        tb.compile(lambda x: module(x) / (1 // 0))(torch.zeros(3))
+    assert "__getattribute__" not in vars(torch.nn.Module)
 
 
 # ---- models --------------------------------------------------------------------------------------------------------
