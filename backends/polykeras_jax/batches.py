@@ -13,7 +13,7 @@ from jax import lax
 
 from polykeras.backend.execution import BatchesRunner, CannotMap, State
 from polykeras.backend.spec import Array
-from polykeras_jax.compiling import compiled
+from polykeras_jax.compiling import compiled, for_programs
 
 # What XLA computes with other, slow code in a loop on the CPU: convolutions that are not those of `convolution.py`
 # (https://github.com/jax-ml/jax/issues/12868), and windows, which its library computes together with them elsewhere.
@@ -22,9 +22,10 @@ _SLOW = ("conv_general_dilated", "reduce_window", "select_and_")
 
 def over_batches(fn: Callable[[State, Any], Any]) -> BatchesRunner:
     """Return a function over several batches; see `ExecutionMethods.compile_batches`."""
+    function_here = for_programs(lambda: jax.jit(fn))
 
     def loop(state: State, batches: Any, count: Array) -> Any:
-        once = jax.jit(lambda state, batch: fn(state, batch))  # JAX forgets it with the program
+        once = function_here()
         batch = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), batches)
         traced = once.trace(jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), state), batch)
         slow = sorted(_primitives(traced.jaxpr.jaxpr))

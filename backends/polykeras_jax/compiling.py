@@ -109,6 +109,24 @@ def for_settings(make: Callable[[], T]) -> Callable[[], T]:
     return here
 
 
+def for_programs(make: Callable[[], T]) -> Callable[[], T]:
+    """Return a function that gives a part of programs, as `for_settings` does, where each is traced.
+
+    The part is traced once for all programs that have it. JAX keeps these traces as long as the part, so that it is
+    made anew after as many programs as are kept.
+    """
+    here, programs = for_settings(make), 0
+
+    def part() -> T:
+        nonlocal here, programs
+        programs += 1
+        if programs > recent.PROGRAMS:
+            here, programs = for_settings(make), 1
+        return here()
+
+    return part
+
+
 def _looks_for_nan() -> bool:
     """Return whether JAX looks for numbers that are not finite.
 

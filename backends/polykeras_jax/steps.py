@@ -12,6 +12,7 @@ from jax import lax
 from polykeras.backend.execution import State, Step, StepParts, check_state, kinds_of
 from polykeras.backend.spec import Array
 from polykeras_jax.arrays import name_of, settled, strong
+from polykeras_jax.compiling import for_programs
 from polykeras_jax.loops import in_loop
 
 Loop = Callable[..., tuple[State, Any]]
@@ -21,10 +22,10 @@ _LARGE = 2**16  # numbers in the data, from which on XLA may give even a small p
 
 def loop_of(step: Step, asarray: Callable[[Any], Array]) -> Loop:
     """Return the loop over a step; `asarray` makes arrays of the numbers among its logs."""
+    step_here = for_programs(lambda: _once(step, asarray))
 
     def loop(state: State, data: Any, indices: Array, start: Array, stop: Array, in_order: bool) -> tuple[State, Any]:
-        once = _once(step, asarray)  # anew for each program, so that JAX forgets it with the program
-        rows = _run if in_order else _rows
+        once, rows = step_here(), _run if in_order else _rows
 
         def advance(i: Array, carry: tuple[State, Any]) -> tuple[State, Any]:
             return once(carry[0], rows(data, indices[i]))

@@ -282,8 +282,8 @@ def test_arange_and_full() -> None:
     assert B.arange(3).dtype == "int32"
     assert_array_equal(B.arange(0, 1, 0.1), np.arange(0, 1, 0.1).astype("float32"))
     assert B.arange(5, dtype="float32").dtype == "float32"
-    assert B.full((2,), 1).dtype == "int32"
-    assert B.full((2,), X[:2]).dtype == "float64"
+    assert B.full((2,), 1).dtype == "float32"  # as in Keras
+    assert B.full((2,), X[:2], "float64").dtype == "float64"
     assert_array_equal(grad(lambda x: B.sum(B.full((2, 3), x)), X)[0], [2] * 3)
 
 

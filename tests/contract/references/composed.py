@@ -37,8 +37,6 @@ def saturate_cast(x: Any, dtype: str) -> Any:
         return x.astype(kind)
     low, high = np.iinfo(kind).min, np.iinfo(kind).max
     exact = [min(max(int(v), low), high) if np.isfinite(v) else 0 for v in x.ravel()]
-    if kind.itemsize == 4 and x.dtype == np.float32:  # the largest float32 below 2**31
-        exact = [min(v, 2**31 - 128) for v in exact]
     return np.array(exact, kind).reshape(x.shape)
 
 
