@@ -18,6 +18,12 @@ N, M = 6, 4
 """The sizes of two batches."""
 
 
+@pytest.fixture(autouse=True)
+def same_data() -> None:
+    """Each test draws the same data, whichever tests ran before."""
+    rng.bit_generator.state = np.random.default_rng(7).bit_generator.state
+
+
 def reals(n: int, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     y = rng.normal(size=(n, *shape)).round(1)
     return y, y + 0.5 * rng.normal(size=(n, *shape)).round(1)
@@ -178,10 +184,7 @@ def typed(y: np.ndarray, p: np.ndarray, dtype: str) -> list[np.ndarray]:
     return [f32(y, dtype), f32(p, dtype)]
 
 
-WHOLE = {
-    "AUC", "BinaryAccuracy", "F1Score", "IoU", "MeanIoU", "MeanSquaredError", "Precision", "R2Score",
-    "RootMeanSquaredError", "SparseCategoricalAccuracy", "TruePositives",
-}  # fmt: skip
+WHOLE = {"BinaryAccuracy", "IoU", "MeanSquaredError", "R2Score", "SparseCategoricalAccuracy", "TruePositives"}
 """Metrics that are compared with weights of every kind: the others share the code of one of them."""
 HALVES = {"float16": 4e-3, "bfloat16": 3e-2}
 """Errors of predictions in half precision, by which Keras computes; we do so in the metric's dtype."""

@@ -146,7 +146,7 @@ OPS = (
     ),
     FromKeras(
         "ops.clip ops.max",
-        "* uint8",
+        "clip-keras-* uint8 | max-*-initial=-3.0 uint8",
         "error",
         "an error on NumPy: a bound of -1 or an initial value of -3 is no uint8",
         "255 and 253 in their place",
@@ -266,14 +266,22 @@ LOSSES = (
     ),
     FromKeras(
         "losses.mean_absolute_percentage_error losses.mean_squared_logarithmic_error losses.huber losses.log_cosh "
-        "losses.poisson losses.hinge losses.squared_hinge losses.categorical_hinge losses.binary_crossentropy "
-        "losses.binary_focal_crossentropy losses.categorical_crossentropy losses.categorical_focal_crossentropy",
+        "losses.poisson losses.hinge losses.squared_hinge losses.categorical_hinge "
+        "losses.binary_focal_crossentropy losses.categorical_focal_crossentropy",
         "* bfloat16",
         "dtype",
         "float32, on NumPy alone",
         "bfloat16",
         "NumPy makes float32 of a bfloat16 array (ml_dtypes) times a Python number; the value is the same, and a loss of "
         "a class has the class's dtype",
+    ),
+    FromKeras(
+        "losses.binary_crossentropy losses.categorical_crossentropy",
+        "*smooth*bfloat16 | cce logits*bfloat16",
+        "dtype",
+        "float32, on NumPy alone",
+        "bfloat16",
+        "as above",
     ),
     FromKeras(
         "losses.sparse_categorical_crossentropy",
