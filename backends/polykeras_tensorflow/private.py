@@ -97,15 +97,15 @@ dtype_conversion_mode: Callable[[], Any] = find(
 are_tapes_stopped: Callable[[], bool] = find("tensorflow.python.pywrap_tfe:TFE_Py_TapeSetIsStopped", lambda: False)
 """Return whether tapes record nothing here; without the name gradients are zero there, as TensorFlow's own are."""
 
-_autograph = "tensorflow.python.autograph.core.config"
-_rules = find(f"{_autograph}:CONVERSION_RULES")
-_DoNotConvert = find(f"{_autograph}:DoNotConvert")
+_autograph = find("tensorflow.python.autograph.core.config")
+_rules = find("tensorflow.python.autograph.core.config:CONVERSION_RULES")
+_DoNotConvert = find("tensorflow.python.autograph.core.config:DoNotConvert")
 
 
 def leave_to_python(*packages: str) -> None:
     """Keep autograph from rewriting packages; without the names it does, in a `tf.function` of a user's."""
-    if None not in (_rules, _DoNotConvert):
-        find(_autograph).CONVERSION_RULES = (*map(_DoNotConvert, packages), *_rules)
+    if None not in (_autograph, _rules, _DoNotConvert):
+        _autograph.CONVERSION_RULES = (*map(_DoNotConvert, packages), *_rules)
 
 
 # ---- nodes of a graph --------------------------------------------------------------------------------------------

@@ -402,7 +402,7 @@ def test_graphs_with_other_constants_are_not_shared(tb: Any, dtype: str, shape: 
     "other",
     [
         lambda: tf.debugging.enable_check_numerics(),
-        lambda: tf.config.experimental.enable_tensor_float_32_execution(False),
+        lambda: tf.config.experimental.enable_tensor_float_32_execution(True),
     ],
     ids=["check_numerics", "tensor_float_32"],
 )
@@ -417,5 +417,5 @@ def test_graphs_that_were_traced_under_other_settings_are_not_shared(tb: Any, ot
         assert graph() is not first
     finally:
         tf.debugging.disable_check_numerics()
-        tf.config.experimental.enable_tensor_float_32_execution(True)
+        tf.config.experimental.enable_tensor_float_32_execution(False)  # as it is once the backend is loaded
     assert graph() is first
