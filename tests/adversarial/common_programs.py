@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import os
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,39 @@ def add_common(programs: Programs) -> None:
 def tensor(x: Any) -> Any:
     """Return an array of the current backend, in memory of its own."""
     return ops.convert_to_tensor(np.array(x))
+
+
+def orders_of(programs: Programs, array: Callable[[Any], Any]) -> Callable[..., None]:
+    """Return a function that adds two programs to those of a framework, whose arrays `array` makes."""
+
+    def both_orders(
+        name: str,
+        state: Callable[[], AbstractContextManager[Any]],
+        fn: Callable[[Any], Any],
+        x: Any = X,
+        rtol: float | None = None,
+        kind: str = STATE,
+    ) -> None:
+        """Add two programs: compiled within a state and called without, and the other way round.
+
+        What a call raises is compared too.
+        """
+        orders = {
+            "compiled within, called without": (state, nullcontext),
+            "compiled without, called within": (nullcontext, state),
+        }
+        for place, (text, contexts) in enumerate(orders.items()):
+
+            def run(compiled: Entry, contexts: Any = contexts) -> Iterator[Any]:
+                call = compiled(fn)
+                for context in (*contexts, contexts[0]):
+                    with context():
+                        yield caught(lambda: call(array(x)))
+
+            run.__name__ = "".join(c if c.isalnum() else "_" for c in name) + ("_within", "_without")[place]
+            programs.add(kind, f"{name}: {text}", "equal", rtol=rtol)(run)
+
+    return both_orders
 
 
 @contextmanager

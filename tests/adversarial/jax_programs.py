@@ -20,11 +20,11 @@ from adversarial.common_programs import (
     MEMORY,
     MODELS,
     READS,
-    STATE,
     X,
     Y,
     _model,
     add_common,
+    orders_of,
 )
 from adversarial.entries import DEVICES, caught
 from adversarial.harness import Entry, Programs, plain
@@ -47,27 +47,7 @@ def option(name: str, value: Any) -> Iterator[None]:
         jax.config.update(name, before)
 
 
-def both_orders(
-    name: str, state: Callable[[], AbstractContextManager[Any]], fn: Callable[[Any], Any], x: Any = X
-) -> None:
-    """Add two programs: compiled within a state and called without, and the other way round.
-
-    What a call raises is compared too.
-    """
-    orders = {
-        "compiled within, called without": (state, nullcontext),
-        "compiled without, called within": (nullcontext, state),
-    }
-    for place, (text, contexts) in enumerate(orders.items()):
-
-        def run(compiled: Entry, contexts: Any = contexts) -> Iterator[Any]:
-            call = compiled(fn)
-            for context in (*contexts, contexts[0]):
-                with context():
-                    yield caught(lambda: call(jnp.asarray(x)))
-
-        run.__name__ = "".join(c if c.isalnum() else "_" for c in name) + ("_within", "_without")[place]
-        PROGRAMS.add(STATE, f"{name}: {text}", "equal")(run)
+both_orders = orders_of(PROGRAMS, jnp.asarray)
 
 
 # ---- global state ----------------------------------------------------------------------------------------------------

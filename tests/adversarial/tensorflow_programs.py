@@ -27,6 +27,7 @@ from adversarial.common_programs import (
     _model,
     _trained,
     add_common,
+    orders_of,
 )
 from adversarial.entries import DEVICES, ONE_WAY, caught
 from adversarial.harness import Entry, Programs, plain
@@ -83,32 +84,7 @@ def optimizer_options(**options: Any) -> Callable[[], AbstractContextManager[Non
     return context
 
 
-def both_orders(
-    name: str,
-    state: Callable[[], AbstractContextManager[Any]],
-    fn: Callable[[Any], Any],
-    x: Any = X,
-    rtol: float | None = None,
-    kind: str = STATE,
-) -> None:
-    """Add two programs: compiled within a state and called without, and the other way round.
-
-    What a call raises is compared too.
-    """
-    orders = {
-        "compiled within, called without": (state, nullcontext),
-        "compiled without, called within": (nullcontext, state),
-    }
-    for place, (text, contexts) in enumerate(orders.items()):
-
-        def run(compiled: Entry, contexts: Any = contexts) -> Iterator[Any]:
-            call = compiled(fn)
-            for context in (*contexts, contexts[0]):
-                with context():
-                    yield caught(lambda: call(tf.constant(x)))
-
-        run.__name__ = "".join(c if c.isalnum() else "_" for c in name) + ("_within", "_without")[place]
-        PROGRAMS.add(kind, f"{name}: {text}", "equal", rtol=rtol)(run)
+both_orders = orders_of(PROGRAMS, tf.constant)
 
 
 # ---- global state ----------------------------------------------------------------------------------------------------
