@@ -67,6 +67,13 @@ def orders_of(programs: Programs, array: Callable[[Any], Any]) -> Callable[..., 
     return both_orders
 
 
+class _Scale(layers.Layer):
+    factor = 2.0
+
+    def call(self, inputs: Any) -> Any:
+        return inputs * self.factor
+
+
 @contextmanager
 def setting(read: Any, write: Any, value: Any) -> Iterator[None]:
     """Have a setting another value within the block."""
@@ -538,13 +545,7 @@ def _add_models(programs: Programs) -> None:
 
     @add("a layer's number changed after the first prediction", outcome="read once")
     def attribute_of_layer(compiled: Entry) -> Iterator[Any]:
-        class Scale(layers.Layer):
-            factor = 2.0
-
-            def call(self, inputs: Any) -> Any:
-                return inputs * self.factor
-
-        layer = Scale()
+        layer = _Scale()
         model = _model(compiled, layer)
         yield model.predict_on_batch(X)
         layer.factor = 3.0
@@ -552,13 +553,7 @@ def _add_models(programs: Programs) -> None:
 
     @add("a layer's number changed, and the model compiled again")
     def compiled_again(compiled: Entry) -> Iterator[Any]:
-        class Scale(layers.Layer):
-            factor = 2.0
-
-            def call(self, inputs: Any) -> Any:
-                return inputs * self.factor
-
-        layer = Scale()
+        layer = _Scale()
         model = _model(compiled, layer)
         yield model.predict_on_batch(X)
         layer.factor = 3.0

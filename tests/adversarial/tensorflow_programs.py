@@ -28,6 +28,7 @@ from adversarial.common_programs import (
     _trained,
     add_common,
     orders_of,
+    setting,
 )
 from adversarial.entries import DEVICES, ONE_WAY, caught
 from adversarial.harness import Entry, Programs, plain
@@ -37,17 +38,6 @@ TRANSFORMED, WITHIN, SIZES = "transformations", "within a function of TensorFlow
 
 PROGRAMS = Programs("TensorFlow", refusal="runs as plain Python", rtol=1e-6)
 add_common(PROGRAMS)
-
-
-@contextmanager
-def option(read: Callable[[], Any], write: Callable[[Any], None], value: Any) -> Iterator[None]:
-    """Have an option of TensorFlow another value within the block."""
-    before = read()
-    write(value)
-    try:
-        yield
-    finally:
-        write(before)
 
 
 @contextmanager
@@ -92,12 +82,12 @@ both_orders = orders_of(PROGRAMS, tf.constant)
 both_orders("`tf.device`", lambda: tf.device("CPU:0"), lambda x: x @ tf.transpose(x))
 both_orders(
     "`tf.config.run_functions_eagerly`",
-    lambda: option(tf.config.functions_run_eagerly, tf.config.run_functions_eagerly, True),
+    lambda: setting(tf.config.functions_run_eagerly, tf.config.run_functions_eagerly, True),
     lambda x: x * (2.0 if tf.executing_eagerly() and bool(tf.reduce_sum(x) > 100) else 3.0),
 )
 both_orders(
     "`tf.config.optimizer.set_jit`",
-    lambda: option(lambda: tf.config.optimizer.get_jit() == "autoclustering", tf.config.optimizer.set_jit, True),
+    lambda: setting(lambda: tf.config.optimizer.get_jit() == "autoclustering", tf.config.optimizer.set_jit, True),
     lambda x: tf.tanh(x) * 2,
 )
 both_orders(
@@ -110,12 +100,12 @@ both_orders(
 )
 both_orders(
     "`tf.config.set_soft_device_placement`",
-    lambda: option(tf.config.get_soft_device_placement, tf.config.set_soft_device_placement, False),
+    lambda: setting(tf.config.get_soft_device_placement, tf.config.set_soft_device_placement, False),
     lambda x: tf.tanh(x) * 2,
 )
 both_orders(
     "`enable_tensor_float_32_execution`",
-    lambda: option(
+    lambda: setting(
         tf.config.experimental.tensor_float_32_execution_enabled,
         tf.config.experimental.enable_tensor_float_32_execution,
         False,
@@ -165,8 +155,8 @@ def _in_models(compiled: Entry, state: Callable[[], AbstractContextManager[Any]]
 
 
 IN_STATES: dict[str, Callable[[], AbstractContextManager[Any]]] = {
-    "run_functions_eagerly": lambda: option(tf.config.functions_run_eagerly, tf.config.run_functions_eagerly, True),
-    "set_jit": lambda: option(
+    "run_functions_eagerly": lambda: setting(tf.config.functions_run_eagerly, tf.config.run_functions_eagerly, True),
+    "set_jit": lambda: setting(
         lambda: tf.config.optimizer.get_jit() == "autoclustering", tf.config.optimizer.set_jit, True
     ),
     "device": lambda: tf.device("CPU:0"),
@@ -214,7 +204,7 @@ def training_in_init_scope(compiled: Entry) -> Iterator[Any]:
 def _numpy_behavior(mode: str, **kwargs: Any) -> AbstractContextManager[None]:
     before = conversion.get_dtype_conversion_mode().name.lower()
     on = lambda value: tf.experimental.numpy.experimental_enable_numpy_behavior(dtype_conversion_mode=value, **kwargs)  # noqa: E731
-    return option(lambda: before, on, mode)
+    return setting(lambda: before, on, mode)
 
 
 def _mixed(x: Any) -> Any:
@@ -241,7 +231,7 @@ def _drawn(x: Any) -> Any:
         return x * 0 + 2
 
 
-_deterministic = partial(option, determinism.is_enabled, determinism.enable, True)
+_deterministic = partial(setting, determinism.is_enabled, determinism.enable, True)
 both_orders(
     "`enable_op_determinism`",
     _deterministic,
