@@ -67,6 +67,34 @@ def orders_of(programs: Programs, array: Callable[[Any], Any]) -> Callable[..., 
     return both_orders
 
 
+def add_training_in_a_foreign_trace(
+    programs: Programs, name: str, compiles: Callable[[Any], Any], array: Callable[[Any], Any]
+) -> None:
+    """Add the program that trains a model in a function that a framework compiles by itself.
+
+    Args:
+        programs: those of the framework.
+        name: of what compiles.
+        compiles: it.
+        array: makes an array of the framework.
+    """
+
+    @programs.add(
+        MODELS,
+        f"`train_on_batch`, `fit` and `evaluate` in a function that `{name}` compiles: an error, and weights are kept",
+        "equal",
+    )
+    def training_in_foreign_trace(compiled: Entry) -> Iterator[Any]:
+        model = _model(lambda fn: fn, layers.Dense(3))
+        model.train_on_batch(X, Y)
+        before = model.get_weights()
+        for train in (model.train_on_batch, model.evaluate, model.fit):
+            verbose = {} if train == model.train_on_batch else {"verbose": 0}
+            foreign = compiles(lambda x, train=train, verbose=verbose: x + np.sum(train(X, Y, **verbose)))
+            yield caught(lambda foreign=foreign: foreign(array(X))) in ("TypeError", "RuntimeError")
+            yield [np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)]
+
+
 class _Scale(layers.Layer):
     factor = 2.0
 

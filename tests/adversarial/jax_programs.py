@@ -24,6 +24,7 @@ from adversarial.common_programs import (
     Y,
     _model,
     add_common,
+    add_training_in_a_foreign_trace,
     orders_of,
 )
 from adversarial.entries import DEVICES, caught
@@ -508,17 +509,4 @@ def native_closures(compiled: Entry) -> Iterator[Any]:
         yield model.train_on_batch(X, Y), model.predict_on_batch(X)
 
 
-@PROGRAMS.add(
-    MODELS,
-    "`train_on_batch`, `fit` and `evaluate` in a function that `jax.jit` compiles: an error, and weights are kept",
-    "equal",
-)
-def training_in_foreign_trace(compiled: Entry) -> Iterator[Any]:
-    model = _model(lambda fn: fn, layers.Dense(3))
-    model.train_on_batch(X, Y)
-    before = model.get_weights()
-    for train in (model.train_on_batch, model.evaluate, model.fit):
-        verbose = {} if train == model.train_on_batch else {"verbose": 0}
-        foreign = jax.jit(lambda x, train=train, verbose=verbose: x + np.sum(train(X, Y, **verbose)))
-        yield caught(lambda foreign=foreign: foreign(jnp.asarray(X))) in ("TypeError", "RuntimeError")
-        yield [np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)]
+add_training_in_a_foreign_trace(PROGRAMS, "jax.jit", jax.jit, jnp.asarray)

@@ -27,6 +27,7 @@ from adversarial.common_programs import (
     _model,
     _trained,
     add_common,
+    add_training_in_a_foreign_trace,
     orders_of,
     setting,
 )
@@ -658,17 +659,4 @@ def _native(compiled: Entry, fn: Callable[[Any], Any]) -> Any:
     return model.fit(X, Y, batch_size=2, shuffle=False, verbose=0).history["loss"], model.get_weights()
 
 
-@PROGRAMS.add(
-    MODELS,
-    "`train_on_batch`, `fit` and `evaluate` in a function that `tf.function` compiles: an error, and weights are kept",
-    "equal",
-)
-def training_in_foreign_trace(compiled: Entry) -> Iterator[Any]:
-    model = _model(lambda fn: fn, layers.Dense(3))
-    model.train_on_batch(X, Y)
-    before = model.get_weights()
-    for train in (model.train_on_batch, model.evaluate, model.fit):
-        verbose = {} if train == model.train_on_batch else {"verbose": 0}
-        foreign = tf.function(lambda x, train=train, verbose=verbose: x + np.sum(train(X, Y, **verbose)))
-        yield caught(lambda foreign=foreign: foreign(tf.constant(X))) in ("TypeError", "RuntimeError")
-        yield [np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)]
+add_training_in_a_foreign_trace(PROGRAMS, "tf.function", tf.function, tf.constant)

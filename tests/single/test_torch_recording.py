@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import polykeras as k
+from helpers.calls import counted
 from polykeras import fast
 from polykeras.backend import use_backend
 from polykeras.backend.host_memory import aligned_empty
@@ -27,17 +28,6 @@ pytestmark = pytest.mark.needs("torch")
 def tb() -> Iterator[Any]:
     with use_backend("torch") as backend:
         yield backend
-
-
-def counted(fn: Callable[..., Any]) -> tuple[Callable[..., Any], list[int]]:
-    """Return a function that counts how often its Python code runs."""
-    runs = []
-
-    def wrapper(*args: Any) -> Any:
-        runs.append(1)
-        return fn(*args)
-
-    return wrapper, runs
 
 
 def draw(*shape: int, seed: int = 0) -> Any:

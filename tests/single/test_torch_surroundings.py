@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import polykeras as k
+from helpers.calls import counted
 from polykeras import draws, fast
 from polykeras.backend import use_backend
 
@@ -32,17 +33,6 @@ Y = (X[:, :1] > 0).astype("float32")
 def tb() -> Iterator[Any]:
     with use_backend("torch") as backend:
         yield backend
-
-
-def counted(fn: Callable[..., Any]) -> tuple[Callable[..., Any], list[int]]:
-    """Return a function that counts how often its Python code runs."""
-    runs = []
-
-    def wrapper(*args: Any) -> Any:
-        runs.append(1)
-        return fn(*args)
-
-    return wrapper, runs
 
 
 # ---- what is recorded once, and once more --------------------------------------------------------------------------
