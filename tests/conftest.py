@@ -37,7 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*names): a test of these backends together; skipped if one is not chosen")
     config.addinivalue_line("markers", "together: a test of several backends; set on what asks for them")
-    config.addinivalue_line("markers", "keras: compares with Keras 3 itself; skipped where that is not installed")
+    config.addinivalue_line("markers", "keras: compares with Keras 3 itself; skipped where that and its frameworks are not installed")
     config.addinivalue_line("markers", "slow: takes more than a few seconds")
     config.addinivalue_line("markers", "cpu_only(reason): assumes the CPU; skipped where --device is another one")
     if device_of(config) == "cpu":  # also where there are others; before any framework is imported
@@ -92,13 +92,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     chosen = set(chosen_backends(config))
-    no_keras = None if find_spec("keras") else pytest.mark.skip(reason="Keras is not installed")
+    # TensorFlow brings Keras along, whose other backends want JAX: only beside all of them Keras is whole.
+    no_keras = not all(find_spec(name) for name in ("keras", "jax", "torch", "tensorflow"))
     elsewhere = device_of(config) not in ("cpu", "cpu:0")
     for item in items:
         if elsewhere and (assumes := item.get_closest_marker("cpu_only")):
             item.add_marker(pytest.mark.skip(reason=f"cpu_only: {assumes.args[0]}"))
         if no_keras and item.get_closest_marker("keras"):
-            item.add_marker(no_keras)
+            item.add_marker(pytest.mark.skip(reason="Keras and all its frameworks are not installed"))
         needed = [marker.args for marker in item.iter_markers("needs")]
         if "all_backends" in getattr(item, "fixturenames", ()) or any(len(names) > 1 for names in needed):
             item.add_marker(pytest.mark.together)

@@ -44,6 +44,7 @@ class Symbolic:
 
 
 _SCALARS = (bool, int, float, complex)
+_INEXACT = frozenset(dtypes.FLOATS + dtypes.COMPLEX)
 
 
 def _flat(value: Any) -> list[Any]:
@@ -116,9 +117,15 @@ class _Promotion:
         return value if self.backend.dtype(value) == dtype else self.backend.cast(value, dtype)
 
 
+def _check_integers(backend: Backend, indices: Any, name: str) -> None:
+    dtype = backend.dtype(indices)
+    if dtype in _INEXACT and 0 not in backend.shape(indices):  # an empty list has no dtype of its own
+        raise TypeError(f"`{name}` must be integers; received {dtype}. Cut or round them by ops.cast(x, 'int32').")
+
+
 def _converter(spec: OpSpec, names: list[str], sequences: set[str], var_positional: str | None) -> Callable[..., Any]:
     """Return `prepare(backend, args, kwargs) -> args`, with the places of the arrays worked out beforehand."""
-    places = [(names.index(name), name, name in spec.arrays) for name in names if name in spec.arrays + spec.others]
+    places = [(names.index(name), name, name in spec.arrays) for name in names if name in spec.converted]
     variadic = var_positional in spec.arrays
     first_variadic = len(names)
 
@@ -135,6 +142,8 @@ def _converter(spec: OpSpec, names: list[str], sequences: set[str], var_position
                 slots.append((container, key))
             else:
                 container[key] = convert(backend, container[key])
+                if name in spec.indices:
+                    _check_integers(backend, container[key], name)
         if variadic:
             for i in range(first_variadic, len(args)):
                 args[i] = promotion.prepare(args[i], False)
@@ -156,9 +165,6 @@ def _converter(spec: OpSpec, names: list[str], sequences: set[str], var_position
             container[key] = promotion.finish(container[key], dtype, keep_scalar=arrays > 0 and len(slots) == 2)
 
     return prepare
-
-
-_INEXACT = frozenset(dtypes.FLOATS + dtypes.COMPLEX)
 
 
 def _unary(name: str, promote: str, general: Callable[..., Any]) -> Callable[..., Any]:
@@ -243,7 +249,7 @@ def bind(method: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
         return getattr(backend, name)(*values, **kwargs)
 
     leading = [place for place, array in enumerate(names) if array in spec.arrays]
-    plain = not spec.others and not sequences and dtype_place is None and var_positional is None
+    plain = not (spec.others or spec.indices or sequences) and dtype_place is None and var_positional is None
     function: Any = general
     if plain and leading == [0]:
         function = _unary(name, spec.promote, general)

@@ -20,7 +20,7 @@ class IndexingMethods(NanReductionMethods, ABC):
 
     # ---- required ----------------------------------------------------------------------------------------------
 
-    @required("x", others="indices")
+    @required("x", indices="indices")
     def take(self, x: Array, indices: Array, axis: int | None = None) -> Array:
         """Return the slices of `x` at `indices` along `axis`, or elements of the flat array.
 
@@ -32,12 +32,12 @@ class IndexingMethods(NanReductionMethods, ABC):
         """
         raise NotImplementedError
 
-    @required("x", others="indices")
+    @required("x", indices="indices")
     def take_along_axis(self, x: Array, indices: Array, axis: int | None = None) -> Array:
         """Return `x` at `indices` along `axis` only: the two broadcast along all other axes."""
         raise NotImplementedError
 
-    @required("x values", "common", others="indices")
+    @required("x values", "common", indices="indices")
     def scatter_reduce(
         self, x: Array, indices: Array, values: Array, reduction: Literal["set", "add", "max", "min", "mul"] = "add"
     ) -> Array:
@@ -52,7 +52,7 @@ class IndexingMethods(NanReductionMethods, ABC):
         """
         raise NotImplementedError
 
-    @required("x", others="start_indices")
+    @required("x", indices="start_indices")
     def dynamic_slice(self, x: Array, start_indices: Array, shape: Shape) -> Array:
         """Return the block of `shape` that starts at `start_indices` (one integer an axis; may be traced).
 
@@ -60,7 +60,7 @@ class IndexingMethods(NanReductionMethods, ABC):
         """
         raise NotImplementedError
 
-    @required("x updates", "common", others="start_indices")
+    @required("x updates", "common", indices="start_indices")
     def dynamic_update_slice(self, x: Array, start_indices: Array, updates: Array) -> Array:
         """Return `x` with the block at `start_indices` replaced; indices as for `dynamic_slice`."""
         raise NotImplementedError
@@ -200,7 +200,7 @@ class IndexingMethods(NanReductionMethods, ABC):
             result = self.where(self.array(condition), choice, result)
         return result
 
-    @op("values", others="indices")
+    @op("values", indices="indices")
     def scatter(self, indices: Array, values: Array, shape: Shape) -> Array:
         """Return zeros of `shape` with `values` added at `indices`; values of equal indices add up.
 
@@ -211,7 +211,7 @@ class IndexingMethods(NanReductionMethods, ABC):
         """
         return self.scatter_reduce(self.zeros(shape, self.dtype(values)), indices, values, "add")
 
-    @op("inputs updates", "common", others="indices")
+    @op("inputs updates", "common", indices="indices")
     def scatter_update(
         self,
         inputs: Array,
@@ -253,12 +253,12 @@ class IndexingMethods(NanReductionMethods, ABC):
             shape = [size - first if n == -1 else n for size, first, n in sizes]
         return self.dynamic_slice(inputs, starts, shape)
 
-    @op("inputs updates", "common", others="start_indices")
+    @op("inputs updates", "common", indices="start_indices")
     def slice_update(self, inputs: Array, start_indices: Array, updates: Array) -> Array:
         """Return `inputs` with the block at `start_indices` replaced by `updates`."""
         return self.dynamic_update_slice(inputs, start_indices, updates)
 
-    @op(others="indices")
+    @op(indices="indices")
     def unravel_index(self, indices: Array, shape: Shape) -> tuple[Array, ...]:
         """Return the index along each axis of `shape` for indices into the flat array."""
         result = []

@@ -30,14 +30,21 @@ class OpSpec:
         promote: `"keep"` converts each array as it is; `"common"` casts all to their common dtype;
             `"number"` does so and then turns bools into int32, `"float"` integers and bools into the default float
             dtype.
-        others: array parameters that are converted but take no part in promotion (indices, conditions).
+        others: array parameters that are converted but take no part in promotion (conditions, keys).
+        indices: as `others`, of integers: floats are refused, which some frameworks would cut.
         required: whether each backend must implement the method itself.
     """
 
     arrays: tuple[str, ...]
     promote: Promote
     others: tuple[str, ...]
+    indices: tuple[str, ...]
     required: bool
+
+    @property
+    def converted(self) -> tuple[str, ...]:
+        """The names of all parameters that become arrays."""
+        return self.arrays + self.others + self.indices
 
 
 def _declare(method: Any, spec: OpSpec) -> Any:
@@ -45,21 +52,24 @@ def _declare(method: Any, spec: OpSpec) -> Any:
     return method
 
 
-def op(arrays: str = "", promote: Promote = "keep", others: str = "") -> Callable[[Callable[P, R]], Callable[P, R]]:
+def op(
+    arrays: str = "", promote: Promote = "keep", others: str = "", indices: str = ""
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Declare a composite op: written once, on the contract, in terms of other methods.
 
     Args:
         arrays: space-separated names of the array parameters.
         promote: see `OpSpec`.
         others: space-separated names of array parameters that are only converted.
+        indices: space-separated names of those that must be integers.
     """
-    spec = OpSpec(tuple(arrays.split()), promote, tuple(others.split()), required=False)
+    spec = OpSpec(tuple(arrays.split()), promote, tuple(others.split()), tuple(indices.split()), required=False)
     return lambda method: _declare(method, spec)
 
 
 def required(
-    arrays: str = "", promote: Promote = "keep", others: str = ""
+    arrays: str = "", promote: Promote = "keep", others: str = "", indices: str = ""
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Declare a required op: abstract here, implemented by every backend. Arguments as for `op`."""
-    spec = OpSpec(tuple(arrays.split()), promote, tuple(others.split()), required=True)
+    spec = OpSpec(tuple(arrays.split()), promote, tuple(others.split()), tuple(indices.split()), required=True)
     return lambda method: _declare(abstractmethod(method), spec)

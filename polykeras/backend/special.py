@@ -85,7 +85,7 @@ class SpecialMethods(LossMethods, ABC):
         total = self.full((count + 1, *self.shape(rows)[1:]), start, self.dtype(rows))
         return self.scatter_reduce(total, self.expand_dims(ids, 1), rows, reduction)
 
-    @op("data", others="segment_ids")
+    @op("data", indices="segment_ids")
     def segment_sum(
         self, data: Array, segment_ids: Array, num_segments: int | None = None, sorted: bool = False
     ) -> Array:
@@ -103,7 +103,7 @@ class SpecialMethods(LossMethods, ABC):
         rows, ids, count = self._segment_rows(data, segment_ids, num_segments)
         return self._segment_scatter(rows, ids, count, "add", 0)[:count]
 
-    @op("data", others="segment_ids")
+    @op("data", indices="segment_ids")
     def segment_max(
         self, data: Array, segment_ids: Array, num_segments: int | None = None, sorted: bool = False
     ) -> Array:
@@ -113,7 +113,7 @@ class SpecialMethods(LossMethods, ABC):
         """
         return self._segment_extreme(data, segment_ids, num_segments, "max")
 
-    @op("data", others="segment_ids")
+    @op("data", indices="segment_ids")
     def segment_min(
         self, data: Array, segment_ids: Array, num_segments: int | None = None, sorted: bool = False
     ) -> Array:
@@ -150,7 +150,7 @@ class SpecialMethods(LossMethods, ABC):
         """Return `x` with zeros for the rows that belong to no segment."""
         return self.constant_pad(x, [(0, 1)] + [(0, 0)] * (self.ndim(x) - 1))
 
-    @op("data", others="segment_ids")
+    @op("data", indices="segment_ids")
     def segment_prod(
         self, data: Array, segment_ids: Array, num_segments: int | None = None, sorted: bool = False
     ) -> Array:

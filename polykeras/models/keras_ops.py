@@ -53,7 +53,7 @@ def _inputs(op: str) -> tuple[str, ...] | None:
     spec = getattr(getattr(Backend, op, None), "__op__", None)
     if spec is None:
         return None
-    arrays = {*spec.arrays, *spec.others}
+    arrays = set(spec.converted)
     return tuple(name for name in signature_of(op).parameters if name in arrays)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,6 +14,7 @@ from helpers.runner import public
 from known_differences import known
 from polykeras import dtypes
 from polykeras.backend import Backend
+from polykeras.backend.spec import OpSpec
 
 SHORT = {
     "b": "bool", "u8": "uint8", "u16": "uint16", "u32": "uint32", "u64": "uint64",
@@ -232,3 +234,17 @@ def test_cast(source: str, backend: Backend) -> None:
 )  # fmt: skip
 def test_dtype_of_converted_values(value: Any, dtype: str, backend: Backend) -> None:
     assert backend.dtype(backend.asarray(value)) == dtype
+
+
+NO_OP = OpSpec((), "keep", (), (), required=False)
+INDEXED = sorted(name for name, method in inspect.getmembers(Backend) if getattr(method, "__op__", NO_OP).indices)
+
+
+@pytest.mark.parametrize("name", INDEXED)
+def test_indices_are_integers(name: str, backend: Backend) -> None:
+    """PyTorch and TensorFlow would cut floats without a word."""
+    spec = getattr(Backend, name).__op__
+    needed = [p.name for p in inspect.signature(public(name)).parameters.values() if p.default is p.empty]
+    given = {n: np.ones((2, 2), "float32") if n in spec.converted else (2, 2) for n in needed}
+    with pytest.raises(TypeError, match=f"`{spec.indices[0]}` must be integers; received float32"):
+        public(name)(**given)

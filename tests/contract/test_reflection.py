@@ -56,9 +56,9 @@ def test_every_op_declares_arrays_that_it_has(name: str) -> None:
     method = _ops()[name]
     spec: OpSpec = method.__op__
     parameters = inspect.signature(method).parameters
-    unknown = [n for n in (*spec.arrays, *spec.others) if n not in parameters]
+    unknown = [n for n in spec.converted if n not in parameters]
     assert unknown == [], f"{name}: @op names parameters that the method lacks"
-    assert not set(spec.arrays) & set(spec.others)
+    assert len(set(spec.converted)) == len(spec.converted)
     assert spec.required == getattr(method, "__isabstractmethod__", False)
 
 
