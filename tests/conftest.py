@@ -37,7 +37,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*names): a test of these backends together; skipped if one is not chosen")
     config.addinivalue_line("markers", "together: a test of several backends; set on what asks for them")
-    config.addinivalue_line("markers", "keras: compares with Keras 3 itself; skipped where that and its frameworks are not installed")
+    config.addinivalue_line(
+        "markers", "keras: compares with Keras 3 itself; skipped where that and its frameworks are not installed"
+    )
     config.addinivalue_line("markers", "slow: takes more than a few seconds")
     config.addinivalue_line("markers", "cpu_only(reason): assumes the CPU; skipped where --device is another one")
     if device_of(config) == "cpu":  # also where there are others; before any framework is imported

@@ -1,81 +1,43 @@
-"""Layers, a family a file."""
+"""Layers, a family a folder: each lists its names in its `__init__.py`.
+
+Families that few models need are loaded when one of their names is first used.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from polykeras.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
-from polykeras.layers.attention import MultiHeadAttention
-from polykeras.layers.batch_normalization import BatchNormalization
-from polykeras.layers.convolution import Conv1D, Conv2D, Convolution1D, Convolution2D
-from polykeras.layers.dense import Dense
-from polykeras.layers.depthwise import DepthwiseConv2D, SeparableConv2D, SeparableConvolution2D
-from polykeras.layers.embedding import Embedding, Masking
-from polykeras.layers.input_layer import Input, InputLayer
-from polykeras.layers.input_spec import InputSpec
-from polykeras.layers.lambda_layer import Lambda
-from polykeras.layers.layer import LAYERS, Layer
-from polykeras.layers.merging import (
-    Add,
-    Average,
-    Concatenate,
-    Dot,
-    Maximum,
-    Minimum,
-    Multiply,
-    Subtract,
-    add,
-    average,
-    concatenate,
-    dot,
-    maximum,
-    minimum,
-    multiply,
-    subtract,
+from polykeras.layers import (
+    attention,
+    convolution,
+    core,
+    merging,
+    normalization,
+    pooling,
+    recurrent,
+    regularization,
+    reshaping,
+    wrappers,
 )
-from polykeras.layers.normalization import LayerNormalization
-from polykeras.layers.pooling import (
-    AveragePooling1D,
-    AveragePooling2D,
-    AvgPool1D,
-    AvgPool2D,
-    GlobalAveragePooling1D,
-    GlobalAveragePooling2D,
-    GlobalAvgPool1D,
-    GlobalAvgPool2D,
-    GlobalMaxPool1D,
-    GlobalMaxPool2D,
-    GlobalMaxPooling1D,
-    GlobalMaxPooling2D,
-    MaxPool1D,
-    MaxPool2D,
-    MaxPooling1D,
-    MaxPooling2D,
-)
-from polykeras.layers.recurrent import GRU, LSTM, CuDNNGRU, CuDNNLSTM, SimpleRNN
-from polykeras.layers.regularization import (
-    ActivityRegularization,
-    Dropout,
-    GaussianDropout,
-    GaussianNoise,
-    SpatialDropout1D,
-)
-from polykeras.layers.rescaling import Normalization, Rescaling
-from polykeras.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
-from polykeras.layers.resizing import (
-    Cropping1D,
-    Cropping2D,
-    UpSampling1D,
-    UpSampling2D,
-    ZeroPadding1D,
-    ZeroPadding2D,
-)
-from polykeras.layers.rnn import RNN
-from polykeras.layers.rnn_cells import GRUCell, LSTMCell, SimpleRNNCell
-from polykeras.layers.stacked_cells import StackedRNNCells
-from polykeras.layers.wrappers import Bidirectional, TimeDistributed, Wrapper
+from polykeras.layers.attention import *
+from polykeras.layers.base.input_spec import InputSpec
+from polykeras.layers.base.layer import LAYERS, Layer
+from polykeras.layers.convolution import *
+from polykeras.layers.core import *
+from polykeras.layers.merging import *
+from polykeras.layers.normalization import *
+from polykeras.layers.pooling import *
+from polykeras.layers.recurrent import *
+from polykeras.layers.regularization import *
+from polykeras.layers.reshaping import *
+from polykeras.layers.wrappers import *
+from polykeras.lazy import lazy_names
 from polykeras.saving.serialization import serialize_keras_object
+
+if TYPE_CHECKING:
+    from polykeras.layers import preprocessing
+    from polykeras.layers.preprocessing import *
 
 
 def serialize(layer: Layer) -> dict[str, Any]:
@@ -93,93 +55,23 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     return LAYERS.deserialize(config, custom_objects)
 
 
-__all__ = [
-    "ELU",
-    "GRU",
-    "LSTM",
-    "RNN",
-    "Activation",
-    "ActivityRegularization",
-    "Add",
-    "Average",
-    "AveragePooling1D",
-    "AveragePooling2D",
-    "AvgPool1D",
-    "AvgPool2D",
-    "BatchNormalization",
-    "Bidirectional",
-    "Concatenate",
-    "Conv1D",
-    "Conv2D",
-    "Convolution1D",
-    "Convolution2D",
-    "Cropping1D",
-    "Cropping2D",
-    "CuDNNGRU",
-    "CuDNNLSTM",
-    "Dense",
-    "DepthwiseConv2D",
-    "Dot",
-    "Dropout",
-    "Embedding",
-    "Flatten",
-    "GRUCell",
-    "GaussianDropout",
-    "GaussianNoise",
-    "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D",
-    "GlobalAvgPool1D",
-    "GlobalAvgPool2D",
-    "GlobalMaxPool1D",
-    "GlobalMaxPool2D",
-    "GlobalMaxPooling1D",
-    "GlobalMaxPooling2D",
-    "Input",
-    "InputLayer",
-    "InputSpec",
-    "LSTMCell",
-    "Lambda",
-    "Layer",
-    "LayerNormalization",
-    "LeakyReLU",
-    "Masking",
-    "MaxPool1D",
-    "MaxPool2D",
-    "MaxPooling1D",
-    "MaxPooling2D",
-    "Maximum",
-    "Minimum",
-    "MultiHeadAttention",
-    "Multiply",
-    "Normalization",
-    "PReLU",
-    "Permute",
-    "ReLU",
-    "RepeatVector",
-    "Rescaling",
-    "Reshape",
-    "SeparableConv2D",
-    "SeparableConvolution2D",
-    "SimpleRNN",
-    "SimpleRNNCell",
-    "Softmax",
-    "SpatialDropout1D",
-    "StackedRNNCells",
-    "Subtract",
-    "TimeDistributed",
-    "UpSampling1D",
-    "UpSampling2D",
-    "Wrapper",
-    "ZeroPadding1D",
-    "ZeroPadding2D",
-    "add",
-    "average",
-    "concatenate",
-    "deserialize",
-    "dot",
-    "maximum",
-    "minimum",
-    "multiply",
-    "serialize",
-    "subtract",
-]
+__all__ = ["InputSpec", "Layer", "deserialize", "serialize"]
+__all__ += attention.__all__
+__all__ += convolution.__all__
+__all__ += core.__all__
+__all__ += merging.__all__
+__all__ += normalization.__all__
+__all__ += pooling.__all__
+__all__ += recurrent.__all__
+__all__ += regularization.__all__
+__all__ += reshaping.__all__
+__all__ += wrappers.__all__
+
+LATER: dict[str, str] = dict.fromkeys(("Normalization", "Rescaling"), "polykeras.layers.preprocessing")
+"""Names of the families that are loaded later, with the module of each."""
+if TYPE_CHECKING:
+    __all__ += preprocessing.__all__
+else:
+    __all__ += list(LATER)
+    __getattr__, __dir__ = lazy_names(__name__, LATER)
+LAYERS.register_later(LATER)

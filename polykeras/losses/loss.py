@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, ClassVar
 
 from polykeras import config, dtypes, logits, ops, tree
-from polykeras.layers.context import get_mask
+from polykeras.layers.base.context import get_mask
 from polykeras.naming import to_snake_case
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import Registry, deserialize_keras_object, serialize_keras_object

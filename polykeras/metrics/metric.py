@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from polykeras import config, dtypes, initializers, ops
-from polykeras.layers.tracking import tracked
+from polykeras.layers.base.tracking import tracked
 from polykeras.naming import to_snake_case
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import Registry

@@ -1,6 +1,6 @@
 """Models: functional, sequential, subclassed."""
 
-from polykeras.layers.input_layer import Input
+from polykeras.layers.core.input_layer import Input
 from polykeras.models.cloning import clone_model, model_from_json
 from polykeras.models.functional import Functional
 from polykeras.models.model import Model

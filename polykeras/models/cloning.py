@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from polykeras import tree
-from polykeras.layers.input_layer import Input, InputLayer
+from polykeras.layers.core.input_layer import Input, InputLayer
 from polykeras.models.model import Model
 from polykeras.models.sequential import Sequential
 from polykeras.saving.limits import read_json

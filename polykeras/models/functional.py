@@ -8,8 +8,8 @@ from typing import Any
 from polykeras import tree
 from polykeras.backend import registry
 from polykeras.graph import GraphFunction, KerasTensor
-from polykeras.layers.context import set_masks
-from polykeras.layers.layer import LAYERS, Layer
+from polykeras.layers.base.context import set_masks
+from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.models.functional_config import functional_config
 from polykeras.models.model import Model
 from polykeras.models.subgraphs import begun_with_inputs

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from polykeras import fast
 from polykeras.graph import KerasTensor
-from polykeras.layers.layer import LAYERS, Layer
-from polykeras.layers.shapes import map_shapes
+from polykeras.layers.base.layer import LAYERS, Layer
+from polykeras.layers.base.shapes import map_shapes
 from polykeras.models.functional_config import functional_from_config
 from polykeras.models.repeated_calls import RepeatedCalls
 from polykeras.models.summary import summary_text

@@ -16,9 +16,9 @@ import numpy as np
 from polykeras import changes, fast, masks, tree
 from polykeras.backend import Backend, registry
 from polykeras.graph import KerasTensor
-from polykeras.layers.context import current_context
-from polykeras.layers.lambda_layer import Lambda
-from polykeras.layers.tracking import PLAIN
+from polykeras.layers.base.context import current_context
+from polykeras.layers.base.tracking import PLAIN
+from polykeras.layers.core.lambda_layer import Lambda
 from polykeras.naming import is_ours
 from polykeras.training.step_cache import StepCache
 from polykeras.training.steps import CompiledStep

@@ -8,9 +8,9 @@ from typing import Any
 from polykeras import tree
 from polykeras.graph import KerasTensor
 from polykeras.graph.tensor import known_shape
-from polykeras.layers.context import set_masks, within
-from polykeras.layers.input_layer import InputLayer
-from polykeras.layers.layer import LAYERS, Layer
+from polykeras.layers.base.context import set_masks, within
+from polykeras.layers.base.layer import LAYERS, Layer
+from polykeras.layers.core.input_layer import InputLayer
 from polykeras.models.functional import Functional
 from polykeras.models.model import Model
 from polykeras.naming import unique_name

@@ -6,7 +6,7 @@ from typing import Any
 
 from polykeras import tree
 from polykeras.graph import GraphFunction, KerasTensor, Node
-from polykeras.layers.input_layer import Input
+from polykeras.layers.core.input_layer import Input
 
 
 def begun_with_inputs(graph: GraphFunction) -> GraphFunction:

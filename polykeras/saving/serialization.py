@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib import import_module
 from types import FunctionType, MappingProxyType
 from typing import Any, Generic, TypeVar
 
@@ -39,6 +40,7 @@ class Registry(Generic[T]):
         self.module = module
         self._objects: dict[str, Any] = {}
         self._aliases: dict[str, str] = {}
+        self._later: dict[str, str] = {}
         _registries[module] = self
 
     def register(self, *aliases: str) -> Callable[[C], C]:
@@ -47,15 +49,29 @@ class Registry(Generic[T]):
         def decorate(obj: C) -> C:
             name = obj.__name__  # type: ignore[attr-defined]
             self._objects[name] = obj
-            for alias in (name, to_snake_case(name), name.lower(), *aliases):
-                self._aliases.setdefault(alias, name)
+            self._call(name, *aliases)
             return obj
 
         return decorate
 
+    def register_later(self, places: Mapping[str, str]) -> None:
+        """Add objects whose modules are loaded when they are first named: the path of the module of each."""
+        self._later.update(places)
+        for name in places:
+            self._call(name)
+
+    def _call(self, name: str, *aliases: str) -> None:
+        for alias in (name, to_snake_case(name), name.lower(), *aliases):
+            self._aliases.setdefault(alias, name)
+
+    def _load(self, name: str) -> Any:
+        if name not in self._objects:
+            import_module(self._later[name])
+        return self._objects[name]
+
     def names(self) -> list[str]:
         """Return the names of all objects, without aliases."""
-        return list(self._objects)
+        return list(dict.fromkeys((*self._objects, *self._later)))
 
     def knows(self, name: str) -> bool:
         """Return whether there is an object of that name."""
@@ -74,13 +90,13 @@ class Registry(Generic[T]):
         if custom is not None:
             return custom
         if name in self._aliases:
-            return self._objects[self._aliases[name]]
+            return self._load(self._aliases[name])
         custom = find_custom(name)  # by the last part of its name only what does not hide ours
         if custom is not None:
             return custom
         raise ValueError(
             f"Unknown {self.kind} {name!r}.{did_you_mean(name, self._aliases)} Known: "
-            f"{', '.join(sorted(self._objects))}. Pass an object, or register your own with "
+            f"{', '.join(sorted(self.names()))}. Pass an object, or register your own with "
             "`polykeras.saving.register_keras_serializable`."
         )
 

@@ -7,7 +7,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from polykeras.layers.layer import Layer
+    from polykeras.layers.base.layer import Layer
 
 SUFFIXES = (".weights.h5", ".npz", ".safetensors", ".weights.json")
 """How the names of files of weights end."""

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any, TypeAlias
 
 from polykeras import masks, metrics, ops, tree
-from polykeras.layers.context import get_mask
+from polykeras.layers.base.context import get_mask
 from polykeras.metrics import MeanMetricWrapper, Metric
 from polykeras.naming import is_ours
 from polykeras.training.outputs import by_output, flat_like, name_outputs

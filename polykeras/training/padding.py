@@ -21,9 +21,9 @@ from polykeras import activations, config, masks, ops, tree
 from polykeras.backend.symbolic import cannot_run_on_shapes
 from polykeras.graph import KerasTensor, infer_outputs
 from polykeras.graph.operation import OpOperation
-from polykeras.layers.context import get_mask
-from polykeras.layers.layer import Layer
-from polykeras.layers.shapes import map_shapes
+from polykeras.layers.base.context import get_mask
+from polykeras.layers.base.layer import Layer
+from polykeras.layers.base.shapes import map_shapes
 from polykeras.losses.loss import left_aligned
 from polykeras.naming import is_ours
 

@@ -13,7 +13,7 @@ from polykeras import config, logits, tree
 from polykeras.backend import Backend, registry
 from polykeras.backend.symbolic import cannot_run_on_shapes
 from polykeras.graph.tensor import KerasTensor, infer_outputs
-from polykeras.layers.tracking import tracked
+from polykeras.layers.base.tracking import tracked
 from polykeras.metrics import Metric
 from polykeras.naming import are_ours
 from polykeras.optimizers import Optimizer
@@ -28,7 +28,7 @@ from polykeras.training.verification import verified
 from polykeras.variables import Variable, unique
 
 if TYPE_CHECKING:
-    from polykeras.layers.layer import Layer
+    from polykeras.layers.base.layer import Layer
 
 
 @dataclass(frozen=True, slots=True)

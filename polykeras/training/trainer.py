@@ -12,7 +12,7 @@ from polykeras.arguments import positive_int
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import registry
 from polykeras.dtype_policies import DTypePolicy
-from polykeras.layers.tracking import tracked
+from polykeras.layers.base.tracking import tracked
 from polykeras.metrics import Mean, Metric
 from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
 from polykeras.training import padding
@@ -25,7 +25,7 @@ from polykeras.training.step_cache import StepCache
 from polykeras.variables import Scope, Variable
 
 if TYPE_CHECKING:
-    from polykeras.layers.layer import Layer
+    from polykeras.layers.base.layer import Layer
 
 
 class Trainer(PreparedSteps, Loops):

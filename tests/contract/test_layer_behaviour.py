@@ -14,7 +14,7 @@ from polykeras import Model, ops
 from polykeras import layers as L
 from polykeras.autodiff import function
 from polykeras.backend import Backend
-from polykeras.layers.context import get_mask
+from polykeras.layers.base.context import get_mask
 
 X: Any = np.random.default_rng(3).standard_normal((2, 4, 3)).astype("float32")
 MASK = np.array([[1, 1, 0, 0], [0, 1, 1, 1]], bool)

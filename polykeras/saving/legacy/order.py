@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from polykeras.saving.legacy.classes import is_model
 
 if TYPE_CHECKING:
-    from polykeras.layers.layer import Layer
+    from polykeras.layers.base.layer import Layer
     from polykeras.variables import Variable
 
 

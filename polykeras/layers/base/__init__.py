@@ -1,0 +1,1 @@
+"""How a layer works: building, calls, weights, state, masks."""

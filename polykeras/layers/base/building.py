@@ -1,0 +1,129 @@
+"""Building a layer: once the shapes of its inputs are known, when it is called or a saved model is loaded."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from functools import cache, wraps
+from typing import Any
+
+from polykeras import tree
+from polykeras.backend import Backend
+from polykeras.graph import KerasTensor
+from polykeras.graph.tensor import known_shape
+from polykeras.layers.base.call_arguments import CallSpec, call_spec
+from polykeras.layers.base.context import within
+from polykeras.layers.base.shapes import map_shapes
+from polykeras.variables import Variable
+
+
+class BuildMixin:
+    """What happens around a layer's `build`."""
+
+    name: str
+    built: bool
+    build: Callable[..., None]
+    call: Callable[..., Any]
+    compute_output_spec: Callable[..., Any]
+    set_weights: Callable[[Sequence[Any]], None]
+    _own_weights: list[Variable]
+    _initial_weights: Sequence[Any] | None
+    _build_shapes: dict[str, Any] | None
+
+    def _build(self, backend: Backend, spec: CallSpec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Build with the shapes of the arguments of a call."""
+        given = dict(zip(spec.names, args, strict=False)) | kwargs
+        shapes = {
+            name: tree.map_structure(lambda x: known_shape(backend, x), value)
+            for name, value in given.items()
+            if not name.endswith("mask") and value is not None and all(map(backend.is_tensor, tree.flatten(value)))
+        }
+        if not shapes:
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}) cannot be built: its call received no array. Received "
+                f"{', '.join(f'{name}={value!r}' for name, value in given.items()) or 'nothing'}."
+            )
+        self._build_shapes = shapes
+        weights = list(self._own_weights)
+        try:
+            self._build_weights(shapes)
+        except Exception:
+            self._own_weights = weights  # the next attempt makes them anew
+            raise
+        self._after_build()
+
+    def _build_weights(self, shapes: dict[str, Any]) -> None:
+        """Call `build` with the shapes that it takes, of those of all arguments of a call."""
+        parameters = _shape_parameters(type(self).build)
+        if not parameters:
+            self.build(next(iter(shapes.values())))
+        else:
+            named = {f"{name}_shape": shape for name, shape in shapes.items()}
+            self.build(**{name: named[name] for name in parameters if name in named})
+
+    def _after_build(self) -> None:
+        self.built = True
+        if self._initial_weights is not None:
+            self.set_weights(self._initial_weights)
+            self._initial_weights = None
+
+    def _has_own_build(self) -> bool:
+        """Return whether the class says how its weights are made."""
+        return hasattr(type(self).build, "__wrapped__")
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Build with the shapes that `get_build_config` gave, where they are all that it takes.
+
+        A layer in a model is built by the model's calls in any case.
+        """
+        if not config or self.built:
+            return
+        spec = call_spec(type(self).call)
+        if "call_shapes" in config:
+            shapes = dict(config["call_shapes"])
+        elif "shapes_dict" in config:
+            shapes = {name.removesuffix("_shape"): shape for name, shape in config["shapes_dict"].items()}
+        else:
+            shapes = {spec.first or "inputs": config["input_shape"]}
+        if self._has_own_build():
+            self._build_shapes = shapes
+            self._build_weights(shapes)
+            self._after_build()
+        elif spec.required <= shapes.keys():
+            self.compute_output_spec(**{name: map_shapes(KerasTensor, s) for name, s in shapes.items()})
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """Return the shapes with which the layer was built, or None."""
+        shapes = self._build_shapes
+        if shapes is None:
+            return None
+        taken = _shape_parameters(type(self).build)
+        if taken:
+            return {"shapes_dict": {f"{name}_shape": s for name, s in shapes.items() if f"{name}_shape" in taken}}
+        if len(shapes) == 1 or self._has_own_build():  # which takes the first input's
+            return {"input_shape": next(iter(shapes.values()))}
+        return {"call_shapes": shapes}  # which Keras passes over: it would call a `build` that takes one shape with all
+
+
+@cache
+def _shape_parameters(build: Callable[..., None]) -> tuple[str, ...]:
+    """Return the names of the shapes that a `build` takes, where there are several; else nothing."""
+    _, *parameters = inspect.signature(build).parameters.values()
+    names = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
+    return names if len(names) > 1 and all(name.endswith("_shape") for name in names) else ()
+
+
+def completed(build: Callable[..., None]) -> Callable[..., None]:
+    """Return a `build` after which the layer counts as built, whoever calls it."""
+
+    @wraps(build)
+    def wrapper(self: BuildMixin, *args: Any, **kwargs: Any) -> None:
+        with within(self.name):
+            build(self, *args, **kwargs)
+        if type(self).build is wrapper:  # not one that a subclass's `build` calls
+            if self._build_shapes is None:
+                _, *given = inspect.signature(build).bind(self, *args, **kwargs).arguments.items()
+                self._build_shapes = {name.removesuffix("_shape"): shape for name, shape in given} or None
+            self._after_build()
+
+    return wrapper

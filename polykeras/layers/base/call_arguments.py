@@ -1,0 +1,140 @@
+"""The arguments of a layer's call: what it takes, arrays of the backend, training and masks."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from polykeras import dtypes, tree
+from polykeras.backend import Backend
+from polykeras.backend.door import Handle
+from polykeras.layers.base.context import CallContext
+
+_POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
+
+
+class CallSpec:
+    """What the `call` of a class takes, found out once a class."""
+
+    __slots__ = (
+        *("_places", "first", "has_mask", "has_training", "mask_arguments", "names", "required", "training_default"),
+    )
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        parameters = list(inspect.signature(call).parameters.values())
+        if parameters and parameters[0].kind in (inspect.Parameter.POSITIONAL_ONLY, _POSITIONAL):
+            del parameters[0]  # the layer, whatever it is called there
+        self.names = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
+        self.required = {p.name for p in parameters if p.default is p.empty and p.kind in (_POSITIONAL, p.KEYWORD_ONLY)}
+        self._places = {p.name: i for i, p in enumerate(parameters) if p.kind is _POSITIONAL}
+        self.first = next((p.name for p in parameters[:1] if p.kind is _POSITIONAL), None)
+        by_name = {p.name: p for p in parameters}
+        self.has_training = "training" in by_name
+        default = by_name["training"].default if self.has_training else None
+        self.training_default = None if default is inspect.Parameter.empty else default
+        self.has_mask = "mask" in by_name
+        self.mask_arguments = [n for n in self.names if n.endswith("_mask") and n[: -len("_mask")] in self.names]
+
+    def take_first(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """Return the positional arguments of a call; the first is taken out of `kwargs` where it was passed by name."""
+        return args if args or self.first not in kwargs else (kwargs.pop(self.first),)
+
+    def _is_positional(self, name: str, args: tuple[Any, ...]) -> bool:
+        return name in self._places and self._places[name] < len(args)
+
+    def fill_training(self, context: CallContext, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """Return the positional arguments; put `training` among them or into `kwargs`, and tell the layers within.
+
+        Args:
+            context: of the call.
+            args: the positional arguments.
+            kwargs: to be completed, where `call` takes `training` and `args` do not hold it.
+        """
+        if not self.has_training and "training" not in kwargs:
+            return args
+        place = self._places["training"] if self._is_positional("training", args) else None
+        explicit = kwargs.get("training") if place is None else args[place]
+        if explicit is not None:
+            context.training = explicit
+        elif context.training is None and self.training_default is not None:
+            context.training = self.training_default
+        if place is not None:
+            return (*args[:place], context.training, *args[place + 1 :])
+        if self.has_training:
+            kwargs["training"] = context.training
+        elif explicit is not None:
+            kwargs.pop("training")
+        return args
+
+    def fill_masks(self, context: CallContext, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Add the masks that the arguments carry to the keyword arguments, where `call` takes masks."""
+        if self.has_mask and kwargs.get("mask") is None and args and not self._is_positional("mask", args):
+            found = tree.map_structure(context.mask_of, args[0])
+            if any(mask is not None for mask in tree.flatten(found)) or tree.is_nested(args[0]):
+                kwargs["mask"] = found
+        for name in self.mask_arguments:
+            source = name[: -len("_mask")]
+            place = self.names.index(source)
+            value = args[place] if place < len(args) else kwargs.get(source)
+            if kwargs.get(name) is None and not self._is_positional(name, args) and value is not None:
+                mask = context.mask_of(value)
+                if mask is not None:
+                    kwargs[name] = mask
+
+
+@cache
+def call_spec(call: Callable[..., Any]) -> CallSpec:
+    """Return what a `call` method takes."""
+    return CallSpec(call)
+
+
+def prepare_arguments(
+    backend: Backend, context: CallContext, cast_to: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments of a call with variables, NumPy arrays and lists of numbers as arrays of the backend.
+
+    Args:
+        backend: the current one.
+        context: of the call.
+        cast_to: the dtype of float arrays in the result; None leaves them as they are.
+        args: the positional arguments.
+        kwargs: the keyword arguments.
+    """
+
+    if len(args) == 1 and not kwargs and backend.is_tensor(args[0]):  # most calls
+        return (_cast(args[0], backend, context, cast_to),), kwargs
+
+    def prepare(leaf: Any) -> Any:
+        if isinstance(leaf, Handle):
+            leaf = leaf.value
+        elif not backend.is_tensor(leaf):
+            if not hasattr(leaf, "__array__"):
+                return leaf
+            leaf = backend.asarray(leaf)
+        return _cast(leaf, backend, context, cast_to)
+
+    args = tree.map_structure(prepare, tuple(_lists_to_arrays(backend, arg) for arg in args))
+    return args, {name: tree.map_structure(prepare, value) for name, value in kwargs.items()}
+
+
+def _cast(array: Any, backend: Backend, context: CallContext, cast_to: str | None) -> Any:
+    """Return a float array in the dtype in which the layer computes, with its mask; others as they are."""
+    if cast_to is None:
+        return array
+    dtype = backend.dtype(array)
+    if dtype == cast_to or not dtypes.is_float(dtype):
+        return array
+    return context.passes_mask(array, backend.cast(array, cast_to))
+
+
+def _lists_to_arrays(backend: Backend, arg: Any) -> Any:
+    """Return a nested list of numbers as an array; lists of arrays stay lists."""
+    if (
+        isinstance(arg, (list, tuple))
+        and arg
+        and all(isinstance(leaf, (bool, int, float)) for leaf in tree.flatten(arg))
+    ):
+        return backend.asarray(arg)
+    return arg

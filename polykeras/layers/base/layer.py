@@ -1,0 +1,374 @@
+"""The base class of all layers."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from threading import get_ident
+from typing import Any, ClassVar
+
+from polykeras import dtype_policies, masks, regularizers, tree
+from polykeras.backend import Backend, registry
+from polykeras.backend.door import convert, find_symbolic
+from polykeras.backend.symbolic import cannot_run_on_shapes
+from polykeras.graph import KerasTensor, Node, Operation, infer_outputs
+from polykeras.graph.tensor import known_shape
+from polykeras.layers.base.building import BuildMixin, completed
+from polykeras.layers.base.call_arguments import call_spec, prepare_arguments
+from polykeras.layers.base.context import CallContext, current_context
+from polykeras.layers.base.input_spec import assert_input_compatibility
+from polykeras.layers.base.shapes import map_shapes, take_input_shape
+from polykeras.layers.base.state import StateMixin
+from polykeras.naming import is_ours
+from polykeras.saving.configurable import Configurable, init_parameters
+from polykeras.saving.serialization import Registry
+from polykeras.variables import Scope, autocast_scope, read_state
+
+LAYERS: Registry[Any] = Registry("layer", "keras.layers")
+
+
+class Layer(StateMixin, BuildMixin, Configurable, Operation):
+    """A function of arrays with weights.
+
+    Subclasses write `__init__` (arguments), `build` (weights, once the input's shape is known) and `call` (the
+    computation, with `polykeras.ops`). The same code runs on every backend, and on shapes alone.
+
+    Args:
+        activity_regularizer: a penalty on the outputs, added to the losses.
+        trainable: False freezes all weights.
+        dtype: a dtype or a policy, such as `"mixed_bfloat16"`.
+        autocast: whether float inputs are cast to the compute dtype.
+        name: by default made from the class's name.
+        **kwargs: `input_shape`, `input_dim`, `batch_input_shape`, `batch_size` as in Keras 2, for the first layer of
+            a `Sequential`.
+
+    Example:
+        >>> from polykeras import layers, ops
+        >>> class Scale(layers.Layer):
+        ...     def build(self, input_shape):
+        ...         self.scale = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="scale")
+        ...     def call(self, inputs):
+        ...         return inputs * self.scale
+        >>> Scale()([[1.0, 2.0]]).shape == (1, 2)
+        True
+    """
+
+    _not_in_config = ("autocast",)
+    # Arguments that Keras's class of this name has and this one has not, with their defaults there: None or False.
+    _lacks: ClassVar[dict[str, Any]] = {}
+    _untracked = ("inbound_nodes", "_init_arguments", "_losses", "_lossy", "_build_shapes")
+
+    # Whether a class says of itself that no sample of a batch changes what becomes of another one: True, or "not in
+    # training". Subclasses do not inherit it. Only then the last batch of an epoch may be filled up; see
+    # `polykeras.training.padding`.
+    sample_by_sample: ClassVar[bool | str] = False
+
+    def __init__(
+        self,
+        *,
+        activity_regularizer: Any = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        autocast: bool = True,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._batch_input_shape = take_input_shape(kwargs)
+        self._initial_weights = kwargs.pop("weights", None)
+        if kwargs:
+            raise TypeError(
+                f"{type(self).__name__} got unexpected argument(s): {', '.join(kwargs)}. "
+                f"It takes {', '.join(p for p in inspect.signature(type(self)).parameters if p != 'kwargs')}."
+            )
+        super().__init__(name)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.dtype_policy = dtype_policies.get(dtype)
+        self.autocast = autocast
+        self.built = False
+        self.supports_masking = type(self).compute_mask is not Layer.compute_mask
+        self.input_spec: Any = None
+        self._trainable = bool(trainable)
+        self._own_weights = []
+        # By thread: what was added to the loss, and the layers in which the last outermost call of this one left it.
+        self._losses = {}
+        self._lossy = {}
+        self._build_shapes = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in vars(cls):
+            cls.build = completed(cls.build)
+        if "compute_mask" in vars(cls) and not is_ours(cls):
+            cls._makes_masks = True  # perhaps
+
+    # ---- dtypes ------------------------------------------------------------------------------------------------
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype in which the layer computes."""
+        return self.dtype_policy.compute_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """The dtype of the layer's weights."""
+        return self.dtype_policy.variable_dtype
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the layer's weights."""
+        return self.dtype_policy.variable_dtype
+
+    # ---- to be overridden --------------------------------------------------------------------------------------
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights. Called once, before the first `call`.
+
+        Args:
+            input_shape: the shape of the first argument of `call` (a tree of shapes for a tree of inputs), None for
+                unknown sizes. A `build` with several parameters gets one shape each, as `query_shape` for `query`.
+        """
+        self.built = True
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the outputs from the inputs."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement `call`.")
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Return the mask of the outputs: that of the inputs, for a layer that supports masking."""
+        return previous_mask
+
+    def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the shape of the outputs for inputs of the given shape(s), by running `call` on shapes alone.
+
+        Args:
+            *args: a shape for each argument of `call`.
+            **kwargs: the same by name, as `query_shape` for `query`; `input_shape` is the first one, whatever its name.
+        """
+
+        def as_tensor(shape: Any) -> Any:
+            return KerasTensor(shape, self.compute_dtype)
+
+        spec = call_spec(type(self).call)
+
+        def argument(name: str) -> str:
+            name = name.removesuffix("_shape")
+            return spec.first if name == "input" and name not in spec.names and spec.first else name
+
+        args = tuple(map_shapes(as_tensor, arg) for arg in args)
+        kwargs = {argument(name): map_shapes(as_tensor, shape) for name, shape in kwargs.items()}
+        return tree.map_structure(lambda x: x.shape, self.compute_output_spec(*args, **kwargs))
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the symbolic outputs for symbolic inputs, without recording a call."""
+        try:
+            outputs = infer_outputs(self._call_outermost, args, kwargs)
+            self._forget_losses()  # which have no values
+            return outputs
+        except Exception as error:
+            # Native code of a framework cannot take symbolic arrays. Its author may have written the shapes down.
+            if not cannot_run_on_shapes(error):
+                raise
+            if type(self).compute_output_shape is Layer.compute_output_shape:
+                error.add_note(
+                    f"{self._title()} calls code of a framework itself, which does not run on shapes alone. Use "
+                    "`polykeras.ops` instead, write the method `compute_output_shape(input_shape)`, or leave `Input` "
+                    "out: the model is then built by its first data."
+                )
+                raise
+        shapes = self.compute_output_shape(*tree.map_structure(lambda x: x.shape, args))
+        return map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), shapes)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies, shallow ones too, have losses of their own."""
+        return vars(self) | {"_losses": {}, "_lossy": {}}
+
+    # ---- calling -----------------------------------------------------------------------------------------------
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("__") and "_own_weights" not in self.__dict__:
+            raise AttributeError(
+                f"{type(self).__name__} has no attribute {name!r}, as its base class was not set up: call "
+                "`super().__init__()` first in `__init__`."
+            )
+        return self.__getattribute__(name)  # raises again, with the message of a property where one raised
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the layer on arrays, or on symbolic tensors to make it part of a graph."""
+        context = current_context()
+        if context is not None and not _begins_symbolic(args):
+            return self._call_within(context, args, kwargs)
+        if find_symbolic((args, kwargs)) is not None:
+            return self.record(args, kwargs, self.compute_output_spec(*args, **kwargs))
+        return self._call_outermost(*args, **kwargs)
+
+    def _call_outermost(self, *args: Any, **kwargs: Any) -> Any:
+        self._forget_losses()
+        with CallContext((args, kwargs)) as context:
+            outputs = self._call_within(context, args, kwargs)
+        if context.lossy:
+            self._lossy[get_ident()] = context.lossy
+        if context.masks:
+            for leaf in tree.flatten(outputs):
+                if id(leaf) in context.masks:
+                    masks.keep(leaf, context.masks[id(leaf)][1])
+        return outputs
+
+    def _call_within(self, context: CallContext, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        backend = registry.current()
+        spec = call_spec(type(self).call)
+        args = spec.take_first(args, kwargs)
+        args, kwargs = prepare_arguments(backend, context, self.compute_dtype if self.autocast else None, args, kwargs)
+        outer_training = context.training
+        args = spec.fill_training(context, args, kwargs)
+        if context.masks:
+            spec.fill_masks(context, args, kwargs)
+        context.path.append(self.name)
+        try:
+            if not self.built:
+                self._build(backend, spec, args, kwargs)
+            if self.input_spec is not None and args:
+                assert_input_compatibility(self.input_spec, args[0], backend, self._title)
+            if self.compute_dtype != self.variable_dtype:
+                with autocast_scope(self.compute_dtype):
+                    outputs = self.call(*args, **kwargs)
+            else:
+                outputs = self.call(*args, **kwargs)
+            if outputs is None:
+                raise ValueError(f"The `call` of {self._title()} returned None. Did it forget to `return` its outputs?")
+        except Exception as error:
+            _note(error, f"While calling {self._title()} of {'/'.join(context.path)} with", backend, (args, kwargs))
+            raise
+        finally:
+            context.path.pop()
+            context.training = outer_training
+        if self.activity_regularizer is not None:
+            for output in tree.flatten(outputs):
+                self.add_loss(self.activity_regularizer(output) / backend.shape(output)[0])
+        mask = kwargs.get("mask")
+        if context.masks or self._makes_masks or mask is not None:
+            self._set_masks(context, args, mask, outputs)
+        return outputs
+
+    def implied_tensors(self, node: Node) -> list[KerasTensor]:
+        """Return the masks that Keras would pass in a call of the graph.
+
+        It does where `call` takes a mask, and where the only argument comes in as it was passed: it has the dtype in
+        which the layer computes, or the layer is a model.
+        """
+        if len(node.args) != 1 or not call_spec(type(self).call).has_mask or node.kwargs.get("mask") is not None:
+            return []
+        x = node.args[0]
+        as_passed = not node.kwargs and isinstance(x, KerasTensor) and x.dtype == self.compute_dtype
+        if not as_passed and not self._takes_arguments_as_passed:
+            return []
+        try:
+            found = [leaf._keras_mask for leaf in tree.flatten(x)]
+        except Exception as error:
+            if not cannot_run_on_shapes(error):
+                raise
+            return []  # native code in a user's `compute_mask`, which Keras could not run either
+        return [mask for mask in found if isinstance(mask, KerasTensor)]
+
+    _takes_arguments_as_passed: ClassVar[bool] = False
+
+    # Whether `compute_mask` may give a mask where the inputs have none (Masking, Embedding(mask_zero=True)).
+    _makes_masks = False
+
+    def _title(self) -> str:
+        return f"Layer {self.name!r} ({type(self).__name__})"
+
+    def _set_masks(self, context: CallContext, args: tuple[Any, ...], given: Any, outputs: Any) -> None:
+        leaves = tree.flatten(outputs)
+        # A mask that `call` gave an output stays.
+        if not self.supports_masking or not args or all(context.mask_of(leaf) is not None for leaf in leaves):
+            return
+        previous = tree.map_structure(context.mask_of, args[0]) if given is None else given
+        made = self.compute_mask(args[0], previous)
+        if made is None:
+            return
+        flat = made if isinstance(made, (list, tuple)) else tree.flatten(made)  # which would drop a None
+        for leaf, mask in zip(leaves, flat, strict=False):
+            if context.mask_of(leaf) is None:
+                context.set_mask(leaf, mask)
+
+    def stateless_call(
+        self,
+        trainable_variables: Sequence[Any],
+        non_trainable_variables: Sequence[Any],
+        *args: Any,
+        return_losses: bool = False,
+        **kwargs: Any,
+    ) -> tuple[Any, ...]:
+        """Call the layer with given values of its variables, and change none.
+
+        Args:
+            trainable_variables: values for the property of that name.
+            non_trainable_variables: in the same way.
+            *args: of the call.
+            return_losses: whether to return `losses` too.
+            **kwargs: of the call.
+
+        Returns:
+            `(outputs, non_trainable_variables)`, or `(outputs, non_trainable_variables, losses)`.
+
+        Raises:
+            ValueError: the layer is not built, or a list has another length.
+        """
+        if not self.built:
+            raise ValueError(f"{self._title()}: build it, or call it on data once, before `stateless_call`.")
+        backend = registry.current()
+        others = self.non_trainable_variables
+        values = [convert(backend, value) for value in (*trainable_variables, *non_trainable_variables)]
+        with Scope([*self.trainable_variables, *others], values):
+            outputs = self(*args, **kwargs)
+            result = outputs, read_state(others, backend)
+            return (*result, self.losses) if return_losses else result
+
+    # ---- config ------------------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of `__init__` as plain data; see `Configurable`."""
+        config = super().get_config()
+        if "dtype" in config:  # else `__init__` does not take it
+            config["dtype"] = {
+                "module": "keras",
+                "class_name": "DTypePolicy",
+                "config": self.dtype_policy.get_config(),
+                "registered_name": None,
+            }
+        if not config.get("activity_regularizer"):
+            config.pop("activity_regularizer", None)
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Return a layer made from what `get_config` gave, here or in Keras.
+
+        Arguments of Keras that this class does not have are left out where they have Keras's default, which changes
+        nothing.
+
+        Raises:
+            TypeError: another argument that `__init__` does not take.
+        """
+        known = {p.name for p in init_parameters(cls)}
+        lacks = {name for name, default in cls._lacks.items() if name not in known and config.get(name) is default}
+        return super().from_config({name: value for name, value in config.items() if name not in lacks})
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _begins_symbolic(args: tuple[Any, ...]) -> bool:
+    """Return whether a graph is made within a call, as by a layer whose `build` makes a model. Looks at no more."""
+    first = args[0] if args else None
+    while isinstance(first, (list, tuple, dict)) and first:
+        first = next(iter(first.values() if isinstance(first, dict) else first))
+    return isinstance(first, KerasTensor)
+
+
+def _note(error: Exception, what: str, backend: Backend, arguments: Any) -> None:
+    """Say in an error where it arose; only once, in the innermost layer."""
+    if not any(note.startswith("While calling") for note in getattr(error, "__notes__", ())):
+        arrays = [leaf for leaf in tree.flatten(arguments) if backend.is_tensor(leaf)]
+        shown = [f"{backend.dtype(x)} {known_shape(backend, x)}" for x in arrays]
+        error.add_note(f"{what} {', '.join(shown) or 'no arrays'}.")

@@ -1,0 +1,283 @@
+"""The weights, variables, sublayers and losses of a layer: found by looking at its attributes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, wraps
+from threading import get_ident
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+import numpy as np
+
+from polykeras import changes, constraints, dtypes, initializers, regularizers, tree
+from polykeras.layers.base.context import current_context
+from polykeras.layers.base.tracking import PLAIN, tracked
+from polykeras.random import SeedGenerator
+from polykeras.saveable import Saveable
+from polykeras.variables import Variable, unique
+
+if TYPE_CHECKING:
+    from polykeras.layers.base.layer import Layer
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+_KERAS_2_ORDER = ("name", "shape", "dtype", "initializer", "regularizer", "trainable", "constraint")
+
+
+def _or_name_first(add_weight: C) -> C:
+    """Return `add_weight` such that it takes arguments in Keras 2's order too, where they begin with a name."""
+
+    @wraps(add_weight)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if args and isinstance(args[0], str):
+            return add_weight(self, **dict(zip(_KERAS_2_ORDER, args, strict=False)), **kwargs)
+        return add_weight(self, *args, **kwargs)
+
+    return wrapper  # type: ignore[return-value]
+
+
+class StateMixin(Saveable):
+    """What a layer holds: making weights, finding those of sublayers too, saving them, and the terms of the loss."""
+
+    _untracked: ClassVar[tuple[str, ...]] = ()
+
+    name: str
+    built: bool
+    variable_dtype: str
+    _trainable: bool
+    _own_weights: list[Variable]
+    _losses: dict[int, list[Any]]
+    _lossy: dict[int, list[StateMixin]]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in self._untracked:
+            old = self.__dict__.get(name)
+            if type(value) not in PLAIN or type(old) not in PLAIN or name == "_trainable":
+                changes.note()  # a part may have been exchanged
+            elif value != old:
+                changes.note_setting()
+        try:
+            super().__setattr__(name, value)
+        except AttributeError as error:
+            if not isinstance(inspect.getattr_static(type(self), name, None), property):
+                raise
+            owner = next(cls for cls in type(self).__mro__ if name in vars(cls))
+            raise AttributeError(
+                f"{type(self).__name__}: the attribute `{name}` cannot be set: it is a property of {owner.__name__}, "
+                f"which computes it. Give yours another name, such as `own_{name}`, or the property a setter."
+            ) from error
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        changes.note()
+
+    # ---- sublayers ---------------------------------------------------------------------------------------------
+
+    def _sublayers(self) -> list[Layer]:
+        return list(tracked(self, StateMixin))
+
+    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> Iterator[Layer]:
+        seen: set[int] = set()
+        stack: list[Any] = [self] if include_self else list(reversed(self._sublayers()))
+        while stack:
+            layer = stack.pop()
+            if id(layer) in seen:
+                continue
+            seen.add(id(layer))
+            yield layer
+            if recursive or layer is self:
+                stack.extend(reversed(layer._sublayers()))
+
+    # ---- weights -----------------------------------------------------------------------------------------------
+
+    @_or_name_first
+    def add_weight(
+        self,
+        shape: Sequence[int] | None = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        aggregation: str | None = None,
+        overwrite_with_gradient: bool = False,
+        name: str | None = None,
+    ) -> Variable:
+        """Make a variable of this layer.
+
+        Args:
+            shape: ints; `()` by default.
+            initializer: a name, an initializer, or a function `(shape, dtype)`; `"glorot_uniform"` for floats and
+                `"zeros"` otherwise where None.
+            dtype: by default the policy's variable dtype.
+            trainable: whether an optimizer changes it.
+            autocast: whether it is read in the compute dtype.
+            regularizer: a penalty, added to the losses.
+            constraint: applied after each update.
+            aggregation: how replicas would combine it; kept for Keras code, one process has one replica.
+            overwrite_with_gradient: the optimizer stores the gradient itself as the new value.
+            name: for summaries and files.
+
+        Returns:
+            The variable.
+        """
+        dtype = dtypes.standardize_dtype(dtype) if dtype is not None else self.variable_dtype
+        if initializer is None:
+            initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
+        variable = Variable(initializers.get(initializer), shape or (), dtype, trainable, autocast, name=name)
+        variable.path = "/".join([*self._path(), variable.name])
+        variable.regularizer = regularizers.get(regularizer)
+        variable.constraint = constraints.get(constraint)
+        variable.overwrite_with_gradient = overwrite_with_gradient
+        self._own_weights.append(variable)
+        return variable
+
+    def _path(self) -> list[str]:
+        context = current_context()
+        path = list(context.path) if context else []
+        return path if path and path[-1] == self.name else [*path, self.name]
+
+    def _own_variables(self) -> list[Variable]:
+        return unique([*self._own_weights, *tracked(self, Variable)])
+
+    def _trainable_first(self) -> list[Variable]:
+        own = self._own_variables()
+        return [v for v in own if v.trainable] + [v for v in own if not v.trainable]
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights: of each layer its trainable ones, then its others; sublayers after it. No seeds, no metrics."""
+        found: list[Variable] = []
+        for layer in self._flatten_layers():
+            found += layer._trainable_first()
+        return unique(found)
+
+    @property
+    def variables(self) -> list[Variable]:
+        """Of each layer its weights, then the states of its seed generators; sublayers after it."""
+        found: list[Variable] = []
+        for layer in self._flatten_layers():
+            found += layer._trainable_first()
+            found += [generator.state for generator in tracked(layer, SeedGenerator)]
+        return unique(found)
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that an optimizer changes: none of a layer that is frozen, or within one."""
+        return unique(self._trainable_weights(set()))
+
+    def _trainable_weights(self, seen: set[int]) -> list[Variable]:
+        if not self.trainable or id(self) in seen:
+            return []
+        seen.add(id(self))
+        found = [v for v in self._own_variables() if v.trainable]
+        for layer in self._sublayers():
+            found += layer._trainable_weights(seen)
+        return found
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights that no optimizer changes."""
+        trainable = {id(v) for v in self.trainable_weights}
+        return [v for v in self.weights if id(v) not in trainable]
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The variables that an optimizer changes."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """The variables that no optimizer changes, seeds included."""
+        trainable = {id(v) for v in self.trainable_weights}
+        return [v for v in self.variables if id(v) not in trainable]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether an optimizer may change the weights; setting it sets it for all sublayers too."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self._flatten_layers():
+            layer._trainable = bool(value)
+
+    def count_params(self) -> int:
+        """Return the number of scalars in the weights.
+
+        Raises:
+            ValueError: the layer was not built.
+        """
+        if not self.built:
+            raise ValueError(
+                f"Layer {self.name!r} has no weights yet: its input shape is not known. Call it on data, or build it "
+                "with `build(input_shape)`, before `count_params`."
+            )
+        return sum(int(np.prod(v.shape)) for v in self.weights)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Return the values of `weights` as NumPy arrays."""
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Set the values of `weights`; nothing is changed where one of them does not fit.
+
+        Raises:
+            ValueError: another number of arrays, or another shape.
+        """
+        own = self.weights
+        if len(weights) != len(own):
+            raise ValueError(
+                f"Layer {self.name!r} has {len(own)} weights; received {len(weights)} arrays."
+                + ("" if self.built else " It is not built yet: call it on data first.")
+            )
+        arrays = [np.asarray(value) for value in weights]
+        for variable, array in zip(own, arrays, strict=True):
+            if array.shape != variable.shape:
+                raise ValueError(
+                    f"Weight {variable.path!r} has shape {variable.shape}; received an array of shape {array.shape}."
+                )
+        for variable, array in zip(own, arrays, strict=True):
+            variable.assign(array)
+
+    @classmethod
+    @cache
+    def _unwalked(cls) -> frozenset[str]:
+        # What each layer has, and so no part of one of its own. The class of all layers is made once, for its names.
+        base: Any = next(c for c in reversed(cls.__mro__) if issubclass(c, StateMixin) and hasattr(c, "call"))
+        return frozenset(dir(base(name="names")))
+
+    def _saved_variables(self) -> list[Variable]:
+        return self._trainable_first()
+
+    # ---- losses ------------------------------------------------------------------------------------------------
+
+    def add_loss(self, loss: Any) -> None:
+        """Add scalar term(s), computed in `call`, to what training minimises."""
+        context, thread = current_context(), get_ident()
+        if context is not None and self not in context.lossy:
+            context.lossy.append(self)
+            self._losses[thread] = []  # without those of an earlier call
+        self._losses.setdefault(thread, []).extend(tree.flatten(loss))
+
+    def _added_losses(self) -> list[Any]:
+        """Return what the last call in this thread added; another one may call the same layer meanwhile."""
+        return self._losses.get(get_ident(), [])
+
+    def _forget_losses(self) -> None:
+        thread = get_ident()
+        for layer in self._lossy.pop(thread, ()):
+            layer._losses.pop(thread, None)
+
+    @property
+    def losses(self) -> list[Any]:
+        """The scalar terms of the last call's `add_loss`, and the penalties of weight regularizers."""
+        terms: list[Any] = []
+        for layer in self._flatten_layers():
+            terms += layer._added_losses()
+        for variable in self.trainable_weights:
+            if variable.regularizer is not None:
+                terms.append(variable.regularizer(variable.value))
+        return terms

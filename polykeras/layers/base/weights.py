@@ -1,0 +1,73 @@
+"""What layers share when they make weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from polykeras import constraints, initializers, regularizers
+from polykeras.layers.base.layer import Layer
+from polykeras.variables import Variable
+
+Options = tuple[Any, Any, Any]
+"""An initializer, a regularizer and a constraint, as users write them."""
+
+
+def as_arguments(**options: Options) -> dict[str, Any]:
+    """Return options as keyword arguments: `kernel=(a, b, c)` gives `kernel_initializer=a` and so on, as in Keras."""
+    return {
+        f"{prefix}_{kind}": value
+        for prefix, values in options.items()
+        for kind, value in zip(("initializer", "regularizer", "constraint"), values, strict=True)
+    }
+
+
+def keep_options(layer: Layer, **options: Options) -> None:
+    """Keep what the user wants of weights as attributes, where `make_weight` and `get_config` find it.
+
+    Args:
+        layer: whose weights they are.
+        **options: `kernel=(a, b, c)` sets `kernel_initializer`, `kernel_regularizer` and `kernel_constraint`.
+    """
+    for prefix, (initializer, regularizer, constraint) in options.items():
+        setattr(layer, f"{prefix}_initializer", initializers.get(initializer))
+        setattr(layer, f"{prefix}_regularizer", regularizers.get(regularizer))
+        setattr(layer, f"{prefix}_constraint", constraints.get(constraint))
+
+
+def make_weight(layer: Layer, name: str, shape: Sequence[int], prefix: str | None = None, **kwargs: Any) -> Variable:
+    """Return a new weight of `layer`, made as `keep_options` was told.
+
+    Args:
+        layer: to which the weight is added.
+        name: of the weight.
+        shape: of the weight.
+        prefix: of the options; by default the name, or `"recurrent"` for a `"recurrent_kernel"`.
+        **kwargs: of `Layer.add_weight`; an `initializer` replaces the one that was kept.
+    """
+    prefix = prefix or name.removesuffix("_kernel")
+    options = {option: getattr(layer, f"{prefix}_{option}") for option in ("initializer", "regularizer", "constraint")}
+    return layer.add_weight(shape=shape, name=name, **(options | kwargs))
+
+
+def known_sizes(layer: Layer, input_shape: Sequence[int | None], axes: Sequence[int]) -> tuple[int, ...]:
+    """Return the sizes of some axes of the inputs, on which the weights of `layer` depend.
+
+    Args:
+        layer: for messages.
+        input_shape: with None for unknown sizes.
+        axes: which sizes.
+
+    Raises:
+        ValueError: an axis does not exist, or its size is not known.
+    """
+    shape = tuple(input_shape)
+    for axis in axes:
+        size = shape[axis] if -len(shape) <= axis < len(shape) else "missing"
+        if not isinstance(size, int):
+            what = "unknown" if size is None else size
+            raise ValueError(
+                f"Layer {layer.name!r} ({type(layer).__name__}) makes weights for axis {axis} of its inputs, whose "
+                f"size is {what}; received the shape {shape}. Give that size in Input(shape=...)."
+            )
+    return tuple(shape[axis] for axis in axes)  # type: ignore[misc]

@@ -1,0 +1,124 @@
+"""What layers that move a window over spatial axes have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from polykeras import activations, config, ops
+from polykeras.arguments import int_tuple
+from polykeras.layers.base.input_spec import InputSpec
+from polykeras.layers.base.layer import Layer
+from polykeras.layers.base.weights import known_sizes, make_weight
+
+PerAxis = int | Sequence[int]
+"""One int for all spatial axes, or one for each."""
+
+
+def standardize_padding(value: Any, allowed: Sequence[str], owner: Layer) -> str:
+    """Return a padding in lower case.
+
+    Raises:
+        ValueError: it is not among those allowed.
+    """
+    lowered = value.lower() if isinstance(value, str) else value
+    if lowered not in allowed:
+        raise ValueError(f"{type(owner).__name__}: `padding` must be one of {', '.join(allowed)}; received {value!r}.")
+    return lowered
+
+
+class Spatial(Layer):
+    """A layer over `rank` spatial axes: inputs `(batch, *space, channels)`, or channels first.
+
+    Args:
+        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        **kwargs: as for `Layer`.
+
+    Attributes:
+        rank: the number of spatial axes.
+    """
+
+    rank = 1
+
+    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.data_format = config.standardize_data_format(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    @property
+    def _space(self) -> tuple[int, ...]:
+        """The spatial axes."""
+        first = 1 if self.data_format == "channels_last" else 2
+        return tuple(range(first, first + self.rank))
+
+    @property
+    def _channel_axis(self) -> int:
+        return -1 if self.data_format == "channels_last" else 1
+
+
+class BaseConv(Spatial):
+    """What convolutions have in common.
+
+    Args:
+        kernel_size: see `Conv2D`.
+        strides: see `Conv2D`.
+        padding: see `Conv2D`.
+        data_format: see `Conv2D`.
+        dilation_rate: see `Conv2D`.
+        activation: see `Conv2D`.
+        use_bias: see `Conv2D`.
+        **kwargs: as for `Layer`.
+
+    Attributes:
+        paddings: those that the layer knows.
+    """
+
+    paddings: tuple[str, ...] = ("valid", "same")
+
+    def __init__(
+        self,
+        kernel_size: PerAxis,
+        strides: PerAxis,
+        padding: str,
+        data_format: str | None,
+        dilation_rate: PerAxis,
+        activation: Any,
+        use_bias: bool,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(data_format, **kwargs)
+        self.kernel_size = int_tuple(kernel_size, self.rank, "kernel_size", self)
+        self.strides = int_tuple(strides, self.rank, "strides", self)
+        self.dilation_rate = int_tuple(dilation_rate, self.rank, "dilation_rate", self)
+        self.padding = standardize_padding(padding, self.paddings, self)
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ValueError(
+                f"{type(self).__name__}: strides and dilation cannot both exceed 1; received strides={self.strides}, "
+                f"dilation_rate={self.dilation_rate}."
+            )
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self._window = {
+            "strides": self.strides,
+            "padding": self.padding,
+            "data_format": self.data_format,
+            "dilation_rate": self.dilation_rate,
+        }
+
+    def _channels(self, input_shape: Any) -> int:
+        """Return the number of channels, which later inputs must have as well."""
+        (channels,) = known_sizes(self, input_shape, [self._channel_axis])
+        self.input_spec = InputSpec(ndim=self.rank + 2, axes={self._channel_axis: channels})
+        return channels
+
+    def _make_bias(self, filters: int) -> None:
+        self.bias = make_weight(self, "bias", (filters,)) if self.use_bias else None
+
+    def _finish(self, x: Any) -> Any:
+        """Return the activation of `x` plus the bias."""
+        if self.bias is not None:
+            bias = self.bias
+            if self.data_format == "channels_first":
+                bias = ops.reshape(bias, (-1, *(1,) * self.rank))
+            x = ops.add(x, bias)
+        return x if self.activation is None else self.activation(x)

@@ -1,0 +1,140 @@
+"""Convolutions over one and two axes."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from polykeras import ops
+from polykeras.arguments import positive_int
+from polykeras.layers.base.layer import LAYERS
+from polykeras.layers.base.weights import keep_options, make_weight
+from polykeras.layers.convolution.base import BaseConv, PerAxis
+
+
+class Conv(BaseConv):
+    """A convolution with a kernel over space and channels; arguments as for `Conv2D`."""
+
+    _lacks: ClassVar[dict[str, Any]] = {"lora_rank": None, "lora_alpha": None}
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: PerAxis,
+        strides: PerAxis = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: PerAxis = 1,
+        groups: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation,
+            use_bias,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
+        self.filters = positive_int(filters, "filters", self)
+        self.groups = positive_int(groups, "groups", self)
+        if self.filters % self.groups:
+            raise ValueError(f"{type(self).__name__}: filters ({filters}) must be divisible by groups ({groups}).")
+        keep_options(
+            self,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
+
+    def build(self, input_shape: Any) -> None:
+        """Make the kernel `(*kernel_size, channels / groups, filters)` and the bias."""
+        channels = self._channels(input_shape)
+        if channels % self.groups:
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}): the {channels} channels of the input must be divisible "
+                f"by groups ({self.groups})."
+            )
+        self.kernel = make_weight(self, "kernel", (*self.kernel_size, channels // self.groups, self.filters))
+        self._make_bias(self.filters)
+
+    def call(self, inputs: Any) -> Any:
+        """Return the convolution of `(batch, *space, channels)`, or of channels first by `data_format`."""
+        return self._finish(ops.conv(inputs, self.kernel, **self._window))
+
+
+@LAYERS.register("Convolution1D")
+class Conv1D(Conv):
+    """A convolution along time: `(batch, time, channels)` to `(batch, time', filters)`.
+
+    Args:
+        filters: channels of the output.
+        kernel_size: width of the window.
+        strides: distance of neighbouring windows.
+        padding: `"valid"`, `"same"` (as many outputs as inputs / strides), or `"causal"` (no output sees later inputs).
+        data_format: `"channels_last"`, or `"channels_first"` for `(batch, channels, time)`.
+        dilation_rate: distance of the elements of a window.
+        groups: channels and filters are split into this many independent parts.
+        activation: a name or a function; none by default.
+        use_bias: whether there is a bias.
+        kernel_initializer: of the kernel `(kernel_size, channels / groups, filters)`.
+        bias_initializer: of the bias `(filters,)`.
+        kernel_regularizer: penalty on the kernel.
+        bias_regularizer: penalty on the bias.
+        activity_regularizer: penalty on the output.
+        kernel_constraint: applied to the kernel after each update.
+        bias_constraint: applied to the bias after each update.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: an argument out of range; filters or channels that groups do not divide.
+    """
+
+    sample_by_sample = True
+    rank = 1
+    paddings = ("valid", "same", "causal")
+
+
+@LAYERS.register("Convolution2D")
+class Conv2D(Conv):
+    """A convolution of images: `(batch, height, width, channels)` to `(batch, height', width', filters)`.
+
+    Args:
+        filters: channels of the output.
+        kernel_size: height and width of the window, or one number for both.
+        strides: distances of neighbouring windows.
+        padding: `"valid"`, or `"same"` (as many outputs as inputs / strides).
+        data_format: `"channels_last"`, or `"channels_first"` for `(batch, channels, height, width)`.
+        dilation_rate: distances of the elements of a window.
+        groups: channels and filters are split into this many independent parts.
+        activation: a name or a function; none by default.
+        use_bias: whether there is a bias.
+        kernel_initializer: of the kernel `(*kernel_size, channels / groups, filters)`.
+        bias_initializer: of the bias `(filters,)`.
+        kernel_regularizer: penalty on the kernel.
+        bias_regularizer: penalty on the bias.
+        activity_regularizer: penalty on the output.
+        kernel_constraint: applied to the kernel after each update.
+        bias_constraint: applied to the bias after each update.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: an argument out of range; filters or channels that groups do not divide.
+    """
+
+    sample_by_sample = True
+    rank = 2
+
+
+Convolution1D = Conv1D
+Convolution2D = Conv2D

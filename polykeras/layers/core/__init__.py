@@ -1,0 +1,22 @@
+"""Dense, embeddings, inputs, activations, functions as layers."""
+
+from polykeras.layers.core.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from polykeras.layers.core.dense import Dense
+from polykeras.layers.core.embedding import Embedding, Masking
+from polykeras.layers.core.input_layer import Input, InputLayer
+from polykeras.layers.core.lambda_layer import Lambda
+
+__all__ = [
+    "ELU",
+    "Activation",
+    "Dense",
+    "Embedding",
+    "Input",
+    "InputLayer",
+    "Lambda",
+    "LeakyReLU",
+    "Masking",
+    "PReLU",
+    "ReLU",
+    "Softmax",
+]

@@ -1,0 +1,189 @@
+"""Activations as layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polykeras import activations, ops
+from polykeras.layers.base.input_spec import InputSpec
+from polykeras.layers.base.layer import LAYERS, Layer
+from polykeras.layers.base.weights import keep_options, known_sizes, make_weight
+
+
+class _Elementwise(Layer):
+    """A layer that keeps shapes and masks."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+
+def _not_negative(value: Any, name: str, owner: Layer) -> float:
+    if value is None or value < 0:
+        raise ValueError(f"{type(owner).__name__}: `{name}` must be a number of at least 0; received {value!r}.")
+    return float(value)
+
+
+@LAYERS.register()
+class Activation(_Elementwise):
+    """An activation function.
+
+    Args:
+        activation: a name or a function.
+        **kwargs: as for `Layer`.
+    """
+
+    sample_by_sample = True
+
+    def __init__(self, activation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+
+    def call(self, inputs: Any) -> Any:
+        """Return the function's values."""
+        return inputs if self.activation is None else self.activation(inputs)
+
+
+@LAYERS.register()
+class ReLU(_Elementwise):
+    """`max(x, 0)`, with a slope below a threshold and a ceiling.
+
+    Args:
+        max_value: a ceiling, or None.
+        negative_slope: the slope below the threshold.
+        threshold: below it the function is `negative_slope * (x - threshold)`.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: one of them is negative.
+    """
+
+    sample_by_sample = True
+
+    def __init__(
+        self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.max_value = None if max_value is None else _not_negative(max_value, "max_value", self)
+        self.negative_slope = _not_negative(negative_slope, "negative_slope", self)
+        self.threshold = _not_negative(threshold, "threshold", self)
+
+    def call(self, inputs: Any) -> Any:
+        """Return the function's values."""
+        return activations.relu(
+            inputs, negative_slope=self.negative_slope, max_value=self.max_value, threshold=self.threshold
+        )
+
+
+@LAYERS.register()
+class LeakyReLU(_Elementwise):
+    """`x` above 0, `negative_slope * x` below.
+
+    Args:
+        negative_slope: the slope below 0; Keras 2 calls it `alpha`.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: the slope is negative.
+    """
+
+    sample_by_sample = True
+
+    def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
+        negative_slope = kwargs.pop("alpha", negative_slope)
+        super().__init__(**kwargs)
+        self.negative_slope = _not_negative(negative_slope, "negative_slope", self)
+
+    def call(self, inputs: Any) -> Any:
+        """Return the function's values."""
+        return ops.leaky_relu(inputs, self.negative_slope)
+
+
+@LAYERS.register()
+class PReLU(_Elementwise):
+    """`x` above 0, `alpha * x` below, with learned slopes (He et al., 2015, https://arxiv.org/abs/1502.01852).
+
+    Args:
+        alpha_initializer: of the slopes.
+        alpha_regularizer: penalty on the slopes.
+        alpha_constraint: applied to the slopes after each update.
+        shared_axes: axes along which one slope is shared, counted from 1 without the batch axis: `[1, 2]` for images.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: the size of an axis that is not shared is not known.
+    """
+
+    sample_by_sample = True
+
+    def __init__(
+        self,
+        alpha_initializer: Any = "zeros",
+        alpha_regularizer: Any = None,
+        alpha_constraint: Any = None,
+        shared_axes: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        keep_options(self, alpha=(alpha_initializer, alpha_regularizer, alpha_constraint))
+        self.shared_axes = [shared_axes] if isinstance(shared_axes, int) else shared_axes and list(shared_axes)
+
+    def build(self, input_shape: Any) -> None:
+        """Make the slopes, one an element of a sample unless axes share them."""
+        own = [i for i in range(1, len(input_shape)) if i not in (self.shared_axes or ())]
+        sizes = dict(zip(own, known_sizes(self, input_shape, own), strict=True))
+        self.alpha = make_weight(self, "alpha", [sizes.get(i, 1) for i in range(1, len(input_shape))])
+        self.input_spec = InputSpec(ndim=len(input_shape), axes=sizes)
+
+    def call(self, inputs: Any) -> Any:
+        """Return the function's values."""
+        return ops.subtract(ops.relu(inputs), ops.multiply(self.alpha, ops.relu(ops.negative(inputs))))
+
+
+@LAYERS.register()
+class ELU(_Elementwise):
+    """`x` above 0, `alpha * (exp(x) - 1)` below.
+
+    Args:
+        alpha: the (negative) limit below.
+        **kwargs: as for `Layer`.
+    """
+
+    sample_by_sample = True
+
+    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.alpha = float(alpha)
+
+    def call(self, inputs: Any) -> Any:
+        """Return the function's values."""
+        return ops.elu(inputs, self.alpha)
+
+
+@LAYERS.register()
+class Softmax(_Elementwise):
+    """`exp(x) / sum(exp(x))`; masked elements get 0.
+
+    Args:
+        axis: of the sum, or several axes.
+        **kwargs: as for `Layer`.
+    """
+
+    sample_by_sample = True
+
+    def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """Return the function's values.
+
+        Args:
+            inputs: an array.
+            mask: bool, broadcasts to the inputs; False leaves an element out.
+        """
+        if mask is not None:
+            mask = ops.cast(mask, "bool")
+            inputs = ops.where(mask, inputs, -3e4 if ops.dtype(inputs) == "float16" else -1e9)
+        outputs = activations.softmax(inputs, axis=self.axis if isinstance(self.axis, int) else tuple(self.axis))
+        return outputs if mask is None else ops.where(mask, outputs, 0)  # all 0 where everything is left out

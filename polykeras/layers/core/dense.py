@@ -1,0 +1,82 @@
+"""The fully connected layer."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from polykeras import activations, ops
+from polykeras.arguments import positive_int
+from polykeras.layers.base.input_spec import InputSpec
+from polykeras.layers.base.layer import LAYERS, Layer
+from polykeras.layers.base.weights import keep_options, known_sizes, make_weight
+
+
+@LAYERS.register()
+class Dense(Layer):
+    """`activation(inputs @ kernel + bias)`.
+
+    Args:
+        units: the width of the output.
+        activation: a name or a function; none by default.
+        use_bias: whether there is a bias.
+        kernel_initializer: of the kernel, `(input width, units)`.
+        bias_initializer: of the bias, `(units,)`.
+        kernel_regularizer: penalty on the kernel.
+        bias_regularizer: penalty on the bias.
+        activity_regularizer: penalty on the output.
+        kernel_constraint: applied to the kernel after each update.
+        bias_constraint: applied to the bias after each update.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: `units` is no positive int.
+
+    Example:
+        >>> from polykeras import layers
+        >>> layer = layers.Dense(2, kernel_initializer="ones")
+        >>> [[float(v) for v in row] for row in layer([[1.0, 2.0, 3.0]])]
+        [[6.0, 6.0]]
+    """
+
+    sample_by_sample = True
+    _lacks: ClassVar[dict[str, Any]] = {"lora_rank": None, "lora_alpha": None, "quantization_config": None}
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.units = positive_int(units, "units", self)
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        keep_options(
+            self,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
+        self.input_spec = InputSpec(min_ndim=2)
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        """Make the kernel and the bias."""
+        (width,) = known_sizes(self, input_shape, [-1])
+        self.kernel = make_weight(self, "kernel", (width, self.units))
+        self.bias = make_weight(self, "bias", (self.units,)) if self.use_bias else None
+        self.input_spec = InputSpec(min_ndim=2, axes={-1: width})
+
+    def call(self, inputs: Any) -> Any:
+        """Return the outputs, `(..., units)`, for inputs `(..., input width)`."""
+        x = ops.matmul(inputs, self.kernel)
+        if self.bias is not None:
+            x = ops.add(x, self.bias)
+        return x if self.activation is None else self.activation(x)

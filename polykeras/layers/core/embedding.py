@@ -1,0 +1,126 @@
+"""Layers for class numbers, words and missing steps."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from polykeras import dtypes, ops
+from polykeras.arguments import positive_int
+from polykeras.backend import registry
+from polykeras.layers.base.layer import LAYERS, Layer
+from polykeras.layers.base.weights import keep_options, make_weight
+
+
+@LAYERS.register()
+class Embedding(Layer):
+    """A learned vector for each of a number of classes or words.
+
+    An index outside the table is an error where its value is known: in a call on arrays, and always on NumPy. Compiled
+    code, as in `fit`, does not look at values, and there frameworks differ: a negative index counts from the end; one
+    beyond it gives nan on JAX, zeros on TensorFlow with a GPU, and an error of the framework elsewhere.
+
+    Args:
+        input_dim: how many there are; inputs are whole numbers from 0 to `input_dim - 1`.
+        output_dim: size of a vector.
+        embeddings_initializer: of the table `(input_dim, output_dim)`.
+        embeddings_regularizer: penalty on the table.
+        embeddings_constraint: applied to the table after each update.
+        mask_zero: whether 0 means "nothing here", which later layers are told by a mask.
+        weights: an array to begin with, or a list of one.
+        **kwargs: as for `Layer`; Keras 2's `input_length` is the length of a sequence.
+
+    Raises:
+        ValueError: `input_dim` or `output_dim` is no positive int; or, in a call, an index is outside the table.
+
+    Example:
+        >>> from polykeras import layers
+        >>> layers.Embedding(1000, 64)(layers.Input((10,), dtype="int32")).shape
+        (None, 10, 64)
+    """
+
+    sample_by_sample = True
+    takes_integers = True
+    _lacks: ClassVar[dict[str, Any]] = {"lora_rank": None, "lora_alpha": None, "quantization_config": None}
+    _not_in_config = (*Layer._not_in_config, "weights")
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        weights: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        length = kwargs.pop("input_length", None)
+        if length is not None and "input_shape" not in kwargs and "batch_input_shape" not in kwargs:
+            kwargs["input_shape"] = (length,)
+        if weights is not None:
+            kwargs["weights"] = weights if isinstance(weights, (list, tuple)) else [weights]
+        super().__init__(**kwargs)
+        self.input_dim = positive_int(input_dim, "input_dim", self)
+        self.output_dim = positive_int(output_dim, "output_dim", self)
+        keep_options(self, embeddings=(embeddings_initializer, embeddings_regularizer, embeddings_constraint))
+        self.mask_zero = mask_zero
+        self.supports_masking = mask_zero
+        self._makes_masks = mask_zero
+        self.autocast = False
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the table."""
+        self.embeddings = make_weight(self, "embeddings", (self.input_dim, self.output_dim))
+
+    def call(self, inputs: Any) -> Any:
+        """Return the vectors, `(..., output_dim)`, of integers `(...)`."""
+        self._check_indices(inputs)
+        if not dtypes.is_int(ops.dtype(inputs)):
+            inputs = ops.cast(inputs, "int32")
+        return ops.take(self.embeddings, inputs, axis=0)
+
+    def _check_indices(self, inputs: Any) -> None:
+        backend = registry.current()
+        if backend.is_traced(inputs):
+            return
+        indices = backend.to_numpy(inputs)
+        inside = (indices >= 0) & (indices < self.input_dim)
+        if dtypes.is_float(backend.dtype(inputs)):
+            inside &= indices == np.trunc(indices)
+        if not inside.all():
+            raise ValueError(
+                f"{self._title()}: expected whole numbers from 0 to {self.input_dim - 1} (input_dim={self.input_dim}); "
+                f"received the index {indices[~inside][0]}. Make `input_dim` larger, or mend the data."
+            )
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Return where the inputs are not 0, with `mask_zero`."""
+        return ops.not_equal(inputs, 0) if self.mask_zero else None
+
+
+@LAYERS.register()
+class Masking(Layer):
+    """Tells later layers to skip the times at which all features have one value.
+
+    Args:
+        mask_value: that value.
+        **kwargs: as for `Layer`.
+    """
+
+    sample_by_sample = True
+    _makes_masks = True
+
+    def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.mask_value = mask_value
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        """Return the inputs `(batch, time, features)`, zeros at the times to skip."""
+        return ops.where(ops.any(ops.not_equal(inputs, self.mask_value), axis=-1, keepdims=True), inputs, 0)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Return where any feature differs from the value, `(batch, time)`."""
+        return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)

@@ -1,0 +1,111 @@
+"""Where a functional graph begins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from polykeras import dtypes
+from polykeras.graph import KerasTensor, Node
+from polykeras.layers.base.layer import LAYERS, Layer
+
+
+@LAYERS.register()
+class InputLayer(Layer):
+    """The layer behind `Input`: it holds the symbolic tensor and passes its input through.
+
+    Args:
+        shape: of one sample, without the batch axis; None for unknown sizes.
+        batch_size: a fixed batch size, or None.
+        dtype: of the input; the default float dtype where None.
+        sparse: sparse inputs are not supported; kept for Keras code, must be false.
+        ragged: as `sparse`.
+        batch_shape: instead of `shape` and `batch_size`.
+        input_tensor: a symbolic tensor to use, instead of a new one.
+        optional: whether None may be passed.
+        name: of the layer and its input.
+    """
+
+    sample_by_sample = True
+
+    def __init__(
+        self,
+        shape: Sequence[int | None] | int | None = None,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        sparse: bool | None = None,
+        ragged: bool | None = None,
+        batch_shape: Sequence[int | None] | None = None,
+        input_tensor: KerasTensor | None = None,
+        optional: bool = False,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name)
+        if sparse or ragged:
+            raise ValueError("Sparse and ragged inputs are not supported; pass dense arrays.")
+        if input_tensor is not None:
+            batch_shape, dtype = input_tensor.shape, input_tensor.dtype
+        if (shape is None) == (batch_shape is None):
+            raise ValueError(
+                "Input needs `shape` (of one sample) or `batch_shape`, one of them; received "
+                f"shape={shape}, batch_shape={batch_shape}."
+            )
+        if shape is not None:
+            sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+            batch_shape = (batch_size, *sizes)
+        assert batch_shape is not None
+        for n in batch_shape:
+            if n is not None and (not isinstance(n, int) or isinstance(n, bool) or n < 0):
+                raise ValueError(f"Input sizes must be ints or None; received {n!r} in {tuple(batch_shape)}.")
+        self.batch_shape = tuple(batch_shape)
+        self.input_dtype = dtypes.standardize_dtype(dtype)
+        self.optional = optional
+        self.autocast = False
+        self.built = True
+        output = input_tensor or KerasTensor(self.batch_shape, self.input_dtype, name=self.name)
+        Node(self, (), {}, output)
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the input."""
+        return self.input_dtype
+
+    def call(self, inputs: Any) -> Any:
+        """Return the inputs as they are."""
+        return inputs
+
+    def get_config(self) -> dict[str, Any]:
+        """Return shape, dtype and name."""
+        return {
+            "batch_shape": self.batch_shape,
+            "dtype": self.input_dtype,
+            "sparse": False,
+            "ragged": False,
+            "name": self.name,
+            "optional": self.optional,
+        }
+
+
+def Input(
+    shape: Sequence[int | None] | int | None = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    sparse: bool | None = None,
+    ragged: bool | None = None,
+    batch_shape: Sequence[int | None] | None = None,
+    name: str | None = None,
+    tensor: KerasTensor | None = None,
+    optional: bool = False,
+) -> KerasTensor:
+    """Return a symbolic tensor to begin a functional model with.
+
+    Arguments as for `InputLayer`.
+
+    Example:
+        >>> from polykeras import layers
+        >>> x = layers.Input(shape=(784,))
+        >>> layers.Dense(10)(x).shape
+        (None, 10)
+    """
+    layer = InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name)
+    return layer.output

@@ -1,0 +1,286 @@
+"""Layers that make one array of several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from math import prod
+from typing import Any
+
+from polykeras import ops
+from polykeras.backend.symbolic.dims import agree, broadcast, merge
+from polykeras.layers.base.layer import LAYERS, Layer
+
+
+class Merge(Layer):
+    """Base class: several arrays that broadcast, combined one after the other.
+
+    Args:
+        **kwargs: as for `Layer`.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+        """Return the combination of arrays of one rank, with their masks of that rank, or None."""
+        raise NotImplementedError
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """Return the combination of a list of arrays.
+
+        Args:
+            inputs: arrays that broadcast to each other; those of lower rank get axes after the batch axis.
+            mask: for each a bool array `(batch, ...)`, or None.
+
+        Raises:
+            ValueError: no list, or shapes that do not broadcast.
+        """
+        arrays = self._checked(inputs)
+        shapes = [ops.shape(x) for x in arrays]
+        rank = max(map(len, shapes))
+        shapes = [(*shape[:1], *(1,) * (rank - len(shape)), *shape[1:]) for shape in shapes]
+        broadcast(*shapes, where=f"Layer {self.name!r} ({type(self).__name__})")
+        masks = [None] * len(arrays) if mask is None else [self._fitted(m, rank) for m in mask]
+        aligned = [x if ops.ndim(x) == rank else ops.reshape(x, s) for x, s in zip(arrays, shapes, strict=True)]
+        return self.merge(aligned, masks)
+
+    def _checked(self, inputs: Any, least: int = 1, most: int | None = None) -> list[Any]:
+        """Return the list of inputs; raise `ValueError` where it is none, too short or too long."""
+        if isinstance(inputs, (list, tuple)) and least <= len(inputs) <= (most or len(inputs)):
+            return list(inputs)
+        count = f"{least}" if most else f"at least {least}"
+        received = f"{len(inputs)} of them" if isinstance(inputs, (list, tuple)) else type(inputs).__name__
+        raise ValueError(
+            f"Layer {self.name!r} ({type(self).__name__}) takes a list of {count} inputs; received {received}."
+        )
+
+    @staticmethod
+    def _fitted(mask: Any, rank: int) -> Any:
+        while mask is not None and ops.ndim(mask) < rank:
+            mask = ops.expand_dims(mask, -1)
+        return mask
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Return where any input is valid; None where one of them has no mask."""
+        masks = list(mask or [None])
+        return None if any(mask is None for mask in masks) else reduce(ops.logical_or, masks)
+
+
+@LAYERS.register()
+class Add(Merge):
+    """The sum of a list of arrays."""
+
+    sample_by_sample = True
+
+    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+        """Return the sum."""
+        return reduce(ops.add, inputs)
+
+
+@LAYERS.register()
+class Subtract(Merge):
+    """The difference of two arrays."""
+
+    sample_by_sample = True
+
+    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+        """Return the difference."""
+        return ops.subtract(*self._checked(inputs, 2, 2))
+
+
+@LAYERS.register()
+class Multiply(Merge):
+    """The product of a list of arrays; masked factors count as 1, and where all are masked the product is 0."""
+
+    sample_by_sample = True
+
+    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+        """Return the product."""
+        factors = [x if mask is None else ops.where(mask, x, 1) for x, mask in zip(inputs, masks, strict=True)]
+        product = reduce(ops.multiply, factors)
+        if any(mask is None for mask in masks):
+            return product
+        return ops.where(reduce(ops.logical_or, masks), product, 0)
+
+
+@LAYERS.register()
+class Average(Merge):
+    """The mean of a list of arrays."""
+
+    sample_by_sample = True
+
+    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+        """Return the mean."""
+        return ops.divide(reduce(ops.add, inputs), len(inputs))
+
+
+class _Extreme(Merge):
+    """The largest or smallest of the elements that are not masked."""
+
+    def _choose(self, choose: Any, inputs: list[Any], masks: list[Any]) -> Any:
+        best, valid = inputs[0], masks[0]
+        for x, mask in zip(inputs[1:], masks[1:], strict=True):
+            x = x if mask is None else ops.where(mask, x, best)
+            best = choose(best if valid is None else ops.where(valid, best, x), x)
+            valid = None if valid is None or mask is None else ops.logical_or(valid, mask)
+        return best
+
+
+@LAYERS.register()
+class Maximum(_Extreme):
+    """The elementwise maximum of a list of arrays, masked elements left out."""
+
+    sample_by_sample = True
+
+    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+        """Return the maximum."""
+        return self._choose(ops.maximum, inputs, masks)
+
+
+@LAYERS.register()
+class Minimum(_Extreme):
+    """The elementwise minimum of a list of arrays, masked elements left out."""
+
+    sample_by_sample = True
+
+    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+        """Return the minimum."""
+        return self._choose(ops.minimum, inputs, masks)
+
+
+@LAYERS.register()
+class Concatenate(Merge):
+    """A list of arrays joined along an axis.
+
+    Args:
+        axis: which; the batch axis counts.
+        **kwargs: as for `Layer`.
+    """
+
+    sample_by_sample = True
+
+    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def call(self, inputs: Any) -> Any:
+        """Return the joined arrays.
+
+        Raises:
+            ValueError: no list, or shapes that differ elsewhere.
+        """
+        arrays = self._checked(inputs)
+        shapes = [ops.shape(x) for x in arrays]
+        if not -len(shapes[0]) <= self.axis < len(shapes[0]):
+            raise ValueError(
+                f"Layer {self.name!r} (Concatenate): the inputs have no axis {self.axis}; received {shapes}."
+            )
+        merge(shapes, self.axis % len(shapes[0]), where=f"Layer {self.name!r} (Concatenate)")
+        return ops.concatenate(arrays, axis=self.axis)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Return the masks joined in the same way, inputs without one being valid; None where none has one."""
+        masks = list(mask or [None])
+        if all(mask is None for mask in masks):
+            return None
+        parts = []
+        for x, mask in zip(inputs, masks, strict=True):
+            if mask is None:
+                parts.append(ops.ones_like(x, dtype="bool"))
+            else:
+                mask = self._fitted(mask, ops.ndim(x))
+                parts.append(ops.logical_or(mask, ops.zeros_like(x, dtype="bool")))
+        return ops.any(ops.concatenate(parts, axis=self.axis), axis=-1)
+
+
+@LAYERS.register()
+class Dot(Merge):
+    """Products of two arrays, summed along an axis of each, sample by sample.
+
+    Args:
+        axes: which: one for both, or one for each; not the batch axis.
+        normalize: scale the vectors to length 1 first, for cosines.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: `axes` is something else.
+    """
+
+    sample_by_sample = True
+
+    def __init__(self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axes = axes if isinstance(axes, int) else list(axes)
+        pair = [axes, axes] if isinstance(axes, int) else list(axes)
+        if len(pair) != 2 or not all(isinstance(axis, int) and axis != 0 for axis in pair):
+            raise ValueError(f"Dot: `axes` must be an int or two, none of them 0 (the batch axis); received {axes!r}.")
+        self._pair = pair
+        self.normalize = normalize
+
+    def call(self, inputs: Any) -> Any:
+        """Return the batch-wise tensor product, summed along `axes`: the other axes of both; `(batch, 1)` without.
+
+        Raises:
+            ValueError: no list of two, or axes of different sizes.
+        """
+        x, y = self._checked(inputs, 2, 2)
+        shapes = ops.shape(x), ops.shape(y)
+        a, b = (axis % len(shape) for axis, shape in zip(self._pair, shapes, strict=True))
+        if not agree(shapes[0][a], shapes[1][b]):
+            raise ValueError(
+                f"Layer {self.name!r} (Dot): axis {a} of {shapes[0]} and axis {b} of {shapes[1]} differ in size."
+            )
+        if self.normalize:
+            x, y = ops.normalize(x, axis=a), ops.normalize(y, axis=b)
+        batch, size = shapes[0][0], shapes[0][a]
+        rest_x = [n for i, n in enumerate(shapes[0]) if i not in (0, a)]
+        rest_y = [n for i, n in enumerate(shapes[1]) if i not in (0, b)]
+        left = ops.reshape(ops.moveaxis(x, a, -1), (batch, prod(rest_x), size))
+        right = ops.reshape(ops.moveaxis(y, b, 1), (batch, size, prod(rest_y)))
+        return ops.reshape(ops.matmul(left, right), (batch, *((*rest_x, *rest_y) or (1,))))
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Return None."""
+        return None
+
+
+def add(inputs: Any, **kwargs: Any) -> Any:
+    """Return `Add(**kwargs)(inputs)`."""
+    return Add(**kwargs)(inputs)
+
+
+def subtract(inputs: Any, **kwargs: Any) -> Any:
+    """Return `Subtract(**kwargs)(inputs)`."""
+    return Subtract(**kwargs)(inputs)
+
+
+def multiply(inputs: Any, **kwargs: Any) -> Any:
+    """Return `Multiply(**kwargs)(inputs)`."""
+    return Multiply(**kwargs)(inputs)
+
+
+def average(inputs: Any, **kwargs: Any) -> Any:
+    """Return `Average(**kwargs)(inputs)`."""
+    return Average(**kwargs)(inputs)
+
+
+def maximum(inputs: Any, **kwargs: Any) -> Any:
+    """Return `Maximum(**kwargs)(inputs)`."""
+    return Maximum(**kwargs)(inputs)
+
+
+def minimum(inputs: Any, **kwargs: Any) -> Any:
+    """Return `Minimum(**kwargs)(inputs)`."""
+    return Minimum(**kwargs)(inputs)
+
+
+def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
+    """Return `Concatenate(axis, **kwargs)(inputs)`."""
+    return Concatenate(axis=axis, **kwargs)(inputs)
+
+
+def dot(inputs: Any, axes: Any = -1, **kwargs: Any) -> Any:
+    """Return `Dot(axes, **kwargs)(inputs)`."""
+    return Dot(axes=axes, **kwargs)(inputs)

@@ -1,0 +1,217 @@
+"""Batch normalization."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from polykeras import config, initializers, ops
+from polykeras.layers.base.layer import LAYERS
+from polykeras.layers.normalization.layer_normalization import Scaled
+from polykeras.variables import Variable
+
+
+@LAYERS.register()
+class BatchNormalization(Scaled):
+    """Subtracts the mean of the batch and divides by its standard deviation; running ones when not training.
+
+    Sources: Ioffe and Szegedy, 2015, https://arxiv.org/abs/1502.03167; for `renorm` Ioffe, 2017,
+    https://arxiv.org/abs/1702.03275. Frozen (`trainable=False`), it uses the running statistics in training too.
+
+    Args:
+        axis: of the channels.
+        momentum: share of the old value in an update of the running statistics.
+        epsilon: added to the variance.
+        center: add a learned offset `beta`.
+        scale: multiply by a learned `gamma`.
+        beta_initializer: of the offset `(channels,)`.
+        gamma_initializer: of the scale `(channels,)`.
+        moving_mean_initializer: of the running mean.
+        moving_variance_initializer: of the running variance.
+        beta_regularizer: penalty on the offset.
+        gamma_regularizer: penalty on the scale.
+        beta_constraint: applied to the offset after each update.
+        gamma_constraint: applied to the scale after each update.
+        renorm: correct each batch towards running statistics in training too, for small batches.
+        renorm_clipping: bounds of that correction: a dict of `"rmin"`, `"rmax"` (of the factor) and `"dmax"` (of the
+            offset), each of which may be missing.
+        renorm_momentum: as `momentum`, for the statistics of the correction.
+        synchronized: accepted for Keras code; a process has one replica.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: unknown or contradicting bounds; the size of the axis is not known.
+    """
+
+    sample_by_sample = "not in training"
+    axis: int
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        moving_mean_initializer: Any = "zeros",
+        moving_variance_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        renorm: bool = False,
+        renorm_clipping: Mapping[str, float] | None = None,
+        renorm_momentum: float = 0.99,
+        synchronized: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            int(axis),
+            epsilon,
+            center,
+            scale,
+            beta_initializer,
+            gamma_initializer,
+            beta_regularizer,
+            gamma_regularizer,
+            beta_constraint,
+            gamma_constraint,
+            **kwargs,
+        )
+        self.momentum = float(momentum)
+        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.renorm = renorm
+        self.renorm_clipping = _checked_clipping(renorm_clipping) if renorm else renorm_clipping
+        self.renorm_momentum = float(renorm_momentum)
+        self.synchronized = synchronized
+
+    def build(self, input_shape: Any) -> None:
+        """Make scale, offset and running statistics."""
+        super().build(input_shape)
+        size = input_shape[self.axis]
+
+        def running(name: str, initializer: Any) -> Variable:
+            return self.add_weight((size,), initializer, trainable=False, autocast=False, name=name)
+
+        def deviation(shape: Any, dtype: Any = None) -> Any:
+            return ops.sqrt(self.moving_variance_initializer(shape, dtype=dtype))
+
+        self.moving_mean = running("moving_mean", self.moving_mean_initializer)
+        self.moving_variance = running("moving_variance", self.moving_variance_initializer)
+        if self.renorm:
+            self.moving_stddev = running("moving_stddev", deviation)
+            self.renorm_mean = running("renorm_mean", self.moving_mean_initializer)
+            self.renorm_stddev = running("renorm_stddev", deviation)
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        """Return the normalized inputs.
+
+        Args:
+            inputs: an array.
+            training: use the batch's statistics, and update the running ones.
+            mask: bool, of the shape of the inputs without the last axis; masked places do not count in the statistics.
+
+        Raises:
+            ValueError: a mask of another rank.
+        """
+        dtype = ops.dtype(inputs)
+        x = ops.cast(inputs, "float32") if dtype in ("float16", "bfloat16") else inputs  # 16 bits: no variance
+        y = self._train(x, mask) if training and self.trainable else self._infer(x)
+        return y if ops.dtype(y) == dtype else ops.cast(y, dtype)
+
+    def _infer(self, x: Any) -> Any:
+        return ops.batch_normalization(
+            x, self.moving_mean, self.moving_variance, self.axis, self.beta, self.gamma, self.epsilon
+        )
+
+    def _train(self, x: Any, mask: Any) -> Any:
+        if mask is None and not self.renorm:
+            y, mean, variance = ops.normalize_batch(x, self.axis, self.beta, self.gamma, self.epsilon)
+            self._update(mean, variance)
+            return y
+        mean, variance = self._statistics(x, mask)
+        gamma, beta = self.gamma, self.beta
+        if self.renorm:
+            r, d = self._correction(mean, variance)
+            beta = _add(_multiply(d, gamma), beta)
+            gamma = _multiply(r, gamma)
+        self._update(mean, variance)
+        return ops.batch_normalization(x, mean, variance, self.axis, beta, gamma, self.epsilon)
+
+    def _statistics(self, x: Any, mask: Any) -> tuple[Any, Any]:
+        """Return the mean and the variance of a batch, of the places that count."""
+        shape = ops.shape(x)
+        axes = tuple(i for i in range(len(shape)) if i != self.axis % len(shape))
+        if mask is None:
+            return ops.moments(x, axes)
+        valid = self._valid(mask, x)
+        count = ops.sum(ops.cast(valid, ops.dtype(x)), axes, keepdims=True) + config.epsilon()
+        mean = ops.sum(ops.where(valid, x, 0), axes, keepdims=True) / count
+        variance = ops.sum(ops.square(ops.where(valid, ops.subtract(x, mean), 0)), axes, keepdims=True) / count
+        return ops.reshape(mean, (-1,)), ops.reshape(variance, (-1,))
+
+    def _valid(self, mask: Any, x: Any) -> Any:
+        have, want = ops.shape(mask), ops.shape(x)
+        if len(have) != len(want) - 1:
+            raise ValueError(
+                f"Layer {self.name!r} (BatchNormalization) takes a mask with one axis less than its inputs; received "
+                f"the shapes {have} and {want}."
+            )
+        return ops.broadcast_to(ops.expand_dims(ops.cast(mask, "bool"), -1), want)
+
+    def _update(self, mean: Any, variance: Any) -> None:
+        """Move the running statistics towards those of the batch."""
+        mean, variance = ops.stop_gradient(mean), ops.stop_gradient(variance)
+        if not self.renorm:
+            _move(self.moving_mean, mean, self.momentum)
+            _move(self.moving_variance, variance, self.momentum)
+            return
+        deviation = ops.sqrt(variance + self.epsilon)
+        _move(self.renorm_mean, mean, self.renorm_momentum)
+        _move(self.renorm_stddev, deviation, self.renorm_momentum)
+        _move(self.moving_mean, mean, self.momentum)
+        _move(self.moving_stddev, deviation, self.momentum)
+        self.moving_variance.assign(ops.relu(ops.square(self.moving_stddev) - self.epsilon))
+
+    def _correction(self, mean: Any, variance: Any) -> tuple[Any, Any]:
+        """Return factor and offset that make of the batch's normalization that of the running statistics."""
+        bounds = self.renorm_clipping or {}
+        floor = self.epsilon**0.5  # keeps from dividing by 0 early in training
+        spread = ops.maximum(ops.cast(self.renorm_stddev, ops.dtype(mean)), floor)
+        r = ops.sqrt(variance + self.epsilon) / spread
+        d = (mean - ops.cast(self.renorm_mean, ops.dtype(mean))) / spread
+        if bounds.get("rmin") is not None:
+            r = ops.maximum(r, bounds["rmin"])
+        if bounds.get("rmax") is not None:
+            r = ops.minimum(r, bounds["rmax"])
+        if bounds.get("dmax") is not None:
+            d = ops.clip(d, -bounds["dmax"], bounds["dmax"])
+        return ops.stop_gradient(r), ops.stop_gradient(d)
+
+
+def _move(variable: Variable, value: Any, momentum: float) -> None:
+    variable.assign(ops.add(ops.multiply(variable, momentum), ops.multiply(value, 1.0 - momentum)))
+
+
+def _multiply(x: Any, factor: Any) -> Any:
+    return x if factor is None else ops.multiply(x, factor)
+
+
+def _add(x: Any, other: Any) -> Any:
+    return x if other is None else ops.add(x, other)
+
+
+def _checked_clipping(clipping: Mapping[str, float] | None) -> dict[str, float]:
+    bounds = dict(clipping or {})
+    unknown = sorted(set(bounds) - {"rmin", "rmax", "dmax"})
+    low, high, shift = bounds.get("rmin"), bounds.get("rmax"), bounds.get("dmax")
+    crossed = low is not None and high is not None and high < low
+    if unknown or crossed or (shift is not None and shift < 0):
+        raise ValueError(
+            "BatchNormalization: `renorm_clipping` may hold rmin <= rmax and a dmax that is not negative; received "
+            f"{clipping!r}."
+        )
+    return bounds

@@ -1,0 +1,169 @@
+"""Layers that bring inputs to a common scale by numbers that are not trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from polykeras import config, ops, tree
+from polykeras.layers.base.input_spec import InputSpec
+from polykeras.layers.base.layer import LAYERS, Layer
+from polykeras.layers.base.weights import known_sizes
+
+
+@LAYERS.register()
+class Normalization(Layer):
+    """Subtracts a mean and divides by a standard deviation that come from data, not from training.
+
+    Args:
+        axis: the axes that keep statistics of their own; None for one mean and variance of everything.
+        mean: the mean, where it is known: a number, or an array that fits the sizes of `axis`. Otherwise call `adapt`.
+        variance: the variance, of the shape of `mean`.
+        invert: undo a normalization instead.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: only one of mean and variance, or they do not fit each other or the axes.
+
+    Example:
+        >>> from polykeras import layers
+        >>> layer = layers.Normalization()
+        >>> layer.adapt([[0.0, 10.0], [2.0, 30.0]])
+        >>> layer([[2.0, 10.0]]).tolist()
+        [[1.0, -1.0]]
+    """
+
+    sample_by_sample = True
+
+    def __init__(
+        self,
+        axis: int | Sequence[int] | None = -1,
+        mean: Any = None,
+        variance: Any = None,
+        invert: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.axis = () if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+        if (mean is None) != (variance is None):
+            raise ValueError(
+                f"Normalization needs both `mean` and `variance`, or neither; received {mean!r}, {variance!r}."
+            )
+        if np.shape(mean) != np.shape(variance) or np.ndim(mean) > len(self.axis):
+            raise ValueError(
+                f"Normalization: `mean` and `variance` must be numbers, or arrays of one shape that fits axis={axis}; "
+                f"received the shapes {np.shape(mean)} and {np.shape(variance)}."
+            )
+        self.input_mean = mean
+        self.input_variance = variance
+        self.invert = invert
+        self.supports_masking = True
+
+    def _kept(self, ndim: int) -> list[int]:
+        return sorted(a % ndim for a in self.axis)
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights mean, variance and (so that files of Keras fit) count, where they were not given."""
+        axes = sorted(self.axis, key=lambda a: a % len(input_shape))
+        shape = known_sizes(self, input_shape, axes)
+        self.input_spec = InputSpec(ndim=len(input_shape), axes=dict(zip(axes, shape, strict=True)))
+        if self.input_mean is None:
+            self.adapt_mean = self.add_weight(shape, "zeros", trainable=False, name="mean")
+            self.adapt_variance = self.add_weight(shape, "ones", trainable=False, name="variance")
+            self.count = self.add_weight((), "zeros", "int32", trainable=False, name="count")
+        else:
+            self._given = [np.broadcast_to(np.asarray(v), shape) for v in (self.input_mean, self.input_variance)]
+
+    def adapt(self, data: Any) -> None:
+        """Take mean and variance from data.
+
+        Args:
+            data: an array `(samples, ...)`, a nested list of numbers, or an iterable of batches: arrays, or tuples that
+                begin with one, as `(inputs, labels)`.
+
+        Raises:
+            ValueError: mean and variance were given, or there is no data.
+        """
+        if self.input_mean is not None:
+            raise ValueError("Normalization was given `mean` and `variance`: there is nothing to adapt.")
+        mean = variance = np.float64(0.0)
+        total = 0
+        for batch in _batches(data):
+            if not self.built:
+                self.build((None, *batch.shape[1:]))
+            kept = self._kept(batch.ndim)
+            axes = tuple(i for i in range(batch.ndim) if i not in kept)
+            count = int(np.prod([batch.shape[i] for i in axes]))
+            new = batch.mean(axes, dtype="float64")
+            # Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances",
+            # 1979.
+            share = count / (total + count)
+            between = share * (1.0 - share) * (new - mean) ** 2
+            variance = (1.0 - share) * variance + share * batch.var(axes, dtype="float64") + between
+            mean, total = mean + share * (new - mean), total + count
+        if total == 0:
+            raise ValueError(f"Normalization.adapt needs data; received {data!r}, which holds none.")
+        self.adapt_mean.assign(mean.astype(self.variable_dtype))
+        self.adapt_variance.assign(variance.astype(self.variable_dtype))
+
+    def call(self, inputs: Any) -> Any:
+        """Return the scaled inputs, as floats."""
+        inputs = ops.cast(inputs, self.compute_dtype)
+        shape = ops.shape(inputs)
+        kept = self._kept(len(shape))
+        spread = [n if i in kept else 1 for i, n in enumerate(shape)]
+        statistics = self._given if self.input_mean is not None else (self.adapt_mean, self.adapt_variance)
+        mean, variance = (ops.reshape(ops.convert_to_tensor(v, self.compute_dtype), spread) for v in statistics)
+        deviation = ops.maximum(ops.sqrt(variance), config.epsilon())
+        if self.invert:
+            return ops.add(ops.multiply(inputs, deviation), mean)
+        return ops.divide(ops.subtract(inputs, mean), deviation)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        given = {"mean": self.input_mean, "variance": self.input_variance}
+        plain = {name: None if value is None else np.asarray(value).tolist() for name, value in given.items()}
+        return super().get_config() | plain
+
+
+def _batches(data: Any) -> Iterable[np.ndarray]:
+    """Return the arrays of a data set, whatever it is."""
+    leaves = tree.flatten(data) if isinstance(data, (list, tuple)) else []
+    if hasattr(data, "shape") or (leaves and all(isinstance(x, (bool, int, float)) for x in leaves)):
+        return [ops.convert_to_numpy(data)]
+    return (ops.convert_to_numpy(batch[0] if isinstance(batch, (tuple, list)) else batch) for batch in data)
+
+
+@LAYERS.register()
+class Rescaling(Layer):
+    """`inputs * scale + offset`, for instance from 0..255 to 0..1.
+
+    Args:
+        scale: a number, or one a channel.
+        offset: a number, or one a channel.
+        **kwargs: as for `Layer`.
+    """
+
+    sample_by_sample = True
+
+    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scale = scale
+        self.offset = offset
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        """Return the scaled inputs, as floats."""
+        inputs = ops.cast(inputs, self.compute_dtype)
+        return ops.add(ops.multiply(inputs, self._by_channel(self.scale)), self._by_channel(self.offset))
+
+    def _by_channel(self, value: Any) -> Any:
+        if isinstance(value, (int, float)):
+            return value
+        array = ops.convert_to_tensor(value, self.compute_dtype)
+        shape = ops.shape(array)
+        if len(shape) == 1 and config.image_data_format() == "channels_first":
+            return ops.reshape(array, (*shape, 1, 1))
+        return array

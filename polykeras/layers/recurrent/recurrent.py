@@ -1,0 +1,291 @@
+"""The recurrent layers: simple, LSTM and GRU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polykeras.layers.base.layer import LAYERS
+from polykeras.layers.base.weights import as_arguments
+from polykeras.layers.recurrent.cells import GRUCell, LSTMCell, SimpleRNNCell
+from polykeras.layers.recurrent.rnn import CellRNN, shared_with_cell
+
+
+@LAYERS.register()
+class SimpleRNN(CellRNN):
+    """A fully connected recurrent layer: `h = activation(x @ kernel + h @ recurrent_kernel + bias)`.
+
+    Args:
+        units: the width of state and output.
+        activation: a name or a function.
+        use_bias: whether there is a bias.
+        kernel_initializer: of the kernel `(features, units)`.
+        recurrent_initializer: of the kernel for the state, `(units, units)`.
+        bias_initializer: of the bias `(units,)`.
+        kernel_regularizer: penalty on the kernel.
+        recurrent_regularizer: penalty on the kernel for the state.
+        bias_regularizer: penalty on the bias.
+        activity_regularizer: penalty on the output.
+        kernel_constraint: applied to the kernel after each update.
+        recurrent_constraint: applied to the kernel for the state after each update.
+        bias_constraint: applied to the bias after each update.
+        dropout: the share of inputs to drop while training, the same at all times.
+        recurrent_dropout: the share of the state to drop while training, the same at all times.
+        return_sequences: see `RNN`.
+        return_state: see `RNN`.
+        go_backwards: see `RNN`.
+        stateful: see `RNN`.
+        unroll: see `RNN`.
+        seed: an int, for a stream of dropout of its own.
+        **kwargs: `zero_output_for_mask` as for `RNN`, and arguments of `Layer`.
+
+    Call arguments as for `RNN`: sequences `(batch, time, features)`.
+    """
+
+    sample_by_sample = True
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        cell = SimpleRNNCell(
+            units,
+            activation,
+            use_bias=use_bias,
+            **as_arguments(
+                kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+                recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
+                bias=(bias_initializer, bias_regularizer, bias_constraint),
+            ),
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            name="simple_rnn_cell",
+            **shared_with_cell(kwargs),
+        )
+        super().__init__(
+            cell,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
+
+
+@LAYERS.register("CuDNNLSTM")
+class LSTM(CellRNN):
+    """Long short-term memory (Hochreiter and Schmidhuber, 1997, https://doi.org/10.1162/neco.1997.9.8.1735).
+
+    With gates `i, f, o = recurrent_activation(...)` and candidate `g = activation(...)` of `x @ kernel + h @
+    recurrent_kernel + bias`, the memory becomes `c = f * c + i * g` and the output `h = o * activation(c)`.
+
+    Args:
+        units: the width of state and output.
+        activation: of the candidate and of the memory in the output.
+        recurrent_activation: of the gates.
+        use_bias: whether there is a bias.
+        kernel_initializer: of the kernel `(features, 4 * units)`, in the order input, forget, candidate, output.
+        recurrent_initializer: of the kernel for the state, `(units, 4 * units)`.
+        bias_initializer: of the bias `(4 * units,)`.
+        unit_forget_bias: begin with a bias of 1 at the forget gate.
+        kernel_regularizer: penalty on the kernel.
+        recurrent_regularizer: penalty on the kernel for the state.
+        bias_regularizer: penalty on the bias.
+        activity_regularizer: penalty on the output.
+        kernel_constraint: applied to the kernel after each update.
+        recurrent_constraint: applied to the kernel for the state after each update.
+        bias_constraint: applied to the bias after each update.
+        dropout: the share of inputs to drop while training, the same at all times.
+        recurrent_dropout: the share of the state to drop while training, the same at all times and in all gates.
+        seed: an int, for a stream of dropout of its own.
+        return_sequences: see `RNN`.
+        return_state: see `RNN`; the states are output and memory.
+        go_backwards: see `RNN`.
+        stateful: see `RNN`.
+        unroll: see `RNN`.
+        use_cudnn: accepted for Keras code; a backend chooses its kernels itself.
+        **kwargs: `zero_output_for_mask` as for `RNN`, and arguments of `Layer`.
+
+    Call arguments as for `RNN`: sequences `(batch, time, features)`.
+    """
+
+    sample_by_sample = True
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        use_cudnn: bool | str = "auto",
+        **kwargs: Any,
+    ) -> None:
+        cell = LSTMCell(
+            units,
+            activation,
+            recurrent_activation,
+            use_bias=use_bias,
+            **as_arguments(
+                kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+                recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
+                bias=(bias_initializer, bias_regularizer, bias_constraint),
+            ),
+            unit_forget_bias=unit_forget_bias,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            name="lstm_cell",
+            **shared_with_cell(kwargs),
+        )
+        super().__init__(
+            cell,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
+
+
+@LAYERS.register("CuDNNGRU")
+class GRU(CellRNN):
+    """Gated recurrent units (Cho et al., 2014, https://arxiv.org/abs/1406.1078).
+
+    With gates `z, r = recurrent_activation(...)` and a candidate `g = activation(...)`, which sees the state through
+    the reset gate `r`, the state and output becomes `h = z * h + (1 - z) * g`.
+
+    Args:
+        units: the width of state and output.
+        activation: of the candidate.
+        recurrent_activation: of the gates.
+        use_bias: whether there are biases.
+        kernel_initializer: of the kernel `(features, 3 * units)`, in the order update, reset, candidate.
+        recurrent_initializer: of the kernel for the state, `(units, 3 * units)`.
+        bias_initializer: of the biases: `(2, 3 * units)`, for inputs and state; `(3 * units,)` without `reset_after`.
+        kernel_regularizer: penalty on the kernel.
+        recurrent_regularizer: penalty on the kernel for the state.
+        bias_regularizer: penalty on the biases.
+        activity_regularizer: penalty on the output.
+        kernel_constraint: applied to the kernel after each update.
+        recurrent_constraint: applied to the kernel for the state after each update.
+        bias_constraint: applied to the biases after each update.
+        dropout: the share of inputs to drop while training, the same at all times.
+        recurrent_dropout: the share of the state to drop while training, the same at all times and in all gates.
+        seed: an int, for a stream of dropout of its own.
+        return_sequences: see `RNN`.
+        return_state: see `RNN`.
+        go_backwards: see `RNN`.
+        stateful: see `RNN`.
+        unroll: see `RNN`.
+        reset_after: apply the reset gate after the product with the state (as cuDNN does), not before (as the paper).
+        use_cudnn: accepted for Keras code; a backend chooses its kernels itself.
+        **kwargs: `zero_output_for_mask` as for `RNN`, and arguments of `Layer`.
+
+    Call arguments as for `RNN`: sequences `(batch, time, features)`.
+    """
+
+    sample_by_sample = True
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        reset_after: bool = True,
+        use_cudnn: bool | str = "auto",
+        **kwargs: Any,
+    ) -> None:
+        cell = GRUCell(
+            units,
+            activation,
+            recurrent_activation,
+            use_bias=use_bias,
+            **as_arguments(
+                kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+                recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
+                bias=(bias_initializer, bias_regularizer, bias_constraint),
+            ),
+            reset_after=reset_after,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            name="gru_cell",
+            **shared_with_cell(kwargs),
+        )
+        super().__init__(
+            cell,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
+
+
+CuDNNLSTM = LSTM
+CuDNNGRU = GRU

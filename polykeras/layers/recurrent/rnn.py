@@ -1,0 +1,299 @@
+"""A cell carried along the time axis: the base of recurrent layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from polykeras import fast, ops, tree
+from polykeras.backend import registry
+from polykeras.backend.symbolic import SYMBOLIC, SymbolicArray
+from polykeras.graph import KerasTensor, infer_outputs
+from polykeras.layers.base.input_spec import InputSpec
+from polykeras.layers.base.layer import LAYERS, Layer
+from polykeras.layers.recurrent.cells import RecurrentCell, Step
+from polykeras.layers.recurrent.stacked_cells import (
+    StackedRNNCells,
+    as_list,
+    call_cell,
+    check_cell,
+    initial_states,
+    output_size,
+)
+from polykeras.variables import Scope, Variable, read_state
+
+
+@LAYERS.register()
+class RNN(Layer):
+    """A cell applied at each time of a sequence `(batch, time, ...)`.
+
+    Args:
+        cell: a layer (or other object) with `state_size`, an int or a list of them, whose `call(inputs, states)` takes
+            a list of states `(batch, size)` and returns `(output, new_states)`; or a list of such cells, which are
+            stacked. It may have `output_size` and `get_initial_state(batch_size)`.
+        return_sequences: return the outputs of all times, not only the last one.
+        return_state: return the last states too.
+        go_backwards: begin at the end of the sequence; outputs come in that order.
+        stateful: begin each batch with the last states of the one before; the batch size must be fixed.
+        unroll: a hint to the backend to unroll the loop.
+        zero_output_for_mask: outputs at masked times are zeros, not the output before.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: the cell is none.
+    """
+
+    sample_by_sample = True
+    _untracked = (*Layer._untracked, "states")  # they are no weights: a model of another batch size has others
+
+    def __init__(
+        self,
+        cell: Any,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        zero_output_for_mask: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.cell = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
+        check_cell(self.cell)
+        self.return_sequences = return_sequences
+        self.return_state = return_state
+        self.go_backwards = go_backwards
+        self.stateful = stateful
+        self.unroll = unroll
+        self.zero_output_for_mask = zero_output_for_mask
+        self.supports_masking = True
+        self.states: list[Any] | None = None
+
+    @property
+    def state_size(self) -> list[Any]:
+        """The sizes of the states; for stacked cells those of each cell."""
+        return as_list(self.cell.state_size)
+
+    def get_initial_state(self, batch_size: int) -> list[Any]:
+        """Return the states in which the layer begins where it is given none."""
+        return initial_states(self.cell, batch_size)
+
+    # ---- building ----------------------------------------------------------------------------------------------
+
+    def build(self, sequences_shape: Any) -> None:
+        """Build the cell, and the states of a stateful layer."""
+        batch, _, *features = sequences_shape
+        shape = (batch, *features)
+        for cell in self._cells():
+            self._build_cell(cell, shape)
+            shape = (batch, output_size(cell))
+        self._build_cell(self.cell, (batch, *features))
+        if self.stateful:
+            if batch is None:
+                raise ValueError(
+                    f"Layer {self.name!r} is stateful and needs a fixed batch size: give `batch_size=` or "
+                    "`batch_shape=` to Input."
+                )
+            self.states = tree.map_structure(
+                lambda x: Variable(x, trainable=False, name="state"), self._host_state(batch)
+            )
+
+    @staticmethod
+    def _build_cell(cell: Any, inputs_shape: tuple[int | None, ...]) -> None:
+        """Build a cell, whatever it consists of, by calling it on shapes: its weights must be there before the loop."""
+        sizes = as_list(cell.state_size)
+        if isinstance(cell, Layer) and not cell.built:
+            batch = inputs_shape[0]
+            states = tree.map_structure(lambda size: KerasTensor((batch, size), cell.compute_dtype), sizes)
+            infer_outputs(cell, (KerasTensor(inputs_shape, cell.compute_dtype), states), {})
+
+    def _host_state(self, batch: int) -> list[Any]:
+        with registry.use_backend("numpy"):
+            return self.get_initial_state(batch)
+
+    def _cells(self) -> list[Any]:
+        """The cells that run one after the other, each along all times: those of a plain stack."""
+        return self.cell.cells if type(self.cell) is StackedRNNCells else [self.cell]
+
+    def reset_state(self) -> None:
+        """Set the states of a stateful layer to those it begins with."""
+        if self.states is not None:
+            variables = tree.flatten(self.states)
+            for variable, value in zip(variables, tree.flatten(self._host_state(variables[0].shape[0])), strict=True):
+                variable.assign(value)
+
+    reset_states = reset_state
+
+    # ---- calling -----------------------------------------------------------------------------------------------
+
+    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = False) -> Any:
+        """Run the cell along the time axis.
+
+        Args:
+            sequences: `(batch, time, ...)`.
+            initial_state: states to begin with, in a list in the structure of `state_size`; zeros by default.
+            mask: bool `(batch, time)`; at a masked time states stay, and the output is the one before.
+            training: whether dropout is applied.
+
+        Returns:
+            The last output `(batch, units)`, or all outputs `(batch, time, units)`; a tuple of it and the last states
+            where `return_state`.
+
+        Raises:
+            ValueError: another number of initial states; another batch size than that of a stateful layer.
+        """
+        xs, states = ops.swapaxes(sequences, 0, 1), self._begin(sequences, initial_state)
+        valid = None if mask is None else ops.swapaxes(ops.cast(mask, "bool"), 0, 1)
+        if self.go_backwards:
+            xs, valid = ops.flip(xs, 0), None if valid is None else ops.flip(valid, 0)
+        output, last = self._run_all(xs, states, valid, training)
+        if self.states is not None:
+            for variable, value in zip(tree.flatten(self.states), tree.flatten(last), strict=True):
+                variable.assign(value)
+        output = ops.swapaxes(output, 0, 1) if self.return_sequences else output
+        return (output, *last) if self.return_state else output
+
+    def _begin(self, sequences: Any, given: Any) -> list[Any]:
+        batch = ops.shape(sequences)[0]
+        if self.states is not None:
+            expected = tree.flatten(self.states)[0].shape[0]
+            if batch != expected:
+                raise ValueError(
+                    f"Layer {self.name!r} is stateful and was built for batches of {expected} samples; received "
+                    f"{batch}."
+                )
+        if given is not None:
+            states = as_list(given)
+            if len(states) != len(self.state_size):
+                raise ValueError(
+                    f"Layer {self.name!r} ({type(self).__name__}) has states of sizes {self.state_size}; received "
+                    f"{len(states)} initial states."
+                )
+            return states
+        if self.states is not None:
+            return tree.map_structure(lambda variable: variable.value, self.states)
+        return self.get_initial_state(batch)
+
+    def _run_all(self, xs: Any, states: list[Any], valid: Any, training: Any) -> tuple[Any, list[Any]]:
+        """Return the outputs at all times, or the last one, and the last states."""
+        cells = self._cells()
+        if cells == [self.cell]:
+            return self._run(self.cell, xs, states, valid, training, self.return_sequences)
+        # No cell of a stack sees the others' states: each may run along all times before the next one begins.
+        last: list[Any] = []
+        for cell, state in zip(cells, states, strict=True):
+            all_times = self.return_sequences or cell is not cells[-1]
+            xs, own = self._run(cell, xs, as_list(state), valid, training, all_times)
+            last.append(own if isinstance(state, (list, tuple)) else own[0])
+        return xs, last
+
+    def _run(
+        self, cell: Any, xs: Any, states: list[Any], valid: Any, training: Any, all_times: bool
+    ) -> tuple[Any, list[Any]]:
+        if isinstance(cell, RecurrentCell) and type(cell).call is RecurrentCell.call:
+            whole = cell.along(xs, states, training) if valid is None and fast.enabled() else None
+            if whole is not None:
+                outputs, states = whole
+                return outputs if all_times else states[0], states
+            xs, cell_step = cell.start(xs, training)
+            return self._scan(cell_step, xs, states, valid, all_times)
+
+        def step(x: Any, carried: list[Any]) -> list[Any]:
+            return list(call_cell(cell, x, carried[1], training))
+
+        variables, output = _rehearse(step, xs, states)
+        output, carried = self._scan(step, xs, [output, states], valid, all_times, variables)
+        return output, carried[1]
+
+    def _scan(
+        self,
+        step: Step,
+        xs: Any,
+        states: list[Any],
+        valid: Any,
+        all_times: bool,
+        variables: Sequence[Variable] = (),
+    ) -> tuple[Any, list[Any]]:
+        """Run a step along time.
+
+        Args:
+            step: see `Step`.
+            xs: `(time, batch, ...)`.
+            states: to begin with.
+            valid: bool `(time, batch)`, or None.
+            all_times: whether the outputs of all times are returned.
+            variables: which the step writes; the loop carries them.
+
+        Returns:
+            The outputs `(time, batch, ...)` or the last one, and the last states.
+        """
+        backend = registry.current()
+
+        def body(carry: tuple[Any, Any], inputs: tuple[Any, Any]) -> tuple[tuple[Any, Any], Any]:
+            (old, values), (x, now) = carry, inputs
+            with Scope(variables, values):
+                new = step(x, old)
+                values = read_state(variables, backend)
+            if now is not None:
+                new = tree.map_structure(lambda n, o: _where_valid(now, n, o), new, old)
+            return (new, values), self._shown(new[0], now) if all_times else None
+
+        start = (states, read_state(variables, backend))
+        (states, values), outputs = ops.scan(body, start, (xs, valid), unroll=self.unroll or 1)
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        return outputs if all_times else self._shown(states[0], None if valid is None else valid[-1]), states
+
+    def _shown(self, output: Any, valid: Any) -> Any:
+        return _where_valid(valid, output, 0) if valid is not None and self.zero_output_for_mask else output
+
+    def compute_mask(self, sequences: Any, mask: Any = None) -> Any:
+        """Return the mask of the outputs: that of the times where sequences are returned."""
+        mask = mask if self.return_sequences else None
+        return [mask, *(None for _ in self.state_size)] if self.return_state else mask
+
+
+class CellRNN(RNN):
+    """A recurrent layer whose cell's arguments are its own, and its attributes."""
+
+    _not_in_config = (*RNN._not_in_config, "cell", "use_cudnn")
+
+    def __init__(self, cell: RecurrentCell, **kwargs: Any) -> None:
+        kwargs.pop("implementation", None)  # as for the cell
+        super().__init__(cell, **kwargs)
+        self.input_spec = InputSpec(ndim=3)
+
+    def build(self, sequences_shape: Any) -> None:
+        """Build the cell, and the states of a stateful layer."""
+        super().build(sequences_shape)
+        self.input_spec = InputSpec(ndim=3, axes={-1: sequences_shape[-1]})
+
+    def __getattr__(self, name: str) -> Any:
+        cell = self.__dict__.get("cell")
+        return getattr(cell, name) if cell is not None and name in vars(cell) else super().__getattr__(name)
+
+
+def shared_with_cell(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return those arguments of `Layer` that a layer shares with its cell."""
+    return {name: kwargs[name] for name in ("dtype", "trainable") if name in kwargs}
+
+
+def _where_valid(valid: Any, x: Any, other: Any) -> Any:
+    """Return `x` for the samples in a mask `(batch,)`, `other` for the rest."""
+    return ops.where(ops.reshape(valid, (*ops.shape(valid), *(1,) * (len(ops.shape(x)) - 1))), x, other)
+
+
+def _rehearse(step: Step, xs: Any, states: list[Any]) -> tuple[list[Variable], Any]:
+    """Run a step of a user's cell on shapes alone.
+
+    Returns:
+        The variables that it writes (seeds, statistics), and zeros in the shape of its output.
+    """
+    backend = registry.current()
+
+    def shape_of(x: Any, drop: int = 0) -> SymbolicArray:
+        return SymbolicArray(backend.shape(x)[drop:], backend.dtype(x))
+
+    with registry.use_backend(SYMBOLIC), Scope(closed=True) as scope:
+        output = step(shape_of(xs, 1), [None, tree.map_structure(shape_of, states)])[0]
+    return list(scope.written.values()), ops.zeros(output.shape, output.dtype)

@@ -1,0 +1,100 @@
+"""What a recurrent layer asks of a cell, whoever wrote it, and cells on top of each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polykeras import ops
+from polykeras.layers.base.call_arguments import call_spec
+from polykeras.layers.base.layer import LAYERS, Layer
+
+
+def as_list(states: Any) -> list[Any]:
+    """Return states as a list, also where there is one only."""
+    return list(states) if isinstance(states, (list, tuple)) else [states]
+
+
+def check_cell(cell: Any) -> None:
+    """Raise `ValueError` where something is no cell."""
+    if not hasattr(cell, "state_size") or not callable(cell):
+        raise ValueError(
+            "A recurrent layer needs a cell with `state_size`, that is called as `cell(inputs, states)` and returns "
+            f"`(output, new_states)`; received {cell!r}."
+        )
+
+
+def initial_states(cell: Any, batch_size: int) -> list[Any]:
+    """Return the states in which a cell begins: zeros `(batch, size)` unless it says otherwise."""
+    if hasattr(cell, "get_initial_state"):
+        return as_list(cell.get_initial_state(batch_size=batch_size))
+    dtype = getattr(cell, "compute_dtype", None)
+    return [ops.zeros((batch_size, size), dtype) for size in as_list(cell.state_size)]
+
+
+def output_size(cell: Any) -> int:
+    """Return the width of a cell's output."""
+    size = getattr(cell, "output_size", None)
+    return as_list(cell.state_size)[0] if size is None else size
+
+
+def call_cell(cell: Any, inputs: Any, states: list[Any], training: Any) -> tuple[Any, list[Any]]:
+    """Return the output and the new states of any cell at one time."""
+    takes_training = isinstance(cell, Layer) and call_spec(type(cell).call).has_training
+    output, new = cell(inputs, states, training=training) if takes_training else cell(inputs, states)
+    return output, as_list(new)
+
+
+@LAYERS.register()
+class StackedRNNCells(Layer):
+    """Cells on top of each other, as one cell.
+
+    Args:
+        cells: the cells, the lowest first.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: one of them is no cell.
+    """
+
+    sample_by_sample = True
+
+    def __init__(self, cells: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.cells = list(cells)
+        for cell in self.cells:
+            check_cell(cell)
+
+    @property
+    def state_size(self) -> list[Any]:
+        """The state sizes of all cells."""
+        return [cell.state_size for cell in self.cells]
+
+    @property
+    def output_size(self) -> int:
+        """The width of the top cell's output."""
+        return output_size(self.cells[-1])
+
+    def get_initial_state(self, batch_size: int) -> list[Any]:
+        """Return the initial states of all cells, a list each."""
+        return [initial_states(cell, batch_size) for cell in self.cells]
+
+    def build(self, input_shape: Any) -> None:
+        """Build the cells that have a `build`; others are built when they are called."""
+        for cell in self.cells:
+            if isinstance(cell, Layer) and not cell.built and type(cell).build is not Layer.build:
+                cell.build(input_shape)
+            input_shape = (*input_shape[:-1], output_size(cell))
+
+    def call(self, inputs: Any, states: Any, training: Any = False) -> tuple[Any, list[Any]]:
+        """Return the top cell's output, and the new states of all cells.
+
+        Args:
+            inputs: at one time, `(batch, features)`.
+            states: for each cell its states, in a list; or its only one.
+            training: whether dropout is applied.
+        """
+        new = []
+        for cell, state in zip(self.cells, states, strict=True):
+            inputs, own = call_cell(cell, inputs, as_list(state), training)
+            new.append(own if isinstance(state, (list, tuple)) else own[0])
+        return inputs, new

@@ -1,0 +1,181 @@
+"""Layers that make training harder: dropout, noise, penalties."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from polykeras import ops, random, regularizers
+from polykeras.arguments import rate as share
+from polykeras.layers.base.input_spec import InputSpec
+from polykeras.layers.base.layer import LAYERS, Layer
+
+
+class _Random(Layer):
+    """A layer that draws random numbers while training."""
+
+    def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.seed = seed
+        self.seed_generator = random.SeedGenerator(seed)
+        self.supports_masking = True
+
+
+class _BaseDropout(_Random):
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(seed, **kwargs)
+        self.rate = share(rate, "rate", self)
+
+    def _mask_shape(self, shape: tuple[int, ...]) -> Sequence[int | None] | None:
+        """Return the shape of the mask for inputs of that shape; None for the same."""
+        return None
+
+    def call(self, inputs: Any, training: Any = False) -> Any:
+        """Return the inputs, thinned out where `training`."""
+        if not training or self.rate == 0:
+            return inputs
+        return random.dropout(inputs, self.rate, self._mask_shape(ops.shape(inputs)), seed=self.seed_generator)
+
+
+@LAYERS.register()
+class Dropout(_BaseDropout):
+    """Sets a share of the inputs to 0 while training, and scales the rest so that their sum is expected to stay.
+
+    Source: Srivastava et al., "Dropout", JMLR 15, 2014. The mask is the same on all backends.
+
+    Args:
+        rate: the share, in [0, 1].
+        noise_shape: shape of the mask: 1 along axes that share it, None for the size of the inputs.
+        seed: an int, for a stream of its own.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: `rate` is out of range, or `noise_shape` no shape.
+    """
+
+    sample_by_sample = True
+
+    def __init__(
+        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(rate, seed, **kwargs)
+        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
+        for size in self.noise_shape or ():
+            if size is not None and (not isinstance(size, int) or size < 1):
+                raise ValueError(f"Dropout: `noise_shape` holds positive ints and None; received {noise_shape!r}.")
+
+    def _mask_shape(self, shape: tuple[int, ...]) -> Sequence[int | None] | None:
+        return self.noise_shape
+
+
+@LAYERS.register()
+class SpatialDropout1D(_BaseDropout):
+    """Dropout of whole channels of a sequence `(batch, time, channels)`.
+
+    Source: Tompson et al., 2014, https://arxiv.org/abs/1411.4280.
+
+    Args:
+        rate: the share, in [0, 1].
+        seed: an int, for a stream of its own.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: `rate` is out of range.
+    """
+
+    sample_by_sample = True
+
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(rate, seed, **kwargs)
+        self.input_spec = InputSpec(ndim=3)
+
+    def _mask_shape(self, shape: tuple[int, ...]) -> Sequence[int | None] | None:
+        return (shape[0], 1, shape[2])
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments, but `trainable`, which Keras's layer does not take."""
+        config = super().get_config()
+        del config["trainable"]
+        return config
+
+
+@LAYERS.register()
+class GaussianNoise(_Random):
+    """Adds normal noise while training.
+
+    Args:
+        stddev: its standard deviation.
+        seed: an int, for a stream of its own.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: `stddev` is negative.
+    """
+
+    sample_by_sample = True
+
+    def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(seed, **kwargs)
+        if not isinstance(stddev, (int, float)) or stddev < 0:
+            raise ValueError(f"GaussianNoise: `stddev` must be a number of at least 0; received {stddev!r}.")
+        self.stddev = float(stddev)
+
+    def call(self, inputs: Any, training: Any = False) -> Any:
+        """Return the inputs, with noise where `training`."""
+        if not training or self.stddev == 0:
+            return inputs
+        noise = random.normal(ops.shape(inputs), 0.0, self.stddev, dtype=ops.dtype(inputs), seed=self.seed_generator)
+        return ops.add(inputs, noise)
+
+
+@LAYERS.register()
+class GaussianDropout(_Random):
+    """Multiplies with normal noise around 1 while training, of the variance that dropout would have.
+
+    Args:
+        rate: as for `Dropout`, below 1; the noise has the standard deviation `sqrt(rate / (1 - rate))`.
+        seed: an int, for a stream of its own.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: `rate` is out of range.
+    """
+
+    sample_by_sample = True
+
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(seed, **kwargs)
+        self.rate = share(rate, "rate", self)
+        if self.rate == 1:
+            raise ValueError("GaussianDropout: `rate` must be below 1, where the noise would be infinite; received 1.")
+
+    def call(self, inputs: Any, training: Any = False) -> Any:
+        """Return the inputs, times noise where `training`."""
+        if not training or self.rate == 0:
+            return inputs
+        spread = (self.rate / (1.0 - self.rate)) ** 0.5
+        noise = random.normal(ops.shape(inputs), 1.0, spread, dtype=ops.dtype(inputs), seed=self.seed_generator)
+        return ops.multiply(inputs, noise)
+
+
+@LAYERS.register()
+class ActivityRegularization(Layer):
+    """Passes its input through and adds a penalty on it to the losses.
+
+    Args:
+        l1: factor of the sum of absolute values.
+        l2: factor of the sum of squares.
+        **kwargs: as for `Layer`.
+    """
+
+    _not_in_config = (*Layer._not_in_config, "activity_regularizer")
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
+        self.l1 = l1
+        self.l2 = l2
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        """Return the inputs."""
+        return inputs

@@ -1,0 +1,122 @@
+"""Layers that give the elements of each sample another order or shape."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from polykeras import config, ops
+from polykeras.arguments import positive_int
+from polykeras.backend.symbolic.dims import infer_reshape
+from polykeras.layers.base.input_spec import InputSpec
+from polykeras.layers.base.layer import LAYERS, Layer
+
+
+@LAYERS.register()
+class Flatten(Layer):
+    """All axes but the first in one.
+
+    Args:
+        data_format: with `"channels_first"` the channels are moved last before.
+        **kwargs: as for `Layer`.
+
+    Example:
+        >>> from polykeras import layers
+        >>> layers.Flatten()(layers.Input((28, 28))).shape
+        (None, 784)
+    """
+
+    sample_by_sample = True
+
+    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.data_format = config.standardize_data_format(data_format)
+        self.input_spec = InputSpec(min_ndim=1)
+
+    def call(self, inputs: Any) -> Any:
+        """Return `(batch, features)`."""
+        batch, *sizes = ops.shape(inputs)
+        if self.data_format == "channels_first" and len(sizes) > 1:
+            inputs = ops.moveaxis(inputs, 1, -1)
+        return ops.reshape(inputs, (batch, prod(sizes)))
+
+
+@LAYERS.register()
+class Reshape(Layer):
+    """The elements of each sample in another shape.
+
+    Args:
+        target_shape: without the batch axis; one size may be -1.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: more than one size is -1.
+    """
+
+    sample_by_sample = True
+
+    def __init__(self, target_shape: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.target_shape = (target_shape,) if isinstance(target_shape, int) else tuple(target_shape)
+        if sum(n == -1 for n in self.target_shape) > 1:
+            raise ValueError(f"Reshape: at most one size may be -1; received {self.target_shape}.")
+
+    def call(self, inputs: Any) -> Any:
+        """Return `(batch, *target_shape)`.
+
+        Raises:
+            ValueError: the elements of a sample do not fit.
+        """
+        shape = ops.shape(inputs)
+        try:
+            return ops.reshape(inputs, infer_reshape(shape, (shape[0], *self.target_shape)))
+        except ValueError as error:
+            raise ValueError(f"Layer {self.name!r} (Reshape): {error}") from None
+
+
+@LAYERS.register()
+class Permute(Layer):
+    """The axes of each sample in another order.
+
+    Args:
+        dims: the order, counted from 1 without the batch axis: `(2, 1)` exchanges the first two.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: `dims` is no such order.
+    """
+
+    sample_by_sample = True
+
+    def __init__(self, dims: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dims = tuple(dims)
+        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+            raise ValueError(f"Permute: `dims` must hold each of 1 to {len(self.dims)} once; received {self.dims}.")
+        self.input_spec = InputSpec(ndim=len(self.dims) + 1)
+
+    def call(self, inputs: Any) -> Any:
+        """Return the inputs with their axes reordered."""
+        return ops.transpose(inputs, (0, *self.dims))
+
+
+@LAYERS.register()
+class RepeatVector(Layer):
+    """`(batch, features)` repeated to `(batch, n, features)`.
+
+    Args:
+        n: how often.
+        **kwargs: as for `Layer`.
+    """
+
+    sample_by_sample = True
+
+    def __init__(self, n: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.n = positive_int(n, "n", self)
+        self.input_spec = InputSpec(ndim=2)
+
+    def call(self, inputs: Any) -> Any:
+        """Return the repeated vectors."""
+        batch, features = ops.shape(inputs)
+        return ops.broadcast_to(ops.expand_dims(inputs, 1), (batch, self.n, features))

@@ -1,0 +1,226 @@
+"""Layers around another layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polykeras import ops
+from polykeras.graph import KerasTensor, infer_outputs
+from polykeras.layers.base.call_arguments import call_spec
+from polykeras.layers.base.layer import LAYERS, Layer
+from polykeras.layers.base.shapes import map_shapes
+from polykeras.layers.recurrent.rnn import RNN
+from polykeras.saving.serialization import serialize_keras_object
+
+
+def build_within(layer: Layer, shape: Any) -> None:
+    """Build a layer that another one holds, by calling it on shapes: whatever it holds itself is built as well."""
+    if not layer.built:
+        infer_outputs(layer, (map_shapes(lambda s: KerasTensor(s, layer.compute_dtype), shape),), {})
+
+
+class Wrapper(Layer):
+    """Base class of layers that hold another layer.
+
+    Args:
+        layer: the layer within.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: it is no layer.
+    """
+
+    def __init__(self, layer: Layer, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not isinstance(layer, Layer):
+            raise ValueError(f"{type(self).__name__} wraps a layer; received {layer!r} ({type(layer).__name__}).")
+        self.layer = layer
+        if self._batch_input_shape is None:
+            self._batch_input_shape = layer._batch_input_shape
+
+    def build(self, input_shape: Any) -> None:
+        """Build the layer within."""
+        build_within(self.layer, input_shape)
+
+
+@LAYERS.register()
+class TimeDistributed(Wrapper):
+    """Another layer, applied to each time of `(batch, time, ...)`.
+
+    All times become samples of one call: a `BatchNormalization` within takes its statistics over all of them.
+
+    Args:
+        layer: the layer.
+        **kwargs: as for `Layer`.
+    """
+
+    sample_by_sample = True
+
+    def __init__(self, layer: Layer, **kwargs: Any) -> None:
+        super().__init__(layer, **kwargs)
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        """Build the layer within, for the shape without times."""
+        self._check(tuple(input_shape))
+        build_within(self.layer, (input_shape[0], *input_shape[2:]))
+
+    def _check(self, shape: tuple[Any, ...]) -> None:
+        if len(shape) < 3:
+            raise ValueError(
+                f"Layer {self.name!r} (TimeDistributed) expects inputs (batch, time, ...) of at least 3 axes; "
+                f"received the shape {shape}."
+            )
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        """Return the layer's outputs, `(batch, time, ...)`.
+
+        Args:
+            inputs: `(batch, time, ...)`.
+            training: passed on.
+            mask: bool `(batch, time, ...)`; passed on to a layer that takes one.
+
+        Raises:
+            ValueError: inputs of less than 3 axes, or a mask for other times.
+        """
+        shape = ops.shape(inputs)
+        self._check(shape)
+        extra = {}
+        if mask is not None:
+            times = ops.shape(mask)
+            if times[:2] != shape[:2]:
+                raise ValueError(
+                    f"Layer {self.name!r} (TimeDistributed) expects a mask of the first axes of its inputs, "
+                    f"{shape[:2]}; received the shape {times}."
+                )
+            if call_spec(type(self.layer).call).has_mask:
+                extra["mask"] = ops.reshape(mask, (times[0] * times[1], *times[2:]))
+        flat = self.layer(ops.reshape(inputs, (shape[0] * shape[1], *shape[2:])), **extra)
+        return ops.reshape(flat, (shape[0], shape[1], *ops.shape(flat)[1:]))
+
+
+_MERGE = {
+    "concat": lambda forward, backward: ops.concatenate([forward, backward], axis=-1),
+    "sum": ops.add,
+    "mul": ops.multiply,
+    "ave": lambda forward, backward: ops.multiply(ops.add(forward, backward), 0.5),
+}
+
+
+@LAYERS.register()
+class Bidirectional(Layer):
+    """A recurrent layer run forward and backward along time.
+
+    Args:
+        layer: a recurrent layer: the pattern of the one that runs forward, which has weights of its own.
+        merge_mode: how the two outputs become one: `"concat"`, `"sum"`, `"mul"`, `"ave"`, or None for both.
+        weights: arrays to begin with.
+        backward_layer: runs backward; by default one like `layer`.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: the layers are not recurrent, do not match, or an unknown merge mode.
+    """
+
+    sample_by_sample = True
+    _not_in_config = (*Layer._not_in_config, "weights", "layer", "backward_layer")
+
+    def __init__(
+        self,
+        layer: Any,
+        merge_mode: str | None = "concat",
+        weights: Any = None,
+        backward_layer: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        for one in (layer,) if backward_layer is None else (layer, backward_layer):
+            if not isinstance(one, RNN):
+                raise ValueError(f"Bidirectional wraps recurrent layers; received {one!r} ({type(one).__name__}).")
+        if merge_mode not in (*_MERGE, None):
+            raise ValueError(f"Unknown merge_mode {merge_mode!r}. Known: {', '.join(map(repr, _MERGE))}, None.")
+        super().__init__(weights=weights, **kwargs)
+        if self._batch_input_shape is None:
+            self._batch_input_shape = layer._batch_input_shape
+        self.merge_mode = merge_mode
+        self.forward_layer = _like(layer, "forward", go_backwards=layer.go_backwards)
+        self.backward_layer = backward_layer or _like(layer, "backward", go_backwards=not layer.go_backwards)
+        self._check_pair()
+        for one in (self.forward_layer, self.backward_layer):
+            one.zero_output_for_mask = one.return_sequences  # at masked times neither direction shows what it remembers
+        self.return_sequences = layer.return_sequences
+        self.return_state = layer.return_state
+        self.stateful = layer.stateful
+        self.supports_masking = True
+
+    def _check_pair(self) -> None:
+        forward, backward = self.forward_layer, self.backward_layer
+        for name in ("return_sequences", "return_state", "stateful", "go_backwards"):
+            same = getattr(forward, name) == getattr(backward, name)
+            if same == (name == "go_backwards"):
+                raise ValueError(
+                    f"Bidirectional: `layer` and `backward_layer` must {'differ' if same else 'agree'} in `{name}`; "
+                    f"received {getattr(forward, name)} and {getattr(backward, name)}."
+                )
+
+    def build(self, sequences_shape: Any) -> None:
+        """Build both layers."""
+        for layer in (self.forward_layer, self.backward_layer):
+            build_within(layer, sequences_shape)
+
+    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = None) -> Any:
+        """Return the merged outputs.
+
+        Args:
+            sequences: `(batch, time, ...)`.
+            initial_state: the states of the forward layer, then those of the backward one.
+            mask: bool `(batch, time)`.
+            training: whether dropout is applied.
+
+        Returns:
+            The output, or a tuple of both for `merge_mode=None`; with `return_state` a tuple of that, and the states
+            of the forward and of the backward layer.
+        """
+        first = second = None
+        if initial_state is not None:
+            half = len(initial_state) // 2
+            first, second = initial_state[:half], initial_state[half:]
+        forward = self.forward_layer(sequences, initial_state=first, mask=mask, training=training)
+        backward = self.backward_layer(sequences, initial_state=second, mask=mask, training=training)
+        states: tuple[Any, ...] = ()
+        if self.return_state:
+            (forward, *left), (backward, *right) = forward, backward
+            states = (*left, *right)
+        if self.return_sequences:
+            backward = ops.flip(backward, 1)
+        if self.merge_mode is None:
+            return (forward, backward, *states)
+        output = _MERGE[self.merge_mode](forward, backward)
+        return (output, *states) if states else output
+
+    def compute_mask(self, sequences: Any, mask: Any = None) -> Any:
+        """Return the mask of the outputs: that of the times where sequences are returned."""
+        mask = mask if self.return_sequences else None
+        outputs = [mask] if self.merge_mode else [mask, mask]
+        if self.return_state:
+            outputs += [None] * (2 * len(self.forward_layer.state_size))
+        return outputs if len(outputs) > 1 else mask
+
+    def reset_state(self) -> None:
+        """Set the states of stateful layers to those they begin with."""
+        self.forward_layer.reset_state()
+        self.backward_layer.reset_state()
+
+    reset_states = reset_state
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the configs of both layers, and the arguments."""
+        return super().get_config() | {
+            "layer": serialize_keras_object(self.forward_layer),
+            "backward_layer": serialize_keras_object(self.backward_layer),
+        }
+
+
+def _like(layer: RNN, prefix: str, **changes: Any) -> Any:
+    """Return a new layer with the config of `layer`, but for its name and what is given."""
+    name = f"{prefix}_{layer.name.removeprefix(f'{prefix}_')}"
+    return type(layer).from_config(layer.get_config() | changes | {"name": name})
