@@ -1,0 +1,23 @@
+"""Cases of layers: convolution."""
+
+from __future__ import annotations
+
+from contract.layer_cases.case import FIRST, SUMS, layer
+from contract.table import N
+from helpers.layer_runner import LayerCase
+from polykeras import layers as L
+
+CASES: tuple[LayerCase, ...] = (
+    layer(lambda: L.Conv1D(3, 3), N(2, 6, 2), "valid", **SUMS),
+    layer(lambda: L.Conv1D(3, 3, padding="causal"), N(2, 6, 2), **SUMS),
+    layer(lambda: L.Conv1D(2, 3, padding="causal", dilation_rate=2, **FIRST), N(2, 2, 6), "dilated first", **SUMS),
+    layer(lambda: L.Conv1D(3, 3, strides=2, padding="same", activation="relu"), N(2, 6, 2), "strided", **SUMS),
+    layer(lambda: L.Conv2D(3, (3, 2), strides=2, padding="same", activation="relu"), N(1, 6, 5, 2), **SUMS),
+    layer(lambda: L.Conv2D(3, 2, strides=(1, 2), use_bias=False), N(1, 4, 5, 2), "no bias", **SUMS),
+    layer(lambda: L.Conv2D(4, 3, groups=2), N(1, 5, 5, 2), "groups", **SUMS),
+    layer(lambda: L.Conv2D(2, 2, dilation_rate=(1, 2), padding="same", **FIRST), N(1, 3, 4, 5), "first", **SUMS),
+    layer(lambda: L.DepthwiseConv2D(3, depth_multiplier=2), N(1, 5, 5, 2), **SUMS),
+    layer(lambda: L.DepthwiseConv2D((2, 3), strides=2, padding="same", **FIRST), N(1, 2, 5, 6), "first", **SUMS),
+    layer(lambda: L.SeparableConv2D(3, 3, padding="same"), N(1, 5, 5, 2), **SUMS),
+    layer(lambda: L.SeparableConv2D(3, 2, depth_multiplier=2, **FIRST), N(1, 2, 4, 4), "first", **SUMS),
+)

@@ -1,0 +1,25 @@
+"""Cases of layers: normalization."""
+
+from __future__ import annotations
+
+from contract.layer_cases.case import MASK, SUMS, layer
+from contract.table import N
+from helpers.layer_runner import LayerCase
+from polykeras import layers as L
+
+CASES: tuple[LayerCase, ...] = (
+    layer(lambda: L.BatchNormalization(), N(3, 4), "inference", **SUMS),
+    layer(lambda: L.BatchNormalization(axis=1, scale=False), N(2, 3, 4, 2), "axis", training=True, **SUMS),
+    layer(lambda: L.BatchNormalization(momentum=0.9), N(3, 2, 4), "training", training=True, **SUMS),
+    layer(lambda: L.BatchNormalization(), N(2, 4, 3), "mask", training=True, mask=MASK, **SUMS),
+    layer(lambda: L.BatchNormalization(trainable=False), N(3, 4), "frozen", training=True, **SUMS),
+    layer(
+        lambda: L.BatchNormalization(renorm=True, renorm_clipping={"rmax": 2.0, "rmin": 0.3, "dmax": 1.0}),
+        N(3, 2, 4),
+        "renorm",
+        training=True,
+        **SUMS,
+    ),
+    layer(lambda: L.LayerNormalization(), N(3, 4), **SUMS),
+    layer(lambda: L.LayerNormalization((1, -1), center=False), N(2, 3, 2, 2), "axes", **SUMS),
+)
