@@ -353,7 +353,18 @@ OPTIMIZERS = (
     ),
 )
 
-FROM_KERAS: tuple[FromKeras, ...] = (*OPS, *LOSSES, *METRICS, *OPTIMIZERS)
+OBJECTS = (
+    FromKeras(
+        "graph.KerasTensor",
+        "tensor == number",
+        "value",
+        "elementwise, as `!=` and as on arrays",
+        "False: whether they are one object, while `!=` is elementwise",
+        "`ops.where(x == 0, a, b)` in a graph is `b` throughout there, and another result than the same line on arrays",
+    ),
+)
+
+FROM_KERAS: tuple[FromKeras, ...] = (*OPS, *LOSSES, *METRICS, *OPTIMIZERS, *OBJECTS)
 
 
 def of(subject: str) -> list[FromKeras]:

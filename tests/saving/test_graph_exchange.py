@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 import polykeras as keras
+from differential.opponent import EVERYTHING
 from polykeras import naming
 from polykeras.backend import use_backend
 from saving.masked_graphs import masked_graphs
@@ -39,11 +40,11 @@ pytestmark = pytest.mark.slow
 def _plan(framework: str) -> list[tuple[str, int, bool]]:
     """Return suffixes and seeds of graphs, each with whether files are exchanged.
 
-    Each graph's file is exchanged on one framework. Any graph may be meant for `.weights.h5`; these are made, and their
-    weights exchanged in memory, on all frameworks.
+    Each graph's file is exchanged on one framework, with `POLYKERAS_COMPARE=all` on each. Any graph may be meant for
+    `.weights.h5`; these are made, and their weights exchanged in memory, on all frameworks.
     """
     place = ALL.index(framework)
-    plan = [(suffix, seed, seed % 3 == place) for suffix in SUFFIXES for seed in GRAPHS]
+    plan = [(suffix, seed, EVERYTHING or seed % 3 == place) for suffix in SUFFIXES for seed in GRAPHS]
     return [entry for entry in plan if entry[0] == ".weights.h5" or entry[2]]
 
 
@@ -83,7 +84,7 @@ class Exchange:
         environment = os.environ | {"KERAS_BACKEND": framework, "TF_CPP_MIN_LOG_LEVEL": "3"}
         script = Path(__file__).with_name("graphs_keras_side.py")
         run = subprocess.run(
-            [sys.executable, str(script), str(folder)], env=environment, capture_output=True, text=True, timeout=900
+            [sys.executable, str(script), str(folder)], env=environment, capture_output=True, text=True, timeout=3600
         )
         assert run.returncode == 0, run.stderr[-3000:]
         theirs = json.loads((folder / "theirs.json").read_text())
