@@ -12,7 +12,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ContextDecorator
+from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from functools import cache
@@ -288,6 +288,21 @@ class use_backend(ContextDecorator):  # used like a function, and named like one
 
     def __exit__(self, *exc_info: object) -> None:
         _chosen.reset(self._tokens.pop())
+
+
+def chosen() -> Backend | None:
+    """Return the backend of the innermost `use_backend` of this thread; None where the process's default holds."""
+    return _chosen.get()
+
+
+@contextmanager
+def use_chosen(choice: Backend | None) -> Iterator[None]:
+    """Bring back what `chosen` returned, within a `with` block. Loads nothing."""
+    token = _chosen.set(choice)
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
 
 
 def set_backend(name: str | Backend) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from polykeras import dtypes, tree
@@ -142,21 +144,61 @@ def _merge(first: Any, second: Any) -> Any:
     return KerasTensor(tuple(a if a == b else None for a, b in shape), first.dtype)
 
 
+class _Inference:
+    """What is known while shapes are inferred: the backend outside, and what was given stand-ins as attributes."""
+
+    def __init__(self) -> None:
+        self.outside = registry.chosen()
+        self.attributes: list[tuple[Any, str, dict[str, Any]]] = []
+
+    def take_back(self) -> None:
+        """Give attributes that hold stand-ins the values that they had before, or none."""
+        for owner, name, before in reversed(self.attributes):
+            if isinstance(vars(owner).get(name), SymbolicArray):
+                vars(owner).pop(name)
+                vars(owner).update(before)
+
+
+_inference: ContextVar[_Inference | None] = ContextVar("polykeras_inference", default=None)
+
+
+@contextmanager
+def outside_inference() -> Iterator[None]:
+    """Make the backend current that is so outside of shape inference, as for a layer's `build`, whose arrays stay."""
+    inference = _inference.get()
+    if inference is None or registry.chosen() is not SYMBOLIC:
+        yield
+    else:
+        with registry.use_chosen(inference.outside):
+            yield
+
+
+def note_stand_in(owner: Any, name: str) -> None:
+    """Note that an attribute is about to be given an array without a value, which it must not keep."""
+    inference = _inference.get()
+    if inference is not None:
+        inference.attributes.append((owner, name, {name: vars(owner)[name]} if name in vars(owner) else {}))
+
+
 def infer_outputs(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Return the symbolic results of `fn` on arguments that hold `KerasTensor`s.
 
     `fn` runs on the symbolic backend: once, and where it looked at an unknown size, and so may have lost the mark of
-    it, again with another stand-in. Whatever it assigns to variables is dropped.
+    it, again with another stand-in. Whatever it assigns to variables is dropped, and arrays without values that it
+    leaves in attributes of layers too.
     """
+    inference = _Inference()
 
     def run(size: int) -> Any:
         call_args, call_kwargs = tree.map_structure(lambda leaf: _stand_in(leaf, size), (args, kwargs))
-        before = stand_in.set(size)
+        before, outer = stand_in.set(size), _inference.set(_inference.get() or inference)
         try:
             with registry.use_backend(SYMBOLIC), Scope(closed=True):
                 return fn(*call_args, **call_kwargs)
         finally:
             stand_in.reset(before)
+            _inference.reset(outer)
+            inference.take_back()
 
     before = last_look()
     first = run(_STAND_INS[0])

@@ -157,7 +157,9 @@ class Functional(Model):
         flat = self._flat_inputs(inputs)
         if mask is not None:
             set_masks(flat, mask)
-        return self._graph(flat)
+        outputs = self._graph(flat)
+        # As in Keras: a list of one output was given for the tensor itself.
+        return outputs[0] if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else outputs
 
     def get_config(self) -> dict[str, Any]:
         """Return layers, connections, inputs and outputs as plain data."""

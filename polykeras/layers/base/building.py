@@ -10,7 +10,7 @@ from typing import Any
 from polykeras import tree
 from polykeras.backend import Backend
 from polykeras.graph import KerasTensor
-from polykeras.graph.tensor import known_shape
+from polykeras.graph.tensor import known_shape, outside_inference
 from polykeras.layers.base.call_arguments import CallSpec, call_spec
 from polykeras.layers.base.context import within
 from polykeras.layers.base.shapes import map_shapes
@@ -22,6 +22,7 @@ class BuildMixin:
 
     name: str
     built: bool
+    _building: bool = False
     build: Callable[..., None]
     call: Callable[..., Any]
     compute_output_spec: Callable[..., Any]
@@ -38,15 +39,16 @@ class BuildMixin:
             for name, value in given.items()
             if not name.endswith("mask") and value is not None and all(map(backend.is_tensor, tree.flatten(value)))
         }
-        if not shapes:
+        if not shapes and self._has_own_build():
             raise ValueError(
                 f"Layer {self.name!r} ({type(self).__name__}) cannot be built: its call received no array. Received "
                 f"{', '.join(f'{name}={value!r}' for name, value in given.items()) or 'nothing'}."
             )
-        self._build_shapes = shapes
+        self._build_shapes = shapes or None
         weights = list(self._own_weights)
         try:
-            self._build_weights(shapes)
+            if shapes:
+                self._build_weights(shapes)
         except Exception:
             self._own_weights = weights  # the next attempt makes them anew
             raise
@@ -54,12 +56,7 @@ class BuildMixin:
 
     def _build_weights(self, shapes: dict[str, Any]) -> None:
         """Call `build` with the shapes that it takes, of those of all arguments of a call."""
-        parameters = _shape_parameters(type(self).build)
-        if not parameters:
-            self.build(next(iter(shapes.values())))
-        else:
-            named = {f"{name}_shape": shape for name, shape in shapes.items()}
-            self.build(**{name: named[name] for name in parameters if name in named})
+        with_shapes(self.build, shapes)
 
     def _after_build(self) -> None:
         self.built = True
@@ -105,6 +102,20 @@ class BuildMixin:
         return {"call_shapes": shapes}  # which Keras passes over: it would call a `build` that takes one shape with all
 
 
+def with_shapes(method: Callable[..., Any], shapes: dict[str, Any]) -> Any:
+    """Call a layer's `build` or `compute_output_shape` with the shapes that it takes.
+
+    Args:
+        method: takes one shape, or several that are called after the arguments, as `query_shape`.
+        shapes: of the arguments of a call, by their names.
+    """
+    names = _shape_parameters(getattr(method, "__func__", method))
+    if not names:
+        return method(next(iter(shapes.values())))
+    named = {f"{name}_shape": shape for name, shape in shapes.items()}
+    return method(**{name: named[name] for name in names if name in named})
+
+
 @cache
 def _shape_parameters(build: Callable[..., None]) -> tuple[str, ...]:
     """Return the names of the shapes that a `build` takes, where there are several; else nothing."""
@@ -118,8 +129,13 @@ def completed(build: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(build)
     def wrapper(self: BuildMixin, *args: Any, **kwargs: Any) -> None:
-        with within(self.name):
-            build(self, *args, **kwargs)
+        outer = self._building
+        self._building = True
+        try:
+            with within(self.name), outside_inference():  # arrays that it makes are to have values
+                build(self, *args, **kwargs)
+        finally:
+            self._building = outer
         if type(self).build is wrapper:  # not one that a subclass's `build` calls
             if self._build_shapes is None:
                 _, *given = inspect.signature(build).bind(self, *args, **kwargs).arguments.items()

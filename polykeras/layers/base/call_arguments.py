@@ -64,8 +64,8 @@ class CallSpec:
             return (*args[:place], context.training, *args[place + 1 :])
         if self.has_training:
             kwargs["training"] = context.training
-        elif explicit is not None:
-            kwargs.pop("training")
+        else:
+            kwargs.pop("training", None)
         return args
 
     def fill_masks(self, context: CallContext, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

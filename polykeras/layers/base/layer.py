@@ -13,7 +13,7 @@ from polykeras.backend.door import convert, find_symbolic
 from polykeras.backend.symbolic import cannot_run_on_shapes
 from polykeras.graph import KerasTensor, Node, Operation, infer_outputs
 from polykeras.graph.tensor import known_shape
-from polykeras.layers.base.building import BuildMixin, completed
+from polykeras.layers.base.building import BuildMixin, completed, with_shapes
 from polykeras.layers.base.call_arguments import call_spec, prepare_arguments
 from polykeras.layers.base.context import CallContext, current_context
 from polykeras.layers.base.input_spec import assert_input_compatibility
@@ -159,7 +159,13 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
         return tree.map_structure(lambda x: x.shape, self.compute_output_spec(*args, **kwargs))
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the symbolic outputs for symbolic inputs, without recording a call."""
+        """Return the symbolic outputs for symbolic inputs, without recording a call.
+
+        What the class writes in `compute_output_shape` is believed; else `call` runs on shapes alone.
+        """
+        if type(self).compute_output_shape is not Layer.compute_output_shape and self._can_build_alone():
+            self._build_on_shapes(args, kwargs)
+            return self._written_outputs(args, kwargs)
         try:
             outputs = infer_outputs(self._call_outermost, args, kwargs)
             self._forget_losses()  # which have no values
@@ -175,8 +181,18 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
                     "out: the model is then built by its first data."
                 )
                 raise
-        shapes = self.compute_output_shape(*tree.map_structure(lambda x: x.shape, args))
-        return map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), shapes)
+        return self._written_outputs(args, kwargs)
+
+    def _written_outputs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return symbolic tensors of the shapes that `compute_output_shape` gives."""
+        given = dict(zip(call_spec(type(self).call).names, args, strict=False)) | kwargs
+        shapes = {
+            name: tree.map_structure(lambda x: x.shape, value)
+            for name, value in given.items()
+            if value is not None and all(isinstance(leaf, KerasTensor) for leaf in tree.flatten(value))
+        }
+        found = with_shapes(self.compute_output_shape, shapes)
+        return map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), found)
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies, shallow ones too, have losses of their own."""
@@ -198,6 +214,8 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
         if context is not None and not _begins_symbolic(args):
             return self._call_within(context, args, kwargs)
         if find_symbolic((args, kwargs)) is not None:
+            if type(self).compute_output_spec is not Layer.compute_output_spec:
+                self._build_on_shapes(args, kwargs)
             return self.record(args, kwargs, self.compute_output_spec(*args, **kwargs))
         return self._call_outermost(*args, **kwargs)
 
@@ -213,18 +231,36 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
                     masks.keep(leaf, context.masks[id(leaf)][1])
         return outputs
 
+    def _can_build_alone(self) -> bool:
+        """Return whether the layer is built, or can be without running `call`."""
+        return self.built or self._has_own_build() or all(layer.built for layer in self._sublayers())
+
+    def _build_on_shapes(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Build for symbolic arguments without running `call`."""
+        if self.built or not self._can_build_alone():
+            return
+
+        def build(*args: Any, **kwargs: Any) -> tuple[()]:
+            spec = call_spec(type(self).call)
+            self._build(registry.current(), spec, spec.take_first(args, kwargs), kwargs)
+            return ()
+
+        infer_outputs(build, args, kwargs)
+
     def _call_within(self, context: CallContext, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         backend = registry.current()
         spec = call_spec(type(self).call)
         args = spec.take_first(args, kwargs)
-        args, kwargs = prepare_arguments(backend, context, self.compute_dtype if self.autocast else None, args, kwargs)
+        if self._convert_input_args:
+            to = self.compute_dtype if self.autocast else None
+            args, kwargs = prepare_arguments(backend, context, to, args, kwargs)
         outer_training = context.training
         args = spec.fill_training(context, args, kwargs)
         if context.masks:
             spec.fill_masks(context, args, kwargs)
         context.path.append(self.name)
         try:
-            if not self.built:
+            if not (self.built or self._building):
                 self._build(backend, spec, args, kwargs)
             if self.input_spec is not None and args:
                 assert_input_compatibility(self.input_spec, args[0], backend, self._title)
@@ -270,6 +306,10 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
         return [mask for mask in found if isinstance(mask, KerasTensor)]
 
     _takes_arguments_as_passed: ClassVar[bool] = False
+
+    # Keras's switches of what a call may receive; here anything may be passed by position.
+    _convert_input_args = True
+    _allow_non_tensor_positional_args = True
 
     # Whether `compute_mask` may give a mask where the inputs have none (Masking, Embedding(mask_zero=True)).
     _makes_masks = False

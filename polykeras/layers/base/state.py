@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 
 from polykeras import changes, constraints, dtypes, initializers, regularizers, tree
+from polykeras.backend.symbolic import SymbolicArray
+from polykeras.graph.tensor import note_stand_in
 from polykeras.layers.base.context import current_context
 from polykeras.layers.base.tracking import PLAIN, tracked
 from polykeras.random import SeedGenerator
@@ -55,6 +57,8 @@ class StateMixin(Saveable):
             old = self.__dict__.get(name)
             if type(value) not in PLAIN or type(old) not in PLAIN or name == "_trainable":
                 changes.note()  # a part may have been exchanged
+                if type(value) is SymbolicArray:
+                    note_stand_in(self, name)
             elif value != old:
                 changes.note_setting()
         try:
