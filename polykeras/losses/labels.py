@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
 from polykeras import dtypes, ops
-from polykeras.losses.loss import FunctionLoss, aligned
+from polykeras.losses.loss import FunctionLoss, aligned, match_ranks
 
 
 def floats(y_true: Any, y_pred: Any, name: str) -> tuple[Any, Any]:
@@ -16,7 +17,35 @@ def floats(y_true: Any, y_pred: Any, name: str) -> tuple[Any, Any]:
     Raises:
         ValueError: their shapes differ.
     """
-    y_true, y_pred = aligned(y_true, y_pred, name)
+    return _as_floats(*aligned(y_true, y_pred, name))
+
+
+def broadcast_floats(y_true: Any, y_pred: Any, name: str) -> tuple[Any, Any]:
+    """Return labels and predictions as floats of one dtype, which are broadcast to one shape, as in Keras.
+
+    That is seldom meant, so it warns.
+
+    Raises:
+        ValueError: their shapes do not broadcast.
+    """
+    labels, predictions = match_ranks(ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred))
+    here, there = tuple(ops.shape(labels)), tuple(ops.shape(predictions))
+    if here == there:
+        return _as_floats(labels, predictions)
+    try:
+        shape = np.broadcast_shapes(here, there)
+    except ValueError:
+        return floats(y_true, y_pred, name)  # which says what is wrong
+    warnings.warn(
+        f"{name}: labels of shape {here} and predictions of shape {there} are broadcast to {shape}: "
+        "numbers meet several others. If that is not meant, give both one shape.",
+        stacklevel=2,
+    )
+    labels, predictions = _as_floats(labels, predictions)
+    return ops.broadcast_to(labels, shape), ops.broadcast_to(predictions, shape)
+
+
+def _as_floats(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     dtype = dtypes.float_type(ops.dtype(y_pred))
     return ops.cast(y_true, dtype), ops.cast(y_pred, dtype)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import config, ops
+from polykeras.losses.labels import floats
 from polykeras.losses.loss import left_aligned
 from polykeras.losses.regression import (
     cosine_similarity as negative_cosine_similarity,
 )
 from polykeras.losses.regression import (
-    floats,
     log_cosh,
     mean_absolute_error,
     mean_absolute_percentage_error,

@@ -110,11 +110,19 @@ def test_empty_data(backend: Backend) -> None:
 
 
 def test_labels_of_the_wrong_shape(backend: Backend) -> None:
-    text = message(lambda: model().fit(X, np.ones((8, 4)), verbose=0))
+    text = message(lambda: model(layers.Dense(3, name="out")).fit(X, np.ones((8, 4)), verbose=0))
     assert "labels and predictions must have one shape" in text
     assert "(8, 4)" in text
-    assert "(8, 1)" in text
+    assert "(8, 3)" in text
     assert "'out'" in text, "the output is named"
+
+
+def test_labels_that_are_broadcast_are_told(backend: Backend) -> None:
+    several = model()
+    with pytest.warns(UserWarning, match=r"mean_squared_error: labels of shape \(8, 4\) .* \(8, 1\) are broadcast"):
+        found = several.evaluate(X, np.arange(32.0).reshape(8, 4), verbose=0)
+    errors = np.arange(32.0).reshape(8, 4) - several.predict(X, verbose=0)
+    np.testing.assert_allclose(found, np.mean(errors**2), rtol=1e-5)
 
 
 def test_class_numbers_out_of_range(backend: Backend) -> None:
@@ -244,7 +252,7 @@ def test_nothing_changes_where_a_step_fails(backend: Backend) -> None:
     m.fit(X, Y, verbose=0)
     before = [v.numpy() for v in (*m.variables, *m.optimizer.variables)]
     with pytest.raises(ValueError, match="one shape"):
-        m.fit(X, np.ones((8, 4)), verbose=0)
+        m.fit(X, np.ones((8, 4, 2)), verbose=0)
     after = [v.numpy() for v in (*m.variables, *m.optimizer.variables)]
     for a, b in zip(before, after, strict=True):
         np.testing.assert_array_equal(a, b)

@@ -58,14 +58,15 @@ def host_tree(part: Any, what: str) -> Any:
     return tree.unflatten(definition, [to_host(leaf, name) for leaf, name in zip(leaves, names, strict=True)])
 
 
-def check_host_arrays(parts: dict[str, Any]) -> int:
+def check_host_arrays(parts: dict[str, Any], ragged: bool = False) -> int:
     """Hold the arrays of `x`, `y` and `sample_weight` against each other.
 
     Args:
         parts: trees of NumPy arrays by name; None values are left out.
+        ragged: whether lengths may differ where there are several inputs, as the nodes and the edges of graphs.
 
     Returns:
-        The number of samples.
+        The number of samples: the length of the first array.
 
     Raises:
         ValueError: no data, no samples, scalars or unequal lengths.
@@ -80,7 +81,7 @@ def check_host_arrays(parts: dict[str, Any]) -> int:
             lengths[where] = leaf.shape[0]
     if not lengths:
         raise ValueError("No data: x is None or an empty structure. Pass arrays, a generator or a PyDataset.")
-    if len(set(lengths.values())) > 1:
+    if len(set(lengths.values())) > 1 and not (ragged and len(tree.flatten(parts["x"])) > 1):
         shown = ", ".join(f"{where}: {n}" for where, n in lengths.items())
         raise ValueError(f"x, y and sample_weight must have the same number of samples; received {shown}.")
     samples = next(iter(lengths.values()))

@@ -104,7 +104,10 @@ def pack_capacity(batch: Any, most: int | None = None, together: int | None = No
         most: no more than this.
         together: how many the user wants to run together: so many, if they are not huge.
     """
-    size = max(1, sum(leaf.nbytes for leaf in tree.flatten(batch)))
+    leaves = tree.flatten(batch)
+    if len({len(leaf) for leaf in leaves}) > 1:
+        return 1  # inputs of different lengths: their rows have no common numbers
+    size = max(1, sum(leaf.nbytes for leaf in leaves))
     if together is not None:
         return together if together * size <= MOST_BYTES else 1
     capacity = max(1, min(PACK_BATCHES, PACK_BYTES // size, most or PACK_BATCHES))

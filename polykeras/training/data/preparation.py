@@ -39,7 +39,7 @@ class Preparation:
             if host[2] is not None:
                 raise ValueError("Pass class_weight or sample_weight, not both: the batches carry sample weights.")
             host[2] = weights_from_classes(host[1], self._class_weight)
-        check_host_arrays({n: p for n, p in zip(NAMES, host, strict=True) if p is not None})
+        check_host_arrays({n: p for n, p in zip(NAMES, host, strict=True) if p is not None}, ragged=True)
         if self._class_weight is not None:
             data: Any = tuple(host)
         else:

@@ -1,0 +1,210 @@
+"""What users' layers and models may do as in Keras: written shapes, arrays made in `build`, calls without arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from polykeras import Input, KerasTensor, Layer, Model, Sequential, layers, ops
+from polykeras.backend import Backend
+
+X = np.random.default_rng(0).normal(size=(10, 4)).astype("float32")
+
+
+def test_a_list_of_one_output_gives_the_tensor(backend: Backend) -> None:
+    x = Input((4,))
+    model = Model([x], [layers.Dense(2)(x)])
+    assert backend.is_tensor(model(X))
+    assert backend.is_tensor(model([X]))
+    assert model.predict(X, verbose=0).shape == (10, 2)
+    assert model(Input((4,))).shape == (None, 2)
+    assert isinstance(model.outputs, list)
+    model.compile("sgd", "mse")
+    assert np.isfinite(model.fit(X, [X[:, :2]], verbose=0).history["loss"][0])
+
+
+class Pooled(Layer):
+    """The mean over all rows."""
+
+    def call(self, x: Any) -> Any:
+        return ops.mean(x, axis=0, keepdims=True)
+
+
+def test_inputs_of_a_stream_may_have_different_numbers_of_rows(backend: Backend) -> None:
+    """As the nodes, the edges and the labels of graphs have."""
+    nodes, edges = Input((4,)), Input((3,))
+    model = Model([nodes, edges], layers.Add()([layers.Dense(1)(Pooled()(nodes)), layers.Dense(1)(Pooled()(edges))]))
+    model.compile("sgd", "mse")
+    rows = [(10, 5), (10, 5), (7, 9), (3, 3)]
+
+    def graphs() -> Iterator[Any]:
+        rng = np.random.default_rng(1)
+        for n, m in rows:
+            yield (rng.normal(size=(n, 4)), rng.normal(size=(m, 3))), np.ones((1, 1))
+
+    expected = np.mean([np.square(1 - np.asarray(model(x))) for x, _ in graphs()])
+    np.testing.assert_allclose(model.evaluate(graphs(), verbose=0), expected, rtol=1e-5)
+    before = model.get_weights()
+    model.fit(graphs(), verbose=0)
+    assert any((a != b).any() for a, b in zip(before, model.get_weights(), strict=True))
+
+
+class BuiltWithin(Model):
+    """A model whose `build` calls that of its base class."""
+
+    def __init__(self, first: bool) -> None:
+        super().__init__()
+        self.inner, self.first = layers.Dense(2), first
+
+    def build(self, input_shape: Any) -> None:
+        if self.first:
+            self.inner.build(input_shape)
+        super().build(input_shape)
+
+    def call(self, x: Any) -> Any:
+        return self.inner(x)
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("by_call", [True, False])
+def test_a_models_build_may_call_its_base(backend: Backend, first: bool, by_call: bool) -> None:
+    model = BuiltWithin(first)
+    if by_call:
+        model(X)
+    else:
+        model.build((None, 4))
+    assert model.built
+    assert [w.shape for w in model.weights] == [(4, 2), (2,)]
+    assert model(X).shape == (10, 2)
+
+
+def test_training_goes_to_layers_that_do_not_take_it(backend: Backend) -> None:
+    class Twice(Layer):
+        def call(self, x: Any) -> Any:
+            return x * 2.0
+
+    for training in (None, True, False):
+        np.testing.assert_array_equal(np.asarray(Twice()(X, training=training)), 2 * X)
+
+
+def test_calls_without_arrays(backend: Backend) -> None:
+    class Maybe(Layer):
+        def call(self, a: Any = None, b: Any = None) -> Any:
+            return "nothing" if a is None else len(a)
+
+    assert Maybe()() == "nothing"
+    assert Maybe()(a=None) == "nothing"
+    assert Maybe()(["ab", "c"]) == 2
+
+
+def test_arguments_are_left_as_they_are_where_a_layer_says_so(backend: Backend) -> None:
+    class Plain(Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self._convert_input_args = False
+            self._allow_non_tensor_positional_args = True
+
+        def call(self, x: Any) -> Any:
+            return x
+
+    assert Plain()(X) is X
+
+
+def test_arrays_made_in_build_have_values(backend: Backend) -> None:
+    class Ramp(Layer):
+        def build(self, input_shape: Any) -> None:
+            self.ramp = ops.arange(input_shape[-1], dtype="float32")
+
+        def call(self, x: Any) -> Any:
+            return x * self.ramp
+
+    model = Sequential([Input((4,)), Ramp()])
+    assert backend.is_tensor(model.layers[0].ramp)
+    np.testing.assert_array_equal(model.predict(X, verbose=0), X * np.arange(4, dtype="float32"))
+
+
+def test_no_array_without_value_stays_in_a_layer(backend: Backend) -> None:
+    class Keeps(Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.before = None
+
+        def call(self, x: Any) -> Any:
+            self.before = x * 2.0
+            self.constant = ops.convert_to_tensor(np.ones(4, "float32"))
+            return x * self.constant
+
+    layer = Keeps()
+    x = Input((4,))
+    model = Model(x, layer(x))
+    assert layer.before is None
+    assert not hasattr(layer, "constant")
+    np.testing.assert_array_equal(np.asarray(model(X)), X)
+
+
+class Written(Layer):
+    """Notes what runs; its code runs on values alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runs: list[str] = []
+
+    def build(self, input_shape: Any) -> None:
+        self.runs.append("build")
+        self.kernel = self.add_weight(shape=(input_shape[-1], 2))
+
+    def call(self, x: Any, scale: Any = 1.0) -> Any:
+        self.runs.append("call")
+        return ops.matmul(x, self.kernel)
+
+
+class WithShape(Written):
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return (*input_shape[:-1], 2)
+
+
+class WithSpec(Written):
+    def compute_output_spec(self, inputs: Any, scale: Any = 1.0) -> Any:
+        return KerasTensor((*inputs.shape[:-1], 2), inputs.dtype)
+
+
+@pytest.mark.parametrize("cls", [WithShape, WithSpec])
+def test_written_shapes_are_believed(backend: Backend, cls: type[Written]) -> None:
+    layer = cls()
+    x = Input((4,))
+    y = layer(x, scale=2.0)
+    assert y.shape == (None, 2)
+    assert layer.runs == ["build"]
+    assert Model(x, y)(X).shape == (10, 2)
+
+
+def test_several_shapes_are_written_by_name(backend: Backend) -> None:
+    class Two(Layer):
+        def call(self, query: Any, value: Any, mode: str = "a") -> Any:
+            raise AssertionError("runs on shapes")
+
+        def compute_output_shape(self, query_shape: Any, value_shape: Any) -> Any:
+            return {"q": query_shape, "v": value_shape}
+
+    out = Two()(Input((4,)), Input((3,)), mode="b")
+    assert {name: t.shape for name, t in out.items()} == {"q": (None, 4), "v": (None, 3)}
+
+
+def test_layers_within_are_built_though_a_shape_is_written(backend: Backend) -> None:
+    class Around(Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = layers.Dense(2)
+
+        def call(self, x: Any) -> Any:
+            return self.inner(x)
+
+        def compute_output_shape(self, input_shape: Any) -> Any:
+            return (*input_shape[:-1], 2)
+
+    x = Input((4,))
+    model = Model(x, Around()(x))
+    assert [w.shape for w in model.weights] == [(4, 2), (2,)]
