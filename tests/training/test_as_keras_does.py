@@ -45,7 +45,7 @@ def test_inputs_of_a_stream_may_have_different_numbers_of_rows(backend: Backend)
         for n, m in rows:
             yield (rng.normal(size=(n, 4)), rng.normal(size=(m, 3))), np.ones((1, 1))
 
-    losses = [float(np.square(1 - np.asarray(model(x)))) for x, _ in graphs()]
+    losses = [np.square(1 - np.asarray(model(x))).item() for x, _ in graphs()]
     expected = np.average(losses, weights=[n for n, _ in rows])  # as in Keras, by the length of the first input
     np.testing.assert_allclose(model.evaluate(graphs(), verbose=0), expected, rtol=1e-5)
     before = model.get_weights()
