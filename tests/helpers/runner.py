@@ -116,12 +116,65 @@ def run(backend: Backend, fn: Leaves, arrays: Sequence[np.ndarray], width: int, 
     return [host(backend, leaf) for leaf in function([backend.asarray(narrowed(x, width)) for x in arrays])]
 
 
+latest: dict[Any, dict[str, list[np.ndarray]]] = {}
+
+
+def all_kinds(
+    key: Any, backend: Backend, functions: dict[str, Leaves], arrays: Sequence[Any]
+) -> dict[str, list[np.ndarray]]:
+    """Return what several functions of the same arrays give, computed by one compiled program.
+
+    A case's values and gradients are compared by tests that follow each other: the last case is kept for them.
+
+    Args:
+        key: of the case and how it runs.
+        backend: the current one.
+        functions: by kind.
+        arrays: of the backend.
+    """
+    if key not in latest:
+        program = backend.compile(lambda given: {kind: fn(given) for kind, fn in functions.items()})
+        found = program(list(arrays))
+        latest.clear()
+        latest[key] = {kind: [host(backend, leaf) for leaf in leaves] for kind, leaves in found.items()}
+    return latest[key]
+
+
 def values(case: Case, backend: Backend, width: int = 32, compiled: bool | None = None) -> list[np.ndarray]:
     """Return the results of a case as NumPy arrays."""
-    compiled = in_one_function(case, backend) if compiled is None else compiled
+    return _run_kind(case, backend, width, "value", compiled)
+
+
+def _run_kind(case: Case, backend: Backend, width: int, kind: str, compiled: bool | None) -> list[np.ndarray]:
     arrays = all_arrays(case)
     with running(backend, width):
-        return run(backend, lambda given: call(case, backend, width, stand_ins(arrays, given)), arrays, width, compiled)
+        if compiled is None and in_one_function(case, backend):
+            functions = {kind: _function(case, backend, width, kind) for kind in case.kinds}
+            given = [backend.asarray(narrowed(x, width)) for x in arrays]
+            return all_kinds((case.id, backend.name, width), backend, functions, given)[kind]
+        return run(backend, _function(case, backend, width, kind), arrays, width, bool(compiled))
+
+
+def _function(case: Case, backend: Backend, width: int, kind: str) -> Leaves:
+    """Return what gives the values, gradients or second gradients of a case for its arrays."""
+    arrays, varied = all_arrays(case), float_arrays(case)
+    if kind == "value":
+        return lambda given: call(case, backend, width, stand_ins(arrays, given))
+    assert varied, f"{case.id} has no float arrays: its case must say grad=False."
+
+    def gradient(values: list[Any]) -> list[Any]:
+        given = stand_ins(arrays, values)
+        total = objective(case, backend, width, given)
+        if kind == "second":
+            first = total
+
+            def total(variables: list[Any]) -> tuple[Any, Any]:
+                _, _, grads = backend.value_and_grad(first, variables)
+                return weighted(case.id, backend, width, grads, 50), None
+
+        return backend.value_and_grad(total, [given[id(x)] for x in varied])[2]
+
+    return gradient
 
 
 def weights(name: str, index: int, shape: tuple[int, ...]) -> np.ndarray:
@@ -162,21 +215,4 @@ def gradients(
     case: Case, backend: Backend, width: int = 32, order: int = 1, compiled: bool | None = None
 ) -> list[np.ndarray]:
     """Return the gradients of the weighted sum of a case's results, or (order 2) of those gradients' weighted sum."""
-    compiled = in_one_function(case, backend) if compiled is None else compiled
-    arrays, varied = all_arrays(case), float_arrays(case)
-    assert varied, f"{case.id} has no float arrays: its case must say grad=False."
-
-    def function(values: list[Any]) -> list[Any]:
-        given = stand_ins(arrays, values)
-        total = objective(case, backend, width, given)
-        if order == 2:
-            first = total
-
-            def total(variables: list[Any]) -> tuple[Any, Any]:
-                _, _, grads = backend.value_and_grad(first, variables)
-                return weighted(case.id, backend, width, grads, 50), None
-
-        return backend.value_and_grad(total, [given[id(x)] for x in varied])[2]
-
-    with running(backend, width):
-        return run(backend, function, arrays, width, compiled)
+    return _run_kind(case, backend, width, "gradient" if order == 1 else "second", compiled)
