@@ -104,8 +104,6 @@ KERAS = {
 LEFT_OUT = {
     "layers": {
         "transposed, 3D and remaining convolutions: a later issue": """
-            Conv1DTranspose Conv2DTranspose Conv3D Conv3DTranspose Convolution1DTranspose Convolution2DTranspose
-            Convolution3D Convolution3DTranspose DepthwiseConv1D SeparableConv1D SeparableConvolution1D
             ConvLSTM1D ConvLSTM2D ConvLSTM3D
         """,
         "3D and adaptive pooling and resizing: a later issue": """
