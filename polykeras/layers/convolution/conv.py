@@ -149,7 +149,8 @@ class Conv2D(Conv):
 class Conv3D(Conv):
     """A convolution of volumes: `(batch, *space, channels)` to `(batch, *space', filters)`, space of three axes.
 
-    Arguments as for `Conv2D`, with three numbers where that has two; `"channels_first"` is for `(batch, channels, *space)`.
+    Arguments as for `Conv2D`, with three numbers where that has two; `"channels_first"` is for
+    `(batch, channels, *space)`.
     """
 
     sample_by_sample = True
