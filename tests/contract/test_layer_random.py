@@ -20,6 +20,7 @@ DRAWING: dict[str, Callable[[], L.Layer]] = {
     "dropout": lambda: L.Dropout(0.3),
     "shared": lambda: L.Dropout(0.3, noise_shape=(None, 1, None)),
     "spatial": lambda: L.SpatialDropout1D(0.5),
+    "alpha": lambda: L.AlphaDropout(0.3),
     "recurrent": lambda: L.SimpleRNN(
         5, "linear", False, "identity", "identity", dropout=0.4, recurrent_dropout=0.4, return_sequences=True
     ),
@@ -96,9 +97,43 @@ def test_dropout_keeps_the_expected_sum() -> None:
 
 
 def test_nothing_is_drawn_unless_training() -> None:
-    for layer in (L.Dropout(0.5), L.SpatialDropout1D(0.5), L.GaussianNoise(1.0), L.GaussianDropout(0.5)):
+    for layer in (
+        L.Dropout(0.5),
+        L.SpatialDropout1D(0.5),
+        L.GaussianNoise(1.0),
+        L.GaussianDropout(0.5),
+        L.AlphaDropout(0.5),
+    ):
         assert_array_equal(ops.convert_to_numpy(layer(ONES)), ONES)
         assert_array_equal(ops.convert_to_numpy(layer(ONES, training=False)), ONES)
         assert int(layer.seed_generator.state.numpy()[2]) == 0
     assert_array_equal(ops.convert_to_numpy(L.Dropout(0.0)(ONES, training=True)), ONES)
-    assert_array_equal(ops.convert_to_numpy(L.Dropout(1.0)(ONES, training=True)), 0 * ONES)
+    for layer in (L.Dropout(1.0), L.AlphaDropout(1.0)):
+        assert_array_equal(ops.convert_to_numpy(layer(ONES, training=True)), 0 * ONES)
+
+
+def test_alpha_dropout_keeps_mean_and_variance() -> None:
+    x = np.random.default_rng(0).standard_normal((500, 400)).astype("float32")
+    y = ops.convert_to_numpy(L.AlphaDropout(0.3, seed=1)(x, training=True))
+    assert abs(y.mean()) < 0.01
+    assert abs(y.var() - 1) < 0.02
+    # Klambauer et al.: dropped are those that came to the value of selu's limit, -1.7580993, before scale and shift.
+    a = (0.7 * (1 + 0.3 * 1.7580993**2)) ** -0.5
+    dropped = a * -1.7580993 * 0.7
+    assert abs(np.isclose(y, dropped, rtol=1e-5).mean() - 0.3) < 0.01
+    kept = ~np.isclose(y, dropped, rtol=1e-5)
+    assert_allclose(y[kept], a * x[kept] + a * 1.7580993 * 0.3, rtol=1e-4, atol=1e-5)
+
+
+def test_spatial_dropout_drops_whole_channels() -> None:
+    for make, axes in (
+        (lambda: L.SpatialDropout1D(0.5), (1,)),
+        (lambda: L.SpatialDropout2D(0.5), (1, 2)),
+        (lambda: L.SpatialDropout2D(0.5, "channels_first"), (2, 3)),
+        (lambda: L.SpatialDropout3D(0.5), (1, 2, 3)),
+        (lambda: L.SpatialDropout3D(0.5, "channels_first"), (2, 3, 4)),
+    ):
+        layer = make()
+        y = ops.convert_to_numpy(layer(np.ones((6, 4, 5, 4, 5)[: layer.input_spec.ndim], "float32"), training=True))
+        assert_array_equal(y.min(axes), y.max(axes))
+        assert sorted(np.unique(y)) == [0, 2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,6 +45,43 @@ def test_kernels_of_theano_are_turned_around(backend: Backend, tmp_path: Path, w
     # Keras turned the kernels of separate channels itself, so that Theano gave the same as the others.
     expected = np.concatenate([convolve(y[..., i : i + 1], deep[:, :, i : i + 1], turned=False) for i in range(4)], -1)
     np.testing.assert_allclose(host(model(x)), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("writer", ["theano", "tensorflow"])
+def test_kernels_of_other_windows_are_turned_around_too(backend: Backend, tmp_path: Path, writer: str) -> None:
+    """Keras 2.3 turned those of `Conv3D`, `Conv2DTranspose` and, both, of `ConvLSTM2D`."""
+    window = {"kernel_size": [2, 2], "strides": [1, 1], "padding": "valid", "data_format": "channels_last"}
+    window |= {"dilation_rate": [1, 1]}
+    there = {k: v for k, v in window.items() if k != "kernel_size"} | {"strides": [1] * 3, "dilation_rate": [1] * 3}
+    kinds: list[tuple[str, dict[str, Any], tuple[int, ...], tuple[str, ...]]] = [
+        ("Conv3D", there | {"kernel_size": [2, 1, 2]} | DENSE, (2, 3, 3, 3, 2), ("kernel", "bias")),
+        ("Conv2DTranspose", window | DENSE, (2, 3, 3, 2), ("kernel", "bias")),
+        ("ConvLSTM2D", window | RNN, (2, 3, 4, 4, 2), ("kernel", "recurrent_kernel", "bias")),
+    ]
+    for kind, arguments, shape, names in kinds:
+        model = polykeras.Sequential([layers.Input(shape[1:]), getattr(layers, kind)(3, arguments["kernel_size"])])
+        stored = [data(*w.shape, seed=i) for i, w in enumerate(model.weights)]
+        config = sequential(layer(kind, "l", filters=3, batch_input_shape=[None, *shape[1:]], **arguments))
+        file = write_model(tmp_path / f"{kind}.h5", config, {"l": named("l", *stored, names=names)}, "2.3.1", writer)
+        rank = len(arguments["kernel_size"])
+        turned = [np.flip(w, tuple(range(rank))) if w.ndim > rank else w for w in stored]
+        model.set_weights(turned if writer == "theano" else stored)
+        x = data(*shape)
+        np.testing.assert_allclose(host(load_model(file)(x)), host(model(x)), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_kernels_of_deconvolutions_of_keras_1(tmp_path: Path, first: bool) -> None:
+    """Keras 1 kept `(rows, columns, inputs, outputs)`, channels first `(outputs, inputs, rows, columns)`."""
+    data_format = "channels_first" if first else "channels_last"
+    model = polykeras.Sequential([layers.Input((3, 3, 3)), layers.Conv2DTranspose(3, 2, data_format=data_format)])
+    kernel, bias = data(2, 2, 3, 3, seed=1), data(3, seed=2)
+    stored = kernel.transpose(2, 3, 0, 1) if first else kernel.transpose(0, 1, 3, 2)
+    name = model.layers[-1].name
+    config = sequential(layer("Dense", name, units=1, batch_input_shape=[None, 1], **DENSE))  # weights alone are read
+    file = write_model(tmp_path / "m.h5", config, {name: named(name, stored, bias)}, "1.2.2", "tensorflow")
+    model.load_weights(file)
+    np.testing.assert_array_equal(model.get_weights()[0], kernel)
 
 
 def cudnn(w: dict[str, np.ndarray], names: str, second: np.ndarray) -> list[np.ndarray]:

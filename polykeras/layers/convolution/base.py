@@ -56,6 +56,56 @@ class Spatial(Layer):
         return -1 if self.data_format == "channels_last" else 1
 
 
+def keep_window(
+    layer: Layer,
+    rank: int,
+    kernel_size: PerAxis,
+    strides: PerAxis,
+    padding: str,
+    data_format: str | None,
+    dilation_rate: PerAxis,
+    paddings: Sequence[str] = ("valid", "same"),
+) -> dict[str, Any]:
+    """Keep the arguments that describe how a window moves as attributes, where `get_config` finds them.
+
+    Args:
+        layer: whose window it is.
+        rank: the number of spatial axes.
+        kernel_size: see `Conv2D`.
+        strides: see `Conv2D`.
+        padding: see `Conv2D`.
+        data_format: see `Conv2D`.
+        dilation_rate: see `Conv2D`.
+        paddings: those that the layer knows.
+
+    Returns:
+        All but the size of the window: what `ops.conv` takes beside inputs and kernel.
+
+    Raises:
+        ValueError: an argument out of range; strides and dilation that both exceed 1.
+    """
+    layer.kernel_size = int_tuple(kernel_size, rank, "kernel_size", layer)
+    window = {
+        "strides": int_tuple(strides, rank, "strides", layer),
+        "padding": standardize_padding(padding, paddings, layer),
+        "data_format": config.standardize_data_format(data_format),
+        "dilation_rate": int_tuple(dilation_rate, rank, "dilation_rate", layer),
+    }
+    for name, value in window.items():
+        setattr(layer, name, value)
+    if max(window["strides"]) > 1 and max(window["dilation_rate"]) > 1:
+        raise ValueError(
+            f"{type(layer).__name__}: strides and dilation cannot both exceed 1; received "
+            f"strides={window['strides']}, dilation_rate={window['dilation_rate']}."
+        )
+    return window
+
+
+def beside_channels(bias: Any, rank: int, data_format: str) -> Any:
+    """Return a bias `(filters,)` in the form in which it is added to `(..., *space, filters)`, or filters first."""
+    return ops.reshape(bias, (-1, *(1,) * rank)) if data_format == "channels_first" else bias
+
+
 class BaseConv(Spatial):
     """What convolutions have in common.
 
@@ -87,23 +137,11 @@ class BaseConv(Spatial):
         **kwargs: Any,
     ) -> None:
         super().__init__(data_format, **kwargs)
-        self.kernel_size = int_tuple(kernel_size, self.rank, "kernel_size", self)
-        self.strides = int_tuple(strides, self.rank, "strides", self)
-        self.dilation_rate = int_tuple(dilation_rate, self.rank, "dilation_rate", self)
-        self.padding = standardize_padding(padding, self.paddings, self)
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ValueError(
-                f"{type(self).__name__}: strides and dilation cannot both exceed 1; received strides={self.strides}, "
-                f"dilation_rate={self.dilation_rate}."
-            )
+        self._window = keep_window(
+            self, self.rank, kernel_size, strides, padding, data_format, dilation_rate, self.paddings
+        )
         self.activation = activations.get(activation)
         self.use_bias = use_bias
-        self._window = {
-            "strides": self.strides,
-            "padding": self.padding,
-            "data_format": self.data_format,
-            "dilation_rate": self.dilation_rate,
-        }
 
     def _channels(self, input_shape: Any) -> int:
         """Return the number of channels, which later inputs must have as well."""
@@ -117,8 +155,5 @@ class BaseConv(Spatial):
     def _finish(self, x: Any) -> Any:
         """Return the activation of `x` plus the bias."""
         if self.bias is not None:
-            bias = self.bias
-            if self.data_format == "channels_first":
-                bias = ops.reshape(bias, (-1, *(1,) * self.rank))
-            x = ops.add(x, bias)
+            x = ops.add(x, beside_channels(self.bias, self.rank, self.data_format))
         return x if self.activation is None else self.activation(x)

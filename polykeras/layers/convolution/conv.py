@@ -1,4 +1,4 @@
-"""Convolutions over one and two axes."""
+"""Convolutions over one to three axes."""
 
 from __future__ import annotations
 
@@ -68,9 +68,18 @@ class Conv(BaseConv):
         self.kernel = make_weight(self, "kernel", (*self.kernel_size, channels // self.groups, self.filters))
         self._make_bias(self.filters)
 
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        """Return the convolution alone. A subclass that gives its kernel another form overrides this.
+
+        Args:
+            inputs: `(batch, *space, channels)`, or channels first by `data_format`.
+            kernel: `(*kernel_size, channels / groups, filters)`.
+        """
+        return ops.conv(inputs, kernel, **self._window)
+
     def call(self, inputs: Any) -> Any:
         """Return the convolution of `(batch, *space, channels)`, or of channels first by `data_format`."""
-        return self._finish(ops.conv(inputs, self.kernel, **self._window))
+        return self._finish(self.convolution_op(inputs, self.kernel))
 
 
 @LAYERS.register("Convolution1D")
@@ -136,5 +145,18 @@ class Conv2D(Conv):
     rank = 2
 
 
+@LAYERS.register("Convolution3D")
+class Conv3D(Conv):
+    """A convolution of volumes: `(batch, *space, channels)` to `(batch, *space', filters)`, space of three axes.
+
+    Arguments as for `Conv2D`, with three numbers where that has two; `"channels_first"` is for
+    `(batch, channels, *space)`.
+    """
+
+    sample_by_sample = True
+    rank = 3
+
+
 Convolution1D = Conv1D
 Convolution2D = Conv2D
+Convolution3D = Conv3D

@@ -11,36 +11,8 @@ from polykeras.layers.base.weights import keep_options, make_weight
 from polykeras.layers.convolution.base import BaseConv, PerAxis
 
 
-@LAYERS.register()
-class DepthwiseConv2D(BaseConv):
-    """A convolution of images that filters each channel by itself.
-
-    From `(batch, height, width, channels)` to `(batch, height', width', channels * depth_multiplier)`.
-
-    Args:
-        kernel_size: height and width of the window, or one number for both.
-        strides: distances of neighbouring windows.
-        padding: `"valid"`, or `"same"` (as many outputs as inputs / strides).
-        depth_multiplier: filters a channel.
-        data_format: `"channels_last"`, or `"channels_first"` for `(batch, channels, height, width)`.
-        dilation_rate: distances of the elements of a window.
-        activation: a name or a function; none by default.
-        use_bias: whether there is a bias.
-        depthwise_initializer: of the kernel `(*kernel_size, channels, depth_multiplier)`.
-        bias_initializer: of the bias.
-        depthwise_regularizer: penalty on the kernel.
-        bias_regularizer: penalty on the bias.
-        activity_regularizer: penalty on the output.
-        depthwise_constraint: applied to the kernel after each update.
-        bias_constraint: applied to the bias after each update.
-        **kwargs: as for `Layer`.
-
-    Raises:
-        ValueError: an argument out of range.
-    """
-
-    sample_by_sample = True
-    rank = 2
+class DepthwiseConv(BaseConv):
+    """A convolution that filters each channel by itself; arguments as for `DepthwiseConv2D`."""
 
     def __init__(
         self,
@@ -92,31 +64,39 @@ class DepthwiseConv2D(BaseConv):
         return self._finish(ops.depthwise_conv(inputs, self.kernel, **self._window))
 
 
-@LAYERS.register("SeparableConvolution2D")
-class SeparableConv2D(BaseConv):
-    """A convolution of images in two steps: each channel by itself, then a mixture of the channels.
+@LAYERS.register()
+class DepthwiseConv1D(DepthwiseConv):
+    """A convolution along time that filters each channel by itself.
 
-    From `(batch, height, width, channels)` to `(batch, height', width', filters)`.
+    From `(batch, time, channels)` to `(batch, time', channels * depth_multiplier)`. Arguments as for `DepthwiseConv2D`,
+    with one number where that has two; `"channels_first"` is for `(batch, channels, time)`.
+    """
+
+    sample_by_sample = True
+    rank = 1
+
+
+@LAYERS.register()
+class DepthwiseConv2D(DepthwiseConv):
+    """A convolution of images that filters each channel by itself.
+
+    From `(batch, height, width, channels)` to `(batch, height', width', channels * depth_multiplier)`.
 
     Args:
-        filters: channels of the output.
         kernel_size: height and width of the window, or one number for both.
         strides: distances of neighbouring windows.
         padding: `"valid"`, or `"same"` (as many outputs as inputs / strides).
+        depth_multiplier: filters a channel.
         data_format: `"channels_last"`, or `"channels_first"` for `(batch, channels, height, width)`.
         dilation_rate: distances of the elements of a window.
-        depth_multiplier: filters a channel in the first step.
         activation: a name or a function; none by default.
         use_bias: whether there is a bias.
-        depthwise_initializer: of the first step's kernel `(*kernel_size, channels, depth_multiplier)`.
-        pointwise_initializer: of the second step's kernel `(1, 1, channels * depth_multiplier, filters)`.
-        bias_initializer: of the bias `(filters,)`.
-        depthwise_regularizer: penalty on the first step's kernel.
-        pointwise_regularizer: penalty on the second step's kernel.
+        depthwise_initializer: of the kernel `(*kernel_size, channels, depth_multiplier)`.
+        bias_initializer: of the bias.
+        depthwise_regularizer: penalty on the kernel.
         bias_regularizer: penalty on the bias.
         activity_regularizer: penalty on the output.
-        depthwise_constraint: applied to the first step's kernel after each update.
-        pointwise_constraint: applied to the second step's kernel after each update.
+        depthwise_constraint: applied to the kernel after each update.
         bias_constraint: applied to the bias after each update.
         **kwargs: as for `Layer`.
 
@@ -126,6 +106,10 @@ class SeparableConv2D(BaseConv):
 
     sample_by_sample = True
     rank = 2
+
+
+class SeparableConv(BaseConv):
+    """A convolution of each channel by itself, then a mixture of the channels; arguments as for `SeparableConv2D`."""
 
     def __init__(
         self,
@@ -186,4 +170,53 @@ class SeparableConv2D(BaseConv):
         return self._finish(ops.separable_conv(inputs, self.depthwise_kernel, self.pointwise_kernel, **self._window))
 
 
+@LAYERS.register("SeparableConvolution1D")
+class SeparableConv1D(SeparableConv):
+    """A convolution along time in two steps: each channel by itself, then a mixture of the channels.
+
+    From `(batch, time, channels)` to `(batch, time', filters)`. Arguments as for `SeparableConv2D`, with one number
+    where that has two; `"channels_first"` is for `(batch, channels, time)`.
+    """
+
+    sample_by_sample = True
+    rank = 1
+
+
+@LAYERS.register("SeparableConvolution2D")
+class SeparableConv2D(SeparableConv):
+    """A convolution of images in two steps: each channel by itself, then a mixture of the channels.
+
+    From `(batch, height, width, channels)` to `(batch, height', width', filters)`.
+
+    Args:
+        filters: channels of the output.
+        kernel_size: height and width of the window, or one number for both.
+        strides: distances of neighbouring windows.
+        padding: `"valid"`, or `"same"` (as many outputs as inputs / strides).
+        data_format: `"channels_last"`, or `"channels_first"` for `(batch, channels, height, width)`.
+        dilation_rate: distances of the elements of a window.
+        depth_multiplier: filters a channel in the first step.
+        activation: a name or a function; none by default.
+        use_bias: whether there is a bias.
+        depthwise_initializer: of the first step's kernel `(*kernel_size, channels, depth_multiplier)`.
+        pointwise_initializer: of the second step's kernel `(1, 1, channels * depth_multiplier, filters)`.
+        bias_initializer: of the bias `(filters,)`.
+        depthwise_regularizer: penalty on the first step's kernel.
+        pointwise_regularizer: penalty on the second step's kernel.
+        bias_regularizer: penalty on the bias.
+        activity_regularizer: penalty on the output.
+        depthwise_constraint: applied to the first step's kernel after each update.
+        pointwise_constraint: applied to the second step's kernel after each update.
+        bias_constraint: applied to the bias after each update.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: an argument out of range.
+    """
+
+    sample_by_sample = True
+    rank = 2
+
+
+SeparableConvolution1D = SeparableConv1D
 SeparableConvolution2D = SeparableConv2D

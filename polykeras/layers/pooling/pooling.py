@@ -11,7 +11,13 @@ from polykeras.layers.convolution.base import PerAxis, Spatial, standardize_padd
 
 
 class _Pool(Spatial):
-    """Pooling of windows."""
+    """Pooling of windows.
+
+    Attributes:
+        pool_mode: `"max"` or `"average"`.
+    """
+
+    pool_mode = ""
 
     def __init__(
         self,
@@ -19,21 +25,26 @@ class _Pool(Spatial):
         strides: PerAxis | None = None,
         padding: str = "valid",
         data_format: str | None = None,
+        name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(data_format, **kwargs)
+        super().__init__(data_format, name=name, **kwargs)
         self.pool_size = int_tuple(pool_size, self.rank, "pool_size", self)
         self.strides = self.pool_size if strides is None else int_tuple(strides, self.rank, "strides", self)
         self.padding = standardize_padding(padding, ("valid", "same"), self)
 
 
 class _MaxPool(_Pool):
+    pool_mode = "max"
+
     def call(self, inputs: Any) -> Any:
         """Return the maximum of each window."""
         return ops.max_pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
 
 
 class _AveragePool(_Pool):
+    pool_mode = "average"
+
     def call(self, inputs: Any) -> Any:
         """Return the mean of each window, padding left out."""
         return ops.average_pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
@@ -48,6 +59,7 @@ class MaxPooling1D(_MaxPool):
         strides: distance of neighbouring windows; the window's width by default.
         padding: `"valid"`, or `"same"` (as many outputs as inputs / strides).
         data_format: `"channels_last"`, or `"channels_first"` for `(batch, channels, time)`.
+        name: of the layer.
         **kwargs: as for `Layer`.
 
     Raises:
@@ -66,6 +78,7 @@ class MaxPooling2D(_MaxPool):
         strides: distances of neighbouring windows; the window's size by default.
         padding: `"valid"`, or `"same"` (as many outputs as inputs / strides).
         data_format: `"channels_last"`, or `"channels_first"` for `(batch, channels, height, width)`.
+        name: of the layer.
         **kwargs: as for `Layer`.
 
     Raises:
@@ -74,6 +87,17 @@ class MaxPooling2D(_MaxPool):
 
     sample_by_sample = True
     rank = 2
+
+
+@LAYERS.register("MaxPool3D")
+class MaxPooling3D(_MaxPool):
+    """The maximum of windows of volumes `(batch, *space, channels)`, space of three axes.
+
+    Arguments as for `MaxPooling2D`, with three numbers where that has two.
+    """
+
+    sample_by_sample = True
+    rank = 3
 
 
 @LAYERS.register("AvgPool1D")
@@ -89,6 +113,14 @@ class AveragePooling2D(_AveragePool):
 
     sample_by_sample = True
     rank = 2
+
+
+@LAYERS.register("AvgPool3D")
+class AveragePooling3D(_AveragePool):
+    """The mean of windows of volumes, padding left out; arguments as for `MaxPooling3D`."""
+
+    sample_by_sample = True
+    rank = 3
 
 
 class _GlobalPool(Spatial):
@@ -129,6 +161,20 @@ class GlobalMaxPooling2D(_GlobalMaxPool):
     rank = 2
 
 
+@LAYERS.register("GlobalMaxPool3D")
+class GlobalMaxPooling3D(_GlobalMaxPool):
+    """The maximum over a volume: `(batch, *space, channels)` to `(batch, channels)`; see `GlobalMaxPooling1D`."""
+
+    sample_by_sample = True
+    rank = 3
+
+
+class _GlobalAveragePool(_GlobalPool):
+    def call(self, inputs: Any) -> Any:
+        """Return the mean of each channel."""
+        return ops.mean(inputs, axis=self._space, keepdims=self.keepdims)
+
+
 @LAYERS.register("GlobalAvgPool1D")
 class GlobalAveragePooling1D(_GlobalPool):
     """The mean over time, masked times left out: `(batch, time, channels)` to `(batch, channels)`.
@@ -163,7 +209,7 @@ class GlobalAveragePooling1D(_GlobalPool):
 
 
 @LAYERS.register("GlobalAvgPool2D")
-class GlobalAveragePooling2D(_GlobalPool):
+class GlobalAveragePooling2D(_GlobalAveragePool):
     """The mean over an image: `(batch, height, width, channels)` to `(batch, channels)`.
 
     Arguments as for `GlobalMaxPooling1D`.
@@ -172,16 +218,24 @@ class GlobalAveragePooling2D(_GlobalPool):
     sample_by_sample = True
     rank = 2
 
-    def call(self, inputs: Any) -> Any:
-        """Return the mean of each channel."""
-        return ops.mean(inputs, axis=self._space, keepdims=self.keepdims)
+
+@LAYERS.register("GlobalAvgPool3D")
+class GlobalAveragePooling3D(_GlobalAveragePool):
+    """The mean over a volume: `(batch, *space, channels)` to `(batch, channels)`; see `GlobalMaxPooling1D`."""
+
+    sample_by_sample = True
+    rank = 3
 
 
 MaxPool1D = MaxPooling1D
 MaxPool2D = MaxPooling2D
+MaxPool3D = MaxPooling3D
 AvgPool1D = AveragePooling1D
 AvgPool2D = AveragePooling2D
+AvgPool3D = AveragePooling3D
 GlobalMaxPool1D = GlobalMaxPooling1D
 GlobalMaxPool2D = GlobalMaxPooling2D
+GlobalMaxPool3D = GlobalMaxPooling3D
 GlobalAvgPool1D = GlobalAveragePooling1D
 GlobalAvgPool2D = GlobalAveragePooling2D
+GlobalAvgPool3D = GlobalAveragePooling3D

@@ -7,7 +7,7 @@ from typing import Any
 
 from polykeras import ops, random, regularizers
 from polykeras.arguments import rate as share
-from polykeras.layers.base.input_spec import InputSpec
+from polykeras.backend.activations import SELU_ALPHA, SELU_SCALE
 from polykeras.layers.base.layer import LAYERS, Layer
 
 
@@ -21,7 +21,9 @@ class _Random(Layer):
         self.supports_masking = True
 
 
-class _BaseDropout(_Random):
+class BaseDropout(_Random):
+    noise_shape: tuple[int | None, ...] | None = None
+
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
         self.rate = share(rate, "rate", self)
@@ -37,8 +39,15 @@ class _BaseDropout(_Random):
         return random.dropout(inputs, self.rate, self._mask_shape(ops.shape(inputs)), seed=self.seed_generator)
 
 
+def _checked_noise_shape(shape: Sequence[int | None] | None, owner: Layer) -> tuple[int | None, ...] | None:
+    for size in shape or ():
+        if size is not None and (not isinstance(size, int) or size < 1):
+            raise ValueError(f"{type(owner).__name__}: `noise_shape` holds positive ints and None; received {shape!r}.")
+    return None if shape is None else tuple(shape)
+
+
 @LAYERS.register()
-class Dropout(_BaseDropout):
+class Dropout(BaseDropout):
     """Sets a share of the inputs to 0 while training, and scales the rest so that their sum is expected to stay.
 
     Source: Srivastava et al., "Dropout", JMLR 15, 2014. The mask is the same on all backends.
@@ -59,44 +68,53 @@ class Dropout(_BaseDropout):
         self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(rate, seed, **kwargs)
-        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
-        for size in self.noise_shape or ():
-            if size is not None and (not isinstance(size, int) or size < 1):
-                raise ValueError(f"Dropout: `noise_shape` holds positive ints and None; received {noise_shape!r}.")
+        self.noise_shape = _checked_noise_shape(noise_shape, self)
 
     def _mask_shape(self, shape: tuple[int, ...]) -> Sequence[int | None] | None:
         return self.noise_shape
 
 
-@LAYERS.register()
-class SpatialDropout1D(_BaseDropout):
-    """Dropout of whole channels of a sequence `(batch, time, channels)`.
+_LIMIT = -SELU_ALPHA * SELU_SCALE
+"""What selu comes to far below 0."""
 
-    Source: Tompson et al., 2014, https://arxiv.org/abs/1411.4280.
+
+@LAYERS.register()
+class AlphaDropout(BaseDropout):
+    """Dropout that keeps mean and variance of inputs with mean 0 and variance 1, as selu gives them.
+
+    A share of the inputs is set to the value to which selu saturates, then all are scaled and shifted. Source:
+    Klambauer et al., "Self-normalizing neural networks", 2017, https://arxiv.org/abs/1706.02515.
 
     Args:
         rate: the share, in [0, 1].
+        noise_shape: shape of the mask: 1 along axes that share it, None for the size of the inputs.
         seed: an int, for a stream of its own.
         **kwargs: as for `Layer`.
 
     Raises:
-        ValueError: `rate` is out of range.
+        ValueError: `rate` is out of range, or `noise_shape` no shape.
     """
 
     sample_by_sample = True
 
-    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(rate, seed, **kwargs)
-        self.input_spec = InputSpec(ndim=3)
+        self.noise_shape = _checked_noise_shape(noise_shape, self)
 
-    def _mask_shape(self, shape: tuple[int, ...]) -> Sequence[int | None] | None:
-        return (shape[0], 1, shape[2])
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments, but `trainable`, which Keras's layer does not take."""
-        config = super().get_config()
-        del config["trainable"]
-        return config
+    def call(self, inputs: Any, training: Any = False) -> Any:
+        """Return the inputs, thinned out where `training`."""
+        if not training or self.rate == 0:
+            return inputs
+        if self.rate == 1:
+            return ops.zeros_like(inputs)  # the limit: the factor below is infinite there
+        shape = ops.shape(inputs)
+        noise = [n if size is None else size for n, size in zip(shape, self.noise_shape or shape, strict=True)]
+        kept = ops.greater_equal(random.uniform(noise, seed=self.seed_generator), self.rate)
+        factor = ((1.0 - self.rate) * (1.0 + self.rate * _LIMIT**2)) ** -0.5
+        offset = -factor * _LIMIT * self.rate
+        return ops.add(ops.multiply(ops.where(kept, inputs, _LIMIT), factor), offset)
 
 
 @LAYERS.register()

@@ -30,16 +30,15 @@ _NEUTRAL: dict[str, Any] = {
     "use_legacy_config": _ANYTHING,
     "virtual_batch_size": (None,),
 }
+_NO_KERNEL = {"kernel_initializer": _ANYTHING, "kernel_regularizer": (None,), "kernel_constraint": (None,)}
 _NEUTRAL_FOR: dict[str, dict[str, Any]] = {
-    "DepthwiseConv2D": {
-        "filters": (None,),
-        "kernel_initializer": _ANYTHING,  # of a kernel that it does not have
-        "kernel_regularizer": (None,),
-        "kernel_constraint": (None,),
-    },
+    "DepthwiseConv1D": _NO_KERNEL | {"filters": (None,)},
+    "DepthwiseConv2D": _NO_KERNEL | {"filters": (None,)},
     "MultiHeadAttention": {"query_shape": _ANYTHING, "key_shape": _ANYTHING, "value_shape": _ANYTHING},
-    "SeparableConv2D": {"kernel_initializer": _ANYTHING, "kernel_regularizer": (None,), "kernel_constraint": (None,)},
+    "SeparableConv1D": _NO_KERNEL,
+    "SeparableConv2D": _NO_KERNEL,
 }
+"""Arguments of one layer: `_NO_KERNEL` for layers whose kernels have other names."""
 _OF_FIRST_LAYERS = {"batch_input_shape", "batch_size", "input_shape"}
 
 

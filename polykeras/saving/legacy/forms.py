@@ -55,8 +55,10 @@ class Part:
 
 def forms_of(owner: Any, origin: Origin) -> list[Form]:
     """Return the forms in which a file of that origin may hold a layer's weights, the likeliest first."""
-    if is_a(owner, "Conv1D", "Conv2D"):
+    if is_a(owner, "Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose"):
         return _of_convolution(owner, origin)
+    if is_a(owner, "LSTMCell") and hasattr(owner, "kernel_size"):  # that of a ConvLSTM
+        return [_turned(owner, origin, _shapes(owner))]
     if is_a(owner, "LSTMCell", "GRUCell"):
         return _of_cell(owner, origin, is_a(owner, "LSTMCell"))
     plain = Form(_shapes(owner))
@@ -84,21 +86,35 @@ def _channels_last(kernel: np.ndarray) -> np.ndarray:
     return kernel.transpose(2, 3, 1, 0)
 
 
+def _turned(
+    owner: Any, origin: Origin, shapes: list[Shape], as_ours: Callable[[np.ndarray], np.ndarray] = lambda kernel: kernel
+) -> Form:
+    """Return the form of a layer over windows whose first array is stored in the first shape, and read by `as_ours`."""
+
+    def read(arrays: Arrays) -> Arrays:
+        arrays = [as_ours(arrays[0]), *arrays[1:]]
+        if not origin.convolves:
+            return arrays
+        space = range(owner.rank)
+        return [np.flip(x, tuple(space)) if x.ndim == owner.rank + 2 else x for x in arrays]
+
+    return Form(shapes, read)
+
+
 def _of_convolution(owner: Any, origin: Origin) -> list[Form]:
     kernel, *rest = _shapes(owner)
 
     def form(shape: Shape, as_ours: Callable[[np.ndarray], np.ndarray] = lambda kernel: kernel) -> Form:
-        def read(arrays: Arrays) -> Arrays:
-            first = as_ours(arrays[0])
-            if origin.convolves:
-                first = np.flip(first, tuple(range(owner.rank)))
-            return [first, *arrays[1:]]
-
-        return Form([shape, *rest], read)
+        return _turned(owner, origin, [shape, *rest], as_ours)
 
     plain = form(kernel)
     if origin.major > 1 or len(kernel) > 4:
         return [plain]
+    if is_a(owner, "Conv2DTranspose"):
+        *window, filters, channels = kernel
+        if owner.data_format == "channels_first":
+            return [form((filters, channels, *window), lambda kernel: kernel.transpose(2, 3, 0, 1))]
+        return [form((*window, channels, filters), lambda kernel: kernel.swapaxes(2, 3))]
     if len(kernel) == 4:
         old = form(_channels_first(kernel), _channels_last)
         return [old, plain] if owner.data_format == "channels_first" else [plain, old]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contract.layer_cases.case import MASK, RECURRENT, SUMS, Leaky, layer
+from contract.layer_cases.case import FIRST, MASK, RECURRENT, SUMS, Leaky, layer
 from contract.table import N
 from helpers.layer_runner import LayerCase
 from polykeras import layers as L
@@ -50,4 +50,43 @@ CASES: tuple[LayerCase, ...] = (
     ),
     layer(lambda: L.TimeDistributed(L.Dense(3)), N(2, 4, 2), **SUMS),
     layer(lambda: L.TimeDistributed(L.BatchNormalization()), N(2, 4, 2), "mask", training=True, mask=MASK, **SUMS),
+    layer(lambda: L.ConvLSTM1D(2, 3, return_sequences=True), N(2, 3, 5, 2), **SUMS),
+    layer(lambda: L.ConvLSTM1D(2, 2, padding="same", **FIRST), N(2, 4, 2, 3), "first mask", mask=MASK, **SUMS),
+    layer(
+        lambda: L.ConvLSTM1D(
+            2, 2, strides=3, activation="relu", use_bias=False, return_state=True, return_sequences=True
+        ),
+        N(2, 4, 5, 2),
+        "state mask",
+        mask=MASK,
+        **SUMS,
+    ),
+    layer(lambda: L.ConvLSTM1D(2, 2, stateful=True), N(2, 3, 4, 1), "stateful", **SUMS),
+    layer(lambda: L.ConvLSTM1D(2, 2), N(2, 3, 4, 1), "initial", initial_state=[N(2, 3, 2), N(2, 3, 2)], **SUMS),
+    layer(
+        lambda: L.ConvLSTM1D(2, 2, dropout=0.3, recurrent_dropout=0.2),
+        N(2, 3, 4, 2),
+        "dropout",
+        training=True,
+        **SUMS,
+    ),
+    layer(lambda: L.ConvLSTM2D(2, (2, 3), padding="same", go_backwards=True), N(2, 3, 3, 2, 2), **SUMS),
+    layer(
+        lambda: L.ConvLSTM2D(
+            2, 2, dilation_rate=2, return_sequences=True, unroll=True, unit_forget_bias=False, **FIRST
+        ),
+        N(1, 3, 2, 3, 4),
+        "first dilated",
+        **SUMS,
+    ),
+    layer(
+        lambda: L.ConvLSTM2D(2, 2, dropout=0.3, recurrent_dropout=0.2, **FIRST),
+        N(2, 2, 2, 3, 3),
+        "dropout first",
+        training=True,
+        **SUMS,
+    ),
+    layer(lambda: L.ConvLSTM3D(2, 2, strides=(1, 2, 1), padding="same"), N(1, 2, 2, 3, 1, 2), **SUMS),
+    layer(lambda: L.ConvLSTM3D(1, 1, **FIRST), N(1, 2, 2, 1, 2, 2), "first", **SUMS),
+    layer(lambda: L.Bidirectional(L.ConvLSTM2D(2, 2, return_sequences=True)), N(2, 2, 3, 3, 1), "images", **SUMS),
 )

@@ -25,4 +25,10 @@ CASES: tuple[LayerCase, ...] = (
     layer(lambda: L.UpSampling2D((3, 2), interpolation="bilinear"), N(1, 3, 4, 2), "bilinear"),
     layer(lambda: L.UpSampling2D(2, interpolation="bicubic", **FIRST), N(1, 2, 3, 4), "bicubic first"),
     layer(lambda: L.UpSampling2D(2, interpolation="lanczos3"), N(1, 3, 3, 1), "lanczos"),
+    layer(lambda: L.Cropping3D(((1, 0), (0, 2), (1, 1))), N(1, 2, 3, 4, 2)),
+    layer(lambda: L.Cropping3D((0, 1, 0), **FIRST), N(1, 2, 1, 3, 2), "first"),
+    layer(lambda: L.ZeroPadding3D(), N(1, 1, 2, 2, 2)),
+    layer(lambda: L.ZeroPadding3D(((1, 0), (2, 1), (0, 0)), **FIRST), N(1, 2, 1, 2, 2), "first"),
+    layer(lambda: L.UpSampling3D((1, 2, 3)), N(1, 2, 2, 1, 2)),
+    layer(lambda: L.UpSampling3D(2, **FIRST), N(1, 2, 1, 2, 1), "first"),
 )

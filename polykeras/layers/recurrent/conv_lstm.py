@@ -1,0 +1,270 @@
+"""LSTM whose products are convolutions: sequences of signals, images and volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+from polykeras import activations, ops, random
+from polykeras.graph import KerasTensor, infer_outputs
+from polykeras.layers.base.input_spec import InputSpec
+from polykeras.layers.base.layer import LAYERS
+from polykeras.layers.base.weights import as_arguments, make_weight
+from polykeras.layers.convolution.base import PerAxis, beside_channels, keep_window
+from polykeras.layers.recurrent.cells import LSTMCell, Step
+from polykeras.layers.recurrent.rnn import CellRNN, shared_with_cell
+
+
+class ConvLSTMCell(LSTMCell):
+    """What a `ConvLSTM2D` does at one time, over `rank` spatial axes; arguments as for that, the rank first.
+
+    States are `(batch, *space', filters)`, or channels first by `data_format`, where `space'` is what the convolution
+    of the inputs leaves. The convolution of the state keeps that size: it knows neither strides nor dilation.
+    """
+
+    sample_by_sample = True
+
+    def __init__(
+        self,
+        rank: int,
+        filters: int,
+        kernel_size: PerAxis,
+        strides: PerAxis = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: PerAxis = 1,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(filters, **kwargs)
+        self.rank = rank
+        self.filters = filters
+        self._window = keep_window(self, rank, kernel_size, strides, padding, data_format, dilation_rate)
+        self._channel_axis = -1 if self._window["data_format"] == "channels_last" else -1 - rank
+        self.input_spec = InputSpec(ndim=rank + 2)
+
+    def build(self, input_shape: Any) -> None:
+        """Make the kernels and the bias, and find out the size of the states, which the inputs' size gives."""
+        if None in input_shape[1:]:
+            raise ValueError(
+                f"Layer {self.name!r} ({type(self).__name__}): all sizes of the inputs at one time must be known, as "
+                f"those of the states follow from them; received the shape {tuple(input_shape)}. Give them in "
+                "Input(shape=...)."
+            )
+        channels, width = input_shape[self._channel_axis], self.gates * self.filters
+        self.kernel = make_weight(self, "kernel", (*self.kernel_size, channels, width))
+        self.recurrent_kernel = make_weight(self, "recurrent_kernel", (*self.kernel_size, self.filters, width))
+        self.bias = self._make_bias(width) if self.use_bias else None
+        self.input_spec = InputSpec(shape=(None, *input_shape[1:]))
+        projected = infer_outputs(self._project, (KerasTensor((1, *input_shape[1:]), self.compute_dtype), None), {})
+        size = list(projected.shape[1:])
+        size[self._channel_axis] = self.filters
+        self._state_shape = tuple(size)
+
+    def get_initial_state(self, batch_size: int) -> list[Any]:
+        """Return zeros for output and memory of a batch."""
+        return [ops.zeros((batch_size, *self._state_shape), self.compute_dtype) for _ in range(2)]
+
+    def start(self, inputs: Any, training: Any = False) -> tuple[Any, Step]:
+        """Return the inputs' part, and the step, whose states are output and memory; see `RecurrentCell.start`."""
+        kernel, axis = self.recurrent_kernel.value, self._channel_axis
+        activation, gate = activations.get(self.activation), activations.get(self.recurrent_activation)
+        drop = self._state_dropout(inputs, training)
+
+        def step(x: Any, states: list[Any]) -> list[Any]:
+            h, c = states
+            product = ops.conv(drop(h), kernel, padding="same", data_format=self.data_format)
+            i, f, g, o = ops.split(ops.add(x, product), 4, axis=axis)
+            c = ops.add(ops.multiply(gate(f), c), ops.multiply(gate(i), activation(g)))
+            return [ops.multiply(gate(o), activation(c)), c]
+
+        return self._project(inputs, self.bias, training), step
+
+    def _project(self, inputs: Any, bias: Any, training: Any = False) -> Any:
+        """Return the convolution of the inputs (after dropout), of all times at once, plus the bias."""
+        x = self._dropped(inputs, training)
+        shape = ops.shape(x)
+        outer, item = shape[: -1 - self.rank], shape[-1 - self.rank :]
+        x = ops.conv(ops.reshape(x, (prod(outer), *item)), self.kernel, **self._window)
+        if bias is not None:
+            x = ops.add(x, beside_channels(bias, self.rank, self.data_format))
+        return ops.reshape(x, (*outer, *ops.shape(x)[1:]))
+
+    # Each gate has a mask of its own, as in Keras. What the gates see stands side by side, in as many groups of
+    # channels, each of which `ops.conv` meets with its part of the kernel.
+
+    def _for_each_gate(self, x: Any) -> Any:
+        return ops.concatenate([x] * self.gates, axis=self._channel_axis)
+
+    def _dropped(self, inputs: Any, training: Any) -> Any:
+        """Return the inputs, or what dropout leaves of them for each gate: the same at all times."""
+        if not (training and self.dropout):
+            return inputs
+        x = self._for_each_gate(inputs)
+        shape, own = ops.shape(x), self.rank + 2
+        noise = (*(1,) * (len(shape) - own), *shape[-own:])
+        return random.dropout(x, self.dropout, noise, seed=self.seed_generator)
+
+    def _state_dropout(self, inputs: Any, training: Any) -> Callable[[Any], Any]:
+        """Return a function that gives what dropout leaves of a state for each gate: the same at all times."""
+        if not training or not self.recurrent_dropout:
+            return lambda h: h
+        batch = ops.shape(inputs)[-2 - self.rank]
+        ones = self._for_each_gate(ops.ones((batch, *self._state_shape), self.compute_dtype))
+        factor = random.dropout(ones, self.recurrent_dropout, seed=self.seed_generator)
+        return lambda h: ops.multiply(self._for_each_gate(h), factor)
+
+
+class ConvLSTM(CellRNN):
+    """An LSTM whose products are convolutions over `rank` spatial axes; arguments as for `ConvLSTM2D`."""
+
+    rank = 1
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: PerAxis,
+        strides: PerAxis = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: PerAxis = 1,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        cell = ConvLSTMCell(
+            self.rank,
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation=activation,
+            recurrent_activation=recurrent_activation,
+            use_bias=use_bias,
+            unit_forget_bias=unit_forget_bias,
+            **as_arguments(
+                kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+                recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
+                bias=(bias_initializer, bias_regularizer, bias_constraint),
+            ),
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            name="conv_lstm_cell",
+            **shared_with_cell(kwargs),
+        )
+        super().__init__(
+            cell,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
+        self.input_spec = InputSpec(ndim=self.rank + 3)
+
+    def build(self, sequences_shape: Any) -> None:
+        """Build the cell, and the states of a stateful layer."""
+        super().build(sequences_shape)
+        self.input_spec = InputSpec(shape=(None, None, *sequences_shape[2:]))
+
+    @staticmethod
+    def _build_cell(cell: Any, inputs_shape: tuple[int | None, ...]) -> None:
+        """Build the cell without a call, for which one would have to know the size of its states."""
+        if not cell.built:
+            cell.build(inputs_shape)
+
+
+@LAYERS.register()
+class ConvLSTM1D(ConvLSTM):
+    """An LSTM over sequences of signals: `(batch, time, places, channels)` to `(batch, places', filters)`.
+
+    Arguments as for `ConvLSTM2D`, with one number where that has two; `"channels_first"` is for
+    `(batch, time, channels, places)`.
+    """
+
+    sample_by_sample = True
+    rank = 1
+
+
+@LAYERS.register()
+class ConvLSTM2D(ConvLSTM):
+    """An LSTM over sequences of images.
+
+    From `(batch, time, height, width, channels)` to `(batch, height', width', filters)`, or as many times of it. It is
+    `LSTM` with convolutions for products: Shi et al., "Convolutional LSTM network", 2015,
+    https://arxiv.org/abs/1506.04214, without that paper's connections from the memory to the gates.
+
+    Args:
+        filters: channels of states and output.
+        kernel_size: height and width of the windows over inputs and state, or one number for both.
+        strides: distances of neighbouring windows over the inputs.
+        padding: `"valid"`, or `"same"` (as many outputs as inputs / strides); over the state it is always `"same"`.
+        data_format: `"channels_last"`, or `"channels_first"` for `(batch, time, channels, height, width)`.
+        dilation_rate: distances of the elements of a window over the inputs.
+        activation: of the candidate and of the memory in the output.
+        recurrent_activation: of the gates.
+        use_bias: whether there is a bias.
+        kernel_initializer: of the kernel `(*kernel_size, channels, 4 * filters)`, in the order input, forget,
+            candidate, output.
+        recurrent_initializer: of the kernel for the state, `(*kernel_size, filters, 4 * filters)`.
+        bias_initializer: of the bias `(4 * filters,)`.
+        unit_forget_bias: begin with a bias of 1 at the forget gate.
+        kernel_regularizer: penalty on the kernel.
+        recurrent_regularizer: penalty on the kernel for the state.
+        bias_regularizer: penalty on the bias.
+        activity_regularizer: penalty on the output.
+        kernel_constraint: applied to the kernel after each update.
+        recurrent_constraint: applied to the kernel for the state after each update.
+        bias_constraint: applied to the bias after each update.
+        dropout: the share of inputs to drop while training: for each gate others, the same at all times.
+        recurrent_dropout: the share of the state to drop while training: for each gate others, the same at all times.
+        seed: an int, for a stream of dropout of its own.
+        return_sequences: see `RNN`.
+        return_state: see `RNN`; the states are output and memory.
+        go_backwards: see `RNN`.
+        stateful: see `RNN`.
+        **kwargs: `unroll` and `zero_output_for_mask` as for `RNN`, and arguments of `Layer`.
+
+    Call arguments as for `RNN`: sequences `(batch, time, height, width, channels)` of a known height and width.
+
+    Raises:
+        ValueError: an argument out of range.
+    """
+
+    sample_by_sample = True
+    rank = 2
+
+
+@LAYERS.register()
+class ConvLSTM3D(ConvLSTM):
+    """An LSTM over sequences of volumes: `(batch, time, *space, channels)` to `(batch, *space', filters)`.
+
+    Arguments as for `ConvLSTM2D`, with three numbers where that has two; `"channels_first"` is for
+    `(batch, time, channels, *space)`.
+    """
+
+    sample_by_sample = True
+    rank = 3

@@ -1,0 +1,166 @@
+"""Layers that make sequences, images and volumes longer or shorter at their ends: padding, cropping."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polykeras import ops
+from polykeras.arguments import int_tuple
+from polykeras.layers.base.layer import LAYERS, Layer
+from polykeras.layers.convolution.base import Spatial
+
+
+def _pairs(value: Any, rank: int, name: str, owner: Layer) -> tuple[tuple[int, int], ...]:
+    """Return `(before, after)` for each axis from an int, an int an axis, or a pair an axis."""
+    values = (value,) * rank if isinstance(value, int) else value
+    if rank == 1 and isinstance(values, (list, tuple)) and all(isinstance(v, int) for v in values) and len(values) == 2:
+        values = (values,)
+    if isinstance(values, (list, tuple)) and len(values) == rank:
+        pairs = [int_tuple(v, 2, name, owner, minimum=0) for v in values]
+        return tuple((before, after) for before, after in pairs)
+    raise ValueError(
+        f"{type(owner).__name__}: `{name}` must be an int, or for each axis an int or a pair `(before, after)`; "
+        f"received {value!r}."
+    )
+
+
+class _ZeroPadding(Spatial):
+    def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(data_format, **kwargs)
+        pairs = _pairs(padding, self.rank, "padding", self)
+        self.padding = pairs[0] if self.rank == 1 else pairs
+
+    def call(self, inputs: Any) -> Any:
+        """Return the inputs with zeros around."""
+        widths: list[Any] = [(0, 0)] * (self.rank + 2)
+        widths[self._space[0] : self._space[0] + self.rank] = [self.padding] if self.rank == 1 else self.padding
+        return ops.pad(inputs, widths)
+
+
+@LAYERS.register()
+class ZeroPadding1D(_ZeroPadding):
+    """Zeros before and after a sequence `(batch, time, channels)`.
+
+    Args:
+        padding: how many: one number, or `(before, after)`.
+        data_format: `"channels_last"`, or `"channels_first"` for `(batch, channels, time)`.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: `padding` is something else, or negative.
+    """
+
+    sample_by_sample = True
+
+
+@LAYERS.register()
+class ZeroPadding2D(_ZeroPadding):
+    """Zeros around images `(batch, height, width, channels)`.
+
+    Args:
+        padding: how many: one number, one for height and one for width, or a pair `(before, after)` for each.
+        data_format: `"channels_last"`, or `"channels_first"` for `(batch, channels, height, width)`.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: `padding` is something else, or negative.
+    """
+
+    sample_by_sample = True
+    rank = 2
+
+
+@LAYERS.register()
+class ZeroPadding3D(_ZeroPadding):
+    """Zeros around volumes `(batch, *space, channels)`, space of three axes; arguments as for `ZeroPadding2D`."""
+
+    sample_by_sample = True
+    rank = 3
+
+
+class _Cropping(Spatial):
+    def _crop(self, inputs: Any, pairs: tuple[tuple[int, int], ...]) -> Any:
+        shape = ops.shape(inputs)
+        index: list[Any] = [slice(None)] * len(shape)
+        for axis, (before, after) in zip(self._space, pairs, strict=True):
+            if before + after >= shape[axis]:
+                raise ValueError(
+                    f"Layer {self.name!r} ({type(self).__name__}): cropping {before} + {after} leaves nothing of axis "
+                    f"{axis}, which has size {shape[axis]}."
+                )
+            index[axis] = slice(before, shape[axis] - after)
+        return inputs[tuple(index)]
+
+
+@LAYERS.register()
+class Cropping1D(_Cropping):
+    """A sequence `(batch, time, channels)` without its ends.
+
+    Args:
+        cropping: how many to drop: one number, or `(at the beginning, at the end)`.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: `cropping` is something else, or negative.
+    """
+
+    sample_by_sample = True
+    _not_in_config = (*Layer._not_in_config, "data_format")
+
+    def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
+        super().__init__("channels_last", **kwargs)
+        self.cropping = _pairs(cropping, 1, "cropping", self)[0]
+
+    def call(self, inputs: Any) -> Any:
+        """Return the inputs without their margins; `ValueError` where nothing is left."""
+        return self._crop(inputs, (self.cropping,))
+
+
+@LAYERS.register()
+class Cropping2D(_Cropping):
+    """Images `(batch, height, width, channels)` without their margins.
+
+    Args:
+        cropping: how many to drop: one number, one for height and one for width, or a pair `(before, after)` for each.
+        data_format: `"channels_last"`, or `"channels_first"` for `(batch, channels, height, width)`.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: `cropping` is something else, or negative.
+    """
+
+    sample_by_sample = True
+    rank = 2
+
+    def __init__(self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(data_format, **kwargs)
+        self.cropping = _pairs(cropping, 2, "cropping", self)
+
+    def call(self, inputs: Any) -> Any:
+        """Return the inputs without their margins; `ValueError` where nothing is left."""
+        return self._crop(inputs, self.cropping)
+
+
+@LAYERS.register()
+class Cropping3D(_Cropping):
+    """Volumes `(batch, *space, channels)` without their margins, space of three axes.
+
+    Args:
+        cropping: how many to drop: one number, one an axis, or a pair `(before, after)` an axis.
+        data_format: `"channels_last"`, or `"channels_first"` for `(batch, channels, *space)`.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: `cropping` is something else, or negative.
+    """
+
+    sample_by_sample = True
+    rank = 3
+
+    def __init__(self, cropping: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(data_format, **kwargs)
+        self.cropping = _pairs(cropping, 3, "cropping", self)
+
+    def call(self, inputs: Any) -> Any:
+        """Return the inputs without their margins; `ValueError` where nothing is left."""
+        return self._crop(inputs, self.cropping)
