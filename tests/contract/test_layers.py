@@ -35,6 +35,7 @@ WITHOUT_CASE = {
 
 TAKES_ANY_INPUT = {
     *("Activation", "ReLU", "LeakyReLU", "ELU", "Softmax", "Embedding", "Masking", "Lambda", "Rescaling", "Reshape"),
+    *("Identity", "UnitNormalization"),
     *("Dropout", "GaussianDropout", "GaussianNoise", "ActivityRegularization"),
 }
 """Layers that ask nothing of the rank and the sizes of their inputs."""
