@@ -30,8 +30,8 @@ class AdaptedWeight:
             weight = vars(layer)[self.name]
         except KeyError:
             raise AttributeError(
-                f"{type(layer).__name__} has no `{self.name}` yet: it is made when the layer is built, by `build` or by "
-                "its first call."
+                f"{type(layer).__name__} has no `{self.name}` yet: the layer is not built. `build` makes it, "
+                "and so does the first call."
             ) from None
         return layer._adapted_value(weight) if vars(layer).get("lora_enabled") else weight
 

@@ -7,6 +7,7 @@ from polykeras.layers.core.embedding import Embedding, Masking
 from polykeras.layers.core.identity import Identity
 from polykeras.layers.core.input_layer import Input, InputLayer
 from polykeras.layers.core.lambda_layer import Lambda
+from polykeras.layers.core.reversible_embedding import ReversibleEmbedding
 
 __all__ = [
     "ELU",
@@ -22,5 +23,6 @@ __all__ = [
     "Masking",
     "PReLU",
     "ReLU",
+    "ReversibleEmbedding",
     "Softmax",
 ]

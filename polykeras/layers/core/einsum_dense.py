@@ -140,7 +140,7 @@ def _analyse(
     named = partial if before and hidden else (shape[0], *partial)
     if len(named) != len(outputs):
         raise ValueError(
-            f"the equation {equation!r} needs an `output_shape` of {len(outputs) + len(partial) - len(named)} sizes for "
+            f"the equation {equation!r} needs {len(outputs) + len(partial) - len(named)} sizes in `output_shape` for "
             f"inputs of the shape {shape}; received {partial}."
         )
     incoming = dict(zip(inputs, shape[hidden:] if before else shape, strict=False))
