@@ -91,7 +91,7 @@ class Attention(Layer):
 
         Args:
             inputs: `[query, value]` or `[query, value, key]`; the key is the value by default.
-            mask: `[query_mask, value_mask]`, bool `(batch, queries)` and `(batch, keys)`, each of which may be None. The
+            mask: `[query_mask, value_mask]`, bool `(batch, queries)` and `(batch, keys)`, or None for either. The
                 output is 0 for queries that are not there.
             training: whether dropout is applied.
             return_attention_scores: whether the weights `(batch, queries, keys)` are returned.

@@ -1,4 +1,4 @@
-"""Attention in several heads: projections, masks, and the attention itself. Two layers choose how many heads there are."""
+"""Attention in several heads: projections, masks, and the attention itself."""
 
 from __future__ import annotations
 

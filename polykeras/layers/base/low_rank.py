@@ -118,13 +118,17 @@ class LowRank(Layer):
         self.lora_alpha = rank if lora_alpha is None else lora_alpha
         self.lora_enabled = True
 
+    @property
+    def _scale(self) -> float:
+        return float(self.lora_alpha) / float(self.lora_rank)  # type: ignore[arg-type]
+
     def _factors(self) -> tuple[Variable, Variable]:
         return getattr(self, f"lora_{self._adaptable}_a"), getattr(self, f"lora_{self._adaptable}_b")
 
     def _adapted_value(self, weight: Variable) -> Any:
         """Return the weight plus the scaled product of the factors, in the dtype in which the weight is read."""
         base = ops.convert_to_tensor(weight)
-        product = ops.multiply(ops.matmul(*self._factors()), self.lora_alpha / self.lora_rank)
+        product = ops.multiply(ops.matmul(*self._factors()), self._scale)
         return ops.add(base, ops.cast(product, ops.dtype(base)))
 
     # ---- weights and files, as in Keras ------------------------------------------------------------------------
@@ -143,7 +147,7 @@ class LowRank(Layer):
             weight = vars(self)[self._adaptable]
             a, b = (factor.numpy() for factor in self._factors())
             place = next(i for i, v in enumerate(self._saved_variables()) if v is weight)
-            total = weight.numpy().astype("float32") + np.matmul(a, b) * np.float32(self.lora_alpha / self.lora_rank)
+            total = weight.numpy().astype("float32") + np.matmul(a, b) * np.float32(self._scale)
             store[str(place)] = total.astype(weight.numpy().dtype)
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:

@@ -27,7 +27,8 @@ CASES: tuple[LayerCase, ...] = (
     layer(lambda: L.GroupNormalization(-1, axis=-2, scale=False), N(2, 3, 2, 4), "instance", **SUMS),
     layer(lambda: L.GroupNormalization(1, epsilon=1e-5), N(2, 4), "one group", **SUMS),
     layer(lambda: L.RMSNormalization(), N(3, 4), **SUMS),
-    layer(lambda: L.RMSNormalization((-1, 1), epsilon=1e-3), N(2, 3, 2, 4), "axes", **SUMS),
+    layer(lambda: L.RMSNormalization((-1, 1), epsilon=1e-3), N(2, 3, 2, 4), "apart", **SUMS),
+    layer(lambda: L.RMSNormalization([2, 3]), N(2, 3, 2, 4), "axes", **SUMS),
     layer(lambda: L.UnitNormalization(), N(3, 4), **SUMS),
     layer(lambda: L.UnitNormalization((1, 2)), N(2, 3, 4), "axes", **SUMS),
 )
