@@ -13,6 +13,16 @@ from polykeras.layers.base.weights import keep_options
 from polykeras.layers.core.einsum_dense import EinsumDense
 
 
+class _AlsoCalled:
+    """Another name of an attribute; an instance may have one of its own by it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, layer: Any, owner: type | None = None) -> Any:
+        return self if layer is None else getattr(layer, self.name)
+
+
 @LAYERS.register()
 class MultiHeadAttention(Heads):
     """Attention of queries to keys and values, in several heads.
@@ -124,3 +134,12 @@ class MultiHeadAttention(Heads):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
         return super().get_config() | {"output_shape": self._output_sizes}
+
+
+# Subclasses in other libraries read Keras's private names.
+for _name in (
+    *("num_heads", "key_dim", "value_dim", "dropout", "use_bias", "use_gate", "attention_axes", "sliding_window"),
+    *(f"{prefix}_{kind}" for prefix in ("kernel", "bias") for kind in ("initializer", "regularizer", "constraint")),
+):
+    setattr(MultiHeadAttention, f"_{_name}", _AlsoCalled(_name))
+MultiHeadAttention._output_shape = _AlsoCalled("_output_sizes")  # type: ignore[attr-defined]
