@@ -128,6 +128,8 @@ CASES: dict[str, tuple[Make, Any, dict[str, Any]]] = {
         X(2, 3, 4),
         {},
     ),
+    "conv 1 lora": (lambda L: L.Conv1D(4, 2, groups=2, lora_rank=2, lora_alpha=3.0), X(2, 5, 4), {}),
+    "conv 2 lora": (lambda L: L.Conv2D(3, (2, 3), padding="same", lora_rank=2), X(2, 5, 4, 2), {}),
     "embedding lora": (lambda L: L.Embedding(6, 4, lora_rank=2), np.array([[0, 5], [3, 3]], "int32"), {}),
 }
 

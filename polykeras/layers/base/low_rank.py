@@ -46,6 +46,7 @@ class LowRank(Layer):
     """Base of layers with a weight that LoRA may adapt (Hu et al., 2021, https://arxiv.org/abs/2106.09685).
 
     Args:
+        *args: of a base class that stands between this one and `Layer`.
         lora_rank: adapts the weight once it is made, with that rank.
         lora_alpha: the product is scaled with `lora_alpha / lora_rank`; `lora_rank` by default.
         **kwargs: as for `Layer`.
@@ -53,8 +54,10 @@ class LowRank(Layer):
 
     _adaptable: ClassVar[str] = "kernel"
 
-    def __init__(self, *, lora_rank: int | None = None, lora_alpha: float | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self, *args: Any, lora_rank: int | None = None, lora_alpha: float | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
         self.lora_rank = lora_rank and positive_int(lora_rank, "lora_rank", self)
         self.lora_alpha = lora_rank if lora_alpha is None else lora_alpha
         self.lora_enabled = False
