@@ -113,16 +113,12 @@ LEFT_OUT = {
             GlobalMaxPooling3D AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D
             AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Cropping3D UpSampling3D ZeroPadding3D
         """,
-        "further normalizations: a later issue": """
-            GroupNormalization RMSNormalization SpectralNormalization UnitNormalization
-        """,
-        "further attention, dense and dropout layers: a later issue": """
-            AdditiveAttention Attention GroupQueryAttention EinsumDense ReversibleEmbedding Identity AlphaDropout
-            SpatialDropout2D SpatialDropout3D
+        "further dropout layers: a later issue": """
+            AlphaDropout SpatialDropout2D SpatialDropout3D
         """,
         "preprocessing of text, categories and audio: a later issue": """
             CategoryEncoding Discretization HashedCrossing Hashing IntegerLookup StringLookup TextVectorization
-            MelSpectrogram STFTSpectrogram Pipeline
+            MelSpectrogram STFTSpectrogram
         """,
         "image preprocessing: a later issue": """
             AugMix AutoContrast CenterCrop ContrastLimitedAdaptiveHistogramEqualization CutMix Equalization
