@@ -7,6 +7,7 @@ from typing import Any
 from polykeras import ops, tree
 from polykeras.graph.tensor import KerasTensor, infer_outputs
 from polykeras.naming import to_snake_case, unique_name
+from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import Registry
 
 
@@ -39,6 +40,10 @@ class Node:
             outputs = tree.unflatten(definition, leaves)
         self.outputs = outputs
         self.output_tensors = [leaf for leaf in leaves if isinstance(leaf, KerasTensor)]
+        if not all(tensor.record_history for tensor in self.input_tensors):
+            for tensor in self.output_tensors:
+                tensor.record_history = False
+            return
         for i, tensor in enumerate(self.output_tensors):
             tensor.history = (self, i)
         operation.inbound_nodes.append(self)
@@ -60,8 +65,10 @@ class Node:
         return masks[place] if place < len(masks) else None
 
 
-class Operation:
+class Operation(Configurable):
     """Something that can be called on arrays, and on symbolic tensors to become part of a graph.
+
+    A subclass writes `call` with `polykeras.ops`, and `compute_output_spec` where `call` cannot run on shapes alone.
 
     Args:
         name: unique names are made from the class's name where it is None.
@@ -75,7 +82,21 @@ class Operation:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Apply to arrays, or record a call on symbolic tensors."""
-        raise NotImplementedError
+        if any(isinstance(x, KerasTensor) for x in tree.flatten((args, kwargs))):
+            return self.symbolic_call(*args, **kwargs)
+        return self.call(*args, **kwargs)
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the outputs for arrays; a subclass says how."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement `call`.")
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the symbolic outputs for symbolic inputs, without recording a call."""
+        return infer_outputs(self.call, args, kwargs)
+
+    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
+        """Record a call on symbolic tensors as part of the graph, and return its symbolic outputs."""
+        return self.record(args, kwargs, self.compute_output_spec(*args, **kwargs))
 
     def record(self, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> Any:
         """Add a node to the graph and return its outputs."""
@@ -131,20 +152,9 @@ class OpOperation(Operation):
         self.op = op
         self._function: Any = function
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the op, or record it."""
-        if any(isinstance(x, KerasTensor) for x in tree.flatten((args, kwargs))):
-            return self.record(args, kwargs, infer_outputs(self._function, args, kwargs))
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the op."""
         return self._function(*args, **kwargs)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the op's name and this operation's."""
-        return {"op": self.op, "name": self.name}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> OpOperation:
-        """Return the operation of a config."""
-        return cls(**config)
 
 
 def _record_op(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -29,15 +29,39 @@ class KerasTensor(Symbolic, ArrayOperators):
     Args:
         shape: ints, with None for unknown sizes.
         dtype: by name.
+        sparse: kept for Keras code: arrays of polykeras are dense.
+        ragged: kept in the same way.
+        record_history: False lets no operation become part of a graph by this tensor.
         name: for messages.
+        ragged_rank: kept in the same way.
+        row_splits_dtype: kept in the same way.
+
+    Raises:
+        ValueError: both sparse and ragged.
 
     Attributes:
         history: the node that gives it and the place among that node's outputs; None for a free one.
     """
 
-    def __init__(self, shape: Sequence[int | None], dtype: Any = None, name: str | None = None) -> None:
+    def __init__(
+        self,
+        shape: Sequence[int | None],
+        dtype: Any = "float32",
+        sparse: bool = False,
+        ragged: bool = False,
+        record_history: bool = True,
+        name: str | None = None,
+        *,
+        ragged_rank: int | None = None,
+        row_splits_dtype: Any = None,
+    ) -> None:
+        if sparse and ragged:
+            raise ValueError("A KerasTensor is sparse or ragged, not both.")
         self.shape: tuple[int | None, ...] = tuple(shape)
         self.dtype = dtypes.standardize_dtype(dtype)
+        self.sparse, self.ragged, self.ragged_rank = sparse, ragged, ragged_rank
+        self.row_splits_dtype = row_splits_dtype and dtypes.standardize_dtype(row_splits_dtype)
+        self.record_history = record_history
         self.name = name or unique_name("keras_tensor")
         self.history: tuple[Node, int] | None = None
 

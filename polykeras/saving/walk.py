@@ -54,7 +54,7 @@ def _visit_container(container: Any, path: str, seen: dict[int, Any]) -> Iterato
     counts: dict[str, int] = {}
     for value in contained(container):
         if isinstance(value, Saveable):
-            name = _numbered(to_snake_case(type(value).__name__), counts)
+            name = _numbered(to_snake_case(getattr(type(value), "_name_in_files", type(value).__name__)), counts)
             yield from _visit(value, f"{path}/{name}", seen)
         elif isinstance(value, (list, tuple, dict)):
             yield from _visit_container(value, f"{path}/{_numbered('container', counts)}", seen)

@@ -36,11 +36,14 @@ WITHOUT_CASE = {
 TAKES_ANY_INPUT = {
     *("Activation", "ReLU", "LeakyReLU", "ELU", "Softmax", "Embedding", "Masking", "Lambda", "Rescaling", "Reshape"),
     *("AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise", "ActivityRegularization"),
+    *("Identity", "UnitNormalization", "ReversibleEmbedding"),
+    *("Dropout", "GaussianDropout", "GaussianNoise", "ActivityRegularization"),
 }
 """Layers that ask nothing of the rank and the sizes of their inputs."""
 CHECKS_ITSELF = {
     *("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract", "Concatenate", "Dot"),
-    *("RNN", "Bidirectional", "StackedRNNCells", "TimeDistributed"),
+    *("RNN", "Bidirectional", "StackedRNNCells", "TimeDistributed", "Attention", "AdditiveAttention"),
+    "Pipeline",
 }
 """Layers of several inputs, or around others: `test_layer_behaviour.py` looks at their errors."""
 

@@ -20,6 +20,9 @@ OWN = {
     "Maximum-mask": "in Keras no argument of a merging layer is a mask",
     "Minimum-mask": "in Keras no argument of a merging layer is a mask",
     "Multiply-mask": "in Keras no argument of a merging layer is a mask",
+    "RMSNormalization-apart": "in Keras the scale of axes that are not the last ones does not broadcast",
+    "SpectralNormalization-table": "in Keras the vectors become integers, since the inputs are",
+    "Pipeline-dropout": "Keras writes `training=True` into the graph, which its own models then pass over",
     "renorm": "batch renormalization was left behind with Keras 2",
 }
 """Words in the names of cases that Keras 3 cannot read, each with the reason."""

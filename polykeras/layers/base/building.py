@@ -27,6 +27,7 @@ class BuildMixin:
     call: Callable[..., Any]
     compute_output_spec: Callable[..., Any]
     set_weights: Callable[[Sequence[Any]], None]
+    _path: Callable[[], list[str]]
     _own_weights: list[Variable]
     _initial_weights: Sequence[Any] | None
     _build_shapes: dict[str, Any] | None
@@ -60,6 +61,7 @@ class BuildMixin:
 
     def _after_build(self) -> None:
         self.built = True
+        self._built_path = "/".join(self._path())
         if self._initial_weights is not None:
             self.set_weights(self._initial_weights)
             self._initial_weights = None

@@ -50,6 +50,16 @@ class InputSpec:
         parts = [f"{key}={value}" for key, value in vars(self).items() if value]
         return f"InputSpec({', '.join(parts)})"
 
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments as plain data, without the name, as in Keras."""
+        names = ("dtype", "shape", "ndim", "max_ndim", "min_ndim", "axes", "optional")
+        return {name: getattr(self, name) for name in names}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> InputSpec:
+        """Return the spec of a config."""
+        return cls(**config)
+
     def complaint(self, shape: tuple[int | None, ...], dtype: str) -> str | None:
         """Return what is wrong with an input of this shape and dtype, or None."""
         ndim = len(shape)

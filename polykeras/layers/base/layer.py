@@ -20,14 +20,14 @@ from polykeras.layers.base.input_spec import assert_input_compatibility
 from polykeras.layers.base.shapes import map_shapes, take_input_shape
 from polykeras.layers.base.state import StateMixin
 from polykeras.naming import is_ours
-from polykeras.saving.configurable import Configurable, init_parameters
+from polykeras.saving.configurable import init_parameters
 from polykeras.saving.serialization import Registry
 from polykeras.variables import Scope, autocast_scope, read_state
 
 LAYERS: Registry[Any] = Registry("layer", "keras.layers")
 
 
-class Layer(StateMixin, BuildMixin, Configurable, Operation):
+class Layer(StateMixin, BuildMixin, Operation):
     """A function of arrays with weights.
 
     Subclasses write `__init__` (arguments), `build` (weights, once the input's shape is known) and `call` (the
@@ -117,6 +117,35 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
     def dtype(self) -> str:
         """The dtype of the layer's weights."""
         return self.dtype_policy.variable_dtype
+
+    @property
+    def input_dtype(self) -> str:
+        """The dtype to which float inputs are cast."""
+        return self.dtype_policy.compute_dtype
+
+    # ---- what Keras's code asks of a layer ---------------------------------------------------------------------
+
+    supports_jit = True
+    quantization_mode: str | None = None
+    _built_path: str | None = None
+
+    @property
+    def path(self) -> str | None:
+        """The names of the layers around it and its own, as they were when it was built; None before."""
+        return self._built_path
+
+    @property
+    def call_signature_parameters(self) -> list[str]:
+        """The names of the parameters of `call`."""
+        return list(inspect.signature(self.call).parameters)
+
+    @property
+    def _call_has_training_arg(self) -> bool:
+        return call_spec(type(self).call).has_training
+
+    @property
+    def _call_has_mask_arg(self) -> bool:
+        return call_spec(type(self).call).has_mask
 
     # ---- to be overridden --------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, wraps
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -37,6 +37,19 @@ def _or_name_first(add_weight: C) -> C:
         return add_weight(self, *args, **kwargs)
 
     return wrapper  # type: ignore[return-value]
+
+
+@runtime_checkable
+class Measures(Protocol):
+    """What a metric has. Metrics are built on layers, which only look for theirs."""
+
+    variables: Any
+
+    def update_state(self, *args: Any, **kwargs: Any) -> Any:
+        """Take in a batch."""
+
+    def result(self) -> Any:
+        """Return the value."""
 
 
 class StateMixin(Saveable):
@@ -138,6 +151,21 @@ class StateMixin(Saveable):
         self._own_weights.append(variable)
         return variable
 
+    def add_variable(self, *args: Any, **kwargs: Any) -> Variable:
+        """Make a variable of this layer: `add_weight` under Keras's older name."""
+        return self.add_weight(*args, **kwargs)
+
+    def add_metric(self, *args: Any, **kwargs: Any) -> None:
+        """Raise: Keras 3 does not have what Keras 2 did under this name.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(
+            f"Layer {self.name!r} ({type(self).__name__}): `add_metric` was left behind with Keras 2. Keep a metric as "
+            "an attribute and call its `update_state` in `call`, or give it to `compile(metrics=...)`."
+        )
+
     def _path(self) -> list[str]:
         context = current_context()
         path = list(context.path) if context else []
@@ -197,6 +225,17 @@ class StateMixin(Saveable):
         """The variables that no optimizer changes, seeds included."""
         trainable = {id(v) for v in self.trainable_weights}
         return [v for v in self.variables if id(v) not in trainable]
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics that this layer and layers within it keep as attributes."""
+        found = [metric for layer in self._flatten_layers() for metric in tracked(layer, Measures)]
+        return list({id(metric): metric for metric in found}.values())
+
+    @property
+    def metrics_variables(self) -> list[Variable]:
+        """The variables of `metrics`."""
+        return [variable for metric in self.metrics for variable in metric.variables]
 
     @property
     def trainable(self) -> bool:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from polykeras import ops
 from polykeras.arguments import positive_int
 from polykeras.layers.base.layer import LAYERS
+from polykeras.layers.base.low_rank import AdaptedWeight, LowRank
 from polykeras.layers.base.weights import keep_options, make_weight
 from polykeras.layers.convolution.base import BaseConv, PerAxis
 
 
-class Conv(BaseConv):
+class Conv(LowRank, BaseConv):
     """A convolution with a kernel over space and channels; arguments as for `Conv2D`."""
 
-    _lacks: ClassVar[dict[str, Any]] = {"lora_rank": None, "lora_alpha": None}
+    kernel = AdaptedWeight()
 
     def __init__(
         self,

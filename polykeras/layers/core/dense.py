@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 from polykeras import activations, ops
 from polykeras.arguments import positive_int
 from polykeras.layers.base.input_spec import InputSpec
-from polykeras.layers.base.layer import LAYERS, Layer
+from polykeras.layers.base.layer import LAYERS
+from polykeras.layers.base.low_rank import AdaptedWeight, LowRank
 from polykeras.layers.base.weights import keep_options, known_sizes, make_weight
 
 
 @LAYERS.register()
-class Dense(Layer):
+class Dense(LowRank):
     """`activation(inputs @ kernel + bias)`.
 
     Args:
@@ -26,6 +27,8 @@ class Dense(Layer):
         activity_regularizer: penalty on the output.
         kernel_constraint: applied to the kernel after each update.
         bias_constraint: applied to the bias after each update.
+        lora_rank: see `enable_lora`.
+        lora_alpha: see `enable_lora`.
         **kwargs: as for `Layer`.
 
     Raises:
@@ -39,7 +42,8 @@ class Dense(Layer):
     """
 
     sample_by_sample = True
-    _lacks: ClassVar[dict[str, Any]] = {"lora_rank": None, "lora_alpha": None, "quantization_config": None}
+    kernel = AdaptedWeight()
+    _lacks: ClassVar[dict[str, Any]] = {"quantization_config": None}
 
     def __init__(
         self,
@@ -53,9 +57,13 @@ class Dense(Layer):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        super().__init__(
+            activity_regularizer=activity_regularizer, lora_rank=lora_rank, lora_alpha=lora_alpha, **kwargs
+        )
         self.units = positive_int(units, "units", self)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
@@ -74,8 +82,8 @@ class Dense(Layer):
         self.bias = make_weight(self, "bias", (self.units,)) if self.use_bias else None
         self.input_spec = InputSpec(min_ndim=2, axes={-1: width})
 
-    def call(self, inputs: Any) -> Any:
-        """Return the outputs, `(..., units)`, for inputs `(..., input width)`."""
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        """Return the outputs, `(..., units)`, for inputs `(..., input width)`; `training` changes nothing."""
         x = ops.matmul(inputs, self.kernel)
         if self.bias is not None:
             x = ops.add(x, self.bias)

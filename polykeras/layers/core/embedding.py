@@ -10,11 +10,12 @@ from polykeras import dtypes, ops
 from polykeras.arguments import positive_int
 from polykeras.backend import registry
 from polykeras.layers.base.layer import LAYERS, Layer
+from polykeras.layers.base.low_rank import AdaptedWeight, LowRank
 from polykeras.layers.base.weights import keep_options, make_weight
 
 
 @LAYERS.register()
-class Embedding(Layer):
+class Embedding(LowRank):
     """A learned vector for each of a number of classes or words.
 
     An index outside the table is an error where its value is known: in a call on arrays, and always on NumPy. Compiled
@@ -29,6 +30,8 @@ class Embedding(Layer):
         embeddings_constraint: applied to the table after each update.
         mask_zero: whether 0 means "nothing here", which later layers are told by a mask.
         weights: an array to begin with, or a list of one.
+        lora_rank: see `enable_lora`.
+        lora_alpha: see `enable_lora`.
         **kwargs: as for `Layer`; Keras 2's `input_length` is the length of a sequence.
 
     Raises:
@@ -42,8 +45,10 @@ class Embedding(Layer):
 
     sample_by_sample = True
     takes_integers = True
-    _lacks: ClassVar[dict[str, Any]] = {"lora_rank": None, "lora_alpha": None, "quantization_config": None}
-    _not_in_config = (*Layer._not_in_config, "weights")
+    embeddings = AdaptedWeight()
+    _adaptable = "embeddings"
+    _lacks: ClassVar[dict[str, Any]] = {"quantization_config": None}
+    _not_in_config = (*LowRank._not_in_config, "weights")
 
     def __init__(
         self,
@@ -54,6 +59,8 @@ class Embedding(Layer):
         embeddings_constraint: Any = None,
         mask_zero: bool = False,
         weights: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         **kwargs: Any,
     ) -> None:
         length = kwargs.pop("input_length", None)
@@ -61,7 +68,7 @@ class Embedding(Layer):
             kwargs["input_shape"] = (length,)
         if weights is not None:
             kwargs["weights"] = weights if isinstance(weights, (list, tuple)) else [weights]
-        super().__init__(**kwargs)
+        super().__init__(lora_rank=lora_rank, lora_alpha=lora_alpha, **kwargs)
         self.input_dim = positive_int(input_dim, "input_dim", self)
         self.output_dim = positive_int(output_dim, "output_dim", self)
         keep_options(self, embeddings=(embeddings_initializer, embeddings_regularizer, embeddings_constraint))

@@ -58,17 +58,20 @@ class InputLayer(Layer):
             if n is not None and (not isinstance(n, int) or isinstance(n, bool) or n < 0):
                 raise ValueError(f"Input sizes must be ints or None; received {n!r} in {tuple(batch_shape)}.")
         self.batch_shape = tuple(batch_shape)
-        self.input_dtype = dtypes.standardize_dtype(dtype)
+        self._given_dtype = dtypes.standardize_dtype(dtype)
         self.optional = optional
         self.autocast = False
         self.built = True
-        output = input_tensor or KerasTensor(self.batch_shape, self.input_dtype, name=self.name)
+        output = input_tensor or KerasTensor(self.batch_shape, self._given_dtype, name=self.name)
         Node(self, (), {}, output)
 
     @property
     def dtype(self) -> str:
         """The dtype of the input."""
-        return self.input_dtype
+        return self._given_dtype
+
+    input_dtype = dtype
+    sparse = ragged = False
 
     def call(self, inputs: Any) -> Any:
         """Return the inputs as they are."""
@@ -78,7 +81,7 @@ class InputLayer(Layer):
         """Return shape, dtype and name."""
         return {
             "batch_shape": self.batch_shape,
-            "dtype": self.input_dtype,
+            "dtype": self._given_dtype,
             "sparse": False,
             "ragged": False,
             "name": self.name,

@@ -1,11 +1,12 @@
-"""Layer normalization, and what it shares with batch normalization."""
+"""Layer normalization, and what it shares with batch and group normalization."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
-from polykeras import ops
+from polykeras import dtypes, ops
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.base.weights import keep_options, known_sizes, make_weight
@@ -13,6 +14,8 @@ from polykeras.layers.base.weights import keep_options, known_sizes, make_weight
 
 class Scaled(Layer):
     """A normalization with a learned scale and offset, in the dtype of variables even where the rest is narrower."""
+
+    rms_scaling = False
 
     def __init__(
         self,
@@ -46,8 +49,9 @@ class Scaled(Layer):
             self.axis = sorted(a % len(input_shape) for a in self.axis)
         axes = [self.axis] if isinstance(self.axis, int) else self.axis
         shape = known_sizes(self, input_shape, axes)
-        self.gamma = make_weight(self, "gamma", shape, autocast=False) if self.scale else None
-        self.beta = make_weight(self, "beta", shape, autocast=False) if self.center else None
+        self.gamma = make_weight(self, "gamma", shape, autocast=False) if self.scale or self.rms_scaling else None
+        offset = self.center and not self.rms_scaling
+        self.beta = make_weight(self, "beta", shape, autocast=False) if offset else None
         self.input_spec = InputSpec(ndim=len(input_shape), axes=dict(zip(axes, shape, strict=True)))
 
 
@@ -66,6 +70,8 @@ class LayerNormalization(Scaled):
         gamma_regularizer: penalty on the scale.
         beta_constraint: applied to the offset after each update.
         gamma_constraint: applied to the scale after each update.
+        rms_scaling: divide by the standard deviation, do not subtract the mean, and learn a scale alone. Out of date:
+            `RMSNormalization` divides by the root of the mean square.
         **kwargs: as for `Layer`.
 
     Raises:
@@ -73,7 +79,6 @@ class LayerNormalization(Scaled):
     """
 
     sample_by_sample = True
-    _lacks: ClassVar[dict[str, Any]] = {"rms_scaling": False}
 
     def __init__(
         self,
@@ -87,6 +92,8 @@ class LayerNormalization(Scaled):
         gamma_regularizer: Any = None,
         beta_constraint: Any = None,
         gamma_constraint: Any = None,
+        *,
+        rms_scaling: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -103,9 +110,34 @@ class LayerNormalization(Scaled):
             **kwargs,
         )
         self.autocast = False
+        self.rms_scaling = rms_scaling
+        if rms_scaling:
+            warnings.warn(
+                "LayerNormalization(rms_scaling=True) divides by the standard deviation, not by the root of the mean "
+                "square. Use RMSNormalization, which does what the name says.",
+                stacklevel=2,
+            )
 
     def call(self, inputs: Any) -> Any:
         """Return the normalized inputs."""
         axis = self.axis if isinstance(self.axis, int) else tuple(self.axis)
-        outputs = ops.layer_normalization(inputs, self.gamma, self.beta, axis=axis, epsilon=self.epsilon)
+        if self.rms_scaling:
+            wide = ops.cast(inputs, dtypes.result_type(ops.dtype(inputs), "float32"))
+            inverse = ops.rsqrt(ops.add(ops.var(wide, axis, keepdims=True), self.epsilon))
+            outputs = ops.multiply(ops.multiply(wide, inverse), along(self.gamma, inputs, axis))
+        else:
+            outputs = ops.layer_normalization(inputs, self.gamma, self.beta, axis=axis, epsilon=self.epsilon)
         return ops.cast(outputs, self.compute_dtype)
+
+
+def along(weight: Any, x: Any, axis: int | Sequence[int]) -> Any:
+    """Return a weight of the sizes of some axes of `x` such that it broadcasts to `x`.
+
+    Args:
+        weight: the weight.
+        x: the array to which it belongs.
+        axis: the axes in increasing order.
+    """
+    shape = ops.shape(x)
+    axes = [a % len(shape) for a in ((axis,) if isinstance(axis, int) else axis)]
+    return ops.reshape(weight, [n if i in axes else 1 for i, n in enumerate(shape)])

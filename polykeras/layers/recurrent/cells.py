@@ -66,10 +66,10 @@ class RecurrentCell(Layer):
     def _make_bias(self, width: int) -> Any:
         return make_weight(self, "bias", (width,))
 
-    def get_initial_state(self, batch_size: int) -> list[Any]:
+    def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
         """Return zeros for the states of a batch, each `(batch, units)`."""
         sizes = self.state_size if isinstance(self.state_size, list) else [self.state_size]
-        return [ops.zeros((batch_size, size), self.compute_dtype) for size in sizes]
+        return [ops.zeros((batch_size, size), self.compute_dtype) for size in sizes]  # type: ignore[arg-type]
 
     def start(self, inputs: Any, training: Any = False) -> tuple[Any, Step]:
         """Do what does not depend on the state, and return what each step takes, and the step.
@@ -96,16 +96,16 @@ class RecurrentCell(Layer):
         """
         return None
 
-    def call(self, sequence: Any, states: Any, training: Any = False) -> tuple[Any, Any]:
+    def call(self, inputs: Any, states: Any, training: Any = False) -> tuple[Any, Any]:
         """Return output and new states.
 
         Args:
-            sequence: the inputs at one time, `(batch, features)`.
+            inputs: those at one time, `(batch, features)`.
             states: arrays `(batch, units)` in a list; or the only one.
             training: whether dropout is applied.
         """
         several = isinstance(states, (list, tuple))
-        x, step = self.start(sequence, training)
+        x, step = self.start(inputs, training)
         new = step(x, list(states) if several else [states])
         return new[0], new if several else new[0]
 
@@ -163,6 +163,10 @@ class SimpleRNNCell(RecurrentCell):
             recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
             bias=(bias_initializer, bias_regularizer, bias_constraint),
         )
+
+    def call(self, sequence: Any, states: Any, training: Any = False) -> tuple[Any, Any]:
+        """Return output and new states, as `RecurrentCell.call`: Keras calls the inputs of this cell so."""
+        return super().call(sequence, states, training)
 
     def start(self, inputs: Any, training: Any = False) -> tuple[Any, Step]:
         """Return the inputs' part, and the step; see `RecurrentCell.start`."""

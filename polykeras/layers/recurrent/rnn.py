@@ -11,7 +11,7 @@ from polykeras.backend.symbolic import SYMBOLIC, SymbolicArray
 from polykeras.graph import KerasTensor, infer_outputs
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS, Layer
-from polykeras.layers.recurrent.cells import RecurrentCell, Step
+from polykeras.layers.recurrent.cells import RecurrentCell, SimpleRNNCell, Step
 from polykeras.layers.recurrent.stacked_cells import (
     StackedRNNCells,
     as_list,
@@ -21,6 +21,9 @@ from polykeras.layers.recurrent.stacked_cells import (
     output_size,
 )
 from polykeras.variables import Scope, Variable, read_state
+
+_CALLS = (RecurrentCell.call, SimpleRNNCell.call)
+"""What calls `start` and its step, and nothing else."""
 
 
 @LAYERS.register()
@@ -73,6 +76,11 @@ class RNN(Layer):
     def state_size(self) -> list[Any]:
         """The sizes of the states; for stacked cells those of each cell."""
         return as_list(self.cell.state_size)
+
+    @property
+    def single_state(self) -> bool:
+        """Whether there is one state only."""
+        return not isinstance(self.cell.state_size, (list, tuple))
 
     def get_initial_state(self, batch_size: int) -> list[Any]:
         """Return the states in which the layer begins where it is given none."""
@@ -142,16 +150,39 @@ class RNN(Layer):
         Raises:
             ValueError: another number of initial states; another batch size than that of a stateful layer.
         """
-        xs, states = ops.swapaxes(sequences, 0, 1), self._begin(sequences, initial_state)
-        valid = None if mask is None else ops.swapaxes(ops.cast(mask, "bool"), 0, 1)
-        if self.go_backwards:
-            xs, valid = ops.flip(xs, 0), None if valid is None else ops.flip(valid, 0)
-        output, last = self._run_all(xs, states, valid, training)
+        xs, valid = self._by_time(sequences, mask)
+        output, last = self._run_all(xs, self._begin(sequences, initial_state), valid, training, self.return_sequences)
         if self.states is not None:
             for variable, value in zip(tree.flatten(self.states), tree.flatten(last), strict=True):
                 variable.assign(value)
         output = ops.swapaxes(output, 0, 1) if self.return_sequences else output
         return (output, *last) if self.return_state else output
+
+    def inner_loop(
+        self, sequences: Any, initial_state: Any, mask: Any, training: Any = False
+    ) -> tuple[Any, Any, list[Any]]:
+        """Run the cell along all times, whatever the layer returns.
+
+        Args:
+            sequences: `(batch, time, ...)`.
+            initial_state: states to begin with.
+            mask: bool `(batch, time)`, or None.
+            training: whether dropout is applied.
+
+        Returns:
+            The last output, all outputs `(batch, time, units)`, and the last states.
+        """
+        xs, valid = self._by_time(sequences, mask)
+        outputs, last = self._run_all(xs, as_list(initial_state), valid, training, True)
+        return outputs[-1], ops.swapaxes(outputs, 0, 1), last
+
+    def _by_time(self, sequences: Any, mask: Any) -> tuple[Any, Any]:
+        """Return inputs and mask with the axis of times first, in the order in which the cell sees them."""
+        xs = ops.swapaxes(sequences, 0, 1)
+        valid = None if mask is None else ops.swapaxes(ops.cast(mask, "bool"), 0, 1)
+        if self.go_backwards:
+            xs, valid = ops.flip(xs, 0), None if valid is None else ops.flip(valid, 0)
+        return xs, valid
 
     def _begin(self, sequences: Any, given: Any) -> list[Any]:
         batch = ops.shape(sequences)[0]
@@ -174,23 +205,23 @@ class RNN(Layer):
             return tree.map_structure(lambda variable: variable.value, self.states)
         return self.get_initial_state(batch)
 
-    def _run_all(self, xs: Any, states: list[Any], valid: Any, training: Any) -> tuple[Any, list[Any]]:
+    def _run_all(self, xs: Any, states: list[Any], valid: Any, training: Any, all_times: bool) -> tuple[Any, list[Any]]:
         """Return the outputs at all times, or the last one, and the last states."""
         cells = self._cells()
         if cells == [self.cell]:
-            return self._run(self.cell, xs, states, valid, training, self.return_sequences)
+            return self._run(self.cell, xs, states, valid, training, all_times)
         # No cell of a stack sees the others' states: each may run along all times before the next one begins.
         last: list[Any] = []
         for cell, state in zip(cells, states, strict=True):
-            all_times = self.return_sequences or cell is not cells[-1]
-            xs, own = self._run(cell, xs, as_list(state), valid, training, all_times)
+            needed = all_times or cell is not cells[-1]
+            xs, own = self._run(cell, xs, as_list(state), valid, training, needed)
             last.append(own if isinstance(state, (list, tuple)) else own[0])
         return xs, last
 
     def _run(
         self, cell: Any, xs: Any, states: list[Any], valid: Any, training: Any, all_times: bool
     ) -> tuple[Any, list[Any]]:
-        if isinstance(cell, RecurrentCell) and type(cell).call is RecurrentCell.call:
+        if isinstance(cell, RecurrentCell) and type(cell).call in _CALLS:
             whole = cell.along(xs, states, training) if valid is None and fast.enabled() else None
             if whole is not None:
                 outputs, states = whole

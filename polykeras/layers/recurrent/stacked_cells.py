@@ -23,12 +23,12 @@ def check_cell(cell: Any) -> None:
         )
 
 
-def initial_states(cell: Any, batch_size: int) -> list[Any]:
+def initial_states(cell: Any, batch_size: int | None) -> list[Any]:
     """Return the states in which a cell begins: zeros `(batch, size)` unless it says otherwise."""
     if hasattr(cell, "get_initial_state"):
         return as_list(cell.get_initial_state(batch_size=batch_size))
     dtype = getattr(cell, "compute_dtype", None)
-    return [ops.zeros((batch_size, size), dtype) for size in as_list(cell.state_size)]
+    return [ops.zeros((batch_size, size), dtype) for size in as_list(cell.state_size)]  # type: ignore[arg-type]
 
 
 def output_size(cell: Any) -> int:
@@ -74,7 +74,7 @@ class StackedRNNCells(Layer):
         """The width of the top cell's output."""
         return output_size(self.cells[-1])
 
-    def get_initial_state(self, batch_size: int) -> list[Any]:
+    def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
         """Return the initial states of all cells, a list each."""
         return [initial_states(cell, batch_size) for cell in self.cells]
 

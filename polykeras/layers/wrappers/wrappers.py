@@ -205,6 +205,12 @@ class Bidirectional(Layer):
             outputs += [None] * (2 * len(self.forward_layer.state_size))
         return outputs if len(outputs) > 1 else mask
 
+    @property
+    def states(self) -> tuple[Any, ...] | None:
+        """The states of the forward and of the backward layer, where they are stateful; else None."""
+        forward, backward = self.forward_layer.states, self.backward_layer.states
+        return (*forward, *backward) if forward and backward else None
+
     def reset_state(self) -> None:
         """Set the states of stateful layers to those they begin with."""
         self.forward_layer.reset_state()

@@ -10,6 +10,7 @@ from contract.layer_cases import (
     recurrent,
     regularization,
     reshaping,
+    wrappers,
 )
 from contract.layer_cases.case import OWN
 
@@ -23,6 +24,7 @@ LAYER_CASES = (
     *recurrent.CASES,
     *regularization.CASES,
     *reshaping.CASES,
+    *wrappers.CASES,
 )
 
 __all__ = ["LAYER_CASES", "OWN"]

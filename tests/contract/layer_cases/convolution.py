@@ -16,6 +16,7 @@ CASES: tuple[LayerCase, ...] = (
     layer(lambda: L.Conv2D(3, 2, strides=(1, 2), use_bias=False), N(1, 4, 5, 2), "no bias", **SUMS),
     layer(lambda: L.Conv2D(4, 3, groups=2), N(1, 5, 5, 2), "groups", **SUMS),
     layer(lambda: L.Conv2D(2, 2, dilation_rate=(1, 2), padding="same", **FIRST), N(1, 3, 4, 5), "first", **SUMS),
+    layer(lambda: L.Conv2D(2, 2, lora_rank=3, lora_alpha=2.0), N(1, 4, 5, 2), "lora", **SUMS),
     layer(lambda: L.DepthwiseConv2D(3, depth_multiplier=2), N(1, 5, 5, 2), **SUMS),
     layer(lambda: L.DepthwiseConv2D((2, 3), strides=2, padding="same", **FIRST), N(1, 2, 5, 6), "first", **SUMS),
     layer(lambda: L.SeparableConv2D(3, 3, padding="same"), N(1, 5, 5, 2), **SUMS),

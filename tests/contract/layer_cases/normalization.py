@@ -22,4 +22,13 @@ CASES: tuple[LayerCase, ...] = (
     ),
     layer(lambda: L.LayerNormalization(), N(3, 4), **SUMS),
     layer(lambda: L.LayerNormalization((1, -1), center=False), N(2, 3, 2, 2), "axes", **SUMS),
+    layer(lambda: L.GroupNormalization(2), N(2, 3, 4), **SUMS),
+    layer(lambda: L.GroupNormalization(3, axis=1, center=False), N(2, 6, 2, 3), "first", **SUMS),
+    layer(lambda: L.GroupNormalization(-1, axis=-2, scale=False), N(2, 3, 2, 4), "instance", **SUMS),
+    layer(lambda: L.GroupNormalization(1, epsilon=1e-5), N(2, 4), "one group", **SUMS),
+    layer(lambda: L.RMSNormalization(), N(3, 4), **SUMS),
+    layer(lambda: L.RMSNormalization((-1, 1), epsilon=1e-3), N(2, 3, 2, 4), "apart", **SUMS),
+    layer(lambda: L.RMSNormalization([2, 3]), N(2, 3, 2, 4), "axes", **SUMS),
+    layer(lambda: L.UnitNormalization(), N(3, 4), **SUMS),
+    layer(lambda: L.UnitNormalization((1, 2)), N(2, 3, 4), "axes", **SUMS),
 )

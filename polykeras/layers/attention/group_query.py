@@ -1,0 +1,104 @@
+"""Attention in which several heads of the queries share keys and values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polykeras import ops, random
+from polykeras.arguments import positive_int, rate
+from polykeras.layers.attention.heads import Heads
+from polykeras.layers.base.layer import LAYERS
+from polykeras.layers.base.weights import keep_options
+
+
+@LAYERS.register()
+class GroupQueryAttention(Heads):
+    """Attention in several heads of the queries, groups of which share a head of keys and values.
+
+    Source: Ainslie et al., "GQA: Training Generalized Multi-Query Transformer Models from Multi-Head Checkpoints",
+    2023, https://arxiv.org/abs/2305.13245. With one head of keys it is multi-query attention.
+
+    Args:
+        head_dim: size of a head.
+        num_query_heads: how many heads the queries have.
+        num_key_value_heads: how many heads keys and values have; divides `num_query_heads`.
+        dropout: share of the attention weights to drop while training.
+        use_bias: whether projections have biases.
+        sliding_window: a query sees keys at less than this distance only; all by default.
+        flash_attention: accepted for Keras code; a backend chooses its kernels itself.
+        kernel_initializer: of the projections' kernels `(features, heads, size)`, and `(heads, size, features)`.
+        bias_initializer: of their biases.
+        kernel_regularizer: penalty on the kernels.
+        bias_regularizer: penalty on the biases.
+        activity_regularizer: penalty on the projections of query, key and value, and on the output.
+        kernel_constraint: applied to the kernels after each update.
+        bias_constraint: applied to the biases after each update.
+        use_gate: multiply the heads' outputs with `sigmoid` of a projection of the query.
+        seed: an int, for a stream of dropout of its own.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: an argument out of range, or heads that cannot be divided into groups.
+
+    Example:
+        >>> from polykeras import layers
+        >>> query, value = layers.Input((8, 16)), layers.Input((4, 16))
+        >>> layers.GroupQueryAttention(head_dim=4, num_query_heads=4, num_key_value_heads=2)(query, value).shape
+        (None, 8, 16)
+    """
+
+    sample_by_sample = True
+    _not_in_config = (*Heads._not_in_config, "flash_attention")
+    _name_in_files = "GroupedQueryAttention"
+
+    def __init__(
+        self,
+        head_dim: int,
+        num_query_heads: int,
+        num_key_value_heads: int,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        sliding_window: int | None = None,
+        flash_attention: bool | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        use_gate: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.head_dim = positive_int(head_dim, "head_dim", self)
+        self.num_query_heads = positive_int(num_query_heads, "num_query_heads", self)
+        self.num_key_value_heads = positive_int(num_key_value_heads, "num_key_value_heads", self)
+        if num_query_heads % num_key_value_heads:
+            raise ValueError(
+                f"GroupQueryAttention: `num_query_heads` must be a multiple of `num_key_value_heads`; received "
+                f"{num_query_heads} and {num_key_value_heads}."
+            )
+        self.num_repeats = num_query_heads // num_key_value_heads
+        self.dropout = rate(dropout, "dropout", self)
+        self.use_bias = use_bias
+        self.sliding_window = positive_int(sliding_window, "sliding_window", self) if sliding_window else None
+        self.use_gate = use_gate
+        keep_options(
+            self,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
+        self.seed = seed
+        self.seed_generator = random.SeedGenerator(seed) if dropout else None
+        self.supports_masking = True
+
+    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+        """Make the projections."""
+        shared = (self.num_key_value_heads, self.head_dim)
+        queries, sizes = (self.num_query_heads, self.head_dim), (query_shape[-1],)
+        self._make_projections((query_shape, value_shape, key_shape), queries, shared, shared, sizes)
+
+    def _repeated(self, x: Any) -> Any:
+        return ops.repeat(x, self.num_repeats, axis=2) if self.num_repeats > 1 else x

@@ -1,0 +1,248 @@
+"""Attention in several heads: projections, masks, and the attention itself."""
+
+from __future__ import annotations
+
+import math
+import string
+from functools import reduce
+from typing import Any
+
+from polykeras import ops, random
+from polykeras.initializers import Initializer
+from polykeras.layers.base.input_spec import InputSpec
+from polykeras.layers.base.layer import Layer
+from polykeras.layers.base.weights import Options, as_arguments, known_sizes
+from polykeras.layers.core.einsum_dense import EinsumDense
+
+
+class Heads(Layer):
+    """Base of layers of attention in several heads, which set the attributes below.
+
+    Attributes:
+        dropout: share of the attention weights to drop while training.
+        use_bias: whether projections have biases.
+        use_gate: whether the heads' outputs are multiplied with `sigmoid` of a projection of the query.
+        sliding_window: a query sees keys at less than this distance only; None for all.
+        attention_axes: axes along which attention is computed; None for all but those of batch and features.
+        seed_generator: for dropout.
+    """
+
+    dropout: float
+    use_bias: bool
+    use_gate: bool
+    sliding_window: int | None
+    attention_axes: Any = None
+    seed_generator: random.SeedGenerator | None
+
+    # ---- projections -------------------------------------------------------------------------------------------
+
+    def _make_projections(
+        self,
+        shapes: tuple[Any, Any, Any],
+        queries: tuple[int, int],
+        keys: tuple[int, int],
+        values: tuple[int, int],
+        sizes: tuple[int, ...],
+    ) -> None:
+        """Make the projections.
+
+        Args:
+            shapes: of query, value and key, which may be None.
+            queries: how many heads the queries have, and a head's size.
+            keys: the same of the keys.
+            values: the same of the values.
+            sizes: the axes of the output in place of that of the features.
+
+        Raises:
+            ValueError: keys and values differ in more than their features.
+        """
+        query_shape, value_shape, key_shape = shapes
+        key_shape = value_shape if key_shape is None else key_shape
+        if tuple(value_shape[1:-1]) != tuple(key_shape[1:-1]):
+            raise ValueError(
+                f"{self._title()} needs a value for each key; received the shapes {value_shape} and {key_shape}."
+            )
+        heads = (queries[0], values[1])
+        self._query_dense = self._projection("query", query_shape, queries)
+        self._key_dense = self._projection("key", key_shape, keys)
+        if self.use_gate:
+            self._gate_dense = self._projection("gate", query_shape, heads)
+        self._value_dense = self._projection("value", value_shape, values)
+        self._output_dense = self._projection("attention_output", (*query_shape[:-1], *heads), sizes, bound=2)
+        self.input_spec = InputSpec(ndim=len(query_shape), axes={-1: query_shape[-1]})
+
+    def _projection(self, name: str, shape: Any, outer: tuple[int, ...], bound: int = 1) -> EinsumDense:
+        """Return the product of the last `bound` axes of inputs with a kernel that has the axes `outer` beside them."""
+        known_sizes(self, shape, range(-bound, 0))
+        free, letters = len(shape) - bound, iter(string.ascii_letters)
+        before, inner, after = ("".join(next(letters) for _ in range(n)) for n in (free, bound, len(outer)))
+        dense = EinsumDense(
+            f"{before}{inner},{inner}{after}->{before}{after}",
+            (*(None,) * (free - 1), *outer),
+            activation="sigmoid" if name == "gate" else None,
+            bias_axes=after if self.use_bias else None,
+            activity_regularizer=None if name == "attention_output" else self.activity_regularizer,
+            dtype=self.dtype_policy,
+            name=name,
+            **as_arguments(kernel=self._options("kernel"), bias=self._options("bias")),
+        )
+        dense.build(shape)
+        return dense
+
+    def _options(self, prefix: str) -> Options:
+        """Return an initializer of one projection's own, and the regularizer and the constraint of all."""
+        initializer, regularizer, constraint = (
+            getattr(self, f"{prefix}_{kind}") for kind in ("initializer", "regularizer", "constraint")
+        )
+        own = initializer.clone() if isinstance(initializer, Initializer) else initializer
+        return own, regularizer, constraint
+
+    # ---- attention ---------------------------------------------------------------------------------------------
+
+    def call(
+        self,
+        query: Any,
+        value: Any,
+        key: Any = None,
+        query_mask: Any = None,
+        value_mask: Any = None,
+        key_mask: Any = None,
+        attention_mask: Any = None,
+        return_attention_scores: bool = False,
+        training: Any = None,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        """Return the output `(batch, ..., features)`, or a tuple of it and the attention weights.
+
+        Where masks leave a query no key, its output is the projected mean of all values.
+
+        Args:
+            query: `(batch, ..., features)`; attention runs along the axes between.
+            value: `(batch, ..., features)`.
+            key: as `value`, which it is by default.
+            query_mask: bool `(batch, queries)`, which queries are there.
+            value_mask: bool `(batch, keys)`, which values are there.
+            key_mask: bool `(batch, keys)`, which keys are there.
+            attention_mask: bool `(batch, queries, keys)`, which query may see which key. For several attention axes it
+                has those of the queries, then those of the keys.
+            return_attention_scores: whether the weights `(batch, heads, queries, keys)` are returned.
+            training: whether dropout is applied.
+            use_causal_mask: no query sees a later key.
+        """
+        key = value if key is None else key
+        q, k, v = (
+            self._query_dense(query),
+            self._repeated(self._key_dense(key)),
+            self._repeated(self._value_dense(value)),
+        )
+        gate = self._gate_dense(query) if self.use_gate else None
+        mask = self._compute_attention_mask(
+            query, key, query_mask, value_mask, key_mask, attention_mask, use_causal_mask=use_causal_mask
+        )
+        output, weights = self._compute_attention(q, k, v, mask, training, return_attention_scores)
+        output = self._output_dense(output if gate is None else ops.multiply(output, gate))
+        return (output, weights) if return_attention_scores else output
+
+    def _repeated(self, x: Any) -> Any:
+        """Return keys or values with a head for each of the queries'."""
+        return x
+
+    def _axes(self, rank: int) -> list[int]:
+        """Return the axes of attention for inputs of that rank."""
+        return [axis % rank for axis in self.attention_axes] if self.attention_axes else list(range(1, rank - 1))
+
+    def _compute_attention(
+        self,
+        query: Any,
+        key: Any,
+        value: Any,
+        attention_mask: Any = None,
+        training: Any = None,
+        return_attention_scores: bool = False,
+    ) -> tuple[Any, Any]:
+        """Return the heads' outputs, and the attention weights (None where they were not made).
+
+        Layers of other libraries call it, or put their own in its place: Keras has it under this name.
+
+        Args:
+            query: projected, `(batch, ..., heads, size)`.
+            key: projected.
+            value: projected.
+            attention_mask: bool `(batch, queries, keys)`.
+            training: whether dropout is applied.
+            return_attention_scores: whether the weights are needed.
+        """
+        mask, dropping = attention_mask, bool(training) and self.dropout > 0
+        if ops.ndim(query) != 4 or dropping or return_attention_scores:
+            return self._attend(query, key, value, mask, dropping)
+        mask = mask if mask is None or ops.ndim(mask) == 4 else ops.expand_dims(mask, 1)
+        scale = 1.0 / math.sqrt(ops.shape(query)[-1])
+        return ops.dot_product_attention(query, key, value, mask=mask, scale=scale), None
+
+    def _attend(self, q: Any, k: Any, v: Any, mask: Any, dropping: bool) -> tuple[Any, Any]:
+        """Return the heads' outputs, `(batch, ..., heads, value_dim)`, and the attention weights."""
+        rank = ops.ndim(q)
+        axes = self._axes(rank - 1)
+        rest = [i for i in range(rank - 2) if i not in axes]
+        # (batch, ..., heads, size) becomes (batch and free axes, heads, attended places, size).
+        order = [*rest, rank - 2, *axes, rank - 1]
+        targets, sources = ([ops.shape(x)[i] for i in axes] for x in (q, k))
+        free = [*(ops.shape(q)[i] for i in rest), ops.shape(q)[-2]]
+
+        def folded(x: Any, places: list[int]) -> Any:
+            return ops.reshape(ops.transpose(x, order), (*free, math.prod(places), ops.shape(x)[-1]))
+
+        scaled = ops.multiply(folded(q, targets), 1.0 / math.sqrt(ops.shape(q)[-1]))
+        scores = ops.matmul(scaled, ops.swapaxes(folded(k, sources), -1, -2))
+        if mask is not None:
+            scores = ops.where(self._folded_mask(mask, len(axes), len(free) + 2), scores, lowest(scores))
+        weights = ops.softmax(scores, axis=-1)
+        used = random.dropout(weights, self.dropout, seed=self.seed_generator) if dropping else weights
+        output = ops.reshape(ops.matmul(used, folded(v, sources)), (*free, *targets, ops.shape(v)[-1]))
+        weights = ops.reshape(weights, (*free, *targets, *sources))
+        return ops.transpose(output, [order.index(i) for i in range(rank)]), weights
+
+    def _folded_mask(self, mask: Any, count: int, rank: int) -> Any:
+        """Return a mask with the axes of the scores, `(batch and free axes, heads, queries, keys)`."""
+        shape = ops.shape(mask)
+        kept, targets, sources = shape[: -2 * count], shape[-2 * count : -count], shape[-count:]
+        if not kept:
+            raise ValueError(
+                f"{self._title()} attends along {count} axes and needs an `attention_mask` of "
+                f"(batch, axes of queries, axes of keys); received masks that make the shape {shape}."
+            )
+        return ops.reshape(mask, (*kept, *(1,) * (rank - 2 - len(kept)), math.prod(targets), math.prod(sources)))
+
+    def _compute_attention_mask(
+        self,
+        query: Any,
+        value: Any,
+        query_mask: Any = None,
+        value_mask: Any = None,
+        key_mask: Any = None,
+        attention_mask: Any = None,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        """Return which query may see which key, `(batch, queries, keys)`, or None for all; Keras has this name."""
+        parts = [] if attention_mask is None else [ops.cast(attention_mask, "bool")]
+        if query_mask is not None:
+            parts.append(ops.expand_dims(ops.cast(query_mask, "bool"), -1))
+        parts += [ops.expand_dims(ops.cast(mask, "bool"), -2) for mask in (value_mask, key_mask) if mask is not None]
+        if use_causal_mask or self.sliding_window:
+            axis = self._axes(ops.ndim(query))[0]
+            rows, columns = ops.arange(ops.shape(query)[axis]), ops.arange(ops.shape(value)[axis])
+            distance = ops.subtract(ops.expand_dims(rows, (0, 2)), ops.expand_dims(columns, (0, 1)))
+            if use_causal_mask:
+                parts.append(ops.greater_equal(distance, 0))
+            if self.sliding_window:
+                parts.append(ops.less(ops.abs(distance), self.sliding_window))
+        return reduce(ops.logical_and, parts) if parts else None
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Return the mask of the query."""
+        return previous_mask
+
+
+def lowest(scores: Any) -> float:
+    """Return the score of what a mask leaves out: it fits the dtype, and its `exp` is 0 beside any other's."""
+    return -3e4 if ops.dtype(scores) == "float16" else -1e9

@@ -1,0 +1,168 @@
+"""LoRA: a frozen weight to which the product of two small ones is added, which are trained in its place.
+
+Layers know nothing of it. They name the weight that may be adapted, `kernel = AdaptedWeight()`, and read `self.kernel`
+as ever; what they get is the weight, or the sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from polykeras import initializers, ops
+from polykeras.arguments import positive_int
+from polykeras.layers.base.layer import Layer
+from polykeras.variables import Variable
+
+
+class AdaptedWeight:
+    """An attribute of a layer: a variable, and with LoRA the sum of it and the scaled product of two others."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, layer: Any, owner: type | None = None) -> Any:
+        if layer is None:
+            return self
+        try:
+            weight = vars(layer)[self.name]
+        except KeyError:
+            raise AttributeError(
+                f"{type(layer).__name__} has no `{self.name}` yet: the layer is not built. `build` makes it, "
+                "and so does the first call."
+            ) from None
+        return layer._adapted_value(weight) if vars(layer).get("lora_enabled") else weight
+
+    def __set__(self, layer: Any, value: Any) -> None:
+        vars(layer)[self.name] = value
+
+    def __delete__(self, layer: Any) -> None:
+        del vars(layer)[self.name]
+
+
+class LowRank(Layer):
+    """Base of layers with a weight that LoRA may adapt (Hu et al., 2021, https://arxiv.org/abs/2106.09685).
+
+    Args:
+        *args: of a base class that stands between this one and `Layer`.
+        lora_rank: adapts the weight once it is made, with that rank.
+        lora_alpha: the product is scaled with `lora_alpha / lora_rank`; `lora_rank` by default.
+        **kwargs: as for `Layer`.
+    """
+
+    _adaptable: ClassVar[str] = "kernel"
+
+    def __init__(
+        self, *args: Any, lora_rank: int | None = None, lora_alpha: float | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.lora_rank = lora_rank and positive_int(lora_rank, "lora_rank", self)
+        self.lora_alpha = lora_rank if lora_alpha is None else lora_alpha
+        self.lora_enabled = False
+
+    def _after_build(self) -> None:
+        super()._after_build()
+        if self.lora_rank and not self.lora_enabled:
+            self.enable_lora(self.lora_rank, self.lora_alpha)
+
+    def enable_lora(
+        self,
+        rank: int,
+        lora_alpha: float | None = None,
+        a_initializer: Any = "he_uniform",
+        b_initializer: Any = "zeros",
+    ) -> None:
+        """Freeze the weight, and train two of a low rank whose product is added to it.
+
+        Args:
+            rank: the rank of the product.
+            lora_alpha: the product is scaled with `lora_alpha / rank`; `rank` by default.
+            a_initializer: of the first factor, `(..., rank)`.
+            b_initializer: of the second factor, `(rank, width)`.
+
+        Raises:
+            ValueError: the layer is not built, is adapted already, or has a constraint on the weight.
+
+        Example:
+            >>> from polykeras import layers
+            >>> layer = layers.Dense(8)
+            >>> layer.build((None, 16))
+            >>> layer.enable_lora(2)
+            >>> [w.name for w in layer.trainable_weights]
+            ['bias', 'lora_kernel_a', 'lora_kernel_b']
+        """
+        name = self._adaptable
+        rank = positive_int(rank, "rank", self)
+        if getattr(self, f"{name}_constraint", None) is not None:
+            raise ValueError(f"{self._title()}: LoRA cannot keep a constraint. Leave `{name}_constraint` out.")
+        if not self.built:
+            raise ValueError(f"{self._title()}: build it, or call it once, before `enable_lora`.")
+        if self.lora_enabled:
+            raise ValueError(f"{self._title()}: LoRA is enabled already, with rank {self.lora_rank}.")
+        weight = vars(self)[name]
+
+        def factor(which: str, shape: tuple[int, ...], initializer: Any) -> None:
+            # float32, as small steps of training would be lost in fewer bits.
+            made = self.add_weight(
+                shape,
+                initializers.get(initializer),
+                "float32",
+                regularizer=getattr(self, f"{name}_regularizer", None),
+                name=f"lora_{name}_{which}",
+            )
+            setattr(self, f"lora_{name}_{which}", made)
+
+        factor("a", (*weight.shape[:-1], rank), a_initializer)
+        factor("b", (rank, weight.shape[-1]), b_initializer)
+        weight.trainable = False
+        self.lora_rank = rank
+        self.lora_alpha = rank if lora_alpha is None else lora_alpha
+        self.lora_enabled = True
+
+    @property
+    def _scale(self) -> float:
+        return float(self.lora_alpha) / float(self.lora_rank)  # type: ignore[arg-type]
+
+    def _factors(self) -> tuple[Variable, Variable]:
+        return getattr(self, f"lora_{self._adaptable}_a"), getattr(self, f"lora_{self._adaptable}_b")
+
+    def _adapted_value(self, weight: Variable) -> Any:
+        """Return the weight plus the scaled product of the factors, in the dtype in which the weight is read."""
+        base = ops.convert_to_tensor(weight)
+        product = ops.multiply(ops.matmul(*self._factors()), self._scale)
+        return ops.add(base, ops.cast(product, ops.dtype(base)))
+
+    # ---- weights and files, as in Keras ------------------------------------------------------------------------
+
+    def _trainable_first(self) -> list[Variable]:
+        return self._own_variables() if self.lora_enabled else super()._trainable_first()
+
+    def _saved_variables(self) -> list[Variable]:
+        factors = self._factors() if self.lora_enabled else ()
+        return [v for v in super()._saved_variables() if not any(v is factor for factor in factors)]
+
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Write the variables; with LoRA the sum in place of the weight, and not what it is made of."""
+        super().save_own_variables(store)
+        if self.lora_enabled:
+            weight = vars(self)[self._adaptable]
+            a, b = (factor.numpy() for factor in self._factors())
+            place = next(i for i, v in enumerate(self._saved_variables()) if v is weight)
+            total = weight.numpy().astype("float32") + np.matmul(a, b) * np.float32(self._scale)
+            store[str(place)] = total.astype(weight.numpy().dtype)
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Read the variables; with LoRA the product starts at 0 again, as the file's weight has it within."""
+        super().load_own_variables(store)
+        if self.lora_enabled:  # Keras sets both factors to 0, where no gradient leads away from
+            second = self._factors()[1]
+            second.assign(np.zeros(second.shape, "float32"))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments; those of LoRA only where it is used."""
+        config = super().get_config()
+        if not self.lora_rank:
+            config = {name: value for name, value in config.items() if name not in ("lora_rank", "lora_alpha")}
+        return config

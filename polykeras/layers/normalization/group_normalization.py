@@ -1,0 +1,100 @@
+"""Group normalization."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polykeras import dtypes, ops
+from polykeras.layers.base.layer import LAYERS
+from polykeras.layers.normalization.layer_normalization import Scaled, along
+
+
+@LAYERS.register()
+class GroupNormalization(Scaled):
+    """Brings groups of channels of each sample to mean 0 and variance 1 (Wu and He, 2018, https://arxiv.org/abs/1803.08494).
+
+    Args:
+        groups: how many groups the channels are divided into; -1 makes each channel a group (instance normalization).
+        axis: of the channels.
+        epsilon: added to the variance.
+        center: add a learned offset `beta`.
+        scale: multiply by a learned `gamma`.
+        beta_initializer: of the offset `(channels,)`.
+        gamma_initializer: of the scale `(channels,)`.
+        beta_regularizer: penalty on the offset.
+        gamma_regularizer: penalty on the scale.
+        beta_constraint: applied to the offset after each update.
+        gamma_constraint: applied to the scale after each update.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: `groups` is neither positive nor -1, or the channels cannot be divided into as many groups.
+
+    Example:
+        >>> from polykeras import layers
+        >>> layers.GroupNormalization(groups=4)(layers.Input((16, 16, 8))).shape
+        (None, 16, 16, 8)
+    """
+
+    sample_by_sample = True
+    axis: int
+
+    def __init__(
+        self,
+        groups: int = 32,
+        axis: int = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            int(axis),
+            epsilon,
+            center,
+            scale,
+            beta_initializer,
+            gamma_initializer,
+            beta_regularizer,
+            gamma_regularizer,
+            beta_constraint,
+            gamma_constraint,
+            **kwargs,
+        )
+        if not isinstance(groups, int) or (groups < 1 and groups != -1):
+            raise ValueError(f"GroupNormalization: `groups` must be a positive int, or -1; received {groups!r}.")
+        self.groups = groups
+        self.autocast = False
+
+    def build(self, input_shape: Any) -> None:
+        """Make scale and offset."""
+        super().build(input_shape)
+        channels = input_shape[self.axis]
+        if self.groups == -1:
+            self.groups = channels
+        if channels % self.groups:
+            raise ValueError(
+                f"{self._title()} cannot divide the {channels} channels of axis {self.axis} into {self.groups} groups "
+                f"of one size; received the shape {tuple(input_shape)}."
+            )
+
+    def call(self, inputs: Any) -> Any:
+        """Return the normalized inputs."""
+        shape = ops.shape(inputs)
+        axis = self.axis % len(shape)
+        divided = (*shape[:axis], self.groups, shape[axis] // self.groups, *shape[axis + 1 :])
+        x = ops.reshape(ops.cast(inputs, dtypes.result_type(ops.dtype(inputs), "float32")), divided)
+        mean, variance = ops.moments(x, axes=[i for i in range(1, len(divided)) if i != axis], keepdims=True)
+        x = ops.multiply(ops.subtract(x, mean), ops.rsqrt(ops.add(variance, self.epsilon)))
+        x = ops.reshape(x, shape)
+        if self.gamma is not None:
+            x = ops.multiply(x, along(self.gamma, x, axis))
+        if self.beta is not None:
+            x = ops.add(x, along(self.beta, x, axis))
+        return ops.cast(x, self.compute_dtype)
