@@ -67,7 +67,17 @@ __all__ += regularization.__all__
 __all__ += reshaping.__all__
 __all__ += wrappers.__all__
 
-LATER: dict[str, str] = dict.fromkeys(("Normalization", "Rescaling"), "polykeras.layers.preprocessing")
+LATER: dict[str, str] = dict.fromkeys(
+    (
+        "CategoryEncoding",
+        "IntegerLookup",
+        "Normalization",
+        "Rescaling",
+        "StringLookup",
+        "TextVectorization",
+    ),
+    "polykeras.layers.preprocessing",
+)
 """Names of the families that are loaded later, with the module of each."""
 if TYPE_CHECKING:
     __all__ += preprocessing.__all__

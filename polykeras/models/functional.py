@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from polykeras import tree
+from polykeras import dtypes, tree
 from polykeras.backend import registry
 from polykeras.graph import GraphFunction, KerasTensor
 from polykeras.layers.base.context import set_masks
@@ -134,17 +134,21 @@ class Functional(Model):
         return [self._fit(backend, x, tensor, name) for x, tensor, name in zip(flat, expected, names, strict=True)]
 
     def _fit(self, backend: Any, x: Any, tensor: KerasTensor, name: str) -> Any:
-        shape, want = backend.shape(x), tensor.shape
-        if len(shape) == len(want) - 1 and want[-1] == 1:
+        if tensor.dtype == dtypes.STRING:
+            return x  # on the host, or in `tf.data`: for layers that take texts
+        shape, sizes = backend.shape(x), tensor.shape
+        if len(shape) == len(sizes) - 1 and sizes[-1] == 1:
             x, shape = backend.expand_dims(x, -1), (*shape, 1)
-        elif len(shape) == len(want) + 1 and shape[-1] == 1:
+        elif len(shape) == len(sizes) + 1 and shape[-1] == 1:
             x, shape = backend.squeeze(x, -1), shape[:-1]
-        if len(shape) != len(want) or any(w not in (None, n) for w, n in zip(want[1:], shape[1:], strict=True)):
+        if len(shape) != len(sizes) or any(w not in (None, n) for w, n in zip(sizes[1:], shape[1:], strict=True)):
             raise ValueError(
-                f"Model {self.name!r}: input {name!r} does not fit: expected shape {want}; received {tuple(shape)}."
+                f"Model {self.name!r}: input {name!r} does not fit: expected shape {sizes}; received {tuple(shape)}."
             )
-        dtype = backend.dtype(x)
-        return x if dtype == tensor.dtype or dtype == self.compute_dtype else backend.cast(x, tensor.dtype)
+        dtype, want = backend.dtype(x), tensor.dtype
+        if want in backend.unsupported_dtypes:
+            want = dtypes.NARROWER.get(want, want)
+        return x if dtype == want or dtype == self.compute_dtype else backend.cast(x, want)
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Compute the outputs.

@@ -63,6 +63,11 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
     # `polykeras.training.padding`.
     sample_by_sample: ClassVar[bool | str] = False
 
+    # Keras's switches: whether `call` gets arrays of the backend for lists and other frameworks' arrays, and whether it
+    # may be given something else than arrays, which is so anyway.
+    _convert_input_args: bool = True
+    _allow_non_tensor_positional_args: bool = False
+
     def __init__(
         self,
         *,
@@ -217,7 +222,9 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
         backend = registry.current()
         spec = call_spec(type(self).call)
         args = spec.take_first(args, kwargs)
-        args, kwargs = prepare_arguments(backend, context, self.compute_dtype if self.autocast else None, args, kwargs)
+        if self._convert_input_args:
+            cast_to = self.compute_dtype if self.autocast else None
+            args, kwargs = prepare_arguments(backend, context, cast_to, args, kwargs)
         outer_training = context.training
         args = spec.fill_training(context, args, kwargs)
         if context.masks:
