@@ -70,9 +70,14 @@ __all__ += wrappers.__all__
 LATER: dict[str, str] = dict.fromkeys(
     (
         "CategoryEncoding",
+        "Discretization",
+        "HashedCrossing",
+        "Hashing",
         "IntegerLookup",
+        "MelSpectrogram",
         "Normalization",
         "Rescaling",
+        "STFTSpectrogram",
         "StringLookup",
         "TextVectorization",
     ),

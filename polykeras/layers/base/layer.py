@@ -63,11 +63,6 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
     # `polykeras.training.padding`.
     sample_by_sample: ClassVar[bool | str] = False
 
-    # Keras's switches: whether `call` gets arrays of the backend for lists and other frameworks' arrays, and whether it
-    # may be given something else than arrays, which is so anyway.
-    _convert_input_args: bool = True
-    _allow_non_tensor_positional_args: bool = False
-
     def __init__(
         self,
         *,
@@ -223,8 +218,8 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
         spec = call_spec(type(self).call)
         args = spec.take_first(args, kwargs)
         if self._convert_input_args:
-            cast_to = self.compute_dtype if self.autocast else None
-            args, kwargs = prepare_arguments(backend, context, cast_to, args, kwargs)
+            to = self.compute_dtype if self.autocast else None
+            args, kwargs = prepare_arguments(backend, context, to, args, kwargs)
         outer_training = context.training
         args = spec.fill_training(context, args, kwargs)
         if context.masks:
@@ -277,6 +272,10 @@ class Layer(StateMixin, BuildMixin, Configurable, Operation):
         return [mask for mask in found if isinstance(mask, KerasTensor)]
 
     _takes_arguments_as_passed: ClassVar[bool] = False
+
+    # Keras's switches of what a call may receive; here anything may be passed by position.
+    _convert_input_args = True
+    _allow_non_tensor_positional_args = True
 
     # Whether `compute_mask` may give a mask where the inputs have none (Masking, Embedding(mask_zero=True)).
     _makes_masks = False

@@ -8,8 +8,8 @@ import numpy as np
 
 from polykeras import ops
 from polykeras.arguments import positive_int
-from polykeras.layers.base.layer import LAYERS, Layer
-from polykeras.layers.preprocessing.host import Tokens
+from polykeras.layers.base.layer import LAYERS
+from polykeras.layers.preprocessing.host import DataLayer, Tokens
 
 MODES = ("int", "one_hot", "multi_hot", "count")
 
@@ -105,7 +105,7 @@ def encode(indices: Any, mode: str, depth: int, dtype: str, weights: Any = None)
 
 
 @LAYERS.register()
-class CategoryEncoding(Layer):
+class CategoryEncoding(DataLayer):
     """Encodes integers from 0 to `num_tokens` in another way.
 
     Args:

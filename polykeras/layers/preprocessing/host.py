@@ -16,6 +16,8 @@ from polykeras import dtypes, ops, tree
 from polykeras.backend import registry
 from polykeras.backend.door import Handle
 from polykeras.backend.symbolic import SymbolicArray
+from polykeras.graph import KerasTensor
+from polykeras.layers.base.layer import Layer
 
 
 class Tokens(NamedTuple):
@@ -146,7 +148,12 @@ def batches(data: Any, steps: int | None = None) -> Iterator[Any]:
         return
     stream: Iterable[Any] = data if isinstance(data, (list, tuple)) else registry.batches_of(data)
     for batch in islice(stream, steps):
-        yield host_data(batch[0] if isinstance(batch, tuple) else batch)
+        yield host_data(_inputs_of(batch))
+
+
+def _inputs_of(batch: Any) -> Any:
+    pair = isinstance(batch, tuple) and not isinstance(batch[0], (str, bytes, bool, int, float))
+    return batch[0] if pair or (isinstance(batch, list) and not is_data(batch)) else batch
 
 
 def is_data(data: Any) -> bool:
@@ -154,3 +161,36 @@ def is_data(data: Any) -> bool:
     if isinstance(data, (list, tuple)):
         return all(isinstance(leaf, (str, bytes, bool, int, float, np.generic)) for leaf in tree.flatten(data))
     return hasattr(data, "shape") or hasattr(data, "__array__") or isinstance(data, (str, bytes))
+
+
+class DataLayer(Layer):
+    """A layer of numbers that runs in a map over a data set of any framework too, whatever the current backend is.
+
+    There it computes on the host. Elsewhere it is like any other layer.
+    """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the layer; see `Layer`."""
+        if args and _is_foreign(args[0]):
+            result = registry.on_host(lambda x: self._on_host(x, args[1:], kwargs), [args[0]], self._host_spec(args[0]))
+            if result is not NotImplemented:
+                return result
+        return super().__call__(*args, **kwargs)
+
+    def _on_host(self, x: np.ndarray, others: tuple[Any, ...], kwargs: dict[str, Any]) -> np.ndarray:
+        with registry.use_backend("numpy"):
+            return np.asarray(super().__call__(x, *others, **kwargs))
+
+    def _host_spec(self, x: Any) -> Callable[..., tuple[Any, str]]:
+        def spec(shape: tuple[int | None, ...]) -> tuple[Any, str]:
+            output = self.compute_output_spec(KerasTensor(shape, x.dtype))
+            return output.shape, output.dtype
+
+        return spec
+
+
+def _is_foreign(x: Any) -> bool:
+    """Return whether `x` is an array of another framework, or of the current one with sizes that are not known."""
+    if not registry.current().is_tensor(x):
+        return hasattr(x, "shape") and not isinstance(x, (np.ndarray, KerasTensor, SymbolicArray, Handle))
+    return not isinstance(x, SymbolicArray) and None in tuple(x.shape)
