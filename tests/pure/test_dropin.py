@@ -120,10 +120,7 @@ LEFT_OUT = {
             AdditiveAttention Attention GroupQueryAttention EinsumDense ReversibleEmbedding Identity AlphaDropout
             SpatialDropout2D SpatialDropout3D
         """,
-        "preprocessing of text, categories and audio: a later issue": """
-            CategoryEncoding Discretization HashedCrossing Hashing IntegerLookup StringLookup TextVectorization
-            MelSpectrogram STFTSpectrogram Pipeline
-        """,
+        "a pipeline of preprocessing layers: a later issue": "Pipeline",
         "image preprocessing: a later issue": """
             AugMix AutoContrast CenterCrop ContrastLimitedAdaptiveHistogramEqualization CutMix Equalization
             MaxNumBoundingBoxes MixUp RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter
