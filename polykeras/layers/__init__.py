@@ -90,3 +90,8 @@ else:
     __all__ += list(LATER)
     __getattr__, __dir__ = lazy_names(__name__, LATER)
 LAYERS.register_later(LATER)
+# What files name, and users reach by `polykeras.utils.FeatureSpace`.
+LAYERS.register_later({"FeatureSpace": "polykeras.layers.preprocessing.feature_space"})
+LAYERS.register_later(
+    dict.fromkeys(("Cross", "Feature", "TFDIdentity"), "polykeras.layers.preprocessing.feature_kinds")
+)

@@ -487,3 +487,49 @@ def test_files_go_both_ways(name: str, options: dict[str, Any], data: np.ndarray
     for i in range(2):
         same(polykeras.saving.load_model(tmp_path / f"{i}.keras").layers[-1](data), expected)
         same(keras().saving.load_model(tmp_path / f"{i}.keras").layers[-1](data), expected, 1e-5)
+
+
+# ---- feature spaces ------------------------------------------------------------------------------------------------
+
+
+def spaces(output_mode: str, **options: Any) -> list[Any]:
+    def make(cls: Any) -> Any:
+        features = {
+            "a": "float_normalized",
+            "b": cls.integer_categorical(num_oov_indices=2),
+            "c": "string_categorical",
+            "d": cls.string_hashed(4),
+            "e": cls.float_discretized(3),
+            "f": "float",
+            "g": "integer_hashed",
+            "h": cls.float_rescaled(scale=0.5),
+        }
+        return cls(features, output_mode, crosses=[("b", "c"), cls.cross(("c", "d"), 5)], **options)
+
+    return [make(polykeras.utils.FeatureSpace), make(keras().utils.FeatureSpace)]
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation")
+@pytest.mark.parametrize("output_mode", ["concat", "dict"])
+def test_feature_spaces(output_mode: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(9)
+    data = {
+        **{name: rng.normal(size=40).astype("float32") for name in "aefh"},
+        **{name: rng.integers(0, 6, 40) for name in "bg"},
+        **{name: np.array(some_words(i, 40)) for i, name in enumerate("cd")},
+    }
+    found = spaces(output_mode, hashing_dim=7)
+    for i, made in enumerate(found):
+        made.adapt(data)
+        made.save(tmp_path / f"{i}.keras")
+    new = {name: values[::-1][:9] for name, values in data.items()}
+    results = [made(new) for made in found]
+    for i in range(2):
+        results += [module.saving.load_model(tmp_path / f"{i}.keras")(new) for module in (polykeras, keras())]
+    for other in results[1:]:
+        if output_mode == "concat":
+            same(other, results[0], 1e-5)
+        else:
+            assert list(other) == list(results[0])
+            for name in other:
+                same(other[name], results[0][name], 1e-5)

@@ -37,6 +37,7 @@ class Normalization(DataLayer):
     """
 
     sample_by_sample = True
+    _not_in_config = (*DataLayer._not_in_config, "mean", "variance")  # which `get_config` adds
 
     def __init__(
         self,
