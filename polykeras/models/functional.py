@@ -13,6 +13,7 @@ from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.models.functional_config import functional_config
 from polykeras.models.model import Model
 from polykeras.models.subgraphs import begun_with_inputs
+from polykeras.models.text_part import TextPart
 
 
 @LAYERS.register()
@@ -33,13 +34,15 @@ class Functional(Model):
     _module_in_configs = "keras.src.models.functional"
     _first_end_in_configs = 1
     _takes_arguments_as_passed = True
-    _untracked = (*Model._untracked, "_inputs_tree", "_outputs_tree", "_graph")
+    _untracked = (*Model._untracked, "_inputs_tree", "_outputs_tree", "_graph", "_text_part")
 
     def __init__(
         self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any
     ) -> None:
         super().__init__(name=name, trainable=trainable, **kwargs)
         self._graph = begun_with_inputs(GraphFunction(inputs, outputs))
+        takes_texts = any(tensor.dtype == dtypes.STRING for tensor in self._graph.inputs)
+        self._text_part = TextPart(self._graph) if takes_texts else None
         self._inputs_tree = tree.unflatten(self._graph.input_definition, self._graph.inputs)
         self._outputs_tree = tree.unflatten(self._graph.output_definition, self._graph.outputs)
         self._operations = self._graph.operations
@@ -111,8 +114,16 @@ class Functional(Model):
 
     def _flat_inputs(self, inputs: Any) -> list[Any]:
         """Bring what was passed into the order of the graph's inputs, and check its shapes."""
-        expected = self._graph.inputs
-        names = [tensor.history[0].operation.name if tensor.history else tensor.name for tensor in expected]
+        backend = registry.current()
+        flat, expected, names = self._in_order(inputs), self._graph.inputs, self._input_names()
+        return [self._fit(backend, x, tensor, name) for x, tensor, name in zip(flat, expected, names, strict=True)]
+
+    def _input_names(self) -> list[str]:
+        return [t.history[0].operation.name if t.history else t.name for t in self._graph.inputs]
+
+    def _in_order(self, inputs: Any) -> list[Any]:
+        """Bring what was passed into the order of the graph's inputs."""
+        expected, names = self._graph.inputs, self._input_names()
         if isinstance(inputs, Mapping) and not isinstance(self._inputs_tree, Mapping):
             missing = [name for name in names if name not in inputs]
             if missing:
@@ -130,8 +141,7 @@ class Functional(Model):
             flat = tree.flatten(inputs)
         if len(flat) != len(expected):
             raise ValueError(f"Model {self.name!r} expects {len(expected)} input(s) {names}; received {len(flat)}.")
-        backend = registry.current()
-        return [self._fit(backend, x, tensor, name) for x, tensor, name in zip(flat, expected, names, strict=True)]
+        return flat
 
     def _fit(self, backend: Any, x: Any, tensor: KerasTensor, name: str) -> Any:
         if tensor.dtype == dtypes.STRING:
@@ -158,10 +168,15 @@ class Functional(Model):
             training: whether layers such as dropout behave as in training.
             mask: masks of the inputs, in their structure.
         """
+        if self._text_part is not None and self._text_part.takes(inputs):
+            return self._text_part.rest([inputs[name] for name in self._text_part.names])
         flat = self._flat_inputs(inputs)
         if mask is not None:
             set_masks(flat, mask)
         return self._graph(flat)
+
+    def _texts_to_numbers(self, x: Any) -> Any:
+        return x if self._text_part is None else self._text_part.of_data(x, self._in_order)
 
     def get_config(self) -> dict[str, Any]:
         """Return layers, connections, inputs and outputs as plain data."""

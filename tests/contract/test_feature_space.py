@@ -151,4 +151,6 @@ def test_mistakes_are_told() -> None:
     with pytest.raises(ValueError, match="gone through once a feature"):
         FeatureSpace({"a": "float_normalized", "b": "float_normalized"}).adapt(iter([{"a": 1.0, "b": 2.0}]))
     with pytest.raises(ValueError, match="must give integers"):
-        FeatureSpace({"a": FeatureSpace.feature("float32", L.Hashing(3, dtype="float32", output_mode="count"), "one_hot")})({"a": [1.0]})
+        FeatureSpace(
+            {"a": FeatureSpace.feature("float32", L.Hashing(3, dtype="float32", output_mode="count"), "one_hot")}
+        )({"a": [1.0]})

@@ -48,7 +48,11 @@ def test_ragged_rows_keep_their_lengths(backend: Backend) -> None:
     assert [row.tolist() for row in rows] == [[2, 3, 6], [7, 2, 3], [], [5, 4]]
     rows = adapted(ragged=True, output_sequence_length=1)(TEXTS)
     assert [row.tolist() for row in rows] == [[2], [7], [], [5]]
-    assert host(L.StringLookup(vocabulary=["a"], output_mode="count")([["a", "a"], [], ["b"]])) == [[0, 2], [0, 0], [1, 0]]
+    assert host(L.StringLookup(vocabulary=["a"], output_mode="count")([["a", "a"], [], ["b"]])) == [
+        [0, 2],
+        [0, 0],
+        [1, 0],
+    ]
 
 
 def test_places_become_texts(backend: Backend) -> None:
@@ -267,3 +271,92 @@ def test_hashes_are_those_of_tensorflow() -> None:
     assert [fingerprint(v) % 2**62 for v in values] == expected.tolist()
     expected = tf.strings.to_hash_bucket_strong(values, 2**62, key=[7, 2**50]).numpy()
     assert [keyed(v, [7, 2**50]) % 2**62 for v in values] == expected.tolist()
+
+
+# ---- training on texts ---------------------------------------------------------------------------------------------
+
+
+def mixed_model() -> polykeras.Model:
+    """A model of texts, words and numbers."""
+    texts, word, number = (
+        L.Input((), dtype="string", name="texts"),
+        L.Input((1,), dtype="string", name="word"),
+        L.Input((2,), name="number"),
+    )
+    found = [L.Flatten()(L.Embedding(8, 2)(adapted(output_sequence_length=3)(texts)))]
+    found += [L.StringLookup(vocabulary=["a", "b"], output_mode="one_hot")(word), number]
+    return polykeras.Model([texts, word, number], L.Dense(1)(L.Concatenate()(found)))
+
+
+NUMBERS = np.arange(8, dtype="float32").reshape(4, 2)
+WORDS = np.array([["a"], ["b"], ["c"], ["a"]])
+
+
+def test_models_are_trained_on_texts(backend: Backend) -> None:
+    model = mixed_model()
+    model.compile(polykeras.optimizers.SGD(0.01), "mse")
+    x, y = [TEXTS, WORDS, NUMBERS], np.array([[1.0], [2.0], [3.0], [4.0]])
+    before = model.predict(x, verbose=0)
+    np.testing.assert_allclose(before, host(model(x)), rtol=1e-5)
+    history = model.fit(x, y, batch_size=2, epochs=3, verbose=0, validation_data=(x, y)).history
+    assert history["loss"][-1] < history["loss"][0]
+    assert history["val_loss"][-1] == pytest.approx(model.evaluate(x, y, verbose=0), rel=1e-5)
+    named = {"texts": TEXTS, "word": WORDS.tolist(), "number": NUMBERS}
+    np.testing.assert_allclose(model.predict(named, verbose=0), host(model(x)), rtol=1e-5)
+    lists = [TEXTS.tolist(), WORDS.tolist(), NUMBERS]
+    np.testing.assert_allclose(model.predict(lists, verbose=0), host(model(x)), rtol=1e-5)
+    np.testing.assert_allclose(model.predict_on_batch(x), host(model(x)), rtol=1e-5)
+    assert np.isfinite(model.train_on_batch(x, y))
+
+
+class Pairs(polykeras.utils.PyDataset):
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: int) -> Any:
+        rows = slice(2 * index, 2 * index + 2)
+        return TEXTS[rows], np.ones((2, 1), "float32")
+
+
+@pytest.mark.parametrize("kind", ["generator", "PyDataset", "tf.data", "DataLoader"])
+def test_models_are_trained_on_streams_of_texts(kind: str, backend: Backend) -> None:
+    model = text_model()
+    model.compile("sgd", "mse")
+    data: Any
+    if kind == "tf.data":
+        tf = pytest.importorskip("tensorflow")
+        data = tf.data.Dataset.from_tensor_slices((TEXTS, np.ones((4, 1), "float32"))).batch(2)
+    elif kind == "DataLoader":
+        utils = pytest.importorskip("torch.utils.data")
+        data = utils.DataLoader([(text, np.ones(1, "float32")) for text in TEXTS.tolist()], batch_size=2)
+    elif kind == "PyDataset":
+        data = Pairs()
+    else:
+        data = (Pairs()[i % 2] for i in range(6))
+    epochs = {"steps_per_epoch": 2} if kind == "generator" else {}
+    history = model.fit(data, epochs=3, verbose=0, **epochs).history["loss"]
+    assert len(history) == 3
+    assert history[-1] < history[0]
+    if kind != "generator":
+        assert model.evaluate(data, verbose=0) == pytest.approx(
+            model.evaluate(TEXTS, np.ones((4, 1)), verbose=0), rel=1e-5
+        )
+
+
+def test_a_sequential_model_of_texts(backend: Backend, tmp_path: Path) -> None:
+    model = polykeras.Sequential([L.Input((1,), dtype="string"), adapted(output_mode="tf_idf"), L.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(TEXTS[:, None], np.ones((4, 1)), verbose=0)
+    model.save(tmp_path / "model.keras")
+    twin = polykeras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(
+        twin.predict(TEXTS[:, None], verbose=0), model.predict(TEXTS[:, None], verbose=0), rtol=1e-6
+    )
+
+
+def test_weights_before_texts_are_refused() -> None:
+    word = L.Input((1,), dtype="string")
+    number = L.Discretization([0.0])(L.Dense(1)(L.Input((1,), name="number")))
+    crossed = L.HashedCrossing(4)([word, number])
+    with pytest.raises(ValueError, match=r"\['dense.*could not be trained"):
+        polykeras.Model([word, number.history[0].input_tensors[0].history[0].input_tensors[0]], crossed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,29 @@ def on_numpy() -> Iterator[None]:
         yield
 
 
-LETTERS = ["a", "b", "B", "É", "é", "ß", "水", "🙂", " ", "  ", "\t", "\n", "\x0b", "\u00a0", "\u2028", "'", "!", "-", "_", "’", "0"]
+LETTERS = [
+    "a",
+    "b",
+    "B",
+    "É",
+    "é",
+    "ß",
+    "水",
+    "🙂",
+    " ",
+    "  ",
+    "\t",
+    "\n",
+    "\x0b",
+    "\u00a0",
+    "\u2028",
+    "'",
+    "!",
+    "-",
+    "_",
+    "’",
+    "0",
+]
 
 
 def some_texts(seed: int, count: int, longest: int = 25) -> list[str]:
@@ -46,7 +68,11 @@ def host(x: Any) -> Any:
         return x.to_list()
     array = np.asarray(x)
     if array.dtype.kind in "OSU":
-        return [host(v) for v in array] if array.ndim else (array.item().decode() if isinstance(array.item(), bytes) else array.item())
+        return (
+            [host(v) for v in array]
+            if array.ndim
+            else (array.item().decode() if isinstance(array.item(), bytes) else array.item())
+        )
     return array
 
 
@@ -74,7 +100,9 @@ MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
 @pytest.mark.parametrize("buckets", [1, 3])
 @pytest.mark.parametrize("most", [None, 6, "padded"])
 def test_string_lookup_adapted(mode: str, mask: str | None, buckets: int, most: Any) -> None:
-    options: dict[str, Any] = {"max_tokens": 40, "pad_to_max_tokens": mode != "int"} if most == "padded" else {"max_tokens": most}
+    options: dict[str, Any] = (
+        {"max_tokens": 40, "pad_to_max_tokens": mode != "int"} if most == "padded" else {"max_tokens": most}
+    )
     ours, theirs = both("StringLookup", output_mode=mode, mask_token=mask, num_oov_indices=buckets, **options)
     data = np.array(some_words(1, 60)).reshape(20, 3)
     for layer in (ours, theirs):
@@ -96,7 +124,9 @@ def test_texts_out_of_vocabulary_get_the_same_places(salt: Any) -> None:
 
 def test_lookups_back() -> None:
     for mask in (None, ""):
-        ours, theirs = both("StringLookup", vocabulary=["a", "É", "🙂"], invert=True, mask_token=mask, num_oov_indices=2)
+        ours, theirs = both(
+            "StringLookup", vocabulary=["a", "É", "🙂"], invert=True, mask_token=mask, num_oov_indices=2
+        )
         assert ours.get_vocabulary() == theirs.get_vocabulary()
         x = np.array([[0, 1, 2], [3, 4, 5], [6, 99, 0]])
         # Keras cannot bring texts to JAX; what its table gives is a tensor of TensorFlow.
@@ -108,7 +138,15 @@ def test_lookups_back() -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("mask", [None, 0])
-@pytest.mark.parametrize("method", [{}, {"num_oov_indices": 3}, {"num_oov_indices": 4, "oov_method": "farmhash"}, {"num_oov_indices": 4, "oov_method": "farmhash", "salt": 5}])
+@pytest.mark.parametrize(
+    "method",
+    [
+        {},
+        {"num_oov_indices": 3},
+        {"num_oov_indices": 4, "oov_method": "farmhash"},
+        {"num_oov_indices": 4, "oov_method": "farmhash", "salt": 5},
+    ],
+)
 def test_integer_lookup_adapted(mode: str, mask: int | None, method: dict[str, Any]) -> None:
     ours, theirs = both("IntegerLookup", output_mode=mode, mask_token=mask, max_tokens=9, **method)
     rng = np.random.default_rng(0)
@@ -283,6 +321,7 @@ def test_a_scalar_and_rows_of_unequal_length() -> None:
 
 # ---- data to adapt to ----------------------------------------------------------------------------------------------
 
+
 def test_adapting_to_batches() -> None:
     import tensorflow as tf
 
@@ -377,7 +416,9 @@ def test_normalization(axis: Any, invert: bool) -> None:
         assert [w.shape for w in ours.weights] == [tuple(w.shape) for w in theirs.weights]
 
 
-@pytest.mark.parametrize(("axis", "mean"), [(-1, 2.0), (-1, [1.0, 2.0]), ((1, 2), [1.0, 2.0]), ((1, 2), [[1.0, 2.0]] * 3), (None, 0.5)])
+@pytest.mark.parametrize(
+    ("axis", "mean"), [(-1, 2.0), (-1, [1.0, 2.0]), ((1, 2), [1.0, 2.0]), ((1, 2), [[1.0, 2.0]] * 3), (None, 0.5)]
+)
 def test_normalization_with_given_numbers(axis: Any, mean: Any) -> None:
     x = np.random.default_rng(6).normal(size=(4, 3, 2)).astype("float32")
     variance = (np.asarray(mean) + 1.0).tolist()
@@ -392,11 +433,20 @@ def test_normalization_with_given_numbers(axis: Any, mean: Any) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"power_to_db": False}, {"window": "hamming", "mag_exp": 1.0}, {"sequence_length": 100, "ref_power": 2.0}, {"num_mel_bins": 20, "min_freq": 100.0, "max_freq": 3000.0, "top_db": 20.0}],
+    [
+        {},
+        {"power_to_db": False},
+        {"window": "hamming", "mag_exp": 1.0},
+        {"sequence_length": 100, "ref_power": 2.0},
+        {"num_mel_bins": 20, "min_freq": 100.0, "max_freq": 3000.0, "top_db": 20.0},
+    ],
     ids=str,
 )
 def test_mel_spectrogram(options: dict[str, Any]) -> None:
-    ours, theirs = both("MelSpectrogram", **({"fft_length": 256, "sequence_stride": 64, "num_mel_bins": 16, "sampling_rate": 8000} | options))
+    ours, theirs = both(
+        "MelSpectrogram",
+        **({"fft_length": 256, "sequence_stride": 64, "num_mel_bins": 16, "sampling_rate": 8000} | options),
+    )
     x = np.random.default_rng(7).normal(size=(2, 1000)).astype("float32")
     same(ours(x), theirs(x), 2e-3)
     same(ours(x[0]), theirs(x[0]), 2e-3)
@@ -406,7 +456,12 @@ def test_mel_spectrogram(options: dict[str, Any]) -> None:
 @pytest.mark.parametrize("mode", ["log", "magnitude", "psd", "real", "imag", "angle", "stft"])
 @pytest.mark.parametrize(
     "options",
-    [{}, {"padding": "same", "expand_dims": True}, {"window": "hamming", "periodic": True, "scaling": "spectrum", "frame_step": 5}, {"window": None, "scaling": None, "fft_length": 64}],
+    [
+        {},
+        {"padding": "same", "expand_dims": True},
+        {"window": "hamming", "periodic": True, "scaling": "spectrum", "frame_step": 5},
+        {"window": None, "scaling": None, "fft_length": 64},
+    ],
     ids=str,
 )
 def test_stft_spectrogram(mode: str, options: dict[str, Any]) -> None:
@@ -453,7 +508,13 @@ def test_configs_go_both_ways(name: str, options: dict[str, Any], shape: tuple[i
     ignored = {"name", "dtype"}
     kept = {k: v for k, v in mine.items() if k in other and k not in ignored}
     assert json.dumps(kept, sort_keys=True) == json.dumps({k: other[k] for k in kept}, sort_keys=True)
-    dtype = "string" if name in ("StringLookup", "TextVectorization") else "int64" if name in ("IntegerLookup", "CategoryEncoding", "Hashing") else "float32"
+    dtype = (
+        "string"
+        if name in ("StringLookup", "TextVectorization")
+        else "int64"
+        if name in ("IntegerLookup", "CategoryEncoding", "Hashing")
+        else "float32"
+    )
     expected = theirs(keras().Input(batch_shape=shape, dtype=dtype)).shape
     for layer in (getattr(L, name).from_config(other), ours):
         assert layer(L.Input(batch_shape=shape, dtype=dtype)).shape == expected

@@ -108,7 +108,9 @@ class Discretization(DataLayer):
         boundaries = self.bin_boundaries
         if boundaries is None:
             if not isinstance(inputs, SymbolicArray):
-                raise ValueError(f"{self._title()} has no boundaries yet: pass `bin_boundaries`, or call `adapt` first.")
+                raise ValueError(
+                    f"{self._title()} has no boundaries yet: pass `bin_boundaries`, or call `adapt` first."
+                )
             boundaries = [0.0] * ((self.num_bins or 1) - 1)
         bins = ops.digitize(inputs, np.asarray(boundaries, "float32"))
         dtype = "int32" if self.output_mode == "int" else self.compute_dtype

@@ -1,4 +1,4 @@
-"""The kinds of features of a `FeatureSpace`: the dtype of each, the layer that prepares it, and what becomes of that."""
+"""The kinds of features of a `FeatureSpace`: the dtype of each, the layer for it, and what becomes of its output."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ class Feature(Configurable):
     def __init__(self, dtype: str, preprocessor: Any, output_mode: str) -> None:
         self.dtype = dtype
         self.preprocessor = (
-            deserialize_keras_object(preprocessor, default=LAYERS) if isinstance(preprocessor, Mapping) else preprocessor
+            deserialize_keras_object(preprocessor, default=LAYERS)
+            if isinstance(preprocessor, Mapping)
+            else preprocessor
         )
         self.output_mode = _checked(output_mode, "int", "one_hot", "float")
 

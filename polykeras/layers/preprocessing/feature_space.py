@@ -143,7 +143,9 @@ class FeatureSpace(Layer):
         """
         names = self._to_adapt()
         once = hasattr(dataset, "__next__") and len(names) > 1
-        if once or not (isinstance(dataset, Mapping) or hasattr(dataset, "__iter__") or hasattr(dataset, "__getitem__")):
+        if once or not (
+            isinstance(dataset, Mapping) or hasattr(dataset, "__iter__") or hasattr(dataset, "__getitem__")
+        ):
             raise ValueError(
                 "FeatureSpace.adapt needs a dict of columns, or an iterable of dicts that can be gone through once a "
                 f"feature, as a tf.data.Dataset; received {type(dataset).__name__}."
@@ -196,8 +198,8 @@ class FeatureSpace(Layer):
         encoder = self.one_hot_encoders.get(name)
         if encoder is not None and not dtypes.is_int(dtypes.standardize_dtype(prepared.dtype)):
             raise ValueError(
-                f"{self._title()}: the feature {name!r} is to be one_hot, and its layer gives {prepared.dtype}: it must "
-                "give integers. Set output_mode='float'."
+                f"{self._title()}: the feature {name!r} is to be one_hot, and its layer gives {prepared.dtype}: it "
+                "must give integers. Set output_mode='float'."
             )
         return prepared if encoder is None else encoder(prepared)
 
@@ -319,7 +321,7 @@ def _cardinality(name: str, layer: Any) -> int:
     if isinstance(layer, CategoryEncoding):
         return layer.num_tokens
     if isinstance(layer, Discretization):
-        return layer.num_bins if layer.bin_boundaries is None else len(layer.bin_boundaries) + 1
+        return (layer.num_bins or 1) if layer.bin_boundaries is None else len(layer.bin_boundaries) + 1
     if isinstance(layer, (Hashing, HashedCrossing)):
         return layer.num_bins
     raise ValueError(

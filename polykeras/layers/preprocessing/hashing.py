@@ -61,7 +61,9 @@ class Hashing(Layer):
             kwargs["dtype"] = "int64" if self.output_mode == "int" else config.floatx()
         super().__init__(**kwargs)
         if self.output_mode == "int" and self.compute_dtype not in ("int32", "int64"):
-            raise ValueError(f"Hashing: `dtype` must be int32 or int64 for output_mode='int'; received {kwargs['dtype']}.")
+            raise ValueError(
+                f"Hashing: `dtype` must be int32 or int64 for output_mode='int'; received {kwargs['dtype']}."
+            )
         self.num_bins = positive_int(num_bins, "num_bins", self)
         self.mask_value = mask_value
         self.sparse = refuse_sparse(sparse, "Hashing")

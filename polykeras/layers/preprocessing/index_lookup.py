@@ -185,7 +185,7 @@ class IndexLookup(Layer):
         for token in reserved:
             if token is not None and self._keys([token])[0] in tokens:
                 raise ValueError(
-                    f"{self._title()}: the vocabulary holds the reserved token {token!r}. Leave out all special tokens, "
+                    f"{self._title()}: the vocabulary holds the reserved token {token!r}. Leave out all special "
                     f"or begin with just these: {special}."
                 )
 
@@ -209,8 +209,8 @@ class IndexLookup(Layer):
         size = len(tokens) + self._first_token()
         if not self._size_is_free() and self._frozen_size not in (None, size):
             raise RuntimeError(
-                f"{self._title()}: outputs have the vocabulary's size, {self._frozen_size}, which cannot become {size}. "
-                "Make a new layer, or one with `pad_to_max_tokens`."
+                f"{self._title()}: outputs have the vocabulary's size, {self._frozen_size}, which cannot become {size}."
+                " Make a new layer, or one with `pad_to_max_tokens`."
             )
         self._frozen_size = size
         self._set_tokens(tokens)

@@ -120,7 +120,7 @@ class Normalization(DataLayer):
     def _check_sizes(self, batch: np.ndarray) -> None:
         if batch.ndim != len(self._spread) or any(batch.shape[i] != self._spread[i] for i in self._kept(batch.ndim)):
             raise ValueError(
-                f"{self._title()} was built for sizes {self._spread} (1 where all are taken together); received data of "
+                f"{self._title()} was built for sizes {self._spread} (1 where all are taken together); received data "
                 f"the shape {batch.shape}."
             )
 

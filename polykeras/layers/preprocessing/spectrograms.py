@@ -189,7 +189,8 @@ class STFTSpectrogram(Layer):
             )
         initializers.STFT("real", window, scaling, periodic)  # which checks them
         self.mode, self.frame_length, self.frame_step, self.fft_length = mode, frame_length, frame_step, fft_length
-        self.window, self.periodic, self.scaling = window, periodic, scaling
+        self.window, self.periodic = window, periodic
+        self.scaling: Literal["density", "spectrum"] | None = scaling
         self.padding, self.expand_dims = padding, expand_dims
         self.data_format = config.standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=3)

@@ -239,13 +239,14 @@ class TextVectorization(Layer):
         if self.ragged:
             if length is not None:
                 rows = [row[:length] for row in tokens._replace(values=indices.tolist()).rows]
-                tokens, indices = Tokens.of_rows(rows, tokens.shape[:-1]), np.array(sum(rows, []), np.int64)
+                tokens = Tokens.of_rows(rows, tokens.shape[:-1])
+                indices = np.array(tokens.values, np.int64)
             return tokens._replace(shape=(*tokens.shape[:-1], None)).with_values(indices)
         size = int(tokens.lengths.max(initial=0)) if length is None else length
         made = np.zeros((len(tokens.lengths), size), np.int64)
         for row, n, part in zip(made, tokens.lengths, np.split(indices, np.cumsum(tokens.lengths)[:-1]), strict=False):
             row[: min(n, size)] = part[:size]
-        return made.reshape((*tokens.shape[:-1], size))
+        return made.reshape([*(n or 0 for n in tokens.shape[:-1]), size])
 
     # ---- files -------------------------------------------------------------------------------------------------
 
