@@ -23,12 +23,14 @@ INTEGERS = UNSIGNED + SIGNED
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 COMPLEX = ("complex64", "complex128")
 ALL = BOOL + INTEGERS + FLOATS + COMPLEX
+STRING = "string"
+"""Of texts, which are held on the host: inputs of models and of layers that prepare data. No array has it."""
 
 NARROWER = {"int64": "int32", "uint64": "uint32", "float64": "float32", "complex128": "complex64"}
 """The 64-bit dtypes, and what their results become on a backend without them."""
 
 _ALIASES = {"float": None, "int": "int32", "half": "float16", "double": "float64", "long": "int64", "bool_": "bool"}
-_PYTHON_TYPES = {bool: "bool", int: "int32", float: "float", complex: "complex64"}
+_PYTHON_TYPES = {bool: "bool", int: "int32", float: "float", complex: "complex64", str: STRING}
 
 # Each dtype points to the next larger ones; the result of a pair is their least upper bound. The weak kinds
 # ("int*", "float*", "complex*") are those of Python scalars.
@@ -61,7 +63,7 @@ def standardize_dtype(dtype: Any) -> str:
         dtype: a name, a NumPy dtype or type, a framework's own dtype, or None (the default float dtype).
 
     Returns:
-        One of the names in `polykeras.dtypes.ALL`.
+        One of the names in `polykeras.dtypes.ALL`, or `"string"`.
 
     Raises:
         ValueError: the dtype is not known.
@@ -77,9 +79,14 @@ def standardize_dtype(dtype: Any) -> str:
     name = _ALIASES.get(name, name)
     if name is None:
         return config.floatx()
-    if name not in ALL:
+    if name not in ALL and name != STRING:
         raise ValueError(f"Unknown dtype {dtype!r}. Expected one of {', '.join(ALL)}.")
     return name
+
+
+def is_text(x: Any) -> bool:
+    """Return whether `x` is an array of texts on the host: NumPy's of strings, bytes or objects."""
+    return getattr(getattr(x, "dtype", None), "kind", "") in ("O", "S", "T", "U")
 
 
 def is_float(dtype: str) -> bool:

@@ -35,9 +35,11 @@ class Saveable:
 
     Attributes:
         _in_files: whether a file without this object's variables is refused. Keras's files hold no random states.
+        _alone_in_files: whether a file of a model may hold just this, which is none.
     """
 
     _in_files: ClassVar[bool] = True
+    _alone_in_files: ClassVar[bool] = False
 
     def _saved_variables(self) -> Sequence[Variable]:
         """Return the variables, in the order of the file; none of objects within this one."""

@@ -1,5 +1,10 @@
 """The jax backend of polykeras. Importing this package imports no framework; loading the backend does."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 from polykeras.backend import Backend, Provider
 
 
@@ -13,10 +18,17 @@ def _load() -> Backend:
     return JaxBackend()
 
 
+def _on_host(function: Callable[..., Any], arrays: list[Any], spec: Callable[..., Any]) -> Any:
+    from polykeras_jax.host_calls import on_host
+
+    return on_host(function, arrays, spec)
+
+
 provider = Provider(
     framework="jax",
     load=_load,
     priority=30,
     install='pip install "polykeras[jax]"',
     tested=("0.8.2", "0.12"),
+    on_host=_on_host,
 )

@@ -1,5 +1,10 @@
 """The tensorflow backend of polykeras. Importing this package imports no framework; loading the backend does."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 from polykeras.backend import Backend, Provider
 
 
@@ -9,10 +14,17 @@ def _load() -> Backend:
     return TensorflowBackend()
 
 
+def _on_host(function: Callable[..., Any], arrays: list[Any], spec: Callable[..., Any]) -> Any:
+    from polykeras_tensorflow.host_calls import on_host
+
+    return on_host(function, arrays, spec)
+
+
 provider = Provider(
     framework="tensorflow",
     load=_load,
     priority=10,
     install='pip install "polykeras[tensorflow]"',
     tested=("2.18", "2.21"),
+    on_host=_on_host,
 )

@@ -45,6 +45,10 @@ class Provider:
             framework is loaded.
         lies_ready: says of such data whether `batches_of` takes their batches out of memory, with no code of a user's:
             then no thread is needed to have one in hand.
+        on_host: runs a function of host arrays within a function that the framework traces, as in a map over a data
+            set: `on_host(function, arrays, spec)`, where `spec(*shapes)` gives shape and dtype of the result (None for
+            sizes that are not known). Returns NotImplemented where no array is traced. Called only for arrays of the
+            framework, whatever the current backend is.
     """
 
     framework: str | None
@@ -54,6 +58,7 @@ class Provider:
     tested: tuple[str, str] | None = None
     batches_of: Callable[[Any], Iterator[Any]] = iter
     lies_ready: Callable[[Any], bool] = lambda source: False
+    on_host: Callable[[Callable[..., Any], list[Any], Callable[..., Any]], Any] | None = None
 
     def installed(self) -> bool:
         """Return whether the framework can be imported, without importing it."""
@@ -176,10 +181,27 @@ def plain(backend: Backend) -> Backend:
 
 def _provider_of(source: Any) -> Provider | None:
     """Return the provider of the framework that defines the type of some data, if its quicker ways may be taken."""
-    if not fast.enabled():
-        return None
-    package = type(source).__module__.partition(".")[0]
+    return _framework_of(source) if fast.enabled() else None
+
+
+def _framework_of(x: Any) -> Provider | None:
+    package = type(x).__module__.partition(".")[0]
     return next((provider for provider in providers().values() if provider.framework == package), None)
+
+
+def on_host(function: Callable[..., Any], arrays: list[Any], spec: Callable[..., Any]) -> Any:
+    """Return what a function of host arrays gives for arrays that a framework traces; NotImplemented for others.
+
+    Args:
+        function: takes NumPy arrays, gives one.
+        arrays: of any framework.
+        spec: takes the shapes of the arrays, with None for unknown sizes, gives the shape and dtype of the result.
+    """
+    for array in arrays:
+        provider = _framework_of(array)
+        if provider is not None and provider.on_host is not None:
+            return provider.on_host(function, arrays, spec)
+    return NotImplemented
 
 
 def batches_of(source: Any) -> Iterator[Any]:

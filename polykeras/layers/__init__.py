@@ -67,7 +67,22 @@ __all__ += regularization.__all__
 __all__ += reshaping.__all__
 __all__ += wrappers.__all__
 
-LATER: dict[str, str] = dict.fromkeys(("Normalization", "Rescaling"), "polykeras.layers.preprocessing")
+LATER: dict[str, str] = dict.fromkeys(
+    (
+        "CategoryEncoding",
+        "Discretization",
+        "HashedCrossing",
+        "Hashing",
+        "IntegerLookup",
+        "MelSpectrogram",
+        "Normalization",
+        "Rescaling",
+        "STFTSpectrogram",
+        "StringLookup",
+        "TextVectorization",
+    ),
+    "polykeras.layers.preprocessing",
+)
 """Names of the families that are loaded later, with the module of each."""
 if TYPE_CHECKING:
     __all__ += preprocessing.__all__
@@ -75,3 +90,8 @@ else:
     __all__ += list(LATER)
     __getattr__, __dir__ = lazy_names(__name__, LATER)
 LAYERS.register_later(LATER)
+# What files name, and users reach by `polykeras.utils.FeatureSpace`.
+LAYERS.register_later({"FeatureSpace": "polykeras.layers.preprocessing.feature_space"})
+LAYERS.register_later(
+    dict.fromkeys(("Cross", "Feature", "TFDIdentity"), "polykeras.layers.preprocessing.feature_kinds")
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from polykeras import tree
+from polykeras import dtypes, tree
 from polykeras.backend import registry
 from polykeras.graph import GraphFunction, KerasTensor
 from polykeras.layers.base.context import set_masks
@@ -13,6 +13,7 @@ from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.models.functional_config import functional_config
 from polykeras.models.model import Model
 from polykeras.models.subgraphs import begun_with_inputs
+from polykeras.models.text_part import TextPart
 
 
 @LAYERS.register()
@@ -33,13 +34,15 @@ class Functional(Model):
     _module_in_configs = "keras.src.models.functional"
     _first_end_in_configs = 1
     _takes_arguments_as_passed = True
-    _untracked = (*Model._untracked, "_inputs_tree", "_outputs_tree", "_graph")
+    _untracked = (*Model._untracked, "_inputs_tree", "_outputs_tree", "_graph", "_text_part")
 
     def __init__(
         self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any
     ) -> None:
         super().__init__(name=name, trainable=trainable, **kwargs)
         self._graph = begun_with_inputs(GraphFunction(inputs, outputs))
+        takes_texts = any(tensor.dtype == dtypes.STRING for tensor in self._graph.inputs)
+        self._text_part = TextPart(self._graph) if takes_texts else None
         self._inputs_tree = tree.unflatten(self._graph.input_definition, self._graph.inputs)
         self._outputs_tree = tree.unflatten(self._graph.output_definition, self._graph.outputs)
         self._operations = self._graph.operations
@@ -111,8 +114,16 @@ class Functional(Model):
 
     def _flat_inputs(self, inputs: Any) -> list[Any]:
         """Bring what was passed into the order of the graph's inputs, and check its shapes."""
-        expected = self._graph.inputs
-        names = [tensor.history[0].operation.name if tensor.history else tensor.name for tensor in expected]
+        backend = registry.current()
+        flat, expected, names = self._in_order(inputs), self._graph.inputs, self._input_names()
+        return [self._fit(backend, x, tensor, name) for x, tensor, name in zip(flat, expected, names, strict=True)]
+
+    def _input_names(self) -> list[str]:
+        return [t.history[0].operation.name if t.history else t.name for t in self._graph.inputs]
+
+    def _in_order(self, inputs: Any) -> list[Any]:
+        """Bring what was passed into the order of the graph's inputs."""
+        expected, names = self._graph.inputs, self._input_names()
         if isinstance(inputs, Mapping) and not isinstance(self._inputs_tree, Mapping):
             missing = [name for name in names if name not in inputs]
             if missing:
@@ -130,21 +141,24 @@ class Functional(Model):
             flat = tree.flatten(inputs)
         if len(flat) != len(expected):
             raise ValueError(f"Model {self.name!r} expects {len(expected)} input(s) {names}; received {len(flat)}.")
-        backend = registry.current()
-        return [self._fit(backend, x, tensor, name) for x, tensor, name in zip(flat, expected, names, strict=True)]
+        return flat
 
     def _fit(self, backend: Any, x: Any, tensor: KerasTensor, name: str) -> Any:
-        shape, want = backend.shape(x), tensor.shape
-        if len(shape) == len(want) - 1 and want[-1] == 1:
+        if tensor.dtype == dtypes.STRING:
+            return x  # on the host, or in `tf.data`: for layers that take texts
+        shape, sizes = backend.shape(x), tensor.shape
+        if len(shape) == len(sizes) - 1 and sizes[-1] == 1:
             x, shape = backend.expand_dims(x, -1), (*shape, 1)
-        elif len(shape) == len(want) + 1 and shape[-1] == 1:
+        elif len(shape) == len(sizes) + 1 and shape[-1] == 1:
             x, shape = backend.squeeze(x, -1), shape[:-1]
-        if len(shape) != len(want) or any(w not in (None, n) for w, n in zip(want[1:], shape[1:], strict=True)):
+        if len(shape) != len(sizes) or any(w not in (None, n) for w, n in zip(sizes[1:], shape[1:], strict=True)):
             raise ValueError(
-                f"Model {self.name!r}: input {name!r} does not fit: expected shape {want}; received {tuple(shape)}."
+                f"Model {self.name!r}: input {name!r} does not fit: expected shape {sizes}; received {tuple(shape)}."
             )
-        dtype = backend.dtype(x)
-        return x if dtype == tensor.dtype or dtype == self.compute_dtype else backend.cast(x, tensor.dtype)
+        dtype, want = backend.dtype(x), tensor.dtype
+        if want in backend.unsupported_dtypes:
+            want = dtypes.NARROWER.get(want, want)
+        return x if dtype == want or dtype == self.compute_dtype else backend.cast(x, want)
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Compute the outputs.
@@ -154,12 +168,17 @@ class Functional(Model):
             training: whether layers such as dropout behave as in training.
             mask: masks of the inputs, in their structure.
         """
+        if self._text_part is not None and self._text_part.takes(inputs):
+            return self._text_part.rest([inputs[name] for name in self._text_part.names])
         flat = self._flat_inputs(inputs)
         if mask is not None:
             set_masks(flat, mask)
         outputs = self._graph(flat)
         # As in Keras: a list of one output was given for the tensor itself.
         return outputs[0] if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else outputs
+
+    def _texts_to_numbers(self, x: Any) -> Any:
+        return x if self._text_part is None else self._text_part.of_data(x, self._in_order)
 
     def get_config(self) -> dict[str, Any]:
         """Return layers, connections, inputs and outputs as plain data."""

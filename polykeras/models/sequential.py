@@ -174,6 +174,9 @@ class Sequential(Model):
             )
         return graph
 
+    def _texts_to_numbers(self, x: Any) -> Any:
+        return x if self._functional is None else self._functional._texts_to_numbers(x)
+
     def get_config(self) -> dict[str, Any]:
         """Return the configs of the layers."""
         config: dict[str, Any] = {

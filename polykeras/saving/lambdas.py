@@ -26,6 +26,11 @@ def code_allowed(allowed: bool) -> Iterator[None]:
         _allowed.reset(token)
 
 
+def is_code_allowed() -> bool:
+    """Return whether the caller of `load_model` trusts who made the file."""
+    return _allowed.get()
+
+
 def describe_lambda(function: FunctionType) -> dict[str, Any]:
     """Return the config of a function without a name.
 

@@ -46,7 +46,7 @@ def model_of_config(config: Any, path: str, place: str, size: int = 0) -> Any:
     """
     with reading(path, place), values_deferred(), budget.limited(_FREE_STEPS + _STEPS_A_BYTE * size):
         model = deserialize_keras_object(with_numbers_on_both(config))
-    if not isinstance(model, Saveable) or not hasattr(model, "fit"):
+    if not isinstance(model, Saveable) or not (hasattr(model, "fit") or model._alone_in_files):
         raise SavedFileError(path, place, f"describes no model but {type(model).__name__}.")
     return model
 

@@ -92,6 +92,7 @@ class Loops(OnBatch):
         """
         self._require_compiled("fit")
         positive_int(epochs, "epochs")
+        x = self._texts_to_numbers(x)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_data(x, y, sample_weight, validation_split)
         source = make_source(x, y, sample_weight, batch_size, shuffle, class_weight, steps_per_epoch)
@@ -155,7 +156,7 @@ class Loops(OnBatch):
             ValueError: not compiled, or data that do not fit.
         """
         self._require_compiled("evaluate")
-        source = make_source(x, y, sample_weight, batch_size, steps=steps)
+        source = make_source(self._texts_to_numbers(x), y, sample_weight, batch_size, steps=steps)
         run = assemble(callbacks, self, verbose, 1, source.steps)
         self._check_labels("test", source)
         run.begin("test")
@@ -191,6 +192,7 @@ class Loops(OnBatch):
         Raises:
             ValueError: an output is a scalar: it has no samples.
         """
+        x = self._texts_to_numbers(x)
         backend = registry.current()
         unwatched = callbacks is None and verbose == 0 and steps is None
         if unwatched and (batch := single_batch(x, batch_size)) is not None:
@@ -269,8 +271,9 @@ class Loops(OnBatch):
         if data is None:
             return None
         if isinstance(data, (tuple, list)):
-            return make_source(*data, batch_size=batch_size, steps=steps)
-        return make_source(data, steps=steps)
+            x, *others = data
+            return make_source(self._texts_to_numbers(x), *others, batch_size=batch_size, steps=steps)
+        return make_source(self._texts_to_numbers(data), steps=steps)
 
     def _run_validation(self, source: Source, run: CallbackList) -> dict[str, Any]:
         self.reset_metrics()

@@ -45,14 +45,18 @@ class OnBatch:
 
     def predict_on_batch(self, x: Any) -> Any:
         """Return the outputs for one batch, as NumPy arrays."""
-        batch = pack_x_y_sample_weight(host_tree(x, "x"))
+        batch = pack_x_y_sample_weight(host_tree(self._texts_to_numbers(x), "x"))
         outputs = self._prepare("predict", batch).run_batch(batch)
         return tree.map_structure(registry.current().to_numpy, outputs)
+
+    def _texts_to_numbers(self, x: Any) -> Any:
+        """Return inputs, or a stream of batches, in which texts have become numbers, where a model takes some."""
+        return x
 
     def _one_batch(
         self, kind: str, x: Any, y: Any, weights: Any, class_weight: dict[int, float] | None, return_dict: bool
     ) -> Any:
-        source = make_batch(x, y, weights, class_weight)
+        source = make_batch(self._texts_to_numbers(x), y, weights, class_weight)
         batch = source.first_batch()
         step = self._prepare(kind, batch)
         if self._compiled_loss is not None and y is not None:

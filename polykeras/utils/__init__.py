@@ -1,7 +1,10 @@
-"""Small helpers for users."""
+"""Small helpers for users. Those that few scripts need are loaded when they are first named."""
+
+from typing import TYPE_CHECKING
 
 from polykeras.dtypes import standardize_dtype
 from polykeras.graph import is_keras_tensor
+from polykeras.lazy import lazy_names
 from polykeras.naming import reset_names as clear_session
 from polykeras.random import set_random_seed
 from polykeras.saving.serialization import (
@@ -17,10 +20,21 @@ from polykeras.training.data.dataset import PyDataset
 from polykeras.training.data.unpack import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from polykeras.utils.arrays import normalize, to_categorical
 
+if TYPE_CHECKING:
+    from polykeras.layers.preprocessing.feature_space import FeatureSpace
+
 Sequence = PyDataset
+
+LATER: dict[str, str] = {
+    "FeatureSpace": "polykeras.layers.preprocessing.feature_space",
+}
+"""Names that are loaded later, with the module of each."""
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(__name__, LATER)
 
 __all__ = [
     "CustomObjectScope",
+    "FeatureSpace",
     "PyDataset",
     "Sequence",
     "clear_session",

@@ -30,6 +30,8 @@ WITHOUT_CASE = {
     "Layer": "the base class",
     "Wrapper": "the base class",
     "InputLayer": "holds no computation",
+    "StringLookup": "takes texts: test_text_layers.py",
+    "TextVectorization": "takes texts: test_text_layers.py",
 }
 """Public layers that have no case of their own, each with the reason."""
 
@@ -38,12 +40,14 @@ TAKES_ANY_INPUT = {
     *("AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise", "ActivityRegularization"),
     *("Identity", "UnitNormalization", "ReversibleEmbedding"),
     *("Dropout", "GaussianDropout", "GaussianNoise", "ActivityRegularization"),
+    *("CategoryEncoding", "Discretization", "IntegerLookup", "Hashing", "MelSpectrogram"),
 }
 """Layers that ask nothing of the rank and the sizes of their inputs."""
 CHECKS_ITSELF = {
     *("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract", "Concatenate", "Dot"),
     *("RNN", "Bidirectional", "StackedRNNCells", "TimeDistributed", "Attention", "AdditiveAttention"),
     "Pipeline",
+    *("RNN", "Bidirectional", "StackedRNNCells", "TimeDistributed", "HashedCrossing"),
 }
 """Layers of several inputs, or around others: `test_layer_behaviour.py` looks at their errors."""
 

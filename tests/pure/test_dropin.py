@@ -123,6 +123,7 @@ LEFT_OUT = {
             CategoryEncoding Discretization HashedCrossing Hashing IntegerLookup StringLookup TextVectorization
             MelSpectrogram STFTSpectrogram
         """,
+        "a pipeline of preprocessing layers: a later issue": "Pipeline",
         "image preprocessing: a later issue": """
             AugMix AutoContrast CenterCrop ContrastLimitedAdaptiveHistogramEqualization CutMix Equalization
             MaxNumBoundingBoxes MixUp RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter

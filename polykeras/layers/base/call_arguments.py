@@ -110,7 +110,7 @@ def prepare_arguments(
         if isinstance(leaf, Handle):
             leaf = leaf.value
         elif not backend.is_tensor(leaf):
-            if not hasattr(leaf, "__array__"):
+            if not hasattr(leaf, "__array__") or dtypes.is_text(leaf):
                 return leaf
             leaf = backend.asarray(leaf)
         return _cast(leaf, backend, context, cast_to)

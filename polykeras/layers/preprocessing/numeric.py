@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from polykeras import config, ops, tree
+from polykeras import config, ops
 from polykeras.layers.base.input_spec import InputSpec
-from polykeras.layers.base.layer import LAYERS, Layer
+from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.base.weights import known_sizes
+from polykeras.layers.preprocessing.host import DataLayer, batches
 
 
 @LAYERS.register()
-class Normalization(Layer):
+class Normalization(DataLayer):
     """Subtracts a mean and divides by a standard deviation that come from data, not from training.
 
     Args:
@@ -36,6 +37,7 @@ class Normalization(Layer):
     """
 
     sample_by_sample = True
+    _not_in_config = (*DataLayer._not_in_config, "mean", "variance")  # which `get_config` adds
 
     def __init__(
         self,
@@ -66,9 +68,13 @@ class Normalization(Layer):
 
     def build(self, input_shape: Any) -> None:
         """Make the weights mean, variance and (so that files of Keras fit) count, where they were not given."""
-        axes = sorted(self.axis, key=lambda a: a % len(input_shape))
+        ndim = len(input_shape)
+        if any(not -ndim <= axis < ndim for axis in self.axis):
+            raise ValueError(f"Normalization: `axis` is {self.axis}; the inputs {tuple(input_shape)} have {ndim} axes.")
+        axes = self._kept(ndim)
         shape = known_sizes(self, input_shape, axes)
-        self.input_spec = InputSpec(ndim=len(input_shape), axes=dict(zip(axes, shape, strict=True)))
+        self.input_spec = InputSpec(ndim=ndim, axes=dict(zip(axes, shape, strict=True)))
+        self._spread = [input_shape[i] if i in axes else 1 for i in range(ndim)]
         if self.input_mean is None:
             self.adapt_mean = self.add_weight(shape, "zeros", trainable=False, name="mean")
             self.adapt_variance = self.add_weight(shape, "ones", trainable=False, name="variance")
@@ -81,19 +87,22 @@ class Normalization(Layer):
 
         Args:
             data: an array `(samples, ...)`, a nested list of numbers, or an iterable of batches: arrays, or tuples that
-                begin with one, as `(inputs, labels)`.
+                begin with one, as `(inputs, labels)`. A `tf.data.Dataset` of vectors need not be in batches.
 
         Raises:
-            ValueError: mean and variance were given, or there is no data.
+            ValueError: mean and variance were given, there is no data, or they do not fit those of before.
         """
         if self.input_mean is not None:
             raise ValueError("Normalization was given `mean` and `variance`: there is nothing to adapt.")
         mean = variance = np.float64(0.0)
         total = 0
-        for batch in _batches(data):
+        for batch in map(np.asarray, batches(data)):
+            if batch.ndim == 1 and hasattr(data, "element_spec"):
+                batch = batch[None]
             if not self.built:
-                self.build((None, *batch.shape[1:]))
+                self.build(batch.shape if 0 in self._kept(batch.ndim) else (None, *batch.shape[1:]))
             kept = self._kept(batch.ndim)
+            self._check_sizes(batch)
             axes = tuple(i for i in range(batch.ndim) if i not in kept)
             count = int(np.prod([batch.shape[i] for i in axes]))
             new = batch.mean(axes, dtype="float64")
@@ -108,18 +117,37 @@ class Normalization(Layer):
         self.adapt_mean.assign(mean.astype(self.variable_dtype))
         self.adapt_variance.assign(variance.astype(self.variable_dtype))
 
+    def _check_sizes(self, batch: np.ndarray) -> None:
+        if batch.ndim != len(self._spread) or any(batch.shape[i] != self._spread[i] for i in self._kept(batch.ndim)):
+            raise ValueError(
+                f"{self._title()} was built for sizes {self._spread} (1 where all are taken together); received data "
+                f"the shape {batch.shape}."
+            )
+
+    def finalize_state(self) -> None:
+        """Take over `adapt_mean` and `adapt_variance`: kept for Keras code, as they are read in each call anyway."""
+
+    @property
+    def mean(self) -> Any:
+        """The mean, of the inputs' number of axes; None before the layer is built."""
+        return self._statistic(0) if self.built else None
+
+    @property
+    def variance(self) -> Any:
+        """The variance, in the same way."""
+        return self._statistic(1) if self.built else None
+
+    def _statistic(self, which: int) -> Any:
+        statistics = self._given if self.input_mean is not None else (self.adapt_mean, self.adapt_variance)
+        return ops.reshape(ops.convert_to_tensor(statistics[which], self.compute_dtype), self._spread)
+
     def call(self, inputs: Any) -> Any:
         """Return the scaled inputs, as floats."""
         inputs = ops.cast(inputs, self.compute_dtype)
-        shape = ops.shape(inputs)
-        kept = self._kept(len(shape))
-        spread = [n if i in kept else 1 for i, n in enumerate(shape)]
-        statistics = self._given if self.input_mean is not None else (self.adapt_mean, self.adapt_variance)
-        mean, variance = (ops.reshape(ops.convert_to_tensor(v, self.compute_dtype), spread) for v in statistics)
-        deviation = ops.maximum(ops.sqrt(variance), config.epsilon())
+        deviation = ops.maximum(ops.sqrt(self._statistic(1)), config.epsilon())
         if self.invert:
-            return ops.add(ops.multiply(inputs, deviation), mean)
-        return ops.divide(ops.subtract(inputs, mean), deviation)
+            return ops.add(ops.multiply(inputs, deviation), self._statistic(0))
+        return ops.divide(ops.subtract(inputs, self._statistic(0)), deviation)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
@@ -128,16 +156,8 @@ class Normalization(Layer):
         return super().get_config() | plain
 
 
-def _batches(data: Any) -> Iterable[np.ndarray]:
-    """Return the arrays of a data set, whatever it is."""
-    leaves = tree.flatten(data) if isinstance(data, (list, tuple)) else []
-    if hasattr(data, "shape") or (leaves and all(isinstance(x, (bool, int, float)) for x in leaves)):
-        return [ops.convert_to_numpy(data)]
-    return (ops.convert_to_numpy(batch[0] if isinstance(batch, (tuple, list)) else batch) for batch in data)
-
-
 @LAYERS.register()
-class Rescaling(Layer):
+class Rescaling(DataLayer):
     """`inputs * scale + offset`, for instance from 0..255 to 0..1.
 
     Args:

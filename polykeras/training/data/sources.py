@@ -160,7 +160,8 @@ def _each_once(place: Callable[[np.ndarray], Any], data: Any) -> Any:
 Source: TypeAlias = ArraySource | StreamSource
 
 
-def _is_stream(x: Any) -> bool:
+def is_stream(x: Any) -> bool:
+    """Return whether `x` gives batches, rather than being arrays."""
     if isinstance(x, PyDataset) or hasattr(x, "__next__"):
         return True
     has_batches = hasattr(x, "__iter__") or hasattr(x, "__getitem__")
@@ -248,7 +249,7 @@ def make_source(
     """
     if steps is not None:
         positive_int(steps, "steps_per_epoch")
-    if _is_stream(x):
+    if is_stream(x):
         for name, value in (("y", y), ("sample_weight", sample_weight)):
             if value is not None:
                 raise ValueError(

@@ -1,0 +1,196 @@
+"""Layers that compute on the host: texts, which no framework but one has arrays of, and tables.
+
+They take host data, arrays of any framework, and what a framework traces in a map over a data set. What they give is an
+array of the current backend; in such a map one of that framework; and a NumPy array where it holds texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from polykeras import dtypes, ops, tree
+from polykeras.backend import registry
+from polykeras.backend.door import Handle
+from polykeras.backend.symbolic import SymbolicArray
+from polykeras.graph import KerasTensor
+from polykeras.layers.base.layer import Layer
+
+
+class Tokens(NamedTuple):
+    """Values in rows, of unequal length perhaps: the last axis of an array.
+
+    Attributes:
+        values: of all rows, one after the other.
+        lengths: of each row.
+        shape: of the array, with None for the last axis where rows differ.
+    """
+
+    values: list[Any]
+    lengths: np.ndarray
+    shape: tuple[int | None, ...]
+
+    @property
+    def rows(self) -> list[list[Any]]:
+        """The values of each row."""
+        ends = np.cumsum(self.lengths).tolist()
+        return [self.values[end - n : end] for end, n in zip(ends, self.lengths.tolist(), strict=True)]
+
+    @staticmethod
+    def of_rows(rows: list[list[Any]], lead: tuple[int | None, ...]) -> Tokens:
+        """Return rows of a shape without its last axis."""
+        lengths = np.array([len(row) for row in rows], np.int64)
+        ragged = len(set(lengths.tolist())) > 1
+        last = None if ragged else int(lengths[0]) if len(rows) else 0
+        return Tokens([value for row in rows for value in row], lengths, (*lead, last))
+
+    @staticmethod
+    def of(data: Any) -> Tokens:
+        """Return host data, an array or lists of lists (the innermost of unequal length, perhaps), as rows.
+
+        Raises:
+            ValueError: lists of unequal length in other places.
+        """
+        array = data if isinstance(data, np.ndarray) else np.array(data, object)
+        if array.dtype == object and array.size and isinstance(array.flat[0], (list, tuple, np.ndarray)):
+            rows = [np.array(row, object) for row in array.flat]
+            if any(row.ndim != 1 or (row.size and isinstance(row[0], (list, tuple))) for row in rows):
+                raise ValueError("Only the innermost lists may be of unequal length.")
+            return Tokens.of_rows([row.tolist() for row in rows], array.shape)
+        count = int(np.prod(array.shape[:-1]))
+        last = array.shape[-1] if array.ndim else 1
+        return Tokens(array.ravel().tolist(), np.full(count, last, np.int64), array.shape)
+
+    def with_values(self, values: Any) -> Any:
+        """Return an array of other values in these places; an array of rows (objects) where they differ in length."""
+        if None not in self.shape:
+            return np.asarray(values).reshape([n for n in self.shape if n is not None])
+        rows = np.empty(len(self.lengths), object)
+        for i, part in enumerate(np.split(np.asarray(values), np.cumsum(self.lengths)[:-1])):
+            rows[i] = part
+        return rows.reshape([n for n in self.shape[:-1] if n is not None])
+
+
+def host_data(x: Any) -> Any:
+    """Return data of any kind as a NumPy array, or as lists where they were lists or ragged rows."""
+    if isinstance(x, Handle):
+        x = x.value
+    if isinstance(x, (list, tuple)):
+        leaves = tree.flatten(x)
+        plain = all(isinstance(leaf, (str, bytes, bool, int, float)) for leaf in leaves)
+        return x if plain else [host_data(part) for part in x]
+    if isinstance(x, (str, bytes)):
+        return x
+    if hasattr(x, "to_list") and hasattr(x, "row_lengths"):  # TensorFlow's ragged tensors
+        return x.to_list()
+    if registry.current().is_tensor(x) and not hasattr(x, "numpy"):
+        return registry.current().to_numpy(x)
+    return x.numpy(force=True) if hasattr(x, "detach") else np.asarray(x)
+
+
+def as_bytes(value: Any) -> bytes:
+    """Return a text as bytes in UTF-8, which is how vocabularies are ordered and hashed.
+
+    Raises:
+        TypeError: it is no text.
+    """
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape")
+    raise TypeError(f"Expected a text; received {value!r} ({type(value).__name__}).")
+
+
+def as_text(value: Any, encoding: str = "utf-8") -> Any:
+    """Return bytes as a text; what is no text in this encoding is kept in a way that `as_bytes` knows."""
+    return value.decode(encoding, "surrogateescape") if isinstance(value, bytes) else value
+
+
+def texts(values: Any) -> np.ndarray:
+    """Return the texts of a list or an array of bytes as a NumPy array of objects."""
+    flat = np.asarray(values, object)
+    made = np.empty(flat.shape, object)
+    for place, value in np.ndenumerate(flat):
+        made[place] = as_text(value)
+    return made
+
+
+def run_on_host(function: Callable[..., Any], inputs: list[Any], spec: Callable[..., tuple[Any, str]]) -> Any:
+    """Return what a function of host data gives.
+
+    Args:
+        function: takes host data for each input (see `host_data`), gives a NumPy array.
+        inputs: host data, arrays of any framework, traced or not, or shapes.
+        spec: takes the shapes of the inputs, with None for unknown sizes; gives shape and dtype of the result.
+    """
+    if any(isinstance(x, SymbolicArray) for x in inputs):
+        return SymbolicArray(*spec(*(x.dims if isinstance(x, SymbolicArray) else np.shape(x) for x in inputs)))
+    result = registry.on_host(lambda *arrays: function(*map(host_data, arrays)), inputs, spec)
+    if result is NotImplemented:
+        result = function(*map(host_data, inputs))
+        return result if dtypes.is_text(result) else ops.convert_to_tensor(result)
+    return result
+
+
+def batches(data: Any, steps: int | None = None) -> Iterator[Any]:
+    """Return the batches of what a layer adapts to, as host data.
+
+    Args:
+        data: an array of any framework or nested lists of texts or numbers, which are one batch; or an iterable of
+            batches, of which each is data or a tuple that begins with them, as `(inputs, labels)`.
+        steps: the batches of an iterable to take; None for all.
+    """
+    if is_data(data):
+        yield host_data(data)
+        return
+    stream: Iterable[Any] = data if isinstance(data, (list, tuple)) else registry.batches_of(data)
+    for batch in islice(stream, steps):
+        yield host_data(_inputs_of(batch))
+
+
+def _inputs_of(batch: Any) -> Any:
+    pair = isinstance(batch, tuple) and not isinstance(batch[0], (str, bytes, bool, int, float))
+    return batch[0] if pair or (isinstance(batch, list) and not is_data(batch)) else batch
+
+
+def is_data(data: Any) -> bool:
+    """Return whether `data` are an array or nested lists of texts or numbers, and no iterable of batches."""
+    if isinstance(data, (list, tuple)):
+        return all(isinstance(leaf, (str, bytes, bool, int, float, np.generic)) for leaf in tree.flatten(data))
+    return hasattr(data, "shape") or hasattr(data, "__array__") or isinstance(data, (str, bytes))
+
+
+class DataLayer(Layer):
+    """A layer of numbers that runs in a map over a data set of any framework too, whatever the current backend is.
+
+    There it computes on the host. Elsewhere it is like any other layer.
+    """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the layer; see `Layer`."""
+        if args and _is_foreign(args[0]):
+            result = registry.on_host(lambda x: self._on_host(x, args[1:], kwargs), [args[0]], self._host_spec(args[0]))
+            if result is not NotImplemented:
+                return result
+        return super().__call__(*args, **kwargs)
+
+    def _on_host(self, x: np.ndarray, others: tuple[Any, ...], kwargs: dict[str, Any]) -> np.ndarray:
+        with registry.use_backend("numpy"):
+            return np.asarray(super().__call__(x, *others, **kwargs))
+
+    def _host_spec(self, x: Any) -> Callable[..., tuple[Any, str]]:
+        def spec(shape: tuple[int | None, ...]) -> tuple[Any, str]:
+            output = self.compute_output_spec(KerasTensor(shape, x.dtype))
+            return output.shape, output.dtype
+
+        return spec
+
+
+def _is_foreign(x: Any) -> bool:
+    """Return whether `x` is an array of another framework, or of the current one with sizes that are not known."""
+    if not registry.current().is_tensor(x):
+        return hasattr(x, "shape") and not isinstance(x, (np.ndarray, KerasTensor, SymbolicArray, Handle))
+    return not isinstance(x, SymbolicArray) and None in tuple(x.shape)

@@ -1,0 +1,135 @@
+"""The part of a graph that takes texts, which runs on the host before data reach steps that are compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from polykeras import dtypes, tree
+from polykeras.backend import registry
+from polykeras.graph import GraphFunction, KerasTensor
+from polykeras.layers.base.layer import Layer
+from polykeras.training.data.dataset import PyDataset
+from polykeras.training.data.sources import is_stream
+
+
+class TextPart:
+    """The nodes of a graph from the inputs that are texts to the first tensors that hold numbers, and the rest.
+
+    Args:
+        graph: with texts among its inputs.
+
+    Attributes:
+        names: those of the arrays that the rest takes: of input layers, and of the layers that turn texts into numbers.
+        rest: the graph from these arrays to the outputs.
+
+    Raises:
+        ValueError: weights that are trained would be in the part that runs on the host.
+    """
+
+    def __init__(self, graph: GraphFunction) -> None:
+        texts = {id(tensor) for tensor in graph.inputs if tensor.dtype == dtypes.STRING}
+        numbers = [tensor for tensor in graph.inputs if id(tensor) not in texts]
+        for node in graph.nodes:
+            if any(id(tensor) in texts for tensor in node.input_tensors):
+                texts |= {id(tensor) for tensor in node.output_tensors if tensor.dtype == dtypes.STRING}
+                numbers += [tensor for tensor in node.output_tensors if tensor.dtype != dtypes.STRING]
+        self._single = len(graph.inputs) == 1
+        self.names = [_name(tensor) for tensor in numbers]
+        self._host = GraphFunction(graph.inputs, numbers)
+        self.rest = GraphFunction(numbers, tree.unflatten(graph.output_definition, graph.outputs))
+        trained = [op.name for op in self._host.operations if isinstance(op, Layer) and op.trainable_weights]
+        if trained:
+            raise ValueError(
+                f"The layers {trained} have weights, and their outputs go into a layer that takes texts too, which "
+                "runs on the host: they could not be trained. Let that layer take inputs of the model alone."
+            )
+
+    def takes(self, inputs: Any) -> bool:
+        """Return whether inputs are what `of_arrays` gave."""
+        return isinstance(inputs, Mapping) and set(inputs) == set(self.names)
+
+    def of_arrays(self, flat: list[Any]) -> dict[str, np.ndarray]:
+        """Return the arrays that the rest takes, by name, for the flat inputs of the graph."""
+        with registry.use_backend("numpy"):
+            return dict(zip(self.names, map(np.asarray, self._host([_host(x) for x in flat])), strict=True))
+
+    def of_data(self, x: Any, flatten: Callable[[Any], list[Any]]) -> Any:
+        """Return data with the arrays that the rest takes in place of the inputs of the graph.
+
+        Args:
+            x: inputs, or a stream of batches that are inputs or begin with them.
+            flatten: brings inputs into the order of the graph's.
+        """
+
+        def of_inputs(inputs: Any) -> Any:
+            return self.of_arrays(flatten(self._with_arrays(inputs)))
+
+        def changed(batch: Any) -> Any:
+            if isinstance(batch, (tuple, list)) and not _is_text(batch):
+                return (of_inputs(batch[0]), *batch[1:])
+            return of_inputs(batch)
+
+        if x is None or self.takes(x):
+            return x
+        if isinstance(x, PyDataset):
+            return _ChangedDataset(x, changed)
+        if is_stream(x):
+            return map(changed, x) if hasattr(x, "__next__") else _Changed(x, changed)
+        return of_inputs(x)
+
+    def _with_arrays(self, inputs: Any) -> Any:
+        """Return inputs with arrays in place of lists of texts."""
+        if not isinstance(inputs, (list, tuple)):
+            return inputs
+        if self._single:
+            return np.array(inputs, object) if _is_text(inputs) else inputs
+        return [np.array(part, object) if _is_text(part) else part for part in inputs]
+
+
+def _is_text(x: Any) -> bool:
+    """Return whether `x` is a list of texts, or of lists of them."""
+    return isinstance(x, (list, tuple)) and all(isinstance(leaf, (str, bytes)) for leaf in tree.flatten(x))
+
+
+def _name(tensor: KerasTensor) -> str:
+    if tensor.history is None:
+        return tensor.name
+    node, place = tensor.history
+    return node.operation.name if len(node.output_tensors) == 1 else f"{node.operation.name}_{place}"
+
+
+def _host(x: Any) -> Any:
+    from polykeras.layers.preprocessing.host import host_data
+
+    return np.asarray(host_data(x))
+
+
+class _Changed:
+    """An iterable of batches, each changed by a function."""
+
+    def __init__(self, batches: Any, change: Callable[[Any], Any]) -> None:
+        self._batches, self._change = batches, change
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self._change, registry.batches_of(self._batches))
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+
+class _ChangedDataset(PyDataset):
+    def __init__(self, dataset: PyDataset, change: Callable[[Any], Any]) -> None:
+        super().__init__(dataset.workers, dataset.use_multiprocessing, dataset.max_queue_size)
+        self._dataset, self._change = dataset, change
+        self.on_epoch_begin, self.on_epoch_end = dataset.on_epoch_begin, dataset.on_epoch_end
+
+    def __getitem__(self, index: int) -> Any:
+        return self._change(self._dataset[index])
+
+    @property
+    def num_batches(self) -> int | None:
+        """That of the dataset."""
+        return self._dataset.num_batches
