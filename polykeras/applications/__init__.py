@@ -53,6 +53,8 @@ from polykeras.applications.vgg19 import VGG19
 from polykeras.applications.xception import Xception
 
 __all__ = [
+    "VGG16",
+    "VGG19",
     "ConvNeXtBase",
     "ConvNeXtLarge",
     "ConvNeXtSmall",
@@ -84,14 +86,12 @@ __all__ = [
     "MobileNetV3Small",
     "NASNetLarge",
     "NASNetMobile",
+    "ResNet50",
+    "ResNet50V2",
     "ResNet101",
     "ResNet101V2",
     "ResNet152",
     "ResNet152V2",
-    "ResNet50",
-    "ResNet50V2",
-    "VGG16",
-    "VGG19",
     "Xception",
     "convnext",
     "densenet",

@@ -128,8 +128,8 @@ def check_weights(asked: Asked) -> None:
     weights = asked.weights
     if not (weights is None or asked.published or os.path.exists(weights)):
         raise ValueError(
-            "`weights` must be None (random values), 'imagenet' (those that Keras publishes) or the path of a file that "
-            f"exists; received {weights!r}."
+            "`weights` must be None (random values), 'imagenet' (those that Keras publishes) or the path of a file "
+            f"that exists; received {weights!r}."
         )
     if not asked.include_top or weights is None:
         return

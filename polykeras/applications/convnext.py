@@ -46,6 +46,7 @@ class LayerScale(layers.Layer):
         super().__init__(**kwargs)
         self.init_values = init_values
         self.projection_dim = projection_dim
+        self.input_spec = layers.InputSpec(min_ndim=1, axes={-1: projection_dim})
 
     def build(self, input_shape: Any) -> None:
         """Make the factors."""

@@ -24,8 +24,8 @@ from polykeras.models import Functional
 
 SOURCE = 'Tan and Le, "EfficientNetV2: Smaller Models and Faster Training", 2021, https://arxiv.org/abs/2104.00298'
 
-# Of each stage: whether it has plain convolutions, repeats, filters, how much a block widens, the stride of its first. The
-# first filters are those of the stem.
+# Filters of the stem; of each stage whether it has plain convolutions, repeats, filters, how much a block widens, and
+# the stride of its first block.
 _Stage = tuple[bool, int, int, int, int]
 BASE: tuple[int, tuple[_Stage, ...]] = (
     32,

@@ -29,8 +29,8 @@ def preprocess_input(x: Any, data_format: str | None = None, mode: str = "caffe"
         x: an image or a batch of them, of values in 0..255. A NumPy array of floats is written over, as Keras does:
             pass `x.copy()` to keep it. Integers become floats of the default dtype.
         data_format: `"channels_last"` or `"channels_first"`; by default `keras.config.image_data_format()`.
-        mode: `"tf"` scales to -1..1; `"torch"` scales to 0..1, subtracts the means of ImageNet's channels and divides by
-            their deviations; `"caffe"` puts blue first and subtracts the means.
+        mode: `"tf"` scales to -1..1; `"torch"` scales to 0..1, subtracts the means of ImageNet's channels and divides
+            by their deviations; `"caffe"` puts blue first and subtracts the means.
 
     Returns:
         The scaled images, of the kind of `x`.

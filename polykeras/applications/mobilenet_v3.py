@@ -27,7 +27,7 @@ from polykeras.models import Functional
 SOURCE = 'Howard et al., "Searching for MobileNetV3", 2019, https://arxiv.org/abs/1905.02244'
 
 # Of each block: how much it widens, its filters, the sides of its kernel, its stride, whether it has gates, and whether
-# its activation is hard_swish, not relu. Small networks ("minimalistic") have neither gates nor kernels of 5, nor hard_swish.
+# its activation is hard_swish, not relu. "Minimalistic" networks have neither gates, nor kernels of 5, nor hard_swish.
 _Block = tuple[float, int, int, int, bool, bool]
 SMALL: tuple[_Block, ...] = (
     (1, 16, 3, 2, True, False),

@@ -39,7 +39,7 @@ TAKES_ANY_INPUT = {
 }
 """Layers that ask nothing of the rank and the sizes of their inputs."""
 CHECKS_ITSELF = {
-    *("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract", "Concatenate", "Dot"),
+    *("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract", "Concatenate", "Dot", "CustomScaleLayer"),
     *("RNN", "Bidirectional", "StackedRNNCells", "TimeDistributed"),
 }
 """Layers of several inputs, or around others: `test_layer_behaviour.py` looks at their errors."""
