@@ -4,6 +4,8 @@
 variable `POLYKERAS_BACKEND`, or by the config file; importing this package imports no framework.
 """
 
+from typing import TYPE_CHECKING
+
 from polykeras import (
     activations,
     backend,
@@ -31,6 +33,8 @@ from polykeras.dtype_policies import DTypePolicy
 from polykeras.graph import KerasTensor, Operation
 from polykeras.initializers import Initializer
 from polykeras.layers import Input, InputSpec, Layer
+from polykeras.layers.base.layer import LAYERS
+from polykeras.lazy import lazy_names
 from polykeras.losses import Loss
 from polykeras.metrics import Metric
 from polykeras.models import Functional, Model, Sequential
@@ -39,6 +43,19 @@ from polykeras.optimizers import Optimizer
 from polykeras.regularizers import Regularizer
 from polykeras.release import __version__
 from polykeras.variables import Variable
+
+if TYPE_CHECKING:
+    from polykeras import applications
+
+LATER: dict[str, str] = {"applications": "polykeras.applications"}
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(__name__, LATER)
+LAYERS.register_later(
+    {
+        "CustomScaleLayer": "polykeras.applications.inception_resnet_v2",
+        "LayerScale": "polykeras.applications.convnext",
+    }
+)
 
 
 def version() -> str:
@@ -63,6 +80,7 @@ __all__ = [
     "Sequential",
     "Variable",
     "activations",
+    "applications",
     "backend",
     "backends",
     "callbacks",

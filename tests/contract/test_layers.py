@@ -48,6 +48,8 @@ CHECKS_ITSELF = {
     *("RNN", "Bidirectional", "StackedRNNCells", "TimeDistributed", "Attention", "AdditiveAttention"),
     "Pipeline",
     *("RNN", "Bidirectional", "StackedRNNCells", "TimeDistributed", "HashedCrossing"),
+    *("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract", "Concatenate", "Dot", "CustomScaleLayer"),
+    *("RNN", "Bidirectional", "StackedRNNCells", "TimeDistributed"),
 }
 """Layers of several inputs, or around others: `test_layer_behaviour.py` looks at their errors."""
 

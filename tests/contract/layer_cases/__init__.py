@@ -1,6 +1,7 @@
 """Cases of layers, one line each: `layer(make, inputs, ...)`, a family a file. Every public layer has one (`test_layers.py`)."""
 
 from contract.layer_cases import (
+    applications,
     attention,
     convolution,
     core,
@@ -16,6 +17,7 @@ from contract.layer_cases import (
 from contract.layer_cases.case import OWN
 
 LAYER_CASES = (
+    *applications.CASES,
     *attention.CASES,
     *convolution.CASES,
     *core.CASES,

@@ -1,0 +1,118 @@
+"""InceptionV3: blocks of branches that convolve at several widths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polykeras import layers
+from polykeras.applications.building import Asked, Pools, channel_axis, constructor, kernels_at
+from polykeras.applications.imagenet_utils import decode_predictions, preprocessing
+
+SOURCE = 'Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", 2015, https://arxiv.org/abs/1512.00567'
+
+
+def convolved(
+    x: Any, filters: int, kernel: int | tuple[int, int], stride: int = 1, padding: str = "same", name: str | None = None
+) -> Any:
+    """Return a convolution without bias, normalized and rectified.
+
+    Args:
+        x: features.
+        filters: of the convolution.
+        kernel: its sides.
+        stride: its strides.
+        padding: of it.
+        name: of the convolution; those of the others are made of it.
+    """
+    x = layers.Conv2D(filters, kernel, strides=stride, padding=padding, use_bias=False, name=name)(x)
+    x = layers.BatchNormalization(channel_axis(), scale=False, name=name and f"{name}_bn")(x)
+    return layers.Activation("relu", name=name and f"{name}_ac")(x)
+
+
+def chain(x: Any, *steps: tuple[Any, ...]) -> Any:
+    """Return the last of convolutions after each other; each is told by its arguments after the first."""
+    for step in steps:
+        x = convolved(x, *step)
+    return x
+
+
+def stem(images: Any) -> Any:
+    """Return the features before the first branches."""
+    x = chain(images, (32, 3, 2, "valid"), (32, 3, 1, "valid"), (64, 3))
+    x = layers.MaxPooling2D(3, strides=2)(x)
+    x = chain(x, (80, 1, 1, "valid"), (192, 3, 1, "valid"))
+    return layers.MaxPooling2D(3, strides=2)(x)
+
+
+def joined(branches: list[Any], name: str | None = None) -> Any:
+    """Return the features of several branches, one after the other."""
+    return layers.Concatenate(channel_axis(), name=name)(branches)
+
+
+def averaged(x: Any, filters: int) -> Any:
+    """Return a convolution of the averages of neighbours."""
+    return convolved(layers.AveragePooling2D(3, strides=1, padding="same")(x), filters, 1)
+
+
+def _square(x: Any, pool: int, name: str) -> Any:
+    branches = [
+        convolved(x, 64, 1),
+        chain(x, (48, 1), (64, 5)),
+        chain(x, (64, 1), (96, 3), (96, 3)),
+        averaged(x, pool),
+    ]
+    return joined(branches, name)
+
+
+def _crossed(x: Any, width: int, name: str) -> Any:
+    """Kernels of 7 x 7, as one of a row and one of a column."""
+    row, column = (1, 7), (7, 1)
+    branches = [
+        convolved(x, 192, 1),
+        chain(x, (width, 1), (width, row), (192, column)),
+        chain(x, (width, 1), (width, column), (width, row), (width, column), (192, row)),
+        averaged(x, 192),
+    ]
+    return joined(branches, name)
+
+
+def _widened(x: Any, i: int) -> Any:
+    """Branches that divide into a row and a column at their end."""
+    straight = convolved(x, 320, 1)
+    middle = convolved(x, 384, 1)
+    middle = joined([convolved(middle, 384, (1, 3)), convolved(middle, 384, (3, 1))], f"mixed9_{i}")
+    double = chain(x, (448, 1), (384, 3))
+    double = joined([convolved(double, 384, (1, 3)), convolved(double, 384, (3, 1))])
+    return joined([straight, middle, double, averaged(x, 192)], f"mixed{9 + i}")
+
+
+def _body(images: Any, asked: Asked) -> Any:
+    x = stem(images)
+    for i, pool in enumerate((32, 64, 64)):
+        x = _square(x, pool, f"mixed{i}")
+    branches = [convolved(x, 384, 3, 2, "valid"), chain(x, (64, 1), (96, 3), (96, 3, 2, "valid"))]
+    x = joined([*branches, layers.MaxPooling2D(3, strides=2)(x)], "mixed3")
+    for i, width in enumerate((128, 160, 160, 192), 4):
+        x = _crossed(x, width, f"mixed{i}")
+    branches = [
+        chain(x, (192, 1), (320, 3, 2, "valid")),
+        chain(x, (192, 1), (192, (1, 7)), (192, (7, 1)), (192, 3, 2, "valid")),
+    ]
+    x = joined([*branches, layers.MaxPooling2D(3, strides=2)(x)], "mixed8")
+    return _widened(_widened(x, 0), 1)
+
+
+InceptionV3 = constructor(
+    "InceptionV3",
+    "inception_v3",
+    SOURCE,
+    _body,
+    kernels_at("inception_v3/inception_v3", "9a0d58056eeedaa3f26cb7ebd46da564", "bcbd6486424b2319ff4ef7d526e38f63"),
+    size=299,
+    least=75,
+    pools=Pools("avg_pool", None, None),
+)
+
+preprocess_input = preprocessing("tf")
+
+__all__ = ["InceptionV3", "decode_predictions", "preprocess_input"]
