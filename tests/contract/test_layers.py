@@ -39,17 +39,13 @@ TAKES_ANY_INPUT = {
     *("Activation", "ReLU", "LeakyReLU", "ELU", "Softmax", "Embedding", "Masking", "Lambda", "Rescaling", "Reshape"),
     *("AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise", "ActivityRegularization"),
     *("Identity", "UnitNormalization", "ReversibleEmbedding"),
-    *("Dropout", "GaussianDropout", "GaussianNoise", "ActivityRegularization"),
     *("CategoryEncoding", "Discretization", "IntegerLookup", "Hashing", "MelSpectrogram"),
 }
 """Layers that ask nothing of the rank and the sizes of their inputs."""
 CHECKS_ITSELF = {
-    *("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract", "Concatenate", "Dot"),
-    *("RNN", "Bidirectional", "StackedRNNCells", "TimeDistributed", "Attention", "AdditiveAttention"),
-    "Pipeline",
-    *("RNN", "Bidirectional", "StackedRNNCells", "TimeDistributed", "HashedCrossing"),
     *("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract", "Concatenate", "Dot", "CustomScaleLayer"),
-    *("RNN", "Bidirectional", "StackedRNNCells", "TimeDistributed"),
+    *("RNN", "Bidirectional", "StackedRNNCells", "TimeDistributed", "Pipeline"),
+    *("Attention", "AdditiveAttention", "HashedCrossing"),
 }
 """Layers of several inputs, or around others: `test_layer_behaviour.py` looks at their errors."""
 

@@ -103,27 +103,27 @@ KERAS = {
 
 LEFT_OUT = {
     "layers": {
-        "further normalizations: a later issue": """
-            GroupNormalization RMSNormalization SpectralNormalization UnitNormalization
-        """,
-        "further attention and dense layers: a later issue": """
-            AdditiveAttention Attention GroupQueryAttention EinsumDense ReversibleEmbedding Identity
         "transposed, 3D and remaining convolutions: a later issue": """
             Conv1DTranspose Conv2DTranspose Conv3D Conv3DTranspose Convolution1DTranspose Convolution2DTranspose
             Convolution3D Convolution3DTranspose DepthwiseConv1D SeparableConv1D SeparableConvolution1D
             ConvLSTM1D ConvLSTM2D ConvLSTM3D
+        """,
         "3D and adaptive pooling and resizing: a later issue": """
             AveragePooling3D AvgPool3D MaxPooling3D MaxPool3D GlobalAveragePooling3D GlobalAvgPool3D GlobalMaxPool3D
             GlobalMaxPooling3D AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D
             AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Cropping3D UpSampling3D ZeroPadding3D
-        "further dropout layers: a later issue": """
-            AlphaDropout SpatialDropout2D SpatialDropout3D
+        """,
+        "further normalizations: a later issue": """
+            GroupNormalization RMSNormalization SpectralNormalization UnitNormalization
+        """,
+        "further attention, dense and dropout layers: a later issue": """
+            AdditiveAttention Attention GroupQueryAttention EinsumDense ReversibleEmbedding Identity AlphaDropout
+            SpatialDropout2D SpatialDropout3D
         """,
         "preprocessing of text, categories and audio: a later issue": """
             CategoryEncoding Discretization HashedCrossing Hashing IntegerLookup StringLookup TextVectorization
-            MelSpectrogram STFTSpectrogram
+            MelSpectrogram STFTSpectrogram Pipeline
         """,
-        "a pipeline of preprocessing layers: a later issue": "Pipeline",
         "image preprocessing: a later issue": """
             AugMix AutoContrast CenterCrop ContrastLimitedAdaptiveHistogramEqualization CutMix Equalization
             MaxNumBoundingBoxes MixUp RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter
