@@ -345,7 +345,7 @@ OPTIMIZERS = (
         "Keras documents averages of the weights as they are after each batch, and constraints that hold after each update",
     ),
     FromKeras(
-        "optimizers.Adam optimizers.AdamW optimizers.Nadam",
+        "optimizers.Adam optimizers.AdamW optimizers.Nadam optimizers.Lamb optimizers.Muon optimizers.ScheduleFreeAdamW",
         "half",
         "value",
         "the powers of the betas are in float32: the first step of Adam is the learning rate long",
