@@ -13,7 +13,8 @@ from polykeras.backend import registry
 from polykeras.backend.host_memory import freed_memory_kept
 from polykeras.training.array_steps import array_chunks
 from polykeras.training.callbacks.assemble import assemble
-from polykeras.training.callbacks.base import Callback, CallbackList
+from polykeras.training.callbacks.base import Callback
+from polykeras.training.callbacks.callback_list import CallbackList
 from polykeras.training.callbacks.history import History
 from polykeras.training.chunks import never, timed
 from polykeras.training.data.sources import ArraySource, Source, make_source

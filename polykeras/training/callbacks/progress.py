@@ -36,7 +36,7 @@ class ProgressDisplay(Callback):
     Where standard output is a file or a pipe, in which a bar cannot be redrawn, it prints lines.
 
     Args:
-        level: 1 a bar, 2 a line an epoch.
+        level: 0 nothing, 1 a bar, 2 a line an epoch.
         epochs: the last epoch.
         steps: in an epoch, None where unknown; learnt from the first epoch then.
     """
@@ -45,12 +45,16 @@ class ProgressDisplay(Callback):
 
     def __init__(self, level: int, epochs: int, steps: int | None) -> None:
         super().__init__()
+        self._fits = False
+        self._title = ""
+        self._show(level, epochs, steps)
+        self._begin()
+
+    def _show(self, level: int, epochs: int, steps: int | None) -> None:
+        self._level = level
         self._bar = level == 1 and _can_redraw()
         self._epochs = epochs
         self._steps = steps
-        self._fits = False
-        self._title = ""
-        self._begin()
 
     # ---- hooks -------------------------------------------------------------------------------------------------
 
@@ -128,6 +132,8 @@ class ProgressDisplay(Callback):
 
     def _end(self, logs: dict[str, Any] | None) -> None:
         self._steps = self._steps or self._done
+        if not self._level:
+            return
         spent = _duration(time.perf_counter() - self._start)
         if self._bar:
             self._write(self._bar_line(spent, logs), end="\n")
@@ -166,6 +172,46 @@ class ProgressDisplay(Callback):
     @staticmethod
     def _write(line: str, end: str = "") -> None:
         print(f"\r{line}\x1b[K", end=end, flush=True)  # the escape code clears what is left of a longer line
+
+
+class ProgbarLogger(ProgressDisplay):
+    """Shows the progress of a run. `fit`, `evaluate` and `predict` add one by themselves, by `verbose`.
+
+    Attributes:
+        verbose: 0 silent, 1 a bar, 2 a line an epoch.
+        epochs: the last epoch.
+        target: how many steps an epoch has, None as long as that is not known.
+        seen: how many steps of the epoch are done.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(1, 1, None)
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Take over how much is to be shown of how many epochs and steps."""
+        super().set_params(params)
+        verbose = params.get("verbose", 1)
+        self._show(1 if verbose == "auto" else int(verbose), params.get("epochs", 1), params.get("steps"))
+
+    @property
+    def verbose(self) -> int:
+        """How much is shown."""
+        return self._level
+
+    @property
+    def epochs(self) -> int:
+        """The last epoch."""
+        return self._epochs
+
+    @property
+    def target(self) -> int | None:
+        """The number of steps in an epoch."""
+        return self._steps
+
+    @property
+    def seen(self) -> int:
+        """The number of steps done."""
+        return self._done
 
 
 def _can_redraw() -> bool:
