@@ -4,6 +4,8 @@
 variable `POLYKERAS_BACKEND`, or by the config file; importing this package imports no framework.
 """
 
+from typing import TYPE_CHECKING
+
 from polykeras import (
     activations,
     backend,
@@ -27,18 +29,30 @@ from polykeras import (
 )
 from polykeras.autodiff import function, grad, value_and_grad
 from polykeras.backend import backends, set_backend, set_matmul_precision, use_backend
-from polykeras.dtype_policies import DTypePolicy
+from polykeras.dtype_policies import DTypePolicy, FloatDTypePolicy
 from polykeras.graph import KerasTensor, Operation
 from polykeras.initializers import Initializer
 from polykeras.layers import Input, InputSpec, Layer
+from polykeras.lazy import lazy_names
 from polykeras.losses import Loss
 from polykeras.metrics import Metric
 from polykeras.models import Functional, Model, Sequential
-from polykeras.ops import custom_gradient, device, stop_gradient
+from polykeras.ops import custom_gradient, device, remat, stop_gradient
 from polykeras.optimizers import Optimizer
 from polykeras.regularizers import Regularizer
 from polykeras.release import __version__
 from polykeras.variables import Variable
+
+if TYPE_CHECKING:
+    from polykeras import distribution as distribution
+    from polykeras import export as export
+    from polykeras import legacy as legacy
+    from polykeras import wrappers as wrappers
+
+# Rooms that few programs need: they are loaded when they are first named.
+__getattr__, __dir__ = lazy_names(
+    __name__, {name: f"polykeras.{name}" for name in ("distribution", "export", "legacy", "wrappers")}
+)
 
 
 def version() -> str:
@@ -48,6 +62,7 @@ def version() -> str:
 
 __all__ = [
     "DTypePolicy",
+    "FloatDTypePolicy",
     "Functional",
     "Initializer",
     "Input",
@@ -70,11 +85,14 @@ __all__ = [
     "constraints",
     "custom_gradient",
     "device",
+    "distribution",
     "dtype_policies",
+    "export",
     "function",
     "grad",
     "initializers",
     "layers",
+    "legacy",
     "losses",
     "metrics",
     "mixed_precision",
@@ -83,6 +101,7 @@ __all__ = [
     "optimizers",
     "random",
     "regularizers",
+    "remat",
     "saving",
     "set_backend",
     "set_matmul_precision",
@@ -92,4 +111,5 @@ __all__ = [
     "utils",
     "value_and_grad",
     "version",
+    "wrappers",
 ]

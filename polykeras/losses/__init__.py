@@ -97,9 +97,9 @@ def serialize(loss: Any) -> Any:
     return serialize_keras_object(loss)
 
 
-def deserialize(config: Any, custom_objects: Any = None) -> Any:
+def deserialize(name: Any, custom_objects: Any = None) -> Any:
     """Return the loss of a config or a name."""
-    return LOSSES.deserialize(config, custom_objects)
+    return LOSSES.deserialize(name, custom_objects)
 
 
 def as_loss(identifier: Any) -> Loss | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from typing import Any
 
 import numpy as np
 
+from polykeras import switches
 from polykeras.training.callbacks.base import Callback
 
 REDRAW_SECONDS = 0.1
@@ -27,7 +29,14 @@ def make_progress(level: int, epochs: int, steps: int | None) -> list[Callback]:
 
 def announce(message: str) -> None:
     """Print a line, below the progress bar where there may be one."""
-    print(f"\n{message}" if _can_redraw() else message)
+    _say(f"\n{message}" if _can_redraw() else message)
+
+
+def _say(text: str, end: str = "\n") -> None:
+    if switches.is_interactive_logging_enabled():
+        print(text, end=end, flush=True)
+    else:
+        logging.getLogger("polykeras").info("%s", text.strip())
 
 
 class ProgressDisplay(Callback):
@@ -66,7 +75,7 @@ class ProgressDisplay(Callback):
         """Begin a line."""
         self._title = f"Epoch {epoch + 1}/{self._epochs}"
         if self._bar and self._epochs > 1:
-            print(self._title)
+            _say(self._title)
         self._begin()
 
     def on_train_resume(self, epoch: int, step: int) -> None:
@@ -140,7 +149,7 @@ class ProgressDisplay(Callback):
             return
         title = [self._title] if self._title else []
         parts = [*title, f"{self._done}/{self._steps}", spent, self._speed(), *_values(logs)]
-        print(" - ".join(parts))
+        _say(" - ".join(parts))
 
     def _bar_line(self, duration: str, logs: dict[str, Any] | None) -> str:
         if self._steps:
@@ -171,7 +180,7 @@ class ProgressDisplay(Callback):
 
     @staticmethod
     def _write(line: str, end: str = "") -> None:
-        print(f"\r{line}\x1b[K", end=end, flush=True)  # the escape code clears what is left of a longer line
+        _say(f"\r{line}\x1b[K", end=end)  # the escape code clears what is left of a longer line
 
 
 class ProgbarLogger(ProgressDisplay):
@@ -215,7 +224,7 @@ class ProgbarLogger(ProgressDisplay):
 
 
 def _can_redraw() -> bool:
-    return sys.stdout.isatty() or "ipykernel" in sys.modules
+    return switches.is_interactive_logging_enabled() and (sys.stdout.isatty() or "ipykernel" in sys.modules)
 
 
 def _duration(seconds: float) -> str:
