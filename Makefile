@@ -7,7 +7,7 @@ BIN     := $(VENV)/bin
 # Without this, TensorFlow greets every import with its build flags.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help demo test parity bench count lint types clean
+.PHONY: help demo test parity bench count coverage-api lint types clean
 
 help:
 	@echo "make demo [BACKEND=numpy|jax|torch|tensorflow]   train a network on real data and look at it"
@@ -15,6 +15,7 @@ help:
 	@echo "make parity   the matrix of operations and layers by backends, with the worst error of each"
 	@echo "make bench    step times beside Keras 3 and hand-written loops"
 	@echo "make count    how much there is: methods, overrides, lines, lengths, import chains"
+	@echo "make coverage-api   what there is of the installed Keras's names, signatures and members (docs/coverage.md)"
 	@echo "make lint     style and import rules"
 	@echo "make types    pyright over the library, the backends, the examples and the benchmarks"
 	@echo "make clean    remove environments and outputs"
@@ -51,6 +52,9 @@ bench: $(VENV)/extra-bench
 
 count: $(VENV)/extra-lint
 	$(BIN)/python tests/count.py
+
+coverage-api: $(VENV)/extra-all-cpu $(VENV)/extra-keras
+	$(BIN)/python tests/coverage_api.py
 
 lint: $(VENV)/tox
 	$(BIN)/tox run -e lint

@@ -29,7 +29,7 @@ from polykeras import (
 )
 from polykeras.autodiff import function, grad, value_and_grad
 from polykeras.backend import backends, set_backend, set_matmul_precision, use_backend
-from polykeras.dtype_policies import DTypePolicy
+from polykeras.dtype_policies import DTypePolicy, FloatDTypePolicy
 from polykeras.graph import KerasTensor, Operation
 from polykeras.initializers import Initializer
 from polykeras.layers import Input, InputSpec, Layer
@@ -38,16 +38,23 @@ from polykeras.lazy import lazy_names
 from polykeras.losses import Loss
 from polykeras.metrics import Metric
 from polykeras.models import Functional, Model, Sequential
-from polykeras.ops import custom_gradient, device, stop_gradient
+from polykeras.ops import custom_gradient, device, remat, stop_gradient
 from polykeras.optimizers import Optimizer
 from polykeras.regularizers import Regularizer
 from polykeras.release import __version__
 from polykeras.variables import Variable
 
 if TYPE_CHECKING:
-    from polykeras import applications
+    from polykeras import applications as applications
+    from polykeras import distribution as distribution
+    from polykeras import export as export
+    from polykeras import legacy as legacy
+    from polykeras import wrappers as wrappers
 
-LATER: dict[str, str] = {"applications": "polykeras.applications"}
+LATER: dict[str, str] = {
+    name: f"polykeras.{name}" for name in ("applications", "distribution", "export", "legacy", "wrappers")
+}
+"""Rooms that are loaded when they are first named, with the module of each."""
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(__name__, LATER)
 LAYERS.register_later(
@@ -65,6 +72,7 @@ def version() -> str:
 
 __all__ = [
     "DTypePolicy",
+    "FloatDTypePolicy",
     "Functional",
     "Initializer",
     "Input",
@@ -88,11 +96,14 @@ __all__ = [
     "constraints",
     "custom_gradient",
     "device",
+    "distribution",
     "dtype_policies",
+    "export",
     "function",
     "grad",
     "initializers",
     "layers",
+    "legacy",
     "losses",
     "metrics",
     "mixed_precision",
@@ -101,6 +112,7 @@ __all__ = [
     "optimizers",
     "random",
     "regularizers",
+    "remat",
     "saving",
     "set_backend",
     "set_matmul_precision",
@@ -110,4 +122,5 @@ __all__ = [
     "utils",
     "value_and_grad",
     "version",
+    "wrappers",
 ]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any, NoReturn
 
-from polykeras import config, dtypes
-from polykeras.saving.serialization import Registry
+from polykeras import config, dtypes, ops
+from polykeras.graph import is_keras_tensor
+from polykeras.saving.serialization import Registry, deserialize_keras_object, serialize_keras_object
 
 POLICIES: Registry[Any] = Registry("dtype policy", "keras")
+MAPS: Registry[Any] = Registry("dtype policy", "keras.dtype_policies")
 
 _MIXED = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
 _global: DTypePolicy | None = None
@@ -24,8 +28,12 @@ class DTypePolicy:
         ValueError: an unknown name.
     """
 
+    quantization_mode: str | None = None
+
     def __init__(self, name: str | None = None) -> None:
-        name = name or config.floatx()
+        name = name or dtype_policy().name
+        if name.startswith(_QUANTIZED):
+            _refuse(name)
         if name in _MIXED:
             self.compute_dtype, self.variable_dtype = _MIXED[name], "float32"
         else:
@@ -47,6 +55,14 @@ class DTypePolicy:
     def __hash__(self) -> int:
         return hash(self.name)
 
+    def convert_input(self, x: Any, autocast: bool, dtype: Any) -> Any:
+        """Return what a layer is given as it computes with it: an array, a float one in `dtype` with `autocast`."""
+        if not (hasattr(x, "__array__") or ops.is_tensor(x) or is_keras_tensor(x)):
+            return x
+        x = ops.convert_to_tensor(x)
+        wanted = dtypes.standardize_dtype(dtype)
+        return ops.cast(x, wanted) if autocast and dtypes.is_float(ops.dtype(x)) and ops.dtype(x) != wanted else x
+
     def get_config(self) -> dict[str, Any]:
         """Return the name."""
         return {"name": self.name}
@@ -55,6 +71,153 @@ class DTypePolicy:
     def from_config(cls, config: dict[str, Any]) -> DTypePolicy:
         """Return the policy of a config."""
         return cls(**config)
+
+
+FloatDTypePolicy = DTypePolicy
+_QUANTIZED = ("int8", "int4", "float8", "gptq", "awq")
+
+
+@MAPS.register()
+class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
+    """A policy for each layer, by patterns of layers' paths.
+
+    Args:
+        default_policy: of layers that no pattern fits; the global one where None.
+        policy_map: a dict of policies by regular expressions, each for paths that it fits as a whole.
+
+    Raises:
+        ValueError: the default is a map itself.
+        TypeError: `policy_map` is no dict.
+    """
+
+    def __init__(self, default_policy: Any = None, policy_map: dict[str, DTypePolicy] | None = None) -> None:
+        if isinstance(default_policy, DTypePolicyMap):
+            raise ValueError("DTypePolicyMap: the default policy cannot be a map itself.")
+        if policy_map is not None and not isinstance(policy_map, dict):
+            raise TypeError(f"DTypePolicyMap: `policy_map` must be a dict; received {policy_map!r}.")
+        self._given = default_policy
+        self._default_policy = get(default_policy)
+        self._policy_map = {} if policy_map is None else policy_map
+
+    @property
+    def default_policy(self) -> DTypePolicy:
+        """The policy of layers that no pattern fits."""
+        return self._default_policy
+
+    @property
+    def name(self) -> str:
+        """`"map_"` and the name of the default policy."""
+        return f"map_{self._default_policy.name}"
+
+    @property
+    def compute_dtype(self) -> str:
+        """That of the default policy."""
+        return self._default_policy.compute_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """That of the default policy."""
+        return self._default_policy.variable_dtype
+
+    def __getitem__(self, key: str) -> DTypePolicy:
+        if key in self._policy_map:
+            return self._policy_map[key]
+        fitting = [pattern for pattern in self._policy_map if re.fullmatch(pattern, key)]
+        if len(fitting) > 1:
+            raise ValueError(f"DTypePolicyMap: several patterns fit the layer {key!r}: {fitting}. Leave one.")
+        return self._policy_map[fitting[0]] if fitting else self._default_policy
+
+    def __setitem__(self, key: str, policy: Any) -> None:
+        if key in self._policy_map:
+            raise ValueError(f"DTypePolicyMap: there is a policy for {key!r} already, {self._policy_map[key]!r}.")
+        self._policy_map[key] = get(policy)
+
+    def __delitem__(self, key: str) -> None:
+        del self._policy_map[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._policy_map
+
+    def __len__(self) -> int:
+        return len(self._policy_map)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._policy_map)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        names = {pattern: policy.name for pattern, policy in self._policy_map.items()}
+        return f"<DTypePolicyMap default_policy={self._default_policy.name}, {names}>"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, DTypePolicyMap):
+            return False
+        return self._default_policy == other._default_policy and self._policy_map == other._policy_map
+
+    __hash__ = object.__hash__
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of `__init__` as plain data."""
+        return {
+            "default_policy": serialize_keras_object(self._given),
+            "policy_map": serialize_keras_object(self._policy_map),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> DTypePolicyMap:
+        """Return the map of a config."""
+        return cls(**{name: deserialize_keras_object(value) for name, value in config.items()})
+
+
+def _refuse(what: str) -> NoReturn:
+    raise NotImplementedError(
+        f"Layers of whole or 8-bit numbers are not available: received the dtype policy {what!r}. Use a float dtype, "
+        "'mixed_float16' or 'mixed_bfloat16'."
+    )
+
+
+class QuantizedDTypePolicy(DTypePolicy):
+    """Keras's policy of quantized layers, which are not available.
+
+    Args:
+        mode: `"int8"` or `"int4"`.
+        source_name: the policy before.
+
+    Raises:
+        NotImplementedError: always.
+    """
+
+    def __init__(self, mode: Any, source_name: str | None = None) -> None:
+        _refuse(f"{mode}_from_{source_name}")
+
+
+class QuantizedFloat8DTypePolicy(QuantizedDTypePolicy):
+    """Keras's policy of layers of 8-bit floats, which are not available; arguments as `QuantizedDTypePolicy`.
+
+    Args:
+        mode: `"float8"`.
+        source_name: the policy before.
+        amax_history_length: how many largest values would be kept.
+    """
+
+    default_amax_history_length = 1024
+
+    def __init__(self, mode: Any, source_name: str | None = None, amax_history_length: int = 1024) -> None:
+        super().__init__(mode, source_name)
+
+
+class Int4DTypePolicy(QuantizedDTypePolicy):
+    """Keras's policy of layers of 4-bit numbers, which are not available; arguments as `QuantizedDTypePolicy`."""
+
+
+class GPTQDTypePolicy(QuantizedDTypePolicy):
+    """Keras's policy of layers quantized by GPTQ, which are not available; arguments as `QuantizedDTypePolicy`."""
+
+
+class AWQDTypePolicy(QuantizedDTypePolicy):
+    """Keras's policy of layers quantized by AWQ, which are not available; arguments as `QuantizedDTypePolicy`."""
 
 
 def dtype_policy() -> DTypePolicy:
@@ -75,7 +238,22 @@ def get(identifier: Any) -> DTypePolicy:
     if isinstance(identifier, DTypePolicy):
         return identifier
     if isinstance(identifier, dict):
-        return DTypePolicy.from_config(identifier["config"])
+        return deserialize(identifier)
     if isinstance(identifier, str):
         return DTypePolicy(identifier)
     return DTypePolicy(dtypes.standardize_dtype(identifier))
+
+
+def serialize(dtype_policy: DTypePolicy) -> Any:
+    """Return the config of a policy."""
+    return serialize_keras_object(dtype_policy)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Return the policy of a config.
+
+    Args:
+        config: what `serialize` gave.
+        custom_objects: further names it may use.
+    """
+    return deserialize_keras_object(config, custom_objects, default=POLICIES)

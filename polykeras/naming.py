@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 _counts: Counter[str] = Counter()
+_uids: Counter[str] = Counter()
 
 
 @cache
@@ -31,6 +32,22 @@ def unique_name(prefix: str) -> str:
 def reset_names() -> None:
     """Begin the numbering of names again, as in a new process."""
     _counts.clear()
+    _uids.clear()
+
+
+def clear_session(free_memory: bool = True) -> None:
+    """Begin the numbering of names again, as in a new process.
+
+    Args:
+        free_memory: kept for Keras code; what nobody refers to any more is freed without it.
+    """
+    reset_names()
+
+
+def get_uid(prefix: str = "") -> int:
+    """Return how often a number was asked for with this prefix: 1, 2, ... until `clear_session`."""
+    _uids[prefix] += 1
+    return _uids[prefix]
 
 
 def with_article(noun: str) -> str:

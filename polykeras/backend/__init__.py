@@ -1,5 +1,7 @@
 """The backend contract, the registry and the current choice. `polykeras.backend.backend()` is its name."""
 
+from typing import TYPE_CHECKING
+
 from polykeras.backend.base import Backend
 from polykeras.backend.registry import (
     BackendInfo,
@@ -22,7 +24,14 @@ from polykeras.config import (
 from polykeras.dtypes import is_float as is_float_dtype
 from polykeras.dtypes import is_int as is_int_dtype
 from polykeras.dtypes import result_type, standardize_dtype
-from polykeras.naming import reset_names as clear_session
+from polykeras.lazy import lazy_names
+from polykeras.naming import clear_session, get_uid
+
+if TYPE_CHECKING:
+    from polykeras.graph import is_keras_tensor as is_keras_tensor
+
+# Keras's name for what is on a higher floor.
+__getattr__, __dir__ = lazy_names(__name__, {"is_keras_tensor": "polykeras.graph"})
 
 __all__ = [
     "Backend",
@@ -34,6 +43,7 @@ __all__ = [
     "current",
     "epsilon",
     "floatx",
+    "get_uid",
     "image_data_format",
     "is_float_dtype",
     "is_int_dtype",

@@ -7,11 +7,14 @@ from typing import Any
 from polykeras.losses.crossentropy import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
     SparseCategoricalCrossentropy,
     binary_crossentropy,
     categorical_crossentropy,
+    categorical_generalized_cross_entropy,
     sparse_categorical_crossentropy,
 )
+from polykeras.losses.embedding import Circle, circle
 from polykeras.losses.focal import (
     BinaryFocalCrossentropy,
     CategoricalFocalCrossentropy,
@@ -27,6 +30,7 @@ from polykeras.losses.hinge import (
     squared_hinge,
 )
 from polykeras.losses.loss import LOSSES, FunctionLoss, Loss, LossFunctionWrapper
+from polykeras.losses.overlap import Dice, Tversky, dice, tversky
 from polykeras.losses.regression import (
     CosineSimilarity,
     Huber,
@@ -47,7 +51,36 @@ from polykeras.losses.regression import (
     mean_squared_logarithmic_error,
     poisson,
 )
+from polykeras.losses.sequence import CTC, ctc
 from polykeras.saving.serialization import serialize_keras_object
+
+# tf.keras's short names.
+MSE = mse = mean_squared_error
+MAE = mae = mean_absolute_error
+MAPE = mape = mean_absolute_percentage_error
+MSLE = msle = mean_squared_logarithmic_error
+KLD = kld = kullback_leibler_divergence = kl_divergence
+logcosh = log_cosh
+
+
+class Reduction:
+    """tf.keras's names of the reductions of losses."""
+
+    AUTO = "auto"
+    NONE = "none"
+    SUM = "sum"
+    SUM_OVER_BATCH_SIZE = "sum_over_batch_size"
+
+    @classmethod
+    def all(cls) -> tuple[str, ...]:
+        """Return the four."""
+        return (cls.AUTO, cls.NONE, cls.SUM, cls.SUM_OVER_BATCH_SIZE)
+
+    @classmethod
+    def validate(cls, key: Any) -> None:
+        """Raise ValueError unless `key` is one of the four."""
+        if key not in cls.all():
+            raise ValueError(f"Unknown reduction {key!r}. Known: {', '.join(map(repr, cls.all()))}.")
 
 
 def get(identifier: Any) -> Any:
@@ -64,9 +97,9 @@ def serialize(loss: Any) -> Any:
     return serialize_keras_object(loss)
 
 
-def deserialize(config: Any, custom_objects: Any = None) -> Any:
+def deserialize(name: Any, custom_objects: Any = None) -> Any:
     """Return the loss of a config or a name."""
-    return LOSSES.deserialize(config, custom_objects)
+    return LOSSES.deserialize(name, custom_objects)
 
 
 def as_loss(identifier: Any) -> Loss | None:
@@ -78,18 +111,27 @@ def as_loss(identifier: Any) -> Loss | None:
     if found is None or isinstance(found, Loss):
         return found
     for cls in (LOSSES.find(name) for name in LOSSES.names()):
-        if getattr(cls, "function", None) is found:
+        if getattr(cls, "fn", None) is found:
             return cls()
     return LossFunctionWrapper(found)
 
 
 __all__ = [
+    "CTC",
+    "KLD",
+    "MAE",
+    "MAPE",
+    "MSE",
+    "MSLE",
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
     "CategoricalHinge",
+    "Circle",
     "CosineSimilarity",
+    "Dice",
     "FunctionLoss",
     "Hinge",
     "Huber",
@@ -102,27 +144,41 @@ __all__ = [
     "MeanSquaredError",
     "MeanSquaredLogarithmicError",
     "Poisson",
+    "Reduction",
     "SparseCategoricalCrossentropy",
     "SquaredHinge",
+    "Tversky",
     "as_loss",
     "binary_crossentropy",
     "binary_focal_crossentropy",
     "categorical_crossentropy",
     "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy",
     "categorical_hinge",
+    "circle",
     "cosine_similarity",
+    "ctc",
     "deserialize",
+    "dice",
     "get",
     "hinge",
     "huber",
     "kl_divergence",
+    "kld",
+    "kullback_leibler_divergence",
     "log_cosh",
+    "logcosh",
+    "mae",
+    "mape",
     "mean_absolute_error",
     "mean_absolute_percentage_error",
     "mean_squared_error",
     "mean_squared_logarithmic_error",
+    "mse",
+    "msle",
     "poisson",
     "serialize",
     "sparse_categorical_crossentropy",
     "squared_hinge",
+    "tversky",
 ]

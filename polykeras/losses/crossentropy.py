@@ -89,6 +89,26 @@ def sparse_categorical_crossentropy(
     return ops.where(valid, loss, ops.zeros_like(loss))
 
 
+@LOSSES.register()
+def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Any:
+    """Return `(1 - p**q) / q` with the probability `p` of the true class.
+
+    Between the cross-entropy (`q` to 0) and the absolute error (`q` to 1), so that wrong labels disturb less.
+
+    Source: Zhang and Sabuncu, "Generalized Cross Entropy Loss", 2018, https://arxiv.org/abs/1805.07836.
+
+    Args:
+        y_true: class numbers, in the shape of the predictions without the last axis (or with size 1 there).
+        y_pred: probabilities, the classes along the last axis.
+        q: in (0, 1).
+    """
+    y_pred = ops.convert_to_tensor(y_pred)
+    y_true = class_numbers(y_true, y_pred, -1, "categorical_generalized_cross_entropy")
+    y_pred = ops.cast(y_pred, dtypes.float_type(ops.dtype(y_pred)))
+    chosen = ops.sum(y_pred * ops.one_hot(y_true, ops.shape(y_pred)[-1], dtype=ops.dtype(y_pred)), axis=-1)
+    return (1.0 - ops.power(chosen, q)) / q
+
+
 def _logits_if_known(y_pred: Any, from_logits: bool, axis: int) -> tuple[Any, bool]:
     """Return predictions and whether they are logits: those of which a softmax made them, where they are known."""
     known = logits.of(y_pred, axis)
@@ -106,7 +126,7 @@ def _logits_if_known(y_pred: Any, from_logits: bool, axis: int) -> tuple[Any, bo
 
 
 @LOSSES.register()
-class BinaryCrossentropy(BinaryLabelsLoss):
+class BinaryCrossentropy(BinaryLabelsLoss, fn=binary_crossentropy):
     """The cross-entropy of two classes.
 
     Args:
@@ -118,8 +138,6 @@ class BinaryCrossentropy(BinaryLabelsLoss):
         dtype: see `Loss`.
     """
 
-    function = staticmethod(binary_crossentropy)
-
     def __init__(
         self,
         from_logits: bool = False,
@@ -129,14 +147,14 @@ class BinaryCrossentropy(BinaryLabelsLoss):
         name: str = "binary_crossentropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(name, reduction, dtype)
+        super().__init__(reduction, name, dtype)
         self.from_logits = from_logits
         self.label_smoothing = label_smoothing
         self.axis = axis
 
 
 @LOSSES.register()
-class CategoricalCrossentropy(FunctionLoss):
+class CategoricalCrossentropy(FunctionLoss, fn=categorical_crossentropy):
     """The cross-entropy of one-hot labels.
 
     Args:
@@ -148,8 +166,6 @@ class CategoricalCrossentropy(FunctionLoss):
         dtype: see `Loss`.
     """
 
-    function = staticmethod(categorical_crossentropy)
-
     def __init__(
         self,
         from_logits: bool = False,
@@ -159,14 +175,14 @@ class CategoricalCrossentropy(FunctionLoss):
         name: str = "categorical_crossentropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(name, reduction, dtype)
+        super().__init__(reduction, name, dtype)
         self.from_logits = from_logits
         self.label_smoothing = label_smoothing
         self.axis = axis
 
 
 @LOSSES.register()
-class SparseCategoricalCrossentropy(FunctionLoss):
+class SparseCategoricalCrossentropy(FunctionLoss, fn=sparse_categorical_crossentropy):
     """The cross-entropy of labels that are class numbers.
 
     Args:
@@ -178,8 +194,6 @@ class SparseCategoricalCrossentropy(FunctionLoss):
         dtype: see `Loss`.
     """
 
-    function = staticmethod(sparse_categorical_crossentropy)
-
     def __init__(
         self,
         from_logits: bool = False,
@@ -189,7 +203,7 @@ class SparseCategoricalCrossentropy(FunctionLoss):
         name: str = "sparse_categorical_crossentropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(name, reduction, dtype)
+        super().__init__(reduction, name, dtype)
         self.from_logits = from_logits
         self.ignore_class = ignore_class
         self.axis = axis
@@ -211,3 +225,30 @@ class SparseCategoricalCrossentropy(FunctionLoss):
             raise ValueError(
                 f"Labels of the output {output!r} must be whole class numbers for {self.name}; received fractions."
             )
+
+
+@LOSSES.register()
+class CategoricalGeneralizedCrossEntropy(FunctionLoss, fn=categorical_generalized_cross_entropy):
+    """The cross-entropy of labels of which some are wrong (Zhang and Sabuncu, 2018).
+
+    Args:
+        q: in (0, 1): near 0 as the cross-entropy, near 1 as the absolute error.
+        reduction: see `Loss`.
+        name: for logs.
+        dtype: see `Loss`.
+
+    Raises:
+        ValueError: `q` lies outside.
+    """
+
+    def __init__(
+        self,
+        q: float = 0.5,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "categorical_generalized_cross_entropy",
+        dtype: Any = None,
+    ) -> None:
+        if not 0 < q < 1:
+            raise ValueError(f"CategoricalGeneralizedCrossEntropy: `q` must lie in (0, 1); received {q!r}.")
+        super().__init__(reduction, name, dtype)
+        self.q = q

@@ -78,7 +78,7 @@ def categorical_focal_crossentropy(
 
 
 @LOSSES.register()
-class BinaryFocalCrossentropy(BinaryLabelsLoss):
+class BinaryFocalCrossentropy(BinaryLabelsLoss, fn=binary_focal_crossentropy):
     """The cross-entropy of two classes, easy samples weighing less (Lin et al., 2017).
 
     Args:
@@ -93,8 +93,6 @@ class BinaryFocalCrossentropy(BinaryLabelsLoss):
         dtype: see `Loss`.
     """
 
-    function = staticmethod(binary_focal_crossentropy)
-
     def __init__(
         self,
         apply_class_balancing: bool = False,
@@ -107,7 +105,7 @@ class BinaryFocalCrossentropy(BinaryLabelsLoss):
         name: str = "binary_focal_crossentropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(name, reduction, dtype)
+        super().__init__(reduction, name, dtype)
         self.apply_class_balancing = apply_class_balancing
         self.alpha = alpha
         self.gamma = gamma
@@ -117,7 +115,7 @@ class BinaryFocalCrossentropy(BinaryLabelsLoss):
 
 
 @LOSSES.register()
-class CategoricalFocalCrossentropy(FunctionLoss):
+class CategoricalFocalCrossentropy(FunctionLoss, fn=categorical_focal_crossentropy):
     """The cross-entropy of one-hot labels, easy samples weighing less (Lin et al., 2017).
 
     Args:
@@ -131,8 +129,6 @@ class CategoricalFocalCrossentropy(FunctionLoss):
         dtype: see `Loss`.
     """
 
-    function = staticmethod(categorical_focal_crossentropy)
-
     def __init__(
         self,
         alpha: float = 0.25,
@@ -144,7 +140,7 @@ class CategoricalFocalCrossentropy(FunctionLoss):
         name: str = "categorical_focal_crossentropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(name, reduction, dtype)
+        super().__init__(reduction, name, dtype)
         self.alpha = alpha
         self.gamma = gamma
         self.from_logits = from_logits

@@ -40,63 +40,15 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
 
 
 @LOSSES.register()
-class Hinge(FunctionLoss):
-    """`max(1 - y_true * y_pred, 0)`, for labels -1 and 1.
-
-    Args:
-        reduction: see `Loss`.
-        name: for logs.
-        dtype: see `Loss`.
-    """
-
-    function = staticmethod(hinge)
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "hinge",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(name, reduction, dtype)
+class Hinge(FunctionLoss, fn=hinge):
+    """`max(1 - y_true * y_pred, 0)`, for labels -1 and 1."""
 
 
 @LOSSES.register()
-class SquaredHinge(FunctionLoss):
-    """`max(1 - y_true * y_pred, 0)**2`, for labels -1 and 1.
-
-    Args:
-        reduction: see `Loss`.
-        name: for logs.
-        dtype: see `Loss`.
-    """
-
-    function = staticmethod(squared_hinge)
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "squared_hinge",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(name, reduction, dtype)
+class SquaredHinge(FunctionLoss, fn=squared_hinge):
+    """`max(1 - y_true * y_pred, 0)**2`, for labels -1 and 1."""
 
 
 @LOSSES.register()
-class CategoricalHinge(FunctionLoss):
-    """The margin between the right class and the best wrong one.
-
-    Args:
-        reduction: see `Loss`.
-        name: for logs.
-        dtype: see `Loss`.
-    """
-
-    function = staticmethod(categorical_hinge)
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "categorical_hinge",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(name, reduction, dtype)
+class CategoricalHinge(FunctionLoss, fn=categorical_hinge):
+    """The margin between the right class and the best wrong one."""

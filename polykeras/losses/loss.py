@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from polykeras import config, dtypes, logits, ops, tree
 from polykeras.layers.base.context import get_mask
@@ -43,6 +43,7 @@ class Loss(Configurable):
     def __init__(
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
     ) -> None:
+        reduction = "sum_over_batch_size" if reduction == "auto" else reduction  # Keras 2's word
         if reduction not in REDUCTIONS:
             known = ", ".join(repr(r) for r in REDUCTIONS)
             raise ValueError(f"Unknown reduction {reduction!r} of loss {type(self).__name__}. Known: {known}.")
@@ -109,17 +110,66 @@ class Loss(Configurable):
 class FunctionLoss(Loss):
     """Base class of the built-in losses: a function of the registry, whose further arguments are the loss's attributes.
 
+    A loss without further arguments is one line, `class Poisson(FunctionLoss, fn=poisson)`: its constructor is this
+    one, with the function's name as the default of `name`.
+
+    Args:
+        reduction: see `Loss`.
+        name: for logs; by default the function's name.
+        dtype: see `Loss`.
+
     Attributes:
-        function: takes labels, predictions and those arguments, and returns the losses of the samples.
+        fn: takes labels, predictions and the further arguments, and returns the losses of the samples.
     """
 
     casts_labels = False
-    function: ClassVar[Callable[..., Any]]
+    fn: ClassVar[Callable[..., Any]]
+
+    def __init__(
+        self, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+
+    def __init_subclass__(cls, fn: Callable[..., Any] | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if fn is None:
+            return
+        cls.fn = staticmethod(fn)
+        if "__init__" not in vars(cls):
+            cls.__init__ = _constructor(fn.__name__)
+            cls.__doc__ = f"{cls.__doc__}\n\n    Args:\n{_SHARED_ARGUMENTS}"
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return what the function gives."""
-        function = type(self).function
+        function = type(self).fn
         return function(y_true, y_pred, **{name: getattr(self, name) for name in further_arguments(function)})
+
+
+_SHARED_ARGUMENTS = "".join(
+    f"        {line}\n" for line in ("reduction: see `Loss`.", "name: for logs.", "dtype: see `Loss`.")
+)
+
+
+def _constructor(default: str) -> Callable[..., None]:
+    """Return the constructor of a loss that is a function and nothing more."""
+
+    def __init__(
+        self: FunctionLoss, reduction: str | None = "sum_over_batch_size", name: str = default, dtype: Any = None
+    ) -> None:
+        FunctionLoss.__init__(self, reduction, name, dtype)
+
+    return __init__
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+MIXING: set[Callable[..., Any]] = set()
+"""The functions whose value for one sample depends on the others: `mixes_samples` adds to them."""
+
+
+def mixes_samples(function: F) -> F:
+    """Note, as a decorator, that the losses of a function's samples depend on each other."""
+    MIXING.add(function)
+    return function
 
 
 @cache

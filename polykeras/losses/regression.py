@@ -79,85 +79,27 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
 
 
 @LOSSES.register()
-class MeanSquaredError(FunctionLoss):
-    """The mean of the squared errors.
-
-    Args:
-        reduction: see `Loss`.
-        name: for logs.
-        dtype: see `Loss`.
-    """
-
-    function = staticmethod(mean_squared_error)
-
-    def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str = "mean_squared_error", dtype: Any = None
-    ) -> None:
-        super().__init__(name, reduction, dtype)
+class MeanSquaredError(FunctionLoss, fn=mean_squared_error):
+    """The mean of the squared errors."""
 
 
 @LOSSES.register()
-class MeanAbsoluteError(FunctionLoss):
-    """The mean of the absolute errors.
-
-    Args:
-        reduction: see `Loss`.
-        name: for logs.
-        dtype: see `Loss`.
-    """
-
-    function = staticmethod(mean_absolute_error)
-
-    def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str = "mean_absolute_error", dtype: Any = None
-    ) -> None:
-        super().__init__(name, reduction, dtype)
+class MeanAbsoluteError(FunctionLoss, fn=mean_absolute_error):
+    """The mean of the absolute errors."""
 
 
 @LOSSES.register()
-class MeanAbsolutePercentageError(FunctionLoss):
-    """The mean of the absolute errors in percent of the labels.
-
-    Args:
-        reduction: see `Loss`.
-        name: for logs.
-        dtype: see `Loss`.
-    """
-
-    function = staticmethod(mean_absolute_percentage_error)
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "mean_absolute_percentage_error",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(name, reduction, dtype)
+class MeanAbsolutePercentageError(FunctionLoss, fn=mean_absolute_percentage_error):
+    """The mean of the absolute errors in percent of the labels."""
 
 
 @LOSSES.register()
-class MeanSquaredLogarithmicError(FunctionLoss):
-    """The mean of the squared differences of `log(1 + y)`.
-
-    Args:
-        reduction: see `Loss`.
-        name: for logs.
-        dtype: see `Loss`.
-    """
-
-    function = staticmethod(mean_squared_logarithmic_error)
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "mean_squared_logarithmic_error",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(name, reduction, dtype)
+class MeanSquaredLogarithmicError(FunctionLoss, fn=mean_squared_logarithmic_error):
+    """The mean of the squared differences of `log(1 + y)`."""
 
 
 @LOSSES.register()
-class Huber(FunctionLoss):
+class Huber(FunctionLoss, fn=huber):
     """Half the squared error, linear beyond `delta` (Huber, 1964).
 
     Args:
@@ -167,8 +109,6 @@ class Huber(FunctionLoss):
         dtype: see `Loss`.
     """
 
-    function = staticmethod(huber)
-
     def __init__(
         self,
         delta: float = 1.0,
@@ -176,64 +116,27 @@ class Huber(FunctionLoss):
         name: str = "huber_loss",
         dtype: Any = None,
     ) -> None:
-        super().__init__(name, reduction, dtype)
+        super().__init__(reduction, name, dtype)
         self.delta = delta
 
 
 @LOSSES.register()
-class LogCosh(FunctionLoss):
-    """The logarithm of the hyperbolic cosine of the error.
-
-    Args:
-        reduction: see `Loss`.
-        name: for logs.
-        dtype: see `Loss`.
-    """
-
-    function = staticmethod(log_cosh)
-
-    def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str = "log_cosh", dtype: Any = None
-    ) -> None:
-        super().__init__(name, reduction, dtype)
+class LogCosh(FunctionLoss, fn=log_cosh):
+    """The logarithm of the hyperbolic cosine of the error."""
 
 
 @LOSSES.register()
-class Poisson(FunctionLoss):
-    """The negative log-likelihood of counts under a Poisson distribution, up to a constant.
-
-    Args:
-        reduction: see `Loss`.
-        name: for logs.
-        dtype: see `Loss`.
-    """
-
-    function = staticmethod(poisson)
-
-    def __init__(self, reduction: str | None = "sum_over_batch_size", name: str = "poisson", dtype: Any = None) -> None:
-        super().__init__(name, reduction, dtype)
+class Poisson(FunctionLoss, fn=poisson):
+    """The negative log-likelihood of counts under a Poisson distribution, up to a constant."""
 
 
 @LOSSES.register()
-class KLDivergence(FunctionLoss):
-    """The Kullback-Leibler divergence of two distributions.
-
-    Args:
-        reduction: see `Loss`.
-        name: for logs.
-        dtype: see `Loss`.
-    """
-
-    function = staticmethod(kl_divergence)
-
-    def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str = "kl_divergence", dtype: Any = None
-    ) -> None:
-        super().__init__(name, reduction, dtype)
+class KLDivergence(FunctionLoss, fn=kl_divergence):
+    """The Kullback-Leibler divergence of two distributions."""
 
 
 @LOSSES.register()
-class CosineSimilarity(FunctionLoss):
+class CosineSimilarity(FunctionLoss, fn=cosine_similarity):
     """Minus the cosine of the angle between labels and predictions.
 
     Args:
@@ -243,8 +146,6 @@ class CosineSimilarity(FunctionLoss):
         dtype: see `Loss`.
     """
 
-    function = staticmethod(cosine_similarity)
-
     def __init__(
         self,
         axis: int = -1,
@@ -252,5 +153,5 @@ class CosineSimilarity(FunctionLoss):
         name: str = "cosine_similarity",
         dtype: Any = None,
     ) -> None:
-        super().__init__(name, reduction, dtype)
+        super().__init__(reduction, name, dtype)
         self.axis = axis

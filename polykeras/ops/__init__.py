@@ -6,6 +6,7 @@ dtypes by `polykeras.dtypes`.
 
 # ruff: noqa: F403
 
+from polykeras.ops import numpy as numpy  # after all families, of which it is a view
 from polykeras.ops.arithmetic import *
 from polykeras.ops.arrays import *
 from polykeras.ops.control import *

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from polykeras.optimizers import schedules
+from polykeras.optimizers import legacy, schedules
+from polykeras.optimizers.adafactor import Adafactor
 from polykeras.optimizers.adagrad import Adadelta, Adagrad
 from polykeras.optimizers.adam import Adam, Adamax, AdamW, Nadam
 from polykeras.optimizers.base import Optimizer, registry
 from polykeras.optimizers.ftrl import Ftrl
+from polykeras.optimizers.lamb import Lamb
 from polykeras.optimizers.lion import Lion
 from polykeras.optimizers.loss_scale import LossScaleOptimizer
+from polykeras.optimizers.multi import MultiOptimizer, OptimizerMap
+from polykeras.optimizers.muon import Muon
 from polykeras.optimizers.rmsprop import RMSprop
+from polykeras.optimizers.schedule_free import ScheduleFreeAdamW
 from polykeras.optimizers.sgd import SGD
 from polykeras.saving.serialization import serialize_keras_object
 
@@ -50,18 +55,25 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
 __all__ = [
     "SGD",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
     "Adamax",
     "Ftrl",
+    "Lamb",
     "Lion",
     "LossScaleOptimizer",
+    "MultiOptimizer",
+    "Muon",
     "Nadam",
     "Optimizer",
+    "OptimizerMap",
     "RMSprop",
+    "ScheduleFreeAdamW",
     "deserialize",
     "get",
+    "legacy",
     "schedules",
     "serialize",
 ]

@@ -8,6 +8,7 @@ from typing import Any, Unpack
 from polykeras.backend import current
 from polykeras.optimizers.arguments import LearningRate, OptimizerArguments, check_beta, check_positive
 from polykeras.optimizers.base import Optimizer, registry
+from polykeras.optimizers.positional import shared_arguments
 
 
 @registry.register()
@@ -25,6 +26,7 @@ class Adagrad(Optimizer):
         **kwargs: see `Optimizer`.
     """
 
+    @shared_arguments
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,
@@ -61,6 +63,7 @@ class Adadelta(Optimizer):
         **kwargs: see `Optimizer`.
     """
 
+    @shared_arguments
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,

@@ -11,6 +11,7 @@ from polykeras.backend.door import convert
 from polykeras.backend.execution import KnownRule
 from polykeras.optimizers.arguments import LearningRate, OptimizerArguments, SharedArguments, check_beta
 from polykeras.optimizers.base import Optimizer, registry
+from polykeras.optimizers.positional import shared_arguments
 from polykeras.optimizers.schedules import scalar_dtype
 from polykeras.variables import Variable
 
@@ -40,6 +41,7 @@ class Adam(Optimizer):
         **kwargs: see `Optimizer`.
     """
 
+    @shared_arguments
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,
@@ -93,6 +95,7 @@ class AdamW(Adam):
         **kwargs: see `Optimizer`.
     """
 
+    @shared_arguments
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,
@@ -125,6 +128,7 @@ class Adamax(Optimizer):
         **kwargs: see `Optimizer`.
     """
 
+    @shared_arguments
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,
@@ -169,6 +173,7 @@ class Nadam(Optimizer):
         **kwargs: see `Optimizer`.
     """
 
+    @shared_arguments
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,

@@ -195,8 +195,8 @@ class Optimizer(OptimizerState):
         scalars = self.scalars(rate, self._float(backend, self.iterations) + 1.0)
         by_variable = {id(v): g for v, g in zip(variables, gradients, strict=True)}
         for group in _by_dtype(variables):
-            plain = [v for v in group if not self._decays(v)]
-            decayed = [v for v in group if self._decays(v)]
+            plain = [v for v in group if self.weight_decay_of(v) is None]
+            decayed = [v for v in group if self.weight_decay_of(v) is not None]
             if plain:
                 gradients = [by_variable[id(v)] for v in plain]
                 self._run(backend, self._element, gradients, plain, scalars, self.known_rule())
@@ -207,9 +207,10 @@ class Optimizer(OptimizerState):
 
     def _run_steps(self, backend: Backend, gradients: list[Any], variables: list[Variable], rate: Any) -> None:
         for gradient, variable in zip(gradients, variables, strict=True):
-            if self._decays(variable):
+            decay = self.weight_decay_of(variable)
+            if decay is not None:
                 (value,) = read_state([variable], backend)
-                variable.assign(value - value * backend.cast(rate * self.weight_decay, variable.dtype))
+                variable.assign(value - value * backend.cast(rate * decay, variable.dtype))
             self.update_step(gradient, variable, rate)
 
     def _element(self, gradient: Any, parameter: Any, *rest: Any) -> tuple[Any, ...]:

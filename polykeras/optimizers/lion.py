@@ -8,6 +8,7 @@ from typing import Any, Unpack
 from polykeras.backend import current
 from polykeras.optimizers.arguments import LearningRate, OptimizerArguments, check_between
 from polykeras.optimizers.base import Optimizer, registry
+from polykeras.optimizers.positional import shared_arguments
 
 
 @registry.register()
@@ -25,6 +26,7 @@ class Lion(Optimizer):
         **kwargs: see `Optimizer`.
     """
 
+    @shared_arguments
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from polykeras import changes, initializers, ops
 from polykeras.naming import to_snake_case, unique_name
 from polykeras.optimizers import arguments
@@ -70,7 +72,7 @@ class OptimizerState(Saveable, Configurable):
             self._learning_rate = learning_rate
         else:
             number = initializers.Constant(arguments.learning_rate_number(self, learning_rate))
-            self._learning_rate = self.add_variable((), number, scalar_dtype(), "learning_rate")
+            self._learning_rate = self.add_variable((), number, scalar_dtype(), name="learning_rate")
 
     def slots(self) -> list[dict[str, float]]:
         """Return the state an optimizer keeps for each variable: the names of its arrays with their first values.
@@ -156,7 +158,13 @@ class OptimizerState(Saveable, Configurable):
         self._not_decayed = {id(variable): variable for variable in self._not_decayed.values()}
 
     def add_variable(
-        self, shape: Sequence[int], initializer: Any = "zeros", dtype: Any = None, name: str = "variable"
+        self,
+        shape: Sequence[int],
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        aggregation: str | None = "none",
+        layout: Any = None,
+        name: str | None = None,
     ) -> Variable:
         """Return a new variable that is part of the optimizer's state.
 
@@ -164,16 +172,19 @@ class OptimizerState(Saveable, Configurable):
             shape: ints.
             initializer: whatever `polykeras.initializers.get` takes.
             dtype: by default the default float dtype.
+            aggregation: see `Variable`.
+            layout: kept for Keras code; one process has one layout.
             name: the last part of its path.
         """
-        return self._add_variable(Variable(initializers.get(initializer), shape, dtype, trainable=False, name=name))
+        first = initializers.get(initializer)
+        return self._add_variable(Variable(first, shape, dtype, False, aggregation=aggregation, name=name))
 
     def add_variable_from_reference(
-        self, reference_variable: Variable, name: str = "var", initializer: Any = "zeros"
+        self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
     ) -> Variable:
         """Return a new variable of the shape and dtype of another, named after it; arguments as `add_variable`."""
-        name = f"{reference_variable.path.replace('/', '_')}_{name}"
-        return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name)
+        name = f"{reference_variable.path.replace('/', '_')}_{name or 'var'}"
+        return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name=name)
 
     def add_optimizer_variables(
         self, trainable_variables: Iterable[Variable], name: str | Sequence[str], initializer: Any = "zeros"
@@ -223,6 +234,21 @@ class OptimizerState(Saveable, Configurable):
     def _saved_variables(self) -> list[Variable]:
         return self.variables
 
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Set the values of `variables`; nothing is changed where one of them does not fit.
+
+        Raises:
+            ValueError: it is not built, or there is another number of arrays, or another shape.
+        """
+        if not self.built:
+            raise ValueError(f"Optimizer {self.name!r}: call `build(variables)` before `set_weights`.")
+        arrays = [np.asarray(weight) for weight in weights]
+        shapes, own = [array.shape for array in arrays], [variable.shape for variable in self.variables]
+        if shapes != own:
+            raise ValueError(f"Optimizer {self.name!r} has variables of shapes {own}; received {shapes}.")
+        for variable, array in zip(self.variables, arrays, strict=True):
+            variable.assign(array)
+
     def exclude_from_weight_decay(
         self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
     ) -> None:
@@ -240,10 +266,14 @@ class OptimizerState(Saveable, Configurable):
         self._not_decayed = {id(variable): variable for variable in var_list or ()}
         self._not_decayed_names = re.compile("|".join(var_names)) if var_names else None
 
-    def _decays(self, variable: Variable) -> bool:
-        if self.weight_decay is None or id(variable) in self._not_decayed:
-            return False
-        return self._not_decayed_names is None or not self._not_decayed_names.search(variable.path)
+    def is_excluded_from_weight_decay(self, variable: Variable) -> bool:
+        """Return whether `exclude_from_weight_decay` named a variable."""
+        names = self._not_decayed_names
+        return id(variable) in self._not_decayed or (names is not None and names.search(variable.path) is not None)
+
+    def weight_decay_of(self, variable: Variable) -> float | None:
+        """Return the weight decay of a variable, None where there is none."""
+        return None if self.is_excluded_from_weight_decay(variable) else self.weight_decay
 
     # ---- config ------------------------------------------------------------------------------------------------
 

@@ -7,16 +7,16 @@ a registry, registered by the user, or passed as `custom_objects` can be named; 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from contextvars import ContextVar
 from importlib import import_module
 from types import FunctionType, MappingProxyType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from polykeras.naming import did_you_mean, to_snake_case, with_article
 from polykeras.saving import plain, shared_objects
-from polykeras.saving.lambdas import describe_lambda, lambda_of
+from polykeras.saving.lambdas import code_allowed, describe_lambda, lambda_of
 from polykeras.saving.limits import MAX_NAME
 
 T = TypeVar("T")
@@ -154,17 +154,31 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
     return decorate
 
 
-@contextmanager
-def custom_object_scope(objects: Mapping[str, Any]) -> Iterator[None]:
-    """Within this context, configs and identifiers may also name `objects`."""
-    token = _scoped.set({**_scoped.get(), **objects})
-    try:
-        yield
-    finally:
-        _scoped.reset(token)
+class CustomObjectScope:
+    """A context within which configs and identifiers may also name the user's objects.
+
+    Args:
+        custom_objects: classes and functions by name.
+    """
+
+    def __init__(self, custom_objects: Mapping[str, Any]) -> None:
+        self.custom_objects = custom_objects or {}
+        self._tokens: list[Any] = []
+
+    def __enter__(self) -> Self:
+        self._tokens.append(_scoped.set({**_scoped.get(), **self.custom_objects}))
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        _scoped.reset(self._tokens.pop())
 
 
-CustomObjectScope = custom_object_scope
+custom_object_scope = CustomObjectScope
+
+
+def get_custom_objects() -> dict[str, Any]:
+    """Return the user's objects that configs may name anywhere, by name; what is added to it counts too."""
+    return _registered
 
 
 def find_custom(name: str) -> Any:
@@ -181,9 +195,14 @@ def _find_exactly(name: str) -> Any:
     return scoped[name] if name in scoped else _registered.get(name)
 
 
-def get_registered_object(name: str) -> Any:
-    """Return the user's object registered under `name`, or None."""
-    return find_custom(name)
+def get_registered_object(
+    name: str, custom_objects: Mapping[str, Any] | None = None, module_objects: Mapping[str, Any] | None = None
+) -> Any:
+    """Return the user's object of a name: registered, in `custom_objects` or in `module_objects`; or None."""
+    found = find_custom(name)
+    for objects in (custom_objects, module_objects):
+        found = (objects or {}).get(name) if found is None else found
+    return found
 
 
 def get_registered_name(obj: Any) -> str:
@@ -257,20 +276,24 @@ def _describe(obj: Any) -> dict[str, Any]:
 
 
 def deserialize_keras_object(
-    config: Any, custom_objects: Mapping[str, Any] | None = None, default: Registry[Any] | None = None
+    config: Any,
+    custom_objects: Mapping[str, Any] | None = None,
+    safe_mode: bool = True,
+    default: Registry[Any] | None = None,
 ) -> Any:
     """Return the object that a config describes.
 
     Args:
         config: what `serialize_keras_object` gave, or plain data.
         custom_objects: further names it may use.
+        safe_mode: False runs code of `lambda`s that the config holds.
         default: the registry to search where the config names no module.
 
     Raises:
         ValueError: the config names something that is neither built in nor registered nor passed.
     """
-    if custom_objects:
-        with custom_object_scope(custom_objects):
+    if custom_objects or not safe_mode:
+        with custom_object_scope(custom_objects or {}), code_allowed(True) if not safe_mode else nullcontext():
             return deserialize_keras_object(config, default=default)
     if isinstance(config, (list, tuple)):
         return [deserialize_keras_object(part) for part in config]

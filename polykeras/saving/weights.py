@@ -14,7 +14,7 @@ SUFFIXES = (".weights.h5", ".npz", ".safetensors", ".weights.json")
 
 
 def save_weights(
-    layer: Layer, filepath: str | os.PathLike[str], overwrite: bool = True, max_shard_size: float | None = None
+    model: Layer, filepath: str | os.PathLike[str], overwrite: bool = True, max_shard_size: float | None = None
 ) -> None:
     """Write the weights of a layer or model to a file, which is there as a whole or not at all.
 
@@ -22,7 +22,7 @@ def save_weights(
     of its layers.
 
     Args:
-        layer: a built layer or model.
+        model: a built layer or model.
         filepath: ends in one of `SUFFIXES`.
         overwrite: whether a file that exists is replaced.
         max_shard_size: for `.weights.json`: how many GB (2**30 bytes) go into one of several files; 5 by default.
@@ -37,18 +37,18 @@ def save_weights(
     from polykeras.saving.state import save_state
 
     path = _checked(filepath)
-    if not layer.built:
-        raise ValueError(f"{layer.name!r} is not built and has no weights to save yet. Call it on data first.")
-    write_arrays(lambda writer: save_state(layer, writer), path, overwrite, max_shard_size)
+    if not model.built:
+        raise ValueError(f"{model.name!r} is not built and has no weights to save yet. Call it on data first.")
+    write_arrays(lambda writer: save_state(model, writer), path, overwrite, max_shard_size)
 
 
 def load_weights(
-    layer: Layer, filepath: str | os.PathLike[str], skip_mismatch: bool = False, by_name: bool = False
+    model: Layer, filepath: str | os.PathLike[str], skip_mismatch: bool = False, by_name: bool = False
 ) -> None:
     """Give a layer or model the weights of a file; nothing is changed where they do not fit.
 
     Args:
-        layer: a built layer or model.
+        model: a built layer or model.
         filepath: what `save_weights` wrote, here or in Keras 3; a `.keras` file; or an `.h5` file of Keras 1 or 2.
         skip_mismatch: leave out, with a warning, what the file does not hold or holds in other shapes.
         by_name: for `.h5` files of Keras 1 and 2: find layers by their names, not by their order, and leave out others.
@@ -59,28 +59,28 @@ def load_weights(
         ValueError: another suffix, or the layer has no weights yet.
     """
     path = os.fspath(filepath)
-    if not layer.built:
-        raise ValueError(f"{layer.name!r} is not built and has no weights to load yet. Call it on data first.")
+    if not model.built:
+        raise ValueError(f"{model.name!r} is not built and has no weights to load yet. Call it on data first.")
     legacy = path.endswith((".h5", ".hdf5")) and not path.endswith(SUFFIXES)
     if by_name and not legacy:
         raise ValueError(f"`by_name` is for '.h5' files of Keras 1 and 2; {path!r} names weights by their place.")
     if legacy:
         from polykeras.saving.legacy.weights import load_legacy_weights
 
-        left_out = load_legacy_weights(layer, path, by_name, skip_mismatch)
+        left_out = load_legacy_weights(model, path, by_name, skip_mismatch)
     else:
-        left_out = _load(layer, path, skip_mismatch)
+        left_out = _load(model, path, skip_mismatch)
     for reason in left_out:
         warnings.warn(f"{path}: left out: {reason}", stacklevel=3)
 
 
-def _load(layer: Layer, path: str, skip_mismatch: bool) -> list[str]:
+def _load(model: Layer, path: str, skip_mismatch: bool) -> list[str]:
     from polykeras.saving.archive import open_weights
     from polykeras.saving.files.formats import open_arrays
     from polykeras.saving.restoring import restore
 
     with open_weights(path) if path.endswith(".keras") else open_arrays(_checked(path)) as file:
-        return restore(layer, file, skip_mismatch)
+        return restore(model, file, skip_mismatch)
 
 
 def _checked(filepath: str | os.PathLike[str]) -> str:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 
+from polykeras import switches
 from polykeras.arguments import positive_int
 from polykeras.backend import registry
 from polykeras.backend.host_memory import freed_memory_kept
 from polykeras.training.array_steps import array_chunks
 from polykeras.training.callbacks.assemble import assemble
-from polykeras.training.callbacks.base import Callback, CallbackList
+from polykeras.training.callbacks.base import Callback
+from polykeras.training.callbacks.callback_list import CallbackList
 from polykeras.training.callbacks.history import History
 from polykeras.training.chunks import never, timed
 from polykeras.training.data.sources import ArraySource, Source, make_source
@@ -92,6 +95,10 @@ class Loops(OnBatch):
         """
         self._require_compiled("fit")
         positive_int(epochs, "epochs")
+        limit = switches.max_epochs()
+        if limit is not None and limit < epochs:
+            warnings.warn(f"Training is limited to {limit} epochs by `max_epochs`.", UserWarning, stacklevel=2)
+            epochs = limit
         x = self._texts_to_numbers(x)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_data(x, y, sample_weight, validation_split)
@@ -283,7 +290,8 @@ class Loops(OnBatch):
         return logs
 
     def _check_steps(self, done: int, wanted: int | None, epoch: int | None) -> None:
-        if wanted is None or done >= wanted:
+        limit = switches.max_steps_per_epoch()
+        if wanted is None or done >= (wanted if limit is None else min(wanted, limit)):
             return
         where = "" if epoch is None else f" of epoch {epoch + 1}"
         raise ValueError(

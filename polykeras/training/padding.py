@@ -24,7 +24,7 @@ from polykeras.graph.operation import OpOperation
 from polykeras.layers.base.context import get_mask
 from polykeras.layers.base.layer import Layer
 from polykeras.layers.base.shapes import map_shapes
-from polykeras.losses.loss import left_aligned
+from polykeras.losses.loss import MIXING, left_aligned
 from polykeras.naming import is_ours
 
 # ---- filling up ------------------------------------------------------------------------------------------------------
@@ -174,6 +174,8 @@ def _summing_up(judge: Any) -> Iterator[str]:
         function = getattr(judge, name, None)
         if function is not None and not (isinstance(function, FunctionType) and is_ours(function)):
             yield "is a function of the user's"
+        elif function in MIXING:
+            yield "compares samples with each other"
     if getattr(judge, "reduction", "sum") in ("none", None):
         yield "is not reduced to a number"
     if _is_along_samples(judge):

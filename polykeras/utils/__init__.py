@@ -5,19 +5,26 @@ from typing import TYPE_CHECKING
 from polykeras.dtypes import standardize_dtype
 from polykeras.graph import is_keras_tensor
 from polykeras.lazy import lazy_names
-from polykeras.naming import reset_names as clear_session
+from polykeras.naming import clear_session
 from polykeras.random import set_random_seed
 from polykeras.saving.serialization import (
     CustomObjectScope,
     custom_object_scope,
     deserialize_keras_object,
+    get_custom_objects,
     get_registered_name,
     get_registered_object,
     register_keras_serializable,
     serialize_keras_object,
 )
+from polykeras.switches import (
+    disable_interactive_logging,
+    enable_interactive_logging,
+    is_interactive_logging_enabled,
+)
 from polykeras.training.data.dataset import PyDataset
 from polykeras.training.data.unpack import pack_x_y_sample_weight, unpack_x_y_sample_weight
+from polykeras.utils import legacy
 from polykeras.utils.arrays import normalize, to_categorical
 
 if TYPE_CHECKING:
@@ -40,9 +47,14 @@ __all__ = [
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
+    "disable_interactive_logging",
+    "enable_interactive_logging",
+    "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
+    "is_interactive_logging_enabled",
     "is_keras_tensor",
+    "legacy",
     "normalize",
     "pack_x_y_sample_weight",
     "register_keras_serializable",

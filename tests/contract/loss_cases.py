@@ -17,6 +17,8 @@ ONE_HOT = np.eye(3)[rng.integers(0, 3, 5)]
 CLASSES = ONE_HOT.argmax(1)
 PROBABILITIES = SHARES / SHARES.sum(1, keepdims=True)
 LOGITS = 3 * rng.normal(size=(5, 3))
+PAIRED = np.array([0, 1, 0, 1, 1])
+DIRECTIONS = TRUE / np.sqrt((TRUE**2).sum(-1, keepdims=True))
 
 
 def softmax(x: np.ndarray) -> np.ndarray:
@@ -42,6 +44,20 @@ def cosine(y: np.ndarray, p: np.ndarray) -> np.ndarray:
 
 def huber(e: np.ndarray, d: float) -> np.ndarray:
     return np.where(np.abs(e) <= d, e**2 / 2, d * np.abs(e) - d**2 / 2)
+
+
+def circle(y: np.ndarray, p: np.ndarray, gamma: float, margin: float) -> np.ndarray:
+    values = []
+    for i in range(len(y)):
+        far = near = 0.0
+        for j in range(len(y)):
+            d = 1 - p[i] @ p[j]
+            if y[i] != y[j]:
+                near += np.exp(gamma * max(1 + margin - d, 0) * (1 - margin - d))
+            elif i != j:
+                far += np.exp(gamma * max(margin + d, 0) * (d - margin))
+        values.append(np.log1p(far * near))
+    return np.array(values)
 
 
 def hinge(y: np.ndarray, p: np.ndarray) -> np.ndarray:
@@ -149,5 +165,35 @@ CASES: dict[str, tuple[losses.Loss, np.ndarray, np.ndarray, np.ndarray]] = {
         ONE_HOT,
         PREDICTED,
         np.maximum(1 + ((1 - ONE_HOT) * PREDICTED).max(-1) - (ONE_HOT * PREDICTED).sum(-1), 0),
+    ),
+    "gce": (
+        losses.CategoricalGeneralizedCrossEntropy(0.7),
+        CLASSES,
+        PROBABILITIES,
+        (1 - PROBABILITIES[np.arange(5), CLASSES] ** 0.7) / 0.7,
+    ),
+    "dice": (losses.Dice(axis=-1), BINARY, SHARES, 1 - 2 * (BINARY * SHARES).sum(-1) / (BINARY + SHARES).sum(-1)),
+    "tversky": (
+        losses.Tversky(0.3, 0.8, axis=-1),
+        BINARY,
+        SHARES,
+        1
+        - (BINARY * SHARES).sum(-1)
+        / ((BINARY * SHARES) + 0.3 * BINARY * (1 - SHARES) + 0.8 * (1 - BINARY) * SHARES).sum(-1),
+    ),
+    "circle": (losses.Circle(4.0, 0.3), PAIRED, DIRECTIONS, circle(PAIRED, DIRECTIONS, 4.0, 0.3)),
+    # The labels 1, 2 in three steps: 1 2 -, 1 - 2, - 1 2, 1 1 2, 1 2 2.
+    "ctc": (
+        losses.CTC(),
+        np.array([[1, 2]]),
+        LOGITS[None, :3],
+        -np.log(
+            [
+                sum(
+                    np.prod(softmax(LOGITS)[np.arange(3), way])
+                    for way in ([1, 2, 0], [1, 0, 2], [0, 1, 2], [1, 1, 2], [1, 2, 2])
+                )
+            ]
+        ),
     ),
 }

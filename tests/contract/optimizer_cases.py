@@ -66,6 +66,10 @@ CASES: dict[str, tuple[Callable[..., optimizers.Optimizer], Callable[..., np.nda
         ),
         functools.partial(formulas.ftrl, lr=0.1, power=-0.6, initial=0.2, l1=0.3, l2=0.2, shrinkage=0.1, beta=0.4),
     ),
+    "adafactor": (functools.partial(optimizers.Adafactor, 0.1), functools.partial(formulas.adafactor, lr=0.1)),
+    "lamb": (functools.partial(optimizers.Lamb, 0.1), functools.partial(formulas.lamb, lr=0.1)),
+    "schedule-free": (optimizers.ScheduleFreeAdamW, formulas.schedule_free),
+    "muon": (functools.partial(optimizers.Muon, 0.1), functools.partial(formulas.muon, lr=0.1)),
 }
 
 

@@ -95,3 +95,54 @@ def ftrl(w, gradients, lr=0.001, power=-0.5, initial=0.1, l1=0.0, l2=0.0, shrink
         n = n + g**2
         w = np.where(np.abs(z) <= l1, 0.0, -(z - np.sign(z) * l1) / ((beta + n**-power) / lr + 2 * l2))
     return w
+
+
+def adafactor(w, gradients, lr=0.001, decay=-0.8, eps1=1e-30, eps2=1e-3, clip=1.0):
+    r = c = v = 0.0
+    for t, g in enumerate(gradients, 1):
+        b = 1 - t**decay
+        rate = max(eps2, np.sqrt(np.mean(w**2))) * min(lr, 1 / np.sqrt(t))
+        if w.ndim > 1:
+            r = b * r + (1 - b) * (g**2 + eps1).mean(-1)
+            c = b * c + (1 - b) * (g**2 + eps1).mean(-2)
+            v = np.outer(r, c) / r.mean()
+        else:
+            v = b * v + (1 - b) * (g**2 + eps1)
+        u = g / np.sqrt(v)
+        w = w - rate * u / max(1, np.sqrt(np.mean(u**2)) / clip)
+    return w
+
+
+def lamb(w, gradients, lr=0.001, b1=0.9, b2=0.999, eps=1e-7):
+    m, v = np.zeros_like(w), np.zeros_like(w)
+    for t, g in enumerate(gradients, 1):
+        m = b1 * m + (1 - b1) * g
+        v = b2 * v + (1 - b2) * g**2
+        u = m / (1 - b1**t) / (np.sqrt(v / (1 - b2**t)) + eps)
+        w = w - lr * np.linalg.norm(w) / np.linalg.norm(u) * u
+    return w
+
+
+def schedule_free(w, gradients, lr=0.0025, b1=0.9, b2=0.999, eps=1e-8):
+    x, z, v = w, w, np.zeros_like(w)
+    for t, g in enumerate(gradients, 1):
+        v = b2 * v + (1 - b2) * g**2
+        z = z - lr * g / (np.sqrt(v / (1 - b2**t)) + eps)
+        x = x + (z - x) / t
+        w = (1 - b1) * z + b1 * x
+    return w
+
+
+def muon(w, gradients, lr=0.001, momentum=0.95, rate=0.2, decay=0.004):
+    if w.ndim != 2:
+        return adam(w, gradients, lr, decay=decay)
+    m = np.zeros_like(w)
+    for g in gradients:
+        w = w - lr * decay * w
+        m = momentum * m + g
+        u, s, vt = np.linalg.svd(g + momentum * m, full_matrices=False)
+        s = s / np.linalg.norm(s)
+        for _ in range(5):  # the iteration leaves the singular vectors as they are
+            s = 3.4445 * s - 4.775 * s**3 + 2.0315 * s**5
+        w = w - lr * rate * np.sqrt(max(w.shape)) * (u * s) @ vt
+    return w

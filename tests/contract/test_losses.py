@@ -15,6 +15,7 @@ from helpers import f32
 from helpers.parity import assert_parity
 from polykeras import autodiff, losses, ops
 from polykeras.backend import Backend
+from polykeras.losses.loss import MIXING
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -140,11 +141,35 @@ def test_names() -> None:
     assert losses.get({"class_name": "Huber", "config": {"delta": 3.0}}).delta == 3.0
 
 
-CLASSES_OF_FUNCTIONS = [cls for cls in vars(losses).values() if isinstance(cls, type) and hasattr(cls, "function")]
+CLASSES_OF_FUNCTIONS = [cls for cls in vars(losses).values() if isinstance(cls, type) and hasattr(cls, "fn")]
 
 
 @pytest.mark.parametrize("cls", CLASSES_OF_FUNCTIONS)
 def test_a_loss_and_its_function_have_the_same_defaults(cls: type[losses.FunctionLoss]) -> None:
     given = inspect.signature(cls).parameters
-    _, _, *wanted = inspect.signature(cls.function).parameters.values()
+    _, _, *wanted = inspect.signature(cls.fn).parameters.values()
+    wanted = [p for p in wanted if p.default is not p.empty and not p.name.startswith("ref_")]
     assert [given[p.name].default for p in wanted] == [p.default for p in wanted]
+
+
+def test_signatures_name_what_a_loss_is_called() -> None:
+    """A loss that is one line has a constructor of its own."""
+    assert str(inspect.signature(losses.MeanSquaredError)).endswith(
+        "name: 'str' = 'mean_squared_error', dtype: 'Any' = None) -> 'None'"
+    )
+    assert losses.Poisson().fn is losses.poisson
+    assert "reduction: see `Loss`" in (inspect.getdoc(losses.Poisson) or "")
+    assert losses.MeanSquaredError("sum", "mine").get_config() == {"reduction": "sum", "name": "mine", "dtype": None}
+    assert losses.MeanSquaredError(reduction=losses.Reduction.AUTO).reduction == "sum_over_batch_size"
+
+
+def test_a_circle_without_pairs_counts_for_nothing() -> None:
+    y_pred = np.eye(3, dtype="float32")
+    assert float(losses.Circle(gamma=1.0)(np.array([0, 1, 2]), y_pred)) == 0.0
+    assert float(losses.Circle(gamma=1.0)(np.array([0, 0, 1]), y_pred)) > 0.0
+    both = losses.Circle(gamma=1.0, reduction=None)(np.array([0, 0, 1]), y_pred)
+    np.testing.assert_allclose(both[0], losses.Circle(gamma=1.0)(np.array([0, 0, 1]), y_pred), rtol=1e-6)
+
+
+def test_losses_over_all_samples_see_no_filled_up_batches() -> None:
+    assert {losses.dice, losses.tversky, losses.circle} <= MIXING

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +18,8 @@ from polykeras.backend import Backend, use_backend
 from polykeras.optimizers import schedules
 from polykeras.variables import Variable
 
-ALONE = [name for name in optimizers.registry.names() if name != "LossScaleOptimizer"]  # which wraps another one
+HOLDERS = ("LossScaleOptimizer", "MultiOptimizer", "OptimizerMap")  # of other optimizers
+ALONE = [name for name in optimizers.registry.names() if name not in HOLDERS]
 
 
 @pytest.fixture
@@ -195,3 +197,70 @@ def test_an_optimizer_that_is_a_rule(backend: Backend, variable: Variable) -> No
     assert variable.numpy().tolist() == [1.5, 1.5]
     with pytest.raises(NotImplementedError, match="must implement `rule`"):
         optimizers.Optimizer(0.5).apply([np.ones(2, "float32")], [variable])
+
+
+# ---- several optimizers ----------------------------------------------------------------------------------------------
+
+
+def both() -> optimizers.MultiOptimizer:
+    rates = optimizers.OptimizerMap(optimizers.Adam(0.1), {"w0": optimizers.SGD(0.1, momentum=0.9)})
+    return optimizers.MultiOptimizer(rates)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_each_variable_has_its_optimizer(backend: Backend, compiled: bool) -> None:
+    optimizer, trained = both(), variables()
+    for i, variable in enumerate(trained):
+        variable.path = f"w{i}"
+
+    def step(*gradients: Any) -> None:
+        optimizer.apply(list(gradients), trained)
+
+    run = autodiff.function(step) if compiled else step
+    for gradients in GRADIENTS:
+        run(*gradients)
+    sgd, adam = functools.partial(formulas.sgd, lr=0.1, momentum=0.9), functools.partial(formulas.adam, lr=0.1)
+    expected = [expected_of(sgd)[0], *expected_of(adam)[1:]]
+    assert_close(values(trained), expected)
+    assert int(optimizer.iterations) == STEPS
+    assert [len(o.variables) for o in optimizer.optimizers] == [3, 6]
+
+
+def test_a_map_goes_through_a_config_and_copies() -> None:
+    optimizer = both()
+    again = optimizers.deserialize(json.loads(json.dumps(optimizers.serialize(optimizer))))
+    assert again.get_config() == optimizer.get_config()
+    trained = variables()
+    trained[0].path = "w0"
+    again.build(trained)
+    optimizer.build(trained)
+    again.set_weights([v.numpy() + np.ones((), v.dtype) for v in optimizer.variables])
+    assert all((v.numpy() == w.numpy() + 1).all() for v, w in zip(again.variables, optimizer.variables, strict=True))
+    with pytest.raises(AttributeError, match="no learning rate of its own"):
+        _ = again.learning_rate
+    with pytest.raises(ValueError, match="several patterns fit"):
+        _ = optimizers.OptimizerMap(optimizers.SGD(), {"a.*": optimizers.SGD(), ".*b": optimizers.SGD()})["ab"]
+    with pytest.raises(ValueError, match="hold no other ones"):
+        optimizers.MultiOptimizer(lambda variable: both()).build(trained)
+
+
+def test_shared_arguments_go_by_place_too() -> None:
+    by_place = optimizers.Adam(0.1, 0.8, 0.9, 1e-5, True, 0.25, 1.0, None, None, True, 0.5, None, None, 2, "mine")
+    by_name = optimizers.Adam(
+        0.1, 0.8, 0.9, 1e-5, True, weight_decay=0.25, clipnorm=1.0, use_ema=True, ema_momentum=0.5,
+        gradient_accumulation_steps=2, name="mine",
+    )  # fmt: skip
+    assert by_place.get_config() == by_name.get_config()
+    assert list(inspect.signature(optimizers.AdamW).parameters)[5:8] == ["amsgrad", "clipnorm", "clipvalue"]
+    with pytest.raises(TypeError, match="several values of weight_decay"):
+        optimizers.Adam(0.1, 0.8, 0.9, 1e-5, True, 0.25, weight_decay=0.25)
+    assert optimizers.legacy.Adam(lr=0.5, decay=0.1).learning_rate == 0.5
+
+
+def test_weights_are_set_as_they_were() -> None:
+    optimizer, trained = optimizers.Adam(), variables()
+    with pytest.raises(ValueError, match="call `build"):
+        optimizer.set_weights([])
+    optimizer.build(trained)
+    with pytest.raises(ValueError, match="has variables of shapes"):
+        optimizer.set_weights([np.zeros(())])

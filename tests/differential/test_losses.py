@@ -47,6 +47,9 @@ CLASSES = {s: (y.argmax(-1).astype(np.int32), p) for s, (y, p) in ONE_HOT.items(
 CLASSES["column"] = (rng.integers(0, 3, (4, 1)).astype(np.int32), scores(4, 3))
 CLASSES["floats"] = (rng.integers(0, 3, 4).astype(np.float64), scores(4, 3))
 CLASS_LOGITS = {s: (y, 4 * np.log(np.maximum(p, 1e-3))) for s, (y, p) in CLASSES.items()}
+ALIKE = {shape: BITS[shape] for shape in [(4, 1), (4, 3), (2, 3, 4)]}
+ANGLES = rng.uniform(0, 2 * np.pi, 6)
+EMBEDDED = {(6, 2): (np.array([0, 1, 0, 1, 2, 2], "int32"), np.stack([np.cos(ANGLES), np.sin(ANGLES)], 1))}
 
 CASES: dict[str, tuple[str, dict[str, Any], dict[Any, Any]]] = {
     "mse": ("MeanSquaredError", {}, REALS),
@@ -84,6 +87,14 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[Any, Any]]] = {
     "scce ignore": ("SparseCategoricalCrossentropy", {"from_logits": True, "ignore_class": 1}, CLASS_LOGITS),
     "scce ignore -1": ("SparseCategoricalCrossentropy", {"ignore_class": -1}, CLASSES),
     "scce axis": ("SparseCategoricalCrossentropy", {"axis": 1}, {(2, 3, 4): (rng.integers(0, 3, (2, 4)).astype(np.int32), scores(2, 3, 4))}),
+    "gce": ("CategoricalGeneralizedCrossEntropy", {"q": 0.7}, {s: CLASSES[s] for s in [(4, 3), (2, 3, 4), "floats"]}),
+    "dice": ("Dice", {}, ALIKE),
+    "dice axis": ("Dice", {"axis": -1}, ALIKE),
+    "dice axes": ("Dice", {"axis": (0, 2)}, {(2, 3, 4): BITS[(2, 3, 4)]}),
+    "tversky": ("Tversky", {"axis": -1, "alpha": 0.3, "beta": 0.8}, ALIKE),
+    "circle": ("Circle", {}, EMBEDDED),
+    "circle itself": ("Circle", {"remove_diagonal": False, "gamma": 2.0, "margin": 0.2}, EMBEDDED),
+    "ctc": ("CTC", {}, {(2, 5, 4): (np.array([[1, 2, 2], [3, 0, 0]], "int32"), rng.normal(size=(2, 5, 4)))}),
 }  # fmt: skip
 REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None)
 WEIGHTS: dict[str, Callable[[int], Any]] = {
@@ -144,6 +155,11 @@ def test_classes(name: str) -> None:
 
 
 FUNCTIONS = {
+    "CTC": "ctc",
+    "CategoricalGeneralizedCrossEntropy": "categorical_generalized_cross_entropy",
+    "Circle": "circle",
+    "Dice": "dice",
+    "Tversky": "tversky",
     "BinaryCrossentropy": "binary_crossentropy",
     "BinaryFocalCrossentropy": "binary_focal_crossentropy",
     "CategoricalCrossentropy": "categorical_crossentropy",

@@ -45,6 +45,10 @@ OWN: dict[str, list[dict[str, Any]]] = {
     "Adadelta": [{"learning_rate": 1.0}, {"rho": 0.5, "epsilon": 1e-2}],
     "Lion": [{}, {"beta_1": 0.5, "beta_2": 0.6}],
     "Ftrl": [{}, {"learning_rate_power": -0.3, "initial_accumulator_value": 0.2, "l1_regularization_strength": 0.1, "l2_regularization_strength": 0.2, "l2_shrinkage_regularization_strength": 0.05, "beta": 0.3}],
+    "Adafactor": [{}, {"relative_step": False, "beta_2_decay": -0.5, "epsilon_2": 0.1, "clip_threshold": 0.3, "weight_decay": 0.1}],
+    "Lamb": [{}, {"beta_1": 0.5, "beta_2": 0.6, "epsilon": 1e-3, "weight_decay": 0.1}],
+    "Muon": [{}, {"nesterov": False, "rms_rate": None, "ns_steps": 3, "momentum": 0.5, "weight_decay": None}, {"exclude_layers": ["w0"], "adam_lr_ratio": 2.0, "adam_weight_decay": None}],
+    "ScheduleFreeAdamW": [{}, {"beta_1": 0.7, "beta_2": 0.6, "epsilon": 1e-3, "warmup_steps": 3, "weight_decay": 0.1}],
 }  # fmt: skip
 SCHEDULES: dict[str, dict[str, Any]] = {
     "ExponentialDecay": {"initial_learning_rate": 0.1, "decay_steps": 2, "decay_rate": 0.5, "staircase": True},
@@ -148,3 +152,24 @@ def test_schedules(name: str) -> None:
         rates = [[host(schedule(i)) for i in steps] for schedule in schedules]
     np.testing.assert_allclose(*rates, rtol=2e-6)
     assert rates[0][0].dtype == rates[1][0].dtype
+
+
+def test_several_optimizers() -> None:
+    def run(library: Any) -> list[Any]:
+        weights = [library.Variable(x, name=f"w{i}") for i, x in enumerate(START)]
+        each = library.optimizers.OptimizerMap(
+            library.optimizers.Adam(0.1, name="rest"), {"w[12]": library.optimizers.Lamb(0.1, name="some")}
+        )
+        optimizer = library.optimizers.MultiOptimizer(each, name="several")
+        for gradients in GRADIENTS:
+            optimizer.apply([library.ops.convert_to_tensor(g) for g in gradients], weights)
+        seen = [host(v) for v in (*weights, *optimizer.variables)]
+        return [*seen, [v.path for v in optimizer.variables], optimizer.get_config().keys()]
+
+    with quiet():
+        *ours, names, keys = run(polykeras)
+        *theirs, wanted, config = run(keras())
+    assert names == wanted
+    assert keys == config
+    for mine, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-5)  # Keras's powers of betas are float32

@@ -206,6 +206,14 @@ OPS = (
 
 LOSSES = (
     FromKeras(
+        "losses.Dice",
+        "dice: *",
+        "error",
+        "without an axis there is one loss for all samples; a weight for each sample is an error that says so",
+        "the loss times the mean of all weights, or a copy of it for each weight",
+        "the Dice coefficient of all samples together has no part for each of them that could be weighed",
+    ),
+    FromKeras(
         "losses.MeanSquaredError losses.MeanAbsoluteError losses.MeanAbsolutePercentageError "
         "losses.MeanSquaredLogarithmicError losses.Huber losses.LogCosh losses.Poisson losses.KLDivergence "
         "losses.CosineSimilarity losses.Hinge losses.SquaredHinge losses.BinaryCrossentropy losses.BinaryFocalCrossentropy",
@@ -267,7 +275,8 @@ LOSSES = (
     FromKeras(
         "losses.mean_absolute_percentage_error losses.mean_squared_logarithmic_error losses.huber losses.log_cosh "
         "losses.poisson losses.hinge losses.squared_hinge losses.categorical_hinge "
-        "losses.binary_focal_crossentropy losses.categorical_focal_crossentropy",
+        "losses.binary_focal_crossentropy losses.categorical_focal_crossentropy losses.dice losses.tversky "
+        "losses.categorical_generalized_cross_entropy",
         "* bfloat16",
         "dtype",
         "float32, on NumPy alone",
@@ -336,7 +345,7 @@ OPTIMIZERS = (
         "Keras documents averages of the weights as they are after each batch, and constraints that hold after each update",
     ),
     FromKeras(
-        "optimizers.Adam optimizers.AdamW optimizers.Nadam",
+        "optimizers.Adam optimizers.AdamW optimizers.Nadam optimizers.Lamb optimizers.Muon optimizers.ScheduleFreeAdamW",
         "half",
         "value",
         "the powers of the betas are in float32: the first step of Adam is the learning rate long",

@@ -103,20 +103,27 @@ class Layer(StateMixin, BuildMixin, Operation):
 
     # ---- dtypes ------------------------------------------------------------------------------------------------
 
+    def _own_policy(self) -> dtype_policies.DTypePolicy:
+        """The policy of this layer, where there is a map of them."""
+        policy = self.dtype_policy
+        if not isinstance(policy, dtype_policies.DTypePolicyMap):
+            return policy
+        return policy[self._own_weights[0].path.rpartition("/")[0] if self._own_weights else "/".join(self._path())]
+
     @property
     def compute_dtype(self) -> str:
         """The dtype in which the layer computes."""
-        return self.dtype_policy.compute_dtype
+        return self._own_policy().compute_dtype
 
     @property
     def variable_dtype(self) -> str:
         """The dtype of the layer's weights."""
-        return self.dtype_policy.variable_dtype
+        return self._own_policy().variable_dtype
 
     @property
     def dtype(self) -> str:
         """The dtype of the layer's weights."""
-        return self.dtype_policy.variable_dtype
+        return self._own_policy().variable_dtype
 
     @property
     def input_dtype(self) -> str:
@@ -399,12 +406,7 @@ class Layer(StateMixin, BuildMixin, Operation):
         """Return the arguments of `__init__` as plain data; see `Configurable`."""
         config = super().get_config()
         if "dtype" in config:  # else `__init__` does not take it
-            config["dtype"] = {
-                "module": "keras",
-                "class_name": "DTypePolicy",
-                "config": self.dtype_policy.get_config(),
-                "registered_name": None,
-            }
+            config["dtype"] = dtype_policies.serialize(self.dtype_policy)
         if not config.get("activity_regularizer"):
             config.pop("activity_regularizer", None)
         return config

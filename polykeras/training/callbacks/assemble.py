@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from polykeras.training.callbacks.base import Callback, CallbackList
+from polykeras.training.callbacks.base import Callback
+from polykeras.training.callbacks.callback_list import CallbackList
 from polykeras.training.callbacks.history import History
-from polykeras.training.callbacks.progress import make_progress
+from polykeras.training.callbacks.progress import ProgbarLogger, make_progress
 
 
 def assemble(
@@ -37,6 +38,7 @@ def assemble(
     histories = [c for c in given if isinstance(c, History)] or ([History()] if records else [])
     others = [c for c in given if not isinstance(c, History)]
     level = 1 if verbose == "auto" else int(verbose)
-    progress = make_progress(level, epochs, steps)
-    params = {"verbose": level, "epochs": epochs, "steps": steps}
-    return CallbackList([*others, *progress, *histories], model, params)
+    shown = any(isinstance(c, ProgbarLogger) for c in given)
+    progress = [] if shown else make_progress(level, epochs, steps)
+    every = [*others, *progress, *histories]
+    return CallbackList(every, model=model, verbose=level, epochs=epochs, steps=steps)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Self
 
 from polykeras.training.callbacks.attributes import plain_attributes, set_attributes
@@ -159,76 +158,3 @@ def watches_batches(callback: Any, kind: str) -> bool:
         return False
     hooks = _BATCH_HOOKS[kind]
     return any(h in vars(callback) or getattr(type(callback), h) is not getattr(Callback, h) for h in hooks)
-
-
-class CallbackList:
-    """Calls the hooks of several callbacks, in order.
-
-    Args:
-        callbacks: the callbacks.
-        model: the model that is trained.
-        params: parameters of the run.
-    """
-
-    def __init__(self, callbacks: Iterable[Callback], model: Any, params: dict[str, Any]) -> None:
-        self.callbacks = sorted(callbacks, key=lambda callback: getattr(callback, "runs_last", False))
-        for callback in self.callbacks:
-            if not isinstance(callback, Callback):
-                raise ValueError(
-                    f"callbacks must be Callback objects; received {callback!r} ({type(callback).__name__})."
-                )
-            callback.set_model(model)
-            callback.set_params(params)
-        self._stopping = [c for c in self.callbacks if type(c).next_stop is not Callback.next_stop]
-
-    def watches(self, kind: str) -> bool:
-        """Return whether any callback must see every single batch."""
-        return any(watches_batches(callback, kind) for callback in self.callbacks)
-
-    def next_stop(self, done: int) -> int | None:
-        """Return the step after which any callback wants control, None where none does; see `Callback.next_stop`."""
-        stops = [callback.next_stop(done) for callback in self._stopping]
-        return min((stop for stop in stops if stop is not None), default=None)
-
-    def join(self, progress: Any) -> Any:
-        """Let all callbacks take part in a run; return what one of them knows of an earlier run, or None."""
-        known = [callback._join(progress) for callback in self.callbacks]
-        left = next((left for left in known if left is not None), None)
-        for callback in self.callbacks:
-            if left is not None or "resumed" in callback.params:
-                callback.set_params({**callback.params, "resumed": left is not None})
-        return left
-
-    def leave(self) -> None:
-        """The run is over."""
-        for callback in self.callbacks:
-            callback._leave()
-
-    def call(self, hook: str, *args: Any) -> None:
-        """Call one hook of all callbacks."""
-        for callback in self.callbacks:
-            getattr(callback, hook)(*args)
-
-    def batch_begin(self, kind: str, batch: int) -> None:
-        """A step, or chunk of steps, of a `"train"`, `"test"` or `"predict"` run begins."""
-        self.call(f"on_{kind}_batch_begin", batch, {})
-
-    def batch_end(self, kind: str, batch: int, logs: dict[str, Any]) -> None:
-        """A step, or chunk of steps, ended."""
-        self.call(f"on_{kind}_batch_end", batch, logs)
-
-    def epoch_begin(self, epoch: int) -> None:
-        """An epoch begins."""
-        self.call("on_epoch_begin", epoch, {})
-
-    def epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
-        """An epoch ended. Callbacks may add to the logs."""
-        self.call("on_epoch_end", epoch, logs)
-
-    def begin(self, kind: str) -> None:
-        """A run begins."""
-        self.call(f"on_{kind}_begin", {})
-
-    def end(self, kind: str, logs: dict[str, Any]) -> None:
-        """A run ended."""
-        self.call(f"on_{kind}_end", logs)

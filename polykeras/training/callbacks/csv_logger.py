@@ -29,6 +29,11 @@ class CSVLogger(Callback):
         self.append = append
         self.keys: list[str] | None = None
 
+    @property
+    def sep(self) -> str:
+        """Keras's name of `separator`."""
+        return self.separator
+
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Begin the file, unless a run goes on that wrote it."""
         self.keys = None

@@ -13,9 +13,16 @@ from polykeras.training.callbacks.monitor import MonitorCallback
 from polykeras.training.callbacks.progress import announce
 
 
-def _rate(model: Any) -> float:
+def _rate(optimizer: Any) -> float:
     # The digits of float32, not those that its binary value has in float64: 0.1, not 0.10000000149.
-    return float(str(np.asarray(model.optimizer.learning_rate)))
+    return float(str(np.asarray(optimizer.learning_rate)))
+
+
+def _rates(model: Any) -> dict[str, tuple[Any, float]]:
+    """Return the optimizers with their learning rates, by the names that these have in the logs."""
+    several = getattr(model.optimizer, "optimizers", None)
+    named = {"learning_rate": model.optimizer} if several is None else {f"learning_rate_{o.name}": o for o in several}
+    return {name: (optimizer, _rate(optimizer)) for name, optimizer in named.items()}
 
 
 class LearningRateScheduler(Callback):
@@ -37,20 +44,21 @@ class LearningRateScheduler(Callback):
         Raises:
             ValueError: the schedule does not return a float.
         """
-        rate = self.schedule(*(epoch, _rate(self.model))[: _arguments(self.schedule)])
-        if not isinstance(rate, (float, np.floating)):
-            raise ValueError(
-                f"LearningRateScheduler: the schedule must return a float; received {rate!r} ({type(rate).__name__}) "
-                f"for epoch {epoch}."
-            )
-        self.model.optimizer.learning_rate = float(rate)
-        if self.verbose:
-            announce(f"Epoch {epoch + 1}: the learning rate is set to {rate}")
+        for optimizer, current in _rates(self.model).values():
+            rate = self.schedule(*(epoch, current)[: _arguments(self.schedule)])
+            if not isinstance(rate, (float, np.floating)):
+                raise ValueError(
+                    f"LearningRateScheduler: the schedule must return a float; received {rate!r} "
+                    f"({type(rate).__name__}) for epoch {epoch}."
+                )
+            optimizer.learning_rate = float(rate)
+            if self.verbose:
+                announce(f"Epoch {epoch + 1}: the learning rate is set to {rate}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Add the rate to the logs."""
         if logs is not None:
-            logs["learning_rate"] = _rate(self.model)
+            logs.update((name, rate) for name, (_, rate) in _rates(self.model).items())
 
 
 def _arguments(schedule: Callable[..., float]) -> int:
@@ -112,27 +120,31 @@ class ReduceLROnPlateau(MonitorCallback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Add the rate to the logs, compare the epoch with the best one, and reduce the rate for the next ones."""
         if logs is not None:
-            logs["learning_rate"] = _rate(self.model)
+            logs.update((name, rate) for name, (_, rate) in _rates(self.model).items())
         value = self.monitored(logs)
         if value is None:
             return
-        if self.cooldown_counter > 0:
+        if self.in_cooldown():
             self.cooldown_counter -= 1
             self.wait = 0
         if self.is_better(value, self.best):
             self.best = value
             self.wait = 0
-        elif self.cooldown_counter == 0:
+        elif not self.in_cooldown():
             self.wait += 1
             if self.wait >= self.patience:
                 self._reduce(epoch)
 
     def _reduce(self, epoch: int) -> None:
-        rate = _rate(self.model)
-        if rate <= np.float32(self.min_lr):
-            return
-        self.model.optimizer.learning_rate = reduced = max(rate * self.factor, self.min_lr)
-        self.cooldown_counter = self.cooldown
-        self.wait = 0
-        if self.verbose:
-            announce(f"Epoch {epoch + 1}: the learning rate is reduced to {reduced}")
+        for optimizer, rate in _rates(self.model).values():
+            if rate <= np.float32(self.min_lr):
+                continue
+            optimizer.learning_rate = reduced = max(rate * self.factor, self.min_lr)
+            self.cooldown_counter = self.cooldown
+            self.wait = 0
+            if self.verbose:
+                announce(f"Epoch {epoch + 1}: the learning rate is reduced to {reduced}")
+
+    def in_cooldown(self) -> bool:
+        """Return whether it waits after a reduction."""
+        return self.cooldown_counter > 0

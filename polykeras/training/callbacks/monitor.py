@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from polykeras import ops
 from polykeras.naming import did_you_mean
 from polykeras.training.callbacks.base import Callback
 
@@ -45,6 +47,14 @@ class MonitorCallback(Callback):
         if self._direction() == "down":
             gain = -gain
         return reference is None or gain > self.min_delta
+
+    @property
+    def monitor_op(self) -> Callable[[Any, Any], Any] | None:
+        """`ops.less` or `ops.greater`, by which a value is better than another; None where that is not known."""
+        try:
+            return ops.less if self._direction() == "down" else ops.greater
+        except ValueError:
+            return None
 
     def _direction(self) -> str:
         if self.mode != "auto":

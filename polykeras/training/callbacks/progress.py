@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from typing import Any
 
 import numpy as np
 
+from polykeras import switches
 from polykeras.training.callbacks.base import Callback
 
 REDRAW_SECONDS = 0.1
@@ -27,7 +29,14 @@ def make_progress(level: int, epochs: int, steps: int | None) -> list[Callback]:
 
 def announce(message: str) -> None:
     """Print a line, below the progress bar where there may be one."""
-    print(f"\n{message}" if _can_redraw() else message)
+    _say(f"\n{message}" if _can_redraw() else message)
+
+
+def _say(text: str, end: str = "\n") -> None:
+    if switches.is_interactive_logging_enabled():
+        print(text, end=end, flush=True)
+    else:
+        logging.getLogger("polykeras").info("%s", text.strip())
 
 
 class ProgressDisplay(Callback):
@@ -36,7 +45,7 @@ class ProgressDisplay(Callback):
     Where standard output is a file or a pipe, in which a bar cannot be redrawn, it prints lines.
 
     Args:
-        level: 1 a bar, 2 a line an epoch.
+        level: 0 nothing, 1 a bar, 2 a line an epoch.
         epochs: the last epoch.
         steps: in an epoch, None where unknown; learnt from the first epoch then.
     """
@@ -45,12 +54,16 @@ class ProgressDisplay(Callback):
 
     def __init__(self, level: int, epochs: int, steps: int | None) -> None:
         super().__init__()
+        self._fits = False
+        self._title = ""
+        self._show(level, epochs, steps)
+        self._begin()
+
+    def _show(self, level: int, epochs: int, steps: int | None) -> None:
+        self._level = level
         self._bar = level == 1 and _can_redraw()
         self._epochs = epochs
         self._steps = steps
-        self._fits = False
-        self._title = ""
-        self._begin()
 
     # ---- hooks -------------------------------------------------------------------------------------------------
 
@@ -62,7 +75,7 @@ class ProgressDisplay(Callback):
         """Begin a line."""
         self._title = f"Epoch {epoch + 1}/{self._epochs}"
         if self._bar and self._epochs > 1:
-            print(self._title)
+            _say(self._title)
         self._begin()
 
     def on_train_resume(self, epoch: int, step: int) -> None:
@@ -128,13 +141,15 @@ class ProgressDisplay(Callback):
 
     def _end(self, logs: dict[str, Any] | None) -> None:
         self._steps = self._steps or self._done
+        if not self._level:
+            return
         spent = _duration(time.perf_counter() - self._start)
         if self._bar:
             self._write(self._bar_line(spent, logs), end="\n")
             return
         title = [self._title] if self._title else []
         parts = [*title, f"{self._done}/{self._steps}", spent, self._speed(), *_values(logs)]
-        print(" - ".join(parts))
+        _say(" - ".join(parts))
 
     def _bar_line(self, duration: str, logs: dict[str, Any] | None) -> str:
         if self._steps:
@@ -165,11 +180,51 @@ class ProgressDisplay(Callback):
 
     @staticmethod
     def _write(line: str, end: str = "") -> None:
-        print(f"\r{line}\x1b[K", end=end, flush=True)  # the escape code clears what is left of a longer line
+        _say(f"\r{line}\x1b[K", end=end)  # the escape code clears what is left of a longer line
+
+
+class ProgbarLogger(ProgressDisplay):
+    """Shows the progress of a run. `fit`, `evaluate` and `predict` add one by themselves, by `verbose`.
+
+    Attributes:
+        verbose: 0 silent, 1 a bar, 2 a line an epoch.
+        epochs: the last epoch.
+        target: how many steps an epoch has, None as long as that is not known.
+        seen: how many steps of the epoch are done.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(1, 1, None)
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Take over how much is to be shown of how many epochs and steps."""
+        super().set_params(params)
+        verbose = params.get("verbose", 1)
+        self._show(1 if verbose == "auto" else int(verbose), params.get("epochs", 1), params.get("steps"))
+
+    @property
+    def verbose(self) -> int:
+        """How much is shown."""
+        return self._level
+
+    @property
+    def epochs(self) -> int:
+        """The last epoch."""
+        return self._epochs
+
+    @property
+    def target(self) -> int | None:
+        """The number of steps in an epoch."""
+        return self._steps
+
+    @property
+    def seen(self) -> int:
+        """The number of steps done."""
+        return self._done
 
 
 def _can_redraw() -> bool:
-    return sys.stdout.isatty() or "ipykernel" in sys.modules
+    return switches.is_interactive_logging_enabled() and (sys.stdout.isatty() or "ipykernel" in sys.modules)
 
 
 def _duration(seconds: float) -> str:

@@ -54,13 +54,17 @@ class EarlyStopping(MonitorCallback):
         self.wait = 0
         self.stopped_epoch = 0
 
+    def get_monitor_value(self, logs: dict[str, Any] | None) -> float | None:
+        """Return the value that is watched, None (with a warning) where the logs do not have it."""
+        return self.monitored(logs)
+
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Begin anew: the callback may serve several runs."""
         self._begin()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Compare the epoch with the best one so far, and stop where patience is at its end."""
-        value = self.monitored(logs)
+        value = self.get_monitor_value(logs)
         if value is None or epoch < self.start_from_epoch:
             return
         if self.restore_best_weights and self.best_weights is None:

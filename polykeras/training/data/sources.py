@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from polykeras import tree
+from polykeras import switches, tree
 from polykeras.arguments import positive_int
 from polykeras.backend.host_memory import aligned_empty, is_worth_copying
 from polykeras.backend.registry import batches_of, lies_ready
@@ -249,6 +250,24 @@ def make_source(
     """
     if steps is not None:
         positive_int(steps, "steps_per_epoch")
+    source = _source_of(x, y, sample_weight, batch_size, shuffle, class_weight, steps)
+    limit = switches.max_steps_per_epoch()
+    if limit is None or (source.steps is not None and source.steps <= limit):
+        return source
+    warnings.warn(f"Epochs are limited to {limit} batches by `max_steps_per_epoch`.", UserWarning, stacklevel=3)
+    source.close()
+    return _source_of(x, y, sample_weight, batch_size, shuffle, class_weight, limit)
+
+
+def _source_of(
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    batch_size: int | None,
+    shuffle: bool,
+    class_weight: dict[int, float] | None,
+    steps: int | None,
+) -> Source:
     if is_stream(x):
         for name, value in (("y", y), ("sample_weight", sample_weight)):
             if value is not None:

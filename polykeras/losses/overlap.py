@@ -1,0 +1,102 @@
+"""Losses of segmentation: how little of a region's labels and predictions overlaps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from polykeras import config, ops
+from polykeras.losses.labels import floats
+from polykeras.losses.loss import LOSSES, FunctionLoss, mixes_samples
+
+Axis = int | Sequence[int] | None
+
+
+@LOSSES.register()
+@mixes_samples
+def dice(y_true: Any, y_pred: Any, axis: Axis = None) -> Any:
+    """Return 1 minus the Dice coefficient, `2 * sum(y_true * y_pred) / (sum(y_true) + sum(y_pred))`.
+
+    Source: Milletari et al., "V-Net", 2016, https://arxiv.org/abs/1606.04797, without squares in the divisor.
+
+    Args:
+        y_true: labels in [0, 1].
+        y_pred: predictions in [0, 1], of that shape.
+        axis: the axes of the sums; all where None.
+    """
+    y_true, y_pred = floats(y_true, y_pred, "dice")
+    sums = ops.sum(y_true, axis=axis) + ops.sum(y_pred, axis=axis)
+    return 1.0 - 2.0 * ops.sum(y_true * y_pred, axis=axis) / (sums + config.epsilon())
+
+
+@LOSSES.register()
+@mixes_samples
+def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Axis = None) -> Any:
+    """Return 1 minus the Tversky index, `both / (both + alpha * missed + beta * false)`.
+
+    `both`, `missed` and `false` are the sums of `y_true * y_pred`, `y_true * (1 - y_pred)` and `(1 - y_true) * y_pred`.
+
+    Source: Salehi et al., "Tversky loss function for image segmentation", 2017, https://arxiv.org/abs/1706.05721.
+
+    Args:
+        y_true: labels in [0, 1].
+        y_pred: predictions in [0, 1], of that shape.
+        alpha: the weight of what was missed.
+        beta: the weight of what was found falsely.
+        axis: the axes of the sums; all where None.
+    """
+    y_true, y_pred = floats(y_true, y_pred, "tversky")
+    both = ops.sum(y_true * y_pred, axis=axis)
+    missed = ops.sum(y_true * (1.0 - y_pred), axis=axis)
+    false = ops.sum((1.0 - y_true) * y_pred, axis=axis)
+    return 1.0 - both / (both + alpha * missed + beta * false + config.epsilon())
+
+
+@LOSSES.register()
+class Dice(FunctionLoss, fn=dice):
+    """1 minus the Dice coefficient of labels and predictions (Milletari et al., 2016).
+
+    Args:
+        reduction: see `Loss`.
+        name: for logs.
+        axis: the axes of the sums; all where None.
+        dtype: see `Loss`.
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "dice",
+        axis: Axis = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(reduction, name, dtype)
+        self.axis = axis
+
+
+@LOSSES.register()
+class Tversky(FunctionLoss, fn=tversky):
+    """1 minus the Tversky index of labels and predictions (Salehi et al., 2017).
+
+    Args:
+        alpha: the weight of what was missed.
+        beta: the weight of what was found falsely.
+        reduction: see `Loss`.
+        name: for logs.
+        axis: the axes of the sums; all where None.
+        dtype: see `Loss`.
+    """
+
+    def __init__(
+        self,
+        alpha: float = 0.5,
+        beta: float = 0.5,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "tversky",
+        axis: Axis = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(reduction, name, dtype)
+        self.alpha = alpha
+        self.beta = beta
+        self.axis = axis

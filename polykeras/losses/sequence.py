@@ -1,0 +1,37 @@
+"""The loss of sequences of labels that are read from longer outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polykeras import ops
+from polykeras.losses.loss import LOSSES, FunctionLoss
+
+
+@LOSSES.register()
+def ctc(y_true: Any, y_pred: Any) -> Any:
+    """Return minus the logarithm of the probability of the labels, over all alignments with the outputs.
+
+    Source: Graves et al., "Connectionist Temporal Classification", 2006; see `ops.ctc_loss`.
+
+    Args:
+        y_true: class numbers, `(batch, labels)`; 0 stands for no label and fills up short sequences.
+        y_pred: logits, `(batch, time, classes)`.
+
+    Raises:
+        ValueError: arrays of other ranks.
+    """
+    y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
+    shape, labels = ops.shape(y_pred), ops.shape(y_true)
+    if len(labels) != 2 or len(shape) != 3:
+        raise ValueError(
+            "ctc: labels must have the shape (batch, labels), predictions (batch, time, classes); received "
+            f"{labels} and {shape}."
+        )
+    lengths = ops.sum(ops.cast(ops.not_equal(y_true, 0), "int32"), axis=-1)
+    return ops.ctc_loss(ops.cast(y_true, "int32"), y_pred, lengths, ops.full((shape[0],), shape[1], "int32"))
+
+
+@LOSSES.register()
+class CTC(FunctionLoss, fn=ctc):
+    """Connectionist temporal classification: labels in order, wherever they are read (Graves et al., 2006)."""

@@ -1,0 +1,130 @@
+"""The list of a run's callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any
+
+from polykeras.training.callbacks.base import Callback, watches_batches
+from polykeras.training.callbacks.history import History
+from polykeras.training.callbacks.progress import ProgbarLogger
+
+
+class CallbackList(Callback):
+    """Calls the hooks of several callbacks, in order: each hook of `Callback` is one here too.
+
+    Args:
+        callbacks: the callbacks, in a list or a tuple, or one.
+        add_history: whether to add a `History` where there is none.
+        add_progbar: whether to add a `ProgbarLogger` where there is none.
+        model: the model that is trained.
+        **params: parameters of the run; see `Callback.params`.
+
+    Raises:
+        ValueError: something that is no callback.
+    """
+
+    def __init__(
+        self,
+        callbacks: Iterable[Callback] | Callback | None = None,
+        add_history: bool = False,
+        add_progbar: bool = False,
+        model: Any = None,
+        **params: Any,
+    ) -> None:
+        super().__init__()
+        given = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
+        for wanted, kind in ((add_history, History), (add_progbar, ProgbarLogger)):
+            if wanted and not any(isinstance(callback, kind) for callback in given):
+                given.append(kind())
+        for callback in given:
+            if not isinstance(callback, Callback):
+                raise ValueError(
+                    f"callbacks must be Callback objects; received {callback!r} ({type(callback).__name__})."
+                )
+        self.callbacks = sorted(given, key=lambda callback: getattr(callback, "runs_last", False))
+        self._stopping = [c for c in self.callbacks if type(c).next_stop is not Callback.next_stop]
+        self.set_model(model)
+        self.set_params(params)
+
+    def set_model(self, model: Any) -> None:
+        """Tell all callbacks which model is trained; it gets the history that is among them."""
+        if model is None:
+            return
+        super().set_model(model)
+        for callback in self.callbacks:
+            callback.set_model(model)
+            if isinstance(callback, History):
+                model.history = callback
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Tell all callbacks the parameters of the run."""
+        self.params = params
+        if params:
+            for callback in self.callbacks:
+                callback.set_params(params)
+
+    def watches(self, kind: str) -> bool:
+        """Return whether any callback must see every single batch."""
+        return any(watches_batches(callback, kind) for callback in self.callbacks)
+
+    def next_stop(self, done: int) -> int | None:
+        """Return the step after which any callback wants control, None where none does; see `Callback.next_stop`."""
+        stops = [callback.next_stop(done) for callback in self._stopping]
+        return min((stop for stop in stops if stop is not None), default=None)
+
+    def join(self, progress: Any) -> Any:
+        """Let all callbacks take part in a run; return what one of them knows of an earlier run, or None."""
+        known = [callback._join(progress) for callback in self.callbacks]
+        left = next((left for left in known if left is not None), None)
+        for callback in self.callbacks:
+            if left is not None or "resumed" in callback.params:
+                callback.set_params({**callback.params, "resumed": left is not None})
+        return left
+
+    def leave(self) -> None:
+        """The run is over."""
+        for callback in self.callbacks:
+            callback._leave()
+
+    def call(self, hook: str, *args: Any, **kwargs: Any) -> None:
+        """Call one hook of all callbacks."""
+        for callback in self.callbacks:
+            getattr(callback, hook)(*args, **kwargs)
+
+    def batch_begin(self, kind: str, batch: int) -> None:
+        """A step, or chunk of steps, of a `"train"`, `"test"` or `"predict"` run begins."""
+        self.call(f"on_{kind}_batch_begin", batch, {})
+
+    def batch_end(self, kind: str, batch: int, logs: dict[str, Any]) -> None:
+        """A step, or chunk of steps, ended."""
+        self.call(f"on_{kind}_batch_end", batch, logs)
+
+    def epoch_begin(self, epoch: int) -> None:
+        """An epoch begins."""
+        self.call("on_epoch_begin", epoch, {})
+
+    def epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
+        """An epoch ended. Callbacks may add to the logs."""
+        self.call("on_epoch_end", epoch, logs)
+
+    def begin(self, kind: str) -> None:
+        """A run begins."""
+        self.call(f"on_{kind}_begin", {})
+
+    def end(self, kind: str, logs: dict[str, Any]) -> None:
+        """A run ended."""
+        self.call(f"on_{kind}_end", logs)
+
+
+def _hook_of_all(name: str) -> Callable[..., None]:
+    @wraps(getattr(Callback, name))
+    def hook(self: CallbackList, *args: Any, **kwargs: Any) -> None:
+        self.call(name, *args, **kwargs)
+
+    return hook
+
+
+for _hook in [name for name in vars(Callback) if name.startswith("on_")]:
+    setattr(CallbackList, _hook, _hook_of_all(_hook))
