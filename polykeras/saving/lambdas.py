@@ -26,6 +26,11 @@ def code_allowed(allowed: bool) -> Iterator[None]:
         _allowed.reset(token)
 
 
+def is_code_allowed() -> bool:
+    """Return whether configs may hold code here."""
+    return _allowed.get()
+
+
 def describe_lambda(function: FunctionType) -> dict[str, Any]:
     """Return the config of a function without a name.
 
@@ -51,7 +56,7 @@ def lambda_of(config: Any) -> FunctionType:
     Raises:
         ValueError: code was not allowed, or it is that of another Python.
     """
-    if not _allowed.get():
+    if not is_code_allowed():
         raise ValueError(
             "The file holds the code of a `lambda`, which could do anything, and is not run. If you trust who made "
             "the file, pass `safe_mode=False`."

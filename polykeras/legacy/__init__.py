@@ -1,0 +1,1 @@
+"""Spellings of Keras 1 and 2. Nothing else knows this room but by lists of names, so it is loaded when one is used."""
