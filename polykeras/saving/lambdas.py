@@ -27,7 +27,7 @@ def code_allowed(allowed: bool) -> Iterator[None]:
 
 
 def is_code_allowed() -> bool:
-    """Return whether configs may hold code here."""
+    """Return whether the caller of `load_model` trusts who made the file."""
     return _allowed.get()
 
 
@@ -56,7 +56,7 @@ def lambda_of(config: Any) -> FunctionType:
     Raises:
         ValueError: code was not allowed, or it is that of another Python.
     """
-    if not is_code_allowed():
+    if not _allowed.get():
         raise ValueError(
             "The file holds the code of a `lambda`, which could do anything, and is not run. If you trust who made "
             "the file, pass `safe_mode=False`."
