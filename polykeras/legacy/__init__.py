@@ -1,4 +1,7 @@
-"""Keras's place for what it keeps for old programs."""
+"""Spellings of Keras 1 and 2, and what Keras 3 keeps under this name (`legacy.saving`).
+
+Nothing else knows this room but by lists of names, so it is loaded when one is used.
+"""
 
 from polykeras.legacy import saving
 

@@ -29,7 +29,7 @@ def tracked(obj: Any, kinds: type | tuple[type, ...]) -> Iterator[Any]:
         kinds: classes to look for.
     """
     seen: set[int] = set()
-    hidden = getattr(type(obj), "_untracked", ())
+    hidden = getattr(obj, "_untracked", ())
     candidates = (*_CONTAINERS, kinds)
     for name, value in list(vars(obj).items()):
         if type(value) in PLAIN or name in hidden:

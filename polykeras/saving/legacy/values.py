@@ -143,7 +143,7 @@ def _of_code(code: str, defaults: Any, closure: Any, *, context: Context) -> Any
     except (EOFError, MemoryError, TypeError) as error:
         raise context.refuse(foreign) from error
     except ValueError as error:
-        raise context.refuse(foreign if lambdas._allowed.get() else str(error)) from error
+        raise context.refuse(foreign if lambdas.is_code_allowed() else str(error)) from error
     if not _runs_here(function.__code__):
         raise context.refuse(foreign)
     return function

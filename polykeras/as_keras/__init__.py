@@ -1,0 +1,39 @@
+"""Stands in for Keras in a whole process: `import keras` and `tf.keras` mean polykeras; the installed Keras stays.
+
+    import polykeras.as_keras
+    polykeras.as_keras.install()
+    import keras                    # polykeras
+
+`python -m polykeras.as_keras script.py ...` runs a script so, and `-m module` a module (`-m pytest tests`), unchanged.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from polykeras.as_keras.finder import TENSORFLOW, KerasFinder, tensorflow_imported
+from polykeras.as_keras.places import RELEASE
+
+
+def install() -> None:
+    """Make `keras`, `tensorflow.keras`, `tf.keras` and `tensorflow.python.keras` mean polykeras from now on.
+
+    Call it before anything that imports Keras: a module that did so earlier keeps the true one. The true Keras cannot
+    be imported any more in this process; its files are not touched. A second call changes nothing. A process that
+    this one starts anew (not by a fork) has to call it too.
+
+    Example:
+        >>> import polykeras.as_keras
+        >>> polykeras.as_keras.install()  # doctest: +SKIP
+        >>> from keras.layers import Dense  # doctest: +SKIP
+    """
+    if any(isinstance(finder, KerasFinder) for finder in sys.meta_path):
+        return
+    for name in [name for name in sys.modules if f"{name}.".startswith(("keras.", f"{TENSORFLOW}.keras."))]:
+        del sys.modules[name]
+    sys.meta_path.insert(0, KerasFinder())
+    if TENSORFLOW in sys.modules:
+        tensorflow_imported()
+
+
+__all__ = ["RELEASE", "install"]

@@ -1,0 +1,106 @@
+"""The import finder that answers Keras's modules, and the modules that it answers with."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+from polykeras.as_keras.places import RELEASE, is_module, public_names, sources_of
+
+TENSORFLOW = "tensorflow"
+_OLD_COPY = f"{TENSORFLOW}.python.keras"  # of Keras 2, in TensorFlow's own folder
+_PUBLIC = f"{TENSORFLOW}.keras"
+# Where Keras is found. The first that fits counts.
+_ROOTS = ("keras._tf_keras.keras", "keras.api", _OLD_COPY, _PUBLIC, "keras")
+
+
+def _within_keras(name: str) -> str | None:
+    """Return a module's path within Keras (`"layers"` of `tensorflow.keras.layers`), None of one elsewhere."""
+    for root in _ROOTS:
+        if f"{name}.".startswith(f"{root}."):
+            return name[len(root) + 1 :]
+    return None
+
+
+class KerasModule(ModuleType):
+    """A module of Keras: its names are looked up in modules of polykeras when they are first used."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "__all__":
+            return self._public_names()
+        if name.startswith("__"):
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        path = f"{_within_keras(self.__name__)}.{name}".lstrip(".")
+        for source in self._sources():
+            value = getattr(source, name, None)
+            if value is not None and not isinstance(value, ModuleType):
+                setattr(self, name, value)
+                return value
+        if is_module(path):
+            return import_module(f"{self.__name__}.{name}")
+        raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+
+    def __dir__(self) -> list[str]:
+        return sorted({*vars(self), *self._public_names()})
+
+    def _sources(self) -> list[ModuleType]:
+        return [import_module(source) for source in sources_of(_within_keras(self.__name__) or "")]
+
+    def _public_names(self) -> list[str]:
+        names = {name for source in self._sources() for name in public_names(source)}
+        return sorted(name for name in names if hasattr(self, name))
+
+
+class KerasFinder(MetaPathFinder, Loader):
+    """Finds modules of Keras, and sees to it that TensorFlow's `tf.keras` is the same."""
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> Any:
+        """Return the spec of a module of Keras; None of others, and of those that Keras does not have."""
+        if fullname == TENSORFLOW:
+            return self._find_tensorflow(path, target)
+        name = _within_keras(fullname)
+        if name is None or not is_module(name):
+            return None  # a module of ours has no place on the disk, so others find nothing below it
+        if fullname.startswith(_OLD_COPY) and not _is_ours(_PUBLIC):
+            return None  # TensorFlow is being imported, and takes some names of its own from there
+        return ModuleSpec(fullname, self, is_package=True)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """Return the empty module of a spec."""
+        return KerasModule(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Say which release of Keras it is like."""
+        if _within_keras(module.__name__) in ("", "src", "version", "src.version"):
+            module.__dict__.update(__version__=RELEASE, version=lambda: RELEASE)
+
+    def _find_tensorflow(self, path: Sequence[str] | None, target: ModuleType | None) -> ModuleSpec | None:
+        others = [finder for finder in sys.meta_path if finder is not self]
+        found = (finder.find_spec(TENSORFLOW, path, target) for finder in others)
+        spec = next((spec for spec in found if spec is not None), None)
+        if spec is not None and spec.loader is not None:
+            run = spec.loader.exec_module
+
+            def exec_module(module: ModuleType) -> None:
+                run(module)
+                tensorflow_imported()
+
+            spec.loader.exec_module = exec_module
+        return spec
+
+
+def _is_ours(name: str) -> bool:
+    return isinstance(sys.modules.get(name), KerasModule)
+
+
+def tensorflow_imported() -> None:
+    """Put our modules where TensorFlow, now imported, has Keras's; what it took from there itself, it keeps."""
+    for name in [name for name in sys.modules if f"{name}.".startswith(f"{_OLD_COPY}.")]:
+        del sys.modules[name]
+    import_module(_PUBLIC)  # which sets `tf.keras` too
+    import_module(_OLD_COPY)

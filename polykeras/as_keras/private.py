@@ -1,0 +1,193 @@
+"""Names of `keras.src` that no public module of Keras has, and that published libraries import from there."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, TypeVar
+
+import numpy as np
+
+from polykeras import config
+from polykeras.arguments import int_tuple
+from polykeras.backend.door import find_symbolic
+from polykeras.graph import KerasTensor, Operation, infer_outputs, is_keras_tensor
+from polykeras.layers.base.context import get_mask as get_keras_mask
+from polykeras.layers.base.context import set_mask as set_keras_mask
+from polykeras.naming import reset_names as reset_uids
+from polykeras.naming import to_snake_case, unique_name
+from polykeras.optimizers import Optimizer as BaseOptimizer
+from polykeras.saving.lambdas import is_code_allowed
+from polykeras.training.data.checks import weights_from_classes
+from polykeras.variables import Variable
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+
+
+class keras_export:  # a decorator, named as in Keras
+    """Leaves a function or a class as it is: names of Keras's API are those of polykeras."""
+
+    def __init__(self, path: str | Sequence[str], package: str = "keras", parent: Any = None) -> None:
+        self.path = path
+
+    def __call__(self, symbol: T) -> T:
+        """Return what is decorated."""
+        return symbol
+
+
+def compute_output_spec(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Return the symbolic results of a function, or a layer, of symbolic tensors."""
+    return infer_outputs(fn, args, kwargs)
+
+
+def any_symbolic_tensors(args: Any = None, kwargs: Mapping[str, Any] | None = None) -> bool:
+    """Return whether there are symbolic tensors among the arguments of a call."""
+    return find_symbolic((args or (), kwargs or {})) is not None
+
+
+def auto_name(prefix: str) -> str:
+    """Return a name that was not given out before, in snake case: `dense`, `dense_1`, ..."""
+    return unique_name(to_snake_case(prefix))
+
+
+def get_object_name(obj: Any) -> str:
+    """Return the name of an object, a function or a class, in snake case where it is made of that of its class."""
+    return getattr(obj, "name", None) or to_snake_case(getattr(obj, "__name__", type(obj).__name__))
+
+
+def no_automatic_dependency_tracking(fn: F) -> F:
+    """Decorate a method: layers and weights in attributes that it sets first are not its object's own."""
+
+    @functools.wraps(fn)
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        before = set(vars(self))
+        try:
+            return fn(self, *args, **kwargs)
+        finally:
+            new = sorted(set(vars(self)) - before - {"_untracked"})
+            object.__setattr__(self, "_untracked", (*self._untracked, *new))
+
+    return method  # type: ignore[return-value]
+
+
+def in_safe_mode() -> bool:
+    """Return whether code in files is refused, as `load_model` does without `safe_mode=False`."""
+    return not is_code_allowed()
+
+
+def in_tf_graph() -> bool:
+    """Return whether TensorFlow makes a graph, as in `tf.data.Dataset.map`."""
+    tensorflow = sys.modules.get("tensorflow")
+    return tensorflow is not None and not tensorflow.executing_eagerly()
+
+
+def in_grain_data_pipeline() -> bool:
+    """Return whether this is called by a transformation of `grain`."""
+    if "grain" not in sys.modules:
+        return False
+    frame = sys._getframe(1)
+    while frame is not None:
+        if "/grain/" in frame.f_code.co_filename.replace("\\", "/"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def class_weight_to_sample_weights(y: Any, class_weight: Mapping[int, float]) -> np.ndarray:
+    """Return the weight of each sample by its class; 1 of a class without one.
+
+    Args:
+        y: class numbers `(n,)` or `(n, 1)`, or one-hot `(n, classes)`.
+        class_weight: the weights.
+    """
+    return weights_from_classes(np.asarray(y), dict(class_weight))
+
+
+def to_list(x: Any) -> list[Any]:
+    """Return a list as it is, anything else as the only item of one."""
+    return x if isinstance(x, list) else [x]
+
+
+def print_msg(message: Any, line_break: bool = True) -> None:
+    """Print a message at once."""
+    print(message, end="\n" if line_break else "", flush=True)
+
+
+def standardize_tuple(value: Any, n: int, name: str, allow_zero: bool = False) -> tuple[int, ...]:
+    """Return `n` ints of one int or of `n`; they must be positive, or 0 where that is allowed."""
+    return int_tuple(value, n, name, minimum=0 if allow_zero else 1)
+
+
+def standardize_data_format(data_format: str | None) -> str:
+    """Return where the channels are, by default as set by `set_image_data_format`."""
+    found = str(data_format or config.image_data_format()).lower()
+    if found not in ("channels_first", "channels_last"):
+        raise ValueError(f"`data_format` must be 'channels_first' or 'channels_last'; received {data_format!r}.")
+    return found
+
+
+def canonicalize_axis(axis: int, num_dims: int) -> int:
+    """Return an axis counted from the front."""
+    if not -num_dims <= axis < num_dims:
+        raise ValueError(f"axis {axis} is not among the {num_dims} of the array.")
+    return axis % num_dims
+
+
+class LazyModule:
+    """A framework that is imported when one of its names is first used."""
+
+    def __init__(self, name: str, pip_name: str | None = None) -> None:
+        self._name, self._pip_name = name, pip_name or name
+
+    @property
+    def available(self) -> bool:
+        """Whether it is installed."""
+        return find_spec(self._name) is not None
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            module = import_module(self._name)
+        except ModuleNotFoundError as error:
+            error.add_note(f"Install it with `pip install {self._pip_name}`.")
+            raise
+        return getattr(module, name)
+
+
+tensorflow = LazyModule("tensorflow")
+jax = LazyModule("jax")
+torch = LazyModule("torch")
+
+__all__ = [
+    "BaseOptimizer",
+    "KerasTensor",
+    "LazyModule",
+    "Operation",
+    "Variable",
+    "any_symbolic_tensors",
+    "auto_name",
+    "canonicalize_axis",
+    "class_weight_to_sample_weights",
+    "compute_output_spec",
+    "get_keras_mask",
+    "get_object_name",
+    "in_grain_data_pipeline",
+    "in_safe_mode",
+    "in_tf_graph",
+    "is_keras_tensor",
+    "jax",
+    "keras_export",
+    "no_automatic_dependency_tracking",
+    "print_msg",
+    "reset_uids",
+    "set_keras_mask",
+    "standardize_data_format",
+    "standardize_tuple",
+    "tensorflow",
+    "to_list",
+    "to_snake_case",
+    "torch",
+]
