@@ -111,7 +111,7 @@ def _of_convolution(owner: Any, origin: Origin) -> list[Form]:
     if origin.major > 1 or len(kernel) > 4:
         return [plain]
     if is_a(owner, "Conv2DTranspose"):
-        *window, filters, channels = kernel
+        *window, filters, channels = list(kernel)
         if owner.data_format == "channels_first":
             return [form((filters, channels, *window), lambda kernel: kernel.transpose(2, 3, 0, 1))]
         return [form((*window, channels, filters), lambda kernel: kernel.swapaxes(2, 3))]
