@@ -50,10 +50,6 @@ class Saveable:
         """Return the names of attributes that hold nothing which is saved, whatever is in them."""
         return frozenset()
 
-    def _saved_parts(self) -> Mapping[str, Saveable]:
-        """Return parts that files hold and no attribute does, by the names of attributes that they have in Keras."""
-        return {}
-
     def _title_in_files(self) -> str:
         return f"{type(self).__name__} {getattr(self, 'name', '')!r}"
 

@@ -34,7 +34,6 @@ def _visit(part: Saveable, path: str, seen: dict[int, Any]) -> Iterator[tuple[st
 
 
 def _attributes(part: Saveable) -> Iterator[tuple[str, Any]]:
-    yield from part._saved_parts().items()
     hidden = type(part)._unwalked() | set(getattr(part, "_untracked", ()))
     names = {name for name in dir(part) if not name.startswith("__")} - hidden
     # What a graph is made of comes before what a subclass adds to it.

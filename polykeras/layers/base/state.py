@@ -40,7 +40,7 @@ def _or_name_first(add_weight: C) -> C:
 
 
 @runtime_checkable
-class Measures(Protocol):
+class _Measures(Protocol):
     """What a metric has. Metrics are built on layers, which only look for theirs."""
 
     variables: Any
@@ -229,7 +229,7 @@ class StateMixin(Saveable):
     @property
     def metrics(self) -> list[Any]:
         """The metrics that this layer and layers within it keep as attributes."""
-        found = [metric for layer in self._flatten_layers() for metric in tracked(layer, Measures)]
+        found = [metric for layer in self._flatten_layers() for metric in tracked(layer, _Measures)]
         return list({id(metric): metric for metric in found}.values())
 
     @property
