@@ -295,7 +295,7 @@ def divisible(value: float, divisor: int = 8) -> int:
 # ---- constructors ----------------------------------------------------------------------------------------------
 
 
-class Constructor(Protocol):
+class _Constructor(Protocol):
     """A function that makes models of one kind; see `ARGUMENTS`."""
 
     __name__: str
@@ -315,7 +315,7 @@ class Constructor(Protocol):
         ...
 
 
-def constructor(title: str, default_name: str, source: str, body: Body, *rest: Any, **options: Any) -> Constructor:
+def constructor(title: str, default_name: str, source: str, body: Body, *rest: Any, **options: Any) -> _Constructor:
     """Return a constructor with the arguments that most families share.
 
     Args:
@@ -364,5 +364,6 @@ def titled(make: Any, title: str, source: str, module: str, more: str = "") -> A
     """
     make.__name__ = make.__qualname__ = title
     make.__module__ = module
-    make.__doc__ = f"Return a {title}, an image classifier.\n\n    Source: {source}.\n{ARGUMENTS.format(more=more)}"
+    text = f"Return a {title}, an image classifier.\n\n    Source: {source}.\n{ARGUMENTS.format(more=more)}"
+    make.__doc__ = text.rstrip()
     return make

@@ -134,7 +134,8 @@ def _variant(number: int, width: float, depth: float, size: int, dropout: float,
         x = layers.Rescaling(1.0 / 255.0)(images)
         x = layers.Normalization(channel_axis())(x)
         if asked.published:
-            # The published weights divide by the deviations, not by their roots, which the layer before does not do.
+            # The published statistics hold deviations in the place of variances: the layer before divides by their
+            # roots, and this one does so again.
             x = layers.Rescaling([1.0 / math.sqrt(deviation) for deviation in DEVIATIONS])(x)
         x = layers.ZeroPadding2D(padding_before_stride(x, 3), name="stem_conv_pad")(x)
         x = convolved(x, widened(32), 3, "stem_conv", strides=2, padding="valid")

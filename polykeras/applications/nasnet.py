@@ -165,7 +165,7 @@ def _variant(kind: str, size: int, body: Body, *digests: str):
     ) -> Functional:
         if channel_axis() == 1:
             raise ValueError("NASNet takes images with the channels last; the current data format has them first.")
-        if input_shape is None and not include_top:
+        if input_shape is None and not include_top:  # cells compare sizes, so that these must be known
             input_shape = (size, size, 3)
         asked = Asked(
             include_top=include_top,

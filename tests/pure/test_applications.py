@@ -186,6 +186,18 @@ def test_mistakes(arguments: dict[str, Any], message: str) -> None:
         applications.ResNet50(**arguments)
 
 
+@pytest.mark.parametrize("make", [applications.MobileNetV2, applications.MobileNetV3Small])
+def test_an_input_and_another_shape(make: Any) -> None:
+    with pytest.raises(ValueError, match=r"\(64, 64, 3\) is not that of `input_tensor`, which has \(32, 32, 3\)"):
+        make(weights=None, input_tensor=layers.Input((32, 32, 3)), input_shape=(64, 64, 3))
+
+
+def test_cells_know_their_sizes() -> None:
+    """Keras leaves the sizes of NASNetLarge unknown here, and fails on images."""
+    model = applications.NASNetLarge(weights=None, include_top=False)
+    assert (model.input_shape, model.output_shape) == ((None, 331, 331, 3), (None, 11, 11, 4032))
+
+
 def test_unusual_channels() -> None:
     with pytest.warns(UserWarning, match="1 or 3 channels; received 4"):
         applications.VGG16(weights=None, include_top=False, input_shape=(32, 32, 4))
