@@ -16,6 +16,7 @@ from polykeras.saving.serialization import (
 from polykeras.training.data.dataset import PyDataset
 from polykeras.training.data.unpack import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from polykeras.utils.arrays import normalize, to_categorical
+from polykeras.utils.image import array_to_img, img_to_array, load_img, save_img
 
 Sequence = PyDataset
 
@@ -23,15 +24,19 @@ __all__ = [
     "CustomObjectScope",
     "PyDataset",
     "Sequence",
+    "array_to_img",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
     "get_registered_name",
     "get_registered_object",
+    "img_to_array",
     "is_keras_tensor",
+    "load_img",
     "normalize",
     "pack_x_y_sample_weight",
     "register_keras_serializable",
+    "save_img",
     "serialize_keras_object",
     "set_random_seed",
     "standardize_dtype",
