@@ -41,6 +41,7 @@ TAKES_ANY_INPUT = {
 CHECKS_ITSELF = {
     *("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract", "Concatenate", "Dot"),
     *("RNN", "Bidirectional", "StackedRNNCells", "TimeDistributed"),
+    *(name for name, module in layers.LATER.items() if module.endswith(".image")),
 }
 """Layers of several inputs, or around others: `test_layer_behaviour.py` looks at their errors."""
 

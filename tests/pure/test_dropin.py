@@ -124,13 +124,6 @@ LEFT_OUT = {
             CategoryEncoding Discretization HashedCrossing Hashing IntegerLookup StringLookup TextVectorization
             MelSpectrogram STFTSpectrogram Pipeline
         """,
-        "image preprocessing: a later issue": """
-            AugMix AutoContrast CenterCrop ContrastLimitedAdaptiveHistogramEqualization CutMix Equalization
-            MaxNumBoundingBoxes MixUp RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter
-            RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur
-            RandomGrayscale RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation
-            RandomSaturation RandomSharpness RandomShear RandomTranslation RandomZoom Resizing Solarization
-        """,
         "wrap code of one framework, which would tie a model to it": """
             FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper
         """,

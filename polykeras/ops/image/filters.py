@@ -19,7 +19,7 @@ def _gaussian(size: int, sigma: Any, dtype: str) -> Array:
     return weights / ops.sum(weights)
 
 
-def _each_channel(images: Array, kernel: Array, padding: str) -> Array:
+def each_channel(images: Array, kernel: Array, padding: str) -> Array:
     """Return each channel of `(batch, height, width, channels)` under the kernels `(rows, columns, n)`, n results each.
 
     The results of a channel follow one another.
@@ -52,7 +52,7 @@ def gaussian_blur(
     deviations = ops.unstack(ops.cast(ops.convert_to_tensor(sigma), work), axis=0)
     kernel = ops.outer(_gaussian(down, deviations[1], work), _gaussian(across, deviations[0], work))
     batch, back = as_batch(ops.cast(images, work), data_format)
-    return rounded(back(_each_channel(batch, ops.expand_dims(kernel, -1), "same")), dtype)
+    return rounded(back(each_channel(batch, ops.expand_dims(kernel, -1), "same")), dtype)
 
 
 @image_op
@@ -70,7 +70,7 @@ def sobel_edges(images: Any, data_format: str | None = None) -> Array:
     work = float_dtype(ops.dtype(images))
     batch, back = as_batch(ops.cast(images, work), data_format)
     across = ops.convert_to_tensor(_ACROSS, work)
-    edges = _each_channel(batch, ops.stack([ops.transpose(across), across], axis=-1), "same")
+    edges = each_channel(batch, ops.stack([ops.transpose(across), across], axis=-1), "same")
     edges = ops.reshape(edges, (*ops.shape(batch), 2))
     return ops.stack([back(part) for part in ops.unstack(edges, axis=-1)], axis=-1)
 
@@ -114,7 +114,7 @@ def ssim(
     kernel = ops.expand_dims(ops.outer(weights, weights), -1)
 
     def mean(values: Array) -> Array:
-        return _each_channel(values, kernel, "valid")
+        return each_channel(values, kernel, "valid")
 
     mean_x, mean_y = mean(x), mean(y)
     squares = mean_x * mean_x + mean_y * mean_y

@@ -189,13 +189,33 @@ def elastic_transform(
     """
     order = check_mode("elastic_transform", fill_mode, interpolation)
     images, back = as_batch(as_images(images, "elastic_transform"), data_format)
-    batch, height, width, _ = ops.shape(images)
-    dtype = float_dtype(ops.dtype(images))
-    dtype = dtypes.result_type("float32", dtype)
-    noise = registry.current().random_normal(Keys.of(seed), (batch, height, width, 2), dtype)
-    sigma = float(sigma)
-    size = int(6 * sigma) | 1
-    moved = gaussian_blur(noise * sigma, (size, size), (sigma, sigma), "channels_last") * float(alpha)
-    dx, dy = ops.unstack(moved, axis=3)
-    x, y = _grid(height, width, dtype)
-    return back(look_up(images, x + dx, y + dy, order, fill_mode, fill_value))
+    field = smooth_field(ops.shape(images), float(alpha), float(sigma), seed, ops.dtype(images))
+    return back(displaced(images, field, order, fill_mode, fill_value))
+
+
+def smooth_field(
+    shape: tuple[int, ...], alpha: Any, sigma: Any, seed: Any, dtype: str, widest: float | None = None
+) -> Array:
+    """Return how far pixels are moved along x and y, `(batch, height, width, 2)`.
+
+    Args:
+        shape: of the images, `(batch, height, width, channels)`.
+        alpha: see `elastic_transform`; may be an array, as `sigma`.
+        sigma: see `elastic_transform`.
+        seed: see `elastic_transform`.
+        dtype: of the images.
+        widest: the largest that `sigma` may be, where it is an array.
+    """
+    work = dtypes.result_type("float32", float_dtype(dtype))
+    noise = registry.current().random_normal(Keys.of(seed), (*shape[:3], 2), work)
+    size = int(6 * (sigma if widest is None else widest)) | 1
+    deviations = ops.stack([ops.convert_to_tensor(sigma, work)] * 2)
+    return gaussian_blur(noise * sigma, (size, size), deviations, "channels_last") * alpha
+
+
+def displaced(images: Array, field: Array, order: int, fill_mode: str, fill_value: Any) -> Array:
+    """Return images `(batch, height, width, channels)` whose pixels are looked up at a distance from their place."""
+    _, height, width, _ = ops.shape(images)
+    dx, dy = ops.unstack(field, axis=3)
+    x, y = _grid(height, width, ops.dtype(field))
+    return look_up(images, x + dx, y + dy, order, fill_mode, fill_value)
