@@ -89,6 +89,7 @@ class ImageLayer(Layer):
         super().__init__(**kwargs)
         self.data_format = config.standardize_data_format(data_format)
         self.bounding_box_format = bounding_box_format
+        self.built = True  # there are no weights, and boxes may come as lists, which have no shape
 
     # ---- for subclasses ------------------------------------------------------------------------------------------
 
