@@ -157,7 +157,14 @@ class Functional(Model):
         flat = self._flat_inputs(inputs)
         if mask is not None:
             set_masks(flat, mask)
-        return self._graph(flat)
+        if training is None or not any("training" in node.kwargs for node in self._graph.nodes):
+            return self._graph(flat)
+
+        def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
+            # What was written in the graph holds where nobody says more, as in Keras, whose files write it always.
+            return operation(*args, **kwargs | ({"training": training} if "training" in kwargs else {}))
+
+        return self._graph(flat, call)
 
     def get_config(self) -> dict[str, Any]:
         """Return layers, connections, inputs and outputs as plain data."""

@@ -20,6 +20,8 @@ OWN = {
     "Maximum-mask": "in Keras no argument of a merging layer is a mask",
     "Minimum-mask": "in Keras no argument of a merging layer is a mask",
     "Multiply-mask": "in Keras no argument of a merging layer is a mask",
+    "RandomCrop": "Keras's leaves images outside training as they are, whatever its documentation and its shapes say",
+    "AutoContrast-unit first": "Keras takes the extremes over channels and rows where channels are first",
     "renorm": "batch renormalization was left behind with Keras 2",
 }
 """Words in the names of cases that Keras 3 cannot read, each with the reason."""

@@ -81,9 +81,11 @@ class ImageLayer(Layer):
 
     Attributes:
         only_training: whether images stay as they are outside training.
+        keeps_dtype: whether integers stay integers; otherwise the result has the compute dtype.
     """
 
     only_training: ClassVar[bool] = False
+    keeps_dtype: ClassVar[bool] = False
 
     def __init__(self, data_format: str | None = None, bounding_box_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -141,11 +143,13 @@ class ImageLayer(Layer):
 
     def transform_images(self, images: Any, transformation: Any, training: Any = True) -> Array:
         """Return images, changed where it is `training`, in the dtype in which the layer computes."""
-        images = ops.cast(as_images(images, type(self).__name__), self.compute_dtype)
+        images = as_images(images, type(self).__name__)
+        if not self.keeps_dtype:
+            images = ops.cast(images, self.compute_dtype)
         if not self._applies(transformation, training):
             return images
         batch, back = as_batch(images, self.data_format)
-        return back(ops.cast(self._transform(batch, transformation), self.compute_dtype))
+        return back(ops.cast(self._transform(batch, transformation), ops.dtype(images)))
 
     def transform_labels(self, labels: Any, transformation: Any, training: Any = True) -> Any:
         """Return the labels of a batch, changed where it is `training`."""

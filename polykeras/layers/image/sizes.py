@@ -72,6 +72,7 @@ class Resizing(_Sized):
     """
 
     sample_by_sample = True
+    keeps_dtype = True
 
     def __init__(
         self,

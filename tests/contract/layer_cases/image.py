@@ -70,7 +70,7 @@ CASES: tuple[LayerCase, ...] = (
     layer(lambda: L.Equalization(), X, training=True, **HALVES),
     layer(lambda: L.Equalization(bins=16, **FIRST), XF, "first", training=True, **HALVES),
     layer(lambda: L.Equalization(**UNIT), U(0, 1, 2, 5, 4, 1), "unit", training=True, grad=False),
-    layer(lambda: L.ContrastLimitedAdaptiveHistogramEqualization(tile_grid_size=(2, 3)), X, **JUMPS),
+    layer(lambda: L.ContrastLimitedAdaptiveHistogramEqualization(tile_grid_size=(2, 7)), X, **JUMPS),
     layer(lambda: L.ContrastLimitedAdaptiveHistogramEqualization((0, 1), 0, (3, 2), **FIRST), U(0, 1, 2, 3, 6, 7), "unit first", grad=False),
     *drawn(L.RandomSharpness, 0.9),
     *drawn(L.RandomGaussianBlur, (0.5, 1.0), (5, 3)),
