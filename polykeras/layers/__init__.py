@@ -36,7 +36,8 @@ from polykeras.lazy import lazy_names
 from polykeras.saving.serialization import serialize_keras_object
 
 if TYPE_CHECKING:
-    from polykeras.layers import preprocessing
+    from polykeras.layers import image, preprocessing
+    from polykeras.layers.image import *
     from polykeras.layers.preprocessing import *
 
 
@@ -67,24 +68,22 @@ __all__ += regularization.__all__
 __all__ += reshaping.__all__
 __all__ += wrappers.__all__
 
-LATER: dict[str, str] = dict.fromkeys(
-    (
-        "CategoryEncoding",
-        "Discretization",
-        "HashedCrossing",
-        "Hashing",
-        "IntegerLookup",
-        "MelSpectrogram",
-        "Normalization",
-        "Rescaling",
-        "STFTSpectrogram",
-        "StringLookup",
-        "TextVectorization",
-    ),
-    "polykeras.layers.preprocessing",
-)
+_PREPROCESSING = """
+    CategoryEncoding Discretization HashedCrossing Hashing IntegerLookup MelSpectrogram Normalization Rescaling
+    STFTSpectrogram StringLookup TextVectorization
+"""
+_IMAGE = """
+    AugMix AutoContrast CenterCrop ContrastLimitedAdaptiveHistogramEqualization CutMix Equalization MaxNumBoundingBoxes
+    MixUp RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop
+    RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue RandomInvert
+    RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation
+    RandomZoom Resizing Solarization
+"""
+LATER: dict[str, str] = dict.fromkeys(_PREPROCESSING.split(), "polykeras.layers.preprocessing")
+LATER |= dict.fromkeys(_IMAGE.split(), "polykeras.layers.image")
 """Names of the families that are loaded later, with the module of each."""
 if TYPE_CHECKING:
+    __all__ += image.__all__
     __all__ += preprocessing.__all__
 else:
     __all__ += list(LATER)

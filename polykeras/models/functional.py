@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from polykeras import dtypes, tree
@@ -41,6 +41,7 @@ class Functional(Model):
     ) -> None:
         super().__init__(name=name, trainable=trainable, **kwargs)
         self._graph = begun_with_inputs(GraphFunction(inputs, outputs))
+        self._tells_training = any("training" in node.kwargs for node in self._graph.nodes)
         takes_texts = any(tensor.dtype == dtypes.STRING for tensor in self._graph.inputs)
         self._text_part = TextPart(self._graph) if takes_texts else None
         self._inputs_tree = tree.unflatten(self._graph.input_definition, self._graph.inputs)
@@ -169,13 +170,23 @@ class Functional(Model):
             mask: masks of the inputs, in their structure.
         """
         if self._text_part is not None and self._text_part.takes(inputs):
-            return self._text_part.rest([inputs[name] for name in self._text_part.names])
-        flat = self._flat_inputs(inputs)
+            graph, flat = self._text_part.rest, [inputs[name] for name in self._text_part.names]
+        else:
+            graph, flat = self._graph, self._flat_inputs(inputs)
         if mask is not None:
             set_masks(flat, mask)
-        outputs = self._graph(flat)
+        outputs = graph(flat, None if training is None or not self._tells_training else self._training(training))
         # As in Keras: a list of one output was given for the tensor itself.
         return outputs[0] if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else outputs
+
+    @staticmethod
+    def _training(training: Any) -> Callable[..., Any]:
+        """Return how operations are called: as in Keras, what a graph says of `training` gives way to what is passed."""
+
+        def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
+            return operation(*args, **kwargs | ({"training": training} if "training" in kwargs else {}))
+
+        return call
 
     def _texts_to_numbers(self, x: Any) -> Any:
         return x if self._text_part is None else self._text_part.of_data(x, self._in_order)

@@ -26,6 +26,7 @@ from polykeras.training.data.dataset import PyDataset
 from polykeras.training.data.unpack import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from polykeras.utils import legacy
 from polykeras.utils.arrays import normalize, to_categorical
+from polykeras.utils.image import array_to_img, img_to_array, load_img, save_img
 
 if TYPE_CHECKING:
     from polykeras.layers.preprocessing.feature_space import FeatureSpace
@@ -44,6 +45,7 @@ __all__ = [
     "FeatureSpace",
     "PyDataset",
     "Sequence",
+    "array_to_img",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
@@ -52,12 +54,15 @@ __all__ = [
     "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
+    "img_to_array",
     "is_interactive_logging_enabled",
     "is_keras_tensor",
     "legacy",
+    "load_img",
     "normalize",
     "pack_x_y_sample_weight",
     "register_keras_serializable",
+    "save_img",
     "serialize_keras_object",
     "set_random_seed",
     "standardize_dtype",

@@ -46,6 +46,7 @@ CHECKS_ITSELF = {
     *("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract", "Concatenate", "Dot", "CustomScaleLayer"),
     *("RNN", "Bidirectional", "StackedRNNCells", "TimeDistributed", "Pipeline"),
     *("Attention", "AdditiveAttention", "HashedCrossing"),
+    *(name for name, module in layers.LATER.items() if module.endswith(".image")),
 }
 """Layers of several inputs, or around others: `test_layer_behaviour.py` looks at their errors."""
 

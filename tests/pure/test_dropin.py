@@ -124,21 +124,14 @@ LEFT_OUT = {
             CategoryEncoding Discretization HashedCrossing Hashing IntegerLookup StringLookup TextVectorization
             MelSpectrogram STFTSpectrogram Pipeline
         """,
-        "image preprocessing: a later issue": """
-            AugMix AutoContrast CenterCrop ContrastLimitedAdaptiveHistogramEqualization CutMix Equalization
-            MaxNumBoundingBoxes MixUp RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter
-            RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur
-            RandomGrayscale RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation
-            RandomSaturation RandomSharpness RandomShear RandomTranslation RandomZoom Resizing Solarization
-        """,
         "wrap code of one framework, which would tie a model to it": """
             FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper
         """,
     },
     "utils": {
         "data sets, images and downloads: a later issue": """
-            FeatureSpace array_to_img audio_dataset_from_directory get_file image_dataset_from_directory img_to_array
-            load_img pad_sequences save_img split_dataset text_dataset_from_directory timeseries_dataset_from_array
+            FeatureSpace audio_dataset_from_directory get_file image_dataset_from_directory
+            pad_sequences split_dataset text_dataset_from_directory timeseries_dataset_from_array
         """,
         "pictures of models: a later issue": "model_to_dot plot_model",
         "not in the first catalogue: a later issue": """

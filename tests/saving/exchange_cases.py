@@ -23,6 +23,8 @@ OWN = {
     "RMSNormalization-apart": "in Keras the scale of axes that are not the last ones does not broadcast",
     "SpectralNormalization-table": "in Keras the vectors become integers, since the inputs are",
     "Pipeline-dropout": "Keras writes `training=True` into the graph, which its own models then pass over",
+    "RandomCrop": "Keras's leaves images outside training as they are, whatever its documentation and its shapes say",
+    "AutoContrast-unit first": "Keras takes the extremes over channels and rows where channels are first",
     "renorm": "batch renormalization was left behind with Keras 2",
 }
 """Words in the names of cases that Keras 3 cannot read, each with the reason."""

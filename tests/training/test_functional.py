@@ -270,3 +270,26 @@ def test_a_mask_on_the_way_makes_it_longer(backend: Backend) -> None:
     names = ["masked", "plain", "of_masked", "of_plain"]
     assert [layer.name for layer in model.operations][:4] == names
     assert all(type(operation).__name__ != "OpOperation" for operation in model.operations)
+
+
+def test_training_of_a_model_counts_more_than_that_of_a_call_in_the_graph() -> None:
+    """As in Keras (3.15), whose files name `training` in each call of a layer that takes it."""
+    ones = np.ones((4, 50), "float32")
+    x = polykeras.Input((50,))
+    for written in (False, True):
+        model = polykeras.Model(x, layers.Dropout(0.5, seed=1)(x, training=written))
+        for training, dropped in ((None, written), (True, True), (False, False)):
+            result = np.asarray(ops.convert_to_numpy(model(ones, training=training)))
+            assert (result == 0).any() == dropped, (written, training)
+
+
+@pytest.mark.keras
+def test_dropout_of_a_file_of_keras_works_in_training(tmp_path: Any) -> None:
+    import keras
+
+    x = keras.Input((50,))
+    keras.Model(x, keras.layers.Dropout(0.5)(x)).save(tmp_path / "model.keras")
+    model = polykeras.saving.load_model(tmp_path / "model.keras")
+    ones = np.ones((4, 50), "float32")
+    assert (ops.convert_to_numpy(model(ones, training=True)) == 0).any()
+    assert (ops.convert_to_numpy(model(ones, training=False)) == 1).all()

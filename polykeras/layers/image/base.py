@@ -1,0 +1,229 @@
+"""What layers over images have in common: layouts, single images, labels, masks and boxes that come along."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from polykeras import config, ops, random, tree
+from polykeras.backend.spec import Array
+from polykeras.layers.base.layer import Layer
+from polykeras.layers.image import boxes
+from polykeras.ops.image.layout import as_batch, as_images
+
+Transformation = Mapping[str, Any]
+"""What was drawn for a batch, and its `"size"`, `(height, width)`."""
+
+
+def factor_range(
+    value: Any, name: str, owner: Layer, low: float = 0.0, high: float = 1.0, at_least: float | None = None
+) -> tuple[float, float]:
+    """Return the range of a random factor from a pair, or from one number `f`, which means -f to f.
+
+    Args:
+        value: what the user passed.
+        name: of the argument.
+        owner: the layer, for the message.
+        low: the least that is allowed.
+        high: the most.
+        at_least: where the range of a single number is cut off; `low` by default.
+
+    Raises:
+        ValueError: it is something else, or out of bounds.
+    """
+    numbers = value if isinstance(value, (list, tuple)) else (value,)
+    good = all(isinstance(v, (int, float)) and low <= v <= high for v in numbers)
+    if not good or (len(numbers) != 2 and numbers is value):
+        raise ValueError(
+            f"{type(owner).__name__}: `{name}` must be a number, or a pair of them, from {low} to {high}; received "
+            f"{value!r}."
+        )
+    if numbers is value:
+        return min(numbers), max(numbers)
+    size = abs(numbers[0])
+    return max(-size, low if at_least is None else at_least), size
+
+
+def value_pair(value: Any, owner: Layer) -> list[float]:
+    """Return the range of pixel values, sorted.
+
+    Raises:
+        ValueError: it is no pair of numbers.
+    """
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        raise ValueError(f"{type(owner).__name__}: `value_range` must be a pair of numbers; received {value!r}.")
+    return sorted(value)
+
+
+def rescaled(images: Array, source: Sequence[float], target: Sequence[float]) -> Array:
+    """Return images whose values lie in another range."""
+    if tuple(source) == tuple(target):
+        return images
+    return (images - source[0]) / (source[1] - source[0]) * (target[1] - target[0]) + target[0]
+
+
+def per_image(numbers: Array, images: Array) -> Array:
+    """Return one number an image in a form that broadcasts to the images, in their dtype."""
+    numbers = ops.reshape(numbers, (-1, 1, 1, 1))
+    return numbers if ops.dtype(numbers) == "bool" else ops.cast(numbers, ops.dtype(images))
+
+
+class ImageLayer(Layer):
+    """A layer over images `(batch, height, width, channels)`, single images, or channels first.
+
+    It takes images, or a dict of `"images"` and what belongs to them: `"labels"`, `"bounding_boxes"` (a dict of
+    `"boxes"` and `"labels"`), `"segmentation_masks"`. Subclasses write `_transform`, over a batch with channels last.
+
+    Args:
+        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        bounding_box_format: of the bounding boxes, see `utils.bounding_boxes.convert_format`.
+        **kwargs: as for `Layer`.
+
+    Attributes:
+        only_training: whether images stay as they are outside training.
+        keeps_dtype: whether integers stay integers; otherwise the result has the compute dtype.
+    """
+
+    only_training: ClassVar[bool] = False
+    keeps_dtype: ClassVar[bool] = False
+
+    def __init__(self, data_format: str | None = None, bounding_box_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.data_format = config.standardize_data_format(data_format)
+        self.bounding_box_format = bounding_box_format
+        self.built = True  # there are no weights, and boxes may come as lists, which have no shape
+
+    # ---- for subclasses ------------------------------------------------------------------------------------------
+
+    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+        """Return what is random for a batch of the shape `(batch, height, width, channels)`."""
+        return {}
+
+    def _transform(self, images: Array, transformation: Transformation) -> Array:
+        """Return the images, `(batch, height, width, channels)` of the compute dtype, changed."""
+        raise NotImplementedError
+
+    def _transform_labels(self, labels: Array, /, transformation: Transformation) -> Array:
+        """Return the labels, changed: the same, where images keep their meaning."""
+        return labels
+
+    def _transform_masks(self, masks: Array, /, transformation: Transformation) -> Array:
+        """Return the masks, `(batch, height, width, channels)`, changed: the same, where pixels stay in their place."""
+        return masks
+
+    def _transform_boxes(self, corners: Array, transformation: Transformation) -> Array:
+        """Return the boxes, `(batch, n, 4)` in format `"xyxy"`, changed."""
+        return corners
+
+    def _output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return height and width of the changed images."""
+        return size
+
+    _moves_pixels: ClassVar[bool] = False
+
+    # ---- the public methods of Keras -----------------------------------------------------------------------------
+
+    def get_random_transformation(self, data: Any, training: Any = True, seed: Any = None) -> Transformation | None:
+        """Return what is drawn for a batch: the same for images, masks and boxes.
+
+        Args:
+            data: images, or a dict that holds them.
+            training: None is returned where it is False, unless the layer works outside training too.
+            seed: a seed, or a `SeedGenerator`; that of the layer by default.
+        """
+        if self.only_training and not training:
+            return None
+        images = as_images(data["images"] if isinstance(data, Mapping) else data, type(self).__name__)
+        shape = ops.shape(images)
+        batch = shape if len(shape) == 4 else (1, *shape)
+        if self.data_format == "channels_first":
+            batch = (batch[0], batch[2], batch[3], batch[1])
+        generator = getattr(self, "generator", None) if seed is None else seed
+        return {**self._draw(batch, generator), "size": batch[1:3]}
+
+    def transform_images(self, images: Any, transformation: Any, training: Any = True) -> Array:
+        """Return images, changed where it is `training`, in the dtype in which the layer computes."""
+        images = as_images(images, type(self).__name__)
+        if not self.keeps_dtype:
+            images = ops.cast(images, self.compute_dtype)
+        if not self._applies(transformation, training):
+            return images
+        batch, back = as_batch(images, self.data_format)
+        return back(ops.cast(self._transform(batch, transformation), ops.dtype(images)))
+
+    def transform_labels(self, labels: Any, transformation: Any, training: Any = True) -> Any:
+        """Return the labels of a batch, changed where it is `training`."""
+        return self._transform_labels(labels, transformation) if self._applies(transformation, training) else labels
+
+    def transform_segmentation_masks(self, segmentation_masks: Any, transformation: Any, training: Any = True) -> Array:
+        """Return masks, changed as the images are, without mixing classes."""
+        if not self._applies(transformation, training):
+            return segmentation_masks
+        masks = as_images(segmentation_masks, type(self).__name__)
+        batch, back = as_batch(masks, self.data_format)
+        return back(self._transform_masks(batch, transformation))
+
+    def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any, training: Any = True) -> Any:
+        """Return the bounding boxes of a batch, changed as the images are, and cut off where the image ends."""
+        if not self._moves_pixels or not self._applies(transformation, training):
+            return bounding_boxes
+        height, width = transformation["size"]
+        form = self.bounding_box_format
+        corners = boxes.convert_format(bounding_boxes["boxes"], form, "xyxy", height, width)  # type: ignore[arg-type]
+        moved = {**bounding_boxes, "boxes": self._transform_boxes(corners, transformation)}
+        height, width = self._output_size((height, width))
+        cut = boxes.clip_to_image_size(moved, height, width)
+        return boxes.convert_format(cut, "xyxy", form, height, width)  # type: ignore[arg-type]
+
+    def _applies(self, transformation: Any, training: Any) -> bool:
+        return not self.only_training or (bool(training) and transformation is not None)
+
+    def call(self, data: Any, training: Any = True) -> Any:
+        """Return the images, changed; for a dict a new one, with all that belongs to them."""
+        transformation = self.get_random_transformation(data, training=training)
+        if not isinstance(data, Mapping):
+            return self.transform_images(data, transformation, training=training)
+        single = len(ops.shape(data["images"])) == 3
+        result = dict(data)
+        result["images"] = self.transform_images(data["images"], transformation, training=training)
+        if "segmentation_masks" in data:
+            masks = data["segmentation_masks"]
+            result["segmentation_masks"] = self.transform_segmentation_masks(masks, transformation, training=training)
+        if "bounding_boxes" in data:
+            if self.bounding_box_format is None:
+                raise ValueError(
+                    f"{self._title()} was given bounding boxes: say in which format they are, as by "
+                    f"{type(self).__name__}(..., bounding_box_format='xyxy')."
+                )
+            given = _batched(boxes.dense(data["bounding_boxes"]), single)
+            moved = self.transform_bounding_boxes(given, transformation, training=training)
+            result["bounding_boxes"] = _unbatched(moved, single)
+        if "labels" in data:
+            labels = _batched(ops.convert_to_tensor(data["labels"]), single)
+            result["labels"] = _unbatched(self.transform_labels(labels, transformation, training=training), single)
+        return result
+
+
+def _batched(value: Any, single: bool) -> Any:
+    return tree.map_structure(lambda x: ops.expand_dims(x, 0), value) if single else value
+
+
+def _unbatched(value: Any, single: bool) -> Any:
+    return tree.map_structure(lambda x: ops.squeeze(x, 0), value) if single else value
+
+
+class RandomImageLayer(ImageLayer):
+    """A layer over images that draws random numbers while training, the same ones on every backend.
+
+    Args:
+        seed: an int, for a stream of its own.
+        data_format: see `ImageLayer`.
+        **kwargs: as for `ImageLayer`.
+    """
+
+    only_training = True
+
+    def __init__(self, seed: int | None = None, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(data_format=data_format, **kwargs)
+        self.seed = seed
+        self.generator = random.SeedGenerator(seed)

@@ -1,0 +1,368 @@
+"""Layers that move pixels: flips, and maps of the plane."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+from polykeras import ops, random
+from polykeras.backend.spec import Array
+from polykeras.layers.base.layer import LAYERS
+from polykeras.layers.image import boxes
+from polykeras.layers.image.base import RandomImageLayer, Transformation, factor_range, per_image
+from polykeras.ops.image.transforms import homography
+
+
+def _option(value: Any, name: str, known: tuple[str, ...], owner: Any) -> str:
+    if value not in known:
+        raise ValueError(f"{type(owner).__name__}: `{name}` must be one of {', '.join(known)}; received {value!r}.")
+    return value
+
+
+@LAYERS.register()
+class RandomFlip(RandomImageLayer):
+    """Mirrors each image, or not, by chance, while training.
+
+    Args:
+        mode: `"horizontal"`, `"vertical"` or `"horizontal_and_vertical"`, which is both at once.
+        seed: an int, for a stream of its own.
+        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        **kwargs: as for `Layer`, and `bounding_box_format`.
+
+    Raises:
+        ValueError: an unknown mode.
+    """
+
+    sample_by_sample = True
+    _moves_pixels = True
+
+    def __init__(
+        self,
+        mode: str = "horizontal_and_vertical",
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(seed, data_format, **kwargs)
+        self.mode = _option(mode, "mode", ("horizontal", "vertical", "horizontal_and_vertical"), self)
+
+    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+        return {"flips": random.uniform((shape[0],), seed=seed) <= 0.5}
+
+    def _transform(self, images: Array, transformation: Transformation) -> Array:
+        axes = [axis for axis, name in ((2, "horizontal"), (1, "vertical")) if name in self.mode]
+        return ops.where(per_image(transformation["flips"], images), ops.flip(images, axis=tuple(axes)), images)
+
+    _transform_masks = _transform
+
+    def _transform_boxes(self, corners: Array, transformation: Transformation) -> Array:
+        height, width = transformation["size"]
+        left, top, right, bottom = ops.unstack(corners, axis=-1)
+        if "horizontal" in self.mode:
+            left, right = width - right, width - left
+        if "vertical" in self.mode:
+            top, bottom = height - bottom, height - top
+        flips = ops.reshape(transformation["flips"], (-1, 1, 1))
+        return ops.where(flips, ops.stack([left, top, right, bottom], axis=-1), corners)
+
+
+class _Mapped(RandomImageLayer):
+    """Images under a random map of the plane.
+
+    Args:
+        fill_mode: what lies beyond the border.
+        interpolation: between pixels.
+        fill_value: for `"constant"`.
+        **kwargs: as for `RandomImageLayer`.
+    """
+
+    _moves_pixels = True
+    _fill_modes: ClassVar[tuple[str, ...]] = ("reflect", "wrap", "constant", "nearest")
+
+    def __init__(self, fill_mode: str, interpolation: str, fill_value: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fill_mode = _option(fill_mode, "fill_mode", self._fill_modes, self)
+        self.interpolation = _option(interpolation, "interpolation", ("nearest", "bilinear"), self)
+        self.fill_value = fill_value
+
+    def _maps(self, transformation: Transformation) -> Array:
+        """Return the map of each image, `(batch, 8)`, as `ops.image.affine_transform` takes it."""
+        raise NotImplementedError
+
+    def _move(self, images: Array, transformation: Transformation, interpolation: str) -> Array:
+        maps = self._maps(transformation)
+        return ops.image.affine_transform(
+            images, maps, interpolation, self.fill_mode, self.fill_value, data_format="channels_last"
+        )
+
+    def _transform(self, images: Array, transformation: Transformation) -> Array:
+        return self._move(images, transformation, self.interpolation)
+
+    def _transform_masks(self, masks: Array, transformation: Transformation) -> Array:
+        return self._move(masks, transformation, "nearest")
+
+    def _transform_boxes(self, corners: Array, transformation: Transformation) -> Array:
+        maps = self._maps(transformation)
+        whole = ops.concatenate([maps, ops.ones_like(maps[:, :1])], axis=1)
+        forward = ops.inv(ops.reshape(whole, (-1, 3, 3)))  # a map leads from the result to the image
+        return boxes.under(corners, ops.cast(forward, ops.dtype(corners)))
+
+
+def _affine(a0: Any, a1: Any, a2: Any, b0: Any, b1: Any, b2: Any) -> Array:
+    """Return affine maps `(batch, 8)` of numbers and arrays `(batch,)`."""
+    like = next(x for x in (a0, a1, a2) if not isinstance(x, float))
+    return ops.stack([x + ops.zeros_like(like) for x in (a0, a1, a2, b0, b1, b2, 0.0, 0.0)], axis=1)
+
+
+@LAYERS.register()
+class RandomRotation(_Mapped):
+    """Turns each image about its middle by a random angle while training.
+
+    Args:
+        factor: the range of angles, in turns of 360 degrees: a pair, or one number `f` for -f to f. Positive angles
+            turn counter-clockwise.
+        fill_mode: what lies beyond the border: `"reflect"`, `"wrap"`, `"constant"` or `"nearest"`; see
+            `ops.image.map_coordinates`.
+        interpolation: `"bilinear"` or `"nearest"`.
+        seed: an int, for a stream of its own.
+        fill_value: for `"constant"`.
+        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        **kwargs: as for `Layer`, and `bounding_box_format`.
+
+    Raises:
+        ValueError: an argument out of range.
+    """
+
+    sample_by_sample = True
+
+    def __init__(
+        self,
+        factor: Any,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(fill_mode, interpolation, fill_value, seed=seed, data_format=data_format, **kwargs)
+        self.factor = factor_range(factor, "factor", self, -1.0)
+
+    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+        low, high = self.factor
+        return {"angle": random.uniform((shape[0],), low * 360.0, high * 360.0, seed=seed)}
+
+    def _maps(self, transformation: Transformation) -> Array:
+        angle = transformation["angle"] * (math.pi / 180.0)
+        y, x = ((n - 1) * 0.5 for n in transformation["size"])
+        cos, sin = ops.cos(angle), ops.sin(angle)
+        return _affine(cos, -sin, x - x * cos + y * sin, sin, cos, y - x * sin - y * cos)
+
+
+@LAYERS.register()
+class RandomZoom(_Mapped):
+    """Enlarges or shrinks each image about its middle while training.
+
+    Args:
+        height_factor: the range, a pair or one number `f` for -f to f: 0.2 shows 20 % more of the image, -0.2 enlarges
+            it.
+        width_factor: the same for the width; None keeps the aspect ratio.
+        fill_mode: see `RandomRotation`.
+        interpolation: `"bilinear"` or `"nearest"`.
+        seed: an int, for a stream of its own.
+        fill_value: for `"constant"`.
+        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        **kwargs: as for `Layer`, and `bounding_box_format`.
+
+    Raises:
+        ValueError: an argument out of range.
+    """
+
+    sample_by_sample = True
+
+    def __init__(
+        self,
+        height_factor: Any,
+        width_factor: Any = None,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(fill_mode, interpolation, fill_value, seed=seed, data_format=data_format, **kwargs)
+        least = math.nextafter(-1.0, 0.0)
+        self.height_factor, self.width_factor = height_factor, width_factor
+        self._heights = factor_range(height_factor, "height_factor", self, least)
+        self._widths = None if width_factor is None else factor_range(width_factor, "width_factor", self, least)
+
+    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+        def draw(bounds: tuple[float, float]) -> Array:
+            return random.uniform((shape[0],), 1.0 + bounds[0], 1.0 + bounds[1], seed=seed)
+
+        height = draw(self._heights)
+        return {"height_zoom": height, "width_zoom": height if self._widths is None else draw(self._widths)}
+
+    def _maps(self, transformation: Transformation) -> Array:
+        tall, wide = (ops.reshape(transformation[key], (-1,)) for key in ("height_zoom", "width_zoom"))
+        y, x = ((n - 1) / 2.0 for n in transformation["size"])
+        return _affine(wide, 0.0, x * (1.0 - wide), 0.0, tall, y * (1.0 - tall))
+
+
+@LAYERS.register()
+class RandomTranslation(_Mapped):
+    """Moves each image down and to the right by random parts of its size while training.
+
+    Args:
+        height_factor: the range, a pair or one number `f` for -f to f; negative ones move up.
+        width_factor: the same to the right.
+        fill_mode: see `RandomRotation`.
+        interpolation: `"bilinear"` or `"nearest"`.
+        seed: an int, for a stream of its own.
+        fill_value: for `"constant"`.
+        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        **kwargs: as for `Layer`, and `bounding_box_format`.
+
+    Raises:
+        ValueError: an argument out of range.
+    """
+
+    sample_by_sample = True
+
+    def __init__(
+        self,
+        height_factor: Any,
+        width_factor: Any,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(fill_mode, interpolation, fill_value, seed=seed, data_format=data_format, **kwargs)
+        self.height_factor, self.width_factor = height_factor, width_factor
+        self._heights = factor_range(height_factor, "height_factor", self, -1.0)
+        self._widths = factor_range(width_factor, "width_factor", self, -1.0)
+
+    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+        batch, height, width, _ = shape
+        down = random.uniform((batch,), *self._heights, seed=seed) * float(height)
+        right = random.uniform((batch,), *self._widths, seed=seed) * float(width)
+        return {"translations": ops.stack([right, down], axis=1)}
+
+    def _maps(self, transformation: Transformation) -> Array:
+        right, down = ops.unstack(transformation["translations"], axis=1)
+        return _affine(1.0, 0.0, -right, 0.0, 1.0, -down)
+
+
+@LAYERS.register()
+class RandomShear(_Mapped):
+    """Slants each image by random amounts, in a random direction, while training.
+
+    Args:
+        x_factor: the range of how far pixels move to the side for each row, a pair or one number `f` for -f to f.
+        y_factor: the same down for each column.
+        interpolation: `"bilinear"` or `"nearest"`.
+        fill_mode: see `RandomRotation`.
+        fill_value: for `"constant"`.
+        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        seed: an int, for a stream of its own.
+        **kwargs: as for `Layer`, and `bounding_box_format`.
+
+    Raises:
+        ValueError: an argument out of range.
+    """
+
+    sample_by_sample = True
+
+    def __init__(
+        self,
+        x_factor: Any = 0.0,
+        y_factor: Any = 0.0,
+        interpolation: str = "bilinear",
+        fill_mode: str = "reflect",
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(fill_mode, interpolation, fill_value, seed=seed, data_format=data_format, **kwargs)
+        self.x_factor = factor_range(x_factor, "x_factor", self, -1.0)
+        self.y_factor = factor_range(y_factor, "y_factor", self, -1.0)
+
+    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+        sign = ops.where(random.uniform((shape[0],), seed=seed) > 0.5, -1.0, 1.0)
+        down = random.uniform((shape[0],), *self.y_factor, seed=seed)
+        right = random.uniform((shape[0],), *self.x_factor, seed=seed)
+        return {"shear_factor": ops.stack([right * sign, down * sign], axis=1)}
+
+    def _maps(self, transformation: Transformation) -> Array:
+        right, down = ops.unstack(transformation["shear_factor"], axis=1)
+        return _affine(1.0, right, 0.0, down, 1.0, 0.0)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments; a range -f to f as the one number f, as Keras refuses negative ones."""
+        ranges = {"x_factor": self.x_factor, "y_factor": self.y_factor}
+        return super().get_config() | {k: v[1] if v[0] == -v[1] else list(v) for k, v in ranges.items()}
+
+
+@LAYERS.register()
+class RandomPerspective(_Mapped):
+    """Shows images from elsewhere, some of them, while training: each corner is moved by a random amount.
+
+    Args:
+        factor: the range of the probability with which an image is changed: a pair, or one number `f` for 0 to f.
+        scale: how far corners move, as a part of their coordinates, from 0 to 1: half of it in each direction.
+        interpolation: `"bilinear"` or `"nearest"`.
+        fill_value: what lies beyond the border.
+        seed: an int, for a stream of its own.
+        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        **kwargs: as for `Layer`, and `bounding_box_format`.
+
+    Raises:
+        ValueError: an argument out of range.
+    """
+
+    sample_by_sample = True
+    _not_in_config = (*RandomImageLayer._not_in_config, "fill_mode")
+
+    def __init__(
+        self,
+        factor: Any = 1.0,
+        scale: float = 1.0,
+        interpolation: str = "bilinear",
+        fill_value: float = 0.0,
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__("constant", interpolation, fill_value, seed=seed, data_format=data_format, **kwargs)
+        self.factor = factor_range(factor, "factor", self)
+        factor_range(scale, "scale", self)
+        self.scale = scale
+
+    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+        batch, height, width, _ = shape
+        applies = chosen(batch, self.factor, seed)
+        moved = random.uniform((batch, 4, 2), -0.5 * self.scale, 0.5 * self.scale, seed=seed)
+        right, bottom = width - 1.0, height - 1.0
+        corners = [[[0.0, 0.0], [right, 0.0], [0.0, bottom], [right, bottom]]]
+        start = ops.convert_to_tensor(corners, ops.dtype(moved)) + ops.zeros_like(moved)
+        # An image that stays has its corners where they were.
+        end = start + start * ops.where(ops.reshape(applies, (-1, 1, 1)), moved, 0.0)
+        return {"start_points": start, "end_points": end, "apply_perspective": applies}
+
+    def _maps(self, transformation: Transformation) -> Array:
+        return homography(transformation["start_points"], transformation["end_points"])
+
+    def _move(self, images: Array, transformation: Transformation, interpolation: str) -> Array:
+        applies = per_image(transformation["apply_perspective"], images)
+        return ops.where(applies, super()._move(images, transformation, interpolation), images)
+
+
+def chosen(batch: int, factor: tuple[float, float], seed: Any) -> Array:
+    """Return which images are changed, `(batch,)`: each with a probability that is drawn from a range."""
+    probability = random.uniform((batch,), *factor, seed=seed)
+    return random.uniform((batch,), seed=seed) < probability

@@ -1,0 +1,164 @@
+"""Layers that mix the images of a batch with each other, and one that brings boxes to one number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from polykeras import ops, random
+from polykeras.arguments import positive_int
+from polykeras.backend.spec import Array
+from polykeras.layers.base.layer import LAYERS
+from polykeras.layers.image.base import ImageLayer, RandomImageLayer, Transformation, factor_range
+from polykeras.layers.image.filters import rectangles
+
+
+def _order(batch: int, seed: Any) -> Array:
+    return random.shuffle(ops.arange(batch, dtype="int32"), seed=seed)
+
+
+def _mixed(values: Array, others: Array, weight: Array) -> Array:
+    """Return means of values and others, of which the first have a weight an image."""
+    weight = ops.reshape(weight, (-1, *[1] * (len(ops.shape(values)) - 1)))
+    weight = ops.cast(weight, ops.dtype(values)) if ops.dtype(values).startswith(("float", "bfloat")) else weight
+    return ops.add(ops.multiply(values, weight), ops.multiply(others, 1.0 - weight))
+
+
+@LAYERS.register()
+class MixUp(RandomImageLayer):
+    """Takes means of each image and another one of the batch, and of their labels, while training.
+
+    Source: Zhang et al., "mixup: Beyond empirical risk minimization", 2017, https://arxiv.org/abs/1710.09412.
+
+    Args:
+        alpha: the weights are drawn from the beta distribution of `(alpha, alpha)`.
+        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        seed: an int, for a stream of its own.
+        **kwargs: as for `Layer`, and `bounding_box_format`.
+    """
+
+    _moves_pixels = True
+
+    def __init__(
+        self, alpha: float = 0.2, data_format: str | None = None, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(seed, data_format, **kwargs)
+        self.alpha = alpha
+
+    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+        order = _order(shape[0], seed)
+        return {"permutation_order": order, "mix_weight": random.beta((shape[0],), self.alpha, self.alpha, seed=seed)}
+
+    def _transform(self, images: Array, transformation: Transformation) -> Array:
+        others = ops.take(images, transformation["permutation_order"], axis=0)
+        return _mixed(images, others, transformation["mix_weight"])
+
+    _transform_labels = _transform
+    _transform_masks = _transform
+
+    def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any, training: Any = True) -> Any:
+        """Return the boxes of both images."""
+        if not self._applies(transformation, training):
+            return bounding_boxes
+        order = transformation["permutation_order"]
+
+        def both(values: Array) -> Array:
+            return ops.concatenate([values, ops.take(values, order, axis=0)], axis=1)
+
+        return {**bounding_boxes, **{key: both(bounding_boxes[key]) for key in ("boxes", "labels")}}
+
+
+@LAYERS.register()
+class CutMix(RandomImageLayer):
+    """Puts a rectangle of another image of the batch into each, and mixes their labels by its size, while training.
+
+    Single images stay as they are.
+
+    Source: Yun et al., "CutMix", 2019, https://arxiv.org/abs/1905.04899.
+
+    Args:
+        factor: the range of `alpha`, where the size is drawn from the beta distribution of `(alpha, alpha)`: a pair, or
+            one number `f` for 0 to f.
+        seed: an int, for a stream of its own.
+        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: an argument out of range.
+    """
+
+    def __init__(
+        self, factor: Any = 1.0, seed: int | None = None, data_format: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(seed, data_format, **kwargs)
+        self.factor = factor_range(factor, "factor", self)
+
+    def get_random_transformation(self, data: Any, training: Any = True, seed: Any = None) -> Transformation | None:
+        """Return what is drawn for a batch, None for a single image; see `ImageLayer`."""
+        single = len(ops.shape(data["images"] if isinstance(data, Mapping) else data)) == 3
+        return None if single else super().get_random_transformation(data, training, seed)
+
+    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+        alpha = random.uniform((), *self.factor, seed=seed) + 1e-6
+        side = ops.sqrt(1.0 - random.beta((shape[0],), alpha, alpha, seed=seed))
+        masks, covered = rectangles(shape, side, side, seed)
+        return {"permutation_order": _order(shape[0], seed), "batch_masks": masks, "mix_weight": 1.0 - covered}
+
+    def _transform(self, images: Array, transformation: Transformation) -> Array:
+        others = ops.take(images, transformation["permutation_order"], axis=0)
+        return ops.where(transformation["batch_masks"], others, images)
+
+    _transform_masks = _transform
+
+    def _transform_labels(self, labels: Array, transformation: Transformation) -> Array:
+        others = ops.take(labels, transformation["permutation_order"], axis=0)
+        return _mixed(labels, others, transformation["mix_weight"])
+
+    def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any, training: Any = True) -> Any:
+        """Refuse: what remains of a box is not known.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError("CutMix cannot say what becomes of bounding boxes; use MixUp, or leave them out.")
+
+
+@LAYERS.register()
+class MaxNumBoundingBoxes(ImageLayer):
+    """Brings the bounding boxes of all images to one number: what is too much is left out, what lacks is filled.
+
+    Args:
+        max_number: how many.
+        fill_value: stands in boxes, and labels, that were added.
+        **kwargs: as for `Layer`, and `bounding_box_format`.
+
+    Raises:
+        ValueError: `max_number` is no positive int.
+    """
+
+    sample_by_sample = True
+    only_training = False
+
+    def __init__(self, max_number: int, fill_value: int = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.max_number = positive_int(max_number, "max_number", self)
+        self.fill_value = int(fill_value)
+
+    def transform_images(self, images: Any, transformation: Any, training: Any = True) -> Any:
+        """Return the images."""
+        return images
+
+    def transform_segmentation_masks(self, segmentation_masks: Any, transformation: Any, training: Any = True) -> Any:
+        """Return the masks."""
+        return segmentation_masks
+
+    def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any, training: Any = True) -> Any:
+        """Return as many boxes and labels as were asked for."""
+
+        def brought(values: Array) -> Array:
+            shape = ops.shape(values)
+            widths = [(0, 0)] * len(shape)
+            widths[1] = (0, max(self.max_number - shape[1], 0))
+            return ops.pad(values[:, : self.max_number], widths, constant_values=self.fill_value)
+
+        return {**bounding_boxes, **{key: brought(bounding_boxes[key]) for key in ("boxes", "labels")}}

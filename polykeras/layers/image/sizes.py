@@ -1,0 +1,230 @@
+"""Layers that give images another size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polykeras import ops, random
+from polykeras.arguments import positive_int
+from polykeras.backend.spec import Array
+from polykeras.layers.base.layer import LAYERS
+from polykeras.layers.image.base import ImageLayer, RandomImageLayer, Transformation
+from polykeras.ops.image.sizes import crop_box
+
+
+def _scaled_boxes(corners: Array, start: tuple[float, float], scale: tuple[float, float]) -> Array:
+    """Return boxes of a part of an image, scaled; boxes of no size, -1 or 0 everywhere, become zeros."""
+    nothing = ops.logical_or(ops.all(corners == -1, axis=-1), ops.all(corners == 0, axis=-1))
+    dtype = ops.dtype(corners)
+    first = ops.convert_to_tensor([start[1], start[0]] * 2, dtype)
+    factor = ops.convert_to_tensor([scale[1], scale[0]] * 2, dtype)
+    return ops.where(ops.expand_dims(nothing, -1), 0.0, (corners - first) * factor)
+
+
+class _Sized(ImageLayer):
+    """A layer whose images all have one size.
+
+    Args:
+        height: of the result.
+        width: of the result.
+        **kwargs: as for `ImageLayer`.
+    """
+
+    _moves_pixels = True
+
+    def __init__(self, height: int, width: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.height = positive_int(height, "height", self)
+        self.width = positive_int(width, "width", self)
+
+    def _output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        return self.height, self.width
+
+    def _cropped_and_resized(self, images: Array) -> Array:
+        """Return the largest part in the middle that has the aspect ratio of the result, resized."""
+        size = (self.height, self.width)
+        return ops.image.resize(images, size, crop_to_aspect_ratio=True, data_format="channels_last")
+
+    def _boxes_cropped_and_resized(self, corners: Array, size: tuple[int, int]) -> Array:
+        (top, height), (left, width) = crop_box(size, (self.height, self.width))
+        return _scaled_boxes(corners, (top, left), (self.height / height, self.width / width))
+
+
+@LAYERS.register()
+class Resizing(_Sized):
+    """Images in another size.
+
+    Args:
+        height: of the result.
+        width: of the result.
+        interpolation: `"nearest"`, `"bilinear"`, `"bicubic"`, `"lanczos3"`, `"lanczos5"` or `"area"`; see
+            `ops.image.resize`.
+        crop_to_aspect_ratio: cut images first, around the middle, so that they are not distorted.
+        pad_to_aspect_ratio: pad them first, so that they are not.
+        fill_mode: how to pad; only `"constant"`.
+        fill_value: the value to pad with.
+        antialias: make the kernel wider where images shrink.
+        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        **kwargs: as for `Layer`, and `bounding_box_format`.
+
+    Raises:
+        ValueError: a size that is no positive int.
+    """
+
+    sample_by_sample = True
+    keeps_dtype = True
+
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        interpolation: str = "bilinear",
+        crop_to_aspect_ratio: bool = False,
+        pad_to_aspect_ratio: bool = False,
+        fill_mode: str = "constant",
+        fill_value: float = 0.0,
+        antialias: bool = False,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(height, width, data_format=data_format, **kwargs)
+        self.interpolation = interpolation
+        self.crop_to_aspect_ratio = crop_to_aspect_ratio
+        self.pad_to_aspect_ratio = pad_to_aspect_ratio
+        self.fill_mode = fill_mode
+        self.fill_value = fill_value
+        self.antialias = bool(antialias)
+
+    def _resized(self, images: Array, interpolation: str) -> Array:
+        return ops.image.resize(
+            images,
+            (self.height, self.width),
+            interpolation,
+            self.antialias,
+            self.crop_to_aspect_ratio,
+            self.pad_to_aspect_ratio,
+            self.fill_mode,
+            self.fill_value,
+            "channels_last",
+        )
+
+    def _transform(self, images: Array, transformation: Transformation) -> Array:
+        return self._resized(images, self.interpolation)
+
+    def _transform_masks(self, masks: Array, transformation: Transformation) -> Array:
+        return self._resized(masks, "nearest")
+
+    def _transform_boxes(self, corners: Array, transformation: Transformation) -> Array:
+        height, width = size = transformation["size"]
+        if self.crop_to_aspect_ratio:
+            return self._boxes_cropped_and_resized(corners, size)
+        scale = self.height / height, self.width / width
+        if not self.pad_to_aspect_ratio:
+            return _scaled_boxes(corners, (0, 0), scale)
+        least = min(scale)
+        start = [
+            -((to - length * least) // 2) / least for to, length in zip((self.height, self.width), size, strict=True)
+        ]
+        return _scaled_boxes(corners, (start[0], start[1]), (least, least))
+
+
+@LAYERS.register()
+class CenterCrop(_Sized):
+    """The middle of images; smaller images are cut to the aspect ratio and enlarged.
+
+    Args:
+        height: of the result.
+        width: of the result.
+        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        **kwargs: as for `Layer`, and `bounding_box_format`.
+
+    Raises:
+        ValueError: a size that is no positive int.
+    """
+
+    sample_by_sample = True
+
+    def __init__(self, height: int, width: int, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(height, width, data_format=data_format, **kwargs)
+
+    def _start(self, size: tuple[int, int]) -> tuple[int, int] | None:
+        """Return where the middle begins, None where it does not fit into images of that size."""
+        height, width = size
+        fits = height >= self.height and width >= self.width
+        return ((height - self.height) // 2, (width - self.width) // 2) if fits else None
+
+    def _transform(self, images: Array, transformation: Transformation) -> Array:
+        start = self._start(transformation["size"])
+        if start is None:
+            return self._cropped_and_resized(images)
+        batch, _, _, channels = ops.shape(images)
+        return ops.slice(images, (0, *start, 0), (batch, self.height, self.width, channels))
+
+    _transform_masks = _transform
+
+    def _transform_boxes(self, corners: Array, transformation: Transformation) -> Array:
+        size = transformation["size"]
+        start = self._start(size)
+        if start is None:
+            return self._boxes_cropped_and_resized(corners, size)
+        return _scaled_boxes(corners, start, (1.0, 1.0))
+
+
+@LAYERS.register()
+class RandomCrop(RandomImageLayer, _Sized):
+    """A part of images at a random place, the same for all of a batch.
+
+    Outside training, and where images are not larger than the part, it is the largest part in the middle of the same
+    aspect ratio, resized.
+
+    Args:
+        height: of the result.
+        width: of the result.
+        seed: an int, for a stream of its own.
+        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        name: of the layer.
+        **kwargs: as for `Layer`, and `bounding_box_format`.
+
+    Raises:
+        ValueError: a size that is no positive int.
+    """
+
+    sample_by_sample = True
+    only_training = False
+
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        seed: int | None = None,
+        data_format: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(height=height, width=width, seed=seed, data_format=data_format, name=name, **kwargs)
+
+    def get_random_transformation(self, data: Any, training: Any = True, seed: Any = None) -> Transformation | None:
+        """Return where the part begins; see `ImageLayer`."""
+        drawn = dict(super().get_random_transformation(data, training, seed) or {})
+        height, width = drawn["size"]
+        if training and height > self.height and width > self.width:
+            generator = self.generator if seed is None else seed
+            spans = (height - self.height + 1, width - self.width + 1)
+            drawn["start"] = [ops.cast(random.uniform((), 0.0, float(n), seed=generator), "int32") for n in spans]
+        return drawn
+
+    def _transform(self, images: Array, transformation: Transformation) -> Array:
+        if "start" not in transformation:
+            return self._cropped_and_resized(images)
+        batch, _, _, channels = ops.shape(images)
+        top, left = transformation["start"]
+        zero = ops.zeros_like(top)
+        return ops.slice(images, ops.stack([zero, top, left, zero]), (batch, self.height, self.width, channels))
+
+    _transform_masks = _transform
+
+    def _transform_boxes(self, corners: Array, transformation: Transformation) -> Array:
+        if "start" not in transformation:
+            return self._boxes_cropped_and_resized(corners, transformation["size"])
+        top, left = (ops.cast(place, ops.dtype(corners)) for place in transformation["start"])
+        return corners - ops.stack([left, top, left, top])

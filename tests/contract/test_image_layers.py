@@ -1,0 +1,197 @@
+"""Layers over images: what belongs to images comes along, draws repeat themselves, models train with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import polykeras
+from polykeras import layers as L
+from polykeras import ops
+from polykeras.backend import Backend, use_backend
+from polykeras.layers.image.base import ImageLayer
+
+RNG = np.random.default_rng(4)
+X = RNG.uniform(0, 255, (4, 6, 8, 3)).astype("float32")
+MASKS = RNG.integers(0, 5, (4, 6, 8, 1)).astype("int32")
+LABELS = np.eye(4, dtype="float32")
+BOXES = np.array([[[1, 2, 5, 6], [0, 0, 8, 6]]] * 4, "float32")
+
+
+def host(x: Any) -> np.ndarray:
+    return ops.convert_to_numpy(x)
+
+
+def everything() -> dict[str, Any]:
+    boxes = {"boxes": BOXES, "labels": np.array([[0, 1]] * 4)}
+    return {"images": X, "labels": LABELS, "bounding_boxes": boxes, "segmentation_masks": MASKS}
+
+
+def first(data: Any) -> Any:
+    return {key: first(value) for key, value in data.items()} if isinstance(data, dict) else data[0]
+
+
+MAKERS: dict[str, Callable[..., ImageLayer]] = {
+    "Resizing": lambda **k: L.Resizing(3, 5, **k),
+    "CenterCrop": lambda **k: L.CenterCrop(4, 4, **k),
+    "RandomCrop": lambda **k: L.RandomCrop(4, 4, seed=1, **k),
+    "RandomFlip": lambda **k: L.RandomFlip(seed=1, **k),
+    "RandomRotation": lambda **k: L.RandomRotation(0.2, seed=1, **k),
+    "RandomPerspective": lambda **k: L.RandomPerspective(seed=1, **k),
+    "RandomElasticTransform": lambda **k: L.RandomElasticTransform((1.0, 1.0), (1.0, 1.0), seed=1, **k),
+    "RandomHue": lambda **k: L.RandomHue(0.4, seed=1, **k),
+    "RandAugment": lambda **k: L.RandAugment(seed=1, **k),
+    "MixUp": lambda **k: L.MixUp(seed=1, **k),
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_what_belongs_to_images_comes_along(name: str, backend: Backend) -> None:
+    data = everything()
+    make = MAKERS[name]
+    result = make(bounding_box_format="xyxy")(data)
+    alone = host(make()(X))
+    assert_array_equal(host(result["images"]), alone)
+    assert set(result) == set(data)
+    assert data["images"] is X, "the dict that was passed stays as it is"
+    assert result["segmentation_masks"].shape[1:3] == alone.shape[1:3]
+    if name != "MixUp":
+        assert set(np.unique(host(result["segmentation_masks"]))) <= {0, 1, 2, 3, 4}, "classes are not mixed"
+        assert_array_equal(host(result["labels"]), LABELS)
+    boxes = host(result["bounding_boxes"]["boxes"])
+    assert boxes.shape == (4, 4 if name == "MixUp" else 2, 4)
+    height, width = alone.shape[1:3]
+    assert boxes.min() >= 0
+    assert (boxes <= np.array([width, height, width, height]) + 1e-3).all()
+    single = make(bounding_box_format="xyxy")(first(data))
+    assert single["images"].shape == alone.shape[1:]
+    assert single["labels"].shape == (4,)
+    assert single["bounding_boxes"]["boxes"].shape == boxes.shape[1:]
+    assert single["segmentation_masks"].shape == (*alone.shape[1:3], 1)
+
+
+@pytest.mark.parametrize("name", ["RandomFlip", "RandomRotation", "RandomCrop", "RandomElasticTransform"])
+def test_masks_move_as_images_do(name: str, backend: Backend) -> None:
+    """A mask that is the image's own brightness, in two steps, stays that."""
+    coarse = np.repeat(np.repeat(RNG.integers(0, 2, (4, 3, 4, 1)), 2, 1), 2, 2)
+    kwargs = {} if name in ("RandomCrop", "RandomFlip") else {"interpolation": "nearest"}
+    makers: dict[str, Callable[..., Any]] = {
+        "RandomFlip": lambda: L.RandomFlip(seed=2),
+        "RandomRotation": lambda: L.RandomRotation(0.3, seed=2, **kwargs),
+        "RandomCrop": lambda: L.RandomCrop(4, 5, seed=2),
+        "RandomElasticTransform": lambda: L.RandomElasticTransform((1, 1), (1, 1), seed=2, **kwargs),
+    }
+    result = makers[name]()({"images": coarse.astype("float32"), "segmentation_masks": coarse.astype("int32")})
+    assert_array_equal(host(result["images"]), host(result["segmentation_masks"]).astype("float32"))
+    assert host(result["images"]).any()
+
+
+def test_a_quarter_turn_is_that_of_numpy(backend: Backend) -> None:
+    square = X[:, :, :6]
+    turned = host(L.RandomRotation((0.25, 0.25))(square))
+    assert_allclose(turned, np.rot90(square, 1, (1, 2)), atol=1e-3)
+    half = host(L.RandomRotation((0.5, 0.5))(X))
+    assert_allclose(half, X[:, ::-1, ::-1], atol=1e-3)
+
+
+def test_whole_translations_are_slices(backend: Backend) -> None:
+    moved = host(L.RandomTranslation((0.5, 0.5), (-0.25, -0.25), "constant", fill_value=9.0)(X))
+    assert_allclose(moved[:, 3:, :6], X[:, :3, 2:], atol=1e-3)
+    assert_allclose(moved[:, :3], 9.0)
+    assert_allclose(moved[:, :, 6:], 9.0)
+
+
+def test_a_zoom_out_shows_more(backend: Backend) -> None:
+    ones = np.ones((1, 9, 9, 1), "float32")
+    shown = host(L.RandomZoom((1.0, 1.0), fill_mode="constant", interpolation="nearest")(ones))
+    assert shown.sum() == 25, "half as large in both directions, about the middle pixel"
+
+
+def test_flips_by_chance(backend: Backend) -> None:
+    many = np.broadcast_to(np.arange(4.0, dtype="float32")[None, None, :, None], (400, 1, 4, 1))
+    flipped = host(L.RandomFlip("horizontal", seed=3)(many))[:, 0, 0, 0]
+    assert set(flipped) == {0.0, 3.0}
+    assert 150 < (flipped == 3).sum() < 250
+
+
+def test_single_images_and_integers(backend: Backend) -> None:
+    for name, make in MAKERS.items():
+        if name not in ("MixUp", "RandomElasticTransform"):
+            whole = host(make()(X[:1]))
+            assert_allclose(host(make()(X[0])), whole[0], rtol=1e-5, err_msg=name)
+        as_bytes = make()(X.astype("uint8"), training=False)
+        assert ops.dtype(as_bytes) == ("uint8" if name == "Resizing" else "float32"), name
+    half = L.RandomBrightness((0.1, 0.1), dtype="mixed_float16")(X)
+    assert ops.dtype(half) == "float16"
+
+
+@pytest.mark.slow
+def test_augmentation_trains_in_a_model_alike(all_backends: list[Backend]) -> None:
+    results = []
+    for backend in all_backends:
+        polykeras.utils.set_random_seed(9)
+        with use_backend(backend):
+            augmentation = [L.RandomFlip(), L.RandomRotation(0.1), L.RandomContrast(0.3), L.RandomTranslation(0.2, 0.2)]
+            model = polykeras.Sequential(
+                [L.Input((6, 8, 3)), *augmentation, L.Rescaling(1 / 255), L.Flatten(), L.Dense(4, "softmax")]
+            )
+            model.compile("sgd", "categorical_crossentropy")
+            model.fit(X, LABELS, batch_size=2, epochs=2, shuffle=False, verbose=0)
+            results.append([*model.get_weights(), model.predict(X, verbose=0)])
+            assert_allclose(model.predict(X, verbose=0), model.predict(X, verbose=0))
+    for values in results[1:]:
+        for actual, expected in zip(values, results[0], strict=True):
+            assert_allclose(actual, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_rand_augment_in_a_compiled_step(backend: Backend) -> None:
+    layer = L.RandAugment(seed=2)
+    compiled = polykeras.function(lambda x: layer(x, training=True))
+    drawn = [host(compiled(X)) for _ in range(3)]
+    assert len({array.tobytes() for array in drawn}) == 3
+    eager = L.RandAugment(seed=2)
+    for array in drawn:
+        assert_allclose(host(eager(X, training=True)), array, rtol=1e-4, atol=0.1)
+
+
+def test_lists_of_boxes_become_arrays(backend: Backend) -> None:
+    boxes = {"boxes": [[[0, 0, 4, 4]], [[1, 1, 2, 2], [0, 0, 8, 6]]], "labels": [[1], [2, 3]]}
+    layer = L.MaxNumBoundingBoxes(3, bounding_box_format="xyxy")
+    found = layer({"images": X[:2], "bounding_boxes": boxes})["bounding_boxes"]
+    assert_array_equal(host(found["labels"]), [[1, -1, -1], [2, 3, -1]])
+    assert_array_equal(host(found["boxes"])[:, 2], -np.ones((2, 4)))
+    fewer = L.MaxNumBoundingBoxes(1, bounding_box_format="xyxy")({"images": X[:2], "bounding_boxes": boxes})
+    assert fewer["bounding_boxes"]["boxes"].shape == (2, 1, 4)
+
+
+WRONG: list[tuple[Callable[[], Any], str]] = [
+    (lambda: L.RandomRotation(2.0), "`factor` must be a number, or a pair of them, from -1.0 to 1.0"),
+    (lambda: L.RandomRotation(0.1, "edge"), "`fill_mode` must be one of reflect, wrap, constant, nearest"),
+    (lambda: L.RandomRotation(0.1, interpolation="bicubic"), "`interpolation` must be one of nearest, bilinear"),
+    (lambda: L.RandomZoom(-1.0), "`height_factor` must be"),
+    (lambda: L.RandomContrast((0.1, 0.2, 0.3)), "RandomContrast: `factor` must be"),
+    (lambda: L.RandomBrightness(0.1, 5), "`value_range` must be a pair"),
+    (lambda: L.RandomFlip("both"), "`mode` must be one of"),
+    (lambda: L.RandomGaussianBlur(kernel_size=4), "must be an odd int"),
+    (lambda: L.RandomErasing(fill_value=(1, 2)), "`fill_value` must be a number, three, or None"),
+    (lambda: L.Resizing(0, 3), "`height` must be a positive int"),
+    (lambda: L.RandomFlip()(np.ones((2, 3))), "expected an image of 3 axes"),
+    (lambda: L.RandomFlip()(everything()), "say in which format they are"),
+    (lambda: L.RandomFlip(bounding_box_format="xy")(everything()), "`source` must be one of xyxy"),
+    (lambda: L.RandomFlip(bounding_box_format="xyxy")({"images": X, "bounding_boxes": {"boxes": BOXES}}), "'boxes' and 'labels'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "message"), WRONG, ids=range(len(WRONG)))
+def test_mistakes_are_told(call: Callable[[], Any], message: str) -> None:
+    with use_backend("numpy"), pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_cut_mix_refuses_boxes() -> None:
+    with use_backend("numpy"), pytest.raises(NotImplementedError, match="use MixUp"):
+        L.CutMix(bounding_box_format="xyxy")(everything())
