@@ -4,6 +4,8 @@
 variable `POLYKERAS_BACKEND`, or by the config file; importing this package imports no framework.
 """
 
+from typing import TYPE_CHECKING
+
 from polykeras import (
     activations,
     backend,
@@ -31,6 +33,7 @@ from polykeras.dtype_policies import DTypePolicy
 from polykeras.graph import KerasTensor, Operation
 from polykeras.initializers import Initializer
 from polykeras.layers import Input, InputSpec, Layer
+from polykeras.lazy import lazy_names
 from polykeras.losses import Loss
 from polykeras.metrics import Metric
 from polykeras.models import Functional, Model, Sequential
@@ -39,6 +42,14 @@ from polykeras.optimizers import Optimizer
 from polykeras.regularizers import Regularizer
 from polykeras.release import __version__
 from polykeras.variables import Variable
+
+if TYPE_CHECKING:
+    from polykeras import datasets, preprocessing
+
+LATER = {"datasets": "polykeras.datasets", "preprocessing": "polykeras.preprocessing"}
+"""Rooms that are loaded when they are first named, with the module of each."""
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(__name__, LATER)
 
 
 def version() -> str:
@@ -69,6 +80,7 @@ __all__ = [
     "config",
     "constraints",
     "custom_gradient",
+    "datasets",
     "device",
     "dtype_policies",
     "function",
@@ -81,6 +93,7 @@ __all__ = [
     "models",
     "ops",
     "optimizers",
+    "preprocessing",
     "random",
     "regularizers",
     "saving",

@@ -1,0 +1,1 @@
+"""Sequences, texts and images made ready for models, by the names of Keras 2 and 3."""
