@@ -1,5 +1,8 @@
 """The tensorflow backend of polykeras. Importing this package imports no framework; loading the backend does."""
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 from polykeras.backend import Backend, Provider
 
 
@@ -9,10 +12,17 @@ def _load() -> Backend:
     return TensorflowBackend()
 
 
+def _dataset_of(make: Callable[[], Iterator[Any]]) -> Any:
+    from polykeras_tensorflow.datasets import dataset_of
+
+    return dataset_of(make)
+
+
 provider = Provider(
     framework="tensorflow",
     load=_load,
     priority=10,
     install='pip install "polykeras[tensorflow]"',
     tested=("2.18", "2.21"),
+    dataset_of=_dataset_of,
 )

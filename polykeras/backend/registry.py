@@ -45,6 +45,8 @@ class Provider:
             framework is loaded.
         lies_ready: says of such data whether `batches_of` takes their batches out of memory, with no code of a user's:
             then no thread is needed to have one in hand.
+        dataset_of: a data set of the framework's own, of a function that returns an iterator over NumPy arrays, or
+            trees of them, from their beginning; None where the framework has none that reads so.
     """
 
     framework: str | None
@@ -54,6 +56,7 @@ class Provider:
     tested: tuple[str, str] | None = None
     batches_of: Callable[[Any], Iterator[Any]] = iter
     lies_ready: Callable[[Any], bool] = lambda source: False
+    dataset_of: Callable[[Callable[[], Iterator[Any]]], Any] | None = None
 
     def installed(self) -> bool:
         """Return whether the framework can be imported, without importing it."""
@@ -190,6 +193,24 @@ def batches_of(source: Any) -> Iterator[Any]:
     """
     provider = _provider_of(source)
     return iter(source) if provider is None else provider.batches_of(source)
+
+
+def dataset_of(name: str, make: Callable[[], Iterator[Any]]) -> Any:
+    """Return a data set of a framework.
+
+    Args:
+        name: of the framework's backend.
+        make: returns an iterator over NumPy arrays, or trees of them, from their beginning.
+
+    Raises:
+        ValueError: the framework has no data sets of that kind.
+    """
+    load(name)
+    provider = providers()[name]
+    if provider.dataset_of is None:
+        able = ", ".join(other for other, found in providers().items() if found.dataset_of is not None)
+        raise ValueError(f"The backend {name!r} makes no data sets; expected one of: {able}.")
+    return provider.dataset_of(make)
 
 
 def lies_ready(source: Any) -> bool:

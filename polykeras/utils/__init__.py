@@ -22,6 +22,10 @@ from polykeras.utils.arrays import normalize, to_categorical
 
 if TYPE_CHECKING:
     from polykeras.utils.config import Config
+    from polykeras.utils.data.audio import audio_dataset_from_directory
+    from polykeras.utils.data.split import split_dataset
+    from polykeras.utils.data.text import text_dataset_from_directory
+    from polykeras.utils.data.timeseries import timeseries_dataset_from_array
     from polykeras.utils.files import get_file
     from polykeras.utils.progbar import Progbar
     from polykeras.utils.sequences import pad_sequences
@@ -31,8 +35,12 @@ Sequence = PyDataset
 LATER: dict[str, str] = {
     "Config": "polykeras.utils.config",
     "Progbar": "polykeras.utils.progbar",
+    "audio_dataset_from_directory": "polykeras.utils.data.audio",
     "get_file": "polykeras.utils.files",
     "pad_sequences": "polykeras.utils.sequences",
+    "split_dataset": "polykeras.utils.data.split",
+    "text_dataset_from_directory": "polykeras.utils.data.text",
+    "timeseries_dataset_from_array": "polykeras.utils.data.timeseries",
 }
 """Names that are loaded later, with the module of each."""
 if not TYPE_CHECKING:
@@ -44,6 +52,7 @@ __all__ = [
     "Progbar",
     "PyDataset",
     "Sequence",
+    "audio_dataset_from_directory",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
@@ -57,7 +66,10 @@ __all__ = [
     "register_keras_serializable",
     "serialize_keras_object",
     "set_random_seed",
+    "split_dataset",
     "standardize_dtype",
+    "text_dataset_from_directory",
+    "timeseries_dataset_from_array",
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]
