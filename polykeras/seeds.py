@@ -12,6 +12,7 @@ import numpy as np
 
 from polykeras import config
 from polykeras.backend import registry
+from polykeras.backend.random import Keys
 from polykeras.backend.spec import Array
 from polykeras.naming import unique_name
 from polykeras.saveable import Saveable
@@ -233,3 +234,6 @@ def key_of(seed: int | SeedGenerator | None) -> Array:
     if is_int(seed):
         return registry.current().asarray(_key_of_int(int(seed)))
     raise ValueError(f"`seed` must be an int, a `SeedGenerator` or None; received {seed!r}.")
+
+
+Keys.of = staticmethod(key_of)

@@ -9,9 +9,9 @@ permutations, not two windows of one, and two rounds still mix that word.
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 from polykeras import dtypes
 from polykeras.backend.spec import Array, Shape, op
@@ -29,6 +29,12 @@ SHIFTS = (17, 11, 15, 14)
 
 # 2**32 over the golden ratio: consecutive counters become words that differ in many bits.
 _GOLDEN = signed(0x9E3779B9)
+
+
+class Keys:
+    """What gives keys for seeds. `polykeras.seeds` sets it, which is built on this package."""
+
+    of: ClassVar[Callable[[Any], Array]]
 
 
 class RandomMethods(SpecialMethods, ABC):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from polykeras import ops, tree
@@ -110,6 +111,23 @@ class Operation:
 OPERATIONS: Registry[Any] = Registry("operation", "polykeras.graph")
 
 
+def find_op(op: str) -> Callable[..., Any]:
+    """Return the op of a name: `"relu"`, or `"image.resize"` for one of `ops.image`.
+
+    Raises:
+        ValueError: there is no such op.
+    """
+    function: Any = None
+    if isinstance(op, str):
+        namespace, _, name = op.rpartition(".")
+        if namespace in ("", "image"):
+            function = getattr(getattr(ops, namespace) if namespace else ops, name, None)
+    # Else a config could name whatever else is in that module.
+    if not callable(function) or not str(getattr(function, "__module__", "")).startswith("polykeras.ops"):
+        raise ValueError(f"There is no op {op!r} in polykeras.ops.")
+    return function
+
+
 @OPERATIONS.register()
 class OpOperation(Operation):
     """An op of `polykeras.ops` called on symbolic tensors.
@@ -123,11 +141,8 @@ class OpOperation(Operation):
     """
 
     def __init__(self, op: str, name: str | None = None) -> None:
-        function = getattr(ops, op, None) if isinstance(op, str) else None
-        # Else a config could name whatever else is in that module.
-        if not callable(function) or not str(getattr(function, "__module__", "")).startswith("polykeras.ops"):
-            raise ValueError(f"There is no op {op!r} in polykeras.ops.")
-        super().__init__(name or unique_name(op))
+        function = find_op(op)
+        super().__init__(name or unique_name(op.rpartition(".")[2]))
         self.op = op
         self._function: Any = function
 

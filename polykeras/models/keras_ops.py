@@ -13,6 +13,7 @@ from typing import Any
 
 from polykeras import ops
 from polykeras.backend import Backend
+from polykeras.graph.operation import find_op
 from polykeras.saving.keras_operations import CLASSES, OPS, class_of
 
 _INPUTS = {
@@ -32,6 +33,15 @@ _INPUTS = {
 }
 """The arguments that are inputs in Keras, where the declaration of the op says something else."""
 
+_IMAGE_INPUTS = {
+    "affine_transform": ("images", "transform"),
+    "map_coordinates": ("inputs", "coordinates"),
+    "perspective_transform": ("images", "start_points", "end_points"),
+    "scale_and_translate": ("images", "output_shape", "scale", "translation"),
+    "ssim": ("image1", "image2"),
+}
+"""Those of ops of images that take more than images."""
+
 _LACKS = {"layer_normalization": {"rms_scaling": False}}
 """Arguments of Keras's operations that our ops lack, with the defaults at which they change nothing."""
 
@@ -42,7 +52,7 @@ _OTHER_FORMS = ("rearrange",)
 @cache
 def signature_of(op: str) -> inspect.Signature:
     """Return the arguments of an op."""
-    return inspect.signature(getattr(ops, op))
+    return inspect.signature(find_op(op))
 
 
 @cache
@@ -50,6 +60,8 @@ def _inputs(op: str) -> tuple[str, ...] | None:
     """Return the names of an op's arguments that are inputs of the graph, in their order; None if that is unknown."""
     if op in _INPUTS:
         return _INPUTS[op]
+    if op.startswith("image."):
+        return _IMAGE_INPUTS.get(op.removeprefix("image."), tuple(signature_of(op).parameters)[:1])
     spec = getattr(getattr(Backend, op, None), "__op__", None)
     if spec is None:
         return None
@@ -95,9 +107,10 @@ def _given(signature: inspect.Signature, inputs: Sequence[str], bound: Mapping[s
 
 @cache
 def _by_class() -> dict[str, str]:
-    known = [op for op in reversed(dir(ops)) if _inputs(op) is not None and op not in _OTHER_FORMS]
+    names = [*dir(ops), *(f"image.{name}" for name in ops.image.__all__)]
+    known = [op for op in reversed(names) if _inputs(op) is not None and op not in _OTHER_FORMS]
     # Classes that Keras lacks were written by polykeras before it knew which those are.
-    return {"".join(part.capitalize() for part in op.split("_")): op for op in known} | {
+    return {"".join(part.capitalize() for part in op.split("_")): op for op in known if "." not in op} | {
         cls: op for op in known if (cls := class_of(op))
     }
 

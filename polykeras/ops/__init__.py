@@ -6,6 +6,9 @@ dtypes by `polykeras.dtypes`.
 
 # ruff: noqa: F403
 
+from typing import TYPE_CHECKING
+
+from polykeras.lazy import lazy_names
 from polykeras.ops.arithmetic import *
 from polykeras.ops.arrays import *
 from polykeras.ops.control import *
@@ -29,3 +32,8 @@ from polykeras.ops.special import *
 from polykeras.ops.statistics import *
 from polykeras.ops.transforms import *
 from polykeras.ops.trigonometric import *
+
+if TYPE_CHECKING:
+    from polykeras.ops import image as image
+else:
+    __getattr__, __dir__ = lazy_names(__name__, {"image": "polykeras.ops.image"})

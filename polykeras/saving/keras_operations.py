@@ -74,7 +74,7 @@ _FOLDED = {name.lower(): name for name in CLASSES}
 
 def class_of(op: str) -> str | None:
     """Return the class of an op, as `"ExpandDims"` for `"expand_dims"`; None where Keras has none."""
-    return _OTHER_NAMES.get(op) or _FOLDED.get(op.replace("_", ""))
+    return _OTHER_NAMES.get(op) or _FOLDED.get(op.removeprefix("image.").replace("_", ""))
 
 
 def warn_of_own_ops(config: Any, title: str, path: str) -> None:

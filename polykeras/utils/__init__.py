@@ -19,6 +19,7 @@ from polykeras.saving.serialization import (
 from polykeras.training.data.dataset import PyDataset
 from polykeras.training.data.unpack import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from polykeras.utils.arrays import normalize, to_categorical
+from polykeras.utils.image import array_to_img, img_to_array, load_img, save_img
 
 if TYPE_CHECKING:
     from polykeras.utils.config import Config
@@ -52,6 +53,7 @@ __all__ = [
     "Progbar",
     "PyDataset",
     "Sequence",
+    "array_to_img",
     "audio_dataset_from_directory",
     "clear_session",
     "custom_object_scope",
@@ -59,11 +61,14 @@ __all__ = [
     "get_file",
     "get_registered_name",
     "get_registered_object",
+    "img_to_array",
     "is_keras_tensor",
+    "load_img",
     "normalize",
     "pack_x_y_sample_weight",
     "pad_sequences",
     "register_keras_serializable",
+    "save_img",
     "serialize_keras_object",
     "set_random_seed",
     "split_dataset",

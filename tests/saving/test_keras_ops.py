@@ -64,7 +64,7 @@ def test_the_installed_keras_agrees(installed: tuple[str, dict[str, Any]]) -> No
 def test_keras_takes_the_arguments_of_each_op(installed: tuple[str, dict[str, Any]]) -> None:
     _, found = installed
     checked = 0
-    for op in dir(ops):
+    for op in (*dir(ops), *(f"image.{name}" for name in ops.image.__all__)):
         inputs, cls = keras_ops._inputs(op), class_of(op)
         if inputs is None or cls is None or op in keras_ops._OTHER_FORMS:
             continue

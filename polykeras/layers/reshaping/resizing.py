@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
-import numpy as np
-
-from polykeras import budget, ops
+from polykeras import ops
 from polykeras.arguments import int_tuple, positive_int
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.convolution.base import Spatial
+from polykeras.ops.interpolation import KERNELS, resize_axis
 
 
 def _pairs(value: Any, rank: int, name: str, owner: Layer) -> tuple[tuple[int, int], ...]:
@@ -175,44 +172,6 @@ class UpSampling1D(Layer):
 # ---- enlarging images ----------------------------------------------------------------------------------------------
 
 
-def _triangle(t: np.ndarray) -> np.ndarray:
-    return np.maximum(0.0, 1.0 - np.abs(t))
-
-
-def _cubic(t: np.ndarray) -> np.ndarray:
-    # Keys, "Cubic convolution interpolation for digital image processing", 1981, with a = -1/2.
-    t = np.abs(t)
-    near, far = (1.5 * t - 2.5) * t * t + 1.0, ((-0.5 * t + 2.5) * t - 4.0) * t + 2.0
-    return np.where(t < 1.0, near, np.where(t < 2.0, far, 0.0))
-
-
-def _lanczos(radius: int) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda t: np.where(np.abs(t) < radius, np.sinc(t) * np.sinc(t / radius), 0.0)
-
-
-_KERNELS: dict[str, tuple[int, Callable[[np.ndarray], np.ndarray]]] = {
-    "bilinear": (1, _triangle),
-    "bicubic": (2, _cubic),
-    "lanczos3": (3, _lanczos(3)),
-    "lanczos5": (5, _lanczos(5)),
-}
-"""By interpolation, how far a pixel has influence, and how much at which distance."""
-
-
-@lru_cache(maxsize=64)
-def _taps(interpolation: str, size: int, factor: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return which pixels make each one of the enlarged axis, and their weights, both `(taps, size * factor)`.
-
-    Pixels are squares with their value at the centre. At the border the weights of those that exist sum to 1.
-    """
-    radius, kernel = _KERNELS[interpolation]
-    budget.spend(2 * radius * size * factor)
-    place = (np.arange(size * factor) + 0.5) / factor - 0.5
-    source = np.floor(place).astype("int32") + np.arange(1 - radius, radius + 1, dtype="int32")[:, None]
-    weight = kernel(place - source) * ((source >= 0) & (source < size))
-    return np.clip(source, 0, size - 1), weight / weight.sum(axis=0)
-
-
 @LAYERS.register()
 class UpSampling2D(Spatial):
     """Images `(batch, height, width, channels)` enlarged by whole factors.
@@ -236,9 +195,9 @@ class UpSampling2D(Spatial):
         super().__init__(data_format, **kwargs)
         self.size = int_tuple(size, 2, "size", self)
         self.interpolation = interpolation.lower()
-        if self.interpolation not in ("nearest", *_KERNELS):
+        if self.interpolation not in ("nearest", *KERNELS):
             raise ValueError(
-                f"UpSampling2D: `interpolation` must be one of nearest, {', '.join(_KERNELS)}; received "
+                f"UpSampling2D: `interpolation` must be one of nearest, {', '.join(KERNELS)}; received "
                 f"{interpolation!r}."
             )
 
@@ -248,15 +207,5 @@ class UpSampling2D(Spatial):
             if self.interpolation == "nearest":
                 inputs = ops.repeat(inputs, factor, axis=axis)
             else:
-                inputs = self._mix(inputs, factor, axis)
+                inputs = resize_axis(inputs, axis, ops.shape(inputs)[axis] * factor, self.interpolation)
         return inputs
-
-    def _mix(self, x: Any, factor: int, axis: int) -> Any:
-        shape, dtype = ops.shape(x), ops.dtype(x)
-        sources, weights = _taps(self.interpolation, shape[axis], factor)
-        along = [-1 if i == axis else 1 for i in range(len(shape))]
-        total = None
-        for source, weight in zip(sources, weights, strict=True):
-            part = ops.take(x, source, axis=axis) * ops.reshape(ops.convert_to_tensor(weight, dtype), along)
-            total = part if total is None else ops.add(total, part)
-        return total

@@ -1,0 +1,84 @@
+"""What the ops of images have in common: names in the graph, layouts, checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, TypeVar
+
+from polykeras import config, dtypes, ops
+from polykeras.backend.spec import Array
+from polykeras.ops.by_hand import gives_way
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def image_op(function: Callable[P, R]) -> Callable[P, R]:
+    """Return an op of images that symbolic tensors take over, as `"image.resize"`."""
+    wrapper = gives_way(function)
+    wrapper.__op_name__ = f"image.{function.__name__}"  # type: ignore[attr-defined]
+    return wrapper
+
+
+def as_images(images: Any, op: str, ranks: tuple[int, ...] = (3, 4)) -> Array:
+    """Return images as an array of the backend.
+
+    Raises:
+        ValueError: they are neither one image nor a batch of them.
+    """
+    images = ops.convert_to_tensor(images)
+    shape = ops.shape(images)
+    if len(shape) not in ranks:
+        raise ValueError(
+            f"ops.image.{op}: expected an image of {ranks[0]} axes, or a batch of them with {ranks[1]}; received the "
+            f"shape {shape}."
+        )
+    return images
+
+
+def space_axes(images: Array, data_format: str | None) -> tuple[int, int]:
+    """Return the axes of height and width, from the front."""
+    ndim = len(ops.shape(images))
+    last = config.standardize_data_format(data_format) == "channels_last"
+    return (ndim - 3, ndim - 2) if last else (ndim - 2, ndim - 1)
+
+
+def channel_axis(images: Array, data_format: str | None) -> int:
+    """Return the axis of the channels, from the front."""
+    ndim = len(ops.shape(images))
+    return ndim - 1 if config.standardize_data_format(data_format) == "channels_last" else ndim - 3
+
+
+def as_batch(images: Array, data_format: str | None) -> tuple[Array, Callable[[Array], Array]]:
+    """Return images as `(batch, height, width, channels)`, and what brings a result of that form back."""
+    single = len(ops.shape(images)) == 3
+    first = config.standardize_data_format(data_format) == "channels_first"
+    if single:
+        images = ops.expand_dims(images, 0)
+    if first:
+        images = ops.moveaxis(images, 1, 3)
+
+    def back(result: Array) -> Array:
+        if first:
+            result = ops.moveaxis(result, 3, 1)
+        return ops.squeeze(result, 0) if single else result
+
+    return images, back
+
+
+def cut(images: Array, kept: Mapping[int, tuple[int, int]]) -> Array:
+    """Return what lies from the start to the stop of some axes."""
+    index = [slice(*kept[axis]) if axis in kept else slice(None) for axis in range(len(ops.shape(images)))]
+    return ops.get_item(images, tuple(index))
+
+
+def float_dtype(dtype: str) -> str:
+    """Return the dtype in which images of a dtype are computed with."""
+    return dtypes.float_type(dtype)
+
+
+def rounded(result: Array, dtype: str) -> Array:
+    """Return a result in the dtype of the images: rounded, and cut to the range, where that is an integer one."""
+    if ops.dtype(result) == dtype:
+        return result
+    return ops.saturate_cast(ops.round(result), dtype) if dtypes.is_int(dtype) else ops.cast(result, dtype)

@@ -1,0 +1,119 @@
+"""Images and volumes cut into patches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from polykeras import budget, config, ops
+from polykeras.arguments import int_tuple
+from polykeras.backend.spec import Array
+from polykeras.ops.image.layout import as_images, image_op
+
+
+def _patches(
+    images: Array, rank: int, size: Any, strides: Any, dilation_rate: Any, padding: str, data_format: str | None
+) -> Array:
+    """Return the patches of a batch, or of one, over `rank` axes."""
+    lengths = int_tuple(size, rank, "size")
+    steps = lengths if strides is None else int_tuple(strides, rank, "strides")
+    dilations = int_tuple(dilation_rate, rank, "dilation_rate")
+    if padding not in ("valid", "same"):
+        raise ValueError(f"extract_patches: `padding` must be 'valid' or 'same'; received {padding!r}.")
+    last = config.standardize_data_format(data_format) == "channels_last"
+    single = len(ops.shape(images)) == rank + 1
+    if single:
+        images = ops.expand_dims(images, 0)
+    if not last:
+        images = ops.moveaxis(images, 1, -1)
+    for i, (length, step, dilation) in enumerate(zip(lengths, steps, dilations, strict=True)):
+        images = _windows(images, 1 + 2 * i, length, step, dilation, padding)
+    batch, *space, channels = ops.shape(images)
+    order = [0, *range(1, 2 * rank, 2), *range(2, 2 * rank + 1, 2), 2 * rank + 1]
+    patches = ops.reshape(ops.transpose(images, order), (batch, *space[::2], int(np.prod(lengths)) * channels))
+    if not last:
+        patches = ops.moveaxis(patches, -1, 1)
+    return ops.squeeze(patches, 0) if single else patches
+
+
+def _windows(x: Array, axis: int, length: int, step: int, dilation: int, padding: str) -> Array:
+    """Return `x` with one axis as two: windows, and places within them."""
+    n, reach = ops.shape(x)[axis], dilation * (length - 1) + 1
+    if padding == "same":
+        missing = max((-(-n // step) - 1) * step + reach - n, 0)
+        widths = [(0, 0)] * len(ops.shape(x))
+        widths[axis] = (missing // 2, missing - missing // 2)
+        x, n = ops.pad(x, widths), n + missing
+    if reach > n:
+        raise ValueError(f"extract_patches: a patch that reaches over {reach} does not fit into an axis of {n}.")
+    count = (n - reach) // step + 1
+    if dilation == 1 and step == length:
+        shape = ops.shape(x)
+        kept = [slice(None)] * axis + [slice(0, count * length)]
+        return ops.reshape(ops.get_item(x, tuple(kept)), (*shape[:axis], count, length, *shape[axis + 1 :]))
+    budget.spend(count * length)
+    places = np.arange(count, dtype="int32")[:, None] * step + np.arange(length, dtype="int32") * dilation
+    return ops.take(x, places, axis=axis)
+
+
+@image_op
+def extract_patches(
+    images: Any,
+    size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Array:
+    """Return the patches of images, each flat along the channels.
+
+    Args:
+        images: one image `(height, width, channels)` or a batch of them; or channels first. With three numbers in
+            `size`, volumes, as for `extract_patches_3d`.
+        size: of a patch: an int, or `(height, width)`.
+        strides: the distance of patches; by default they lie side by side.
+        dilation_rate: the distance of pixels within a patch.
+        padding: `"valid"` for whole patches only, `"same"` for zeros around.
+        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+
+    Returns:
+        Shape `(batch, rows of patches, columns of patches, height * width * channels)`; or channels first.
+
+    Raises:
+        ValueError: a patch does not fit into the images, or an argument is of another form.
+    """
+    if not isinstance(size, int) and len(size) == 3:
+        return extract_patches_3d(images, size, strides, dilation_rate, padding, data_format)
+    images = as_images(images, "extract_patches")
+    return _patches(images, 2, size, strides, dilation_rate, padding, data_format)
+
+
+@image_op
+def extract_patches_3d(
+    volumes: Any,
+    size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Array:
+    """Return the patches of volumes, each flat along the channels.
+
+    Args:
+        volumes: one volume `(depth, height, width, channels)` or a batch of them; or channels first.
+        size: of a patch: an int, or `(depth, height, width)`.
+        strides: the distance of patches; by default they lie side by side.
+        dilation_rate: the distance of elements within a patch.
+        padding: `"valid"` for whole patches only, `"same"` for zeros around.
+        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+
+    Returns:
+        Shape `(batch, patches along each axis, depth * height * width * channels)`; or channels first.
+
+    Raises:
+        ValueError: a patch does not fit into the volumes, or an argument is of another form.
+    """
+    volumes = as_images(volumes, "extract_patches_3d", (4, 5))
+    return _patches(volumes, 3, size, strides, dilation_rate, padding, data_format)

@@ -1,0 +1,145 @@
+"""Values between pixels: what is at places that need not be whole numbers, and beyond the border."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+from polykeras import dtypes, ops
+from polykeras.backend.spec import Array
+from polykeras.ops.image.layout import float_dtype, image_op
+
+FILL_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
+ORDERS = {"nearest": 0, "bilinear": 1}
+"""By interpolation, the degree of the polynomial between pixels."""
+
+
+def check_mode(op: str, fill_mode: str, interpolation: str = "nearest") -> int:
+    """Return the order of an interpolation.
+
+    Raises:
+        ValueError: the interpolation or the fill mode is unknown.
+    """
+    if interpolation not in ORDERS:
+        raise ValueError(f"{op}: `interpolation` must be one of {', '.join(ORDERS)}; received {interpolation!r}.")
+    if fill_mode not in FILL_MODES:
+        raise ValueError(f"{op}: `fill_mode` must be one of {', '.join(FILL_MODES)}; received {fill_mode!r}.")
+    return ORDERS[interpolation]
+
+
+def _inside(index: Array, size: int, fill_mode: str) -> Array:
+    """Return indices as they are continued beyond the border, all of them from 0 to `size - 1`."""
+    if fill_mode == "wrap":
+        return ops.mod(index, size)
+    if fill_mode == "mirror" and size > 1:  # about the middle of the outermost pixels
+        period = 2 * (size - 1)
+        return ops.absolute(ops.mod(index + (size - 1), period) - (size - 1))
+    if fill_mode == "reflect":  # about their edges
+        index = ops.mod(index, 2 * size)
+        return ops.minimum(index, 2 * size - 1 - index)
+    return ops.clip(index, 0, size - 1)
+
+
+def _neighbours(place: Array, order: int) -> list[tuple[Array, Any]]:
+    """Return the indices of the pixels beside places along an axis, int32, with their weights."""
+    if order == 0:  # halves are rounded away from 0
+        away = ops.where(place < 0, ops.ceil(place - 0.5), ops.floor(place + 0.5))
+        return [(ops.cast(away, "int32"), None)]
+    lower = ops.floor(place)
+    upper_weight = ops.subtract(place, lower)
+    index = ops.cast(lower, "int32")
+    return [(index, 1.0 - upper_weight), (index + 1, upper_weight)]
+
+
+def sample(
+    rows: Array,
+    places: Sequence[Array],
+    sizes: Sequence[int],
+    order: int,
+    fill_mode: str,
+    fill_value: Any,
+    start: Array | int = 0,
+) -> Array:
+    """Return the values at places of an array.
+
+    Args:
+        rows: floats, `(n, ...)`: the array with the axes of `places` made one.
+        places: along each of these axes, floats of one shape.
+        sizes: of these axes.
+        order: 0 for the nearest value, 1 for linear interpolation.
+        fill_mode: one of `FILL_MODES`: what lies beyond the border.
+        fill_value: for `"constant"`.
+        start: of the array within `rows`, an int32 array that broadcasts to that of the places.
+
+    Returns:
+        Shape `places[0].shape + rows.shape[1:]`.
+    """
+    further = [1] * (len(ops.shape(rows)) - 1)
+    total = None
+    for corner in product(*(_neighbours(place, order) for place in places)):
+        flat: Any = 0
+        weight: Any = None
+        valid: Any = None
+        for (index, share), size in zip(corner, sizes, strict=True):
+            flat = flat * size + _inside(index, size, fill_mode)
+            if share is not None:
+                weight = share if weight is None else ops.multiply(weight, share)
+            if fill_mode == "constant":
+                within = ops.logical_and(index >= 0, index < size)
+                valid = within if valid is None else ops.logical_and(valid, within)
+        shape = (*ops.shape(flat), *further)
+        part = ops.take(rows, flat + start, axis=0)
+        if valid is not None:
+            part = ops.where(ops.reshape(valid, shape), part, ops.cast(fill_value, ops.dtype(part)))
+        if weight is not None:
+            part = ops.multiply(part, ops.cast(ops.reshape(weight, shape), ops.dtype(part)))
+        total = part if total is None else ops.add(total, part)
+    return total
+
+
+def rounded_away(result: Array, dtype: str) -> Array:
+    """Return interpolated values in the dtype of the array: rounded, halves away from 0, where that is an integer one.
+
+    They lie between values of that dtype.
+    """
+    if dtypes.is_int(dtype):
+        result = ops.where(result < 0, ops.ceil(result - 0.5), ops.floor(result + 0.5))
+    return ops.cast(result, dtype)
+
+
+@image_op
+def map_coordinates(
+    inputs: Any, coordinates: Any, order: int, fill_mode: str = "constant", fill_value: float = 0.0
+) -> Array:
+    """Return the values of an array at places between its elements.
+
+    Args:
+        inputs: an array of any rank.
+        coordinates: floats `(rank of inputs, ...)`: the places along each axis.
+        order: 0 for the nearest element, 1 for linear interpolation between neighbours.
+        fill_mode: what lies beyond the border: `"constant"` a value, `"nearest"` the outermost element, `"wrap"` the
+            other end, `"mirror"` and `"reflect"` mirror images, without and with the outermost element.
+        fill_value: the value for `"constant"`, which is interpolated as if it were an element.
+
+    Returns:
+        Shape `coordinates.shape[1:]`, dtype of `inputs`.
+
+    Raises:
+        ValueError: another order, an unknown fill mode, or coordinates that do not fit the rank.
+    """
+    inputs, coordinates = ops.convert_to_tensor(inputs), ops.convert_to_tensor(coordinates)
+    shape, places = ops.shape(inputs), ops.shape(coordinates)
+    check_mode("map_coordinates", fill_mode)
+    if order not in (0, 1):
+        raise ValueError(f"map_coordinates: `order` must be 0 or 1; received {order!r}.")
+    if len(places) < 2 or places[0] != len(shape):
+        raise ValueError(
+            f"map_coordinates: expected coordinates ({len(shape)}, ...) for an array of the shape {shape}; received "
+            f"the shape {places}."
+        )
+    dtype = ops.dtype(inputs)
+    rows = ops.reshape(ops.cast(inputs, float_dtype(dtype)), (-1,))
+    coordinates = ops.cast(coordinates, float_dtype(ops.dtype(coordinates)))
+    result = sample(rows, ops.unstack(coordinates, axis=0), shape, order, fill_mode, fill_value)
+    return rounded_away(result, dtype)

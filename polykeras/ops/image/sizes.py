@@ -1,0 +1,198 @@
+"""Other sizes of images: resized, cropped, padded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from polykeras import ops
+from polykeras.arguments import int_tuple
+from polykeras.backend.spec import Array
+from polykeras.ops.image.layout import as_images, cut, float_dtype, image_op, rounded, space_axes
+from polykeras.ops.interpolation import INTERPOLATIONS, resize_axis
+
+
+def crop_box(size: Sequence[int], target: Sequence[int]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return `(start, size)` along height and width of the largest box in the middle that has the target's aspect."""
+    (height, width), (to_height, to_width) = size, target
+    cut = max(min(height, int(width * to_height / to_width)), 1), max(min(width, int(height * to_width / to_height)), 1)
+    return (int((height - cut[0]) / 2), cut[0]), (int((width - cut[1]) / 2), cut[1])
+
+
+def _pad_widths(size: Sequence[int], target: Sequence[int]) -> tuple[int, int]:
+    """Return how much to add at each end of height and width, so that the image has the target's aspect.
+
+    Only one of them grows. Where it grows by an odd number, one less is added, as in Keras.
+    """
+    (height, width), (to_height, to_width) = size, target
+    rows = int((max(height, int(width * to_height / to_width)) - height) / 2)
+    columns = int((max(width, int(height * to_width / to_height)) - width) / 2)
+    return (rows, 0) if rows else (0, columns)
+
+
+@image_op
+def resize(
+    images: Any,
+    size: Sequence[int],
+    interpolation: str = "bilinear",
+    antialias: bool = False,
+    crop_to_aspect_ratio: bool = False,
+    pad_to_aspect_ratio: bool = False,
+    fill_mode: str = "constant",
+    fill_value: float = 0.0,
+    data_format: str | None = None,
+) -> Array:
+    """Return images in another size.
+
+    Pixels are squares with their value at the centre, as in the other frameworks' newer functions.
+
+    Args:
+        images: one image `(height, width, channels)` or a batch `(batch, height, width, channels)`; or channels first.
+        size: the new `(height, width)`.
+        interpolation: `"nearest"`, `"bilinear"`, `"bicubic"` (Keys, a = -1/2), `"lanczos3"`, `"lanczos5"`, or `"area"`,
+            the mean of all that a pixel of the result covers.
+        antialias: make the kernel wider where images shrink, so that all pixels count.
+        crop_to_aspect_ratio: cut the images first to the aspect ratio of `size`, around the middle.
+        pad_to_aspect_ratio: pad them first to that aspect ratio.
+        fill_mode: how to pad; only `"constant"`.
+        fill_value: the value to pad with.
+        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+
+    Returns:
+        The resized images, of the dtype of `images`: integers are rounded.
+
+    Raises:
+        ValueError: an unknown interpolation or fill mode, a size that is none, or both aspect options.
+    """
+    images = as_images(images, "resize")
+    target = int_tuple(tuple(size), 2, "size")
+    if interpolation not in INTERPOLATIONS:
+        raise ValueError(
+            f"resize: `interpolation` must be one of {', '.join(INTERPOLATIONS)}; received {interpolation!r}."
+        )
+    if fill_mode != "constant":
+        raise ValueError(f"resize: `fill_mode` must be 'constant'; received {fill_mode!r}.")
+    if crop_to_aspect_ratio and pad_to_aspect_ratio:
+        raise ValueError("resize: only one of `crop_to_aspect_ratio` and `pad_to_aspect_ratio` can be True.")
+    axes = space_axes(images, data_format)
+    shape = ops.shape(images)
+    if crop_to_aspect_ratio:
+        (top, height), (left, width) = crop_box([shape[a] for a in axes], target)
+        images = cut(images, {axes[0]: (top, top + height), axes[1]: (left, left + width)})
+    elif pad_to_aspect_ratio:
+        widths = [(0, 0)] * len(shape)
+        for axis, width in zip(axes, _pad_widths([shape[a] for a in axes], target), strict=True):
+            widths[axis] = (width, width)
+        images = ops.pad(images, widths, constant_values=fill_value)
+    dtype = ops.dtype(images)
+    if interpolation != "nearest":
+        images = ops.cast(images, float_dtype(dtype))
+    for axis, length in zip(axes, target, strict=True):
+        if ops.shape(images)[axis] != length:
+            images = resize_axis(images, axis, length, interpolation, antialias)
+    return rounded(images, dtype)
+
+
+def _margins(op: str, names: Sequence[str], values: Sequence[int | None], room: int) -> tuple[int, int]:
+    """Return the margins before and after, of which two of three are given: both, or one and the size of the result.
+
+    Args:
+        op: for messages.
+        names: of the three arguments.
+        values: what they are.
+        room: of both margins together, where the size of the result is given.
+    """
+    before, after, _ = values
+    if values.count(None) != 1 or any(value is not None and value < 0 for value in values):
+        raise ValueError(f"{op}: give exactly two of {', '.join(names)}, none negative; received {tuple(values)}.")
+    if before is None:
+        before = room - (after or 0)
+    if after is None:
+        after = room - before
+    if before < 0 or after < 0:
+        given = ", ".join(f"{name}={value}" for name, value in zip(names, values, strict=True) if value is not None)
+        raise ValueError(f"{op}: {given} would make a margin negative: the images do not fit.")
+    return before, after
+
+
+_ROWS = ("top_{}", "bottom_{}", "target_height")
+_COLUMNS = ("left_{}", "right_{}", "target_width")
+
+
+@image_op
+def pad_images(
+    images: Any,
+    top_padding: int | None = None,
+    left_padding: int | None = None,
+    bottom_padding: int | None = None,
+    right_padding: int | None = None,
+    target_height: int | None = None,
+    target_width: int | None = None,
+    data_format: str | None = None,
+) -> Array:
+    """Return images with zeros around.
+
+    Args:
+        images: one image or a batch, see `resize`.
+        top_padding: rows above.
+        left_padding: columns to the left.
+        bottom_padding: rows below.
+        right_padding: columns to the right.
+        target_height: of the result. Two of this, `top_padding` and `bottom_padding` are given.
+        target_width: of the result. Two of this, `left_padding` and `right_padding` are given.
+        data_format: see `resize`.
+
+    Raises:
+        ValueError: not two of three are given, or one is negative or would have to be.
+    """
+    images = as_images(images, "pad_images")
+    rows, columns = space_axes(images, data_format)
+    shape = ops.shape(images)
+    widths = [(0, 0)] * len(shape)
+    heights = (top_padding, bottom_padding, target_height)
+    sides = (left_padding, right_padding, target_width)
+    for axis, names, values in ((rows, _ROWS, heights), (columns, _COLUMNS, sides)):
+        room = (values[2] or 0) - shape[axis]
+        widths[axis] = _margins("pad_images", [n.format("padding") for n in names], values, room)
+    return ops.pad(images, widths)
+
+
+@image_op
+def crop_images(
+    images: Any,
+    top_cropping: int | None = None,
+    left_cropping: int | None = None,
+    bottom_cropping: int | None = None,
+    right_cropping: int | None = None,
+    target_height: int | None = None,
+    target_width: int | None = None,
+    data_format: str | None = None,
+) -> Array:
+    """Return images without their margins.
+
+    Args:
+        images: one image or a batch, see `resize`.
+        top_cropping: rows to drop above.
+        left_cropping: columns to drop at the left.
+        bottom_cropping: rows to drop below.
+        right_cropping: columns to drop at the right.
+        target_height: of the result. Two of this, `top_cropping` and `bottom_cropping` are given.
+        target_width: of the result. Two of this, `left_cropping` and `right_cropping` are given.
+        data_format: see `resize`.
+
+    Raises:
+        ValueError: not two of three are given, or one is negative or would have to be.
+    """
+    images = as_images(images, "crop_images")
+    rows, columns = space_axes(images, data_format)
+    shape = ops.shape(images)
+    kept: dict[int, tuple[int, int]] = {}
+    heights = (top_cropping, bottom_cropping, target_height)
+    sides = (left_cropping, right_cropping, target_width)
+    for axis, names, values in ((rows, _ROWS, heights), (columns, _COLUMNS, sides)):
+        room = shape[axis] - (values[2] or 0)
+        before, after = _margins("crop_images", [n.format("cropping") for n in names], values, room)
+        if before + after > shape[axis]:
+            raise ValueError(f"crop_images: cropping {before} + {after} is more than axis {axis} has, {shape[axis]}.")
+        kept[axis] = (before, shape[axis] - after)
+    return cut(images, kept)
