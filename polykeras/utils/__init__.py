@@ -24,6 +24,7 @@ from polykeras.utils.image import array_to_img, img_to_array, load_img, save_img
 if TYPE_CHECKING:
     from polykeras.utils.config import Config
     from polykeras.utils.data.audio import audio_dataset_from_directory
+    from polykeras.utils.data.images import image_dataset_from_directory
     from polykeras.utils.data.split import split_dataset
     from polykeras.utils.data.text import text_dataset_from_directory
     from polykeras.utils.data.timeseries import timeseries_dataset_from_array
@@ -38,6 +39,7 @@ LATER: dict[str, str] = {
     "Progbar": "polykeras.utils.progbar",
     "audio_dataset_from_directory": "polykeras.utils.data.audio",
     "get_file": "polykeras.utils.files",
+    "image_dataset_from_directory": "polykeras.utils.data.images",
     "pad_sequences": "polykeras.utils.sequences",
     "split_dataset": "polykeras.utils.data.split",
     "text_dataset_from_directory": "polykeras.utils.data.text",
@@ -61,6 +63,7 @@ __all__ = [
     "get_file",
     "get_registered_name",
     "get_registered_object",
+    "image_dataset_from_directory",
     "img_to_array",
     "is_keras_tensor",
     "load_img",

@@ -32,3 +32,17 @@ def sounds(folder: Path) -> Path:
             file.setframerate(8000)
             file.writeframes(samples.astype("<i2").tobytes())
     return folder
+
+
+def pictures(folder: Path) -> Path:
+    """Write grey, coloured and transparent images of several sizes, as PNG and BMP, of each of two classes."""
+    from PIL import Image
+
+    random = np.random.default_rng(0)
+    for name in "ba":
+        (folder / name / "deeper").mkdir(parents=True)
+        for i, (height, width) in enumerate([(12, 9), (7, 14), (16, 16), (10, 21)]):
+            path = folder / name / ("deeper" if i == 2 else "") / f"{i}.{'bmp' if i == 1 else 'PNG'}"
+            Image.fromarray(random.integers(0, 256, (height, width, 3), dtype=np.uint8)).save(path)
+        (folder / name / "notes.txt").write_text("no")
+    return folder

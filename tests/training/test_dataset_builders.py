@@ -7,6 +7,7 @@ import pytest
 
 from polykeras import Sequential, layers, ops
 from polykeras.backend import Backend
+from polykeras.preprocessing.image import ImageDataGenerator
 from polykeras.utils import timeseries_dataset_from_array
 
 SERIES = np.sin(np.arange(60) / 3).astype("float32")
@@ -42,3 +43,15 @@ def test_data_without_end_need_a_number_of_steps(backend: Backend) -> None:
     assert len(model.fit(endless, steps_per_epoch=9, epochs=2, verbose=0).history["loss"]) == 2
     with pytest.raises(TypeError, match="no end"):
         len(endless)
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_images_changed_at_random_train(backend: Backend, shuffle: bool) -> None:
+    flow = ImageDataGenerator(rescale=0.1, horizontal_flip=True).flow(
+        np.random.default_rng(0).normal(size=(10, 4, 4, 1)), np.arange(10.0), batch_size=4, shuffle=shuffle, seed=1
+    )
+    model = Sequential([layers.Flatten(), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    assert len(model.fit(flow, epochs=2, verbose=0).history["loss"]) == 2
+    assert model.predict(flow, verbose=0).shape == (10, 1)
+    assert np.isfinite(model.evaluate(flow, verbose=0))
