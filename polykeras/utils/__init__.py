@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from polykeras.utils.data.text import text_dataset_from_directory
     from polykeras.utils.data.timeseries import timeseries_dataset_from_array
     from polykeras.utils.files import get_file
+    from polykeras.utils.model_graph import get_source_inputs
+    from polykeras.utils.model_plot import model_to_dot, plot_model
     from polykeras.utils.progbar import Progbar
     from polykeras.utils.sequences import pad_sequences
 
@@ -39,8 +41,11 @@ LATER: dict[str, str] = {
     "Progbar": "polykeras.utils.progbar",
     "audio_dataset_from_directory": "polykeras.utils.data.audio",
     "get_file": "polykeras.utils.files",
+    "get_source_inputs": "polykeras.utils.model_graph",
     "image_dataset_from_directory": "polykeras.utils.data.images",
+    "model_to_dot": "polykeras.utils.model_plot",
     "pad_sequences": "polykeras.utils.sequences",
+    "plot_model": "polykeras.utils.model_plot",
     "split_dataset": "polykeras.utils.data.split",
     "text_dataset_from_directory": "polykeras.utils.data.text",
     "timeseries_dataset_from_array": "polykeras.utils.data.timeseries",
@@ -63,13 +68,16 @@ __all__ = [
     "get_file",
     "get_registered_name",
     "get_registered_object",
+    "get_source_inputs",
     "image_dataset_from_directory",
     "img_to_array",
     "is_keras_tensor",
     "load_img",
+    "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
     "pad_sequences",
+    "plot_model",
     "register_keras_serializable",
     "save_img",
     "serialize_keras_object",

@@ -151,14 +151,9 @@ LEFT_OUT = {
         "not in the first catalogue: a later issue": "ProgbarLogger RemoteMonitor SwapEMAWeights TensorBoard",
     },
     "utils": {
-        "data sets, images and downloads: a later issue": """
-            FeatureSpace audio_dataset_from_directory get_file image_dataset_from_directory
-            pad_sequences split_dataset text_dataset_from_directory timeseries_dataset_from_array
-        """,
-        "pictures of models: a later issue": "model_to_dot plot_model",
+        "columns of tables as features: a later issue": "FeatureSpace",
         "not in the first catalogue: a later issue": """
-            Config Progbar disable_interactive_logging enable_interactive_logging get_custom_objects get_source_inputs
-            is_interactive_logging_enabled
+            disable_interactive_logging enable_interactive_logging get_custom_objects is_interactive_logging_enabled
         """,
     },
 }
