@@ -46,13 +46,16 @@ from polykeras.variables import Variable
 
 if TYPE_CHECKING:
     from polykeras import applications as applications
+    from polykeras import datasets as datasets
     from polykeras import distribution as distribution
     from polykeras import export as export
     from polykeras import legacy as legacy
+    from polykeras import preprocessing as preprocessing
     from polykeras import wrappers as wrappers
 
 LATER: dict[str, str] = {
-    name: f"polykeras.{name}" for name in ("applications", "distribution", "export", "legacy", "wrappers")
+    name: f"polykeras.{name}"
+    for name in ("applications", "datasets", "distribution", "export", "legacy", "preprocessing", "wrappers")
 }
 """Rooms that are loaded when they are first named, with the module of each."""
 if not TYPE_CHECKING:
@@ -95,6 +98,7 @@ __all__ = [
     "config",
     "constraints",
     "custom_gradient",
+    "datasets",
     "device",
     "distribution",
     "dtype_policies",
@@ -110,6 +114,7 @@ __all__ = [
     "models",
     "ops",
     "optimizers",
+    "preprocessing",
     "random",
     "regularizers",
     "remat",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from polykeras.backend import Backend, Provider
@@ -20,6 +20,12 @@ def _on_host(function: Callable[..., Any], arrays: list[Any], spec: Callable[...
     return on_host(function, arrays, spec)
 
 
+def _dataset_of(make: Callable[[], Iterator[Any]]) -> Any:
+    from polykeras_tensorflow.datasets import dataset_of
+
+    return dataset_of(make)
+
+
 provider = Provider(
     framework="tensorflow",
     load=_load,
@@ -27,4 +33,5 @@ provider = Provider(
     install='pip install "polykeras[tensorflow]"',
     tested=("2.18", "2.21"),
     on_host=_on_host,
+    dataset_of=_dataset_of,
 )

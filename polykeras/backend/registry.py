@@ -49,6 +49,8 @@ class Provider:
             set: `on_host(function, arrays, spec)`, where `spec(*shapes)` gives shape and dtype of the result (None for
             sizes that are not known). Returns NotImplemented where no array is traced. Called only for arrays of the
             framework, whatever the current backend is.
+        dataset_of: a data set of the framework's own, of a function that returns an iterator over NumPy arrays, or
+            trees of them, from their beginning; None where the framework has none that reads so.
     """
 
     framework: str | None
@@ -59,6 +61,7 @@ class Provider:
     batches_of: Callable[[Any], Iterator[Any]] = iter
     lies_ready: Callable[[Any], bool] = lambda source: False
     on_host: Callable[[Callable[..., Any], list[Any], Callable[..., Any]], Any] | None = None
+    dataset_of: Callable[[Callable[[], Iterator[Any]]], Any] | None = None
 
     def installed(self) -> bool:
         """Return whether the framework can be imported, without importing it."""
@@ -212,6 +215,24 @@ def batches_of(source: Any) -> Iterator[Any]:
     """
     provider = _provider_of(source)
     return iter(source) if provider is None else provider.batches_of(source)
+
+
+def dataset_of(name: str, make: Callable[[], Iterator[Any]]) -> Any:
+    """Return a data set of a framework.
+
+    Args:
+        name: of the framework's backend.
+        make: returns an iterator over NumPy arrays, or trees of them, from their beginning.
+
+    Raises:
+        ValueError: the framework has no data sets of that kind.
+    """
+    load(name)
+    provider = providers()[name]
+    if provider.dataset_of is None:
+        able = ", ".join(other for other, found in providers().items() if found.dataset_of is not None)
+        raise ValueError(f"The backend {name!r} makes no data sets; expected one of: {able}.")
+    return provider.dataset_of(make)
 
 
 def lies_ready(source: Any) -> bool:

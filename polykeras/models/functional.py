@@ -181,7 +181,7 @@ class Functional(Model):
 
     @staticmethod
     def _training(training: Any) -> Callable[..., Any]:
-        """Return how operations are called: as in Keras, what a graph says of `training` gives way to what is passed."""
+        """Return how operations are called: as in Keras, what is passed counts before what a graph says."""
 
         def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
             return operation(*args, **kwargs | ({"training": training} if "training" in kwargs else {}))

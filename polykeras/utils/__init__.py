@@ -30,42 +30,77 @@ from polykeras.utils.image import array_to_img, img_to_array, load_img, save_img
 
 if TYPE_CHECKING:
     from polykeras.layers.preprocessing.feature_space import FeatureSpace
+    from polykeras.utils.config import Config
+    from polykeras.utils.data.audio import audio_dataset_from_directory
+    from polykeras.utils.data.images import image_dataset_from_directory
+    from polykeras.utils.data.split import split_dataset
+    from polykeras.utils.data.text import text_dataset_from_directory
+    from polykeras.utils.data.timeseries import timeseries_dataset_from_array
+    from polykeras.utils.files import get_file
+    from polykeras.utils.model_graph import get_source_inputs
+    from polykeras.utils.model_plot import model_to_dot, plot_model
+    from polykeras.utils.progbar import Progbar
+    from polykeras.utils.sequences import pad_sequences
 
 Sequence = PyDataset
 
 LATER: dict[str, str] = {
     "FeatureSpace": "polykeras.layers.preprocessing.feature_space",
+    "Config": "polykeras.utils.config",
+    "Progbar": "polykeras.utils.progbar",
+    "audio_dataset_from_directory": "polykeras.utils.data.audio",
+    "get_file": "polykeras.utils.files",
+    "get_source_inputs": "polykeras.utils.model_graph",
+    "image_dataset_from_directory": "polykeras.utils.data.images",
+    "model_to_dot": "polykeras.utils.model_plot",
+    "pad_sequences": "polykeras.utils.sequences",
+    "plot_model": "polykeras.utils.model_plot",
+    "split_dataset": "polykeras.utils.data.split",
+    "text_dataset_from_directory": "polykeras.utils.data.text",
+    "timeseries_dataset_from_array": "polykeras.utils.data.timeseries",
 }
 """Names that are loaded later, with the module of each."""
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(__name__, LATER)
 
 __all__ = [
+    "Config",
     "CustomObjectScope",
     "FeatureSpace",
+    "Progbar",
     "PyDataset",
     "Sequence",
     "array_to_img",
+    "audio_dataset_from_directory",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
     "disable_interactive_logging",
     "enable_interactive_logging",
     "get_custom_objects",
+    "get_file",
     "get_registered_name",
     "get_registered_object",
+    "get_source_inputs",
+    "image_dataset_from_directory",
     "img_to_array",
     "is_interactive_logging_enabled",
     "is_keras_tensor",
     "legacy",
     "load_img",
+    "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
+    "pad_sequences",
+    "plot_model",
     "register_keras_serializable",
     "save_img",
     "serialize_keras_object",
     "set_random_seed",
+    "split_dataset",
     "standardize_dtype",
+    "text_dataset_from_directory",
+    "timeseries_dataset_from_array",
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]

@@ -55,15 +55,11 @@ class ProgressDisplay(Callback):
     def __init__(self, level: int, epochs: int, steps: int | None) -> None:
         super().__init__()
         self._fits = False
-        self._title = ""
         self._show(level, epochs, steps)
-        self._begin()
 
     def _show(self, level: int, epochs: int, steps: int | None) -> None:
-        self._level = level
-        self._bar = level == 1 and _can_redraw()
         self._epochs = epochs
-        self._steps = steps
+        self._line = ProgressLine(level, steps)
 
     # ---- hooks -------------------------------------------------------------------------------------------------
 
@@ -73,16 +69,16 @@ class ProgressDisplay(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Begin a line."""
-        self._title = f"Epoch {epoch + 1}/{self._epochs}"
-        if self._bar and self._epochs > 1:
-            _say(self._title)
-        self._begin()
+        self._line.title = f"Epoch {epoch + 1}/{self._epochs}"
+        if self._line.redraws and self._epochs > 1:
+            _say(self._line.title)
+        self._line.begin()
 
     def on_train_resume(self, epoch: int, step: int) -> None:
         """Begin the line of an epoch that was cut."""
         if step:
             self.on_epoch_begin(epoch)
-            self._done = self._before = step
+            self._line.begin(step)
 
     def get_state(self) -> dict[str, Any]:
         """There is nothing to remember."""
@@ -90,93 +86,130 @@ class ProgressDisplay(Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Redraw the bar, from time to time."""
-        self._advance(batch + 1, logs)
+        self._line.advance(batch + 1, logs)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """End the line."""
-        self._end(logs)
+        self._line.end(logs)
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Begin a line, in `evaluate`."""
         if not self._fits:
-            self._begin()
+            self._line.begin()
 
     def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Redraw the bar, in `evaluate`."""
         if not self._fits:
-            self._advance(batch + 1, logs)
+            self._line.advance(batch + 1, logs)
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         """End the line, in `evaluate`."""
         if not self._fits:
-            self._end(logs)
+            self._line.end(logs)
 
     def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Begin a line."""
-        self._begin()
+        self._line.begin()
 
     def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Redraw the bar, from time to time."""
-        self._advance(batch + 1, None)
+        self._line.advance(batch + 1, None)
 
     def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
         """End the line."""
-        self._end(None)
+        self._line.end(None)
 
-    # ---- the line ----------------------------------------------------------------------------------------------
 
-    def _begin(self) -> None:
-        self._done = self._before = 0  # the latter in an earlier run, and so not in the time spent
+class ProgressLine:
+    """A line of the steps done, the time and some values: a bar that is redrawn, or printed once at its end.
+
+    Args:
+        level: 0 nothing; 1 a bar, where standard output can redraw one; 2 a line at the end.
+        steps: how many there are, None where unknown; learnt when the line ends then.
+        width: of the bar, in characters.
+        interval: seconds between two drawings.
+        unit: what a step is called.
+
+    Attributes:
+        title: stands before a line that is printed once.
+        redraws: whether there is a bar.
+        level: as given.
+        steps: how many there are, None as long as that is not known.
+        done: how many are done.
+    """
+
+    def __init__(
+        self,
+        level: int,
+        steps: int | None,
+        width: int = BAR_WIDTH,
+        interval: float = REDRAW_SECONDS,
+        unit: str = "step",
+    ) -> None:
+        self.title = ""
+        self.redraws = level == 1 and _can_redraw()
+        self.level = level
+        self.steps = steps
+        self._width = width
+        self._interval = interval
+        self._unit = unit
+        self.begin()
+
+    def begin(self, done: int = 0) -> None:
+        """Begin a line, some steps of which an earlier run did."""
+        self.done = self._before = done  # the latter are not in the time spent
         self._start = self._now = time.perf_counter()
         self._first: tuple[int, float] | None = None  # steps and time of the first chunk, which compiles
         self._drawn = 0.0
 
-    def _advance(self, done: int, logs: dict[str, Any] | None) -> None:
-        self._done = done
+    def advance(self, done: int, logs: dict[str, Any] | None, draw: bool = True) -> None:
+        """Note that so many steps are done, and redraw the bar, from time to time."""
+        self.done = done
         self._now = time.perf_counter()
         self._first = self._first or (done, self._now)
-        if self._bar and self._now - self._drawn >= REDRAW_SECONDS:
+        if draw and self.redraws and self._now - self._drawn >= self._interval:
             self._drawn = self._now
             self._write(self._bar_line(self._left(), logs))
 
-    def _end(self, logs: dict[str, Any] | None) -> None:
-        self._steps = self._steps or self._done
-        if not self._level:
+    def end(self, logs: dict[str, Any] | None) -> None:
+        """End the line."""
+        self.steps = self.steps or self.done
+        if not self.level:
             return
         spent = _duration(time.perf_counter() - self._start)
-        if self._bar:
+        if self.redraws:
             self._write(self._bar_line(spent, logs), end="\n")
             return
-        title = [self._title] if self._title else []
-        parts = [*title, f"{self._done}/{self._steps}", spent, self._speed(), *_values(logs)]
+        title = [self.title] if self.title else []
+        parts = [*title, f"{self.done}/{self.steps}", spent, self._speed(), *_values(logs)]
         _say(" - ".join(parts))
 
     def _bar_line(self, duration: str, logs: dict[str, Any] | None) -> str:
-        if self._steps:
-            full = BAR_WIDTH * self._done // self._steps
-            count = f"{self._done:>{len(str(self._steps))}}/{self._steps} [{'=' * full:.<{BAR_WIDTH}}]"
+        if self.steps:
+            full = self._width * self.done // self.steps
+            count = f"{self.done:>{len(str(self.steps))}}/{self.steps} [{'=' * full:.<{self._width}}]"
         else:
-            count = f"{self._done:>7}/unknown"
+            count = f"{self.done:>7}/unknown"
         return " - ".join([f"{count} {duration} {self._speed()}", *_values(logs)])
 
     def _left(self) -> str:
         """The time that is left in the epoch; as long as nothing is known of it, the time spent."""
-        if not self._steps or self._first == (self._done, self._now):
+        if not self.steps or self._first == (self.done, self._now):
             return _duration(self._now - self._start)
-        return _duration(self._step_seconds() * (self._steps - self._done))
+        return _duration(self._step_seconds() * (self.steps - self.done))
 
     def _speed(self) -> str:
         seconds = self._step_seconds()
         for unit, size in (("s", 1.0), ("ms", 1e-3)):
             if seconds >= size:
-                return f"{seconds / size:.0f}{unit}/step"
-        return f"{seconds * 1e6:.0f}us/step"
+                return f"{seconds / size:.0f}{unit}/{self._unit}"
+        return f"{seconds * 1e6:.0f}us/{self._unit}"
 
     def _step_seconds(self) -> float:
         steps, moment = self._first or (0, self._start)
-        if self._done > steps:
-            return (self._now - moment) / (self._done - steps)
-        return (self._now - self._start) / max(1, self._done - self._before)
+        if self.done > steps:
+            return (self._now - moment) / (self.done - steps)
+        return (self._now - self._start) / max(1, self.done - self._before)
 
     @staticmethod
     def _write(line: str, end: str = "") -> None:
@@ -205,7 +238,7 @@ class ProgbarLogger(ProgressDisplay):
     @property
     def verbose(self) -> int:
         """How much is shown."""
-        return self._level
+        return self._line.level
 
     @property
     def epochs(self) -> int:
@@ -215,12 +248,12 @@ class ProgbarLogger(ProgressDisplay):
     @property
     def target(self) -> int | None:
         """The number of steps in an epoch."""
-        return self._steps
+        return self._line.steps
 
     @property
     def seen(self) -> int:
         """The number of steps done."""
-        return self._done
+        return self._line.done
 
 
 def _can_redraw() -> bool:

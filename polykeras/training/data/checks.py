@@ -8,15 +8,19 @@ from typing import Any
 import numpy as np
 
 from polykeras import config, dtypes, tree
+from polykeras.training.data.tables import table_array
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 
 NAMES = ("x", "y", "sample_weight")  # the parts of a batch
 
 
 def as_array(leaf: Any) -> np.ndarray:
-    """Return data as a NumPy array in their own dtype, also a torch tensor that has a gradient or is on a GPU."""
-    if not hasattr(leaf, "detach"):
+    """Return data as a NumPy array in their own dtype: also tables, and a torch tensor with a gradient or on a GPU."""
+    if isinstance(leaf, np.ndarray):
         return np.asarray(leaf)
+    if not hasattr(leaf, "detach"):
+        table = table_array(leaf)
+        return np.asarray(leaf) if table is None else table
     try:
         return leaf.numpy()  # by `force`, which gradients and other devices need, it takes three times as long
     except (RuntimeError, TypeError):

@@ -18,6 +18,7 @@ from polykeras.training.data.checks import NAMES, check_host_arrays, check_value
 from polykeras.training.data.dataset import PyDataset
 from polykeras.training.data.orders import Orders
 from polykeras.training.data.streams import StreamSource
+from polykeras.training.data.tables import is_sparse
 from polykeras.training.data.unpack import pack_x_y_sample_weight
 from polykeras.training.padding import Filled, fill
 from polykeras.training.rooms import in_room
@@ -165,7 +166,7 @@ def is_stream(x: Any) -> bool:
     """Return whether `x` gives batches, rather than being arrays."""
     if isinstance(x, PyDataset) or hasattr(x, "__next__"):
         return True
-    has_batches = hasattr(x, "__iter__") or hasattr(x, "__getitem__")
+    has_batches = (hasattr(x, "__iter__") or hasattr(x, "__getitem__")) and not is_sparse(x)
     return has_batches and not hasattr(x, "__array__") and not isinstance(x, (list, tuple, dict, np.ndarray))
 
 

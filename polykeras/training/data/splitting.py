@@ -6,6 +6,7 @@ from typing import Any
 
 from polykeras import tree
 from polykeras.training.data.checks import NAMES, host_tree
+from polykeras.training.data.tables import is_sparse
 
 
 def train_validation_split(arrays: Any, validation_split: float) -> tuple[Any, Any]:
@@ -40,7 +41,8 @@ def split_data(x: Any, y: Any, sample_weight: Any, share: float) -> tuple[tuple[
     """
     if not 0.0 < share < 1.0:
         raise ValueError(f"validation_split must lie between 0 and 1; received {share}.")
-    if hasattr(x, "__next__") or (not hasattr(x, "__array__") and not isinstance(x, (list, tuple, dict))):
+    is_array = hasattr(x, "__array__") or is_sparse(x)
+    if hasattr(x, "__next__") or (not is_array and not isinstance(x, (list, tuple, dict))):
         raise ValueError(
             f"validation_split needs x and y as arrays; received a {type(x).__name__}. Pass `validation_data` instead."
         )

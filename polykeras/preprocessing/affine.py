@@ -1,0 +1,264 @@
+"""Single images turned, shifted, sheared, zoomed and lit. Random numbers are those of NumPy's global generator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from polykeras.utils.image import array_to_img, img_to_array
+
+
+def apply_affine_transform(
+    x: np.ndarray,
+    theta: float = 0,
+    tx: float = 0,
+    ty: float = 0,
+    shear: float = 0,
+    zx: float = 1,
+    zy: float = 1,
+    row_axis: int = 1,
+    col_axis: int = 2,
+    channel_axis: int = 0,
+    fill_mode: str = "nearest",
+    cval: float = 0.0,
+    order: int = 1,
+) -> np.ndarray:
+    """Return an image turned, shifted, sheared and zoomed around its middle.
+
+    Args:
+        x: one image of 3 axes.
+        theta: the angle in degrees.
+        tx: how far up, in pixels.
+        ty: how far to the left, in pixels.
+        shear: the angle of shearing in degrees.
+        zx: how many rows become one.
+        zy: how many columns become one.
+        row_axis: the axis of the rows.
+        col_axis: the axis of the columns.
+        channel_axis: the first axis or the last one.
+        fill_mode: what lies beyond the border: `"constant"`, `"nearest"`, `"reflect"` or `"wrap"`.
+        cval: the value there for `"constant"`.
+        order: of the splines between pixels: 0 for the nearest pixel, 1 for linear.
+
+    Raises:
+        ValueError: another rank, or other axes.
+        ImportError: SciPy is not installed.
+    """
+    if x.ndim != 3 or sorted((row_axis, col_axis, channel_axis)) != [0, 1, 2] or channel_axis == 1:
+        raise ValueError(
+            "apply_affine_transform: expected an image of 3 axes, the channels first or last; received the shape "
+            f"{x.shape}, with row_axis={row_axis}, col_axis={col_axis} and channel_axis={channel_axis}."
+        )
+    matrix = _affine_matrix(theta, tx, ty, shear, zx, zy)
+    if matrix is None:
+        return x
+    try:
+        from scipy import ndimage
+    except ImportError as error:
+        raise ImportError("Turning, shifting, shearing and zooming images needs SciPy: pip install scipy") from error
+    matrix = _around_middle(matrix, x.shape[row_axis], x.shape[col_axis])
+    if col_axis > row_axis:
+        matrix = matrix[[1, 0, 2]][:, [1, 0, 2]]
+    offset: Any = matrix[:2, 2]
+    channels = [
+        # Its annotations say that an offset is one number; the documentation says that it may be one an axis.
+        ndimage.affine_transform(channel, matrix[:2, :2], offset, order=order, mode=fill_mode, cval=cval)
+        for channel in np.moveaxis(x, channel_axis, 0)
+    ]
+    return np.moveaxis(np.stack(channels), 0, channel_axis)
+
+
+def _affine_matrix(theta: float, tx: float, ty: float, shear: float, zx: float, zy: float) -> np.ndarray | None:
+    """Return the product of the matrices of what is asked for; None where nothing is."""
+    angle, slant = np.deg2rad(theta), np.deg2rad(shear)
+    turn = [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]]
+    shift = [[1, 0, tx], [0, 1, ty], [0, 0, 1]]
+    slope = [[1, -np.sin(slant), 0], [0, np.cos(slant), 0], [0, 0, 1]]
+    zoom = [[zx, 0, 0], [0, zy, 0], [0, 0, 1]]
+    asked = ((theta != 0, turn), (tx != 0 or ty != 0, shift), (shear != 0, slope), (zx != 1 or zy != 1, zoom))
+    result = None
+    for is_asked, part in asked:
+        if is_asked:
+            result = np.array(part, float) if result is None else result @ np.array(part, float)
+    return result
+
+
+def _around_middle(matrix: np.ndarray, height: int, width: int) -> np.ndarray:
+    middle = np.array([[1, 0, height / 2 - 0.5], [0, 1, width / 2 - 0.5], [0, 0, 1]])
+    back = np.array([[1, 0, -height / 2 + 0.5], [0, 1, -width / 2 + 0.5], [0, 0, 1]])
+    return middle @ matrix @ back
+
+
+def apply_channel_shift(x: np.ndarray, intensity: float, channel_axis: int = 0) -> np.ndarray:
+    """Return an image with a number added to all pixels, cut off at the smallest and the largest value it has.
+
+    Args:
+        x: the image.
+        intensity: the number.
+        channel_axis: where the channels are; they are all shifted alike.
+    """
+    return np.clip(x + intensity, x.min(), x.max()).astype(x.dtype, copy=False)
+
+
+def apply_brightness_shift(x: np.ndarray, brightness: float, scale: bool = True) -> np.ndarray:
+    """Return an image made brighter or darker, as Pillow does.
+
+    Args:
+        x: one image of 3 axes.
+        brightness: the factor: 0 is black, 1 leaves the image as it is.
+        scale: whether the image is stretched to 0 to 255 before.
+
+    Raises:
+        ImportError: Pillow is not installed.
+    """
+    low, high = np.min(x), np.max(x)
+    outside = bool(low < 0 or high > 255)
+    picture = array_to_img(x, scale=outside or scale)
+    from PIL import ImageEnhance
+
+    result = img_to_array(ImageEnhance.Brightness(picture).enhance(brightness))
+    return result / 255 * (high - low) + low if outside and not scale else result
+
+
+def random_rotation(
+    x: np.ndarray,
+    rg: float,
+    row_axis: int = 1,
+    col_axis: int = 2,
+    channel_axis: int = 0,
+    fill_mode: str = "nearest",
+    cval: float = 0.0,
+    interpolation_order: int = 1,
+) -> np.ndarray:
+    """Return an image turned by a random angle of up to `rg` degrees; the other arguments as for `random_shift`."""
+    theta = np.random.uniform(-rg, rg)
+    return apply_affine_transform(
+        x,
+        theta=theta,
+        row_axis=row_axis,
+        col_axis=col_axis,
+        channel_axis=channel_axis,
+        fill_mode=fill_mode,
+        cval=cval,
+        order=interpolation_order,
+    )
+
+
+def random_shift(
+    x: np.ndarray,
+    wrg: float,
+    hrg: float,
+    row_axis: int = 1,
+    col_axis: int = 2,
+    channel_axis: int = 0,
+    fill_mode: str = "nearest",
+    cval: float = 0.0,
+    interpolation_order: int = 1,
+) -> np.ndarray:
+    """Return an image shifted at random.
+
+    Args:
+        x: one image of 3 axes.
+        wrg: how far at most to the sides, as a share of the width.
+        hrg: how far at most up or down, as a share of the height.
+        row_axis: the axis of the rows.
+        col_axis: the axis of the columns.
+        channel_axis: the axis of the channels.
+        fill_mode: see `apply_affine_transform`.
+        cval: see there.
+        interpolation_order: see `order` there.
+    """
+    tx = np.random.uniform(-hrg, hrg) * x.shape[row_axis]
+    ty = np.random.uniform(-wrg, wrg) * x.shape[col_axis]
+    return apply_affine_transform(
+        x,
+        tx=tx,
+        ty=ty,
+        row_axis=row_axis,
+        col_axis=col_axis,
+        channel_axis=channel_axis,
+        fill_mode=fill_mode,
+        cval=cval,
+        order=interpolation_order,
+    )
+
+
+def random_shear(
+    x: np.ndarray,
+    intensity: float,
+    row_axis: int = 1,
+    col_axis: int = 2,
+    channel_axis: int = 0,
+    fill_mode: str = "nearest",
+    cval: float = 0.0,
+    interpolation_order: int = 1,
+) -> np.ndarray:
+    """Return an image sheared by up to `intensity` degrees; the other arguments as for `random_shift`."""
+    shear = np.random.uniform(-intensity, intensity)
+    return apply_affine_transform(
+        x,
+        shear=shear,
+        row_axis=row_axis,
+        col_axis=col_axis,
+        channel_axis=channel_axis,
+        fill_mode=fill_mode,
+        cval=cval,
+        order=interpolation_order,
+    )
+
+
+def random_zoom(
+    x: np.ndarray,
+    zoom_range: Sequence[float],
+    row_axis: int = 1,
+    col_axis: int = 2,
+    channel_axis: int = 0,
+    fill_mode: str = "nearest",
+    cval: float = 0.0,
+    interpolation_order: int = 1,
+) -> np.ndarray:
+    """Return an image zoomed by factors drawn from `zoom_range`; the other arguments as for `random_shift`.
+
+    Raises:
+        ValueError: `zoom_range` has not two numbers.
+    """
+    if len(zoom_range) != 2:
+        raise ValueError(f"random_zoom: `zoom_range` must be two numbers; received {zoom_range}.")
+    zx, zy = zoom_factors(zoom_range)
+    return apply_affine_transform(
+        x,
+        zx=zx,
+        zy=zy,
+        row_axis=row_axis,
+        col_axis=col_axis,
+        channel_axis=channel_axis,
+        fill_mode=fill_mode,
+        cval=cval,
+        order=interpolation_order,
+    )
+
+
+def zoom_factors(zoom_range: Sequence[float]) -> tuple[float, float]:
+    """Return random factors for rows and columns between two numbers; 1 and 1, without a draw, where both are 1."""
+    if zoom_range[0] == 1 and zoom_range[1] == 1:
+        return 1.0, 1.0
+    zx, zy = np.random.uniform(zoom_range[0], zoom_range[1], 2)
+    return zx, zy
+
+
+def random_channel_shift(x: np.ndarray, intensity_range: float, channel_axis: int = 0) -> np.ndarray:
+    """Return an image with a random number of up to `intensity_range` added; see `apply_channel_shift`."""
+    return apply_channel_shift(x, np.random.uniform(-intensity_range, intensity_range), channel_axis)
+
+
+def random_brightness(x: np.ndarray, brightness_range: Sequence[float], scale: bool = True) -> np.ndarray:
+    """Return an image lit by a factor drawn from `brightness_range`; see `apply_brightness_shift`.
+
+    Raises:
+        ValueError: `brightness_range` has not two numbers.
+    """
+    if len(brightness_range) != 2:
+        raise ValueError(f"random_brightness: `brightness_range` must be two numbers; received {brightness_range}.")
+    return apply_brightness_shift(x, np.random.uniform(brightness_range[0], brightness_range[1]), scale)

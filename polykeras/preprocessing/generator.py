@@ -1,0 +1,484 @@
+"""Images changed at random while a model trains, as Keras 2 did. New code takes layers such as `RandomRotation`."""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from polykeras import config
+from polykeras.preprocessing.affine import (
+    apply_affine_transform,
+    apply_brightness_shift,
+    apply_channel_shift,
+    zoom_factors,
+)
+from polykeras.preprocessing.dataframe import DataFrameIterator
+from polykeras.preprocessing.iterators import DirectoryIterator, NumpyArrayIterator
+
+
+class ImageDataGenerator:
+    """Changes images at random and brings them to scale, batch by batch.
+
+    Random numbers are those of NumPy's global generator.
+
+    Args:
+        featurewise_center: whether the mean of the data, by channel, is taken off; needs `fit`.
+        samplewise_center: whether its own mean is taken off each image.
+        featurewise_std_normalization: whether images are divided by the deviation of the data; needs `fit`.
+        samplewise_std_normalization: whether each image is divided by its own deviation.
+        zca_whitening: whether pixels are decorrelated (A. Krizhevsky, 2009); needs `fit`.
+        zca_epsilon: added to the singular values.
+        rotation_range: degrees that images are turned by at most.
+        width_shift_range: how far they are shifted to the sides at most: a share of the width below 1, else pixels; or
+            a list of distances to choose from.
+        height_shift_range: the same, up and down.
+        brightness_range: two factors between which brightness lies.
+        shear_range: degrees that they are sheared by at most.
+        zoom_range: how far zoom is from 1 at most, or two factors between which it lies.
+        channel_shift_range: what is added to all pixels at most.
+        fill_mode: what lies beyond the border, see `apply_affine_transform`.
+        cval: the value there for `"constant"`.
+        horizontal_flip: whether half of the images have left and right exchanged.
+        vertical_flip: whether half of them have top and bottom exchanged.
+        rescale: a factor for all values, after the other changes.
+        preprocessing_function: called with each image before `rescale`; gives one of the same shape.
+        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        validation_split: the share of the images that is held out, see `subset` of the `flow` methods.
+        interpolation_order: see `order` of `apply_affine_transform`.
+        dtype: of the batches; the default float dtype by default.
+
+    Raises:
+        ValueError: an argument of another form.
+    """
+
+    def __init__(
+        self,
+        featurewise_center: bool = False,
+        samplewise_center: bool = False,
+        featurewise_std_normalization: bool = False,
+        samplewise_std_normalization: bool = False,
+        zca_whitening: bool = False,
+        zca_epsilon: float = 1e-6,
+        rotation_range: float = 0,
+        width_shift_range: Any = 0.0,
+        height_shift_range: Any = 0.0,
+        brightness_range: Sequence[float] | None = None,
+        shear_range: float = 0.0,
+        zoom_range: float | Sequence[float] = 0.0,
+        channel_shift_range: float = 0.0,
+        fill_mode: str = "nearest",
+        cval: float = 0.0,
+        horizontal_flip: bool = False,
+        vertical_flip: bool = False,
+        rescale: float | None = None,
+        preprocessing_function: Callable[[np.ndarray], np.ndarray] | None = None,
+        data_format: str | None = None,
+        validation_split: float = 0.0,
+        interpolation_order: int = 1,
+        dtype: str | None = None,
+    ) -> None:
+        self.featurewise_center = featurewise_center or zca_whitening or featurewise_std_normalization
+        self.samplewise_center = samplewise_center or samplewise_std_normalization
+        self.featurewise_std_normalization = featurewise_std_normalization and not zca_whitening
+        self.samplewise_std_normalization = samplewise_std_normalization
+        self.zca_whitening = zca_whitening
+        self.zca_epsilon = zca_epsilon
+        self.rotation_range = rotation_range
+        self.width_shift_range = width_shift_range
+        self.height_shift_range = height_shift_range
+        self.shear_range = shear_range
+        self.channel_shift_range = channel_shift_range
+        self.fill_mode = fill_mode
+        self.cval = cval
+        self.horizontal_flip = horizontal_flip
+        self.vertical_flip = vertical_flip
+        self.rescale = rescale
+        self.preprocessing_function = preprocessing_function
+        self.dtype = dtype or config.floatx()
+        self.interpolation_order = interpolation_order
+        self.data_format = config.standardize_data_format(data_format)
+        first = self.data_format == "channels_first"
+        self.channel_axis, self.row_axis, self.col_axis = (1, 2, 3) if first else (3, 1, 2)
+        if validation_split and not 0 < validation_split < 1:
+            raise ValueError(f"`validation_split` must lie between 0 and 1; received {validation_split}.")
+        self._validation_split = validation_split
+        self.mean: np.ndarray | None = None
+        self.std: np.ndarray | None = None
+        self.zca_whitening_matrix: np.ndarray | None = None
+        self.zoom_range = _zoom_range(zoom_range)
+        if brightness_range is not None and len(brightness_range) != 2:
+            raise ValueError(f"`brightness_range` must be two numbers; received {brightness_range}.")
+        self.brightness_range = brightness_range
+        self._say_what_follows(featurewise_center, samplewise_center, featurewise_std_normalization)
+
+    def _say_what_follows(self, featurewise_center: bool, samplewise_center: bool, featurewise_std: bool) -> None:
+        """Warn of what other arguments switch on or off."""
+        told = []
+        if self.featurewise_center and not featurewise_center:
+            told.append(
+                f"{'zca_whitening' if self.zca_whitening else 'featurewise_std_normalization'} needs "
+                "featurewise_center, which is switched on"
+            )
+        if featurewise_std and self.zca_whitening:
+            told.append("zca_whitening switches featurewise_std_normalization off")
+        if self.samplewise_center and not samplewise_center:
+            told.append("samplewise_std_normalization needs samplewise_center, which is switched on")
+        for what in told:
+            warnings.warn(f"ImageDataGenerator: {what}.", stacklevel=3)
+
+    # ---- where images come from ----------------------------------------------------------------------------------
+
+    def flow(
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int = 32,
+        shuffle: bool = True,
+        sample_weight: Any = None,
+        seed: int | None = None,
+        save_to_dir: str | None = None,
+        save_prefix: str = "",
+        save_format: str = "png",
+        ignore_class_split: bool = False,
+        subset: str | None = None,
+    ) -> NumpyArrayIterator:
+        """Return batches of images that lie in an array.
+
+        Args:
+            x: images of 4 axes; or a tuple of these and other arrays, which are not changed.
+            y: targets; None for batches of images alone.
+            batch_size: images in a batch.
+            shuffle: whether each epoch has an order of its own.
+            sample_weight: a weight for each image.
+            seed: of the orders and changes.
+            save_to_dir: a folder where the images are written to, for a look at them.
+            save_prefix: how the names of these files begin.
+            save_format: their format.
+            ignore_class_split: whether the parts may have different targets.
+            subset: `"training"` or `"validation"`, where there is a `validation_split`.
+
+        Raises:
+            ValueError: lengths, rank or subset do not fit.
+        """
+        return NumpyArrayIterator(
+            x,
+            y,
+            self,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            sample_weight=sample_weight,
+            seed=seed,
+            data_format=self.data_format,
+            save_to_dir=save_to_dir,
+            save_prefix=save_prefix,
+            save_format=save_format,
+            subset=subset,
+            ignore_class_split=ignore_class_split,
+            dtype=self.dtype,
+        )
+
+    def flow_from_directory(
+        self,
+        directory: str | os.PathLike[str],
+        target_size: Sequence[int] = (256, 256),
+        color_mode: str = "rgb",
+        classes: Sequence[str] | None = None,
+        class_mode: str | None = "categorical",
+        batch_size: int = 32,
+        shuffle: bool = True,
+        seed: int | None = None,
+        save_to_dir: str | None = None,
+        save_prefix: str = "",
+        save_format: str = "png",
+        follow_links: bool = False,
+        subset: str | None = None,
+        interpolation: str = "nearest",
+        keep_aspect_ratio: bool = False,
+    ) -> DirectoryIterator:
+        """Return batches of the image files in a folder for each class.
+
+        Args:
+            directory: the folder with the classes' folders.
+            target_size: `(height, width)` that all images are brought to.
+            color_mode: `"grayscale"`, `"rgb"` or `"rgba"`.
+            classes: the classes' folders in their order; the sorted ones by default.
+            class_mode: what the targets are: `"categorical"` one-hot, `"binary"` and `"sparse"` numbers, `"input"` the
+                images themselves, None for none.
+            batch_size: images in a batch.
+            shuffle: whether each epoch has an order of its own.
+            seed: of the orders and changes.
+            save_to_dir: see `flow`.
+            save_prefix: see `flow`.
+            save_format: see `flow`.
+            follow_links: whether folders that are links are looked into.
+            subset: see `flow`.
+            interpolation: see `load_img`.
+            keep_aspect_ratio: see `load_img`.
+
+        Raises:
+            ValueError: another word for a mode or a subset.
+        """
+        return DirectoryIterator(
+            directory,
+            self,
+            target_size=target_size,
+            color_mode=color_mode,
+            classes=classes,
+            class_mode=class_mode,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            data_format=self.data_format,
+            save_to_dir=save_to_dir,
+            save_prefix=save_prefix,
+            save_format=save_format,
+            follow_links=follow_links,
+            subset=subset,
+            interpolation=interpolation,
+            keep_aspect_ratio=keep_aspect_ratio,
+            dtype=self.dtype,
+        )
+
+    def flow_from_dataframe(
+        self,
+        dataframe: Any,
+        directory: str | os.PathLike[str] | None = None,
+        x_col: str = "filename",
+        y_col: str | Sequence[str] = "class",
+        weight_col: str | None = None,
+        target_size: Sequence[int] = (256, 256),
+        color_mode: str = "rgb",
+        classes: Sequence[str] | None = None,
+        class_mode: str | None = "categorical",
+        batch_size: int = 32,
+        shuffle: bool = True,
+        seed: int | None = None,
+        save_to_dir: str | None = None,
+        save_prefix: str = "",
+        save_format: str = "png",
+        subset: str | None = None,
+        interpolation: str = "nearest",
+        validate_filenames: bool = True,
+        **kwargs: Any,
+    ) -> DataFrameIterator:
+        """Return batches of the image files that a frame of pandas names, with targets from its columns.
+
+        Args:
+            dataframe: the frame.
+            directory: the folder that the names begin in; none for whole paths.
+            x_col: the column of the names.
+            y_col: the column of the targets, or a list of them.
+            weight_col: the column of weights; None for none.
+            target_size: see `flow_from_directory`.
+            color_mode: see there.
+            classes: the names of the classes in their order; the sorted ones by default.
+            class_mode: as there; `"raw"` for the values of `y_col`, `"multi_output"` for a list of them by column.
+            batch_size: see there.
+            shuffle: see there.
+            seed: see there.
+            save_to_dir: see `flow`.
+            save_prefix: see `flow`.
+            save_format: see `flow`.
+            subset: see `flow`.
+            interpolation: see `load_img`.
+            validate_filenames: whether names without a file are left out.
+            **kwargs: `has_ext`, `sort` and `drop_duplicates` of older code, which mean nothing.
+
+        Raises:
+            ValueError: another word for a mode or a subset.
+            TypeError: columns of another kind, or an unknown argument.
+        """
+        for name in kwargs:
+            if name not in ("has_ext", "sort", "drop_duplicates"):
+                raise TypeError(f"flow_from_dataframe: unknown argument {name!r}.")
+            warnings.warn(f"flow_from_dataframe: {name!r} means nothing.", DeprecationWarning, stacklevel=2)
+        class_mode = "raw" if class_mode == "other" else class_mode  # its name in older code
+        return DataFrameIterator(
+            dataframe,
+            directory,
+            self,
+            x_col=x_col,
+            y_col=y_col,
+            weight_col=weight_col,
+            target_size=target_size,
+            color_mode=color_mode,
+            classes=classes,
+            class_mode=class_mode,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            data_format=self.data_format,
+            save_to_dir=save_to_dir,
+            save_prefix=save_prefix,
+            save_format=save_format,
+            subset=subset,
+            interpolation=interpolation,
+            dtype=self.dtype,
+            validate_filenames=validate_filenames,
+        )
+
+    # ---- what becomes of an image --------------------------------------------------------------------------------
+
+    def standardize(self, x: np.ndarray) -> np.ndarray:
+        """Return an image, or a batch of them, brought to scale; it may be changed itself."""
+        if self.preprocessing_function is not None:
+            x = self.preprocessing_function(x)
+        if self.rescale:
+            x = x * self.rescale
+        if self.samplewise_center:
+            x = x - np.mean(x, keepdims=True)
+        if self.samplewise_std_normalization:
+            x = x / (np.std(x, keepdims=True) + 1e-6)
+        if self.featurewise_center and self._is_fitted(self.mean, "featurewise_center"):
+            x = x - self.mean
+        if self.featurewise_std_normalization and self._is_fitted(self.std, "featurewise_std_normalization"):
+            x = x / (self.std + 1e-6)  # type: ignore[operator]
+        if self.zca_whitening and self._is_fitted(self.zca_whitening_matrix, "zca_whitening"):
+            x = (x.reshape(-1, math.prod(x.shape[-3:])) @ self.zca_whitening_matrix).reshape(x.shape)
+        return x
+
+    @staticmethod
+    def _is_fitted(statistic: np.ndarray | None, what: str) -> bool:
+        if statistic is None:
+            warnings.warn(f"ImageDataGenerator: {what} does nothing before `fit` was called with images.", stacklevel=3)
+        return statistic is not None
+
+    def get_random_transform(self, img_shape: Sequence[int], seed: int | None = None) -> dict[str, Any]:
+        """Return random numbers for one image, as `apply_transform` takes them.
+
+        Args:
+            img_shape: of the image.
+            seed: of NumPy's global generator; None to leave it alone.
+        """
+        if seed is not None:
+            np.random.seed(seed)
+        theta = _up_to(self.rotation_range)
+        tx = _shift(self.height_shift_range, img_shape[self.row_axis - 1])
+        ty = _shift(self.width_shift_range, img_shape[self.col_axis - 1])
+        shear = _up_to(self.shear_range)
+        zx, zy = zoom_factors(self.zoom_range)
+        flip_horizontal = (np.random.random() < 0.5) * self.horizontal_flip
+        flip_vertical = (np.random.random() < 0.5) * self.vertical_flip
+        channel_shift = _up_to(self.channel_shift_range) if self.channel_shift_range else None
+        lit = self.brightness_range
+        brightness = None if lit is None else np.random.uniform(lit[0], lit[1])
+        return {
+            "theta": theta,
+            "tx": tx,
+            "ty": ty,
+            "shear": shear,
+            "zx": zx,
+            "zy": zy,
+            "flip_horizontal": flip_horizontal,
+            "flip_vertical": flip_vertical,
+            "channel_shift_intensity": channel_shift,
+            "brightness": brightness,
+        }
+
+    def apply_transform(self, x: np.ndarray, transform_parameters: dict[str, Any]) -> np.ndarray:
+        """Return an image changed as told.
+
+        Args:
+            x: one image of 3 axes.
+            transform_parameters: as `get_random_transform` gives them; what is missing changes nothing.
+        """
+        told = transform_parameters
+        row, column, channel = self.row_axis - 1, self.col_axis - 1, self.channel_axis - 1
+        x = apply_affine_transform(
+            x,
+            told.get("theta", 0),
+            told.get("tx", 0),
+            told.get("ty", 0),
+            told.get("shear", 0),
+            told.get("zx", 1),
+            told.get("zy", 1),
+            row_axis=row,
+            col_axis=column,
+            channel_axis=channel,
+            fill_mode=self.fill_mode,
+            cval=self.cval,
+            order=self.interpolation_order,
+        )
+        if told.get("channel_shift_intensity") is not None:
+            x = apply_channel_shift(x, told["channel_shift_intensity"], channel)
+        if told.get("flip_horizontal"):
+            x = np.flip(x, column)
+        if told.get("flip_vertical"):
+            x = np.flip(x, row)
+        if told.get("brightness") is not None:
+            x = apply_brightness_shift(x, told["brightness"], False)
+        return x
+
+    def random_transform(self, x: np.ndarray, seed: int | None = None) -> np.ndarray:
+        """Return an image changed at random.
+
+        Args:
+            x: one image of 3 axes.
+            seed: of NumPy's global generator; None to leave it alone.
+        """
+        return self.apply_transform(x, self.get_random_transform(x.shape, seed))
+
+    def fit(self, x: Any, augment: bool = False, rounds: int = 1, seed: int | None = None) -> None:
+        """Learn mean, deviation and correlations of images, as far as they are asked for.
+
+        Args:
+            x: images of 4 axes.
+            augment: whether they are changed at random before.
+            rounds: how many times each one is.
+            seed: of NumPy's global generator; None to leave it alone.
+
+        Raises:
+            ValueError: another rank.
+        """
+        x = np.array(x, dtype=self.dtype)
+        if x.ndim != 4:
+            raise ValueError(f"ImageDataGenerator.fit: expected images of 4 axes; received the shape {x.shape}.")
+        if x.shape[self.channel_axis] not in (1, 3, 4):
+            warnings.warn(
+                f"ImageDataGenerator.fit: expected images of 1, 3 or 4 channels, {self.data_format}; received the "
+                f"shape {x.shape}.",
+                stacklevel=2,
+            )
+        if seed is not None:
+            np.random.seed(seed)
+        if self.rescale:
+            x *= self.rescale
+        if augment:
+            x = np.stack([self.random_transform(image) for _ in range(rounds) for image in x])
+        axes = (0, self.row_axis, self.col_axis)
+        if self.featurewise_center:
+            self.mean = np.mean(x, axis=axes, keepdims=True)[0]
+            x = x - self.mean
+        if self.featurewise_std_normalization:
+            self.std = np.std(x, axis=axes, keepdims=True)[0]
+        if self.zca_whitening:
+            u, s, _ = np.linalg.svd(x.reshape(len(x), -1).T, full_matrices=False)
+            self.zca_whitening_matrix = (u * (np.sqrt(len(x)) / (s + self.zca_epsilon))).dot(u.T)
+
+
+def _up_to(most: float) -> float:
+    """Return a random number between `-most` and `most`; 0, without a draw, for 0."""
+    return np.random.uniform(-most, most) if most else 0.0
+
+
+def _shift(most: Any, size: int) -> float:
+    """Return a random distance in pixels: see `width_shift_range`."""
+    if np.ndim(most) or (most and isinstance(most, (int, np.integer))):
+        # Of a list, or of the whole numbers below one.
+        distance = np.random.choice(most) * np.random.choice([-1, 1])
+    else:
+        distance = _up_to(most)
+    return distance * size if np.max(most) < 1 else distance
+
+
+def _zoom_range(zoom: Any) -> list[float]:
+    if isinstance(zoom, (float, int)):
+        return [1 - zoom, 1 + zoom]
+    if len(zoom) == 2 and all(isinstance(value, (float, int)) for value in zoom):
+        return [zoom[0], zoom[1]]
+    raise ValueError(f"`zoom_range` must be a number or two numbers; received {zoom}.")

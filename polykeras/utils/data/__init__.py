@@ -1,0 +1,1 @@
+"""Data sets built of files and arrays, for any backend."""

@@ -1,0 +1,353 @@
+"""A data set that is read piece by piece, with the methods of `tf.data` that scripts use, over NumPy arrays."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any, TypeVar
+
+import numpy as np
+
+from polykeras import random, tree
+from polykeras.arguments import positive_int
+from polykeras.backend import registry
+from polykeras.training.data.checks import as_array
+
+INFINITE = -1
+UNKNOWN = -2
+THREADS = 4  # where the number of parallel calls is left to us
+T = TypeVar("T")
+
+
+class HostArray(np.ndarray):
+    """A NumPy array that code written for `tf.data` may ask for its NumPy array."""
+
+    def numpy(self) -> np.ndarray:
+        """Return itself as a plain NumPy array."""
+        return self.view(np.ndarray)
+
+
+class Dataset:
+    """Elements, one after the other: arrays, or tuples and dictionaries of them. `fit` takes one of batches.
+
+    Each method returns a new data set and leaves this one as it is; nothing is read before somebody iterates.
+
+    Args:
+        make: returns an iterator over the elements from their beginning.
+        length: how many there are; `UNKNOWN` or `INFINITE`.
+
+    Attributes:
+        class_names: the names of the classes, where it was built of a folder of classes.
+        file_paths: the files it was built of, in order.
+        batch_size: how many samples its elements are batches of; None where they are no batches.
+
+    Example:
+        >>> squares = Dataset.from_tensor_slices(np.arange(5)).map(lambda x: x * x).batch(3)
+        >>> [batch.tolist() for batch in squares]
+        [[0, 1, 4], [9, 16]]
+    """
+
+    def __init__(self, make: Callable[[], Iterator[Any]], length: int = UNKNOWN) -> None:
+        self._make = make
+        self._length = length
+        self.class_names: list[str] | None = None
+        self.file_paths: list[str] | None = None
+        self.batch_size: int | None = None
+
+    # ---- where elements come from --------------------------------------------------------------------------------
+
+    @staticmethod
+    def from_tensor_slices(tensors: Any) -> Dataset:
+        """Return a data set of the rows of arrays.
+
+        Args:
+            tensors: an array or a tree of arrays of one length.
+
+        Raises:
+            ValueError: there is none, or their lengths differ.
+        """
+        arrays = tree.map_structure(_as_rows, tensors)
+        lengths = {len(leaf) for leaf in tree.flatten(arrays)}
+        if len(lengths) != 1:
+            raise ValueError(f"from_tensor_slices: expected arrays of one length; received {sorted(lengths)}.")
+        length = lengths.pop()
+
+        def make() -> Iterator[Any]:
+            return (tree.map_structure(lambda leaf, i=i: leaf[i], arrays) for i in range(length))
+
+        return Dataset(make, length)
+
+    @staticmethod
+    def zip(*datasets: Any) -> Dataset:
+        """Return a data set of tuples of the elements of several; as long as the shortest one.
+
+        Args:
+            *datasets: the data sets, also as one tuple of them.
+        """
+        parts = datasets[0] if len(datasets) == 1 and isinstance(datasets[0], (tuple, list)) else datasets
+        lengths = [part._length for part in parts if part._length != INFINITE]
+        length = INFINITE if not lengths else UNKNOWN if UNKNOWN in lengths else min(lengths)
+        return Dataset(lambda: zip(*(part._make() for part in parts), strict=False), length)
+
+    # ---- reading -------------------------------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[Any]:
+        return (tree.map_structure(_shown, element) for element in self._make())
+
+    def as_numpy_iterator(self) -> Iterator[Any]:
+        """Return an iterator over the elements."""
+        return iter(self)
+
+    def __len__(self) -> int:
+        if self._length < 0:
+            raise TypeError(f"The data set has no {'end' if self._length == INFINITE else 'known length'}.")
+        return self._length
+
+    def __bool__(self) -> bool:
+        return True
+
+    def cardinality(self) -> int:
+        """Return how many elements there are; -1 for a data set without end, -2 where it is not known."""
+        return self._length
+
+    def to(self, backend: str) -> Any:
+        """Return the data as a data set of a framework.
+
+        Args:
+            backend: its name; `"tensorflow"` gives a `tf.data.Dataset`.
+
+        Raises:
+            ValueError: the backend has no data sets.
+        """
+        return registry.dataset_of(backend, self._make)
+
+    # ---- other elements ------------------------------------------------------------------------------------------
+
+    def _then(self, make: Callable[[], Iterator[Any]], length: int) -> Dataset:
+        """Return a data set that is made of this one, of the same classes and files."""
+        result = Dataset(make, length)
+        result.class_names, result.file_paths, result.batch_size = self.class_names, self.file_paths, self.batch_size
+        return result
+
+    def map(
+        self, map_func: Callable[..., Any], num_parallel_calls: int | None = None, deterministic: bool | None = None
+    ) -> Dataset:
+        """Return a data set of what a function makes of each element; of a tuple it is given the parts.
+
+        Args:
+            map_func: what it returns may hold arrays of any framework.
+            num_parallel_calls: how many threads call it; -1 (`AUTOTUNE`) for some; one by default.
+            deterministic: for code that says it; the order is always kept.
+        """
+
+        def call(element: Any) -> Any:
+            return map_func(*element) if isinstance(element, tuple) else map_func(element)
+
+        threads = THREADS if num_parallel_calls == -1 else num_parallel_calls or 1
+        return self._then(lambda: _in_threads(call, self._make(), threads), self._length)
+
+    def filter(self, predicate: Callable[..., Any]) -> Dataset:
+        """Return a data set of the elements for which a function, called as for `map`, gives a true value."""
+
+        def keeps(element: Any) -> bool:
+            return bool(predicate(*element) if isinstance(element, tuple) else predicate(element))
+
+        return self._then(lambda: filter(keeps, self._make()), UNKNOWN if self._length else 0)
+
+    def enumerate(self, start: int = 0) -> Dataset:
+        """Return a data set of pairs: a number, from `start` on, and an element."""
+        return self._then(lambda: enumerate(self._make(), start), self._length)
+
+    def batch(
+        self,
+        batch_size: int,
+        drop_remainder: bool = False,
+        num_parallel_calls: int | None = None,
+        deterministic: bool | None = None,
+    ) -> Dataset:
+        """Return a data set of so many elements each, put together along a new first axis.
+
+        Args:
+            batch_size: how many.
+            drop_remainder: whether to leave out a last batch of fewer.
+            num_parallel_calls: for code that says it.
+            deterministic: for code that says it.
+        """
+        return self._batched(batch_size, drop_remainder, _stack)
+
+    def padded_batch(self, batch_size: int, drop_remainder: bool = False) -> Dataset:
+        """Return a data set of batches in which each array is filled up with zeros to the largest one of its batch."""
+        return self._batched(batch_size, drop_remainder, _stack_padded)
+
+    def ragged_batch(self, batch_size: int, drop_remainder: bool = False) -> Dataset:
+        """Return a data set of batches in which arrays of unequal shapes are put together as an array of objects."""
+        return self._batched(batch_size, drop_remainder, _stack_ragged)
+
+    def _batched(self, size: int, drop: bool, stack: Callable[[list[Any]], np.ndarray]) -> Dataset:
+        size = positive_int(size, "batch_size")
+
+        def make() -> Iterator[Any]:
+            elements = self._make()
+            while batch := list(itertools.islice(elements, size)):
+                if len(batch) == size or not drop:
+                    yield tree.map_structure(lambda *leaves: stack(list(leaves)), *batch)
+
+        length = self._length
+        result = self._then(make, length if length < 0 else length // size if drop else -(-length // size))
+        result.batch_size = size
+        return result
+
+    def unbatch(self) -> Dataset:
+        """Return a data set of the rows of its elements."""
+
+        def make() -> Iterator[Any]:
+            for element in self._make():
+                yield from Dataset.from_tensor_slices(element)._make()
+
+        result = self._then(make, UNKNOWN if self._length else 0)
+        result.batch_size = None
+        return result
+
+    # ---- other orders and numbers of them ------------------------------------------------------------------------
+
+    def shuffle(self, buffer_size: int, seed: int | None = None, reshuffle_each_iteration: bool = True) -> Dataset:
+        """Return a data set of the same elements in a random order.
+
+        Args:
+            buffer_size: each next element is drawn from so many that were read; a number as large as the data set
+                gives every order the same chance.
+            seed: of the orders; drawn from the process-wide stream by default.
+            reshuffle_each_iteration: whether each pass has an order of its own.
+        """
+        size = positive_int(buffer_size, "buffer_size")
+        seed = random.draw_seed() if seed is None else seed
+        passes = itertools.count()
+
+        def make() -> Iterator[Any]:
+            generator = random.host_generator((seed + next(passes) if reshuffle_each_iteration else seed) % 2**32)
+            elements = self._make()
+            buffer = list(itertools.islice(elements, size))
+            for element in elements:
+                i = int(generator.integers(len(buffer)))
+                yield buffer[i]
+                buffer[i] = element
+            for i in generator.permutation(len(buffer)):
+                yield buffer[i]
+
+        return self._then(make, self._length)
+
+    def take(self, count: int) -> Dataset:
+        """Return a data set of the first so many elements; of all where it is negative."""
+        if count < 0:
+            return self
+        length = self._length
+        known = 0 if not count else count if length == INFINITE else length if length == UNKNOWN else min(count, length)
+        return self._then(lambda: itertools.islice(self._make(), count), known)
+
+    def skip(self, count: int) -> Dataset:
+        """Return a data set without the first so many elements; without any where it is negative."""
+        if count < 0:
+            return self._then(lambda: iter(()), 0)
+        length = self._length if self._length < 0 else max(self._length - count, 0)
+        return self._then(lambda: itertools.islice(self._make(), count, None), length)
+
+    def repeat(self, count: int | None = None) -> Dataset:
+        """Return a data set of the elements so many times; without end by default."""
+        endless = count is None or count < 0
+        rounds: Callable[[], Iterable[int]] = itertools.count if endless else lambda: range(count or 0)
+        length = INFINITE if endless else self._length if self._length < 0 else self._length * (count or 0)
+        return self._then(lambda: itertools.chain.from_iterable(self._make() for _ in rounds()), length)
+
+    def concatenate(self, dataset: Dataset) -> Dataset:
+        """Return a data set of these elements, then those of another one."""
+        lengths = (self._length, dataset._length)
+        length = INFINITE if INFINITE in lengths else UNKNOWN if UNKNOWN in lengths else sum(lengths)
+        return self._then(lambda: itertools.chain(self._make(), dataset._make()), length)
+
+    def cache(self, filename: str = "") -> Dataset:
+        """Return a data set that is kept in memory once it was read to its end.
+
+        Args:
+            filename: for code that says one; nothing is written.
+        """
+        kept: list[Any] = []
+        whole = False
+
+        def make() -> Iterator[Any]:
+            nonlocal whole
+            if whole:
+                yield from kept
+                return
+            read = []
+            for element in self._make():
+                read.append(element)
+                yield element
+            if not whole:
+                kept[:] = read
+                whole = True
+
+        return self._then(make, self._length)
+
+    def prefetch(self, buffer_size: int | None = None) -> Dataset:
+        """Return the data set itself: `fit` reads ahead."""
+        return self
+
+
+def _as_rows(leaf: Any) -> Any:
+    """Return what has rows as it is indexed quickest: texts stay texts of any length."""
+    if isinstance(leaf, (str, bytes)):
+        raise ValueError(f"from_tensor_slices: expected arrays; received {leaf!r}.")
+    return as_array(leaf)
+
+
+def _shown(leaf: Any) -> Any:
+    """Return a leaf as iterations give it: arrays of any framework as NumPy's."""
+    array = as_array(leaf)
+    if array.dtype.kind in "US" and not isinstance(leaf, np.ndarray):
+        array = np.array(leaf, dtype=object)
+    return array.view(HostArray)
+
+
+def _stack(leaves: list[Any]) -> np.ndarray:
+    if isinstance(leaves[0], (str, bytes)):
+        return np.array(leaves, dtype=object)
+    return np.stack([as_array(leaf) for leaf in leaves])
+
+
+def _stack_padded(leaves: list[Any]) -> np.ndarray:
+    arrays = [as_array(leaf) for leaf in leaves]
+    result = np.zeros((len(arrays), *np.max([array.shape for array in arrays], axis=0)), arrays[0].dtype)
+    for i, array in enumerate(arrays):
+        result[i, *map(slice, array.shape)] = array
+    return result
+
+
+def _stack_ragged(leaves: list[Any]) -> np.ndarray:
+    arrays = [as_array(leaf) for leaf in leaves]
+    if len({array.shape for array in arrays}) == 1:
+        return np.stack(arrays)
+    result = np.empty(len(arrays), dtype=object)
+    result[:] = arrays
+    return result
+
+
+def _in_threads(function: Callable[[Any], T], items: Iterator[Any], threads: int) -> Iterator[T]:
+    """Return what a function gives for each item, in order; up to two calls a thread are ahead."""
+    if threads <= 1:
+        yield from map(function, items)
+        return
+    pool = ThreadPoolExecutor(threads)
+    waiting: deque[Future[T]] = deque()
+    try:
+        for item in items:
+            # The current backend, among others, belongs to a context.
+            waiting.append(pool.submit(copy_context().run, function, item))
+            if len(waiting) >= 2 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,77 @@
+"""Texts from a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from polykeras.utils.data.directory import DirectoryData, check_format, mapped
+from polykeras.utils.data.pipeline import Dataset
+
+
+def text_dataset_from_directory(
+    directory: str | os.PathLike[str],
+    labels: Any = "inferred",
+    label_mode: str | None = "int",
+    class_names: Sequence[str] | None = None,
+    batch_size: int | None = 32,
+    max_length: int | None = None,
+    shuffle: bool = True,
+    seed: int | None = None,
+    validation_split: float | None = None,
+    subset: str | None = None,
+    follow_links: bool = False,
+    format: str = "tf",
+    verbose: bool = True,
+) -> Any:
+    """Return a data set of the `.txt` files below a folder.
+
+    Args:
+        directory: the folder, with one for each class in it where labels are `"inferred"`.
+        labels: `"inferred"`; or a list with the label of each file, in the order of their sorted paths; or None for
+            texts alone.
+        label_mode: `"int"` for int32 numbers `(batch,)`, `"categorical"` for one-hot float32 `(batch, classes)`,
+            `"binary"` for float32 `(batch, 1)`, or None for no labels.
+        class_names: the classes' folders in their order; the sorted ones by default.
+        batch_size: None for texts one by one.
+        max_length: of a text in characters; the rest is cut off.
+        shuffle: whether the texts come in a new random order each epoch.
+        seed: of the orders, and of the split.
+        validation_split: the share of the files for validation.
+        subset: `"training"`, `"validation"`, or `"both"` for a list of two data sets.
+        follow_links: whether folders that are links are looked into.
+        format: `"tf"` or `"grain"`, for code that says one; the data set is the same, and of no framework.
+        verbose: whether to print how many files there are.
+
+    Returns:
+        A `Dataset` of arrays of strings `(batch,)`, or of pairs of these and labels.
+
+    Raises:
+        ValueError: arguments that do not fit together, or no files.
+    """
+    check_format(format)
+    files = DirectoryData(
+        directory,
+        (".txt",),
+        "text files",
+        labels,
+        label_mode,
+        class_names,
+        shuffle,
+        seed,
+        validation_split,
+        subset,
+        follow_links,
+        verbose,
+    )
+
+    def read(path: str) -> str:
+        return Path(path).read_text(encoding="utf-8", errors="replace")[:max_length]
+
+    def build(paths: Dataset) -> Dataset:
+        texts = mapped(paths, read)
+        return texts if batch_size is None else texts.batch(batch_size)
+
+    return files.datasets(build)

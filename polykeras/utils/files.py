@@ -1,0 +1,142 @@
+"""Files from the web, kept in a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import urllib.parse
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from polykeras.utils.archives import extract_archive
+from polykeras.utils.downloads import download, forget_part
+
+
+def get_file(
+    fname: str | os.PathLike[str] | None = None,
+    origin: str | None = None,
+    untar: bool = False,
+    md5_hash: str | None = None,
+    file_hash: str | None = None,
+    cache_subdir: str = "datasets",
+    hash_algorithm: str = "auto",
+    extract: bool = False,
+    archive_format: str | Iterable[str] | None = "auto",
+    cache_dir: str | os.PathLike[str] | None = None,
+    force_download: bool = False,
+) -> str:
+    """Return the path of a file from a URL, which is downloaded if it is not there yet.
+
+    A download that was interrupted goes on where it stopped. Archives are unpacked whole or not at all; one that would
+    write outside its folder is refused. Pass a hash for files whose contents you have not made yourself.
+
+    Args:
+        fname: its name in the folder; that in the URL by default. Of an archive that is unpacked, the folder's name
+            where it has no dot.
+        origin: the URL: `https:`, `http:`, `ftp:` or `file:`.
+        untar: as `extract`, for tar archives; in older code.
+        md5_hash: as `file_hash`, by MD5; in older code.
+        file_hash: what the file must come to, in hexadecimal digits.
+        cache_subdir: the folder within `cache_dir`, or an absolute path.
+        hash_algorithm: `"sha256"`, `"md5"`, or `"auto"`, which knows them by their length.
+        extract: whether the file is an archive to be unpacked.
+        archive_format: `"tar"`, `"zip"`, a list of them, `"auto"` for both, or None for none.
+        cache_dir: the folder; by default that in the variable `KERAS_HOME`, or `~/.keras`. Where nobody may write
+            there, `.keras` in the system's folder for temporary files.
+        force_download: whether to download also what is there.
+
+    Returns:
+        The path of the file; of the folder where an archive is unpacked.
+
+    Raises:
+        ValueError: no origin, no name, a path as a name, a hash that does not fit, or an archive that is not safe.
+        OSError: the download failed.
+    """
+    if origin is None:
+        raise ValueError("get_file: pass `origin`, the URL of the file.")
+    if md5_hash is not None and file_hash is None:
+        file_hash, hash_algorithm = md5_hash, "md5"
+    if hash_algorithm not in ("auto", "sha256", "md5"):
+        raise ValueError(f'get_file: hash_algorithm must be "auto", "sha256" or "md5"; received {hash_algorithm!r}.')
+    folder = _folder(cache_dir, cache_subdir)
+    target, unpacked = _places(folder, fname, origin, extract or untar)
+    if not force_download and target.exists() and _fits(target, file_hash, hash_algorithm):
+        fresh = False
+    else:
+        _bring(origin, target, file_hash, hash_algorithm)
+        fresh = True
+    if unpacked is None:
+        return str(target)
+    formats = "tar" if untar else archive_format
+    if (fresh or not unpacked.exists()) and not extract_archive(str(target), str(unpacked), formats):
+        warnings.warn(f"get_file: {target} is no archive of format {formats!r}; nothing was unpacked.", stacklevel=2)
+    return str(unpacked)
+
+
+def _bring(origin: str, target: Path, file_hash: str | None, algorithm: str) -> None:
+    if target.exists() and file_hash is not None and not _fits(target, file_hash, algorithm):
+        print(f"{target} is not the file whose hash is {file_hash}; it is downloaded anew.")
+    print(f"Downloading data from {origin}")
+    download(origin, target)
+    if not _fits(target, file_hash, algorithm):
+        found = hash_file(target, _algorithm(algorithm, file_hash))
+        target.unlink()
+        forget_part(target)
+        raise ValueError(
+            f"get_file: the file at {origin} is incomplete, corrupted or another one: its hash is {found}; expected "
+            f"{file_hash}. It was removed."
+        )
+
+
+def hash_file(path: str | os.PathLike[str], algorithm: str = "sha256") -> str:
+    """Return the hash of a file in hexadecimal digits.
+
+    Args:
+        path: the file.
+        algorithm: `"sha256"` or `"md5"`.
+    """
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
+
+
+def _algorithm(name: str, file_hash: str | None) -> str:
+    if name != "auto":
+        return name
+    return "sha256" if file_hash is not None and len(file_hash) == 64 else "md5"
+
+
+def _fits(path: Path, file_hash: str | None, algorithm: str) -> bool:
+    return file_hash is None or hash_file(path, _algorithm(algorithm, file_hash)) == file_hash.lower()
+
+
+def _folder(cache_dir: Any, cache_subdir: str) -> Path:
+    home = cache_dir or os.environ.get("KERAS_HOME") or os.path.join("~", ".keras")
+    base = Path(os.path.expanduser(home))
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        writable = os.access(base, os.W_OK)
+    except OSError:
+        writable = False
+    folder = (base if writable else Path(tempfile.gettempdir()) / ".keras") / cache_subdir
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _places(folder: Path, fname: Any, origin: str, unpack: bool) -> tuple[Path, Path | None]:
+    """Return where the file comes to, and the folder into which it is unpacked, if it is."""
+    name = os.fspath(fname) if fname else os.path.basename(urllib.parse.urlsplit(origin).path)
+    if not name:
+        raise ValueError(f"get_file: there is no file name in the URL {origin!r}. Pass `fname`.")
+    if os.sep in name or name in (os.curdir, os.pardir):
+        raise ValueError(
+            f"get_file: `fname` must be a name without folders; received {name!r}. Say the folder by `cache_dir` and "
+            "`cache_subdir`."
+        )
+    if not unpack:
+        return folder / name, None
+    if fname and "." in name:
+        return folder / name, folder / f"{name[: name.find('.')]}_extracted"
+    return folder / f"{name}_archive", folder / name
