@@ -103,40 +103,7 @@ KERAS = {
 
 LEFT_OUT = {
     "layers": {
-        "transposed, 3D and remaining convolutions: a later issue": """
-            Conv1DTranspose Conv2DTranspose Conv3D Conv3DTranspose Convolution1DTranspose Convolution2DTranspose
-            Convolution3D Convolution3DTranspose DepthwiseConv1D SeparableConv1D SeparableConvolution1D
-            ConvLSTM1D ConvLSTM2D ConvLSTM3D
-        """,
-        "3D and adaptive pooling and resizing: a later issue": """
-            AveragePooling3D AvgPool3D MaxPooling3D MaxPool3D GlobalAveragePooling3D GlobalAvgPool3D GlobalMaxPool3D
-            GlobalMaxPooling3D AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D
-            AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Cropping3D UpSampling3D ZeroPadding3D
-        """,
-        "further normalizations: a later issue": """
-            GroupNormalization RMSNormalization SpectralNormalization UnitNormalization
-        """,
-        "further attention, dense and dropout layers: a later issue": """
-            AdditiveAttention Attention GroupQueryAttention EinsumDense ReversibleEmbedding Identity AlphaDropout
-            SpatialDropout2D SpatialDropout3D
-        """,
-        "preprocessing of text, categories and audio: a later issue": """
-            CategoryEncoding Discretization HashedCrossing Hashing IntegerLookup StringLookup TextVectorization
-            MelSpectrogram STFTSpectrogram Pipeline
-        """,
-        "wrap code of one framework, which would tie a model to it": """
-            FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper
-        """,
-    },
-    "utils": {
-        "data sets, images and downloads: a later issue": """
-            FeatureSpace audio_dataset_from_directory get_file image_dataset_from_directory
-            pad_sequences split_dataset text_dataset_from_directory timeseries_dataset_from_array
-        """,
-        "pictures of models: a later issue": "model_to_dot plot_model",
-        "not in the first catalogue: a later issue": """
-            Config Progbar get_source_inputs
-        """,
+        "wrap code of one framework: with the native dialects": "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper",
     },
 }
 """Module to reason to names."""
