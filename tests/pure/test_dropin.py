@@ -149,7 +149,7 @@ LEFT_OUT = {
     },
     "utils": {
         "data sets, images and downloads: a later issue": """
-            FeatureSpace array_to_img audio_dataset_from_directory get_file image_dataset_from_directory img_to_array
+            array_to_img audio_dataset_from_directory get_file image_dataset_from_directory img_to_array
             load_img pad_sequences save_img split_dataset text_dataset_from_directory timeseries_dataset_from_array
         """,
         "pictures of models: a later issue": "model_to_dot plot_model",
