@@ -36,6 +36,7 @@ KERAS_DIFFERS = {
     ("torch", "UpSampling2D-bicubic first-1x2x3x4"): "PyTorch's bicubic kernel has another coefficient",
     ("torch", "UpSampling2D-lanczos-1x3x3x1"): "Keras has no Lanczos kernel on PyTorch",
     ("tensorflow", "SeparableConv2D-first-1x2x4x4"): "on TensorFlow Keras is off by a part of the bias, channels first",
+    ("torch", "CategoryEncoding-some outside-2x3"): "on PyTorch Keras refuses what is outside, elsewhere it leaves it out",
     ("torch", "LSTM-backwards mask-2x4x2"): "Keras fails on PyTorch at a mask and unroll=True",
 }
 """Where Keras computes something else on one framework than on the others; one that vanishes fails the run."""
@@ -129,7 +130,7 @@ def test_keras_reads_ours_and_we_read_its_own(exchange: Exchange, name: str) -> 
     file, model, inputs = exchange.models[name]
     if (exchange.framework, name) in KERAS_DIFFERS:
         if file in exchange.failed:
-            assert "LSTM.call" in exchange.failed[file] or "Lanczos" in exchange.failed[file]
+            assert any(word in exchange.failed[file] for word in ("LSTM.call", "Lanczos", "Class values must be"))
             return
         with use_backend("numpy"), pytest.raises(AssertionError, match="Not equal to tolerance"):
             _compare_there(exchange, file, _predicted(model, inputs), TOLERANCE)
