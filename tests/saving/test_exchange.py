@@ -40,6 +40,10 @@ KERAS_DIFFERS = {
     ("tensorflow", "DepthwiseConv1D-first-2x3x5"): "on TensorFlow Keras is off by a part of the bias, channels first",
     ("jax", "ConvLSTM1D-first mask-2x4x2x3"): "on JAX Keras lays a mask beside the last axes of such states",
     ("jax", "ConvLSTM1D-state mask-2x4x5x2"): "on JAX Keras lays a mask beside the last axes of such states",
+    (
+        "torch",
+        "CategoryEncoding-some outside-2x3",
+    ): "on PyTorch Keras refuses what is outside, elsewhere it leaves it out",
     ("torch", "LSTM-backwards mask-2x4x2"): "Keras fails on PyTorch at a mask and unroll=True",
 }
 """Where Keras computes something else on one framework than on the others; one that vanishes fails the run."""
@@ -133,7 +137,7 @@ def test_keras_reads_ours_and_we_read_its_own(exchange: Exchange, name: str) -> 
     file, model, inputs = exchange.models[name]
     if (exchange.framework, name) in KERAS_DIFFERS:
         if file in exchange.failed:
-            assert "LSTM.call" in exchange.failed[file] or "Lanczos" in exchange.failed[file]
+            assert any(word in exchange.failed[file] for word in ("LSTM.call", "Lanczos", "Class values must be"))
             return
         with use_backend("numpy"), pytest.raises(AssertionError, match="Not equal to tolerance"):
             _compare_there(exchange, file, _predicted(model, inputs), TOLERANCE)

@@ -110,7 +110,7 @@ class HashedCrossing(Layer):
     Example:
         >>> from polykeras import layers
         >>> layers.HashedCrossing(5)((["A", "B", "A"], [101, 101, 102])).tolist()
-        [1, 4, 1]
+        [1, 4, 3]
     """
 
     sample_by_sample = True

@@ -152,14 +152,17 @@ def batches(data: Any, steps: int | None = None) -> Iterator[Any]:
 
 
 def _inputs_of(batch: Any) -> Any:
+    if not isinstance(batch, (tuple, list)) or not batch:
+        return batch
     pair = isinstance(batch, tuple) and not isinstance(batch[0], (str, bytes, bool, int, float))
-    return batch[0] if pair or (isinstance(batch, list) and not is_data(batch)) else batch
+    return batch[0] if pair or not is_data(batch) else batch
 
 
 def is_data(data: Any) -> bool:
     """Return whether `data` are an array or nested lists of texts or numbers, and no iterable of batches."""
     if isinstance(data, (list, tuple)):
-        return all(isinstance(leaf, (str, bytes, bool, int, float, np.generic)) for leaf in tree.flatten(data))
+        leaves = tree.flatten(data)
+        return bool(leaves) and all(isinstance(leaf, (str, bytes, bool, int, float, np.generic)) for leaf in leaves)
     return hasattr(data, "shape") or hasattr(data, "__array__") or isinstance(data, (str, bytes))
 
 
