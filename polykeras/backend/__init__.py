@@ -30,9 +30,6 @@ from polykeras.naming import clear_session, get_uid
 if TYPE_CHECKING:
     from polykeras.graph import is_keras_tensor as is_keras_tensor
 
-# Keras's name for what is on a higher floor.
-__getattr__, __dir__ = lazy_names(__name__, {"is_keras_tensor": "polykeras.graph"})
-
 __all__ = [
     "Backend",
     "BackendInfo",
@@ -56,3 +53,31 @@ __all__ = [
     "standardize_dtype",
     "use_backend",
 ]
+
+# Functions of Keras 2's backend, `K.sum` and the like, loaded when one is used.
+_ARRAYS = """
+    abs all any arange argmax argmin batch_dot batch_flatten cast cast_to_floatx clip concatenate constant cos
+    count_params cumprod cumsum dot dtype equal exp expand_dims flatten foldl foldr gather greater greater_equal
+    identity int_shape is_sparse l2_normalize less less_equal log logsumexp map_fn max maximum mean min minimum
+    ndim not_equal one_hot ones_like permute_dimensions pow prod repeat repeat_elements reshape reverse round
+    shape sign sin sqrt square squeeze stack std stop_gradient sum switch tile to_dense transpose var zeros_like
+"""
+_NETWORKS = """
+    batch_normalization bias_add binary_crossentropy binary_focal_crossentropy categorical_crossentropy
+    categorical_focal_crossentropy conv1d conv2d conv2d_transpose conv3d ctc_batch_cost ctc_decode
+    depthwise_conv2d dropout elu hard_sigmoid in_top_k pool2d pool3d random_bernoulli random_normal
+    random_uniform relu resize_images resize_volumes rnn separable_conv2d sigmoid softmax softplus softsign
+    sparse_categorical_crossentropy spatial_2d_padding spatial_3d_padding tanh temporal_padding truncated_normal
+"""
+_STATE = """
+    batch_get_value batch_set_value ctc_label_dense_to_sparse eval eye function get_value gradients
+    image_dim_ordering in_test_phase in_train_phase learning_phase moving_average_update name_scope ones
+    placeholder random_normal_variable random_uniform_variable reset_uids set_image_dim_ordering
+    set_learning_phase set_value update update_add update_sub variable zeros
+"""
+LATER: dict[str, str] = {"is_keras_tensor": "polykeras.graph"} | {
+    name: f"polykeras.legacy.backend_{room}"
+    for room, names in {"arrays": _ARRAYS, "nn": _NETWORKS, "state": _STATE}.items()
+    for name in names.split()
+}
+__getattr__, __dir__ = lazy_names(__name__, LATER)

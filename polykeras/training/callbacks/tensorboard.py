@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -161,13 +162,13 @@ class TensorBoard(EverySteps):
     # ---- the model and its weights -----------------------------------------------------------------------------
 
     def _write_model(self) -> None:
-        from tensorboardX.proto.summary_pb2 import Summary, SummaryMetadata
-        from tensorboardX.proto.tensor_pb2 import TensorProto
+        # Their classes are made when they are loaded.
+        summaries, tensors = (import_module(f"tensorboardX.proto.{name}_pb2") for name in ("summary", "tensor"))
 
-        plugin = SummaryMetadata.PluginData(plugin_name="graph_keras_model", content=b"1")
-        text = TensorProto(dtype="DT_STRING", string_val=[json.dumps(json.loads(self.model.to_json())).encode()])
-        value = Summary.Value(tag="keras", metadata=SummaryMetadata(plugin_data=plugin), tensor=text)
-        self._writer("train").file_writer.add_summary(Summary(value=[value]), 0)
+        plugin = summaries.SummaryMetadata.PluginData(plugin_name="graph_keras_model", content=b"1")
+        text = tensors.TensorProto(dtype="DT_STRING", string_val=[json.dumps(json.loads(self.model.to_json())).encode()])
+        value = summaries.Summary.Value(tag="keras", metadata=summaries.SummaryMetadata(plugin_data=plugin), tensor=text)
+        self._writer("train").file_writer.add_summary(summaries.Summary(value=[value]), 0)
 
     def _write_weights(self, epoch: int) -> None:
         writer = self._writer("train")

@@ -1,0 +1,323 @@
+"""Functions of arrays of Keras 2's backend, `K.sum` and the like, over `polykeras.ops`."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from polykeras import ops
+from polykeras.backend import standardize_dtype
+from polykeras.config import floatx
+from polykeras.graph import is_keras_tensor
+from polykeras.ops import (
+    absolute,
+    all,
+    any,
+    cast,
+    cos,
+    dot,
+    equal,
+    exp,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    log,
+    logsumexp,
+    max,
+    maximum,
+    mean,
+    min,
+    minimum,
+    not_equal,
+    ones_like,
+    prod,
+    reshape,
+    round,
+    shape,
+    sign,
+    sin,
+    square,
+    stack,
+    std,
+    sum,
+    transpose,
+    var,
+    zeros_like,
+)
+from polykeras.variables import Variable
+
+abs = absolute
+
+__all__ = [
+    "abs",
+    "all",
+    "any",
+    "cast",
+    "cos",
+    "dot",
+    "equal",
+    "exp",
+    "greater",
+    "greater_equal",
+    "less",
+    "less_equal",
+    "log",
+    "logsumexp",
+    "max",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "not_equal",
+    "ones_like",
+    "prod",
+    "reshape",
+    "round",
+    "shape",
+    "sign",
+    "sin",
+    "square",
+    "stack",
+    "std",
+    "sum",
+    "transpose",
+    "var",
+    "zeros_like",
+]
+
+
+def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = "int32") -> Any:
+    """Return the numbers from `start`, or 0, up to `stop`; none if only a negative one is given."""
+    if stop is None:
+        start, stop = 0, builtins.max(start, 0)
+    return ops.arange(start, stop, step, dtype=dtype)
+
+
+def argmax(x: Any, axis: int = -1) -> Any:
+    """Return where along an axis the largest number is."""
+    return ops.argmax(x, axis)
+
+
+def argmin(x: Any, axis: int = -1) -> Any:
+    """Return where along an axis the smallest number is."""
+    return ops.argmin(x, axis)
+
+
+def batch_dot(x: Any, y: Any, axes: int | Sequence[int] | None = None) -> Any:
+    """Return the products of the samples of two arrays.
+
+    Args:
+        x: `(batch, ...)`.
+        y: `(batch, ...)`.
+        axes: the axes of `x` and of `y` that are summed over; by default the last of `x` and the last but one of `y`,
+            or its only one.
+
+    Returns:
+        `(batch, other axes of x, other axes of y)`, `(batch, 1)` where there are none.
+    """
+    ranks = ndim(x), ndim(y)
+    if axes is None:
+        axes = ranks[0] - 1, (ranks[1] - 1 if ranks[1] == 2 else ranks[1] - 2)
+    pair = (axes, axes) if isinstance(axes, int) else tuple(axes)
+    a, b = (axis % rank for axis, rank in zip(pair, ranks, strict=True))
+    if not a or not b:
+        raise ValueError(f"batch_dot: `axes` must not name the axis of the batch, 0; received {axes!r}.")
+    letters = iter("cdefghijklmnopqrstuvwxyz")
+    left = ["a", *("b" if axis == a else next(letters) for axis in range(1, ranks[0]))]
+    right = ["a", *("b" if axis == b else next(letters) for axis in range(1, ranks[1]))]
+    rest = [letter for letter in (*left[1:], *right[1:]) if letter != "b"]
+    product = ops.einsum(f"{''.join(left)},{''.join(right)}->a{''.join(rest)}", x, y)
+    return product if rest else ops.expand_dims(product, 1)
+
+
+def batch_flatten(x: Any) -> Any:
+    """Return each sample as a vector: `(batch, size)`."""
+    return ops.reshape(x, (-1, math.prod(ops.shape(x)[1:])))
+
+
+def cast_to_floatx(x: Any) -> Any:
+    """Return an array in the default float dtype; a NumPy array of what is none of a framework."""
+    return ops.cast(x, floatx()) if ops.is_tensor(x) or isinstance(x, Variable) else np.asarray(x, dtype=floatx())
+
+
+def clip(x: Any, min_value: Any, max_value: Any) -> Any:
+    """Return numbers within bounds, each of which may be None; an upper one below the lower one is moved to it."""
+    if isinstance(min_value, (int, float)) and isinstance(max_value, (int, float)):
+        max_value = builtins.max(min_value, max_value)
+    low = -np.inf if min_value is None else min_value
+    return ops.clip(x, low, np.inf if max_value is None else max_value)
+
+
+def concatenate(tensors: Sequence[Any], axis: int = -1) -> Any:
+    """Return arrays joined along an axis."""
+    return ops.concatenate(tensors, axis)
+
+
+def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None = None) -> Any:
+    """Return an array of a value, of a number one of any shape, in the default float dtype if none is named."""
+    array = ops.convert_to_tensor(value, dtype or floatx())
+    return array if shape is None else ops.broadcast_to(array, shape)
+
+
+def count_params(x: Any) -> int:
+    """Return how many numbers an array has."""
+    return math.prod(x.shape)
+
+
+def cumprod(x: Any, axis: int = 0) -> Any:
+    """Return the products of the first numbers along an axis."""
+    return ops.cumprod(x, axis)
+
+
+def cumsum(x: Any, axis: int = 0) -> Any:
+    """Return the sums of the first numbers along an axis."""
+    return ops.cumsum(x, axis)
+
+
+def dtype(x: Any) -> str:
+    """Return the name of an array's dtype."""
+    return standardize_dtype(x.dtype)
+
+
+def expand_dims(x: Any, axis: int = -1) -> Any:
+    """Return an array with one more axis, of size 1."""
+    return ops.expand_dims(x, axis)
+
+
+def flatten(x: Any) -> Any:
+    """Return an array as a vector."""
+    return ops.reshape(x, (-1,))
+
+
+def foldl(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None, name: str | None = None) -> Any:
+    """Return what a function of two arguments makes of the rows of an array, from the first to the last."""
+    first, rest = (elems[0], elems[1:]) if initializer is None else (initializer, elems)
+    return ops.scan(lambda so_far, x: (fn(so_far, x), None), first, rest)[0]
+
+
+def foldr(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None, name: str | None = None) -> Any:
+    """Return what a function of two arguments makes of the rows of an array, from the last to the first."""
+    return foldl(fn, ops.flip(elems, 0), initializer)
+
+
+def gather(reference: Any, indices: Any) -> Any:
+    """Return the rows of these indices."""
+    return ops.take(reference, indices, axis=0)
+
+
+def int_shape(x: Any) -> tuple[int | None, ...]:
+    """Return an array's shape, None for unknown sizes."""
+    return tuple(x.shape)
+
+
+def is_sparse(tensor: Any) -> bool:
+    """Return False: there are no sparse arrays."""
+    return False
+
+
+def l2_normalize(x: Any, axis: int | None = None) -> Any:
+    """Return vectors along an axis, or all numbers, scaled to length 1."""
+    squares = ops.sum(ops.square(x), axis, keepdims=True)
+    return ops.multiply(x, ops.rsqrt(ops.maximum(squares, 1e-12)))
+
+
+def map_fn(fn: Callable[[Any], Any], elems: Any, name: str | None = None, dtype: Any = None) -> Any:
+    """Return what a function makes of each row, in a dtype if one is named."""
+    found = ops.map(fn, elems)
+    return found if dtype is None else ops.cast(found, dtype)
+
+
+def ndim(x: Any) -> int:
+    """Return how many axes an array has."""
+    return len(ops.shape(x))
+
+
+def one_hot(indices: Any, num_classes: int) -> Any:
+    """Return class numbers as one-hot vectors on a new last axis."""
+    return ops.one_hot(indices, num_classes)
+
+
+def permute_dimensions(x: Any, pattern: Sequence[int]) -> Any:
+    """Return an array with its axes in another order."""
+    return ops.transpose(x, pattern)
+
+
+def pow(x: Any, a: Any) -> Any:
+    """Return numbers to the power `a`."""
+    return ops.power(x, a)
+
+
+def repeat(x: Any, n: int) -> Any:
+    """Return each vector of `(batch, size)` `n` times: `(batch, n, size)`."""
+    if ndim(x) != 2:
+        raise ValueError(f"repeat: expected an array with 2 axes; received one of shape {tuple(x.shape)}.")
+    return ops.repeat(ops.expand_dims(x, 1), n, axis=1)
+
+
+def repeat_elements(x: Any, rep: int, axis: int) -> Any:
+    """Return each slice along an axis `rep` times."""
+    return ops.repeat(x, rep, axis=axis)
+
+
+def reverse(x: Any, axes: int | Sequence[int]) -> Any:
+    """Return an array turned round along axes."""
+    return ops.flip(x, axes)
+
+
+def sqrt(x: Any) -> Any:
+    """Return the square root; 0 of a negative number."""
+    return ops.sqrt(ops.maximum(x, 0))
+
+
+def squeeze(x: Any, axis: int) -> Any:
+    """Return an array without an axis of size 1."""
+    return ops.squeeze(x, axis)
+
+
+def stop_gradient(variables: Any) -> Any:
+    """Return an array, or a list of them, through which no gradient flows."""
+    if isinstance(variables, (list, tuple)):
+        return [ops.stop_gradient(variable) for variable in variables]
+    return ops.stop_gradient(variables)
+
+
+def switch(condition: Any, then_expression: Any, else_expression: Any) -> Any:
+    """Return the one or the other, by a condition.
+
+    Args:
+        condition: booleans: one, or one for each row or number of the expressions.
+        then_expression: an array, or a function without arguments that returns one.
+        else_expression: in the same way.
+    """
+    if is_keras_tensor(condition) or ndim(condition) == 0:
+        then, other = (lambda x=x: x if not callable(x) else x() for x in (then_expression, else_expression))
+        if not is_keras_tensor(condition):
+            return ops.cond(ops.cast(condition, "bool"), then, other)
+    then, other = (x() if callable(x) else x for x in (then_expression, else_expression))
+    missing = ndim(then) - ndim(condition)
+    if missing < 0:
+        raise ValueError(
+            f"switch: the condition has {ndim(condition)} axes, the expressions {ndim(then)}; expected no more."
+        )
+    condition = ops.reshape(condition, (*ops.shape(condition), *(1,) * missing))
+    return ops.where(ops.cast(condition, "bool"), then, other)
+
+
+def tile(x: Any, n: int | Sequence[int]) -> Any:
+    """Return an array `n` times along each axis."""
+    return ops.tile(x, (n,) if isinstance(n, int) else n)
+
+
+def to_dense(tensor: Any) -> Any:
+    """Return an array as it is: there are no sparse ones."""
+    return tensor
+
+
+def identity(x: Any, name: str | None = None) -> Any:
+    """Return an array as it is."""
+    return x

@@ -1,0 +1,348 @@
+"""Functions of networks of Keras 2's backend, `K.conv2d` and the like, over `polykeras.ops`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from polykeras import ops, random
+from polykeras.arguments import int_tuple
+from polykeras.config import epsilon, floatx, image_data_format
+from polykeras.layers import UpSampling2D
+from polykeras.ops import binary_crossentropy, categorical_crossentropy, sigmoid, softmax, softplus, softsign, tanh
+
+__all__ = ["binary_crossentropy", "categorical_crossentropy", "sigmoid", "softmax", "softplus", "softsign", "tanh"]
+
+
+def batch_normalization(
+    x: Any, mean: Any, var: Any, beta: Any, gamma: Any, axis: int = -1, epsilon: float = 1e-3
+) -> Any:
+    """Return an array scaled by given means and variances, then by `gamma`, and moved by `beta`."""
+    rank = len(ops.shape(mean))
+    if rank > 1:  # in a shape that broadcasts
+        scale = ops.rsqrt(ops.add(var, epsilon)) if gamma is None else ops.rsqrt(ops.add(var, epsilon)) * gamma
+        return ops.subtract(x, mean) * scale + (0 if beta is None else beta)
+    return ops.batch_normalization(x, mean, var, axis, beta, gamma, epsilon)
+
+
+def bias_add(x: Any, bias: Any, data_format: str | None = None) -> Any:
+    """Return an array with a number added to each channel; a bias of several axes is one for each place."""
+    rank, axes = len(ops.shape(x)), ops.shape(bias)
+    if len(axes) not in (1, rank - 1):
+        raise ValueError(f"bias_add: the bias must have 1 or {rank - 1} axes; received a shape of {tuple(axes)}.")
+    if (data_format or image_data_format()) == "channels_last" or rank == 2:
+        return ops.add(x, bias)
+    if len(axes) == 1:
+        return ops.add(x, ops.reshape(bias, (1, -1, *(1,) * (rank - 2))))
+    return ops.add(x, ops.expand_dims(ops.moveaxis(bias, -1, 0), 0))
+
+
+def binary_focal_crossentropy(
+    target: Any,
+    output: Any,
+    apply_class_balancing: bool = False,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+) -> Any:
+    """Return the focal crossentropy of each number (https://arxiv.org/abs/1708.02002)."""
+    likely = ops.sigmoid(output) if from_logits else output
+    right = target * likely + (1 - target) * (1 - likely)
+    found = ops.power(1.0 - right, gamma) * ops.binary_crossentropy(target, likely)
+    return found * (target * alpha + (1 - target) * (1 - alpha)) if apply_class_balancing else found
+
+
+def categorical_focal_crossentropy(
+    target: Any, output: Any, alpha: Any = 0.25, gamma: float = 2.0, from_logits: bool = False, axis: int = -1
+) -> Any:
+    """Return the focal crossentropy over classes (https://arxiv.org/abs/1708.02002)."""
+    likely = ops.softmax(output, axis) if from_logits else output / ops.sum(output, axis, keepdims=True)
+    likely = ops.clip(likely, epsilon(), 1 - epsilon())
+    return ops.sum(-target * ops.log(likely) * ops.power(1.0 - likely, gamma) * alpha, axis)
+
+
+def sparse_categorical_crossentropy(
+    target: Any, output: Any, from_logits: bool = False, axis: int = -1, ignore_class: int | None = None
+) -> Any:
+    """Return the crossentropy with class numbers; 0 where these are `ignore_class`."""
+    if ignore_class is None:
+        return ops.sparse_categorical_crossentropy(target, output, from_logits, axis)
+    valid = ops.not_equal(target, ignore_class)
+    found = ops.sparse_categorical_crossentropy(ops.where(valid, target, 0), output, from_logits, axis)
+    return ops.where(valid, found, 0)
+
+
+def conv1d(
+    x: Any,
+    kernel: Any,
+    strides: int = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: int = 1,
+) -> Any:
+    """Return a convolution over one axis; padding may be "causal" too."""
+    form = data_format or image_data_format()
+    if padding == "causal":
+        x = temporal_padding(x, (dilation_rate * (ops.shape(kernel)[0] - 1), 0), form)
+        padding = "valid"
+    return ops.conv(x, kernel, strides, padding, form, dilation_rate)
+
+
+def conv2d(
+    x: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Any:
+    """Return a convolution over two axes, or three."""
+    return ops.conv(x, kernel, strides, padding, data_format or image_data_format(), dilation_rate)
+
+
+conv3d = conv2d  # the same, strides and dilations given for three axes
+
+
+def conv2d_transpose(
+    x: Any,
+    kernel: Any,
+    output_shape: Sequence[Any],
+    strides: Any = (1, 1),
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = (1, 1),
+) -> Any:
+    """Return a transposed convolution whose result has a given shape.
+
+    Raises:
+        ValueError: no convolution with these strides makes the input's shape of it.
+    """
+    form = data_format or image_data_format()
+    first = 1 if form == "channels_last" else 2
+    pairs = zip(int_tuple(strides, 2, "strides"), int_tuple(dilation_rate, 2, "dilation_rate"), strict=True)
+    more = []
+    for axis, (stride, dilation) in enumerate(pairs):
+        size, wanted = ops.shape(x)[first + axis], output_shape[first + axis]
+        width = dilation * (ops.shape(kernel)[axis] - 1) + 1
+        trimmed = 2 * (width // 2) if padding == "same" else 0
+        more.append(None if wanted is None or size is None else wanted - ((size - 1) * stride + width - trimmed))
+    known = None if None in more else tuple(more)
+    return ops.conv_transpose(x, kernel, strides, padding, known, form, dilation_rate)
+
+
+def depthwise_conv2d(
+    x: Any,
+    depthwise_kernel: Any,
+    strides: Any = (1, 1),
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = (1, 1),
+) -> Any:
+    """Return a convolution of each channel by itself."""
+    form = data_format or image_data_format()
+    return ops.depthwise_conv(x, depthwise_kernel, strides, padding, form, dilation_rate)
+
+
+def separable_conv2d(
+    x: Any,
+    depthwise_kernel: Any,
+    pointwise_kernel: Any,
+    strides: Any = (1, 1),
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = (1, 1),
+) -> Any:
+    """Return a convolution of each channel by itself, then one over the channels."""
+    form = data_format or image_data_format()
+    return ops.separable_conv(x, depthwise_kernel, pointwise_kernel, strides, padding, form, dilation_rate)
+
+
+def pool2d(
+    x: Any,
+    pool_size: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    pool_mode: str = "max",
+) -> Any:
+    """Return the largest number, or the mean ("avg"), of each window over two axes, or three."""
+    if pool_mode not in ("max", "avg"):
+        raise ValueError(f"`pool_mode` must be 'max' or 'avg'; received {pool_mode!r}.")
+    pool = ops.max_pool if pool_mode == "max" else ops.average_pool
+    return pool(x, pool_size, strides, padding, data_format or image_data_format())
+
+
+pool3d = pool2d
+
+
+def ctc_batch_cost(y_true: Any, y_pred: Any, input_length: Any, label_length: Any) -> Any:
+    """Return the CTC loss of each sequence, whose last class is the blank.
+
+    Args:
+        y_true: class numbers `(batch, labels)`.
+        y_pred: probabilities `(batch, time, classes)`.
+        input_length: `(batch, 1)`, the length of each prediction.
+        label_length: `(batch, 1)`, that of each label.
+
+    Returns:
+        `(batch, 1)`.
+    """
+    lengths = [ops.cast(ops.squeeze(length, -1), "int32") for length in (label_length, input_length)]
+    labels, blank = ops.cast(y_true, "int32"), ops.shape(y_pred)[-1] - 1
+    return ops.expand_dims(ops.ctc_loss(labels, ops.log(y_pred + epsilon()), *lengths, mask_index=blank), 1)
+
+
+def ctc_decode(
+    y_pred: Any, input_length: Any, greedy: bool = True, beam_width: int = 100, top_paths: int = 1
+) -> tuple[list[Any], Any]:
+    """Return the likeliest labels of probabilities `(batch, time, classes)`, filled up with -1, and their scores."""
+    decoded, scores = ops.ctc_decode(
+        ops.log(y_pred + epsilon()),
+        ops.cast(input_length, "int32"),
+        "greedy" if greedy else "beam_search",
+        beam_width,
+        top_paths,
+        mask_index=ops.shape(y_pred)[-1] - 1,
+    )
+    return [decoded[path] for path in range(1 if greedy else top_paths)], scores
+
+
+def dropout(x: Any, level: float, noise_shape: Any = None, seed: Any = None) -> Any:
+    """Return an array with this share of its numbers set to 0, the others made larger."""
+    return random.dropout(x, level, noise_shape, seed)
+
+
+def elu(x: Any, alpha: float = 1.0) -> Any:
+    """Return `x`, or `alpha * (exp(x) - 1)` below 0."""
+    return ops.elu(x, alpha)
+
+
+def hard_sigmoid(x: Any) -> Any:
+    """Return `0.2 * x + 0.5` between 0 and 1, as Keras 2 has it."""
+    return ops.clip(0.2 * ops.convert_to_tensor(x) + 0.5, 0.0, 1.0)
+
+
+def in_top_k(predictions: Any, targets: Any, k: int) -> Any:
+    """Return whether each class number is among the `k` likeliest."""
+    return ops.in_top_k(targets, predictions, k)
+
+
+def relu(x: Any, alpha: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
+    """Return `x` from `threshold` up to `max_value`, and `alpha * (x - threshold)` below."""
+    x = ops.convert_to_tensor(x)
+    above = ops.where(ops.greater_equal(x, threshold), x, alpha * (x - threshold))
+    return above if max_value is None else ops.minimum(above, max_value)
+
+
+def random_bernoulli(shape: Any, p: float = 0.0, dtype: Any = None, seed: Any = None) -> Any:
+    """Return ones with probability `p`, else zeros."""
+    return ops.cast(ops.less(random.uniform(shape, seed=seed), p), dtype or floatx())
+
+
+def random_normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
+    """Return normally distributed numbers."""
+    return random.normal(shape, mean, stddev, dtype, seed)
+
+
+def random_uniform(shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
+    """Return numbers drawn evenly from a range."""
+    return random.uniform(shape, minval, maxval, dtype, seed)
+
+
+def truncated_normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
+    """Return normally distributed numbers, none further from the mean than two standard deviations."""
+    return random.truncated_normal(shape, mean, stddev, dtype, seed)
+
+
+def resize_images(
+    x: Any, height_factor: int, width_factor: int, data_format: str | None, interpolation: str = "nearest"
+) -> Any:
+    """Return images made larger by whole factors."""
+    return UpSampling2D((height_factor, width_factor), data_format, interpolation)(x)
+
+
+def resize_volumes(x: Any, depth_factor: int, height_factor: int, width_factor: int, data_format: str | None) -> Any:
+    """Return volumes made larger by whole factors."""
+    first = 1 if (data_format or image_data_format()) == "channels_last" else 2
+    for axis, factor in enumerate((depth_factor, height_factor, width_factor), first):
+        x = ops.repeat(x, factor, axis=axis)
+    return x
+
+
+def temporal_padding(x: Any, padding: Any = (1, 1), data_format: str | None = "channels_last") -> Any:
+    """Return sequences with zeros before and after."""
+    return _padded(x, (padding,), data_format)
+
+
+def spatial_2d_padding(x: Any, padding: Any = ((1, 1), (1, 1)), data_format: str | None = None) -> Any:
+    """Return images with zeros around."""
+    return _padded(x, padding, data_format)
+
+
+def spatial_3d_padding(x: Any, padding: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None) -> Any:
+    """Return volumes with zeros around."""
+    return _padded(x, padding, data_format)
+
+
+def _padded(x: Any, padding: Any, data_format: str | None) -> Any:
+    around = [(0, 0), *map(tuple, padding), (0, 0)]
+    if (data_format or image_data_format()) == "channels_first":
+        around = [(0, 0), (0, 0), *around[1:-1]]
+    return ops.pad(x, around)
+
+
+def rnn(
+    step_function: Callable[[Any, list[Any]], tuple[Any, list[Any]]],
+    inputs: Any,
+    initial_states: Sequence[Any],
+    go_backwards: bool = False,
+    mask: Any = None,
+    constants: Sequence[Any] | None = None,
+    unroll: bool = False,
+    input_length: Any = None,
+    time_major: bool = False,
+    zero_output_for_mask: bool = False,
+    return_all_outputs: bool = True,
+) -> tuple[Any, Any, list[Any]]:
+    """Run a function over the steps of sequences.
+
+    Args:
+        step_function: makes `(output, states)` of an input `(batch, ...)` and the list of states and constants.
+        inputs: `(batch, time, ...)`.
+        initial_states: the states before the first step.
+        go_backwards: whether the last step comes first.
+        mask: booleans `(batch, time)`; where they are false the output is the one before, and states stay.
+        constants: passed on to each step.
+        unroll: whether a compiled program repeats the steps one after the other.
+        input_length: not needed.
+        time_major: whether time is the first axis, of inputs, mask and outputs.
+        zero_output_for_mask: whether masked outputs are zeros.
+        return_all_outputs: False: the last one alone.
+
+    Returns:
+        The last output, all outputs, and the last states.
+    """
+    steps, valid = inputs, None if mask is None else ops.cast(mask, "bool")
+    if not time_major:
+        steps, valid = ops.swapaxes(inputs, 0, 1), None if valid is None else ops.swapaxes(valid, 0, 1)
+    if go_backwards:
+        steps, valid = ops.flip(steps, 0), None if valid is None else ops.flip(valid, 0)
+    more = list(constants or ())
+    nothing = ops.zeros_like(step_function(steps[0], [*initial_states, *more])[0])
+
+    def choose(keep: Any, new: Any, old: Any) -> Any:
+        wide = ops.reshape(keep, (*ops.shape(keep), *(1,) * (len(ops.shape(new)) - len(ops.shape(keep)))))
+        return ops.where(wide, new, old)
+
+    def step(carry: tuple[Any, list[Any]], at: tuple[Any, Any]) -> tuple[tuple[Any, list[Any]], Any]:
+        before, states = carry
+        x, keep = at
+        output, new = step_function(x, [*states, *more])
+        if keep is not None:
+            output = choose(keep, output, nothing if zero_output_for_mask else before)
+            new = [choose(keep, now, then) for now, then in zip(new, states, strict=True)]
+        return (output, list(new)), output
+
+    (last, states), outputs = ops.scan(step, (nothing, list(initial_states)), (steps, valid), unroll=unroll or 1)
+    outputs = outputs if return_all_outputs else ops.expand_dims(last, 0)
+    return last, outputs if time_major else ops.swapaxes(outputs, 0, 1), states
