@@ -166,8 +166,12 @@ class TensorBoard(EverySteps):
         summaries, tensors = (import_module(f"tensorboardX.proto.{name}_pb2") for name in ("summary", "tensor"))
 
         plugin = summaries.SummaryMetadata.PluginData(plugin_name="graph_keras_model", content=b"1")
-        text = tensors.TensorProto(dtype="DT_STRING", string_val=[json.dumps(json.loads(self.model.to_json())).encode()])
-        value = summaries.Summary.Value(tag="keras", metadata=summaries.SummaryMetadata(plugin_data=plugin), tensor=text)
+        text = tensors.TensorProto(
+            dtype="DT_STRING", string_val=[json.dumps(json.loads(self.model.to_json())).encode()]
+        )
+        value = summaries.Summary.Value(
+            tag="keras", metadata=summaries.SummaryMetadata(plugin_data=plugin), tensor=text
+        )
         self._writer("train").file_writer.add_summary(summaries.Summary(value=[value]), 0)
 
     def _write_weights(self, epoch: int) -> None:
