@@ -47,11 +47,15 @@ if TYPE_CHECKING:
     from polykeras import distribution as distribution
     from polykeras import export as export
     from polykeras import legacy as legacy
+    from polykeras import quantizers as quantizers
     from polykeras import wrappers as wrappers
+    from polykeras.quantizers import Quantizer as Quantizer
 
 # Rooms that few programs need: they are loaded when they are first named.
 __getattr__, __dir__ = lazy_names(
-    __name__, {name: f"polykeras.{name}" for name in ("distribution", "export", "legacy", "wrappers")}
+    __name__,
+    {name: f"polykeras.{name}" for name in ("distribution", "export", "legacy", "quantizers", "wrappers")}
+    | {"Quantizer": "polykeras.quantizers"},
 )
 
 
@@ -74,6 +78,7 @@ __all__ = [
     "Model",
     "Operation",
     "Optimizer",
+    "Quantizer",
     "Regularizer",
     "Sequential",
     "Variable",
@@ -99,6 +104,7 @@ __all__ = [
     "models",
     "ops",
     "optimizers",
+    "quantizers",
     "random",
     "regularizers",
     "remat",

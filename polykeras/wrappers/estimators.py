@@ -168,7 +168,7 @@ class SKLearnClassifier(ClassifierMixin, SKLBase):
         return self._encoder.transform(y.reshape(-1, 1))
 
     def _decoded(self, outputs: np.ndarray) -> np.ndarray:
-        return self._encoder.inverse_transform(outputs)[:, 0]
+        return np.asarray(self._encoder.inverse_transform(outputs))[:, 0]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
