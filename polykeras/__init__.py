@@ -50,12 +50,18 @@ if TYPE_CHECKING:
     from polykeras import quantizers as quantizers
     from polykeras import wrappers as wrappers
     from polykeras.quantizers import Quantizer as Quantizer
+    from polykeras.scopes import Function as Function
+    from polykeras.scopes import RematScope as RematScope
+    from polykeras.scopes import StatelessScope as StatelessScope
+    from polykeras.scopes import SymbolicScope as SymbolicScope
+    from polykeras.scopes import name_scope as name_scope
 
 # Rooms that few programs need: they are loaded when they are first named.
 __getattr__, __dir__ = lazy_names(
     __name__,
     {name: f"polykeras.{name}" for name in ("distribution", "export", "legacy", "quantizers", "wrappers")}
-    | {"Quantizer": "polykeras.quantizers"},
+    | {"Quantizer": "polykeras.quantizers"}
+    | dict.fromkeys(("Function", "RematScope", "StatelessScope", "SymbolicScope", "name_scope"), "polykeras.scopes"),
 )
 
 
@@ -67,6 +73,7 @@ def version() -> str:
 __all__ = [
     "DTypePolicy",
     "FloatDTypePolicy",
+    "Function",
     "Functional",
     "Initializer",
     "Input",
@@ -80,7 +87,10 @@ __all__ = [
     "Optimizer",
     "Quantizer",
     "Regularizer",
+    "RematScope",
     "Sequential",
+    "StatelessScope",
+    "SymbolicScope",
     "Variable",
     "activations",
     "backend",
@@ -102,6 +112,7 @@ __all__ = [
     "metrics",
     "mixed_precision",
     "models",
+    "name_scope",
     "ops",
     "optimizers",
     "quantizers",

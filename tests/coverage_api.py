@@ -28,6 +28,17 @@ REASONS = {
     "*.nnx_operations": "a detail of Keras's way through Flax's nnx",
     "*.quantized_build": "a method that Keras's quantized layers call themselves",
     "*.quantized_call": "a method that Keras's quantized layers call themselves",
+    "keras.tree.map_structure": "None is a structure without leaves everywhere here, as in JAX",
+    "ReduceLROnPlateau": "Keras takes `baseline` in `**kwargs` and does not use it",
+    "keras.callbacks.ReduceLROnPlateau": "Keras takes `baseline` in `**kwargs` and does not use it",
+    "CSVLogger.*": "the file is closed between epochs, so that it is complete whatever happens",
+    "TensorBoard.summary": "a module of TensorFlow; events are written without it",
+    "ProgbarLogger.progbar": "the bar is the callback itself",
+    "keras.distribution.*": "training on several devices is an issue of its own",
+    "keras.export.*": "exporting is an issue of its own",
+    "keras.dtype_policies.*": "quantized layers are not available",
+    "keras.quantizers.*": "quantized layers are not available",
+    "keras.optimizers.legacy.*": "in Keras 3 they only raise an error; here they are today's optimizers",
 }
 """Why what is left out is left out: patterns of paths (`keras.losses.ctc`), or of members (`Layer.path`)."""
 
