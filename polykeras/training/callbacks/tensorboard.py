@@ -161,13 +161,15 @@ class TensorBoard(EverySteps):
     # ---- the model and its weights -----------------------------------------------------------------------------
 
     def _write_model(self) -> None:
-        from tensorboardX.proto.summary_pb2 import Summary, SummaryMetadata
-        from tensorboardX.proto.tensor_pb2 import TensorProto
+        from tensorboardX.proto import summary_pb2, tensor_pb2
 
-        plugin = SummaryMetadata.PluginData(plugin_name="graph_keras_model", content=b"1")
-        text = TensorProto(dtype="DT_STRING", string_val=[json.dumps(json.loads(self.model.to_json())).encode()])
-        value = Summary.Value(tag="keras", metadata=SummaryMetadata(plugin_data=plugin), tensor=text)
-        self._writer("train").file_writer.add_summary(Summary(value=[value]), 0)
+        summaries: Any = summary_pb2  # classes that protobuf makes when it is imported
+        tensors: Any = tensor_pb2
+        plugin = summaries.SummaryMetadata.PluginData(plugin_name="graph_keras_model", content=b"1")
+        text = tensors.TensorProto(dtype="DT_STRING", string_val=[self.model.to_json().encode()])
+        metadata = summaries.SummaryMetadata(plugin_data=plugin)
+        value = summaries.Summary.Value(tag="keras", metadata=metadata, tensor=text)
+        self._writer("train").file_writer.add_summary(summaries.Summary(value=[value]), 0)
 
     def _write_weights(self, epoch: int) -> None:
         writer = self._writer("train")
