@@ -51,13 +51,20 @@ if TYPE_CHECKING:
     from polykeras import export as export
     from polykeras import legacy as legacy
     from polykeras import preprocessing as preprocessing
+    from polykeras import quantizers as quantizers
     from polykeras import wrappers as wrappers
+    from polykeras.quantizers import Quantizer as Quantizer
+    from polykeras.scopes import Function as Function
+    from polykeras.scopes import RematScope as RematScope
+    from polykeras.scopes import StatelessScope as StatelessScope
+    from polykeras.scopes import SymbolicScope as SymbolicScope
+    from polykeras.scopes import name_scope as name_scope
 
-LATER: dict[str, str] = {
-    name: f"polykeras.{name}"
-    for name in ("applications", "datasets", "distribution", "export", "legacy", "preprocessing", "wrappers")
-}
-"""Rooms that are loaded when they are first named, with the module of each."""
+_ROOMS = (*("applications", "datasets", "distribution", "export", "legacy", "preprocessing", "quantizers", "wrappers"),)
+LATER: dict[str, str] = {name: f"polykeras.{name}" for name in _ROOMS}
+LATER |= {"Quantizer": "polykeras.quantizers"}
+LATER |= dict.fromkeys(("Function", "RematScope", "StatelessScope", "SymbolicScope", "name_scope"), "polykeras.scopes")
+"""What few programs need: it is loaded when it is first named. The module of each name."""
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(__name__, LATER)
 LAYERS.register_later(
@@ -76,6 +83,7 @@ def version() -> str:
 __all__ = [
     "DTypePolicy",
     "FloatDTypePolicy",
+    "Function",
     "Functional",
     "Initializer",
     "Input",
@@ -87,8 +95,12 @@ __all__ = [
     "Model",
     "Operation",
     "Optimizer",
+    "Quantizer",
     "Regularizer",
+    "RematScope",
     "Sequential",
+    "StatelessScope",
+    "SymbolicScope",
     "Variable",
     "activations",
     "applications",
@@ -112,9 +124,11 @@ __all__ = [
     "metrics",
     "mixed_precision",
     "models",
+    "name_scope",
     "ops",
     "optimizers",
     "preprocessing",
+    "quantizers",
     "random",
     "regularizers",
     "remat",

@@ -28,10 +28,22 @@ REASONS = {
     "*.nnx_operations": "a detail of Keras's way through Flax's nnx",
     "*.quantized_build": "a method that Keras's quantized layers call themselves",
     "*.quantized_call": "a method that Keras's quantized layers call themselves",
+    "keras.tree.map_structure": "None is a structure without leaves everywhere here, as in JAX",
+    "ReduceLROnPlateau": "Keras takes `baseline` in `**kwargs` and does not use it",
+    "keras.callbacks.ReduceLROnPlateau": "Keras takes `baseline` in `**kwargs` and does not use it",
+    "CSVLogger.*": "the file is closed between epochs, so that it is complete whatever happens",
+    "TensorBoard.summary": "a module of TensorFlow; events are written without it",
+    "ProgbarLogger.progbar": "the bar is the callback itself",
+    "keras.distribution.*": "training on several devices is an issue of its own",
+    "keras.export.*": "exporting is an issue of its own",
+    "keras.dtype_policies.*": "quantized layers are not available",
+    "keras.quantizers.*": "quantized layers are not available",
+    "keras.optimizers.legacy.*": "in Keras 3 they only raise an error; here they are today's optimizers",
 }
 """Why what is left out is left out: patterns of paths (`keras.losses.ctc`), or of members (`Layer.path`)."""
 
-Found = tuple[list[str], int]
+FILLED_IN = ("rank", "pool_mode", "pool_dimensions")
+"""Arguments of Keras's base classes that its own subclasses fill in: they are read as theirs by `**kwargs`."""
 
 
 def modules(package: ModuleType) -> Iterator[str]:
@@ -78,12 +90,12 @@ def parameters(function: Any) -> tuple[inspect.Parameter, ...] | None:
 
 
 def plain(default: Any) -> str:
-    """Spell a default so that `1` and `(1, 1)`, or a function here and there, are the same."""
+    """Spell a default so that `1` and `(1, 1)`, `'Zeros'` and `'zeros'`, or a function here and there, are the same."""
     if isinstance(default, (tuple, list)) and default and all(value == default[0] for value in default):
         return plain(default[0])
     if isinstance(default, float) and default.is_integer():
         return repr(int(default))
-    return getattr(default, "__name__", None) or repr(default)
+    return getattr(default, "__name__", None) or repr(default).lower()
 
 
 def differences(theirs: Any, ours: Any) -> str:
@@ -97,7 +109,7 @@ def differences(theirs: Any, ours: Any) -> str:
     order = [p.name for p in given if p.kind in (p.POSITIONAL_OR_KEYWORD, p.POSITIONAL_ONLY)]
     place = 0
     for p in wanted:
-        if p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
+        if p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) or p.name in FILLED_IN:
             continue
         here = names.get(p.name)
         if here is None:

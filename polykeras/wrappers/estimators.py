@@ -165,10 +165,12 @@ class SKLearnClassifier(ClassifierMixin, SKLBase):
         if len(self.classes_) == 1:
             raise ValueError("Classifier can't train when only one class is present.")
         self._encoder = OneHotEncoder(sparse_output=False).fit(y.reshape(-1, 1))
-        return np.asarray(self._encoder.transform(y.reshape(-1, 1)))
+        encoded: Any = self._encoder.transform(y.reshape(-1, 1))
+        return encoded
 
     def _decoded(self, outputs: np.ndarray) -> np.ndarray:
-        return self._encoder.inverse_transform(outputs)[:, 0]
+        classes: Any = self._encoder.inverse_transform(outputs)
+        return classes[:, 0]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

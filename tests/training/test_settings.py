@@ -176,3 +176,50 @@ def test_trees_that_differ() -> None:
         tree.assert_same_paths([1], [1, 2])
     assert tree.map_structure(lambda x: 0, [None, 1], none_is_leaf=True) == [0, 0]
     assert tree.map_structure(lambda x: 0, [None, 1], none_is_leaf=False) == [None, 0]
+
+
+# ---- scopes and functions --------------------------------------------------------------------------------------------
+
+
+def test_values_stay_in_a_stateless_scope() -> None:
+    weight, other = keras.Variable([1.0, 2.0]), keras.Variable(5.0)
+    with keras.StatelessScope([(weight, [3.0, 4.0])]) as scope:
+        assert float(ops.sum(weight)) == 7.0
+        weight.assign(weight * 2)
+        other.assign(6.0)
+        scope.add_update((other, ops.add(other, 1.0)))
+    assert float(ops.sum(scope.get_current_value(weight))) == 14.0
+    assert float(scope.get_current_value(other)) == 7.0
+    assert scope.get_current_value(keras.Variable(0.0)) is None
+    assert (float(ops.sum(weight)), float(other)) == (3.0, 5.0)
+    with pytest.raises(ValueError, match=r"has shape \(2,\); received a value of shape \(3,\)"):
+        keras.StatelessScope([(weight, [1.0, 2.0, 3.0])])
+    with pytest.raises(NotImplementedError, match="losses"):
+        keras.StatelessScope(collect_losses=True)
+
+
+def test_a_function_of_a_graph() -> None:
+    a, b = keras.Input((2,)), keras.Input((2,))
+    double = keras.Function([a, b], {"sum": a + b, "product": a * b}, name="both")
+    seen = double([X, 2 * X])
+    assert float(ops.sum(seen["sum"])) == 36.0
+    assert double.compute_output_shape([(None, 2), (None, 2)])["product"] == (None, 2)
+    assert [t.shape for t in double.inputs] == [(None, 2)] * 2
+    assert isinstance(double([a, b])["sum"], keras.KerasTensor)
+    with pytest.raises(ValueError, match="both takes 2 input"):
+        double([X])
+
+
+def test_shapes_and_names_within_scopes() -> None:
+    with keras.SymbolicScope():
+        assert ops.shape(ops.matmul(ops.ones((2, 3)), ops.ones((3, 4)))) == (2, 4)
+    layer = layers.Dense(1, name="d")
+    with keras.name_scope("outer"):
+        layer.build((None, 2))
+    assert layer.kernel.path == "outer/d/kernel"
+    with pytest.raises(ValueError, match="without '/'"):
+        keras.name_scope("a/b")
+    with pytest.warns(UserWarning, match="saves no memory"), keras.RematScope("full"):
+        assert layer(X).shape == (6, 1)
+    with pytest.raises(ValueError, match="`mode` must be one of"):
+        keras.RematScope("other")

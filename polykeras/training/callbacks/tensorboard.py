@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -162,16 +161,14 @@ class TensorBoard(EverySteps):
     # ---- the model and its weights -----------------------------------------------------------------------------
 
     def _write_model(self) -> None:
-        # Their classes are made when they are loaded.
-        summaries, tensors = (import_module(f"tensorboardX.proto.{name}_pb2") for name in ("summary", "tensor"))
+        from tensorboardX.proto import summary_pb2, tensor_pb2
 
+        summaries: Any = summary_pb2  # classes that protobuf makes when it is imported
+        tensors: Any = tensor_pb2
         plugin = summaries.SummaryMetadata.PluginData(plugin_name="graph_keras_model", content=b"1")
-        text = tensors.TensorProto(
-            dtype="DT_STRING", string_val=[json.dumps(json.loads(self.model.to_json())).encode()]
-        )
-        value = summaries.Summary.Value(
-            tag="keras", metadata=summaries.SummaryMetadata(plugin_data=plugin), tensor=text
-        )
+        text = tensors.TensorProto(dtype="DT_STRING", string_val=[self.model.to_json().encode()])
+        metadata = summaries.SummaryMetadata(plugin_data=plugin)
+        value = summaries.Summary.Value(tag="keras", metadata=metadata, tensor=text)
         self._writer("train").file_writer.add_summary(summaries.Summary(value=[value]), 0)
 
     def _write_weights(self, epoch: int) -> None:

@@ -1,0 +1,91 @@
+"""Floats as whole numbers of few bits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from polykeras.later import NotYet
+from polykeras.quantizers.quantizer import QUANTIZERS, AbsMaxQuantizer, Quantizer
+from polykeras.quantizers.rounding import (
+    abs_max_quantize,
+    abs_max_quantize_grouped_with_zero_point,
+    compute_float8_amax_history,
+    compute_float8_scale,
+    fake_quant_with_min_max_vars,
+    pack_int4,
+    quantize_and_dequantize,
+    unpack_int4,
+)
+from polykeras.saving.serialization import serialize_keras_object
+
+
+class QuantizationConfig(NotYet):
+    """Keras's description of how layers are quantized, which is not available yet."""
+
+    meanwhile = "`quantizers.abs_max_quantize` quantizes single arrays."
+
+
+class Int8QuantizationConfig(QuantizationConfig):
+    """Keras's description of layers of 8-bit numbers, which is not available yet."""
+
+
+class Int4QuantizationConfig(QuantizationConfig):
+    """Keras's description of layers of 4-bit numbers, which is not available yet."""
+
+
+class Float8QuantizationConfig(QuantizationConfig):
+    """Keras's description of layers of 8-bit floats, which is not available yet."""
+
+
+class GPTQConfig(QuantizationConfig):
+    """Keras's description of quantization by GPTQ, which is not available yet."""
+
+
+class AWQConfig(QuantizationConfig):
+    """Keras's description of quantization by AWQ, which is not available yet."""
+
+
+def get(identifier: Any, **kwargs: Any) -> Any:
+    """Return a quantizer from a name, a config, a class or a quantizer; None stays None.
+
+    Args:
+        identifier: see above.
+        **kwargs: arguments of a quantizer that is named or a class.
+    """
+    if isinstance(identifier, str):
+        identifier = QUANTIZERS.find(identifier)
+    return identifier(**kwargs) if isinstance(identifier, type) else QUANTIZERS.get(identifier)
+
+
+def serialize(initializer: Any) -> Any:
+    """Return the config of a quantizer; the argument has Keras's name."""
+    return serialize_keras_object(initializer)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Return the quantizer of a config."""
+    return QUANTIZERS.deserialize(config, custom_objects)
+
+
+__all__ = [
+    "AWQConfig",
+    "AbsMaxQuantizer",
+    "Float8QuantizationConfig",
+    "GPTQConfig",
+    "Int4QuantizationConfig",
+    "Int8QuantizationConfig",
+    "QuantizationConfig",
+    "Quantizer",
+    "abs_max_quantize",
+    "abs_max_quantize_grouped_with_zero_point",
+    "compute_float8_amax_history",
+    "compute_float8_scale",
+    "deserialize",
+    "fake_quant_with_min_max_vars",
+    "get",
+    "pack_int4",
+    "quantize_and_dequantize",
+    "serialize",
+    "unpack_int4",
+]

@@ -1,0 +1,204 @@
+"""Floats as whole numbers and a scale, and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from polykeras import ops
+
+Axis = int | Sequence[int]
+
+
+def abs_max_quantize(
+    inputs: Any,
+    axis: Axis,
+    value_range: Sequence[int] = (-127, 127),
+    dtype: str = "int8",
+    epsilon: float = 1e-7,
+    to_numpy: bool = False,
+) -> tuple[Any, Any]:
+    """Return whole numbers and the scales by which floats were multiplied: the largest size becomes the largest number.
+
+    Args:
+        inputs: floats.
+        axis: the axes over which sizes are compared.
+        value_range: the least and the largest number.
+        dtype: of the numbers.
+        epsilon: keeps the divisor from 0.
+        to_numpy: kept for Keras code, which computes by NumPy then; the numbers are the same.
+
+    Returns:
+        `(numbers, scales)`; the scales have size 1 at `axis`.
+    """
+    inputs = ops.convert_to_tensor(inputs)
+    scale = value_range[1] / (ops.max(ops.abs(inputs), axis=axis, keepdims=True) + epsilon)
+    scale = ops.cast(scale, ops.dtype(inputs))
+    return ops.cast(ops.clip(ops.round(inputs * scale), *value_range), dtype), scale
+
+
+def abs_max_quantize_grouped_with_zero_point(
+    inputs: Any,
+    block_size: int,
+    value_range: Sequence[int] = (-8, 7),
+    dtype: str = "int8",
+    epsilon: float = 1e-7,
+    to_numpy: bool = False,
+) -> tuple[Any, Any, Any]:
+    """Return whole numbers, steps and zero points of the columns of a matrix, for blocks of its rows.
+
+    Args:
+        inputs: floats, `(rows, columns)`.
+        block_size: rows of a block; the last one is filled up with zeros.
+        value_range: the least and the largest number.
+        dtype: of the numbers.
+        epsilon: added to the range of a block.
+        to_numpy: kept for Keras code, which computes by NumPy then.
+
+    Returns:
+        `(numbers, steps, zero points)`: `(rows, columns)` and twice `(blocks, columns)`; a float is nearly
+        `(number - zero point) * step`.
+    """
+    inputs = ops.convert_to_tensor(inputs)
+    rows, columns = ops.shape(inputs)
+    blocks = math.ceil(rows / block_size)
+    padded = ops.pad(inputs, [(0, blocks * block_size - rows), (0, 0)]) if blocks > 1 else inputs
+    grouped = ops.reshape(padded, (blocks, -1, columns))
+    least, most = ops.min(grouped, axis=1, keepdims=True), ops.max(grouped, axis=1, keepdims=True)
+    flat = ops.equal(least, most)
+    least, most = ops.where(flat, least - 1.0, least), ops.where(flat, most + 1.0, most)
+    low, high = value_range
+    step = (most - least + epsilon) / float(high - low)
+    zero = ops.clip(ops.round(-least / step) + low, low, high)
+    numbers = ops.clip(ops.round(grouped / step) + zero, low, high)
+    numbers = ops.reshape(ops.cast(numbers, dtype), (-1, columns))[:rows]
+    return numbers, ops.squeeze(step, 1), ops.cast(ops.squeeze(zero, 1), "int8")
+
+
+def fake_quant_with_min_max_vars(
+    inputs: Any, min_vals: Any, max_vals: Any, num_bits: int = 8, narrow_range: bool = False, axis: int | None = None
+) -> Any:
+    """Return floats rounded to the steps of whole numbers of few bits between a least and a largest value.
+
+    The range is moved so that 0 is one of the steps. Gradients pass where a float lies inside; elsewhere they belong
+    to the bound. Source: Jacob et al., 2017, https://arxiv.org/abs/1712.05877.
+
+    Args:
+        inputs: floats.
+        min_vals: the least value, a number, or one for each place of `axis`.
+        max_vals: the largest value, in the same way.
+        num_bits: of the whole numbers.
+        narrow_range: whether these begin with 1, not 0.
+        axis: the axis whose places have bounds of their own.
+    """
+    inputs = ops.convert_to_tensor(inputs)
+    shape = [1] * len(ops.shape(inputs))
+    if axis is not None:
+        shape[axis] = -1
+    least, most = (ops.reshape(ops.cast(bound, ops.dtype(inputs)), shape) for bound in (min_vals, max_vals))
+    first, last = float(narrow_range), float(2**num_bits - 1)
+    step = ops.stop_gradient((most - least) / (last - first))
+    zero = ops.round(ops.clip(first - ops.stop_gradient(least) / step, first, last))
+    low = (first - zero) * step + (least - ops.stop_gradient(least))
+    high = (last - zero) * step + (most - ops.stop_gradient(most))
+    clipped = ops.where(inputs < low, low, ops.where(inputs > high, high, inputs))
+    origin = ops.floor(-(first - zero) + 0.5)
+    number = ops.floor((clipped - low) / step - origin + 0.5)
+    return clipped + ops.stop_gradient(number * step - clipped)
+
+
+def quantize_and_dequantize(inputs: Any, scale: Any, quantized_dtype: str, compute_dtype: str) -> Any:
+    """Return floats as they come back from a small dtype.
+
+    Args:
+        inputs: floats.
+        scale: they are divided by it before and multiplied by it afterwards.
+        quantized_dtype: an 8-bit float.
+        compute_dtype: of the result.
+    """
+    # No array of ours has such a dtype: its numbers are found by rounding to the step that it has at each size.
+    form = ml_dtypes.finfo(quantized_dtype)
+    limit = float(form.max)
+    scale = ops.cast(scale, compute_dtype)
+    x = ops.clip(ops.divide(ops.cast(inputs, compute_dtype), scale), -limit, limit)
+    size = ops.maximum(ops.abs(x), float(form.smallest_normal))
+    step = ops.power(2.0, ops.floor(ops.log2(size)) - form.nmant)
+    return ops.multiply(ops.cast(ops.round(x / step) * step, compute_dtype), scale)
+
+
+def compute_float8_scale(amax: Any, scale: Any, dtype_max: float, margin: int = 0) -> Any:
+    """Return the scale by which numbers of sizes up to `amax` fit into an 8-bit float.
+
+    Args:
+        amax: the largest size; where it is 0 or not finite the scale stays.
+        scale: the scale before.
+        dtype_max: the largest number of the dtype.
+        margin: so many powers of two are left free.
+    """
+    amax, scale = ops.convert_to_tensor(amax), ops.convert_to_tensor(scale)
+    known = ops.logical_and(amax > 0.0, ops.isfinite(amax))
+    return ops.where(known, amax * (2.0**margin / dtype_max), scale)
+
+
+def compute_float8_amax_history(x: Any, amax_history: Any) -> Any:
+    """Return a history of largest sizes, moved by one, with that of `x` in the first place."""
+    amax_history = ops.convert_to_tensor(amax_history)
+    newest = ops.cast(ops.max(ops.abs(x)), ops.dtype(amax_history))
+    return ops.concatenate([ops.reshape(newest, (1,)), ops.roll(amax_history, -1)[1:]], axis=0)
+
+
+def _check_int8(array: Any, dtype: str, what: str) -> Any:
+    if dtype not in ("int8", "uint8"):
+        raise ValueError(f"{what}: `dtype` must be 'int8' or 'uint8'; received {dtype!r}.")
+    array = ops.convert_to_tensor(array)
+    if ops.dtype(array) not in ("int8", "uint8"):
+        raise TypeError(f"{what}: expected an array of int8 or uint8; received {ops.dtype(array)}.")
+    return array
+
+
+def pack_int4(arr: Any, axis: int = 0, dtype: str = "int8") -> tuple[Any, tuple[int, ...], int]:
+    """Return numbers of 4 bits, two in each byte: the first in the lower half.
+
+    Args:
+        arr: int8 in [-8, 7], or uint8 in [0, 15].
+        axis: along which neighbours share a byte; an odd one out gets a 0.
+        dtype: that of `arr`, and of the result.
+
+    Returns:
+        `(packed, its shape, the size of the axis before)`.
+
+    Raises:
+        ValueError: another dtype. TypeError: the array has another one.
+    """
+    arr = _check_int8(arr, dtype, "pack_int4")
+    if ops.dtype(arr) != dtype:
+        raise TypeError(f"pack_int4: expected an array of {dtype}; received {ops.dtype(arr)}.")
+    numbers = np.moveaxis(ops.convert_to_numpy(arr), axis, 0).view("uint8") & 15
+    size = len(numbers)
+    numbers = np.pad(numbers, [(0, size % 2), *[(0, 0)] * (numbers.ndim - 1)])
+    packed = np.moveaxis((numbers[::2] | numbers[1::2] << 4).view(dtype), 0, axis)
+    return ops.convert_to_tensor(np.ascontiguousarray(packed)), packed.shape, size
+
+
+def unpack_int4(packed: Any, orig_len: int, axis: int = 0, dtype: str = "int8") -> Any:
+    """Return the numbers that `pack_int4` packed.
+
+    Args:
+        packed: int8 or uint8.
+        orig_len: the size of the axis before.
+        axis: along which neighbours shared a byte.
+        dtype: of the numbers: int8 for [-8, 7], uint8 for [0, 15].
+
+    Raises:
+        ValueError: another dtype. TypeError: the array has another one.
+    """
+    bytes_ = ops.cast(ops.moveaxis(_check_int8(packed, dtype, "unpack_int4"), axis, 0), "int32")
+    halves = ops.stack([ops.bitwise_and(bytes_, 15), ops.bitwise_and(ops.right_shift(bytes_, 4), 15)], axis=1)
+    numbers = ops.reshape(halves, (-1, *ops.shape(bytes_)[1:]))[:orig_len]
+    if dtype == "int8":
+        numbers = ops.where(numbers > 7, numbers - 16, numbers)
+    return ops.moveaxis(ops.cast(numbers, dtype), 0, axis)
