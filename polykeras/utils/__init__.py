@@ -1,7 +1,10 @@
 """Small helpers for users."""
 
+from typing import TYPE_CHECKING
+
 from polykeras.dtypes import standardize_dtype
 from polykeras.graph import is_keras_tensor
+from polykeras.lazy import lazy_names
 from polykeras.naming import reset_names as clear_session
 from polykeras.random import set_random_seed
 from polykeras.saving.serialization import (
@@ -43,3 +46,8 @@ __all__ = [
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]
+
+if TYPE_CHECKING:
+    from polykeras.utils import bounding_boxes as bounding_boxes
+else:
+    __getattr__, __dir__ = lazy_names(__name__, {"bounding_boxes": "polykeras.utils.bounding_boxes"})
