@@ -104,3 +104,8 @@ __all__ = [
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]
+
+if TYPE_CHECKING:
+    from polykeras.utils import bounding_boxes as bounding_boxes
+else:
+    __getattr__, __dir__ = lazy_names(__name__, {"bounding_boxes": "polykeras.utils.bounding_boxes"})

@@ -17,13 +17,13 @@ from polykeras.layers.image.filters import (
 )
 from polykeras.layers.image.geometry import (
     RandomFlip,
-    RandomPerspective,
     RandomRotation,
     RandomShear,
     RandomTranslation,
     RandomZoom,
 )
 from polykeras.layers.image.mixing import CutMix, MaxNumBoundingBoxes, MixUp
+from polykeras.layers.image.perspective import RandomPerspective
 from polykeras.layers.image.policies import AugMix, RandAugment
 from polykeras.layers.image.sizes import CenterCrop, RandomCrop, Resizing
 from polykeras.layers.image.tone import (

@@ -227,3 +227,9 @@ class RandomImageLayer(ImageLayer):
         super().__init__(data_format=data_format, **kwargs)
         self.seed = seed
         self.generator = random.SeedGenerator(seed)
+
+
+def chosen(batch: int, factor: tuple[float, float], seed: Any) -> Array:
+    """Return which images are changed, `(batch,)`: each with a probability that is drawn from a range."""
+    probability = random.uniform((batch,), *factor, seed=seed)
+    return random.uniform((batch,), seed=seed) < probability

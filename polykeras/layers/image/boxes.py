@@ -28,9 +28,13 @@ def _check_format(name: Any, argument: str) -> str:
     return lowered
 
 
+def _y_first(form: str) -> bool:
+    return form.rpartition("_")[2].startswith("y")
+
+
 def _to_corners(boxes: Array, form: str) -> list[Array]:
     x, y, right, bottom = _parts(boxes)
-    if "yx" in form:
+    if _y_first(form):
         x, y, right, bottom = y, x, bottom, right
     if form.startswith("center"):
         return [x - right / 2.0, y - bottom / 2.0, x + right / 2.0, y + bottom / 2.0]
@@ -43,7 +47,7 @@ def _from_corners(corners: Sequence[Array], form: str) -> Array:
         right, bottom = right - x, bottom - y
         if form.startswith("center"):
             x, y = x + right / 2.0, y + bottom / 2.0
-    return ops.concatenate([y, x, bottom, right] if "yx" in form else [x, y, right, bottom], axis=-1)
+    return ops.concatenate([y, x, bottom, right] if _y_first(form) else [x, y, right, bottom], axis=-1)
 
 
 def convert_format(

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from polykeras import ops, random
 from polykeras.backend.spec import Array
 from polykeras.layers.base.layer import LAYERS
-from polykeras.layers.image.base import RandomImageLayer, Transformation, factor_range, per_image, value_pair
-from polykeras.layers.image.geometry import _Mapped, chosen
+from polykeras.layers.image.base import RandomImageLayer, Transformation, chosen, factor_range, per_image, value_pair
+from polykeras.layers.image.geometry import Mapped
 from polykeras.ops.image.filters import each_channel
 from polykeras.ops.image.sampling import ORDERS
 from polykeras.ops.image.transforms import displaced, smooth_field
@@ -107,7 +107,7 @@ class RandomGaussianBlur(RandomImageLayer):
 
 
 @LAYERS.register()
-class RandomElasticTransform(_Mapped):
+class RandomElasticTransform(Mapped):
     """Moves the pixels of some images by smooth random fields, as if printed on rubber, while training.
 
     Args:

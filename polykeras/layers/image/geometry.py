@@ -10,7 +10,6 @@ from polykeras.backend.spec import Array
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.image import boxes
 from polykeras.layers.image.base import RandomImageLayer, Transformation, factor_range, per_image
-from polykeras.ops.image.transforms import homography
 
 
 def _option(value: Any, name: str, known: tuple[str, ...], owner: Any) -> str:
@@ -66,7 +65,7 @@ class RandomFlip(RandomImageLayer):
         return ops.where(flips, ops.stack([left, top, right, bottom], axis=-1), corners)
 
 
-class _Mapped(RandomImageLayer):
+class Mapped(RandomImageLayer):
     """Images under a random map of the plane.
 
     Args:
@@ -115,7 +114,7 @@ def _affine(a0: Any, a1: Any, a2: Any, b0: Any, b1: Any, b2: Any) -> Array:
 
 
 @LAYERS.register()
-class RandomRotation(_Mapped):
+class RandomRotation(Mapped):
     """Turns each image about its middle by a random angle while training.
 
     Args:
@@ -160,7 +159,7 @@ class RandomRotation(_Mapped):
 
 
 @LAYERS.register()
-class RandomZoom(_Mapped):
+class RandomZoom(Mapped):
     """Enlarges or shrinks each image about its middle while training.
 
     Args:
@@ -211,7 +210,7 @@ class RandomZoom(_Mapped):
 
 
 @LAYERS.register()
-class RandomTranslation(_Mapped):
+class RandomTranslation(Mapped):
     """Moves each image down and to the right by random parts of its size while training.
 
     Args:
@@ -258,7 +257,7 @@ class RandomTranslation(_Mapped):
 
 
 @LAYERS.register()
-class RandomShear(_Mapped):
+class RandomShear(Mapped):
     """Slants each image by random amounts, in a random direction, while training.
 
     Args:
@@ -306,63 +305,3 @@ class RandomShear(_Mapped):
         """Return the arguments; a range -f to f as the one number f, as Keras refuses negative ones."""
         ranges = {"x_factor": self.x_factor, "y_factor": self.y_factor}
         return super().get_config() | {k: v[1] if v[0] == -v[1] else list(v) for k, v in ranges.items()}
-
-
-@LAYERS.register()
-class RandomPerspective(_Mapped):
-    """Shows images from elsewhere, some of them, while training: each corner is moved by a random amount.
-
-    Args:
-        factor: the range of the probability with which an image is changed: a pair, or one number `f` for 0 to f.
-        scale: how far corners move, as a part of their coordinates, from 0 to 1: half of it in each direction.
-        interpolation: `"bilinear"` or `"nearest"`.
-        fill_value: what lies beyond the border.
-        seed: an int, for a stream of its own.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`, and `bounding_box_format`.
-
-    Raises:
-        ValueError: an argument out of range.
-    """
-
-    sample_by_sample = True
-    _not_in_config = (*RandomImageLayer._not_in_config, "fill_mode")
-
-    def __init__(
-        self,
-        factor: Any = 1.0,
-        scale: float = 1.0,
-        interpolation: str = "bilinear",
-        fill_value: float = 0.0,
-        seed: int | None = None,
-        data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__("constant", interpolation, fill_value, seed=seed, data_format=data_format, **kwargs)
-        self.factor = factor_range(factor, "factor", self)
-        factor_range(scale, "scale", self)
-        self.scale = scale
-
-    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
-        batch, height, width, _ = shape
-        applies = chosen(batch, self.factor, seed)
-        moved = random.uniform((batch, 4, 2), -0.5 * self.scale, 0.5 * self.scale, seed=seed)
-        right, bottom = width - 1.0, height - 1.0
-        corners = [[[0.0, 0.0], [right, 0.0], [0.0, bottom], [right, bottom]]]
-        start = ops.convert_to_tensor(corners, ops.dtype(moved)) + ops.zeros_like(moved)
-        # An image that stays has its corners where they were.
-        end = start + start * ops.where(ops.reshape(applies, (-1, 1, 1)), moved, 0.0)
-        return {"start_points": start, "end_points": end, "apply_perspective": applies}
-
-    def _maps(self, transformation: Transformation) -> Array:
-        return homography(transformation["start_points"], transformation["end_points"])
-
-    def _move(self, images: Array, transformation: Transformation, interpolation: str) -> Array:
-        applies = per_image(transformation["apply_perspective"], images)
-        return ops.where(applies, super()._move(images, transformation, interpolation), images)
-
-
-def chosen(batch: int, factor: tuple[float, float], seed: Any) -> Array:
-    """Return which images are changed, `(batch,)`: each with a probability that is drawn from a range."""
-    probability = random.uniform((batch,), *factor, seed=seed)
-    return random.uniform((batch,), seed=seed) < probability

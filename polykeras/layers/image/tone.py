@@ -13,12 +13,12 @@ from polykeras.layers.image.base import (
     ImageLayer,
     RandomImageLayer,
     Transformation,
+    chosen,
     factor_range,
     per_image,
     rescaled,
     value_pair,
 )
-from polykeras.layers.image.geometry import chosen
 
 BYTES = (0, 255)
 
