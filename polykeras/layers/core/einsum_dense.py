@@ -90,6 +90,7 @@ class EinsumDense(LowRank):
             initializer.input_axes, initializer.output_axes = axes.summed, axes.kept
         self.kernel = make_weight(self, "kernel", axes.kernel, initializer=initializer)
         self.bias = make_weight(self, "bias", axes.bias) if axes.bias is not None else None
+        self._trailing = axes.trailing
         self.input_spec = InputSpec(ndim=len(input_shape))
 
     def call(self, inputs: Any, training: Any = None) -> Any:
@@ -99,7 +100,10 @@ class EinsumDense(LowRank):
             inputs: an array with the axes that the equation names.
             training: changes nothing.
         """
-        x = ops.einsum(self.equation, inputs, self.kernel)
+        if self._trailing:  # a plain product, for which frameworks need no equation
+            x = ops.tensordot(inputs, self.kernel, axes=self._trailing)
+        else:
+            x = ops.einsum(self.equation, inputs, self.kernel)
         if self.bias is not None:
             x = ops.add(x, self.bias)
         return x if self.activation is None else self.activation(x)
@@ -111,12 +115,17 @@ class EinsumDense(LowRank):
 
 @dataclass(frozen=True)
 class _Axes:
-    """What an equation says of the weights: their shapes, and over which axes of the kernel a unit sums."""
+    """What an equation says of the weights: their shapes, and over which axes of the kernel a unit sums.
+
+    `trailing` is how many axes are summed where these are the last ones of the inputs and the first ones of the kernel,
+    and all others stay in their order; else 0.
+    """
 
     kernel: tuple[int, ...]
     bias: tuple[int, ...] | None
     summed: list[int]
     kept: list[int]
+    trailing: int
 
 
 _FORM = re.compile(r"(\.\.\.)?([a-zA-Z]+)(\.\.\.)?,([a-zA-Z]+)->(\.\.\.)?([a-zA-Z]+)(\.\.\.)?")
@@ -159,11 +168,15 @@ def _analyse(
         bias = (*(sizes[c] if c in bias_axes else 1 for c in spread), *(1,) * (hidden if behind else 0))
     _check(equation, outputs, dict.fromkeys(inputs + kernel, 1), outputs, "output", shape)
     _check(equation, kernel, sizes, inputs + outputs, "kernel", shape)
+    summed = [i for i, c in enumerate(kernel) if c not in outputs]
+    n = len(summed)
+    plain = n and not behind and inputs[-n:] == kernel[:n] and outputs == inputs[:-n] + kernel[n:]
     return _Axes(
         tuple(sizes[c] for c in kernel),  # type: ignore[misc]
         bias,  # type: ignore[arg-type]
-        [i for i, c in enumerate(kernel) if c not in outputs],
+        summed,
         [i for i, c in enumerate(kernel) if c in outputs],
+        n if plain else 0,
     )
 
 
