@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from polykeras import activations, config, layers
 from polykeras.graph import KerasTensor
@@ -18,7 +18,7 @@ STORE = "https://storage.googleapis.com/tensorflow/keras-applications/"
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What a constructor of any family is asked for; `ARGUMENTS` tells what they mean."""
+    """What a constructor of any family is asked for; `constructors.ARGUMENTS` tells what they mean."""
 
     include_top: bool
     weights: str | os.PathLike[str] | None
@@ -33,25 +33,6 @@ class Asked:
     def published(self) -> bool:
         """Whether the weights that Keras publishes are wanted."""
         return self.weights == "imagenet"
-
-
-ARGUMENTS = """
-    Args:
-        include_top: whether the model ends in its classifier.
-        weights: None for random ones, `"imagenet"` for those that Keras publishes, or the path of a file of weights.
-        input_tensor: a symbolic tensor to build on, instead of a new input.
-        input_shape: of one image; unknown sizes only without the classifier.
-        pooling: without the classifier, `"avg"` or `"max"` over the last features; None keeps them as they are.
-        classes: how many classes the classifier tells apart.
-        classifier_activation: of the classifier; None for logits.
-        name: of the model.{more}
-
-    Returns:
-        A functional model.
-
-    Raises:
-        ValueError: there is no such file, the input is too small, or the weights do not fit what is asked for.
-    """
 
 
 @dataclass(frozen=True)
@@ -290,80 +271,3 @@ def divisible(value: float, divisor: int = 8) -> int:
     """The nearest multiple of `divisor`, of at least nine tenths of `value`: the widths of mobile networks."""
     nearest = max(divisor, int((value + divisor / 2) // divisor * divisor))
     return nearest + divisor if nearest < 0.9 * value else nearest
-
-
-# ---- constructors ----------------------------------------------------------------------------------------------
-
-
-class _Constructor(Protocol):
-    """A function that makes models of one kind; see `ARGUMENTS`."""
-
-    __name__: str
-
-    def __call__(
-        self,
-        include_top: bool = True,
-        weights: str | os.PathLike[str] | None = "imagenet",
-        input_tensor: Any = None,
-        input_shape: Sequence[int | None] | None = None,
-        pooling: str | None = None,
-        classes: int = 1000,
-        classifier_activation: Any = "softmax",
-        name: str | None = ...,
-    ) -> Functional:
-        """Return a model."""
-        ...
-
-
-def constructor(title: str, default_name: str, source: str, body: Body, *rest: Any, **options: Any) -> _Constructor:
-    """Return a constructor with the arguments that most families share.
-
-    Args:
-        title: its name.
-        default_name: of the models.
-        source: the paper.
-        body: as for `build`.
-        *rest: as for `build`.
-        **options: as for `build`.
-    """
-
-    def make(
-        include_top: bool = True,
-        weights: str | os.PathLike[str] | None = "imagenet",
-        input_tensor: Any = None,
-        input_shape: Sequence[int | None] | None = None,
-        pooling: str | None = None,
-        classes: int = 1000,
-        classifier_activation: Any = "softmax",
-        name: str | None = default_name,
-    ) -> Functional:
-        asked = Asked(
-            include_top=include_top,
-            weights=weights,
-            input_tensor=input_tensor,
-            input_shape=input_shape,
-            pooling=pooling,
-            classes=classes,
-            classifier_activation=classifier_activation,
-            name=name,
-        )
-        return build(asked, body, *rest, **options)
-
-    return titled(make, title, source, body.__module__)
-
-
-def titled(make: Any, title: str, source: str, module: str, more: str = "") -> Any:
-    """Name and document a constructor.
-
-    Args:
-        make: the function.
-        title: its name.
-        source: the paper.
-        module: in which it is.
-        more: documentation of further arguments.
-    """
-    make.__name__ = make.__qualname__ = title
-    make.__module__ = module
-    text = f"Return a {title}, an image classifier.\n\n    Source: {source}.\n{ARGUMENTS.format(more=more)}"
-    make.__doc__ = text.rstrip()
-    return make

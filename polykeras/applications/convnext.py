@@ -18,9 +18,9 @@ from polykeras.applications.building import (
     check_weights,
     image_shape,
     pooled,
-    titled,
     with_weights,
 )
+from polykeras.applications.constructors import titled
 from polykeras.applications.imagenet_utils import decode_predictions, preprocessing
 from polykeras.initializers import Constant
 from polykeras.layers.base.layer import LAYERS

@@ -10,12 +10,12 @@ from polykeras.applications.building import (
     Asked,
     Published,
     channel_axis,
-    constructor,
     dense_head,
     divisible,
     padding_before_stride,
     with_sides,
 )
+from polykeras.applications.constructors import constructor
 from polykeras.applications.imagenet_utils import decode_predictions, preprocessing
 from polykeras.initializers import VarianceScaling
 

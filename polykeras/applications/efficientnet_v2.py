@@ -8,16 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from polykeras import layers
-from polykeras.applications.building import (
-    STORE,
-    Asked,
-    Published,
-    build,
-    channel_axis,
-    channels_of,
-    dense_head,
-    titled,
-)
+from polykeras.applications.building import STORE, Asked, Published, build, channel_axis, channels_of, dense_head
+from polykeras.applications.constructors import titled
 from polykeras.applications.efficientnet import active, added, classifier_kernels, convolved, gated, kernels
 from polykeras.applications.imagenet_utils import decode_predictions, preprocessing
 from polykeras.models import Functional

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import layers, ops
-from polykeras.applications.building import Asked, Pools, channels_of, constructor, kernels_at
+from polykeras.applications.building import Asked, Pools, channels_of, kernels_at
+from polykeras.applications.constructors import constructor
 from polykeras.applications.imagenet_utils import decode_predictions, preprocessing
 from polykeras.applications.inception_v3 import averaged, chain, convolved, joined, stem
 from polykeras.layers.base.layer import LAYERS

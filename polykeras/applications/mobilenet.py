@@ -9,17 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from polykeras import layers
-from polykeras.applications.building import (
-    STORE,
-    UNNAMED,
-    Asked,
-    Published,
-    build,
-    channel_axis,
-    image_shape,
-    sides,
-    titled,
-)
+from polykeras.applications.building import STORE, UNNAMED, Asked, Published, build, channel_axis, image_shape, sides
+from polykeras.applications.constructors import titled
 from polykeras.applications.imagenet_utils import decode_predictions, preprocessing
 from polykeras.models import Functional
 

@@ -21,8 +21,8 @@ from polykeras.applications.building import (
     image_shape,
     padding_before_stride,
     sides,
-    titled,
 )
+from polykeras.applications.constructors import titled
 from polykeras.applications.imagenet_utils import decode_predictions, preprocessing
 from polykeras.applications.mobilenet import default_side, side_of_weights
 from polykeras.graph import KerasTensor

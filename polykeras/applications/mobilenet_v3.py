@@ -18,8 +18,8 @@ from polykeras.applications.building import (
     image_shape,
     padding_before_stride,
     sides,
-    titled,
 )
+from polykeras.applications.constructors import titled
 from polykeras.applications.imagenet_utils import decode_predictions, preprocessing
 from polykeras.applications.mobilenet_v2 import check_tensor, normalized
 from polykeras.models import Functional

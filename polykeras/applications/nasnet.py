@@ -19,8 +19,8 @@ from polykeras.applications.building import (
     dense_head,
     padding_before_stride,
     sides,
-    titled,
 )
+from polykeras.applications.constructors import titled
 from polykeras.applications.imagenet_utils import decode_predictions, preprocessing
 from polykeras.models import Functional
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import layers
-from polykeras.applications.building import Asked, Body, channel_axis, constructor, kernels_at
+from polykeras.applications.building import Asked, Body, channel_axis, kernels_at
+from polykeras.applications.constructors import constructor
 from polykeras.applications.imagenet_utils import decode_predictions, preprocessing
 
 SOURCE = 'He et al., "Deep Residual Learning for Image Recognition", 2015, https://arxiv.org/abs/1512.03385'

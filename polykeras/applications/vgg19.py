@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from polykeras.applications.building import UNNAMED, constructor, kernels_at
+from polykeras.applications.building import UNNAMED, kernels_at
+from polykeras.applications.constructors import constructor
 from polykeras.applications.imagenet_utils import decode_predictions, preprocessing
 from polykeras.applications.vgg16 import SOURCE, body_of, head
 
