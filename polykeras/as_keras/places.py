@@ -105,6 +105,13 @@ def is_module(name: str) -> bool:
 
 
 @cache
+def modules_within(name: str) -> tuple[str, ...]:
+    """Return the names of the public modules in a public module of Keras."""
+    inside = (public.rpartition(".") for public in PUBLIC if _is_public(public))
+    return tuple(sorted(last for parent, _, last in inside if parent == name))
+
+
+@cache
 def _is_public(name: str) -> bool:
     return name in PUBLIC and _exists(f"{_OURS}.{name}")
 
