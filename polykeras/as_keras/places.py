@@ -93,6 +93,8 @@ _SOURCES = {
     "legacy.preprocessing.text": ("preprocessing.text",),
     "trainers": ("utils",),
 }
+_ELSEWHERE = {"utils.legacy": "legacy.saving"}
+"""Public modules whose names are in another one of ours."""
 _OURS = "polykeras"
 _PRIVATE_NAMES = "polykeras.as_keras.private"
 
@@ -113,7 +115,7 @@ def modules_within(name: str) -> tuple[str, ...]:
 
 @cache
 def _is_public(name: str) -> bool:
-    return name in PUBLIC and _exists(f"{_OURS}.{name}")
+    return name in PUBLIC and _exists(f"{_OURS}.{_ELSEWHERE.get(name, name)}")
 
 
 def _exists(path: str) -> bool:
@@ -146,7 +148,7 @@ def sources_of(name: str) -> tuple[str, ...]:
         return *_family(name[4:]), _PRIVATE_NAMES
     if name in OLD_PATHS:
         return *_within_ours(OLD_PATHS[name]), _PRIVATE_NAMES
-    return (f"{_OURS}.{name}".rstrip("."),)
+    return (f"{_OURS}.{_ELSEWHERE.get(name, name)}".rstrip("."),)
 
 
 def _family(name: str) -> tuple[str, ...]:
@@ -156,7 +158,7 @@ def _family(name: str) -> tuple[str, ...]:
         if name in _SOURCES:
             return _within_ours(_SOURCES[name])
         if _is_public(name):
-            return (f"{_OURS}.{name}",)
+            return (f"{_OURS}.{_ELSEWHERE.get(name, name)}",)
         name = name.rpartition(".")[0]
     return (_OURS,)
 
