@@ -10,7 +10,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from polykeras.as_keras.places import RELEASE, is_module, public_names, sources_of
+from polykeras.as_keras.places import RELEASE, is_module, modules_within, public_names, sources_of
 
 TENSORFLOW = "tensorflow"
 _OLD_COPY = f"{TENSORFLOW}.python.keras"  # of Keras 2, in TensorFlow's own folder
@@ -53,6 +53,7 @@ class KerasModule(ModuleType):
 
     def _public_names(self) -> list[str]:
         names = {name for source in self._sources() for name in public_names(source)}
+        names.update(modules_within(_within_keras(self.__name__) or ""))
         return sorted(name for name in names if hasattr(self, name))
 
 

@@ -93,6 +93,8 @@ _SOURCES = {
     "legacy.preprocessing.text": ("preprocessing.text",),
     "trainers": ("utils",),
 }
+_ELSEWHERE = {"utils.legacy": "legacy.saving"}
+"""Public modules whose names are in another one of ours."""
 _OURS = "polykeras"
 _PRIVATE_NAMES = "polykeras.as_keras.private"
 
@@ -105,8 +107,15 @@ def is_module(name: str) -> bool:
 
 
 @cache
+def modules_within(name: str) -> tuple[str, ...]:
+    """Return the names of the public modules in a public module of Keras."""
+    inside = (public.rpartition(".") for public in PUBLIC if _is_public(public))
+    return tuple(sorted(last for parent, _, last in inside if parent == name))
+
+
+@cache
 def _is_public(name: str) -> bool:
-    return name in PUBLIC and _exists(f"{_OURS}.{name}")
+    return name in PUBLIC and _exists(f"{_OURS}.{_ELSEWHERE.get(name, name)}")
 
 
 def _exists(path: str) -> bool:
@@ -139,7 +148,7 @@ def sources_of(name: str) -> tuple[str, ...]:
         return *_family(name[4:]), _PRIVATE_NAMES
     if name in OLD_PATHS:
         return *_within_ours(OLD_PATHS[name]), _PRIVATE_NAMES
-    return (f"{_OURS}.{name}".rstrip("."),)
+    return (f"{_OURS}.{_ELSEWHERE.get(name, name)}".rstrip("."),)
 
 
 def _family(name: str) -> tuple[str, ...]:
@@ -149,7 +158,7 @@ def _family(name: str) -> tuple[str, ...]:
         if name in _SOURCES:
             return _within_ours(_SOURCES[name])
         if _is_public(name):
-            return (f"{_OURS}.{name}",)
+            return (f"{_OURS}.{_ELSEWHERE.get(name, name)}",)
         name = name.rpartition(".")[0]
     return (_OURS,)
 

@@ -1,5 +1,7 @@
-"""The old functions for configs: those of today read and write what theirs did."""
+"""Keras 2's functions for configs, under Keras 3's name for them."""
 
-from polykeras.saving import deserialize_keras_object, serialize_keras_object
+from polykeras.lazy import lazy_names
 
-__all__ = ["deserialize_keras_object", "serialize_keras_object"]
+__all__ = ["deserialize_keras_object", "serialize_keras_object"]  # noqa: F822
+
+__getattr__, __dir__ = lazy_names(__name__, dict.fromkeys(__all__, "polykeras.legacy.saving"))

@@ -71,6 +71,12 @@ def test_star_imports_bring_public_names() -> None:
     ) == ("softmax Dense")
 
 
+def test_star_imports_bring_public_modules() -> None:
+    assert printed(
+        "from keras import *; print(layers.Dense.__name__, optimizers.schedules.__name__, ops.nn.__name__)"
+    ) == ("Dense keras.optimizers.schedules keras.ops.nn")
+
+
 @pytest.mark.parametrize(
     "statement",
     [
