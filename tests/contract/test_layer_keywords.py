@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from contract.layer_cases import LAYER_CASES
+from differential import opponent
 from helpers.layer_runner import LayerCase
 from polykeras import layers, ops, tree
 from polykeras.backend import use_backend
@@ -19,11 +20,8 @@ BUILT_IN = [case for case in LAYER_CASES if type(case.make()).__module__.startsw
 
 
 @pytest.fixture
-def keras_layers(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("KERAS_BACKEND", "numpy")
-    import keras
-
-    return keras.layers
+def keras_layers() -> Any:
+    return opponent.keras().layers
 
 
 def shapes(inputs: Any) -> Any:

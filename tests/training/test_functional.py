@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import polykeras
+from differential import opponent
 from helpers import data, host
 from polykeras import Input, Model, Sequential, layers, ops
 from polykeras.backend import Backend
@@ -285,8 +286,7 @@ def test_training_of_a_model_counts_more_than_that_of_a_call_in_the_graph() -> N
 
 @pytest.mark.keras
 def test_dropout_of_a_file_of_keras_works_in_training(tmp_path: Any) -> None:
-    import keras
-
+    keras = opponent.keras()
     x = keras.Input((50,))
     keras.Model(x, keras.layers.Dropout(0.5)(x)).save(tmp_path / "model.keras")
     model = polykeras.saving.load_model(tmp_path / "model.keras")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import polykeras as keras
+from differential import opponent
 from polykeras import layers, ops
 from polykeras.backend import Backend
 from training.linear import X, Y
@@ -252,9 +253,8 @@ def test_the_guard_looks_into_a_step_of_ones_own(backend: Backend) -> None:
 
 
 @pytest.mark.keras
-def test_keras_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KERAS_BACKEND", "numpy")
-    import keras as theirs
+def test_keras_gives_the_same() -> None:
+    theirs = opponent.keras()
     from keras.src.trainers.data_adapters import get_data_adapter
 
     class TheirBatches(theirs.utils.PyDataset):
@@ -327,8 +327,8 @@ def test_streams_have_batches_of_their_own_size(backend: Backend) -> None:
 
 
 @pytest.mark.keras
-def test_keras_does_not_ask_for_the_batch_size_of_streams(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KERAS_BACKEND", "numpy")
+def test_keras_does_not_ask_for_the_batch_size_of_streams() -> None:
+    opponent.keras()
     from keras.src.trainers.data_adapters import get_data_adapter
 
     adapter = get_data_adapter(generated(BATCHES["labels"][0]), batch_size=7)
