@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from differential import opponent
 from polykeras import layers as ours
 from polykeras import tree
 from polykeras.backend import use_backend
@@ -22,9 +23,7 @@ pytestmark = pytest.mark.keras
 @pytest.fixture
 def theirs(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    import keras
-
-    return keras
+    return opponent.keras()
 
 
 RNG = np.random.default_rng(31)
