@@ -82,13 +82,17 @@ _IMAGE = """
 LATER: dict[str, str] = dict.fromkeys(_PREPROCESSING.split(), "polykeras.layers.preprocessing")
 LATER |= dict.fromkeys(_IMAGE.split(), "polykeras.layers.image")
 """Names of the families that are loaded later, with the module of each."""
+_OLD_CLASSES = "Highway LocallyConnected1D LocallyConnected2D MaxoutDense ThresholdedReLU"
+_OLD_FUNCTIONS = "AtrousConvolution1D AtrousConvolution2D Deconvolution2D Deconvolution3D Recurrent"
+OLD: dict[str, str] = dict.fromkeys(f"{_OLD_CLASSES} {_OLD_FUNCTIONS}".split(), "polykeras.legacy.layers")
+"""Names of Keras 1 and 2 that Keras 3 has not, with the module of each."""
 if TYPE_CHECKING:
     __all__ += image.__all__
     __all__ += preprocessing.__all__
 else:
     __all__ += list(LATER)
-    __getattr__, __dir__ = lazy_names(__name__, LATER)
-LAYERS.register_later(LATER)
+    __getattr__, __dir__ = lazy_names(__name__, LATER | OLD)
+LAYERS.register_later(LATER | {name: OLD[name] for name in _OLD_CLASSES.split()})
 # What files name, and users reach by `polykeras.utils.FeatureSpace`.
 LAYERS.register_later({"FeatureSpace": "polykeras.layers.preprocessing.feature_space"})
 LAYERS.register_later(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any, ClassVar
 
 from polykeras import fast
@@ -21,6 +23,9 @@ from polykeras.saving.serialization import custom_object_scope, serialize_keras_
 from polykeras.saving.shared_objects import sharing_objects
 from polykeras.saving.weights import load_weights, save_weights
 from polykeras.training.trainer import Trainer
+
+# Methods of Keras 2, loaded when one is used.
+_OLD_METHODS = ("fit_generator", "evaluate_generator", "predict_generator", "predict_classes", "predict_proba")
 
 
 @LAYERS.register()
@@ -84,6 +89,11 @@ class Model(Trainer, Layer):
             if served is not None:
                 return served[0]
         return super().__call__(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _OLD_METHODS:
+            return functools.partial(getattr(import_module("polykeras.legacy.training"), name), self)
+        return super().__getattr__(name)
 
     # ---- the graph ---------------------------------------------------------------------------------------------
 

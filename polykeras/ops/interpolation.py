@@ -51,17 +51,18 @@ def _taps(interpolation: str, size: int, target: int, antialias: bool) -> tuple[
     Pixels are squares with their value at the centre. At the border the weights of those that exist sum to 1.
     """
     ratio = size / target
+    radius, kernel = KERNELS.get(interpolation, (0, _triangle))
+    width = max(ratio, 1.0) if antialias else 1.0
+    reach = math.ceil(radius * width)
+    taps = {"nearest": 1, "area": math.ceil(ratio) + 1}.get(interpolation, 2 * reach)
+    budget.spend(taps * target)  # before anything of that size is made
     place = (np.arange(target) + 0.5) * ratio
     if interpolation == "nearest":
-        taps, first = 1, np.floor(place.astype("float32"))
+        first = np.floor(place.astype("float32"))
     elif interpolation == "area":
-        taps, first = math.ceil(ratio) + 1, np.floor(place - 0.5 * ratio)
+        first = np.floor(place - 0.5 * ratio)
     else:
-        radius, kernel = KERNELS[interpolation]
-        width = max(ratio, 1.0) if antialias else 1.0
-        reach = math.ceil(radius * width)
-        taps, first = 2 * reach, np.floor(place - 0.5) + 1 - reach
-    budget.spend(taps * target)
+        first = np.floor(place - 0.5) + 1 - reach
     source = first.astype("int32") + np.arange(taps, dtype="int32")[:, None]
     if interpolation == "nearest":
         weight = np.ones(source.shape)

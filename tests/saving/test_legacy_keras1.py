@@ -273,7 +273,7 @@ def test_batch_normalization_and_other_arguments(tmp_path: Path) -> None:
     ("entry", "message"),
     [
         (layer("BatchNormalization", "n", mode=2, batch_input_shape=[None, 3]), "mode=2 is not supported"),
-        (layer("MaxoutDense", "n", output_dim=3, batch_input_shape=[None, 3]), "Unknown layer 'MaxoutDense'"),
+        (layer("Recurrence", "n", output_dim=3, batch_input_shape=[None, 3]), "Unknown layer 'Recurrence'"),
         (layer("Dense", "n", output_dim=3, batch_input_shape=[None, 3], colour=1), r"the argument 'colour' \(1\) is not known"),
         (
             layer("Dense", "n", output_dim=3, batch_input_shape=[None, 3], W_regularizer={"name": "EigenvalueRegularizer"}),

@@ -172,12 +172,14 @@ def test_the_training_flag_reaches_every_layer(backend: Backend, make: Any) -> N
     assert model.train_on_batch(z, z) == 1.0
 
 
-def test_an_explicit_flag_wins(backend: Backend) -> None:
+def test_what_a_graph_says_of_training_gives_way_to_what_is_passed(backend: Backend) -> None:
+    """As in Keras 3, whose files write it for each layer."""
     x = Input((1,))
     model = Model(x, [Flag()(x, training=True), Flag()(x, training=False), Flag()(x)])
     z = np.zeros((1, 1), "float32")
     assert [host(y).item() for y in model(z)] == [1.0, 0.0, 0.0]
-    assert [host(y).item() for y in model(z, training=True)] == [1.0, 0.0, 1.0]
+    assert [host(y).item() for y in model(z, training=True)] == [1.0, 1.0, 1.0]
+    assert [host(y).item() for y in model(z, training=False)] == [0.0, 0.0, 0.0]
 
 
 # ---- dtypes ----------------------------------------------------------------------------------------------------------

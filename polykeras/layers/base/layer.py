@@ -17,6 +17,7 @@ from polykeras.layers.base.building import BuildMixin, completed, with_shapes
 from polykeras.layers.base.call_arguments import call_spec, prepare_arguments
 from polykeras.layers.base.context import CallContext, current_context
 from polykeras.layers.base.input_spec import assert_input_compatibility
+from polykeras.layers.base.old_arguments import takes_old_names
 from polykeras.layers.base.shapes import map_shapes, take_input_shape
 from polykeras.layers.base.state import StateMixin
 from polykeras.naming import is_ours
@@ -96,6 +97,8 @@ class Layer(StateMixin, BuildMixin, Operation):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls) and is_ours(cls):
+            cls.__init__ = takes_old_names(cls.__init__)
         if "build" in vars(cls):
             cls.build = completed(cls.build)
         if "compute_mask" in vars(cls) and not is_ours(cls):

@@ -46,7 +46,7 @@ _RECURRENT = _KERNEL | {
     "dropout_U": "recurrent_dropout",
 }
 _RATE = {"p": "rate"}
-_RENAMED: dict[str, dict[str, str]] = {
+RENAMED: dict[str, dict[str, str]] = {
     "AveragePooling1D": _POOLING,
     "AveragePooling2D": _POOLING,
     "AveragePooling3D": _POOLING,
@@ -113,7 +113,7 @@ def modernize(name: str, config: Config, context: Context) -> tuple[str, Config]
     name = _CLASSES.get(name, name)
     if name == "Merge":
         return _merge(config, context)
-    renamed = _RENAMED.get(name, {})
+    renamed = RENAMED.get(name, {})
     # Both spellings: late versions of Keras 1 took over some names of Keras 2.
     found = {renamed.get(key, key): value for key, value in config.items()}
     if name in _CHANGES:
@@ -123,10 +123,15 @@ def modernize(name: str, config: Config, context: Context) -> tuple[str, Config]
     kept = (*(("input_dim", "input_length") if name == "Embedding" else ()),)
     found = {key: value for key, value in found.items() if key in kept or key not in _LEFT_OUT}
     channels_first = found.get("data_format") == "th"
-    return name, {key: _value(key, value, context, channels_first) for key, value in found.items()}
+    return name, {key: value_today(key, value, context, channels_first) for key, value in found.items()}
 
 
-def _value(key: str, value: Any, context: Context, channels_first: bool) -> Any:
+def value_today(key: str, value: Any, context: Context, channels_first: bool) -> Any:
+    """Return the value of an argument, here under its name of Keras 2, as Keras 2 would have written it.
+
+    Raises:
+        SavedFileError: it asks for what there is no more.
+    """
     kind = key.rpartition("_")[2]
     if key == "data_format":
         return _FORMATS.get(value, value)

@@ -1,0 +1,299 @@
+"""Layers that Keras 1 or 2 had and Keras 3 has not."""
+
+from __future__ import annotations
+
+import warnings
+from itertools import product
+from typing import Any
+
+from polykeras import activations, layers, ops
+from polykeras.arguments import int_tuple, positive_int
+from polykeras.layers.base.layer import LAYERS, Layer
+from polykeras.layers.base.weights import keep_options, known_sizes, make_weight
+from polykeras.layers.convolution.base import BaseConv
+
+__all__ = [
+    "AtrousConvolution1D",
+    "AtrousConvolution2D",
+    "Deconvolution2D",
+    "Deconvolution3D",
+    "Highway",
+    "LocallyConnected1D",
+    "LocallyConnected2D",
+    "MaxoutDense",
+    "Recurrent",
+    "ThresholdedReLU",
+]
+
+Recurrent = layers.RNN
+
+
+@LAYERS.register()
+class ThresholdedReLU(Layer):
+    """`x` above a threshold, else 0 (https://arxiv.org/abs/1402.3337).
+
+    Args:
+        theta: the threshold, 0 or more.
+        **kwargs: as for `Layer`.
+    """
+
+    sample_by_sample = True
+
+    def __init__(self, theta: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if theta is None or theta < 0:
+            raise ValueError(f"ThresholdedReLU: `theta` must be 0 or more; received {theta!r}.")
+        self.theta = float(theta)
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        """Return the outputs, in the shape of the inputs."""
+        return ops.where(ops.greater(inputs, self.theta), inputs, ops.zeros_like(inputs))
+
+
+@LAYERS.register()
+class Highway(Layer):
+    """A dense layer beside its own input, and a gate that mixes both (https://arxiv.org/abs/1505.00387).
+
+    `gate * activation(x @ kernel + bias) + (1 - gate) * x`, where `gate = sigmoid(x @ carry_kernel + carry_bias)`.
+
+    Args:
+        activation: a name or a function; none by default.
+        use_bias: whether there are biases.
+        kernel_initializer: of both kernels, `(width, width)`.
+        kernel_regularizer: penalty on them.
+        bias_regularizer: penalty on the biases, `(width,)`; that of the gate begins with ones.
+        kernel_constraint: applied to the kernels after each update.
+        bias_constraint: applied to the biases after each update.
+        **kwargs: as for `Layer`.
+    """
+
+    sample_by_sample = True
+
+    def __init__(
+        self,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        keep_options(
+            self,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            bias=("zeros", bias_regularizer, bias_constraint),
+        )
+
+    def build(self, input_shape: Any) -> None:
+        """Make the kernels and the biases."""
+        (width,) = known_sizes(self, input_shape, [-1])
+        self.kernel = make_weight(self, "kernel", (width, width))
+        self.carry_kernel = make_weight(self, "carry_kernel", (width, width), "kernel")
+        self.bias = make_weight(self, "bias", (width,)) if self.use_bias else None
+        self.carry_bias = (
+            make_weight(self, "carry_bias", (width,), "bias", initializer="ones") if self.use_bias else None
+        )
+
+    def call(self, inputs: Any) -> Any:
+        """Return the outputs, in the shape of the inputs."""
+        gate, x = ops.matmul(inputs, self.carry_kernel), ops.matmul(inputs, self.kernel)
+        if self.bias is not None and self.carry_bias is not None:
+            gate, x = ops.add(gate, self.carry_bias), ops.add(x, self.bias)
+        gate = ops.sigmoid(gate)
+        x = x if self.activation is None else self.activation(x)
+        return gate * x + (1.0 - gate) * inputs
+
+
+@LAYERS.register()
+class MaxoutDense(Layer):
+    """The largest of several dense layers' outputs, unit by unit (https://arxiv.org/abs/1302.4389).
+
+    Args:
+        output_dim: the width of the output.
+        nb_feature: how many dense layers there are.
+        use_bias: whether they have biases.
+        kernel_initializer: of the kernels, `(nb_feature, input width, output_dim)`.
+        kernel_regularizer: penalty on them.
+        bias_regularizer: penalty on the biases, `(nb_feature, output_dim)`.
+        kernel_constraint: applied to the kernels after each update.
+        bias_constraint: applied to the biases after each update.
+        **kwargs: as for `Layer`.
+    """
+
+    sample_by_sample = True
+
+    def __init__(
+        self,
+        output_dim: int,
+        nb_feature: int = 4,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.output_dim = positive_int(output_dim, "output_dim", self)
+        self.nb_feature = positive_int(nb_feature, "nb_feature", self)
+        self.use_bias = use_bias
+        keep_options(
+            self,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            bias=("zeros", bias_regularizer, bias_constraint),
+        )
+
+    def build(self, input_shape: Any) -> None:
+        """Make the kernels and the biases."""
+        (width,) = known_sizes(self, input_shape, [-1])
+        self.kernel = make_weight(self, "kernel", (self.nb_feature, width, self.output_dim))
+        self.bias = make_weight(self, "bias", (self.nb_feature, self.output_dim)) if self.use_bias else None
+
+    def call(self, inputs: Any) -> Any:
+        """Return the outputs, `(..., output_dim)`."""
+        x = ops.einsum("...i,fio->...fo", inputs, self.kernel)
+        return ops.max(x if self.bias is None else ops.add(x, self.bias), -2)
+
+
+class _LocallyConnected(BaseConv):
+    """A convolution with another kernel at each place."""
+
+    paddings = ("valid",)
+    _not_in_config = (*BaseConv._not_in_config, "dilation_rate")
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        implementation: int = 1,
+        **kwargs: Any,
+    ) -> None:
+        kwargs["activity_regularizer"] = activity_regularizer
+        super().__init__(kernel_size, strides, padding, data_format, 1, activation, use_bias, **kwargs)
+        self.filters = positive_int(filters, "filters", self)
+        self.implementation = implementation
+        keep_options(
+            self,
+            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
+            bias=(bias_initializer, bias_regularizer, bias_constraint),
+        )
+
+    def _places(self, sizes: Any) -> tuple[int, ...]:
+        windows = zip(sizes, self.kernel_size, self.strides, strict=True)
+        return tuple((size - width) // stride + 1 for size, width, stride in windows)
+
+    def build(self, input_shape: Any) -> None:
+        """Make the kernels, one for each place, and as many biases."""
+        channels = self._channels(input_shape)
+        places = int_tuple(self._places(known_sizes(self, input_shape, self._space)), self.rank, "places", self)
+        count, width = 1, channels
+        for place, size in zip(places, self.kernel_size, strict=True):
+            count, width = count * place, width * size
+        self.kernel = make_weight(self, "kernel", (count, width, self.filters))
+        self.bias = make_weight(self, "bias", (*places, self.filters)) if self.use_bias else None
+
+    def call(self, inputs: Any) -> Any:
+        """Return the outputs, `(batch, *places, filters)`, or channels first."""
+        x = ops.moveaxis(inputs, 1, -1) if self.data_format == "channels_first" else inputs
+        batch, *sizes, _ = ops.shape(x)
+        places = self._places(sizes)
+        parts = []
+        for start in product(*map(range, self.kernel_size)):
+            window = zip(start, places, self.strides, strict=True)
+            cut = tuple(slice(first, first + stride * (place - 1) + 1, stride) for first, place, stride in window)
+            parts.append(x[(slice(None), *cut)])
+        windows = ops.concatenate(parts, -1)
+        windows = ops.reshape(windows, (batch, self.kernel.shape[0], self.kernel.shape[1]))
+        x = ops.reshape(ops.einsum("bpk,pkf->bpf", windows, self.kernel), (batch, *places, self.filters))
+        x = x if self.bias is None else ops.add(x, self.bias)
+        x = x if self.activation is None else self.activation(x)
+        return ops.moveaxis(x, -1, 1) if self.data_format == "channels_first" else x
+
+
+@LAYERS.register()
+class LocallyConnected1D(_LocallyConnected):
+    """A convolution over one axis with another kernel at each place.
+
+    Args:
+        filters: the number of output channels.
+        kernel_size: of the window.
+        strides: how far it moves.
+        padding: "valid" alone.
+        data_format: "channels_last" or "channels_first"; the configured one by default.
+        activation: a name or a function; none by default.
+        use_bias: whether there is a bias, `(places, filters)`.
+        kernel_initializer: of the kernels, `(places, kernel size * channels, filters)`.
+        bias_initializer: of the bias.
+        kernel_regularizer: penalty on the kernels.
+        bias_regularizer: penalty on the bias.
+        activity_regularizer: penalty on the output.
+        kernel_constraint: applied to the kernels after each update.
+        bias_constraint: applied to the bias after each update.
+        implementation: of no consequence.
+        **kwargs: as for `Layer`.
+    """
+
+    sample_by_sample = True
+
+
+@LAYERS.register()
+class LocallyConnected2D(_LocallyConnected):
+    """A convolution over two axes with another kernel at each place; arguments as of `LocallyConnected1D`."""
+
+    rank = 2
+    sample_by_sample = True
+
+
+# ---- other names of layers of today ----------------------------------------------------------------------------------
+
+
+def _instead(old: str, today: str) -> None:
+    warnings.warn(f"{old} is a name of Keras 1 or 2; use {today} instead.", DeprecationWarning, stacklevel=3)
+
+
+def AtrousConvolution1D(filters: int, filter_length: int, **kwargs: Any) -> Any:
+    """Return a `Conv1D`, whose `dilation_rate` was the `atrous_rate`."""
+    _instead("AtrousConvolution1D", "Conv1D")
+    return layers.Conv1D(filters, kernel_size=filter_length, **kwargs)
+
+
+def AtrousConvolution2D(filters: int, nb_row: int, nb_col: int, **kwargs: Any) -> Any:
+    """Return a `Conv2D`, whose `dilation_rate` was the `atrous_rate`."""
+    _instead("AtrousConvolution2D", "Conv2D")
+    return layers.Conv2D(filters, kernel_size=(nb_row, nb_col), **kwargs)
+
+
+def Deconvolution2D(filters: int, nb_row: int, nb_col: int, output_shape: Any = None, **kwargs: Any) -> Any:
+    """Return a `Conv2DTranspose`; the output's shape follows from its other arguments."""
+    _instead("Deconvolution2D", "Conv2DTranspose")
+    return layers.Conv2DTranspose(  # type: ignore[attr-defined]
+        filters, kernel_size=(nb_row, nb_col), **kwargs
+    )
+
+
+def Deconvolution3D(filters: int, kernel_dim1: int, kernel_dim2: int, kernel_dim3: int, **kwargs: Any) -> Any:
+    """Return a `Conv3DTranspose`; the output's shape follows from its other arguments."""
+    _instead("Deconvolution3D", "Conv3DTranspose")
+    kwargs.pop("output_shape", None)
+    return layers.Conv3DTranspose(  # type: ignore[attr-defined]
+        filters, kernel_size=(kernel_dim1, kernel_dim2, kernel_dim3), **kwargs
+    )

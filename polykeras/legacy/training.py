@@ -1,0 +1,99 @@
+"""Methods of models that Keras 2 had and Keras 3 has not: `fit_generator`, `predict_classes`, ..."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+
+def _instead(old: str, today: str) -> None:
+    warnings.warn(f"`{old}` is a method of Keras 2; use `{today}` instead.", DeprecationWarning, stacklevel=3)
+
+
+def fit_generator(
+    model: Any,
+    generator: Any,
+    steps_per_epoch: int | None = None,
+    epochs: int = 1,
+    verbose: Any = 1,
+    callbacks: Any = None,
+    validation_data: Any = None,
+    validation_steps: int | None = None,
+    validation_freq: Any = 1,
+    class_weight: Any = None,
+    max_queue_size: int = 10,
+    workers: int = 1,
+    use_multiprocessing: bool = False,
+    shuffle: bool = True,
+    initial_epoch: int = 0,
+) -> Any:
+    """Train a model on batches, as `fit` does; how they are fetched is up to `fit`, or to a `PyDataset`."""
+    _instead("fit_generator", "fit")
+    return model.fit(
+        generator,
+        steps_per_epoch=steps_per_epoch,
+        epochs=epochs,
+        verbose=verbose,
+        callbacks=callbacks,
+        validation_data=validation_data,
+        validation_steps=validation_steps,
+        validation_freq=validation_freq,
+        class_weight=class_weight,
+        shuffle=shuffle,
+        initial_epoch=initial_epoch,
+    )
+
+
+def evaluate_generator(
+    model: Any,
+    generator: Any,
+    steps: int | None = None,
+    callbacks: Any = None,
+    max_queue_size: int = 10,
+    workers: int = 1,
+    use_multiprocessing: bool = False,
+    verbose: Any = 0,
+) -> Any:
+    """Return losses and metrics on batches, as `evaluate` does."""
+    _instead("evaluate_generator", "evaluate")
+    return model.evaluate(generator, steps=steps, callbacks=callbacks, verbose=verbose)
+
+
+def predict_generator(
+    model: Any,
+    generator: Any,
+    steps: int | None = None,
+    callbacks: Any = None,
+    max_queue_size: int = 10,
+    workers: int = 1,
+    use_multiprocessing: bool = False,
+    verbose: Any = 0,
+) -> Any:
+    """Return predictions for batches, as `predict` does."""
+    _instead("predict_generator", "predict")
+    return model.predict(generator, steps=steps, callbacks=callbacks, verbose=verbose)
+
+
+def predict_classes(model: Any, x: Any, batch_size: int = 32, verbose: Any = 0) -> np.ndarray:
+    """Return class numbers: the likeliest of several, or 1 where a single output exceeds 0.5.
+
+    Args:
+        model: a model of one output.
+        x: as for `predict`.
+        batch_size: as for `predict`.
+        verbose: as for `predict`.
+
+    Returns:
+        `(samples,)` of outputs `(samples, classes)`; `(samples, 1)` of `(samples, 1)`.
+    """
+    _instead("predict_classes", "predict(x).argmax(-1)")
+    found = model.predict(x, batch_size=batch_size, verbose=verbose)
+    return found.argmax(-1) if found.shape[-1] > 1 else (found > 0.5).astype("int32")
+
+
+def predict_proba(model: Any, x: Any, batch_size: int = 32, verbose: Any = 0) -> np.ndarray:
+    """Return what `predict` does."""
+    _instead("predict_proba", "predict")
+    return model.predict(x, batch_size=batch_size, verbose=verbose)
