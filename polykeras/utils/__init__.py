@@ -30,6 +30,7 @@ from polykeras.utils.image import array_to_img, img_to_array, load_img, save_img
 
 if TYPE_CHECKING:
     from polykeras.layers.preprocessing.feature_space import FeatureSpace
+    from polykeras.utils import bounding_boxes as bounding_boxes
     from polykeras.utils.config import Config
     from polykeras.utils.data.audio import audio_dataset_from_directory
     from polykeras.utils.data.images import image_dataset_from_directory
@@ -49,6 +50,7 @@ LATER: dict[str, str] = {
     "Config": "polykeras.utils.config",
     "Progbar": "polykeras.utils.progbar",
     "audio_dataset_from_directory": "polykeras.utils.data.audio",
+    "bounding_boxes": "polykeras.utils.bounding_boxes",
     "get_file": "polykeras.utils.files",
     "get_source_inputs": "polykeras.utils.model_graph",
     "image_dataset_from_directory": "polykeras.utils.data.images",
@@ -104,8 +106,3 @@ __all__ = [
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]
-
-if TYPE_CHECKING:
-    from polykeras.utils import bounding_boxes as bounding_boxes
-else:
-    __getattr__, __dir__ = lazy_names(__name__, {"bounding_boxes": "polykeras.utils.bounding_boxes"})

@@ -186,4 +186,6 @@ def test_what_comes_later_says_so() -> None:
     with pytest.raises(NotImplementedError, match="set_distribution"):
         keras.distribution.set_distribution(object())
     assert keras.distribution.distribution() is None
-    assert keras.legacy.saving.serialize_keras_object is keras.saving.serialize_keras_object
+    config = keras.legacy.saving.serialize_keras_object(keras.layers.Dense(3))
+    assert sorted(config) == ["class_name", "config"]
+    assert keras.utils.legacy.deserialize_keras_object is keras.legacy.saving.deserialize_keras_object
