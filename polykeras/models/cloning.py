@@ -19,27 +19,50 @@ def _clone(operation: Any) -> Any:
     return type(operation).from_config(operation.get_config())
 
 
-def clone_model(model: Model, input_tensors: Any = None, clone_function: Callable[[Any], Any] | None = None) -> Any:
+def _recursive(clone: Callable[[Any], Any], call_function: Callable[..., Any] | None) -> Callable[[Any], Any]:
+    def clone_within(layer: Any) -> Any:
+        if isinstance(layer, Model) and (isinstance(layer, Sequential) or layer._graph_model() is not None):
+            calls = None if isinstance(layer, Sequential) else call_function
+            return clone_model(layer, None, clone, calls, recursive=True)
+        return clone(layer)
+
+    return clone_within
+
+
+def clone_model(
+    model: Model,
+    input_tensors: Any = None,
+    clone_function: Callable[[Any], Any] | None = None,
+    call_function: Callable[..., Any] | None = None,
+    recursive: bool = False,
+) -> Any:
     """Return a model of new layers, connected as those of `model`, with new weights; it is not compiled.
 
     Args:
         model: any model; a subclassed one is made anew from its config.
         input_tensors: symbolic tensors to begin with, in the structure of the model's inputs, instead of new ones.
         clone_function: takes a layer, returns the one to use in its place.
+        call_function: `call_function(layer, *args, **kwargs)` calls a new layer of a functional model and returns what
+            goes on in its place, such as the layer's outputs with dropout.
+        recursive: whether the layers of models within are cloned by these functions too; else such a model is one layer.
 
     Raises:
-        ValueError: a subclassed model, and one of the other arguments.
+        ValueError: a subclassed model and one of the other arguments, or a Sequential and `call_function`.
     """
     clone = clone_function or _clone
+    if recursive:
+        clone = _recursive(clone, call_function)
+    if isinstance(model, Sequential) and call_function is not None:
+        raise ValueError("clone_model: the layers of a Sequential are listed, not called; leave out `call_function`.")
     if isinstance(model, Sequential) and input_tensors is None:
         layers = [_clone(x) if isinstance(x, InputLayer) else clone(x) for x in model._layers]
         return type(model)(layers, name=model.name)
     graph = model._graph_model()
     if graph is None:
-        if input_tensors is not None or clone_function is not None:
+        if input_tensors is not None or clone_function is not None or call_function is not None:
             raise ValueError(
                 f"{type(model).__name__} {model.name!r} has no graph: it can only be cloned as a whole, without "
-                "`input_tensors` and `clone_function`."
+                "`input_tensors`, `clone_function` and `call_function`."
             )
         return _clone(model)
     made: dict[int, Any] = {}
@@ -47,7 +70,8 @@ def clone_model(model: Model, input_tensors: Any = None, clone_function: Callabl
     def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
         if id(operation) not in made:
             made[id(operation)] = clone(operation) if hasattr(operation, "weights") else _clone(operation)
-        return made[id(operation)](*args, **kwargs)
+        new = made[id(operation)]
+        return new(*args, **kwargs) if call_function is None else call_function(new, *args, **kwargs)
 
     function = graph._graph
     flat = tree.flatten(input_tensors)

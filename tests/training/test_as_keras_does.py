@@ -10,6 +10,7 @@ import pytest
 
 from polykeras import Input, KerasTensor, Layer, Model, Sequential, layers, ops
 from polykeras.backend import Backend
+from polykeras.models import clone_model
 
 X = np.random.default_rng(0).normal(size=(10, 4)).astype("float32")
 
@@ -209,3 +210,36 @@ def test_layers_within_are_built_though_a_shape_is_written(backend: Backend) -> 
     x = Input((4,))
     model = Model(x, Around()(x))
     assert [w.shape for w in model.weights] == [(4, 2), (2,)]
+
+
+def test_layers_of_models_within_are_cloned_by_the_users_function(backend: Backend) -> None:
+    x, y = Input((4,)), Input((4,))
+    within = Model(y, layers.Dense(3)(y))
+    listed = Sequential([Input((3,)), layers.Dense(2)])
+    model = Model(x, listed(within(x)))
+    seen: list[str] = []
+
+    def clone(layer: Any) -> Any:
+        seen.append(type(layer).__name__)
+        return type(layer).from_config(layer.get_config())
+
+    clone_model(model, clone_function=clone)
+    assert seen == ["Functional", "Sequential"]
+    seen.clear()
+    twin = clone_model(model, clone_function=clone, recursive=True)
+    assert seen == ["Dense", "Dense"]
+    twin.set_weights(model.get_weights())
+    np.testing.assert_array_equal(np.asarray(twin(X)), np.asarray(model(X)))
+
+
+def test_a_function_calls_the_layers_of_a_clone(backend: Backend) -> None:
+    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        outputs = layer(*args, **kwargs)
+        return outputs * 2.0 if isinstance(layer, layers.Dense) else outputs
+
+    x = Input((4,))
+    model = Model(x, layers.Dense(3)(x))
+    twin = clone_model(model, clone_function=lambda layer: layer, call_function=call)
+    np.testing.assert_array_equal(np.asarray(twin(X)), 2.0 * np.asarray(model(X)))
+    with pytest.raises(ValueError, match="leave out `call_function`"):
+        clone_model(Sequential([Input((4,)), layers.Dense(1)]), call_function=call)
