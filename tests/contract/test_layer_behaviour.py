@@ -272,7 +272,8 @@ def test_old_spellings() -> None:
     assert L.Convolution2D is L.Conv2D
     assert L.CuDNNLSTM is L.LSTM
     assert L.MaxPool2D is L.MaxPooling2D
-    assert L.LeakyReLU(alpha=0.1).negative_slope == 0.1
+    with pytest.warns(DeprecationWarning, match="alpha: negative_slope"):
+        assert L.LeakyReLU(alpha=0.1).negative_slope == 0.1
     assert L.LSTM(2, implementation=1).units == 2
     assert L.Embedding(5, 2, input_length=7)._batch_input_shape == (None, 7)
     assert L.Dense(2, input_dim=3)._batch_input_shape == (None, 3)

@@ -243,3 +243,19 @@ def test_a_function_calls_the_layers_of_a_clone(backend: Backend) -> None:
     np.testing.assert_array_equal(np.asarray(twin(X)), 2.0 * np.asarray(model(X)))
     with pytest.raises(ValueError, match="leave out `call_function`"):
         clone_model(Sequential([Input((4,)), layers.Dense(1)]), call_function=call)
+
+
+def test_masks_come_to_calls_on_symbolic_tensors(backend: Backend) -> None:
+    class Needs(Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.supports_masking = True
+
+        def call(self, x: Any, mask: Any = None) -> Any:
+            assert mask is not None
+            return x * ops.expand_dims(ops.cast(mask, "float32"), -1)
+
+    x = Input((None,), dtype="int32")
+    model = Model(x, Needs()(layers.Dense(1)(layers.Embedding(10, 3, mask_zero=True)(x))))
+    given = np.array([[1, 2, 0], [3, 0, 0]])
+    assert ((model.predict(given, verbose=0)[..., 0] != 0) <= (given != 0)).all()

@@ -255,7 +255,10 @@ class Layer(StateMixin, BuildMixin, Operation):
         if find_symbolic((args, kwargs)) is not None:
             if type(self).compute_output_spec is not Layer.compute_output_spec:
                 self._build_on_shapes(args, kwargs)
-            return self.record(args, kwargs, self.compute_output_spec(*args, **kwargs))
+                return self.record(args, kwargs, self.compute_output_spec(*args, **kwargs))
+            mask = None if is_ours(type(self)) else self._implied_mask(args, kwargs)
+            told = kwargs | {"mask": mask} if tree.flatten(mask) else kwargs  # which a user's code may count on
+            return self.record(args, kwargs, self.compute_output_spec(*args, **told))
         return self._call_outermost(*args, **kwargs)
 
     def _call_outermost(self, *args: Any, **kwargs: Any) -> Any:
@@ -330,19 +333,23 @@ class Layer(StateMixin, BuildMixin, Operation):
         It does where `call` takes a mask, and where the only argument comes in as it was passed: it has the dtype in
         which the layer computes, or the layer is a model.
         """
-        if len(node.args) != 1 or not call_spec(type(self).call).has_mask or node.kwargs.get("mask") is not None:
-            return []
-        x = node.args[0]
-        as_passed = not node.kwargs and isinstance(x, KerasTensor) and x.dtype == self.compute_dtype
+        return [
+            mask for mask in tree.flatten(self._implied_mask(node.args, node.kwargs)) if isinstance(mask, KerasTensor)
+        ]
+
+    def _implied_mask(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if len(args) != 1 or not call_spec(type(self).call).has_mask or kwargs.get("mask") is not None:
+            return None
+        x = args[0]
+        as_passed = not kwargs and isinstance(x, KerasTensor) and x.dtype == self.compute_dtype
         if not as_passed and not self._takes_arguments_as_passed:
-            return []
+            return None
         try:
-            found = [leaf._keras_mask for leaf in tree.flatten(x)]
+            return tree.map_structure(lambda leaf: leaf._keras_mask, x)
         except Exception as error:
             if not cannot_run_on_shapes(error):
                 raise
-            return []  # native code in a user's `compute_mask`, which Keras could not run either
-        return [mask for mask in found if isinstance(mask, KerasTensor)]
+            return None  # native code in a user's `compute_mask`, which Keras could not run either
 
     _takes_arguments_as_passed: ClassVar[bool] = False
 
