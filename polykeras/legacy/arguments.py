@@ -25,7 +25,7 @@ _TABLE = RENAMED | {
 }
 """By class, its arguments' names today by those of Keras 1."""
 _ORIGIN = Origin("1", None)
-_WITHOUT_MEANING = {"consume_less", "implementation"}  # how something was computed
+_WITHOUT_MEANING = {"consume_less"}  # how something was computed; Keras 3 takes `implementation` too
 _SIZES = ("nb_row", "nb_col"), ("kernel_dim1", "kernel_dim2", "kernel_dim3")
 
 

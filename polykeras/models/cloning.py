@@ -44,7 +44,7 @@ def clone_model(
         clone_function: takes a layer, returns the one to use in its place.
         call_function: `call_function(layer, *args, **kwargs)` calls a new layer of a functional model and returns what
             goes on in its place, such as the layer's outputs with dropout.
-        recursive: whether the layers of models within are cloned by these functions too; else such a model is one layer.
+        recursive: whether layers of models within are cloned by these functions too; else such a model is one layer.
 
     Raises:
         ValueError: a subclassed model and one of the other arguments, or a Sequential and `call_function`.

@@ -333,9 +333,8 @@ class Layer(StateMixin, BuildMixin, Operation):
         It does where `call` takes a mask, and where the only argument comes in as it was passed: it has the dtype in
         which the layer computes, or the layer is a model.
         """
-        return [
-            mask for mask in tree.flatten(self._implied_mask(node.args, node.kwargs)) if isinstance(mask, KerasTensor)
-        ]
+        found = tree.flatten(self._implied_mask(node.args, node.kwargs))
+        return [mask for mask in found if isinstance(mask, KerasTensor)]
 
     def _implied_mask(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if len(args) != 1 or not call_spec(type(self).call).has_mask or kwargs.get("mask") is not None:

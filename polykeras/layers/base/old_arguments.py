@@ -9,7 +9,7 @@ from typing import Any
 
 _NAMES = """
     U_regularizer W_constraint W_regularizer alpha atrous_rate b_constraint b_regularizer beta_init bias
-    border_mode consume_less dim_ordering dropout_U dropout_W filter_length gamma_init implementation init
+    border_mode consume_less dim_ordering dropout_U dropout_W filter_length gamma_init init
     inner_activation inner_init kernel_dim1 kernel_dim2 kernel_dim3 length nb_col nb_filter nb_row output_dim
     p pool_length sigma stride subsample subsample_length
 """
