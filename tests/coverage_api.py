@@ -22,6 +22,18 @@ from typing import Any
 os.environ.setdefault("KERAS_BACKEND", "numpy")
 PAGE = Path(__file__).parents[1] / "docs" / "coverage.md"
 
+IMAGES = """
+    AutoContrast CenterCrop ContrastLimitedAdaptiveHistogramEqualization Equalization MaxNumBoundingBoxes MixUp RandomBrightness
+    RandomColorJitter RandomContrast RandomCrop RandomFlip RandomPerspective RandomShear RandomTranslation RandomZoom Resizing
+    Solarization
+"""
+CONVOLUTIONS = """
+    Conv1D Conv2D Conv3D Conv1DTranspose Conv2DTranspose Conv3DTranspose DepthwiseConv1D DepthwiseConv2D SeparableConv1D
+    SeparableConv2D
+"""
+QUANTIZED = "Dense EinsumDense Embedding ReversibleEmbedding"
+OTHERS = "InputLayer IntegerLookup StringLookup"
+
 REASONS = {
     "*.get_quantization_layer_structure": "only the quantization by GPTQ and AWQ asks for it, which is left out",
     "*.add_metric": "in Keras 3 it only raises an error",
@@ -39,6 +51,15 @@ REASONS = {
     "keras.dtype_policies.*": "quantized layers are not available",
     "keras.quantizers.*": "quantized layers are not available",
     "keras.optimizers.legacy.*": "in Keras 3 they only raise an error; here they are today's optimizers",
+    "keras.Variable": "how a variable is laid out over devices: an issue of its own",
+    "keras.ops.arange": "None means 1 there",
+    "keras.models.save_model": "a file is always zipped",
+    **dict.fromkeys((f"keras.layers.{name}" for name in IMAGES.split()), "of Keras's base class, and without use here"),
+    **dict.fromkeys((f"keras.layers.{name}" for name in CONVOLUTIONS.split()), "passed by name alone, also in Keras"),
+    **dict.fromkeys((f"keras.layers.{name}" for name in QUANTIZED.split()), "quantized layers are not available"),
+    **dict.fromkeys(
+        (f"keras.layers.{name}" for name in OTHERS.split()), "arguments of `Layer` that mean nothing there"
+    ),
 }
 """Why what is left out is left out: patterns of paths (`keras.losses.ctc`), or of members (`Layer.path`)."""
 

@@ -348,22 +348,22 @@ def use_chosen(choice: Backend | None) -> Iterator[None]:
         _chosen.reset(token)
 
 
-def set_backend(name: str | Backend) -> None:
+def set_backend(backend: str | Backend) -> None:
     """Make a backend current from here on.
 
     Called in the main thread, it also becomes the default of all threads that chose none; called in another
     thread, it holds there alone.
 
     Args:
-        name: a backend's name, or a backend.
+        backend: a backend's name, or a backend.
     """
     global _default
-    backend = load(name) if isinstance(name, str) else name
+    found = load(backend) if isinstance(backend, str) else backend
     if threading.current_thread() is threading.main_thread():
-        _default = backend
+        _default = found
         _chosen.set(None)
     else:
-        _chosen.set(backend)
+        _chosen.set(found)
 
 
 def backend() -> str:
