@@ -259,3 +259,12 @@ def test_masks_come_to_calls_on_symbolic_tensors(backend: Backend) -> None:
     model = Model(x, Needs()(layers.Dense(1)(layers.Embedding(10, 3, mask_zero=True)(x))))
     given = np.array([[1, 2, 0], [3, 0, 0]])
     assert ((model.predict(given, verbose=0)[..., 0] != 0) <= (given != 0)).all()
+
+
+def test_a_written_shape_may_begin_with_that_of_the_base_class(backend: Backend) -> None:
+    class Wider(layers.Dense):
+        def compute_output_shape(self, input_shape: Any) -> Any:
+            return super().compute_output_shape(input_shape)
+
+    assert Wider(3)(Input((4,))).shape == (None, 3)
+    assert Wider(3).compute_output_shape((None, 4)) == (None, 3)

@@ -10,16 +10,16 @@ from typing import Any, ClassVar
 from polykeras import dtype_policies, masks, regularizers, tree
 from polykeras.backend import Backend, registry
 from polykeras.backend.door import convert, find_symbolic
-from polykeras.backend.symbolic import cannot_run_on_shapes
-from polykeras.graph import KerasTensor, Node, Operation, infer_outputs
+from polykeras.graph import KerasTensor, Operation
 from polykeras.graph.tensor import known_shape
-from polykeras.layers.base.building import BuildMixin, completed, with_shapes
+from polykeras.layers.base.building import BuildMixin, completed
 from polykeras.layers.base.call_arguments import call_spec, prepare_arguments
 from polykeras.layers.base.context import CallContext, current_context
 from polykeras.layers.base.input_spec import assert_input_compatibility
 from polykeras.layers.base.old_arguments import takes_old_names
-from polykeras.layers.base.shapes import map_shapes, take_input_shape
+from polykeras.layers.base.shapes import take_input_shape
 from polykeras.layers.base.state import StateMixin
+from polykeras.layers.base.symbolic import SymbolicMixin
 from polykeras.naming import is_ours
 from polykeras.saving.configurable import init_parameters
 from polykeras.saving.serialization import Registry
@@ -28,7 +28,7 @@ from polykeras.variables import Scope, autocast_scope, read_state
 LAYERS: Registry[Any] = Registry("layer", "keras.layers")
 
 
-class Layer(StateMixin, BuildMixin, Operation):
+class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation):
     """A function of arrays with weights.
 
     Subclasses write `__init__` (arguments), `build` (weights, once the input's shape is known) and `call` (the
@@ -176,63 +176,6 @@ class Layer(StateMixin, BuildMixin, Operation):
         """Return the mask of the outputs: that of the inputs, for a layer that supports masking."""
         return previous_mask
 
-    def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the shape of the outputs for inputs of the given shape(s), by running `call` on shapes alone.
-
-        Args:
-            *args: a shape for each argument of `call`.
-            **kwargs: the same by name, as `query_shape` for `query`; `input_shape` is the first one, whatever its name.
-        """
-
-        def as_tensor(shape: Any) -> Any:
-            return KerasTensor(shape, self.compute_dtype)
-
-        spec = call_spec(type(self).call)
-
-        def argument(name: str) -> str:
-            name = name.removesuffix("_shape")
-            return spec.first if name == "input" and name not in spec.names and spec.first else name
-
-        args = tuple(map_shapes(as_tensor, arg) for arg in args)
-        kwargs = {argument(name): map_shapes(as_tensor, shape) for name, shape in kwargs.items()}
-        return tree.map_structure(lambda x: x.shape, self.compute_output_spec(*args, **kwargs))
-
-    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the symbolic outputs for symbolic inputs, without recording a call.
-
-        What the class writes in `compute_output_shape` is believed; else `call` runs on shapes alone.
-        """
-        if type(self).compute_output_shape is not Layer.compute_output_shape and self._can_build_alone():
-            self._build_on_shapes(args, kwargs)
-            return self._written_outputs(args, kwargs)
-        try:
-            outputs = infer_outputs(self._call_outermost, args, kwargs)
-            self._forget_losses()  # which have no values
-            return outputs
-        except Exception as error:
-            # Native code of a framework cannot take symbolic arrays. Its author may have written the shapes down.
-            if not cannot_run_on_shapes(error):
-                raise
-            if type(self).compute_output_shape is Layer.compute_output_shape:
-                error.add_note(
-                    f"{self._title()} calls code of a framework itself, which does not run on shapes alone. Use "
-                    "`polykeras.ops` instead, write the method `compute_output_shape(input_shape)`, or leave `Input` "
-                    "out: the model is then built by its first data."
-                )
-                raise
-        return self._written_outputs(args, kwargs)
-
-    def _written_outputs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return symbolic tensors of the shapes that `compute_output_shape` gives."""
-        given = dict(zip(call_spec(type(self).call).names, args, strict=False)) | kwargs
-        shapes = {
-            name: tree.map_structure(lambda x: x.shape, value)
-            for name, value in given.items()
-            if value is not None and all(isinstance(leaf, KerasTensor) for leaf in tree.flatten(value))
-        }
-        found = with_shapes(self.compute_output_shape, shapes)
-        return map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), found)
-
     def __getstate__(self) -> dict[str, Any]:
         """Copies, shallow ones too, have losses of their own."""
         return vars(self) | {"_losses": {}, "_lossy": {}}
@@ -273,22 +216,6 @@ class Layer(StateMixin, BuildMixin, Operation):
                     masks.keep(leaf, context.masks[id(leaf)][1])
         return outputs
 
-    def _can_build_alone(self) -> bool:
-        """Return whether the layer is built, or can be without running `call`."""
-        return self.built or self._has_own_build() or all(layer.built for layer in self._sublayers())
-
-    def _build_on_shapes(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Build for symbolic arguments without running `call`."""
-        if self.built or not self._can_build_alone():
-            return
-
-        def build(*args: Any, **kwargs: Any) -> tuple[()]:
-            spec = call_spec(type(self).call)
-            self._build(registry.current(), spec, spec.take_first(args, kwargs), kwargs)
-            return ()
-
-        infer_outputs(build, args, kwargs)
-
     def _call_within(self, context: CallContext, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         backend = registry.current()
         spec = call_spec(type(self).call)
@@ -326,31 +253,6 @@ class Layer(StateMixin, BuildMixin, Operation):
         if context.masks or self._makes_masks or mask is not None:
             self._set_masks(context, args, mask, outputs)
         return outputs
-
-    def implied_tensors(self, node: Node) -> list[KerasTensor]:
-        """Return the masks that Keras would pass in a call of the graph.
-
-        It does where `call` takes a mask, and where the only argument comes in as it was passed: it has the dtype in
-        which the layer computes, or the layer is a model.
-        """
-        found = tree.flatten(self._implied_mask(node.args, node.kwargs))
-        return [mask for mask in found if isinstance(mask, KerasTensor)]
-
-    def _implied_mask(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if len(args) != 1 or not call_spec(type(self).call).has_mask or kwargs.get("mask") is not None:
-            return None
-        x = args[0]
-        as_passed = not kwargs and isinstance(x, KerasTensor) and x.dtype == self.compute_dtype
-        if not as_passed and not self._takes_arguments_as_passed:
-            return None
-        try:
-            return tree.map_structure(lambda leaf: leaf._keras_mask, x)
-        except Exception as error:
-            if not cannot_run_on_shapes(error):
-                raise
-            return None  # native code in a user's `compute_mask`, which Keras could not run either
-
-    _takes_arguments_as_passed: ClassVar[bool] = False
 
     # Keras's switches of what a call may receive; here anything may be passed by position.
     _convert_input_args = True
