@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from polykeras import legacy as legacy
     from polykeras import preprocessing as preprocessing
     from polykeras import quantizers as quantizers
+    from polykeras import visualization as visualization
     from polykeras import wrappers as wrappers
     from polykeras.quantizers import Quantizer as Quantizer
     from polykeras.scopes import Function as Function
@@ -60,7 +61,19 @@ if TYPE_CHECKING:
     from polykeras.scopes import SymbolicScope as SymbolicScope
     from polykeras.scopes import name_scope as name_scope
 
-_ROOMS = (*("applications", "datasets", "distribution", "export", "legacy", "preprocessing", "quantizers", "wrappers"),)
+_ROOMS = (
+    *(
+        "applications",
+        "datasets",
+        "distribution",
+        "export",
+        "legacy",
+        "preprocessing",
+        "quantizers",
+        "visualization",
+        "wrappers",
+    ),
+)
 LATER: dict[str, str] = {name: f"polykeras.{name}" for name in _ROOMS}
 LATER |= {"Quantizer": "polykeras.quantizers"}
 LATER |= dict.fromkeys(("Function", "RematScope", "StatelessScope", "SymbolicScope", "name_scope"), "polykeras.scopes")
@@ -141,5 +154,6 @@ __all__ = [
     "utils",
     "value_and_grad",
     "version",
+    "visualization",
     "wrappers",
 ]
