@@ -23,11 +23,8 @@ BLACK = np.zeros((1, 12, 16, 3), "uint8")
 
 @pytest.fixture
 def _no_window(monkeypatch: pytest.MonkeyPatch) -> Any:
-    pytest.importorskip("matplotlib")
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
+    pytest.importorskip("matplotlib").use("Agg")
+    plt = pytest.importorskip("matplotlib.pyplot")
 
     monkeypatch.setattr(plt, "show", lambda: None)
     yield
@@ -141,7 +138,7 @@ def test_wrong_boxes() -> None:
 
 
 def _shown(**options: Any) -> list[Any]:
-    import matplotlib.pyplot as plt
+    plt = pytest.importorskip("matplotlib.pyplot")
 
     with quiet():
         visualization.plot_image_gallery(show=False, **options)
@@ -166,7 +163,7 @@ def test_a_gallery_holds_all_images_with_titles() -> None:
 
 @pytest.mark.usefixtures("_no_window")
 def test_a_gallery_is_written(tmp_path: Path) -> None:
-    from matplotlib.image import imread
+    imread = pytest.importorskip("matplotlib.image").imread
 
     boxes = {"boxes": [[[1, 1, 4, 4]]] * 2, "labels": [[0]] * 2}
     with quiet():
@@ -185,7 +182,7 @@ def test_a_gallery_is_written(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("_no_window")
 def test_the_rows_of_masks_are_images_truth_and_prediction() -> None:
-    import matplotlib.pyplot as plt
+    plt = pytest.importorskip("matplotlib.pyplot")
 
     with quiet():
         visualization.plot_segmentation_mask_gallery(IMAGES, 4, y_true=CLASSES, y_pred=CLASSES[::-1], show=False)

@@ -371,6 +371,23 @@ OBJECTS = (
         "False: whether they are one object, while `!=` is elementwise",
         "`ops.where(x == 0, a, b)` in a graph is `b` throughout there, and another result than the same line on arrays",
     ),
+    FromKeras(
+        "distillation.LogitsDistillation",
+        "loss by name",
+        "value",
+        "the divergence of the softmax of logits, as with `losses.KLDivergence()`",
+        "the divergence of logits as they are, with negative ones cut to 0: the name gives a function there, and the "
+        "softmax is taken for the class alone",
+        "Keras documents the softmax; Hinton et al., Distilling the Knowledge in a Neural Network (2015), section 2",
+    ),
+    FromKeras(
+        "distillation.Distiller",
+        "weights of samples",
+        "value",
+        "they count in the student's loss, and so does what its layers add",
+        "they are left out",
+        "`fit` documents what `sample_weight`, `class_weight` and penalties of layers do, for any model",
+    ),
 )
 
 FROM_KERAS: tuple[FromKeras, ...] = (*OPS, *LOSSES, *METRICS, *OPTIMIZERS, *OBJECTS)
