@@ -169,22 +169,6 @@ OPS = (
         "numpy.linalg raises LinAlgError",
     ),
     FromKeras(
-        "ops.ctc_decode",
-        "*beam_search*",
-        "error",
-        "an error: not available",
-        "the most probable labels",
-        "none: to be added",
-    ),
-    FromKeras(
-        "ops.ctc_decode",
-        "*beam_search*",
-        "symbolic",
-        "an error: not available",
-        "the shapes",
-        "none: to be added",
-    ),
-    FromKeras(
         "ops.abs ops.angle ops.real ops.imag ops.polar ops.var ops.multi_hot ops.select ops.lu_factor ops.histogram "
         "ops.adaptive_average_pool ops.adaptive_max_pool ops.categorical_crossentropy ops.corrcoef ops.kron ops.rot90 "
         "ops.rearrange ops.stft",
