@@ -56,7 +56,8 @@ def beam_search(b: Any, logs: Array, lengths: Array, width: int, paths: int, bla
         is_there = b.logical_and(total > _NEVER / 2, count > 0)
         meets = b.logical_and(meets, b.expand_dims(is_there, 2))
         taken = b.cast(meets, dtype), b.cast(repeats, dtype)
-        found = b.matmul(taken[1], b.transpose(longer, (0, 2, 1)))  # of each class that is a last label
+        of_last = b.broadcast_to(b.expand_dims(b.maximum(last, 0), 1), (batch, width, width))
+        found = b.transpose(b.take_along_axis(longer, of_last, 2), (0, 2, 1))
         same = b.logaddexp(same, b.logsumexp(b.where(meets, found, _NEVER), 2))
         gone = b.matmul(b.transpose(taken[0], (0, 2, 1)), taken[1]) > 0
         longer = b.reshape(b.where(gone, _NEVER, longer), (batch, width * classes))
