@@ -31,11 +31,13 @@ class KerasFileEditor:
         ValueError: another suffix.
 
     Example:
+        >>> from tempfile import TemporaryDirectory
         >>> from polykeras import Sequential, layers, saving
-        >>> Sequential([layers.Input((2,)), layers.Dense(3)]).save_weights("old.weights.h5")
-        >>> editor = saving.KerasFileEditor("old.weights.h5")
-        >>> editor.rename_object("layers/dense", "dense_1")
-        >>> editor.save("new.weights.h5")
+        >>> with TemporaryDirectory() as folder:
+        ...     Sequential([layers.Input((2,)), layers.Dense(3)]).save_weights(f"{folder}/old.weights.h5")
+        ...     editor = saving.KerasFileEditor(f"{folder}/old.weights.h5")
+        ...     editor.rename_object("layers/dense", "dense_1")
+        ...     editor.save(f"{folder}/new.weights.h5")
     """
 
     def __init__(self, filepath: str | os.PathLike[str]) -> None:
