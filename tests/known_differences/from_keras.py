@@ -169,7 +169,7 @@ OPS = (
         "numpy.linalg raises LinAlgError",
     ),
     FromKeras(
-        "ops.abs ops.angle ops.real ops.imag ops.polar ops.var ops.multi_hot ops.select ops.lu_factor ops.histogram "
+        "ops.abs ops.angle ops.eig ops.real ops.imag ops.polar ops.var ops.multi_hot ops.select ops.lu_factor ops.histogram "
         "ops.adaptive_average_pool ops.adaptive_max_pool ops.categorical_crossentropy ops.corrcoef ops.kron ops.rot90 "
         "ops.rearrange ops.stft",
         "*as symbols | *of unknown sizes",
