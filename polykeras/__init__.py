@@ -47,11 +47,13 @@ from polykeras.variables import Variable
 if TYPE_CHECKING:
     from polykeras import applications as applications
     from polykeras import datasets as datasets
+    from polykeras import distillation as distillation
     from polykeras import distribution as distribution
     from polykeras import export as export
     from polykeras import legacy as legacy
     from polykeras import preprocessing as preprocessing
     from polykeras import quantizers as quantizers
+    from polykeras import visualization as visualization
     from polykeras import wrappers as wrappers
     from polykeras.quantizers import Quantizer as Quantizer
     from polykeras.scopes import Function as Function
@@ -60,7 +62,10 @@ if TYPE_CHECKING:
     from polykeras.scopes import SymbolicScope as SymbolicScope
     from polykeras.scopes import name_scope as name_scope
 
-_ROOMS = (*("applications", "datasets", "distribution", "export", "legacy", "preprocessing", "quantizers", "wrappers"),)
+_ROOMS = (
+    *("applications", "datasets", "distillation", "distribution", "export", "legacy", "preprocessing", "quantizers"),
+    *("visualization", "wrappers"),
+)
 LATER: dict[str, str] = {name: f"polykeras.{name}" for name in _ROOMS}
 LATER |= {"Quantizer": "polykeras.quantizers"}
 LATER |= dict.fromkeys(("Function", "RematScope", "StatelessScope", "SymbolicScope", "name_scope"), "polykeras.scopes")
@@ -69,6 +74,8 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(__name__, LATER)
 LAYERS.register_later(
     {
+        **dict.fromkeys(("FeatureDistillation", "LogitsDistillation"), "polykeras.distillation.losses"),
+        "Distiller": "polykeras.distillation.distiller",
         "CustomScaleLayer": "polykeras.applications.inception_resnet_v2",
         "LayerScale": "polykeras.applications.convnext",
     }
@@ -112,6 +119,7 @@ __all__ = [
     "custom_gradient",
     "datasets",
     "device",
+    "distillation",
     "distribution",
     "dtype_policies",
     "export",
@@ -141,5 +149,6 @@ __all__ = [
     "utils",
     "value_and_grad",
     "version",
+    "visualization",
     "wrappers",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import jax.numpy as jnp
+from jax import lax
 from jax.scipy import linalg as jsl
 
 from polykeras.backend.spec import Array
@@ -37,6 +38,10 @@ class JaxLinalg(JaxIndexing):
 
     def eigh(self, x: Array) -> tuple[Array, Array]:
         values, vectors = jnp.linalg.eigh(x)
+        return values, vectors
+
+    def eig(self, x: Array) -> tuple[Array, Array]:
+        values, vectors = jnp.linalg.eig(lax.stop_gradient(x))
         return values, vectors
 
     def lu_factor(self, x: Array) -> tuple[Array, Array]:

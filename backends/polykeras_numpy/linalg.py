@@ -133,6 +133,11 @@ class NumpyLinalg(NumpyIndexing):
         result = factor.eigh(x)
         return result[0], result[1]
 
+    def eig(self, x: Array) -> tuple[Array, Array]:
+        x = raw(x)
+        values, vectors = np.linalg.eig(x)  # real ones where all are
+        return values.astype(np.result_type(x, "complex64")), vectors.astype(np.result_type(x, "complex64"))
+
     def lu_factor(self, x: Array) -> tuple[Array, Array]:
         result = factor.lu(x)
         return result[0], raw(result[1])

@@ -103,6 +103,11 @@ class TensorflowLinalg(Backend):
         values, vectors = raw.SelfAdjointEigV2(input=0.5 * (matrix + tf.linalg.adjoint(matrix)))
         return self.cast(values, x.dtype.real_dtype.name), self.cast(vectors, x.dtype.name)
 
+    def eig(self, x: Array) -> tuple[Array, Array]:
+        wide = x.dtype in (tf.float64, tf.complex128)
+        values, vectors = raw.Eig(input=tf.stop_gradient(x), Tout=tf.complex128 if wide else tf.complex64)
+        return values, vectors
+
     def lu_factor(self, x: Array) -> tuple[Array, Array]:
         """Gaussian elimination with partial pivoting, a column a turn.
 

@@ -60,6 +60,10 @@ class TorchLinalg(LinalgMethods):
         values, vectors = torch.linalg.eigh((x + x.mH) / 2)  # the gradient is symmetric, as the argument is
         return values, vectors
 
+    def eig(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        values, vectors = torch.linalg.eig(x.detach())
+        return values, vectors
+
     def lu_factor(self, x: Tensor) -> tuple[Tensor, Tensor]:
         packed, pivots, _ = torch.linalg.lu_factor_ex(x)
         return packed, pivots - 1  # torch counts from 1, as LAPACK does

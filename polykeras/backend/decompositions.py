@@ -14,7 +14,7 @@ from polykeras.backend.spec import Array, Axis, op
 
 
 class DecompositionMethods(LinalgMethods, ABC):
-    """Functions of the matrices in the last two axes. General eigenvalues (`eig`) cannot be composed and are absent."""
+    """Functions of the matrices in the last two axes."""
 
     def _check_matrices(self, x: Array, name: str, square: bool = False) -> tuple[int, int]:
         shape = self.shape(x)

@@ -61,6 +61,14 @@ class LinalgMethods(RearrangeMethods, ABC):
         raise NotImplementedError
 
     @required("x", "float")
+    def eig(self, x: Array) -> tuple[Array, Array]:
+        """Return eigenvalues, in no order, and eigenvectors (columns) of square matrices: complex, and no gradient.
+
+        JAX has them on CPUs alone.
+        """
+        raise NotImplementedError
+
+    @required("x", "float")
     def lu_factor(self, x: Array) -> tuple[Array, Array]:
         """Return the packed LU factors and the int32 pivots (row i was swapped with row pivots[i], from 0)."""
         raise NotImplementedError

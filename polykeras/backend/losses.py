@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from polykeras import config
+from polykeras.backend.beam_search import beam_search
 from polykeras.backend.recurrence import RecurrenceMethods
 from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.spec import Array, op
@@ -184,19 +185,31 @@ class LossMethods(RecurrenceMethods, ABC):
         Args:
             inputs: logits, shape `(batch, time, classes)`.
             sequence_lengths: ints, shape `(batch,)`: how many times count.
-            strategy: `"greedy"`: the best class of each time.
-            beam_width: for `"beam_search"`, which is not available.
-            top_paths: for `"beam_search"`.
-            merge_repeated: take equal neighbours for one label.
+            strategy: `"greedy"`: the best class of each time. `"beam_search"`: the labels that are most probable over
+                all their alignments, as far as the beam is wide enough.
+            beam_width: of `"beam_search"`: how many sequences of labels are followed.
+            top_paths: of `"beam_search"`: how many are returned, the best first.
+            merge_repeated: of `"greedy"`: take equal neighbours for one label. A beam search does so in any case.
             mask_index: the class that stands for no label.
 
         Returns:
             `(labels, scores)`: int32 `(1, batch, time)`, with -1 after the last label, and minus the sum of the
-            chosen logits, `(batch, 1)`, of float32 at least.
+            chosen logits, `(batch, 1)`, of float32 at least. Of a beam search int32 `(top_paths, batch, time)` and the
+            logarithms of the labels' probabilities, `(batch, top_paths)`.
+
+        Raises:
+            ValueError: another strategy, or more paths than the beam is wide.
         """
-        if strategy != "greedy":
-            raise ValueError(f"ctc_decode: `strategy` must be 'greedy'; received {strategy!r}.")
+        if strategy not in ("greedy", "beam_search"):
+            raise ValueError(f"ctc_decode: `strategy` must be 'greedy' or 'beam_search'; received {strategy!r}.")
         inputs = self._wide(inputs)
+        if strategy == "beam_search":
+            if not 1 <= top_paths <= beam_width:
+                raise ValueError(
+                    f"ctc_decode: `top_paths` must be from 1 to `beam_width`; received {top_paths} and {beam_width}."
+                )
+            lengths = self.cast(sequence_lengths, "int32")
+            return beam_search(self, self.log_softmax(inputs), lengths, beam_width, top_paths, mask_index)
         time = self.shape(inputs)[1]
         index = self.arange(time, dtype="int32")
         valid = index < self.expand_dims(self.cast(sequence_lengths, "int32"), 1)

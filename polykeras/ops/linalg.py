@@ -12,6 +12,7 @@ __all__ = [
     "cross",
     "det",
     "dot",
+    "eig",
     "eigh",
     "einsum",
     "inner",
@@ -52,6 +53,7 @@ cholesky = bind(Backend.cholesky)
 qr = bind(Backend.qr)
 svd = bind(Backend.svd)
 eigh = bind(Backend.eigh)
+eig = bind(Backend.eig)
 lu_factor = bind(Backend.lu_factor)
 solve = bind(Backend.solve)
 solve_triangular = bind(Backend.solve_triangular)

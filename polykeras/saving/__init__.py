@@ -1,6 +1,7 @@
 """Configs of objects, and the user's own objects in them; files of models and weights."""
 
 from polykeras.saving.errors import SavedFileError
+from polykeras.saving.file_editor import KerasFileEditor
 from polykeras.saving.model_files import load_model, save_model
 from polykeras.saving.serialization import (
     CustomObjectScope,
@@ -16,6 +17,7 @@ from polykeras.saving.weights import load_weights, save_weights
 
 __all__ = [
     "CustomObjectScope",
+    "KerasFileEditor",
     "SavedFileError",
     "custom_object_scope",
     "deserialize_keras_object",

@@ -126,6 +126,17 @@ def open_weights(path: str) -> Hdf5File:
     return Hdf5File(kept, f"{path}/{WEIGHTS}", owned=True)
 
 
+def read_about(path: str) -> tuple[Any, Any]:
+    """Return the config of a `.keras` file's model, and what the file says of itself."""
+    archive, members = open_zip(path)
+    with archive:
+        config, about = (
+            read_json(read_member(archive, _member(members, name, path), path, MAX_CONFIG_BYTES), path, name)
+            for name in (CONFIG, METADATA)
+        )
+    return config, about
+
+
 def _member(members: Mapping[str, zipfile.ZipInfo], member: str, name: str) -> zipfile.ZipInfo:
     if member not in members:
         raise SavedFileError(name, "", f"there is no {member} in it.")

@@ -169,3 +169,14 @@ def test_gradient_of_pinv(shape: tuple[int, int], backend: Backend) -> None:
         step[place] = 1e-6
         slope = ((np.linalg.pinv(x + step) - np.linalg.pinv(x - step)) * weights).sum() / 2e-6
         assert found[place] == pytest.approx(slope, rel=1e-3, abs=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["real", "complex"])
+def test_eigenvectors_keep_their_direction(kind: str, backend: Backend) -> None:
+    x = normal(2, 4, 4) + (1j * normal(2, 4, 4) if kind == "complex" else 0)
+    values, vectors = map(ops.convert_to_numpy, ops.eig(x))
+    assert values.dtype == vectors.dtype == "complex64"
+    np.testing.assert_allclose(x @ vectors, vectors * values[:, None], atol=1e-4)
+    np.testing.assert_allclose(np.sort_complex(values[0]), np.sort_complex(np.linalg.eigvals(x[0])), atol=1e-4)
+    turn = np.array([[0.0, -1.0], [1.0, 0.0]], "float32")
+    np.testing.assert_allclose(sorted(ops.convert_to_numpy(ops.linalg.eig(turn)[0]).imag), [-1, 1], atol=1e-6)

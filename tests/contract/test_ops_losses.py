@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from operator import eq
 
 import numpy as np
 import pytest
@@ -104,5 +105,28 @@ def test_ctc_decode(backend: Backend) -> None:
     agree(labels, [[[1, 1, 2, -1, -1], [2, -1, -1, -1, -1]]])
     agree(scores, [[-10], [-6]])
     agree(ops.ctc_decode(logits, [5, 3], merge_repeated=False)[0], [[[1, 1, 1, 2, -1], [2, 2, 2, -1, -1]]])
-    with pytest.raises(ValueError, match="`strategy` must be 'greedy'"):
-        ops.ctc_decode(logits, [5, 3], strategy="beam_search")
+    with pytest.raises(ValueError, match="`strategy` must be 'greedy' or 'beam_search'"):
+        ops.ctc_decode(logits, [5, 3], strategy="best")
+    with pytest.raises(ValueError, match="`top_paths` must be from 1 to `beam_width`; received 3 and 2"):
+        ops.ctc_decode(logits, [5, 3], "beam_search", 2, 3)
+
+
+@pytest.mark.parametrize("blank", [0, 2])
+def test_a_wide_beam_finds_the_most_probable_labels_of_all(backend: Backend, blank: int) -> None:
+    logits = np.random.default_rng(4).normal(size=(2, 5, 3)).astype("float32") * 2
+    times = [5, 3]
+    labels, scores = ops.ctc_decode(logits, times, "beam_search", 70, 4, mask_index=blank)
+    classes = [c for c in range(3) if c != blank]
+    for row, time in enumerate(times):
+        every = [list(label) for n in range(time + 1) for label in itertools.product(classes, repeat=n)]
+        every = [label for label in every if len(label) + sum(map(eq, label, label[1:])) <= time]
+        losses = [ctc_by_enumeration(logits[row, :time], label, blank) for label in every]
+        best = np.argsort(losses)[:4]
+        agree(scores[row], [-losses[i] for i in best], 1e-4)
+        agree(labels[:, row], [every[i] + [-1] * (5 - len(every[i])) for i in best])
+
+
+def test_a_beam_that_is_wider_than_what_there_is(backend: Backend) -> None:
+    labels, scores = ops.ctc_decode(np.zeros((1, 2, 2), "float32"), [1], "beam_search", 6, 4)
+    agree(labels[2:], np.full((2, 1, 2), -1))
+    agree(scores, [[np.log(0.5), np.log(0.5), -np.inf, -np.inf]], 1e-5)

@@ -23,8 +23,24 @@ def zeros_of_a_graph(library: Any) -> Any:
     return np.asarray(library.Model(x, zero)(np.array([[0.0, 1.0, 0.0]], "float32"))).tolist()
 
 
+def far_from_the_teacher(library: Any) -> bool:
+    logits = np.array([[-1.0, -2.0]], "float32")
+    return float(library.distillation.LogitsDistillation().compute_loss(logits, logits[:, ::-1])) > 0.05
+
+
+def loss_of_samples_without_weight(library: Any) -> bool:
+    teacher, student = (library.Sequential([library.Input((2,)), library.layers.Dense(1)]) for _ in range(2))
+    loss = library.distillation.FeatureDistillation()
+    distiller = library.distillation.Distiller(teacher, student, loss, student_loss_weight=1.0)
+    distiller.compile(loss="mse")
+    x, y = np.ones((3, 2), "float32"), np.full((3, 1), 99.0, "float32")
+    return float(distiller.compute_loss(x, y, student(x), np.zeros(3, "float32"))) > 0
+
+
 SHOWN: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {
     "tensor == number": (zeros_of_a_graph, [[True, False, True]], False),
+    "loss by name": (far_from_the_teacher, True, False),
+    "weights of samples": (loss_of_samples_without_weight, False, True),
 }
 """What shows each difference: a function of the library, what it gives here, and there."""
 

@@ -220,12 +220,14 @@ def test_values_are_those_of_keras(backend: Backend, case: tuple[str, tuple[Any,
         np.testing.assert_allclose(ours, theirs_array, rtol=2e-5, atol=2e-5)
 
 
-def test_ctc_decoding_is_that_of_keras(backend: Backend) -> None:
+@pytest.mark.parametrize("options", [{}, {"greedy": False, "beam_width": 20, "top_paths": 3}], ids=str)
+def test_ctc_decoding_is_that_of_keras(backend: Backend, options: dict[str, Any]) -> None:
     tf, theirs = true_backend()
     y_pred, lengths = shares(2, 8, 4), np.array([8, 5])
-    [expected], scores = theirs.ctc_decode(tf.constant(y_pred), tf.constant(lengths))
-    [found], own = K.ctc_decode(y_pred, lengths)
-    ours, wanted = K.get_value(found), expected.numpy()
-    np.testing.assert_array_equal(ours[:, : wanted.shape[1]], wanted)
-    assert (ours[:, wanted.shape[1] :] == -1).all()
+    expected, scores = theirs.ctc_decode(tf.constant(y_pred), tf.constant(lengths), **options)
+    found, own = K.ctc_decode(y_pred, lengths, **options)
+    for path, wanted in zip(found, expected, strict=True):
+        ours, wanted = K.get_value(path), wanted.numpy()
+        np.testing.assert_array_equal(ours[:, : wanted.shape[1]], wanted)
+        assert (ours[:, wanted.shape[1] :] == -1).all()
     np.testing.assert_allclose(K.get_value(own).ravel(), scores.numpy().ravel(), rtol=1e-4)

@@ -169,23 +169,7 @@ OPS = (
         "numpy.linalg raises LinAlgError",
     ),
     FromKeras(
-        "ops.ctc_decode",
-        "*beam_search*",
-        "error",
-        "an error: not available",
-        "the most probable labels",
-        "none: to be added",
-    ),
-    FromKeras(
-        "ops.ctc_decode",
-        "*beam_search*",
-        "symbolic",
-        "an error: not available",
-        "the shapes",
-        "none: to be added",
-    ),
-    FromKeras(
-        "ops.abs ops.angle ops.real ops.imag ops.polar ops.var ops.multi_hot ops.select ops.lu_factor ops.histogram "
+        "ops.abs ops.angle ops.eig ops.real ops.imag ops.polar ops.var ops.multi_hot ops.select ops.lu_factor ops.histogram "
         "ops.adaptive_average_pool ops.adaptive_max_pool ops.categorical_crossentropy ops.corrcoef ops.kron ops.rot90 "
         "ops.rearrange ops.stft",
         "*as symbols | *of unknown sizes",
@@ -370,6 +354,23 @@ OBJECTS = (
         "elementwise, as `!=` and as on arrays",
         "False: whether they are one object, while `!=` is elementwise",
         "`ops.where(x == 0, a, b)` in a graph is `b` throughout there, and another result than the same line on arrays",
+    ),
+    FromKeras(
+        "distillation.LogitsDistillation",
+        "loss by name",
+        "value",
+        "the divergence of the softmax of logits, as with `losses.KLDivergence()`",
+        "the divergence of logits as they are, with negative ones cut to 0: the name gives a function there, and the "
+        "softmax is taken for the class alone",
+        "Keras documents the softmax; Hinton et al., Distilling the Knowledge in a Neural Network (2015), section 2",
+    ),
+    FromKeras(
+        "distillation.Distiller",
+        "weights of samples",
+        "value",
+        "they count in the student's loss, and so does what its layers add",
+        "they are left out",
+        "`fit` documents what `sample_weight`, `class_weight` and penalties of layers do, for any model",
     ),
 )
 

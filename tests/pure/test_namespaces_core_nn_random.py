@@ -151,9 +151,6 @@ uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None)
 """
 """The same of `keras.random`."""
 
-ABSENT = {"eig": "eigenvalues of general matrices cannot be composed, and no GPU has them"}
-"""Names that are deliberately not there, each with the reason."""
-
 OURS = {
     "layer_normalization": (
         "(x, gamma=None, beta=None, axis=-1, epsilon=None)",
@@ -200,7 +197,7 @@ def _signature(function: Callable[..., Any]) -> str:
     return str(signature.replace(parameters=bare, return_annotation=signature.empty))
 
 
-@pytest.mark.parametrize("name", sorted(set(EXPECTED) - set(ABSENT)))
+@pytest.mark.parametrize("name", sorted(EXPECTED))
 def test_same_parameters_and_defaults(name: str) -> None:
     found = _signature(_public(name))
     if name in OURS:
@@ -214,11 +211,6 @@ def test_same_parameters_and_defaults(name: str) -> None:
 def test_signatures_of_what_we_have_more(name: str) -> None:
     assert name not in EXPECTED
     assert _signature(_public(name)) == MORE[name]
-
-
-def test_what_is_absent_is_absent() -> None:
-    assert [name for name in ABSENT if hasattr(ops, name)] == []
-    assert sorted(set(ABSENT) - set(EXPECTED)) == [], "not a name of Keras"
 
 
 def test_nothing_is_public_that_is_not_frozen() -> None:

@@ -119,6 +119,7 @@ CALLS: list[tuple[str, tuple[Any, ...]]] = [
     *(("qr", (Arr(2, *shape), mode)) for shape in ((3, 2), (2, 3)) for mode in ("reduced", "complete")),
     *(("svd", (Arr(3, 2), *flags)) for flags in ((), (False,), (True, False))),
     ("eigh", (Arr(2, 3, 3),)),
+    ("eig", (Arr(2, 3, 3),)),
     ("lu_factor", (Arr(1, 1),)),
     ("solve", (Arr(1, 1), Arr(1))),
     ("solve_triangular", (Arr(1, 1), Arr(1, 2), True)),

@@ -70,6 +70,11 @@ class SymbolicLinear(SymbolicShapes, ConvolutionMethods):
         shape = products.square(x.dims, "eigh")
         return SymbolicArray(shape[:-1], real_dtype(x.dtype)), SymbolicArray(shape, x.dtype)
 
+    def eig(self, x: SymbolicArray) -> tuple[SymbolicArray, SymbolicArray]:
+        shape = products.square(x.dims, "eig")
+        dtype = x.dtype if x.dtype.startswith("complex") else complex_dtype(x.dtype, "eig")
+        return SymbolicArray(shape[:-1], dtype), SymbolicArray(shape, dtype)
+
     def lu_factor(self, x: SymbolicArray) -> tuple[SymbolicArray, SymbolicArray]:
         *batch, m, n = _matrices(x, "lu_factor")
         return x, SymbolicArray((*batch, min(m, n)), "int32")

@@ -34,6 +34,13 @@ def eigh_parts(b: Any, parts: Any) -> Any:
     return [parts[0], b.multiply(parts[1], parts[1])]
 
 
+def eig_parts(b: Any, parts: Any) -> Any:
+    """Return the sums of the eigenvalues and of their squares, which have no order, and the lengths of the vectors."""
+    values, vectors = parts
+    sizes = b.square(b.abs(vectors))
+    return [b.real(b.sum(values, -1)), b.real(b.sum(values * values, -1)), b.sum(sizes, -2)]
+
+
 CASES = (
     case("matmul", N(2, 3), N(3, 4), second=True, **SUM),
     case("matmul", N(3), N(3), **SUM),
@@ -67,6 +74,8 @@ CASES = (
     case("svd", N(3, 5), True, through=lambda b, r: [b.abs(r[0]), r[1], b.abs(r[2][:3])], grad=False, **SOLVED),
     case("eigh", P(3, 3), through=eigh_parts, fd=False, **SOLVED),
     case("eigh", P(2, 3, 3), through=eigh_parts, fd=False, **SOLVED),
+    case("eig", N(3, 3), through=eig_parts, grad=False, **SOLVED),
+    case("eig", N(2, 4, 4), through=eig_parts, grad=False, **SOLVED),
     case("lu_factor", N(3, 3), fd=True, **SOLVED),
     case("lu_factor", N(2, 3, 3), **SOLVED),
     case("solve", P(3, 3), N(3, 2), **SOLVED),

@@ -213,6 +213,7 @@ PRIMITIVES: dict[str, Callable[..., Any]] = {
     "qr": np.linalg.qr,
     "svd": np.linalg.svd,
     "eigh": np.linalg.eigh,
+    "eig": lambda x: tuple(part.astype(complex) for part in np.linalg.eig(x)),
     "lu_factor": lu_factor,
     "solve": solve,
     "solve_triangular": solve_triangular,
