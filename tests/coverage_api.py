@@ -31,6 +31,7 @@ CONVOLUTIONS = """
     Conv1D Conv2D Conv3D Conv1DTranspose Conv2DTranspose Conv3DTranspose DepthwiseConv1D DepthwiseConv2D SeparableConv1D
     SeparableConv2D
 """
+ADAPTERS = "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper"
 QUANTIZED = "Dense EinsumDense Embedding ReversibleEmbedding"
 OTHERS = "InputLayer IntegerLookup StringLookup"
 
@@ -51,6 +52,9 @@ REASONS = {
     "keras.dtype_policies.*": "quantized layers are not available",
     "keras.quantizers.*": "quantized layers are not available",
     "keras.optimizers.legacy.*": "in Keras 3 they only raise an error; here they are today's optimizers",
+    **dict.fromkeys(
+        (f"keras.layers.{name}" for name in ADAPTERS.split()), "code of one framework: an issue of its own"
+    ),
     "keras.Variable": "how a variable is laid out over devices: an issue of its own",
     "keras.ops.arange": "None means 1 there",
     "keras.models.save_model": "a file is always zipped",
