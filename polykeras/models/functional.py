@@ -147,6 +147,11 @@ class Functional(Model):
     def _fit(self, backend: Any, x: Any, tensor: KerasTensor, name: str) -> Any:
         if tensor.dtype == dtypes.STRING:
             return x  # on the host, or in `tf.data`: for layers that take texts
+        if dtypes.is_text(x):
+            raise ValueError(
+                f"Model {self.name!r}: input {name!r} takes numbers ({tensor.dtype}); received texts or objects. Turn them "
+                'into numbers, or begin the model with `Input(dtype="string")` and a layer such as `TextVectorization`.'
+            )
         shape, sizes = backend.shape(x), tensor.shape
         if len(shape) == len(sizes) - 1 and sizes[-1] == 1:
             x, shape = backend.expand_dims(x, -1), (*shape, 1)
