@@ -150,7 +150,7 @@ class Functional(Model):
         if dtypes.is_text(x):
             raise ValueError(
                 f"Model {self.name!r}: input {name!r} takes numbers ({tensor.dtype}); received texts or objects. Turn "
-                "them into numbers, or begin the model with `Input(dtype='string')` and a layer such as TextVectorization."
+                "them into numbers, or begin the model with `Input(dtype='string')` and TextVectorization."
             )
         shape, sizes = backend.shape(x), tensor.shape
         if len(shape) == len(sizes) - 1 and sizes[-1] == 1:
