@@ -83,7 +83,9 @@ LATER: dict[str, str] = dict.fromkeys(_PREPROCESSING.split(), "polykeras.layers.
 LATER |= dict.fromkeys(_IMAGE.split(), "polykeras.layers.image")
 """Names of the families that are loaded later, with the module of each."""
 _OLD_CLASSES = "Highway LocallyConnected1D LocallyConnected2D MaxoutDense ThresholdedReLU"
-_OLD_FUNCTIONS = "AtrousConvolution1D AtrousConvolution2D Deconvolution2D Deconvolution3D Recurrent"
+_OLD_FUNCTIONS = """
+    AtrousConvolution1D AtrousConvolution2D ConvLSTM2DCell ConvRecurrent2D Deconvolution2D Deconvolution3D Recurrent
+"""
 OLD: dict[str, str] = dict.fromkeys(f"{_OLD_CLASSES} {_OLD_FUNCTIONS}".split(), "polykeras.legacy.layers")
 """Names of Keras 1 and 2 that Keras 3 has not, with the module of each."""
 if TYPE_CHECKING:

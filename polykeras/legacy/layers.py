@@ -11,10 +11,13 @@ from polykeras.arguments import int_tuple, positive_int
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.base.weights import keep_options, known_sizes, make_weight
 from polykeras.layers.convolution.base import BaseConv
+from polykeras.layers.recurrent.conv_lstm import ConvLSTMCell
 
 __all__ = [
     "AtrousConvolution1D",
     "AtrousConvolution2D",
+    "ConvLSTM2DCell",
+    "ConvRecurrent2D",
     "Deconvolution2D",
     "Deconvolution3D",
     "Highway",
@@ -285,15 +288,23 @@ def AtrousConvolution2D(filters: int, nb_row: int, nb_col: int, **kwargs: Any) -
 def Deconvolution2D(filters: int, nb_row: int, nb_col: int, output_shape: Any = None, **kwargs: Any) -> Any:
     """Return a `Conv2DTranspose`; the output's shape follows from its other arguments."""
     _instead("Deconvolution2D", "Conv2DTranspose")
-    return layers.Conv2DTranspose(  # type: ignore[attr-defined]
-        filters, kernel_size=(nb_row, nb_col), **kwargs
-    )
+    return layers.Conv2DTranspose(filters, kernel_size=(nb_row, nb_col), **kwargs)
 
 
 def Deconvolution3D(filters: int, kernel_dim1: int, kernel_dim2: int, kernel_dim3: int, **kwargs: Any) -> Any:
     """Return a `Conv3DTranspose`; the output's shape follows from its other arguments."""
     _instead("Deconvolution3D", "Conv3DTranspose")
     kwargs.pop("output_shape", None)
-    return layers.Conv3DTranspose(  # type: ignore[attr-defined]
-        filters, kernel_size=(kernel_dim1, kernel_dim2, kernel_dim3), **kwargs
-    )
+    return layers.Conv3DTranspose(filters, kernel_size=(kernel_dim1, kernel_dim2, kernel_dim3), **kwargs)
+
+
+def ConvLSTM2DCell(filters: int, kernel_size: Any, **kwargs: Any) -> Any:
+    """Return what a `ConvLSTM2D` does at one time."""
+    _instead("ConvLSTM2DCell", "ConvLSTM2D")
+    return ConvLSTMCell(2, filters, kernel_size, **kwargs)
+
+
+def ConvRecurrent2D(filters: int, kernel_size: Any, **kwargs: Any) -> Any:
+    """Return a `ConvLSTM2D`, the one layer of which it was the base class."""
+    _instead("ConvRecurrent2D", "ConvLSTM2D")
+    return layers.ConvLSTM2D(filters, kernel_size, **kwargs)

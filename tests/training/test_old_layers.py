@@ -207,3 +207,41 @@ def test_names_that_a_class_takes_itself_stay() -> None:
 def test_what_no_version_knew_is_refused() -> None:
     with pytest.raises(TypeError, match="unexpected argument"):
         layers.Dense(3, p=0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "today", "shape"),
+    [
+        ("AtrousConvolution1D", {"filters": 2, "filter_length": 3}, "Conv1D", (2, 7, 3)),
+        ("AtrousConvolution2D", {"filters": 2, "nb_row": 3, "nb_col": 2}, "Conv2D", (2, 7, 6, 3)),
+        ("Deconvolution2D", {"filters": 2, "nb_row": 3, "nb_col": 2}, "Conv2DTranspose", (2, 4, 5, 3)),
+        (
+            "Deconvolution3D",
+            {"filters": 2, **{f"kernel_dim{i}": 2 for i in (1, 2, 3)}},
+            "Conv3DTranspose",
+            (1, 3, 3, 3, 2),
+        ),
+        ("ConvRecurrent2D", {"filters": 2, "kernel_size": 2}, "ConvLSTM2D", (1, 3, 4, 5, 2)),
+    ],
+)
+def test_old_names_give_layers_of_today(
+    backend: Backend, name: str, arguments: dict[str, Any], today: str, shape: tuple[int, ...]
+) -> None:
+    with pytest.warns(DeprecationWarning, match=f"use {today} instead"):
+        layer = getattr(layers, name)(**arguments)
+    assert type(layer) is getattr(layers, today)
+    assert np.isfinite(ops.convert_to_numpy(layer(np.ones(shape, "float32")))).all()
+
+
+def test_the_cell_of_a_convolutional_lstm(backend: Backend) -> None:
+    x = np.random.default_rng(0).normal(size=(2, 3, 4, 5, 2)).astype("float32")
+    with pytest.warns(DeprecationWarning, match="use ConvLSTM2D instead"):
+        cell = layers.ConvLSTM2DCell(3, 2)
+    whole = layers.ConvLSTM2D(3, 2)
+    expected = ops.convert_to_numpy(whole(x))
+    cell.build((None, 4, 5, 2))
+    cell.set_weights(whole.get_weights())
+    states = cell.get_initial_state(2)
+    for t in range(3):
+        output, states = cell(x[:, t], states)
+    np.testing.assert_allclose(ops.convert_to_numpy(output), expected, rtol=1e-5, atol=1e-6)
