@@ -19,7 +19,8 @@ def keep(array: Any, mask: Any) -> None:
         _kept.pop(key, None)
         return
     try:
-        reference = weakref.ref(array, lambda _: _kept.pop(key, None))
+        # The dict is bound: arrays that outlive this module, as a process ends, find no names in it.
+        reference = weakref.ref(array, lambda _, kept=_kept: kept.pop(key, None))
     except TypeError:
         reference = array
         _boxes.__dict__.setdefault("arrays", []).append(array)
