@@ -112,7 +112,7 @@ def _described(value: Any, module: str) -> Any:
     if inspect.isclass(found):
         cls: Any = found
     else:
-        cls = next((cls for cls in registry._objects.values() if getattr(cls, "function", None) is found), None)
+        cls = next((cls for cls in registry._objects.values() if getattr(cls, "fn", None) is found), None)
     if cls is None:
         return value
     return serialize_keras_object(cls(name=value) if module == METRICS else cls())
