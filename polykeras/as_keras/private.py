@@ -150,7 +150,9 @@ class LazyModule:
 
     def __getattr__(self, name: str) -> Any:
         try:
-            module = import_module(self._name)
+            if name.startswith("__"):  # Python, and tools that look through modules, ask for such names
+            raise AttributeError(name)
+        module = import_module(self._name)
         except ModuleNotFoundError as error:
             error.add_note(f"Install it with `pip install {self._pip_name}`.")
             raise
