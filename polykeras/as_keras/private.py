@@ -149,10 +149,10 @@ class LazyModule:
         return find_spec(self._name) is not None
 
     def __getattr__(self, name: str) -> Any:
-        try:
-            if name.startswith("__"):  # Python, and tools that look through modules, ask for such names
+        if name.startswith("__"):  # Python, and tools that look through modules, ask for such names
             raise AttributeError(name)
-        module = import_module(self._name)
+        try:
+            module = import_module(self._name)
         except ModuleNotFoundError as error:
             error.add_note(f"Install it with `pip install {self._pip_name}`.")
             raise
