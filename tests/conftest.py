@@ -40,6 +40,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "keras: compares with Keras 3 itself; skipped where that and its frameworks are not installed"
     )
+    config.addinivalue_line(
+        "markers", "counts_runs: counts traces, reads or runs, of which POLYKERAS_VERIFY makes more"
+    )
     config.addinivalue_line("markers", "slow: takes more than a few seconds")
     config.addinivalue_line("markers", "cpu_only(reason): assumes the CPU; skipped where --device is another one")
     if device_of(config) == "cpu":  # also where there are others; before any framework is imported
@@ -102,6 +105,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason=f"cpu_only: {assumes.args[0]}"))
         if no_keras and item.get_closest_marker("keras"):
             item.add_marker(pytest.mark.skip(reason="Keras and all its frameworks are not installed"))
+        if os.environ.get("POLYKERAS_VERIFY") and item.get_closest_marker("counts_runs"):
+            item.add_marker(pytest.mark.skip(reason="counts runs, of which POLYKERAS_VERIFY makes more"))
         needed = [marker.args for marker in item.iter_markers("needs")]
         if "all_backends" in getattr(item, "fixturenames", ()) or any(len(names) > 1 for names in needed):
             item.add_marker(pytest.mark.together)

@@ -233,6 +233,7 @@ def test_initial_epoch_and_history(backend: Backend) -> None:
     assert len(history.history["loss"]) == 3
 
 
+@pytest.mark.counts_runs
 def test_learning_rate_without_a_new_trace(backend: Backend) -> None:
     traces = 0
 

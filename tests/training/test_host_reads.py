@@ -44,6 +44,7 @@ def batches() -> Iterator[Any]:
     return ((X[start : start + 10], Y[start : start + 10]) for start in range(0, len(X), 10))
 
 
+@pytest.mark.counts_runs
 @pytest.mark.parametrize("streamed", [False, True], ids=["arrays", "stream"])
 def test_nothing_is_read_inside_a_chunk(framework: str, streamed: bool) -> None:
     model = trained()
@@ -57,6 +58,7 @@ def test_nothing_is_read_inside_a_chunk(framework: str, streamed: bool) -> None:
     assert inside == []
 
 
+@pytest.mark.counts_runs
 def test_logs_alone_are_read_between_chunks(framework: str) -> None:
     model = trained()
     with host_reads(framework) as reads:
@@ -64,6 +66,7 @@ def test_logs_alone_are_read_between_chunks(framework: str) -> None:
     assert len(reads) == LOGS * (STEPS // CHUNK), reads
 
 
+@pytest.mark.counts_runs
 def test_logs_are_brought_to_the_host_once_a_chunk(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     model = trained()
     calls: list[Any] = []
@@ -76,6 +79,7 @@ def test_logs_are_brought_to_the_host_once_a_chunk(backend: Backend, monkeypatch
 # ---- the tests above would notice --------------------------------------------------------------------------------
 
 
+@pytest.mark.counts_runs
 def test_a_read_inside_a_chunk_is_noticed(framework: str, backend: Backend) -> None:
     model = trained()
     (step,) = model._steps.values()

@@ -28,6 +28,7 @@ def interruptible() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.counts_runs
 def test_an_interrupt_waits_for_the_chunk(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     model = keras.Sequential([keras.Input((3,)), layers.Dense(1)])
     model.compile(keras.optimizers.SGD(0.01), "mse")

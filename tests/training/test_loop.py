@@ -44,6 +44,7 @@ def test_steps_per_epoch_take_a_part_of_arrays(backend: Backend) -> None:
         model.fit(X, Y, batch_size=10, steps_per_epoch=5, verbose=0)
 
 
+@pytest.mark.counts_runs
 def test_traces_are_one_for_each_shape_of_batch(backend: Backend) -> None:
     if not backend.is_compiled():
         pytest.skip(f"{backend.name} runs the step's Python code each time")

@@ -105,6 +105,7 @@ def test_models_leave_memory_flat(backend: Backend) -> None:
 # ---- the tests above would notice --------------------------------------------------------------------------------
 
 
+@pytest.mark.counts_runs
 def test_what_is_kept_is_noticed(backend: Backend) -> None:
     kept: list[Any] = []
 

@@ -186,6 +186,7 @@ def test_weights_that_were_bad_before_are_named(backend: Backend) -> None:
         model.fit(X, Y, batch_size=8, verbose=0)
 
 
+@pytest.mark.counts_runs
 def test_off_it_costs_nothing(backend: Backend) -> None:
     """The step is then the one that there would be without a guard, and the only one."""
     keras.config.set_nan_guard(False)

@@ -138,6 +138,7 @@ def test_a_step_without_logs_is_waited_for(backend: Backend) -> None:
     np.testing.assert_array_equal(trained(Silent, iter(batches)), trained(Sequential, iter(batches)))
 
 
+@pytest.mark.counts_runs
 def test_steps_per_execution_counts_for_streams_too(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     chunks: list[int] = []
     rows = CompiledStep.run_rows

@@ -109,6 +109,7 @@ def test_batches_give_alone_what_they_give_together(backend: Backend, together: 
     np.testing.assert_allclose(predicted, np.concatenate(alone), rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.counts_runs
 def test_any_number_of_rows_takes_one_program(backend: Backend, together: list[int]) -> None:
     counter = Counter()
     model = Sequential([Input((3,)), counter, layers.Dense(2)])

@@ -48,6 +48,7 @@ def counting(cls: type[Counter] = Counter) -> tuple[Any, Callable[[], int]]:
     return model, new
 
 
+@pytest.mark.counts_runs
 def test_fit(tracing: Backend) -> None:
     model, new = counting()
     model.fit(X, Y, batch_size=10, epochs=3, verbose=0)
@@ -61,6 +62,7 @@ def test_fit(tracing: Backend) -> None:
     assert new() == 0
 
 
+@pytest.mark.counts_runs
 def test_a_last_partial_batch(tracing: Backend) -> None:
     model, new = counting()
     model.fit(X, Y, batch_size=16, epochs=3, verbose=0)  # batches of 16, 16, 16 and 12
@@ -74,6 +76,7 @@ def test_a_last_partial_batch(tracing: Backend) -> None:
     assert new() == 0
 
 
+@pytest.mark.counts_runs
 def test_a_stream(tracing: Backend) -> None:
     def batches(*sizes: int) -> Iterator[Any]:
         return ((X[:size], Y[:size]) for size in sizes)
@@ -89,6 +92,7 @@ def test_a_stream(tracing: Backend) -> None:
     assert new() == 0
 
 
+@pytest.mark.counts_runs
 def test_a_last_partial_batch_that_no_mask_can_cover(tracing: Backend) -> None:
     model, new = counting(Unknown)
     model.fit(X, Y, batch_size=16, epochs=3, verbose=0)
@@ -99,6 +103,7 @@ def test_a_last_partial_batch_that_no_mask_can_cover(tracing: Backend) -> None:
     assert new() == 1
 
 
+@pytest.mark.counts_runs
 def test_full_batches_alone_are_not_masked(tracing: Backend) -> None:
     """They have a step of their own, without a mask."""
     model, new = counting()
@@ -111,6 +116,7 @@ def test_full_batches_alone_are_not_masked(tracing: Backend) -> None:
     assert new() == 0
 
 
+@pytest.mark.counts_runs
 def test_other_data_of_the_same_shape_of_batches(tracing: Backend) -> None:
     model, new = counting()
     model.fit(X, Y, batch_size=10, verbose=0)
@@ -122,6 +128,7 @@ def test_other_data_of_the_same_shape_of_batches(tracing: Backend) -> None:
     assert new() == 0
 
 
+@pytest.mark.counts_runs
 def test_a_new_learning_rate(tracing: Backend) -> None:
     model, new = counting()
     before = model.get_weights()[0]
@@ -135,6 +142,7 @@ def test_a_new_learning_rate(tracing: Backend) -> None:
     np.testing.assert_array_equal(model.get_weights()[0], after)  # the new rate counts all the same
 
 
+@pytest.mark.counts_runs
 def test_one_batch(tracing: Backend) -> None:
     model, new = counting()
     for _ in range(3):
@@ -151,6 +159,7 @@ def test_one_batch(tracing: Backend) -> None:
     assert new() == 2
 
 
+@pytest.mark.counts_runs
 def test_predict(tracing: Backend) -> None:
     model, new = counting()
     for _ in range(2):
