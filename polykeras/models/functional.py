@@ -111,21 +111,25 @@ class Functional(Model):
         """The names of the layers that give the outputs; the keys, where the outputs are a dict."""
         if isinstance(self._outputs_tree, dict):
             return sorted(self._outputs_tree)
-        return [t.history[0].operation.name if t.history else t.name for t in self._graph.outputs]
+        return list(map(self._name_of, self._graph.outputs))
 
     def _flat_inputs(self, inputs: Any) -> list[Any]:
         """Bring what was passed into the order of the graph's inputs, and check its shapes."""
         backend = registry.current()
-        flat, expected, names = self._in_order(inputs), self._graph.inputs, self._input_names()
-        return [self._fit(backend, x, tensor, name) for x, tensor, name in zip(flat, expected, names, strict=True)]
+        pairs = zip(self._in_order(inputs), self._graph.inputs, strict=True)
+        return [self._fit(backend, x, tensor) for x, tensor in pairs]
+
+    @staticmethod
+    def _name_of(tensor: KerasTensor) -> str:
+        return tensor.history[0].operation.name if tensor.history else tensor.name
 
     def _input_names(self) -> list[str]:
-        return [t.history[0].operation.name if t.history else t.name for t in self._graph.inputs]
+        return list(map(self._name_of, self._graph.inputs))
 
     def _in_order(self, inputs: Any) -> list[Any]:
         """Bring what was passed into the order of the graph's inputs."""
-        expected, names = self._graph.inputs, self._input_names()
         if isinstance(inputs, Mapping) and not isinstance(self._inputs_tree, Mapping):
+            names = self._input_names()
             missing = [name for name in names if name not in inputs]
             if missing:
                 raise ValueError(
@@ -140,17 +144,21 @@ class Functional(Model):
             flat = tree.flatten({key: inputs[key] for key in self._inputs_tree})
         else:
             flat = tree.flatten(inputs)
-        if len(flat) != len(expected):
-            raise ValueError(f"Model {self.name!r} expects {len(expected)} input(s) {names}; received {len(flat)}.")
+        count = len(self._graph.inputs)
+        if len(flat) != count:
+            raise ValueError(
+                f"Model {self.name!r} expects {count} input(s) {self._input_names()}; received {len(flat)}."
+            )
         return flat
 
-    def _fit(self, backend: Any, x: Any, tensor: KerasTensor, name: str) -> Any:
+    def _fit(self, backend: Any, x: Any, tensor: KerasTensor) -> Any:
         if tensor.dtype == dtypes.STRING:
             return x  # on the host, or in `tf.data`: for layers that take texts
         if dtypes.is_text(x):
             raise ValueError(
-                f"Model {self.name!r}: input {name!r} takes numbers ({tensor.dtype}); received texts or objects. Turn "
-                "them into numbers, or begin the model with `Input(dtype='string')` and TextVectorization."
+                f"Model {self.name!r}: input {self._name_of(tensor)!r} takes numbers ({tensor.dtype}); received texts "
+                "or objects. Turn them into numbers, or begin the model with `Input(dtype='string')` and "
+                "TextVectorization."
             )
         shape, sizes = backend.shape(x), tensor.shape
         if len(shape) == len(sizes) - 1 and sizes[-1] == 1:
@@ -159,7 +167,8 @@ class Functional(Model):
             x, shape = backend.squeeze(x, -1), shape[:-1]
         if len(shape) != len(sizes) or any(w not in (None, n) for w, n in zip(sizes[1:], shape[1:], strict=True)):
             raise ValueError(
-                f"Model {self.name!r}: input {name!r} does not fit: expected shape {sizes}; received {tuple(shape)}."
+                f"Model {self.name!r}: input {self._name_of(tensor)!r} does not fit: expected shape {sizes}; received "
+                f"{tuple(shape)}."
             )
         dtype, want = backend.dtype(x), tensor.dtype
         if want in backend.unsupported_dtypes:
