@@ -10,10 +10,14 @@ have it. Tests that assume the CPU carry the mark `cpu_only` and are skipped the
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before TensorFlow is imported by anything
 os.environ.pop("POLYKERAS_BACKEND", None)  # the choice of a developer's shell must not colour the tests
 os.environ.pop("KERAS_BACKEND", None)
+# JAX compiles thousands of small programs: workers, environments and later runs share them. `make clean` removes them.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "jax"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -100,6 +104,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     # TensorFlow brings Keras along, whose other backends want JAX: only beside all of them Keras is whole.
     no_keras = not all(find_spec(name) for name in ("keras", "jax", "torch", "tensorflow"))
     elsewhere = device_of(config) not in ("cpu", "cpu:0")
+    asked = [item for item in items if asks_for_backends(item) or "numpy" in chosen]
+    if len(asked) < len(items):
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(asked)])
+        items[:] = asked
     for item in items:
         if elsewhere and (assumes := item.get_closest_marker("cpu_only")):
             item.add_marker(pytest.mark.skip(reason=f"cpu_only: {assumes.args[0]}"))
@@ -114,6 +122,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             missing = sorted(set(marker.args) - chosen)
             if missing:
                 item.add_marker(pytest.mark.skip(reason=f"needs the backends {', '.join(missing)}"))
+
+
+def asks_for_backends(item: pytest.Item) -> bool:
+    """Return whether a test runs on the backends under test. One that does not runs once, where numpy is among them."""
+    fixtures = set(getattr(item, "fixturenames", ()))
+    return bool(fixtures & {"backend", "all_backends"}) or any(map(item.get_closest_marker, ("needs", "keras")))
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ difference that is not listed fails them, and so does a line whose difference ha
 KERAS = """## From Keras 3
 
 Results that differ from those of Keras 3.15 on JAX, and why ours stay. `tests/differential` compares every op, metric, loss and
-optimizer over all its arguments, weights, shapes and dtypes (`tox run -e exchange`). Not listed: what Keras refuses and we
+optimizer over all its arguments, weights, shapes and dtypes (`tox run -e together`). Not listed: what Keras refuses and we
 take.
 
 | What | Where it shows | Ours | Keras's | Why ours stays |
