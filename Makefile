@@ -44,7 +44,7 @@ test: export OMP_NUM_THREADS ?= 1
 test: export MPLBACKEND ?= agg
 test: $(VENV)/extra-all-cpu $(VENV)/extra-test $(VENV)/extra-demo $(VENV)/extra-lint
 	$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/lint-imports
-	$(BIN)/python -m pytest -n 2 -m "not slow" tests/pure tests/contract tests/parity/test_quick.py
+	$(BIN)/python -m pytest -n 2 -m "not slow" tests/pure tests/contract tests/parity/test_same_seed.py
 
 test-all: $(VENV)/tox
 	$(BIN)/tox run
