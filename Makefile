@@ -42,6 +42,7 @@ demo: $(VENV)/extra-demo $(if $(filter numpy,$(BACKEND)),,$(VENV)/extra-$(BACKEN
 test: export XLA_FLAGS ?= --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true
 test: export OMP_NUM_THREADS ?= 1
 test: export MPLBACKEND ?= agg
+test: export POLYKERAS_HOME := $(VENV)/home
 test: $(VENV)/extra-all-cpu $(VENV)/extra-test $(VENV)/extra-demo $(VENV)/extra-lint
 	$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/lint-imports
 	$(BIN)/python -m pytest -n 2 -m "not slow" tests/pure tests/contract tests/parity/test_same_seed.py
