@@ -157,12 +157,7 @@ class SimpleRNNCell(RecurrentCell):
         **kwargs: Any,
     ) -> None:
         super().__init__(units, activation, use_bias, dropout, recurrent_dropout, seed, **kwargs)
-        keep_options(
-            self,
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
+        keep_options(self, locals(), "kernel", "recurrent", "bias")
 
     def call(self, sequence: Any, states: Any, training: Any = False) -> tuple[Any, Any]:
         """Return output and new states, as `RecurrentCell.call`: Keras calls the inputs of this cell so."""
@@ -211,12 +206,7 @@ class LSTMCell(RecurrentCell):
         **kwargs: Any,
     ) -> None:
         super().__init__(units, activation, use_bias, dropout, recurrent_dropout, seed, **kwargs)
-        keep_options(
-            self,
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
+        keep_options(self, locals(), "kernel", "recurrent", "bias")
         self.recurrent_activation = activations.get(recurrent_activation)
         self.unit_forget_bias = unit_forget_bias
         self.state_size = [self.units, self.units]
@@ -288,12 +278,7 @@ class GRUCell(RecurrentCell):
         **kwargs: Any,
     ) -> None:
         super().__init__(units, activation, use_bias, dropout, recurrent_dropout, seed, **kwargs)
-        keep_options(
-            self,
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
+        keep_options(self, locals(), "kernel", "recurrent", "bias")
         self.recurrent_activation = activations.get(recurrent_activation)
         self.reset_after = reset_after
 

@@ -20,6 +20,7 @@ from polykeras.layers.recurrent.stacked_cells import (
     initial_states,
     output_size,
 )
+from polykeras.naming import to_snake_case
 from polykeras.variables import Scope, Variable, read_state
 
 _CALLS = (RecurrentCell.call, SimpleRNNCell.call)
@@ -284,14 +285,25 @@ class RNN(Layer):
         return [mask, *(None for _ in self.state_size)] if self.return_state else mask
 
 
+_OWN = ("activity_regularizer", "return_sequences", "return_state", "go_backwards", "stateful", "unroll")
+"""Arguments of recurrent layers that are no cell's."""
+
+_NO_ARGUMENTS = ("self", "kwargs", "__class__", "use_cudnn")
+"""What a constructor's `locals()` hold beside what layer and cell take."""
+
+
 class CellRNN(RNN):
     """A recurrent layer whose cell's arguments are its own, and its attributes."""
 
-    _not_in_config = (*RNN._not_in_config, "cell", "use_cudnn")
+    _not_in_config = (*RNN._not_in_config, "cell", "given", "use_cudnn")
 
-    def __init__(self, cell: RecurrentCell, **kwargs: Any) -> None:
+    def __init__(self, cell: type[RecurrentCell], given: dict[str, Any], **kwargs: Any) -> None:
+        """Make a layer and its cell of the arguments of a constructor, by name as `locals()` has them there."""
         kwargs.pop("implementation", None)  # as for the cell
-        super().__init__(cell, **kwargs)
+        shared = {name: kwargs[name] for name in ("dtype", "trainable") if name in kwargs}
+        own = {name: given[name] for name in _OWN if name in given}
+        rest = {name: value for name, value in given.items() if name not in (*_OWN, *_NO_ARGUMENTS)}
+        super().__init__(cell(**rest, **shared, name=to_snake_case(cell.__name__)), **own, **kwargs)
         self.input_spec = InputSpec(ndim=3)
 
     def build(self, sequences_shape: Any) -> None:
@@ -302,11 +314,6 @@ class CellRNN(RNN):
     def __getattr__(self, name: str) -> Any:
         cell = self.__dict__.get("cell")
         return getattr(cell, name) if cell is not None and name in vars(cell) else super().__getattr__(name)
-
-
-def shared_with_cell(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Return those arguments of `Layer` that a layer shares with its cell."""
-    return {name: kwargs[name] for name in ("dtype", "trainable") if name in kwargs}
 
 
 def _where_valid(valid: Any, x: Any, other: Any) -> Any:
