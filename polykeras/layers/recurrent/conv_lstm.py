@@ -12,8 +12,9 @@ from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.base.weights import make_weight
 from polykeras.layers.convolution.base import PerAxis, beside_channels, keep_window
-from polykeras.layers.recurrent.cells import LSTMCell, Step
-from polykeras.layers.recurrent.rnn import CellRNN
+from polykeras.layers.recurrent.base_cell import Step
+from polykeras.layers.recurrent.cell_rnn import CellRNN
+from polykeras.layers.recurrent.cells import LSTMCell
 
 
 class ConvLSTMCell(LSTMCell):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras.layers.base.layer import LAYERS
+from polykeras.layers.recurrent.cell_rnn import CellRNN
 from polykeras.layers.recurrent.cells import GRUCell, LSTMCell, SimpleRNNCell
-from polykeras.layers.recurrent.rnn import CellRNN
 
 
 @LAYERS.register()

@@ -9,9 +9,9 @@ from polykeras import fast, ops, tree
 from polykeras.backend import registry
 from polykeras.backend.symbolic import SYMBOLIC, SymbolicArray
 from polykeras.graph import KerasTensor, infer_outputs
-from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS, Layer
-from polykeras.layers.recurrent.cells import RecurrentCell, SimpleRNNCell, Step
+from polykeras.layers.recurrent.base_cell import RecurrentCell, Step
+from polykeras.layers.recurrent.cells import SimpleRNNCell
 from polykeras.layers.recurrent.stacked_cells import (
     StackedRNNCells,
     as_list,
@@ -20,7 +20,6 @@ from polykeras.layers.recurrent.stacked_cells import (
     initial_states,
     output_size,
 )
-from polykeras.naming import to_snake_case
 from polykeras.variables import Scope, Variable, read_state
 
 _CALLS = (RecurrentCell.call, SimpleRNNCell.call)
@@ -283,37 +282,6 @@ class RNN(Layer):
         """Return the mask of the outputs: that of the times where sequences are returned."""
         mask = mask if self.return_sequences else None
         return [mask, *(None for _ in self.state_size)] if self.return_state else mask
-
-
-_OWN = ("activity_regularizer", "return_sequences", "return_state", "go_backwards", "stateful", "unroll")
-"""Arguments of recurrent layers that are no cell's."""
-
-_NO_ARGUMENTS = ("self", "kwargs", "__class__", "use_cudnn")
-"""What a constructor's `locals()` hold beside what layer and cell take."""
-
-
-class CellRNN(RNN):
-    """A recurrent layer whose cell's arguments are its own, and its attributes."""
-
-    _not_in_config = (*RNN._not_in_config, "cell", "given", "use_cudnn")
-
-    def __init__(self, cell: type[RecurrentCell], given: dict[str, Any], **kwargs: Any) -> None:
-        """Make a layer and its cell of the arguments of a constructor, by name as `locals()` has them there."""
-        kwargs.pop("implementation", None)  # as for the cell
-        shared = {name: kwargs[name] for name in ("dtype", "trainable") if name in kwargs}
-        own = {name: given[name] for name in _OWN if name in given}
-        rest = {name: value for name, value in given.items() if name not in (*_OWN, *_NO_ARGUMENTS)}
-        super().__init__(cell(**rest, **shared, name=to_snake_case(cell.__name__)), **own, **kwargs)
-        self.input_spec = InputSpec(ndim=3)
-
-    def build(self, sequences_shape: Any) -> None:
-        """Build the cell, and the states of a stateful layer."""
-        super().build(sequences_shape)
-        self.input_spec = InputSpec(ndim=3, axes={-1: sequences_shape[-1]})
-
-    def __getattr__(self, name: str) -> Any:
-        cell = self.__dict__.get("cell")
-        return getattr(cell, name) if cell is not None and name in vars(cell) else super().__getattr__(name)
 
 
 def _where_valid(valid: Any, x: Any, other: Any) -> Any:
