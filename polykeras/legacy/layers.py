@@ -87,11 +87,7 @@ class Highway(Layer):
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
-        keep_options(
-            self,
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            bias=("zeros", bias_regularizer, bias_constraint),
-        )
+        keep_options(self, locals() | {"bias_initializer": "zeros"}, "kernel", "bias")
 
     def build(self, input_shape: Any) -> None:
         """Make the kernels and the biases."""
@@ -147,11 +143,7 @@ class MaxoutDense(Layer):
         self.output_dim = positive_int(output_dim, "output_dim", self)
         self.nb_feature = positive_int(nb_feature, "nb_feature", self)
         self.use_bias = use_bias
-        keep_options(
-            self,
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            bias=("zeros", bias_regularizer, bias_constraint),
-        )
+        keep_options(self, locals() | {"bias_initializer": "zeros"}, "kernel", "bias")
 
     def build(self, input_shape: Any) -> None:
         """Make the kernels and the biases."""
@@ -194,11 +186,7 @@ class _LocallyConnected(BaseConv):
         super().__init__(kernel_size, strides, padding, data_format, 1, activation, use_bias, **kwargs)
         self.filters = positive_int(filters, "filters", self)
         self.implementation = implementation
-        keep_options(
-            self,
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
+        keep_options(self, locals(), "kernel", "bias")
 
     def _places(self, sizes: Any) -> tuple[int, ...]:
         windows = zip(sizes, self.kernel_size, self.strides, strict=True)

@@ -122,6 +122,12 @@ def apply_brightness_shift(x: np.ndarray, brightness: float, scale: bool = True)
     return result / 255 * (high - low) + low if outside and not scale else result
 
 
+def _moved(given: dict[str, Any], **change: Any) -> np.ndarray:
+    """Return the image among the arguments of one of the functions below, by name as `locals()` has them, changed."""
+    options = {name: given[name] for name in ("row_axis", "col_axis", "channel_axis", "fill_mode", "cval")}
+    return apply_affine_transform(given["x"], order=given["interpolation_order"], **options, **change)
+
+
 def random_rotation(
     x: np.ndarray,
     rg: float,
@@ -134,16 +140,7 @@ def random_rotation(
 ) -> np.ndarray:
     """Return an image turned by a random angle of up to `rg` degrees; the other arguments as for `random_shift`."""
     theta = np.random.uniform(-rg, rg)
-    return apply_affine_transform(
-        x,
-        theta=theta,
-        row_axis=row_axis,
-        col_axis=col_axis,
-        channel_axis=channel_axis,
-        fill_mode=fill_mode,
-        cval=cval,
-        order=interpolation_order,
-    )
+    return _moved(locals(), theta=theta)
 
 
 def random_shift(
@@ -172,17 +169,7 @@ def random_shift(
     """
     tx = np.random.uniform(-hrg, hrg) * x.shape[row_axis]
     ty = np.random.uniform(-wrg, wrg) * x.shape[col_axis]
-    return apply_affine_transform(
-        x,
-        tx=tx,
-        ty=ty,
-        row_axis=row_axis,
-        col_axis=col_axis,
-        channel_axis=channel_axis,
-        fill_mode=fill_mode,
-        cval=cval,
-        order=interpolation_order,
-    )
+    return _moved(locals(), tx=tx, ty=ty)
 
 
 def random_shear(
@@ -197,16 +184,7 @@ def random_shear(
 ) -> np.ndarray:
     """Return an image sheared by up to `intensity` degrees; the other arguments as for `random_shift`."""
     shear = np.random.uniform(-intensity, intensity)
-    return apply_affine_transform(
-        x,
-        shear=shear,
-        row_axis=row_axis,
-        col_axis=col_axis,
-        channel_axis=channel_axis,
-        fill_mode=fill_mode,
-        cval=cval,
-        order=interpolation_order,
-    )
+    return _moved(locals(), shear=shear)
 
 
 def random_zoom(
@@ -227,17 +205,7 @@ def random_zoom(
     if len(zoom_range) != 2:
         raise ValueError(f"random_zoom: `zoom_range` must be two numbers; received {zoom_range}.")
     zx, zy = zoom_factors(zoom_range)
-    return apply_affine_transform(
-        x,
-        zx=zx,
-        zy=zy,
-        row_axis=row_axis,
-        col_axis=col_axis,
-        channel_axis=channel_axis,
-        fill_mode=fill_mode,
-        cval=cval,
-        order=interpolation_order,
-    )
+    return _moved(locals(), zx=zx, zy=zy)
 
 
 def zoom_factors(zoom_range: Sequence[float]) -> tuple[float, float]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from polykeras.preprocessing.iterators import BatchFromFilesMixin, Iterator
+from polykeras.preprocessing.directory_iterator import BatchFromFilesMixin
+from polykeras.preprocessing.iterators import Iterator
 
 if TYPE_CHECKING:
     from polykeras.preprocessing.generator import ImageDataGenerator

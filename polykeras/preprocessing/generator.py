@@ -11,17 +11,13 @@ from typing import Any
 import numpy as np
 
 from polykeras import config
-from polykeras.preprocessing.affine import (
-    apply_affine_transform,
-    apply_brightness_shift,
-    apply_channel_shift,
-    zoom_factors,
-)
 from polykeras.preprocessing.dataframe import DataFrameIterator
-from polykeras.preprocessing.iterators import DirectoryIterator, NumpyArrayIterator
+from polykeras.preprocessing.directory_iterator import DirectoryIterator
+from polykeras.preprocessing.numpy_iterator import NumpyArrayIterator
+from polykeras.preprocessing.random_transforms import RandomTransforms
 
 
-class ImageDataGenerator:
+class ImageDataGenerator(RandomTransforms):
     """Changes images at random and brings them to scale, batch by batch.
 
     Random numbers are those of NumPy's global generator.
@@ -165,22 +161,7 @@ class ImageDataGenerator:
         Raises:
             ValueError: lengths, rank or subset do not fit.
         """
-        return NumpyArrayIterator(
-            x,
-            y,
-            self,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            sample_weight=sample_weight,
-            seed=seed,
-            data_format=self.data_format,
-            save_to_dir=save_to_dir,
-            save_prefix=save_prefix,
-            save_format=save_format,
-            subset=subset,
-            ignore_class_split=ignore_class_split,
-            dtype=self.dtype,
-        )
+        return NumpyArrayIterator(**self._given(locals()))
 
     def flow_from_directory(
         self,
@@ -223,26 +204,7 @@ class ImageDataGenerator:
         Raises:
             ValueError: another word for a mode or a subset.
         """
-        return DirectoryIterator(
-            directory,
-            self,
-            target_size=target_size,
-            color_mode=color_mode,
-            classes=classes,
-            class_mode=class_mode,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            seed=seed,
-            data_format=self.data_format,
-            save_to_dir=save_to_dir,
-            save_prefix=save_prefix,
-            save_format=save_format,
-            follow_links=follow_links,
-            subset=subset,
-            interpolation=interpolation,
-            keep_aspect_ratio=keep_aspect_ratio,
-            dtype=self.dtype,
-        )
+        return DirectoryIterator(**self._given(locals()))
 
     def flow_from_dataframe(
         self,
@@ -298,29 +260,12 @@ class ImageDataGenerator:
                 raise TypeError(f"flow_from_dataframe: unknown argument {name!r}.")
             warnings.warn(f"flow_from_dataframe: {name!r} means nothing.", DeprecationWarning, stacklevel=2)
         class_mode = "raw" if class_mode == "other" else class_mode  # its name in older code
-        return DataFrameIterator(
-            dataframe,
-            directory,
-            self,
-            x_col=x_col,
-            y_col=y_col,
-            weight_col=weight_col,
-            target_size=target_size,
-            color_mode=color_mode,
-            classes=classes,
-            class_mode=class_mode,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            seed=seed,
-            data_format=self.data_format,
-            save_to_dir=save_to_dir,
-            save_prefix=save_prefix,
-            save_format=save_format,
-            subset=subset,
-            interpolation=interpolation,
-            dtype=self.dtype,
-            validate_filenames=validate_filenames,
-        )
+        return DataFrameIterator(**self._given(locals()))
+
+    def _given(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Return arguments of a `flow` method, by name as `locals()` has them, with what this generator gives."""
+        arguments = {name: value for name, value in given.items() if name not in ("self", "kwargs", "name")}
+        return arguments | {"image_data_generator": self, "data_format": self.data_format, "dtype": self.dtype}
 
     # ---- what becomes of an image --------------------------------------------------------------------------------
 
@@ -347,81 +292,6 @@ class ImageDataGenerator:
         if statistic is None:
             warnings.warn(f"ImageDataGenerator: {what} does nothing before `fit` was called with images.", stacklevel=3)
         return statistic is not None
-
-    def get_random_transform(self, img_shape: Sequence[int], seed: int | None = None) -> dict[str, Any]:
-        """Return random numbers for one image, as `apply_transform` takes them.
-
-        Args:
-            img_shape: of the image.
-            seed: of NumPy's global generator; None to leave it alone.
-        """
-        if seed is not None:
-            np.random.seed(seed)
-        theta = _up_to(self.rotation_range)
-        tx = _shift(self.height_shift_range, img_shape[self.row_axis - 1])
-        ty = _shift(self.width_shift_range, img_shape[self.col_axis - 1])
-        shear = _up_to(self.shear_range)
-        zx, zy = zoom_factors(self.zoom_range)
-        flip_horizontal = (np.random.random() < 0.5) * self.horizontal_flip
-        flip_vertical = (np.random.random() < 0.5) * self.vertical_flip
-        channel_shift = _up_to(self.channel_shift_range) if self.channel_shift_range else None
-        lit = self.brightness_range
-        brightness = None if lit is None else np.random.uniform(lit[0], lit[1])
-        return {
-            "theta": theta,
-            "tx": tx,
-            "ty": ty,
-            "shear": shear,
-            "zx": zx,
-            "zy": zy,
-            "flip_horizontal": flip_horizontal,
-            "flip_vertical": flip_vertical,
-            "channel_shift_intensity": channel_shift,
-            "brightness": brightness,
-        }
-
-    def apply_transform(self, x: np.ndarray, transform_parameters: dict[str, Any]) -> np.ndarray:
-        """Return an image changed as told.
-
-        Args:
-            x: one image of 3 axes.
-            transform_parameters: as `get_random_transform` gives them; what is missing changes nothing.
-        """
-        told = transform_parameters
-        row, column, channel = self.row_axis - 1, self.col_axis - 1, self.channel_axis - 1
-        x = apply_affine_transform(
-            x,
-            told.get("theta", 0),
-            told.get("tx", 0),
-            told.get("ty", 0),
-            told.get("shear", 0),
-            told.get("zx", 1),
-            told.get("zy", 1),
-            row_axis=row,
-            col_axis=column,
-            channel_axis=channel,
-            fill_mode=self.fill_mode,
-            cval=self.cval,
-            order=self.interpolation_order,
-        )
-        if told.get("channel_shift_intensity") is not None:
-            x = apply_channel_shift(x, told["channel_shift_intensity"], channel)
-        if told.get("flip_horizontal"):
-            x = np.flip(x, column)
-        if told.get("flip_vertical"):
-            x = np.flip(x, row)
-        if told.get("brightness") is not None:
-            x = apply_brightness_shift(x, told["brightness"], False)
-        return x
-
-    def random_transform(self, x: np.ndarray, seed: int | None = None) -> np.ndarray:
-        """Return an image changed at random.
-
-        Args:
-            x: one image of 3 axes.
-            seed: of NumPy's global generator; None to leave it alone.
-        """
-        return self.apply_transform(x, self.get_random_transform(x.shape, seed))
 
     def fit(self, x: Any, augment: bool = False, rounds: int = 1, seed: int | None = None) -> None:
         """Learn mean, deviation and correlations of images, as far as they are asked for.
@@ -459,21 +329,6 @@ class ImageDataGenerator:
         if self.zca_whitening:
             u, s, _ = np.linalg.svd(x.reshape(len(x), -1).T, full_matrices=False)
             self.zca_whitening_matrix = (u * (np.sqrt(len(x)) / (s + self.zca_epsilon))).dot(u.T)
-
-
-def _up_to(most: float) -> float:
-    """Return a random number between `-most` and `most`; 0, without a draw, for 0."""
-    return np.random.uniform(-most, most) if most else 0.0
-
-
-def _shift(most: Any, size: int) -> float:
-    """Return a random distance in pixels: see `width_shift_range`."""
-    if np.ndim(most) or (most and isinstance(most, (int, np.integer))):
-        # Of a list, or of the whole numbers below one.
-        distance = np.random.choice(most) * np.random.choice([-1, 1])
-    else:
-        distance = _up_to(most)
-    return distance * size if np.max(most) < 1 else distance
 
 
 def _zoom_range(zoom: Any) -> list[float]:

@@ -12,8 +12,10 @@ from polykeras.preprocessing.affine import (
     random_zoom,
 )
 from polykeras.preprocessing.dataframe import DataFrameIterator
+from polykeras.preprocessing.directory_iterator import DirectoryIterator
 from polykeras.preprocessing.generator import ImageDataGenerator
-from polykeras.preprocessing.iterators import DirectoryIterator, Iterator, NumpyArrayIterator
+from polykeras.preprocessing.iterators import Iterator
+from polykeras.preprocessing.numpy_iterator import NumpyArrayIterator
 from polykeras.utils.data.images import image_dataset_from_directory
 from polykeras.utils.image import array_to_img, img_to_array, load_img, save_img, smart_resize
 

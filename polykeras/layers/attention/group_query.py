@@ -85,11 +85,7 @@ class GroupQueryAttention(Heads):
         self.use_bias = use_bias
         self.sliding_window = positive_int(sliding_window, "sliding_window", self) if sliding_window else None
         self.use_gate = use_gate
-        keep_options(
-            self,
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
+        keep_options(self, locals(), "kernel", "bias")
         self.seed = seed
         self.seed_generator = random.SeedGenerator(seed) if dropout else None
         self.supports_masking = True

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from polykeras import constraints, initializers, regularizers
 from polykeras.layers.base.layer import Layer
 from polykeras.variables import Variable
+
+_KINDS: dict[str, Callable[[Any], Any]] = {
+    "initializer": initializers.get,
+    "regularizer": regularizers.get,
+    "constraint": constraints.get,
+}
 
 Options = tuple[Any, Any, Any]
 """An initializer, a regularizer and a constraint, as users write them."""
@@ -18,21 +24,21 @@ def as_arguments(**options: Options) -> dict[str, Any]:
     return {
         f"{prefix}_{kind}": value
         for prefix, values in options.items()
-        for kind, value in zip(("initializer", "regularizer", "constraint"), values, strict=True)
+        for kind, value in zip(_KINDS, values, strict=True)
     }
 
 
-def keep_options(layer: Layer, **options: Options) -> None:
+def keep_options(layer: Layer, given: Mapping[str, Any], *prefixes: str) -> None:
     """Keep what the user wants of weights as attributes, where `make_weight` and `get_config` find it.
 
     Args:
         layer: whose weights they are.
-        **options: `kernel=(a, b, c)` sets `kernel_initializer`, `kernel_regularizer` and `kernel_constraint`.
+        given: the arguments of its constructor by name, as `locals()` has them there.
+        *prefixes: `"kernel"` keeps `kernel_initializer`, `kernel_regularizer` and `kernel_constraint`.
     """
-    for prefix, (initializer, regularizer, constraint) in options.items():
-        setattr(layer, f"{prefix}_initializer", initializers.get(initializer))
-        setattr(layer, f"{prefix}_regularizer", regularizers.get(regularizer))
-        setattr(layer, f"{prefix}_constraint", constraints.get(constraint))
+    for prefix in prefixes:
+        for kind, get in _KINDS.items():
+            setattr(layer, f"{prefix}_{kind}", get(given[f"{prefix}_{kind}"]))
 
 
 def make_weight(layer: Layer, name: str, shape: Sequence[int], prefix: str | None = None, **kwargs: Any) -> Variable:
@@ -46,7 +52,7 @@ def make_weight(layer: Layer, name: str, shape: Sequence[int], prefix: str | Non
         **kwargs: of `Layer.add_weight`; an `initializer` replaces the one that was kept.
     """
     prefix = prefix or name.removesuffix("_kernel")
-    options = {option: getattr(layer, f"{prefix}_{option}") for option in ("initializer", "regularizer", "constraint")}
+    options = {option: getattr(layer, f"{prefix}_{option}") for option in _KINDS}
     return layer.add_weight(shape=shape, name=name, **(options | kwargs))
 
 

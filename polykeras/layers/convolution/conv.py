@@ -52,11 +52,7 @@ class Conv(LowRank, BaseConv):
         self.groups = positive_int(groups, "groups", self)
         if self.filters % self.groups:
             raise ValueError(f"{type(self).__name__}: filters ({filters}) must be divisible by groups ({groups}).")
-        keep_options(
-            self,
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
+        keep_options(self, locals(), "kernel", "bias")
 
     def build(self, input_shape: Any) -> None:
         """Make the kernel `(*kernel_size, channels / groups, filters)` and the bias."""

@@ -45,11 +45,7 @@ class DepthwiseConv(BaseConv):
             **kwargs,
         )
         self.depth_multiplier = positive_int(depth_multiplier, "depth_multiplier", self)
-        keep_options(
-            self,
-            depthwise=(depthwise_initializer, depthwise_regularizer, depthwise_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
+        keep_options(self, locals(), "depthwise", "bias")
 
     def build(self, input_shape: Any) -> None:
         """Make the kernel and the bias."""
@@ -147,12 +143,7 @@ class SeparableConv(BaseConv):
         )
         self.filters = positive_int(filters, "filters", self)
         self.depth_multiplier = positive_int(depth_multiplier, "depth_multiplier", self)
-        keep_options(
-            self,
-            depthwise=(depthwise_initializer, depthwise_regularizer, depthwise_constraint),
-            pointwise=(pointwise_initializer, pointwise_regularizer, pointwise_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
+        keep_options(self, locals(), "depthwise", "pointwise", "bias")
 
     def build(self, input_shape: Any) -> None:
         """Make both kernels and the bias."""

@@ -47,11 +47,7 @@ class ConvTranspose(BaseConv):
         )
         self.filters = positive_int(filters, "filters", self)
         self.output_padding = self._checked(output_padding)
-        keep_options(
-            self,
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
+        keep_options(self, locals(), "kernel", "bias")
 
     def _checked(self, output_padding: PerAxis | None) -> tuple[int, ...] | None:
         if output_padding is None:

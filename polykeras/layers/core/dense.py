@@ -67,11 +67,7 @@ class Dense(LowRank):
         self.units = positive_int(units, "units", self)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
-        keep_options(
-            self,
-            kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-            bias=(bias_initializer, bias_regularizer, bias_constraint),
-        )
+        keep_options(self, locals(), "kernel", "bias")
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 

@@ -71,7 +71,7 @@ class Embedding(LowRank):
         super().__init__(lora_rank=lora_rank, lora_alpha=lora_alpha, **kwargs)
         self.input_dim = positive_int(input_dim, "input_dim", self)
         self.output_dim = positive_int(output_dim, "output_dim", self)
-        keep_options(self, embeddings=(embeddings_initializer, embeddings_regularizer, embeddings_constraint))
+        keep_options(self, locals(), "embeddings")
         self.mask_zero = mask_zero
         self.supports_masking = mask_zero
         self._makes_masks = mask_zero

@@ -36,11 +36,7 @@ class Scaled(Layer):
         self.epsilon = float(epsilon)
         self.center = center
         self.scale = scale
-        keep_options(
-            self,
-            beta=(beta_initializer, beta_regularizer, beta_constraint),
-            gamma=(gamma_initializer, gamma_regularizer, gamma_constraint),
-        )
+        keep_options(self, locals(), "beta", "gamma")
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:

@@ -10,10 +10,11 @@ from polykeras import activations, ops, random
 from polykeras.graph import KerasTensor, infer_outputs
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS
-from polykeras.layers.base.weights import as_arguments, make_weight
+from polykeras.layers.base.weights import make_weight
 from polykeras.layers.convolution.base import PerAxis, beside_channels, keep_window
-from polykeras.layers.recurrent.cells import LSTMCell, Step
-from polykeras.layers.recurrent.rnn import CellRNN, shared_with_cell
+from polykeras.layers.recurrent.base_cell import Step
+from polykeras.layers.recurrent.cell_rnn import CellRNN
+from polykeras.layers.recurrent.cells import LSTMCell
 
 
 class ConvLSTMCell(LSTMCell):
@@ -151,38 +152,7 @@ class ConvLSTM(CellRNN):
         stateful: bool = False,
         **kwargs: Any,
     ) -> None:
-        cell = ConvLSTMCell(
-            self.rank,
-            filters,
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            activation=activation,
-            recurrent_activation=recurrent_activation,
-            use_bias=use_bias,
-            unit_forget_bias=unit_forget_bias,
-            **as_arguments(
-                kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-                recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-                bias=(bias_initializer, bias_regularizer, bias_constraint),
-            ),
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            seed=seed,
-            name="conv_lstm_cell",
-            **shared_with_cell(kwargs),
-        )
-        super().__init__(
-            cell,
-            return_sequences=return_sequences,
-            return_state=return_state,
-            go_backwards=go_backwards,
-            stateful=stateful,
-            activity_regularizer=activity_regularizer,
-            **kwargs,
-        )
+        super().__init__(ConvLSTMCell, locals() | {"rank": self.rank}, **kwargs)
         self.input_spec = InputSpec(ndim=self.rank + 3)
 
     def build(self, sequences_shape: Any) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras.layers.base.layer import LAYERS
-from polykeras.layers.base.weights import as_arguments
+from polykeras.layers.recurrent.cell_rnn import CellRNN
 from polykeras.layers.recurrent.cells import GRUCell, LSTMCell, SimpleRNNCell
-from polykeras.layers.recurrent.rnn import CellRNN, shared_with_cell
 
 
 @LAYERS.register()
@@ -68,31 +67,7 @@ class SimpleRNN(CellRNN):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        cell = SimpleRNNCell(
-            units,
-            activation,
-            use_bias=use_bias,
-            **as_arguments(
-                kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-                recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-                bias=(bias_initializer, bias_regularizer, bias_constraint),
-            ),
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            seed=seed,
-            name="simple_rnn_cell",
-            **shared_with_cell(kwargs),
-        )
-        super().__init__(
-            cell,
-            return_sequences=return_sequences,
-            return_state=return_state,
-            go_backwards=go_backwards,
-            stateful=stateful,
-            unroll=unroll,
-            activity_regularizer=activity_regularizer,
-            **kwargs,
-        )
+        super().__init__(SimpleRNNCell, locals(), **kwargs)
 
 
 @LAYERS.register("CuDNNLSTM")
@@ -162,33 +137,7 @@ class LSTM(CellRNN):
         use_cudnn: bool | str = "auto",
         **kwargs: Any,
     ) -> None:
-        cell = LSTMCell(
-            units,
-            activation,
-            recurrent_activation,
-            use_bias=use_bias,
-            **as_arguments(
-                kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-                recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-                bias=(bias_initializer, bias_regularizer, bias_constraint),
-            ),
-            unit_forget_bias=unit_forget_bias,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            seed=seed,
-            name="lstm_cell",
-            **shared_with_cell(kwargs),
-        )
-        super().__init__(
-            cell,
-            return_sequences=return_sequences,
-            return_state=return_state,
-            go_backwards=go_backwards,
-            stateful=stateful,
-            unroll=unroll,
-            activity_regularizer=activity_regularizer,
-            **kwargs,
-        )
+        super().__init__(LSTMCell, locals(), **kwargs)
 
 
 @LAYERS.register("CuDNNGRU")
@@ -258,33 +207,7 @@ class GRU(CellRNN):
         use_cudnn: bool | str = "auto",
         **kwargs: Any,
     ) -> None:
-        cell = GRUCell(
-            units,
-            activation,
-            recurrent_activation,
-            use_bias=use_bias,
-            **as_arguments(
-                kernel=(kernel_initializer, kernel_regularizer, kernel_constraint),
-                recurrent=(recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-                bias=(bias_initializer, bias_regularizer, bias_constraint),
-            ),
-            reset_after=reset_after,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            seed=seed,
-            name="gru_cell",
-            **shared_with_cell(kwargs),
-        )
-        super().__init__(
-            cell,
-            return_sequences=return_sequences,
-            return_state=return_state,
-            go_backwards=go_backwards,
-            stateful=stateful,
-            unroll=unroll,
-            activity_regularizer=activity_regularizer,
-            **kwargs,
-        )
+        super().__init__(GRUCell, locals(), **kwargs)
 
 
 CuDNNLSTM = LSTM

@@ -9,9 +9,9 @@ from polykeras import fast, ops, tree
 from polykeras.backend import registry
 from polykeras.backend.symbolic import SYMBOLIC, SymbolicArray
 from polykeras.graph import KerasTensor, infer_outputs
-from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS, Layer
-from polykeras.layers.recurrent.cells import RecurrentCell, SimpleRNNCell, Step
+from polykeras.layers.recurrent.base_cell import RecurrentCell, Step
+from polykeras.layers.recurrent.cells import SimpleRNNCell
 from polykeras.layers.recurrent.stacked_cells import (
     StackedRNNCells,
     as_list,
@@ -282,31 +282,6 @@ class RNN(Layer):
         """Return the mask of the outputs: that of the times where sequences are returned."""
         mask = mask if self.return_sequences else None
         return [mask, *(None for _ in self.state_size)] if self.return_state else mask
-
-
-class CellRNN(RNN):
-    """A recurrent layer whose cell's arguments are its own, and its attributes."""
-
-    _not_in_config = (*RNN._not_in_config, "cell", "use_cudnn")
-
-    def __init__(self, cell: RecurrentCell, **kwargs: Any) -> None:
-        kwargs.pop("implementation", None)  # as for the cell
-        super().__init__(cell, **kwargs)
-        self.input_spec = InputSpec(ndim=3)
-
-    def build(self, sequences_shape: Any) -> None:
-        """Build the cell, and the states of a stateful layer."""
-        super().build(sequences_shape)
-        self.input_spec = InputSpec(ndim=3, axes={-1: sequences_shape[-1]})
-
-    def __getattr__(self, name: str) -> Any:
-        cell = self.__dict__.get("cell")
-        return getattr(cell, name) if cell is not None and name in vars(cell) else super().__getattr__(name)
-
-
-def shared_with_cell(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Return those arguments of `Layer` that a layer shares with its cell."""
-    return {name: kwargs[name] for name in ("dtype", "trainable") if name in kwargs}
 
 
 def _where_valid(valid: Any, x: Any, other: Any) -> Any:

@@ -1,0 +1,40 @@
+"""The base of recurrent layers that make their cell themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polykeras.layers.base.input_spec import InputSpec
+from polykeras.layers.recurrent.base_cell import RecurrentCell
+from polykeras.layers.recurrent.rnn import RNN
+from polykeras.naming import to_snake_case
+
+_OWN = ("activity_regularizer", "return_sequences", "return_state", "go_backwards", "stateful", "unroll")
+"""Arguments of recurrent layers that are no cell's."""
+
+_NO_ARGUMENTS = ("self", "kwargs", "__class__", "use_cudnn")
+"""What a constructor's `locals()` hold beside what layer and cell take."""
+
+
+class CellRNN(RNN):
+    """A recurrent layer whose cell's arguments are its own, and its attributes."""
+
+    _not_in_config = (*RNN._not_in_config, "cell", "given", "use_cudnn")
+
+    def __init__(self, cell: type[RecurrentCell], given: dict[str, Any], **kwargs: Any) -> None:
+        """Make a layer and its cell of the arguments of a constructor, by name as `locals()` has them there."""
+        kwargs.pop("implementation", None)  # as for the cell
+        shared = {name: kwargs[name] for name in ("dtype", "trainable") if name in kwargs}
+        own = {name: given[name] for name in _OWN if name in given}
+        rest = {name: value for name, value in given.items() if name not in (*_OWN, *_NO_ARGUMENTS)}
+        super().__init__(cell(**rest, **shared, name=to_snake_case(cell.__name__)), **own, **kwargs)
+        self.input_spec = InputSpec(ndim=3)
+
+    def build(self, sequences_shape: Any) -> None:
+        """Build the cell, and the states of a stateful layer."""
+        super().build(sequences_shape)
+        self.input_spec = InputSpec(ndim=3, axes={-1: sequences_shape[-1]})
+
+    def __getattr__(self, name: str) -> Any:
+        cell = self.__dict__.get("cell")
+        return getattr(cell, name) if cell is not None and name in vars(cell) else super().__getattr__(name)
