@@ -21,6 +21,7 @@ class JaxBackend(JaxExecution):
     version: ClassVar[str] = jax.__version__
     compiles_calls = True
     compiles_each_size = True
+    steps_take_state = True
 
     def set_matmul_precision(self, precision: str | None) -> None:
         chosen = getattr(jax.config, "jax_default_matmul_precision")  # noqa: B009  (no stub)
