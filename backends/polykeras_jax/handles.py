@@ -12,9 +12,9 @@ from polykeras.backend.door import Handle
 def accept_handles() -> None:
     """Have JAX take variables for their values.
 
-    Its functions of arrays ask for `__jax_array__`. Transformations (`jit`, `grad`, `device_put`, ...) and `jax.tree` take
-    a variable for a tree of one leaf, its value; what comes out is an array. Since jax 0.8 they refuse other objects,
-    though Keras's guides give variables to functions compiled by `jax.jit`.
+    Its functions of arrays ask for `__jax_array__`. Transformations (`jit`, `grad`, `device_put`, ...) and `jax.tree`
+    take a variable for a tree of one leaf, its value; what comes out is an array. They refuse other objects since
+    jax 0.8, though Keras's guides give variables to functions compiled by `jax.jit`.
     """
     for kind in _classes(Handle):
         if "__jax_array__" not in vars(kind):

@@ -157,7 +157,8 @@ def also_with_state(kind: str) -> Callable[[S], S]:
 
 def _with_state(model: Any, kind: str, step: Callable[..., Any], state: Any, data: Any) -> tuple[Any, Any]:
     parts = variables_of(model, kind)
-    with Scope(sum(parts.values(), []), [value for values in state for value in values]):
+    variables = [variable for part in parts.values() for variable in part]
+    with Scope(variables, [value for values in state for value in values]):
         result = step(model, data)
         new = tuple(read_state(part, registry.current()) for part in parts.values())
     return result, new[1] if kind == "predict" else new
