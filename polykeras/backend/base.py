@@ -51,8 +51,8 @@ class Backend(ExecutionMethods, ABC):
             ValueError: this backend is of another framework.
         """
         raise ValueError(
-            f"{wanted_by} runs code of {framework}, and so with the backend of that framework alone; the current one is "
-            f"{self.name!r}. Choose it before: `polykeras.set_backend({framework!r})`."
+            f"{wanted_by} runs code of {framework}, and so with the backend of that framework alone; the current one "
+            f"is {self.name!r}. Choose it before: `polykeras.set_backend({framework!r})`."
         )
 
     def __repr__(self) -> str:

@@ -43,22 +43,17 @@ class JaxLayer(Layer):
         **kwargs: as for `Layer`.
 
     Raises:
-        ValueError: the current backend is another one; a function has other arguments; nothing says what the params are.
+        ValueError: the current backend is another one; a function has other arguments; nothing makes the params.
 
     Attributes:
         params: the tree of trainable variables; None before they are made.
         state: the tree of the others.
 
     Example:
-        >>> import jax.numpy as jnp
-        >>> import polykeras
-        >>> with polykeras.use_backend("jax"):
-        ...     layer = polykeras.layers.JaxLayer(
-        ...         lambda params, inputs: inputs @ params["w"],
-        ...         init_fn=lambda rng, inputs: {"w": jnp.ones((inputs.shape[-1], 2))},
-        ...     )
-        ...     layer(jnp.ones((1, 3))).tolist()
-        [[3.0, 3.0]]
+        layer = JaxLayer(
+            lambda params, inputs: inputs @ params["w"],
+            init_fn=lambda rng, inputs: {"w": jax.random.normal(rng, (inputs.shape[-1], 2))},
+        )
     """
 
     _not_in_config = (*Layer._not_in_config, "params", "state", "seed")
