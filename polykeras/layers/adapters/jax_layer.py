@@ -101,7 +101,8 @@ class JaxLayer(Layer):
                 return leaf
             dtype = jax.dtype_of(leaf) if jax.is_array(leaf) else dtypes.standardize_dtype(type(leaf))
             policy = None if dtypes.is_float(dtype) else dtype  # floats are of the layer's dtype
-            return self.add_weight(getattr(leaf, "shape", ()), lambda shape, dtype: leaf, dtype=policy, trainable=trainable)
+            shape = getattr(leaf, "shape", ())
+            return self.add_weight(shape, lambda shape, dtype: leaf, dtype=policy, trainable=trainable)
 
         return jax.tree_map(variable, values)
 
