@@ -21,15 +21,14 @@ class StatelessScope(Scope):
 
     Args:
         state_mapping: pairs of a variable and its value.
-        collect_losses: must be False; a model's `losses` are there after a call.
+        collect_losses: whether `losses` takes what `add_loss` is given within.
         initialize_variables: kept for Keras code; variables have values from the beginning.
 
     Attributes:
-        losses: what `add_loss` was given.
+        losses: what was collected, or given to this object's `add_loss`.
 
     Raises:
         ValueError: a pair begins with something else, or the value has another shape.
-        NotImplementedError: `collect_losses` is asked for.
 
     Example:
         >>> weight = Variable(1.0)
@@ -45,8 +44,6 @@ class StatelessScope(Scope):
         collect_losses: bool = False,
         initialize_variables: bool = True,
     ) -> None:
-        if collect_losses:
-            raise NotImplementedError("StatelessScope does not collect losses: read `model.losses` after the call.")
         self.collect_losses = collect_losses
         self.initialize_variables = initialize_variables
         self.losses: list[Any] = []
@@ -76,6 +73,13 @@ class StatelessScope(Scope):
     def add_loss(self, loss: Any) -> None:
         """Keep a loss in `losses`."""
         self.losses.append(loss)
+
+    def take_losses(self, terms: list[Any]) -> None:
+        """Keep the terms, where losses are collected."""
+        if self.collect_losses:
+            self.losses += terms
+        else:
+            super().take_losses(terms)
 
 
 class SymbolicScope:

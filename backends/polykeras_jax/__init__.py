@@ -12,9 +12,11 @@ def _load() -> Backend:
     from polykeras_jax.accelerators import share_memory
     from polykeras_jax.backend import JaxBackend
     from polykeras_jax.dispatch import run_where_called
+    from polykeras_jax.handles import accept_handles
 
     share_memory()
     run_where_called()
+    accept_handles()
     return JaxBackend()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 
@@ -21,6 +21,14 @@ class JaxBackend(JaxExecution):
     version: ClassVar[str] = jax.__version__
     compiles_calls = True
     compiles_each_size = True
+    steps_take_state = True
+
+    def foreign(self, framework: str, wanted_by: str) -> Any:
+        if framework != self.name:
+            return super().foreign(framework, wanted_by)
+        from polykeras_jax import foreign
+
+        return foreign
 
     def set_matmul_precision(self, precision: str | None) -> None:
         chosen = getattr(jax.config, "jax_default_matmul_precision")  # noqa: B009  (no stub)

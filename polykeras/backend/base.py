@@ -23,6 +23,7 @@ class Backend(ExecutionMethods, ABC):
         compiles_calls: whether calls of a model outside any step are worth compiling when they are repeated: where an
             eager operation takes tens of microseconds, and compiled code can be differentiated like eager code.
         compiles_each_size: whether another number of rows or of indices makes `compile_steps` compile its steps anew.
+        steps_take_state: whether Keras's models on this framework have `train_step(state, data)`.
         can_differentiate: False where `value_and_grad` is not to be had at all.
     """
 
@@ -32,11 +33,27 @@ class Backend(ExecutionMethods, ABC):
     can_differentiate: ClassVar[bool] = True
     compiles_calls: ClassVar[bool] = False
     compiles_each_size: ClassVar[bool] = False
+    steps_take_state: ClassVar[bool] = False
 
     @property
     def unsupported_dtypes(self) -> dict[str, str]:
         """Dtypes this backend has not, each with the reason and the way out."""
         return {}
+
+    def foreign(self, framework: str, wanted_by: str) -> Any:
+        """Return what a layer around code of a framework needs of it: a module of that framework's backend.
+
+        Args:
+            framework: by its import name.
+            wanted_by: the layer, for the message.
+
+        Raises:
+            ValueError: this backend is of another framework.
+        """
+        raise ValueError(
+            f"{wanted_by} runs code of {framework}, and so with the backend of that framework alone; the current one "
+            f"is {self.name!r}. Choose it before: `polykeras.set_backend({framework!r})`."
+        )
 
     def __repr__(self) -> str:
         return f"<polykeras backend {self.name}>"

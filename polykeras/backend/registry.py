@@ -10,6 +10,7 @@ import difflib
 import importlib.util
 import os
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ContextDecorator, contextmanager
@@ -301,6 +302,18 @@ def _choose_default() -> Backend:
         if _default is None:
             _default = load(_first_choice())
     return _default
+
+
+def meet() -> None:
+    """Load the default backend where its framework is imported already.
+
+    Its functions may be given variables from now on, before anything of polykeras asks for a backend: loading one is
+    what tells its framework of them.
+    """
+    if _default is None and _chosen.get() is None:
+        provider = providers().get(_first_choice())
+        if provider is not None and provider.framework in sys.modules:
+            _choose_default()
 
 
 class use_backend(ContextDecorator):  # used like a function, and named like one, as those of contextlib

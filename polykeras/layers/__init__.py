@@ -37,6 +37,8 @@ from polykeras.saving.serialization import serialize_keras_object
 
 if TYPE_CHECKING:
     from polykeras.layers import image, preprocessing
+    from polykeras.layers.adapters.flax_layer import *
+    from polykeras.layers.adapters.jax_layer import *
     from polykeras.layers.image import *
     from polykeras.layers.preprocessing import *
 
@@ -81,6 +83,7 @@ _IMAGE = """
 """
 LATER: dict[str, str] = dict.fromkeys(_PREPROCESSING.split(), "polykeras.layers.preprocessing")
 LATER |= dict.fromkeys(_IMAGE.split(), "polykeras.layers.image")
+LATER |= {"FlaxLayer": "polykeras.layers.adapters.flax_layer", "JaxLayer": "polykeras.layers.adapters.jax_layer"}
 """Names of the families that are loaded later, with the module of each."""
 _OLD_CLASSES = "Highway LocallyConnected1D LocallyConnected2D MaxoutDense ThresholdedReLU"
 _OLD_FUNCTIONS = """

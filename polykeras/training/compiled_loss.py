@@ -32,6 +32,11 @@ class CompiledLoss:
         self.output_names: list[str] | None = None
 
     @property
+    def built(self) -> bool:
+        """Whether the outputs are known."""
+        return self._names is not None
+
+    @property
     def metrics(self) -> list[Metric]:
         """One mean an output, where there are several."""
         return [tracker for tracker in self._trackers if tracker is not None]

@@ -96,6 +96,11 @@ class CompiledMetrics:
         self.output_names: list[str] | None = None
 
     @property
+    def built(self) -> bool:
+        """Whether the outputs are known, and so what metrics there are."""
+        return self._names is not None
+
+    @property
     def metrics(self) -> list[Metric]:
         """All metrics, by output."""
         return [metric for _, metric, _ in self._rows]

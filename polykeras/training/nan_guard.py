@@ -111,7 +111,7 @@ def _first_bad(model: Any, batch: Any, backend: Backend, after: Sequence[tuple[V
             if leaf is not None and not _is_finite(backend, leaf):
                 return f"the data are not finite: {what} {name or ''} {_counts(backend, leaf)}.".replace("  ", " ")
     if type(model).train_step is not type(model)._plain_train_step:
-        return _bad_layer(model, backend, lambda: model.train_step(data)) or _bad_update(after)
+        return _bad_layer(model, backend, lambda: model._neutral_step("train", backend)(data)) or _bad_update(after)
     found = _bad_layer(model, backend, lambda: model(x, training=True))
     if found:
         return found

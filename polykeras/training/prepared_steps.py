@@ -21,6 +21,7 @@ from polykeras.random import SeedGenerator
 from polykeras.training import padding
 from polykeras.training.compiled_metrics import CompiledMetrics, Seen
 from polykeras.training.nan_guard import guarded
+from polykeras.training.state_steps import StateStep, takes_state
 from polykeras.training.step_cache import StepCache
 from polykeras.training.step_forms import Parts
 from polykeras.training.steps import CompiledStep, EagerStep, shapes_of
@@ -99,9 +100,14 @@ class PreparedSteps:
         backend = registry.current()
         return self._steps.get(kind, backend, self._fingerprint, lambda: self._make_step(kind, batch, backend))
 
+    def _neutral_step(self, kind: str, backend: Backend) -> Callable[[Any], Any]:
+        """Return a step of this model as code over variables that takes a batch, in whatever form it was written."""
+        step: Callable[..., Any] = getattr(self, f"{kind}_step")
+        return StateStep(self, kind, step) if takes_state(step, backend) else step
+
     def _make_step(self, kind: str, batch: Any, backend: Backend) -> CompiledStep:
-        step: Callable[[Any], Any] = getattr(self, f"{kind}_step")
-        built = self._build_by(step, batch)
+        step = self._neutral_step(kind, backend)
+        built = self._build_by(step.build if isinstance(step, StateStep) else step, batch)
         if built and kind == "train" and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
         plan = Plan(self, self.trainable_variables, self.metrics, list(self._flatten_layers())) if built else None

@@ -21,6 +21,7 @@ from polykeras.training.compiled_metrics import CompiledMetrics
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.loops import Loops
 from polykeras.training.prepared_steps import PreparedSteps
+from polykeras.training.state_steps import also_with_state
 from polykeras.training.step_cache import StepCache
 from polykeras.variables import Scope, Variable
 
@@ -252,6 +253,7 @@ class Trainer(PreparedSteps, Loops):
             results.update(value if isinstance(value, dict) else {metric.name: value})
         return results
 
+    @also_with_state("train")
     def train_step(self, data: Any) -> dict[str, Any]:
         """Do one step of training on a batch: what `fit` repeats.
 
@@ -282,6 +284,7 @@ class Trainer(PreparedSteps, Loops):
 
     _plain_train_step = train_step  # which a user's class may override
 
+    @also_with_state("test")
     def test_step(self, data: Any) -> dict[str, Any]:
         """Do one step of evaluation on a batch; see `train_step`."""
         x, y, sample_weight = unpack_x_y_sample_weight(data)
@@ -289,6 +292,7 @@ class Trainer(PreparedSteps, Loops):
         self._track_loss(self._loss_of(x, y, y_pred, sample_weight, training=False), x)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
+    @also_with_state("predict")
     def predict_step(self, data: Any) -> Any:
         """Return the outputs for a batch; see `train_step`."""
         x, _, _ = unpack_x_y_sample_weight(data)

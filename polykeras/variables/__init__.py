@@ -9,7 +9,7 @@ variable itself stays as it was; `functionalize` uses that to turn code over var
 from polykeras.variables.functional import TRACES, NewVariables, ever_new, functionalize, value_of
 from polykeras.variables.initial import values_deferred
 from polykeras.variables.runs import Run
-from polykeras.variables.scopes import Scope, autocast_scope, is_functional, outside_scopes
+from polykeras.variables.scopes import Scope, autocast_scope, is_functional, note_losses, outside_scopes
 from polykeras.variables.state import (
     kept_values,
     lent_state,
@@ -35,6 +35,7 @@ __all__ = [
     "kept_values",
     "lent_state",
     "note_lent",
+    "note_losses",
     "outside_scopes",
     "put_back",
     "read_state",

@@ -63,6 +63,11 @@ class Scope:
         self._values[key] = value
         self.written[key] = variable
 
+    def take_losses(self, terms: list[Any]) -> None:
+        """Hand on what `add_loss` was given to a scope around this one that collects it."""
+        if self._parent is not None:
+            self._parent.take_losses(terms)
+
     def updates(self) -> tuple[list[Variable], list[Any]]:
         """Return the variables written here, and their values."""
         return list(self.written.values()), [self._values[key] for key in self.written]
@@ -71,6 +76,13 @@ class Scope:
 def is_functional() -> bool:
     """Return whether a scope is open: whether what runs is part of a pure function or a gradient."""
     return current_scope.get() is not None
+
+
+def note_losses(terms: list[Any]) -> None:
+    """Tell the scopes around what `add_loss` was given."""
+    scope = current_scope.get()
+    if scope is not None:
+        scope.take_losses(terms)
 
 
 @contextmanager

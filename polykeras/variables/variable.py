@@ -71,6 +71,7 @@ class Variable(Handle, ArrayOperators):
         synchronization: str = "auto",
         name: str | None = None,
     ) -> None:
+        registry.meet()
         name = name or "variable"
         wanted = None if dtype is None else dtypes.standardize_dtype(dtype)
         if wanted is not None and shape is not None:

@@ -30,6 +30,7 @@ WITHOUT_CASE = {
     "Layer": "the base class",
     "Wrapper": "the base class",
     "InputLayer": "holds no computation",
+    **dict.fromkeys(("JaxLayer", "FlaxLayer"), "code of JAX alone: test_jax_layers.py"),
     "StringLookup": "takes texts: test_text_layers.py",
     "TextVectorization": "takes texts: test_text_layers.py",
 }

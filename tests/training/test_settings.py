@@ -194,8 +194,19 @@ def test_values_stay_in_a_stateless_scope() -> None:
     assert (float(ops.sum(weight)), float(other)) == (3.0, 5.0)
     with pytest.raises(ValueError, match=r"has shape \(2,\); received a value of shape \(3,\)"):
         keras.StatelessScope([(weight, [1.0, 2.0, 3.0])])
-    with pytest.raises(NotImplementedError, match="losses"):
-        keras.StatelessScope(collect_losses=True)
+
+
+def test_a_stateless_scope_collects_losses() -> None:
+    class Penalty(keras.layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            self.add_loss(ops.sum(inputs))
+            return inputs
+
+    layer = Penalty()
+    with keras.StatelessScope(collect_losses=True) as scope, keras.StatelessScope() as inner:
+        layer(X)
+    assert [float(loss) for loss in scope.losses] == [float(np.sum(X))]
+    assert inner.losses == []
 
 
 def test_a_function_of_a_graph() -> None:

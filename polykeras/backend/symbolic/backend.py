@@ -10,7 +10,7 @@ import numpy as np
 from polykeras import tree
 from polykeras.backend.base import Backend
 from polykeras.backend.execution import Step, StepParts, StepRunner
-from polykeras.backend.symbolic.array import SymbolicArray, from_value
+from polykeras.backend.symbolic.array import NeedsValues, SymbolicArray, from_value
 from polykeras.backend.symbolic.core import first_size, first_slices, stacked
 from polykeras.backend.symbolic.dims import agree, meet
 from polykeras.backend.symbolic.linear import SymbolicLinear
@@ -24,6 +24,9 @@ class SymbolicBackend(SymbolicLinear, Backend):
 
     def __reduce__(self) -> str:
         return "SYMBOLIC"
+
+    def foreign(self, framework: str, wanted_by: str) -> Any:
+        raise NeedsValues(f"{wanted_by} runs code of {framework}, which knows no SymbolicArray.")
 
     # ---- control flow ------------------------------------------------------------------------------------------
 

@@ -309,7 +309,9 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation):
         with Scope([*self.trainable_variables, *others], values):
             outputs = self(*args, **kwargs)
             result = outputs, read_state(others, backend)
-            return (*result, self.losses) if return_losses else result
+            losses = self.losses if return_losses else []
+        self._forget_losses()  # they belong to this call, which the framework may trace
+        return (*result, losses) if return_losses else result
 
     # ---- config ------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from polykeras.layers.base.context import current_context
 from polykeras.layers.base.tracking import PLAIN, tracked
 from polykeras.random import SeedGenerator
 from polykeras.saveable import Saveable
-from polykeras.variables import Variable, unique
+from polykeras.variables import Variable, note_losses, unique
 
 if TYPE_CHECKING:
     from polykeras.layers.base.layer import Layer
@@ -299,11 +299,12 @@ class StateMixin(Saveable):
 
     def add_loss(self, loss: Any) -> None:
         """Add scalar term(s), computed in `call`, to what training minimises."""
-        context, thread = current_context(), get_ident()
+        context, thread, terms = current_context(), get_ident(), tree.flatten(loss)
         if context is not None and self not in context.lossy:
             context.lossy.append(self)
             self._losses[thread] = []  # without those of an earlier call
-        self._losses.setdefault(thread, []).extend(tree.flatten(loss))
+        self._losses.setdefault(thread, []).extend(terms)
+        note_losses(terms)
 
     def _added_losses(self) -> list[Any]:
         """Return what the last call in this thread added; another one may call the same layer meanwhile."""

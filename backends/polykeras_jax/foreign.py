@@ -1,0 +1,72 @@
+"""What layers around code of JAX's own need: its trees, its keys for random numbers, and shapes without values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from polykeras_jax.arrays import held_dtype, name_of, native_dtype
+
+
+def tree_map(fn: Callable[..., Any], first: Any, *rest: Any) -> Any:
+    """Return the tree of what a function makes of the leaves; trees are those of JAX, with the classes known to it."""
+    return jax.tree_util.tree_map(fn, first, *rest)
+
+
+def values(tree: Any) -> Any:
+    """Return a tree with the values of variables in their places."""
+    return jax.tree_util.tree_map(lambda leaf: leaf, tree)
+
+
+def is_array(leaf: Any) -> bool:
+    """Return whether a leaf is an array, of JAX or of NumPy."""
+    return isinstance(leaf, (jax.Array, np.ndarray, np.generic))
+
+
+def dtype_of(array: Any) -> str:
+    """Return the name of an array's dtype."""
+    return name_of(array.dtype)
+
+
+def key(words: Any) -> Any:
+    """Return a key of JAX's, uint32 `(2,)`, of one of ours, int32 `(2,)`."""
+    return lax.bitcast_convert_type(jnp.asarray(words), jnp.uint32)
+
+
+def ones(shape: Sequence[int]) -> Any:
+    """Return an array of ones in JAX's default float dtype."""
+    return jnp.ones(tuple(shape))
+
+
+def concretely() -> AbstractContextManager[Any]:
+    """Return a context in which JAX computes at once, also where it traces the code around."""
+    return jax.ensure_compile_time_eval()
+
+
+def spec(shape: Sequence[int], dtype: str) -> Any:
+    """Return what stands for an array without values."""
+    return jax.ShapeDtypeStruct(tuple(shape), native_dtype(held_dtype(dtype)))
+
+
+def outputs_of(fn: Callable[[Any], Any], specs: Any) -> Any:
+    """Return the tree of shapes and dtypes that a function gives for such a tree: it runs without values."""
+    return jax.eval_shape(fn, specs)
+
+
+def flax_without_params() -> Any:
+    """Return Flax's filter of all collections of variables but that of the parameters.
+
+    Raises:
+        ImportError: Flax is not installed.
+    """
+    try:
+        from flax.linen import DenyList
+    except ImportError as error:
+        raise ImportError('FlaxLayer needs Flax, which is not installed: `pip install "polykeras[flax]"`.') from error
+    return DenyList(["params"])

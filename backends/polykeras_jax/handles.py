@@ -1,0 +1,34 @@
+"""What stands for an array, as our variables do, given to JAX's own functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+
+from polykeras.backend.door import Handle
+
+
+def accept_handles() -> None:
+    """Have JAX take variables for their values.
+
+    Its functions of arrays ask for `__jax_array__`. Transformations (`jit`, `grad`, `device_put`, ...) and `jax.tree`
+    take a variable for a tree of one leaf, its value; what comes out is an array. They refuse other objects since
+    jax 0.8, though Keras's guides give variables to functions compiled by `jax.jit`.
+    """
+    for kind in _classes(Handle):
+        if "__jax_array__" not in vars(kind):
+            setattr(kind, "__jax_array__", _value)  # noqa: B010  (JAX's name, of which the class knows nothing)
+            jax.tree_util.register_pytree_node(kind, lambda handle: ((_value(handle),), None), _only)
+
+
+def _value(handle: Any) -> Any:
+    return handle.value
+
+
+def _only(_: None, children: Any) -> Any:
+    return children[0]
+
+
+def _classes(kind: type) -> list[type]:
+    return [kind, *(sub for child in kind.__subclasses__() for sub in _classes(child))]

@@ -1,0 +1,1 @@
+"""Layers around code of one framework, which run with the backend of that framework alone."""
