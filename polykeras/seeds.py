@@ -53,8 +53,12 @@ class SeedGenerator(Saveable):
     def _saved_variables(self) -> list[Variable]:
         return [self.state]
 
-    def next(self) -> Array:
-        """Return the next key, int32 `(2,)`."""
+    def next(self, ordered: bool = True) -> Array:
+        """Return the next key, int32 `(2,)`.
+
+        Args:
+            ordered: kept for Keras code, where False asks for keys in no order: these are in none.
+        """
         with _lock:
             backend = registry.current()
             state = self.state.value

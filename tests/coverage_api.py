@@ -67,6 +67,8 @@ REASONS = {
 }
 """Why what is left out is left out: patterns of paths (`keras.losses.ctc`), or of members (`Layer.path`)."""
 
+OPEN = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+
 FILLED_IN = ("rank", "pool_mode", "pool_dimensions")
 """Arguments of Keras's base classes that its own subclasses fill in: they are read as theirs by `**kwargs`."""
 
@@ -94,24 +96,39 @@ def resolve(path: str) -> Any:
 
 @cache
 def parameters(function: Any) -> tuple[inspect.Parameter, ...] | None:
-    """Return the parameters of a function, or of a class; those of its bases too where it passes `**kwargs` on."""
+    """Return the parameters of a function, or of a class; those of its bases too where it passes `**kwargs` on.
+
+    What comes by `**kwargs` is passed by name alone.
+    """
     if not inspect.isclass(function):
         try:
             return tuple(inspect.signature(function).parameters.values())
         except (TypeError, ValueError):
             return None
     found: dict[str, inspect.Parameter] = {}
+    by_name = False
     for base in function.__mro__:
         init = vars(base).get("__init__")
         if not inspect.isfunction(init):
             continue
         own = list(inspect.signature(init).parameters.values())[1:]
         for p in own:
-            found.setdefault(p.name, p)
+            found.setdefault(p.name, p.replace(kind=p.KEYWORD_ONLY) if by_name and p.kind not in OPEN else p)
         found.pop("kwargs", None)
-        if not any(p.kind is p.VAR_KEYWORD for p in own):
+        by_name = by_name or not any(p.kind is p.VAR_POSITIONAL for p in own)
+        if not any(p.kind is p.VAR_KEYWORD for p in own) or not passes_on(init):
             break
     return tuple(found.values())
+
+
+def passes_on(init: Any) -> bool:
+    """Return whether a constructor gives its `**kwargs` to a call, rather than dropping them."""
+    try:
+        body = ast.parse(textwrap.dedent(inspect.getsource(init)))
+    except (OSError, TypeError, SyntaxError):
+        return True
+    calls = [node for node in ast.walk(body) if isinstance(node, ast.Call)]
+    return any(keyword.arg is None for call in calls for keyword in call.keywords)
 
 
 def plain(default: Any) -> str:
@@ -130,11 +147,13 @@ def differences(theirs: Any, ours: Any) -> str:
         return ""
     empty, said = inspect.Parameter.empty, []
     takes_all = any(p.kind is p.VAR_KEYWORD for p in given)
+    if takes_all and any(p.kind is p.VAR_POSITIONAL for p in given):
+        return ""
     names = {p.name: p for p in given}
     order = [p.name for p in given if p.kind in (p.POSITIONAL_OR_KEYWORD, p.POSITIONAL_ONLY)]
     place = 0
     for p in wanted:
-        if p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) or p.name in FILLED_IN:
+        if p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) or (p.name in FILLED_IN and inspect.isclass(theirs)):
             continue
         here = names.get(p.name)
         if here is None:
@@ -145,14 +164,10 @@ def differences(theirs: Any, ours: Any) -> str:
             said.append(f"{p.name} has another place")
         place += p.kind is p.POSITIONAL_OR_KEYWORD
     known = {p.name for p in wanted}
+    own = inspect.signature(ours).parameters  # what a base class needs beside them, this one fills in
     swallows = any(p.kind is p.VAR_KEYWORD for p in wanted)
     for p in given:
-        if (
-            p.name not in known
-            and p.default is empty
-            and not swallows
-            and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
-        ):
+        if p.name in own and p.name not in known and p.default is empty and not swallows and p.kind not in OPEN:
             said.append(f"needs {p.name}")
     return "; ".join(said)
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polykeras import Input, KerasTensor, Layer, Model, Sequential, layers, ops
+from polykeras import Input, KerasTensor, Layer, Model, Sequential, Variable, layers, ops, optimizers
 from polykeras.backend import Backend
 from polykeras.models import clone_model
+from polykeras.optimizers import SGD
 
 X = np.random.default_rng(0).normal(size=(10, 4)).astype("float32")
 
@@ -268,3 +269,25 @@ def test_a_written_shape_may_begin_with_that_of_the_base_class(backend: Backend)
 
     assert Wider(3)(Input((4,))).shape == (None, 3)
     assert Wider(3).compute_output_shape((None, 4)) == (None, 3)
+
+
+def test_metrics_of_one_batch_are_of_that_batch_alone(backend: Backend) -> None:
+    """Keras 3.15 resets metrics at the start of `train_on_batch` and `test_on_batch`."""
+    model = Sequential([Input((4,)), layers.Dense(1, kernel_initializer="zeros")])
+    model.compile(SGD(0.0), "mse", metrics=["mae"])
+    for value in (1.0, 3.0):
+        y = np.full((10, 1), value, "float32")
+        for one_batch in (model.train_on_batch, model.test_on_batch):
+            assert one_batch(X, y) == pytest.approx([value**2, value])
+            assert one_batch(X, y, return_dict=True) == pytest.approx({"loss": value**2, "mae": value})
+    assert float(model.get_metrics_result()["mae"]) == pytest.approx(3.0)
+    model.reset_metrics()
+    assert float(model.get_metrics_result()["mae"]) == 0.0
+
+
+def test_an_optimizer_is_built_with_a_list_of_variables(backend: Backend) -> None:
+    variables = [Variable(np.ones(3, "float32"))]
+    for name in ("adam", "adadelta", "nadam", "lamb", "lion", "ftrl", "rmsprop"):
+        optimizer = optimizers.get(name)
+        optimizer.build(var_list=variables)
+        assert len(optimizer.variables) > 2
