@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from polykeras import Input, KerasTensor, Layer, Model, Sequential, Variable, layers, ops, optimizers
+from polykeras import Input, KerasTensor, Layer, Model, Sequential, Variable, layers, ops, optimizers, tree
 from polykeras.backend import Backend
-from polykeras.models import clone_model
+from polykeras.models import clone_model, load_model
+from polykeras.ops import custom_gradient, remat
 from polykeras.optimizers import SGD
 
 X = np.random.default_rng(0).normal(size=(10, 4)).astype("float32")
@@ -291,3 +293,42 @@ def test_an_optimizer_is_built_with_a_list_of_variables(backend: Backend) -> Non
         optimizer = optimizers.get(name)
         optimizer.build(var_list=variables)
         assert len(optimizer.variables) > 2
+
+
+HAND_WRITTEN: dict[str, Any] = {
+    "convert_to_tensor": ops.convert_to_tensor,
+    "convert_to_tensor float16": lambda x: ops.convert_to_tensor(x, "float16"),
+    "vectorized_map": lambda x: ops.vectorized_map(lambda row: row * 2, x),
+    "map": lambda x: ops.map(lambda row: row * 2, x),
+    "scan": lambda x: ops.scan(lambda carry, row: (carry + row, row), x[0], x),
+    "associative_scan": lambda x: ops.associative_scan(ops.add, x),
+    "fori_loop": lambda x: ops.fori_loop(0, 3, lambda i, total: total * 2, x),
+    "while_loop": lambda x: ops.while_loop(lambda t: ops.sum(ops.abs(t)) < 1000.0, lambda t: (t * 2,), (x,)),
+    "switch": lambda x: ops.switch(1, [lambda a: a, lambda a: -a], x),
+    "jvp": lambda x: ops.jvp(ops.square, (x,), (x,)),
+    "remat": lambda x: remat(ops.softmax)(x),
+    "vectorize": lambda x: ops.vectorize(ops.dot, signature="(n),(n)->()")(x, x),
+    "custom_gradient": lambda x: custom_gradient(lambda a: (a * 3, lambda upstream: upstream))(x),
+}
+"""Ops that take functions, and functions that are made of others."""
+
+
+@pytest.mark.parametrize("name", HAND_WRITTEN)
+def test_ops_written_by_hand_become_part_of_a_graph(name: str, backend: Backend) -> None:
+    fn, x = HAND_WRITTEN[name], Input((4,))
+    symbolic, expected = tree.flatten(fn(x)), tree.flatten(fn(ops.convert_to_tensor(X)))
+    found = tree.flatten(Model(x, symbolic)(X))
+    for tensor, value, array in zip(symbolic, expected, found, strict=True):
+        assert tensor.dtype == backend.dtype(value)
+        assert len(tensor.shape) == len(value.shape)
+        np.testing.assert_array_equal(np.asarray(array), np.asarray(value))
+
+
+def test_a_conversion_is_read_from_a_file(tmp_path: Path) -> None:
+    x = Input((4,))
+    model = Model(x, ops.convert_to_tensor(x, "float16"))
+    model.save(tmp_path / "model.keras")
+    assert load_model(tmp_path / "model.keras").output.dtype == "float16"
+    entry = model.get_config()["layers"][1]
+    assert (entry["module"], entry["class_name"]) == ("keras.src.ops.core", "ConvertToTensor")
+    assert entry["config"]["dtype"] == "float16"
