@@ -57,7 +57,6 @@ REASONS = {
     ),
     "keras.Variable": "how a variable is laid out over devices: an issue of its own",
     "keras.ops.arange": "None means 1 there",
-    "keras.models.save_model": "a file is always zipped",
     **dict.fromkeys((f"keras.layers.{name}" for name in IMAGES.split()), "of Keras's base class, and without use here"),
     **dict.fromkeys((f"keras.layers.{name}" for name in CONVOLUTIONS.split()), "passed by name alone, also in Keras"),
     **dict.fromkeys((f"keras.layers.{name}" for name in QUANTIZED.split()), "quantized layers are not available"),

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 from polykeras import fast
 from polykeras.graph import KerasTensor
@@ -223,13 +223,14 @@ class Model(Trainer, Layer):
 
     def save(
         self,
-        filepath: str | os.PathLike[str],
+        filepath: str | os.PathLike[str] | IO[bytes],
         overwrite: bool = True,
+        zipped: bool | None = None,
         include_optimizer: bool = True,
         save_format: str | None = None,
     ) -> None:
         """Write the model to a `.keras` or `.h5` file; see `polykeras.saving.save_model`."""
-        save_model(self, filepath, overwrite, include_optimizer, save_format)
+        save_model(self, filepath, overwrite, zipped, include_optimizer, save_format)
 
     def save_weights(
         self, filepath: str | os.PathLike[str], overwrite: bool = True, max_shard_size: float | None = None
