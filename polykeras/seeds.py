@@ -49,6 +49,7 @@ class SeedGenerator(Saveable):
         self.seed = seed
         start = _start(draw_seed() if seed is None else int(seed))
         self.state = Variable(start, trainable=False, name="seed_generator_state")
+        self.state.path = f"{self.name}/{self.state.name}"
 
     def _saved_variables(self) -> list[Variable]:
         return [self.state]

@@ -11,6 +11,7 @@ from typing import IO, Any, ClassVar
 
 from polykeras import fast
 from polykeras.graph import KerasTensor
+from polykeras.later import not_yet
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.base.shapes import map_shapes
 from polykeras.models.functional_config import functional_from_config
@@ -243,6 +244,14 @@ class Model(Trainer, Layer):
     ) -> None:
         """Read the weights from a file; see `polykeras.saving.load_weights`."""
         load_weights(self, filepath, skip_mismatch, by_name)
+
+    def export(self, *args: Any, **kwargs: Any) -> None:
+        """Raise: exporting to other runtimes is not available yet.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise not_yet("Model.export", "Save the model as a `.keras` file, which Keras 3 reads and exports.")
 
     # ---- config ------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polykeras import Input, KerasTensor, Layer, Model, Sequential, Variable, layers, ops, optimizers, tree
+from polykeras import Input, KerasTensor, Layer, Model, Sequential, Variable, callbacks, layers, ops, optimizers, tree
 from polykeras.backend import Backend
 from polykeras.models import clone_model, load_model
 from polykeras.ops import custom_gradient, remat
@@ -332,3 +332,73 @@ def test_a_conversion_is_read_from_a_file(tmp_path: Path) -> None:
     entry = model.get_config()["layers"][1]
     assert (entry["module"], entry["class_name"]) == ("keras.src.ops.core", "ConvertToTensor")
     assert entry["config"]["dtype"] == "float16"
+
+
+def compiled() -> Any:
+    model = Sequential(
+        [Input((4,)), layers.Dense(2, name="one"), layers.Dropout(0.2), layers.Dense(1, name="two")], name="net"
+    )
+    model.compile("adam", "mse", metrics=["mae"])
+    model.fit(X, X[:, :1], verbose=0)
+    return model
+
+
+def test_the_state_of_a_model_is_a_tree(backend: Backend) -> None:
+    model = compiled()
+    state = model.get_state_tree()
+    assert list(state) == ["trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables"]
+    host = model.get_state_tree("numpy_array")
+    weights = host["trainable_variables"]["net"]
+    np.testing.assert_array_equal(weights["one"]["kernel"], model.layers[0].kernel.numpy())
+    assert set(host["metrics_variables"]) == {"loss", "mean_absolute_error"}
+    assert host["optimizer_variables"]["adam"]["iteration"] == 1
+    other = compiled()
+    other.fit(X, X[:, :1], verbose=0)
+    with pytest.warns(UserWarning, match="seed_generator"):  # a name that each generator has for itself
+        other.set_state_tree({kind: tree for kind, tree in state.items() if kind != "optimizer_variables"})
+    np.testing.assert_array_equal(other.predict(X, verbose=0), model.predict(X, verbose=0))
+    assert int(other.optimizer.iterations) == 2
+    before = other.get_weights()
+    for wrong, message in (
+        ({"weights": {}}, "expected the keys"),
+        ({"metrics_variables": {"loss": {"total": np.ones(3)}}}, "has shape"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            other.set_state_tree(wrong)
+    for a, b in zip(before, other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(ValueError, match="'numpy_array'; received 'list'"):
+        model.get_state_tree("list")
+
+
+def test_the_loss_for_given_values(backend: Backend) -> None:
+    model = compiled()
+    doubled = [2 * v.numpy() for v in model.trainable_variables]
+    rest, metrics = ([v.numpy() for v in found] for found in (model.non_trainable_variables, model.metrics_variables))
+    y, weights = X[:, :1], model.get_weights()
+    y_pred, _ = model.stateless_call(doubled, rest, X)
+    loss, (first, second, third) = model.stateless_compute_loss(doubled, rest, metrics, X, y, y_pred)
+    np.testing.assert_allclose(float(loss), np.mean((np.asarray(y_pred) - y) ** 2), rtol=1e-5)
+    assert (len(first), len(second), len(third)) == (4, len(rest), len(metrics))
+    np.testing.assert_array_equal(np.asarray(first[0]), doubled[0])
+    np.testing.assert_array_equal(model.get_weights()[0], weights[0])
+
+
+class Stopping(callbacks.Callback):
+    """Stops each kind of run after its first batch."""
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.model.stop_evaluating = True
+
+    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.model.stop_predicting = True
+
+
+def test_evaluation_and_prediction_stop_when_they_are_told(backend: Backend) -> None:
+    model = compiled()
+    y = X[:, :1]
+    first = model.evaluate(X[:3], y[:3], verbose=0)
+    assert model.evaluate(X, y, batch_size=3, callbacks=[Stopping()], verbose=0) == pytest.approx(first, rel=1e-5)
+    assert model.predict(X, batch_size=3, callbacks=[Stopping()], verbose=0).shape == (3, 1)
+    assert model.predict(X, batch_size=3, verbose=0).shape == (10, 1)
+    assert model.evaluate(X, y, batch_size=3, verbose=0) == pytest.approx(model.evaluate(X, y, verbose=0), rel=1e-5)
