@@ -63,19 +63,33 @@ REASONS = {
     **dict.fromkeys(
         (f"*.{name}" for name in QUANTIZED_STATE.split()), "state of Keras's quantized layers, which are not available"
     ),
-    **dict.fromkeys((f"*.{name}" for name in FUNCTIONS.split()), "steps are found by what they depend on; none is kept"),
+    **dict.fromkeys(
+        (f"*.{name}" for name in FUNCTIONS.split()), "steps are found by what they depend on; none is kept"
+    ),
     **dict.fromkeys(
         (f"*.{name}" for name in LAYERS_WITHIN.split()), "a layer within; here they are in a list, in their order"
     ),
     **dict.fromkeys((f"*.{name}" for name in DETAILS.split()), "a detail of how Keras computes"),
     **dict.fromkeys((f"*.{name}" for name in MASKS_OF_CELLS.split()), "masks of dropout are made for a whole sequence"),
     **dict.fromkeys(
-        (f"{cls}.*" for cls in "DeviceMesh TensorLayout LayoutMap DataParallel ModelParallel".split()),
+        (f"{cls}.*" for cls in ["DeviceMesh", "TensorLayout", "LayoutMap", "DataParallel", "ModelParallel"]),
         "training on several devices is an issue of its own",
     ),
     **dict.fromkeys(
-        (f"{cls}.*" for cls in "GPTQConfig AWQConfig QuantizationConfig Int4QuantizationConfig Int8QuantizationConfig "
-        "Float8QuantizationConfig AWQDTypePolicy GPTQDTypePolicy Int4DTypePolicy".split()),
+        (
+            f"{cls}.*"
+            for cls in [
+                "GPTQConfig",
+                "AWQConfig",
+                "QuantizationConfig",
+                "Int4QuantizationConfig",
+                "Int8QuantizationConfig",
+                "Float8QuantizationConfig",
+                "AWQDTypePolicy",
+                "GPTQDTypePolicy",
+                "Int4DTypePolicy",
+            ]
+        ),
         "quantized layers are not available",
     ),
     "ExportArchive.*": "exporting is an issue of its own",
