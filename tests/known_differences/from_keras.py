@@ -388,7 +388,7 @@ LAYERS = (
         "*RMSNormalization-apart*",
         "value",
         "the scale belongs to the axes that were given, wherever they are",
-        "an error, or another result: the scale of axes that are not the last ones is multiplied along the last ones",
+        "an error: the scale of axes that are not the last ones does not broadcast",
         "Zhang and Sennrich, Root Mean Square Layer Normalization (2019): each feature has a gain of its own",
     ),
     FromKeras(
