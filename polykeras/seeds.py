@@ -49,12 +49,17 @@ class SeedGenerator(Saveable):
         self.seed = seed
         start = _start(draw_seed() if seed is None else int(seed))
         self.state = Variable(start, trainable=False, name="seed_generator_state")
+        self.state.path = f"{self.name}/{self.state.name}"
 
     def _saved_variables(self) -> list[Variable]:
         return [self.state]
 
-    def next(self) -> Array:
-        """Return the next key, int32 `(2,)`."""
+    def next(self, ordered: bool = True) -> Array:
+        """Return the next key, int32 `(2,)`.
+
+        Args:
+            ordered: kept for Keras code, where False asks for keys in no order: these are in none.
+        """
         with _lock:
             backend = registry.current()
             state = self.state.value

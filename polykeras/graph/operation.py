@@ -172,9 +172,25 @@ class OpOperation(Operation):
         return self._function(*args, **kwargs)
 
 
-def _record_op(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Return the symbolic results of an op, recorded as an operation of the graph."""
-    return OpOperation(name)(*args, **kwargs)
+class FunctionOperation(Operation):
+    """A function that is no op, as `remat` and `vectorize` make one of a user's, called on symbolic tensors.
+
+    Args:
+        function: what to call; it has no form in files.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(unique_name(to_snake_case(getattr(function, "__name__", "function").strip("<>"))))
+        self.function = function
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function."""
+        return self.function(*args, **kwargs)
+
+
+def _record_op(op: str | Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Return the symbolic results of an op, or of a function, recorded as an operation of the graph."""
+    return (OpOperation(op) if isinstance(op, str) else FunctionOperation(op))(*args, **kwargs)
 
 
 KerasTensor.record_op = staticmethod(_record_op)

@@ -91,8 +91,8 @@ class KerasTensor(Symbolic, ArrayOperators):
     def _keras_mask(self, mask: Any) -> None:
         self._mask = mask
 
-    # Makes an op part of the graph: `record_op(name, args, kwargs)`. `polykeras.graph.operation` sets it, which is
-    # built on this module.
+    # Makes an op part of the graph: `record_op(name, args, kwargs)`, or a function without a name.
+    # `polykeras.graph.operation` sets it, which is built on this module.
     record_op: ClassVar[Callable[..., Any]]
 
     def apply_op(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -100,7 +100,7 @@ class KerasTensor(Symbolic, ArrayOperators):
         name = function.__op_name__
         if name in ("shape", "ndim", "size"):
             return {"shape": self.shape, "ndim": self.ndim, "size": self.size}[name]
-        return type(self).record_op(name, args, kwargs)
+        return type(self).record_op(name or function, args, kwargs)
 
     def reshape(self, newshape: Sequence[int]) -> Any:
         """Return the tensor in another shape."""

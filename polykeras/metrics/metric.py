@@ -72,13 +72,19 @@ class Metric(Configurable):
             The variable; it is not trainable.
         """
         initializer = initializers.get(initializer)
-        variable = Variable(initializer, shape, dtype or config.floatx(), trainable=False, name=name or "variable")
+        variable = Variable(
+            initializer, shape, dtype or config.floatx(), False, aggregation=aggregation, name=name or "variable"
+        )
         variable.path = f"{self.name}/{variable.name}"
         self._own.append(variable)
         self._initializers.append(initializer)
         return variable
 
-    add_weight = add_variable
+    def add_weight(
+        self, shape: Sequence[int] = (), initializer: Any = None, dtype: Any = None, name: str | None = None
+    ) -> Variable:
+        """Make a variable of this metric: `add_variable` under Keras's older name; zeros where None is given."""
+        return self.add_variable(shape, "zeros" if initializer is None else initializer, dtype, name=name)
 
     @property
     def variables(self) -> list[Variable]:

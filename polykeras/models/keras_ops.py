@@ -21,6 +21,7 @@ _INPUTS = {
     "array": ("x",),
     "bincount": ("x",),
     "clip": ("x",),
+    "convert_to_tensor": ("x",),
     "full": ("fill_value",),
     "get_item": ("x", "key"),
     "isclose": ("x1", "x2", "rtol", "atol"),

@@ -7,10 +7,11 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 from polykeras import fast
 from polykeras.graph import KerasTensor
+from polykeras.later import not_yet
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.base.shapes import map_shapes
 from polykeras.models.functional_config import functional_from_config
@@ -223,13 +224,14 @@ class Model(Trainer, Layer):
 
     def save(
         self,
-        filepath: str | os.PathLike[str],
+        filepath: str | os.PathLike[str] | IO[bytes],
         overwrite: bool = True,
+        zipped: bool | None = None,
         include_optimizer: bool = True,
         save_format: str | None = None,
     ) -> None:
         """Write the model to a `.keras` or `.h5` file; see `polykeras.saving.save_model`."""
-        save_model(self, filepath, overwrite, include_optimizer, save_format)
+        save_model(self, filepath, overwrite, zipped, include_optimizer, save_format)
 
     def save_weights(
         self, filepath: str | os.PathLike[str], overwrite: bool = True, max_shard_size: float | None = None
@@ -242,6 +244,14 @@ class Model(Trainer, Layer):
     ) -> None:
         """Read the weights from a file; see `polykeras.saving.load_weights`."""
         load_weights(self, filepath, skip_mismatch, by_name)
+
+    def export(self, *args: Any, **kwargs: Any) -> None:
+        """Raise: exporting to other runtimes is not available yet.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise not_yet("Model.export", "Save the model as a `.keras` file, which Keras 3 reads and exports.")
 
     # ---- config ------------------------------------------------------------------------------------------------
 

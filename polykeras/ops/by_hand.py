@@ -27,12 +27,18 @@ def returning_arrays(fn: Callable[P, Any]) -> Callable[P, Any]:
     return lambda *args, **kwargs: as_arrays(fn(*args, **kwargs))
 
 
-def gives_way(function: Callable[P, R]) -> Callable[P, R]:
-    """Return an op written by hand that hands the call over to a symbolic argument, where there is one."""
+def gives_way(function: Callable[P, R], made_of: Callable[..., Any] | None = None) -> Callable[P, R]:
+    """Return an op written by hand that hands the call over to a symbolic argument, where there is one.
 
-    @functools.wraps(function)
+    Args:
+        function: the op, which a graph knows by its name.
+        made_of: the user's function, where `function` is made of one, as by `remat`: then it has no name.
+    """
+
+    @functools.wraps(made_of or function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         symbolic = find_symbolic((*args, *kwargs.values()))
         return function(*args, **kwargs) if symbolic is None else symbolic.apply_op(wrapper, args, kwargs)
 
-    return wrapper
+    wrapper.__op_name__ = None if made_of else function.__name__  # type: ignore[attr-defined]
+    return wrapper  # type: ignore[return-value]

@@ -37,8 +37,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
             of the output(s) and returns that of each argument (one array, or a tuple).
     """
 
-    @functools.wraps(f)
-    @gives_way
+    @functools.partial(gives_way, made_of=f)
     def wrapper(*args: Any) -> Any:
         return registry.current().custom_gradient(f)(*as_arrays(args))
 
@@ -48,8 +47,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
 def remat(f: Callable[..., Any]) -> Callable[..., Any]:
     """Return `f` so that its intermediate values are computed again in the backward pass, not kept."""
 
-    @functools.wraps(f)
-    @gives_way
+    @functools.partial(gives_way, made_of=f)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         return registry.current().remat(functools.partial(returning_arrays(f), **kwargs))(*as_arrays(args))
 
@@ -114,8 +112,7 @@ def vectorize(
     """
     left_out = excluded or set()
 
-    @functools.wraps(pyfunc)
-    @gives_way
+    @functools.partial(gives_way, made_of=pyfunc)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         backend = registry.current()
         places = [i for i in range(len(args)) if i not in left_out]

@@ -54,9 +54,9 @@ class Adafactor(Optimizer):
         self.clip_threshold = clip_threshold
         self.relative_step = relative_step
 
-    def build(self, variables: Iterable[Variable]) -> None:
+    def build(self, var_list: Iterable[Variable]) -> None:
         """Create the averages: of rows and columns where there are two axes, and the second moment."""
-        variables, first = list(variables), not self.built
+        variables, first = list(var_list), not self.built
         super().build(variables)
         if not first:
             return

@@ -190,9 +190,9 @@ class Nadam(Optimizer):
     def slots(self) -> list[dict[str, float]]:
         return [{"momentum": 0.0, "velocity": 0.0}]
 
-    def build(self, variables: Iterable[Variable]) -> None:
+    def build(self, var_list: Iterable[Variable]) -> None:
         first = not self.built
-        super().build(variables)
+        super().build(var_list)
         if first:
             self._product = self.add_variable((), "ones", scalar_dtype(), "momentum_product")
 

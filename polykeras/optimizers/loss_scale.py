@@ -103,9 +103,9 @@ class LossScaleOptimizer(Optimizer):
     def _learning_rate(self, value: Any) -> None:
         """The base class makes one, which is not used."""
 
-    def build(self, variables: Iterable[Variable]) -> None:
+    def build(self, var_list: Iterable[Variable]) -> None:
         """Create the state of both optimizers for these variables."""
-        variables = list(variables)
+        variables = list(var_list)
         self.inner_optimizer.build(variables)
         super().build(variables)
 

@@ -156,9 +156,9 @@ class MultiOptimizer(Optimizer):
         for optimizer in self._inner_optimizers:
             optimizer.loss_scale_factor = value
 
-    def build(self, variables: Iterable[Variable]) -> None:
+    def build(self, var_list: Iterable[Variable]) -> None:
         """Create the state of all optimizers for these variables."""
-        variables = list(variables)
+        variables = list(var_list)
         if not self.built:
             self._owners = {id(variable): self._number(self._optimizer_map(variable)) for variable in variables}
             for optimizer, group in self._groups(variables):

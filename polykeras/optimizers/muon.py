@@ -121,9 +121,9 @@ class Muon(Optimizer):
             return None
         return self.adam_weight_decay if self.uses_adam(variable) else self.weight_decay
 
-    def build(self, variables: Iterable[Variable]) -> None:
+    def build(self, var_list: Iterable[Variable]) -> None:
         """Create a momentum for each variable, and a second moment for those of AdamW."""
-        variables, first = list(variables), not self.built
+        variables, first = list(var_list), not self.built
         super().build(variables)
         if not first:
             return

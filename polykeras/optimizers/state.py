@@ -127,16 +127,16 @@ class OptimizerState(Saveable, Configurable):
 
     # ---- variables ---------------------------------------------------------------------------------------------
 
-    def build(self, variables: Iterable[Variable]) -> None:
+    def build(self, var_list: Iterable[Variable]) -> None:
         """Create the state for these variables; `apply` does it where this was not called.
 
         Args:
-            variables: the trainable variables of a model.
+            var_list: the trainable variables of a model.
 
         Raises:
             ValueError: it was built with other variables before.
         """
-        variables = list(variables)
+        variables = list(var_list)
         if self.built:
             self._check_known(variables)
             return

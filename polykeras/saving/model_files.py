@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import IO, Any
 
 
 def save_model(
     model: Any,
-    filepath: str | os.PathLike[str],
+    filepath: str | os.PathLike[str] | IO[bytes],
     overwrite: bool = True,
+    zipped: bool | None = None,
     include_optimizer: bool = True,
     save_format: str | None = None,
 ) -> None:
@@ -20,15 +21,16 @@ def save_model(
 
     Args:
         model: any model that can be described; see `get_config`.
-        filepath: ends in `.keras`, or in `.h5` for the form of Keras 2.
+        filepath: ends in `.keras`, or in `.h5` for the form of Keras 2; or an open file, as `io.BytesIO`.
         overwrite: whether a file that exists is replaced.
+        zipped: False writes the files of a `.keras` archive to a folder, whose name does not end in `.keras`.
         include_optimizer: for `.h5`: whether to write the optimizer's state.
         save_format: accepted for Keras 2 code: `"keras"` or `"h5"`, as the suffix says.
 
     Raises:
         FileExistsError: it exists and must not be replaced.
         ImportError: h5py is not installed.
-        ValueError: another suffix.
+        ValueError: another suffix, or one that does not fit `zipped`.
 
     Example:
         >>> import tempfile
@@ -39,10 +41,20 @@ def save_model(
         ...     keras.saving.load_model(f"{folder}/model.keras").count_params()
         3
     """
-    path = os.fspath(filepath)
+    # Code of a format is imported where it is used: `import polykeras` needs none of them.
+    from polykeras.saving import unzipped
+
     if save_format not in (None, "keras", "h5"):
         raise ValueError(f"save_format may be 'keras' or 'h5'; received {save_format!r}.")
-    if path.endswith(".keras"):
+    if unzipped.is_file(filepath):
+        unzipped.save_to_file(model, filepath)  # type: ignore[arg-type]
+        return
+    path = os.fspath(filepath)  # type: ignore[arg-type]
+    if zipped is False:
+        if path.endswith(".keras"):
+            raise ValueError(f"With zipped=False a model is written to a folder, not to a file; received {path!r}.")
+        unzipped.save_folder(model, path, overwrite)
+    elif path.endswith(".keras"):
         from polykeras.saving.archive import save_archive
 
         save_archive(model, path, overwrite)
@@ -57,7 +69,7 @@ def save_model(
 
 
 def load_model(
-    filepath: str | os.PathLike[str],
+    filepath: str | os.PathLike[str] | IO[bytes],
     custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
     safe_mode: bool = True,
@@ -68,7 +80,7 @@ def load_model(
     pass; no code in it is run, and it gets no more memory than it brings (docs/saving.md).
 
     Args:
-        filepath: a `.keras` file, or an `.h5` file of Keras 1 or 2.
+        filepath: a `.keras` file, an open one, or a folder of what it holds; or an `.h5` file of Keras 1 or 2.
         custom_objects: your classes and functions that it names.
         compile: whether to compile the model as it was.
         safe_mode: False runs code of `lambda`s that the file holds.
@@ -78,9 +90,15 @@ def load_model(
         ImportError: h5py is not installed.
         SavedFileError: the file is not what it should be; a `ValueError` that says where and why.
     """
-    path = os.fspath(filepath)
+    from polykeras.saving import unzipped
+
+    if unzipped.is_file(filepath):
+        return unzipped.load_from_file(filepath, custom_objects, compile, safe_mode)  # type: ignore[arg-type]
+    path = os.fspath(filepath)  # type: ignore[arg-type]
     if not os.path.exists(path):
         raise FileNotFoundError(f"There is no file {path}.")
+    if unzipped.is_folder(path):
+        return unzipped.load_folder(path, custom_objects, compile, safe_mode)
     if path.endswith(".keras"):
         from polykeras.saving.archive import load_archive
 

@@ -36,6 +36,8 @@ class Loops(OnBatch):
 
     name: str
     stop_training: bool
+    stop_evaluating: bool
+    stop_predicting: bool
     history: Any
     steps_per_execution: int | str
     trainable_variables: list[Variable]
@@ -168,11 +170,13 @@ class Loops(OnBatch):
         self._check_labels("test", source)
         run.begin("test")
         self.reset_metrics()
+        self.stop_evaluating = False
         try:
             logs, done = self._run_epoch("test", source, run)
         finally:
             source.close()
-        self._check_steps(done, steps, None)
+        if not self.stop_evaluating:
+            self._check_steps(done, steps, None)
         run.end("test", logs)
         return logs if return_dict else as_list(logs)
 
@@ -208,6 +212,7 @@ class Loops(OnBatch):
         run = assemble(callbacks, self, verbose, 1, source.steps)
         parts: list[Any] = []
         done = 0
+        self.stop_predicting = False
         try:
             step = self._prepare("predict", source.first_batch())
             run.begin("predict")
@@ -219,9 +224,12 @@ class Loops(OnBatch):
                 parts.append(outputs)
                 done = stop
                 run.batch_end("predict", stop - 1, {"outputs": outputs} if watched else {})
+                if self.stop_predicting:
+                    break
         finally:
             source.close()
-        self._check_steps(done, steps, None)
+        if not self.stop_predicting:
+            self._check_steps(done, steps, None)
         run.end("predict", {})
         return joined(parts, backend, samples)
 
@@ -270,7 +278,8 @@ class Loops(OnBatch):
             if progress:
                 progress.chunk_done(done, logs)
             run.batch_end(kind, done - 1, logs)
-            if self.stop_training and kind == "train":  # a stopped model is still evaluated on all data
+            # A model that is to stop training is still evaluated on all data.
+            if self.stop_training if kind == "train" else self.stop_evaluating:
                 break
         return logs, done
 
@@ -284,6 +293,7 @@ class Loops(OnBatch):
 
     def _run_validation(self, source: Source, run: CallbackList) -> dict[str, Any]:
         self.reset_metrics()
+        self.stop_evaluating = False
         run.begin("test")
         logs, _ = self._run_epoch("test", source, run)
         run.end("test", logs)

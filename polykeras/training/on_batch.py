@@ -21,6 +21,7 @@ class OnBatch:
     _compiled_loss: CompiledLoss | None
     _prepare: Callable[[str, Any], CompiledStep]
     _require_compiled: Callable[[str], None]
+    reset_metrics: Callable[[], None]
 
     def train_on_batch(
         self,
@@ -30,7 +31,7 @@ class OnBatch:
         class_weight: dict[int, float] | None = None,
         return_dict: bool = False,
     ) -> Any:
-        """Do one training step on one batch; metrics go on accumulating until `reset_metrics`.
+        """Do one training step on one batch. Metrics begin anew, and are those of this batch.
 
         Returns:
             As `evaluate`.
@@ -39,7 +40,7 @@ class OnBatch:
         return self._one_batch("train", x, y, sample_weight, class_weight, return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """Evaluate on one batch; metrics go on accumulating until `reset_metrics`. Returns as `evaluate`."""
+        """Evaluate on one batch. Metrics begin anew, and are those of this batch. Returns as `evaluate`."""
         self._require_compiled("test_on_batch")
         return self._one_batch("test", x, y, sample_weight, None, return_dict)
 
@@ -61,5 +62,6 @@ class OnBatch:
         step = self._prepare(kind, batch)
         if self._compiled_loss is not None and y is not None:
             self._compiled_loss.check_labels(unpack_x_y_sample_weight(batch)[1])
+        self.reset_metrics()
         logs = to_host(step.run_batch(batch), step.log_names)
         return logs if return_dict else as_list(logs)

@@ -22,6 +22,7 @@ from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.loops import Loops
 from polykeras.training.prepared_steps import PreparedSteps
 from polykeras.training.state_steps import also_with_state
+from polykeras.training.stateless import Stateless
 from polykeras.training.step_cache import StepCache
 from polykeras.variables import Scope, Variable
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from polykeras.layers.base.layer import Layer
 
 
-class Trainer(PreparedSteps, Loops):
+class Trainer(PreparedSteps, Loops, Stateless):
     """The training half of a model."""
 
     # What the other half, a layer, gives.
@@ -38,13 +39,14 @@ class Trainer(PreparedSteps, Loops):
     losses: list[Any]
     variables: list[Variable]
     trainable_variables: list[Variable]
+    non_trainable_variables: list[Variable]
     __call__: Callable[..., Any]
     _flatten_layers: Callable[[], Iterator[Layer]]
     _forget_losses: Callable[[], None]
 
     def __init__(self) -> None:
         self.optimizer: Any = None  # an `Optimizer` once compiled: not a union, so that steps need not ask
-        self.stop_training = False
+        self.stop_training = self.stop_evaluating = self.stop_predicting = False
         self.history: Any = None
         self.run_eagerly = False
         self.steps_per_execution: int | str = "auto"

@@ -195,3 +195,35 @@ def test_mistakes_are_told(call: Callable[[], Any], message: str) -> None:
 def test_cut_mix_refuses_boxes() -> None:
     with use_backend("numpy"), pytest.raises(NotImplementedError, match="use MixUp"):
         L.CutMix(bounding_box_format="xyxy")(everything())
+
+
+@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_single_images_are_changed_as_those_of_a_batch(name: str, data_format: str, backend: Backend) -> None:
+    layer = MAKERS[name](bounding_box_format="xyxy", data_format=data_format)
+    axes = (-3, -2, -1) if data_format == "channels_last" else (-2, -1, -3)
+    assert (layer.height_axis, layer.width_axis, layer.channel_axis) == axes
+    data = everything()
+    images, masks = (x if data_format == "channels_last" else np.moveaxis(x, -1, 1) for x in (X, MASKS))
+    drawn = layer.get_random_transformation(images[:1], seed=3)
+    for one, several in (
+        (layer.transform_single_image(images[0], drawn), layer.transform_images(images[:1], drawn)),
+        (layer.transform_single_label(LABELS[0], drawn), layer.transform_labels(LABELS[:1], drawn)),
+        (
+            layer.transform_single_segmentation_mask(masks[0], drawn),
+            layer.transform_segmentation_masks(masks[:1], drawn),
+        ),
+    ):
+        assert_array_equal(host(one), host(several)[0])
+    if name == "MixUp":  # where boxes of two images come together
+        return
+    boxes = {key: value[:1] for key, value in data["bounding_boxes"].items()}
+    one = layer.transform_single_bounding_box(first(boxes), drawn)
+    assert_array_equal(host(one["boxes"]), host(layer.transform_bounding_boxes(boxes, drawn)["boxes"])[0])
+
+
+def test_layers_without_a_factor_say_so() -> None:
+    with pytest.raises(ValueError, match="RandomFlip has no `factor`"):
+        L.RandomFlip(factor=0.3)
+    assert "factor" not in L.RandomFlip().get_config()
+    assert L.RandomHue(0.3).get_config()["factor"] == [0.0, 0.3]

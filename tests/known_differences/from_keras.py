@@ -374,7 +374,59 @@ OBJECTS = (
     ),
 )
 
-FROM_KERAS: tuple[FromKeras, ...] = (*OPS, *LOSSES, *METRICS, *OPTIMIZERS, *OBJECTS)
+LAYERS = (
+    FromKeras(
+        "layers.Maximum layers.Minimum layers.Multiply",
+        "*Maximum-mask* | *Minimum-mask* | *Multiply-mask*",
+        "value",
+        "`mask=` of a call is the mask of the inputs, as of every other layer",
+        "no argument of a merging layer is a mask: masks come with the inputs alone",
+        "Keras documents `mask` among the arguments of a call for all layers that support masking",
+    ),
+    FromKeras(
+        "layers.RMSNormalization",
+        "*RMSNormalization-apart*",
+        "value",
+        "the scale belongs to the axes that were given, wherever they are",
+        "an error: the scale of axes that are not the last ones does not broadcast",
+        "Zhang and Sennrich, Root Mean Square Layer Normalization (2019): each feature has a gain of its own",
+    ),
+    FromKeras(
+        "layers.SpectralNormalization",
+        "*SpectralNormalization-table*",
+        "value",
+        "the weights of an Embedding are divided by their largest singular value",
+        "the vectors of the power iteration become integers, as the layer's inputs are",
+        "Miyato et al., Spectral Normalization for GANs (2018), algorithm 1: vectors of unit length",
+    ),
+    FromKeras(
+        "layers.Pipeline",
+        "*Pipeline-dropout*",
+        "value",
+        "layers within follow the `training` of the call",
+        "a graph keeps `training=True` for them, which a model of that graph then passes over",
+        "dropout is off in `predict`, as in the layer that is called by itself",
+    ),
+    FromKeras(
+        "layers.RandomCrop",
+        "*RandomCrop*",
+        "value",
+        "outside training the middle of the images, of the size that was asked for",
+        "outside training the images as they are, whatever the layer's documentation and its `compute_output_shape` say",
+        "Keras documents that the layer crops the middle at inference",
+    ),
+    FromKeras(
+        "layers.AutoContrast",
+        "*AutoContrast-unit first*",
+        "value",
+        "the extremes of each channel, in either data format",
+        "where channels are first, the extremes over channels and rows",
+        "the same image in the other data format has the same result, with its axes moved",
+    ),
+)
+"""Their cases are those of `tests/contract/layer_cases`; the exchange of files with Keras leaves these out."""
+
+FROM_KERAS: tuple[FromKeras, ...] = (*OPS, *LOSSES, *METRICS, *OPTIMIZERS, *OBJECTS, *LAYERS)
 
 
 def of(subject: str) -> list[FromKeras]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib
+from fnmatch import fnmatchcase
 
 import pytest
 
+from contract.layer_cases import LAYER_CASES
 from known_differences import FROM_KERAS, FromKeras
+from known_differences.from_keras import LAYERS
 from known_differences.page import PATH, page
 
 KINDS = ("value", "dtype", "shape", "error", "symbolic")
@@ -25,3 +28,9 @@ def test_entries_name_something_and_say_why(entry: FromKeras) -> None:
     for subject in entry.subjects.split():
         module, _, name = subject.partition(".")
         assert hasattr(importlib.import_module(f"polykeras.{module}"), name), subject
+
+
+@pytest.mark.parametrize("entry", LAYERS, ids=lambda e: e.subjects.split()[0])
+def test_entries_of_layers_name_cases(entry: FromKeras) -> None:
+    for pattern in entry.case.split(" | "):
+        assert any(fnmatchcase(case.id, pattern) for case in LAYER_CASES), pattern

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from polykeras import Input, KerasTensor, Layer, Model, Sequential, layers, ops
+from polykeras import Input, KerasTensor, Layer, Model, Sequential, Variable, callbacks, layers, ops, optimizers, tree
 from polykeras.backend import Backend
-from polykeras.models import clone_model
+from polykeras.models import clone_model, load_model
+from polykeras.ops import custom_gradient, remat
+from polykeras.optimizers import SGD
 
 X = np.random.default_rng(0).normal(size=(10, 4)).astype("float32")
 
@@ -268,3 +271,134 @@ def test_a_written_shape_may_begin_with_that_of_the_base_class(backend: Backend)
 
     assert Wider(3)(Input((4,))).shape == (None, 3)
     assert Wider(3).compute_output_shape((None, 4)) == (None, 3)
+
+
+def test_metrics_of_one_batch_are_of_that_batch_alone(backend: Backend) -> None:
+    """Keras 3.15 resets metrics at the start of `train_on_batch` and `test_on_batch`."""
+    model = Sequential([Input((4,)), layers.Dense(1, kernel_initializer="zeros")])
+    model.compile(SGD(0.0), "mse", metrics=["mae"])
+    for value in (1.0, 3.0):
+        y = np.full((10, 1), value, "float32")
+        for one_batch in (model.train_on_batch, model.test_on_batch):
+            assert one_batch(X, y) == pytest.approx([value**2, value])
+            assert one_batch(X, y, return_dict=True) == pytest.approx({"loss": value**2, "mae": value})
+    assert float(model.get_metrics_result()["mae"]) == pytest.approx(3.0)
+    model.reset_metrics()
+    assert float(model.get_metrics_result()["mae"]) == 0.0
+
+
+def test_an_optimizer_is_built_with_a_list_of_variables(backend: Backend) -> None:
+    variables = [Variable(np.ones(3, "float32"))]
+    for name in ("adam", "adadelta", "nadam", "lamb", "lion", "ftrl", "rmsprop"):
+        optimizer = optimizers.get(name)
+        optimizer.build(var_list=variables)
+        assert len(optimizer.variables) > 2
+
+
+HAND_WRITTEN: dict[str, Any] = {
+    "convert_to_tensor": ops.convert_to_tensor,
+    "convert_to_tensor float16": lambda x: ops.convert_to_tensor(x, "float16"),
+    "vectorized_map": lambda x: ops.vectorized_map(lambda row: row * 2, x),
+    "map": lambda x: ops.map(lambda row: row * 2, x),
+    "scan": lambda x: ops.scan(lambda carry, row: (carry + row, row), x[0], x),
+    "associative_scan": lambda x: ops.associative_scan(ops.add, x),
+    "fori_loop": lambda x: ops.fori_loop(0, 3, lambda i, total: total * 2, x),
+    "while_loop": lambda x: ops.while_loop(lambda t: ops.sum(ops.abs(t)) < 1000.0, lambda t: (t * 2,), (x,)),
+    "switch": lambda x: ops.switch(1, [lambda a: a, lambda a: -a], x),
+    "jvp": lambda x: ops.jvp(ops.square, (x,), (x,)),
+    "remat": lambda x: remat(ops.softmax)(x),
+    "vectorize": lambda x: ops.vectorize(ops.dot, signature="(n),(n)->()")(x, x),
+    "custom_gradient": lambda x: custom_gradient(lambda a: (a * 3, lambda upstream: upstream))(x),
+}
+"""Ops that take functions, and functions that are made of others."""
+
+
+@pytest.mark.parametrize("name", HAND_WRITTEN)
+def test_ops_written_by_hand_become_part_of_a_graph(name: str, backend: Backend) -> None:
+    fn, x = HAND_WRITTEN[name], Input((4,))
+    symbolic, expected = tree.flatten(fn(x)), tree.flatten(fn(ops.convert_to_tensor(X)))
+    found = tree.flatten(Model(x, symbolic)(X))
+    for tensor, value, array in zip(symbolic, expected, found, strict=True):
+        assert tensor.dtype == backend.dtype(value)
+        assert len(tensor.shape) == len(value.shape)
+        np.testing.assert_array_equal(np.asarray(array), np.asarray(value))
+
+
+def test_a_conversion_is_read_from_a_file(tmp_path: Path) -> None:
+    x = Input((4,))
+    model = Model(x, ops.convert_to_tensor(x, "float16"))
+    model.save(tmp_path / "model.keras")
+    assert load_model(tmp_path / "model.keras").output.dtype == "float16"
+    entry = model.get_config()["layers"][1]
+    assert (entry["module"], entry["class_name"]) == ("keras.src.ops.core", "ConvertToTensor")
+    assert entry["config"]["dtype"] == "float16"
+
+
+def compiled() -> Any:
+    model = Sequential(
+        [Input((4,)), layers.Dense(2, name="one"), layers.Dropout(0.2), layers.Dense(1, name="two")], name="net"
+    )
+    model.compile("adam", "mse", metrics=["mae"])
+    model.fit(X, X[:, :1], verbose=0)
+    return model
+
+
+def test_the_state_of_a_model_is_a_tree(backend: Backend) -> None:
+    model = compiled()
+    state = model.get_state_tree()
+    assert list(state) == ["trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables"]
+    host = model.get_state_tree("numpy_array")
+    weights = host["trainable_variables"]["net"]
+    np.testing.assert_array_equal(weights["one"]["kernel"], model.layers[0].kernel.numpy())
+    assert set(host["metrics_variables"]) == {"loss", "mean_absolute_error"}
+    assert host["optimizer_variables"]["adam"]["iteration"] == 1
+    other = compiled()
+    other.fit(X, X[:, :1], verbose=0)
+    with pytest.warns(UserWarning, match="seed_generator"):  # a name that each generator has for itself
+        other.set_state_tree({kind: tree for kind, tree in state.items() if kind != "optimizer_variables"})
+    np.testing.assert_array_equal(other.predict(X, verbose=0), model.predict(X, verbose=0))
+    assert int(other.optimizer.iterations) == 2
+    before = other.get_weights()
+    for wrong, message in (
+        ({"weights": {}}, "expected the keys"),
+        ({"metrics_variables": {"loss": {"total": np.ones(3)}}}, "has shape"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            other.set_state_tree(wrong)
+    for a, b in zip(before, other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(ValueError, match="'numpy_array'; received 'list'"):
+        model.get_state_tree("list")
+
+
+def test_the_loss_for_given_values(backend: Backend) -> None:
+    model = compiled()
+    doubled = [2 * v.numpy() for v in model.trainable_variables]
+    rest, metrics = ([v.numpy() for v in found] for found in (model.non_trainable_variables, model.metrics_variables))
+    y, weights = X[:, :1], model.get_weights()
+    y_pred, _ = model.stateless_call(doubled, rest, X)
+    loss, (first, second, third) = model.stateless_compute_loss(doubled, rest, metrics, X, y, y_pred)
+    np.testing.assert_allclose(float(loss), np.mean((np.asarray(y_pred) - y) ** 2), rtol=1e-5)
+    assert (len(first), len(second), len(third)) == (4, len(rest), len(metrics))
+    np.testing.assert_array_equal(np.asarray(first[0]), doubled[0])
+    np.testing.assert_array_equal(model.get_weights()[0], weights[0])
+
+
+class Stopping(callbacks.Callback):
+    """Stops each kind of run after its first batch."""
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.model.stop_evaluating = True
+
+    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.model.stop_predicting = True
+
+
+def test_evaluation_and_prediction_stop_when_they_are_told(backend: Backend) -> None:
+    model = compiled()
+    y = X[:, :1]
+    first = model.evaluate(X[:3], y[:3], verbose=0)
+    assert model.evaluate(X, y, batch_size=3, callbacks=[Stopping()], verbose=0) == pytest.approx(first, rel=1e-5)
+    assert model.predict(X, batch_size=3, callbacks=[Stopping()], verbose=0).shape == (3, 1)
+    assert model.predict(X, batch_size=3, verbose=0).shape == (10, 1)
+    assert model.evaluate(X, y, batch_size=3, verbose=0) == pytest.approx(model.evaluate(X, y, verbose=0), rel=1e-5)

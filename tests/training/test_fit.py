@@ -260,9 +260,7 @@ def test_one_batch_methods(backend: Backend) -> None:
     error = X @ np.ones((3, 1)) - Y
     assert loss == pytest.approx(np.mean(error**2), rel=1e-5)
     assert mae == pytest.approx(np.mean(np.abs(error)), rel=1e-5)
-    model.reset_metrics()
     model.train_on_batch(X, Y)
-    model.reset_metrics()
     assert model.test_on_batch(X, Y, return_dict=True)["loss"] < loss
     np.testing.assert_allclose(model.predict_on_batch(X), model.predict(X, verbose=0), rtol=1e-6)
 

@@ -53,6 +53,8 @@ class LowRank(Layer):
     """
 
     _adaptable: ClassVar[str] = "kernel"
+    lora_kernel_a: Variable
+    lora_kernel_b: Variable
 
     def __init__(
         self, *args: Any, lora_rank: int | None = None, lora_alpha: float | None = None, **kwargs: Any

@@ -118,7 +118,7 @@ class StateMixin(Saveable):
         autocast: bool = True,
         regularizer: Any = None,
         constraint: Any = None,
-        aggregation: str | None = None,
+        aggregation: str | None = "none",
         overwrite_with_gradient: bool = False,
         name: str | None = None,
     ) -> Variable:
@@ -143,7 +143,9 @@ class StateMixin(Saveable):
         dtype = dtypes.standardize_dtype(dtype) if dtype is not None else self.variable_dtype
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
-        variable = Variable(initializers.get(initializer), shape or (), dtype, trainable, autocast, name=name)
+        variable = Variable(
+            initializers.get(initializer), shape or (), dtype, trainable, autocast, aggregation=aggregation, name=name
+        )
         variable.path = "/".join([*self._path(), variable.name])
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)

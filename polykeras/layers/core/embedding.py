@@ -12,6 +12,7 @@ from polykeras.backend import registry
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.base.low_rank import AdaptedWeight, LowRank
 from polykeras.layers.base.weights import keep_options, make_weight
+from polykeras.variables import Variable
 
 
 @LAYERS.register()
@@ -47,6 +48,8 @@ class Embedding(LowRank):
     takes_integers = True
     embeddings = AdaptedWeight()
     _adaptable = "embeddings"
+    lora_embeddings_a: Variable
+    lora_embeddings_b: Variable
     _lacks: ClassVar[dict[str, Any]] = {"quantization_config": None}
     _not_in_config = (*LowRank._not_in_config, "weights")
 

@@ -77,9 +77,14 @@ class ImageLayer(Layer):
     Args:
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
         bounding_box_format: of the bounding boxes, see `utils.bounding_boxes.convert_format`.
+        factor: None: layers that have a factor take their own.
         **kwargs: as for `Layer`.
 
+    Raises:
+        ValueError: a `factor` for a layer that has none.
+
     Attributes:
+        height_axis: of images in this data format, counted from the end; so are `width_axis` and `channel_axis`.
         only_training: whether images stay as they are outside training.
         keeps_dtype: whether integers stay integers; otherwise the result has the compute dtype.
     """
@@ -87,10 +92,22 @@ class ImageLayer(Layer):
     only_training: ClassVar[bool] = False
     keeps_dtype: ClassVar[bool] = False
 
-    def __init__(self, data_format: str | None = None, bounding_box_format: str | None = None, **kwargs: Any) -> None:
+    factor: Any = None
+
+    def __init__(
+        self,
+        data_format: str | None = None,
+        bounding_box_format: str | None = None,
+        factor: None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        if factor is not None:
+            raise ValueError(f"{type(self).__name__} has no `factor`; received {factor!r}. Leave it out.")
         self.data_format = config.standardize_data_format(data_format)
         self.bounding_box_format = bounding_box_format
+        first = self.data_format == "channels_first"
+        self.height_axis, self.width_axis, self.channel_axis = (-2, -1, -3) if first else (-3, -2, -1)
         self.built = True  # there are no weights, and boxes may come as lists, which have no shape
 
     # ---- for subclasses ------------------------------------------------------------------------------------------
@@ -141,7 +158,7 @@ class ImageLayer(Layer):
         generator = getattr(self, "generator", None) if seed is None else seed
         return {**self._draw(batch, generator), "size": batch[1:3]}
 
-    def transform_images(self, images: Any, transformation: Any, training: Any = True) -> Array:
+    def transform_images(self, images: Any, transformation: Any = None, training: Any = True) -> Array:
         """Return images, changed where it is `training`, in the dtype in which the layer computes."""
         images = as_images(images, type(self).__name__)
         if not self.keeps_dtype:
@@ -151,11 +168,13 @@ class ImageLayer(Layer):
         batch, back = as_batch(images, self.data_format)
         return back(ops.cast(self._transform(batch, transformation), ops.dtype(images)))
 
-    def transform_labels(self, labels: Any, transformation: Any, training: Any = True) -> Any:
+    def transform_labels(self, labels: Any, transformation: Any = None, training: Any = True) -> Any:
         """Return the labels of a batch, changed where it is `training`."""
         return self._transform_labels(labels, transformation) if self._applies(transformation, training) else labels
 
-    def transform_segmentation_masks(self, segmentation_masks: Any, transformation: Any, training: Any = True) -> Array:
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any = None, training: Any = True
+    ) -> Array:
         """Return masks, changed as the images are, without mixing classes."""
         if not self._applies(transformation, training):
             return segmentation_masks
@@ -175,6 +194,31 @@ class ImageLayer(Layer):
         cut = boxes.clip_to_image_size(moved, height, width)
         return boxes.convert_format(cut, "xyxy", form, height, width)  # type: ignore[arg-type]
 
+    def transform_single_image(self, image: Any, transformation: Any, training: Any = True) -> Array:
+        """Return one image, changed as `transform_images` does it."""
+        return _unbatched(self.transform_images(_batched(image), transformation, training))
+
+    def transform_single_label(self, label: Any, transformation: Any, training: Any = True) -> Any:
+        """Return the label of one image, changed as `transform_labels` does it."""
+        return _unbatched(self.transform_labels(_batched(label), transformation, training))
+
+    def transform_single_segmentation_mask(
+        self, segmentation_mask: Any, transformation: Any, training: Any = True
+    ) -> Array:
+        """Return the mask of one image, changed as `transform_segmentation_masks` does it."""
+        return _unbatched(self.transform_segmentation_masks(_batched(segmentation_mask), transformation, training))
+
+    def transform_single_bounding_box(self, bounding_box: Any, transformation: Any, training: Any = True) -> Any:
+        """Return the boxes of one image, `(n, 4)` with labels `(n,)`, changed as `transform_bounding_boxes` does it."""
+        return _unbatched(self.transform_bounding_boxes(_batched(bounding_box), transformation, training))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments; a factor only of layers that have one."""
+        made = super().get_config()
+        if made.get("factor", 0) is None:
+            del made["factor"]
+        return made
+
     def _applies(self, transformation: Any, training: Any) -> bool:
         return not self.only_training or (bool(training) and transformation is not None)
 
@@ -184,6 +228,7 @@ class ImageLayer(Layer):
         if not isinstance(data, Mapping):
             return self.transform_images(data, transformation, training=training)
         single = len(ops.shape(data["images"])) == 3
+        batched, unbatched = (_batched, _unbatched) if single else (_as_it_is, _as_it_is)
         result = dict(data)
         result["images"] = self.transform_images(data["images"], transformation, training=training)
         if "segmentation_masks" in data:
@@ -195,21 +240,25 @@ class ImageLayer(Layer):
                     f"{self._title()} was given bounding boxes: say in which format they are, as by "
                     f"{type(self).__name__}(..., bounding_box_format='xyxy')."
                 )
-            given = _batched(boxes.dense(data["bounding_boxes"]), single)
+            given = batched(boxes.dense(data["bounding_boxes"]))
             moved = self.transform_bounding_boxes(given, transformation, training=training)
-            result["bounding_boxes"] = _unbatched(moved, single)
+            result["bounding_boxes"] = unbatched(moved)
         if "labels" in data:
-            labels = _batched(ops.convert_to_tensor(data["labels"]), single)
-            result["labels"] = _unbatched(self.transform_labels(labels, transformation, training=training), single)
+            labels = batched(ops.convert_to_tensor(data["labels"]))
+            result["labels"] = unbatched(self.transform_labels(labels, transformation, training=training))
         return result
 
 
-def _batched(value: Any, single: bool) -> Any:
-    return tree.map_structure(lambda x: ops.expand_dims(x, 0), value) if single else value
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
-def _unbatched(value: Any, single: bool) -> Any:
-    return tree.map_structure(lambda x: ops.squeeze(x, 0), value) if single else value
+def _batched(value: Any) -> Any:
+    return tree.map_structure(lambda x: ops.expand_dims(x, 0), value)
+
+
+def _unbatched(value: Any) -> Any:
+    return tree.map_structure(lambda x: ops.squeeze(x, 0), value)
 
 
 class RandomImageLayer(ImageLayer):

@@ -144,11 +144,13 @@ class MaxNumBoundingBoxes(ImageLayer):
         self.max_number = positive_int(max_number, "max_number", self)
         self.fill_value = int(fill_value)
 
-    def transform_images(self, images: Any, transformation: Any, training: Any = True) -> Any:
+    def transform_images(self, images: Any, transformation: Any = None, training: Any = True) -> Any:
         """Return the images."""
         return images
 
-    def transform_segmentation_masks(self, segmentation_masks: Any, transformation: Any, training: Any = True) -> Any:
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any = None, training: Any = True
+    ) -> Any:
         """Return the masks."""
         return segmentation_masks
 

@@ -38,7 +38,7 @@ class Wrapper(Layer):
         if self._batch_input_shape is None:
             self._batch_input_shape = layer._batch_input_shape
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Any = None) -> None:
         """Build the layer within."""
         build_within(self.layer, input_shape)
 

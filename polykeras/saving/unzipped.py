@@ -1,0 +1,77 @@
+"""Models in open files and in folders: what a `.keras` file holds, elsewhere than in a file of that name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from polykeras.saving.archive import CONFIG, load_archive, save_archive
+
+_NAME = "model.keras"
+
+
+def is_file(target: Any) -> bool:
+    """Return whether something is an open file, such as `io.BytesIO`, rather than a path."""
+    return hasattr(target, "read") or hasattr(target, "write")
+
+
+def is_folder(path: str) -> bool:
+    """Return whether a folder holds a model."""
+    return os.path.isfile(os.path.join(path, CONFIG))
+
+
+def save_to_file(model: Any, file: IO[bytes]) -> None:
+    """Write the archive of a model to an open file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, _NAME)
+        save_archive(model, path)
+        with path.open("rb") as made:
+            shutil.copyfileobj(made, file, 2**20)
+
+
+def load_from_file(
+    file: IO[bytes], custom_objects: Mapping[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
+) -> Any:
+    """Return the model of an archive, read from an open file up to its end; arguments as of `load_archive`."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, _NAME)
+        with path.open("wb") as copy:
+            shutil.copyfileobj(file, copy, 2**20)
+        return load_archive(path, custom_objects, compile, safe_mode)
+
+
+def save_folder(model: Any, path: str, overwrite: bool = True) -> None:
+    """Write what an archive of a model holds as files of a folder, each as a whole or not at all.
+
+    Raises:
+        FileExistsError: the folder exists and must not be written to.
+    """
+    target = Path(path)
+    if target.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists; pass overwrite=True to replace what it holds.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        made = Path(folder, _NAME)
+        save_archive(model, made)
+        with zipfile.ZipFile(made) as archive:
+            for member in archive.namelist():
+                place = target / member
+                place.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(archive.extract(member, folder), place)
+
+
+def load_folder(
+    path: str, custom_objects: Mapping[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
+) -> Any:
+    """Return the model of a folder; arguments as of `load_archive`, by which it is read. Links are passed over."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder, _NAME)
+        with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
+            for file in sorted(p for p in Path(path).rglob("*") if p.is_file() and not p.is_symlink()):
+                archive.write(file, file.relative_to(path).as_posix())
+        return load_archive(made, custom_objects, compile, safe_mode)
