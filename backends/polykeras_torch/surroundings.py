@@ -14,6 +14,7 @@ from torch.jit import ScriptModule
 from torch.nn import Module
 
 from polykeras.draws import OurThreads
+from polykeras_torch.native_module import TorchModule
 from polykeras_torch.private import HOOKS_OF_ALL_MODULES
 
 _CONTAINERS = (dict, list, set, tuple)
@@ -57,6 +58,8 @@ class Modules:
         try:
             if id(module.__dict__) not in self._holders:
                 for part in module.modules():
+                    if isinstance(part, TorchModule):  # of whose changes polykeras knows itself
+                        continue
                     self._add(part.__dict__)
                     if isinstance(part, ScriptModule):
                         self._why = "a module is a script of TorchScript, whose attributes nobody sees (`torch.jit`)"
@@ -108,7 +111,7 @@ def _objects_in(views: Sequence[Any]) -> np.ndarray:
 
 
 def _getattribute(module: Module, name: str) -> Any:
-    if name in _USES and (modules := _watching.get(threading.get_ident())) is not None:
+    if name in _USES and not isinstance(module, TorchModule) and (modules := _watching.get(threading.get_ident())) is not None:
         modules.use(module)
     return object.__getattribute__(module, name)
 

@@ -6,6 +6,7 @@ from abc import ABC
 from typing import Any, ClassVar
 
 from polykeras.backend.execution import ExecutionMethods
+from polykeras.backend.native import Native
 
 
 class Backend(ExecutionMethods, ABC):
@@ -23,6 +24,7 @@ class Backend(ExecutionMethods, ABC):
         compiles_calls: whether calls of a model outside any step are worth compiling when they are repeated: where an
             eager operation takes tens of microseconds, and compiled code can be differentiated like eager code.
         compiles_each_size: whether another number of rows or of indices makes `compile_steps` compile its steps anew.
+        native: what it knows of code in the framework's own idiom; see `Native`.
         can_differentiate: False where `value_and_grad` is not to be had at all.
     """
 
@@ -32,6 +34,7 @@ class Backend(ExecutionMethods, ABC):
     can_differentiate: ClassVar[bool] = True
     compiles_calls: ClassVar[bool] = False
     compiles_each_size: ClassVar[bool] = False
+    native: ClassVar[Native] = Native()
 
     @property
     def unsupported_dtypes(self) -> dict[str, str]:

@@ -38,6 +38,7 @@ from polykeras.saving.serialization import serialize_keras_object
 if TYPE_CHECKING:
     from polykeras.layers import image, preprocessing
     from polykeras.layers.image import *
+    from polykeras.layers.native.torch_module import TorchModuleWrapper as TorchModuleWrapper
     from polykeras.layers.preprocessing import *
 
 
@@ -81,6 +82,7 @@ _IMAGE = """
 """
 LATER: dict[str, str] = dict.fromkeys(_PREPROCESSING.split(), "polykeras.layers.preprocessing")
 LATER |= dict.fromkeys(_IMAGE.split(), "polykeras.layers.image")
+LATER["TorchModuleWrapper"] = "polykeras.layers.native.torch_module"
 """Names of the families that are loaded later, with the module of each."""
 _OLD_CLASSES = "Highway LocallyConnected1D LocallyConnected2D MaxoutDense ThresholdedReLU"
 _OLD_FUNCTIONS = """

@@ -60,10 +60,11 @@ class CallSpec:
             context.training = explicit
         elif context.training is None and self.training_default is not None:
             context.training = self.training_default
+        training = context.mode if context.training is None else context.training
         if place is not None:
-            return (*args[:place], context.training, *args[place + 1 :])
+            return (*args[:place], training, *args[place + 1 :])
         if self.has_training:
-            kwargs["training"] = context.training
+            kwargs["training"] = training
         else:
             kwargs.pop("training", None)
         return args
