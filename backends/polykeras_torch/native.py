@@ -29,7 +29,7 @@ class TorchNative(Native):
     # ---- leaves ------------------------------------------------------------------------------------------------
 
     def leaf(self, value: Tensor, trainable: bool) -> Tensor:
-        return Parameter(value.detach(), requires_grad=trainable and value.is_floating_point())
+        return Parameter(value.detach()) if trainable and value.is_floating_point() else value.detach()
 
     def fill(self, leaf: Tensor, value: Tensor) -> None:
         with torch.no_grad():
@@ -125,10 +125,12 @@ class TorchNative(Native):
             outputs, after = torch.func.functional_call(
                 _WithBuffers(module), {f"module.{name}": x for name, x in {**values, **copies}.items()}, tuple(args), kwargs
             )
+            # Kernels of batch norm change theirs without a word.
+            moves = any(part.training for part in module.modules())
         changed = {
             name: after[name]
             for name, copy in copies.items()
-            if after[name] is not copy or version_of(copy) > 0
+            if moves or after[name] is not copy or version_of(copy) > 0
         }
         return outputs, changed
 

@@ -21,6 +21,19 @@ class _Of:
         return self if layer is None else self._get(layer)
 
 
+def _as_modules(children: dict[str, Any]) -> dict[str, Module]:
+    """Return modules by name, with one around each dict, as torch takes a name with dots for a way through modules."""
+    found: dict[str, Module] = {}
+    for name, child in children.items():
+        if isinstance(child, dict):
+            group = Module()
+            for key, part in _as_modules(child).items():
+                group.add_module(key, part)
+            child = group
+        found[name] = child
+    return found
+
+
 class TorchModule(Module):
     """The last base of all layers where this backend is loaded.
 
@@ -30,7 +43,7 @@ class TorchModule(Module):
 
     _parameters = _Of(lambda layer: layer._native_leaves(True))  # type: ignore[assignment]
     _buffers = _Of(lambda layer: layer._native_leaves(False))  # type: ignore[assignment]
-    _modules = _Of(lambda layer: layer._native_children())  # type: ignore[assignment]
+    _modules = _Of(lambda layer: _as_modules(layer._native_children()))  # type: ignore[assignment]
     training = _Of(lambda layer: layer._mode is not False)  # type: ignore[assignment]
 
     __setattr__ = object.__setattr__

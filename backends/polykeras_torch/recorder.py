@@ -316,9 +316,9 @@ def is_recorded(x: Any) -> bool:
 
 
 def refuse_recording(why: str) -> None:
-    """Note, where something is recorded now, that it may not be repeated."""
+    """Note, where something is recorded now, that it may not be repeated: the reason that is told."""
     if (recorder := _active.get()) is not None:
-        recorder.refuse(why)
+        recorder.refused = why
 
 
 def _key(tensor: Tensor) -> Hashable:

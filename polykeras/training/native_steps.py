@@ -91,11 +91,12 @@ class _NativeStep:
                 return self._plainly(data) if self._way == _PLAIN else self._in_scope(data)
             except _Asked as asked:
                 self._way = asked.way
-            except RuntimeError as error:
-                again = self._way == _NEUTRAL or len(self._model.trainable_variables) > known
-                if attempt == _ATTEMPTS - 1 or not again or not self._native.lacks_leaves(error):
+            except Exception as error:
+                built = self._way == _LEAVES and len(self._model.trainable_variables) > known
+                asks = self._way == _NEUTRAL and self._native.lacks_leaves(error)
+                if attempt == _ATTEMPTS - 1 or not (built or asks):
                     raise
-                self._way = max(self._way, _LEAVES)
+                self._way = _LEAVES
         raise AssertionError("a step in plain Python asks for nothing")
 
     def _in_scope(self, data: Any) -> Any:

@@ -69,9 +69,9 @@ def leaf_of(variable: Variable, backend: Backend, trainable: bool = True) -> Any
     """
     leaf = variable._leaf
     if leaf is None or leaf.backend is not backend:
-        trainable = trainable and variable.trainable
-        held = backend.native.leaf(variable._owned(backend), trainable)
-        variable._leaf = Leaf(backend, held, trainable)
+        held = backend.native.leaf(variable._owned(backend), variable.trainable)
+        variable._leaf = Leaf(backend, held, variable.trainable)
+        variable._leaf.train(trainable and variable.trainable)
         variable._home = (backend, held)
     else:
         variable._stored(backend)  # from where it was meanwhile

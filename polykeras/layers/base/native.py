@@ -47,13 +47,18 @@ class NativeMixin(NativeBase):
     _untracked: Any
 
     def _native_children(self) -> dict[str, Any]:
-        """Return the layers within this one by the names that native code gets: attributes, places in lists, keys."""
+        """Return the layers within this one by the names that native code gets: attributes, with those in lists nested.
+
+        Returns:
+            Layers, and dicts of such, by place or key, for lists and dicts.
+        """
         found: dict[str, Any] = {}
         seen: set[int] = set()
         # What a graph is made of comes first, under the name by which users know it.
         for name in sorted(vars(self), key=lambda name: name != "_layers"):
-            if name not in self._untracked:
-                _collect(vars(self)[name], name.lstrip("_"), seen, found)
+            part = None if name in self._untracked else _layers_in(vars(self)[name], seen)
+            if part is not None:
+                found[_free(name.lstrip("_"), found)] = part
         return found
 
     def _native_leaves(self, trainable: bool) -> dict[str, Any]:
@@ -116,17 +121,21 @@ class NativeMixin(NativeBase):
                 variable._leaf.train(variable.trainable and self.trainable)
 
 
-def _collect(value: Any, name: str, seen: set[int], found: dict[str, Any]) -> None:
+def _layers_in(value: Any, seen: set[int]) -> Any:
+    """Return a layer that was not seen before, or the dict of those in a container; None for neither."""
     if isinstance(value, NativeMixin):
-        if id(value) not in seen:
-            seen.add(id(value))
-            found[_free(name, found)] = value
-    elif isinstance(value, (list, tuple)):
-        for i, part in enumerate(contained(value)):
-            _collect(part, f"{name}.{i}", seen, found)
+        if id(value) in seen:
+            return None
+        seen.add(id(value))
+        return value
+    if isinstance(value, (list, tuple)):
+        parts: Any = ((str(i), part) for i, part in enumerate(contained(value)))
     elif isinstance(value, dict):
-        for key, part in value.items():
-            _collect(part, f"{name}.{key}", seen, found)
+        parts = ((str(key).replace(".", "_"), part) for key, part in value.items())
+    else:
+        return None
+    found = {name: layer for name, part in parts if (layer := _layers_in(part, seen)) is not None}
+    return found or None
 
 
 def _free(name: str, taken: dict[str, Any]) -> str:

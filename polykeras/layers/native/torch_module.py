@@ -10,15 +10,12 @@ import numpy as np
 
 from polykeras import tree
 from polykeras.backend import Backend, registry
-from polykeras.graph import KerasTensor
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.base.native import variable_around
 from polykeras.saving.lambdas import is_code_allowed
 from polykeras.variables import Variable, is_functional, outside_scopes
 
 __all__ = ["TorchModuleWrapper"]
-
-_STAND_INS = 2, 3  # for sizes that are not known
 
 
 @LAYERS.register()
@@ -78,6 +75,8 @@ class TorchModuleWrapper(Layer):
 
     def call(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """Call the module; `training` says whether it trains, or the module itself where it is None."""
+        if not registry.current().holds_values:
+            return self._on_shapes(args, kwargs)
         backend = self._current("call")
         if not is_functional():
             for variable in self._held.values():
@@ -98,29 +97,21 @@ class TorchModuleWrapper(Layer):
             )
         return backend
 
-    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the symbolic outputs: of the shape that was given, or found by running the module on zeros."""
+    def _on_shapes(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return symbolic outputs: of the shape that was given, or found by running the module on zeros."""
+        symbolic, real = registry.current(), self._framework
         if self._given_shape is not None:
-            return KerasTensor(tuple(self._given_shape), self.compute_dtype)
-        kwargs.pop("training", None)
-        first, second = (self._outputs_for(size, args, kwargs) for size in _STAND_INS)
+            rows = symbolic.shape(tree.flatten((args, kwargs))[0])[:1]
+            return symbolic.full((*rows, *self._given_shape[1:]), 0, self.compute_dtype)
 
-        def merged(one: Any, other: Any) -> KerasTensor:
-            shapes = zip(self._framework.shape(one), self._framework.shape(other), strict=True)
-            return KerasTensor([a if a == b else None for a, b in shapes], self._framework.dtype(one))
-
-        return tree.map_structure(merged, first, second)
-
-    def _outputs_for(self, size: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         def zeros(leaf: Any) -> Any:
-            if not isinstance(leaf, KerasTensor):
-                return leaf
-            return self._framework.full([size if n is None else n for n in leaf.shape], 0, leaf.dtype)
+            return real.full(symbolic.shape(leaf), 0, symbolic.dtype(leaf)) if symbolic.is_tensor(leaf) else leaf
 
-        with registry.use_backend(self._framework), outside_scopes():
+        with registry.use_backend(real), outside_scopes():
             args, kwargs = tree.map_structure(zeros, args), tree.map_structure(zeros, kwargs)
-            values = {name: variable._plain(self._framework) for name, variable in self._held.items()}
-            return self._framework.native.call(self.module, values, False, args, kwargs)[0]
+            values = {name: variable._plain(real) for name, variable in self._held.items()}
+            outputs, _ = real.native.call(self.module, values, False, args, kwargs)
+        return tree.map_structure(lambda leaf: symbolic.full(real.shape(leaf), 0, real.dtype(leaf)), outputs)
 
     # ---- files -------------------------------------------------------------------------------------------------
 
