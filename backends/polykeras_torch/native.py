@@ -122,9 +122,8 @@ class TorchNative(Native):
             # Modules change buffers in place: these get copies. A buffer that is assigned is found after the call.
             buffers = {name: values[name] for name, _ in module.named_buffers() if name in values}
             copies = {name: value.clone() for name, value in buffers.items()}
-            outputs, after = torch.func.functional_call(
-                _WithBuffers(module), {f"module.{name}": x for name, x in {**values, **copies}.items()}, tuple(args), kwargs
-            )
+            given = {f"module.{name}": value for name, value in {**values, **copies}.items()}
+            outputs, after = torch.func.functional_call(_WithBuffers(module), given, tuple(args), dict(kwargs))
             # Kernels of batch norm change theirs without a word.
             moves = any(part.training for part in module.modules())
         changed = {

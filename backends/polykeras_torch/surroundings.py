@@ -56,7 +56,7 @@ class Modules:
     def use(self, module: Module) -> None:
         """Note that a module is used. It never raises."""
         try:
-            if id(module.__dict__) not in self._holders:
+            if id(module.__dict__) not in self._holders and not isinstance(module, TorchModule):
                 for part in module.modules():
                     if isinstance(part, TorchModule):  # of whose changes polykeras knows itself
                         continue
@@ -111,7 +111,7 @@ def _objects_in(views: Sequence[Any]) -> np.ndarray:
 
 
 def _getattribute(module: Module, name: str) -> Any:
-    if name in _USES and not isinstance(module, TorchModule) and (modules := _watching.get(threading.get_ident())) is not None:
+    if name in _USES and (modules := _watching.get(threading.get_ident())) is not None:
         modules.use(module)
     return object.__getattribute__(module, name)
 

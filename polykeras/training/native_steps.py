@@ -25,8 +25,8 @@ _ATTEMPTS = 4  # at most: one in each way, and one more where the first one buil
 
 _WHY_PLAIN = (
     "it changes objects of the framework that outlive the step: its code asks for `parameters()`, or an optimizer of "
-    "the framework is at work. With an optimizer of polykeras and `[v.value.grad for v in self.trainable_variables]` it "
-    "is compiled"
+    "the framework is at work. With an optimizer of polykeras and `[v.value.grad for v in self.trainable_variables]` "
+    "it is compiled"
 )
 
 
@@ -54,9 +54,7 @@ class _LeafScope(Scope):
         leaves = [native.step_leaf(value, None) for value in values]
         super().__init__(variables, leaves)
         self._native = native
-        self._leaves = {
-            id(v): (v, leaf, native.changes(leaf)) for v, leaf in zip(variables, leaves, strict=True)
-        }
+        self._leaves = {id(v): (v, leaf, native.changes(leaf)) for v, leaf in zip(variables, leaves, strict=True)}
 
     def write(self, variable: Variable, value: Any) -> None:
         """Record a new value, which for those variables is a leaf too; the gradient stays."""

@@ -669,9 +669,7 @@ def test_lazy_modules_are_refused() -> None:
 def test_functions_of_torch_take_variables() -> None:
     layer = layers.Dense(4)
     layer(TX)
-    np.testing.assert_allclose(
-        torch.matmul(TX, layer.kernel).detach(), X @ layer.kernel.numpy(), rtol=1e-5, atol=1e-6
-    )
+    np.testing.assert_allclose(torch.matmul(TX, layer.kernel).detach(), X @ layer.kernel.numpy(), rtol=1e-5, atol=1e-6)
 
 
 # ---- other backends, and torch's compiler --------------------------------------------------------------------------

@@ -71,8 +71,8 @@ class NativeMixin(NativeBase):
             step.ask_for_objects()
         elif is_functional():
             raise RuntimeError(
-                f"Layer {self.name!r}: parameters outlive the function that is compiled or differentiated here. Ask for "
-                "them outside of it."
+                f"Layer {self.name!r}: parameters outlive the function that is compiled or differentiated here. Ask "
+                "for them outside of it."
             )
         backend.native.asked = True
         found: dict[str, Any] = {}
