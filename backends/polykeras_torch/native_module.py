@@ -41,9 +41,9 @@ class TorchModule(Module):
     holds may change, as when it is built. What Python itself calls stays what it is for other objects.
     """
 
-    _parameters = _Of(lambda layer: layer._native_leaves(True))  # type: ignore[assignment]
-    _buffers = _Of(lambda layer: layer._native_leaves(False))  # type: ignore[assignment]
-    _modules = _Of(lambda layer: _as_modules(layer._native_children()))  # type: ignore[assignment]
+    _parameters = _Of(lambda layer: layer.native_leaves(True))  # type: ignore[assignment]
+    _buffers = _Of(lambda layer: layer.native_leaves(False))  # type: ignore[assignment]
+    _modules = _Of(lambda layer: _as_modules(layer.native_children()))  # type: ignore[assignment]
     training = _Of(lambda layer: layer._mode is not False)  # type: ignore[assignment]
 
     __setattr__ = object.__setattr__
@@ -59,7 +59,7 @@ class TorchModule(Module):
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop the gradients that have gathered in the parameters."""
-        self._forget_gradients()  # type: ignore[operator]
+        self.native_zero_grad()  # type: ignore[operator]
 
     def train(self, mode: bool = True) -> Any:
         """Say what `training` is in calls that do not say it, of this layer and those within it."""

@@ -17,7 +17,7 @@ from polykeras.backend import Backend
 from polykeras.backend.native import Native
 from polykeras.naming import are_ours
 from polykeras.variables import Scope, Variable, outside_scopes, read_state, value_of
-from polykeras.variables.leaves import asked_step, leaf_of
+from polykeras.variables.leaves import AskedStep, asked_step, leaf_of
 from polykeras.variables.scopes import current_scope
 
 _NEUTRAL, _LEAVES, _PLAIN = range(3)
@@ -72,7 +72,7 @@ class _LeafScope(Scope):
         return super().updates()
 
 
-class _NativeStep:
+class _NativeStep(AskedStep):
     """A user's own `train_step`, in whichever way it turns out to need."""
 
     def __init__(self, step: Callable[[Any], Any], model: Any, backend: Backend) -> None:

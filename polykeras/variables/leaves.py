@@ -9,21 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from polykeras.backend import Backend
     from polykeras.variables.variable import Variable
 
 
-class AskedStep(Protocol):
+class AskedStep:
     """A step that is told when native code in it asks for leaves."""
 
     def forget_gradients(self, variables: Sequence[Variable]) -> None:
         """Drop the gradients of variables; they are to be leaves in the step."""
+        raise NotImplementedError
 
-    def ask_for_objects(self) -> None:
+    def ask_for_objects(self) -> NoReturn:
         """Tell that native code asks for leaves that it may keep."""
+        raise NotImplementedError
 
 
 asked_step: ContextVar[AskedStep | None] = ContextVar("polykeras_asked_step", default=None)

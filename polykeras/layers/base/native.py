@@ -46,7 +46,7 @@ class NativeMixin(NativeBase):
     _own_variables: Callable[[], list[Variable]]
     _untracked: Any
 
-    def _native_children(self) -> dict[str, Any]:
+    def native_children(self) -> dict[str, Any]:
         """Return the layers within this one by the names that native code gets: attributes, with those in lists nested.
 
         Returns:
@@ -61,7 +61,7 @@ class NativeMixin(NativeBase):
                 found[_free(name.lstrip("_"), found)] = part
         return found
 
-    def _native_leaves(self, trainable: bool) -> dict[str, Any]:
+    def native_leaves(self, trainable: bool) -> dict[str, Any]:
         """Return what native code knows this layer's own weights by: those that are trained, or the others.
 
         A layer that is frozen has the same weights as before, in which no gradients gather.
@@ -83,7 +83,7 @@ class NativeMixin(NativeBase):
                 found[_free(variable.name, found)] = held
         return found
 
-    def _forget_gradients(self) -> None:
+    def native_zero_grad(self) -> None:
         """Drop the gradients that have gathered: what native code begins a step with."""
         backend = registry.current()
         if not backend.holds_values:

@@ -62,10 +62,10 @@ class TorchModuleWrapper(Layer):
 
     # ---- as a module of torch ----------------------------------------------------------------------------------
 
-    def _native_children(self) -> dict[str, Any]:
+    def native_children(self) -> dict[str, Any]:
         return {"module": self.module}
 
-    def _native_leaves(self, trainable: bool) -> dict[str, Any]:
+    def native_leaves(self, trainable: bool) -> dict[str, Any]:
         for variable in self._held.values():
             if variable.home != "host" and not is_functional():
                 variable.value  # noqa: B018  (at home in the module again)
