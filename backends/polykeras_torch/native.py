@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import Module, Parameter
+from torch.nn.parameter import is_lazy
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from polykeras.backend.native import Native
@@ -79,7 +80,7 @@ class TorchNative(Native):
         return dict(part.items()) if isinstance(part, nn.ModuleDict) else part
 
     def held(self, module: Module) -> dict[str, Tensor]:
-        if any(isinstance(x, nn.parameter.UninitializedTensorMixin) for x in module.parameters()):
+        if any(map(is_lazy, [*module.parameters(), *module.buffers()])):
             raise ValueError(
                 f"{type(module).__name__} has parameters whose shapes are not known yet: call it on data once before "
                 "it becomes a part of a layer."

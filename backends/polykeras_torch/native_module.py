@@ -46,9 +46,9 @@ class TorchModule(Module):
     _modules = _Of(lambda layer: _as_modules(layer.native_children()))  # type: ignore[assignment]
     training = _Of(lambda layer: layer._mode is not False)  # type: ignore[assignment]
 
-    __setattr__ = object.__setattr__
-    __delattr__ = object.__delattr__
-    __dir__ = object.__dir__
+    __setattr__ = object.__setattr__  # type: ignore[assignment]
+    __delattr__ = object.__delattr__  # type: ignore[assignment]
+    __dir__ = object.__dir__  # type: ignore[assignment]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -65,7 +65,7 @@ class TorchModule(Module):
         """Say what `training` is in calls that do not say it, of this layer and those within it."""
         for module in self.modules():
             if isinstance(module, TorchModule):
-                module._mode = bool(mode)
+                module._mode = bool(mode)  # type: ignore[arg-type]
             else:
                 module.training = bool(mode)
         return self
