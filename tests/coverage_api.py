@@ -31,7 +31,7 @@ CONVOLUTIONS = """
     Conv1D Conv2D Conv3D Conv1DTranspose Conv2DTranspose Conv3DTranspose DepthwiseConv1D DepthwiseConv2D SeparableConv1D
     SeparableConv2D
 """
-ADAPTERS = "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper"
+ADAPTERS = "FlaxLayer JaxLayer TFSMLayer"
 QUANTIZED = "Dense EinsumDense Embedding ReversibleEmbedding"
 OTHERS = "InputLayer IntegerLookup StringLookup"
 
