@@ -50,6 +50,11 @@ class Saveable:
         """Return the names of attributes that hold nothing which is saved, whatever is in them."""
         return frozenset()
 
+    @classmethod
+    def _class_names(cls) -> set[str]:
+        """Return the names of all that the class gives its objects."""
+        return set(dir(cls))
+
     def _title_in_files(self) -> str:
         return f"{type(self).__name__} {getattr(self, 'name', '')!r}"
 

@@ -44,7 +44,7 @@ DETAILS = """
 MASKS_OF_CELLS = """
     get_dropout_mask get_recurrent_dropout_mask reset_dropout_mask reset_recurrent_dropout_mask dropout_mask_count
 """
-ADAPTERS = "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper"
+ADAPTERS = "FlaxLayer JaxLayer TFSMLayer"
 QUANTIZED = "Dense EinsumDense Embedding ReversibleEmbedding"
 
 REASONS = {

@@ -16,6 +16,7 @@ from polykeras_torch.fourier import TorchFourier
 from polykeras_torch.indexing import TorchIndexing
 from polykeras_torch.linalg import TorchLinalg
 from polykeras_torch.losses import TorchLosses
+from polykeras_torch.native import TorchNative
 from polykeras_torch.nn import TorchNeural
 from polykeras_torch.normalization import TorchNormalization
 from polykeras_torch.random import TorchRandom
@@ -62,6 +63,7 @@ class TorchBackend(
 
     name = "torch"
     version = str(torch.__version__)
+    native = TorchNative()
 
     def set_matmul_precision(self, precision: str | None) -> None:
         if precision is None and _has_chosen_precision():

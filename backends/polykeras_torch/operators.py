@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from polykeras_torch.private import schema_of
+from polykeras_torch.private import BATCH_NORM, schema_of
 
 aten: Any = torch.ops.aten
 
@@ -36,6 +36,9 @@ _NOT_REPEATED = {
     "set_data", "sym_constrain_range",
 }
 # fmt: on
+# Kernels that change their fourth and fifth argument, running statistics, where the sixth says that they train; their
+# schemas do not say so.
+_UPDATES_STATISTICS = {BATCH_NORM, *(getattr(aten, name, None) for name in ("cudnn_batch_norm", "miopen_batch_norm"))}
 _NUMBERS_BY_SHAPE = {"_fused_sdp_choice", "is_same_size", "sym_numel", "sym_size", "sym_storage_offset", "sym_stride"}
 
 
@@ -68,7 +71,10 @@ def makes_room_only(func: Any) -> bool:
 
 def written(func: Any, args: Any, kwargs: Any) -> list[Tensor]:
     """Return the tensors that a call changes in place."""
-    return _given(func, args, kwargs, lambda alias: alias is not None and alias.is_write)
+    said = _given(func, args, kwargs, lambda alias: alias is not None and alias.is_write)
+    if func.overloadpacket in _UPDATES_STATISTICS and args[5]:
+        said += [x for x in args[3:5] if x is not None]
+    return said
 
 
 def read(func: Any, args: Any, kwargs: Any) -> list[Tensor]:

@@ -315,6 +315,12 @@ def is_recorded(x: Any) -> bool:
     return recorder is not None and isinstance(x, Tensor) and recorder.is_dependent(x)
 
 
+def refuse_recording(why: str) -> None:
+    """Note, where something is recorded now, that it may not be repeated: the reason that is told."""
+    if (recorder := _active.get()) is not None:
+        recorder.refused = why
+
+
 def _key(tensor: Tensor) -> Hashable:
     return (
         storage_of(tensor),

@@ -14,6 +14,7 @@ from torch.jit import ScriptModule
 from torch.nn import Module
 
 from polykeras.draws import OurThreads
+from polykeras_torch.native_module import TorchModule
 from polykeras_torch.private import HOOKS_OF_ALL_MODULES
 
 _CONTAINERS = (dict, list, set, tuple)
@@ -55,8 +56,10 @@ class Modules:
     def use(self, module: Module) -> None:
         """Note that a module is used. It never raises."""
         try:
-            if id(module.__dict__) not in self._holders:
+            if id(module.__dict__) not in self._holders and not isinstance(module, TorchModule):
                 for part in module.modules():
+                    if isinstance(part, TorchModule):  # of whose changes polykeras knows itself
+                        continue
                     self._add(part.__dict__)
                     if isinstance(part, ScriptModule):
                         self._why = "a module is a script of TorchScript, whose attributes nobody sees (`torch.jit`)"

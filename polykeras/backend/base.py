@@ -6,6 +6,7 @@ from abc import ABC
 from typing import Any, ClassVar
 
 from polykeras.backend.execution import ExecutionMethods
+from polykeras.backend.native import Native
 
 
 class Backend(ExecutionMethods, ABC):
@@ -24,6 +25,7 @@ class Backend(ExecutionMethods, ABC):
             eager operation takes tens of microseconds, and compiled code can be differentiated like eager code.
         compiles_each_size: whether another number of rows or of indices makes `compile_steps` compile its steps anew.
         steps_take_state: whether Keras's models on this framework have `train_step(state, data)`.
+        native: what it knows of code in the framework's own idiom; see `Native`.
         can_differentiate: False where `value_and_grad` is not to be had at all.
     """
 
@@ -34,6 +36,7 @@ class Backend(ExecutionMethods, ABC):
     compiles_calls: ClassVar[bool] = False
     compiles_each_size: ClassVar[bool] = False
     steps_take_state: ClassVar[bool] = False
+    native: ClassVar[Native] = Native()
 
     @property
     def unsupported_dtypes(self) -> dict[str, str]:

@@ -35,7 +35,7 @@ def _visit(part: Saveable, path: str, seen: dict[int, Any]) -> Iterator[tuple[st
 
 def _attributes(part: Saveable) -> Iterator[tuple[str, Any]]:
     hidden = type(part)._unwalked() | set(getattr(part, "_untracked", ()))
-    names = {name for name in dir(part) if not name.startswith("__")} - hidden
+    names = {name for name in (*vars(part), *type(part)._class_names()) if not name.startswith("__")} - hidden
     # What a graph is made of comes before what a subclass adds to it.
     first = {"layers"} & names if getattr(part, "_graph_model", lambda: None)() else set()
     for name in sorted(names, key=lambda name: (name not in first, name.startswith("_"), name)):

@@ -21,6 +21,7 @@ from polykeras.random import SeedGenerator
 from polykeras.training import padding
 from polykeras.training.compiled_metrics import CompiledMetrics, Seen
 from polykeras.training.nan_guard import guarded
+from polykeras.training.native_steps import native_step
 from polykeras.training.state_steps import StateStep, takes_state
 from polykeras.training.step_cache import StepCache
 from polykeras.training.step_forms import Parts
@@ -110,6 +111,7 @@ class PreparedSteps:
         built = self._build_by(step.build if isinstance(step, StateStep) else step, batch)
         if built and kind == "train" and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
+        step = native_step(step, self, kind, backend)
         plan = Plan(self, self.trainable_variables, self.metrics, list(self._flatten_layers())) if built else None
 
         def planned(batch: Any, seen: Seen | None = None) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from polykeras.backend import registry
 
 if TYPE_CHECKING:
+    from polykeras.backend import Backend
     from polykeras.variables.variable import Variable
 
 current_scope: ContextVar[Scope | None] = ContextVar("polykeras_scope", default=None)
@@ -25,9 +26,10 @@ class Scope:
         closed: whether reads of other variables are noted in `missing`: the scope of a whole pure function.
     """
 
-    __slots__ = ("_closed", "_parent", "_token", "_values", "missing", "written")
+    __slots__ = ("_closed", "_parent", "_token", "_values", "_variables", "missing", "written")
 
-    def __init__(self, variables: Iterable[Variable] = (), values: Iterable[Any] = (), closed: bool = False) -> None:
+    def __init__(self, variables: Collection[Variable] = (), values: Iterable[Any] = (), closed: bool = False) -> None:
+        self._variables = variables
         self._values = {id(variable): value for variable, value in zip(variables, values, strict=True)}
         self._closed = closed
         self._parent: Scope | None = None
@@ -67,6 +69,11 @@ class Scope:
         """Hand on what `add_loss` was given to a scope around this one that collects it."""
         if self._parent is not None:
             self._parent.take_losses(terms)
+
+    def renew(self, backend: Backend) -> None:
+        """Take the values that the scope's variables hold themselves, as code that ran outside of it left them."""
+        for variable in self._variables:
+            self.write(variable, variable._plain(backend))
 
     def updates(self) -> tuple[list[Variable], list[Any]]:
         """Return the variables written here, and their values."""

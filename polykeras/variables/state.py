@@ -17,25 +17,32 @@ def unique(variables: Iterable[Variable]) -> list[Variable]:
 
 
 def kept_values(variables: Iterable[Variable]) -> list[tuple[Variable, Any]]:
-    """Return what variables hold now, for `put_back`; values are never changed in place, so that this copies none."""
+    """Return what variables hold now, for `put_back`; only native code changes values in place, whose are copied."""
     kept = []
     for variable in unique(variables):
         variable._lent = True  # steps that follow must not use the memory again
-        kept.append((variable, variable._home))
+        backend, value = variable._home
+        if variable._leaf is not None and backend is not None:
+            value = backend.place(value)
+        kept.append((variable, (backend, value)))
     return kept
 
 
 def put_back(kept: Iterable[tuple[Variable, Any]]) -> None:
     """Give variables back what `kept_values` found."""
     for variable, home in kept:
-        variable._home, variable._lent = home, True
+        if home[0] is None:
+            variable._home = home
+        else:
+            variable._keep(*home)
+        variable._lent = True
 
 
 def read_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:
     """Return the variables' values on `backend`, in their own dtypes: the state of a pure function."""
     scope = current_scope.get()
     if scope is None:
-        return [variable._stored(backend) for variable in variables]
+        return [variable._plain(backend) for variable in variables]
     return [scope.read(variable) for variable in variables]
 
 

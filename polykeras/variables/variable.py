@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import changes, dtypes
+from polykeras import changes, dtypes, tree
 from polykeras.backend import Backend, registry
 from polykeras.backend.door import Handle
 from polykeras.operators import ArrayOperators
 from polykeras.variables import runs
 from polykeras.variables.initial import can_wait, check_sizes, initial_value
+from polykeras.variables.leaves import Leaf, leaf_of
 from polykeras.variables.runs import Run
 from polykeras.variables.scopes import current_autocast, current_scope, outside_scopes
 
@@ -47,6 +48,7 @@ class Variable(Handle, ArrayOperators):
         "__weakref__",
         "_dtype",
         "_home",
+        "_leaf",
         "_lent",
         "_shape",
         "_trainable",
@@ -85,6 +87,7 @@ class Variable(Handle, ArrayOperators):
         # The backend, None for the host, and its array; or, on the host, a function that makes it when it is needed.
         self._home: tuple[Backend | None, Any] = (None, host)
         self._lent = False  # whether somebody else may hold the array
+        self._leaf: Leaf | None = None  # what native code knows it by
         self.trainable = trainable
         self.autocast = autocast
         self.aggregation = aggregation
@@ -104,6 +107,8 @@ class Variable(Handle, ArrayOperators):
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
         changes.note()
+        if (leaf := getattr(self, "_leaf", None)) is not None:
+            leaf.train(self._trainable)
 
     # ---- what it is --------------------------------------------------------------------------------------------
 
@@ -181,11 +186,18 @@ class Variable(Handle, ArrayOperators):
         with runs.turn:
             if not runs.others_run():
                 value = self._stored(backend)
+                if backend.native.asked and self._trainable and backend.native.can_track():
+                    value = leaf_of(self, backend)
                 self._lent = True
                 return value
         with outside_scopes(), Run([self], backend) as run:
             self._lent = True
             return run.values[0]
+
+    def _plain(self, backend: Backend) -> Any:
+        """The stored value as an array of which nobody gathers gradients."""
+        value = self._stored(backend)
+        return value if self._leaf is None else backend.stop_gradient(value)
 
     def _stored(self, backend: Backend) -> Any:
         """The value outside any scope, moved to `backend` where it was elsewhere."""
@@ -198,9 +210,15 @@ class Variable(Handle, ArrayOperators):
             raise TypeError(f"Variable {self.path!r} is {self._dtype}, which {backend.unsupported_dtypes[self._dtype]}")
         moved = backend.place(self._host_value())
         if not backend.is_traced(moved):
-            self._home = (backend, moved)
-            self._lent = False
+            self._keep(backend, moved)
+            return self._home[1]
         return moved
+
+    def _keep(self, backend: Backend, value: Any) -> None:
+        """Take over an array; where native code knows an object that holds the value, its values."""
+        leaf = self._leaf
+        self._home = (backend, value if leaf is None or leaf.backend is not backend else leaf.filled(value))
+        self._lent = False
 
     def _host_value(self) -> np.ndarray:
         """The value outside any scope on the host, which is made now where nobody needed it so far."""
@@ -215,6 +233,8 @@ class Variable(Handle, ArrayOperators):
     def _owned(self, backend: Backend) -> Any:
         """The value outside any scope, in memory that nobody else refers to: it may be donated."""
         value = self._stored(backend)
+        if self._leaf is not None:
+            return backend.place(value)  # native code holds it, and finds it as it is if what runs fails
         if self._lent:
             value = backend.place(value)
             if not backend.is_traced(value):
@@ -265,8 +285,7 @@ class Variable(Handle, ArrayOperators):
             # In memory of its own: what the caller does to his array later is not done to the variable.
             own = backend.place(value)
             with runs.turn:
-                self._home = (backend, own)
-                self._lent = False
+                self._keep(backend, own)
         return value
 
     def _restart(self, initializer: Any) -> None:
@@ -294,9 +313,17 @@ class Variable(Handle, ArrayOperators):
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
         """Copies and pickles hold the value on the host: they need no framework to be read."""
         state = {name: getattr(self, name) for name in self.__slots__ if name != "__weakref__"}
-        return None, state | {"_home": (None, self.numpy()), "_lent": False}
+        return None, state | {"_home": (None, self.numpy()), "_lent": False, "_leaf": None}
 
     def _store(self, backend: Backend, value: Any) -> None:
         """Take over a result of a compiled function, whose shape and dtype are known to be right."""
-        self._home = (backend, value)
-        self._lent = False
+        self._keep(backend, value)
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Let functions of a framework with this protocol take variables for the arrays that they stand for."""
+        return func(*tree.map_structure(_value_of, tuple(args)), **tree.map_structure(_value_of, kwargs or {}))
+
+
+def _value_of(x: Any) -> Any:
+    return x.value if isinstance(x, Variable) else x

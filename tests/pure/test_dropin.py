@@ -103,7 +103,7 @@ KERAS = {
 
 LEFT_OUT = {
     "layers": {
-        "wrap code of one framework: with the native dialects": "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper",
+        "wrap code of one framework: with the native dialects": "FlaxLayer JaxLayer TFSMLayer",
     },
 }
 """Module to reason to names."""

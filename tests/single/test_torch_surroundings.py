@@ -245,26 +245,26 @@ def test_a_module_is_seen_during_a_recording_alone(tb: Any) -> None:
 
 
 class Native(k.layers.Layer):
-    """A layer that calls a module of torch."""
+    """A layer that calls a module of torch, which it does not take in: that is in a list of its own."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.net = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Dropout(0.5))
+        self.parts = [torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Dropout(0.5))]
 
     def call(self, x: Any) -> Any:
-        return self.net(x)
+        return self.parts[0](x)
 
 
 def test_eval_of_a_module_in_a_layer_counts_in_fit_and_predict(tb: Any) -> None:
     with torch.random.fork_rng():
         layer = Native()
-        for parameter in layer.net.parameters():
+        for parameter in layer.parts[0].parameters():
             parameter.requires_grad_(False)
         model = k.Sequential([layer, k.layers.Dense(1)])
         model.compile("sgd", "mse")
         model.fit(X, Y, batch_size=8, epochs=2, verbose=0)
         assert not np.array_equal(model.predict(X, verbose=0), model.predict(X, verbose=0))  # dropout
-        layer.net.eval()
+        layer.parts[0].eval()
         assert np.array_equal(model.predict(X, verbose=0), model.predict(X, verbose=0))
         losses = [model.evaluate(X, Y, batch_size=8, verbose=0) for _ in range(2)]
         assert losses[0] == losses[1]

@@ -58,12 +58,13 @@ class CallSpec:
         explicit = kwargs.get("training") if place is None else args[place]
         if explicit is not None:
             context.training = explicit
-        elif context.training is None and self.training_default is not None:
+        elif context.training is None and context.mode is None and self.training_default is not None:
             context.training = self.training_default
+        training = context.mode if context.training is None else context.training
         if place is not None:
-            return (*args[:place], context.training, *args[place + 1 :])
+            return (*args[:place], training, *args[place + 1 :])
         if self.has_training:
-            kwargs["training"] = context.training
+            kwargs["training"] = training
         else:
             kwargs.pop("training", None)
         return args

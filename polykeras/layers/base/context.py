@@ -23,16 +23,18 @@ class CallContext:
 
     Attributes:
         training: what `training` is in layers that are not told.
+        mode: what it is where nobody was told: what native code said by `train()` or `eval()`, or None.
         masks: by the id of a tensor, the tensor (kept alive, so that the id stays its own) and its mask; None where
             one that it had was taken off.
         lossy: the layers that added losses.
         path: names of the layers being called, the outermost first.
     """
 
-    __slots__ = ("_token", "lossy", "masks", "path", "training")
+    __slots__ = ("_token", "lossy", "masks", "mode", "path", "training")
 
     def __init__(self, arguments: Any) -> None:
         self.training: Any = None
+        self.mode: bool | None = None
         self.masks: dict[int, tuple[Any, Any]] = {}
         self.lossy: list[StateMixin] = []
         outer = _context.get()

@@ -16,6 +16,7 @@ from polykeras.layers.base.building import BuildMixin, completed
 from polykeras.layers.base.call_arguments import call_spec, prepare_arguments
 from polykeras.layers.base.context import CallContext, current_context
 from polykeras.layers.base.input_spec import assert_input_compatibility
+from polykeras.layers.base.native import NEEDS, NativeMixin
 from polykeras.layers.base.old_arguments import takes_old_names
 from polykeras.layers.base.shapes import take_input_shape
 from polykeras.layers.base.state import StateMixin
@@ -28,7 +29,7 @@ from polykeras.variables import Scope, autocast_scope, read_state
 LAYERS: Registry[Any] = Registry("layer", "keras.layers")
 
 
-class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation):
+class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
     """A function of arrays with weights.
 
     Subclasses write `__init__` (arguments), `build` (weights, once the input's shape is known) and `call` (the
@@ -188,6 +189,11 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation):
                 f"{type(self).__name__} has no attribute {name!r}, as its base class was not set up: call "
                 "`super().__init__()` first in `__init__`."
             )
+        if name in NEEDS:
+            raise AttributeError(
+                f"{self._title()} has `{name}` where the {NEEDS[name]} backend is loaded: choose it with "
+                f"`polykeras.set_backend({NEEDS[name]!r})`."
+            )
         return self.__getattribute__(name)  # raises again, with the message of a property where one raised
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -223,7 +229,9 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation):
         if self._convert_input_args:
             to = self.compute_dtype if self.autocast else None
             args, kwargs = prepare_arguments(backend, context, to, args, kwargs)
-        outer_training = context.training
+        outer_training, outer_mode = context.training, context.mode
+        if self._mode is not None:
+            context.mode = self._mode
         args = spec.fill_training(context, args, kwargs)
         if context.masks:
             spec.fill_masks(context, args, kwargs)
@@ -245,7 +253,7 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation):
             raise
         finally:
             context.path.pop()
-            context.training = outer_training
+            context.training, context.mode = outer_training, outer_mode
         if self.activity_regularizer is not None:
             for output in tree.flatten(outputs):
                 self.add_loss(self.activity_regularizer(output) / backend.shape(output)[0])

@@ -14,6 +14,7 @@ from polykeras import changes, constraints, dtypes, initializers, regularizers, 
 from polykeras.backend.symbolic import SymbolicArray
 from polykeras.graph.tensor import note_stand_in
 from polykeras.layers.base.context import current_context
+from polykeras.layers.base.native import adopted, own_names
 from polykeras.layers.base.tracking import PLAIN, tracked
 from polykeras.random import SeedGenerator
 from polykeras.saveable import Saveable
@@ -68,6 +69,8 @@ class StateMixin(Saveable):
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in self._untracked:
             old = self.__dict__.get(name)
+            if type(value) not in PLAIN:
+                value = adopted(value)
             if type(value) not in PLAIN or type(old) not in PLAIN or name == "_trainable":
                 changes.note()  # a part may have been exchanged
                 if type(value) is SymbolicArray:
@@ -248,6 +251,7 @@ class StateMixin(Saveable):
     def trainable(self, value: bool) -> None:
         for layer in self._flatten_layers():
             layer._trainable = bool(value)
+            layer._tell_leaves()
 
     def count_params(self) -> int:
         """Return the number of scalars in the weights.
@@ -292,7 +296,11 @@ class StateMixin(Saveable):
     def _unwalked(cls) -> frozenset[str]:
         # What each layer has, and so no part of one of its own. The class of all layers is made once, for its names.
         base: Any = next(c for c in reversed(cls.__mro__) if issubclass(c, StateMixin) and hasattr(c, "call"))
-        return frozenset(dir(base(name="names")))
+        return frozenset((*vars(base(name="names")), *base._class_names()))
+
+    @classmethod
+    def _class_names(cls) -> set[str]:
+        return own_names(cls)
 
     def _saved_variables(self) -> list[Variable]:
         return self._trainable_first()

@@ -1,0 +1,161 @@
+"""PyTorch's idiom: parameters of ours in which gradients gather, and modules of torch as layers."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import Module, Parameter
+from torch.nn.parameter import is_lazy
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+from polykeras.backend.native import Native
+from polykeras_torch.native_module import TorchModule
+from polykeras_torch.private import version_of
+from polykeras_torch.recorder import refuse_recording
+
+
+class TorchNative(Native):
+    """Leaves are `torch.nn.Parameter`s, and layers `torch.nn.Module`s."""
+
+    layer_base = TorchModule
+    parts = (Module, Parameter)
+    wrapper = "TorchModuleWrapper"
+    steps = True
+
+    # ---- leaves ------------------------------------------------------------------------------------------------
+
+    def leaf(self, value: Tensor, trainable: bool) -> Tensor:
+        return Parameter(value.detach()) if trainable and value.is_floating_point() else value.detach()
+
+    def fill(self, leaf: Tensor, value: Tensor) -> None:
+        with torch.no_grad():
+            leaf.copy_(value)
+
+    def train(self, leaf: Tensor, trainable: bool) -> None:
+        if leaf.is_floating_point():
+            leaf.requires_grad_(trainable)
+
+    def can_track(self) -> bool:
+        return torch.is_grad_enabled()
+
+    def step_leaf(self, value: Tensor, before: Tensor | None) -> Tensor:
+        leaf = value.detach().requires_grad_()
+        if before is not None and before.grad is not None:
+            leaf.grad = before.grad
+        return leaf
+
+    def forget_gradient(self, leaf: Tensor) -> None:
+        leaf.grad = None
+
+    def changes(self, leaf: Tensor) -> int:
+        return version_of(leaf)
+
+    # ---- steps -------------------------------------------------------------------------------------------------
+
+    def lacks_leaves(self, error: Exception) -> bool:
+        # What `backward` and `torch.autograd.grad` say of a loss that was computed of plain tensors.
+        return "does not require grad" in str(error)
+
+    def plainly(self, step: Callable[[], Any], why: str) -> Any:
+        refuse_recording(why)
+        return step()
+
+    def watched(self, step: Callable[[], Any], refuse: Callable[[], None]) -> Any:
+        handle = register_optimizer_step_pre_hook(lambda *_: refuse())
+        try:
+            return step()
+        finally:
+            handle.remove()
+
+    # ---- modules -----------------------------------------------------------------------------------------------
+
+    def opened(self, part: Any) -> Any:
+        if isinstance(part, nn.ModuleList):
+            return list(part)
+        return dict(part.items()) if isinstance(part, nn.ModuleDict) else part
+
+    def held(self, module: Module) -> dict[str, Tensor]:
+        if any(map(is_lazy, [*module.parameters(), *module.buffers()])):
+            raise ValueError(
+                f"{type(module).__name__} has parameters whose shapes are not known yet: call it on data once before "
+                "it becomes a part of a layer."
+            )
+        return {
+            f"{path}.{name}" if path else name: tensor
+            for path, part in module.named_modules()
+            if not isinstance(part, TorchModule)
+            for name, tensor in (*part.named_parameters(recurse=False), *part.named_buffers(recurse=False))
+        }
+
+    def trained(self, module: Module) -> set[str]:
+        return {name for name, parameter in module.named_parameters() if parameter.requires_grad}
+
+    def kept(self, module: Module) -> set[str]:
+        return set(module.state_dict())
+
+    def packed(self, module: Module) -> bytes:
+        buffer = io.BytesIO()
+        torch.save(module, buffer)
+        return buffer.getvalue()
+
+    def unpacked(self, data: bytes) -> Module:
+        return torch.load(io.BytesIO(data), weights_only=False)
+
+    def within(self, module: Module) -> list[Any]:
+        return [part for part in module.modules() if isinstance(part, TorchModule)]
+
+    def call(
+        self,
+        module: Module,
+        values: Mapping[str, Tensor] | None,
+        training: bool | None,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+    ) -> tuple[Any, dict[str, Tensor]]:
+        with _mode(module, training):
+            if values is None:
+                return module(*args, **kwargs), {}
+            # Modules change buffers in place: these get copies. A buffer that is assigned is found after the call.
+            buffers = {name: values[name] for name, _ in module.named_buffers() if name in values}
+            copies = {name: value.clone() for name, value in buffers.items()}
+            given = {f"module.{name}": value for name, value in {**values, **copies}.items()}
+            outputs, after = torch.func.functional_call(_WithBuffers(module), given, tuple(args), dict(kwargs))
+            # Kernels of batch norm change theirs without a word.
+            moves = any(part.training for part in module.modules())
+        changed = {
+            name: after[name]
+            for name, copy in copies.items()
+            if moves or after[name] is not copy or version_of(copy) > 0
+        }
+        return outputs, changed
+
+
+class _WithBuffers(Module):
+    """A module that returns its buffers too, as they are at the end of a call."""
+
+    def __init__(self, module: Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Tensor]]:
+        outputs = self.module(*args, **kwargs)
+        return outputs, dict(self.module.named_buffers())
+
+
+@contextmanager
+def _mode(module: Module, training: bool | None) -> Iterator[None]:
+    """Let a module train or not; afterwards it says what it said before, which steps that were recorded hold it to."""
+    before = [(part, part.training) for part in module.modules() if not isinstance(part, TorchModule)]
+    if training is not None:
+        for part, _ in before:
+            part.training = training
+    try:
+        yield
+    finally:
+        for part, mode in before:
+            part.training = mode

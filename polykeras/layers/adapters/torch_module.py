@@ -1,0 +1,167 @@
+"""A module of PyTorch as a layer."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+import numpy as np
+
+from polykeras import tree
+from polykeras.backend import Backend, registry
+from polykeras.layers.base.layer import LAYERS, Layer
+from polykeras.layers.base.native import variable_around
+from polykeras.saving.lambdas import is_code_allowed
+from polykeras.variables import Variable, is_functional, outside_scopes
+
+__all__ = ["TorchModuleWrapper"]
+
+
+@LAYERS.register()
+class TorchModuleWrapper(Layer):
+    """A `torch.nn.Module` as a layer: its parameters and buffers are weights, trained and saved as those of layers.
+
+    A module that is set as an attribute of a layer or model is put into one of these by itself. The module's own
+    parameters hold the values, so that code of PyTorch that has them sees what `fit` does, and the other way round.
+    It needs the torch backend.
+
+    Args:
+        module: the module; of a lazy one the parameters must be there.
+        name: by default made from the class's name.
+        output_shape: that of the outputs, with the batch axis, where the module cannot be run to find it.
+        **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: the module is a lazy one that was not called yet.
+
+    Example:
+        >>> import torch
+        >>> from polykeras import layers
+        >>> layer = layers.TorchModuleWrapper(torch.nn.Linear(3, 2))  # doctest: +SKIP
+        >>> layer(torch.ones(1, 3)).shape  # doctest: +SKIP
+        torch.Size([1, 2])
+    """
+
+    _untracked = (*Layer._untracked, "module", "_held")
+
+    def __init__(self, module: Any, name: str | None = None, output_shape: Any = None, **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self._framework = registry.load("torch")
+        native = self._framework.native
+        held = native.held(module)
+        trained = native.trained(module)
+        object.__setattr__(self, "module", module)  # as it is
+        self._held: dict[str, Variable] = {
+            key: variable_around(array, self._framework, key in trained, key) for key, array in held.items()
+        }
+        self._own_weights.extend(self._held.values())
+        self._inner = native.within(module)
+        self._given_shape = output_shape
+        self.built = True
+
+    # ---- as a module of torch ----------------------------------------------------------------------------------
+
+    def native_children(self) -> dict[str, Any]:
+        return {"module": self.module}
+
+    def native_leaves(self, trainable: bool) -> dict[str, Any]:
+        for variable in self._held.values():
+            if variable.home != "host" and not is_functional():
+                variable.value  # noqa: B018  (at home in the module again)
+        return {}
+
+    # ---- calling -----------------------------------------------------------------------------------------------
+
+    def call(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        """Call the module; `training` says whether it trains, or the module itself where it is None."""
+        if not registry.current().holds_values:
+            return self._on_shapes(args, kwargs)
+        backend = self._current("call")
+        if not is_functional():
+            for variable in self._held.values():
+                variable._stored(backend)  # in the module, wherever it was
+            return backend.native.call(self.module, None, training, args, kwargs)[0]
+        values = {name: variable.value for name, variable in self._held.items()}
+        outputs, changed = backend.native.call(self.module, values, training, args, kwargs)
+        for name, value in changed.items():
+            self._held[name].assign(value)
+        return outputs
+
+    def _current(self, what: str) -> Backend:
+        backend = registry.current()
+        if backend.native is not self._framework.native:
+            raise RuntimeError(
+                f"{self._title()} holds a module of {self._framework.name}, which the backend {backend.name} cannot "
+                f"{what}: choose `polykeras.set_backend({self._framework.name!r})`."
+            )
+        return backend
+
+    def _on_shapes(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return symbolic outputs: of the shape that was given, or found by running the module on zeros."""
+        symbolic, real = registry.current(), self._framework
+        if self._given_shape is not None:
+            rows = symbolic.shape(tree.flatten((args, kwargs))[0])[:1]
+            return symbolic.full((*rows, *self._given_shape[1:]), 0, self.compute_dtype)
+
+        def zeros(leaf: Any) -> Any:
+            return real.full(symbolic.shape(leaf), 0, symbolic.dtype(leaf)) if symbolic.is_tensor(leaf) else leaf
+
+        with registry.use_backend(real), outside_scopes():
+            args, kwargs = tree.map_structure(zeros, args), tree.map_structure(zeros, kwargs)
+            values = {name: variable._plain(real) for name, variable in self._held.items()}
+            outputs, _ = real.native.call(self.module, values, False, args, kwargs)
+        return tree.map_structure(lambda leaf: symbolic.full(real.shape(leaf), 0, real.dtype(leaf)), outputs)
+
+    # ---- files -------------------------------------------------------------------------------------------------
+
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Write parameters and buffers under their names in the module's `state_dict`."""
+        for name, variable in self._saved().items():
+            store[name] = variable.numpy()
+
+    def _saved(self) -> dict[str, Variable]:
+        kept = self._framework.native.kept(self.module)
+        return {name: variable for name, variable in self._held.items() if name in kept}
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Read what `save_own_variables` wrote.
+
+        Raises:
+            ValueError: names or shapes are others.
+        """
+        own = self._saved()
+        if set(store) != set(own):
+            raise ValueError(f"{self._title()} has {sorted(own)}; received arrays for {sorted(store)}.")
+        arrays = {name: np.asarray(store[name]) for name in own}
+        for name, variable in own.items():
+            if arrays[name].shape != variable.shape:
+                raise ValueError(
+                    f"{self._title()}: {name!r} has shape {variable.shape}; received {arrays[name].shape}."
+                )
+        for name, variable in own.items():
+            variable.assign(arrays[name])
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments; the module as torch pickles it."""
+        packed = base64.b64encode(self._framework.native.packed(self.module)).decode("ascii")
+        config = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype_policy.name}
+        return config | {"module": packed, "output_shape": self._given_shape}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None, safe_mode: bool | None = None) -> Any:
+        """Return the layer of a config, whose module is unpickled: only where the file is trusted.
+
+        Raises:
+            ValueError: unsafe loading was not allowed.
+        """
+        if not isinstance(config.get("module"), str):
+            return cls(**config)
+        if safe_mode is not False and not is_code_allowed():
+            raise ValueError(
+                "A TorchModuleWrapper is loaded from a pickle, which runs whatever code its author put there. If you "
+                "trust the file, load it with `safe_mode=False`, or call "
+                "`polykeras.config.enable_unsafe_deserialization()`."
+            )
+        unpacked = registry.load("torch").native.unpacked(base64.b64decode(config["module"]))
+        return cls(**config | {"module": unpacked})

@@ -1,0 +1,150 @@
+"""Steps of a user's own in a framework's idiom: gradients gather in leaves, and are asked of them.
+
+Such a step runs within the same functions as any other: its variables are read from a scope. So it can be recorded, and
+run in chunks. It is not told from a neutral one beforehand. It runs as neutral code, and where it asks for gradients
+after all, it begins anew with leaves in the scope; a step changes nothing before its end. Where it asks for objects
+that outlive it (`parameters()`), or an optimizer of the framework's own is at work, it runs as plain Python on the
+variables themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from polykeras import dtypes, tree
+from polykeras.backend import Backend
+from polykeras.backend.native import Native
+from polykeras.naming import are_ours
+from polykeras.variables import Scope, Variable, outside_scopes, read_state, value_of
+from polykeras.variables.leaves import AskedStep, asked_step, leaf_of
+from polykeras.variables.scopes import current_scope
+
+_NEUTRAL, _LEAVES, _PLAIN = range(3)
+_ATTEMPTS = 4  # at most: one in each way, and one more where the first one built layers
+
+_WHY_PLAIN = (
+    "it changes objects of the framework that outlive the step: its code asks for `parameters()`, or an optimizer of "
+    "the framework is at work. With an optimizer of polykeras and `[v.value.grad for v in self.trainable_variables]` "
+    "it is compiled"
+)
+
+
+def native_step(step: Callable[[Any], Any], model: Any, kind: str, backend: Backend) -> Callable[[Any], Any]:
+    """Return a step that may be written in the framework's idiom; the step itself where it is not the user's own."""
+    if kind != "train" or not backend.native.steps or are_ours(model, "train_step"):
+        return step
+    return _NativeStep(step, model, backend)
+
+
+class _Asked(BaseException):
+    """The step is to begin anew, in another way. No code of a user's catches it."""
+
+    def __init__(self, way: int) -> None:
+        super().__init__(way)
+        self.way = way
+
+
+class _LeafScope(Scope):
+    """A scope in which some variables are leaves, after assignments too."""
+
+    __slots__ = ("_leaves", "_native")
+
+    def __init__(self, variables: Sequence[Variable], values: Sequence[Any], native: Native) -> None:
+        leaves = [native.step_leaf(value, None) for value in values]
+        super().__init__(variables, leaves)
+        self._native = native
+        self._leaves = {id(v): (v, leaf, native.changes(leaf)) for v, leaf in zip(variables, leaves, strict=True)}
+
+    def write(self, variable: Variable, value: Any) -> None:
+        """Record a new value, which for those variables is a leaf too; the gradient stays."""
+        known = self._leaves.get(id(variable))
+        if known is not None:
+            value = self._native.step_leaf(value, known[1])
+            self._leaves[id(variable)] = variable, value, self._native.changes(value)
+        super().write(variable, value)
+
+    def updates(self) -> tuple[list[Variable], list[Any]]:
+        """Return what was written, and the leaves that native code changed in place."""
+        for variable, leaf, changes in self._leaves.values():
+            if self._native.changes(leaf) != changes:
+                self.written.setdefault(id(variable), variable)
+        return super().updates()
+
+
+class _NativeStep(AskedStep):
+    """A user's own `train_step`, in whichever way it turns out to need."""
+
+    def __init__(self, step: Callable[[Any], Any], model: Any, backend: Backend) -> None:
+        self._step = step
+        self._model = model
+        self._backend = backend
+        self._native = backend.native
+        self._way = _NEUTRAL
+
+    def __call__(self, data: Any) -> Any:
+        for attempt in range(_ATTEMPTS):
+            known = len(self._model.trainable_variables)
+            try:
+                return self._plainly(data) if self._way == _PLAIN else self._in_scope(data)
+            except _Asked as asked:
+                self._way = asked.way
+            except Exception as error:
+                built = self._way == _LEAVES and len(self._model.trainable_variables) > known
+                asks = self._way == _NEUTRAL and self._native.lacks_leaves(error)
+                if attempt == _ATTEMPTS - 1 or not (built or asks):
+                    raise
+                self._way = _LEAVES
+        raise AssertionError("a step in plain Python asks for nothing")
+
+    def _in_scope(self, data: Any) -> Any:
+        token = asked_step.set(self)
+        try:
+            with self._scope() as scope:
+                result = self._native.watched(lambda: self._step(data), self.ask_for_objects)
+                result = self._detached(result)
+                variables, values = scope.updates()
+        finally:
+            asked_step.reset(token)
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(self._backend.stop_gradient(value))
+        return result
+
+    def _scope(self) -> Scope:
+        if self._way == _NEUTRAL:
+            return Scope()
+        variables = [v for v in self._model.trainable_variables if dtypes.is_float(v.dtype)]
+        return _LeafScope(variables, read_state(variables, self._backend), self._native)
+
+    def _plainly(self, data: Any) -> Any:
+        def step() -> Any:
+            with outside_scopes():
+                for variable in self._model.trainable_variables:
+                    leaf_of(variable, self._backend)
+                return self._detached(self._step(data))
+
+        result = self._native.plainly(step, _WHY_PLAIN)
+        scope = current_scope.get()
+        if scope is not None:
+            scope.renew(self._backend)
+        return result
+
+    def _detached(self, result: Any) -> Any:
+        def own(leaf: Any) -> Any:
+            leaf = value_of(leaf)
+            return self._backend.stop_gradient(leaf) if self._backend.is_tensor(leaf) else leaf
+
+        return tree.map_structure(own, result)
+
+    # ---- what the step is told ---------------------------------------------------------------------------------
+
+    def forget_gradients(self, variables: Sequence[Variable]) -> None:
+        """Drop the gradients of variables; begin anew where they are no leaves yet."""
+        if self._way == _NEUTRAL:
+            raise _Asked(_LEAVES)
+        for variable in variables:
+            self._native.forget_gradient(variable.value)
+
+    def ask_for_objects(self) -> NoReturn:
+        """Begin anew as plain Python."""
+        raise _Asked(_PLAIN)

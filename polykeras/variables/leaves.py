@@ -1,0 +1,94 @@
+"""Leaves: objects of a framework in which native code finds the values of variables, and their gradients.
+
+A variable has none until native code asks. From then on the leaf holds the value whenever the variable is at home on
+that framework, so that what either changes the other one sees; it stays the same object for good, also where the
+variable goes to another backend and comes back, since native optimizers know parameters by identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from polykeras.backend import Backend
+    from polykeras.variables.variable import Variable
+
+
+class AskedStep:
+    """A step that is told when native code in it asks for leaves."""
+
+    def forget_gradients(self, variables: Sequence[Variable]) -> None:
+        """Drop the gradients of variables; they are to be leaves in the step."""
+        raise NotImplementedError
+
+    def ask_for_objects(self) -> NoReturn:
+        """Tell that native code asks for leaves that it may keep."""
+        raise NotImplementedError
+
+
+asked_step: ContextVar[AskedStep | None] = ContextVar("polykeras_asked_step", default=None)
+"""The step that runs in this thread; None for none."""
+
+
+class Leaf:
+    """What native code knows a variable by.
+
+    Args:
+        backend: of the framework.
+        held: the framework's object.
+        trainable: whether gradients gather in it.
+    """
+
+    __slots__ = ("backend", "held", "trainable")
+
+    def __init__(self, backend: Backend, held: Any, trainable: bool) -> None:
+        self.backend = backend
+        self.held = held
+        self.trainable = trainable
+
+    def filled(self, value: Any) -> Any:
+        """Return the object, after it took new values."""
+        if value is not self.held:
+            self.backend.native.fill(self.held, value)
+        return self.held
+
+    def train(self, trainable: bool) -> None:
+        """Say whether gradients gather in it, where that is another answer than before: native code may say so too."""
+        if trainable is not self.trainable:
+            self.trainable = trainable
+            self.backend.native.train(self.held, trainable)
+
+
+def leaf_of(variable: Variable, backend: Backend, trainable: bool = True) -> Any:
+    """Return the object of a framework that holds a variable's value from now on, which moves there.
+
+    Args:
+        variable: of any home.
+        backend: of the framework.
+        trainable: False where the layer that holds the variable is frozen.
+    """
+    leaf = variable._leaf
+    if leaf is None or leaf.backend is not backend:
+        held = backend.native.leaf(variable._owned(backend), variable.trainable)
+        variable._leaf = Leaf(backend, held, variable.trainable)
+        variable._leaf.train(trainable and variable.trainable)
+        variable._home = (backend, held)
+    else:
+        variable._stored(backend)  # from where it was meanwhile
+    return variable._leaf.held  # type: ignore[union-attr]
+
+
+def hold_in(variable: Variable, backend: Backend, held: Any) -> Variable:
+    """Return a variable, of which an object of a framework that exists already becomes the leaf, and holds the value.
+
+    Args:
+        variable: of the same shape and dtype.
+        backend: of the framework.
+        held: its object.
+    """
+    variable._leaf = Leaf(backend, held, variable.trainable)
+    variable._home = (backend, held)
+    variable._lent = True
+    return variable
