@@ -88,7 +88,7 @@ class TensorflowArrays(Backend):
     """What an array is: a `tf.Tensor`."""
 
     def asarray(self, x: Any, dtype: str | None = None) -> Array:
-        if isinstance(x, tf.Variable):
+        if isinstance(x, (tf.Variable, tf.IndexedSlices)):
             x = tf.convert_to_tensor(x)
         if isinstance(x, tf.Tensor):
             return x if dtype is None else self.cast(x, dtype)

@@ -34,6 +34,7 @@ from polykeras_tensorflow.execution import TensorflowExecution
 from polykeras_tensorflow.fourier import TensorflowFourier
 from polykeras_tensorflow.indexing import TensorflowIndexing
 from polykeras_tensorflow.linalg import TensorflowLinalg
+from polykeras_tensorflow.native import NATIVE
 from polykeras_tensorflow.nn import TensorflowNeural
 from polykeras_tensorflow.normalization import TensorflowNormalization
 from polykeras_tensorflow.private import leave_to_python
@@ -59,14 +60,15 @@ class TensorflowBackend(
 ):
     """TensorFlow: arrays are `tf.Tensor`, eager or symbolic; compiled functions are graphs.
 
-    Variables of polykeras are plain tensors, never `tf.Variable`. Everything works inside a user's `tf.function` too,
-    as long as shapes are static there.
+    Variables of polykeras are plain tensors, until TensorFlow's own code looks at them; see `native`. Everything works
+    inside a user's `tf.function` too, as long as shapes are static there.
     """
 
     name: ClassVar[str] = "tensorflow"
     version: ClassVar[str] = tf.__version__
     compiles_calls = True
     compiles_each_size = True  # XLA does
+    native_home = NATIVE
 
     def __init__(self) -> None:
         for gpu in tf.config.list_physical_devices("GPU"):

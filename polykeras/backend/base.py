@@ -6,6 +6,7 @@ from abc import ABC
 from typing import Any, ClassVar
 
 from polykeras.backend.execution import ExecutionMethods
+from polykeras.backend.native_home import NativeHome
 
 
 class Backend(ExecutionMethods, ABC):
@@ -24,6 +25,7 @@ class Backend(ExecutionMethods, ABC):
             eager operation takes tens of microseconds, and compiled code can be differentiated like eager code.
         compiles_each_size: whether another number of rows or of indices makes `compile_steps` compile its steps anew.
         can_differentiate: False where `value_and_grad` is not to be had at all.
+        native_home: how the framework's own code sees variables; None where it sees arrays only.
     """
 
     name: ClassVar[str]
@@ -32,6 +34,7 @@ class Backend(ExecutionMethods, ABC):
     can_differentiate: ClassVar[bool] = True
     compiles_calls: ClassVar[bool] = False
     compiles_each_size: ClassVar[bool] = False
+    native_home: ClassVar[NativeHome | None] = None
 
     @property
     def unsupported_dtypes(self) -> dict[str, str]:

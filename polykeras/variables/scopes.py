@@ -47,7 +47,8 @@ class Scope:
         """Return the variable's value as this scope sees it, on the current backend."""
         key = id(variable)
         if key in self._values:
-            return self._values[key]
+            value, native = self._values[key], registry.current().native_home
+            return value if native is None else native.read_in_scope(variable, value)
         if self._closed:
             self.missing[key] = variable
             return variable._stored(registry.current())

@@ -11,6 +11,7 @@ import numpy as np
 from polykeras import changes, dtypes
 from polykeras.backend import Backend, registry
 from polykeras.backend.door import Handle
+from polykeras.backend.native_home import NativeHome, tell
 from polykeras.operators import ArrayOperators
 from polykeras.variables import runs
 from polykeras.variables.initial import can_wait, check_sizes, initial_value
@@ -82,7 +83,8 @@ class Variable(Handle, ArrayOperators):
             host = initial_value(initializer, shape, wanted, name)
             self._shape, self._dtype = tuple(host.shape), dtypes.standardize_dtype(host.dtype)
         # The backend, None for the host, and its array; or, on the host, a function that makes it when it is needed.
-        self._home: tuple[Backend | None, Any] = (None, host)
+        # Where native code has looked at it: how it is stored for that code, and the framework's object that stores it.
+        self._home: tuple[Backend | NativeHome | None, Any] = (None, host)
         self._lent = False  # whether somebody else may hold the array
         self.trainable = trainable
         self.autocast = autocast
@@ -177,6 +179,7 @@ class Variable(Handle, ArrayOperators):
 
     def _lend(self, backend: Backend) -> Any:
         """The value outside any scope, which somebody may keep: steps that follow leave its memory alone."""
+        tell(backend, [self])
         with runs.turn:
             if not runs.others_run():
                 value = self._stored(backend)
@@ -195,6 +198,8 @@ class Variable(Handle, ArrayOperators):
             return backend.full(self._shape, 0, self._dtype)
         if self._dtype in backend.unsupported_dtypes:
             raise TypeError(f"Variable {self.path!r} is {self._dtype}, which {backend.unsupported_dtypes[self._dtype]}")
+        if isinstance(home, NativeHome):
+            return home.read(value, backend)
         moved = backend.place(self._host_value())
         if not backend.is_traced(moved):
             self._home = (backend, moved)
@@ -214,7 +219,7 @@ class Variable(Handle, ArrayOperators):
     def _owned(self, backend: Backend) -> Any:
         """The value outside any scope, in memory that nobody else refers to: it may be donated."""
         value = self._stored(backend)
-        if self._lent:
+        if self._lent and not isinstance(self._home[0], NativeHome):
             value = backend.place(value)
             if not backend.is_traced(value):
                 self._home = (backend, value)
@@ -258,14 +263,16 @@ class Variable(Handle, ArrayOperators):
         if scope is not None:
             scope.write(self, value)
             return value
+        tell(backend, [self], assigned=True)
+        if isinstance(self._home[0], NativeHome):
+            self._keep(backend, value)
+            return value
         if backend.is_traced(value):
             raise self._traced_elsewhere(backend)
         if backend.holds_values:
             # In memory of its own: what the caller does to his array later is not done to the variable.
             own = backend.place(value)
-            with runs.turn:
-                self._home = (backend, own)
-                self._lent = False
+            self._keep(backend, own)
         return value
 
     def _restart(self, initializer: Any) -> None:
@@ -277,10 +284,8 @@ class Variable(Handle, ArrayOperators):
             self.assign(initializer(self._shape, dtype=self._dtype))
             return
         first: Any = partial(initial_value, initializer, self._shape, self._dtype, self.name)
-        value = first if can_wait(initializer, self._shape) else first()
-        with runs.turn:
-            self._home = (None, value)
-            self._lent = False
+        tell(registry.current(), [self], assigned=True)
+        self._keep(None, first if can_wait(initializer, self._shape) else first())
 
     def assign_add(self, value: Any) -> Any:
         """Add to the value; return the new one."""
@@ -297,5 +302,18 @@ class Variable(Handle, ArrayOperators):
 
     def _store(self, backend: Backend, value: Any) -> None:
         """Take over a result of a compiled function, whose shape and dtype are known to be right."""
-        self._home = (backend, value)
-        self._lent = False
+        if isinstance(self._home[0], NativeHome):
+            self._keep(backend, value)
+        else:
+            self._home = (backend, value)
+            self._lent = False
+
+    def _keep(self, backend: Backend | None, value: Any, lent: bool = False) -> None:
+        """Take over a value of the right shape and dtype as it is: an array of the backend, or of the host for None."""
+        with runs.turn:
+            home, stored = self._home
+            if isinstance(home, NativeHome):
+                home.write(stored, backend, value)
+            else:
+                self._home = (backend, value)
+                self._lent = lent

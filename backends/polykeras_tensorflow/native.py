@@ -1,0 +1,112 @@
+"""How variables appear to a `tf.GradientTape` and in a `tf.function` of a user's.
+
+A variable is a plain tensor until TensorFlow's own code looks at it: a tape that watches what is read, somebody who
+asks for its `handle` (`tape.gradient`, `tape.watch`), or a graph that reads or assigns it outside of our scopes. From
+then on a `tf.Variable` stores it, which tapes and graphs know by its handle. What happens in graphs and under tapes
+that we make ourselves reads from scopes and makes none.
+"""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from polykeras import tree
+from polykeras.backend.door import Handle
+from polykeras.backend.native_home import NativeHome, on_host
+from polykeras.backend.spec import Array
+from polykeras_tensorflow.private import ResourceVariable, are_tapes_open, is_recorded, note_accessed, read_from
+
+
+class TensorflowNative(NativeHome):
+    """Variables stored in a `tf.Variable`."""
+
+    name = "tensorflow"
+
+    def looks(self) -> bool:
+        return are_tapes_open() or not tf.executing_eagerly()
+
+    def note(self, variable: Any, assigned: bool = False) -> None:
+        if not tf.executing_eagerly():
+            self.stored(variable)
+        if not assigned and variable._home[0] is not self:  # else reading does it
+            note_accessed(variable)
+
+    def read_in_scope(self, variable: Any, value: Array) -> Array:
+        if not are_tapes_open():
+            return value
+        note_accessed(variable)
+        home, stored = variable._home
+        if home is not self or not is_recorded([stored.handle]):
+            return value
+        if tf.executing_eagerly() or value.graph is tf.compat.v1.get_default_graph():
+            return read_from(value, stored.handle)
+        with value.graph.as_default():  # a branch or the body of a loop takes what it reads from outside
+            return read_from(value, stored.handle)
+
+    def stored(self, variable: Any) -> tf.Variable:
+        """Return the `tf.Variable` that stores a variable, from now on where none did so far."""
+        home, stored = variable._home
+        if home is self:
+            return stored
+        with tf.init_scope():
+            array = variable._stored(_backend())
+            # Of memory of its own: others may hold the array.
+            stored = ResourceVariable(array, trainable=variable.trainable, name=variable.name.replace("/", "_"))
+        variable._home, variable._lent = (self, stored), False
+        return stored
+
+    def read(self, stored: tf.Variable, backend: Any) -> Any:
+        if backend.name == self.name:
+            return stored.value()
+        return backend.place(self.to_numpy(stored))
+
+    def write(self, stored: tf.Variable, backend: Any, value: Any) -> None:
+        if backend is None:
+            value = on_host(value)
+        elif backend.name != self.name:
+            value = backend.to_numpy(value)
+        stored.assign(value, read_value=False)
+
+    def to_numpy(self, stored: tf.Variable) -> np.ndarray:
+        with tf.init_scope():
+            return _backend().to_numpy(stored.value())
+
+
+NATIVE = TensorflowNative()
+
+
+def _backend() -> Any:
+    from polykeras.backend import registry
+
+    return registry.load("tensorflow")
+
+
+# ---- what TensorFlow asks of what is a variable ------------------------------------------------------------------
+
+
+def _acts_as_variable(self: Any) -> bool:
+    if not hasattr(type(self), "assign"):
+        raise AttributeError("only variables act as resource variables")
+    return True
+
+
+Handle._should_act_as_resource_variable = property(_acts_as_variable)  # type: ignore[attr-defined]
+Handle.handle = property(lambda self: NATIVE.stored(self).handle)  # type: ignore[attr-defined]
+Handle._id = property(lambda self: self.handle._id)  # type: ignore[attr-defined]
+
+
+def _for_watching(watch: Any) -> Any:
+    """Return `GradientTape.watch` such that it takes variables of polykeras."""
+
+    @wraps(watch)
+    def method(self: Any, tensor: Any) -> None:
+        watch(self, tree.map_structure(lambda x: NATIVE.stored(x) if isinstance(x, Handle) else x, tensor))
+
+    return method
+
+
+tf.GradientTape.watch = _for_watching(tf.GradientTape.watch)
