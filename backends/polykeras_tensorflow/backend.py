@@ -26,6 +26,7 @@ finally:
         del sys.modules["keras"]
 
 from polykeras.backend.door import Handle
+from polykeras.backend.native_home import ADOPTIONS
 from polykeras_tensorflow.arrays import TensorflowArrays
 from polykeras_tensorflow.autodiff import TensorflowAutodiff
 from polykeras_tensorflow.control import TensorflowControl
@@ -35,6 +36,7 @@ from polykeras_tensorflow.fourier import TensorflowFourier
 from polykeras_tensorflow.indexing import TensorflowIndexing
 from polykeras_tensorflow.linalg import TensorflowLinalg
 from polykeras_tensorflow.native import NATIVE
+from polykeras_tensorflow.native_adopted import ADOPTION
 from polykeras_tensorflow.nn import TensorflowNeural
 from polykeras_tensorflow.normalization import TensorflowNormalization
 from polykeras_tensorflow.private import leave_to_python
@@ -79,6 +81,8 @@ class TensorflowBackend(
     def set_matmul_precision(self, precision: str | None) -> None:
         tf.config.experimental.enable_tensor_float_32_execution(precision == "high")
 
+
+ADOPTIONS.append(ADOPTION)
 
 # In a user's `tf.function` autograph would rewrite our code too, and fail at some of it. Keras's it leaves alone.
 leave_to_python("polykeras", "polykeras_tensorflow")

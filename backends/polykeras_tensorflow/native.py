@@ -61,7 +61,7 @@ class TensorflowNative(NativeHome):
 
     def read(self, stored: tf.Variable, backend: Any) -> Any:
         if backend.name == self.name:
-            return stored.value()
+            return getattr(stored, "own_value", stored.value)()
         return backend.place(self.to_numpy(stored))
 
     def write(self, stored: tf.Variable, backend: Any, value: Any) -> None:
@@ -69,11 +69,11 @@ class TensorflowNative(NativeHome):
             value = on_host(value)
         elif backend.name != self.name:
             value = backend.to_numpy(value)
-        stored.assign(value, read_value=False)
+        getattr(stored, "own_assign", stored.assign)(value, read_value=False)
 
     def to_numpy(self, stored: tf.Variable) -> np.ndarray:
         with tf.init_scope():
-            return _backend().to_numpy(stored.value())
+            return _backend().to_numpy(getattr(stored, "own_value", stored.value)())
 
 
 NATIVE = TensorflowNative()
@@ -110,3 +110,32 @@ def _for_watching(watch: Any) -> Any:
 
 
 tf.GradientTape.watch = _for_watching(tf.GradientTape.watch)
+
+
+# ---- numbers that are known while a graph is made ----------------------------------------------------------------
+
+
+def _known(x: tf.Tensor) -> Any:
+    return tf.get_static_value(x) if tf.is_symbolic_tensor(x) else None
+
+
+def _index(self: tf.Tensor) -> int:
+    value = _known(self)
+    if value is None or value.ndim or value.dtype.kind not in "iu":
+        raise TypeError(f"{self.name!r} is no whole number that is known while a graph is made")
+    return int(value)
+
+
+def _iterating(iterate: Any) -> Any:
+    """Return `Tensor.__iter__` such that the sizes in a `tf.shape(x)` may be looped over, where they are known."""
+
+    @wraps(iterate)
+    def method(self: Any) -> Any:
+        value = _known(self)
+        return iterate(self) if value is None or value.ndim != 1 else iter(value.tolist())
+
+    return method
+
+
+tf.Tensor.__index__ = _index
+tf.Tensor.__iter__ = _iterating(tf.Tensor.__iter__)

@@ -164,6 +164,24 @@ def _recorded_plainly(value: Array, handle: Array) -> Array:
 read_from: Callable[[Array, Array], Array] = _recorded_plainly if _record is None else _recorded
 """`(value, handle)`: return the value such that tapes take it for what was read of a variable by its handle."""
 
+
+
+def _linked(value: Array, handle: Array) -> Array:
+    _record("AssignVariableOp", [handle], [value], lambda gradient: [gradient])
+    return handle
+
+
+def _linked_plainly(value: Array, handle: Array) -> Array:
+    @tf.custom_gradient
+    def assigned(_: Array) -> Any:
+        return tf.identity(handle), lambda gradient: gradient
+
+    return assigned(value)
+
+
+assigned_to: Callable[[Array, Array], Array] = _linked_plainly if _record is None else _linked
+"""`(value, handle)`: return the handle such that tapes take what is read by it for the value."""
+
 # ---- nodes of a graph --------------------------------------------------------------------------------------------
 
 CAN_REPLACE_NODES = None not in (

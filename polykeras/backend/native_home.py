@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -72,33 +73,26 @@ def on_host(value: Any) -> np.ndarray:
     return value() if isinstance(value, partial) else value
 
 
+@dataclass(frozen=True)
 class Adoption:
     """How objects of a framework that hold variables of its own (`tf.Variable`, `tf.Module`) become parts of layers.
 
-    Args:
+    Attributes:
         native: the home of those variables.
         kinds: the classes of such objects.
         parts: returns the framework's variables in one of them, as they are now.
         describe: returns the name, shape, dtype and whether it is trainable of one of the framework's variables.
-        bind: told of each of them once, with the `polykeras.Variable` that stands for it from then on.
-        known: returns the `polykeras.Variable` that `bind` got for one of them, or None.
+        known: returns the `polykeras.Variable` that stands for one of them, or None.
+        bind: told of each of them once, with the `polykeras.Variable` that stands for it from then on, and a function
+            that returns the value that a scope has for that, or None where it has none.
     """
 
-    def __init__(
-        self,
-        native: NativeHome,
-        kinds: tuple[type, ...],
-        parts: Callable[[Any], Iterable[Any]],
-        describe: Callable[[Any], tuple[str, tuple[int, ...], str, bool]],
-        bind: Callable[[Any, Any], None],
-        known: Callable[[Any], Any],
-    ) -> None:
-        self.native = native
-        self.kinds = kinds
-        self.parts = parts
-        self.describe = describe
-        self.bind = bind
-        self.known = known
+    native: NativeHome
+    kinds: tuple[type, ...]
+    parts: Callable[[Any], Iterable[Any]]
+    describe: Callable[[Any], tuple[str, tuple[int, ...], str, bool]]
+    known: Callable[[Any], Any]
+    bind: Callable[[Any, Any, Callable[[Any], Any]], None]
 
 
 ADOPTIONS: list[Adoption] = []

@@ -56,6 +56,17 @@ class Scope:
             return self._parent.read(variable)
         return variable._lend(registry.current())
 
+    def held(self, variable: Variable) -> Any:
+        """Return the value that this scope, or one around it, has for the variable; None where none has one."""
+        scope, key = self, id(variable)
+        while key not in scope._values:
+            if scope._closed:
+                scope.missing[key] = variable
+            if scope._closed or scope._parent is None:
+                return None
+            scope = scope._parent
+        return scope._values[key]
+
     def write(self, variable: Variable, value: Any) -> None:
         """Record a new value of the variable."""
         key = id(variable)
