@@ -32,7 +32,7 @@ class TensorflowNative(NativeHome):
     def note(self, variable: Any, assigned: bool = False) -> None:
         if not tf.executing_eagerly():
             self.stored(variable)
-        if not assigned and variable._home[0] is not self:  # else reading does it
+        if not assigned and are_tapes_open():
             note_accessed(variable)
 
     def read_in_scope(self, variable: Any, value: Array) -> Array:
@@ -116,7 +116,19 @@ tf.GradientTape.watch = _for_watching(tf.GradientTape.watch)
 
 
 def _known(x: tf.Tensor) -> Any:
-    return tf.get_static_value(x) if tf.is_symbolic_tensor(x) else None
+    """Return the value of a tensor of a graph as a NumPy array where it is known, as it is of `tf.shape(x)[0]`."""
+    if not tf.is_symbolic_tensor(x):
+        return None
+    value = tf.get_static_value(x)
+    if value is None and x.op.type == "StridedSlice" and x.op.get_attr("shrink_axis_mask") == 1:
+        sizes, place = x.op.inputs[0], tf.get_static_value(x.op.inputs[1])
+        if place is not None and place.shape == (1,):
+            whole = tf.get_static_value(sizes)
+            if whole is None and sizes.op.type == "Shape":
+                whole = sizes.op.inputs[0].shape
+            size = None if whole is None else whole[int(place[0])]
+            return None if size is None else np.asarray(size)
+    return None if value is None else np.asarray(value)
 
 
 def _index(self: tf.Tensor) -> int:
