@@ -183,8 +183,9 @@ class TensorflowArrays(Backend):
     def arange(self, start: float, stop: float | None = None, step: float = 1, dtype: str | None = None) -> Array:
         if stop is None:
             start, stop = 0, start
-        start, stop, step = (part.__index__() if tf.is_tensor(part) and part.dtype.is_integer else part
-                             for part in (start, stop, step))
+        start, stop, step = (
+            part.__index__() if tf.is_tensor(part) and part.dtype.is_integer else part for part in (start, stop, step)
+        )
         whole = all(isinstance(part, (int, np.integer)) for part in (start, stop, step))
         dtype = dtype or ("int32" if whole else config.floatx())
         if whole:

@@ -8,6 +8,7 @@ that we make ourselves reads from scopes and makes none.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from functools import wraps
 from typing import Any
 
@@ -18,6 +19,7 @@ from polykeras import tree
 from polykeras.backend.door import Handle
 from polykeras.backend.native_home import NativeHome, on_host
 from polykeras.backend.spec import Array
+from polykeras_tensorflow.graphs import inlined_functions
 from polykeras_tensorflow.private import ResourceVariable, are_tapes_open, is_recorded, note_accessed, read_from
 
 
@@ -46,6 +48,9 @@ class TensorflowNative(NativeHome):
             return read_from(value, stored.handle)
         with value.graph.as_default():  # a branch or the body of a loop takes what it reads from outside
             return read_from(value, stored.handle)
+
+    def in_step(self) -> AbstractContextManager[None]:
+        return inlined_functions()
 
     def stored(self, variable: Any) -> tf.Variable:
         """Return the `tf.Variable` that stores a variable, from now on where none did so far."""

@@ -23,6 +23,7 @@ class _Scoped:
 
     _of_layer: Any  # the variable of ours
     _scope_value: Callable[[Any], Any]
+    _in_scope: Callable[[], bool]
     _stand_in: tuple[Any, Any, Any] = (None, None, None)  # a value, a variable that has it, and its handle
 
     def _held(self) -> Array | None:
@@ -70,18 +71,18 @@ class _Scoped:
         return tf.gather_nd(value, indices, name=name)
 
     def assign(self, value: Any, *args: Any, **kwargs: Any) -> Any:
-        if self._scope_value(self._of_layer) is None:
+        if not self._in_scope():
             return self.own_assign(value, *args, **kwargs)
         self._of_layer.assign(tf.convert_to_tensor(value, self._of_layer.dtype))
         return self
 
     def assign_add(self, delta: Any, *args: Any, **kwargs: Any) -> Any:
-        if self._scope_value(self._of_layer) is None:
+        if not self._in_scope():
             return super().assign_add(delta, *args, **kwargs)  # type: ignore[misc]
         return self.assign(self.value() + delta)
 
     def assign_sub(self, delta: Any, *args: Any, **kwargs: Any) -> Any:
-        if self._scope_value(self._of_layer) is None:
+        if not self._in_scope():
             return super().assign_sub(delta, *args, **kwargs)  # type: ignore[misc]
         return self.assign(self.value() - delta)
 
@@ -99,10 +100,10 @@ def _describe(stored: tf.Variable) -> tuple[str, tuple[int, ...], str, bool]:
     return stored.name.split(":")[0].replace("/", "_"), tuple(stored.shape), stored.dtype.name, stored.trainable
 
 
-def _bind(stored: tf.Variable, variable: Any, scope_value: Callable[[Any], Any]) -> None:
+def _bind(stored: tf.Variable, variable: Any, scope_value: Callable[[Any], Any], in_scope: Callable[[], bool]) -> None:
     stored.__class__ = _scoped(type(stored))
     stored._of_layer = variable
-    stored._scope_value = scope_value
+    stored._scope_value, stored._in_scope = scope_value, in_scope
 
 
 ADOPTION = Adoption(

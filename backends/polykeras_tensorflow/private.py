@@ -134,9 +134,7 @@ def _read_for_tapes(variable: Any) -> None:
         variable._home[1].value()
 
 
-note_accessed: Callable[[Any], None] = find(
-    "tensorflow.python.pywrap_tfe:TFE_Py_TapeVariableAccessed", _read_for_tapes
-)
+note_accessed: Callable[[Any], None] = find("tensorflow.python.pywrap_tfe:TFE_Py_TapeVariableAccessed", _read_for_tapes)
 """Have tapes watch a variable, those that watch what is read; such a tape asks for the variable's `handle`."""
 
 is_recorded: Callable[[list[Any]], bool] = find(
@@ -163,7 +161,6 @@ def _recorded_plainly(value: Array, handle: Array) -> Array:
 
 read_from: Callable[[Array, Array], Array] = _recorded_plainly if _record is None else _recorded
 """`(value, handle)`: return the value such that tapes take it for what was read of a variable by its handle."""
-
 
 
 def _linked(value: Array, handle: Array) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -38,6 +39,10 @@ class NativeHome:
     def read_in_scope(self, variable: Any, value: Any) -> Any:
         """Return the value that a scope has for a variable, such that native code sees it come from the variable."""
         return value
+
+    def in_step(self) -> AbstractContextManager[None]:
+        """Return the context of a step that runs as plain Python in a scope, whatever compiles itself in it."""
+        return nullcontext()
 
     # ---- the home of variables that were looked at ---------------------------------------------------------------
 
@@ -84,7 +89,8 @@ class Adoption:
         describe: returns the name, shape, dtype and whether it is trainable of one of the framework's variables.
         known: returns the `polykeras.Variable` that stands for one of them, or None.
         bind: told of each of them once, with the `polykeras.Variable` that stands for it from then on, and a function
-            that returns the value that a scope has for that, or None where it has none.
+            that returns the value that a scope has for that, or None where it has none, and one that returns whether
+            there is a scope, which takes what is assigned.
     """
 
     native: NativeHome
@@ -92,7 +98,7 @@ class Adoption:
     parts: Callable[[Any], Iterable[Any]]
     describe: Callable[[Any], tuple[str, tuple[int, ...], str, bool]]
     known: Callable[[Any], Any]
-    bind: Callable[[Any, Any, Callable[[Any], Any]], None]
+    bind: Callable[[Any, Any, Callable[[Any], Any], Callable[[], bool]], None]
 
 
 ADOPTIONS: list[Adoption] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -225,9 +224,10 @@ class Trainer(PreparedSteps, Loops):
         return total
 
     def _loss_of(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
-        """Return what `compute_loss` gives; one of a user's gets the arguments that it takes, of this Keras or older."""
-        return self.compute_loss(**taken_by(self.compute_loss, x=x, y=y, y_pred=y_pred, sample_weight=sample_weight,
-                                            training=training))
+        """Return what `compute_loss` gives; one of a user's, of this Keras or older, gets what it takes."""
+        return self.compute_loss(
+            **taken_by(self.compute_loss, x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+        )
 
     def _terms_of_layers(self) -> list[Any]:
         """What layers and regularizers add; the same as `losses`, without a search for them each time."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from polykeras.backend.native_home import ADOPTIONS, Adoption
-from polykeras.variables.scopes import current_scope
+from polykeras.variables.scopes import current_scope, is_functional
 from polykeras.variables.variable import Variable
 
 
@@ -38,7 +38,7 @@ def _adopt(adoption: Adoption, stored: Any, owner: str) -> Variable:
     variable = Variable(adoption.native.to_numpy(stored), shape, dtype, trainable, autocast=False, name=name)
     variable.path = f"{owner}/{name}"
     variable._home = (adoption.native, stored)
-    adoption.bind(stored, variable, _scope_value)
+    adoption.bind(stored, variable, _scope_value, is_functional)
     return variable
 
 
