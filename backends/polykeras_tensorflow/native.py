@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from polykeras import tree
 from polykeras.backend.door import Handle
-from polykeras.backend.native_home import NativeHome, on_host
+from polykeras.backend.native_home import NativeHome, on_host, value_on
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.graphs import inlined_functions
 from polykeras_tensorflow.private import ResourceVariable, are_tapes_open, is_recorded, note_accessed, read_from
@@ -58,7 +58,7 @@ class TensorflowNative(NativeHome):
         if home is self:
             return stored
         with tf.init_scope():
-            array = variable._stored(_backend())
+            array = value_on(variable, _backend())
             # Of memory of its own: others may hold the array.
             stored = ResourceVariable(array, trainable=variable.trainable, name=variable.name.replace("/", "_"))
         variable._home, variable._lent = (self, stored), False
@@ -99,8 +99,13 @@ def _acts_as_variable(self: Any) -> bool:
     return True
 
 
+def _handle(self: Any) -> tf.Tensor:
+    """The handle by which TensorFlow's own code knows the variable; from now on a `tf.Variable` stores it."""
+    return NATIVE.stored(self).handle
+
+
 Handle._should_act_as_resource_variable = property(_acts_as_variable)  # type: ignore[attr-defined]
-Handle.handle = property(lambda self: NATIVE.stored(self).handle)  # type: ignore[attr-defined]
+Handle.handle = property(_handle)  # type: ignore[attr-defined]
 Handle._id = property(lambda self: self.handle._id)  # type: ignore[attr-defined]
 
 

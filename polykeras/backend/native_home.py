@@ -73,6 +73,11 @@ def tell(backend: Any, variables: Iterable[Any], assigned: bool = False) -> None
             native.note(variable, assigned)
 
 
+def value_on(variable: Any, backend: Any) -> Any:
+    """Return the value that a variable has outside of scopes, as an array of a backend."""
+    return variable._stored(backend)
+
+
 def on_host(value: Any) -> np.ndarray:
     """Return a value on the host, made now where it is a `partial` that makes it."""
     return value() if isinstance(value, partial) else value

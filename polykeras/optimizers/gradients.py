@@ -24,8 +24,8 @@ def present(gradients: Sequence[Any], variables: Sequence[Variable]) -> list[tup
     lacking = [repr(variable.path) for gradient, variable in pairs if gradient is None]
     if lacking:
         message = (
-            f"Variable {', '.join(lacking)} has no gradient (None): the loss does not depend on it. Leave it out of the "
-            "list, set `trainable = False`, or take gradients with `polykeras.value_and_grad`, which gives zeros."
+            f"Variable {', '.join(lacking)} has no gradient (None): the loss does not depend on it. Leave it out of "
+            "the list, set `trainable = False`, or take gradients with `polykeras.value_and_grad`, which gives zeros."
         )
         if len(lacking) == len(pairs):
             raise ValueError(message)
