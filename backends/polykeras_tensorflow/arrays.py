@@ -84,6 +84,11 @@ def in_place(x: np.ndarray) -> Array:
     return tf.experimental.dlpack.from_dlpack(x.__dlpack__())
 
 
+def _number(x: Any) -> Any:
+    """Return a number, also for a whole one that is a tensor, as a size from `tf.shape` is."""
+    return x.__index__() if tf.is_tensor(x) and x.dtype.is_integer else x
+
+
 class TensorflowArrays(Backend):
     """What an array is: a `tf.Tensor`."""
 
@@ -183,9 +188,7 @@ class TensorflowArrays(Backend):
     def arange(self, start: float, stop: float | None = None, step: float = 1, dtype: str | None = None) -> Array:
         if stop is None:
             start, stop = 0, start
-        start, stop, step = (
-            part.__index__() if tf.is_tensor(part) and part.dtype.is_integer else part for part in (start, stop, step)
-        )
+        start, stop, step = _number(start), _number(stop), _number(step)
         whole = all(isinstance(part, (int, np.integer)) for part in (start, stop, step))
         dtype = dtype or ("int32" if whole else config.floatx())
         if whole:

@@ -159,5 +159,6 @@ def _iterating(iterate: Any) -> Any:
     return method
 
 
-tf.Tensor.__index__ = _index
-tf.Tensor.__iter__ = _iterating(tf.Tensor.__iter__)
+_Tensor: Any = tf.Tensor
+_Tensor.__index__ = _index
+_Tensor.__iter__ = _iterating(_Tensor.__iter__)

@@ -96,11 +96,11 @@ def _parts(part: Any) -> Iterable[tf.Variable]:
     return [part] if isinstance(part, tf.Variable) else part.variables
 
 
-def _describe(stored: tf.Variable) -> tuple[str, tuple[int, ...], str, bool]:
+def _describe(stored: Any) -> tuple[str, tuple[int, ...], str, bool]:
     return stored.name.split(":")[0].replace("/", "_"), tuple(stored.shape), stored.dtype.name, stored.trainable
 
 
-def _bind(stored: tf.Variable, variable: Any, scope_value: Callable[[Any], Any], in_scope: Callable[[], bool]) -> None:
+def _bind(stored: Any, variable: Any, scope_value: Callable[[Any], Any], in_scope: Callable[[], bool]) -> None:
     stored.__class__ = _scoped(type(stored))
     stored._of_layer = variable
     stored._scope_value, stored._in_scope = scope_value, in_scope

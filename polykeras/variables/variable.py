@@ -174,12 +174,14 @@ class Variable(Handle, ArrayOperators):
             home = self._home[0]
             if home is None or not runs.others_run():
                 return np.array(self._host_value())
-        with Run([self], home) as run:
+        with Run([self], home) as run:  # type: ignore[arg-type]
             return np.array(home.to_numpy(run.values[0]))
 
     def _lend(self, backend: Backend) -> Any:
         """The value outside any scope, which somebody may keep: steps that follow leave its memory alone."""
-        tell(backend, [self])
+        native = backend.native_home
+        if native is not None and native.looks():
+            native.note(self)
         with runs.turn:
             if not runs.others_run():
                 value = self._stored(backend)
