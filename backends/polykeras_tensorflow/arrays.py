@@ -84,7 +84,7 @@ def in_place(x: np.ndarray) -> Array:
     return tf.experimental.dlpack.from_dlpack(x.__dlpack__())
 
 
-def _number(x: Any) -> Any:
+def _number(x: Any) -> float:
     """Return a number, also for a whole one that is a tensor, as a size from `tf.shape` is."""
     return x.__index__() if tf.is_tensor(x) and x.dtype.is_integer else x
 
@@ -188,7 +188,7 @@ class TensorflowArrays(Backend):
     def arange(self, start: float, stop: float | None = None, step: float = 1, dtype: str | None = None) -> Array:
         if stop is None:
             start, stop = 0, start
-        start, stop, step = _number(start), _number(stop), _number(step)
+        start, stop, step = map(_number, (start, stop, step))
         whole = all(isinstance(part, (int, np.integer)) for part in (start, stop, step))
         dtype = dtype or ("int32" if whole else config.floatx())
         if whole:
