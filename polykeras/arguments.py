@@ -44,8 +44,12 @@ def int_tuple(value: Any, n: int, name: str, owner: Any = None, minimum: int = 1
 
 
 def shape_tuple(shape: int | Iterable[int]) -> tuple[int, ...]:
-    """Return the sizes of a shape; an int is the size of its only axis, as in NumPy."""
-    return tuple(shape) if isinstance(shape, Iterable) else (shape,)
+    """Return the sizes of a shape; an int is the size of its only axis, as in NumPy.
+
+    What stands for an int, such as an element of a framework's shape, gives it.
+    """
+    sizes = shape if isinstance(shape, Iterable) else (shape,)
+    return tuple([n if type(n) is int or not hasattr(type(n), "__index__") else n.__index__() for n in sizes])
 
 
 def rate(value: Any, name: str, owner: Any = None) -> float:

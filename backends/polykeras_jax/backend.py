@@ -6,8 +6,15 @@ from typing import Any, ClassVar
 
 import jax
 
+from polykeras.backend.native import Native
 from polykeras_jax.accelerators import has_accelerators
 from polykeras_jax.execution import JaxExecution
+
+
+class JaxNative(Native):
+    """JAX's own code sees arrays, and steps with their state as an argument."""
+
+    steps_take_state = True
 
 
 class JaxBackend(JaxExecution):
@@ -21,7 +28,7 @@ class JaxBackend(JaxExecution):
     version: ClassVar[str] = jax.__version__
     compiles_calls = True
     compiles_each_size = True
-    steps_take_state = True
+    native = JaxNative()
 
     def foreign(self, framework: str, wanted_by: str) -> Any:
         if framework != self.name:

@@ -84,11 +84,16 @@ def in_place(x: np.ndarray) -> Array:
     return tf.experimental.dlpack.from_dlpack(x.__dlpack__())
 
 
+def _number(x: Any) -> float:
+    """Return a number, also for a whole one that is a tensor, as a size from `tf.shape` is."""
+    return x.__index__() if tf.is_tensor(x) and x.dtype.is_integer else x
+
+
 class TensorflowArrays(Backend):
     """What an array is: a `tf.Tensor`."""
 
     def asarray(self, x: Any, dtype: str | None = None) -> Array:
-        if isinstance(x, tf.Variable):
+        if isinstance(x, (tf.Variable, tf.IndexedSlices)):
             x = tf.convert_to_tensor(x)
         if isinstance(x, tf.Tensor):
             return x if dtype is None else self.cast(x, dtype)
@@ -183,6 +188,7 @@ class TensorflowArrays(Backend):
     def arange(self, start: float, stop: float | None = None, step: float = 1, dtype: str | None = None) -> Array:
         if stop is None:
             start, stop = 0, start
+        start, stop, step = map(_number, (start, stop, step))
         whole = all(isinstance(part, (int, np.integer)) for part in (start, stop, step))
         dtype = dtype or ("int32" if whole else config.floatx())
         if whole:

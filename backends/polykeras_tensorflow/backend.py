@@ -26,6 +26,7 @@ finally:
         del sys.modules["keras"]
 
 from polykeras.backend.door import Handle
+from polykeras.backend.native_home import ADOPTIONS
 from polykeras_tensorflow.arrays import TensorflowArrays
 from polykeras_tensorflow.autodiff import TensorflowAutodiff
 from polykeras_tensorflow.control import TensorflowControl
@@ -34,6 +35,8 @@ from polykeras_tensorflow.execution import TensorflowExecution
 from polykeras_tensorflow.fourier import TensorflowFourier
 from polykeras_tensorflow.indexing import TensorflowIndexing
 from polykeras_tensorflow.linalg import TensorflowLinalg
+from polykeras_tensorflow.native import TensorflowNative
+from polykeras_tensorflow.native_adopted import ADOPTION
 from polykeras_tensorflow.nn import TensorflowNeural
 from polykeras_tensorflow.normalization import TensorflowNormalization
 from polykeras_tensorflow.private import leave_to_python
@@ -59,14 +62,15 @@ class TensorflowBackend(
 ):
     """TensorFlow: arrays are `tf.Tensor`, eager or symbolic; compiled functions are graphs.
 
-    Variables of polykeras are plain tensors, never `tf.Variable`. Everything works inside a user's `tf.function` too,
-    as long as shapes are static there.
+    Variables of polykeras are plain tensors, until TensorFlow's own code looks at them; see `native`. Everything works
+    inside a user's `tf.function` too, as long as shapes are static there.
     """
 
     name: ClassVar[str] = "tensorflow"
     version: ClassVar[str] = tf.__version__
     compiles_calls = True
     compiles_each_size = True  # XLA does
+    native = TensorflowNative()
 
     def __init__(self) -> None:
         for gpu in tf.config.list_physical_devices("GPU"):
@@ -77,6 +81,8 @@ class TensorflowBackend(
     def set_matmul_precision(self, precision: str | None) -> None:
         tf.config.experimental.enable_tensor_float_32_execution(precision == "high")
 
+
+ADOPTIONS.append(ADOPTION)
 
 # In a user's `tf.function` autograph would rewrite our code too, and fail at some of it. Keras's it leaves alone.
 leave_to_python("polykeras", "polykeras_tensorflow")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -95,6 +96,21 @@ def trace(fn: Flat, specs: Sequence[tf.TensorSpec], inline: bool = True, xla: bo
             _, traceback, error.__cause__, error.__suppress_context__ = raised[-1]
             raise error.with_traceback(traceback)  # noqa: B904 (the cause is its own)
         raise
+
+
+@contextmanager
+def inlined_functions() -> Iterator[None]:
+    """Within this context what a user made a `tf.function` runs as the plain function that it was.
+
+    It is to be a part of the graph that is made: a graph of its own could keep nothing of this one but what it met when
+    it was traced first, and could assign to no variable of a scope.
+    """
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
 
 
 def apart(graph: Any, specs: Sequence[tf.TensorSpec]) -> Any:

@@ -108,6 +108,77 @@ def leave_to_python(*packages: str) -> None:
         _autograph.CONVERSION_RULES = (*map(_DoNotConvert, packages), *_rules)
 
 
+# ---- variables under tapes ---------------------------------------------------------------------------------------
+
+_no_tapes = find("tensorflow.python.pywrap_tfe:TFE_Py_TapeSetIsEmpty")
+
+
+def _always() -> bool:
+    return True
+
+
+def _are_tapes_open() -> bool:
+    return not _no_tapes()
+
+
+ResourceVariable: Any = find("tensorflow.python.ops.resource_variable_ops:ResourceVariable", tf.Variable)
+"""The class of variables; without the name a `tf.function` that runs a second time lets us make none."""
+
+are_tapes_open: Callable[[], bool] = _always if _no_tapes is None else _are_tapes_open
+"""Return whether a tape may be open; without the name always, and each variable that is read is one of TensorFlow's."""
+
+
+def _read_for_tapes(variable: Any) -> None:
+    if variable.trainable:
+        variable.handle  # noqa: B018 (which makes the variable one of TensorFlow's)
+        variable._home[1].value()
+
+
+note_accessed: Callable[[Any], None] = find("tensorflow.python.pywrap_tfe:TFE_Py_TapeVariableAccessed", _read_for_tapes)
+"""Have tapes watch a variable, those that watch what is read; such a tape asks for the variable's `handle`."""
+
+is_recorded: Callable[[list[Any]], bool] = find(
+    "tensorflow.python.pywrap_tfe:TFE_Py_TapeSetShouldRecordBackprop", lambda tensors: True
+)
+"""Return whether a tape watches one of the tensors; without the name: perhaps."""
+
+_record = find("tensorflow.python.eager.record:record_operation")
+
+
+def _recorded(value: Array, handle: Array) -> Array:
+    result = tf.identity(value)
+    _record("ReadVariableOp", [result], [handle], lambda gradient: [gradient])
+    return result
+
+
+def _recorded_plainly(value: Array, handle: Array) -> Array:
+    @tf.custom_gradient
+    def read(_: Array) -> Any:
+        return tf.identity(value), lambda gradient: gradient
+
+    return read(handle)
+
+
+read_from: Callable[[Array, Array], Array] = _recorded_plainly if _record is None else _recorded
+"""`(value, handle)`: return the value such that tapes take it for what was read of a variable by its handle."""
+
+
+def _linked(value: Array, handle: Array) -> Array:
+    _record("AssignVariableOp", [handle], [value], lambda gradient: [gradient])
+    return handle
+
+
+def _linked_plainly(value: Array, handle: Array) -> Array:
+    @tf.custom_gradient
+    def assigned(_: Array) -> Any:
+        return tf.identity(handle), lambda gradient: gradient
+
+    return assigned(value)
+
+
+assigned_to: Callable[[Array, Array], Array] = _linked_plainly if _record is None else _linked
+"""`(value, handle)`: return the handle such that tapes take what is read by it for the value."""
+
 # ---- nodes of a graph --------------------------------------------------------------------------------------------
 
 CAN_REPLACE_NODES = None not in (

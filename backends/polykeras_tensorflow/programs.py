@@ -11,7 +11,7 @@ from polykeras import fast
 from polykeras.backend.spec import Array
 from polykeras.draws import fixed_by_tracing
 from polykeras_tensorflow.compiler import compiling
-from polykeras_tensorflow.graphs import Flat, trace
+from polykeras_tensorflow.graphs import Flat, inlined_functions, trace
 from polykeras_tensorflow.private import call
 from polykeras_tensorflow.sharing import shared
 from polykeras_tensorflow.takeover import replace_slow_nodes
@@ -51,7 +51,8 @@ class Traced:
         self.size = 0
 
         def with_check(*arrays: Array) -> list[Array]:
-            results = drawing(*arrays)
+            with inlined_functions():
+                results = drawing(*arrays)
             self.size = len(results)
             results = [*results, *self.checks.result()]
             graph = tf.compat.v1.get_default_graph()

@@ -24,7 +24,6 @@ class Backend(ExecutionMethods, ABC):
         compiles_calls: whether calls of a model outside any step are worth compiling when they are repeated: where an
             eager operation takes tens of microseconds, and compiled code can be differentiated like eager code.
         compiles_each_size: whether another number of rows or of indices makes `compile_steps` compile its steps anew.
-        steps_take_state: whether Keras's models on this framework have `train_step(state, data)`.
         native: what it knows of code in the framework's own idiom; see `Native`.
         can_differentiate: False where `value_and_grad` is not to be had at all.
     """
@@ -35,7 +34,6 @@ class Backend(ExecutionMethods, ABC):
     can_differentiate: ClassVar[bool] = True
     compiles_calls: ClassVar[bool] = False
     compiles_each_size: ClassVar[bool] = False
-    steps_take_state: ClassVar[bool] = False
     native: ClassVar[Native] = Native()
 
     @property

@@ -13,7 +13,7 @@ from polykeras import ops
 from polykeras.backend import Backend, current
 from polykeras.backend.door import convert
 from polykeras.backend.execution import KnownRule
-from polykeras.optimizers.gradients import checked, clip_each, clip_together, clip_values
+from polykeras.optimizers.gradients import checked, clip_each, clip_together, clip_values, present
 from polykeras.optimizers.schedules import scalar_dtype
 from polykeras.optimizers.state import OptimizerState
 from polykeras.saving.serialization import Registry
@@ -113,7 +113,7 @@ class Optimizer(OptimizerState):
             trainable_variables: by default those that the optimizer was built with.
 
         Raises:
-            ValueError: a gradient is None or of another shape, or a variable is not known.
+            ValueError: there is no gradient (each is None), one is of another shape, or a variable is not known.
             TypeError: a gradient is not of a float dtype.
         """
         grads = list(grads)
@@ -122,9 +122,7 @@ class Optimizer(OptimizerState):
         variables = self._resolve(grads, trainable_variables)
         backend = current()
         gradients, targets = [], []
-        for gradient, variable in zip(grads, variables, strict=True):
-            if not variable.trainable:
-                continue
+        for gradient, variable in present(grads, variables):
             gradient = checked(backend, gradient, variable)
             if variable.overwrite_with_gradient:
                 variable.assign(gradient)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from polykeras import dtypes
@@ -12,18 +14,32 @@ if TYPE_CHECKING:
     from polykeras.variables import Variable
 
 
+def present(gradients: Sequence[Any], variables: Sequence[Variable]) -> list[tuple[Any, Variable]]:
+    """Return pairs of gradients and trainable variables, without those of no gradient: a warning names them.
+
+    Raises:
+        ValueError: no variable has a gradient.
+    """
+    pairs = [pair for pair in zip(gradients, variables, strict=True) if pair[1].trainable]
+    lacking = [repr(variable.path) for gradient, variable in pairs if gradient is None]
+    if lacking:
+        message = (
+            f"Variable {', '.join(lacking)} has no gradient (None): the loss does not depend on it. Leave it out of "
+            "the list, set `trainable = False`, or take gradients with `polykeras.value_and_grad`, which gives zeros."
+        )
+        if len(lacking) == len(pairs):
+            raise ValueError(message)
+        warnings.warn(f"{message} It stays as it is.", stacklevel=4)
+    return [pair for pair in pairs if pair[0] is not None]
+
+
 def checked(backend: Backend, gradient: Any, variable: Variable) -> Any:
     """Return a gradient as an array of the variable's dtype.
 
     Raises:
-        ValueError: there is none, or it has another shape than the variable.
+        ValueError: it has another shape than the variable.
         TypeError: it is not of a float dtype.
     """
-    if gradient is None:
-        raise ValueError(
-            f"Variable {variable.path!r} has no gradient (None): the loss does not depend on it. Leave it out of the "
-            "list, set `trainable = False`, or take gradients with `polykeras.value_and_grad`, which gives zeros."
-        )
     gradient = convert(backend, gradient)
     dtype = backend.dtype(gradient)
     if not dtypes.is_float(dtype):

@@ -42,7 +42,7 @@ def takes_state(step: Callable[..., Any], backend: Backend) -> bool:
     parameters = inspect.signature(step).parameters.values()
     named = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if not named:
-        return backend.steps_take_state and any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        return backend.native.steps_take_state and any(p.kind is p.VAR_POSITIONAL for p in parameters)
     return sum(p.default is p.empty for p in named) == 2
 
 

@@ -263,7 +263,8 @@ class EagerStep(CompiledStep):
         return self._run_one(tree.map_structure(self._backend.place, batch))  # native code may change it in place
 
     def _run_one(self, batch: Any) -> Any:
-        with Scope() as scope:  # a step that fails changes no variable
+        home = self._backend.native.home
+        with Scope() as scope, home.in_step() if home else nullcontext():  # a step that fails changes no variable
             result = self.step(batch)
         with Uninterrupted():  # all of them or none
             for variable, value in zip(*scope.updates(), strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from polykeras.training.compiled_loss import CompiledLoss
 from polykeras.training.compiled_metrics import CompiledMetrics
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.loops import Loops
+from polykeras.training.older import OldCompiledLoss, taken_by
 from polykeras.training.prepared_steps import PreparedSteps
 from polykeras.training.state_steps import also_with_state
 from polykeras.training.stateless import Stateless
@@ -227,10 +227,10 @@ class Trainer(PreparedSteps, Loops, Stateless):
         return total
 
     def _loss_of(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
-        """Return what `compute_loss` gives; one of a user's need not take `training`, which older Keras had not."""
-        takes_training = "training" in inspect.signature(self.compute_loss).parameters
-        options = {"training": training} if takes_training else {}
-        return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **options)
+        """Return what `compute_loss` gives; one of a user's, of this Keras or older, gets what it takes."""
+        return self.compute_loss(
+            **taken_by(self.compute_loss, x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+        )
 
     def _terms_of_layers(self) -> list[Any]:
         """What layers and regularizers add; the same as `losses`, without a search for them each time."""
@@ -239,6 +239,16 @@ class Trainer(PreparedSteps, Loops, Stateless):
             return self.losses
         terms = [term for layer in plan.layers for term in layer._added_losses()]
         return terms + [v.regularizer(v.value) for v in plan.trainable if v.regularizer is not None]
+
+    @property
+    def compiled_loss(self) -> OldCompiledLoss:
+        """The loss of `compile` as a function of labels and outputs that notes its value, for Keras 2's own steps."""
+        return OldCompiledLoss(self._compiled_loss, self._track_loss)
+
+    @property
+    def compiled_metrics(self) -> CompiledMetrics:
+        """The metrics of `compile`, for Keras 2's own steps; `compute_metrics` updates them and gives their values."""
+        return self._compiled_metrics or CompiledMetrics(None)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Update the compiled metrics with a batch and return the values of all."""

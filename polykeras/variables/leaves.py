@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from polykeras.backend.native_home import NativeHome, other_framework
+
 if TYPE_CHECKING:
     from polykeras.backend import Backend
     from polykeras.variables.variable import Variable
@@ -70,6 +72,8 @@ def leaf_of(variable: Variable, backend: Backend, trainable: bool = True) -> Any
         trainable: False where the layer that holds the variable is frozen.
     """
     leaf = variable._leaf
+    if isinstance(variable._home[0], NativeHome):
+        raise other_framework(variable, variable._home[0].name, backend.name)
     if leaf is None or leaf.backend is not backend:
         held = backend.native.leaf(variable._owned(backend), variable.trainable)
         variable._leaf = Leaf(backend, held, variable.trainable)

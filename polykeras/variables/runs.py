@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec
 
+from polykeras.backend.native_home import tell
 from polykeras.variables.scopes import current_scope
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Run:
         if scope is not None:  # the state is that of a function around it
             self.values = [scope.read(variable) for variable in self._variables]
             return self
+        tell(self._backend, self._variables)
         with turn:
             others = self._others()
             try:

@@ -49,13 +49,25 @@ class Scope:
         """Return the variable's value as this scope sees it, on the current backend."""
         key = id(variable)
         if key in self._values:
-            return self._values[key]
+            value, home = self._values[key], registry.current().native.home
+            return value if home is None else home.read_in_scope(variable, value)
         if self._closed:
             self.missing[key] = variable
             return variable._stored(registry.current())
         if self._parent is not None:
             return self._parent.read(variable)
         return variable._lend(registry.current())
+
+    def held(self, variable: Variable) -> Any:
+        """Return the value that this scope, or one around it, has for the variable; None where none has one."""
+        scope, key = self, id(variable)
+        while key not in scope._values:
+            if scope._closed:
+                scope.missing[key] = variable
+            if scope._closed or scope._parent is None:
+                return None
+            scope = scope._parent
+        return scope._values[key]
 
     def write(self, variable: Variable, value: Any) -> None:
         """Record a new value of the variable."""

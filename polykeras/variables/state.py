@@ -7,6 +7,7 @@ from typing import Any
 
 from polykeras import tree
 from polykeras.backend import Backend
+from polykeras.backend.native_home import NativeHome, tell
 from polykeras.variables.scopes import current_scope
 from polykeras.variables.variable import Variable
 
@@ -21,27 +22,26 @@ def kept_values(variables: Iterable[Variable]) -> list[tuple[Variable, Any]]:
     kept = []
     for variable in unique(variables):
         variable._lent = True  # steps that follow must not use the memory again
-        backend, value = variable._home
-        if variable._leaf is not None and backend is not None:
-            value = backend.place(value)
-        kept.append((variable, (backend, value)))
+        home, value = variable._home
+        if isinstance(home, NativeHome):
+            home, value = None, variable.numpy()
+        elif variable._leaf is not None and home is not None:
+            value = home.place(value)
+        kept.append((variable, (home, value)))
     return kept
 
 
 def put_back(kept: Iterable[tuple[Variable, Any]]) -> None:
     """Give variables back what `kept_values` found."""
     for variable, home in kept:
-        if home[0] is None:
-            variable._home = home
-        else:
-            variable._keep(*home)
-        variable._lent = True
+        variable._keep(*home, lent=True)
 
 
 def read_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:
     """Return the variables' values on `backend`, in their own dtypes: the state of a pure function."""
     scope = current_scope.get()
     if scope is None:
+        tell(backend, variables)
         return [variable._plain(backend) for variable in variables]
     return [scope.read(variable) for variable in variables]
 
@@ -70,7 +70,9 @@ def write_state(variables: Sequence[Variable], values: Sequence[Any], backend: B
     """
     scope = current_scope.get()
     if scope is None and len(values) and backend.is_traced(values[0]):  # all of them, or none
-        raise variables[0]._traced_elsewhere(backend)
+        for variable in variables:
+            if not isinstance(variable._home[0], NativeHome):
+                raise variable._traced_elsewhere(backend)
     for variable, value in zip(variables, values, strict=True):
         if scope is None:
             variable._store(backend, value)

@@ -11,6 +11,7 @@ import numpy as np
 from polykeras import changes, dtypes, tree
 from polykeras.backend import Backend, registry
 from polykeras.backend.door import Handle
+from polykeras.backend.native_home import NativeHome, tell
 from polykeras.operators import ArrayOperators
 from polykeras.variables import runs
 from polykeras.variables.initial import can_wait, check_sizes, initial_value
@@ -85,7 +86,8 @@ class Variable(Handle, ArrayOperators):
             host = initial_value(initializer, shape, wanted, name)
             self._shape, self._dtype = tuple(host.shape), dtypes.standardize_dtype(host.dtype)
         # The backend, None for the host, and its array; or, on the host, a function that makes it when it is needed.
-        self._home: tuple[Backend | None, Any] = (None, host)
+        # Where native code has looked at it: how it is stored for that code, and the framework's object that stores it.
+        self._home: tuple[Backend | NativeHome | None, Any] = (None, host)
         self._lent = False  # whether somebody else may hold the array
         self._leaf: Leaf | None = None  # what native code knows it by
         self.trainable = trainable
@@ -178,15 +180,18 @@ class Variable(Handle, ArrayOperators):
             home = self._home[0]
             if home is None or not runs.others_run():
                 return np.array(self._host_value())
-        with Run([self], home) as run:
+        with Run([self], home) as run:  # type: ignore[arg-type]
             return np.array(home.to_numpy(run.values[0]))
 
     def _lend(self, backend: Backend) -> Any:
         """The value outside any scope, which somebody may keep: steps that follow leave its memory alone."""
+        native = backend.native
+        if native.home is not None and native.home.looks():
+            native.home.note(self)
         with runs.turn:
             if not runs.others_run():
                 value = self._stored(backend)
-                if backend.native.asked and self._trainable and backend.native.can_track():
+                if native.asked and self._trainable and native.can_track():
                     value = leaf_of(self, backend)
                 self._lent = True
                 return value
@@ -208,17 +213,26 @@ class Variable(Handle, ArrayOperators):
             return backend.full(self._shape, 0, self._dtype)
         if self._dtype in backend.unsupported_dtypes:
             raise TypeError(f"Variable {self.path!r} is {self._dtype}, which {backend.unsupported_dtypes[self._dtype]}")
+        if isinstance(home, NativeHome):
+            return home.read(value, backend)
         moved = backend.place(self._host_value())
         if not backend.is_traced(moved):
             self._keep(backend, moved)
             return self._home[1]
         return moved
 
-    def _keep(self, backend: Backend, value: Any) -> None:
-        """Take over an array; where native code knows an object that holds the value, its values."""
-        leaf = self._leaf
-        self._home = (backend, value if leaf is None or leaf.backend is not backend else leaf.filled(value))
-        self._lent = False
+    def _keep(self, backend: Backend | None, value: Any, lent: bool = False) -> None:
+        """Take over a value of the right shape and dtype: an array of the backend, or of the host for None.
+
+        Where native code knows an object that holds the value, it takes the numbers.
+        """
+        with runs.turn:
+            (home, stored), leaf = self._home, self._leaf
+            if isinstance(home, NativeHome):
+                home.write(stored, backend, value)
+            else:
+                self._home = (backend, value if leaf is None or leaf.backend is not backend else leaf.filled(value))
+                self._lent = lent
 
     def _host_value(self) -> np.ndarray:
         """The value outside any scope on the host, which is made now where nobody needed it so far."""
@@ -235,7 +249,7 @@ class Variable(Handle, ArrayOperators):
         value = self._stored(backend)
         if self._leaf is not None:
             return backend.place(value)  # native code holds it, and finds it as it is if what runs fails
-        if self._lent:
+        if self._lent and not isinstance(self._home[0], NativeHome):
             value = backend.place(value)
             if not backend.is_traced(value):
                 self._home = (backend, value)
@@ -279,13 +293,16 @@ class Variable(Handle, ArrayOperators):
         if scope is not None:
             scope.write(self, value)
             return value
+        tell(backend, [self], assigned=True)
+        if isinstance(self._home[0], NativeHome):
+            self._keep(backend, value)
+            return value
         if backend.is_traced(value):
             raise self._traced_elsewhere(backend)
         if backend.holds_values:
             # In memory of its own: what the caller does to his array later is not done to the variable.
             own = backend.place(value)
-            with runs.turn:
-                self._keep(backend, own)
+            self._keep(backend, own)
         return value
 
     def _restart(self, initializer: Any) -> None:
@@ -297,10 +314,8 @@ class Variable(Handle, ArrayOperators):
             self.assign(initializer(self._shape, dtype=self._dtype))
             return
         first: Any = partial(initial_value, initializer, self._shape, self._dtype, self.name)
-        value = first if can_wait(initializer, self._shape) else first()
-        with runs.turn:
-            self._home = (None, value)
-            self._lent = False
+        tell(registry.current(), [self], assigned=True)
+        self._keep(None, first if can_wait(initializer, self._shape) else first())
 
     def assign_add(self, value: Any) -> Any:
         """Add to the value; return the new one."""
@@ -317,7 +332,11 @@ class Variable(Handle, ArrayOperators):
 
     def _store(self, backend: Backend, value: Any) -> None:
         """Take over a result of a compiled function, whose shape and dtype are known to be right."""
-        self._keep(backend, value)
+        if self._leaf is None and not isinstance(self._home[0], NativeHome):
+            self._home = (backend, value)
+            self._lent = False
+        else:
+            self._keep(backend, value)
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

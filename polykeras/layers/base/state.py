@@ -19,6 +19,7 @@ from polykeras.layers.base.tracking import PLAIN, tracked
 from polykeras.random import SeedGenerator
 from polykeras.saveable import Saveable
 from polykeras.variables import Variable, note_losses, unique
+from polykeras.variables.adopted import kinds, variables_in
 
 if TYPE_CHECKING:
     from polykeras.layers.base.layer import Layer
@@ -177,7 +178,8 @@ class StateMixin(Saveable):
         return path if path and path[-1] == self.name else [*path, self.name]
 
     def _own_variables(self) -> list[Variable]:
-        return unique([*self._own_weights, *tracked(self, Variable)])
+        found = [v for part in tracked(self, kinds()) for v in variables_in(part, self.name)]
+        return unique([*self._own_weights, *found])
 
     def _trainable_first(self) -> list[Variable]:
         own = self._own_variables()

@@ -1,0 +1,47 @@
+"""Variables of a framework as variables of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from polykeras.backend.native_home import ADOPTIONS, Adoption
+from polykeras.variables.scopes import current_scope, is_functional
+from polykeras.variables.variable import Variable
+
+
+def kinds() -> tuple[type, ...]:
+    """Return the classes of what is, or holds, variables: ours, and those of the frameworks that were loaded."""
+    return (Variable, *(kind for adoption in ADOPTIONS for kind in adoption.kinds))
+
+
+def variables_in(part: Any, owner: str) -> Iterator[Variable]:
+    """Return the variables in an object of one of the `kinds`.
+
+    Args:
+        part: a variable, of ours or of a framework, or an object of a framework that holds some.
+        owner: the name of the layer whose attribute it is.
+    """
+    if isinstance(part, Variable):
+        yield part
+        return
+    for adoption in ADOPTIONS:
+        if isinstance(part, adoption.kinds):
+            for stored in adoption.parts(part):
+                known = adoption.known(stored)
+                yield _adopt(adoption, stored, owner) if known is None else known
+
+
+def _adopt(adoption: Adoption, stored: Any, owner: str) -> Variable:
+    """Return a variable whose value a framework's variable stores, and goes on storing."""
+    name, shape, dtype, trainable = adoption.describe(stored)
+    variable = Variable(adoption.native.to_numpy(stored), shape, dtype, trainable, autocast=False, name=name)
+    variable.path = f"{owner}/{name}"
+    variable._home = (adoption.native, stored)
+    adoption.bind(stored, variable, _scope_value, is_functional)
+    return variable
+
+
+def _scope_value(variable: Variable) -> Any:
+    scope = current_scope.get()
+    return None if scope is None else scope.held(variable)
