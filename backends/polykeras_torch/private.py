@@ -186,6 +186,20 @@ without_autocast: Callable[[], Any] = find("torch._C:_DisableAutocast", lambda: 
 DeviceContext: Any = find("torch.utils._device:DeviceContext")
 """The mode of functions that a default device is. Without the name it is somebody who looks on, as others are."""
 
+# ---- tensors without values ------------------------------------------------------------------------------------------
+
+
+def abstract_mode() -> tuple[Any, Callable[[], Any]] | None:
+    """Return a context in which tensors have no values, and what gives one in there in which they have.
+
+    None without one of the names: shapes are then found by computing with zeros. They are looked for when they are
+    needed, as they load half of torch's compiler.
+    """
+    mode = find("torch._subclasses.fake_tensor:FakeTensorMode")
+    outside = find("torch._subclasses.fake_tensor:unset_fake_temporarily")
+    return None if mode is None or outside is None else (mode(allow_non_fake_inputs=True), outside)
+
+
 # ---- modules ---------------------------------------------------------------------------------------------------------
 
 HOOKS_OF_ALL_MODULES: list[dict[int, Any]] = [

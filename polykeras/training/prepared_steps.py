@@ -12,7 +12,8 @@ import numpy as np
 from polykeras import config, logits, tree
 from polykeras.backend import Backend, registry
 from polykeras.backend.symbolic import cannot_run_on_shapes
-from polykeras.graph.tensor import KerasTensor, infer_outputs
+from polykeras.graph.inference import infer_outputs
+from polykeras.graph.tensor import KerasTensor
 from polykeras.layers.base.tracking import tracked
 from polykeras.metrics import Metric
 from polykeras.naming import are_ours
@@ -101,7 +102,8 @@ class PreparedSteps:
 
     def _make_step(self, kind: str, batch: Any, backend: Backend) -> CompiledStep:
         step: Callable[[Any], Any] = getattr(self, f"{kind}_step")
-        built = self._build_by(step, batch)
+        # A user's step is not run on arrays of a framework without values: what it holds of the framework might keep them.
+        built = self._build_by(step, batch, native=are_ours(self, f"{kind}_step"))
         if built and kind == "train" and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
         plan = Plan(self, self.trainable_variables, self.metrics, list(self._flatten_layers())) if built else None
@@ -161,11 +163,11 @@ class PreparedSteps:
         self._forget_losses()
         return fills
 
-    def _build_by(self, step: Callable[[Any], Any], batch: Any) -> bool:
+    def _build_by(self, step: Callable[[Any], Any], batch: Any, native: bool) -> bool:
         """Make the variables that a step needs by running it once on shapes alone; return whether that was possible."""
         symbolic = tree.map_structure(lambda leaf: KerasTensor(leaf.shape, leaf.dtype), batch)
         try:
-            infer_outputs(step, (symbolic,), {})
+            infer_outputs(step, (symbolic,), {}, native)
         except Exception as error:
             # Native code of a framework in a user's step or layer. What it needs is made when it is traced.
             if not cannot_run_on_shapes(error):

@@ -19,11 +19,11 @@ class NeedsValues(TypeError):
 def cannot_run_on_shapes(error: Exception) -> bool:
     """Return whether an error says that code needs real arrays, as native code of a framework does.
 
-    That is: a `NeedsValues`; an attribute that framework arrays may have and a symbolic one lacks; or a complaint
+    That is: a `NeedsValues`, or what `note_failure` was told; an attribute that framework arrays may have and a symbolic one lacks; or a complaint
     about the type, which PyTorch and JAX find out for themselves. What polykeras raises about a symbolic array is a
     mistake in the code that ran, and so is every other error.
     """
-    if isinstance(error, NeedsValues):
+    if isinstance(error, NeedsValues) or getattr(error, "_came_of_shapes", False):
         return True
     if isinstance(error, AttributeError):
         return isinstance(error.obj, SymbolicArray)
@@ -34,6 +34,11 @@ def cannot_run_on_shapes(error: Exception) -> bool:
         frame = frame.tb_next
     raised_in = frame.tb_frame.f_globals.get("__name__", "") if frame is not None else ""
     return raised_in.partition(".")[0] != __name__.partition(".")[0]
+
+
+def note_failure(error: Exception) -> None:
+    """Note of an error that it came of native code on arrays without values: with values it might not have come."""
+    error._came_of_shapes = True  # type: ignore[attr-defined]
 
 
 _numbers = itertools.count(1)
