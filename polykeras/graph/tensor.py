@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from polykeras import dtypes
+from polykeras import dtypes, tree
 from polykeras.backend.door import Symbolic
 from polykeras.naming import unique_name
 from polykeras.operators import ArrayOperators
@@ -113,11 +113,22 @@ class KerasTensor(Symbolic, ArrayOperators):
     def _no_value(self, what: str) -> TypeError:
         return TypeError(
             f"{self!r} has no value: {what} needs one. Symbolic tensors are placeholders while a model is put "
-            "together; use polykeras.ops on them, or move the code into a Lambda or a layer's `call`."
+            "together. Use polykeras.ops on them, or move the code into the `call` of a layer, or into a Lambda: there "
+            "a framework's own functions work, as in `Lambda(lambda x: function(x))(tensor)`."
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         raise self._no_value("a NumPy function")
+
+    # What frameworks' functions ask of objects that are no arrays of theirs. Operators with an array on the left then
+    # leave it to this class, which JAX's would not do beside `__jax_array__`.
+    def __tf_tensor__(self, dtype: Any = None, name: Any = None) -> Any:
+        raise self._no_value("a TensorFlow function")
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = (leaf for leaf in tree.flatten((args, kwargs)) if isinstance(leaf, cls))
+        raise next(given)._no_value(f"the PyTorch function `{getattr(func, '__name__', func)}`")
 
     def __bool__(self) -> bool:
         raise self._no_value("a Python `if`")

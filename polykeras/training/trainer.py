@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from polykeras import optimizers, tree
-from polykeras.arguments import positive_int
+from polykeras.arguments import call_with_taken, positive_int
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import registry
 from polykeras.dtype_policies import DTypePolicy
@@ -224,10 +223,9 @@ class Trainer(PreparedSteps, Loops):
         return total
 
     def _loss_of(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
-        """Return what `compute_loss` gives; one of a user's need not take `training`, which older Keras had not."""
-        takes_training = "training" in inspect.signature(self.compute_loss).parameters
-        options = {"training": training} if takes_training else {}
-        return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **options)
+        """Return what `compute_loss` gives; one of a user's takes what it wants: older Keras had no `training`."""
+        offered = {"x": x, "y": y, "y_pred": y_pred, "sample_weight": sample_weight, "training": training}
+        return call_with_taken(self.compute_loss, offered, {"y_true": "y"})
 
     def _terms_of_layers(self) -> list[Any]:
         """What layers and regularizers add; the same as `losses`, without a search for them each time."""
