@@ -26,7 +26,7 @@ from polykeras_torch.arrays import current_device, torch_dtype
 from polykeras_torch.batches import Data
 from polykeras_torch.global_state import global_state
 from polykeras_torch.heap import keep_freed_memory
-from polykeras_torch.private import abstract_mode, can_record
+from polykeras_torch.private import TensorWithoutValues, can_record, without_values
 from polykeras_torch.recorder import is_recorded
 from polykeras_torch.replay import Recording, are_blocks, contiguous, current, is_watched, record, signature
 from polykeras_torch.steps import Steps, StepsInParts
@@ -47,7 +47,7 @@ class TorchExecution(ExecutionMethods):
         return current_device().type == "cpu"
 
     def is_traced(self, x: Any) -> bool:
-        return is_recorded(x)
+        return is_recorded(x) or isinstance(x, TensorWithoutValues)
 
     def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
         keep_freed_memory()
@@ -83,11 +83,11 @@ class TorchExecution(ExecutionMethods):
         fn: Callable[[list[Tensor], Callable[[], AbstractContextManager[Any]]], Sequence[Tensor]],
         specs: Sequence[tuple[Shape, str]],
     ) -> list[tuple[tuple[int | None, ...], str]]:
-        mode = abstract_mode()
-        if mode is None:
+        found = without_values()
+        if found is None:
             return super().infer_shapes(fn, specs)
-        without_values, outside = mode
-        with without_values:
+        mode, outside = found
+        with mode:
             given = [torch.empty(tuple(n), dtype=torch_dtype(dtype), device=current_device()) for n, dtype in specs]
             return [(self.shape(x), self.dtype(x)) for x in fn(given, outside)]
 

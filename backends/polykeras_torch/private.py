@@ -189,15 +189,21 @@ DeviceContext: Any = find("torch.utils._device:DeviceContext")
 # ---- tensors without values ------------------------------------------------------------------------------------------
 
 
-def abstract_mode() -> tuple[Any, Callable[[], Any]] | None:
+_FakeTensorMode = find("torch._subclasses.fake_tensor:FakeTensorMode")
+_unset_fake = find("torch._subclasses.fake_tensor:unset_fake_temporarily")
+
+TensorWithoutValues: Any = find("torch._subclasses.fake_tensor:FakeTensor", ())
+"""The class of tensors without values; without the name none is known as one."""
+
+
+def without_values() -> tuple[Any, Callable[[], Any]] | None:
     """Return a context in which tensors have no values, and what gives one in there in which they have.
 
-    None without one of the names: shapes are then found by computing with zeros. They are looked for when they are
-    needed, as they load half of torch's compiler.
+    None without one of the names: shapes are then found by computing with zeros.
     """
-    mode = find("torch._subclasses.fake_tensor:FakeTensorMode")
-    outside = find("torch._subclasses.fake_tensor:unset_fake_temporarily")
-    return None if mode is None or outside is None else (mode(allow_non_fake_inputs=True), outside)
+    if None in (_FakeTensorMode, _unset_fake) or not TensorWithoutValues:
+        return None
+    return _FakeTensorMode(allow_non_fake_inputs=True), _unset_fake
 
 
 # ---- modules ---------------------------------------------------------------------------------------------------------
