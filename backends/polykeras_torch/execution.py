@@ -26,7 +26,7 @@ from polykeras_torch.arrays import current_device, torch_dtype
 from polykeras_torch.batches import Data
 from polykeras_torch.global_state import global_state
 from polykeras_torch.heap import keep_freed_memory
-from polykeras_torch.private import TensorWithoutValues, can_record, without_values
+from polykeras_torch.private import TensorWithoutValues, can_record, values_left_out
 from polykeras_torch.recorder import is_recorded
 from polykeras_torch.replay import Recording, are_blocks, contiguous, current, is_watched, record, signature
 from polykeras_torch.steps import Steps, StepsInParts
@@ -83,7 +83,7 @@ class TorchExecution(ExecutionMethods):
         fn: Callable[[list[Tensor], Callable[[], AbstractContextManager[Any]]], Sequence[Tensor]],
         specs: Sequence[tuple[Shape, str]],
     ) -> list[tuple[tuple[int | None, ...], str]]:
-        found = without_values()
+        found = values_left_out()
         if found is None:
             return super().infer_shapes(fn, specs)
         mode, outside = found

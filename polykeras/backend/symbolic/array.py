@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dis import opname
 from typing import Any
 
 from polykeras import budget, dtypes
@@ -29,11 +30,16 @@ def cannot_run_on_shapes(error: Exception) -> bool:
         return isinstance(error.obj, SymbolicArray)
     if not isinstance(error, (TypeError, ValueError)) or SymbolicArray.__name__ not in str(error):
         return False
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    raised_in = frame.tb_frame.f_globals.get("__name__", "") if frame is not None else ""
-    return raised_in.partition(".")[0] != __name__.partition(".")[0]
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    if last is None:
+        return True
+    if last.tb_frame.f_globals.get("__name__", "").partition(".")[0] != __name__.partition(".")[0]:
+        return True
+    # A function without frames that we call: one that is written in C, or JAX's, which takes its frames out.
+    called = opname[last.tb_frame.f_code.co_code[last.tb_lasti]].startswith("CALL")
+    return called and isinstance(error, TypeError)
 
 
 def note_failure(error: Exception) -> None:
