@@ -132,9 +132,9 @@ def _known(dims: tuple[int, ...]) -> tuple[int | None, ...]:
 def infer_outputs(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], native: bool = True) -> Any:
     """Return the symbolic results of `fn` on arguments that hold `KerasTensor`s.
 
-    `fn` runs on the symbolic backend, and where it calls a framework's own functions, on that framework's arrays without
-    values. Whatever it assigns to variables is dropped, and arrays without values that it leaves in attributes of layers
-    too.
+    `fn` runs on the symbolic backend, and where it calls a framework's own functions, on arrays of that framework that
+    have no values. Whatever it assigns to variables is dropped, and arrays without values that it leaves in attributes
+    of layers too.
 
     Args:
         fn: code over ops, or over functions of the current backend's framework.
@@ -162,7 +162,7 @@ def infer_outputs(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
 
 
 def _infer_symbolically(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Run `fn` once, and where it looked at an unknown size, and so may have lost the mark of it, again with another."""
+    """Run `fn` once; where it looked at an unknown size, and so may have lost the mark of it, again with another."""
 
     def run(size: int) -> Any:
         call_args, call_kwargs = tree.map_structure(lambda leaf: _stand_in(leaf, size), (args, kwargs))

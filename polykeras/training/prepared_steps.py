@@ -102,7 +102,7 @@ class PreparedSteps:
 
     def _make_step(self, kind: str, batch: Any, backend: Backend) -> CompiledStep:
         step: Callable[[Any], Any] = getattr(self, f"{kind}_step")
-        # A user's step is not run on arrays of a framework without values: what it holds of the framework might keep them.
+        # A user's step is not run on a framework's arrays without values: its optimizers of torch might keep them.
         built = self._build_by(step, batch, native=are_ours(self, f"{kind}_step"))
         if built and kind == "train" and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)

@@ -5,8 +5,6 @@ Shapes of such layers are inferred by the framework. The layers of each table ar
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +13,10 @@ import pytest
 
 import polykeras as keras
 from helpers import data, host
-from polykeras import Input, Model, Sequential, layers, ops
+from polykeras import Input, Model, Sequential, layers
 from polykeras.backend import Backend
 
 BATCHES = (1, 4, 34)  # the last one is as large as what stands for unknown sizes
-
-
-def framework(backend: Backend) -> Any:
-    """Return the module of a backend's framework; for JAX its NumPy."""
-    module = sys.modules[backend.name]
-    return module.numpy if backend.name == "jax" else module
 
 
 # ---- layers as they are published ------------------------------------------------------------------------------------

@@ -72,8 +72,8 @@ class SymbolicMixin:
             if not written:
                 error.add_note(
                     f"{self._title()} calls code of a framework itself, which failed on arrays without values (backend "
-                    f"{registry.backend()!r}), by which the shapes of its outputs are inferred. If it is right on data, "
-                    "write the method `compute_output_shape(input_shape)`, use `polykeras.ops` instead, or leave "
+                    f"{registry.backend()!r}), by which the shapes of its outputs are inferred. If it is right on "
+                    "data, write the method `compute_output_shape(input_shape)`, use `polykeras.ops` instead, or leave "
                     "`Input` out: the model is then built by its first data."
                 )
                 raise
