@@ -113,7 +113,7 @@ class KerasTensor(Symbolic, ArrayOperators):
     def _no_value(self, what: str) -> TypeError:
         return TypeError(
             f"{self!r} has no value: {what} needs one. Symbolic tensors are placeholders while a model is put "
-            "together. Use polykeras.ops on them, or move the code into the `call` of a layer, or into a Lambda: there "
+            "together: use polykeras.ops on them, or move the code into the `call` of a layer, or into a Lambda: there "
             "a framework's own functions work, as in `Lambda(lambda x: function(x))(tensor)`."
         )
 
