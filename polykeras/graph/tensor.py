@@ -113,8 +113,8 @@ class KerasTensor(Symbolic, ArrayOperators):
     def _no_value(self, what: str) -> TypeError:
         return TypeError(
             f"{self!r} has no value: {what} needs one. Symbolic tensors are placeholders while a model is put "
-            "together: use polykeras.ops on them, or move the code into the `call` of a layer, or into a Lambda: there "
-            "a framework's own functions work, as in `Lambda(lambda x: function(x))(tensor)`."
+            "together: use polykeras.ops on them, or move the code into a Lambda, as `Lambda(function)(x)`, "
+            "or into the `call` of a layer. A framework's own functions work there."
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:

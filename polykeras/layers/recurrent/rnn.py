@@ -331,5 +331,8 @@ def _rehearse(step: Step, xs: Any, states: list[Any]) -> tuple[list[Variable], A
         written.update(scope.written)
         return output
 
-    output = infer_outputs(rehearsed, (shape_of(xs, 1), tree.map_structure(shape_of, states)), {})
+    if backend.holds_values:
+        output = infer_outputs(rehearsed, (shape_of(xs, 1), tree.map_structure(shape_of, states)), {})
+    else:
+        output = rehearsed(ops.zeros(backend.shape(xs)[1:], backend.dtype(xs)), states)
     return list(written.values()), ops.zeros(output.shape, output.dtype)
