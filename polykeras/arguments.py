@@ -1,8 +1,9 @@
-"""Checks of arguments that many classes take."""
+"""Checks of arguments that many classes take, and arguments for functions of users."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import inspect
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -62,3 +63,40 @@ def rate(value: Any, name: str, owner: Any = None) -> float:
         where = f"{type(owner).__name__}: " if owner is not None else ""
         raise ValueError(f"{where}`{name}` must be a number between 0 and 1; received {value!r}.")
     return float(value)
+
+
+def call_with_taken(function: Callable[..., Any], offered: Mapping[str, Any], also_called: Mapping[str, str]) -> Any:
+    """Call a user's function with those of some arguments that it takes.
+
+    Args:
+        function: takes any of them by their names. Others that it cannot do without get what is left, in order, as do
+            `*args`, and `**kwargs` gets all that is left.
+        offered: the arguments by name, in order.
+        also_called: other names of them.
+
+    Returns:
+        What it returns.
+    """
+    parameters = inspect.signature(function).parameters.values()
+    names = {p.name: also_called.get(p.name, p.name) for p in parameters}
+    left = [name for name in offered if name not in names.values()]
+    takes_names = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+    skipped = False
+    for p in parameters:
+        if p.kind is p.VAR_KEYWORD:
+            kwargs |= {name: offered[name] for name in left}
+        elif p.kind is p.VAR_POSITIONAL:
+            if not takes_names and not skipped:
+                args += [offered[name] for name in left]
+                left = []
+        elif names[p.name] in offered or (p.default is p.empty and left):
+            value = offered[names[p.name] if names[p.name] in offered else left.pop(0)]
+            if p.kind is p.KEYWORD_ONLY or skipped:
+                kwargs[p.name] = value
+            else:
+                args.append(value)
+        else:
+            skipped = True
+    return function(*args, **kwargs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import wraps
 from typing import Any
 
@@ -13,8 +14,8 @@ from jax.core import Tracer
 
 from polykeras import fast
 from polykeras.backend.execution import BatchesRunner, State, Step, StepParts, StepRunner
-from polykeras.backend.spec import Array
-from polykeras_jax.arrays import on_cpu
+from polykeras.backend.spec import Array, Shape
+from polykeras_jax.arrays import held_dtype, name_of, native_dtype, on_cpu
 from polykeras_jax.batches import over_batches
 from polykeras_jax.compiling import compiled, step_options
 from polykeras_jax.control import JaxControl
@@ -83,6 +84,15 @@ class JaxExecution(JaxControl):
             return program(list(state), data, indices, np.int32(start), np.int32(stop), in_order=in_order)
 
         return run
+
+    def infer_shapes(
+        self,
+        fn: Callable[[list[Array], Callable[[], AbstractContextManager[Any]]], Sequence[Array]],
+        specs: Sequence[tuple[Shape, str]],
+    ) -> list[tuple[tuple[int | None, ...], str]]:
+        given = [jax.ShapeDtypeStruct(tuple(shape), native_dtype(held_dtype(dtype))) for shape, dtype in specs]
+        found = jax.eval_shape(lambda arrays: list(fn(arrays, jax.ensure_compile_time_eval)), given)
+        return [(tuple(x.shape), name_of(x.dtype)) for x in found]
 
     def compile_batches(self, fn: Callable[[State, Any], Any]) -> BatchesRunner | None:
         return over_batches(fn) if on_cpu() and fast.enabled() else None

@@ -7,6 +7,7 @@ Functions of trees become graphs of flat lists of tensors, one a set of shapes a
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
@@ -18,10 +19,10 @@ from polykeras import fast, tree
 from polykeras.backend import Backend
 from polykeras.backend.execution import State, Step, StepParts, StepRunner, arrays_and_statics, check_state, kinds_of
 from polykeras.backend.host_memory import can_be_lent
-from polykeras.backend.spec import Array
+from polykeras.backend.spec import Array, Shape
 from polykeras.recent import Recent
 from polykeras_tensorflow.arrays import computes_on_cpu, in_place, is_adopted
-from polykeras_tensorflow.graphs import Flat, apart, spec_of, tracing_settings
+from polykeras_tensorflow.graphs import Flat, apart, result_specs, spec_of, tracing_settings
 from polykeras_tensorflow.private import call, shape_of
 from polykeras_tensorflow.programs import Program, Traced
 
@@ -232,6 +233,18 @@ class TensorflowExecution(Backend):
 
     def compiles_ahead(self) -> bool:
         return fast.enabled() and computes_on_cpu()
+
+    def infer_shapes(
+        self,
+        fn: Callable[[list[Array], Callable[[], AbstractContextManager[Any]]], Sequence[Array]],
+        specs: Sequence[tuple[Shape, str]],
+    ) -> list[tuple[tuple[int | None, ...], str]]:
+        given = [tf.TensorSpec(shape, dtype) for shape, dtype in specs]
+        found = result_specs(lambda *arrays: list(fn(list(arrays), tf.init_scope)), given)
+        for spec in found:
+            if spec.shape.rank is None:
+                raise ValueError("A tensor's number of axes is not known. Tell it by `tensor.set_shape(...)`.")
+        return [(tuple(spec.shape), spec.dtype.name) for spec in found]
 
     def seed_framework(self, seed: int) -> None:
         tf.random.set_seed(seed)

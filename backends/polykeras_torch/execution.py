@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,13 @@ from polykeras.backend.execution import (
     StepRunner,
     arrays_and_statics,
 )
+from polykeras.backend.spec import Shape
 from polykeras.recent import Recent
-from polykeras_torch.arrays import current_device
+from polykeras_torch.arrays import current_device, torch_dtype
 from polykeras_torch.batches import Data
 from polykeras_torch.global_state import global_state
 from polykeras_torch.heap import keep_freed_memory
-from polykeras_torch.private import can_record
+from polykeras_torch.private import TensorWithoutValues, can_record, values_left_out
 from polykeras_torch.recorder import is_recorded
 from polykeras_torch.replay import Recording, are_blocks, contiguous, current, is_watched, record, signature
 from polykeras_torch.steps import Steps, StepsInParts
@@ -45,7 +47,7 @@ class TorchExecution(ExecutionMethods):
         return current_device().type == "cpu"
 
     def is_traced(self, x: Any) -> bool:
-        return is_recorded(x)
+        return is_recorded(x) or isinstance(x, TensorWithoutValues)
 
     def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
         keep_freed_memory()
@@ -75,6 +77,19 @@ class TorchExecution(ExecutionMethods):
                 fast.explain(f"{known_as.name}'s rule on torch", "its own kernel", "that updates all variables at once")
             return KERNELS[known_as.name](lists, scalars, **known_as.numbers)
         return super().map_elementwise(rule, lists, scalars, known_as)
+
+    def infer_shapes(
+        self,
+        fn: Callable[[list[Tensor], Callable[[], AbstractContextManager[Any]]], Sequence[Tensor]],
+        specs: Sequence[tuple[Shape, str]],
+    ) -> list[tuple[tuple[int | None, ...], str]]:
+        found = values_left_out()
+        if found is None:
+            return super().infer_shapes(fn, specs)
+        mode, outside = found
+        with mode:
+            given = [torch.empty(tuple(n), dtype=torch_dtype(dtype), device=current_device()) for n, dtype in specs]
+            return [(self.shape(x), self.dtype(x)) for x in fn(given, outside)]
 
     def synchronize(self, x: Any = None) -> None:
         if torch.cuda.is_available() and torch.cuda.is_initialized():

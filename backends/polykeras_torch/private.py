@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -185,6 +185,34 @@ without_autocast: Callable[[], Any] = find("torch._C:_DisableAutocast", lambda: 
 
 DeviceContext: Any = find("torch.utils._device:DeviceContext")
 """The mode of functions that a default device is. Without the name it is somebody who looks on, as others are."""
+
+# ---- tensors without values ------------------------------------------------------------------------------------------
+
+
+_FakeTensorMode = find("torch._subclasses.fake_tensor:FakeTensorMode")
+_disable_modes = find("torch.utils._python_dispatch:_disable_current_modes")
+_unset_fake = find("torch._subclasses.fake_tensor:unset_fake_temporarily")
+
+TensorWithoutValues: Any = find("torch._subclasses.fake_tensor:FakeTensor", ())
+"""The class of tensors without values; without the name none is known as one."""
+
+
+def values_left_out() -> tuple[AbstractContextManager[Any], Callable[[], Any]] | None:
+    """Return a context in which tensors have no values, and what gives one in there in which they have.
+
+    What looks on outside, as a recorder does, sees nothing of it. None without one of the names: shapes are then found
+    by computing with zeros.
+    """
+    if None in (_FakeTensorMode, _unset_fake, _disable_modes) or not TensorWithoutValues:
+        return None
+
+    @contextmanager
+    def left_out() -> Iterator[None]:
+        with _disable_modes(), _FakeTensorMode(allow_non_fake_inputs=True):
+            yield
+
+    return left_out(), _unset_fake
+
 
 # ---- modules ---------------------------------------------------------------------------------------------------------
 

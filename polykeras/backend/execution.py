@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from polykeras import tree
 from polykeras.backend.padding import PaddingMethods
-from polykeras.backend.spec import Array
+from polykeras.backend.spec import Array, Shape
 
 State: TypeAlias = list[Array]
 Step: TypeAlias = Callable[[State, Any], tuple[State, Any]]
@@ -190,6 +192,37 @@ class ExecutionMethods(PaddingMethods, ABC):
         lock.
         """
         return False
+
+    def infer_shapes(
+        self,
+        fn: Callable[[list[Array], Callable[[], AbstractContextManager[Any]]], Sequence[Array]],
+        specs: Sequence[tuple[Shape, str]],
+    ) -> list[tuple[tuple[int | None, ...], str]]:
+        """Return the shapes and dtypes that a function gives, which calls functions of the framework itself.
+
+        A framework that can run code on arrays without values does so. Others compute with zeros.
+
+        Args:
+            fn: `fn(arrays, outside)` returns a list of arrays. What `outside()` gives is a context in which arrays that
+                are made have values.
+            specs: the shapes and dtypes of `arrays`.
+
+        Returns:
+            A shape and a dtype for each array that `fn` returns; None for a size that depends on values.
+
+        Raises:
+            MemoryError: so many zeros are too many.
+        """
+        total = sum(prod(shape) for shape, _ in specs)
+        if total > 2**26:
+            raise MemoryError(f"Shapes are not inferred by computing with arrays of {total} elements.")
+        state = np.random.get_state(legacy=False)
+        try:
+            with np.errstate(all="ignore"):  # as in what is compiled
+                results = fn([self.full(shape, 0, dtype) for shape, dtype in specs], nullcontext)
+        finally:
+            np.random.set_state(state)
+        return [(self.shape(x), self.dtype(x)) for x in results]
 
     def set_matmul_precision(self, precision: str | None) -> None:
         """Set how exactly accelerators multiply, for the whole process.

@@ -78,7 +78,7 @@ def tell(backend: Any, variables: Iterable[Any], assigned: bool = False) -> None
 def other_framework(variable: Any, first: str, second: str) -> RuntimeError:
     """Return the error for a variable that native code of a second framework asks for."""
     return RuntimeError(
-        f"Variable {variable.path!r} is stored in an object of {first}, whose own code asked for it first, and cannot be "
+        f"Variable {variable.path!r} is stored in an object of {first}, whose own code asked first, and cannot be "
         f"one of {second} too. Copy the weights into a new model: `new.set_weights(old.get_weights())`."
     )
 

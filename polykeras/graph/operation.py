@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from polykeras import ops, tree
-from polykeras.graph.tensor import KerasTensor, infer_outputs
+from polykeras.graph.inference import infer_outputs
+from polykeras.graph.tensor import KerasTensor
 from polykeras.naming import to_snake_case, unique_name
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import Registry

@@ -1,26 +1,17 @@
-"""Symbolic tensors of the functional graph, and shape inference by running code on the symbolic backend."""
+"""Symbolic tensors of the functional graph."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from polykeras import dtypes, tree
-from polykeras.backend import Backend, registry
 from polykeras.backend.door import Symbolic
-from polykeras.backend.symbolic import SYMBOLIC, SymbolicArray, UnknownDim, last_look, stand_in
 from polykeras.naming import unique_name
 from polykeras.operators import ArrayOperators
-from polykeras.variables import Scope
 
 if TYPE_CHECKING:
     from polykeras.graph.operation import Node
-
-# Two sizes that stand for an unknown one while shapes are inferred: with many divisors, so that reshapes fit. A
-# dimension of the result that changes with them is unknown too.
-_STAND_INS = (2520, 5040)
 
 
 class KerasTensor(Symbolic, ArrayOperators):
@@ -122,11 +113,22 @@ class KerasTensor(Symbolic, ArrayOperators):
     def _no_value(self, what: str) -> TypeError:
         return TypeError(
             f"{self!r} has no value: {what} needs one. Symbolic tensors are placeholders while a model is put "
-            "together; use polykeras.ops on them, or move the code into a Lambda or a layer's `call`."
+            "together: use polykeras.ops on them, or move the code into a Lambda, as `Lambda(function)(x)`, "
+            "or into the `call` of a layer. A framework's own functions work there."
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         raise self._no_value("a NumPy function")
+
+    # What frameworks' functions ask of objects that are no arrays of theirs. Operators with an array on the left then
+    # leave it to this class, which JAX's would not do beside `__jax_array__`.
+    def __tf_tensor__(self, dtype: Any = None, name: Any = None) -> Any:
+        raise self._no_value("a TensorFlow function")
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = (leaf for leaf in tree.flatten((args, kwargs)) if isinstance(leaf, cls))
+        raise next(given)._no_value(f"the PyTorch function `{getattr(func, '__name__', func)}`")
 
     def __bool__(self) -> bool:
         raise self._no_value("a Python `if`")
@@ -144,87 +146,3 @@ class KerasTensor(Symbolic, ArrayOperators):
 def is_keras_tensor(x: Any) -> bool:
     """Return whether `x` is a symbolic tensor of a functional graph."""
     return isinstance(x, KerasTensor)
-
-
-def _stand_in(leaf: Any, size: int) -> Any:
-    if not isinstance(leaf, KerasTensor):
-        return leaf
-    return SymbolicArray(tuple(UnknownDim(size) if n is None else n for n in leaf.shape), leaf.dtype)
-
-
-def _known(dims: tuple[int, ...]) -> tuple[int | None, ...]:
-    return tuple([None if isinstance(n, UnknownDim) else n for n in dims])
-
-
-def known_shape(backend: Backend, x: Any) -> tuple[int | None, ...]:
-    """Return the shape of an array of `backend`, with None in place of the sizes that stand for unknown ones."""
-    return _known(x.dims) if isinstance(x, SymbolicArray) else backend.shape(x)
-
-
-def _merge(first: Any, second: Any) -> Any:
-    if not isinstance(first, SymbolicArray):
-        return first
-    shape = zip(_known(first.dims), _known(second.dims), strict=True)
-    return KerasTensor(tuple(a if a == b else None for a, b in shape), first.dtype)
-
-
-class _Inference:
-    """What is known while shapes are inferred: the backend outside, and what was given stand-ins as attributes."""
-
-    def __init__(self) -> None:
-        self.outside = registry.chosen()
-        self.attributes: list[tuple[Any, str, dict[str, Any]]] = []
-
-    def take_back(self) -> None:
-        """Give attributes that hold stand-ins the values that they had before, or none."""
-        for owner, name, before in reversed(self.attributes):
-            if isinstance(vars(owner).get(name), SymbolicArray):
-                vars(owner).pop(name)
-                vars(owner).update(before)
-
-
-_inference: ContextVar[_Inference | None] = ContextVar("polykeras_inference", default=None)
-
-
-@contextmanager
-def outside_inference() -> Iterator[None]:
-    """Make the backend current that is so outside of shape inference, as for a layer's `build`, whose arrays stay."""
-    inference = _inference.get()
-    if inference is None or registry.chosen() is not SYMBOLIC:
-        yield
-    else:
-        with registry.use_chosen(inference.outside):
-            yield
-
-
-def note_stand_in(owner: Any, name: str) -> None:
-    """Note that an attribute is about to be given an array without a value, which it must not keep."""
-    inference = _inference.get()
-    if inference is not None:
-        inference.attributes.append((owner, name, {name: vars(owner)[name]} if name in vars(owner) else {}))
-
-
-def infer_outputs(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Return the symbolic results of `fn` on arguments that hold `KerasTensor`s.
-
-    `fn` runs on the symbolic backend: once, and where it looked at an unknown size, and so may have lost the mark of
-    it, again with another stand-in. Whatever it assigns to variables is dropped, and arrays without values that it
-    leaves in attributes of layers too.
-    """
-    inference = _Inference()
-
-    def run(size: int) -> Any:
-        call_args, call_kwargs = tree.map_structure(lambda leaf: _stand_in(leaf, size), (args, kwargs))
-        before, outer = stand_in.set(size), _inference.set(_inference.get() or inference)
-        try:
-            with registry.use_backend(SYMBOLIC), Scope(closed=True):
-                return fn(*call_args, **call_kwargs)
-        finally:
-            stand_in.reset(before)
-            _inference.reset(outer)
-            inference.take_back()
-
-    before = last_look()
-    first = run(_STAND_INS[0])
-    second = first if last_look() == before else run(_STAND_INS[1])
-    return tree.map_structure(_merge, first, second)

@@ -7,7 +7,7 @@ from typing import Any
 
 from polykeras import tree
 from polykeras.graph import KerasTensor
-from polykeras.graph.tensor import known_shape
+from polykeras.graph.inference import known_shape
 from polykeras.layers.base.context import set_masks, within
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.core.input_layer import InputLayer

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from polykeras.metrics import Metric
     from polykeras.training.compiled_loss import CompiledLoss
-
-
-def taken_by(function: Callable[..., Any], **arguments: Any) -> dict[str, Any]:
-    """Return those of the arguments that a function takes by their names; all where it takes any."""
-    parameters = inspect.signature(function).parameters
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        return arguments
-    return {name: value for name, value in arguments.items() if name in parameters}
 
 
 class OldCompiledLoss:

@@ -12,7 +12,8 @@ import numpy as np
 from polykeras import config, logits, tree
 from polykeras.backend import Backend, registry
 from polykeras.backend.symbolic import cannot_run_on_shapes
-from polykeras.graph.tensor import KerasTensor, infer_outputs
+from polykeras.graph.inference import infer_outputs
+from polykeras.graph.tensor import KerasTensor
 from polykeras.layers.base.tracking import tracked
 from polykeras.metrics import Metric
 from polykeras.naming import are_ours
@@ -108,7 +109,9 @@ class PreparedSteps:
 
     def _make_step(self, kind: str, batch: Any, backend: Backend) -> CompiledStep:
         step = self._neutral_step(kind, backend)
-        built = self._build_by(step.build if isinstance(step, StateStep) else step, batch)
+        # A user's step is not run on a framework's arrays without values: its optimizers of torch might keep them.
+        ours = are_ours(self, f"{kind}_step")
+        built = self._build_by(step.build if isinstance(step, StateStep) else step, batch, native=ours)
         if built and kind == "train" and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
         step = native_step(step, self, kind, backend)
@@ -169,11 +172,11 @@ class PreparedSteps:
         self._forget_losses()
         return fills
 
-    def _build_by(self, step: Callable[[Any], Any], batch: Any) -> bool:
+    def _build_by(self, step: Callable[[Any], Any], batch: Any, native: bool) -> bool:
         """Make the variables that a step needs by running it once on shapes alone; return whether that was possible."""
         symbolic = tree.map_structure(lambda leaf: KerasTensor(leaf.shape, leaf.dtype), batch)
         try:
-            infer_outputs(step, (symbolic,), {})
+            infer_outputs(step, (symbolic,), {}, native)
         except Exception as error:
             # Native code of a framework in a user's step or layer. What it needs is made when it is traced.
             if not cannot_run_on_shapes(error):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from polykeras import optimizers, tree
-from polykeras.arguments import positive_int
+from polykeras.arguments import call_with_taken, positive_int
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import registry
 from polykeras.dtype_policies import DTypePolicy
@@ -19,7 +19,7 @@ from polykeras.training.compiled_loss import CompiledLoss
 from polykeras.training.compiled_metrics import CompiledMetrics
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.loops import Loops
-from polykeras.training.older import OldCompiledLoss, taken_by
+from polykeras.training.older import OldCompiledLoss
 from polykeras.training.prepared_steps import PreparedSteps
 from polykeras.training.state_steps import also_with_state
 from polykeras.training.stateless import Stateless
@@ -227,10 +227,9 @@ class Trainer(PreparedSteps, Loops, Stateless):
         return total
 
     def _loss_of(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
-        """Return what `compute_loss` gives; one of a user's, of this Keras or older, gets what it takes."""
-        return self.compute_loss(
-            **taken_by(self.compute_loss, x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
-        )
+        """Return what `compute_loss` gives; one of a user's takes what it wants: older Keras had no `training`."""
+        offered = {"x": x, "y": y, "y_pred": y_pred, "sample_weight": sample_weight, "training": training}
+        return call_with_taken(self.compute_loss, offered, {"y_true": "y"})
 
     def _terms_of_layers(self) -> list[Any]:
         """What layers and regularizers add; the same as `losses`, without a search for them each time."""

@@ -16,7 +16,7 @@ from polykeras import Sequential, initializers, layers, masks, metrics, ops
 from polykeras.autodiff import function
 from polykeras.backend import Backend
 from polykeras.graph import KerasTensor
-from polykeras.graph.tensor import infer_outputs
+from polykeras.graph.inference import infer_outputs
 from polykeras.optimizers import SGD
 
 

@@ -146,10 +146,13 @@ def test_native_code_before_and_between_layers_that_are_not_built(backend: Backe
         assert int(model.optimizer.iterations) == 2
 
 
-def test_native_code_in_a_graph_says_what_to_do(backend: Backend) -> None:
+def test_native_code_that_needs_data_says_what_to_do(backend: Backend) -> None:
     class Native(layers.Layer):
         def call(self, inputs: Any) -> Any:
-            return native_tanh(backend, inputs)
+            outputs = native_tanh(backend, inputs)
+            if outputs.shape[0] != len(X):
+                raise ValueError("These are no data.")
+            return outputs
 
     class Described(Native):
         def compute_output_shape(self, input_shape: Any) -> Any:
@@ -157,6 +160,7 @@ def test_native_code_in_a_graph_says_what_to_do(backend: Backend) -> None:
 
     error = raised(lambda: keras.Sequential([keras.Input((3,)), Native(name="own"), layers.Dense(1)]))
     (advice,) = [note for note in error.__notes__ if "compute_output_shape" in note]
+    assert str(error) == "These are no data."
     assert "'own' (Native)" in advice
     assert "leave `Input` out" in advice
     for parts in ([keras.Input((3,)), Described()], [Native()]):  # as it says

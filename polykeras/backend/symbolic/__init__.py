@@ -4,7 +4,7 @@
 returns what a real backend would, at no cost and with no framework.
 """
 
-from polykeras.backend.symbolic.array import NeedsValues, SymbolicArray, cannot_run_on_shapes, last_look
+from polykeras.backend.symbolic.array import NeedsValues, SymbolicArray, cannot_run_on_shapes, last_look, note_failure
 from polykeras.backend.symbolic.backend import SYMBOLIC, SymbolicBackend
 from polykeras.backend.symbolic.dims import UnknownDim, stand_in
 
@@ -16,5 +16,6 @@ __all__ = [
     "UnknownDim",
     "cannot_run_on_shapes",
     "last_look",
+    "note_failure",
     "stand_in",
 ]

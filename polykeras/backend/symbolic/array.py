@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dis import opname
 from typing import Any
 
 from polykeras import budget, dtypes
@@ -19,21 +20,31 @@ class NeedsValues(TypeError):
 def cannot_run_on_shapes(error: Exception) -> bool:
     """Return whether an error says that code needs real arrays, as native code of a framework does.
 
-    That is: a `NeedsValues`; an attribute that framework arrays may have and a symbolic one lacks; or a complaint
-    about the type, which PyTorch and JAX find out for themselves. What polykeras raises about a symbolic array is a
-    mistake in the code that ran, and so is every other error.
+    That is: a `NeedsValues`, or what `note_failure` was told; an attribute that framework arrays may have and symbolic
+    ones lack; or a complaint about the type, which PyTorch and JAX find out for themselves. What polykeras raises about
+    a symbolic array is a mistake in the code that ran, and so is every other error.
     """
-    if isinstance(error, NeedsValues):
+    if isinstance(error, NeedsValues) or getattr(error, "_came_of_shapes", False):
         return True
     if isinstance(error, AttributeError):
         return isinstance(error.obj, SymbolicArray)
     if not isinstance(error, (TypeError, ValueError)) or SymbolicArray.__name__ not in str(error):
         return False
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    raised_in = frame.tb_frame.f_globals.get("__name__", "") if frame is not None else ""
-    return raised_in.partition(".")[0] != __name__.partition(".")[0]
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    if last is None:
+        return True
+    if last.tb_frame.f_globals.get("__name__", "").partition(".")[0] != __name__.partition(".")[0]:
+        return True
+    # A function without frames that we call: one that is written in C, or JAX's, which takes its frames out.
+    called = opname[last.tb_frame.f_code.co_code[last.tb_lasti]].startswith("CALL")
+    return called and isinstance(error, TypeError)
+
+
+def note_failure(error: Exception) -> None:
+    """Note of an error that it came of native code on arrays without values: with values it might not have come."""
+    error._came_of_shapes = True  # type: ignore[attr-defined]
 
 
 _numbers = itertools.count(1)

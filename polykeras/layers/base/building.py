@@ -10,7 +10,7 @@ from typing import Any
 from polykeras import tree
 from polykeras.backend import Backend
 from polykeras.graph import KerasTensor
-from polykeras.graph.tensor import known_shape, outside_inference
+from polykeras.graph.inference import known_shape, outside_inference
 from polykeras.layers.base.call_arguments import CallSpec, call_spec
 from polykeras.layers.base.context import within
 from polykeras.layers.base.shapes import map_shapes

@@ -7,7 +7,7 @@ from typing import Any
 
 from polykeras import tree
 from polykeras.backend import Backend
-from polykeras.graph.tensor import known_shape
+from polykeras.graph.inference import known_shape
 
 
 class InputSpec:

@@ -11,7 +11,7 @@ from polykeras import dtype_policies, masks, regularizers, tree
 from polykeras.backend import Backend, registry
 from polykeras.backend.door import convert, find_symbolic
 from polykeras.graph import KerasTensor, Operation
-from polykeras.graph.tensor import known_shape
+from polykeras.graph.inference import known_shape
 from polykeras.layers.base.building import BuildMixin, completed
 from polykeras.layers.base.call_arguments import call_spec, prepare_arguments
 from polykeras.layers.base.context import CallContext, current_context

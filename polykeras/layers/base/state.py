@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_chec
 import numpy as np
 
 from polykeras import changes, constraints, dtypes, initializers, regularizers, tree
-from polykeras.backend.symbolic import SymbolicArray
-from polykeras.graph.tensor import note_stand_in
+from polykeras.graph.inference import note_set
 from polykeras.layers.base.context import current_context
 from polykeras.layers.base.native import adopted, own_names
 from polykeras.layers.base.tracking import PLAIN, tracked
@@ -74,8 +73,7 @@ class StateMixin(Saveable):
                 value = adopted(value)
             if type(value) not in PLAIN or type(old) not in PLAIN or name == "_trainable":
                 changes.note()  # a part may have been exchanged
-                if type(value) is SymbolicArray:
-                    note_stand_in(self, name)
+                note_set(self, name)
             elif value != old:
                 changes.note_setting()
         try:

@@ -71,9 +71,10 @@ class SymbolicMixin:
                 raise
             if not written:
                 error.add_note(
-                    f"{self._title()} calls code of a framework itself, which does not run on shapes alone. Use "
-                    "`polykeras.ops` instead, write the method `compute_output_shape(input_shape)`, or leave `Input` "
-                    "out: the model is then built by its first data."
+                    f"{self._title()} calls code of a framework itself, which failed on arrays without values (backend "
+                    f"{registry.backend()!r}), by which the shapes of its outputs are inferred. If it is right on "
+                    "data, write the method `compute_output_shape(input_shape)`, use `polykeras.ops` instead, or leave "
+                    "`Input` out: the model is then built by its first data."
                 )
                 raise
         return self._written_outputs(args, kwargs)

@@ -7,7 +7,6 @@ from typing import Any
 
 from polykeras import fast, ops, tree
 from polykeras.backend import registry
-from polykeras.backend.symbolic import SYMBOLIC, SymbolicArray
 from polykeras.graph import KerasTensor, infer_outputs
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.recurrent.base_cell import RecurrentCell, Step
@@ -296,10 +295,19 @@ def _rehearse(step: Step, xs: Any, states: list[Any]) -> tuple[list[Variable], A
         The variables that it writes (seeds, statistics), and zeros in the shape of its output.
     """
     backend = registry.current()
+    written: dict[int, Variable] = {}
 
-    def shape_of(x: Any, drop: int = 0) -> SymbolicArray:
-        return SymbolicArray(backend.shape(x)[drop:], backend.dtype(x))
+    def shape_of(x: Any, drop: int = 0) -> KerasTensor:
+        return KerasTensor(backend.shape(x)[drop:], backend.dtype(x), name="rehearsed")
 
-    with registry.use_backend(SYMBOLIC), Scope(closed=True) as scope:
-        output = step(shape_of(xs, 1), [None, tree.map_structure(shape_of, states)])[0]
-    return list(scope.written.values()), ops.zeros(output.shape, output.dtype)
+    def rehearsed(x: Any, states: Any) -> Any:
+        with Scope() as scope:
+            output = step(x, [None, states])[0]
+        written.update(scope.written)
+        return output
+
+    if backend.holds_values:
+        output = infer_outputs(rehearsed, (shape_of(xs, 1), tree.map_structure(shape_of, states)), {})
+    else:
+        output = rehearsed(ops.zeros(backend.shape(xs)[1:], backend.dtype(xs)), states)
+    return list(written.values()), ops.zeros(output.shape, output.dtype)

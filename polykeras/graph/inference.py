@@ -1,0 +1,289 @@
+"""Shape inference: code runs on the symbolic backend, and where a framework's own code is in it, on abstract arrays.
+
+The symbolic backend has arrays that are a shape and a dtype, and knows the ops of polykeras alone. Where code leaves
+them, the current backend's framework infers: it runs the same code on arrays of its own that have no values
+(`Backend.infer_shapes`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from polykeras import tree
+from polykeras.backend import Backend, registry
+from polykeras.backend.symbolic import (
+    SYMBOLIC,
+    SymbolicArray,
+    UnknownDim,
+    cannot_run_on_shapes,
+    last_look,
+    note_failure,
+    stand_in,
+)
+from polykeras.graph.tensor import KerasTensor
+from polykeras.variables import Scope, Variable, value_of
+
+# Two sizes that stand for an unknown one while shapes are inferred: with many divisors, so that reshapes fit. A
+# dimension of the result that changes with them is unknown too.
+_STAND_INS = (2520, 5040)
+
+# The same for native code, where a size is a plain int. Small ones first: tables of positions are long enough for them,
+# and a slice of the first hundred gives less. The others have many divisors and are longer than windows.
+_NATIVE_STAND_INS = ((34, 38), (1680, 3360))
+
+Leave = Callable[[], AbstractContextManager[Any]]
+
+
+class _Inference:
+    """What is known while code runs on arrays without values.
+
+    Args:
+        backend: on which it runs.
+        leave: gives a context in which arrays have values.
+        size: stands for unknown sizes, where nothing marks them; None otherwise.
+    """
+
+    def __init__(self, backend: Backend, leave: Leave, size: int | None = None) -> None:
+        self.backend = backend
+        self.leave = leave
+        self.size = size
+        self._attributes: list[tuple[Any, str, dict[str, Any]]] = []
+
+    @contextmanager
+    def __call__(self, scope: Scope) -> Iterator[None]:
+        """A context in which code runs so; what it gave attributes is taken back at the end."""
+        token = _inference.set(self)
+        try:
+            with registry.use_backend(self.backend), scope:
+                yield
+        finally:
+            _inference.reset(token)
+            self._take_back()
+
+    def note(self, owner: Any, name: str) -> None:
+        """Note that an attribute is about to be set."""
+        self._attributes.append((owner, name, {name: vars(owner)[name]} if name in vars(owner) else {}))
+
+    def _take_back(self) -> None:
+        """Give attributes that hold arrays without values what they held before, or nothing."""
+        for owner, name, before in reversed(self._attributes):
+            if any(map(self.backend.is_tensor, tree.flatten(vars(owner).get(name)))):
+                vars(owner).pop(name)
+                vars(owner).update(before)
+
+
+_inference: ContextVar[_Inference | None] = ContextVar("polykeras_inference", default=None)
+
+
+def _running() -> _Inference | None:
+    """Return the inference in which code runs here and now; None outside of any, as in a layer's `build`."""
+    inference = _inference.get()
+    return inference if inference is not None and registry.chosen() is inference.backend else None
+
+
+def _way_out() -> Leave:
+    """Return what gives a context in which arrays have values, for code that is about to run without them."""
+    running = _running()
+    if running is not None:
+        return running.leave
+    choice = registry.chosen()
+    return lambda: registry.use_chosen(choice)
+
+
+@contextmanager
+def outside_inference() -> Iterator[None]:
+    """Make the backend current that is so outside of shape inference, as for a layer's `build`, whose arrays stay."""
+    running = _running()
+    if running is None:
+        yield
+        return
+    token = _inference.set(None)
+    try:
+        with running.leave():
+            yield
+    finally:
+        _inference.reset(token)
+
+
+def note_set(owner: Any, name: str) -> None:
+    """Note that an attribute is about to be set: arrays without values it must not keep."""
+    inference = _inference.get()
+    if inference is not None:
+        inference.note(owner, name)
+
+
+def known_shape(backend: Backend, x: Any) -> tuple[int | None, ...]:
+    """Return the shape of an array of `backend`, with None in place of the sizes that stand for unknown ones."""
+    if isinstance(x, SymbolicArray):
+        return _known(x.dims)
+    inference = _inference.get()
+    if inference is None:
+        return backend.shape(x)
+    return tuple(None if n == inference.size else n for n in x.shape)
+
+
+def _known(dims: tuple[int, ...]) -> tuple[int | None, ...]:
+    return tuple([None if isinstance(n, UnknownDim) else n for n in dims])
+
+
+def infer_outputs(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], native: bool = True) -> Any:
+    """Return the symbolic results of `fn` on arguments that hold `KerasTensor`s.
+
+    `fn` runs on the symbolic backend, and where it calls a framework's own functions, on arrays of that framework that
+    have no values. Whatever it assigns to variables is dropped, and arrays without values that it leaves in attributes
+    of layers too.
+
+    Args:
+        fn: code over ops, or over functions of the current backend's framework.
+        args: its positional arguments.
+        kwargs: those by name.
+        native: whether it may run on arrays of the framework.
+
+    Raises:
+        Exception: what `fn` raises. `cannot_run_on_shapes` tells where code of a framework could not run so.
+    """
+    try:
+        return _infer_symbolically(fn, args, kwargs)
+    except Exception as error:
+        if not native or not cannot_run_on_shapes(error):
+            raise
+        reason = error
+    running = _inference.get()
+    if running is None or registry.chosen() is not SYMBOLIC:
+        return _infer_natively(fn, args, kwargs, reason)
+    with running.leave():  # this inference is part of one on the symbolic backend
+        return _infer_natively(fn, args, kwargs, reason)
+
+
+# ---- on the symbolic backend -----------------------------------------------------------------------------------------
+
+
+def _infer_symbolically(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run `fn` once; where it looked at an unknown size, and so may have lost the mark of it, again with another."""
+
+    def run(size: int) -> Any:
+        call_args, call_kwargs = tree.map_structure(lambda leaf: _stand_in(leaf, size), (args, kwargs))
+        before = stand_in.set(size)
+        try:
+            with _Inference(SYMBOLIC, leave)(Scope(closed=True)):
+                return fn(*call_args, **call_kwargs)
+        finally:
+            stand_in.reset(before)
+
+    leave = _way_out()
+    before = last_look()
+    first = run(_STAND_INS[0])
+    second = first if last_look() == before else run(_STAND_INS[1])
+    return tree.map_structure(_merge, first, second)
+
+
+def _stand_in(leaf: Any, size: int) -> Any:
+    if not isinstance(leaf, KerasTensor):
+        return leaf
+    return SymbolicArray(tuple(UnknownDim(size) if n is None else n for n in leaf.shape), leaf.dtype)
+
+
+def _merge(first: Any, second: Any) -> Any:
+    if not isinstance(first, SymbolicArray):
+        return first
+    shape = zip(_known(first.dims), _known(second.dims), strict=True)
+    return KerasTensor(tuple(a if a == b else None for a, b in shape), first.dtype)
+
+
+# ---- on arrays of a framework ----------------------------------------------------------------------------------------
+
+
+class _WithoutValues(Scope):
+    """A scope in which variables are arrays of their shapes: no value is made or moved to be looked at."""
+
+    def read(self, variable: Variable) -> Any:
+        inference = _running()
+        if inference is None:  # in a layer's `build`
+            return super().read(variable)
+        if id(variable) in self.written:
+            return super().read(variable)
+        # A new one each time: one that was made in the body of a loop must not be seen outside of it.
+        return inference.backend.full(variable._shape, 0, variable._dtype)
+
+
+def _infer_natively(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], reason: Exception) -> Any:
+    """Run `fn` on arrays without values of the current backend, with two stand-ins where sizes are unknown.
+
+    Raises:
+        Exception: `reason`, where the backend has no such arrays; else what `fn` raises.
+    """
+    backend = registry.current()
+    if not backend.holds_values:
+        raise reason
+    leaves, definition = tree.flatten_with_def((args, kwargs))
+    places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, KerasTensor)]
+    shapes = [leaves[i].shape for i in places]
+
+    def run(size: int | None) -> Any:
+        specs = [(tuple(size if n is None else n for n in leaves[i].shape), leaves[i].dtype) for i in places]
+        return _run_natively(backend, fn, specs, lambda arrays: tree.unflatten(definition, filled(arrays)), size)
+
+    def filled(arrays: list[Any]) -> list[Any]:
+        given = dict(zip(places, arrays, strict=True))
+        return [given.get(i, leaf) for i, leaf in enumerate(leaves)]
+
+    sizes = {n for shape in shapes for n in shape}
+    pairs = [pair for pair in _NATIVE_STAND_INS if sizes.isdisjoint(pair)] if None in sizes else [(None, None)]
+    raised: list[Exception] = []
+    for first_size, second_size in pairs:
+        try:
+            first = run(first_size)
+            second = first if first_size == second_size else run(second_size)
+            return tree.map_structure(_merge_native, first, second)
+        except Exception as error:
+            raised.append(error)
+    error = raised[0] if raised else reason
+    note_failure(error)
+    raise error
+
+
+class _Found:
+    """The shape and dtype that were found for an array."""
+
+    def __init__(self, shape: tuple[int | None, ...], dtype: str) -> None:
+        self.shape, self.dtype = shape, dtype
+
+
+def _merge_native(first: Any, second: Any) -> Any:
+    if not isinstance(first, _Found):
+        return first
+    shape = zip(first.shape, second.shape, strict=True)
+    return KerasTensor(tuple(a if a == b else None for a, b in shape), first.dtype)
+
+
+def _run_natively(
+    backend: Backend,
+    fn: Callable[..., Any],
+    specs: list[tuple[Any, str]],
+    arguments: Callable[[list[Any]], tuple[tuple[Any, ...], dict[str, Any]]],
+    size: int | None,
+) -> Any:
+    """Return what `fn` gives for arrays of some shapes and dtypes, with a `_Found` in place of each array."""
+    results: list[Any] = []
+    definition: Any = None
+    choice = registry.chosen()
+
+    def flat(arrays: list[Any], leave: Leave) -> list[Any]:
+        nonlocal results, definition
+
+        @contextmanager
+        def outside() -> Iterator[None]:
+            with registry.use_chosen(choice), leave():
+                yield
+
+        args, kwargs = arguments(arrays)
+        with _Inference(backend, outside, size)(_WithoutValues(closed=True)):
+            result = tree.map_structure(value_of, fn(*args, **kwargs))
+        results, definition = tree.flatten_with_def(result)
+        return [leaf for leaf in results if backend.is_tensor(leaf)]
+
+    found = iter(backend.infer_shapes(flat, specs))
+    return tree.unflatten(definition, [_Found(*next(found)) if backend.is_tensor(leaf) else leaf for leaf in results])
