@@ -15,7 +15,7 @@ class Source:
         repository: its name on GitHub.
         commit: at which the scripts are read.
         scripts: one a line: the path, then, where they are not all, its backends, then `file:` and names of fakes that
-            lie in its folder, and `arg:` and arguments.
+            lie in its folder, and `epochs:` where it counts on a number of epochs.
         beside: paths of the repository that scripts import from.
     """
 
@@ -34,7 +34,7 @@ class Script:
     path: str
     backends: tuple[str, ...]
     files: tuple[str, ...]
-    arguments: tuple[str, ...]
+    epochs: str
 
 
 BACKENDS = ("jax", "torch", "tensorflow")
@@ -90,7 +90,7 @@ SOURCES = (
         examples/mnist_transfer_cnn.py
         examples/pretrained_word_embeddings.py file:glove.6B.zip file:news20.tar.gz
         examples/reuters_mlp.py
-        examples/reuters_mlp_relu_vs_selu.py
+        examples/reuters_mlp_relu_vs_selu.py epochs:40
         examples/variational_autoencoder.py
         examples/variational_autoencoder_deconv.py
         examples/mnist_swwae.py
@@ -102,10 +102,8 @@ SOURCES = (
         examples/keras_io/nlp/addition_rnn.py
         examples/keras_io/nlp/bidirectional_lstm_imdb.py
         examples/keras_io/nlp/lstm_seq2seq.py
-        examples/keras_io/nlp/neural_machine_translation_with_transformer.py
         examples/keras_io/structured_data/collaborative_filtering_movielens.py
         examples/keras_io/structured_data/deep_neural_decision_forests.py
-        examples/keras_io/structured_data/tabtransformer.py
         examples/keras_io/timeseries/timeseries_anomaly_detection.py
         examples/keras_io/timeseries/timeseries_classification_from_scratch.py
         examples/keras_io/timeseries/timeseries_classification_transformer.py
@@ -191,6 +189,10 @@ def scripts() -> Iterator[Script]:
     for source in SOURCES:
         for line in source.scripts.split("\n"):
             if words := line.split():
-                marked = lambda mark: tuple(word.removeprefix(mark) for word in words[1:] if word.startswith(mark))  # noqa: B023
-                backends = tuple(word for word in words[1:] if word in BACKENDS) or BACKENDS
-                yield Script(source, words[0], backends, marked("file:"), marked("arg:"))
+                backends = tuple(word for word in words if word in BACKENDS) or BACKENDS
+                yield Script(source, words[0], backends, marked("file:", words), "".join(marked("epochs:", words)))
+
+
+def marked(mark: str, words: list[str]) -> tuple[str, ...]:
+    """Return the words that begin with a mark, without it."""
+    return tuple(word.removeprefix(mark) for word in words if word.startswith(mark))

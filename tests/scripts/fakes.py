@@ -18,7 +18,29 @@ from urllib.response import addinfourl
 import numpy as np
 
 chance = random.Random(0)
-WORDS = "the a of and to was movie film time story good great bad terrible actor plot scene man woman seen love".split()
+WORDS = [
+    "the",
+    "a",
+    "of",
+    "and",
+    "to",
+    "was",
+    "movie",
+    "film",
+    "time",
+    "story",
+    "good",
+    "great",
+    "bad",
+    "terrible",
+    "actor",
+    "plot",
+    "scene",
+    "man",
+    "woman",
+    "seen",
+    "love",
+]
 
 
 def sentence(count: int = 12) -> str:
@@ -102,6 +124,13 @@ def weather() -> str:
     return table(6000, lambda row: f"01.01.2009 {row % 24:02}:00:00", *[number] * 14, head=head)
 
 
+def measured(most: float) -> str:
+    """Return two weeks of measurements."""
+    def times(row: int) -> str:
+        return f"2014-04-{row // 288 + 1:02} {row % 288 // 12:02}:{row % 12 * 5:02}:00"
+    return table(4032, times, lambda row: chance.random() * most, head="timestamp,value")
+
+
 def reviews() -> dict[str, str | bytes]:
     """Return folders of film reviews."""
     folders = [f"aclImdb/{part}/{kind}" for part in ("train", "test") for kind in ("pos", "neg")] + [
@@ -124,7 +153,7 @@ def stories(count: int = 100) -> str:
     return "\n".join(lines) + "\n"
 
 
-def translations(languages: int = 2, count: int = 300) -> str:
+def translations(languages: int = 2, count: int = 100) -> str:
     """Return lines of sentences in two languages; a third column says where they are from."""
     return table(count, *[lambda row: sentence(4)] * languages, *[lambda row: "CC-BY"] * (3 - languages), by="\t")
 
@@ -191,8 +220,8 @@ FILES: dict[str, Callable[[], str | bytes]] = {
     r"babi[-_]tasks.*": lambda: tarred({f"tasks_1-20_v1-2/en-10k/qa{name}_{part}.txt": stories() for part in ("train", "test")
                                         for name in ("1_single-supporting-fact", "2_two-supporting-facts")}
                                        | {f"tasks_1-20_v1-2/en/qa2_two-supporting-facts_{part}.txt": stories() for part in ("train", "test")}),
-    r"art_daily_\w+\.csv": lambda: table(4032, lambda row: f"2014-04-{row // 288 + 1:02} {row % 288 // 12:02}:{row % 12 * 5:02}:00", number,
-                                         head="timestamp,value"),
+    r"art_daily_small_noise\.csv": lambda: measured(1),
+    r"art_daily_jumpsup\.csv": lambda: measured(9),
     r"FordA_\w+\.tsv": lambda: table(200, one_of(-1, 1), *[number] * 500, by="\t"),
     r"pets": lambda: zipped(pets()),
     r"news20\.tar\.gz": lambda: tarred(news()),
@@ -229,40 +258,42 @@ def place(name: str, folder: Path) -> None:
     elif zipfile.is_zipfile(io.BytesIO(data)):
         zipfile.ZipFile(io.BytesIO(data)).extractall(folder)
     else:
-        tarfile.open(fileobj=io.BytesIO(data)).extractall(folder, filter="data")
+        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+            archive.extractall(folder, filter="data")
 
 
 def images(train: int, shape: tuple[int, ...], classes: int, column: bool) -> Callable[..., Any]:
     """Return a `load_data` of images and their classes."""
 
-    def load_data(*args: Any, **options: Any) -> Any:
+    def rows(count: int) -> Any:
         draws = np.random.default_rng(0)
-        rows = lambda n: (
-            draws.integers(0, 256, (n, *shape), "uint8"),
-            draws.integers(0, classes, (n, 1) if column else (n,), "uint8"),
-        )
-        return rows(train), rows(10_000)
+        x = draws.integers(0, 256, (count, *shape), "uint8")
+        return x, draws.integers(0, classes, (count, 1) if column else (count,), "uint8")
 
-    return load_data
+    return lambda *args, **options: (rows(train), rows(10_000))
 
 
 def texts(train: int, test: int, classes: int) -> Callable[..., Any]:
     """Return a `load_data` of lists of words' numbers, and their classes."""
 
-    def load_data(path: str = "", num_words: int | None = None, **options: Any) -> Any:
+    def rows(count: int, words: int) -> Any:
         draws = np.random.default_rng(0)
-        cut = lambda n: np.array(
-            [[1, *draws.integers(3, num_words or 20_000, 5 + n % 90).tolist()] for n in range(n)], dtype=object
-        )
-        rows = lambda n: (cut(n), draws.integers(0, classes, n))
-        return rows(train), rows(test)
+        x = np.empty(count, dtype=object)
+        x[:] = [[1, *draws.integers(3, words, 5 + row % 90).tolist()] for row in range(count)]
+        return x, draws.integers(0, classes, count)
 
-    return load_data
+    return lambda path="", num_words=None, **options: (
+        rows(train, num_words or 20_000),
+        rows(test, num_words or 20_000),
+    )
 
 
 def houses(features: int) -> Callable[..., Any]:
     """Return a `load_data` of numbers and a price."""
-    rows = lambda n: (np.random.default_rng(0).random((n, features)), np.random.default_rng(1).random(n) * 50)
+
+    def rows(count: int) -> Any:
+        return np.random.default_rng(0).random((count, features)), np.random.default_rng(1).random(count) * 50
+
     return lambda *args, **options: (rows(404), rows(102))
 
 

@@ -1,4 +1,4 @@
-"""Runs one published script as it stands, over fakes: `python one_script.py SCRIPT REPORT [args ...]`; run.py calls it.
+"""Runs one published script as it stands, over fakes: `python one_script.py SCRIPT REPORT`; run.py calls it.
 
 `import keras` means polykeras. What would come from the web comes from fakes.py, training is cut short, and a loss that
 is no finite number is an error. REPORT is a JSON file: how often was trained, and the error, if there was one.
@@ -10,10 +10,12 @@ import functools
 import importlib.util
 import json
 import math
+import os
 import runpy
 import sys
 import traceback
 import warnings
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,10 +24,12 @@ import fakes
 import numpy as np
 
 import polykeras.as_keras
+from polykeras import tree
 
 STEPS = 2  # of an epoch
-EPOCHS = 2  # of a call of fit
-TRAININGS = 20  # calls of fit, or of train_on_batch: a script that trains for ever has shown by then what it does
+EPOCHS = int(os.environ.get("SCRIPT_EPOCHS", "1"))  # of a call of fit
+PREDICTED = 500  # rows that are predicted, and repeated for the rest
+TRAININGS = 10  # calls of fit, or of train_on_batch: a script that trains for ever has shown by then what it does
 trainings = 0
 
 
@@ -34,10 +38,15 @@ class EnoughTrained(BaseException):
 
 
 def cut_training() -> None:
-    """Make `fit`, `evaluate` and `train_on_batch` of all models short, and their losses finite or an error."""
+    """Make `fit`, `evaluate`, `predict` and `train_on_batch` of all models short, and their losses finite or an error."""
     from polykeras.models import Model
 
-    for name, cut in {"fit": cut_fit, "evaluate": cut_evaluate, "train_on_batch": cut_batch}.items():
+    for name, cut in {
+        "fit": cut_fit,
+        "evaluate": cut_evaluate,
+        "predict": cut_predict,
+        "train_on_batch": cut_batch,
+    }.items():
         setattr(Model, name, functools.partialmethod(cut, getattr(Model, name)))
 
 
@@ -86,6 +95,15 @@ def cut_evaluate(model: Any, evaluate: Any, x: Any = None, y: Any = None, *args:
     return evaluate(model, x, y, *args, **options)
 
 
+def cut_predict(model: Any, predict: Any, x: Any, *args: Any, **options: Any) -> Any:
+    """Predict for the first rows of much data, and repeat what comes for the others."""
+    shape = getattr(x, "shape", (0,))
+    if shape[0] <= PREDICTED:
+        return predict(model, x, *args, **options)
+    few = predict(model, x[:PREDICTED], *args, **options)
+    return tree.map_structure(lambda value: np.resize(value, (shape[0], *value.shape[1:])), few)
+
+
 def cut_batch(model: Any, train_on_batch: Any, *args: Any, **options: Any) -> Any:
     """Train on one batch."""
     count_training()
@@ -117,8 +135,12 @@ def first_rows(value: Any, rows: int) -> Any:
 class Showing(ModuleType):
     """Stands in for a module that only shows things in notebooks, where it is not installed."""
 
-    __path__: list[str] = []
     version_info = (9, 0)  # matplotlib asks for it
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.__spec__ = ModuleSpec(name, None)
+        self.__path__: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -126,7 +148,7 @@ class Showing(ModuleType):
         return lambda *args, **options: args[0] if args else None
 
 
-def main(script: str, report: str, *arguments: str) -> None:
+def main(script: str, report: str) -> None:
     """Run the script and write the report."""
     polykeras.as_keras.install()
     fakes.install()
@@ -136,7 +158,7 @@ def main(script: str, report: str, *arguments: str) -> None:
             sys.modules |= {name: Showing(name) for name in (package, *(f"{package}.{part}" for part in parts))}
     np.float, np.int = float, int  # type: ignore  # as in NumPy 1, which older scripts are for
     warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")
-    sys.argv = [script, *arguments]
+    sys.argv = [script]
     sys.path[0] = str(Path(script).resolve().parent)
     outcome: dict[str, Any] = {"error": None, "note": ""}
     try:

@@ -34,7 +34,7 @@ commit, in a process and a folder of its own, and writes this page. Not real are
 
 - data sets, downloads and weights of applications: small random ones of the same names, formats and shapes
   (`tests/scripts/fakes.py`), so that the losses say nothing but that they are finite, which is checked;
-- the length of training: 2 epochs of 2 steps a call of `fit`, and a script that trains for ever ends after 20 calls;
+- the length of training: one epoch of 2 steps a call of `fit`, and a script that trains for ever ends after 10 calls;
 - `IPython.display` and `tqdm`, where they are not installed: they show nothing. Lines of notebooks that are for the shell or
   for IPython (`!`, `%`) are left out.
 
@@ -82,14 +82,13 @@ def run(clone: str, script: Script, backend: str, limit: float) -> dict[str, Any
         paths = [str(ROOT), str(ROOT / "backends"), str(folder), os.environ.get("PYTHONPATH", "")]
         surroundings = os.environ | {
             "KERAS_BACKEND": backend, "POLYKERAS_BACKEND": backend, "KERAS_HOME": str(folder / "home"), "MPLBACKEND": "agg",
-            "PYTHONPATH": os.pathsep.join(paths),
+            "PYTHONPATH": os.pathsep.join(paths), "XLA_FLAGS": "", "SCRIPT_EPOCHS": script.epochs or "1",
         }  # fmt: skip
         command = [
             sys.executable,
             str(ROOT / "tests" / "scripts" / "one_script.py"),
             str(path),
             str(report),
-            *script.arguments,
         ]
         try:
             with open(log_of(script, backend), "w", encoding="utf-8") as log:
@@ -162,6 +161,7 @@ def main() -> None:
     for option in dict.fromkeys(source.option for source in SOURCES):
         parser.add_argument(f"--{option}", help="a clone; without it its scripts are not run")
     parser.add_argument("--only", nargs="*", default=[""], help="parts of scripts' paths")
+    parser.add_argument("--skip", nargs="*", default=[], help="parts of paths of scripts to leave out")
     parser.add_argument("--backends", nargs="*", default=BACKENDS)
     parser.add_argument(
         "--missing", action="store_true", help="only runs without a result, or that failed with --failed"
@@ -178,6 +178,7 @@ def main() -> None:
             before = results.get(key(script), {}).get(backend)
             unwanted = (options.missing and before is not None) or (options.failed and not (before and before["error"]))
             named = clone and backend in options.backends and any(part in key(script) for part in options.only)
+            named = named and not any(part in key(script) for part in options.skip)
             if unwanted or not named or time.perf_counter() - begun > options.total:
                 continue
             outcome = run(clone, script, backend, options.limit)
