@@ -35,4 +35,5 @@ def gives_way(function: Callable[P, R]) -> Callable[P, R]:
         symbolic = find_symbolic((*args, *kwargs.values()))
         return function(*args, **kwargs) if symbolic is None else symbolic.apply_op(wrapper, args, kwargs)
 
+    wrapper.__op_name__ = function.__name__  # type: ignore[attr-defined]  # under which a graph records it
     return wrapper

@@ -126,8 +126,10 @@ def weather() -> str:
 
 def measured(most: float) -> str:
     """Return two weeks of measurements."""
+
     def times(row: int) -> str:
         return f"2014-04-{row // 288 + 1:02} {row % 288 // 12:02}:{row % 12 * 5:02}:00"
+
     return table(4032, times, lambda row: chance.random() * most, head="timestamp,value")
 
 
