@@ -29,7 +29,7 @@ from polykeras import tree
 STEPS = 2  # of an epoch
 EPOCHS = int(os.environ.get("SCRIPT_EPOCHS", "1"))  # of a call of fit
 PREDICTED = 500  # rows that are predicted, and repeated for the rest
-TRAININGS = 10  # calls of fit, or of train_on_batch: a script that trains for ever has shown by then what it does
+TRAININGS = 25  # calls of fit, or of train_on_batch: a script that trains for ever has shown by then what it does
 trainings = 0
 
 

@@ -34,11 +34,13 @@ commit, in a process and a folder of its own, and writes this page. Not real are
 
 - data sets, downloads and weights of applications: small random ones of the same names, formats and shapes
   (`tests/scripts/fakes.py`), so that the losses say nothing but that they are finite, which is checked;
-- the length of training: one epoch of 2 steps a call of `fit`, and a script that trains for ever ends after 10 calls;
+- the length of training: one epoch of 2 steps a call of `fit`, and a script that trains for ever ends after 25 calls;
 - `IPython.display` and `tqdm`, where they are not installed: they show nothing. Lines of notebooks that are for the shell or
   for IPython (`!`, `%`) are left out.
 
-*ok* means that the script ran to its end. A script with a dash is written for another framework.
+*ok* means that the script ran to its end, *cut* that it was ended in its loop of trainings. The seconds are those of a
+machine that was busy with other things. A dash stands where a script is written for another framework; *not run* says that
+nobody tried yet.
 """
 
 
@@ -120,26 +122,29 @@ def key(script: Script) -> str:
 def page(results: dict[str, Any]) -> Iterator[str]:
     """Give the lines of the table."""
     yield HEAD
-    done = {name: [found[backend] for backend in found] for name, found in results.items()}
-    whole = sum(all(one["error"] is None for one in ones) for ones in done.values())
-    runs = [one for ones in done.values() for one in ones]
-    yield f"{whole} of {len(done)} scripts ran to their end on each of their backends; {sum(one['error'] is None for one in runs)} of {len(runs)} runs.\n"
+    known = [(script, results.get(key(script), {})) for script in scripts()]
+    good = [
+        sum(found.get(backend, {"error": ""})["error"] is None for backend in script.backends)
+        for script, found in known
+    ]
+    runs = sum(backend in found for script, found in known for backend in script.backends)
+    whole = sum(count == len(script.backends) for (script, _), count in zip(known, good, strict=True))
+    yield (
+        f"{whole} of {len(known)} scripts ran to their end on each of their backends, {sum(map(bool, good))} on one at least; "
+        f"of {runs} runs {sum(good)} did.\n"
+    )
     for source in SOURCES:
         yield from rows_of(source, results)
 
 
 def rows_of(source: Source, results: dict[str, Any]) -> Iterator[str]:
     """Give the lines of a source, and the reasons of its failures."""
-    mine = [
-        (script, results[key(script)]) for script in scripts() if script.source is source and key(script) in results
-    ]
-    if not mine:
-        return
+    mine = [(script, results.get(key(script), {})) for script in scripts() if script.source is source]
     yield f"## {source.repository} at {source.commit[:12]}\n"
     yield f"| script | {' | '.join(BACKENDS)} | calls that trained | files beside it |\n|---{'|---' * (len(BACKENDS) + 2)}|"
     for script, found in mine:
-        cells = [cell(found[backend]) if backend in found else "–" for backend in BACKENDS]
-        trained = max(one.get("trainings", 0) for one in found.values())
+        cells = [cell(found.get(backend)) if backend in script.backends else "–" for backend in BACKENDS]
+        trained = max((one.get("trainings", 0) for one in found.values()), default="")
         yield f"| {script.path} | {' | '.join(cells)} | {trained} | {', '.join(file.rpartition('/')[2] for file in script.files)} |"
     yield ""
     for script, found in mine:
@@ -150,9 +155,12 @@ def rows_of(source: Source, results: dict[str, Any]) -> Iterator[str]:
     yield ""
 
 
-def cell(outcome: dict[str, Any]) -> str:
+def cell(outcome: dict[str, Any] | None) -> str:
     """Return a cell of the table."""
-    return "failed" if outcome["error"] else f"ok, {outcome['seconds']} s"
+    if outcome is None:
+        return "not run"
+    ended = ", cut" * bool(outcome.get("note"))
+    return "failed" if outcome["error"] else f"ok{ended}, {outcome['seconds']} s"
 
 
 def main() -> None:
