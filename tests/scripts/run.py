@@ -130,8 +130,8 @@ def page(results: dict[str, Any]) -> Iterator[str]:
     runs = sum(backend in found for script, found in known for backend in script.backends)
     whole = sum(count == len(script.backends) for (script, _), count in zip(known, good, strict=True))
     yield (
-        f"{whole} of {len(known)} scripts ran to their end on each of their backends, {sum(map(bool, good))} on one at least; "
-        f"of {runs} runs {sum(good)} did.\n"
+        f"{whole} of {len(known)} scripts were ok on each of their backends, {sum(map(bool, good))} on one at least; "
+        f"of {runs} runs {sum(good)} were.\n"
     )
     for source in SOURCES:
         yield from rows_of(source, results)
