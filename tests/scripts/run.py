@@ -37,7 +37,7 @@ commit, in a process and a folder of its own, and writes this page. Not real are
 - the length of training: one epoch of 2 steps a call of `fit`, and a script that trains for ever ends after 25 calls;
 - much data beyond training: `evaluate` sees 2 batches, and `predict` the first 500 rows, whose results are repeated;
 - `np.float` and `np.int`, which NumPy 1 had and older scripts use; hashes of downloads, which fakes cannot have;
-- the number of sentence pairs: 100, as Keras 2.3's cnn_seq2seq.py predicts for 100 samples and fails with any other number;
+- the number of sentence pairs: 100, as Keras 2.3's cnn_seq2seq.py predicts for 100 samples beside zeros for all pairs, which fails elsewhere;
 - `IPython.display` and `tqdm`, where they are not installed: they show nothing. Lines of notebooks that are for the shell or
   for IPython (`!`, `%`) are left out.
 
@@ -48,7 +48,7 @@ nobody tried yet.
 Tried and left out of the table, as they stop in code of their own whatever Keras is: Keras 2.3's babi_memnn.py (splits by a
 pattern that gives None since Python 3.7), keras_io's neural_machine_translation_with_transformer.py (`os["KERAS_BACKEND"] = ...`)
 and tabtransformer.py (`tf` is not imported). Some runs on JAX of Keras 2.3's and keras_io's scripts were made with 2 epochs
-a call, and up to 20 calls; longer than said above, never shorter.
+a call, and two scripts in loops of trainings were ended after 10 or 20 calls in some runs.
 """
 
 
