@@ -97,3 +97,11 @@ def predict_proba(model: Any, x: Any, batch_size: int = 32, verbose: Any = 0) ->
     """Return what `predict` does."""
     _instead("predict_proba", "predict")
     return model.predict(x, batch_size=batch_size, verbose=verbose)
+
+
+def reset_states(model: Any) -> None:
+    """Set the states of a model's stateful recurrent layers to those they begin with."""
+    _instead("reset_states", "layer.reset_state()")
+    for layer in model._flatten_layers(include_self=False):
+        if getattr(layer, "stateful", False):
+            layer.reset_state()

@@ -26,7 +26,14 @@ from polykeras.saving.weights import load_weights, save_weights
 from polykeras.training.trainer import Trainer
 
 # Methods of Keras 2, loaded when one is used.
-_OLD_METHODS = ("fit_generator", "evaluate_generator", "predict_generator", "predict_classes", "predict_proba")
+_OLD_METHODS = (
+    "fit_generator",
+    "evaluate_generator",
+    "predict_generator",
+    "predict_classes",
+    "predict_proba",
+    "reset_states",
+)
 
 
 @LAYERS.register()

@@ -11,7 +11,7 @@ import pytest
 import polykeras
 from differential import opponent
 from helpers import data, host
-from polykeras import Input, Model, Sequential, layers, ops
+from polykeras import Input, Model, Sequential, layers, losses, ops
 from polykeras.backend import Backend
 from polykeras.models import Functional
 
@@ -293,3 +293,28 @@ def test_dropout_of_a_file_of_keras_works_in_training(tmp_path: Any) -> None:
     ones = np.ones((4, 50), "float32")
     assert (ops.convert_to_numpy(model(ones, training=True)) == 0).any()
     assert (ops.convert_to_numpy(model(ones, training=False)) == 1).all()
+
+
+def test_losses_and_ops_by_hand_take_symbolic_tensors(backend: Backend) -> None:
+    x = Input((3,))
+    y = layers.Dense(3, "sigmoid", name="dense")(x)
+    loops = ops.fori_loop(0, 2, lambda i, value: value + 1, ops.map(lambda row: row * 2, x))
+    model = Model(
+        x, [y, losses.binary_crossentropy(x, y), losses.mse(x, y), ops.convert_to_tensor(y, "float16"), loops]
+    )
+    data = np.linspace(0.05, 0.9, 12, dtype="float32").reshape(4, 3)
+    found, cross, square, half, looped = model.predict(data, verbose=0)
+    expected = -(data * np.log(found) + (1 - data) * np.log(1 - found)).mean(-1)
+    np.testing.assert_allclose(cross, expected, rtol=1e-5)
+    np.testing.assert_allclose(square, ((data - found) ** 2).mean(-1), rtol=1e-5)
+    assert half.dtype == "float16"
+    np.testing.assert_allclose(looped, data * 2 + 2, rtol=1e-6)
+
+
+def test_losses_of_symbolic_tensors_have_a_config(backend: Backend) -> None:
+    x = Input((3,))
+    model = Model(x, losses.mse(x, layers.Dense(3)(x)))
+    copy = Model.from_config(model.get_config())
+    copy.set_weights(model.get_weights())
+    data = np.ones((2, 3), "float32")
+    np.testing.assert_array_equal(copy.predict(data, verbose=0), model.predict(data, verbose=0))

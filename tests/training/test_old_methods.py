@@ -52,5 +52,14 @@ def test_classes(backend: Backend) -> None:
         np.testing.assert_array_equal(one.predict_proba(X), one.predict(X, verbose=0))
 
 
+def test_states(backend: Backend) -> None:
+    model = models.Sequential([layers.Input((2, 3), batch_size=4), layers.LSTM(2, stateful=True), layers.Dense(1)])
+    first = model.predict(X[:4, None].repeat(2, 1), verbose=0)
+    assert np.abs(model.predict(X[:4, None].repeat(2, 1), verbose=0) - first).max() > 1e-4
+    with pytest.warns(DeprecationWarning, match="use `layer.reset_state"):
+        model.reset_states()
+    np.testing.assert_array_equal(model.predict(X[:4, None].repeat(2, 1), verbose=0), first)
+
+
 def test_other_names_are_attribute_errors() -> None:
     assert not hasattr(model_of(1, "sigmoid"), "fit_nothing")

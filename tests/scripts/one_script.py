@@ -1,0 +1,179 @@
+"""Runs one published script as it stands, over fakes: `python one_script.py SCRIPT REPORT`; run.py calls it.
+
+`import keras` means polykeras. What would come from the web comes from fakes.py, training is cut short, and a loss that
+is no finite number is an error. REPORT is a JSON file: how often was trained, and the error, if there was one.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import json
+import math
+import os
+import runpy
+import sys
+import traceback
+import warnings
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import fakes
+import numpy as np
+
+import polykeras.as_keras
+from polykeras import tree
+
+STEPS = 2  # of an epoch
+EPOCHS = int(os.environ.get("SCRIPT_EPOCHS", "1"))  # of a call of fit
+PREDICTED = 500  # rows that are predicted, and repeated for the rest
+TRAININGS = 25  # calls of fit, or of train_on_batch: a script that trains for ever has shown by then what it does
+trainings = 0
+
+
+class EnoughTrained(BaseException):
+    """Ends a script that would train on and on."""
+
+
+def cut_training() -> None:
+    """Make `fit`, `evaluate`, `predict` and `train_on_batch` of all models short, and their losses finite or an error."""
+    from polykeras.models import Model
+
+    for name, cut in {
+        "fit": cut_fit,
+        "evaluate": cut_evaluate,
+        "predict": cut_predict,
+        "train_on_batch": cut_batch,
+    }.items():
+        setattr(Model, name, functools.partialmethod(cut, getattr(Model, name)))
+
+
+def cut_fit(
+    model: Any,
+    fit: Any,
+    x: Any = None,
+    y: Any = None,
+    batch_size: Any = None,
+    epochs: int = 1,
+    *args: Any,
+    **options: Any,
+) -> Any:
+    """Train for a few steps."""
+    count_training()
+    options["epochs"] = min(epochs, options.get("initial_epoch", 0) + EPOCHS)
+    if is_arrays(x):
+        options["batch_size"] = batch_size
+        rows = STEPS * (batch_size or 32)
+        if options.get("validation_split"):
+            rows = int(rows / (1 - options["validation_split"])) + 1
+        x, y = first_rows(x, rows), first_rows(y, rows)
+        if options.get("sample_weight") is not None:
+            options["sample_weight"] = first_rows(options["sample_weight"], rows)
+    else:
+        options["steps_per_epoch"] = min(options.get("steps_per_epoch") or STEPS, STEPS)
+    validation = options.get("validation_data")
+    if isinstance(validation, tuple | list):
+        options["validation_data"] = tuple(first_rows(part, STEPS * (batch_size or 32)) for part in validation)
+    elif validation is not None:
+        options["validation_steps"] = min(options.get("validation_steps") or STEPS, STEPS)
+    history = fit(model, x, y, *args, **options)
+    for name, values in history.history.items():
+        if "loss" in name and not all(math.isfinite(value) for value in values):
+            raise FloatingPointError(f"{name} was {values}")
+    return history
+
+
+def cut_evaluate(model: Any, evaluate: Any, x: Any = None, y: Any = None, *args: Any, **options: Any) -> Any:
+    """Look at a few batches."""
+    if is_arrays(x):
+        rows = STEPS * (options.get("batch_size") or 32)
+        x, y = first_rows(x, rows), first_rows(y, rows)
+    else:
+        options["steps"] = min(options.get("steps") or STEPS, STEPS)
+    return evaluate(model, x, y, *args, **options)
+
+
+def cut_predict(model: Any, predict: Any, x: Any, *args: Any, **options: Any) -> Any:
+    """Predict for the first rows of much data, and repeat what comes for the others."""
+    shape = getattr(x, "shape", (0,))
+    if shape[0] <= PREDICTED:
+        return predict(model, x, *args, **options)
+    few = predict(model, x[:PREDICTED], *args, **options)
+    return tree.map_structure(lambda value: np.resize(value, (shape[0], *value.shape[1:])), few)
+
+
+def cut_batch(model: Any, train_on_batch: Any, *args: Any, **options: Any) -> Any:
+    """Train on one batch."""
+    count_training()
+    return train_on_batch(model, *args, **options)
+
+
+def count_training() -> None:
+    """Count a call, or end the script."""
+    global trainings
+    if trainings == TRAININGS:
+        raise EnoughTrained
+    trainings += 1
+
+
+def is_arrays(x: Any) -> bool:
+    """Whether it is data in memory, rather than something that gives batches."""
+    return isinstance(x, list | tuple | dict) or hasattr(x, "shape")
+
+
+def first_rows(value: Any, rows: int) -> Any:
+    """Return the first samples of an array, or of each one in a list or dictionary of arrays."""
+    if isinstance(value, dict):
+        return {name: first_rows(part, rows) for name, part in value.items()}
+    if isinstance(value, list | tuple) and value and hasattr(value[0], "shape"):
+        return type(value)(first_rows(part, rows) for part in value)
+    return value if value is None else value[:rows]
+
+
+class Showing(ModuleType):
+    """Stands in for a module that only shows things in notebooks, where it is not installed."""
+
+    version_info = (9, 0)  # matplotlib asks for it
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.__spec__ = ModuleSpec(name, None)
+        self.__path__: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return lambda *args, **options: args[0] if args else None
+
+
+def main(script: str, report: str) -> None:
+    """Run the script and write the report."""
+    polykeras.as_keras.install()
+    fakes.install()
+    cut_training()
+    for package, parts in {"IPython": ["display"], "tqdm": ["notebook"]}.items():
+        if importlib.util.find_spec(package) is None:
+            sys.modules |= {name: Showing(name) for name in (package, *(f"{package}.{part}" for part in parts))}
+    np.float, np.int = float, int  # type: ignore  # as in NumPy 1, which older scripts are for
+    warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")
+    sys.argv = [script]
+    sys.path[0] = str(Path(script).resolve().parent)
+    outcome: dict[str, Any] = {"error": None, "note": ""}
+    try:
+        runpy.run_path(script, run_name="__main__")
+    except EnoughTrained:
+        outcome["note"] = f"ended after {TRAININGS} trainings"
+    except BaseException as error:  # whatever ends a script is its result
+        if not (isinstance(error, SystemExit) and not error.code):
+            traceback.print_exc()
+            lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == script]
+            message = (str(error).strip() or "-").splitlines()[0]
+            outcome["error"] = f"line {lines[-1] if lines else '?'}: {type(error).__name__}: {message}"
+    outcome["trainings"] = trainings
+    Path(report).write_text(json.dumps(outcome), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,212 @@
+"""Run published scripts unchanged on polykeras and write docs/scripts.md.
+
+    python tests/scripts/run.py --keras CLONE [--book CLONE] [--tcn CLONE] [--only WORDS] [--backends jax torch]
+
+Clones are of the repositories in catalogue.py, bare or not. Each script runs in a process and a folder of its own, as it stands at its
+commit: `import keras` means polykeras; data sets, downloads and published weights are fakes, and training is cut short (one_script.py).
+Results are kept in outputs/scripts.json, so that the table can be made in several runs; `--missing` runs only what has no result yet.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fakes
+from catalogue import BACKENDS, SOURCES, Script, Source, scripts
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "outputs" / "scripts.json"
+PAGE = ROOT / "docs" / "scripts.md"
+HEAD = """\
+# Published scripts
+
+Scripts of others, unchanged, in which `import keras` means polykeras. `tests/scripts/run.py` runs each at the named
+commit, in a process and a folder of its own, and writes this page. Not real are:
+
+- data sets, downloads and weights of applications: small random ones of the same names, formats and shapes
+  (`tests/scripts/fakes.py`), so that the losses say nothing but that they are finite, which is checked;
+- the length of training: one epoch of 2 steps a call of `fit`, and a script that trains for ever ends after 25 calls;
+- much data beyond training: `evaluate` sees 2 batches, and `predict` the first 500 rows, whose results are repeated;
+- `np.float` and `np.int`, which NumPy 1 had and older scripts use; hashes of downloads, which fakes cannot have;
+- the number of sentence pairs: 100, as Keras 2.3's cnn_seq2seq.py predicts for 100 samples beside zeros for all pairs, which fails elsewhere;
+- `IPython.display` and `tqdm`, where they are not installed: they show nothing. Lines of notebooks that are for the shell or
+  for IPython (`!`, `%`) are left out.
+
+*ok* means that the script ran to its end, *cut* that it was ended in its loop of trainings. The seconds are those of a
+machine that was busy with other things. A dash stands where a script is written for another framework; *not run* says that
+nobody tried yet.
+
+Tried and left out of the table, as they stop in code of their own whatever Keras is: Keras 2.3's babi_memnn.py (splits by a
+pattern that gives None since Python 3.7), keras_io's neural_machine_translation_with_transformer.py (`os["KERAS_BACKEND"] = ...`)
+and tabtransformer.py (`tf` is not imported). Some runs on JAX of Keras 2.3's and keras_io's scripts were made with 2 epochs
+a call, and two scripts in loops of trainings were ended after 10 or 20 calls in some runs.
+"""
+
+
+def git(clone: str, *arguments: str) -> bytes:
+    """Return what git says in a clone."""
+    folder = clone if Path(clone, "objects").is_dir() else str(Path(clone, ".git"))
+    return subprocess.run(["git", f"--git-dir={folder}", *arguments], check=True, capture_output=True).stdout
+
+
+def write_script(clone: str, script: Script, folder: Path) -> Path:
+    """Write the script, and what it imports from its repository, into a folder."""
+    source = script.source
+    if source.beside:
+        archive = git(clone, "archive", source.commit, "--", *source.beside)
+        subprocess.run(["tar", "x", "-C", str(folder)], input=archive, check=True)
+    text = git(clone, "show", f"{source.commit}:{script.path}").decode()
+    path = folder / script.path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".ipynb":
+        path, text = path.with_suffix(".py"), code_of(text)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def code_of(notebook: str) -> str:
+    """Return the code of a notebook, without lines for the shell or for IPython."""
+    cells = ["".join(cell["source"]) for cell in json.loads(notebook)["cells"] if cell["cell_type"] == "code"]
+    lines = "\n\n".join(cells).splitlines()
+    return "\n".join("pass" if line.startswith(("!", "%")) else line for line in lines) + "\n"
+
+
+def run(clone: str, script: Script, backend: str, limit: float) -> dict[str, Any]:
+    """Run a script on a backend and return what came of it."""
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="script-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        path = write_script(clone, script, folder)
+        for file in script.files:
+            fakes.place(file, path.parent)
+        report = folder / "report.json"
+        paths = [str(ROOT), str(ROOT / "backends"), str(folder), os.environ.get("PYTHONPATH", "")]
+        surroundings = os.environ | {
+            "KERAS_BACKEND": backend, "POLYKERAS_BACKEND": backend, "KERAS_HOME": str(folder / "home"), "MPLBACKEND": "agg",
+            "PYTHONPATH": os.pathsep.join(paths), "XLA_FLAGS": "", "SCRIPT_EPOCHS": script.epochs or "1",
+        }  # fmt: skip
+        command = [
+            sys.executable,
+            str(ROOT / "tests" / "scripts" / "one_script.py"),
+            str(path),
+            str(report),
+        ]
+        try:
+            with open(log_of(script, backend), "w", encoding="utf-8") as log:
+                subprocess.run(
+                    command, cwd=path.parent, env=surroundings, timeout=limit, stdout=log, stderr=log, check=False
+                )
+            outcome = (
+                json.loads(report.read_text(encoding="utf-8"))
+                if report.exists()
+                else {"error": "the process was killed"}
+            )
+        except subprocess.TimeoutExpired:
+            outcome = {"error": f"still running after {limit:.0f} s"}
+    return outcome | {"seconds": round(time.perf_counter() - start)}
+
+
+def log_of(script: Script, backend: str) -> Path:
+    """Return where the output of a run is kept."""
+    folder = RESULTS.parent / "scripts"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{key(script).replace('/', '_')}-{backend}.log"
+
+
+def key(script: Script) -> str:
+    """Return the name of a script among the results."""
+    return f"{script.source.commit[:7]}:{script.path}"
+
+
+def page(results: dict[str, Any]) -> Iterator[str]:
+    """Give the lines of the table."""
+    yield HEAD
+    known = [(script, results.get(key(script), {})) for script in scripts()]
+    good = [
+        sum(found.get(backend, {"error": ""})["error"] is None for backend in script.backends)
+        for script, found in known
+    ]
+    runs = sum(backend in found for script, found in known for backend in script.backends)
+    whole = sum(count == len(script.backends) for (script, _), count in zip(known, good, strict=True))
+    yield (
+        f"{whole} of {len(known)} scripts were ok on each of their backends, {sum(map(bool, good))} on one at least; "
+        f"of {runs} runs {sum(good)} were.\n"
+    )
+    for source in SOURCES:
+        yield from rows_of(source, results)
+
+
+def rows_of(source: Source, results: dict[str, Any]) -> Iterator[str]:
+    """Give the lines of a source, and the reasons of its failures."""
+    mine = [(script, results.get(key(script), {})) for script in scripts() if script.source is source]
+    yield f"## {source.repository} at {source.commit[:12]}\n"
+    yield f"| script | {' | '.join(BACKENDS)} | calls that trained | files beside it |\n|---{'|---' * (len(BACKENDS) + 2)}|"
+    for script, found in mine:
+        cells = [cell(found.get(backend)) if backend in script.backends else "–" for backend in BACKENDS]
+        trained = max((one.get("trainings", 0) for one in found.values()), default="")
+        yield f"| {script.path} | {' | '.join(cells)} | {trained} | {', '.join(file.rpartition('/')[2] for file in script.files)} |"
+    yield ""
+    for script, found in mine:
+        for backend, one in found.items():
+            if one["error"]:
+                reason = one["error"][:200].replace("`", "'")
+                yield f"- {script.path}, {backend}: `{reason}`"
+    yield ""
+
+
+def cell(outcome: dict[str, Any] | None) -> str:
+    """Return a cell of the table."""
+    if outcome is None:
+        return "not run"
+    ended = ", cut" * bool(outcome.get("note"))
+    return "failed" if outcome["error"] else f"ok{ended}, {outcome['seconds']} s"
+
+
+def main() -> None:
+    """Run what the options ask for, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for option in dict.fromkeys(source.option for source in SOURCES):
+        parser.add_argument(f"--{option}", help="a clone; without it its scripts are not run")
+    parser.add_argument("--only", nargs="*", default=[""], help="parts of scripts' paths")
+    parser.add_argument("--skip", nargs="*", default=[], help="parts of paths of scripts to leave out")
+    parser.add_argument("--backends", nargs="*", default=BACKENDS)
+    parser.add_argument(
+        "--missing", action="store_true", help="only runs without a result, or that failed with --failed"
+    )
+    parser.add_argument("--failed", action="store_true", help="only runs that failed")
+    parser.add_argument("--limit", type=float, default=150, help="seconds for a script")
+    parser.add_argument("--total", type=float, default=1e9, help="seconds after which no further script begins")
+    options = parser.parse_args()
+    results: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    begun = time.perf_counter()
+    for script in scripts():
+        clone = getattr(options, script.source.option)
+        for backend in script.backends:
+            before = results.get(key(script), {}).get(backend)
+            unwanted = (options.missing and before is not None) or (options.failed and not (before and before["error"]))
+            named = clone and backend in options.backends and any(part in key(script) for part in options.only)
+            named = named and not any(part in key(script) for part in options.skip)
+            if unwanted or not named or time.perf_counter() - begun > options.total:
+                continue
+            outcome = run(clone, script, backend, options.limit)
+            print(
+                f"{key(script)} {backend}: {outcome['error'] or 'ok'}, {outcome['seconds']} s {outcome.get('note', '')}",
+                flush=True,
+            )
+            results.setdefault(key(script), {})[backend] = outcome
+            RESULTS.parent.mkdir(exist_ok=True)
+            RESULTS.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    PAGE.write_text("\n".join(page(results)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
