@@ -12,8 +12,9 @@ class FromKeras:
 
     Attributes:
         subjects: what is compared, as `ops.sparsemax` or `metrics.IoU`; several by spaces.
-        case: a pattern (as for file names) of the cases of `tests/differential` in which it shows; several by ` | `.
-        kind: `value`, `dtype`, `shape`, `error` (we refuse what Keras takes), `symbolic` (on unknown sizes).
+        case: a pattern (as for file names) of the cases of `tests/differential` (of layers, of `tests/recorded`) in which
+            it shows; several by ` | `.
+        kind: `value`, `dtype`, `shape`, `error` (we refuse what Keras takes), `symbolic` (on unknown sizes), `gradient`.
         ours: what we give.
         keras: what Keras 3.15 gives.
         proof: why ours stays: a formula, a source, numbers.
@@ -346,6 +347,73 @@ OPTIMIZERS = (
     ),
 )
 
+LAYERS = (
+    FromKeras(
+        "layers.Attention layers.AdditiveAttention",
+        "Attention-none left-* | AdditiveAttention-mask-*",
+        "gradient",
+        "0 in the scores of a query that may look at no key",
+        "that of a softmax of the scores, though its result does not move with them",
+        "score - 1e9 is -1e9 in float32, whatever the score: the result is the mean of the values, and its slope 0",
+    ),
+    FromKeras(
+        "layers.GlobalAveragePooling1D",
+        "GlobalAveragePooling1D-none left-*",
+        "value",
+        "0 of a sequence of which all is masked",
+        "nan: 0 / 0",
+        "one such sample would make the loss of its batch nan, and all weights after the step",
+    ),
+    FromKeras(
+        "layers.ConvLSTM1D",
+        "ConvLSTM1D-first mask-* | ConvLSTM1D-state mask-* | ConvLSTM1D-none left-*",
+        "value",
+        "masked times leave the state of their sample as it was",
+        "on JAX the mask is laid beside the last axes of the state, not beside the samples; elsewhere as here",
+        "Keras on TensorFlow and PyTorch, with which tests/saving/test_exchange.py compares",
+    ),
+    FromKeras(
+        "layers.TimeDistributed",
+        "TimeDistributed-mask-*",
+        "value",
+        "all times are samples of one call: a BatchNormalization within takes its statistics over all of them",
+        "a call for each time, with statistics of each; a loop over samples on unknown lengths",
+        "one call makes one step of the moving averages, as outside of TimeDistributed and as in Keras 2",
+    ),
+    FromKeras(
+        "layers.AutoContrast",
+        "AutoContrast-unit first-*",
+        "value",
+        "the extremes are of each channel, wherever the channels are",
+        "over channels and rows where channels are first",
+        "the same image with channels first and last must give the same image",
+    ),
+    FromKeras(
+        "layers.RandomCrop",
+        "RandomCrop-inference-*",
+        "shape",
+        "the middle of the image outside training",
+        "the image as it is",
+        "Keras documents the middle, and its own shape inference says so",
+    ),
+    FromKeras(
+        "layers.Embedding",
+        "Embedding-lora-*",
+        "value",
+        "`lora_alpha` scales what LoRA adds",
+        "the argument of the constructor is lost when the layer is built; that of `enable_lora` counts",
+        "Keras documents that the constructor's counts, and its Dense does so",
+    ),
+    FromKeras(
+        "layers.MelSpectrogram",
+        "MelSpectrogram-2x40 | MelSpectrogram-decibels-*",
+        "gradient",
+        "within 4e-6 of the gradient in float64",
+        "off by 1e-3, and 2e-4 of decibels",
+        "the numpy backend in float64, which finite differences confirm",
+    ),
+)
+
 OBJECTS = (
     FromKeras(
         "graph.KerasTensor",
@@ -374,7 +442,7 @@ OBJECTS = (
     ),
 )
 
-FROM_KERAS: tuple[FromKeras, ...] = (*OPS, *LOSSES, *METRICS, *OPTIMIZERS, *OBJECTS)
+FROM_KERAS: tuple[FromKeras, ...] = (*OPS, *LOSSES, *METRICS, *OPTIMIZERS, *LAYERS, *OBJECTS)
 
 
 def of(subject: str) -> list[FromKeras]:

@@ -9,7 +9,7 @@ import pytest
 from known_differences import FROM_KERAS, FromKeras
 from known_differences.page import PATH, page
 
-KINDS = ("value", "dtype", "shape", "error", "symbolic")
+KINDS = ("value", "dtype", "shape", "error", "symbolic", "gradient")
 
 
 def test_the_page_is_that_of_the_list() -> None:
