@@ -109,7 +109,7 @@ class ReductionMethods(CreationMethods, ABC):
         return self.where(zero, 0.0, self.sqrt(self.where(zero, 1.0, variance)))
 
     def _largest(self, x: Array, axis: Axis) -> Array:
-        """Return the maximum over `axis`, which stays and has no gradient; of nothing 0, as there is nothing to move."""
+        """Return the maximum over `axis`, kept and without gradient; 0 of nothing, where nothing is to be moved."""
         return self.sum(x, axis, True) if 0 in self.shape(x) else self.stop_gradient(self.max(x, axis, True))
 
     @op("x", "float")

@@ -191,6 +191,14 @@ OPS = (
 
 LOSSES = (
     FromKeras(
+        "losses.CategoricalCrossentropy",
+        "cce-axis *",
+        "value",
+        "labels are smoothed by the number of classes, the size of `axis`",
+        "by the size of the last axis, whatever `axis` is",
+        "along axis 0 smoothed labels must sum to 1, as for CategoricalFocalCrossentropy",
+    ),
+    FromKeras(
         "losses.Dice",
         "dice: *",
         "error",
@@ -288,6 +296,14 @@ LOSSES = (
 )
 
 METRICS = (
+    FromKeras(
+        "metrics.SparseCategoricalCrossentropy",
+        "scce-ignore | scce-ignore of one",
+        "value",
+        "samples of `ignore_class` do not count",
+        "they count as samples of loss 0 where no weights are given",
+        "with the weight 1 for each sample Keras itself leaves them out",
+    ),
     FromKeras(
         "metrics.Mean metrics.Accuracy metrics.BinaryAccuracy metrics.CategoricalAccuracy metrics.SparseCategoricalAccuracy "
         "metrics.TopKCategoricalAccuracy metrics.SparseTopKCategoricalAccuracy metrics.MeanSquaredError "

@@ -6,15 +6,17 @@ all anew. A case that Keras refuses, and that no list says is to be left out, is
 
 from __future__ import annotations
 
+import functools
 import sys
 import time
 from collections.abc import Callable
 
 from differential.opponent import keras, quiet
-from recorded import keras_layers, layers, store
+from recorded import calls, keras_calls, keras_layers, layers, store
 
 FAMILIES: dict[str, tuple[dict, Callable[[store.Records], dict[str, str]]]] = {
     "layers": (layers.TABLE, keras_layers.record),
+    **{name: (table, functools.partial(keras_calls.record, name)) for name, table in calls.TABLES.items()},
 }
 """The table of each family, and what adds its cases to its records and returns what went wrong, by name."""
 
