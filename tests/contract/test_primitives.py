@@ -87,7 +87,8 @@ def test_a_tolerance_has_a_reason() -> None:
 
 def test_known_differences_name_cases_kinds_and_backends() -> None:
     compared = {(case.id, kind) for case, kind in COMPARISONS}
-    compared |= {(name, kind) for name, record in read("layers").cases.items() for kind in KINDS if kind in record}
+    for records in (read("layers"), read("activations")):
+        compared |= {(name, kind) for name, record in records.cases.items() for kind in KINDS if kind in record}
     names = {info.name for info in backends()}
     for entry in KNOWN:
         assert entry.kind in (*KINDS, "dtype")

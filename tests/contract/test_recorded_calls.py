@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import polykeras
-from known_differences import of
+from helpers.runner import ONE_FUNCTION
+from known_differences import known, of
 from polykeras import activations, losses, metrics, ops, optimizers, tree
 from polykeras.backend import Backend
 from recorded.calls import TABLES, Call, run
@@ -27,11 +28,16 @@ LOOSE = {"losses": 1e-5, "metrics": 1e-5, "optimizers": 1e-5, "activations": 1e-
 def test_as_keras(family: str, name: str, backend: Backend) -> None:
     record = RECORDS[family].cases[name]
     call = Call(*(record[key] for key in ("subject", "config", "arrays", "dtype")))
-    found = run(polykeras, call, [ops.convert_to_tensor(x) for x in call.arrays])
+    given = [ops.convert_to_tensor(x) for x in call.arrays]
+    # What makes no variables runs as one program where each op is compiled by itself: that takes half the time.
+    whole = backend.name in ONE_FUNCTION and family in ("losses", "activations")
+    found = (
+        backend.compile(lambda arrays: run(polykeras, call, arrays))(given) if whole else run(polykeras, call, given)
+    )
     got = [backend.to_numpy(ops.convert_to_tensor(x)) for x in tree.flatten(found)]
     half = next((d for d in ("bfloat16", "float16") if name.endswith(f" {d}")), "")
     atol = {"bfloat16": 3e-2, "float16": 4e-3}.get(half, LOOSE[family])
-    if name in DIFFERING[family]:
+    if name in DIFFERING[family] or known(backend.name, name, "value"):
         with pytest.raises(AssertionError):
             assert_recorded(got, record["value"], name, atol, atol)
     else:

@@ -47,7 +47,10 @@ KNOWN: tuple[Difference, ...] = (
         "0, not nan, beside an inf or of -inf alone",
         "the CPU kernel of tf.nn.softmax, which takes a third of the time of the composite",
     ),
-    Difference("tensorflow", "Activation-not finite softmax-4x3", "value", "0, not nan", "as above"),
+    *(
+        Difference("tensorflow", name, "value", "0, not nan", "as above")
+        for name in ("Activation-not finite softmax-4x3", "softmax hard", "softmax axis=0 hard")
+    ),
     Difference(
         "tensorflow",
         "MaxPooling1D-not finite-1x4x2",
