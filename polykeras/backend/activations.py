@@ -168,13 +168,13 @@ class ActivationMethods(SignalMethods, ABC):
     @op("x", "float")
     def softmax(self, x: Array, axis: int | Sequence[int] = -1) -> Array:
         """Return `exp(x) / sum(exp(x))` over `axis`, without overflow."""
-        z = self.exp(x - self.stop_gradient(self.max(x, axis, True)))
+        z = self.exp(x - self._largest(x, axis))
         return z / self.sum(z, axis, True)
 
     @op("x", "float")
     def log_softmax(self, x: Array, axis: int | Sequence[int] = -1) -> Array:
         """Return the logarithm of `softmax`, without the loss of small values."""
-        z = x - self.stop_gradient(self.max(x, axis, True))
+        z = x - self._largest(x, axis)
         return z - self.log(self.sum(self.exp(z), axis, True))
 
     @op("x", "float")

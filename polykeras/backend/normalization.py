@@ -99,6 +99,8 @@ class NormalizationMethods(PoolingMethods, ABC):
         if not keepdims:
             dropped = tuple(range(self.ndim(x))) if axes is None else axes
             mean, variance = self.squeeze(mean, dropped), self.squeeze(variance, dropped)
+        if self.dtype(mean) == dtype:
+            return mean, variance  # which may be infinite
         return self.saturate_cast(mean, dtype), self.saturate_cast(variance, dtype)
 
     @op("x", "float")

@@ -108,10 +108,14 @@ class ReductionMethods(CreationMethods, ABC):
         zero = self.equal(variance, 0)
         return self.where(zero, 0.0, self.sqrt(self.where(zero, 1.0, variance)))
 
+    def _largest(self, x: Array, axis: Axis) -> Array:
+        """Return the maximum over `axis`, kept and without gradient; 0 of nothing, where nothing is to be moved."""
+        return self.sum(x, axis, True) if 0 in self.shape(x) else self.stop_gradient(self.max(x, axis, True))
+
     @op("x", "float")
     def logsumexp(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
         """Return `log(sum(exp(x)))` over `axis`, without overflow; -inf, with no gradient, of -inf alone."""
-        top = self.stop_gradient(self.max(x, axis, True))
+        top = self._largest(x, axis)
         top = self.where(self.isfinite(top), top, self.zeros_like(top))
         total = self.sum(self.exp(x - top), axis, True)
         nothing = self.equal(total, 0)

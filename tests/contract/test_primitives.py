@@ -14,6 +14,7 @@ from helpers.reference import KINDS, check, reference
 from helpers.runner import all_arrays, gradients, in_one_function, values
 from known_differences import KNOWN, known
 from polykeras.backend import Backend, backends
+from recorded.store import read
 
 COMPARISONS = [(case, kind) for case in CASES for kind in case.kinds]
 
@@ -86,6 +87,8 @@ def test_a_tolerance_has_a_reason() -> None:
 
 def test_known_differences_name_cases_kinds_and_backends() -> None:
     compared = {(case.id, kind) for case, kind in COMPARISONS}
+    for records in (read("layers"), read("activations")):
+        compared |= {(name, kind) for name, record in records.cases.items() for kind in KINDS if kind in record}
     names = {info.name for info in backends()}
     for entry in KNOWN:
         assert entry.kind in (*KINDS, "dtype")

@@ -12,8 +12,10 @@ class FromKeras:
 
     Attributes:
         subjects: what is compared, as `ops.sparsemax` or `metrics.IoU`; several by spaces.
-        case: a pattern (as for file names) of the cases of `tests/differential` in which it shows; several by ` | `.
-        kind: `value`, `dtype`, `shape`, `error` (we refuse what Keras takes), `symbolic` (on unknown sizes).
+        case: a pattern (as for file names) of the cases of `tests/differential` (of layers, of `tests/recorded`) in which
+            it shows; several by ` | `.
+        kind: `value`, `dtype`, `shape`, `error` (we refuse what Keras takes), `symbolic` (on unknown sizes), `gradient`,
+            `exchange` (a layer case of `tests/contract` that files do not carry over).
         ours: what we give.
         keras: what Keras 3.15 gives.
         proof: why ours stays: a formula, a source, numbers.
@@ -190,6 +192,14 @@ OPS = (
 
 LOSSES = (
     FromKeras(
+        "losses.CategoricalCrossentropy",
+        "cce-axis *",
+        "value",
+        "labels are smoothed by the number of classes, the size of `axis`",
+        "by the size of the last axis, whatever `axis` is",
+        "along axis 0 smoothed labels must sum to 1, as for CategoricalFocalCrossentropy",
+    ),
+    FromKeras(
         "losses.Dice",
         "dice: *",
         "error",
@@ -288,6 +298,14 @@ LOSSES = (
 
 METRICS = (
     FromKeras(
+        "metrics.SparseCategoricalCrossentropy",
+        "scce-ignore | scce-ignore of one",
+        "value",
+        "samples of `ignore_class` do not count",
+        "they count as samples of loss 0 where no weights are given",
+        "with the weight 1 for each sample Keras itself leaves them out",
+    ),
+    FromKeras(
         "metrics.Mean metrics.Accuracy metrics.BinaryAccuracy metrics.CategoricalAccuracy metrics.SparseCategoricalAccuracy "
         "metrics.TopKCategoricalAccuracy metrics.SparseTopKCategoricalAccuracy metrics.MeanSquaredError "
         "metrics.RootMeanSquaredError metrics.MeanAbsoluteError metrics.MeanAbsolutePercentageError "
@@ -346,6 +364,73 @@ OPTIMIZERS = (
     ),
 )
 
+LAYERS = (
+    FromKeras(
+        "layers.Attention layers.AdditiveAttention",
+        "Attention-none left-* | AdditiveAttention-mask-*",
+        "gradient",
+        "0 in the scores of a query that may look at no key",
+        "that of a softmax of the scores, though its result does not move with them",
+        "score - 1e9 is -1e9 in float32, whatever the score: the result is the mean of the values, and its slope 0",
+    ),
+    FromKeras(
+        "layers.GlobalAveragePooling1D",
+        "GlobalAveragePooling1D-none left-*",
+        "value",
+        "0 of a sequence of which all is masked",
+        "nan: 0 / 0",
+        "one such sample would make the loss of its batch nan, and all weights after the step",
+    ),
+    FromKeras(
+        "layers.ConvLSTM1D",
+        "ConvLSTM1D-first mask-* | ConvLSTM1D-state mask-* | ConvLSTM1D-none left-*",
+        "value",
+        "masked times leave the state of their sample as it was",
+        "on JAX the mask is laid beside the last axes of the state, not beside the samples; elsewhere as here",
+        "Keras on TensorFlow and PyTorch, with which tests/saving/test_exchange.py compares",
+    ),
+    FromKeras(
+        "layers.TimeDistributed",
+        "TimeDistributed-mask-*",
+        "value",
+        "all times are samples of one call: a BatchNormalization within takes its statistics over all of them",
+        "a call for each time, with statistics of each; a loop over samples on unknown lengths",
+        "one call makes one step of the moving averages, as outside of TimeDistributed and as in Keras 2",
+    ),
+    FromKeras(
+        "layers.AutoContrast",
+        "AutoContrast-unit first-*",
+        "value",
+        "the extremes are of each channel, wherever the channels are",
+        "over channels and rows where channels are first",
+        "the same image with channels first and last must give the same image",
+    ),
+    FromKeras(
+        "layers.RandomCrop",
+        "RandomCrop-inference-*",
+        "shape",
+        "the middle of the image outside training",
+        "the image as it is",
+        "Keras documents the middle, and its own shape inference says so",
+    ),
+    FromKeras(
+        "layers.Embedding",
+        "Embedding-lora-*",
+        "value",
+        "`lora_alpha` scales what LoRA adds",
+        "the argument of the constructor is lost when the layer is built; that of `enable_lora` counts",
+        "Keras documents that the constructor's counts, and its Dense does so",
+    ),
+    FromKeras(
+        "layers.MelSpectrogram",
+        "MelSpectrogram-2x40 | MelSpectrogram-decibels-*",
+        "gradient",
+        "within 4e-6 of the gradient in float64",
+        "off by 1e-3, and 2e-4 of decibels",
+        "the numpy backend in float64, which finite differences confirm",
+    ),
+)
+
 OBJECTS = (
     FromKeras(
         "graph.KerasTensor",
@@ -374,11 +459,11 @@ OBJECTS = (
     ),
 )
 
-LAYERS = (
+EXCHANGED = (
     FromKeras(
         "layers.Maximum layers.Minimum layers.Multiply",
         "*Maximum-mask* | *Minimum-mask* | *Multiply-mask*",
-        "value",
+        "exchange",
         "`mask=` of a call is the mask of the inputs, as of every other layer",
         "no argument of a merging layer is a mask: masks come with the inputs alone",
         "Keras documents `mask` among the arguments of a call for all layers that support masking",
@@ -386,7 +471,7 @@ LAYERS = (
     FromKeras(
         "layers.RMSNormalization",
         "*RMSNormalization-apart*",
-        "value",
+        "exchange",
         "the scale belongs to the axes that were given, wherever they are",
         "an error: the scale of axes that are not the last ones does not broadcast",
         "Zhang and Sennrich, Root Mean Square Layer Normalization (2019): each feature has a gain of its own",
@@ -394,7 +479,7 @@ LAYERS = (
     FromKeras(
         "layers.SpectralNormalization",
         "*SpectralNormalization-table*",
-        "value",
+        "exchange",
         "the weights of an Embedding are divided by their largest singular value",
         "the vectors of the power iteration become integers, as the layer's inputs are",
         "Miyato et al., Spectral Normalization for GANs (2018), algorithm 1: vectors of unit length",
@@ -402,7 +487,7 @@ LAYERS = (
     FromKeras(
         "layers.Pipeline",
         "*Pipeline-dropout*",
-        "value",
+        "exchange",
         "layers within follow the `training` of the call",
         "a graph keeps `training=True` for them, which a model of that graph then passes over",
         "dropout is off in `predict`, as in the layer that is called by itself",
@@ -410,7 +495,7 @@ LAYERS = (
     FromKeras(
         "layers.RandomCrop",
         "*RandomCrop*",
-        "value",
+        "exchange",
         "outside training the middle of the images, of the size that was asked for",
         "outside training the images as they are, whatever the layer's documentation and its `compute_output_shape` say",
         "Keras documents that the layer crops the middle at inference",
@@ -418,7 +503,7 @@ LAYERS = (
     FromKeras(
         "layers.AutoContrast",
         "*AutoContrast-unit first*",
-        "value",
+        "exchange",
         "the extremes of each channel, in either data format",
         "where channels are first, the extremes over channels and rows",
         "the same image in the other data format has the same result, with its axes moved",
@@ -426,7 +511,7 @@ LAYERS = (
 )
 """Their cases are those of `tests/contract/layer_cases`; the exchange of files with Keras leaves these out."""
 
-FROM_KERAS: tuple[FromKeras, ...] = (*OPS, *LOSSES, *METRICS, *OPTIMIZERS, *OBJECTS, *LAYERS)
+FROM_KERAS: tuple[FromKeras, ...] = (*OPS, *LOSSES, *METRICS, *OPTIMIZERS, *LAYERS, *OBJECTS, *EXCHANGED)
 
 
 def of(subject: str) -> list[FromKeras]:

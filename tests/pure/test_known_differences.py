@@ -9,10 +9,10 @@ import pytest
 
 from contract.layer_cases import LAYER_CASES
 from known_differences import FROM_KERAS, FromKeras
-from known_differences.from_keras import LAYERS
+from known_differences.from_keras import EXCHANGED
 from known_differences.page import PATH, page
 
-KINDS = ("value", "dtype", "shape", "error", "symbolic")
+KINDS = ("value", "dtype", "shape", "error", "symbolic", "gradient", "exchange")
 
 
 def test_the_page_is_that_of_the_list() -> None:
@@ -30,7 +30,7 @@ def test_entries_name_something_and_say_why(entry: FromKeras) -> None:
         assert hasattr(importlib.import_module(f"polykeras.{module}"), name), subject
 
 
-@pytest.mark.parametrize("entry", LAYERS, ids=lambda e: e.subjects.split()[0])
+@pytest.mark.parametrize("entry", EXCHANGED, ids=lambda e: e.subjects.split()[0])
 def test_entries_of_layers_name_cases(entry: FromKeras) -> None:
     for pattern in entry.case.split(" | "):
         assert any(fnmatchcase(case.id, pattern) for case in LAYER_CASES), pattern

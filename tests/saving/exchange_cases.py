@@ -10,7 +10,7 @@ import numpy as np
 import polykeras as keras
 from contract.layer_cases import LAYER_CASES
 from helpers.layer_runner import LayerCase
-from known_differences.from_keras import LAYERS
+from known_differences.from_keras import EXCHANGED
 from polykeras import layers as L
 from polykeras import ops, tree
 from saving.exchange_own import registered
@@ -20,12 +20,12 @@ OWN = {
     "own": "a cell of the tests, which Keras does not know",
     "renorm": "batch renormalization was left behind with Keras 2",
 }
-"""Words in the names of cases that Keras 3 cannot read, each with the reason; those that differ there are `LAYERS`."""
+"""Words in the names of cases that Keras 3 cannot read, each with the reason; those that differ there are `EXCHANGED`."""
 
 
 def left_out(case: LayerCase) -> bool:
     """Return whether Keras 3 cannot read a case, or is known to give something else for it."""
-    return any(word in case.id for word in OWN) or any(entry.names(case.id) for entry in LAYERS)
+    return any(word in case.id for word in OWN) or any(entry.names(case.id) for entry in EXCHANGED)
 
 
 def of_layer(case: LayerCase) -> tuple[Any, list[np.ndarray]]:

@@ -1,0 +1,24 @@
+"""What Keras gives for calls of losses, metrics, optimizers and activations: those of a family as one program."""
+
+from __future__ import annotations
+
+from differential import opponent
+from differential.opponent import keras
+from recorded.calls import TABLES, run
+from recorded.store import Records
+
+
+def record(family: str, records: Records) -> dict[str, str]:
+    """Add the calls of a family that are not recorded yet. What Keras refuses is left out."""
+    table = TABLES[family]
+    calls = {
+        name: opponent.Call(lambda *a, c=call: run(keras(), c, a), tuple(call.arrays))
+        for name, call in table.items()
+        if name not in records.cases
+    }
+    for name, result in opponent.together(calls).items():
+        if result.error:
+            records.left_out[name] = f"Keras: {result.error}"
+        else:
+            records.cases[name] = table[name].data() | {"value": list(result.leaves)}
+    return {}
