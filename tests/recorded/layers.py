@@ -36,6 +36,10 @@ WITHOUT_RECORD = {
     "InputLayer": "holds no computation",
     "Lambda": "a function of the user's",
     "StringLookup": "takes texts: compared with Keras in test_text_layers.py",
+    "FlaxLayer": "code of a framework: tests/training/test_jax_layers.py",
+    "JaxLayer": "code of a framework: tests/training/test_jax_layers.py",
+    "TFSMLayer": "code of a framework: tests/single/test_tfsm_layer.py",
+    "TorchModuleWrapper": "code of a framework: tests/training/test_native_torch.py",
     "TextVectorization": "takes texts: compared with Keras in test_text_layers.py",
 }
 """Public layers that are not recorded, each with the reason."""
