@@ -23,7 +23,7 @@ def save_model(
         filepath: ends in `.keras`, or in `.h5` for the form of Keras 2.
         overwrite: whether a file that exists is replaced.
         include_optimizer: for `.h5`: whether to write the optimizer's state.
-        save_format: accepted for Keras 2 code: `"keras"` or `"h5"`, as the suffix says.
+        save_format: accepted for Keras 2 code, without effect, as in Keras 3: the suffix says which form is written.
 
     Raises:
         FileExistsError: it exists and must not be replaced.
@@ -40,8 +40,6 @@ def save_model(
         3
     """
     path = os.fspath(filepath)
-    if save_format not in (None, "keras", "h5"):
-        raise ValueError(f"save_format may be 'keras' or 'h5'; received {save_format!r}.")
     if path.endswith(".keras"):
         from polykeras.saving.archive import save_archive
 
