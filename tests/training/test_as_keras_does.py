@@ -11,6 +11,8 @@ import pytest
 from polykeras import Input, KerasTensor, Layer, Model, Sequential, layers, ops
 from polykeras.backend import Backend, floatx, result_type, standardize_dtype
 from polykeras.models import clone_model
+from polykeras.random import SeedGenerator
+from polykeras.saving import deserialize_keras_object, load_model, save_model, serialize_keras_object
 
 X = np.random.default_rng(0).normal(size=(10, 4)).astype("float32")
 
@@ -321,3 +323,47 @@ def test_result_type_takes_all_that_names_a_dtype(backend: Backend) -> None:
     assert result_type(int, "int8") == "int8"
     assert result_type(float) == floatx()
     assert result_type(None, "float16") == "float32"
+
+
+class Offset(Layer):
+    """Its config holds a tensor as it is."""
+
+    def __init__(self, by: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.by = ops.convert_to_tensor(by, "float32")
+        self.dense = layers.Dense(4)
+
+    def build(self, input_shape: Any) -> None:
+        self.dense.build(input_shape)
+
+    def call(self, x: Any) -> Any:
+        return self.dense(x) + self.by
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "by": self.by}
+
+
+def test_a_layer_alone_and_a_tensor_in_a_config_are_saved(backend: Backend, tmp_path: Any) -> None:
+    """As bayesflow saves its networks, which are layers."""
+    layer = Offset(np.arange(4.0))
+    expected = np.asarray(layer(X))
+    described = serialize_keras_object(layer)["config"]["by"]
+    by = {"class_name": "__tensor__", "config": {"value": [0.0, 1.0, 2.0, 3.0], "dtype": "float32"}}  # as Keras 3.15
+    if not isinstance(layer.by, np.ndarray):  # else it is written as NumPy's
+        assert described == by
+    save_model(layer, str(tmp_path / "layer.keras"))
+    again = load_model(str(tmp_path / "layer.keras"), custom_objects={"Offset": Offset})
+    assert type(again) is Offset
+    np.testing.assert_array_equal(np.asarray(again(X)), expected)
+
+
+def test_generators_of_seeds_are_described(backend: Backend) -> None:
+    config = serialize_keras_object(SeedGenerator(3, name="mine"))
+    assert (config["module"], config["class_name"], config["registered_name"]) == (
+        "keras.random",
+        "SeedGenerator",
+        None,
+    )  # as Keras 3.15
+    again = deserialize_keras_object(config)
+    assert type(again) is SeedGenerator
+    assert (again.seed, again.name) == (3, "mine")

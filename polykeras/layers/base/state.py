@@ -57,6 +57,7 @@ class StateMixin(Saveable):
 
     _untracked: ClassVar[tuple[str, ...]] = ()
     _tracker: ClassVar[Tracker] = Tracker()
+    _alone_in_files: ClassVar[bool] = True  # as in Keras, whose `load_model` gives whatever layer was saved
 
     name: str
     built: bool
