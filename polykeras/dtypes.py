@@ -133,11 +133,24 @@ def _join(nodes: frozenset[str]) -> str:
     return next(node for node in common if common <= _UPPER[node])
 
 
-def result_type(*dtypes: str, floatx: str | None = None) -> str:
+_WEAK_TYPES = {int: "int*", float: "float*", complex: "complex*"}
+
+
+def _place(dtype: Any) -> str:
+    """The place in the lattice of whatever names a dtype; Python's own types are weak."""
+    if isinstance(dtype, str) and dtype in _LATTICE:
+        return dtype
+    if isinstance(dtype, type) and dtype in _WEAK_TYPES:
+        return _WEAK_TYPES[dtype]
+    return standardize_dtype(dtype)
+
+
+def result_type(*dtypes: Any, floatx: str | None = None) -> str:
     """Return the dtype of an operation on operands of these dtypes.
 
     Args:
-        *dtypes: names from `ALL`, or weak kinds as `weak` gives them.
+        *dtypes: names from `ALL`, or weak kinds as `weak` gives them; also what `standardize_dtype` takes, and the
+            types `int`, `float` and `complex`, which are weak.
         floatx: the dtype that a weak float becomes; the configured one by default.
 
     Returns:
@@ -152,7 +165,10 @@ def result_type(*dtypes: str, floatx: str | None = None) -> str:
     """
     if not dtypes:
         raise ValueError("result_type needs at least one dtype.")
-    node = _join(frozenset(dtypes))
+    try:
+        node = _join(frozenset(dtypes))
+    except KeyError:  # not all are names
+        node = _join(frozenset(map(_place, dtypes)))
     if node == "int*":
         return "int32"
     if node == "float*":

@@ -35,7 +35,7 @@ class Saveable:
 
     Attributes:
         _in_files: whether a file without this object's variables is refused. Keras's files hold no random states.
-        _alone_in_files: whether a file of a model may hold just this, which is none.
+        _alone_in_files: whether a file of a model may hold just this: a layer, for one.
     """
 
     _in_files: ClassVar[bool] = True

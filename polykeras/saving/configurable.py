@@ -56,7 +56,8 @@ class Configurable:
         """Return the arguments of `__init__` as plain data.
 
         Raises:
-            NotImplementedError: an argument is neither kept as an attribute nor plain data.
+            NotImplementedError: an argument is neither kept as an attribute nor plain data, and no class of someone
+                else overrides this method.
         """
         config: dict[str, Any] = {}
         for parameter in init_parameters(type(self)):
@@ -65,6 +66,8 @@ class Configurable:
                 continue
             value = self._argument(parameter)
             if value is inspect.Parameter.empty:
+                if self._writes_config():
+                    continue
                 raise NotImplementedError(
                     f"{type(self).__name__}.get_config: the argument `{name}` of `__init__` is not kept. Assign "
                     f"`self.{name} = {name}`, or write `get_config`."
@@ -72,8 +75,14 @@ class Configurable:
             try:
                 config[name] = serialize_keras_object(value)
             except TypeError as error:
+                if self._writes_config():
+                    continue
                 raise NotImplementedError(f"{type(self).__name__}.get_config: the argument `{name}`: {error}") from None
         return config
+
+    def _writes_config(self) -> bool:
+        """Whether a class of someone else writes `get_config`: it adds what the base cannot describe, as in Keras."""
+        return type(self).get_config.__module__.partition(".")[0] != __name__.partition(".")[0]
 
     def _argument(self, parameter: inspect.Parameter) -> Any:
         """The value of one argument, for the config."""

@@ -25,7 +25,7 @@ def save_model(
         overwrite: whether a file that exists is replaced.
         zipped: False writes the files of a `.keras` archive to a folder, whose name does not end in `.keras`.
         include_optimizer: for `.h5`: whether to write the optimizer's state.
-        save_format: accepted for Keras 2 code: `"keras"` or `"h5"`, as the suffix says.
+        save_format: accepted for Keras 2 code, without effect, as in Keras 3: the suffix says which form is written.
 
     Raises:
         FileExistsError: it exists and must not be replaced.
@@ -44,8 +44,6 @@ def save_model(
     # Code of a format is imported where it is used: `import polykeras` needs none of them.
     from polykeras.saving import unzipped
 
-    if save_format not in (None, "keras", "h5"):
-        raise ValueError(f"save_format may be 'keras' or 'h5'; received {save_format!r}.")
     if unzipped.is_file(filepath):
         unzipped.save_to_file(model, filepath)  # type: ignore[arg-type]
         return

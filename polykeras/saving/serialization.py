@@ -14,10 +14,12 @@ from importlib import import_module
 from types import FunctionType, MappingProxyType
 from typing import Any, Generic, Self, TypeVar
 
+from polykeras.backend import registry
 from polykeras.naming import did_you_mean, to_snake_case, with_article
 from polykeras.saving import plain, shared_objects
 from polykeras.saving.lambdas import code_allowed, describe_lambda, lambda_of
 from polykeras.saving.limits import MAX_NAME
+from polykeras.seeds import SeedGenerator
 
 T = TypeVar("T")
 C = TypeVar("C")
@@ -133,6 +135,8 @@ class Registry(Generic[T]):
         return deserialize_keras_object(config, custom_objects, default=self)
 
 
+Registry[Any]("seed generator", "keras.random").register()(SeedGenerator)  # whose own module knows nothing of files
+
 # ---- the user's own objects ------------------------------------------------------------------------------------
 
 
@@ -241,6 +245,9 @@ def serialize_keras_object(obj: Any) -> Any:
         return {key: serialize_keras_object(value) for key, value in obj.items()}
     if hasattr(obj, "get_config"):
         return shared_objects.mark(obj, _describe(obj))
+    if registry.current().is_tensor(obj):
+        array = registry.current().to_numpy(obj)
+        return serialize_keras_object(array) | {"class_name": "__tensor__"}
     if isinstance(obj, FunctionType) and obj.__name__ == "<lambda>":
         return describe_lambda(obj)
     if callable(obj) and hasattr(obj, "__name__"):
@@ -262,7 +269,7 @@ def _describe(obj: Any) -> dict[str, Any]:
     config = {
         "module": written or module or cls.__module__,
         "class_name": cls.__name__,
-        "config": obj.get_config(),
+        "config": serialize_keras_object(obj.get_config()),  # where a user's class left objects and arrays in it
         "registered_name": (cls.__name__ if written else None) if module else get_registered_name(cls),
     }
     for part in ("build_config", "compile_config"):

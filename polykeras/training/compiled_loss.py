@@ -24,6 +24,7 @@ class CompiledLoss:
         self._names: list[str] | None = None
         self._flat: list[Loss | None] = []
         self._trackers: list[Mean | None] = []
+        self._structure: Any = None  # of the outputs, for labels that are checked on the host
         self._shapes: list[tuple[int, ...]] = []
         # Names are looked up at once, so that a misspelt one is refused by `compile`.
         self._losses: Any = (
@@ -48,6 +49,7 @@ class CompiledLoss:
 
     def _build(self, y_pred: Any) -> None:
         self._names = name_outputs(y_pred, self.output_names)
+        self._structure = tree.map_structure(lambda _: 0, y_pred)
         self._flat = by_output(self._losses, self._names, "loss")
         weights = [None] * len(self._names)
         if self._loss_weights is not None:
@@ -120,7 +122,7 @@ class CompiledLoss:
         """
         if self._names is None:
             return False
-        labels = flat_like(y_true, None, self._names, "y")
+        labels = flat_like(y_true, self._structure, self._names, "y")
         for name, loss, label, shape in zip(self._names, self._flat, labels, self._shapes, strict=True):
             if loss is not None and label is not None:
                 loss.check_labels(label, shape, name)

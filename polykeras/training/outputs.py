@@ -49,6 +49,17 @@ def by_output(spec: Any, names: list[str], what: str) -> list[Any]:
     return [spec] * len(names)
 
 
+def _by_structure(part: Any, y_pred: Any) -> list[Any] | None:
+    """The leaves of a dict of dicts, lists or tuples that is built as the outputs are; None of another one."""
+    if not isinstance(y_pred, Mapping) or not any(tree.is_nested(inner) for inner in y_pred.values()):
+        return None
+    try:
+        tree.assert_same_structure(part, y_pred)
+    except (TypeError, ValueError):
+        return None
+    return tree.flatten(part)
+
+
 def flat_like(part: Any, y_pred: Any, names: list[str], what: str) -> list[Any]:
     """Return labels or weights as one entry an output, None for those that are missing.
 
@@ -61,7 +72,7 @@ def flat_like(part: Any, y_pred: Any, names: list[str], what: str) -> list[Any]:
     if part is None:
         return [None] * len(names)
     if isinstance(part, Mapping):
-        return by_output(part, names, what)
+        return _by_structure(part, y_pred) or by_output(part, names, what)
     if isinstance(part, (list, tuple)):
         return by_output(part, names, what)
     if len(names) == 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -60,7 +60,7 @@ class PreparedSteps:
     metrics_variables: list[Variable]
     optimizer: Any
     run_eagerly: bool
-    _flatten_layers: Callable[[], Iterator[Layer]]
+    _flatten_layers: Callable[[], list[Layer]]
     _forget_losses: Callable[[], None]
     get_metrics_result: Callable[[], dict[str, Any]]
     _compiled_metrics: CompiledMetrics | None
@@ -115,7 +115,7 @@ class PreparedSteps:
         if built and kind == "train" and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
         step = native_step(step, self, kind, backend)
-        plan = Plan(self, self.trainable_variables, self.metrics, list(self._flatten_layers())) if built else None
+        plan = Plan(self, self.trainable_variables, self.metrics, self._flatten_layers()) if built else None
 
         def planned(batch: Any, seen: Seen | None = None) -> Any:
             data, numbers = batch if isinstance(batch, padding.Filled) else (batch, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from polykeras import optimizers, tree
@@ -41,7 +41,7 @@ class Trainer(PreparedSteps, Loops, Stateless):
     trainable_variables: list[Variable]
     non_trainable_variables: list[Variable]
     __call__: Callable[..., Any]
-    _flatten_layers: Callable[[], Iterator[Layer]]
+    _flatten_layers: Callable[[], list[Layer]]
     _forget_losses: Callable[[], None]
 
     def __init__(self) -> None:

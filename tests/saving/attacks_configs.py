@@ -243,7 +243,7 @@ def a_module_that_is_a_number(lab: Lab) -> None:
 
 @attack(".keras", "describes no model")
 def no_model(lab: Lab) -> None:
-    write_config(lab, entry("Dense", {"units": 2}))
+    write_config(lab, entry("Zeros", {}, "keras.initializers"))
 
 
 @attack(".keras", "describes no model")

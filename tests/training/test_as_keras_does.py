@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from polykeras import Input, KerasTensor, Layer, Model, Sequential, Variable, callbacks, layers, ops, optimizers, tree
-from polykeras.backend import Backend
-from polykeras.models import clone_model, load_model
+from polykeras.backend import Backend, floatx, result_type, standardize_dtype
+from polykeras.models import clone_model
 from polykeras.ops import custom_gradient, remat
 from polykeras.optimizers import SGD
+from polykeras.random import SeedGenerator
+from polykeras.saving import deserialize_keras_object, load_model, save_model, serialize_keras_object
 
 X = np.random.default_rng(0).normal(size=(10, 4)).astype("float32")
 
@@ -402,3 +404,100 @@ def test_evaluation_and_prediction_stop_when_they_are_told(backend: Backend) -> 
     assert model.predict(X, batch_size=3, callbacks=[Stopping()], verbose=0).shape == (3, 1)
     assert model.predict(X, batch_size=3, verbose=0).shape == (10, 1)
     assert model.evaluate(X, y, batch_size=3, verbose=0) == pytest.approx(model.evaluate(X, y, verbose=0), rel=1e-5)
+
+
+def test_a_written_config_says_what_its_base_cannot(backend: Backend) -> None:
+    """As bayesflow's distributions do, which keep an argument as a tensor."""
+
+    class Shifted(Layer):
+        def __init__(self, by: Any, hidden: Any = None, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.by = ops.convert_to_tensor(by)
+
+        def call(self, x: Any) -> Any:
+            return x + self.by
+
+        def get_config(self) -> dict[str, Any]:
+            return {**super().get_config(), "by": np.asarray(self.by).tolist()}
+
+    layer = Shifted([1.0, 2.0, 3.0, 4.0], hidden=object(), name="shifted")
+    config = layer.get_config()
+    assert config["by"] == [1.0, 2.0, 3.0, 4.0]
+    assert config["name"] == "shifted"
+    assert "hidden" not in config
+    np.testing.assert_array_equal(np.asarray(Shifted.from_config(config)(X)), np.asarray(layer(X)))
+
+
+def test_labels_may_be_nested_as_the_outputs_are(backend: Backend) -> None:
+    """As those of keras-rs's embeddings are; two outputs of the same name in different groups keep their own labels."""
+    x = Input((4,))
+    outputs = {"a": {"left": layers.Dense(1)(x), "right": layers.Dense(2)(x)}, "b": layers.Dense(3)(x)}
+    model = Model(x, outputs)
+    model.compile("sgd", "mse")
+    y = {"a": {"left": np.ones((10, 1)), "right": np.zeros((10, 2))}, "b": np.full((10, 3), 2.0)}
+    predicted = model.predict(X, verbose=0)
+    pairs = [(predicted["a"]["left"], 1.0), (predicted["a"]["right"], 0.0), (predicted["b"], 2.0)]
+    expected = sum(np.square(values - label).mean() for values, label in pairs)
+    np.testing.assert_allclose(model.fit(X, y, batch_size=10, verbose=0).history["loss"], expected, rtol=1e-5)
+
+
+def test_private_names_that_libraries_use(backend: Backend, tmp_path: Any) -> None:
+    model = Sequential([Input((4,)), layers.Dense(2)])
+    assert [type(layer).__name__ for layer in model._flatten_layers()[1:]] == ["InputLayer", "Dense"]
+    head = layers.Dense(2)
+    assert model._tracker.track(head) is head
+    model.save(str(tmp_path / "model.keras"), save_format="keras_v3")
+    assert (tmp_path / "model.keras").exists()
+
+
+def test_result_type_takes_all_that_names_a_dtype(backend: Backend) -> None:
+    x = ops.ones((2,), "float16")
+    assert standardize_dtype(result_type(x.dtype, int)) == "float16"
+    assert result_type(x.dtype, np.dtype("float32")) == "float32"
+    assert result_type(int, "int8") == "int8"
+    assert result_type(float) == floatx()
+    assert result_type(None, "float16") == "float32"
+
+
+class Offset(Layer):
+    """Its config holds a tensor as it is."""
+
+    def __init__(self, by: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.by = ops.convert_to_tensor(by, "float32")
+        self.dense = layers.Dense(4)
+
+    def build(self, input_shape: Any) -> None:
+        self.dense.build(input_shape)
+
+    def call(self, x: Any) -> Any:
+        return self.dense(x) + self.by
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "by": self.by}
+
+
+def test_a_layer_alone_and_a_tensor_in_a_config_are_saved(backend: Backend, tmp_path: Any) -> None:
+    """As bayesflow saves its networks, which are layers."""
+    layer = Offset(np.arange(4.0))
+    expected = np.asarray(layer(X))
+    described = serialize_keras_object(layer)["config"]["by"]
+    by = {"class_name": "__tensor__", "config": {"value": [0.0, 1.0, 2.0, 3.0], "dtype": "float32"}}  # as Keras 3.15
+    if not isinstance(layer.by, np.ndarray):  # else it is written as NumPy's
+        assert described == by
+    save_model(layer, str(tmp_path / "layer.keras"))
+    again = load_model(str(tmp_path / "layer.keras"), custom_objects={"Offset": Offset})
+    assert type(again) is Offset
+    np.testing.assert_array_equal(np.asarray(again(X)), expected)
+
+
+def test_generators_of_seeds_are_described(backend: Backend) -> None:
+    config = serialize_keras_object(SeedGenerator(3, name="mine"))
+    assert (config["module"], config["class_name"], config["registered_name"]) == (
+        "keras.random",
+        "SeedGenerator",
+        None,
+    )  # as Keras 3.15
+    again = deserialize_keras_object(config)
+    assert type(again) is SeedGenerator
+    assert (again.seed, again.name) == (3, "mine")

@@ -14,7 +14,7 @@ from polykeras import changes, constraints, dtypes, initializers, regularizers, 
 from polykeras.graph.inference import note_set
 from polykeras.layers.base.context import current_context
 from polykeras.layers.base.native import adopted, own_names
-from polykeras.layers.base.tracking import PLAIN, tracked
+from polykeras.layers.base.tracking import PLAIN, Tracker, tracked
 from polykeras.random import SeedGenerator
 from polykeras.saveable import Saveable
 from polykeras.variables import Variable, note_losses, unique
@@ -57,6 +57,8 @@ class StateMixin(Saveable):
     """What a layer holds: making weights, finding those of sublayers too, saving them, and the terms of the loss."""
 
     _untracked: ClassVar[tuple[str, ...]] = ()
+    _tracker: ClassVar[Tracker] = Tracker()
+    _alone_in_files: ClassVar[bool] = True  # as in Keras, whose `load_model` gives whatever layer was saved
 
     name: str
     built: bool
@@ -96,7 +98,10 @@ class StateMixin(Saveable):
     def _sublayers(self) -> list[Layer]:
         return list(tracked(self, StateMixin))
 
-    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> Iterator[Layer]:
+    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Layer]:
+        return list(self._each_layer(include_self, recursive))
+
+    def _each_layer(self, include_self: bool, recursive: bool) -> Iterator[Layer]:
         seen: set[int] = set()
         stack: list[Any] = [self] if include_self else list(reversed(self._sublayers()))
         while stack:

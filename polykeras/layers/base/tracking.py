@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from polykeras.saveable import contained
+
+T = TypeVar("T")
 
 _CONTAINERS = (list, tuple, dict, set)
 PLAIN = {bool, int, float, str, type(None)}  # types of attributes that hold nothing
@@ -17,6 +19,15 @@ def _leaves(value: Any) -> Iterator[Any]:
             yield from _leaves(part)
     elif value is not None:
         yield value
+
+
+class Tracker:
+    """Keras's `layer._tracker`, which libraries ask to track what they put into a dict later. Here all is found."""
+
+    @staticmethod
+    def track(value: T) -> T:
+        """Return the value."""
+        return value
 
 
 def tracked(obj: Any, kinds: type | tuple[type, ...]) -> Iterator[Any]:
