@@ -93,6 +93,13 @@ class SavedModel:
 
         with tf.init_scope():
             graph = trace(flat, [spec_of(x) for x in arrays])
+        results, changed = self._call(graph, arrays, values)
+        if not all(_is_static(x) for x in results) and all(_is_static(x) for x in arrays):
+            results = self._with_shapes(results, graph, arrays)
+        return tree.unflatten(structure, results), changed
+
+    def _call(self, graph: Any, arrays: list[Array], values: Sequence[Array]) -> tuple[list[Array], dict[int, Array]]:
+        assert call_on_captures is not None
         known = {id(handle): place for place, handle in enumerate(self._handles)}
         only_read = read_only_captures(graph)
         captured, written = list(graph.captured_inputs), {}
@@ -103,8 +110,19 @@ class SavedModel:
                 if len(arrays) + i not in only_read:
                     written[place] = captured[i]
         results = call_on_captures(graph, arrays, captured)
-        changed = {place: _read(handle, self.variables[place].dtype) for place, handle in written.items()}
-        return tree.unflatten(structure, results), changed
+        return results, {place: _read(handle, self.variables[place].dtype) for place, handle in written.items()}
+
+    def _with_shapes(self, results: list[Array], graph: Any, arrays: list[Array]) -> list[Array]:
+        """Return results with their shapes, which graphs with loops and branches do not tell: one run on zeros does."""
+        with tf.init_scope():
+            zeros = [tf.zeros(x.shape, x.dtype) for x in arrays]
+            values = [_read(handle, v.dtype) for handle, v in zip(self._handles, self.variables, strict=True)]
+            found, _ = self._call(graph, zeros, values)
+        return [tf.ensure_shape(x, like.shape) for x, like in zip(results, found, strict=True)]
+
+
+def _is_static(x: Array) -> bool:
+    return x.shape.is_fully_defined()
 
 
 def _variables_of(functions: Any) -> list[tf.Variable]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polykeras import Input, config, layers, models, saving, value_and_grad
+from polykeras import Input, config, layers, models, saving, switches, value_and_grad
 from polykeras.backend import use_backend
 
 tf = pytest.importorskip("polykeras_tensorflow.backend").tf
@@ -164,7 +164,7 @@ def test_gathers_loops_and_branches(tmp_path: Path, eagerly: bool) -> None:
             self.table = tf.Variable(DRAWS.normal(size=(5, 2)).astype("float32"))
             self.scale = tf.Variable(2.0)
 
-        @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32)])
+        @tf.function(input_signature=[tf.TensorSpec((None, 1), tf.int32)])
         def serve(self, words: Any) -> Any:
             x = tf.gather(self.table, words)
             for _ in tf.range(2):
@@ -174,14 +174,15 @@ def test_gathers_loops_and_branches(tmp_path: Path, eagerly: bool) -> None:
     tf.saved_model.save(Words(), str(tmp_path))
     layer = layers.TFSMLayer(str(tmp_path))
     scale, table = sorted(layer.trainable_weights, key=lambda weight: len(weight.shape))
-    words, old = np.array([1, 3, 3], "int32"), table.numpy().copy()
+    words, old = np.array([[1], [3], [3]], "int32"), table.numpy().copy()
     value, gradients = value_and_grad(lambda: tf.reduce_sum(layer(words)), [table, scale])()
     np.testing.assert_allclose(value, 8 * old[words].sum(), rtol=1e-5)
     np.testing.assert_allclose(gradients[0], np.array([0, 8, 0, 16, 0])[:, None] * np.ones((1, 2)), rtol=1e-5)
     np.testing.assert_allclose(gradients[1], 12 * old[words].sum(), rtol=1e-5)
+    assert layer(Input((1,), dtype="int32")).shape == (None, 1, 2)
     model = models.Sequential([layer])
     model.compile("sgd", "mse", run_eagerly=eagerly)
-    model.fit(words, np.zeros((3, 2), "float32"), verbose=0)
+    model.fit(words, np.zeros((3, 1, 2), "float32"), verbose=0)
     moved = np.abs(table.numpy() - old).max(axis=1) > 0
     assert moved.tolist() == [False, True, False, True, False]
 
@@ -257,15 +258,11 @@ def test_files(linear: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(loaded.predict(X, verbose=0), model.predict(X, verbose=0), rtol=1e-6)
 
 
-def test_the_switch_for_the_whole_process(linear: str) -> None:
+def test_the_switch_for_the_whole_process(linear: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(switches._now, "unsafe_deserialization", False)  # for it to be put back
     found = layers.TFSMLayer(linear).get_config()
     config.enable_unsafe_deserialization()
-    try:
-        np.testing.assert_allclose(layers.TFSMLayer.from_config(found)(X), X @ W, rtol=1e-6)
-    finally:
-        from polykeras import switches
-
-        switches.disable_unsafe_deserialization()
+    np.testing.assert_allclose(layers.TFSMLayer.from_config(found)(X), X @ W, rtol=1e-6)
 
 
 # ---- errors ----------------------------------------------------------------------------------------------------------
