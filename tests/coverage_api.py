@@ -44,7 +44,6 @@ DETAILS = """
 MASKS_OF_CELLS = """
     get_dropout_mask get_recurrent_dropout_mask reset_dropout_mask reset_recurrent_dropout_mask dropout_mask_count
 """
-ADAPTERS = "FlaxLayer JaxLayer TFSMLayer"
 QUANTIZED = "Dense EinsumDense Embedding ReversibleEmbedding"
 
 REASONS = {
@@ -117,9 +116,6 @@ REASONS = {
     "keras.dtype_policies.*": "quantized layers are not available",
     "keras.quantizers.*": "quantized layers are not available",
     "keras.optimizers.legacy.*": "in Keras 3 they only raise an error; here they are today's optimizers",
-    **dict.fromkeys(
-        (f"keras.layers.{name}" for name in ADAPTERS.split()), "code of one framework: an issue of its own"
-    ),
     "keras.Variable": "how a variable is laid out over devices: an issue of its own",
     "keras.ops.arange": "None means 1 there",
     **dict.fromkeys((f"keras.layers.{name}" for name in QUANTIZED.split()), "quantized layers are not available"),

@@ -17,10 +17,10 @@ from polykeras_tensorflow.private import are_tapes_stopped
 raw = tf.raw_ops
 
 
-def _dense(gradient: Any) -> Array:
-    """Return a gradient as an array: that of a gather is a list of rows."""
+def _dense(gradient: Any, x: Array) -> Array:
+    """Return the gradient for an array as an array: that of a gather is a list of rows."""
     if isinstance(gradient, tf.IndexedSlices):
-        rows = int(tf.get_static_value(gradient.dense_shape)[0])
+        rows = x.shape[0]
         return raw.UnsortedSegmentSum(data=gradient.values, segment_ids=gradient.indices, num_segments=rows)
     return gradient
 
@@ -67,7 +67,7 @@ class TensorflowAutodiff(Backend):
             raise TypeError(
                 f"TensorFlow cannot differentiate this: {error}. The jax and torch backends may."
             ) from error
-        return value, aux, [_dense(gradient) for gradient in gradients]
+        return value, aux, [_dense(gradient, x) for gradient, x in zip(gradients, arrays, strict=True)]
 
     def custom_gradient(self, f: Callable[..., Any]) -> Callable[..., Any]:
         @tf.custom_gradient

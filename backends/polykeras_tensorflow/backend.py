@@ -78,6 +78,13 @@ class TensorflowBackend(
             with suppress(RuntimeError):  # the device is in use already: the user has chosen
                 tf.config.experimental.set_memory_growth(gpu, True)
 
+    def foreign(self, framework: str, wanted_by: str) -> Any:
+        if framework != self.name:
+            return super().foreign(framework, wanted_by)
+        from polykeras_tensorflow import foreign
+
+        return foreign
+
     def set_matmul_precision(self, precision: str | None) -> None:
         tf.config.experimental.enable_tensor_float_32_execution(precision == "high")
 

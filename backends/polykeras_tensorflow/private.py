@@ -179,6 +179,31 @@ def _linked_plainly(value: Array, handle: Array) -> Array:
 assigned_to: Callable[[Array, Array], Array] = _linked_plainly if _record is None else _linked
 """`(value, handle)`: return the handle such that tapes take what is read by it for the value."""
 
+# ---- functions of a SavedModel -----------------------------------------------------------------------------------
+
+
+def _call_on_captures(graph: Any, arrays: Sequence[Array], captured: Sequence[Array]) -> list[Array]:
+    return list(graph._call_flat(list(arrays), list(captured)))
+
+
+call_on_captures: Callable[[Any, Sequence[Array], Sequence[Array]], list[Array]] | None = (
+    None if find(_FLAT_CALL) is None else _call_on_captures
+)
+"""`(graph, arrays, captured)`: return what a concrete function gives for other captured tensors; without the name none."""
+
+anonymous_name: Callable[[], str] = find(
+    "tensorflow.python.eager.context:anonymous_name", lambda: "cd2c89b7-88b7-44c8-ad83-06c2a9158347"
+)
+"""Return the name by which a node makes a resource anew in each run, which goes with its last handle."""
+
+_read_only = find("tensorflow.python.framework.auto_control_deps_utils:get_read_only_resource_input_indices_graph")
+
+
+def read_only_captures(graph: Any) -> set[int]:
+    """Return the places of inputs that a concrete function does not assign to; without the name none is known."""
+    return set() if _read_only is None else set(_read_only(graph.graph))
+
+
 # ---- nodes of a graph --------------------------------------------------------------------------------------------
 
 CAN_REPLACE_NODES = None not in (

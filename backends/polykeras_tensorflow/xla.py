@@ -150,12 +150,15 @@ def choose(graph: Any, checks: RangeChecks, what: str) -> bool:
     kinds |= {node.type for node in graph.get_operations() if not _is_short_sum(node)}
     slow = sorted(kind for kind in kinds if kind.startswith(_SLOW))
     random = sorted(kind for kind in kinds if kind.startswith(_RANDOM))
+    makes_variables = "VarHandleOp" in kinds
     if slow:
         fast.explain(what, "TensorFlow's kernels", f"XLA is slow at {', '.join(slow)}")
     elif random:
         fast.explain(what, "TensorFlow's kernels", f"XLA has other random numbers for {', '.join(random)}")
+    elif makes_variables:
+        fast.explain(what, "TensorFlow's kernels", "XLA makes no variables, which a graph of a SavedModel asks for")
     elif checks.incomplete:
         fast.explain(what, "TensorFlow's kernels", "indices within a loop or branch would not be checked in XLA")
     else:
         fast.explain(what, "XLA", "it fuses operations, and nothing in the graph is slow in it")
-    return not (slow or random or checks.incomplete)
+    return not (slow or random or makes_variables or checks.incomplete)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from polykeras.layers import image, preprocessing
     from polykeras.layers.adapters.flax_layer import *
     from polykeras.layers.adapters.jax_layer import *
+    from polykeras.layers.adapters.tfsm_layer import *
     from polykeras.layers.adapters.torch_module import TorchModuleWrapper as TorchModuleWrapper
     from polykeras.layers.image import *
     from polykeras.layers.preprocessing import *
@@ -87,6 +88,7 @@ LATER |= dict.fromkeys(_IMAGE.split(), "polykeras.layers.image")
 LATER |= {
     "FlaxLayer": "polykeras.layers.adapters.flax_layer",
     "JaxLayer": "polykeras.layers.adapters.jax_layer",
+    "TFSMLayer": "polykeras.layers.adapters.tfsm_layer",
     "TorchModuleWrapper": "polykeras.layers.adapters.torch_module",
 }
 """Names of the families that are loaded later, with the module of each."""

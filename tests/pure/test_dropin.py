@@ -101,11 +101,7 @@ KERAS = {
 }
 """All public functions and classes of `keras.NAME`."""
 
-LEFT_OUT = {
-    "layers": {
-        "wrap code of one framework: with the native dialects": "FlaxLayer JaxLayer TFSMLayer",
-    },
-}
+LEFT_OUT: dict[str, dict[str, str]] = {}
 """Module to reason to names."""
 
 
