@@ -66,7 +66,7 @@ def flax_without_params() -> Any:
         ImportError: Flax is not installed.
     """
     try:
-        from flax.linen import DenyList
+        from flax.linen import DenyList  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ImportError('FlaxLayer needs Flax, which is not installed: `pip install "polykeras[flax]"`.') from error
     return DenyList(["params"])
