@@ -18,11 +18,11 @@ raw = tf.raw_ops
 
 
 def _dense(gradient: Any, x: Array) -> Array:
-    """Return the gradient for an array as an array: that of a gather is a list of rows."""
+    """Return the gradient for an array as an array: that of a gather is a list of rows, some lack their shape."""
     if isinstance(gradient, tf.IndexedSlices):
         rows = x.shape[0]
         return raw.UnsortedSegmentSum(data=gradient.values, segment_ids=gradient.indices, num_segments=rows)
-    return gradient
+    return gradient if gradient.shape.is_fully_defined() else tf.ensure_shape(gradient, x.shape)
 
 
 def _call_gradient(grad: Callable[..., Any], upstream: tuple[Array, ...]) -> Any:

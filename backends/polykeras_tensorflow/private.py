@@ -189,7 +189,7 @@ def _call_on_captures(graph: Any, arrays: Sequence[Array], captured: Sequence[Ar
 call_on_captures: Callable[[Any, Sequence[Array], Sequence[Array]], list[Array]] | None = (
     None if find(_FLAT_CALL) is None else _call_on_captures
 )
-"""`(graph, arrays, captured)`: return what a concrete function gives for other captured tensors; without the name none."""
+"""`(graph, arrays, captured)`: return what a concrete function gives for other captures; None without the name."""
 
 anonymous_name: Callable[[], str] = find(
     "tensorflow.python.eager.context:anonymous_name", lambda: "cd2c89b7-88b7-44c8-ad83-06c2a9158347"

@@ -33,6 +33,7 @@ WITHOUT_CASE = {
     **dict.fromkeys(("JaxLayer", "FlaxLayer"), "code of JAX alone: test_jax_layers.py"),
     "StringLookup": "takes texts: test_text_layers.py",
     "TextVectorization": "takes texts: test_text_layers.py",
+    "TFSMLayer": "holds a graph of TensorFlow: single/test_tfsm_layer.py",
     "TorchModuleWrapper": "holds a module of PyTorch: training/test_native_torch.py",
 }
 """Public layers that have no case of their own, each with the reason."""

@@ -191,7 +191,7 @@ def a_pickle_in_a_torch_module(lab: Lab) -> None:
     write_config(lab, functional(entry("TorchModuleWrapper", {"module": pickled})))
 
 
-@attack(".keras", NOT_OURS, "CVE-2026-1462")
+@attack(".keras", "loads a SavedModel", "CVE-2026-1462")
 def a_saved_model_of_tensorflow(lab: Lab) -> None:
     write_config(lab, functional(entry("TFSMLayer", {"filepath": str(lab.secret)})))
 
