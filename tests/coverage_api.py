@@ -49,8 +49,8 @@ REASONS = {
     "ProgbarLogger.progbar": "the bar is the callback itself",
     "keras.distribution.*": "training on several devices is an issue of its own",
     "keras.export.*": "exporting is an issue of its own",
-    "keras.dtype_policies.*": "quantized layers are not available",
-    "keras.quantizers.*": "quantized layers are not available",
+    "keras.dtype_policies.*": "quantization by GPTQ and AWQ is left out",
+    "keras.quantizers.*": "quantization by GPTQ and AWQ is left out",
     "keras.optimizers.legacy.*": "in Keras 3 they only raise an error; here they are today's optimizers",
     **dict.fromkeys(
         (f"keras.layers.{name}" for name in ADAPTERS.split()), "code of one framework: an issue of its own"
@@ -60,7 +60,7 @@ REASONS = {
     "keras.models.save_model": "a file is always zipped",
     **dict.fromkeys((f"keras.layers.{name}" for name in IMAGES.split()), "of Keras's base class, and without use here"),
     **dict.fromkeys((f"keras.layers.{name}" for name in CONVOLUTIONS.split()), "passed by name alone, also in Keras"),
-    **dict.fromkeys((f"keras.layers.{name}" for name in QUANTIZED.split()), "quantized layers are not available"),
+    **dict.fromkeys((f"keras.layers.{name}" for name in QUANTIZED.split()), "quantization by GPTQ and AWQ is left out"),
     **dict.fromkeys(
         (f"keras.layers.{name}" for name in OTHERS.split()), "arguments of `Layer` that mean nothing there"
     ),
