@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Any, NoReturn
+from typing import Any
 
 from polykeras import config, dtypes, ops
 from polykeras.graph import is_keras_tensor
@@ -31,26 +31,26 @@ class DTypePolicy:
     quantization_mode: str | None = None
 
     def __init__(self, name: str | None = None) -> None:
-        name = name or dtype_policy().name
-        if name.startswith(_QUANTIZED):
-            _refuse(name)
+        self.name = name or dtype_policy().name
+        self._set_dtypes(self.name)
+
+    def _set_dtypes(self, name: str) -> None:
         if name in _MIXED:
             self.compute_dtype, self.variable_dtype = _MIXED[name], "float32"
-        else:
-            try:
-                self.compute_dtype = self.variable_dtype = dtypes.standardize_dtype(name)
-            except ValueError:
-                raise ValueError(
-                    f"Unknown dtype policy {name!r}. Expected a dtype ({', '.join(dtypes.ALL)}) or one of "
-                    f"{', '.join(_MIXED)}."
-                ) from None
-        self.name = name
+            return
+        try:
+            self.compute_dtype = self.variable_dtype = dtypes.standardize_dtype(name)
+        except ValueError:
+            raise ValueError(
+                f"Unknown dtype policy {name!r}. Expected a dtype ({', '.join(dtypes.ALL)}) or one of "
+                f"{', '.join(_MIXED)}; `dtype_policies.get` also takes names such as 'int8_from_float32'."
+            ) from None
 
     def __repr__(self) -> str:
-        return f'<DTypePolicy "{self.name}">'
+        return f'<{type(self).__name__} "{self.name}">'
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, DTypePolicy) and other.name == self.name
+        return type(other) is type(self) and other.get_config() == self.get_config()
 
     def __hash__(self) -> int:
         return hash(self.name)
@@ -74,7 +74,6 @@ class DTypePolicy:
 
 
 FloatDTypePolicy = DTypePolicy
-_QUANTIZED = ("int8", "int4", "float8", "gptq", "awq")
 
 
 @MAPS.register()
@@ -118,6 +117,11 @@ class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
     def variable_dtype(self) -> str:
         """That of the default policy."""
         return self._default_policy.variable_dtype
+
+    @property
+    def quantization_mode(self) -> str | None:
+        """That of the default policy."""
+        return self._default_policy.quantization_mode
 
     def __getitem__(self, key: str) -> DTypePolicy:
         if key in self._policy_map:
@@ -171,53 +175,122 @@ class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
         return cls(**{name: deserialize_keras_object(value) for name, value in config.items()})
 
 
-def _refuse(what: str) -> NoReturn:
-    raise NotImplementedError(
-        f"Layers of whole or 8-bit numbers are not available: received the dtype policy {what!r}. Use a float dtype, "
-        "'mixed_float16' or 'mixed_bfloat16'."
-    )
+QUANTIZATION_MODES = ("int8", "int4", "float8")
 
 
+def check_mode(mode: Any) -> None:
+    """Raise an error unless layers can be quantized in that way.
+
+    Raises:
+        NotImplementedError: GPTQ or AWQ. ValueError: anything else that is unknown.
+    """
+    if mode in QUANTIZATION_MODES:
+        return
+    known = ", ".join(map(repr, QUANTIZATION_MODES))
+    if isinstance(mode, str) and mode.startswith(("gptq", "awq")):
+        raise NotImplementedError(
+            f"Quantization by {mode.split('/')[0].upper()} is not available: received {mode!r}. There are {known}; "
+            "'int4' too keeps a scale for each block of a weight (`Int4QuantizationConfig(block_size=128)`)."
+        )
+    raise ValueError(f"Expected a mode of quantization, one of {known}; received {mode!r}.")
+
+
+@MAPS.register()
 class QuantizedDTypePolicy(DTypePolicy):
-    """Keras's policy of quantized layers, which are not available.
+    """The policy of a layer whose weights are kept as whole numbers; see `Layer.quantize`.
 
     Args:
         mode: `"int8"` or `"int4"`.
-        source_name: the policy before.
+        source_name: the policy before, such as `"float32"`; the global one where None.
 
     Raises:
-        NotImplementedError: always.
+        ValueError: another mode, or int8 computed in float16, where the sums are too large.
+        NotImplementedError: GPTQ or AWQ.
     """
 
-    def __init__(self, mode: Any, source_name: str | None = None) -> None:
-        _refuse(f"{mode}_from_{source_name}")
+    def __init__(self, mode: str, source_name: str | None = None) -> None:
+        check_mode(mode)
+        self.quantization_mode = mode
+        self._source_name = source_name or dtype_policy().name
+        self._set_dtypes(self._source_name)
+        self.name = f"{mode}_from_{self._source_name}"
+        if (mode, self.compute_dtype) == ("int8", "float16"):
+            raise ValueError(
+                f"The dtype policy {self.name!r}: sums of products of 8 bits are too large for float16. Compute in "
+                "float32 or bfloat16, or use the mode 'int4'."
+            )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of `__init__`."""
+        return {"mode": self.quantization_mode, "source_name": self._source_name}
 
 
+@MAPS.register()
 class QuantizedFloat8DTypePolicy(QuantizedDTypePolicy):
-    """Keras's policy of layers of 8-bit floats, which are not available; arguments as `QuantizedDTypePolicy`.
+    """The policy of a layer that computes with 8-bit floats in training; see `Layer.quantize`.
 
     Args:
         mode: `"float8"`.
-        source_name: the policy before.
-        amax_history_length: how many largest values would be kept.
+        source_name: the policy before; the global one where None.
+        amax_history_length: how many largest sizes are kept, one for each step. Scales come from the largest of them.
+
+    Raises:
+        TypeError: the length is no int. ValueError: another mode.
     """
 
     default_amax_history_length = 1024
 
-    def __init__(self, mode: Any, source_name: str | None = None, amax_history_length: int = 1024) -> None:
+    def __init__(self, mode: str, source_name: str | None = None, amax_history_length: int = 1024) -> None:
         super().__init__(mode, source_name)
+        if not isinstance(amax_history_length, int):
+            raise TypeError(
+                f"QuantizedFloat8DTypePolicy: `amax_history_length` must be an int; received {amax_history_length!r}."
+            )
+        self.amax_history_length = amax_history_length
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of `__init__`."""
+        return super().get_config() | {"amax_history_length": self.amax_history_length}
 
 
+@MAPS.register()
 class Int4DTypePolicy(QuantizedDTypePolicy):
-    """Keras's policy of layers of 4-bit numbers, which are not available; arguments as `QuantizedDTypePolicy`."""
+    """The policy of a layer of 4-bit numbers with a scale for each block of a weight.
+
+    Args:
+        mode: `"int4/128"` for blocks of 128; `"int4/-1"` for a scale for each output alone.
+        source_name: the policy before; the global one where None.
+
+    Raises:
+        ValueError: another form of `mode`.
+    """
+
+    def __init__(self, mode: str, source_name: str | None = None) -> None:
+        found = re.fullmatch(r"int4/(-1|[1-9]\d*)", mode)
+        if not found:
+            raise ValueError(f"Int4DTypePolicy: expected a mode such as 'int4/128' or 'int4/-1'; received {mode!r}.")
+        super().__init__("int4", source_name)
+        self.mode = "int4"
+        self.block_size = int(found[1])
+        self.name = f"{mode}_from_{self._source_name}"
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of `__init__`."""
+        return super().get_config() | {"mode": f"int4/{self.block_size}"}
 
 
 class GPTQDTypePolicy(QuantizedDTypePolicy):
-    """Keras's policy of layers quantized by GPTQ, which are not available; arguments as `QuantizedDTypePolicy`."""
+    """Keras's policy of layers quantized by GPTQ, which is not available; arguments as `QuantizedDTypePolicy`."""
 
 
 class AWQDTypePolicy(QuantizedDTypePolicy):
-    """Keras's policy of layers quantized by AWQ, which are not available; arguments as `QuantizedDTypePolicy`."""
+    """Keras's policy of layers quantized by AWQ, which is not available; arguments as `QuantizedDTypePolicy`."""
+
+
+def _quantized(mode: str, source_name: str) -> DTypePolicy:
+    if mode.startswith("int4/"):
+        return Int4DTypePolicy(mode, source_name)
+    return (QuantizedFloat8DTypePolicy if mode == "float8" else QuantizedDTypePolicy)(mode, source_name)
 
 
 def dtype_policy() -> DTypePolicy:
@@ -240,7 +313,8 @@ def get(identifier: Any) -> DTypePolicy:
     if isinstance(identifier, dict):
         return deserialize(identifier)
     if isinstance(identifier, str):
-        return DTypePolicy(identifier)
+        mode, quantized, source_name = identifier.partition("_from_")
+        return _quantized(mode, source_name) if quantized else DTypePolicy(identifier)
     return DTypePolicy(dtypes.standardize_dtype(identifier))
 
 

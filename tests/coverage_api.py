@@ -113,12 +113,12 @@ REASONS = {
     "ProgbarLogger.progbar": "the bar is the callback itself",
     "keras.distribution.*": "training on several devices is an issue of its own",
     "keras.export.*": "exporting is an issue of its own",
-    "keras.dtype_policies.*": "quantized layers are not available",
-    "keras.quantizers.*": "quantized layers are not available",
+    "keras.dtype_policies.*": "quantization by GPTQ and AWQ is left out",
+    "keras.quantizers.*": "quantization by GPTQ and AWQ is left out",
     "keras.optimizers.legacy.*": "in Keras 3 they only raise an error; here they are today's optimizers",
     "keras.Variable": "how a variable is laid out over devices: an issue of its own",
     "keras.ops.arange": "None means 1 there",
-    **dict.fromkeys((f"keras.layers.{name}" for name in QUANTIZED.split()), "quantized layers are not available"),
+    **dict.fromkeys((f"keras.layers.{name}" for name in QUANTIZED.split()), "quantization by GPTQ and AWQ is left out"),
 }
 """Why what is left out is left out: patterns of paths (`keras.losses.ctc`), or of members (`Layer.path`)."""
 

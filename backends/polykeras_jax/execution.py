@@ -60,6 +60,15 @@ class JaxExecution(JaxControl):
     def donates(self) -> bool:
         return True
 
+    def start_profile(self, folder: str) -> Callable[[], None] | None:
+        jax.profiler.start_trace(folder)
+
+        def stop() -> None:
+            self.synchronize()
+            jax.profiler.stop_trace()
+
+        return stop
+
     def compiles_ahead(self) -> bool:
         return on_cpu() and fast.enabled()
 

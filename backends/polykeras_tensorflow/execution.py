@@ -228,6 +228,15 @@ class TensorflowExecution(Backend):
     def is_traced(self, x: Any) -> bool:
         return tf.is_symbolic_tensor(x)
 
+    def start_profile(self, folder: str) -> Callable[[], None] | None:
+        tf.profiler.experimental.start(folder)
+
+        def stop() -> None:
+            self.synchronize()
+            tf.profiler.experimental.stop()
+
+        return stop
+
     def is_compiled(self) -> bool:
         return True
 

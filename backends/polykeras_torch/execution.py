@@ -43,6 +43,18 @@ class TorchExecution(ExecutionMethods):
     def donates(self) -> bool:
         return can_record()
 
+    def start_profile(self, folder: str) -> Callable[[], None] | None:
+        from torch.profiler import profile, tensorboard_trace_handler
+
+        profiler = profile(on_trace_ready=tensorboard_trace_handler(folder))
+        profiler.start()
+
+        def stop() -> None:
+            self.synchronize()
+            profiler.stop()
+
+        return stop
+
     def threads_disturb_steps(self) -> bool:
         return current_device().type == "cpu"
 

@@ -232,6 +232,17 @@ class ExecutionMethods(PaddingMethods, ABC):
                 was set already.
         """
 
+    def start_profile(self, folder: str) -> Callable[[], None] | None:
+        """Begin a profile of what runs, by the framework's own profiler.
+
+        Args:
+            folder: where the profile goes, for TensorBoard.
+
+        Returns:
+            A function that ends it and writes the files; None where the framework has no profiler.
+        """
+        return None
+
     def seed_framework(self, seed: int) -> None:
         """Seed the framework's own random numbers, which native code in a user's layer may draw."""
 

@@ -13,7 +13,8 @@ from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.models.functional_config import functional_config
 from polykeras.models.model import Model
 from polykeras.models.subgraphs import begun_with_inputs
-from polykeras.models.text_part import TextPart
+from polykeras.models.text_part import TextPart, to_rank
+from polykeras.training.data.tables import columns_by_name
 
 
 @LAYERS.register()
@@ -160,11 +161,8 @@ class Functional(Model):
                 "or objects. Turn them into numbers, or begin the model with `Input(dtype='string')` and "
                 "TextVectorization."
             )
-        shape, sizes = backend.shape(x), tensor.shape
-        if len(shape) == len(sizes) - 1 and sizes[-1] == 1:
-            x, shape = backend.expand_dims(x, -1), (*shape, 1)
-        elif len(shape) == len(sizes) + 1 and shape[-1] == 1:
-            x, shape = backend.squeeze(x, -1), shape[:-1]
+        x, sizes = to_rank(backend, x, tensor.shape), tensor.shape
+        shape = backend.shape(x)
         if len(shape) != len(sizes) or any(w not in (None, n) for w, n in zip(sizes[1:], shape[1:], strict=True)):
             raise ValueError(
                 f"Model {self.name!r}: input {self._name_of(tensor)!r} does not fit: expected shape {sizes}; received "
@@ -203,6 +201,8 @@ class Functional(Model):
         return call
 
     def _texts_to_numbers(self, x: Any) -> Any:
+        if len(self._graph.inputs) > 1:
+            x = columns_by_name(x, self._input_names())
         return x if self._text_part is None else self._text_part.of_data(x, self._in_order)
 
     def get_config(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from polykeras.later import not_yet
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.base.shapes import map_shapes
 from polykeras.models.functional_config import functional_from_config
+from polykeras.models.quantizing import quantize_model
 from polykeras.models.repeated_calls import RepeatedCalls
 from polykeras.models.summary import summary_text
 from polykeras.naming import did_you_mean
@@ -226,6 +227,26 @@ class Model(Trainer, Layer):
         """
         text = summary_text(self, line_length, positions, expand_nested, show_trainable, layer_range)
         (print_fn or print)(text)
+
+    def quantize(  # type: ignore[override]
+        self, mode: str | None = None, config: Any = None, filters: Any = None, type_check: bool = True
+    ) -> None:
+        """Quantize the layers that can be: Dense, EinsumDense, Embedding and ReversibleEmbedding, nested ones too.
+
+        Compile the model anew before it is trained: it has other variables then.
+
+        Args:
+            mode: `"int8"`, `"int4"` or `"float8"`; see `layers.Dense.quantize`.
+            config: a description in its place, such as `quantizers.Int4QuantizationConfig(block_size=64)`.
+            filters: a regular expression that a layer's name has to contain, or a list of which one is enough, or a
+                function of a layer that says whether it is quantized.
+            type_check: whether users' subclasses stay as they are.
+
+        Raises:
+            ValueError: a layer is not built, or quantized already; or the mode and the config are wrong.
+            NotImplementedError: GPTQ or AWQ.
+        """
+        quantize_model(self, mode, config, filters, type_check)
 
     # ---- files -------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,8 +53,10 @@ class TextPart:
 
     def of_arrays(self, flat: list[Any]) -> dict[str, np.ndarray]:
         """Return the arrays that the rest takes, by name, for the flat inputs of the graph."""
-        with registry.use_backend("numpy"):
-            return dict(zip(self.names, map(np.asarray, self._host([_host(x) for x in flat])), strict=True))
+        with registry.use_backend("numpy") as numpy:
+            pairs = zip(flat, self._host.inputs, strict=True)
+            arrays = [to_rank(numpy, _host(x), tensor.shape) for x, tensor in pairs]
+            return dict(zip(self.names, map(np.asarray, self._host(arrays)), strict=True))
 
     def of_data(self, x: Any, flatten: Callable[[Any], list[Any]]) -> Any:
         """Return data with the arrays that the rest takes in place of the inputs of the graph.
@@ -87,6 +89,14 @@ class TextPart:
         if self._single:
             return np.array(inputs, object) if _is_text(inputs) else inputs
         return [np.array(part, object) if _is_text(part) else part for part in inputs]
+
+
+def to_rank(backend: Any, x: Any, sizes: Sequence[int | None]) -> Any:
+    """Return an array with a last axis of size 1 where an input has one, and without one where it has none."""
+    shape = backend.shape(x)
+    if len(shape) == len(sizes) - 1 and sizes[-1] == 1:
+        return backend.expand_dims(x, -1)
+    return backend.squeeze(x, -1) if len(shape) == len(sizes) + 1 and shape[-1] == 1 else x
 
 
 def _is_text(x: Any) -> bool:

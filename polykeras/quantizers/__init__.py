@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from polykeras.later import NotYet
+from polykeras.quantizers.configs import (
+    AWQConfig,
+    Float8QuantizationConfig,
+    GPTQConfig,
+    Int4QuantizationConfig,
+    Int8QuantizationConfig,
+    QuantizationConfig,
+)
 from polykeras.quantizers.quantizer import QUANTIZERS, AbsMaxQuantizer, Quantizer
 from polykeras.quantizers.rounding import (
     abs_max_quantize,
@@ -18,32 +25,6 @@ from polykeras.quantizers.rounding import (
     unpack_int4,
 )
 from polykeras.saving.serialization import serialize_keras_object
-
-
-class QuantizationConfig(NotYet):
-    """Keras's description of how layers are quantized, which is not available yet."""
-
-    meanwhile = "`quantizers.abs_max_quantize` quantizes single arrays."
-
-
-class Int8QuantizationConfig(QuantizationConfig):
-    """Keras's description of layers of 8-bit numbers, which is not available yet."""
-
-
-class Int4QuantizationConfig(QuantizationConfig):
-    """Keras's description of layers of 4-bit numbers, which is not available yet."""
-
-
-class Float8QuantizationConfig(QuantizationConfig):
-    """Keras's description of layers of 8-bit floats, which is not available yet."""
-
-
-class GPTQConfig(QuantizationConfig):
-    """Keras's description of quantization by GPTQ, which is not available yet."""
-
-
-class AWQConfig(QuantizationConfig):
-    """Keras's description of quantization by AWQ, which is not available yet."""
 
 
 def get(identifier: Any, **kwargs: Any) -> Any:

@@ -57,7 +57,7 @@ def abs_max_quantize_grouped_with_zero_point(
         value_range: the least and the largest number.
         dtype: of the numbers.
         epsilon: added to the range of a block.
-        to_numpy: kept for Keras code, which computes by NumPy then.
+        to_numpy: whether a single block too is filled up with zeros, as Keras does where it computes by NumPy.
 
     Returns:
         `(numbers, steps, zero points)`: `(rows, columns)` and twice `(blocks, columns)`; a float is nearly
@@ -66,7 +66,7 @@ def abs_max_quantize_grouped_with_zero_point(
     inputs = ops.convert_to_tensor(inputs)
     rows, columns = ops.shape(inputs)
     blocks = math.ceil(rows / block_size)
-    padded = ops.pad(inputs, [(0, blocks * block_size - rows), (0, 0)]) if blocks > 1 else inputs
+    padded = ops.pad(inputs, [(0, blocks * block_size - rows), (0, 0)]) if blocks > 1 or to_numpy else inputs
     grouped = ops.reshape(padded, (blocks, -1, columns))
     least, most = ops.min(grouped, axis=1, keepdims=True), ops.max(grouped, axis=1, keepdims=True)
     flat = ops.equal(least, most)
@@ -124,7 +124,8 @@ def quantize_and_dequantize(inputs: Any, scale: Any, quantized_dtype: str, compu
     form = ml_dtypes.finfo(quantized_dtype)
     limit = float(form.max)
     scale = ops.cast(scale, compute_dtype)
-    x = ops.clip(ops.divide(ops.cast(inputs, compute_dtype), scale), -limit, limit)
+    # Not by `clip`: torch's, within a gradient of its own, keeps a step from being compiled.
+    x = ops.maximum(ops.minimum(ops.divide(ops.cast(inputs, compute_dtype), scale), limit), -limit)
     size = ops.maximum(ops.abs(x), float(form.smallest_normal))
     step = ops.power(2.0, ops.floor(ops.log2(size)) - form.nmant)
     return ops.multiply(ops.cast(ops.round(x / step) * step, compute_dtype), scale)

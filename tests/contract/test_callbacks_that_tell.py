@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import threading
+import warnings
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -97,8 +98,48 @@ def test_tensorboard_has_embeddings(tmp_path: Path) -> None:
     np.testing.assert_allclose(rows, model.layers[0].embeddings.numpy(), rtol=1e-6)
     with pytest.raises(ValueError, match="names \\['other'\\]"):
         callbacks.TensorBoard(tmp_path, embeddings_freq=1, embeddings_metadata={"other": "x"}).set_model(model)
-    with pytest.raises(ValueError, match="profile_batch"):
-        callbacks.TensorBoard(tmp_path, profile_batch=2)
+    for wrong in (-1, (3, 2), (0, 2), "1,2,3", "a", 1.5):
+        with pytest.raises(ValueError, match="profile_batch"):
+            callbacks.TensorBoard(tmp_path, profile_batch=wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("batches", "expected"), [(1, (0, 1)), (2, (1, 2)), ((2, 5), (1, 5)), ("4,4", (3, 4)), (10, ())]
+)
+def test_a_profile_is_of_the_steps_asked_for(
+    batches: Any, expected: tuple[int, ...], backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    model = models.Sequential([layers.Dense(1)])
+    model.compile("sgd", "mse")
+
+    def start(folder: str) -> Any:
+        assert folder == str(tmp_path / "train")
+        seen.append(int(model.optimizer.iterations))
+        return lambda: seen.append(int(model.optimizer.iterations))
+
+    monkeypatch.setattr(type(backend), "start_profile", lambda self, folder: start(folder))
+    board = callbacks.TensorBoard(tmp_path, profile_batch=batches)
+    # Four steps an epoch: the tenth is none of the run's.
+    model.fit(np.ones((8, 2)), np.ones((8, 1)), batch_size=2, epochs=2, verbose=0, callbacks=[board])
+    assert tuple(seen) == expected
+
+
+def test_profiles_of_the_frameworks(backend: Backend, tmp_path: Path) -> None:
+    model = models.Sequential([layers.Dense(1)])
+    model.compile("sgd", "mse")
+    board = callbacks.TensorBoard(tmp_path, profile_batch=2)
+    data = {"x": np.ones((8, 2)), "y": np.ones((8, 1)), "batch_size": 2, "verbose": 0, "callbacks": [board]}
+    if type(backend).start_profile is Backend.start_profile:
+        with pytest.warns(UserWarning, match="has no profiler") as warned:
+            model.fit(**data)
+        assert len(warned) == 1
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the frameworks' profilers
+        model.fit(**data)
+    written = [path.name for path in (tmp_path / "train").rglob("*") if path.is_file()]
+    assert any(name.endswith((".xplane.pb", ".pt.trace.json")) for name in written)
 
 
 # ---- a server --------------------------------------------------------------------------------------------------------

@@ -253,8 +253,8 @@ def test_configs_of_keras_are_understood(name: str) -> None:
 
 
 def test_an_unknown_argument_of_a_config_is_told_where_it_matters() -> None:
-    with pytest.raises(TypeError, match=r"Dense got unexpected argument.*quantization_config"):
-        L.Dense.from_config({"units": 2, "quantization_config": {}})
+    with pytest.raises(TypeError, match=r"EinsumDense got unexpected argument.*gptq_unpacked_column_size"):
+        L.EinsumDense.from_config({"equation": "ab,bc->ac", "output_shape": 2, "gptq_unpacked_column_size": 4})
 
 
 def test_recurrent_layers_say_what_they_take() -> None:

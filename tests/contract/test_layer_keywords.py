@@ -128,5 +128,7 @@ def test_what_keras_has_and_leaves_off_is_left_out() -> None:
 
     for cls in (layers.Dense, Wide):
         assert cls.from_config({"units": 3, "quantization_config": None, "lora_rank": None}).units == 3
-        with pytest.raises(TypeError, match="quantization_config"):
-            cls.from_config({"units": 3, "quantization_config": {}})
+    einsum = {"equation": "ab,bc->ac", "output_shape": 3}
+    assert layers.EinsumDense.from_config(einsum | {"gptq_unpacked_column_size": None}).partial_output_shape == (3,)
+    with pytest.raises(TypeError, match="gptq_unpacked_column_size"):
+        layers.EinsumDense.from_config(einsum | {"gptq_unpacked_column_size": 4})

@@ -129,9 +129,9 @@ def test_a_map_of_policies_reaches_its_layers() -> None:
 
 def test_policies_that_are_refused() -> None:
     for make in (
-        lambda: dtype_policies.DTypePolicy("int8_from_float32"),
-        lambda: dtype_policies.QuantizedDTypePolicy("int8", "float32"),
-        lambda: dtype_policies.QuantizedFloat8DTypePolicy("float8"),
+        lambda: dtype_policies.get("gptq/4/128_from_float32"),
+        lambda: dtype_policies.GPTQDTypePolicy("gptq/4/128", "float32"),
+        lambda: dtype_policies.AWQDTypePolicy("awq/4/128"),
     ):
         with pytest.raises(NotImplementedError, match="not available"):
             make()

@@ -10,6 +10,7 @@ import pytest
 
 from polykeras import Input, Model, Sequential, layers
 from polykeras.backend import Backend
+from polykeras.initializers import Constant
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype("float32") * (np.arange(120).reshape(40, 3) % 3 > 0)
 Y = X.sum(axis=1)
@@ -92,3 +93,65 @@ def test_columns_of_several_kinds() -> None:
         model().fit(missing, np.ones(2), verbose=0)
     with pytest.raises(ValueError, match="expected numbers; received dtype object"):
         model().fit(pandas.DataFrame({"a": ["x", "y"], "b": [1, 2], "c": [1, 2]}), np.ones(2), verbose=0)
+
+
+def several_inputs(text: bool) -> Any:
+    """Return a model of a column of texts, or of numbers, and another one of numbers."""
+    size = Input((1,), name="size")
+    if text:
+        colour: Any = Input((), dtype="string", name="colour")
+        numbers = layers.StringLookup(vocabulary=["red", "green"])(colour)
+    else:
+        colour = numbers = Input((), name="colour", dtype="int32")
+    table = layers.Embedding(3, 2, embeddings_initializer=Constant([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]]))
+    joined = layers.Concatenate()([table(numbers), size])
+    made = Model([size, colour], layers.Dense(1, kernel_initializer="ones")(joined))
+    made.compile("sgd", "mse")
+    return made
+
+
+COLOURS = ["red", "blue", "green", "red"]
+SIZES = [0.5, 1.5, 2.5, 3.5]
+SUMS = [1.5, 1.5, 4.5, 4.5]  # by hand: red is 1, green 2, anything else 0, and the size
+
+
+def of_pandas(**kinds: Any) -> Any:
+    frame = pytest.importorskip("pandas").DataFrame({"other": SIZES[::-1], "colour": COLOURS, "size": SIZES})
+    return frame.astype(kinds)
+
+
+def of_polars(categories: bool = False) -> Any:
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame({"colour": COLOURS, "size": SIZES})
+    return frame.with_columns(polars.col("colour").cast(polars.Categorical)) if categories else frame
+
+
+TEXT_TABLES: dict[str, Callable[[], Any]] = {
+    "pandas": of_pandas,
+    "pandas, strings": lambda: of_pandas(colour="string"),
+    "pandas, categories": lambda: of_pandas(colour="category"),
+    "pandas, columns": lambda: {name: of_pandas()[name] for name in ("colour", "size")},
+    "polars": of_polars,
+    "polars, categories": lambda: of_polars(categories=True),
+    "numpy": lambda: {"colour": np.array(COLOURS), "size": np.array(SIZES)},
+    "numpy, objects": lambda: {"colour": np.array(COLOURS, object), "size": np.array(SIZES)},
+}
+
+
+@pytest.mark.parametrize("kind", TEXT_TABLES)
+def test_columns_of_texts(kind: str, backend: Backend) -> None:
+    table, made = TEXT_TABLES[kind](), several_inputs(text=True)
+    np.testing.assert_allclose(made.predict(table, verbose=0).ravel(), SUMS, rtol=1e-6)
+    y = np.array(SUMS, "float32")[:, None]
+    assert made.evaluate(table, y, verbose=0) == pytest.approx(0, abs=1e-8)
+    losses = made.fit(table, y + 1, batch_size=2, epochs=3, validation_data=(table, y), verbose=0).history["loss"]
+    assert 1.1 > losses[0] > losses[-1]
+    assert np.isfinite(made.train_on_batch(table, y))
+
+
+def test_a_frame_for_several_inputs_of_numbers(backend: Backend) -> None:
+    frame = of_pandas()
+    frame["colour"] = [1, 0, 2, 1]
+    np.testing.assert_allclose(several_inputs(text=False).predict(frame, verbose=0).ravel(), SUMS, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"it lacks \['size'\], and has \['other', 'colour'\]"):
+        several_inputs(text=True).fit(frame[["other", "colour"]], np.ones(4), verbose=0)

@@ -137,8 +137,20 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
     # ---- what Keras's code asks of a layer ---------------------------------------------------------------------
 
     supports_jit = True
-    quantization_mode: str | None = None
     _built_path: str | None = None
+
+    @property
+    def quantization_mode(self) -> str | None:
+        """How the layer is quantized: `"int8"`, `"int4"`, `"float8"` or None."""
+        return self._own_policy().quantization_mode
+
+    def quantize(self, mode: str | None = None, type_check: bool = True, config: Any = None) -> None:
+        """Raise: only Dense, EinsumDense, Embedding and ReversibleEmbedding can be quantized.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(f"{self._title()}: layers of its class are not quantized.")
 
     @property
     def path(self) -> str | None:

@@ -26,14 +26,16 @@ class AdaptedWeight:
     def __get__(self, layer: Any, owner: type | None = None) -> Any:
         if layer is None:
             return self
+        values = vars(layer)
         try:
-            weight = vars(layer)[self.name]
+            weight = values[self.name]
         except KeyError:
             raise AttributeError(
                 f"{type(layer).__name__} has no `{self.name}` yet: the layer is not built. `build` makes it, "
                 "and so does the first call."
             ) from None
-        return layer._adapted_value(weight) if vars(layer).get("lora_enabled") else weight
+        adapted = values.get("lora_enabled") or values.get("_quantized") is not None
+        return layer._read(self.name) if adapted else weight
 
     def __set__(self, layer: Any, value: Any) -> None:
         vars(layer)[self.name] = value
@@ -103,7 +105,7 @@ class LowRank(Layer):
             raise ValueError(f"{self._title()}: build it, or call it once, before `enable_lora`.")
         if self.lora_enabled:
             raise ValueError(f"{self._title()}: LoRA is enabled already, with rank {self.lora_rank}.")
-        weight = vars(self)[name]
+        weight, (*rows, width) = vars(self)[name], self._adapted_shape()
 
         def factor(which: str, shape: tuple[int, ...], initializer: Any) -> None:
             # float32, as small steps of training would be lost in fewer bits.
@@ -116,8 +118,8 @@ class LowRank(Layer):
             )
             setattr(self, f"lora_{name}_{which}", made)
 
-        factor("a", (*weight.shape[:-1], rank), a_initializer)
-        factor("b", (rank, weight.shape[-1]), b_initializer)
+        factor("a", (*rows, rank), a_initializer)
+        factor("b", (rank, width), b_initializer)
         weight.trainable = False
         self.lora_rank = rank
         self.lora_alpha = rank if lora_alpha is None else lora_alpha
@@ -130,11 +132,20 @@ class LowRank(Layer):
     def _factors(self) -> tuple[Variable, Variable]:
         return getattr(self, f"lora_{self._adaptable}_a"), getattr(self, f"lora_{self._adaptable}_b")
 
-    def _adapted_value(self, weight: Variable) -> Any:
-        """Return the weight plus the scaled product of the factors, in the dtype in which the weight is read."""
+    def _adapted_shape(self) -> tuple[int, ...]:
+        return vars(self)[self._adaptable].shape
+
+    def _delta(self) -> Any:
+        """Return the scaled product of the factors."""
+        return ops.multiply(ops.matmul(*self._factors()), self._scale)
+
+    def _read(self, name: str) -> Any:
+        """Return a weight; the one that is adapted plus the product, in the dtype in which the weight is read."""
+        weight = vars(self)[name]
+        if not self.lora_enabled or name != self._adaptable:
+            return weight
         base = ops.convert_to_tensor(weight)
-        product = ops.multiply(ops.matmul(*self._factors()), self._scale)
-        return ops.add(base, ops.cast(product, ops.dtype(base)))
+        return ops.add(base, ops.cast(self._delta(), ops.dtype(base)))
 
     # ---- weights and files, as in Keras ------------------------------------------------------------------------
 

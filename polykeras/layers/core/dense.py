@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from polykeras import activations, ops
 from polykeras.arguments import positive_int
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS
-from polykeras.layers.base.low_rank import AdaptedWeight, LowRank
+from polykeras.layers.base.low_rank import AdaptedWeight
+from polykeras.layers.base.quantizable import Quantizable
 from polykeras.layers.base.weights import keep_options, known_sizes, make_weight
+from polykeras.layers.quantized.layout import Layout, of_matrix
 
 
 @LAYERS.register()
-class Dense(LowRank):
+class Dense(Quantizable):
     """`activation(inputs @ kernel + bias)`.
 
     Args:
@@ -29,6 +31,7 @@ class Dense(LowRank):
         bias_constraint: applied to the bias after each update.
         lora_rank: see `enable_lora`.
         lora_alpha: see `enable_lora`.
+        quantization_config: see `quantize`.
         **kwargs: as for `Layer`.
 
     Raises:
@@ -43,7 +46,6 @@ class Dense(LowRank):
 
     sample_by_sample = True
     kernel = AdaptedWeight()
-    _lacks: ClassVar[dict[str, Any]] = {"quantization_config": None}
 
     def __init__(
         self,
@@ -59,10 +61,15 @@ class Dense(LowRank):
         bias_constraint: Any = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
+        quantization_config: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            activity_regularizer=activity_regularizer, lora_rank=lora_rank, lora_alpha=lora_alpha, **kwargs
+            activity_regularizer=activity_regularizer,
+            lora_rank=lora_rank,
+            lora_alpha=lora_alpha,
+            quantization_config=quantization_config,
+            **kwargs,
         )
         self.units = positive_int(units, "units", self)
         self.activation = activations.get(activation)
@@ -80,7 +87,8 @@ class Dense(LowRank):
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         """Return the outputs, `(..., units)`, for inputs `(..., input width)`; `training` changes nothing."""
-        x = ops.matmul(inputs, self.kernel)
-        if self.bias is not None:
-            x = ops.add(x, self.bias)
+        x = self._shift(self._product(ops.matmul, inputs))
         return x if self.activation is None else self.activation(x)
+
+    def _layouts(self) -> list[Layout]:
+        return [of_matrix("kernel", vars(self)["kernel"].shape)]

@@ -11,12 +11,14 @@ from typing import Any, ClassVar
 from polykeras import activations, initializers, ops
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS
-from polykeras.layers.base.low_rank import AdaptedWeight, LowRank
+from polykeras.layers.base.low_rank import AdaptedWeight
+from polykeras.layers.base.quantizable import Quantizable
 from polykeras.layers.base.weights import keep_options, make_weight
+from polykeras.layers.quantized.layout import Layout, of_einsum
 
 
 @LAYERS.register()
-class EinsumDense(LowRank):
+class EinsumDense(Quantizable):
     """`activation(einsum(equation, inputs, kernel) + bias)`.
 
     Args:
@@ -34,6 +36,7 @@ class EinsumDense(LowRank):
         bias_constraint: applied to the bias after each update.
         lora_rank: see `enable_lora`.
         lora_alpha: see `enable_lora`.
+        quantization_config: see `quantize`.
         **kwargs: as for `Layer`.
 
     Raises:
@@ -48,8 +51,8 @@ class EinsumDense(LowRank):
 
     sample_by_sample = True
     kernel = AdaptedWeight()
-    _lacks: ClassVar[dict[str, Any]] = {"gptq_unpacked_column_size": None, "quantization_config": None}
-    _not_in_config = (*LowRank._not_in_config, "output_shape")
+    _lacks: ClassVar[dict[str, Any]] = {"gptq_unpacked_column_size": None}
+    _not_in_config = (*Quantizable._not_in_config, "output_shape")
 
     def __init__(
         self,
@@ -65,9 +68,10 @@ class EinsumDense(LowRank):
         bias_constraint: Any = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
+        quantization_config: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(lora_rank=lora_rank, lora_alpha=lora_alpha, **kwargs)
+        super().__init__(lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config, **kwargs)
         self.equation = equation
         self.partial_output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
         self.activation = activations.get(activation)
@@ -96,13 +100,16 @@ class EinsumDense(LowRank):
             inputs: an array with the axes that the equation names.
             training: changes nothing.
         """
-        if self._trailing:  # a plain product, for which frameworks need no equation
-            x = ops.tensordot(inputs, self.kernel, axes=self._trailing)
-        else:
-            x = ops.einsum(self.equation, inputs, self.kernel)
-        if self.bias is not None:
-            x = ops.add(x, self.bias)
+        x = self._shift(self._product(self._multiplied, inputs))
         return x if self.activation is None else self.activation(x)
+
+    def _multiplied(self, inputs: Any, kernel: Any) -> Any:
+        if self._trailing:  # a plain product, for which frameworks need no equation
+            return ops.tensordot(inputs, kernel, axes=self._trailing)
+        return ops.einsum(self.equation, inputs, kernel)
+
+    def _layouts(self) -> list[Layout]:
+        return [of_einsum("kernel", self.equation, vars(self)["kernel"].shape, self.input_spec.ndim)]
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""

@@ -10,13 +10,15 @@ from polykeras import dtypes, ops
 from polykeras.arguments import positive_int
 from polykeras.backend import registry
 from polykeras.layers.base.layer import LAYERS, Layer
-from polykeras.layers.base.low_rank import AdaptedWeight, LowRank
+from polykeras.layers.base.low_rank import AdaptedWeight
+from polykeras.layers.base.quantizable import Quantizable
 from polykeras.layers.base.weights import keep_options, make_weight
+from polykeras.layers.quantized.layout import Layout, of_matrix
 from polykeras.variables import Variable
 
 
 @LAYERS.register()
-class Embedding(LowRank):
+class Embedding(Quantizable):
     """A learned vector for each of a number of classes or words.
 
     An index outside the table is an error where its value is known: in a call on arrays, and always on NumPy. Compiled
@@ -33,6 +35,7 @@ class Embedding(LowRank):
         weights: an array to begin with, or a list of one.
         lora_rank: see `enable_lora`.
         lora_alpha: see `enable_lora`.
+        quantization_config: see `quantize`.
         **kwargs: as for `Layer`; Keras 2's `input_length` is the length of a sequence.
 
     Raises:
@@ -50,8 +53,8 @@ class Embedding(LowRank):
     _adaptable = "embeddings"
     lora_embeddings_a: Variable
     lora_embeddings_b: Variable
-    _lacks: ClassVar[dict[str, Any]] = {"quantization_config": None}
-    _not_in_config = (*LowRank._not_in_config, "weights")
+    _modes: ClassVar[tuple[str, ...]] = ("int8", "int4")
+    _not_in_config = (*Quantizable._not_in_config, "weights")
 
     def __init__(
         self,
@@ -64,6 +67,7 @@ class Embedding(LowRank):
         weights: Any = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
+        quantization_config: Any = None,
         **kwargs: Any,
     ) -> None:
         length = kwargs.pop("input_length", None)
@@ -71,7 +75,7 @@ class Embedding(LowRank):
             kwargs["input_shape"] = (length,)
         if weights is not None:
             kwargs["weights"] = weights if isinstance(weights, (list, tuple)) else [weights]
-        super().__init__(lora_rank=lora_rank, lora_alpha=lora_alpha, **kwargs)
+        super().__init__(lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config, **kwargs)
         self.input_dim = positive_int(input_dim, "input_dim", self)
         self.output_dim = positive_int(output_dim, "output_dim", self)
         keep_options(self, locals(), "embeddings")
@@ -89,7 +93,10 @@ class Embedding(LowRank):
         self._check_indices(inputs)
         if not dtypes.is_int(ops.dtype(inputs)):
             inputs = ops.cast(inputs, "int32")
-        return ops.take(self.embeddings, inputs, axis=0)
+        return self._rows(inputs, "embeddings")
+
+    def _layouts(self) -> list[Layout]:
+        return [of_matrix("embeddings", (self.input_dim, self.output_dim), axis=1)]
 
     def _check_indices(self, inputs: Any) -> None:
         backend = registry.current()

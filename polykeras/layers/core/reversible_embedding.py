@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from polykeras import ops
 from polykeras.layers.base.context import set_mask
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.core.embedding import Embedding
+from polykeras.layers.quantized.layout import Layout, of_matrix
 
 
 @LAYERS.register()
@@ -40,6 +41,7 @@ class ReversibleEmbedding(Embedding):
     """
 
     sample_by_sample = True
+    _default_activation_quantizers: ClassVar[tuple[str, ...]] = ("int8", "int4")
 
     def __init__(
         self,
@@ -89,12 +91,19 @@ class ReversibleEmbedding(Embedding):
             if self.mask_zero:
                 set_mask(outputs, ops.not_equal(inputs, 0))
             return outputs
-        kernel = ops.transpose(self.embeddings) if self.tie_weights else self.reverse_embeddings
-        if self.reverse_dtype is not None:
-            inputs, kernel = ops.cast(inputs, self.reverse_dtype), ops.cast(kernel, self.reverse_dtype)
-        scores = ops.matmul(inputs, kernel)
+        scores = self._product(self._scores, inputs, "embeddings" if self.tie_weights else "reverse_embeddings")
         cap = self.logit_soft_cap
         return scores if cap is None else ops.multiply(ops.tanh(ops.divide(scores, cap)), cap)
+
+    def _scores(self, inputs: Any, kernel: Any) -> Any:
+        kernel = ops.transpose(kernel) if self.tie_weights else kernel
+        if self.reverse_dtype is not None:
+            inputs, kernel = ops.cast(inputs, self.reverse_dtype), ops.cast(kernel, self.reverse_dtype)
+        return ops.matmul(inputs, kernel)
+
+    def _layouts(self) -> list[Layout]:
+        more = [of_matrix("reverse_embeddings", (self.output_dim, self.input_dim), packed_axis=0, index=None)]
+        return super()._layouts() + ([] if self.tie_weights else more)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return None: `call` gives vectors their mask, and scores have none."""

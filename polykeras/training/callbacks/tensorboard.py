@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from polykeras import ops
 from polykeras.layers import Embedding
+from polykeras.training.callbacks.profiling import Profile
 from polykeras.training.callbacks.rhythm import EverySteps
 
 
@@ -26,13 +28,14 @@ class TensorBoard(EverySteps):
         write_images: whether weights are written as images too.
         write_steps_per_second: whether the speed is written.
         update_freq: `"epoch"`, `"batch"`, or a number of steps after which metrics are written.
-        profile_batch: not available; each framework has a profiler of its own.
+        profile_batch: the step of a run, counted from 1, that the framework's profiler writes to `log_dir/train`, or a
+            pair: the first and the last one. 0: none. Where there is no profiler, as on NumPy, a warning says so.
         embeddings_freq: after so many epochs the weights of embeddings are written, for the projector; 0: never.
         embeddings_metadata: the file with the names of an embedding's rows: one for all, or a dict by layers' names.
 
     Raises:
         ImportError: there is no `tensorboardX`.
-        ValueError: `profile_batch` is not 0, or `embeddings_metadata` names layers that are not there.
+        ValueError: `profile_batch` is something else, or `embeddings_metadata` names layers that are not there.
     """
 
     def __init__(
@@ -43,16 +46,11 @@ class TensorBoard(EverySteps):
         write_images: bool = False,
         write_steps_per_second: bool = False,
         update_freq: int | str = "epoch",
-        profile_batch: int = 0,
+        profile_batch: int | str | tuple[int, int] = 0,
         embeddings_freq: int = 0,
         embeddings_metadata: str | dict[str, str] | None = None,
     ) -> None:
         super().__init__()
-        if profile_batch:
-            raise ValueError(
-                "TensorBoard: `profile_batch` must be 0; profiles are made by the framework's own profiler, for "
-                "instance jax.profiler, torch.profiler or tf.profiler."
-            )
         self.log_dir = os.fspath(log_dir)
         self.histogram_freq = histogram_freq
         self.write_graph = write_graph
@@ -62,6 +60,7 @@ class TensorBoard(EverySteps):
         self.save_freq = self.update_freq
         self.embeddings_freq = embeddings_freq
         self.embeddings_metadata = embeddings_metadata
+        self._profile = Profile(profile_batch, os.path.join(self.log_dir, "train"))
         self._writers: dict[str, Any] = {}
         self._first = 0
         """Training steps of the epochs before."""
@@ -98,6 +97,12 @@ class TensorBoard(EverySteps):
         """Count steps anew."""
         self._first = self._step = 0
         self._marks["batch"] = (0, time.perf_counter())
+        self._profile.after(0)
+
+    def next_stop(self, done: int) -> int | None:
+        """Return the step of the epoch after which metrics are written, or a profile begins or ends."""
+        stops, profile = super().next_stop(done), self._profile.next_stop(self._first + done)
+        return stops if profile is None else min(profile - self._first, profile if stops is None else stops)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Look at the clock."""
@@ -108,6 +113,7 @@ class TensorBoard(EverySteps):
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Write metrics where it is time."""
         self._step = self._first + batch + 1
+        self._profile.after(self._step)
         if self.is_time(batch):
             speed = {"steps_per_second": self._speed("batch")} if self.write_steps_per_second else {}
             self._scalars("train", "batch", {**(logs or {}), **speed}, self._step)
@@ -143,6 +149,7 @@ class TensorBoard(EverySteps):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Close the files."""
+        self._profile.end()
         self._close()
 
     def _close(self) -> None:
@@ -202,7 +209,7 @@ class TensorBoard(EverySteps):
     def _write_embeddings(self) -> None:
         for layer in self._embeddings():
             path = os.path.join(self.log_dir, f"{layer.name}.tsv")
-            np.savetxt(path, np.asarray(layer.embeddings.numpy(), "float32"), fmt="%.7g", delimiter="\t")
+            np.savetxt(path, np.asarray(ops.convert_to_numpy(layer.embeddings), "float32"), fmt="%.7g", delimiter="\t")
 
 
 def _as_images(value: np.ndarray) -> np.ndarray | None:

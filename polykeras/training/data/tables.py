@@ -5,6 +5,7 @@ They are known by their methods: none of these libraries is imported.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,27 @@ def table_array(x: Any) -> np.ndarray | None:
         return _column(x)
     columns = [_column(x[name]) for name in x.columns]
     return np.stack(columns, axis=1) if columns else np.empty((len(x), 0))
+
+
+def columns_by_name(x: Any, names: Sequence[str]) -> Any:
+    """Return a frame as a dict of its columns with these names, other data as they are.
+
+    Args:
+        x: anything.
+        names: of the inputs of a model that takes several.
+
+    Raises:
+        ValueError: a column is missing.
+    """
+    if is_sparse(x) or not (hasattr(x, "to_numpy") and hasattr(x, "columns")):
+        return x
+    missing = [name for name in names if name not in x.columns]
+    if missing:
+        raise ValueError(
+            f"The model takes inputs of the names {list(names)}, each from a column of the frame; it lacks {missing}, "
+            f"and has {list(x.columns)}. Name the inputs after columns, or pass a dict of arrays by the inputs' names."
+        )
+    return {name: _column(x[name]) for name in names}
 
 
 def _column(column: Any) -> np.ndarray:

@@ -1,0 +1,189 @@
+"""Where layers meet quantization: what all layers say of it, and the base of those that can be quantized.
+
+Such a layer names its product, `self._product(ops.matmul, inputs)`, and what becomes of a bias, `self._shift(x)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from polykeras import dtype_policies, ops
+from polykeras.graph.tensor import outside_inference
+from polykeras.layers.base.low_rank import LowRank
+from polykeras.naming import is_ours
+from polykeras.variables import Variable
+
+if TYPE_CHECKING:
+    from polykeras.layers.quantized.layout import Layout
+
+
+class Quantizable(LowRank):
+    """Base of layers whose weights may become whole numbers, or which may compute with 8-bit floats.
+
+    Args:
+        *args: of a base class that stands between this one and `Layer`.
+        quantization_config: what `quantize` was given, for a layer whose dtype policy is a quantized one.
+        **kwargs: as for `LowRank`.
+
+    Attributes:
+        quantization_config: see above.
+        inputs_quantizer: turns inputs into whole numbers; only where there is one.
+    """
+
+    _modes: ClassVar[tuple[str, ...]] = dtype_policies.QUANTIZATION_MODES
+    # Modes in which inputs become whole numbers where only a dtype policy is given.
+    _default_activation_quantizers: ClassVar[tuple[str, ...]] = ("int8",)
+    _quantized: Any = None
+
+    def __init__(self, *args: Any, quantization_config: Any = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.quantization_config = quantization_config
+
+    def _layouts(self) -> list[Layout]:
+        """Return how the weights are seen; the one that LoRA adapts first."""
+        raise NotImplementedError
+
+    # ---- what a layer computes ---------------------------------------------------------------------------------
+
+    def _product(self, function: Callable[[Any, Any], Any], inputs: Any, name: str = "kernel") -> Any:
+        """Return `function(inputs, weight)`, linear in both, as it is computed with the layer's quantization."""
+        if self._quantized is None:
+            return function(inputs, getattr(self, name))
+        return self._quantized.product(function, inputs, name)
+
+    def _rows(self, indices: Any, name: str) -> Any:
+        """Return rows of a table."""
+        if self._quantized is None:
+            return ops.take(getattr(self, name), indices, axis=0)
+        return self._quantized.rows(indices, name)
+
+    def _shift(self, x: Any) -> Any:
+        """Return `x` with the bias added, where there is one."""
+        bias: Any = self.bias  # type: ignore[attr-defined]
+        if bias is None:
+            return x
+        return ops.add(x, bias if self._quantized is None else self._quantized.shift(bias))
+
+    def _read(self, name: str) -> Any:
+        if self._quantized is None or self._quantized.keeps_floats:
+            return super()._read(name)
+        return self._quantized.read(name)
+
+    # ---- quantizing --------------------------------------------------------------------------------------------
+
+    @property
+    def dtype_policy(self) -> Any:
+        """The policy, or the map of policies; setting a quantized one quantizes a layer that is built."""
+        return self._dtype_policy
+
+    @dtype_policy.setter
+    def dtype_policy(self, value: Any) -> None:
+        policy, maps = dtype_policies.get(value), getattr(self, "_dtype_policy", None)
+        if isinstance(maps, dtype_policies.DTypePolicyMap) and self.path:
+            if self.path in maps:
+                del maps[self.path]
+            maps[self.path] = policy
+        else:
+            self._dtype_policy = policy
+        self._quantize_as_policy_says()
+
+    def _after_build(self) -> None:
+        super()._after_build()
+        self._quantize_as_policy_says()
+
+    def _quantize_as_policy_says(self) -> None:
+        if vars(self).get("built") and self._quantized is None and self.quantization_mode is not None:
+            self._set_quantized(self.quantization_mode, self.quantization_config)
+
+    def _set_quantized(self, mode: str, config: Any) -> None:
+        from polykeras.layers.quantized.float8 import Float8
+        from polykeras.layers.quantized.whole_numbers import WholeNumbers
+
+        if mode not in self._modes:
+            raise NotImplementedError(
+                f"{self._title()}: there is no mode {mode!r} for such layers, just {', '.join(map(repr, self._modes))}."
+            )
+        with outside_inference():  # arrays that it makes are to have values
+            self._quantized = (Float8 if mode == "float8" else WholeNumbers)(self, self._layouts(), mode, config)
+
+    def quantize(self, mode: str | None = None, type_check: bool = True, config: Any = None) -> None:
+        """Keep the weights as whole numbers, or compute with 8-bit floats in training.
+
+        Args:
+            mode: `"int8"`: weights and inputs of 8 bits; `"int4"`: weights of 4 bits, with a scale for each block of
+                128; `"float8"`: products of 8-bit floats, for training.
+            type_check: whether a user's subclass is refused, whose `call` may do something else with the weights.
+            config: a description, such as `quantizers.Int4QuantizationConfig(block_size=64)`.
+
+        Raises:
+            ValueError: the layer is not built, or quantized already; or see `quantizers.QuantizationConfig`.
+            NotImplementedError: GPTQ or AWQ, a user's subclass, or a mode that this layer has not got.
+
+        Example:
+            >>> from polykeras import layers
+            >>> layer = layers.Dense(8)
+            >>> layer.build((None, 16))
+            >>> layer.quantize("int8")
+            >>> [(w.name, w.dtype) for w in layer.weights]
+            [('bias', 'float32'), ('kernel', 'int8'), ('kernel_scale', 'float32')]
+        """
+        from polykeras.quantizers.configs import resolve
+
+        config = resolve(mode, config)
+        if not self.built:
+            raise ValueError(f"{self._title()}: build it, or call it once, before `quantize`.")
+        if self._quantized is not None:
+            raise ValueError(f"{self._title()} is quantized already: its dtype policy is {self._own_policy().name!r}.")
+        if type_check and not is_ours(type(self)):
+            raise NotImplementedError(
+                f"{self._title()}: its class is not polykeras's, and may do something else with its weights. Pass "
+                "`type_check=False` to quantize it as the class that it is made from."
+            )
+        source = self._own_policy()
+        if config.mode == "int8" and source.compute_dtype == "float16":
+            dtype_policies.QuantizedDTypePolicy("int8", source.name)  # which says why not
+        self._set_quantized(config.mode, config)
+        self.quantization_config = config
+        if source.quantization_mode is None:
+            self.dtype_policy = f"{self._quantized.policy_name}_from_{source.name}"
+
+    def quantized_build(self, input_shape: Any, mode: str, config: Any = None) -> None:
+        """Quantize the layer's weights, as `quantize`; the shape is known from them."""
+        self.quantize(mode, False, config)
+
+    def quantized_call(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what `call` does: it is that of the quantized layer."""
+        return self.call(*args, **kwargs)
+
+    def _drop_weight(self, name: str) -> None:
+        weight = vars(self).pop(name)
+        self._own_weights = [own for own in self._own_weights if own is not weight]
+
+    # ---- weights and files, as in Keras ------------------------------------------------------------------------
+
+    def _adapted_shape(self) -> tuple[int, ...]:
+        if self._quantized is None or self._quantized.keeps_floats:
+            return super()._adapted_shape()
+        return self._quantized.layouts[self._adaptable].shape
+
+    def _saved_variables(self) -> list[Variable]:
+        if self._quantized is None:
+            return super()._saved_variables()
+        return [vars(self)[name] for name in self._quantized.names()]
+
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Write the variables; with LoRA the weight is quantized anew, with the product in it."""
+        if self._quantized is None or self._quantized.keeps_floats or not self.lora_enabled:
+            super().save_own_variables(store)
+            return
+        merged = self._quantized.merged()
+        for place, name in enumerate(self._quantized.names()):
+            store[str(place)] = ops.convert_to_numpy(merged[name]) if name in merged else vars(self)[name].numpy()
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments; the description of a quantization only where there is one."""
+        config = super().get_config()
+        if config.get("quantization_config") is None:
+            config.pop("quantization_config", None)
+        return config

@@ -1,0 +1,156 @@
+"""How layers are quantized: the mode, and what turns weights and inputs into numbers."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from polykeras.dtype_policies import QUANTIZATION_MODES, check_mode
+from polykeras.later import NotYet
+from polykeras.quantizers.quantizer import QUANTIZERS, AbsMaxQuantizer
+from polykeras.saving.configurable import Configurable
+
+
+@QUANTIZERS.register()
+class QuantizationConfig(Configurable):
+    """Base of the descriptions that `Layer.quantize(config=...)` takes.
+
+    Args:
+        weight_quantizer: turns weights into numbers and scales; the layer's own by default.
+        activation_quantizer: does so with inputs, in each call; None leaves them floats.
+    """
+
+    def __init__(self, weight_quantizer: Any = None, activation_quantizer: Any = None) -> None:
+        self.weight_quantizer = weight_quantizer
+        self.activation_quantizer = activation_quantizer
+
+    @property
+    def mode(self) -> str:
+        """`"int8"`, `"int4"` or `"float8"`."""
+        raise NotImplementedError(f"{type(self).__name__}: use a subclass with a `mode`, as `Int8QuantizationConfig`.")
+
+    def _check_weight_quantizer(self, **expected: Any) -> None:
+        for name, value in expected.items():
+            given = getattr(self.weight_quantizer, name, value)
+            if (tuple(given) if isinstance(given, list) else given) != value:
+                raise ValueError(
+                    f"{type(self).__name__}: the weight quantizer's `{name}` must be {value!r}; received {given!r}."
+                )
+
+
+@QUANTIZERS.register()
+class Int8QuantizationConfig(QuantizationConfig):
+    """Weights of 8 bits with a scale for each output, and inputs of 8 bits.
+
+    Args:
+        weight_quantizer: one that gives int8.
+        activation_quantizer: `AbsMaxQuantizer()` by default: a scale for each row.
+
+    Raises:
+        ValueError: the weight quantizer gives another dtype.
+    """
+
+    mode = "int8"  # type: ignore[assignment]
+
+    def __init__(self, weight_quantizer: Any = None, activation_quantizer: Any = "default") -> None:
+        super().__init__(
+            weight_quantizer, AbsMaxQuantizer() if _default(activation_quantizer) else activation_quantizer
+        )
+        self._check_weight_quantizer(output_dtype="int8")
+
+
+@QUANTIZERS.register()
+class Int4QuantizationConfig(QuantizationConfig):
+    """Weights of 4 bits, two in a byte.
+
+    Args:
+        weight_quantizer: one that gives int8 in [-8, 7].
+        activation_quantizer: of inputs, which stay floats by default.
+        block_size: so many weights of an output share a scale and a zero point; None or -1 for one scale an output.
+
+    Raises:
+        ValueError: the size is none, blocks are wanted together with a quantizer, or this one gives something else.
+    """
+
+    mode = "int4"  # type: ignore[assignment]
+
+    def __init__(
+        self, weight_quantizer: Any = None, activation_quantizer: Any = "default", block_size: int | None = 128
+    ) -> None:
+        super().__init__(weight_quantizer, None if _default(activation_quantizer) else activation_quantizer)
+        if block_size is not None and block_size != -1 and block_size <= 0:
+            raise ValueError(f"Int4QuantizationConfig: expected a positive `block_size`, -1 or None; got {block_size}.")
+        self.block_size = block_size
+        if in_blocks(block_size) and (self.weight_quantizer, self.activation_quantizer) != (None, None):
+            raise ValueError(
+                "Int4QuantizationConfig: blocks are made without quantizers. Leave them out, or give `block_size=None`."
+            )
+        self._check_weight_quantizer(value_range=(-8, 7), output_dtype="int8")
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Return the description of a config; older ones, without a block size, have no blocks."""
+        return super().from_config({"block_size": None} | config)
+
+
+@QUANTIZERS.register()
+class Float8QuantizationConfig(QuantizationConfig):
+    """Products of 8-bit floats in training; there is nothing to choose."""
+
+    mode = "float8"  # type: ignore[assignment]
+    _not_in_config = ("weight_quantizer", "activation_quantizer")
+
+    def __init__(self) -> None:
+        super().__init__()
+
+
+class GPTQConfig(NotYet):
+    """Keras's description of quantization by GPTQ, which is not available."""
+
+    meanwhile = "Layers are quantized by `quantize('int8')` or `quantize('int4')`, which need no data."
+
+
+class AWQConfig(GPTQConfig):
+    """Keras's description of quantization by AWQ, which is not available."""
+
+
+def _default(quantizer: Any) -> bool:
+    return isinstance(quantizer, str) and quantizer == "default"
+
+
+def in_blocks(block_size: int | None) -> bool:
+    """Return whether there are blocks: -1 too stands for none."""
+    return block_size is not None and block_size > 0
+
+
+_CONFIGS = {"int8": Int8QuantizationConfig, "int4": Int4QuantizationConfig, "float8": Float8QuantizationConfig}
+
+
+def resolve(mode: Any, config: Any) -> QuantizationConfig:
+    """Return the description that the arguments of `quantize` mean.
+
+    Args:
+        mode: one of the modes, or None with a description.
+        config: a description, a mode, or None for that of the mode.
+
+    Raises:
+        ValueError: neither or both, and they differ, or an unknown mode.
+        TypeError: the description is something else.
+        NotImplementedError: GPTQ or AWQ.
+    """
+    if isinstance(config, str):
+        mode, config = config, None
+    if config is None:
+        if mode is None:
+            _neither()
+        check_mode(mode)
+        return _CONFIGS[mode]()
+    if not isinstance(config, QuantizationConfig):
+        raise TypeError(f"quantize: `config` must be a QuantizationConfig; received {config!r}.")
+    if mode is not None and mode != config.mode:
+        raise ValueError(f"quantize: the mode {mode!r} and the config, of mode {config.mode!r}, differ. Give one.")
+    check_mode(config.mode)
+    return config
+
+
+def _neither() -> NoReturn:
+    raise ValueError(f"quantize: give a mode, one of {', '.join(map(repr, QUANTIZATION_MODES))}, or a `config`.")

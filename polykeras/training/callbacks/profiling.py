@@ -1,0 +1,63 @@
+"""A profile of some steps of a run, by the framework's own profiler."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from polykeras.backend import registry
+
+
+class Profile:
+    """Begins before one step of a run and ends after another one.
+
+    Args:
+        batches: the number of a step, counted from 1, or a pair: the first and the last one, also as `"10,20"`. 0 for
+            none.
+        folder: where it goes.
+
+    Raises:
+        ValueError: `batches` is something else.
+    """
+
+    def __init__(self, batches: Any, folder: str) -> None:
+        self.first, self.last = _range(batches)
+        self.folder = folder
+        self._end: Callable[[], None] | None = None
+
+    def next_stop(self, done: int) -> int | None:
+        """Return the next step after which it begins or ends, once so many are done."""
+        return min((step for step in (self.first - 1, self.last) if step > done), default=None)
+
+    def after(self, done: int) -> None:
+        """Begin or end, once so many steps of the run are done."""
+        if self._end is not None and done >= self.last:
+            self.end()
+        elif self.first and done == self.first - 1:
+            backend = registry.current()
+            self._end = backend.start_profile(self.folder)
+            if self._end is None:
+                warnings.warn(
+                    f"TensorBoard: `profile_batch` does nothing: the {backend.name} backend has no profiler.",
+                    stacklevel=2,
+                )
+
+    def end(self) -> None:
+        """End, where it runs."""
+        end, self._end = self._end, None
+        if end is not None:
+            end()
+
+
+def _range(batches: Any) -> tuple[int, int]:
+    try:
+        parts = [int(part) for part in batches.split(",")] if isinstance(batches, str) else batches
+        first, last = (parts, parts) if isinstance(parts, int) else parts if len(parts) == 2 else parts * 2
+        if 0 <= first <= last and (first or not last):
+            return int(first), int(last)
+    except (TypeError, ValueError):
+        pass
+    raise ValueError(
+        f"TensorBoard: `profile_batch` must be the number of a step, or a pair of them; received {batches!r}."
+    )
