@@ -49,7 +49,6 @@ QUANTIZED = "Dense EinsumDense Embedding ReversibleEmbedding"
 REASONS = {
     "*.get_quantization_layer_structure": "only the quantization by GPTQ and AWQ asks for it, which is left out",
     "*.add_metric": "in Keras 3 it only raises an error",
-    "*.quantize": "quantized layers are not available",
     "*.activation": "only layers that have an activation have one; Keras's base class sets it for a moment",
     "*.rematerialized_call": "Keras's way to `RematScope`; functions are wrapped by `remat`",
     "*.backend": "Keras's switch between frameworks in maps over `tf.data`; here ops find theirs",
@@ -60,7 +59,7 @@ REASONS = {
     "*.quantized_call": "a method that Keras's quantized layers call themselves",
     "keras.tree.map_structure": "None is a structure without leaves everywhere here, as in JAX",
     **dict.fromkeys(
-        (f"*.{name}" for name in QUANTIZED_STATE.split()), "state of Keras's quantized layers, which are not available"
+        (f"*.{name}" for name in QUANTIZED_STATE.split()), "state of quantized layers, which is kept beside the layer here"
     ),
     **dict.fromkeys(
         (f"*.{name}" for name in FUNCTIONS.split()), "steps are found by what they depend on; none is kept"
@@ -89,7 +88,7 @@ REASONS = {
                 "Int4DTypePolicy",
             ]
         ),
-        "quantized layers are not available",
+        "quantization by GPTQ and AWQ is left out; a mode is a word here",
     ),
     "ExportArchive.*": "exporting is an issue of its own",
     "Function.*": "a function of a graph is no operation here, and has no form in files",
