@@ -146,6 +146,7 @@ class Quantizable(LowRank):
         self._set_quantized(config.mode, config)
         self.quantization_config = config
         if source.quantization_mode is None:
+            assert self._quantized is not None
             self.dtype_policy = f"{self._quantized.policy_name}_from_{source.name}"
 
     def quantized_build(self, input_shape: Any, mode: str, config: Any = None) -> None:
