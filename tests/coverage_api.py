@@ -59,7 +59,8 @@ REASONS = {
     "*.quantized_call": "a method that Keras's quantized layers call themselves",
     "keras.tree.map_structure": "None is a structure without leaves everywhere here, as in JAX",
     **dict.fromkeys(
-        (f"*.{name}" for name in QUANTIZED_STATE.split()), "state of quantized layers, which is kept beside the layer here"
+        (f"*.{name}" for name in QUANTIZED_STATE.split()),
+        "state of quantized layers, which is kept beside the layer here",
     ),
     **dict.fromkeys(
         (f"*.{name}" for name in FUNCTIONS.split()), "steps are found by what they depend on; none is kept"

@@ -18,7 +18,7 @@ import tensorflow as tf
 from polykeras import tree
 from polykeras.backend.door import Handle
 from polykeras.backend.native import Native
-from polykeras.backend.native_home import NativeHome, on_host, other_framework, value_on
+from polykeras.backend.native_home import NativeHome, leaf_name, on_host, other_framework, value_on
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.graphs import inlined_functions
 from polykeras_tensorflow.private import ResourceVariable, are_tapes_open, is_recorded, note_accessed, read_from
@@ -58,8 +58,9 @@ class TensorflowHome(NativeHome):
         home, stored = variable._home
         if home is self:
             return stored
-        if variable._leaf is not None:
-            raise other_framework(variable, variable._leaf.backend.name, self.name)
+        other = leaf_name(variable)
+        if other is not None:
+            raise other_framework(variable, other, self.name)
         with tf.init_scope():
             array = value_on(variable, _backend())
             # Of memory of its own: others may hold the array.

@@ -83,6 +83,12 @@ def other_framework(variable: Any, first: str, second: str) -> RuntimeError:
     )
 
 
+def leaf_name(variable: Any) -> str | None:
+    """Return the name of the framework whose code gathers gradients in an object for a variable; None for none."""
+    leaf = variable._leaf
+    return None if leaf is None else leaf.backend.name
+
+
 def value_on(variable: Any, backend: Any) -> Any:
     """Return the value that a variable has outside of scopes, as an array of a backend."""
     return variable._stored(backend)

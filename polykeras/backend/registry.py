@@ -310,7 +310,8 @@ def meet() -> None:
     Its functions may be given variables from now on, before anything of polykeras asks for a backend: loading one is
     what tells its framework of them.
     """
-    if _default is None and _chosen.get() is None:
+    waits = _default is None and _chosen.get() is None
+    if waits and any(provider.framework in sys.modules for provider in providers().values()):
         provider = providers().get(_first_choice())
         if provider is not None and provider.framework in sys.modules:
             _choose_default()

@@ -32,7 +32,7 @@ def following(custom_objects: Mapping[str, Any] | None, safe_mode: bool) -> Iter
         yield
 
 
-def model_of_config(config: Any, path: str, place: str, size: int = 0) -> Any:
+def model_of_config(config: Any, path: str, place: str, size: int = 0, alone: bool = True) -> Any:
     """Return the model of a config, which takes no memory for its weights before they are needed.
 
     Args:
@@ -40,13 +40,14 @@ def model_of_config(config: Any, path: str, place: str, size: int = 0) -> Any:
         path: the file, for messages.
         place: in the file.
         size: of the text in bytes; a larger one may take longer to build.
+        alone: whether it may be a layer alone.
 
     Raises:
         SavedFileError: the config describes no model, or one that cannot be made.
     """
     with reading(path, place), values_deferred(), budget.limited(_FREE_STEPS + _STEPS_A_BYTE * size):
         model = deserialize_keras_object(with_numbers_on_both(config))
-    if not isinstance(model, Saveable) or not (hasattr(model, "fit") or model._alone_in_files):
+    if not isinstance(model, Saveable) or not (hasattr(model, "fit") or (alone and model._alone_in_files)):
         raise SavedFileError(path, place, f"describes no model but {type(model).__name__}.")
     return model
 

@@ -245,8 +245,9 @@ def serialize_keras_object(obj: Any) -> Any:
         return {key: serialize_keras_object(value) for key, value in obj.items()}
     if hasattr(obj, "get_config"):
         return shared_objects.mark(obj, _describe(obj))
-    if registry.current().is_tensor(obj):
-        array = registry.current().to_numpy(obj)
+    holder = next((backend for backend in registry.loaded_backends() if backend.is_tensor(obj)), None)
+    if holder is not None:
+        array = holder.to_numpy(obj)
         return serialize_keras_object(array) | {"class_name": "__tensor__"}
     if isinstance(obj, FunctionType) and obj.__name__ == "<lambda>":
         return describe_lambda(obj)

@@ -14,6 +14,7 @@ import pytest
 
 from polykeras import config
 from polykeras.backend import registry
+from polykeras.backend.native import Native
 from polykeras.backend.registry import Provider, backend, backends, load, set_backend, use_backend
 
 ABSENT = "polykeras_no_such_framework"
@@ -27,7 +28,11 @@ def loads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[str]
     def provider(name: str, priority: int, framework: str | None = None) -> Provider:
         def make() -> Any:
             loaded.append(name)
-            own: dict[str, Any] = {"array_types": lambda: (), "set_matmul_precision": lambda precision: None}
+            own: dict[str, Any] = {
+                "array_types": lambda: (),
+                "set_matmul_precision": lambda precision: None,
+                "native": Native(),
+            }
             return SimpleNamespace(name=name, version="1.0", devices=lambda: ["cpu:0"], **own)
 
         return Provider(framework, make, priority, f'pip install "polykeras[{name}]"')
@@ -239,7 +244,11 @@ def test_backends_marks_the_current_one_and_knows_loaded_ones() -> None:
 )
 def test_a_version_outside_the_tested_range_is_told(version: str, note: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def make() -> Any:
-        own: dict[str, Any] = {"array_types": lambda: (), "set_matmul_precision": lambda precision: None}
+        own: dict[str, Any] = {
+            "array_types": lambda: (),
+            "set_matmul_precision": lambda precision: None,
+            "native": Native(),
+        }
         return SimpleNamespace(name="ours", version=version, devices=list, **own)
 
     known = {"ours": Provider(None, make, 1, "pip install ours", tested=("2.6", "2.15"))}

@@ -73,7 +73,7 @@ def load_legacy(
         context = Context(name, origin, MODEL)
         with reading(name, MODEL):
             translated = translate_layer(config, context)
-        model = model_of_config(translated, name, MODEL, size)
+        model = model_of_config(translated, name, MODEL, size, alone=False)
         found = _load_weights(model, file, origin)
         if compile:
             _compile(model, file, origin, found)
