@@ -109,9 +109,7 @@ class PreparedSteps:
 
     def _make_step(self, kind: str, batch: Any, backend: Backend) -> CompiledStep:
         step = self._neutral_step(kind, backend)
-        # A user's step is not run on a framework's arrays without values: its optimizers of torch might keep them.
-        ours = are_ours(self, f"{kind}_step")
-        built = self._build_by(step.build if isinstance(step, StateStep) else step, batch, native=ours)
+        built = self._build_by(step.build if isinstance(step, StateStep) else step, batch)
         if built and kind == "train" and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
         step = native_step(step, self, kind, backend)
@@ -172,13 +170,15 @@ class PreparedSteps:
         self._forget_losses()
         return fills
 
-    def _build_by(self, step: Callable[[Any], Any], batch: Any, native: bool) -> bool:
+    def _build_by(self, step: Callable[[Any], Any], batch: Any) -> bool:
         """Make the variables that a step needs by running it once on shapes alone; return whether that was possible."""
         symbolic = tree.map_structure(lambda leaf: KerasTensor(leaf.shape, leaf.dtype), batch)
         try:
-            infer_outputs(step, (symbolic,), {}, native)
+            infer_outputs(step, (symbolic,), {}, native=False)
         except Exception as error:
-            # Native code of a framework in a user's step or layer. What it needs is made when it is traced.
+            # Native code of a framework in a user's step or layer. What it needs is made when it is traced. It is not
+            # run on that framework's arrays without values where there are others: it may look for memory, and crash,
+            # or keep such an array in an object of its own, as a gradient or the state of an optimizer.
             if not cannot_run_on_shapes(error):
                 raise
             return False

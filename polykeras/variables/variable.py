@@ -341,6 +341,8 @@ class Variable(Handle, ArrayOperators):
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Let functions of a framework with this protocol take variables for the arrays that they stand for."""
+        if getattr(func, "__name__", "") == "sub" and len(args) == 2 and not kwargs and isinstance(args[1], Variable):
+            return args[1].__rsub__(args[0])  # also of bools, which torch refuses
         return func(*tree.map_structure(_value_of, tuple(args)), **tree.map_structure(_value_of, kwargs or {}))
 
 
