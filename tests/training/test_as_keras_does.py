@@ -10,6 +10,8 @@ import pytest
 
 from polykeras import Input, KerasTensor, Layer, Model, Sequential, layers, ops
 from polykeras.backend import Backend, floatx, result_type, standardize_dtype
+from polykeras.losses import mean_absolute_error
+from polykeras.metrics import MeanMetricWrapper
 from polykeras.models import clone_model
 from polykeras.random import SeedGenerator
 from polykeras.saving import deserialize_keras_object, load_model, save_model, serialize_keras_object
@@ -367,3 +369,67 @@ def test_generators_of_seeds_are_described(backend: Backend) -> None:
     again = deserialize_keras_object(config)
     assert type(again) is SeedGenerator
     assert (again.seed, again.name) == (3, "mine")
+
+
+def test_a_metric_that_writes_its_config_finds_the_function(backend: Backend) -> None:
+    """As bayesflow's metrics do, which take it out again."""
+
+    class Distance(MeanMetricWrapper):
+        def __init__(self, name: str = "distance", **kwargs: Any) -> None:
+            super().__init__(mean_absolute_error, name=name, **kwargs)
+
+        def get_config(self) -> dict[str, Any]:
+            config = super().get_config()
+            config.pop("fn")
+            return config
+
+    metric = Distance.from_config(Distance("far").get_config())
+    assert metric.name == "far"
+    np.testing.assert_allclose(metric(np.zeros((2, 2)), np.ones((2, 2))), 1.0)
+
+
+@pytest.mark.parametrize("symbolic", [True, False])
+def test_initial_weights_are_kept_however_a_layer_is_built(backend: Backend, symbolic: bool) -> None:
+    table = np.arange(8.0).reshape(4, 2)
+    layer = layers.Embedding(4, 2, weights=[table])
+    model = Sequential([Input((1,), dtype="int32"), layer]) if symbolic else Sequential([layer])
+    np.testing.assert_array_equal(np.asarray(model(np.array([[1], [3]])))[:, 0], table[[1, 3]])
+
+
+def test_a_list_of_inputs_without_masks_comes_with_a_list_of_none(backend: Backend) -> None:
+    seen: list[Any] = []
+
+    class Sees(Layer):
+        def call(self, inputs: Any, mask: Any = None) -> Any:
+            seen.append(mask)
+            return inputs[0]
+
+    Sees()([X, X])
+    assert seen == [[None, None]]
+    Sees()(X)
+    assert seen[1:] == [None]
+    x = Input((4,))
+    Model(x, Sees()([x, x]))
+    assert seen[2] == [None, None]
+
+
+class LooksAtShapes(Layer):
+    """Its `build` tells one input from several by the type of the shape, as keras-multi-head does."""
+
+    def build(self, input_shape: Any) -> None:
+        first = input_shape[0] if isinstance(input_shape, list) else input_shape
+        self.scale = self.add_weight((first[-1],), "ones", name="scale")
+
+    def call(self, inputs: Any) -> Any:
+        return self.scale * (inputs[0] if isinstance(inputs, list) else inputs)
+
+
+def test_shapes_in_files_are_tuples_again(backend: Backend, tmp_path: Any) -> None:
+    x = Input((4,))
+    y = LooksAtShapes()([LooksAtShapes()(x), x])
+    model = Model(x, y)
+    for suffix in ("keras", "h5"):
+        path = str(tmp_path / f"model.{suffix}")
+        model.save(path)
+        again = load_model(path, custom_objects={"LooksAtShapes": LooksAtShapes})
+        np.testing.assert_array_equal(np.asarray(again(X)), X)
