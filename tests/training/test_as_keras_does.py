@@ -433,3 +433,64 @@ def test_shapes_in_files_are_tuples_again(backend: Backend, tmp_path: Any) -> No
         model.save(path)
         again = load_model(path, custom_objects={"LooksAtShapes": LooksAtShapes})
         np.testing.assert_array_equal(np.asarray(again(X)), X)
+
+
+def test_a_written_config_has_no_arguments_of_its_class_but_those_it_adds(backend: Backend) -> None:
+    """As in Keras: an attribute may hold something else than the argument of its name."""
+
+    class Embeds(Layer):
+        def __init__(self, kind: str = "dense", units: int = 2, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.kind = {"dense": layers.Dense}[kind](units)
+            self.units = units
+
+        def call(self, x: Any) -> Any:
+            return self.kind(x)
+
+        def get_config(self) -> dict[str, Any]:
+            return {**super().get_config(), "units": self.units}
+
+    layer = Embeds(units=3, name="embeds")
+    layer(X)
+    assert set(layer.get_config()) == {"name", "trainable", "dtype", "units"}  # as of Keras 3.15
+    copied = clone_model(layer)
+    assert type(copied) is Embeds
+    assert copied(X).shape == (10, 3)
+
+    class Wide(layers.Dense):
+        def get_config(self) -> dict[str, Any]:
+            return super().get_config()
+
+    assert Wide(5, activation="relu").get_config()["activation"] == "relu"
+
+
+def test_sizes_may_be_numpys(backend: Backend) -> None:
+    shape = Input((np.int64(5), 1)).shape
+    assert shape == (None, 5, 1)
+    assert type(shape[1]) is int
+
+
+class Made(Layer):
+    """It writes no config, and keeps under an argument's name what it made of it."""
+
+    def __init__(self, kind: str = "dense", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.kind = {"dense": layers.Dense, "wide": layers.EinsumDense}[kind](2)
+
+    def build(self, input_shape: Any) -> None:
+        self.kind.build(input_shape)
+
+    def call(self, x: Any) -> Any:
+        return self.kind(x)
+
+
+def test_what_a_class_was_given_stands_in_its_config(backend: Backend) -> None:
+    """As bayesflow's transformers need it. A clone of a layer that is built is built too."""
+    layer = Made("dense", name="made")
+    layer.trainable = False
+    assert layer.get_config()["kind"] == "dense"
+    assert layer.get_config()["trainable"] is False
+    layer(X)
+    copied = clone_model(layer)
+    assert [w.shape for w in copied.weights] == [(4, 2), (2,)]
+    assert copied.name == "made"
