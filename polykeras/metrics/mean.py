@@ -141,6 +141,8 @@ class MeanMetricWrapper(Mean):
         config = super().get_config()
         if type(self) is MeanMetricWrapper:
             config |= {key: serialize_keras_object(value) for key, value in self._fn_kwargs.items()}
+        elif self._writes_config():  # as in Keras, where such classes take it out again
+            config.setdefault("fn", serialize_keras_object(self._fn))
         return config
 
     @classmethod

@@ -39,7 +39,7 @@ def clone_model(
     """Return a model of new layers, connected as those of `model`, with new weights; it is not compiled.
 
     Args:
-        model: any model; a subclassed one is made anew from its config.
+        model: any model; a subclassed one, or a layer, is made anew from its config, and built if it was.
         input_tensors: symbolic tensors to begin with, in the structure of the model's inputs, instead of new ones.
         clone_function: takes a layer, returns the one to use in its place.
         call_function: `call_function(layer, *args, **kwargs)` calls a new layer of a functional model and returns what
@@ -57,14 +57,17 @@ def clone_model(
     if isinstance(model, Sequential) and input_tensors is None:
         layers = [_clone(x) if isinstance(x, InputLayer) else clone(x) for x in model._layers]
         return type(model)(layers, name=model.name)
-    graph = model._graph_model()
+    graph = model._graph_model() if isinstance(model, Model) else None  # a layer is made anew too, as in Keras
     if graph is None:
         if input_tensors is not None or clone_function is not None or call_function is not None:
             raise ValueError(
                 f"{type(model).__name__} {model.name!r} has no graph: it can only be cloned as a whole, without "
                 "`input_tensors`, `clone_function` and `call_function`."
             )
-        return _clone(model)
+        whole = _clone(model)
+        if built_with := model.get_build_config():
+            whole.build_from_config(built_with)
+        return whole
     made: dict[int, Any] = {}
 
     def call(operation: Any, *args: Any, **kwargs: Any) -> Any:

@@ -26,11 +26,22 @@ def init_parameters(cls: type) -> tuple[inspect.Parameter, ...]:
     return tuple(found.values())
 
 
+def _is_ours(obj: Any) -> bool:
+    return obj.__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
+@cache
+def _known(cls: type) -> frozenset[str]:
+    """The arguments that the nearest class of ours takes."""
+    return frozenset(p.name for p in init_parameters(next(filter(_is_ours, cls.__mro__))))
+
+
 class Configurable:
     """Mixin of objects that a config describes.
 
     `get_config` takes each argument of `__init__` from the attribute of its name; where there is no such attribute,
-    it takes what was passed. A class overrides it only where that is not what its config should say.
+    it takes what was passed. Of arguments that only a class of someone else has, it takes those that were passed, as
+    in Keras. A class overrides it only where that is not what its config should say.
 
     Attributes:
         _not_in_config: arguments that the config leaves out.
@@ -56,18 +67,17 @@ class Configurable:
         """Return the arguments of `__init__` as plain data.
 
         Raises:
-            NotImplementedError: an argument is neither kept as an attribute nor plain data, and no class of someone
-                else overrides this method.
+            NotImplementedError: an argument is neither kept as an attribute nor plain data.
         """
         config: dict[str, Any] = {}
-        for parameter in init_parameters(type(self)):
+        for parameter in self._described():
             name = parameter.name
             if name in self._not_in_config:
                 continue
             value = self._argument(parameter)
             if value is inspect.Parameter.empty:
                 if self._writes_config():
-                    continue
+                    continue  # it is for the class to say
                 raise NotImplementedError(
                     f"{type(self).__name__}.get_config: the argument `{name}` of `__init__` is not kept. Assign "
                     f"`self.{name} = {name}`, or write `get_config`."
@@ -75,19 +85,26 @@ class Configurable:
             try:
                 config[name] = serialize_keras_object(value)
             except TypeError as error:
-                if self._writes_config():
-                    continue
                 raise NotImplementedError(f"{type(self).__name__}.get_config: the argument `{name}`: {error}") from None
         return config
 
     def _writes_config(self) -> bool:
-        """Whether a class of someone else writes `get_config`: it adds what the base cannot describe, as in Keras."""
-        return type(self).get_config.__module__.partition(".")[0] != __name__.partition(".")[0]
+        """Whether a class of someone else overrides `get_config`."""
+        return not _is_ours(type(self).get_config)
+
+    def _described(self) -> tuple[inspect.Parameter, ...]:
+        """The arguments that the config holds. A class of someone else that overrides `get_config` adds its own."""
+        cls = type(self)
+        passed = () if self._writes_config() else self._passed()
+        return tuple(p for p in init_parameters(cls) if p.name in _known(cls) or p.name in passed)
 
     def _argument(self, parameter: inspect.Parameter) -> Any:
         """The value of one argument, for the config."""
         name = parameter.name
-        return getattr(self, name) if hasattr(self, name) else self._passed().get(name, parameter.default)
+        if name in _known(type(self)) and hasattr(self, name):
+            return getattr(self, name)
+        # Also where there is such an attribute: someone else's class may keep there what it made of the argument.
+        return self._passed().get(name, parameter.default)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:

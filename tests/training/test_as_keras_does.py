@@ -11,6 +11,8 @@ import pytest
 
 from polykeras import Input, KerasTensor, Layer, Model, Sequential, Variable, callbacks, layers, ops, optimizers, tree
 from polykeras.backend import Backend, floatx, result_type, standardize_dtype
+from polykeras.losses import mean_absolute_error
+from polykeras.metrics import MeanMetricWrapper
 from polykeras.models import clone_model
 from polykeras.ops import custom_gradient, remat
 from polykeras.optimizers import SGD
@@ -501,3 +503,128 @@ def test_generators_of_seeds_are_described(backend: Backend) -> None:
     again = deserialize_keras_object(config)
     assert type(again) is SeedGenerator
     assert (again.seed, again.name) == (3, "mine")
+
+
+def test_a_metric_that_writes_its_config_finds_the_function(backend: Backend) -> None:
+    """As bayesflow's metrics do, which take it out again."""
+
+    class Distance(MeanMetricWrapper):
+        def __init__(self, name: str = "distance", **kwargs: Any) -> None:
+            super().__init__(mean_absolute_error, name=name, **kwargs)
+
+        def get_config(self) -> dict[str, Any]:
+            config = super().get_config()
+            config.pop("fn")
+            return config
+
+    metric = Distance.from_config(Distance("far").get_config())
+    assert metric.name == "far"
+    np.testing.assert_allclose(metric(np.zeros((2, 2)), np.ones((2, 2))), 1.0)
+
+
+@pytest.mark.parametrize("symbolic", [True, False])
+def test_initial_weights_are_kept_however_a_layer_is_built(backend: Backend, symbolic: bool) -> None:
+    table = np.arange(8.0).reshape(4, 2)
+    layer = layers.Embedding(4, 2, weights=[table])
+    model = Sequential([Input((1,), dtype="int32"), layer]) if symbolic else Sequential([layer])
+    np.testing.assert_array_equal(np.asarray(model(np.array([[1], [3]])))[:, 0], table[[1, 3]])
+
+
+def test_a_list_of_inputs_without_masks_comes_with_a_list_of_none(backend: Backend) -> None:
+    seen: list[Any] = []
+
+    class Sees(Layer):
+        def call(self, inputs: Any, mask: Any = None) -> Any:
+            seen.append(mask)
+            return inputs[0]
+
+    Sees()([X, X])
+    assert seen == [[None, None]]
+    Sees()(X)
+    assert seen[1:] == [None]
+    x = Input((4,))
+    Model(x, Sees()([x, x]))
+    assert seen[2] == [None, None]
+
+
+class LooksAtShapes(Layer):
+    """Its `build` tells one input from several by the type of the shape, as keras-multi-head does."""
+
+    def build(self, input_shape: Any) -> None:
+        first = input_shape[0] if isinstance(input_shape, list) else input_shape
+        self.scale = self.add_weight((first[-1],), "ones", name="scale")
+
+    def call(self, inputs: Any) -> Any:
+        return self.scale * (inputs[0] if isinstance(inputs, list) else inputs)
+
+
+def test_shapes_in_files_are_tuples_again(backend: Backend, tmp_path: Any) -> None:
+    x = Input((4,))
+    y = LooksAtShapes()([LooksAtShapes()(x), x])
+    model = Model(x, y)
+    for suffix in ("keras", "h5"):
+        path = str(tmp_path / f"model.{suffix}")
+        model.save(path)
+        again = load_model(path, custom_objects={"LooksAtShapes": LooksAtShapes})
+        np.testing.assert_array_equal(np.asarray(again(X)), X)
+
+
+def test_a_written_config_has_no_arguments_of_its_class_but_those_it_adds(backend: Backend) -> None:
+    """As in Keras: an attribute may hold something else than the argument of its name."""
+
+    class Embeds(Layer):
+        def __init__(self, kind: str = "dense", units: int = 2, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.kind = {"dense": layers.Dense}[kind](units)
+            self.units = units
+
+        def call(self, x: Any) -> Any:
+            return self.kind(x)
+
+        def get_config(self) -> dict[str, Any]:
+            return {**super().get_config(), "units": self.units}
+
+    layer = Embeds(units=3, name="embeds")
+    layer(X)
+    assert set(layer.get_config()) == {"name", "trainable", "dtype", "units"}  # as of Keras 3.15
+    copied = clone_model(layer)
+    assert type(copied) is Embeds
+    assert copied(X).shape == (10, 3)
+
+    class Wide(layers.Dense):
+        def get_config(self) -> dict[str, Any]:
+            return super().get_config()
+
+    assert Wide(5, activation="relu").get_config()["activation"] == "relu"
+
+
+def test_sizes_may_be_numpys(backend: Backend) -> None:
+    shape = Input((np.int64(5), 1)).shape
+    assert shape == (None, 5, 1)
+    assert type(shape[1]) is int
+
+
+class Made(Layer):
+    """It writes no config, and keeps under an argument's name what it made of it."""
+
+    def __init__(self, kind: str = "dense", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.kind = {"dense": layers.Dense, "wide": layers.EinsumDense}[kind](2)
+
+    def build(self, input_shape: Any) -> None:
+        self.kind.build(input_shape)
+
+    def call(self, x: Any) -> Any:
+        return self.kind(x)
+
+
+def test_what_a_class_was_given_stands_in_its_config(backend: Backend) -> None:
+    """As bayesflow's transformers need it. A clone of a layer that is built is built too."""
+    layer = Made("dense", name="made")
+    layer.trainable = False
+    assert layer.get_config()["kind"] == "dense"
+    assert layer.get_config()["trainable"] is False
+    layer(X)
+    copied = clone_model(layer)
+    assert [w.shape for w in copied.weights] == [(4, 2), (2,)]
+    assert copied.name == "made"

@@ -14,7 +14,7 @@ from polykeras.graph.inference import known_shape, outside_inference
 from polykeras.layers.base.call_arguments import CallSpec, call_spec
 from polykeras.layers.base.context import within
 from polykeras.layers.base.shapes import map_shapes
-from polykeras.variables import Variable
+from polykeras.variables import Variable, outside_scopes
 
 
 class BuildMixin:
@@ -63,7 +63,8 @@ class BuildMixin:
         self.built = True
         self._built_path = "/".join(self._path())
         if self._initial_weights is not None:
-            self.set_weights(self._initial_weights)
+            with outside_inference(), outside_scopes():  # in which calls on shapes assign nothing for good
+                self.set_weights(self._initial_weights)
             self._initial_weights = None
 
     def _has_own_build(self) -> bool:
@@ -84,6 +85,8 @@ class BuildMixin:
             shapes = {name.removesuffix("_shape"): shape for name, shape in config["shapes_dict"].items()}
         else:
             shapes = {spec.first or "inputs": config["input_shape"]}
+        # JSON has made lists of tuples, and layers look whether they are given one shape or a list of them.
+        shapes = {name: map_shapes(tuple, shape) for name, shape in shapes.items()}
         if self._has_own_build():
             self._build_shapes = shapes
             self._build_weights(shapes)

@@ -245,7 +245,7 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
         if self._mode is not None:
             context.mode = self._mode
         args = spec.fill_training(context, args, kwargs)
-        if context.masks:
+        if context.masks or (spec.has_mask and args and type(args[0]) in (list, tuple)):  # then `mask` is a list too
             spec.fill_masks(context, args, kwargs)
         context.path.append(self.name)
         try:
@@ -270,6 +270,8 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
             for output in tree.flatten(outputs):
                 self.add_loss(self.activity_regularizer(output) / backend.shape(output)[0])
         mask = kwargs.get("mask")
+        if isinstance(mask, (list, tuple)) and all(part is None for part in mask):
+            mask = None
         if context.masks or self._makes_masks or mask is not None:
             self._set_masks(context, args, mask, outputs)
         return outputs

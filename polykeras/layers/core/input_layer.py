@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from polykeras import dtypes
 from polykeras.graph import KerasTensor, Node
 from polykeras.layers.base.layer import LAYERS, Layer
@@ -55,9 +57,9 @@ class InputLayer(Layer):
             batch_shape = (batch_size, *sizes)
         assert batch_shape is not None
         for n in batch_shape:
-            if n is not None and (not isinstance(n, int) or isinstance(n, bool) or n < 0):
+            if n is not None and (not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < 0):
                 raise ValueError(f"Input sizes must be ints or None; received {n!r} in {tuple(batch_shape)}.")
-        self.batch_shape = tuple(batch_shape)
+        self.batch_shape = tuple(None if n is None else int(n) for n in batch_shape)
         self._given_dtype = dtypes.standardize_dtype(dtype)
         self.optional = optional
         self.autocast = False
