@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from polykeras import dtypes, tree
+from polykeras import config, dtypes, tree
 from polykeras.backend import Backend
 from polykeras.backend.native import Native
 from polykeras.naming import are_ours
@@ -117,6 +117,12 @@ class _NativeStep(AskedStep):
         return _LeafScope(variables, read_state(variables, self._backend), self._native)
 
     def _plainly(self, data: Any) -> Any:
+        if config.verify() and not self._model.run_eagerly:
+            raise RuntimeError(
+                "A step that changes objects of a framework, such as the state of its optimizer, cannot be verified: "
+                "it would change them once more each time. Leave `verify` out for this model."
+            )
+
         def step() -> Any:
             with outside_scopes():
                 for variable in self._model.trainable_variables:

@@ -1,7 +1,7 @@
 """Records what Keras gives: `PYTHONPATH=tests:. python -m recorded.record [--all] [FAMILY...]`, with Keras and JAX.
 
 Cases that are recorded stay as they are, those that are no more in a table go, and new ones are added; `--all` records
-all anew. A case that Keras refuses, and that no list says is to be left out, is printed, and `test_recorded.py` misses it.
+all anew. A case that Keras refuses, and that no list says is to be left out, is printed, and `test_recorded_*.py` misses it.
 """
 
 from __future__ import annotations
