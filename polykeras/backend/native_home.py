@@ -14,7 +14,7 @@ import numpy as np
 from polykeras.backend.native import Native
 
 turn = threading.RLock()
-"""Held for moments, in which values of variables are taken or given, or get another home. A forked process has a new one."""
+"""Held for moments, in which values of variables are taken or given, or get another home; another one after a fork."""
 
 
 class NativeHome:
@@ -71,7 +71,7 @@ class NativeHome:
         raise NotImplementedError
 
 
-def in_turn() -> threading.RLock:  # type: ignore[valid-type]
+def in_turn() -> AbstractContextManager[Any]:
     """Return the context in which this thread alone takes or gives values of variables, or moves them to a home."""
     return turn
 

@@ -10,7 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polykeras import Variable, config, layers, losses, metrics, models, ops, optimizers, random, utils, value_and_grad
+from polykeras import (
+    Variable,
+    config,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    ops,
+    optimizers,
+    random,
+    utils,
+    value_and_grad,
+)
 from polykeras.backend import use_backend
 
 tf = pytest.importorskip("polykeras_tensorflow.backend").tf
@@ -158,7 +171,7 @@ def test_watching_and_second_derivatives() -> None:
 
 @pytest.mark.parametrize("frozen", ["before", "after", "in a function"])
 def test_tapes_watch_no_frozen_variables(frozen: str) -> None:
-    w, other = Variable([2.0], trainable=frozen != "before"), Variable([3.0])
+    w, other = Variable(2.0, trainable=frozen != "before"), Variable(3.0)
     if frozen != "before":
         assert w.handle is not None  # a `tf.Variable` stores it
         w.trainable = False
@@ -174,22 +187,22 @@ def test_tapes_watch_no_frozen_variables(frozen: str) -> None:
     w.trainable = True
     with tf.GradientTape() as tape:
         loss = w * w
-    assert float(tape.gradient(loss, w)[0]) == 4.0
+    assert float(tape.gradient(loss, w)) == 4.0
 
 
 def test_tapes_watch_no_moving_statistics() -> None:
     model = mlp(layers.BatchNormalization())
     for run in (lambda f: f(), lambda f: tf.function(f)()):
-        watched: list[Any] = []
+        tapes = []
 
-        def step(seen: list[Any] = watched) -> None:
+        def step() -> None:
             with tf.GradientTape() as tape:
                 loss_of(model)
-            seen += tape.watched_variables()
+            tapes.append(tape)  # noqa: B023
 
         run(step)
-        own = {id(v) for v in model.trainable_variables}
-        assert {id(v) for v in watched} == own
+        watched = tapes[0].watched_variables()
+        assert {id(v) for v in watched} == {id(v) for v in model.trainable_variables}
 
 
 def test_threads_that_look_first_at_once_find_one_variable() -> None:
@@ -356,6 +369,23 @@ def test_optimizers_update_variables_of_tensorflow_by_rows_and_in_functions() ->
     step()
     step()
     assert table.numpy().tolist() == [[-1.0, -1.0], [0.0, 0.0], [-2.0, -2.0]]
+
+
+def test_layers_of_users_are_built_in_functions() -> None:
+    class Own(layers.Layer):
+        def build(self, shape: Any) -> None:
+            self.w = Variable(initializers.GlorotUniform(seed=1)((shape[-1], 1)), name="kernel")
+            self.b = Variable(initializers.Zeros()((1,)), name="bias")
+
+        def call(self, x: Any) -> Any:
+            return ops.matmul(x, self.w) + self.b
+
+    model, twin = models.Sequential([Own()]), models.Sequential([Own()])
+    twin(X)
+    expected = [float(neutral_step(twin, optimizers.SGD(0.1))(X, Y)) for _ in range(3)]
+    step = tf.function(tape_step(model, optimizers.SGD(0.1)), jit_compile=True)
+    np.testing.assert_allclose([float(step(X, Y)) for _ in range(3)], expected, rtol=1e-5)
+    assert expected[2] < expected[0]
 
 
 @pytest.mark.parametrize("other", [np.zeros(2), tf.zeros((2,)), "kernel"], ids=["array", "tensor", "name"])
@@ -570,7 +600,7 @@ def test_steps_are_verified_where_variables_are_stored_by_tensorflow(seen: str) 
         each.compile(optimizers.Adam(0.01), "mse")
     if seen == "before":
         with tf.GradientTape() as tape:
-            loss = loss_of(model)
+            loss = loss_of(model, training=False)
         tape.gradient(loss, model.trainable_variables)
         assert model.weights[0].home == "tensorflow"
     utils.set_random_seed(0)
