@@ -125,6 +125,8 @@ class TensorflowArrays(Backend):
 
     def to_numpy(self, x: Array) -> np.ndarray:
         if tf.is_symbolic_tensor(x):
+            if x.op.type == "Const":  # known already, as what is made of NumPy arrays is
+                return np.array(tf.get_static_value(x))
             raise TypeError(
                 f"to_numpy: {x.name!r} stands for a value inside a compiled function, which is not computed yet. "
                 "Return it from the function and convert it outside."

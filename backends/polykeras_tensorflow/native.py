@@ -18,7 +18,7 @@ import tensorflow as tf
 from polykeras import tree
 from polykeras.backend.door import Handle
 from polykeras.backend.native import Native
-from polykeras.backend.native_home import NativeHome, leaf_name, on_host, other_framework, value_on
+from polykeras.backend.native_home import NativeHome, in_turn, leaf_name, on_host, other_framework, value_on
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.graphs import inlined_functions
 from polykeras_tensorflow.private import ResourceVariable, are_tapes_open, is_recorded, note_accessed, read_from
@@ -35,13 +35,17 @@ class TensorflowHome(NativeHome):
     def note(self, variable: Any, assigned: bool = False) -> None:
         if not tf.executing_eagerly():
             self.stored(variable)
-        if not assigned and are_tapes_open():
+        home, stored = variable._home
+        if home is self and stored.trainable is not variable.trainable:
+            stored._trainable = variable.trainable  # which its reads ask for
+        if not assigned and variable.trainable and are_tapes_open():
             note_accessed(variable)
 
     def read_in_scope(self, variable: Any, value: Array) -> Array:
         if not are_tapes_open():
             return value
-        note_accessed(variable)
+        if variable.trainable:
+            note_accessed(variable)
         home, stored = variable._home
         if home is not self or not is_recorded([stored.handle]):
             return value
@@ -57,6 +61,13 @@ class TensorflowHome(NativeHome):
         """Return the `tf.Variable` that stores a variable, from now on where none did so far."""
         home, stored = variable._home
         if home is self:
+            return stored
+        with in_turn():
+            return self._made(variable)
+
+    def _made(self, variable: Any) -> tf.Variable:
+        home, stored = variable._home
+        if home is self:  # another thread was first
             return stored
         other = leaf_name(variable)
         if other is not None:

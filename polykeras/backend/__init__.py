@@ -29,6 +29,7 @@ from polykeras.naming import clear_session, get_uid
 
 if TYPE_CHECKING:
     from polykeras.graph import is_keras_tensor as is_keras_tensor
+    from polykeras.variables import Variable as Variable
 
 __all__ = [
     "Backend",
@@ -75,7 +76,7 @@ _STATE = """
     placeholder random_normal_variable random_uniform_variable reset_uids set_image_dim_ordering
     set_learning_phase set_value update update_add update_sub variable zeros
 """
-LATER: dict[str, str] = {"is_keras_tensor": "polykeras.graph"} | {
+LATER: dict[str, str] = {"is_keras_tensor": "polykeras.graph", "Variable": "polykeras.variables"} | {
     name: f"polykeras.legacy.backend_{room}"
     for room, names in {"arrays": _ARRAYS, "nn": _NETWORKS, "state": _STATE}.items()
     for name in names.split()

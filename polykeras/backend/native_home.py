@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from typing import Any
 import numpy as np
 
 from polykeras.backend.native import Native
+
+turn = threading.RLock()
+"""Held for moments, in which values of variables are taken or given, or get another home; another one after a fork."""
 
 
 class NativeHome:
@@ -65,6 +69,11 @@ class NativeHome:
     def to_numpy(self, stored: Any) -> np.ndarray:
         """Return what an object of the framework stores as a NumPy array."""
         raise NotImplementedError
+
+
+def in_turn() -> AbstractContextManager[Any]:
+    """Return the context in which this thread alone takes or gives values of variables, or moves them to a home."""
+    return turn
 
 
 def tell(backend: Any, variables: Iterable[Any], assigned: bool = False) -> None:

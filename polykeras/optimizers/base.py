@@ -110,11 +110,12 @@ class Optimizer(OptimizerState):
 
         Args:
             grads: one array for each variable, of its shape.
-            trainable_variables: by default those that the optimizer was built with.
+            trainable_variables: by default those that the optimizer was built with. Variables of a framework
+                (`tf.Variable`) are taken too.
 
         Raises:
             ValueError: there is no gradient (each is None), one is of another shape, or a variable is not known.
-            TypeError: a gradient is not of a float dtype.
+            TypeError: a gradient is not of a float dtype, or something else than a variable.
         """
         grads = list(grads)
         if not grads:
@@ -147,7 +148,7 @@ class Optimizer(OptimizerState):
                 )
             found = self._trainable_variables
         else:
-            found = list(variables)
+            found = self._ours(variables)
             if self.built:
                 self._check_known(found)
             else:
@@ -267,9 +268,9 @@ class Optimizer(OptimizerState):
         """Set variables to their moving averages, where the optimizer keeps them; `fit` does so at its end."""
         if not self.use_ema:
             return
-        var_list = list(var_list)
-        self._check_known(var_list)
-        for variable in var_list:
+        variables = self._ours(var_list)
+        self._check_known(variables)
+        for variable in variables:
             average = self._averages[self._places[id(variable)]]
             if average is not None:
                 variable.assign(average)

@@ -105,7 +105,7 @@ class LossScaleOptimizer(Optimizer):
 
     def build(self, var_list: Iterable[Variable]) -> None:
         """Create the state of both optimizers for these variables."""
-        variables = list(var_list)
+        variables = self._ours(var_list)
         self.inner_optimizer.build(variables)
         super().build(variables)
 

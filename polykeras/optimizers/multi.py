@@ -158,7 +158,7 @@ class MultiOptimizer(Optimizer):
 
     def build(self, var_list: Iterable[Variable]) -> None:
         """Create the state of all optimizers for these variables."""
-        variables = list(var_list)
+        variables = self._ours(var_list)
         if not self.built:
             self._owners = {id(variable): self._number(self._optimizer_map(variable)) for variable in variables}
             for optimizer, group in self._groups(variables):
@@ -195,7 +195,7 @@ class MultiOptimizer(Optimizer):
 
     def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
         """Set variables to their moving averages, where their optimizers keep them."""
-        for optimizer, group in self._groups(list(var_list)):
+        for optimizer, group in self._groups(self._ours(var_list)):
             optimizer.finalize_variable_values(group)
 
     def get_config(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from polykeras.saveable import Saveable
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import serialize_keras_object
 from polykeras.variables import Variable
+from polykeras.variables.adopted import kinds, variables_in
 
 
 class OptimizerState(Saveable, Configurable):
@@ -131,12 +132,13 @@ class OptimizerState(Saveable, Configurable):
         """Create the state for these variables; `apply` does it where this was not called.
 
         Args:
-            var_list: the trainable variables of a model.
+            var_list: the trainable variables of a model; a framework's own (`tf.Variable`) too.
 
         Raises:
+            TypeError: something else than a variable.
             ValueError: it was built with other variables before.
         """
-        variables = list(var_list)
+        variables = self._ours(var_list)
         if self.built:
             self._check_known(variables)
             return
@@ -150,6 +152,20 @@ class OptimizerState(Saveable, Configurable):
             firsts = [initializers.Constant(first) for first in group.values()]
             self._slots += self.add_optimizer_variables(variables, list(group), firsts)
         self.built = True
+
+    def _ours(self, variables: Iterable[Any]) -> list[Variable]:
+        """Return variables with ours in place of those of a framework, whose values these go on storing."""
+        return [v if isinstance(v, Variable) else self._adopted(v) for v in variables]
+
+    def _adopted(self, variable: Any) -> Variable:
+        found = list(variables_in(variable, self.name)) if isinstance(variable, kinds()) else []
+        if len(found) != 1:
+            raise TypeError(
+                f"Optimizer {self.name!r} updates variables: a `polykeras.Variable`, or a `tf.Variable` where the "
+                f"tensorflow backend is loaded. Received {variable!r}, of {type(variable).__name__}. Make it a "
+                "`polykeras.Variable`."
+            )
+        return found[0]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy holds other variables, which it knows by identity."""
@@ -263,7 +279,7 @@ class OptimizerState(Saveable, Configurable):
         """
         if self.built:
             raise ValueError(f"Optimizer {self.name!r} is built: call `exclude_from_weight_decay` before.")
-        self._not_decayed = {id(variable): variable for variable in var_list or ()}
+        self._not_decayed = {id(variable): variable for variable in self._ours(var_list or ())}
         self._not_decayed_names = re.compile("|".join(var_names)) if var_names else None
 
     def is_excluded_from_weight_decay(self, variable: Variable) -> bool:

@@ -27,6 +27,7 @@ import numpy as np
 
 from polykeras import dtypes, fast, tree
 from polykeras.backend import Backend, registry
+from polykeras.backend.native_home import on_host
 from polykeras.training.rounding import described, difference, moved, moved_tree, rounding
 from polykeras.training.steps import CompiledStep
 from polykeras.training.wrapped_step import WrappedStep
@@ -235,7 +236,7 @@ class _VerifiedStep(WrappedStep):
         """
         if found.keys() != right.keys():
             return [f"it gives {', '.join(sorted(found.keys() ^ right.keys()))} in only one of the two forms"]
-        values = [home[0].to_numpy(home[1]) for _, home in given]
+        values = [on_host(value) if home is None else home.to_numpy(value) for _, (home, value) in given]
         before = dict(zip(_names([variable for variable, _ in given]), values, strict=True))
         epsilon = self._epsilon()
         allowed = {name: rounding(value, before.get(name), epsilon) for name, value in right.items()}

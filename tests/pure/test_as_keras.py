@@ -99,6 +99,10 @@ def test_a_view_says_what_it_lacks_and_where() -> None:
     assert text == "module 'keras.layers' has no attribute 'Nothing'"
 
 
+def test_the_backend_has_the_class_of_variables() -> None:
+    assert printed("import keras; from keras import backend; print(backend.Variable is keras.Variable)") == "True"
+
+
 def test_a_second_call_changes_nothing() -> None:
     assert printed(INSTALL + "import sys; print(sum('Keras' in type(f).__name__ for f in sys.meta_path))") == "1"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polykeras import Variable, layers, losses, metrics, models, ops, optimizers, random, utils, value_and_grad
+from polykeras import (
+    Variable,
+    config,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    ops,
+    optimizers,
+    random,
+    utils,
+    value_and_grad,
+)
 from polykeras.backend import use_backend
 
 tf = pytest.importorskip("polykeras_tensorflow.backend").tf
@@ -155,6 +169,65 @@ def test_watching_and_second_derivatives() -> None:
     assert tape.gradient(loss, frozen) is None
 
 
+@pytest.mark.parametrize("frozen", ["before", "after", "in a function"])
+def test_tapes_watch_no_frozen_variables(frozen: str) -> None:
+    w, other = Variable(2.0, trainable=frozen != "before"), Variable(3.0)
+    if frozen != "before":
+        assert w.handle is not None  # a `tf.Variable` stores it
+        w.trainable = False
+
+    def gradients() -> Any:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(w * w * other)
+        assert [v is other for v in tape.watched_variables()] == [True]
+        return [-1.0 if g is None else g for g in tape.gradient(loss, [w, other])]
+
+    run = tf.function(gradients) if frozen == "in a function" else gradients
+    assert [float(g) for g in run()] == [-1.0, 4.0]
+    w.trainable = True
+    with tf.GradientTape() as tape:
+        loss = w * w
+    assert float(tape.gradient(loss, w)) == 4.0
+
+
+def test_tapes_watch_no_moving_statistics() -> None:
+    model = mlp(layers.BatchNormalization())
+    for run in (lambda f: f(), lambda f: tf.function(f)()):
+        tapes = []
+
+        def step() -> None:
+            with tf.GradientTape() as tape:
+                loss_of(model)
+            tapes.append(tape)  # noqa: B023
+
+        run(step)
+        watched = tapes[0].watched_variables()
+        assert {id(v) for v in watched} == {id(v) for v in model.trainable_variables}
+
+
+def test_threads_that_look_first_at_once_find_one_variable() -> None:
+    import sys
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(100):
+            variable, start, found = Variable([1.0, 2.0]), threading.Barrier(4), []
+
+            def look(variable: Any = variable, start: Any = start, found: list[Any] = found) -> None:
+                start.wait()
+                found.append(variable.handle)
+
+            threads = [threading.Thread(target=look) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert [handle is variable.handle for handle in found] == [True] * 4
+    finally:
+        sys.setswitchinterval(before)
+
+
 def test_a_function_is_differentiated_from_outside() -> None:
     layer = layers.Dense(2)
     expected = value_and_grad(lambda: ops.sum(layer(X) ** 2), [layer(X) is not None and layer.kernel])()[1][0]
@@ -249,6 +322,76 @@ def test_missing_gradients_are_named() -> None:
     with pytest.warns(UserWarning, match="'unused' has no gradient"):
         optimizers.SGD(1.0).apply_gradients(zip(gradients, [used, unused], strict=True))
     assert (used.numpy().tolist(), unused.numpy().tolist()) == ([-1.0], [1.0])
+
+
+NESTED: dict[str, Callable[[], Any]] = {
+    "plain": lambda: optimizers.Adam(0.1, use_ema=True),
+    "scaled": lambda: optimizers.LossScaleOptimizer(optimizers.Adam(0.1), initial_scale=1.0),
+    "many": lambda: optimizers.MultiOptimizer(lambda variable: multi),
+}
+multi = optimizers.Adam(0.1)
+
+
+@pytest.mark.parametrize("kind", NESTED)
+def test_optimizers_take_variables_of_tensorflow(kind: str) -> None:
+    image, fixed, optimizer = tf.Variable([1.0, -2.0]), tf.Variable([5.0], trainable=False), NESTED[kind]()
+    mean, square, expected = np.zeros(2), np.zeros(2), np.array([1.0, -2.0])
+
+    @tf.function
+    def gradients(image: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(image**2)
+        return tape.gradient(loss, [image])
+
+    for step in range(1, 4):
+        mean, square = 0.9 * mean + 0.2 * expected, 0.999 * square + 0.001 * (2 * expected) ** 2
+        pairs = [*zip(gradients(image), [image], strict=True), (tf.ones((1,)), fixed)]
+        if step == 1:
+            optimizer.build([image, fixed])
+        optimizer.apply_gradients(pairs)
+        expected = expected - 0.1 * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-7)
+    np.testing.assert_allclose(image.numpy(), expected, rtol=1e-5)
+    assert fixed.numpy().tolist() == [5.0]
+    optimizer.finalize_variable_values([image, fixed])
+    with pytest.raises(ValueError, match="was built with other variables"):
+        optimizer.apply([tf.ones((2,))], [tf.Variable([0.0, 0.0])])
+
+
+def test_optimizers_update_variables_of_tensorflow_by_rows_and_in_functions() -> None:
+    table, optimizer = tf.Variable(tf.zeros((3, 2))), optimizers.SGD(0.5)
+
+    @tf.function
+    def step() -> None:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.gather(table, [2, 0, 2]))
+        optimizer.apply_gradients(zip(tape.gradient(loss, [table]), [table], strict=True))
+
+    step()
+    step()
+    assert table.numpy().tolist() == [[-1.0, -1.0], [0.0, 0.0], [-2.0, -2.0]]
+
+
+def test_layers_of_users_are_built_in_functions() -> None:
+    class Own(layers.Layer):
+        def build(self, shape: Any) -> None:
+            self.w = Variable(initializers.GlorotUniform(seed=1)((shape[-1], 1)), name="kernel")
+            self.b = Variable(initializers.Zeros()((1,)), name="bias")
+
+        def call(self, x: Any) -> Any:
+            return ops.matmul(x, self.w) + self.b
+
+    model, twin = models.Sequential([Own()]), models.Sequential([Own()])
+    twin(X)
+    expected = [float(neutral_step(twin, optimizers.SGD(0.1))(X, Y)) for _ in range(3)]
+    step = tf.function(tape_step(model, optimizers.SGD(0.1)), jit_compile=True)
+    np.testing.assert_allclose([float(step(X, Y)) for _ in range(3)], expected, rtol=1e-5)
+    assert expected[2] < expected[0]
+
+
+@pytest.mark.parametrize("other", [np.zeros(2), tf.zeros((2,)), "kernel"], ids=["array", "tensor", "name"])
+def test_optimizers_refuse_what_is_no_variable(other: Any) -> None:
+    with pytest.raises(TypeError, match="'sgd.*' updates variables: .* Received .* of (ndarray|EagerTensor|str)"):
+        optimizers.SGD(0.1).apply([tf.zeros((2,))], [other])
 
 
 def test_neutral_code_makes_no_variables_of_tensorflow() -> None:
@@ -448,6 +591,29 @@ def test_their_variables_have_our_gradients_and_theirs() -> None:
         for mine, theirs in zip(ours, run(gradients), strict=True):
             np.testing.assert_allclose(theirs, mine, rtol=1e-5, atol=1e-7)
             assert float(np.abs(mine).max()) > 0
+
+
+@pytest.mark.parametrize("seen", ["before", "in the step"])
+def test_steps_are_verified_where_variables_are_stored_by_tensorflow(seen: str) -> None:
+    model, plain = built(Taped), built(Taped)
+    for each in (model, plain):
+        each.compile(optimizers.Adam(0.01), "mse")
+    if seen == "before":
+        with tf.GradientTape() as tape:
+            loss = loss_of(model, training=False)
+        tape.gradient(loss, model.trainable_variables)
+        assert model.weights[0].home == "tensorflow"
+    utils.set_random_seed(0)
+    plain.fit(X, Y, batch_size=8, shuffle=False, verbose=0)
+    utils.set_random_seed(0)
+    verify = config.verify()
+    config.set_verify(1)
+    try:
+        model.fit(X, Y, batch_size=8, shuffle=False, verbose=0)
+    finally:
+        config.set_verify(verify)
+    for mine, theirs in zip(model.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-7)
 
 
 # ---- sizes -----------------------------------------------------------------------------------------------------------
