@@ -75,7 +75,7 @@ def leaf_of(variable: Variable, backend: Backend, trainable: bool = True) -> Any
     if isinstance(variable._home[0], NativeHome):
         raise other_framework(variable, variable._home[0].name, backend.name)
     if leaf is None or leaf.backend is not backend:
-        held = backend.native.leaf(variable._owned(backend), variable.trainable)
+        held = backend.native.leaf(variable._stored(backend), variable.trainable)
         variable._leaf = Leaf(backend, held, variable.trainable)
         variable._leaf.train(trainable and variable.trainable)
         variable._home = (backend, held)

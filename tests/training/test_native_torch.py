@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import pickle
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -102,13 +104,22 @@ def test_parameters_stay_the_same(change: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(p.detach().numpy(), v.numpy())
 
 
-def test_values_that_are_kept_are_not_changed_by_native_code() -> None:
+def test_a_value_that_was_read_becomes_the_parameter() -> None:
     model = network()
     kept = model.weights[0].value
-    copied = kept.clone()
+    assert next(model.parameters()) is kept
+    assert isinstance(kept, nn.Parameter)
     with torch.no_grad():
-        next(model.parameters()).fill_(9.0)
-    assert torch.equal(kept, copied)
+        kept.fill_(9.0)
+    np.testing.assert_array_equal(model.get_weights()[0], np.full((3, 8), 9.0))
+    shared = torch.ones(6)
+    one, other = keras.Variable(shared), keras.Variable(shared)
+    network().zero_grad()
+    assert one.value is not other.value
+    with torch.no_grad():
+        one.value.fill_(2.0)
+    assert other.value.eq(1.0).all()
+    assert shared.eq(1.0).all()
 
 
 def test_copies_have_parameters_of_their_own() -> None:
@@ -196,6 +207,80 @@ def test_loop_with_torch_optim_and_a_scheduler() -> None:
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.05 / 8)
     model.compile("sgd", "mse")
     assert model.evaluate(X, Y, verbose=0) == pytest.approx(loss_of(model).item(), rel=1e-5)
+
+
+class MakesItsOptimizer(Model):
+    """Of values, where the step needs it."""
+
+    torch_optimizer: Any = None
+
+    def train_step(self, data: Any) -> Any:
+        x, y = data
+        if self.torch_optimizer is None:
+            self.torch_optimizer = torch.optim.SGD([v.value for v in self.trainable_variables], 0.1)
+        self.zero_grad()
+        loss = nn.functional.mse_loss(self(x), y)
+        loss.backward()
+        self.torch_optimizer.step()
+        return {"loss": loss}
+
+
+def test_torch_optim_of_values_before_anything_was_asked() -> None:
+    model = network()
+    optimizer = torch.optim.SGD([v.value for v in model.trainable_variables], lr=0.1)
+    losses = []
+    for _ in range(30):
+        model.zero_grad()
+        loss = loss_of(model)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert falls(losses)
+
+
+@pytest.mark.parametrize("eagerly", [False, True], ids=["compiled", "eagerly"])
+@pytest.mark.parametrize("before", [False, True], ids=["in the step", "before"])
+def test_torch_optim_of_values_trains_in_fit_or_is_refused(before: bool, eagerly: bool) -> None:
+    model = built(MakesItsOptimizer)
+    if before:
+        model.torch_optimizer = torch.optim.SGD([v.value for v in model.trainable_variables], lr=0.1)
+    model.compile(run_eagerly=eagerly)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it runs as plain Python
+        try:
+            losses = model.fit(X, Y, epochs=15, batch_size=8, verbose=0).history["loss"]
+        except RuntimeError as error:
+            assert "train nothing" in str(error)  # noqa: PT017
+            assert not eagerly
+        else:
+            assert falls(losses)
+
+
+def test_an_optimizer_of_torch_in_another_thread_is_let_alone() -> None:
+    stepped: list[Any] = []
+
+    def elsewhere() -> None:
+        parameter = nn.Parameter(torch.ones(2))
+        parameter.grad = torch.ones(2)
+        try:
+            torch.optim.SGD([parameter], lr=0.5).step()
+        except BaseException as error:
+            stepped.append(error)
+        else:
+            stepped.append(parameter.detach().tolist())
+
+    class WithThread(KerasStep):
+        def train_step(self, data: Any) -> Any:
+            thread = threading.Thread(target=elsewhere)
+            thread.start()
+            thread.join()
+            return super().train_step(data)
+
+    model = built(WithThread)
+    model.compile(keras.optimizers.SGD(0.05), "mse", run_eagerly=True)
+    model.fit(X, Y, epochs=1, batch_size=16, verbose=0)
+    assert stepped
+    assert all(found == [0.5, 0.5] for found in stepped)
 
 
 def test_torch_optim_goes_on_after_fit_and_another_backend() -> None:
