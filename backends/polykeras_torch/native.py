@@ -92,12 +92,15 @@ class TorchNative(Native):
                 f"{type(module).__name__} has parameters whose shapes are not known yet: call it on data once before "
                 "it becomes a part of a layer."
             )
-        return {
+        found = {
             f"{path}.{name}" if path else name: tensor
             for path, part in module.named_modules()
             if not isinstance(part, TorchModule)
             for name, tensor in (*part.named_parameters(recurse=False), *part.named_buffers(recurse=False))
         }
+        # One that is there under two names is under its first.
+        first = {id(tensor): name for name, tensor in reversed(found.items())}
+        return {name: tensor for name, tensor in found.items() if first[id(tensor)] == name}
 
     def trained(self, module: Module) -> set[str]:
         return {name for name, parameter in module.named_parameters() if parameter.requires_grad}

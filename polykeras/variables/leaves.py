@@ -10,12 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn
+from weakref import WeakValueDictionary
 
 from polykeras.backend.native_home import NativeHome, other_framework
 
 if TYPE_CHECKING:
     from polykeras.backend import Backend
     from polykeras.variables.variable import Variable
+
+
+KEPT = 2
+"""What `Variable._lent` is where somebody relies on an array's numbers: no leaf is made of it, which may change."""
 
 
 class AskedStep:
@@ -75,8 +80,10 @@ def leaf_of(variable: Variable, backend: Backend, trainable: bool = True) -> Any
     if isinstance(variable._home[0], NativeHome):
         raise other_framework(variable, variable._home[0].name, backend.name)
     if leaf is None or leaf.backend is not backend:
-        held = backend.native.leaf(variable._stored(backend), variable.trainable)
+        value = variable._stored(backend)
+        held = backend.native.leaf(backend.place(value) if variable._lent is KEPT else value, variable.trainable)
         variable._leaf = Leaf(backend, held, variable.trainable)
+        _by_held[id(held)] = variable
         variable._leaf.train(trainable and variable.trainable)
         variable._home = (backend, held)
     else:
@@ -93,6 +100,16 @@ def hold_in(variable: Variable, backend: Backend, held: Any) -> Variable:
         held: its object.
     """
     variable._leaf = Leaf(backend, held, variable.trainable)
+    _by_held[id(held)] = variable
     variable._home = (backend, held)
     variable._lent = True
     return variable
+
+
+_by_held: WeakValueDictionary[int, Variable] = WeakValueDictionary()
+
+
+def known_by(held: Any) -> Variable | None:
+    """Return the variable whose leaf an object of a framework is; None for none."""
+    variable = _by_held.get(id(held))
+    return variable if variable is not None and variable._leaf is not None and variable._leaf.held is held else None

@@ -16,6 +16,7 @@ import pytest
 import polykeras as keras
 from polykeras import Model, Sequential, layers, ops, use_backend, value_and_grad
 from polykeras.backend import registry
+from polykeras.variables import kept_values, put_back
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -744,6 +745,126 @@ def test_a_wrapped_module_trains_or_not_as_layers_do() -> None:
     assert layer.module.training
     layer.eval()
     assert torch.equal(layer(ones), ones)
+
+
+class Around(Model):
+    """A model around a module."""
+
+    def __init__(self, module: Any) -> None:
+        super().__init__()
+        self.part = module
+
+    def call(self, x: Any) -> Any:
+        return self.part(x)
+
+
+@pytest.mark.parametrize("by", ["copy", "pickle"])
+def test_copies_of_wrapped_modules_have_modules_of_their_own(by: str) -> None:
+    model = Around(nn.Sequential(nn.Linear(3, 1), nn.BatchNorm1d(1)))
+    twin = copy.deepcopy(model) if by == "copy" else Around(pickle.loads(pickle.dumps(model.part)))
+    assert twin.part.module is not model.part.module
+    np.testing.assert_allclose(twin(TX).detach(), model(TX).detach(), rtol=1e-6)
+    before = model.get_weights()
+    twin.compile(keras.optimizers.SGD(0.1), "mse")
+    twin.fit(X, Y, epochs=2, verbose=0)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(before[0], twin.get_weights()[0])
+    np.testing.assert_array_equal(twin.part.module[0].weight.detach(), twin.get_weights()[0])
+    np.testing.assert_allclose(twin.part.module.eval()(TX).detach(), twin.predict(X, verbose=0), rtol=1e-5)
+
+
+def test_modules_that_are_put_into_containers_later_are_tracked() -> None:
+    class Blocks(Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.blocks, self.named = nn.ModuleList(), nn.ModuleDict()
+            self.blocks.append(nn.Linear(3, 4))
+            self.blocks.extend([nn.Tanh()])
+            self.blocks.insert(0, nn.Identity())
+            self.blocks += [nn.Linear(4, 4)]
+            self.blocks[3] = nn.Linear(4, 5)
+            self.named["head"] = nn.Linear(5, 1)
+            self.named.update({"scale": nn.Linear(1, 1)})
+
+        def call(self, x: Any) -> Any:
+            for block in self.blocks:
+                x = block(x)
+            return self.named["scale"](self.named["head"](x))
+
+    model = Blocks()
+    assert [p.shape[0] for p in model.parameters()] == [4, 4, 5, 5, 1, 1, 1, 1]
+    assert len(model.trainable_variables) == 8
+    model.compile(keras.optimizers.Adam(0.02), "mse")
+    assert falls(model.fit(X, Y, epochs=20, batch_size=8, verbose=0).history["loss"])
+    assert len(copy.deepcopy(model).trainable_variables) == 8
+
+
+def test_one_module_under_two_attributes_is_one_layer() -> None:
+    class Twice(Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = self.second = nn.Linear(3, 3)
+            self.both = nn.Sequential(self.first.module, nn.Tanh())
+            self.bias = self.first.module.bias
+
+        def call(self, x: Any) -> Any:
+            return self.both(self.second(self.first(x))) + self.bias
+
+    model = Twice()
+    assert model.first is model.second
+    assert len(model.trainable_variables) == len(list(model.parameters())) == 2
+    model.compile(keras.optimizers.SGD(0.05), "mse")
+    assert falls(model.fit(X, np.repeat(Y, 3, 1), epochs=20, batch_size=8, verbose=0).history["loss"])
+    np.testing.assert_array_equal(model.first.module.weight.detach(), model.first.get_weights()[0])
+    np.testing.assert_allclose(model(TX).detach(), model.predict(X, verbose=0), rtol=1e-5)
+
+
+def test_tied_weights_within_a_module() -> None:
+    module = nn.Sequential(nn.Linear(3, 3, bias=False), nn.Tanh(), nn.Linear(3, 3, bias=False))
+    module[2].weight = module[0].weight
+    model = Around(module)
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    model.fit(X, np.repeat(Y, 3, 1), epochs=2, verbose=0)
+    assert len(model.weights) == 1
+    assert module[2].weight is module[0].weight
+    np.testing.assert_allclose(module(TX).detach(), model.predict(X, verbose=0), rtol=1e-5)
+
+
+def test_shapes_of_wrapped_modules_are_found_without_values() -> None:
+    rows: list[Any] = []
+
+    class Looks(nn.Module):
+        def forward(self, x: Any) -> Any:
+            rows.append((x.shape[0], type(x).__name__))
+            return x.reshape(x.shape[0], -1)
+
+    assert layers.TorchModuleWrapper(Looks())(layers.Input((2, 3))).shape == (None, 6)
+    assert rows
+    assert all(kind != "Tensor" for _, kind in rows)
+    given = layers.TorchModuleWrapper(Looks(), output_shape=(None, 6))
+    rows.clear()
+    assert given(layers.Input((2, 3))).shape == (None, 6)
+    assert not rows
+
+
+def test_attributes_of_the_module_are_told_of() -> None:
+    layer = layers.TorchModuleWrapper(nn.Linear(3, 2))
+    with pytest.raises(AttributeError, match=r"\.module\.weight"):
+        layer.weight  # noqa: B018
+    with pytest.raises(AttributeError, match="nothing"):
+        layer.nothing  # noqa: B018
+
+
+def test_values_that_a_guard_keeps_are_not_changed_by_native_code() -> None:
+    model = network()
+    kept = kept_values(model.weights)
+    before = model.get_weights()
+    with torch.no_grad():
+        next(model.parameters()).fill_(9.0)
+    put_back(kept)
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+    assert next(model.parameters()).detach().numpy().tolist() == before[0].tolist()
 
 
 def test_lazy_modules_are_refused() -> None:
