@@ -32,7 +32,7 @@ class TorchNative(Native):
     # ---- leaves ------------------------------------------------------------------------------------------------
 
     def leaf(self, value: Tensor, trainable: bool) -> Tensor:
-        # The tensor itself, where it can be one: code that got it before anybody asked may have given it to an optimizer.
+        # The tensor itself, where it can be one: code that got it earlier may have given it to an optimizer.
         if type(value) is not Tensor or not value.is_leaf or value.is_inference():
             value = value.detach().clone()
         if trainable and value.is_floating_point():
