@@ -48,15 +48,32 @@ class Leaf:
         trainable: whether gradients gather in it.
     """
 
-    __slots__ = ("backend", "held", "trainable")
+    __slots__ = ("_left", "backend", "held", "trainable")
 
     def __init__(self, backend: Backend, held: Any, trainable: bool) -> None:
         self.backend = backend
         self.held = held
         self.trainable = trainable
+        self._left: int | None = None  # how often it was changed when the value went elsewhere
+
+    def leave(self) -> None:
+        """Note that the value goes elsewhere."""
+        if self._left is None:
+            self._left = self.backend.native.changes(self.held)
 
     def filled(self, value: Any) -> Any:
-        """Return the object, after it took new values."""
+        """Return the object, after it took new values.
+
+        Raises:
+            RuntimeError: native code changed it while the value was elsewhere.
+        """
+        left, self._left = self._left, None
+        if left is not None and left != self.backend.native.changes(self.held):
+            raise RuntimeError(
+                f"A parameter of shape {tuple(self.held.shape)} was changed in place while its variable's value was on "
+                f"another backend: one of the two is lost. Run the model on {self.backend.name} first (or read "
+                "`model.parameters()`), then change it. What is read from now on is the variable's value."
+            )
         if value is not self.held:
             self.backend.native.fill(self.held, value)
         return self.held

@@ -231,7 +231,11 @@ class Variable(Handle, ArrayOperators):
             if isinstance(home, NativeHome):
                 home.write(stored, backend, value)
             else:
-                self._home = (backend, value if leaf is None or leaf.backend is not backend else leaf.filled(value))
+                if leaf is not None and leaf.backend is backend:
+                    value = leaf.filled(value)
+                elif leaf is not None:
+                    leaf.leave()
+                self._home = (backend, value)
                 self._lent = lent
 
     def _host_value(self) -> np.ndarray:

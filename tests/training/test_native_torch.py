@@ -191,6 +191,21 @@ def test_train_and_eval_say_what_training_is_where_nobody_does() -> None:
 # ---- loops of one's own --------------------------------------------------------------------------------------------
 
 
+def test_changes_in_place_while_the_value_is_elsewhere_are_refused() -> None:
+    model = network()
+    kernel = next(model.parameters())
+    with use_backend("numpy"):
+        model(X)
+    with torch.no_grad():
+        kernel.add_(1.0)
+    with pytest.raises(RuntimeError, match="another backend"):
+        model(TX)
+    model(TX)
+    with torch.no_grad():
+        kernel.add_(1.0)
+    np.testing.assert_array_equal(model.get_weights()[0], kernel.detach())
+
+
 def test_loop_with_torch_optim_and_a_scheduler() -> None:
     model = network()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
