@@ -7,7 +7,7 @@ optimizer of the framework's own is at work, it runs as plain Python on the vari
 
 An attempt that is given up has changed no variable of ours. What else it changed stays changed, and changes again in
 the next attempt: plain attributes (a counter), objects of the framework that no layer holds and that it changes itself,
-lists that were appended to. That happens in the first step of a run only, at most three times.
+lists that were appended to. A step is given up where it needs another way than those before: mostly the first one.
 """
 
 from __future__ import annotations
