@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from threading import get_ident
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import Module, Parameter
 from torch.nn.parameter import is_lazy
+from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from polykeras.backend.native import Native
@@ -30,7 +32,13 @@ class TorchNative(Native):
     # ---- leaves ------------------------------------------------------------------------------------------------
 
     def leaf(self, value: Tensor, trainable: bool) -> Tensor:
-        return Parameter(value.detach()) if trainable and value.is_floating_point() else value.detach()
+        # The tensor itself, where it can be one: code that got it earlier may have given it to an optimizer.
+        if type(value) is not Tensor or not value.is_leaf or value.is_inference():
+            value = value.detach().clone()
+        if trainable and value.is_floating_point():
+            value.requires_grad_()
+            value.__class__ = Parameter  # type: ignore[assignment]
+        return value
 
     def fill(self, leaf: Tensor, value: Tensor) -> None:
         with torch.no_grad():
@@ -45,6 +53,7 @@ class TorchNative(Native):
 
     def step_leaf(self, value: Tensor, before: Tensor | None) -> Tensor:
         leaf = value.detach().requires_grad_()
+        leaf._of_a_step = True  # type: ignore[attr-defined]
         if before is not None and before.grad is not None:
             leaf.grad = before.grad
         return leaf
@@ -63,14 +72,12 @@ class TorchNative(Native):
 
     def plainly(self, step: Callable[[], Any], why: str) -> Any:
         refuse_recording(why)
-        return step()
+        with _before_updates(_check_held):
+            return step()
 
     def watched(self, step: Callable[[], Any], refuse: Callable[[], None]) -> Any:
-        handle = register_optimizer_step_pre_hook(lambda *_: refuse())
-        try:
+        with _before_updates(lambda _: refuse()):
             return step()
-        finally:
-            handle.remove()
 
     # ---- modules -----------------------------------------------------------------------------------------------
 
@@ -85,12 +92,15 @@ class TorchNative(Native):
                 f"{type(module).__name__} has parameters whose shapes are not known yet: call it on data once before "
                 "it becomes a part of a layer."
             )
-        return {
+        found = {
             f"{path}.{name}" if path else name: tensor
             for path, part in module.named_modules()
             if not isinstance(part, TorchModule)
             for name, tensor in (*part.named_parameters(recurse=False), *part.named_buffers(recurse=False))
         }
+        # One that is there under two names is under its first.
+        first = {id(tensor): name for name, tensor in reversed(found.items())}
+        return {name: tensor for name, tensor in found.items() if first[id(tensor)] == name}
 
     def trained(self, module: Module) -> set[str]:
         return {name for name, parameter in module.named_parameters() if parameter.requires_grad}
@@ -133,6 +143,42 @@ class TorchNative(Native):
             if moves or after[name] is not copy or version_of(copy) > 0
         }
         return outputs, changed
+
+
+@contextmanager
+def _before_updates(tell: Callable[[Optimizer], None]) -> Iterator[None]:
+    """Tell of optimizers that are about to change something in this thread; torch's hook is one of the process."""
+    thread = get_ident()
+
+    def hook(optimizer: Optimizer, *_: Any) -> None:
+        if get_ident() == thread:
+            tell(optimizer)
+
+    handle = register_optimizer_step_pre_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _check_held(optimizer: Optimizer) -> None:
+    """Refuse an optimizer that would train nothing: one that was made of values that a step has replaced.
+
+    Raises:
+        RuntimeError: it holds a tensor that is no variable's.
+    """
+    held = [tensor for group in optimizer.param_groups for tensor in group["params"]]
+    if any(map(_is_lost, held)):
+        raise RuntimeError(
+            f"{type(optimizer).__name__} holds tensors that were values of variables once and are no more: it would "
+            "train nothing. Make it of `model.parameters()`, which stay what they are, instead of "
+            "`[v.value for v in model.trainable_variables]`."
+        )
+
+
+def _is_lost(tensor: Tensor) -> bool:
+    plain = not tensor.requires_grad and tensor.grad is None and not isinstance(tensor, Parameter)
+    return plain or getattr(tensor, "_of_a_step", False)
 
 
 class _WithBuffers(Module):

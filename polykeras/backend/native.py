@@ -36,7 +36,10 @@ class Native:
     steps: bool = False
 
     def leaf(self, value: Any, trainable: bool) -> Any:
-        """Return an object of the framework that holds the memory of an array, and gathers gradients where wanted."""
+        """Return an object of the framework that holds an array's memory, and gathers gradients where wanted.
+
+        It is the array itself where that can be: whoever got it before has the same object.
+        """
         raise NotImplementedError
 
     def fill(self, leaf: Any, value: Any) -> None:
@@ -73,11 +76,14 @@ class Native:
         raise NotImplementedError
 
     def plainly(self, step: Callable[[], Any], why: str) -> Any:
-        """Return what a step gives that keeps its own state in objects of the framework: it cannot be repeated."""
+        """Return what a step gives that keeps its own state in objects of the framework: it cannot be repeated.
+
+        An optimizer of the framework that holds arrays of an attempt that was given up is refused.
+        """
         raise NotImplementedError
 
     def watched(self, step: Callable[[], Any], refuse: Callable[[], None]) -> Any:
-        """Return what a step gives; call `refuse` before an optimizer of the framework's own changes anything."""
+        """Return what a step gives; call `refuse` before an optimizer of the framework's own changes anything in it."""
         raise NotImplementedError
 
     def opened(self, part: Any) -> Any:

@@ -2,9 +2,12 @@
 
 Such a step runs within the same functions as any other: its variables are read from a scope. So it can be recorded, and
 run in chunks. It is not told from a neutral one beforehand. It runs as neutral code, and where it asks for gradients
-after all, it begins anew with leaves in the scope; a step changes nothing before its end. Where it asks for objects
-that outlive it (`parameters()`), or an optimizer of the framework's own is at work, it runs as plain Python on the
-variables themselves.
+after all, it begins anew with leaves in the scope. Where it asks for objects that outlive it (`parameters()`), or an
+optimizer of the framework's own is at work, it runs as plain Python on the variables themselves.
+
+An attempt that is given up has changed no variable of ours. What else it changed stays changed, and changes again in
+the next attempt: plain attributes (a counter), objects of the framework that no layer holds and that it changes itself,
+lists that were appended to. A step is given up where it needs another way than those before: mostly the first one.
 """
 
 from __future__ import annotations

@@ -10,12 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn
+from weakref import WeakValueDictionary
 
 from polykeras.backend.native_home import NativeHome, other_framework
 
 if TYPE_CHECKING:
     from polykeras.backend import Backend
     from polykeras.variables.variable import Variable
+
+
+KEPT = 2
+"""What `Variable._lent` is where somebody relies on an array's numbers: no leaf is made of it, which may change."""
 
 
 class AskedStep:
@@ -43,15 +48,32 @@ class Leaf:
         trainable: whether gradients gather in it.
     """
 
-    __slots__ = ("backend", "held", "trainable")
+    __slots__ = ("_left", "backend", "held", "trainable")
 
     def __init__(self, backend: Backend, held: Any, trainable: bool) -> None:
         self.backend = backend
         self.held = held
         self.trainable = trainable
+        self._left: int | None = None  # how often it was changed when the value went elsewhere
+
+    def leave(self) -> None:
+        """Note that the value goes elsewhere."""
+        if self._left is None:
+            self._left = self.backend.native.changes(self.held)
 
     def filled(self, value: Any) -> Any:
-        """Return the object, after it took new values."""
+        """Return the object, after it took new values.
+
+        Raises:
+            RuntimeError: native code changed it while the value was elsewhere.
+        """
+        left, self._left = self._left, None
+        if left is not None and left != self.backend.native.changes(self.held):
+            raise RuntimeError(
+                f"A parameter of shape {tuple(self.held.shape)} was changed in place while its variable's value was on "
+                f"another backend: one of the two is lost. Run the model on {self.backend.name} first (or read "
+                "`model.parameters()`), then change it. What is read from now on is the variable's value."
+            )
         if value is not self.held:
             self.backend.native.fill(self.held, value)
         return self.held
@@ -75,8 +97,10 @@ def leaf_of(variable: Variable, backend: Backend, trainable: bool = True) -> Any
     if isinstance(variable._home[0], NativeHome):
         raise other_framework(variable, variable._home[0].name, backend.name)
     if leaf is None or leaf.backend is not backend:
-        held = backend.native.leaf(variable._owned(backend), variable.trainable)
+        value = variable._stored(backend)
+        held = backend.native.leaf(backend.place(value) if variable._lent is KEPT else value, variable.trainable)
         variable._leaf = Leaf(backend, held, variable.trainable)
+        _by_held[id(held)] = variable
         variable._leaf.train(trainable and variable.trainable)
         variable._home = (backend, held)
     else:
@@ -93,6 +117,16 @@ def hold_in(variable: Variable, backend: Backend, held: Any) -> Variable:
         held: its object.
     """
     variable._leaf = Leaf(backend, held, variable.trainable)
+    _by_held[id(held)] = variable
     variable._home = (backend, held)
     variable._lent = True
     return variable
+
+
+_by_held: WeakValueDictionary[int, Variable] = WeakValueDictionary()
+
+
+def known_by(held: Any) -> Variable | None:
+    """Return the variable whose leaf an object of a framework is; None for none."""
+    variable = _by_held.get(id(held))
+    return variable if variable is not None and variable._leaf is not None and variable._leaf.held is held else None

@@ -8,6 +8,7 @@ from typing import Any
 from polykeras import tree
 from polykeras.backend import Backend
 from polykeras.backend.native_home import NativeHome, tell
+from polykeras.variables.leaves import KEPT
 from polykeras.variables.scopes import current_scope
 from polykeras.variables.variable import Variable
 
@@ -21,7 +22,7 @@ def kept_values(variables: Iterable[Variable]) -> list[tuple[Variable, Any]]:
     """Return what variables hold now, for `put_back`; only native code changes values in place, whose are copied."""
     kept = []
     for variable in unique(variables):
-        variable._lent = True  # steps that follow must not use the memory again
+        variable._lent = KEPT  # steps that follow must not use the memory again, nor native code that comes to ask
         home, value = variable._home
         if isinstance(home, NativeHome):
             home, value = None, variable.numpy()
@@ -34,7 +35,7 @@ def kept_values(variables: Iterable[Variable]) -> list[tuple[Variable, Any]]:
 def put_back(kept: Iterable[tuple[Variable, Any]]) -> None:
     """Give variables back what `kept_values` found."""
     for variable, home in kept:
-        variable._keep(*home, lent=True)
+        variable._keep(*home, lent=KEPT)
 
 
 def read_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:

@@ -88,7 +88,7 @@ class Variable(Handle, ArrayOperators):
         # The backend, None for the host, and its array; or, on the host, a function that makes it when it is needed.
         # Where native code has looked at it: how it is stored for that code, and the framework's object that stores it.
         self._home: tuple[Backend | NativeHome | None, Any] = (None, host)
-        self._lent = False  # whether somebody else may hold the array
+        self._lent: bool | int = False  # whether somebody else may hold the array; `KEPT`, and relies on its numbers
         self._leaf: Leaf | None = None  # what native code knows it by
         self.trainable = trainable
         self.autocast = autocast
@@ -193,7 +193,7 @@ class Variable(Handle, ArrayOperators):
                 value = self._stored(backend)
                 if native.asked and self._trainable and native.can_track():
                     value = leaf_of(self, backend)
-                self._lent = True
+                self._lent = self._lent or True
                 return value
         with outside_scopes(), Run([self], backend) as run:
             self._lent = True
@@ -221,7 +221,7 @@ class Variable(Handle, ArrayOperators):
             return self._home[1]
         return moved
 
-    def _keep(self, backend: Backend | None, value: Any, lent: bool = False) -> None:
+    def _keep(self, backend: Backend | None, value: Any, lent: bool | int = False) -> None:
         """Take over a value of the right shape and dtype: an array of the backend, or of the host for None.
 
         Where native code knows an object that holds the value, it takes the numbers.
@@ -231,7 +231,11 @@ class Variable(Handle, ArrayOperators):
             if isinstance(home, NativeHome):
                 home.write(stored, backend, value)
             else:
-                self._home = (backend, value if leaf is None or leaf.backend is not backend else leaf.filled(value))
+                if leaf is not None and leaf.backend is backend:
+                    value = leaf.filled(value)
+                elif leaf is not None:
+                    leaf.leave()
+                self._home = (backend, value)
                 self._lent = lent
 
     def _host_value(self) -> np.ndarray:

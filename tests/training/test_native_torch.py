@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import pickle
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 import polykeras as keras
 from polykeras import Model, Sequential, layers, ops, use_backend, value_and_grad
 from polykeras.backend import registry
+from polykeras.variables import kept_values, put_back
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -102,13 +105,22 @@ def test_parameters_stay_the_same(change: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(p.detach().numpy(), v.numpy())
 
 
-def test_values_that_are_kept_are_not_changed_by_native_code() -> None:
+def test_a_value_that_was_read_becomes_the_parameter() -> None:
     model = network()
     kept = model.weights[0].value
-    copied = kept.clone()
+    assert next(model.parameters()) is kept
+    assert isinstance(kept, nn.Parameter)
     with torch.no_grad():
-        next(model.parameters()).fill_(9.0)
-    assert torch.equal(kept, copied)
+        kept.fill_(9.0)
+    np.testing.assert_array_equal(model.get_weights()[0], np.full((3, 8), 9.0))
+    shared = torch.ones(6)
+    one, other = keras.Variable(shared), keras.Variable(shared)
+    network().zero_grad()
+    assert one.value is not other.value
+    with torch.no_grad():
+        one.value.fill_(2.0)
+    assert other.value.eq(1.0).all()
+    assert shared.eq(1.0).all()
 
 
 def test_copies_have_parameters_of_their_own() -> None:
@@ -179,6 +191,21 @@ def test_train_and_eval_say_what_training_is_where_nobody_does() -> None:
 # ---- loops of one's own --------------------------------------------------------------------------------------------
 
 
+def test_changes_in_place_while_the_value_is_elsewhere_are_refused() -> None:
+    model = network()
+    kernel = next(model.parameters())
+    with use_backend("numpy"):
+        model(X)
+    with torch.no_grad():
+        kernel.add_(1.0)
+    with pytest.raises(RuntimeError, match="another backend"):
+        model(TX)
+    model(TX)
+    with torch.no_grad():
+        kernel.add_(1.0)
+    np.testing.assert_array_equal(model.get_weights()[0], kernel.detach())
+
+
 def test_loop_with_torch_optim_and_a_scheduler() -> None:
     model = network()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
@@ -196,6 +223,80 @@ def test_loop_with_torch_optim_and_a_scheduler() -> None:
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.05 / 8)
     model.compile("sgd", "mse")
     assert model.evaluate(X, Y, verbose=0) == pytest.approx(loss_of(model).item(), rel=1e-5)
+
+
+class MakesItsOptimizer(Model):
+    """Of values, where the step needs it."""
+
+    torch_optimizer: Any = None
+
+    def train_step(self, data: Any) -> Any:
+        x, y = data
+        if self.torch_optimizer is None:
+            self.torch_optimizer = torch.optim.SGD([v.value for v in self.trainable_variables], 0.1)
+        self.zero_grad()
+        loss = nn.functional.mse_loss(self(x), y)
+        loss.backward()
+        self.torch_optimizer.step()
+        return {"loss": loss}
+
+
+def test_torch_optim_of_values_before_anything_was_asked() -> None:
+    model = network()
+    optimizer = torch.optim.SGD([v.value for v in model.trainable_variables], lr=0.1)
+    losses = []
+    for _ in range(30):
+        model.zero_grad()
+        loss = loss_of(model)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert falls(losses)
+
+
+@pytest.mark.parametrize("eagerly", [False, True], ids=["compiled", "eagerly"])
+@pytest.mark.parametrize("before", [False, True], ids=["in the step", "before"])
+def test_torch_optim_of_values_trains_in_fit_or_is_refused(before: bool, eagerly: bool) -> None:
+    model = built(MakesItsOptimizer)
+    if before:
+        model.torch_optimizer = torch.optim.SGD([v.value for v in model.trainable_variables], lr=0.1)
+    model.compile(run_eagerly=eagerly)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it runs as plain Python
+        try:
+            losses = model.fit(X, Y, epochs=15, batch_size=8, verbose=0).history["loss"]
+        except RuntimeError as error:
+            assert "train nothing" in str(error)  # noqa: PT017
+            assert not eagerly
+        else:
+            assert falls(losses)
+
+
+def test_an_optimizer_of_torch_in_another_thread_is_let_alone() -> None:
+    stepped: list[Any] = []
+
+    def elsewhere() -> None:
+        parameter = nn.Parameter(torch.ones(2))
+        parameter.grad = torch.ones(2)
+        try:
+            torch.optim.SGD([parameter], lr=0.5).step()
+        except BaseException as error:
+            stepped.append(error)
+        else:
+            stepped.append(parameter.detach().tolist())
+
+    class WithThread(KerasStep):
+        def train_step(self, data: Any) -> Any:
+            thread = threading.Thread(target=elsewhere)
+            thread.start()
+            thread.join()
+            return super().train_step(data)
+
+    model = built(WithThread)
+    model.compile(keras.optimizers.SGD(0.05), "mse", run_eagerly=True)
+    model.fit(X, Y, epochs=1, batch_size=16, verbose=0)
+    assert stepped
+    assert all(found == [0.5, 0.5] for found in stepped)
 
 
 def test_torch_optim_goes_on_after_fit_and_another_backend() -> None:
@@ -659,6 +760,126 @@ def test_a_wrapped_module_trains_or_not_as_layers_do() -> None:
     assert layer.module.training
     layer.eval()
     assert torch.equal(layer(ones), ones)
+
+
+class Around(Model):
+    """A model around a module."""
+
+    def __init__(self, module: Any) -> None:
+        super().__init__()
+        self.part = module
+
+    def call(self, x: Any) -> Any:
+        return self.part(x)
+
+
+@pytest.mark.parametrize("by", ["copy", "pickle"])
+def test_copies_of_wrapped_modules_have_modules_of_their_own(by: str) -> None:
+    model = Around(nn.Sequential(nn.Linear(3, 1), nn.BatchNorm1d(1)))
+    twin = copy.deepcopy(model) if by == "copy" else Around(pickle.loads(pickle.dumps(model.part)))
+    assert twin.part.module is not model.part.module
+    np.testing.assert_allclose(twin(TX).detach(), model(TX).detach(), rtol=1e-6)
+    before = model.get_weights()
+    twin.compile(keras.optimizers.SGD(0.1), "mse")
+    twin.fit(X, Y, epochs=2, verbose=0)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(before[0], twin.get_weights()[0])
+    np.testing.assert_array_equal(twin.part.module[0].weight.detach(), twin.get_weights()[0])
+    np.testing.assert_allclose(twin.part.module.eval()(TX).detach(), twin.predict(X, verbose=0), rtol=1e-5)
+
+
+def test_modules_that_are_put_into_containers_later_are_tracked() -> None:
+    class Blocks(Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.blocks, self.named = nn.ModuleList(), nn.ModuleDict()
+            self.blocks.append(nn.Linear(3, 4))
+            self.blocks.extend([nn.Tanh()])
+            self.blocks.insert(0, nn.Identity())
+            self.blocks += [nn.Linear(4, 4)]
+            self.blocks[3] = nn.Linear(4, 5)
+            self.named["head"] = nn.Linear(5, 1)
+            self.named.update({"scale": nn.Linear(1, 1)})
+
+        def call(self, x: Any) -> Any:
+            for block in self.blocks:
+                x = block(x)
+            return self.named["scale"](self.named["head"](x))
+
+    model = Blocks()
+    assert [p.shape[0] for p in model.parameters()] == [4, 4, 5, 5, 1, 1, 1, 1]
+    assert len(model.trainable_variables) == 8
+    model.compile(keras.optimizers.Adam(0.02), "mse")
+    assert falls(model.fit(X, Y, epochs=20, batch_size=8, verbose=0).history["loss"])
+    assert len(copy.deepcopy(model).trainable_variables) == 8
+
+
+def test_one_module_under_two_attributes_is_one_layer() -> None:
+    class Twice(Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = self.second = nn.Linear(3, 3)
+            self.both = nn.Sequential(self.first.module, nn.Tanh())
+            self.bias = self.first.module.bias
+
+        def call(self, x: Any) -> Any:
+            return self.both(self.second(self.first(x))) + self.bias
+
+    model = Twice()
+    assert model.first is model.second
+    assert len(model.trainable_variables) == len(list(model.parameters())) == 2
+    model.compile(keras.optimizers.SGD(0.05), "mse")
+    assert falls(model.fit(X, np.repeat(Y, 3, 1), epochs=20, batch_size=8, verbose=0).history["loss"])
+    np.testing.assert_array_equal(model.first.module.weight.detach(), model.first.get_weights()[0])
+    np.testing.assert_allclose(model(TX).detach(), model.predict(X, verbose=0), rtol=1e-5)
+
+
+def test_tied_weights_within_a_module() -> None:
+    module = nn.Sequential(nn.Linear(3, 3, bias=False), nn.Tanh(), nn.Linear(3, 3, bias=False))
+    module[2].weight = module[0].weight
+    model = Around(module)
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    model.fit(X, np.repeat(Y, 3, 1), epochs=2, verbose=0)
+    assert len(model.weights) == 1
+    assert module[2].weight is module[0].weight
+    np.testing.assert_allclose(module(TX).detach(), model.predict(X, verbose=0), rtol=1e-5)
+
+
+def test_shapes_of_wrapped_modules_are_found_without_values() -> None:
+    rows: list[Any] = []
+
+    class Looks(nn.Module):
+        def forward(self, x: Any) -> Any:
+            rows.append((x.shape[0], type(x).__name__))
+            return x.reshape(x.shape[0], -1)
+
+    assert layers.TorchModuleWrapper(Looks())(layers.Input((2, 3))).shape == (None, 6)
+    assert rows
+    assert all(kind != "Tensor" for _, kind in rows)
+    given = layers.TorchModuleWrapper(Looks(), output_shape=(None, 6))
+    rows.clear()
+    assert given(layers.Input((2, 3))).shape == (None, 6)
+    assert not rows
+
+
+def test_attributes_of_the_module_are_told_of() -> None:
+    layer = layers.TorchModuleWrapper(nn.Linear(3, 2))
+    with pytest.raises(AttributeError, match=r"\.module\.weight"):
+        layer.weight  # noqa: B018
+    with pytest.raises(AttributeError, match="nothing"):
+        layer.nothing  # noqa: B018
+
+
+def test_values_that_a_guard_keeps_are_not_changed_by_native_code() -> None:
+    model = network()
+    kept = kept_values(model.weights)
+    before = model.get_weights()
+    with torch.no_grad():
+        next(model.parameters()).fill_(9.0)
+    put_back(kept)
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+    assert next(model.parameters()).detach().numpy().tolist() == before[0].tolist()
 
 
 def test_lazy_modules_are_refused() -> None:

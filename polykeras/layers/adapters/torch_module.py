@@ -10,10 +10,12 @@ import numpy as np
 
 from polykeras import tree
 from polykeras.backend import Backend, registry
+from polykeras.backend.symbolic import NeedsValues
 from polykeras.layers.base.layer import LAYERS, Layer
-from polykeras.layers.base.native import variable_around
+from polykeras.layers.base.native import note_wrapper, variable_around
 from polykeras.saving.lambdas import is_code_allowed
-from polykeras.variables import Variable, is_functional, outside_scopes
+from polykeras.variables import Variable, is_functional
+from polykeras.variables.leaves import hold_in
 
 __all__ = ["TorchModuleWrapper"]
 
@@ -52,6 +54,7 @@ class TorchModuleWrapper(Layer):
         held = native.held(module)
         trained = native.trained(module)
         object.__setattr__(self, "module", module)  # as it is
+        note_wrapper(module, self)
         self._held: dict[str, Variable] = {
             key: variable_around(array, self._framework, key in trained, key) for key, array in held.items()
         }
@@ -59,6 +62,25 @@ class TorchModuleWrapper(Layer):
         self._inner = native.within(module)
         self._given_shape = output_shape
         self.built = True
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Hold the values of a copy's variables in the copy of the module."""
+        vars(self).update(state)
+        note_wrapper(self.module, self)
+        held = self._framework.native.held(self.module)
+        for key, variable in self._held.items():
+            value = variable.numpy()
+            hold_in(variable, self._framework, held[key])
+            self._framework.native.fill(held[key], self._framework.asarray(value))
+
+    def __getattr__(self, name: str) -> Any:
+        module = vars(self).get("module")
+        if module is not None and not name.startswith("__") and hasattr(module, name):
+            raise AttributeError(
+                f"{self._title()} has no attribute {name!r}; the module in it does: `.module.{name}`. A module that is "
+                "set as an attribute of a layer is put into a layer."
+            )
+        return super().__getattr__(name)
 
     # ---- as a module of torch ----------------------------------------------------------------------------------
 
@@ -98,20 +120,16 @@ class TorchModuleWrapper(Layer):
         return backend
 
     def _on_shapes(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return symbolic outputs: of the shape that was given, or found by running the module on zeros."""
-        symbolic, real = registry.current(), self._framework
-        if self._given_shape is not None:
-            rows = symbolic.shape(tree.flatten((args, kwargs))[0])[:1]
-            return symbolic.full((*rows, *self._given_shape[1:]), 0, self.compute_dtype)
+        """Return a symbolic output of the shape that was given.
 
-        def zeros(leaf: Any) -> Any:
-            return real.full(symbolic.shape(leaf), 0, symbolic.dtype(leaf)) if symbolic.is_tensor(leaf) else leaf
-
-        with registry.use_backend(real), outside_scopes():
-            args, kwargs = tree.map_structure(zeros, args), tree.map_structure(zeros, kwargs)
-            values = {name: variable._plain(real) for name, variable in self._held.items()}
-            outputs, _ = real.native.call(self.module, values, False, args, kwargs)
-        return tree.map_structure(lambda leaf: symbolic.full(real.shape(leaf), 0, real.dtype(leaf)), outputs)
+        Raises:
+            NeedsValues: none was; the framework finds it by running the module on arrays without values.
+        """
+        if self._given_shape is None:
+            raise NeedsValues(f"{self._title()} runs a module of {self._framework.name}.")
+        symbolic = registry.current()
+        rows = symbolic.shape(tree.flatten((args, kwargs))[0])[:1]
+        return symbolic.full((*rows, *self._given_shape[1:]), 0, self.compute_dtype)
 
     # ---- files -------------------------------------------------------------------------------------------------
 

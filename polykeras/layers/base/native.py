@@ -7,16 +7,17 @@ defined here or in a subclass comes before what it defines. Without that backend
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any
+from weakref import WeakValueDictionary
 
 from polykeras import changes
 from polykeras.backend import Backend, registry
 from polykeras.backend.symbolic import NeedsValues
 from polykeras.saveable import contained
 from polykeras.variables import Variable, is_functional
-from polykeras.variables.leaves import asked_step, hold_in, leaf_of
+from polykeras.variables.leaves import asked_step, hold_in, known_by, leaf_of
 
 _TORCH = """
     add_module apply bfloat16 buffers children cpu cuda double eval float forward get_buffer get_parameter
@@ -183,16 +184,79 @@ def adopted(value: Any) -> Any:
 
 def _taken(value: Any, backend: Backend) -> Any:
     if isinstance(value, list):
-        return [adopted(part) for part in value]
+        return _List(map(adopted, value))
     if isinstance(value, dict):
-        return {name: adopted(part) for name, part in value.items()}
+        return _Dict({name: adopted(part) for name, part in value.items()})
     if backend.is_tensor(value):
         return variable_around(value, backend)
-    return getattr(import_module("polykeras.layers"), backend.native.wrapper)(value)
+    return wrapper_of(value) or getattr(import_module("polykeras.layers"), backend.native.wrapper)(value)
+
+
+class _List(list[Any]):
+    """A list that takes in what is put into it later too."""
+
+    def append(self, part: Any) -> None:
+        changes.note()
+        super().append(adopted(part))
+
+    def extend(self, parts: Iterable[Any]) -> None:
+        changes.note()
+        super().extend(map(adopted, parts))
+
+    def __iadd__(self, parts: Iterable[Any]) -> Any:
+        self.extend(parts)
+        return self
+
+    def insert(self, index: Any, part: Any) -> None:
+        changes.note()
+        super().insert(index, adopted(part))
+
+    def __setitem__(self, place: Any, part: Any) -> None:
+        changes.note()
+        super().__setitem__(place, [adopted(each) for each in part] if isinstance(place, slice) else adopted(part))
+
+
+class _Dict(dict[str, Any]):
+    """A dict that takes in what is put into it later too."""
+
+    def __setitem__(self, name: str, part: Any) -> None:
+        changes.note()
+        super().__setitem__(name, adopted(part))
+
+    def update(self, *parts: Any, **named: Any) -> None:
+        for name, part in dict(*parts, **named).items():
+            self[name] = part
+
+    def __ior__(self, parts: Any) -> Any:
+        self.update(parts)
+        return self
+
+    def setdefault(self, name: str, part: Any = None) -> Any:
+        if name not in self:
+            self[name] = part
+        return self[name]
+
+
+# One part is one layer and one variable, under however many attributes.
+_wrappers: WeakValueDictionary[int, Any] = WeakValueDictionary()
+
+
+def note_wrapper(part: Any, layer: Any) -> None:
+    """Note the layer that is around a framework's one, and holds it."""
+    _wrappers[id(part)] = layer
+
+
+def wrapper_of(part: Any) -> Any:
+    """Return the layer that is around a framework's one already; None for none."""
+    layer = _wrappers.get(id(part))
+    return layer if layer is not None and layer.module is part else None
 
 
 def variable_around(held: Any, backend: Backend, trainable: bool = True, name: str | None = None) -> Variable:
-    """Return a variable whose value a framework's object holds, and goes on holding."""
+    """Return a variable whose value a framework's object holds, and goes on holding: the one that there is, or anew."""
+    known = known_by(held)
+    if known is not None:
+        return known
     host = backend.to_numpy(held)
     variable = Variable(host, dtype=backend.dtype(held), trainable=trainable, name=name)
     return hold_in(variable, backend, held)
