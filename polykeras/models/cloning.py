@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from polykeras import tree
+from polykeras.layers.base.layer import Layer
 from polykeras.layers.core.input_layer import Input, InputLayer
 from polykeras.models.model import Model
 from polykeras.models.sequential import Sequential
@@ -30,7 +31,7 @@ def _recursive(clone: Callable[[Any], Any], call_function: Callable[..., Any] | 
 
 
 def clone_model(
-    model: Model,
+    model: Layer,
     input_tensors: Any = None,
     clone_function: Callable[[Any], Any] | None = None,
     call_function: Callable[..., Any] | None = None,

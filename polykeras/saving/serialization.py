@@ -245,10 +245,6 @@ def serialize_keras_object(obj: Any) -> Any:
         return {key: serialize_keras_object(value) for key, value in obj.items()}
     if hasattr(obj, "get_config"):
         return shared_objects.mark(obj, _describe(obj))
-    holder = next((backend for backend in registry.loaded_backends() if backend.is_tensor(obj)), None)
-    if holder is not None:
-        array = holder.to_numpy(obj)
-        return serialize_keras_object(array) | {"class_name": "__tensor__"}
     if isinstance(obj, FunctionType) and obj.__name__ == "<lambda>":
         return describe_lambda(obj)
     if callable(obj) and hasattr(obj, "__name__"):
@@ -257,6 +253,10 @@ def serialize_keras_object(obj: Any) -> Any:
         # As Keras writes functions, and looks for them.
         named = get_registered_name(obj)
         return {"module": "builtins", "class_name": "function", "config": named, "registered_name": "function"}
+    # Asked last, as it loads the framework.
+    if registry.current().is_tensor(obj):
+        array = registry.current().to_numpy(obj)
+        return serialize_keras_object(array) | {"class_name": "__tensor__"}
     raise TypeError(
         f"Cannot describe {obj!r} ({type(obj).__name__}) in a config. Give its class a `get_config` method."
     )

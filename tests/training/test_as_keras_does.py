@@ -599,7 +599,7 @@ def test_a_written_config_has_no_arguments_of_its_class_but_those_it_adds(backen
 
 
 def test_sizes_may_be_numpys(backend: Backend) -> None:
-    shape = Input((np.int64(5), 1)).shape
+    shape = Input((np.int64(5), 1)).shape  # type: ignore[arg-type]
     assert shape == (None, 5, 1)
     assert type(shape[1]) is int
 
