@@ -270,7 +270,7 @@ def _describe(obj: Any) -> dict[str, Any]:
     config = {
         "module": written or module or cls.__module__,
         "class_name": cls.__name__,
-        "config": serialize_keras_object(obj.get_config()),  # where a user's class left objects and arrays in it
+        "config": _with_plain_parts(obj.get_config()),
         "registered_name": (cls.__name__ if written else None) if module else get_registered_name(cls),
     }
     for part in ("build_config", "compile_config"):
@@ -278,6 +278,20 @@ def _describe(obj: Any) -> dict[str, Any]:
         if told:
             config[part] = serialize_keras_object(told)
     return config
+
+
+def _with_plain_parts(config: Any) -> Any:
+    """Return a config in which what a user's class left in it, objects and arrays, is described.
+
+    What is plain is not copied: a part may be marked later, where its object occurs again.
+    """
+    if isinstance(config, dict):
+        parts: Any = {key: _with_plain_parts(part) for key, part in config.items()}
+        return config if all(parts[key] is part for key, part in config.items()) else parts
+    if type(config) is list:
+        parts = [_with_plain_parts(part) for part in config]
+        return config if all(new is part for new, part in zip(parts, config, strict=True)) else parts
+    return serialize_keras_object(config)
 
 
 # ---- and back --------------------------------------------------------------------------------------------------
