@@ -38,7 +38,7 @@ class TorchModuleWrapper(Layer):
         ValueError: the module is a lazy one that was not called yet.
 
     Example:
-        >>> import torch
+        >>> import torch  # doctest: +SKIP
         >>> from polykeras import layers
         >>> layer = layers.TorchModuleWrapper(torch.nn.Linear(3, 2))  # doctest: +SKIP
         >>> layer(torch.ones(1, 3)).shape  # doctest: +SKIP
