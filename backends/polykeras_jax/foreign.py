@@ -1,4 +1,4 @@
-"""What layers around code of JAX's own need: its trees, its keys for random numbers, and shapes without values."""
+"""What layers around code of JAX's own need: its trees and its keys for random numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from polykeras_jax.arrays import held_dtype, name_of, native_dtype
+from polykeras_jax.arrays import name_of
 
 
 def tree_map(fn: Callable[..., Any], first: Any, *rest: Any) -> Any:
@@ -47,16 +47,6 @@ def ones(shape: Sequence[int]) -> Any:
 def concretely() -> AbstractContextManager[Any]:
     """Return a context in which JAX computes at once, also where it traces the code around."""
     return jax.ensure_compile_time_eval()
-
-
-def spec(shape: Sequence[int], dtype: str) -> Any:
-    """Return what stands for an array without values."""
-    return jax.ShapeDtypeStruct(tuple(shape), native_dtype(held_dtype(dtype)))
-
-
-def outputs_of(fn: Callable[[Any], Any], specs: Any) -> Any:
-    """Return the tree of shapes and dtypes that a function gives for such a tree: it runs without values."""
-    return jax.eval_shape(fn, specs)
 
 
 def flax_without_params() -> Any:

@@ -8,20 +8,16 @@ from typing import Any
 
 from polykeras import dtypes, tree
 from polykeras.backend import registry
-from polykeras.graph import KerasTensor
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.random import SeedGenerator
 from polykeras.saving.serialization import deserialize_keras_object
 from polykeras.seeds import draw_seed, key_of
-from polykeras.variables import Scope, Variable
+from polykeras.variables import Variable
 
 __all__ = ["JaxLayer"]
 
 _CALL_ARGUMENTS = ("params", "state", "rng", "inputs", "training")
 _INIT_ARGUMENTS = ("rng", "inputs", "training")
-# Sizes that stand for unknown ones, in pairs: what changes with them is unknown too. Small ones first, for tables of
-# positions; larger ones where windows are longer.
-_STAND_INS = ((34, 38), (1680, 3360))
 
 
 @LAYERS.register()
@@ -166,23 +162,6 @@ class JaxLayer(Layer):
                 f"{variable!r} it has {value!r}."
             )
 
-    def compute_output_spec(self, inputs: Any, training: Any = False) -> Any:
-        """Return the symbolic outputs, of shapes that JAX finds without values."""
-        self._build_on_shapes((inputs,), {})
-        for sizes in _STAND_INS:
-            try:
-                return self._jax().tree_map(_merged, *(self._outputs_of(inputs, training, size) for size in sizes))
-            except Exception:
-                if sizes is _STAND_INS[-1] or all(None not in x.shape for x in tree.flatten(inputs)):
-                    raise
-        raise AssertionError
-
-    def _outputs_of(self, inputs: Any, training: Any, size: int) -> Any:
-        jax = self._jax()
-        specs = tree.map_structure(lambda x: jax.spec(_sized(x.shape, size), x.dtype), inputs)
-        with Scope():  # what this call changes is dropped
-            return jax.outputs_of(lambda x: self._call_outermost(x, training=training), specs)
-
     # ---- config -----------------------------------------------------------------------------------------------------
 
     @classmethod
@@ -208,8 +187,3 @@ def _arguments(function: Callable[..., Any], name: str, allowed: Sequence[str]) 
 
 def _sized(shape: Sequence[int | None], size: int) -> tuple[int, ...]:
     return tuple(size if n is None else n for n in shape)
-
-
-def _merged(first: Any, second: Any) -> KerasTensor:
-    shape = [a if a == b else None for a, b in zip(first.shape, second.shape, strict=True)]
-    return KerasTensor(shape, first.dtype)
