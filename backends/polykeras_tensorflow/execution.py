@@ -22,7 +22,7 @@ from polykeras.backend.host_memory import can_be_lent
 from polykeras.backend.spec import Array, Shape
 from polykeras.recent import Recent
 from polykeras_tensorflow.arrays import computes_on_cpu, in_place, is_adopted
-from polykeras_tensorflow.graphs import Flat, apart, result_specs, spec_of, tracing_settings
+from polykeras_tensorflow.graphs import Flat, apart, functions_run_plainly, result_specs, spec_of, tracing_settings
 from polykeras_tensorflow.private import call, shape_of
 from polykeras_tensorflow.programs import Program, Traced
 
@@ -59,7 +59,7 @@ class _Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves, definition = tree.flatten_with_def((args, kwargs))
         arrays, statics = arrays_and_statics(leaves, tf.Tensor, self.backend.asarray)
-        if tf.config.functions_run_eagerly():
+        if functions_run_plainly():
             args, kwargs = tree.unflatten(definition, tree.interleave(arrays, statics))
             return tree.map_structure(self.backend.asarray, self.fn(*args, **kwargs))
         key = (definition, tuple(statics.items()), _signature(arrays), tracing_settings())
@@ -112,7 +112,7 @@ class _Steps:
             raise RuntimeError("Steps of training run by themselves: call `fit` outside of `tf.function`.")
         columns, definition = tree.flatten_with_def(data)
         batch = indices.shape[1]
-        if tf.config.functions_run_eagerly() and start < stop:
+        if functions_run_plainly() and start < stop:
             return self._run_eagerly(state, data, indices, start, stop)
         key = (definition, _signature(state), batch, _signature(columns, first=1), tracing_settings())
         found = self.programs.get(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -98,6 +99,13 @@ def trace(fn: Flat, specs: Sequence[tf.TensorSpec], inline: bool = True, xla: bo
         raise
 
 
+# TensorFlow's switch is one for the whole process: the first thread that inlines turns it on, the last one back.
+_switch = threading.Lock()
+_inlining = 0
+_users_choice = False
+_inlines_here: ContextVar[bool] = ContextVar("_inlines_here", default=False)
+
+
 @contextmanager
 def inlined_functions() -> Iterator[None]:
     """Within this context what a user made a `tf.function` runs as the plain function that it was.
@@ -105,12 +113,29 @@ def inlined_functions() -> Iterator[None]:
     It is to be a part of the graph that is made: a graph of its own could keep nothing of this one but what it met when
     it was traced first, and could assign to no variable of a scope.
     """
-    before = tf.config.functions_run_eagerly()
-    tf.config.run_functions_eagerly(True)
+    global _inlining, _users_choice
+    with _switch:
+        if not _inlining:
+            _users_choice = tf.config.functions_run_eagerly()
+            tf.config.run_functions_eagerly(True)
+        _inlining += 1
+    token = _inlines_here.set(True)
     try:
         yield
     finally:
-        tf.config.run_functions_eagerly(before)
+        _inlines_here.reset(token)
+        with _switch:
+            _inlining -= 1
+            if not _inlining:
+                tf.config.run_functions_eagerly(_users_choice)
+
+
+def functions_run_plainly() -> bool:
+    """Return whether functions are not to be traced here: the user asks for it, or this thread inlines them."""
+    if _inlines_here.get():
+        return True
+    with _switch:
+        return _users_choice if _inlining else tf.config.functions_run_eagerly()
 
 
 def apart(graph: Any, specs: Sequence[tf.TensorSpec]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import traceback
 from collections import namedtuple
 from collections.abc import Callable, Iterator
@@ -419,3 +420,29 @@ def test_graphs_that_were_traced_under_other_settings_are_not_shared(tb: Any, ot
         tf.debugging.disable_check_numerics()
         tf.config.experimental.enable_tensor_float_32_execution(False)  # as it is once the backend is loaded
     assert graph() is first
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_threads_that_trace_at_once_leave_the_switch_of_functions_as_it_was(asked: bool) -> None:
+    from polykeras_tensorflow.graphs import functions_run_plainly, inlined_functions
+
+    tf.config.run_functions_eagerly(asked)
+    inside, go_on = threading.Event(), threading.Event()
+
+    def trace_for_long() -> None:
+        with inlined_functions():
+            inside.set()
+            go_on.wait(60)
+
+    try:
+        with inlined_functions():
+            thread = threading.Thread(target=trace_for_long)
+            thread.start()
+            assert inside.wait(60)
+            assert functions_run_plainly()
+        assert functions_run_plainly() is asked, "the other thread's tracing is none of this one's"
+        go_on.set()
+        thread.join()
+        assert tf.config.functions_run_eagerly() is asked
+    finally:
+        tf.config.run_functions_eagerly(False)
