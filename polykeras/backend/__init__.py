@@ -3,11 +3,10 @@
 from typing import TYPE_CHECKING
 
 from polykeras.backend.base import Backend
+from polykeras.backend.info import BackendInfo, backends
+from polykeras.backend.providers import Provider
 from polykeras.backend.registry import (
-    BackendInfo,
-    Provider,
     backend,
-    backends,
     current,
     set_backend,
     set_matmul_precision,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import dtypes, tree
-from polykeras.backend import registry
+from polykeras.backend import foreign_data, registry
 from polykeras.graph import GraphFunction, KerasTensor
 from polykeras.layers.base.layer import Layer
 from polykeras.training.data.dataset import PyDataset
@@ -124,7 +124,7 @@ class _Changed:
         self._batches, self._change = batches, change
 
     def __iter__(self) -> Iterator[Any]:
-        return map(self._change, registry.batches_of(self._batches))
+        return map(self._change, foreign_data.batches_of(self._batches))
 
     def __len__(self) -> int:
         return len(self._batches)

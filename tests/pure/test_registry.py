@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from polykeras import config
-from polykeras.backend import registry
+from polykeras.backend import Provider, backends, info, registry
 from polykeras.backend.native import Native
-from polykeras.backend.registry import Provider, backend, backends, load, set_backend, use_backend
+from polykeras.backend.registry import backend, load, set_backend, use_backend
 
 ABSENT = "polykeras_no_such_framework"
 
@@ -38,7 +38,8 @@ def loads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[str]
         return Provider(framework, make, priority, f'pip install "polykeras[{name}]"')
 
     known = {"quick": provider("quick", 30, ABSENT), "plain": provider("plain", 0), "asked": provider("asked", -1)}
-    monkeypatch.setattr(registry, "providers", lambda: known)
+    for module in (registry, info):
+        monkeypatch.setattr(module, "providers", lambda: known)
     monkeypatch.setattr(registry, "_loaded", {})
     monkeypatch.setattr(registry, "_default", None)
     monkeypatch.setattr(registry, "_seed", None)
@@ -252,7 +253,8 @@ def test_a_version_outside_the_tested_range_is_told(version: str, note: str, mon
         return SimpleNamespace(name="ours", version=version, devices=list, **own)
 
     known = {"ours": Provider(None, make, 1, "pip install ours", tested=("2.6", "2.15"))}
-    monkeypatch.setattr(registry, "providers", lambda: known)
+    for module in (registry, info):
+        monkeypatch.setattr(module, "providers", lambda: known)
     with use_backend("ours"):
         (row,) = backends()
     assert row.tested == "2.6 to 2.15"

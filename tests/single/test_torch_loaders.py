@@ -10,7 +10,7 @@ import pytest
 
 import polykeras as k
 from polykeras import fast
-from polykeras.backend import registry, use_backend
+from polykeras.backend import foreign_data, use_backend
 
 torch = pytest.importorskip("torch")
 data = pytest.importorskip("torch.utils.data")
@@ -273,9 +273,9 @@ def test_two_passes_at_a_time() -> None:
 @pytest.mark.skipif(not fast.enabled(), reason="the loader reads itself")
 def test_whatever_the_backend_is() -> None:
     with use_backend("numpy"):
-        batches = list(registry.batches_of(loader_of("rows")))
+        batches = list(foreign_data.batches_of(loader_of("rows")))
     assert np.asarray(batches[0][0]).tolist() == X[:5].tolist()
-    assert next(registry.batches_of([3])) == 3
+    assert next(foreign_data.batches_of([3])) == 3
 
 
 def test_a_model_learns_the_same_from_a_loader_as_from_arrays() -> None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from polykeras import dtypes, ops
-from polykeras.backend import registry
+from polykeras.backend import foreign_data, registry
 from polykeras.graph import KerasTensor
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.core.input_layer import Input
@@ -310,7 +310,7 @@ def _column(x: Any) -> Any:
 
 
 def _columns(dataset: Iterable[Any], name: str) -> Iterator[Any]:
-    for batch in registry.batches_of(dataset):
+    for batch in foreign_data.batches_of(dataset):
         yield _column((batch[0] if isinstance(batch, (tuple, list)) else batch)[name])
 
 

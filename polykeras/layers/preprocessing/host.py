@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from polykeras import dtypes, ops, tree
-from polykeras.backend import registry
+from polykeras.backend import foreign_data, registry
 from polykeras.backend.door import Handle
 from polykeras.backend.symbolic import SymbolicArray
 from polykeras.graph import KerasTensor
@@ -128,7 +128,7 @@ def run_on_host(function: Callable[..., Any], inputs: list[Any], spec: Callable[
     """
     if any(isinstance(x, SymbolicArray) for x in inputs):
         return SymbolicArray(*spec(*(x.dims if isinstance(x, SymbolicArray) else np.shape(x) for x in inputs)))
-    result = registry.on_host(lambda *arrays: function(*map(host_data, arrays)), inputs, spec)
+    result = foreign_data.on_host(lambda *arrays: function(*map(host_data, arrays)), inputs, spec)
     if result is NotImplemented:
         result = function(*map(host_data, inputs))
         return result if dtypes.is_text(result) else ops.convert_to_tensor(result)
@@ -146,7 +146,7 @@ def batches(data: Any, steps: int | None = None) -> Iterator[Any]:
     if is_data(data):
         yield host_data(data)
         return
-    stream: Iterable[Any] = data if isinstance(data, (list, tuple)) else registry.batches_of(data)
+    stream: Iterable[Any] = data if isinstance(data, (list, tuple)) else foreign_data.batches_of(data)
     for batch in islice(stream, steps):
         yield host_data(_inputs_of(batch))
 
@@ -175,7 +175,8 @@ class DataLayer(Layer):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the layer; see `Layer`."""
         if args and _is_foreign(args[0]):
-            result = registry.on_host(lambda x: self._on_host(x, args[1:], kwargs), [args[0]], self._host_spec(args[0]))
+            spec = self._host_spec(args[0])
+            result = foreign_data.on_host(lambda x: self._on_host(x, args[1:], kwargs), [args[0]], spec)
             if result is not NotImplemented:
                 return result
         return super().__call__(*args, **kwargs)

@@ -12,8 +12,8 @@ import numpy as np
 
 from polykeras import switches, tree
 from polykeras.arguments import positive_int
+from polykeras.backend.foreign_data import batches_of, lies_ready
 from polykeras.backend.host_memory import aligned_empty, is_worth_copying
-from polykeras.backend.registry import batches_of, lies_ready
 from polykeras.training.data.checks import NAMES, check_host_arrays, check_values, host_tree, weights_from_classes
 from polykeras.training.data.dataset import PyDataset
 from polykeras.training.data.orders import Orders

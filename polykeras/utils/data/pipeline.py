@@ -13,7 +13,7 @@ import numpy as np
 
 from polykeras import random, tree
 from polykeras.arguments import positive_int
-from polykeras.backend import registry
+from polykeras.backend import foreign_data
 from polykeras.training.data.checks import as_array
 
 INFINITE = -1
@@ -122,7 +122,7 @@ class Dataset:
         Raises:
             ValueError: the backend has no data sets.
         """
-        return registry.dataset_of(backend, self._make)
+        return foreign_data.dataset_of(backend, self._make)
 
     # ---- other elements ------------------------------------------------------------------------------------------
 
