@@ -10,9 +10,9 @@ from polykeras.layers.base.layer import Layer
 from polykeras.layers.core.input_layer import Input, InputLayer
 from polykeras.models.model import Model
 from polykeras.models.sequential import Sequential
+from polykeras.saving.custom_objects import custom_object_scope
 from polykeras.saving.limits import read_json
 from polykeras.saving.restoring import model_of_config
-from polykeras.saving.serialization import custom_object_scope
 from polykeras.saving.shared_objects import sharing_objects
 
 

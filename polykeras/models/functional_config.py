@@ -11,7 +11,8 @@ import numpy as np
 from polykeras import tree
 from polykeras.graph import KerasTensor, Node, Operation, OpOperation
 from polykeras.models import keras_ops
-from polykeras.saving.serialization import custom_object_scope, deserialize_keras_object, serialize_keras_object
+from polykeras.saving.custom_objects import custom_object_scope
+from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
 
 
 def _tensor_key(tensor: KerasTensor, numbers: dict[int, int]) -> list[Any]:

@@ -19,9 +19,10 @@ from polykeras.models.quantizing import quantize_model
 from polykeras.models.repeated_calls import RepeatedCalls
 from polykeras.models.summary import summary_text
 from polykeras.naming import did_you_mean
+from polykeras.saving.custom_objects import custom_object_scope
 from polykeras.saving.limits import check_readable
 from polykeras.saving.model_files import save_model
-from polykeras.saving.serialization import custom_object_scope, serialize_keras_object
+from polykeras.saving.serialization import serialize_keras_object
 from polykeras.saving.shared_objects import sharing_objects
 from polykeras.saving.weights import load_weights, save_weights
 from polykeras.training.trainer import Trainer

@@ -14,7 +14,8 @@ from polykeras.layers.core.input_layer import InputLayer
 from polykeras.models.functional import Functional
 from polykeras.models.model import Model
 from polykeras.naming import unique_name
-from polykeras.saving.serialization import custom_object_scope, deserialize_keras_object, serialize_keras_object
+from polykeras.saving.custom_objects import custom_object_scope
+from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
 
 
 @LAYERS.register()

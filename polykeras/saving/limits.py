@@ -33,6 +33,21 @@ MAX_EXPANSION = 200
 _BLOCK = 2**20
 
 
+def checked_name(value: Any, key: str) -> str:
+    """Return a name of a config, if it is one: to look for what is near a long text takes for ever.
+
+    Args:
+        value: of the config.
+        key: under which it stands there, for the message.
+
+    Raises:
+        ValueError: it is no text, or a long one.
+    """
+    if not isinstance(value, str) or len(value) > MAX_NAME:
+        raise ValueError(f"`{key}` in a config must be a name; received {str(value)[:100]!r} ({type(value).__name__}).")
+    return value
+
+
 def check_expansion(path: str, place: str, size: int, stored: int) -> None:
     """Refuse data that claim to be far larger than what is stored of them.
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from polykeras import budget
 from polykeras.saveable import Saveable
+from polykeras.saving.custom_objects import custom_object_scope
 from polykeras.saving.errors import SavedFileError, reading
 from polykeras.saving.files.base import ArrayFile
 from polykeras.saving.lambdas import code_allowed
-from polykeras.saving.serialization import custom_object_scope, deserialize_keras_object
+from polykeras.saving.serialization import deserialize_keras_object
 from polykeras.saving.shared_objects import sharing_objects, with_numbers_on_both
 from polykeras.saving.state import group_of, load_state
 from polykeras.variables import values_deferred

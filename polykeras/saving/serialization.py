@@ -9,24 +9,22 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from contextvars import ContextVar
 from importlib import import_module
-from types import FunctionType, MappingProxyType
-from typing import Any, Generic, Self, TypeVar
+from types import FunctionType
+from typing import Any, Generic, TypeVar
 
 from polykeras.backend import registry
 from polykeras.naming import did_you_mean, to_snake_case, with_article
 from polykeras.saving import plain, shared_objects
+from polykeras.saving.custom_objects import custom_object_scope, find_custom, find_exactly, get_registered_name
 from polykeras.saving.lambdas import code_allowed, describe_lambda, lambda_of
-from polykeras.saving.limits import MAX_NAME
+from polykeras.saving.limits import checked_name
 from polykeras.seeds import SeedGenerator
 
 T = TypeVar("T")
 C = TypeVar("C")
 
 _registries: dict[str, Registry[Any]] = {}
-_registered: dict[str, Any] = {}
-_scoped: ContextVar[Mapping[str, Any]] = ContextVar("polykeras_custom_objects", default=MappingProxyType({}))
 
 
 class Registry(Generic[T]):
@@ -88,7 +86,7 @@ class Registry(Generic[T]):
         Raises:
             ValueError: there is none; the nearest name is suggested.
         """
-        custom = _find_exactly(name)
+        custom = find_exactly(name)
         if custom is not None:
             return custom
         if name in self._aliases:
@@ -136,82 +134,6 @@ class Registry(Generic[T]):
 
 
 Registry[Any]("seed generator", "keras.random").register()(SeedGenerator)  # whose own module knows nothing of files
-
-# ---- the user's own objects ------------------------------------------------------------------------------------
-
-
-def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[C], C]:
-    """Return a decorator that lets configs name a class or function of yours as `package>name`.
-
-    Args:
-        package: a prefix that keeps the names of two libraries apart.
-        name: by default the object's own name.
-    """
-
-    def decorate(obj: C) -> C:
-        registered = f"{package}>{name or obj.__name__}"  # type: ignore[attr-defined]
-        if inspect.isclass(obj) and not hasattr(obj, "get_config"):
-            raise ValueError(f"Cannot register {obj!r}: a class needs a `get_config` method.")
-        _registered[registered] = obj
-        return obj
-
-    return decorate
-
-
-class CustomObjectScope:
-    """A context within which configs and identifiers may also name the user's objects.
-
-    Args:
-        custom_objects: classes and functions by name.
-    """
-
-    def __init__(self, custom_objects: Mapping[str, Any]) -> None:
-        self.custom_objects = custom_objects or {}
-        self._tokens: list[Any] = []
-
-    def __enter__(self) -> Self:
-        self._tokens.append(_scoped.set({**_scoped.get(), **self.custom_objects}))
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        _scoped.reset(self._tokens.pop())
-
-
-custom_object_scope = CustomObjectScope
-
-
-def get_custom_objects() -> dict[str, Any]:
-    """Return the user's objects that configs may name anywhere, by name; what is added to it counts too."""
-    return _registered
-
-
-def find_custom(name: str) -> Any:
-    """Return the user's object of that (registered) name, or None."""
-    found = _find_exactly(name)
-    if found is not None:
-        return found
-    return next((obj for key, obj in _registered.items() if key.rpartition(">")[2] == name), None)
-
-
-def _find_exactly(name: str) -> Any:
-    """Return what the user passed, or registered, under that very name, or None."""
-    scoped = _scoped.get()
-    return scoped[name] if name in scoped else _registered.get(name)
-
-
-def get_registered_object(
-    name: str, custom_objects: Mapping[str, Any] | None = None, module_objects: Mapping[str, Any] | None = None
-) -> Any:
-    """Return the user's object of a name: registered, in `custom_objects` or in `module_objects`; or None."""
-    found = find_custom(name)
-    for objects in (custom_objects, module_objects):
-        found = (objects or {}).get(name) if found is None else found
-    return found
-
-
-def get_registered_name(obj: Any) -> str:
-    """Return the name under which a user's object was registered, else its own."""
-    return next((key for key, known in _registered.items() if known is obj), obj.__name__)
 
 
 # ---- to configs ------------------------------------------------------------------------------------------------
@@ -323,14 +245,14 @@ def deserialize_keras_object(
         return config
     if "class_name" not in config or "config" not in config:
         return {key: deserialize_keras_object(value) for key, value in config.items()}
-    name, inner = _named(config["class_name"], "class_name"), config["config"]
+    name, inner = checked_name(config["class_name"], "class_name"), config["config"]
     found = plain.decode(name, inner, deserialize_keras_object)
     if found is not plain.NOTHING:
         return found
     if name == "__lambda__":
         return lambda_of(inner)
     if name == "function":
-        return _function(_named(inner, "config"), config, default)
+        return _function(checked_name(inner, "config"), config, default)
     known = shared_objects.find(config)
     if known is not None:
         return known
@@ -352,8 +274,8 @@ _OURS = frozenset(("", "builtins", "keras", "tf_keras", "polykeras", "tensorflow
 def _find(name: str, config: Mapping[str, Any], default: Registry[Any] | None) -> Any:
     """Return the class or function that a config names: the user's, or a built-in one. Nothing is imported."""
     module, registered = _text(config, "module"), _text(config, "registered_name")
-    custom = _find_exactly(registered) if registered else None
-    custom = custom if custom is not None else _find_exactly(name)
+    custom = find_exactly(registered) if registered else None
+    custom = custom if custom is not None else find_exactly(name)
     if custom is not None:
         return custom
     package = registered.partition(">")[0] if ">" in registered else "keras"
@@ -377,14 +299,7 @@ def _find(name: str, config: Mapping[str, Any], default: Registry[Any] | None) -
 
 
 def _text(config: Mapping[str, Any], key: str) -> str:
-    return _named(config.get(key) or "", key)
-
-
-def _named(value: Any, key: str) -> str:
-    """Return a name in a config, if it is one: to look for what is near a long text takes for ever."""
-    if not isinstance(value, str) or len(value) > MAX_NAME:
-        raise ValueError(f"`{key}` in a config must be a name; received {str(value)[:100]!r} ({type(value).__name__}).")
-    return value
+    return checked_name(config.get(key) or "", key)
 
 
 def _function(name: str, config: Mapping[str, Any], default: Registry[Any] | None) -> Any:

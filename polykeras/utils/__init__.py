@@ -7,16 +7,15 @@ from polykeras.graph import is_keras_tensor
 from polykeras.lazy import lazy_names
 from polykeras.naming import clear_session
 from polykeras.random import set_random_seed
-from polykeras.saving.serialization import (
+from polykeras.saving.custom_objects import (
     CustomObjectScope,
     custom_object_scope,
-    deserialize_keras_object,
     get_custom_objects,
     get_registered_name,
     get_registered_object,
     register_keras_serializable,
-    serialize_keras_object,
 )
+from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
 from polykeras.switches import (
     disable_interactive_logging,
     enable_interactive_logging,

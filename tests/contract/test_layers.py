@@ -22,7 +22,7 @@ from known_differences import known
 from polykeras import layers, tree
 from polykeras.backend import Backend, registry, use_backend
 from polykeras.layers import InputSpec
-from polykeras.saving.serialization import custom_object_scope
+from polykeras.saving.custom_objects import custom_object_scope
 
 COMPARISONS = [(case, kind) for case in LAYER_CASES for kind in case.kinds]
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import polykeras as keras
-from polykeras.saving import limits, serialization
+from polykeras.saving import custom_objects, limits
 from saving import corpus
 
 pytest.importorskip("h5py")
@@ -95,9 +95,9 @@ def _layer(description: dict[str, Any], **objects: Any) -> Any:
 
 @pytest.fixture
 def registered() -> Iterator[type]:
-    serialization._registered["Mine>Dense"] = Dense
+    custom_objects.get_custom_objects()["Mine>Dense"] = Dense
     yield Dense
-    del serialization._registered["Mine>Dense"]
+    del custom_objects.get_custom_objects()["Mine>Dense"]
 
 
 def test_a_registered_class_does_not_hide_a_built_in_one(registered: type) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from polykeras.saving.custom_objects import find_custom, find_exactly
 from polykeras.saving.keras_operations import CLASSES, OPS
 from polykeras.saving.legacy import keras1
 from polykeras.saving.legacy.arguments import CHANGES, check_arguments, modern_class
@@ -12,7 +13,6 @@ from polykeras.saving.legacy.classes import LAYERS, registry_of
 from polykeras.saving.legacy.graphs import translate_graph, translate_sequential
 from polykeras.saving.legacy.layout import Context
 from polykeras.saving.legacy.values import plain, translate_argument
-from polykeras.saving.serialization import _find_exactly, find_custom
 
 _INNER = ("layer", "backward_layer", "cell")
 _GRAPHS = ("Model", "Functional", "Container", "Network")
@@ -53,8 +53,8 @@ def translate_layer(entry: Any, context: Context) -> dict[str, Any]:
 
 def custom_of(name: str, registered: str, major: int) -> Any:
     """Return the user's class that a config means, None where it means one of ours."""
-    custom = _find_exactly(registered) if registered else None
-    custom = custom if custom is not None else _find_exactly(name)
+    custom = find_exactly(registered) if registered else None
+    custom = custom if custom is not None else find_exactly(name)
     if custom is not None:
         return custom
     today = modern_class(keras1.class_of(name) if major == 1 else name, {})[0]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from polykeras.saving.archive import KERAS_VERSION
+from polykeras.saving.custom_objects import get_registered_name
 from polykeras.saving.errors import SavedFileError, reading
 from polykeras.saving.files.atomic import atomic_write
 from polykeras.saving.files.hdf5 import Hdf5File, require_h5py
@@ -33,7 +34,6 @@ from polykeras.saving.legacy.training import compile_arguments, optimizer_argume
 from polykeras.saving.legacy.weights import Found, assign, find_weights
 from polykeras.saving.limits import check_readable, read_json
 from polykeras.saving.restoring import following, model_of_config
-from polykeras.saving.serialization import get_registered_name
 from polykeras.saving.shared_objects import sharing_objects
 
 MODEL, TRAINING = "model_config", "training_config"

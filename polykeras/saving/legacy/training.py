@@ -6,10 +6,11 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from polykeras.saving.custom_objects import find_exactly
 from polykeras.saving.legacy.classes import LOSSES, METRICS, OPTIMIZERS, registry_of
 from polykeras.saving.legacy.layout import Context
 from polykeras.saving.legacy.values import plain
-from polykeras.saving.serialization import _find_exactly, deserialize_keras_object, serialize_keras_object
+from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
 
 _SHORT = ("accuracy", "acc", "crossentropy", "ce")  # which mean one of several by the shapes
 _RENAMED = {"cosine_proximity": "cosine_similarity", "cosine": "cosine_similarity"}
@@ -65,7 +66,7 @@ def _optimizer(entry: Any, context: Context) -> Any:
         return registry_of(OPTIMIZERS).deserialize(dict(entry))
     if not isinstance(inner, Mapping):
         raise context.refuse("`config` is no dict.")
-    if _find_exactly(name) is not None:
+    if find_exactly(name) is not None:
         return deserialize_keras_object({"module": None, "class_name": name, "config": dict(inner)})
     name = name.removeprefix("Custom>")
     if name.lower() == "lossscaleoptimizer":  # compile makes another one, where the dtypes ask for it
@@ -106,7 +107,7 @@ def _described(value: Any, module: str) -> Any:
     if isinstance(value, Mapping) and "class_name" not in value:
         return {key: _described(part, module) for key, part in value.items()}
     registry = registry_of(module)
-    if not isinstance(value, str) or value in _SHORT or _find_exactly(value) is not None or not registry.knows(value):
+    if not isinstance(value, str) or value in _SHORT or find_exactly(value) is not None or not registry.knows(value):
         return value
     found = registry.find(value)
     if inspect.isclass(found):
@@ -127,14 +128,14 @@ def _nested(value: Any, module: str, context: Context) -> Any:
     if isinstance(value, Mapping):
         return {key: _nested(part, module, context) for key, part in value.items()}
     if isinstance(value, str):
-        custom = _find_exactly(value)
+        custom = find_exactly(value)
         return custom if custom is not None else _RENAMED.get(value, value)
     return value
 
 
 def _made(entry: Mapping[str, Any], module: str, context: Context) -> Any:
     name, inner = entry["class_name"], entry.get("config")
-    if context.origin.major > 2 or _find_exactly(str(name)) is not None or not isinstance(inner, Mapping):
+    if context.origin.major > 2 or find_exactly(str(name)) is not None or not isinstance(inner, Mapping):
         return deserialize_keras_object(dict(entry) | {"module": entry.get("module") or module})
     name = str(name).removeprefix("Custom>")
     inner = dict(inner)

@@ -10,8 +10,8 @@ from types import CodeType
 from typing import Any
 
 from polykeras.saving import lambdas
+from polykeras.saving.custom_objects import find_custom, find_exactly
 from polykeras.saving.legacy.layout import Context
-from polykeras.saving.serialization import _find_exactly, find_custom
 
 # Keras 3 gave the name to another function; see `polykeras.activations.hard_sigmoid_of_keras_2`.
 RENAMED_ACTIVATIONS = {"hard_sigmoid": "hard_sigmoid_of_keras_2"}
@@ -55,14 +55,14 @@ def _with_module(value: Any, module: str) -> Any:
         return value
     inner = value.get("config") or {}
     name = _without_package(value["class_name"])
-    if isinstance(inner, Mapping) and isinstance(name, str) and _find_exactly(name) is None:
+    if isinstance(inner, Mapping) and isinstance(name, str) and find_exactly(name) is None:
         inner = {key: part for key, part in inner.items() if key not in ("dtype", "partition_info")}
     return {"module": module, "class_name": name, "config": inner}
 
 
 def _without_package(name: Any) -> Any:
     """Return a name of Keras's own; some were written as `Custom>Adam`."""
-    if isinstance(name, str) and _find_exactly(name) is None:
+    if isinstance(name, str) and find_exactly(name) is None:
         return name.removeprefix("Custom>").removeprefix("keras>")
     return name
 
@@ -79,7 +79,7 @@ def _dtype(value: Any, context: Context) -> Any:
 
 
 def _activation(value: Any) -> Any:
-    if isinstance(value, str) and _find_exactly(value) is None:
+    if isinstance(value, str) and find_exactly(value) is None:
         return RENAMED_ACTIVATIONS.get(value, value)
     return value
 
@@ -99,7 +99,7 @@ def translate_lambda(config: dict[str, Any], context: Context) -> dict[str, Any]
     dropped = ("output_shape", "output_shape_type", "output_shape_module", "module", "mask_module")
     kept = {key: value for key, value in config.items() if key not in dropped}
     kinds = {key: kept.pop(f"{key}_type", None) for key in ("function", "mask")}
-    given = _find_exactly(str(kept.get("name")))
+    given = find_exactly(str(kept.get("name")))
     if given is not None:
         kept["function"] = given
     for key, kind in kinds.items():
