@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import copy_context
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from polykeras import random, tree
 from polykeras.arguments import positive_int
 from polykeras.backend import foreign_data
-from polykeras.training.data.checks import as_array
+from polykeras.utils.data.elements import as_rows, map_in_threads, shown, stack, stack_padded, stack_ragged
 
 INFINITE = -1
 UNKNOWN = -2
 THREADS = 4  # where the number of parallel calls is left to us
-T = TypeVar("T")
-
-
-class HostArray(np.ndarray):
-    """A NumPy array that code written for `tf.data` may ask for its NumPy array."""
-
-    def numpy(self) -> np.ndarray:
-        """Return itself as a plain NumPy array."""
-        return self.view(np.ndarray)
 
 
 class Dataset:
@@ -69,7 +57,7 @@ class Dataset:
         Raises:
             ValueError: there is none, or their lengths differ.
         """
-        arrays = tree.map_structure(_as_rows, tensors)
+        arrays = tree.map_structure(as_rows, tensors)
         lengths = {len(leaf) for leaf in tree.flatten(arrays)}
         if len(lengths) != 1:
             raise ValueError(f"from_tensor_slices: expected arrays of one length; received {sorted(lengths)}.")
@@ -95,7 +83,7 @@ class Dataset:
     # ---- reading -------------------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Any]:
-        return (tree.map_structure(_shown, element) for element in self._make())
+        return (tree.map_structure(shown, element) for element in self._make())
 
     def as_numpy_iterator(self) -> Iterator[Any]:
         """Return an iterator over the elements."""
@@ -147,7 +135,7 @@ class Dataset:
             return map_func(*element) if isinstance(element, tuple) else map_func(element)
 
         threads = THREADS if num_parallel_calls == -1 else num_parallel_calls or 1
-        return self._then(lambda: _in_threads(call, self._make(), threads), self._length)
+        return self._then(lambda: map_in_threads(call, self._make(), threads), self._length)
 
     def filter(self, predicate: Callable[..., Any]) -> Dataset:
         """Return a data set of the elements for which a function, called as for `map`, gives a true value."""
@@ -176,15 +164,15 @@ class Dataset:
             num_parallel_calls: for code that says it.
             deterministic: for code that says it.
         """
-        return self._batched(batch_size, drop_remainder, _stack)
+        return self._batched(batch_size, drop_remainder, stack)
 
     def padded_batch(self, batch_size: int, drop_remainder: bool = False) -> Dataset:
         """Return a data set of batches in which each array is filled up with zeros to the largest one of its batch."""
-        return self._batched(batch_size, drop_remainder, _stack_padded)
+        return self._batched(batch_size, drop_remainder, stack_padded)
 
     def ragged_batch(self, batch_size: int, drop_remainder: bool = False) -> Dataset:
         """Return a data set of batches in which arrays of unequal shapes are put together as an array of objects."""
-        return self._batched(batch_size, drop_remainder, _stack_ragged)
+        return self._batched(batch_size, drop_remainder, stack_ragged)
 
     def _batched(self, size: int, drop: bool, stack: Callable[[list[Any]], np.ndarray]) -> Dataset:
         size = positive_int(size, "batch_size")
@@ -294,60 +282,3 @@ class Dataset:
     def prefetch(self, buffer_size: int | None = None) -> Dataset:
         """Return the data set itself: `fit` reads ahead."""
         return self
-
-
-def _as_rows(leaf: Any) -> Any:
-    """Return what has rows as it is indexed quickest: texts stay texts of any length."""
-    if isinstance(leaf, (str, bytes)):
-        raise ValueError(f"from_tensor_slices: expected arrays; received {leaf!r}.")
-    return as_array(leaf)
-
-
-def _shown(leaf: Any) -> Any:
-    """Return a leaf as iterations give it: arrays of any framework as NumPy's."""
-    array = as_array(leaf)
-    if array.dtype.kind in "US" and not isinstance(leaf, np.ndarray):
-        array = np.array(leaf, dtype=object)
-    return array.view(HostArray)
-
-
-def _stack(leaves: list[Any]) -> np.ndarray:
-    if isinstance(leaves[0], (str, bytes)):
-        return np.array(leaves, dtype=object)
-    return np.stack([as_array(leaf) for leaf in leaves])
-
-
-def _stack_padded(leaves: list[Any]) -> np.ndarray:
-    arrays = [as_array(leaf) for leaf in leaves]
-    result = np.zeros((len(arrays), *np.max([array.shape for array in arrays], axis=0)), arrays[0].dtype)
-    for i, array in enumerate(arrays):
-        result[i, *map(slice, array.shape)] = array
-    return result
-
-
-def _stack_ragged(leaves: list[Any]) -> np.ndarray:
-    arrays = [as_array(leaf) for leaf in leaves]
-    if len({array.shape for array in arrays}) == 1:
-        return np.stack(arrays)
-    result = np.empty(len(arrays), dtype=object)
-    result[:] = arrays
-    return result
-
-
-def _in_threads(function: Callable[[Any], T], items: Iterator[Any], threads: int) -> Iterator[T]:
-    """Return what a function gives for each item, in order; up to two calls a thread are ahead."""
-    if threads <= 1:
-        yield from map(function, items)
-        return
-    pool = ThreadPoolExecutor(threads)
-    waiting: deque[Future[T]] = deque()
-    try:
-        for item in items:
-            # The current backend, among others, belongs to a context.
-            waiting.append(pool.submit(copy_context().run, function, item))
-            if len(waiting) >= 2 * threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)

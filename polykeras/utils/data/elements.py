@@ -1,0 +1,83 @@
+"""Elements of a data set, put together to batches and shown as NumPy arrays."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any, TypeVar
+
+import numpy as np
+
+from polykeras.training.data.checks import as_array
+
+T = TypeVar("T")
+
+
+class HostArray(np.ndarray):
+    """A NumPy array that code written for `tf.data` may ask for its NumPy array."""
+
+    def numpy(self) -> np.ndarray:
+        """Return itself as a plain NumPy array."""
+        return self.view(np.ndarray)
+
+
+def as_rows(leaf: Any) -> Any:
+    """Return what has rows as it is indexed quickest: texts stay texts of any length."""
+    if isinstance(leaf, (str, bytes)):
+        raise ValueError(f"from_tensor_slices: expected arrays; received {leaf!r}.")
+    return as_array(leaf)
+
+
+def shown(leaf: Any) -> Any:
+    """Return a leaf as iterations give it: arrays of any framework as NumPy's."""
+    array = as_array(leaf)
+    if array.dtype.kind in "US" and not isinstance(leaf, np.ndarray):
+        array = np.array(leaf, dtype=object)
+    return array.view(HostArray)
+
+
+def stack(leaves: list[Any]) -> np.ndarray:
+    """Return leaves of equal shapes as one array; texts as an array of objects."""
+    if isinstance(leaves[0], (str, bytes)):
+        return np.array(leaves, dtype=object)
+    return np.stack([as_array(leaf) for leaf in leaves])
+
+
+def stack_padded(leaves: list[Any]) -> np.ndarray:
+    """Return leaves as one array, each filled up with zeros at its ends."""
+    arrays = [as_array(leaf) for leaf in leaves]
+    result = np.zeros((len(arrays), *np.max([array.shape for array in arrays], axis=0)), arrays[0].dtype)
+    for i, array in enumerate(arrays):
+        result[i, *map(slice, array.shape)] = array
+    return result
+
+
+def stack_ragged(leaves: list[Any]) -> np.ndarray:
+    """Return leaves as one array, of objects where their shapes differ."""
+    arrays = [as_array(leaf) for leaf in leaves]
+    if len({array.shape for array in arrays}) == 1:
+        return np.stack(arrays)
+    result = np.empty(len(arrays), dtype=object)
+    result[:] = arrays
+    return result
+
+
+def map_in_threads(function: Callable[[Any], T], items: Iterator[Any], threads: int) -> Iterator[T]:
+    """Return what a function gives for each item, in order; up to two calls a thread are ahead."""
+    if threads <= 1:
+        yield from map(function, items)
+        return
+    pool = ThreadPoolExecutor(threads)
+    waiting: deque[Future[T]] = deque()
+    try:
+        for item in items:
+            # The current backend, among others, belongs to a context.
+            waiting.append(pool.submit(copy_context().run, function, item))
+            if len(waiting) >= 2 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
