@@ -64,10 +64,13 @@ _ARRAYS = """
 """
 _NETWORKS = """
     batch_normalization bias_add binary_crossentropy binary_focal_crossentropy categorical_crossentropy
-    categorical_focal_crossentropy conv1d conv2d conv2d_transpose conv3d ctc_batch_cost ctc_decode
-    depthwise_conv2d dropout elu hard_sigmoid in_top_k pool2d pool3d random_bernoulli random_normal
-    random_uniform relu resize_images resize_volumes rnn separable_conv2d sigmoid softmax softplus softsign
-    sparse_categorical_crossentropy spatial_2d_padding spatial_3d_padding tanh temporal_padding truncated_normal
+    categorical_focal_crossentropy ctc_batch_cost ctc_decode dropout elu hard_sigmoid in_top_k
+    random_bernoulli random_normal random_uniform relu rnn sigmoid softmax softplus softsign
+    sparse_categorical_crossentropy tanh truncated_normal
+"""
+_WINDOWS = """
+    conv1d conv2d conv2d_transpose conv3d depthwise_conv2d pool2d pool3d resize_images resize_volumes
+    separable_conv2d spatial_2d_padding spatial_3d_padding temporal_padding
 """
 _STATE = """
     batch_get_value batch_set_value ctc_label_dense_to_sparse eval eye function get_value gradients
@@ -77,7 +80,7 @@ _STATE = """
 """
 LATER: dict[str, str] = {"is_keras_tensor": "polykeras.graph", "Variable": "polykeras.variables"} | {
     name: f"polykeras.legacy.backend_{room}"
-    for room, names in {"arrays": _ARRAYS, "nn": _NETWORKS, "state": _STATE}.items()
+    for room, names in {"arrays": _ARRAYS, "nn": _NETWORKS, "windows": _WINDOWS, "state": _STATE}.items()
     for name in names.split()
 }
 __getattr__, __dir__ = lazy_names(__name__, LATER)
