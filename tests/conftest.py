@@ -104,10 +104,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     # TensorFlow brings Keras along, whose other backends want JAX: only beside all of them Keras is whole.
     no_keras = not all(find_spec(name) for name in ("keras", "jax", "torch", "tensorflow"))
     elsewhere = device_of(config) not in ("cpu", "cpu:0")
-    asked = [item for item in items if asks_for_backends(item) or "numpy" in chosen]
-    if len(asked) < len(items):
-        config.hook.pytest_deselected(items=[item for item in items if item not in set(asked)])
-        items[:] = asked
+    if "numpy" not in chosen:
+        config.hook.pytest_deselected(items=[item for item in items if not asks_for_backends(item)])
+        items[:] = [item for item in items if asks_for_backends(item)]
     for item in items:
         if elsewhere and (assumes := item.get_closest_marker("cpu_only")):
             item.add_marker(pytest.mark.skip(reason=f"cpu_only: {assumes.args[0]}"))
