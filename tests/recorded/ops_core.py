@@ -120,7 +120,7 @@ PROGRAMS: dict[str, list[Line]] = {
     ],
     "vectorized_map": [
         (lambda ops, x: ops.vectorized_map(lambda row: ops.sum(row), x), X),
-        (lambda ops, x: ops.vectorized_map(lambda row: (ops.max(row), row[::-1]), x), X),
+        (lambda ops, x: ops.vectorized_map(lambda row: (ops.max(row), ops.flip(row)), x), X),
         (lambda ops, x: ops.vectorized_map(lambda pair: pair[0] * pair[1], (x, x + 1)), X),
     ],
     "vectorize": [
