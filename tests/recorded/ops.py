@@ -51,7 +51,7 @@ class Run:
     @property
     def whole(self) -> bool:
         """Whether it can be a part of a compiled program: its results are arrays, of shapes that no value decides."""
-        return self.op not in NEEDS_VALUES and self.op not in NUMBERS and self.op not in ops_core.ALONE
+        return self.op == "segment_sum" or not any(self.op in names for names in (NEEDS_VALUES, NUMBERS, ops_core.ALONE))
 
 
 def named(library: Any, name: str) -> Callable[..., Any]:
