@@ -230,7 +230,9 @@ class JaxArrays(Backend):
     def full(self, shape: Shape | int, fill_value: Any, dtype: str | None = None) -> Array:
         return jnp.full(shape, self.asarray(fill_value, dtype or config.floatx()))
 
-    def arange(self, start: float, stop: float | None = None, step: float | None = None, dtype: str | None = None) -> Array:
+    def arange(
+        self, start: float, stop: float | None = None, step: float | None = None, dtype: str | None = None
+    ) -> Array:
         if stop is None:
             start, stop = 0, start
         step = 1 if step is None else step

@@ -149,7 +149,9 @@ class NumpyArrays(Backend):
             return self.broadcast_to(self.asarray(fill_value, dtype), shape)
         return np.full(shape, fill_value, numpy_dtype(dtype))
 
-    def arange(self, start: float, stop: float | None = None, step: float | None = None, dtype: str | None = None) -> Array:
+    def arange(
+        self, start: float, stop: float | None = None, step: float | None = None, dtype: str | None = None
+    ) -> Array:
         if stop is None:
             start, stop = 0, start
         step = 1 if step is None else step

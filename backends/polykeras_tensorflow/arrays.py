@@ -187,7 +187,9 @@ class TensorflowArrays(Backend):
             return tf.raw_ops.BroadcastTo(input=value, shape=dims)
         return tf.raw_ops.Fill(dims=dims, value=value)
 
-    def arange(self, start: float, stop: float | None = None, step: float | None = None, dtype: str | None = None) -> Array:
+    def arange(
+        self, start: float, stop: float | None = None, step: float | None = None, dtype: str | None = None
+    ) -> Array:
         if stop is None:
             start, stop = 0, start
         step = 1 if step is None else step

@@ -248,7 +248,9 @@ class TorchArrays(ArrayMethods):
             return torch.full(shape_tuple(shape), fill_value, dtype=torch_dtype(dtype), device=current_device())
         return self.asarray(fill_value, dtype).expand(shape_tuple(shape)).contiguous()
 
-    def arange(self, start: float, stop: float | None = None, step: float | None = None, dtype: str | None = None) -> Tensor:
+    def arange(
+        self, start: float, stop: float | None = None, step: float | None = None, dtype: str | None = None
+    ) -> Tensor:
         if stop is None:
             start, stop = 0, start
         step = 1 if step is None else step

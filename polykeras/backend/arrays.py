@@ -101,7 +101,9 @@ class ArrayMethods(ABC):
         raise NotImplementedError
 
     @required()
-    def arange(self, start: float, stop: float | None = None, step: float | None = None, dtype: str | None = None) -> Array:
+    def arange(
+        self, start: float, stop: float | None = None, step: float | None = None, dtype: str | None = None
+    ) -> Array:
         """Return evenly spaced numbers in `[start, stop)`; `arange(n)` counts from 0.
 
         Args:

@@ -39,6 +39,13 @@ KNOWN: tuple[Difference, ...] = (
     ),
     Difference("tensorflow", "relu-nan-1", "gradient", "0, not 1", "that of tf.nn.relu; the value is nan all the same"),
     Difference("jax", "divide-large and small-2-2", "gradient", "0 and inf", SQUARED),
+    Difference(
+        "jax",
+        "gce not finite",
+        "value",
+        "a number, not nan, where the true class has one",
+        "in a compiled program XLA makes a choice of the product with a one-hot vector",
+    ),
     Difference("jax", "arcsinh-large-2", "gradient", "3/2 of the slope", SQUARED),
     Difference(
         "tensorflow",
@@ -49,7 +56,12 @@ KNOWN: tuple[Difference, ...] = (
     ),
     *(
         Difference("tensorflow", name, "value", "0, not nan", "as above")
-        for name in ("Activation-not finite softmax-4x3", "softmax hard", "softmax axis=0 hard", "softmax-edge-2x3 float32")
+        for name in (
+            "Activation-not finite softmax-4x3",
+            "softmax hard",
+            "softmax axis=0 hard",
+            "softmax-edge-2x3 float32",
+        )
     ),
     *(
         Difference(
@@ -67,7 +79,11 @@ KNOWN: tuple[Difference, ...] = (
     ),
     *(
         Difference(
-            backend, f"{op}-edge-{shapes} float32", "error", "an error, not a number", "their kernels raise at an integer 0"
+            backend,
+            f"{op}-edge-{shapes} float32",
+            "error",
+            "an error, not a number",
+            "their kernels raise at an integer 0",
         )
         for backend in ("torch", "tensorflow")
         for op in ("floor_divide", "mod", "fmod")

@@ -256,6 +256,22 @@ LOSSES = (
         "along axis 0 smoothed labels must sum to 1, as for CategoricalFocalCrossentropy",
     ),
     FromKeras(
+        "losses.BinaryFocalCrossentropy",
+        "focal not finite",
+        "value",
+        "finite for an infinite prediction, which is taken for the probability 1",
+        "nan: the cross-entropy is of the probability 1, the factor before it of the infinite one",
+        "Keras's BinaryCrossentropy of the same prediction is finite",
+    ),
+    FromKeras(
+        "losses.BinaryFocalCrossentropy",
+        "focal-balanced not finite",
+        "value",
+        "inf for an infinite logit on the wrong side",
+        "at most -log(1e-7): the sigmoid of the logit is bounded before the logarithm is taken",
+        "Keras's BinaryCrossentropy of the same logit is inf",
+    ),
+    FromKeras(
         "losses.Dice",
         "dice: *",
         "error",

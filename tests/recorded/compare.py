@@ -34,9 +34,7 @@ def assert_recorded(
         assert_parity(x, want, max(half, 2 * rtol), max(least, 2 * atol), f"{what} {i}")
 
 
-def differences(
-    case: str, ours: Outcome, theirs: Outcome, rtol: float, atol: float, steps: int = 0
-) -> list[Mismatch]:
+def differences(case: str, ours: Outcome, theirs: Outcome, rtol: float, atol: float, steps: int = 0) -> list[Mismatch]:
     """Return how two outcomes of a call differ, in the words of `tests/differential`.
 
     Args:

@@ -23,7 +23,9 @@ DTYPES = ("float32", "float16", "bfloat16", "int32")
 OWN = dict.fromkeys(("device", "gru", "ifft", "lstm", "matrix_power", "normalize_batch", "remat"), "not in Keras")
 """Public ops that Keras does not have."""
 
-WITHOUT_RECORD = dict.fromkeys(("image", "linalg", "nn", "numpy"), "a view of other ops") | {"image.elastic_transform": "drawn"}
+WITHOUT_RECORD = dict.fromkeys(("image", "linalg", "nn", "numpy"), "a view of other ops") | {
+    "image.elastic_transform": "drawn"
+}
 """Public names of ops that are not recorded, each with the reason."""
 
 
@@ -51,7 +53,9 @@ class Run:
     @property
     def whole(self) -> bool:
         """Whether it can be a part of a compiled program: its results are arrays, of shapes that no value decides."""
-        return self.op == "segment_sum" or not any(self.op in names for names in (NEEDS_VALUES, NUMBERS, ops_core.ALONE))
+        return self.op == "segment_sum" or not any(
+            self.op in names for names in (NEEDS_VALUES, NUMBERS, ops_core.ALONE)
+        )
 
 
 def named(library: Any, name: str) -> Callable[..., Any]:
