@@ -230,9 +230,12 @@ class JaxArrays(Backend):
     def full(self, shape: Shape | int, fill_value: Any, dtype: str | None = None) -> Array:
         return jnp.full(shape, self.asarray(fill_value, dtype or config.floatx()))
 
-    def arange(self, start: float, stop: float | None = None, step: float = 1, dtype: str | None = None) -> Array:
+    def arange(
+        self, start: float, stop: float | None = None, step: float | None = None, dtype: str | None = None
+    ) -> Array:
         if stop is None:
             start, stop = 0, start
+        step = 1 if step is None else step
         whole = all(isinstance(n, int | np.integer) for n in (start, stop, step))
         dtype = dtype or ("int32" if whole else config.floatx())
         if not whole or dtypes.is_float(dtype):

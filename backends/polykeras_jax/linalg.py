@@ -45,8 +45,9 @@ class JaxLinalg(JaxIndexing):
         return values, vectors
 
     def lu_factor(self, x: Array) -> tuple[Array, Array]:
-        factors, pivots = jsl.lu_factor(x)
-        return factors, pivots.astype("int32")
+        half = x.dtype.itemsize == 2  # which LAPACK has not
+        factors, pivots = jsl.lu_factor(x.astype("float32") if half else x)
+        return factors.astype(x.dtype), pivots.astype("int32")
 
     def solve(self, a: Array, b: Array) -> Array:
         if b.ndim == a.ndim - 1:

@@ -149,9 +149,12 @@ class NumpyArrays(Backend):
             return self.broadcast_to(self.asarray(fill_value, dtype), shape)
         return np.full(shape, fill_value, numpy_dtype(dtype))
 
-    def arange(self, start: float, stop: float | None = None, step: float = 1, dtype: str | None = None) -> Array:
+    def arange(
+        self, start: float, stop: float | None = None, step: float | None = None, dtype: str | None = None
+    ) -> Array:
         if stop is None:
             start, stop = 0, start
+        step = 1 if step is None else step
         if all(isinstance(v, (int, np.integer)) for v in (start, stop, step)):
             wide = np.int64 if dtype in (None, *dtypes.FLOATS) else numpy_dtype(dtype)
             return np.arange(start, stop, step, dtype=wide).astype(numpy_dtype(dtype or "int32"), copy=False)

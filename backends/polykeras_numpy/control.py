@@ -44,12 +44,15 @@ class NumpyControl(NumpyNeural):
         lengths: set[int] = {self.shape(leaf)[0] for leaf in tree.flatten(xs)}
         if length is not None:
             lengths.add(length)
-        if len(lengths) != 1 or 0 in lengths:
+        if len(lengths) != 1:
             raise ValueError(
-                "scan needs arrays in `xs` of one first length of 1 or more, which is `length` where that is given; "
+                "scan needs arrays in `xs` of one first length, which is `length` where that is given; "
                 f"received {sorted(lengths)}."
             )
         n = lengths.pop()
+        if n == 0:  # one step on zeros says what the ys are
+            _, y = f(init, tree.map_structure(lambda x: self.zeros(self.shape(x)[1:], self.dtype(x)), xs))
+            return init, tree.map_structure(lambda part: self.stack([self.asarray(part)])[:0], y)
         carry, ys = init, [None] * n
         for i in reversed(range(n)) if reverse else range(n):
             carry, ys[i] = f(carry, tree.map_structure(lambda x, i=i: x[i], xs))

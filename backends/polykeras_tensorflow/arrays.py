@@ -187,9 +187,12 @@ class TensorflowArrays(Backend):
             return tf.raw_ops.BroadcastTo(input=value, shape=dims)
         return tf.raw_ops.Fill(dims=dims, value=value)
 
-    def arange(self, start: float, stop: float | None = None, step: float = 1, dtype: str | None = None) -> Array:
+    def arange(
+        self, start: float, stop: float | None = None, step: float | None = None, dtype: str | None = None
+    ) -> Array:
         if stop is None:
             start, stop = 0, start
+        step = 1 if step is None else step
         start, stop, step = map(_number, (start, stop, step))
         whole = all(isinstance(part, (int, np.integer)) for part in (start, stop, step))
         dtype = dtype or ("int32" if whole else config.floatx())

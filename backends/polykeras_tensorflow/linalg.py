@@ -66,6 +66,10 @@ class TensorflowLinalg(Backend):
         return raw.BatchMatMulV2(x=x1, y=x2)
 
     def einsum(self, subscripts: str, *operands: Array, **kwargs: Any) -> Array:
+        if "->" not in subscripts:  # of which TensorFlow forgets the ellipsis where no letter is left
+            letters = [c for c in subscripts if c.isalpha()]
+            left = sorted(c for c in letters if letters.count(c) == 1)
+            subscripts = "".join([subscripts, "->", "..." if "..." in subscripts else "", *left])
         dtype = operands[0].dtype
         wide = _PRODUCT_TYPES.get(dtype)
         if wide is not None:
@@ -75,23 +79,23 @@ class TensorflowLinalg(Backend):
 
     # ---- decompositions ----------------------------------------------------------------------------------------
 
-    def _wide(self, x: Array) -> Array:
+    def _for_kernels(self, x: Array) -> Array:
         """Return `x` in a dtype that the decompositions have kernels for."""
         return raw.Cast(x=x, DstT=tf.float32) if x.dtype in HALVES else x
 
     def cholesky(self, x: Array, upper: bool = False) -> Array:
         # Where it fails the kernel says so by nan, and leaves the upper half as it found it.
-        factor = raw.MatrixBandPart(input=raw.Cholesky(input=self._wide(x)), num_lower=-1, num_upper=0)
+        factor = raw.MatrixBandPart(input=raw.Cholesky(input=self._for_kernels(x)), num_lower=-1, num_upper=0)
         if tf.executing_eagerly() and not bool(tf.reduce_all(tf.equal(factor, factor))):
             raise ValueError(f"cholesky: a matrix is not positive definite (shape {self.shape(x)}).")
         return self.cast(tf.linalg.adjoint(factor) if upper else factor, x.dtype.name)
 
     def qr(self, x: Array, mode: Literal["reduced", "complete"] = "reduced") -> tuple[Array, Array]:
-        q, r = raw.Qr(input=self._wide(x), full_matrices=mode == "complete")
+        q, r = raw.Qr(input=self._for_kernels(x), full_matrices=mode == "complete")
         return self.cast(q, x.dtype.name), self.cast(r, x.dtype.name)
 
     def svd(self, x: Array, full_matrices: bool = True, compute_uv: bool = True) -> Any:
-        s, u, v = raw.Svd(input=self._wide(x), compute_uv=compute_uv, full_matrices=full_matrices)
+        s, u, v = raw.Svd(input=self._for_kernels(x), compute_uv=compute_uv, full_matrices=full_matrices)
         s = self.cast(s, x.dtype.real_dtype.name)
         if not compute_uv:
             return s
@@ -99,7 +103,7 @@ class TensorflowLinalg(Backend):
 
     def eigh(self, x: Array) -> tuple[Array, Array]:
         # The kernel reads the lower half, and would give all of the gradient to it.
-        matrix = self._wide(x)
+        matrix = self._for_kernels(x)
         values, vectors = raw.SelfAdjointEigV2(input=0.5 * (matrix + tf.linalg.adjoint(matrix)))
         return self.cast(values, x.dtype.real_dtype.name), self.cast(vectors, x.dtype.name)
 
@@ -116,7 +120,7 @@ class TensorflowLinalg(Backend):
         shape = self.shape(x)
         rows, columns = shape[-2:]
         batch = -1 if 0 not in shape else 0
-        matrix = raw.Reshape(tensor=self._wide(x), shape=(batch, rows, columns))
+        matrix = raw.Reshape(tensor=self._for_kernels(x), shape=(batch, rows, columns))
         count = matrix.shape[0]
         row_index = tf.range(rows)
         turns = min(rows, columns)
@@ -150,7 +154,7 @@ class TensorflowLinalg(Backend):
     def solve(self, a: Array, b: Array) -> Array:
         if b.shape.rank == a.shape.rank - 1:
             return tf.squeeze(self.solve(a, tf.expand_dims(b, -1)), -1)
-        left, right = self._wide(a), self._wide(b)
+        left, right = self._for_kernels(a), self._for_kernels(b)
         if left.shape[:-2] != right.shape[:-2]:  # the kernel does not broadcast
             batch = tf.broadcast_static_shape(left.shape[:-2], right.shape[:-2])
             left = tf.broadcast_to(left, batch + left.shape[-2:])
@@ -162,5 +166,5 @@ class TensorflowLinalg(Backend):
         if b.shape.rank == a.shape.rank - 1:
             return tf.squeeze(self.solve_triangular(a, tf.expand_dims(b, -1), lower), -1)
         with _value_error("solve_triangular"):
-            solution = raw.MatrixTriangularSolve(matrix=self._wide(a), rhs=self._wide(b), lower=lower)
+            solution = raw.MatrixTriangularSolve(matrix=self._for_kernels(a), rhs=self._for_kernels(b), lower=lower)
         return self.cast(solution, a.dtype.name)

@@ -248,11 +248,15 @@ class TorchArrays(ArrayMethods):
             return torch.full(shape_tuple(shape), fill_value, dtype=torch_dtype(dtype), device=current_device())
         return self.asarray(fill_value, dtype).expand(shape_tuple(shape)).contiguous()
 
-    def arange(self, start: float, stop: float | None = None, step: float = 1, dtype: str | None = None) -> Tensor:
+    def arange(
+        self, start: float, stop: float | None = None, step: float | None = None, dtype: str | None = None
+    ) -> Tensor:
         if stop is None:
             start, stop = 0, start
+        step = 1 if step is None else step
         if dtype is None:
             dtype = "int32" if all(isinstance(n, (int, np.integer)) for n in (start, stop, step)) else config.floatx()
+        stop = start if (stop - start) * step < 0 else stop  # an empty range is an error in torch
         kind = torch_dtype(dtype)
         if kind in WIDE:
             return torch.arange(start, stop, step, dtype=torch.int64, device=current_device()).to(kind)

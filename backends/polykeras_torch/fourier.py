@@ -12,10 +12,14 @@ class TorchFourier(FourierMethods):
     """Transforms along the last axis."""
 
     def complex_fft(self, x: Tensor) -> Tensor:
-        return torch.fft.fft(x)
+        return torch.fft.fft(x) if x.numel() else x  # MKL refuses none
 
     def complex_rfft(self, x: Tensor) -> Tensor:
+        if x.numel() == 0:  # which MKL refuses
+            return x.new_zeros((*x.shape[:-1], x.shape[-1] // 2 + 1), dtype=x.dtype.to_complex())
         return torch.fft.rfft(x)
 
     def complex_irfft(self, x: Tensor, n: int) -> Tensor:
+        if x.numel() == 0:
+            return x.new_zeros((*x.shape[:-1], n), dtype=x.dtype.to_real())
         return torch.fft.irfft(x, n)

@@ -27,6 +27,11 @@ def _as_value_error(what: str) -> Iterator[None]:
         raise ValueError(f"{what} {error}") from None
 
 
+def _at_least_single(x: Tensor) -> Tensor:
+    """Return `x` in a dtype that LAPACK has."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
 class TorchLinalg(LinalgMethods):
     """Products and decompositions."""
 
@@ -65,8 +70,8 @@ class TorchLinalg(LinalgMethods):
         return values, vectors
 
     def lu_factor(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        packed, pivots, _ = torch.linalg.lu_factor_ex(x)
-        return packed, pivots - 1  # torch counts from 1, as LAPACK does
+        packed, pivots, _ = torch.linalg.lu_factor_ex(_at_least_single(x))
+        return packed.to(x.dtype), pivots - 1  # torch counts from 1, as LAPACK does
 
     def solve(self, a: Tensor, b: Tensor) -> Tensor:
         vector = b.ndim == a.ndim - 1
@@ -76,5 +81,6 @@ class TorchLinalg(LinalgMethods):
 
     def solve_triangular(self, a: Tensor, b: Tensor, lower: bool = False) -> Tensor:
         vector = b.ndim == a.ndim - 1
-        x = torch.linalg.solve_triangular(a, b[..., None] if vector else b, upper=not lower)
+        left, right = _at_least_single(a), _at_least_single(b[..., None] if vector else b)
+        x = torch.linalg.solve_triangular(left, right, upper=not lower).to(a.dtype)
         return x[..., 0] if vector else x

@@ -71,6 +71,9 @@ class TorchNeural(ConvolutionMethods):
         dilation: Sequence[int],
         groups: int = 1,
     ) -> Tensor:
+        if not inputs.is_floating_point():  # for which torch has few kernels; float64 holds them exactly
+            exact = self.conv_nd(inputs.double(), kernel.double(), strides, padding, dilation, groups)
+            return exact.long().to(inputs.dtype)
         x = _channels_first(inputs)
         widths = _symmetric(padding)
         if widths is None:
@@ -82,6 +85,9 @@ class TorchNeural(ConvolutionMethods):
     def conv_transpose_nd(
         self, inputs: Tensor, kernel: Tensor, strides: Sequence[int], padding: Padding, dilation: Sequence[int]
     ) -> Tensor:
+        if not inputs.is_floating_point():
+            exact = self.conv_transpose_nd(inputs.double(), kernel.double(), strides, padding, dilation)
+            return exact.long().to(inputs.dtype)
         weight = kernel.permute(-1, -2, *range(kernel.ndim - 2))
         # Torch drops the same number at both ends; the rest is cropped, or added where negative, afterwards.
         dropped = [max(0, min(widths)) for widths in padding]

@@ -101,13 +101,15 @@ class ArrayMethods(ABC):
         raise NotImplementedError
 
     @required()
-    def arange(self, start: float, stop: float | None = None, step: float = 1, dtype: str | None = None) -> Array:
+    def arange(
+        self, start: float, stop: float | None = None, step: float | None = None, dtype: str | None = None
+    ) -> Array:
         """Return evenly spaced numbers in `[start, stop)`; `arange(n)` counts from 0.
 
         Args:
             start: the first number, or the end where `stop` is None.
             stop: the end, not included.
-            step: the distance.
+            step: the distance, 1 by default.
             dtype: None gives int32 where all three are ints, else the default float dtype.
         """
         raise NotImplementedError

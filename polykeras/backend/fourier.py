@@ -60,6 +60,8 @@ class FourierMethods(DecompositionMethods, ABC):
         """Return complex numbers whose parts lie along the last axis of `x`, which has size 2."""
         if self.shape(x)[-1:] != (2,):
             raise ValueError(f"view_as_complex needs a last axis of size 2; received shape {self.shape(x)}.")
+        if self.dtype(x) in ("float16", "bfloat16"):  # of which no complex numbers are made
+            x = self.cast(x, "float32")
         return self.complex(*self.unstack(x, axis=-1))
 
     @op("x")

@@ -38,8 +38,10 @@ class LossMethods(RecurrenceMethods, ABC):
         """
         self._check_same_shape(target, output, "binary_crossentropy")
         if from_logits:
-            # The halved gradients of a tie in `maximum` and of `abs` at 0 meet in the right one, 1/2 - target.
-            return self.maximum(output, 0.0) - output * target + self.log1p(self.exp(-self.abs(output)))
+            # In two halves, so that an infinite logit on the wrong side costs inf, not inf - inf. The halved gradients
+            # of ties in `maximum` and of `abs` at 0 meet in the right one, 1/2 - target.
+            wrong = (1.0 - target) * self.maximum(output, 0.0) + target * self.maximum(-output, 0.0)
+            return wrong + self.log1p(self.exp(-self.abs(output)))
         t, p = self._wide(target), self._clipped(self._wide(output))
         return self.cast(-(t * self.log(p) + (1.0 - t) * self.log1p(-p)), self.dtype(output))
 

@@ -217,7 +217,7 @@ class NormalizationMethods(PoolingMethods, ABC):
 
         Args:
             x: an array.
-            scale: of the shape of `axis`, or one that broadcasts to `x`.
+            scale: of the shape of `axis`, or one that broadcasts to `x`, such as a number.
             axis: the axis or axes to normalize over.
             epsilon: by default the configured one.
 
@@ -238,8 +238,8 @@ class NormalizationMethods(PoolingMethods, ABC):
         return tuple(sorted(canonical_axis(a, ndim) for a in ((axis,) if isinstance(axis, int) else axis)))
 
     def _along(self, vector: Array, x: Array, axes: tuple[int, ...]) -> Array:
-        """Return `vector`, whose axes are `axes` of `x`, so that it broadcasts to `x`, in its dtype."""
-        if self.ndim(vector) != self.ndim(x):
+        """Return `vector`, whose axes are `axes` of `x`, so that it broadcasts to `x`, in its dtype; or a scalar."""
+        if self.ndim(vector) not in (0, self.ndim(x)):
             shape = self.shape(x)
             vector = self.reshape(vector, [n if i in axes else 1 for i, n in enumerate(shape)])
         return self.cast(vector, self.dtype(x))

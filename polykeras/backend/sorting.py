@@ -111,7 +111,11 @@ class SortingMethods(IndexingMethods, ABC):
             return self.scatter_reduce(initial, target, values, reduction)[:size]
 
         width = self.shape(rows)[1]
-        filling = ordered[:1] if fill_value is None else self.full((1, width), fill_value, self.dtype(x))
+        filling = (
+            ordered[:1]
+            if fill_value is None and self.shape(ordered)[0]
+            else self.full((1, width), fill_value or 0, self.dtype(x))
+        )
         values = at_groups(ordered, self.broadcast_to(filling, (size + 1, width)), "set")
         values = self.reshape(values, (size, *rest))
         results = [self.reshape(values, (size,)) if axis is None else self.moveaxis(values, 0, place)]

@@ -181,13 +181,15 @@ class SpecialMethods(LossMethods, ABC):
         """Return, as bool, whether fewer than `k` classes are predicted above the true one.
 
         Args:
-            targets: int classes, shape `(batch,)`.
+            targets: int classes, shape `(batch,)`; a class that there is not is predicted by none.
             predictions: shape `(batch, classes)`; nan is below all.
             k: an int.
         """
         scores = self.where(self.isnan(predictions), -math.inf, predictions)
-        true = self.take_along_axis(scores, self.expand_dims(self.cast(targets, "int32"), -1), -1)
-        return self.sum(self.cast(scores > true, "int32"), -1) < k
+        last = self.shape(scores)[-1] - 1
+        targets = self.cast(targets, "int32")
+        true = self.take_along_axis(scores, self.expand_dims(self.minimum(targets, last), -1), -1)
+        return self.bitwise_and(self.sum(self.cast(scores > true, "int32"), -1) < k, self.less_equal(targets, last))
 
     @op("x y", "float")
     def cdist(self, x: Array, y: Array) -> Array:

@@ -87,12 +87,13 @@ def test_a_tolerance_has_a_reason() -> None:
 
 def test_known_differences_name_cases_kinds_and_backends() -> None:
     compared = {(case.id, kind) for case, kind in COMPARISONS}
-    for records in (read("layers"), read("activations")):
+    for records in map(read, ("layers", "activations", "losses", "ops")):
         compared |= {(name, kind) for name, record in records.cases.items() for kind in KINDS if kind in record}
     names = {info.name for info in backends()}
     for entry in KNOWN:
-        assert entry.kind in (*KINDS, "dtype")
+        assert entry.kind in (*KINDS, "dtype", "error")
         assert entry.backend in names
         assert entry.reason
-        if entry.kind in KINDS:
-            assert (entry.case, entry.kind) in compared, f"{entry} names no comparison that is made"
+        if entry.kind != "dtype":
+            kind = "value" if entry.kind == "error" else entry.kind
+            assert (entry.case, kind) in compared, f"{entry} names no comparison that is made"

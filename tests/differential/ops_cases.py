@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from contract.cases import CASES as CONTRACT
 from contract.table import NAN, A, B, Case, I, N, S, U, case
+from differential.opponent import Outcome, outcome
+from helpers.runner import _replace, all_arrays
+from polykeras import dtypes
+
+DTYPES = ("float32", "float16", "bfloat16", "int32", "int8", "uint8", "bool")
 
 TIES = A([[2.0, 2.0, 0.0, -1.0], [0.0, 0.0, 0.0, 0.0], [-3.0, 1.0, 1.0, 1.0]])
 NANS = A([[1.0, NAN, 3.0], [NAN, NAN, NAN], [4.0, 5.0, -2.0]])
 IMAGE = N(1, 6, 6, 2)
 
 
-def ops(*cases: tuple[Any, ...] | Case) -> list[Case]:
+def ops(*cases: tuple[Any, ...] | Case, note: str = "keras") -> list[Case]:
     """Return cases from tuples: the op, its arguments, and a dict of keyword arguments last."""
     made = []
     for entry in cases:
@@ -23,7 +29,7 @@ def ops(*cases: tuple[Any, ...] | Case) -> list[Case]:
             continue
         *args, last = entry
         keywords = last if isinstance(last, dict) else {}
-        made.append(case(*(args if isinstance(last, dict) else entry), note="keras", **keywords))
+        made.append(case(*(args if isinstance(last, dict) else entry), note=note, **keywords))
     return made
 
 
@@ -121,3 +127,31 @@ EXTRA: list[Case] = ops(
 )  # fmt: skip
 
 CASES: tuple[Case, ...] = (*CONTRACT, *EXTRA)
+
+
+def given(x: np.ndarray, dtype: str) -> np.ndarray:
+    """Return a case's array as it is given: working floats in the dtype of the run, as whole numbers where it is one."""
+    if x.dtype == np.complex128:
+        return x.astype(np.complex64)
+    if x.dtype != np.float64:
+        return x
+    if dtype in dtypes.FLOATS:
+        with np.errstate(over="ignore"):
+            return x.astype(dtypes.numpy_dtype(dtype))
+    whole = np.clip(np.nan_to_num(np.round(2 * x)), -100, 100)
+    return np.asarray(abs(whole) if dtype == "uint8" else whole, dtype)
+
+
+def applied(function: Callable[..., Any], case: Case, arrays: Sequence[Any]) -> Any:
+    """Return what an op gives for a case, with `arrays` in place of the case's own."""
+    known = {id(x): value for x, value in zip(all_arrays(case), arrays, strict=True)}
+    change = lambda x: known[id(x)]  # noqa: E731
+    return function(*_replace(case.args, change), **{k: _replace(v, change) for k, v in case.kwargs.items()})
+
+
+def unique_parts(case: Case, result: Outcome) -> Outcome:
+    """Return what of a result is unique (decompositions have free signs), as the case says."""
+    if case.through is None or result.error:
+        return result
+    parts = result.leaves if len(result.leaves) > 1 else result.leaves[0]
+    return outcome(lambda: case.through(np, parts))  # type: ignore[misc]

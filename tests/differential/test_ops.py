@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import pytest
@@ -23,32 +21,19 @@ from differential.opponent import (
     settle,
     together,
 )
-from differential.ops_cases import CASES
-from helpers.runner import _replace, all_arrays
+from differential.ops_cases import CASES, DTYPES, applied, given, unique_parts
+from helpers.runner import all_arrays
 from known_differences import of
-from polykeras import dtypes, ops
+from polykeras import ops
 
 pytestmark = [pytest.mark.slow, pytest.mark.keras]
 
 FEW = 4
-DTYPES = ("float32", "float16", "bfloat16", "int32", "int8", "uint8", "bool")
 
 BY_OP: dict[str, list[Case]] = defaultdict(list)
 for _case in CASES:
     if hasattr(ops, _case.op):
         BY_OP[_case.op].append(_case)
-
-
-def given(x: np.ndarray, dtype: str) -> np.ndarray:
-    """Return a case's array as it is given: working floats in the dtype of the run, as whole numbers where it is one."""
-    if x.dtype == np.complex128:
-        return x.astype(np.complex64)
-    if x.dtype != np.float64:
-        return x
-    if dtype in dtypes.FLOATS:
-        return x.astype(dtypes.numpy_dtype(dtype))
-    whole = np.clip(np.nan_to_num(np.round(2 * x)), -100, 100)
-    return (abs(whole) if dtype == "uint8" else whole).astype(dtype)
 
 
 def all_runs(op: str) -> list[tuple[str, Case, str]]:
@@ -73,13 +58,6 @@ def runs(op: str) -> list[tuple[str, Case, str]]:
     return [run for run in found if run[0] in wanted]
 
 
-def applied(function: Callable[..., Any], case: Case, arrays: Sequence[Any]) -> Any:
-    """Return what an op gives for a case, with `arrays` in place of the case's own."""
-    known = {id(x): value for x, value in zip(all_arrays(case), arrays, strict=True)}
-    change = lambda x: known[id(x)]  # noqa: E731
-    return function(*_replace(case.args, change), **{k: _replace(v, change) for k, v in case.kwargs.items()})
-
-
 def of_keras(op: str) -> dict[str, Outcome]:
     """Return what Keras gives for all runs of an op."""
     function = getattr(keras().ops, op)
@@ -96,14 +74,6 @@ def of_ours(op: str, case: Case, dtype: str) -> Outcome:
     """Return what our op gives for one run."""
     arrays = [given(x, dtype) for x in all_arrays(case)]
     return outcome(lambda: applied(getattr(ops, op), case, [ops.convert_to_tensor(x) for x in arrays]))
-
-
-def unique_parts(case: Case, result: Outcome) -> Outcome:
-    """Return what of a result is unique (decompositions have free signs), as the case says."""
-    if case.through is None or result.error:
-        return result
-    parts = result.leaves if len(result.leaves) > 1 else result.leaves[0]
-    return outcome(lambda: case.through(np, parts))  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("op", sorted(BY_OP))

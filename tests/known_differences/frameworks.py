@@ -12,7 +12,7 @@ class Difference:
     Attributes:
         backend: its name.
         case: the id of a case of `contract/cases` or of `recorded`, or `op:dtype` of the dtype tests.
-        kind: "value", "gradient", "second" or "dtype".
+        kind: "value", "gradient", "second", "dtype" or "error".
         what: what it gives instead.
         reason: why it stays.
         issue: the upstream issue, where there is one.
@@ -39,6 +39,13 @@ KNOWN: tuple[Difference, ...] = (
     ),
     Difference("tensorflow", "relu-nan-1", "gradient", "0, not 1", "that of tf.nn.relu; the value is nan all the same"),
     Difference("jax", "divide-large and small-2-2", "gradient", "0 and inf", SQUARED),
+    Difference(
+        "jax",
+        "gce not finite",
+        "value",
+        "a number, not nan, where the true class has one",
+        "in a compiled program XLA makes a choice of the product with a one-hot vector",
+    ),
     Difference("jax", "arcsinh-large-2", "gradient", "3/2 of the slope", SQUARED),
     Difference(
         "tensorflow",
@@ -49,7 +56,38 @@ KNOWN: tuple[Difference, ...] = (
     ),
     *(
         Difference("tensorflow", name, "value", "0, not nan", "as above")
-        for name in ("Activation-not finite softmax-4x3", "softmax hard", "softmax axis=0 hard")
+        for name in (
+            "Activation-not finite softmax-4x3",
+            "softmax hard",
+            "softmax axis=0 hard",
+            "softmax-edge-2x3 float32",
+        )
+    ),
+    *(
+        Difference(
+            "tensorflow",
+            name,
+            "value",
+            "the largest or smallest number beside a nan, not nan",
+            "the CPU kernels compare with `>` and `<`, which nan is not",
+        )
+        for name in (
+            "max_pool-edge-2x3x1-2-1-same float32",
+            "segment_max-edge-4-4-4 float32",
+            "segment_min-edge-4-4-4 float32",
+        )
+    ),
+    *(
+        Difference(
+            backend,
+            f"{op}-edge-{shapes} float32",
+            "error",
+            "an error, not a number",
+            "their kernels raise at an integer 0",
+        )
+        for backend in ("torch", "tensorflow")
+        for op in ("floor_divide", "mod", "fmod")
+        for shapes in ("3-3", "3-3'")
     ),
     Difference(
         "tensorflow",

@@ -26,7 +26,7 @@ def test_entries_name_something_and_say_why(entry: FromKeras) -> None:
     assert entry.keras
     assert entry.proof
     for subject in entry.subjects.split():
-        module, _, name = subject.partition(".")
+        module, _, name = subject.rpartition(".")
         assert hasattr(importlib.import_module(f"polykeras.{module}"), name), subject
 
 

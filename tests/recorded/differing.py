@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 DIFFERING: dict[str, set[str]] = {
-    "losses": {"cce-axis mean", "cce-axis each", "cce-axis float16", "cce-axis bfloat16"},
+    "losses": {
+        "cce-axis mean",
+        "cce-axis each",
+        "cce-axis float16",
+        "cce-axis bfloat16",
+        "focal not finite",
+        "focal-balanced not finite",
+    },
     "metrics": {
         "iou weighted",
         "iou-binary weighted",

@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable
 
 from differential.opponent import keras, quiet
-from recorded import calls, keras_calls, keras_layers, layers, store
+from recorded import calls, keras_calls, keras_layers, keras_ops, layers, ops, store
 
 FAMILIES: dict[str, tuple[dict, Callable[[store.Records], dict[str, str]]]] = {
     "layers": (layers.TABLE, keras_layers.record),
+    "ops": (ops.TABLE, keras_ops.record),
     **{name: (table, functools.partial(keras_calls.record, name)) for name, table in calls.TABLES.items()},
 }
 """The table of each family, and what adds its cases to its records and returns what went wrong, by name."""

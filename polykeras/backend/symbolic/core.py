@@ -153,9 +153,10 @@ class SymbolicCore(ElementwiseMethods):
         return SymbolicArray(dims, dtype or config.floatx())
 
     def arange(
-        self, start: float, stop: float | None = None, step: float = 1, dtype: str | None = None
+        self, start: float, stop: float | None = None, step: float | None = None, dtype: str | None = None
     ) -> SymbolicArray:
         first, last = (0, start) if stop is None else (start, stop)
+        step = 1 if step is None else step
         whole = all(isinstance(value, (int, np.integer)) for value in (first, last, step))
         length: Any = -((first - last) // step) if whole else math.ceil((last - first) / step)
         return SymbolicArray((max(0, length),), dtype or ("int32" if whole else config.floatx()))
