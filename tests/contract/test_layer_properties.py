@@ -19,7 +19,8 @@ from helpers.parity import assert_parity, largest
 from helpers.reference import REFERENCE
 from helpers.runner import narrowed, running
 from known_differences import known
-from polykeras import layers, tree
+from polykeras import layers
+from polykeras import nested as tree
 from polykeras.backend import Backend, registry
 from polykeras.graph import KerasTensor
 

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from polykeras import random, tree
+from polykeras import nested as tree
+from polykeras import random
 from polykeras.arguments import positive_int
 from polykeras.backend import registry
 from polykeras.training.data.checks import as_array
