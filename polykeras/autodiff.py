@@ -9,7 +9,8 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
 
-from polykeras import config, dtypes, logits, masks, tree
+from polykeras import config, dtypes, logits, masks
+from polykeras import nested as tree
 from polykeras.backend import Backend, registry
 from polykeras.backend.door import Handle, convert
 from polykeras.recent import Recent

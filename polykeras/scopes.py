@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Self
 
-from polykeras import ops, tree
+from polykeras import nested as tree
+from polykeras import ops
 from polykeras.backend.registry import use_backend
 from polykeras.backend.symbolic import SYMBOLIC
 from polykeras.graph import GraphFunction, KerasTensor

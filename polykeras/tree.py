@@ -1,6 +1,7 @@
-"""Nested structures (dicts, lists, tuples, named tuples) of arrays: a thin layer over `optree`.
+"""Nested structures as users of Keras know them: `None` is a leaf.
 
-`None` is a structure without leaves, as in JAX. A dict's leaves come in the order of its sorted keys.
+Our own code uses `nested`, where `None` is a structure without leaves.
+Containers are dicts (whose leaves come in the order of their sorted keys), lists, tuples, named tuples and deques.
 """
 
 from __future__ import annotations
@@ -10,84 +11,93 @@ from typing import Any
 
 import optree
 
-_NAMESPACE = "polykeras"
-_leaf_types: dict[type, bool] = {}
+from polykeras.nested import NAMESPACE
 
-
-def _is_leaf(x: Any) -> bool:
-    """Return whether `x` is no container, which depends on its type alone; a look at optree takes longer."""
-    kind = type(x)
-    known = _leaf_types.get(kind)
-    if known is None:
-        known = _leaf_types[kind] = x is not None and optree.all_leaves([x], namespace=_NAMESPACE)
-    return known
-
-
-def flatten(structure: Any) -> list[Any]:
-    """Return the leaves of `structure` as a flat list."""
-    if _is_leaf(structure):
-        return [structure]
-    return optree.tree_leaves(structure, namespace=_NAMESPACE)
-
-
-def flatten_with_def(structure: Any) -> tuple[list[Any], Any]:
-    """Return the leaves and a definition from which `unflatten` rebuilds the structure."""
-    return optree.tree_flatten(structure, namespace=_NAMESPACE)
-
-
-def unflatten(definition: Any, leaves: Iterable[Any]) -> Any:
-    """Rebuild a structure from the definition that `flatten_with_def` gave."""
-    return optree.tree_unflatten(definition, leaves)
-
-
-def interleave(leaves: Iterable[Any], fixed: dict[int, Any]) -> list[Any]:
-    """Return one list of leaves: those of `fixed` at their places, the others around them in their order."""
-    leaves = list(leaves)
-    rest = iter(leaves)
-    return [fixed[i] if i in fixed else next(rest) for i in range(len(leaves) + len(fixed))]
+__all__ = [
+    "MAP_TO_NONE",
+    "assert_same_paths",
+    "assert_same_structure",
+    "flatten",
+    "flatten_with_path",
+    "is_nested",
+    "lists_to_tuples",
+    "map_shape_structure",
+    "map_structure",
+    "map_structure_up_to",
+    "pack_sequence_as",
+    "traverse",
+]
 
 
 class MAP_TO_NONE:
     """What a function given to `traverse` returns to have None in a part's place."""
 
 
-def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool = False) -> Any:
+def is_nested(structure: Any) -> bool:
+    """Return whether `structure` is a container; None is not."""
+    return not optree.tree_is_leaf(structure, none_is_leaf=True, namespace=NAMESPACE)
+
+
+def flatten(structure: Any) -> list[Any]:
+    """Return the leaves of `structure` as a flat list.
+
+    Example:
+        >>> flatten({"b": [1, None], "a": 2})
+        [2, 1, None]
+    """
+    return optree.tree_leaves(structure, none_is_leaf=True, namespace=NAMESPACE)
+
+
+def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
+    """Return the leaves of `structure` with their paths: tuples of indices and keys."""
+    paths, leaves, _ = optree.tree_flatten_with_path(structure, none_is_leaf=True, namespace=NAMESPACE)
+    return list(zip(paths, leaves, strict=True))
+
+
+def pack_sequence_as(structure: Any, flat_sequence: Iterable[Any]) -> Any:
+    """Return `flat_sequence` packed in the shape of `structure`.
+
+    Raises:
+        ValueError: there are more or fewer leaves than places.
+    """
+    return optree.tree_unflatten(_definition(structure), flat_sequence)
+
+
+def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool = True) -> Any:
     """Apply `func` to the matching leaves of one or more structures of one shape.
 
     Args:
         func: takes a leaf of each.
         *structures: nested dicts, lists and tuples.
-        none_is_leaf: whether None is a leaf too; else it stays.
+        none_is_leaf: whether `func` is applied to None too; else it stays.
 
     Raises:
-        ValueError: the structures differ.
+        ValueError: there are no structures, or they differ.
     """
-    if structures and all(map(_is_leaf, structures)):
-        return func(*structures)
-    return optree.tree_map(func, *structures, none_is_leaf=none_is_leaf, namespace=_NAMESPACE)
+    if not structures:
+        raise ValueError("map_structure: expected at least one structure after the function; received none.")
+
+    def checked(*leaves: Any) -> Any:
+        for leaf in leaves:
+            if not optree.tree_is_leaf(leaf, none_is_leaf=none_is_leaf, namespace=NAMESPACE):
+                raise ValueError(f"map_structure: expected structures of one shape; received {leaf!r} beside a leaf.")
+        return func(*leaves)
+
+    apply = func if len(structures) == 1 else checked
+    return optree.tree_map(apply, *structures, none_is_leaf=none_is_leaf, namespace=NAMESPACE)
 
 
 def map_structure_up_to(shallow_structure: Any, func: Callable[..., Any], *structures: Any) -> Any:
     """Apply `func` to the parts of structures that lie where `shallow_structure` has its leaves.
 
     Raises:
-        ValueError: a structure does not begin like `shallow_structure`.
+        ValueError: there are no structures, or one does not begin like `shallow_structure`.
     """
-    definition = optree.tree_structure(shallow_structure, namespace=_NAMESPACE)
-    lists = [definition.flatten_up_to(structure) for structure in structures]
-    return unflatten(definition, [func(*parts) for parts in zip(*lists, strict=True)])
-
-
-def map_shape_structure(func: Callable[[Any], Any], structure: Any) -> Any:
-    """Apply `func` to the shapes (tuples or lists of ints and None) in a structure."""
-    if is_shape(structure):
-        return func(structure)
-    if isinstance(structure, dict):
-        return {key: map_shape_structure(func, part) for key, part in structure.items()}
-    if isinstance(structure, (list, tuple)):
-        parts = [map_shape_structure(func, part) for part in structure]
-        return type(structure)(*parts) if hasattr(structure, "_fields") else type(structure)(parts)
-    raise ValueError(f"Expected a structure of shapes; received {structure!r} ({type(structure).__name__}).")
+    if not structures:
+        raise ValueError("map_structure_up_to: expected at least one structure after the function; received none.")
+    definition = _definition(shallow_structure)
+    parts = zip(*(definition.flatten_up_to(structure) for structure in structures), strict=True)
+    return optree.tree_unflatten(definition, [func(*those) for those in parts])
 
 
 def is_shape(part: Any) -> bool:
@@ -95,15 +105,36 @@ def is_shape(part: Any) -> bool:
     return isinstance(part, (list, tuple)) and all(isinstance(n, (int, type(None))) for n in part)
 
 
+def map_shape_structure(func: Callable[[Any], Any], structure: Any) -> Any:
+    """Apply `func` to the shapes (tuples or lists of ints and None) in a structure, and to what is no container."""
+    return optree.tree_map(func, structure, is_leaf=is_shape, none_is_leaf=True, namespace=NAMESPACE)
+
+
+def assert_same_structure(a: Any, b: Any, check_types: bool | None = None) -> None:
+    """Raise `ValueError` when two structures differ; a list and a tuple do.
+
+    Args:
+        a: a structure.
+        b: another one.
+        check_types: kept for Keras code.
+    """
+    map_structure(lambda *_: None, a, b)
+
+
+def assert_same_paths(a: Any, b: Any) -> None:
+    """Raise `ValueError` when the leaves of two structures have other paths; a list may be a tuple."""
+    left, right = ({path for path, _ in flatten_with_path(structure)} for structure in (a, b))
+    if left != right:
+        raise ValueError(f"Expected leaves at the same paths; only one structure has {sorted(left ^ right, key=repr)}.")
+
+
+def _definition(structure: Any) -> Any:
+    return optree.tree_structure(structure, none_is_leaf=True, namespace=NAMESPACE)
+
+
 def lists_to_tuples(structure: Any) -> Any:
     """Return a structure with tuples in place of its lists."""
     return traverse(lambda part: tuple(part) if type(part) is list else None, structure, top_down=False)
-
-
-def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
-    """Return the leaves of `structure` with their paths: tuples of indices and keys."""
-    found, leaves, _ = optree.tree_flatten_with_path(structure, namespace=_NAMESPACE)
-    return [(tuple(path), leaf) for path, leaf in zip(found, leaves, strict=True)]
 
 
 def traverse(func: Callable[[Any], Any], structure: Any, top_down: bool = True) -> Any:
@@ -123,8 +154,8 @@ def traverse(func: Callable[[Any], Any], structure: Any, top_down: bool = True) 
         if replacement is not None:
             return _unless_none(replacement)
     whole = structure
-    if structure is not None and is_nested(structure):
-        parts, metadata, _, rebuild = optree.tree_flatten_one_level(structure, namespace=_NAMESPACE)
+    if is_nested(structure):
+        parts, metadata, _, rebuild = optree.tree_flatten_one_level(structure, namespace=NAMESPACE)
         whole = rebuild(metadata, [traverse(func, part, top_down) for part in parts])
     replacement = None if top_down else func(whole)
     return whole if replacement is None else _unless_none(replacement)
@@ -132,41 +163,3 @@ def traverse(func: Callable[[Any], Any], structure: Any, top_down: bool = True) 
 
 def _unless_none(replacement: Any) -> Any:
     return None if replacement is MAP_TO_NONE or isinstance(replacement, MAP_TO_NONE) else replacement
-
-
-def is_nested(structure: Any) -> bool:
-    """Return whether `structure` is a container rather than a leaf."""
-    return not _is_leaf(structure)
-
-
-def paths(structure: Any) -> list[str]:
-    """Return one readable path a leaf, such as `"['image'][0]"`, for messages."""
-    if _is_leaf(structure):
-        return [""]
-    accessors = optree.tree_accessors(structure, namespace=_NAMESPACE)
-    return [accessor.codify("") for accessor in accessors]
-
-
-def assert_same_structure(a: Any, b: Any, check_types: bool | None = None) -> None:
-    """Raise `ValueError`, showing both, when two structures differ.
-
-    Args:
-        a: a structure.
-        b: another one.
-        check_types: kept for Keras code; lists and tuples differ in any case, see `assert_same_paths`.
-    """
-    left, right = (optree.tree_structure(s, namespace=_NAMESPACE) for s in (a, b))
-    if left != right:
-        raise ValueError(f"Expected two structures of one shape; received {left} and {right}.")
-
-
-def assert_same_paths(a: Any, b: Any) -> None:
-    """Raise `ValueError` when the leaves of two structures have other paths; a list may be a tuple."""
-    left, right = ({path for path, _ in flatten_with_path(structure)} for structure in (a, b))
-    if left != right:
-        raise ValueError(f"Expected leaves at the same paths; only one structure has {sorted(left ^ right, key=repr)}.")
-
-
-def pack_sequence_as(structure: Any, flat_sequence: Iterable[Any]) -> Any:
-    """Return `flat_sequence` packed in the shape of `structure`."""
-    return unflatten(optree.tree_structure(structure, namespace=_NAMESPACE), list(flat_sequence))

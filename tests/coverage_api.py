@@ -28,9 +28,6 @@ QUANTIZED_STATE = """
     original_kernel_shape outputs_grad_amax_history outputs_grad_scale quantization_axis quantization_config quantized_kernel
     reverse_embeddings_scale reverse_embeddings_zero variable_serialization_spec kernel_shape
 """
-FUNCTIONS = """
-    make_train_function make_test_function make_predict_function train_function test_function predict_function
-"""
 LAYERS_WITHIN = """
     auto_contrast equalization random_brightness random_color_degeneration random_contrast random_hue random_posterization
     random_rotation random_saturation random_sharpness random_shear random_translation solarization concat
@@ -57,13 +54,9 @@ REASONS = {
     "*.nnx_operations": "a detail of Keras's way through Flax's nnx",
     "*.quantized_build": "a method that Keras's quantized layers call themselves",
     "*.quantized_call": "a method that Keras's quantized layers call themselves",
-    "keras.tree.map_structure": "None is a structure without leaves everywhere here, as in JAX",
     **dict.fromkeys(
         (f"*.{name}" for name in QUANTIZED_STATE.split()),
         "state of quantized layers, which is kept beside the layer here",
-    ),
-    **dict.fromkeys(
-        (f"*.{name}" for name in FUNCTIONS.split()), "steps are found by what they depend on; none is kept"
     ),
     **dict.fromkeys(
         (f"*.{name}" for name in LAYERS_WITHIN.split()), "a layer within; here they are in a list, in their order"

@@ -12,7 +12,8 @@ import numpy as np
 from jax import lax
 from jax.core import Tracer
 
-from polykeras import config, dtypes, fast, tree
+from polykeras import config, dtypes, fast
+from polykeras import nested as tree
 from polykeras.backend import Backend
 from polykeras.backend.host_memory import aligned_copy, can_be_lent, is_worth_copying
 from polykeras.backend.spec import Array, Shape

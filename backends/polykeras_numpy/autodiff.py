@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import dtypes, tree
+from polykeras import dtypes
+from polykeras import nested as tree
 from polykeras.backend.spec import Array
 from polykeras_numpy.arrays import NumpyArrays
 from polykeras_numpy.private import level_of, node_of, value_of

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from polykeras import dtypes, tree
+from polykeras import dtypes
+from polykeras import nested as tree
 from polykeras.backend import Backend
 from polykeras.backend.shaping import ShapeMethods
 from polykeras.backend.written_gradients import WrittenGradients

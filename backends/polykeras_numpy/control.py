@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras_numpy.nn import NumpyNeural
 from polykeras_numpy.tape import raw
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras.backend.execution import State, Step, StepParts, StepRunner, check_state, kinds_of
 from polykeras.backend.spec import Array
 from polykeras_numpy.control import NumpyControl

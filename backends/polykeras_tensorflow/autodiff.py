@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras.backend import Backend
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.graphs import spec_of, trace

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from polykeras import tree
+from polykeras import nested as tree
 
 
 def dataset_of(make: Callable[[], Iterator[Any]]) -> tf.data.Dataset:

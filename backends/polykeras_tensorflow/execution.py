@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from polykeras import fast, tree
+from polykeras import fast
+from polykeras import nested as tree
 from polykeras.backend import Backend
 from polykeras.backend.execution import State, Step, StepParts, StepRunner, arrays_and_statics, check_state, kinds_of
 from polykeras.backend.host_memory import can_be_lent

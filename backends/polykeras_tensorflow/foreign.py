@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.graphs import spec_of, trace
 from polykeras_tensorflow.private import anonymous_name, assigned_to, call_on_captures, read_only_captures

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras.backend.door import Handle
 from polykeras.backend.native import Native
 from polykeras.backend.native_home import NativeHome, in_turn, leaf_name, on_host, other_framework, value_on

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras.backend.autodiff import AutodiffMethods
 
 _depth: ContextVar[int] = ContextVar("polykeras_torch_gradient_depth", default=0)

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from polykeras import fast, tree
+from polykeras import fast
+from polykeras import nested as tree
 from polykeras_torch.indexing import select
 from polykeras_torch.replay import signature
 from polykeras_torch.rewriting import LINE

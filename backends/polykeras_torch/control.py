@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras.backend.control import ControlMethods
 from polykeras_torch.recorder import is_recorded
 

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from polykeras import fast, tree
+from polykeras import fast
+from polykeras import nested as tree
 from polykeras.backend.execution import (
     ExecutionMethods,
     KnownRule,

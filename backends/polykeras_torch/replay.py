@@ -10,7 +10,8 @@ from typing import Any
 
 from torch import Tensor
 
-from polykeras import fast, tree
+from polykeras import fast
+from polykeras import nested as tree
 from polykeras.draws import HostDraws
 from polykeras_torch.global_state import has_settings, is_looked_on, settings_applied, without_autocast_cache
 from polykeras_torch.nodes import Slot

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras.backend.execution import State, Step, StepParts, check_state, kinds_of
 from polykeras.recent import Recent
 from polykeras_torch.arrays import NAMES

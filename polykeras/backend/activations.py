@@ -181,6 +181,8 @@ class ActivationMethods(SignalMethods, ABC):
     def sparsemax(self, x: Array, axis: int = -1) -> Array:
         """Return the point of the probability simplex nearest to `x` along `axis` (Martins and Astudillo, 2016)."""
         place = canonical_axis(axis, self.ndim(x))
+        if self.shape(x)[place] == 0:  # which has no largest element
+            return x
         x = x - self.stop_gradient(self.max(x, place, True))
         # Which elements stay above 0 does not change under a small step: that needs no gradient, only their mean does.
         z = self.flip(self.sort(self.stop_gradient(x), place), place)

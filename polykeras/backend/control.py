@@ -7,7 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from polykeras import dtypes, tree
+from polykeras import dtypes
+from polykeras import nested as tree
 from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.sorting import SortingMethods
 from polykeras.backend.spec import Array, op

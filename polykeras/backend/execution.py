@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras.backend.padding import PaddingMethods
 from polykeras.backend.spec import Array, Shape
 

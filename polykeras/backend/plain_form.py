@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from polykeras import fast, tree
+from polykeras import fast
+from polykeras import nested as tree
 
 
 def plain_form(backend: Any, contract: type) -> Any:

@@ -61,14 +61,14 @@ class _ByOutput(DistillationLoss):
 
     def _set_loss(self, loss: Any) -> None:
         self.loss = tree.map_structure(as_loss, loss) if tree.is_nested(loss) else as_loss(loss)
-        if not tree.flatten(self.loss):
+        if all(part is None for part in tree.flatten(self.loss)):
             raise ValueError(f"{type(self).__name__}: at least one `loss` must not be None; received {loss!r}.")
 
     def validate_outputs(self, teacher_outputs: Any, student_outputs: Any) -> None:
         """Raise `ValueError` where the outputs, or the losses, have different structures."""
         super().validate_outputs(teacher_outputs, student_outputs)
         try:
-            tree.map_structure(lambda *_: None, self.loss, teacher_outputs, none_is_leaf=True)
+            tree.map_structure(lambda *_: None, self.loss, teacher_outputs)
         except ValueError as error:
             raise ValueError(f"{type(self).__name__}: `loss` must have the structure of the outputs: {error}") from None
 
@@ -81,8 +81,8 @@ class _ByOutput(DistillationLoss):
         def one(loss: Any, teacher: Any, student: Any) -> Any:
             return None if loss is None else self._one(loss, teacher, student)
 
-        losses = tree.map_structure(one, self.loss, teacher_outputs, student_outputs, none_is_leaf=True)
-        return sum(tree.flatten(losses))
+        losses = tree.map_structure(one, self.loss, teacher_outputs, student_outputs)
+        return sum(loss for loss in tree.flatten(losses) if loss is not None)
 
 
 @LAYERS.register()

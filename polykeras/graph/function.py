@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from polykeras import budget, tree
+from polykeras import budget
+from polykeras import nested as tree
 from polykeras.graph.operation import Operation
 from polykeras.graph.order import by_depth, walk
 from polykeras.graph.tensor import KerasTensor

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras.backend import Backend, registry
 from polykeras.backend.symbolic import (
     SYMBOLIC,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from polykeras import ops, tree
+from polykeras import nested as tree
+from polykeras import ops
 from polykeras.graph.inference import infer_outputs
 from polykeras.graph.tensor import KerasTensor
 from polykeras.naming import to_snake_case, unique_name

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, ClassVar, TypeVar
 
-from polykeras import config, dtypes, logits, ops, tree
+from polykeras import config, dtypes, logits, ops
+from polykeras import nested as tree
 from polykeras.layers.base.context import get_mask
 from polykeras.naming import to_snake_case
 from polykeras.saving.configurable import Configurable

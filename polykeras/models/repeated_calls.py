@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import changes, fast, masks, tree
+from polykeras import changes, fast, masks
+from polykeras import nested as tree
 from polykeras.backend import Backend, registry
 from polykeras.graph import KerasTensor
 from polykeras.layers.base.context import current_context

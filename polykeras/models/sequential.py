@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras.graph import KerasTensor
 from polykeras.graph.inference import known_shape
 from polykeras.layers.base.context import set_masks, within

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import dtypes, tree
+from polykeras import dtypes
+from polykeras import nested as tree
 
 _BITS = {"bool": 8, "bfloat16": 16}
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import dtypes, tree
+from polykeras import dtypes
+from polykeras import nested as tree
 from polykeras.backend import foreign_data, registry
 from polykeras.graph import GraphFunction, KerasTensor
 from polykeras.layers.base.layer import Layer

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras.backend import registry
 from polykeras.backend.door import convert, find_symbolic
 

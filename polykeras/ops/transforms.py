@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras.backend import registry
 from polykeras.backend.door import convert
 from polykeras.backend.spec import Array

@@ -19,6 +19,7 @@ from polykeras.saving.errors import SavedFileError, reading
 from polykeras.saving.files.atomic import atomic_write
 from polykeras.saving.files.hdf5 import Hdf5File, Hdf5Writer, require_h5py
 from polykeras.saving.files.zips import open_zip, read_member
+from polykeras.saving.hidden_quantization import refuse_hidden_quantization
 from polykeras.saving.keras_operations import warn_of_own_ops
 from polykeras.saving.limits import MAX_CONFIG_BYTES, check_readable, read_json
 from polykeras.saving.restoring import following, model_of_config, restore
@@ -45,11 +46,13 @@ def save_archive(model: Any, path: str | os.PathLike[str], overwrite: bool = Tru
     Raises:
         FileExistsError: it exists and must not be replaced.
         NotImplementedError: a layer cannot be described.
-        ValueError: the config, or a file that a layer keeps, is too large to be read again.
+        ValueError: the config, or a file that a layer keeps, is too large to be read again; or it would not say of a
+            layer that it is quantized.
     """
     require_h5py()
     with sharing_objects():
         described = serialize_keras_object(model)
+    refuse_hidden_quantization(model, described)
     config = json.dumps(described)
     check_readable(config, f"The config of {model.name!r}")
     warn_of_own_ops(described, repr(model.name), str(path))

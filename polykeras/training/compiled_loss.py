@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from polykeras import ops, tree
+from polykeras import nested as tree
+from polykeras import ops
 from polykeras.losses import Loss, as_loss
 from polykeras.metrics import Mean, Metric
 from polykeras.training.outputs import by_output, flat_like, name_outputs

@@ -6,7 +6,8 @@ import inspect
 from collections import Counter
 from typing import Any, TypeAlias
 
-from polykeras import masks, metrics, ops, tree
+from polykeras import masks, metrics, ops
+from polykeras import nested as tree
 from polykeras.layers.base.context import get_mask
 from polykeras.metrics import MeanMetricWrapper, Metric
 from polykeras.naming import is_ours

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import dtypes, tree
+from polykeras import dtypes
+from polykeras import nested as tree
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import Backend
 from polykeras.training.data.unpack import unpack_x_y_sample_weight

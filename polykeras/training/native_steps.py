@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from polykeras import config, dtypes, tree
+from polykeras import config, dtypes
+from polykeras import nested as tree
 from polykeras.backend import Backend
 from polykeras.backend.native import Native
 from polykeras.naming import are_ours

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras.backend import registry
 from polykeras.training.compiled_loss import CompiledLoss
 from polykeras.training.data.checks import host_tree

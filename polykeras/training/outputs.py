@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras.naming import did_you_mean
 
 

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from polykeras import activations, config, masks, ops, tree
+from polykeras import activations, config, masks, ops
+from polykeras import nested as tree
 from polykeras.backend.symbolic import cannot_run_on_shapes
 from polykeras.graph import KerasTensor, infer_outputs
 from polykeras.graph.operation import OpOperation

@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from polykeras import dtypes, fast, tree
+from polykeras import dtypes, fast
+from polykeras import nested as tree
 from polykeras.backend import Backend
 from polykeras.backend.execution import CannotMap
 from polykeras.training import padding

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from polykeras import config, logits, tree
+from polykeras import config, logits
+from polykeras import nested as tree
 from polykeras.backend import Backend, registry
 from polykeras.backend.symbolic import cannot_run_on_shapes
 from polykeras.graph.inference import infer_outputs

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import dtypes, tree
+from polykeras import dtypes
+from polykeras import nested as tree
 from polykeras.backend import Backend
 
 ROUNDED = 8  # units of the last place in which a number may differ that has the size of the greatest one beside it

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import dtypes, tree
+from polykeras import dtypes
+from polykeras import nested as tree
 from polykeras.backend import Backend
 from polykeras.backend.execution import BatchesRunner, CannotMap
 from polykeras.recent import Recent

@@ -6,7 +6,8 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from polykeras import optimizers, tree
+from polykeras import nested as tree
+from polykeras import optimizers
 from polykeras.arguments import call_with_taken, positive_int
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import registry
@@ -24,13 +25,14 @@ from polykeras.training.prepared_steps import PreparedSteps
 from polykeras.training.state_steps import also_with_state
 from polykeras.training.stateless import Stateless
 from polykeras.training.step_cache import StepCache
+from polykeras.training.step_functions import FUNCTIONS, StepFunctions
 from polykeras.variables import Scope, Variable
 
 if TYPE_CHECKING:
     from polykeras.layers.base.layer import Layer
 
 
-class Trainer(PreparedSteps, Loops, Stateless):
+class Trainer(PreparedSteps, Loops, StepFunctions, Stateless):
     """The training half of a model."""
 
     # What the other half, a layer, gives.
@@ -55,12 +57,13 @@ class Trainer(PreparedSteps, Loops, Stateless):
         self._compiled_metrics: CompiledMetrics | None = None
         self._loss_tracker: Mean | None = None
         self._steps = StepCache()
+        self._forget_functions()
         self._compile_arguments: dict[str, Any] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies, shallow ones too, and pickles are compiled anew: steps belong to one model."""
         state: Any = super().__getstate__()
-        return state | {"_steps": StepCache()}
+        return state | {"_steps": StepCache(), **dict.fromkeys(FUNCTIONS)}
 
     # ---- compile -----------------------------------------------------------------------------------------------
 
@@ -113,6 +116,7 @@ class Trainer(PreparedSteps, Loops, Stateless):
         self.stop_training = False
         self.compiled = True
         self._steps = StepCache()
+        self._forget_functions()
         self._compile_arguments = {
             "optimizer": optimizer,
             "loss": loss,

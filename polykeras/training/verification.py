@@ -25,7 +25,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from polykeras import dtypes, fast, tree
+from polykeras import dtypes, fast
+from polykeras import nested as tree
 from polykeras.backend import Backend, registry
 from polykeras.backend.native_home import on_host
 from polykeras.training.rounding import described, difference, moved, moved_tree, rounding

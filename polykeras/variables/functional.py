@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras.backend.door import Handle
 from polykeras.variables.scopes import Scope
 from polykeras.variables.variable import Variable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras.backend import Backend
 from polykeras.backend.native_home import NativeHome, tell
 from polykeras.variables.leaves import KEPT

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import changes, dtypes, tree
+from polykeras import changes, dtypes
+from polykeras import nested as tree
 from polykeras.backend import Backend, registry
 from polykeras.backend.door import Handle
 from polykeras.backend.native_home import NativeHome, tell

@@ -17,7 +17,7 @@ import pytest
 
 import polykeras as keras
 from adversarial.harness import Entry, Outcome, Program, judge, plain
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras.backend import Backend
 
 DEVICES, ONE_WAY = "two devices", "switches that cannot be put back"

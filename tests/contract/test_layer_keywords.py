@@ -11,7 +11,8 @@ import pytest
 from contract.layer_cases import LAYER_CASES
 from differential import opponent
 from helpers.layer_runner import LayerCase
-from polykeras import layers, ops, tree
+from polykeras import layers, ops
+from polykeras import nested as tree
 from polykeras.backend import use_backend
 from polykeras.layers import Layer
 from polykeras.saving.configurable import init_parameters

@@ -19,7 +19,8 @@ from contract.layer_cases import LAYER_CASES, OWN
 from helpers.layer_runner import LayerCase
 from helpers.reference import REFERENCE, check
 from known_differences import known
-from polykeras import layers, tree
+from polykeras import layers
+from polykeras import nested as tree
 from polykeras.backend import Backend, registry, use_backend
 from polykeras.layers import InputSpec
 from polykeras.saving.custom_objects import custom_object_scope

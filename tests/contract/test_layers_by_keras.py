@@ -14,7 +14,7 @@ import pytest
 
 from differential import opponent
 from polykeras import layers as ours
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras.backend import use_backend
 
 pytestmark = pytest.mark.keras

@@ -10,7 +10,8 @@ import pytest
 import polykeras
 from helpers.runner import ONE_FUNCTION
 from known_differences import known, of
-from polykeras import activations, losses, metrics, ops, optimizers, tree
+from polykeras import activations, losses, metrics, ops, optimizers
+from polykeras import nested as tree
 from polykeras.backend import Backend
 from recorded.calls import TABLES, Call, run
 from recorded.compare import assert_recorded

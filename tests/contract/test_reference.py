@@ -15,7 +15,7 @@ from contract.table import Case
 from helpers import assert_parity
 from helpers.reference import REFERENCE
 from helpers.runner import float_arrays, gradients, objective, running, values, weights
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras.backend import Backend, registry
 
 

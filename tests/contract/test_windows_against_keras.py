@@ -12,7 +12,8 @@ from numpy.testing import assert_allclose
 
 from differential.opponent import keras, quiet
 from polykeras import layers as L
-from polykeras import ops, tree
+from polykeras import nested as tree
+from polykeras import ops
 
 pytestmark = [pytest.mark.slow, pytest.mark.keras]
 

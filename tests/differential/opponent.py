@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from known_differences import of
-from polykeras import dtypes, tree
+from polykeras import dtypes
+from polykeras import nested as tree
 from polykeras.backend import use_backend
 
 EVERYTHING = os.environ.get("POLYKERAS_COMPARE") == "all"

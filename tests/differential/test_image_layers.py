@@ -11,7 +11,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from differential.opponent import keras, quiet
-from polykeras import layers, ops, tree
+from polykeras import layers, ops
+from polykeras import nested as tree
 
 pytestmark = pytest.mark.keras
 

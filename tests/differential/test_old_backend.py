@@ -9,7 +9,8 @@ import pytest
 
 from differential.opponent import keras
 from polykeras import backend as K
-from polykeras import ops, tree
+from polykeras import nested as tree
+from polykeras import ops
 from polykeras.backend import Backend
 
 pytestmark = pytest.mark.keras

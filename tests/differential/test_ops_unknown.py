@@ -11,7 +11,8 @@ from contract.table import NUMBERS, Case
 from differential.opponent import Mismatch, failed, keras, quiet, settle
 from differential.test_ops import BY_OP, applied, given
 from helpers.runner import all_arrays
-from polykeras import dtypes, tree
+from polykeras import dtypes
+from polykeras import nested as tree
 
 pytestmark = [pytest.mark.slow, pytest.mark.keras]
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from helpers.parity import RTOL
 from helpers.runner import ONE_FUNCTION, all_kinds, host, latest, narrowed, running, weighted
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras.backend import Backend
 from polykeras.graph import KerasTensor
 from polykeras.layers import Layer

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from polykeras import config, tree
+from polykeras import config
+from polykeras import nested as tree
 from polykeras.backend import Backend, door, use_backend
 
 if TYPE_CHECKING:

@@ -117,7 +117,8 @@ def core() -> dict[str, list[float]]:
 
 
 def _flat(values: Any) -> list[float]:
-    from polykeras import ops, tree
+    from polykeras import nested as tree
+    from polykeras import ops
 
     arrays = [np.asarray(ops.convert_to_numpy(leaf), "float64") for leaf in tree.flatten(values)]
     return [float(number) for array in arrays for number in array.ravel()]

@@ -11,7 +11,8 @@ import numpy as np
 from differential.opponent import host, keras
 from helpers.layer_runner import LayerCase
 from helpers.runner import narrowed, weights
-from polykeras import layers, tree
+from polykeras import layers
+from polykeras import nested as tree
 from polykeras.backend import Backend, registry
 from recorded.layers import LEFT_OUT, TABLE
 from recorded.store import Records

@@ -12,7 +12,8 @@ from contract.layer_cases import LAYER_CASES
 from helpers.layer_runner import LayerCase
 from known_differences.from_keras import EXCHANGED
 from polykeras import layers as L
-from polykeras import ops, tree
+from polykeras import nested as tree
+from polykeras import ops
 from saving.exchange_own import registered
 
 OWN = {

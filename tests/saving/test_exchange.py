@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import polykeras as keras
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras.backend import use_backend
 from saving.exchange_cases import CASES, MODELS, of_layer, perceptron
 

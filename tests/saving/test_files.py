@@ -15,7 +15,8 @@ import pytest
 import polykeras as keras
 from contract.layer_cases import LAYER_CASES, OWN
 from helpers.layer_runner import LayerCase
-from polykeras import layers, tree
+from polykeras import layers
+from polykeras import nested as tree
 from polykeras.backend import Backend, use_backend
 from polykeras.saving import SavedFileError
 from polykeras.saving.walk import parts

@@ -24,7 +24,7 @@ import fakes
 import numpy as np
 
 import polykeras.as_keras
-from polykeras import tree
+from polykeras import nested as tree
 
 STEPS = 2  # of an epoch
 EPOCHS = int(os.environ.get("SCRIPT_EPOCHS", "1"))  # of a call of fit

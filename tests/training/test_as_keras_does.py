@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polykeras import Input, KerasTensor, Layer, Model, Sequential, Variable, callbacks, layers, ops, optimizers, tree
+from polykeras import Input, KerasTensor, Layer, Model, Sequential, Variable, callbacks, layers, ops, optimizers
+from polykeras import nested as tree
 from polykeras.backend import Backend, floatx, result_type, standardize_dtype
 from polykeras.losses import mean_absolute_error
 from polykeras.metrics import MeanMetricWrapper

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import polykeras
-from polykeras import Sequential, layers, ops, tree
+from polykeras import Sequential, layers, ops
+from polykeras import nested as tree
 from polykeras.backend import Backend
 from polykeras.backend.host_memory import aligned_empty
 from polykeras.training.data import PyDataset, packs

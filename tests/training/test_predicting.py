@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polykeras import Input, Model, Sequential, callbacks, config, fast, layers, ops, tree
+from polykeras import Input, Model, Sequential, callbacks, config, fast, layers, ops
+from polykeras import nested as tree
 from polykeras.backend import Backend
 from polykeras.training import loops
 from polykeras.training.predicting import TOGETHER

@@ -52,6 +52,36 @@ def test_files_copies_and_clones(backend: Backend, mode: str, tmp_path: Path) ->
     assert_array_equal(clone.predict(X, verbose=0), expected)
 
 
+def attending(mode: str | None = None, dtype: Any = None) -> Any:
+    inputs = L.Input((4, 6))
+    x = L.MultiHeadAttention(2, 3, name="heads", dtype=dtype)(inputs, inputs)
+    model = keras.Model(inputs, L.Dense(2, name="out")(x))
+    if mode:
+        model.quantize(mode)
+    return model
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method.*")
+@pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
+def test_a_file_that_could_not_be_read_is_not_written(mode: str, tmp_path: Path) -> None:
+    """Keras writes it, and fails to read it: nothing in it says that the layers within are quantized."""
+    x = np.random.default_rng(3).standard_normal((2, 4, 6)).astype("float32")
+    keras.utils.set_random_seed(4)
+    model = attending(mode)
+    with pytest.raises(ValueError, match=r"within 'heads' \(MultiHeadAttention\) is quantized"):
+        model.save(tmp_path / "m.keras")
+    assert not (tmp_path / "m.keras").exists()
+    model.save_weights(tmp_path / "m.weights.h5")
+    twin = attending(mode)
+    twin.load_weights(tmp_path / "m.weights.h5")
+    assert_array_equal(twin.predict(x, verbose=0), model.predict(x, verbose=0))
+    # A policy that the layer around gives on is in its config.
+    made = attending(dtype=f"{mode}_from_float32") if mode != "int4" else attending(dtype="int4/-1_from_float32")
+    assert made.layers[1]._query_dense.quantization_mode == mode
+    made.save(tmp_path / "n.keras")
+    assert_array_equal(keras.models.load_model(tmp_path / "n.keras").predict(x, verbose=0), made.predict(x, verbose=0))
+
+
 def test_gradients_of_inputs_are_those_of_the_floats(backend: Backend) -> None:
     layer = L.Dense(3)
     layer(X)

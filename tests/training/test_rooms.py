@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polykeras import Sequential, layers, tree, utils
+from polykeras import Sequential, layers, utils
+from polykeras import nested as tree
 from polykeras.backend import Backend
 from polykeras.training.rooms import Rooms, in_room, rounded
 from polykeras.training.steps import CompiledStep

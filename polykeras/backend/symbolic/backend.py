@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras.backend.base import Backend
 from polykeras.backend.execution import Step, StepParts, StepRunner
 from polykeras.backend.symbolic.array import NeedsValues, SymbolicArray, from_value

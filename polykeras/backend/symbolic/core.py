@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from polykeras import config, dtypes, tree
+from polykeras import config, dtypes
+from polykeras import nested as tree
 from polykeras.backend.elementwise import ElementwiseMethods
 from polykeras.backend.spec import Shape
 from polykeras.backend.symbolic.array import NeedsValues, SymbolicArray, combine, from_value, is_scalar

@@ -6,12 +6,13 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from polykeras import dtypes, tree
+from polykeras import dtypes
 from polykeras.backend import registry
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.random import SeedGenerator
 from polykeras.saving.serialization import deserialize_keras_object
 from polykeras.seeds import draw_seed, key_of
+from polykeras.tree import map_shape_structure
 from polykeras.variables import Variable
 
 __all__ = ["JaxLayer"]
@@ -129,7 +130,7 @@ class JaxLayer(Layer):
             return
         jax = self._jax()
         with jax.concretely():
-            known: dict[str, Any] = {"inputs": tree.map_shape_structure(lambda n: jax.ones(_sized(n, 1)), input_shape)}
+            known: dict[str, Any] = {"inputs": map_shape_structure(lambda n: jax.ones(_sized(n, 1)), input_shape)}
             known["training"] = True
             if "rng" in self.init_fn_arguments:
                 known["rng"] = self._get_init_rng()

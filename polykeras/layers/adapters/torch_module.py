@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras.backend import Backend, registry
 from polykeras.backend.symbolic import NeedsValues
 from polykeras.layers.base.layer import LAYERS, Layer

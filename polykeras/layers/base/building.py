@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import cache, wraps
 from typing import Any
 
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras.backend import Backend
 from polykeras.graph import KerasTensor
 from polykeras.graph.inference import known_shape, outside_inference

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from polykeras import dtypes, tree
+from polykeras import dtypes
+from polykeras import nested as tree
 from polykeras.backend import Backend
 from polykeras.backend.door import Handle
 from polykeras.layers.base.context import CallContext

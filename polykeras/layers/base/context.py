@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from polykeras import masks, tree
+from polykeras import masks
+from polykeras import nested as tree
 from polykeras.backend import Backend, registry
 from polykeras.backend.symbolic import SYMBOLIC
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras.backend import Backend
 from polykeras.graph.inference import known_shape
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from threading import get_ident
 from typing import Any, ClassVar
 
-from polykeras import dtype_policies, masks, regularizers, tree
+from polykeras import dtype_policies, masks, regularizers
+from polykeras import nested as tree
 from polykeras.backend import Backend, registry
 from polykeras.backend.door import convert, find_symbolic
 from polykeras.graph import KerasTensor, Operation

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_chec
 
 import numpy as np
 
-from polykeras import changes, constraints, dtypes, initializers, regularizers, tree
+from polykeras import changes, constraints, dtypes, initializers, regularizers
+from polykeras import nested as tree
 from polykeras.graph.inference import note_set
 from polykeras.layers.base.context import current_context
 from polykeras.layers.base.native import adopted, own_names

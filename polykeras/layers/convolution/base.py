@@ -65,6 +65,7 @@ def keep_window(
     data_format: str | None,
     dilation_rate: PerAxis,
     paddings: Sequence[str] = ("valid", "same"),
+    strided_dilation: bool = False,
 ) -> dict[str, Any]:
     """Keep the arguments that describe how a window moves as attributes, where `get_config` finds them.
 
@@ -77,12 +78,13 @@ def keep_window(
         data_format: see `Conv2D`.
         dilation_rate: see `Conv2D`.
         paddings: those that the layer knows.
+        strided_dilation: whether strides and dilation may both exceed 1.
 
     Returns:
         All but the size of the window: what `ops.conv` takes beside inputs and kernel.
 
     Raises:
-        ValueError: an argument out of range; strides and dilation that both exceed 1.
+        ValueError: an argument out of range; strides and dilation that both exceed 1, where they may not.
     """
     layer.kernel_size = int_tuple(kernel_size, rank, "kernel_size", layer)
     window = {
@@ -93,7 +95,7 @@ def keep_window(
     }
     for name, value in window.items():
         setattr(layer, name, value)
-    if max(window["strides"]) > 1 and max(window["dilation_rate"]) > 1:
+    if not strided_dilation and max(window["strides"]) > 1 and max(window["dilation_rate"]) > 1:
         raise ValueError(
             f"{type(layer).__name__}: strides and dilation cannot both exceed 1; received "
             f"strides={window['strides']}, dilation_rate={window['dilation_rate']}."
@@ -121,9 +123,11 @@ class BaseConv(Spatial):
 
     Attributes:
         paddings: those that the layer knows.
+        strided_dilation: whether strides and dilation may both exceed 1.
     """
 
     paddings: tuple[str, ...] = ("valid", "same")
+    strided_dilation = False
 
     def __init__(
         self,
@@ -138,7 +142,15 @@ class BaseConv(Spatial):
     ) -> None:
         super().__init__(data_format, **kwargs)
         self._window = keep_window(
-            self, self.rank, kernel_size, strides, padding, data_format, dilation_rate, self.paddings
+            self,
+            self.rank,
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            self.paddings,
+            self.strided_dilation,
         )
         self.activation = activations.get(activation)
         self.use_bias = use_bias

@@ -14,6 +14,8 @@ from polykeras.layers.convolution.base import BaseConv, PerAxis
 class DepthwiseConv(BaseConv):
     """A convolution that filters each channel by itself; arguments as for `DepthwiseConv2D`."""
 
+    strided_dilation = True
+
     def __init__(
         self,
         kernel_size: PerAxis,
@@ -106,6 +108,8 @@ class DepthwiseConv2D(DepthwiseConv):
 
 class SeparableConv(BaseConv):
     """A convolution of each channel by itself, then a mixture of the channels; arguments as for `SeparableConv2D`."""
+
+    strided_dilation = True
 
     def __init__(
         self,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from polykeras import config, ops, random, tree
+from polykeras import config, ops, random
+from polykeras import nested as tree
 from polykeras.backend.spec import Array
 from polykeras.layers.base.layer import Layer
 from polykeras.layers.image import boxes

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import ops, tree
+from polykeras import nested as tree
+from polykeras import ops
 from polykeras.backend.spec import Array
 
 FORMATS = (

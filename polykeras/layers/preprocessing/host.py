@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from polykeras import dtypes, ops, tree
+from polykeras import dtypes, ops
+from polykeras import nested as tree
 from polykeras.backend import foreign_data, registry
 from polykeras.backend.door import Handle
 from polykeras.backend.symbolic import SymbolicArray

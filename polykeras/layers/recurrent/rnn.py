@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from polykeras import fast, ops, tree
+from polykeras import fast, ops
+from polykeras import nested as tree
 from polykeras.backend import registry
 from polykeras.graph import KerasTensor, infer_outputs
 from polykeras.layers.base.layer import LAYERS, Layer

@@ -67,9 +67,9 @@ class Reshape(Layer):
         Raises:
             ValueError: the elements of a sample do not fit.
         """
-        shape = ops.shape(inputs)
-        try:
-            return ops.reshape(inputs, infer_reshape(shape, (shape[0], *self.target_shape)))
+        rows, *sample = ops.shape(inputs)
+        try:  # from one sample's shape: a batch without samples does not tell how many elements one has
+            return ops.reshape(inputs, (rows, *infer_reshape(tuple(sample), self.target_shape)))
         except ValueError as error:
             raise ValueError(f"Layer {self.name!r} (Reshape): {error}") from None
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras.backend.host_memory import ALIGNMENT, aligned, aligned_empty
 from polykeras.training.data.checks import has_nan
 from polykeras.training.data.familiar import Familiar

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from polykeras import switches, tree
+from polykeras import nested as tree
+from polykeras import switches
 from polykeras.arguments import positive_int
 from polykeras.backend.foreign_data import batches_of, lies_ready
 from polykeras.backend.host_memory import aligned_empty, is_worth_copying

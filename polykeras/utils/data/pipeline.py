@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import random, tree
+from polykeras import nested as tree
+from polykeras import random
 from polykeras.arguments import positive_int
 from polykeras.backend import foreign_data
 from polykeras.utils.data.elements import as_rows, map_in_threads, shown, stack, stack_padded, stack_ragged

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import tree
+from polykeras import nested as tree
 from polykeras.training.data.checks import as_array
 from polykeras.utils.data.pipeline import Dataset
 

@@ -11,7 +11,8 @@ import numpy as np
 from contract.table import B, drawn
 from helpers.layer_runner import LayerCase
 from polykeras import layers as L
-from polykeras import ops, tree
+from polykeras import nested as tree
+from polykeras import ops
 
 _ids: set[str] = set()
 
