@@ -71,7 +71,8 @@ class ExponentialMethods(ArithmeticMethods, ABC):
         x1, x2 = self.both_arrays(x1, x2)
         a, b = self.abs(x1), self.abs(x2)
         # Beside an infinity nan does not count: whatever number it stands for, the result is infinite.
-        long = self.where(self.bitwise_or(self.equal(a, math.inf), self.equal(b, math.inf)), math.inf, self.maximum(a, b))
+        infinite = self.bitwise_or(self.equal(a, math.inf), self.equal(b, math.inf))
+        long = self.where(infinite, math.inf, self.maximum(a, b))
         usable = self.bitwise_and(self.less(0, long), self.isfinite(long))
         # The result does not depend on the scale, so that no gradient has to flow through it.
         scale = self.stop_gradient(self.where(usable, long, 1.0))
