@@ -72,6 +72,9 @@ NO_INLINE: str | None = find("tensorflow.python.eager.polymorphic_function.attri
 FuncGraph: Any = find("tensorflow:__internal__.FuncGraph")
 """A graph that is traced to be thrown away. Without it a whole `tf.function` is made, which takes longer."""
 
+TensorType: Any = find("tensorflow:__internal__.types.Tensor", type("_Nothing", (), {}))
+"""The class of what operations take for a tensor, in lists too; without it no size may be unknown in a graph."""
+
 # ---- settings by which a graph is traced ---------------------------------------------------------------------------
 
 _has_callbacks = hasattr(_context and _context(), "op_callbacks")

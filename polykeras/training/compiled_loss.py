@@ -103,7 +103,7 @@ class CompiledLoss:
                 )
                 raise
             if tracker is not None:
-                tracker.update_state(value, sample_weight=float(ops.shape(output)[0]) if rows is None else rows)
+                tracker.update_state(value, sample_weight=ops.shape(output)[0] * 1.0 if rows is None else rows)
             value = value if scale == 1.0 else value * scale
             total = value if total is None else total + value
         return total

@@ -314,7 +314,7 @@ class Trainer(PreparedSteps, Loops, Stateless):
             rows = self._plan and self._plan.rows
             if rows is None:
                 leaves = tree.flatten(x)
-                rows = float(registry.current().shape(leaves[0])[0] if leaves else 1)
+                rows = (registry.current().shape(leaves[0])[0] if leaves else 1) * 1.0
             self._loss_tracker.update_state(loss, sample_weight=rows)
 
     def _marked(self, y_pred: Any) -> Any:
