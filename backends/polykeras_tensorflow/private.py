@@ -75,6 +75,9 @@ FuncGraph: Any = find("tensorflow:__internal__.FuncGraph")
 TensorType: Any = find("tensorflow:__internal__.types.Tensor", type("_Nothing", (), {}))
 """The class of what operations take for a tensor, in lists too; without it no size may be unknown in a graph."""
 
+Trackable: Any = find("tensorflow:__internal__.tracking.Trackable", type("_Nobody", (), {}))
+"""The class of what checkpoints hold; without it `tf.train.Checkpoint` refuses what is ours."""
+
 # ---- settings by which a graph is traced ---------------------------------------------------------------------------
 
 _has_callbacks = hasattr(_context and _context(), "op_callbacks")

@@ -42,8 +42,8 @@ class GraphSize(UnknownDim, TensorType):
 
     def _number(self) -> NoReturn:
         raise TypeError(
-            "A size that is not known while the graph is made is no number of Python's. Compute with it by functions of "
-            "TensorFlow or `polykeras.ops`, or give the tf.function around this an input_signature without None."
+            "A size that is not known while the graph is made is no number of Python's. Compute with it by functions "
+            "of TensorFlow or `polykeras.ops`, or give the tf.function around this an input_signature without None."
         )
 
     __float__ = __int__ = __complex__ = _number
