@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 
 from polykeras import changes
 from polykeras.backend import Backend, registry
+from polykeras.backend.native_home import in_turn
 from polykeras.backend.symbolic import NeedsValues
 from polykeras.saveable import contained
 from polykeras.variables import Variable, is_functional
@@ -254,9 +255,10 @@ def wrapper_of(part: Any) -> Any:
 
 def variable_around(held: Any, backend: Backend, trainable: bool = True, name: str | None = None) -> Variable:
     """Return a variable whose value a framework's object holds, and goes on holding: the one that there is, or anew."""
-    known = known_by(held)
-    if known is not None:
-        return known
-    host = backend.to_numpy(held)
-    variable = Variable(host, dtype=backend.dtype(held), trainable=trainable, name=name)
-    return hold_in(variable, backend, held)
+    with in_turn():
+        known = known_by(held)
+        if known is not None:
+            return known
+        host = backend.to_numpy(held)
+        variable = Variable(host, dtype=backend.dtype(held), trainable=trainable, name=name)
+        return hold_in(variable, backend, held)
