@@ -136,6 +136,7 @@ class _NativeStep(AskedStep):
                 return self._detached(self._step(data))
 
         result = self._native.plainly(step, _WHY_PLAIN)
+        self._model._may_have_native_state = True
         scope = current_scope.get()
         if scope is not None:
             scope.renew(self._backend)

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 class Trainer(PreparedSteps, Loops, Stateless):
     """The training half of a model."""
 
+    _may_have_native_state = False  # whether a step of the user's may keep a state in objects of a framework
+
     # What the other half, a layer, gives.
     name: str
     dtype_policy: DTypePolicy

@@ -995,3 +995,29 @@ def test_threads_that_look_first_at_once_find_one_leaf() -> None:
             thread.join()
         assert len(found) == 4
         assert all(ids == found[0] for ids in found)
+
+
+class AsksNothing(Model):
+    """A step of the user's that keeps nothing."""
+
+    def train_step(self, data: Any) -> Any:
+        return super().train_step(data)
+
+
+@pytest.mark.parametrize("cls", [WithTorchOptimizer, AsksNothing])
+def test_backups_tell_that_they_lack_the_state_of_an_optimizer_of_torch(cls: Any, tmp_path: Path) -> None:
+    model = built(cls)
+    model.compile(*([0.02] if cls is WithTorchOptimizer else ["sgd", "mse"]))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(X, Y, epochs=2, verbose=0, callbacks=[keras.callbacks.BackupAndRestore(tmp_path)])
+    told = [warning for warning in caught if "not in the backup" in str(warning.message)]
+    assert len(told) == (1 if cls is WithTorchOptimizer else 0)
+
+
+def test_a_wrapped_module_on_another_backend_needs_its_shape() -> None:
+    inputs = layers.Input((3,))
+    with use_backend("numpy"):
+        with pytest.raises(RuntimeError, match="output_shape"):
+            layers.TorchModuleWrapper(nn.Linear(3, 2))(inputs)
+        assert layers.TorchModuleWrapper(nn.Linear(3, 2), output_shape=(None, 2))(inputs).shape == (None, 2)

@@ -20,15 +20,6 @@ from polykeras.saveable import contained
 from polykeras.variables import Variable, is_functional
 from polykeras.variables.leaves import asked_step, hold_in, known_by, leaf_of
 
-_TORCH = """
-    add_module apply bfloat16 buffers children cpu cuda double eval float forward get_buffer get_parameter
-    get_submodule half load_state_dict modules named_buffers named_children named_modules named_parameters parameters
-    register_buffer register_forward_hook register_forward_pre_hook register_module register_parameter requires_grad_
-    share_memory state_dict to train zero_grad
-"""
-NEEDS: dict[str, str] = dict.fromkeys(_TORCH.split(), "torch")
-"""Methods that layers have where a backend is loaded, for messages."""
-
 
 class _Bottom:
     """The base that is there without any framework: Python exchanges the bases of classes that have one."""
