@@ -20,7 +20,7 @@ def accept_handles() -> None:
         _accept(kind)
 
     def accept_later(cls: type, **options: Any) -> None:
-        super(Handle, cls).__init_subclass__(**options)
+        super(Handle, cls).__init_subclass__(**options)  # type: ignore[arg-type]
         _accept(cls)
 
     Handle.__init_subclass__ = classmethod(accept_later)  # type: ignore[assignment]

@@ -12,7 +12,7 @@ from polykeras.backend.door import Handle
 from polykeras.backend.spec import Array
 from polykeras.saveable import Saveable
 from polykeras_tensorflow.native import HOME
-from polykeras_tensorflow.private import Trackable
+from polykeras_tensorflow.private import Trackable, track
 
 _NAME = "variables"
 
@@ -33,7 +33,7 @@ class Part(Trackable):
         part = self._part
         if isinstance(part, Handle):
             return [part]
-        return part.variables if hasattr(part, "variables") else part._saved_variables()
+        return part.variables if hasattr(part, "variables") else [part.state]
 
     def _serialize_to_tensors(self) -> dict[str, Array]:
         values = [tf.io.serialize_tensor(tf.constant(variable.numpy())) for variable in self._variables()]
@@ -96,7 +96,7 @@ def _tracking(init: Callable[..., None]) -> Callable[..., None]:
         others = {name: part for name, part in parts.items() if name not in ours}
         init(self, Part(root) if _is_ours(root) else root, **others)
         for name, part in ours.items():
-            self._track_trackable(Part(part), name)
+            track(self, Part(part), name)
             object.__setattr__(self, name, part)
 
     return method

@@ -78,6 +78,12 @@ TensorType: Any = find("tensorflow:__internal__.types.Tensor", type("_Nothing", 
 Trackable: Any = find("tensorflow:__internal__.tracking.Trackable", type("_Nobody", (), {}))
 """The class of what checkpoints hold; without it `tf.train.Checkpoint` refuses what is ours."""
 
+
+def track(checkpoint: Any, part: Any, name: str) -> None:
+    """Have a checkpoint hold a part by a name."""
+    checkpoint._track_trackable(part, name)
+
+
 # ---- settings by which a graph is traced ---------------------------------------------------------------------------
 
 _has_callbacks = hasattr(_context and _context(), "op_callbacks")

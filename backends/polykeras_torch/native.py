@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import wraps
 from threading import get_ident
 from typing import Any
-from weakref import ref
+from weakref import WeakMethod, ref
 
 import torch
 from torch import Tensor, nn
@@ -42,9 +42,9 @@ class TorchNative(Native):
             value.__class__ = Parameter  # type: ignore[assignment]
         return value
 
-    def note_lent(self, value: Tensor, variable: Any) -> None:
+    def note_lent(self, value: Tensor, make_leaf: Callable[[Any], None]) -> None:
         key = id(value)
-        _lent[key] = ref(value, lambda _: _lent.pop(key, None)), ref(variable)
+        _lent[key] = ref(value, lambda _: _lent.pop(key, None)), WeakMethod(make_leaf)
 
     def fill(self, leaf: Tensor, value: Tensor) -> None:
         with torch.no_grad():
@@ -151,8 +151,8 @@ class TorchNative(Native):
         return outputs, changed
 
 
-_lent: dict[int, tuple[ref[Tensor], ref[Any]]] = {}
-"""Values of variables that somebody got, by identity, and the variables."""
+_lent: dict[int, tuple[ref[Tensor], WeakMethod[Any]]] = {}
+"""Values of variables that somebody got, by identity, and the methods by which variables keep them."""
 
 
 def _for_optimizers(add_param_group: Any) -> Any:
@@ -162,9 +162,9 @@ def _for_optimizers(add_param_group: Any) -> Any:
     def method(self: Optimizer, param_group: dict[str, Any]) -> None:
         add_param_group(self, param_group)
         for tensor in self.param_groups[-1]["params"]:
-            value, variable = (each() for each in _lent.get(id(tensor), (_nothing, _nothing)))
-            if value is tensor and variable is not None:
-                variable._make_leaf(tensor)
+            value, make_leaf = (each() for each in _lent.get(id(tensor), (_nothing, _nothing)))
+            if value is tensor and make_leaf is not None:
+                make_leaf(tensor)
 
     return method
 

@@ -42,10 +42,10 @@ class Native:
         """
         raise NotImplementedError
 
-    def note_lent(self, value: Any, variable: Any) -> None:
+    def note_lent(self, value: Any, make_leaf: Callable[[Any], None]) -> None:
         """Take notice of an array that somebody gets as the value of a variable.
 
-        `variable._make_leaf(value)` makes it the variable's leaf, where it is its value still.
+        `make_leaf(value)`, a method of the variable, makes it the variable's leaf, where it is its value still.
         """
 
     def fill(self, leaf: Any, value: Any) -> None:

@@ -195,7 +195,7 @@ class Variable(Handle, ArrayOperators):
                     value = leaf_of(self, backend)
                 if not self._lent:
                     self._lent = True
-                    native.note_lent(value, self)
+                    native.note_lent(value, self._make_leaf)
                 return value
         with outside_scopes(), Run([self], backend) as run:
             self._lent = True
