@@ -50,7 +50,7 @@ def shape_tuple(shape: int | Iterable[int]) -> tuple[int, ...]:
     What stands for an int, such as an element of a framework's shape, gives it.
     """
     sizes = shape if isinstance(shape, Iterable) else (shape,)
-    return tuple([n if type(n) is int or not hasattr(type(n), "__index__") else n.__index__() for n in sizes])
+    return tuple([n if isinstance(n, int) or not hasattr(type(n), "__index__") else n.__index__() for n in sizes])
 
 
 def rate(value: Any, name: str, owner: Any = None) -> float:

@@ -17,9 +17,19 @@ def accept_handles() -> None:
     jax 0.8, though Keras's guides give variables to functions compiled by `jax.jit`.
     """
     for kind in _classes(Handle):
-        if "__jax_array__" not in vars(kind):
-            setattr(kind, "__jax_array__", _value)  # noqa: B010  (JAX's name, of which the class knows nothing)
-            jax.tree_util.register_pytree_node(kind, lambda handle: ((_value(handle),), None), _only)
+        _accept(kind)
+
+    def accept_later(cls: type, **options: Any) -> None:
+        super(Handle, cls).__init_subclass__(**options)  # type: ignore[arg-type]
+        _accept(cls)
+
+    Handle.__init_subclass__ = classmethod(accept_later)  # type: ignore[assignment]
+
+
+def _accept(kind: type) -> None:
+    if "__jax_array__" not in vars(kind):
+        setattr(kind, "__jax_array__", _value)  # noqa: B010  (JAX's name, of which the class knows nothing)
+        jax.tree_util.register_pytree_node(kind, lambda handle: ((_value(handle),), None), _only)
 
 
 def _value(handle: Any) -> Any:

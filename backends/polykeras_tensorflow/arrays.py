@@ -16,6 +16,7 @@ from polykeras.backend import Backend
 from polykeras.backend.elementwise import SCALARS
 from polykeras.backend.host_memory import aligned_copy, has_numbers, is_worth_copying
 from polykeras.backend.spec import Array, Shape
+from polykeras_tensorflow.sizes import GraphSize, sizes_of
 
 _DTYPES = {name: tf.as_dtype(name) for name in dtypes.ALL}
 _WEAK = {bool: "bool", int: "int32", complex: "complex64"}
@@ -86,7 +87,7 @@ def in_place(x: np.ndarray) -> Array:
 
 def _number(x: Any) -> float:
     """Return a number, also for a whole one that is a tensor, as a size from `tf.shape` is."""
-    return x.__index__() if tf.is_tensor(x) and x.dtype.is_integer else x
+    return x.__index__() if isinstance(x, tf.Tensor) and x.dtype.is_integer else x
 
 
 class TensorflowArrays(Backend):
@@ -97,6 +98,8 @@ class TensorflowArrays(Backend):
             x = tf.convert_to_tensor(x)
         if isinstance(x, tf.Tensor):
             return x if dtype is None else self.cast(x, dtype)
+        if isinstance(x, GraphSize):
+            return self.asarray(x.tensor, dtype)
         if type(x) in SCALARS:
             return tf.constant(np.asarray(x, _DTYPES[dtype or _weak_dtype(type(x))].as_numpy_dtype))
         if isinstance(x, (list, tuple)):
@@ -140,13 +143,7 @@ class TensorflowArrays(Backend):
         return isinstance(x, tf.Tensor)
 
     def shape(self, x: Array) -> tuple[int, ...]:
-        shape = tuple(x.shape.as_list())
-        if None in shape:
-            raise ValueError(
-                f"Expected a tensor of static shape; received {x.shape}. Give the tf.function around this an "
-                "input_signature without None, or none at all."
-            )
-        return shape
+        return sizes_of(x)
 
     def dtype(self, x: Array) -> str:
         return x.dtype.name
@@ -182,7 +179,7 @@ class TensorflowArrays(Backend):
 
     def full(self, shape: Shape | int, fill_value: Any, dtype: str | None = None) -> Array:
         value = self.asarray(fill_value, dtype or config.floatx())
-        dims = tf.constant(shape_tuple(shape), tf.int32)
+        dims = tf.convert_to_tensor(shape_tuple(shape), tf.int32)
         if value.shape.rank:
             return tf.raw_ops.BroadcastTo(input=value, shape=dims)
         return tf.raw_ops.Fill(dims=dims, value=value)

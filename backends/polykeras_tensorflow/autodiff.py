@@ -11,7 +11,7 @@ import tensorflow as tf
 from polykeras import nested as tree
 from polykeras.backend import Backend
 from polykeras.backend.spec import Array
-from polykeras_tensorflow.graphs import spec_of, trace
+from polykeras_tensorflow.graphs import Flattened, spec_of, trace
 from polykeras_tensorflow.private import are_tapes_stopped
 
 raw = tf.raw_ops
@@ -79,21 +79,10 @@ class TensorflowAutodiff(Backend):
 
     def remat(self, f: Callable[..., Any]) -> Callable[..., Any]:
         def run(*args: Any, **kwargs: Any) -> Any:
-            leaves, definition = tree.flatten_with_def((args, kwargs))
-            places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, tf.Tensor)]
-            result_definition: Any = None
-
-            def flat(*arrays: Array) -> list[Array]:
-                nonlocal result_definition
-                filled = list(leaves)
-                for place, array in zip(places, arrays, strict=True):
-                    filled[place] = array
-                inner_args, inner_kwargs = tree.unflatten(definition, filled)
-                results, result_definition = tree.flatten_with_def(f(*inner_args, **inner_kwargs))
-                return [tf.convert_to_tensor(x) for x in results]
-
-            results = _rematerialized(flat, [leaves[i] for i in places])
-            return tree.unflatten(result_definition, results)
+            given = Flattened(args, kwargs)
+            flat = given.flat(f)
+            results = _rematerialized(lambda *arrays: list(map(tf.convert_to_tensor, flat(*arrays))), given.arrays)
+            return given.result(results)
 
         return run
 

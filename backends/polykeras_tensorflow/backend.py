@@ -29,6 +29,7 @@ from polykeras.backend.door import Handle
 from polykeras.backend.native_home import ADOPTIONS
 from polykeras_tensorflow.arrays import TensorflowArrays
 from polykeras_tensorflow.autodiff import TensorflowAutodiff
+from polykeras_tensorflow.checkpoints import accept_ours
 from polykeras_tensorflow.control import TensorflowControl
 from polykeras_tensorflow.elementwise import TensorflowElementwise
 from polykeras_tensorflow.execution import TensorflowExecution
@@ -90,6 +91,7 @@ class TensorflowBackend(
 
 
 ADOPTIONS.append(ADOPTION)
+accept_ours()
 
 # In a user's `tf.function` autograph would rewrite our code too, and fail at some of it. Keras's it leaves alone.
 leave_to_python("polykeras", "polykeras_tensorflow")

@@ -11,6 +11,7 @@ from polykeras import nested as tree
 from polykeras.backend import Backend
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.graphs import result_specs, spec_of
+from polykeras_tensorflow.sizes import GraphSize, sizes_of
 
 
 class TensorflowControl(Backend):
@@ -79,7 +80,7 @@ class TensorflowControl(Backend):
     ) -> tuple[Any, Any]:
         leaves, definition = tree.flatten_with_def(xs)
         leaves = [self.asarray(leaf) for leaf in leaves]
-        counts = {int(leaf.shape[0]) for leaf in leaves} or {length}
+        counts = {sizes_of(leaf)[0] for leaf in leaves} or {length}
         count = counts.pop()
         if counts or count is None:
             raise ValueError(f"scan: expected arrays `xs` of one length, or `length`; received {[*counts, count]}.")
@@ -148,7 +149,8 @@ class TensorflowControl(Backend):
         _, carry, outputs = tf.while_loop(
             lambda turn, *_: turn < count, body, (tf.constant(0), carry, outputs), maximum_iterations=count
         )
+        turns = None if isinstance(count, GraphSize) else count
         ys = [
-            tf.ensure_shape(column.stack(), (count, *spec.shape)) for column, spec in zip(outputs, specs, strict=True)
+            tf.ensure_shape(column.stack(), (turns, *spec.shape)) for column, spec in zip(outputs, specs, strict=True)
         ]
         return tree.unflatten(structure, carry), tree.unflatten(y_structure, ys)

@@ -15,6 +15,7 @@ from polykeras.backend.elementwise import SCALARS
 from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.graphs import constant
+from polykeras_tensorflow.sizes import sizes_of
 
 raw = tf.raw_ops
 
@@ -62,7 +63,7 @@ def _fit(gradient: Array, x: Array) -> Array:
     spread = [i for i, n in enumerate(x.shape, lead) if n != gradient.shape[i]]
     if not lead and not spread:
         return gradient
-    return tf.reshape(tf.reduce_sum(gradient, [*range(lead), *spread]), x.shape)
+    return tf.reshape(tf.reduce_sum(gradient, [*range(lead), *spread]), sizes_of(x))
 
 
 def _half_at_ties(op: Any, wins: Any) -> Any:

@@ -12,9 +12,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from polykeras import nested as tree
 from polykeras.backend.spec import Array
-from polykeras_tensorflow.graphs import spec_of, trace
+from polykeras_tensorflow.graphs import Flattened, spec_of, trace
 from polykeras_tensorflow.private import anonymous_name, assigned_to, call_on_captures, read_only_captures
 
 raw = tf.raw_ops
@@ -77,26 +76,14 @@ class SavedModel:
                 "of its variables, so that it cannot take part in compiled or differentiated code. Call the layer "
                 "outside of these, or use a version that polykeras is tested with."
             )
-        leaves, definition = tree.flatten_with_def((args, kwargs))
-        places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, tf.Tensor)]
-        arrays = [leaves[i] for i in places]
-        structure: Any = None
-
-        def flat(*arrays: Array) -> list[Array]:
-            nonlocal structure
-            filled = list(leaves)
-            for place, array in zip(places, arrays, strict=True):
-                filled[place] = array
-            args, kwargs = tree.unflatten(definition, filled)
-            results, structure = tree.flatten_with_def(self.functions[name](*args, **kwargs))
-            return results
-
+        given = Flattened(args, kwargs)
+        arrays = given.arrays
         with tf.init_scope():
-            graph = trace(flat, [spec_of(x) for x in arrays])
+            graph = trace(given.flat(self.functions[name]), [spec_of(x) for x in arrays])
         results, changed = self._call(graph, arrays, values)
         if not all(_is_static(x) for x in results) and all(_is_static(x) for x in arrays):
             results = self._with_shapes(results, graph, arrays)
-        return tree.unflatten(structure, results), changed
+        return given.result(results), changed
 
     def _call(self, graph: Any, arrays: list[Array], values: Sequence[Array]) -> tuple[list[Array], dict[int, Array]]:
         assert call_on_captures is not None

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from polykeras import tree
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.private import (
     NO_INLINE,
@@ -56,6 +57,41 @@ def tracing_settings() -> tuple[Hashable, ...]:
 def spec_of(x: Array) -> tf.TensorSpec:
     """Return the shape and dtype of a tensor."""
     return tf.TensorSpec(x.shape, x.dtype)
+
+
+class Flattened:
+    """The arguments of a call as a flat list of their tensors, for what knows only such.
+
+    Args:
+        args: of the call.
+        kwargs: of the call.
+
+    Attributes:
+        arrays: the tensors among them.
+    """
+
+    def __init__(self, args: Any, kwargs: Any) -> None:
+        self._leaves, self._definition = tree.flatten_with_def((args, kwargs))
+        self._places = [i for i, leaf in enumerate(self._leaves) if isinstance(leaf, tf.Tensor)]
+        self.arrays: list[Array] = [self._leaves[i] for i in self._places]
+        self._structure: Any = None
+
+    def flat(self, function: Callable[..., Any]) -> Flat:
+        """Return a function as one of these tensors alone, which returns a flat list."""
+
+        def on_tensors(*arrays: Array) -> list[Any]:
+            filled = list(self._leaves)
+            for place, array in zip(self._places, arrays, strict=True):
+                filled[place] = array
+            args, kwargs = tree.unflatten(self._definition, filled)
+            results, self._structure = tree.flatten_with_def(function(*args, **kwargs))
+            return results
+
+        return on_tensors
+
+    def result(self, results: Sequence[Any]) -> Any:
+        """Return what the function gave, which was called meanwhile, of a flat list."""
+        return tree.unflatten(self._structure, results)
 
 
 def trace(fn: Flat, specs: Sequence[tf.TensorSpec], inline: bool = True, xla: bool = False) -> Any:

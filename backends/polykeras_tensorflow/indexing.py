@@ -11,7 +11,9 @@ import tensorflow as tf
 from polykeras.backend import Backend
 from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.spec import Array, Shape
+from polykeras.backend.symbolic.dims import broadcast
 from polykeras_tensorflow.elementwise import HALVES
+from polykeras_tensorflow.sizes import sizes_of
 from polykeras_tensorflow.xla import are_limited, note_range
 
 raw = tf.raw_ops
@@ -31,7 +33,7 @@ def _wrap(indices: Array, sizes: int | Shape, checked: bool = True) -> Array:
     # Of several columns each is in range if it is in that of the shortest axis.
     if are_limited(indices, sizes if isinstance(sizes, int) else min(sizes, default=0)):
         return indices
-    limits = tf.constant(sizes, indices.dtype)
+    limits = tf.convert_to_tensor(sizes, indices.dtype)
     wrapped = raw.SelectV2(condition=raw.Less(x=indices, y=tf.zeros_like(indices)), t=indices + limits, e=indices)
     if checked:
         note_range(wrapped, limits)
@@ -48,7 +50,7 @@ def _sort_keys(x: Array) -> Array:
         x = raw.Cast(x=x, DstT=tf.float32)
     if x.dtype.is_floating:
         word = tf.int32 if x.dtype == tf.float32 else tf.int64
-        zero, nan = tf.zeros_like(x), tf.fill(x.shape, tf.constant(np.nan, x.dtype))
+        zero, nan = tf.zeros_like(x), tf.fill(sizes_of(x), tf.constant(np.nan, x.dtype))
         x = raw.SelectV2(condition=raw.Equal(x=x, y=zero), t=zero, e=x)
         x = raw.SelectV2(condition=raw.IsNan(x=x), t=nan, e=x)
         bits = raw.Bitcast(input=x, type=word)
@@ -67,7 +69,7 @@ class TensorflowIndexing(Backend):
         if axis is None:
             x, axis = raw.Reshape(tensor=x, shape=(-1,)), 0
         axis = canonical_axis(axis, x.shape.rank)
-        return raw.GatherV2(params=x, indices=_wrap(indices, x.shape[axis]), axis=axis)
+        return raw.GatherV2(params=x, indices=_wrap(indices, sizes_of(x)[axis]), axis=axis)
 
     def take_along_axis(self, x: Array, indices: Array, axis: int | None = None) -> Array:
         if axis is None:
@@ -75,10 +77,10 @@ class TensorflowIndexing(Backend):
         ndim = x.shape.rank
         axis = canonical_axis(axis, ndim)
         order = [*(a for a in range(ndim) if a != axis), axis]
-        x, indices = self.transpose(x, order), self.transpose(_wrap(indices, x.shape[axis]), order)
+        x, indices = self.transpose(x, order), self.transpose(_wrap(indices, sizes_of(x)[axis]), order)
         *outer, size = self.shape(x)
         *outer_indices, count = self.shape(indices)
-        shared = np.broadcast_shapes(tuple(outer), tuple(outer_indices))
+        shared = broadcast(tuple(outer), tuple(outer_indices))
         # Rows of one flat vector: the gradient of that gather is one sum over segments.
         rows = prod(shared)
         x = raw.Reshape(tensor=tf.broadcast_to(x, (*shared, size)), shape=(rows * size,))
@@ -111,20 +113,20 @@ class TensorflowIndexing(Backend):
 
     def dynamic_slice(self, x: Array, start_indices: Array, shape: Shape) -> Array:
         begin = self._block_start(x, start_indices, shape)
-        return raw.Slice(input=x, begin=begin, size=tf.constant(tuple(shape), begin.dtype))
+        return raw.Slice(input=x, begin=begin, size=tf.convert_to_tensor(tuple(shape), begin.dtype))
 
     def dynamic_update_slice(self, x: Array, start_indices: Array, updates: Array) -> Array:
         shape = self.shape(updates)
         if not shape:
             return updates
         begin = self._block_start(x, start_indices, shape)
-        end = begin + tf.constant(shape, begin.dtype)
+        end = begin + tf.convert_to_tensor(shape, begin.dtype)
         return raw.TensorStridedSliceUpdate(input=x, begin=begin, end=end, strides=tf.ones_like(begin), value=updates)
 
     def _block_start(self, x: Array, start_indices: Array, shape: Shape) -> Array:
         sizes = self.shape(x)
         start = _wrap(start_indices, sizes, checked=False)
-        last = tf.constant([n - m for n, m in zip(sizes, shape, strict=True)], start.dtype)
+        last = tf.convert_to_tensor([n - m for n, m in zip(sizes, shape, strict=True)], start.dtype)
         return raw.Maximum(x=raw.Minimum(x=start, y=last), y=tf.zeros_like(start))
 
     def sort(self, x: Array, axis: int | None = -1) -> Array:
@@ -141,7 +143,7 @@ class TensorflowIndexing(Backend):
         swap[axis], swap[-1] = swap[-1], swap[axis]
         # TopKV2 gives the largest first and, of equals, the first first: ask it for the complements.
         keys = raw.Invert(x=self.transpose(_sort_keys(x), swap))
-        return self.transpose(raw.TopKV2(input=keys, k=keys.shape[-1], sorted=True).indices, swap)
+        return self.transpose(raw.TopKV2(input=keys, k=sizes_of(keys)[-1], sorted=True).indices, swap)
 
     def searchsorted(self, sorted_sequence: Array, values: Array, side: Literal["left", "right"] = "left") -> Array:
         search = raw.LowerBound if side == "left" else raw.UpperBound

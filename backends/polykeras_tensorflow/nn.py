@@ -19,6 +19,7 @@ from polykeras.backend.nn import Padding
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.elementwise import scalar_like
 from polykeras_tensorflow.pooling import max_pool_images
+from polykeras_tensorflow.sizes import sizes_of
 
 raw = tf.raw_ops
 
@@ -26,10 +27,10 @@ raw = tf.raw_ops
 def _pad(x: Array, padding: Padding, value: float = 0) -> Array:
     """Return `x` with its spatial axes padded; negative numbers crop."""
     if any(before < 0 or after < 0 for before, after in padding):
-        sizes = x.shape[1:-1]
+        batch, *sizes, channels = sizes_of(x)
         begin = [0, *(max(0, -before) for before, _ in padding), 0]
         kept = [n - max(0, -b) - max(0, -a) for n, (b, a) in zip(sizes, padding, strict=True)]
-        x = raw.Slice(input=x, begin=begin, size=[x.shape[0], *kept, x.shape[-1]])
+        x = raw.Slice(input=x, begin=begin, size=[batch, *kept, channels])
         padding = [(max(0, before), max(0, after)) for before, after in padding]
     if not any(map(any, padding)):
         return x
@@ -171,9 +172,10 @@ def _plain_transpose(x: Array, kernel: Array, strides: Sequence[int]) -> Array:
     """Return the gradient of `_plain` in its input, in full size."""
     if len(strides) == 1:
         return tf.squeeze(_plain_transpose(*_images(x, kernel, strides)), 1)
-    spatial = [(n - 1) * s + k for n, s, k in zip(x.shape[1:-1], strides, kernel.shape[:-2], strict=True)]
+    batch, *sizes, _ = sizes_of(x)
+    spatial = [(n - 1) * s + k for n, s, k in zip(sizes, strides, kernel.shape[:-2], strict=True)]
     arguments: dict[str, Any] = {
-        "input_sizes": [x.shape[0], *spatial, kernel.shape[-2]],
+        "input_sizes": [batch, *spatial, kernel.shape[-2]],
         "filter": kernel,
         "out_backprop": x,
         "strides": [1, *strides, 1],

@@ -10,6 +10,7 @@ import tensorflow as tf
 from polykeras.backend.spec import Array
 from polykeras.backend.written_gradients import WrittenGradients
 from polykeras_tensorflow.arrays import has_gpu
+from polykeras_tensorflow.sizes import sizes_of
 
 raw = tf.raw_ops
 
@@ -24,7 +25,7 @@ class TensorflowNormalization(WrittenGradients):
     def _normalized_and_gradient(
         self, x: Array, offset: Array | None, scale: Array | None, place: int, epsilon: float
     ) -> tuple[tuple[Array, Array, Array], Any]:
-        images = x.shape.rank == 4 and place == 3 and math.prod(x.shape.as_list())
+        images = x.shape.rank == 4 and place == 3 and 0 not in x.shape.as_list()
         if not images or x.dtype != tf.float32 or has_gpu():  # whose kernel wants cuDNN's inverse for the variance
             return super()._normalized_and_gradient(x, offset, scale, place, epsilon)
         vector = (x.shape[3],)
@@ -59,4 +60,4 @@ class TensorflowNormalization(WrittenGradients):
 def _means(x: Array) -> Array:
     """Return the mean of each feature of images: image by image, as fast and ten times as exact as all at once."""
     sums = raw.Sum(input=raw.Sum(input=x, axis=(1, 2)), axis=(0,))
-    return sums / math.prod(x.shape.as_list()[:3])
+    return sums / tf.cast(math.prod(sizes_of(x)[:3]), x.dtype)

@@ -72,6 +72,18 @@ NO_INLINE: str | None = find("tensorflow.python.eager.polymorphic_function.attri
 FuncGraph: Any = find("tensorflow:__internal__.FuncGraph")
 """A graph that is traced to be thrown away. Without it a whole `tf.function` is made, which takes longer."""
 
+TensorType: Any = find("tensorflow:__internal__.types.Tensor", type("_Nothing", (), {}))
+"""The class of what operations take for a tensor, in lists too; without it no size may be unknown in a graph."""
+
+Trackable: Any = find("tensorflow:__internal__.tracking.Trackable", type("_Nobody", (), {}))
+"""The class of what checkpoints hold; without it `tf.train.Checkpoint` refuses what is ours."""
+
+
+def track(checkpoint: Any, part: Any, name: str) -> None:
+    """Have a checkpoint hold a part by a name."""
+    checkpoint._track_trackable(part, name)
+
+
 # ---- settings by which a graph is traced ---------------------------------------------------------------------------
 
 _has_callbacks = hasattr(_context and _context(), "op_callbacks")

@@ -11,6 +11,7 @@ from polykeras.backend import Backend
 from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.spec import Array, Axis, Shape
 from polykeras_tensorflow.elementwise import scalar_like
+from polykeras_tensorflow.sizes import GraphSize, sizes_of
 
 raw = tf.raw_ops
 
@@ -45,4 +46,8 @@ class TensorflowShaping(Backend):
     def strided_slice(self, x: Array, start: Shape, stop: Shape, step: Shape) -> Array:
         if not start:
             return x
-        return raw.StridedSlice(input=x, begin=tuple(start), end=tuple(stop), strides=tuple(step))
+        # What is not known must not stand among the ends: the result would have no size that is.
+        whole = [isinstance(end, GraphSize) and end is n for end, n in zip(stop, sizes_of(x), strict=True)]
+        ends = tuple([0 if all_of_it else end for all_of_it, end in zip(whole, stop, strict=True)])
+        mask = sum(1 << axis for axis, all_of_it in enumerate(whole) if all_of_it)
+        return raw.StridedSlice(input=x, begin=tuple(start), end=ends, strides=tuple(step), end_mask=mask)

@@ -24,6 +24,13 @@ def _lies_ready(source: Any) -> bool:
     return lies_ready(source)
 
 
+_LAYER_METHODS = """
+    add_module apply bfloat16 buffers children cpu cuda double eval float forward get_buffer get_parameter
+    get_submodule half load_state_dict modules named_buffers named_children named_modules named_parameters parameters
+    register_buffer register_forward_hook register_forward_pre_hook register_module register_parameter requires_grad_
+    share_memory state_dict to train zero_grad
+"""
+
 provider = Provider(
     framework="torch",
     load=_load,
@@ -32,4 +39,5 @@ provider = Provider(
     tested=("2.6", "2.15"),
     batches_of=_batches_of,
     lies_ready=_lies_ready,
+    layer_methods=frozenset(_LAYER_METHODS.split()),
 )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from threading import get_ident
 from typing import Any
+from weakref import WeakMethod, ref
 
 import torch
 from torch import Tensor, nn
@@ -39,6 +41,10 @@ class TorchNative(Native):
             value.requires_grad_()
             value.__class__ = Parameter  # type: ignore[assignment]
         return value
+
+    def note_lent(self, value: Tensor, make_leaf: Callable[[Any], None]) -> None:
+        key = id(value)
+        _lent[key] = ref(value, lambda _: _lent.pop(key, None)), WeakMethod(make_leaf)
 
     def fill(self, leaf: Tensor, value: Tensor) -> None:
         with torch.no_grad():
@@ -143,6 +149,31 @@ class TorchNative(Native):
             if moves or after[name] is not copy or version_of(copy) > 0
         }
         return outputs, changed
+
+
+_lent: dict[int, tuple[ref[Tensor], WeakMethod[Any]]] = {}
+"""Values of variables that somebody got, by identity, and the methods by which variables keep them."""
+
+
+def _for_optimizers(add_param_group: Any) -> Any:
+    """Return `Optimizer.add_param_group` such that a variable whose value it is given keeps it: as its parameter."""
+
+    @wraps(add_param_group)
+    def method(self: Optimizer, param_group: dict[str, Any]) -> None:
+        add_param_group(self, param_group)
+        for tensor in self.param_groups[-1]["params"]:
+            value, make_leaf = (each() for each in _lent.get(id(tensor), (_nothing, _nothing)))
+            if value is tensor and make_leaf is not None:
+                make_leaf(tensor)
+
+    return method
+
+
+def _nothing() -> None:
+    return None
+
+
+Optimizer.add_param_group = _for_optimizers(Optimizer.add_param_group)  # type: ignore[method-assign]
 
 
 @contextmanager

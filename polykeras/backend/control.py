@@ -185,7 +185,7 @@ class ControlMethods(SortingMethods, ABC):
         length = self.shape(x)[place]
         if num is not None and num != length:
             raise ValueError(f"unstack: `num` is {num}, but axis {axis} of shape {self.shape(x)} has size {length}.")
-        return [self.squeeze(self._axis_slice(x, place, i, i + 1), place) for i in range(length)]
+        return [self.squeeze(self._axis_slice(x, place, i, i + 1), place) for i in range(int(length))]
 
     @op("x")
     def saturate_cast(self, x: Array, dtype: str) -> Array:

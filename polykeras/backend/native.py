@@ -42,6 +42,12 @@ class Native:
         """
         raise NotImplementedError
 
+    def note_lent(self, value: Any, make_leaf: Callable[[Any], None]) -> None:
+        """Take notice of an array that somebody gets as the value of a variable.
+
+        `make_leaf(value)`, a method of the variable, makes it the variable's leaf, where it is its value still.
+        """
+
     def fill(self, leaf: Any, value: Any) -> None:
         """Put new values into such an object, which stays what it is."""
         raise NotImplementedError

@@ -41,6 +41,7 @@ class Provider:
             framework, whatever the current backend is.
         dataset_of: a data set of the framework's own, of a function that returns an iterator over NumPy arrays, or
             trees of them, from their beginning; None where the framework has none that reads so.
+        layer_methods: names of methods that layers have where the backend is loaded, for messages where it is not.
     """
 
     framework: str | None
@@ -52,6 +53,7 @@ class Provider:
     lies_ready: Callable[[Any], bool] = lambda source: False
     on_host: Callable[[Callable[..., Any], list[Any], Callable[..., Any]], Any] | None = None
     dataset_of: Callable[[Callable[[], Iterator[Any]]], Any] | None = None
+    layer_methods: frozenset[str] = frozenset()
 
     def installed(self) -> bool:
         """Return whether the framework can be imported, without importing it."""

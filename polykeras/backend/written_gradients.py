@@ -57,8 +57,8 @@ class WrittenGradients(NormalizationMethods, ABC):
         def gradient(d_result: Array, *_: Any) -> tuple[Array, ...]:
             d_offset = self.sum(d_result, axes, True)
             d_scale = self.sum(self.multiply(d_result, centred), axes, True) * inverse
-            along = self.multiply(centred, d_scale * inverse * (1.0 / count))
-            d_x = self.multiply(self.subtract(self.subtract(d_result, d_offset * (1.0 / count)), along), factor)
+            along = self.multiply(centred, d_scale * inverse * (1 / count))
+            d_x = self.multiply(self.subtract(self.subtract(d_result, d_offset * (1 / count)), along), factor)
             others = [d for d, vector in ((d_offset, offset), (d_scale, scale)) if vector is not None]
             return (d_x, *others)
 

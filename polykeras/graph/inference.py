@@ -121,7 +121,7 @@ def known_shape(backend: Backend, x: Any) -> tuple[int | None, ...]:
         return _known(x.dims)
     inference = _inference.get()
     if inference is None:
-        return backend.shape(x)
+        return _known(backend.shape(x))
     return tuple(None if n == inference.size else n for n in x.shape)
 
 

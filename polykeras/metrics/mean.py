@@ -97,7 +97,7 @@ class Mean(Metric):
         products, weight = _weighted(values, sample_weight, self.dtype)
         samples = ops.shape(products)[0] if ops.shape(products) else 1
         self.total.assign(self.total + ops.sum(_by_sample(products)))
-        self.count.assign(self.count + (float(samples) if weight is None else ops.sum(_by_sample(weight))))
+        self.count.assign(self.count + (samples * 1.0 if weight is None else ops.sum(_by_sample(weight))))
 
     def result(self) -> Any:
         """Return the mean."""

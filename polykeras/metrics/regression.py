@@ -259,7 +259,7 @@ class R2Score(Metric):
         self.squared_sum.assign(self.squared_sum + ops.sum(ops.square(y_true) * weight, axis=0))
         self.total_mse.assign(self.total_mse + ops.sum(ops.square(y_true - y_pred) * weight, axis=0))
         self.count.assign(self.count + ops.sum(weight, axis=0))
-        self.num_samples.assign(self.num_samples + (float(ops.size(y_true)) if counts is None else ops.sum(counts)))
+        self.num_samples.assign(self.num_samples + (ops.size(y_true) * 1.0 if counts is None else ops.sum(counts)))
 
     def result(self) -> Any:
         """Return the score; 0 for a column of equal labels, and before the first batch."""

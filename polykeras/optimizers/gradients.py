@@ -14,11 +14,15 @@ if TYPE_CHECKING:
     from polykeras.variables import Variable
 
 
+class NoGradients(ValueError):
+    """None of the variables has a gradient."""
+
+
 def present(gradients: Sequence[Any], variables: Sequence[Variable]) -> list[tuple[Any, Variable]]:
     """Return pairs of gradients and trainable variables, without those of no gradient: a warning names them.
 
     Raises:
-        ValueError: no variable has a gradient.
+        NoGradients: no variable has a gradient.
     """
     pairs = [pair for pair in zip(gradients, variables, strict=True) if pair[1].trainable]
     lacking = [repr(variable.path) for gradient, variable in pairs if gradient is None]
@@ -28,7 +32,10 @@ def present(gradients: Sequence[Any], variables: Sequence[Variable]) -> list[tup
             "the list, set `trainable = False`, or take gradients with `polykeras.value_and_grad`, which gives zeros."
         )
         if len(lacking) == len(pairs):
-            raise ValueError(message)
+            raise NoGradients(
+                f"{message} In a loop of PyTorch's own, `model.zero_grad()` before the first forward pass gives "
+                "weights their gradients."
+            )
         warnings.warn(f"{message} It stays as it is.", stacklevel=4)
     return [pair for pair in pairs if pair[0] is not None]
 

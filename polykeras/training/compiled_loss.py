@@ -49,20 +49,21 @@ class CompiledLoss:
         return [loss for loss in self._flat if loss is not None]
 
     def _build(self, y_pred: Any) -> None:
-        self._names = name_outputs(y_pred, self.output_names)
+        names = name_outputs(y_pred, self.output_names)
         self._structure = tree.map_structure(lambda _: 0, y_pred)
-        self._flat = by_output(self._losses, self._names, "loss")
-        weights = [None] * len(self._names)
+        self._flat = by_output(self._losses, names, "loss")
+        weights = [None] * len(names)
         if self._loss_weights is not None:
-            weights = by_output(self._loss_weights, self._names, "loss_weights")
+            weights = by_output(self._loss_weights, names, "loss_weights")
         self._weights = [1.0 if w is None else float(w) for w in weights]
         if sum(loss is not None for loss in self._flat) == 0:
-            raise ValueError(f"No output has a loss. The outputs are {self._names}; `loss` is {self._loss!r}.")
-        several = len(self._names) > 1
+            raise ValueError(f"No output has a loss. The outputs are {names}; `loss` is {self._loss!r}.")
+        several = len(names) > 1
         self._trackers = [
             Mean(name=f"{name}_loss") if several and loss is not None else None
-            for name, loss in zip(self._names, self._flat, strict=True)
+            for name, loss in zip(names, self._flat, strict=True)
         ]
+        self._names = names  # last: what fails above is told again by the next call
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None, rows: Any = None) -> Any:
         """Return the total loss of a batch.
@@ -104,7 +105,7 @@ class CompiledLoss:
                 )
                 raise
             if tracker is not None:
-                tracker.update_state(value, sample_weight=float(ops.shape(output)[0]) if rows is None else rows)
+                tracker.update_state(value, sample_weight=ops.shape(output)[0] * 1.0 if rows is None else rows)
             value = value if scale == 1.0 else value * scale
             total = value if total is None else total + value
         return total
@@ -121,7 +122,7 @@ class CompiledLoss:
         Raises:
             ValueError: a label is out of range.
         """
-        if self._names is None:
+        if self._names is None or not self._shapes:
             return False
         labels = flat_like(y_true, self._structure, self._names, "y")
         for name, loss, label, shape in zip(self._names, self._flat, labels, self._shapes, strict=True):

@@ -20,6 +20,7 @@ from polykeras import nested as tree
 from polykeras.backend import Backend
 from polykeras.backend.native import Native
 from polykeras.naming import are_ours
+from polykeras.optimizers.gradients import NoGradients
 from polykeras.variables import Scope, Variable, outside_scopes, read_state, value_of
 from polykeras.variables.leaves import AskedStep, asked_step, leaf_of
 from polykeras.variables.scopes import current_scope
@@ -95,7 +96,9 @@ class _NativeStep(AskedStep):
                 self._way = asked.way
             except Exception as error:
                 built = self._way == _LEAVES and len(self._model.trainable_variables) > known
-                asks = self._way == _NEUTRAL and self._native.lacks_leaves(error)
+                # Neutral code gives no gradient that is None. What was differentiated by its inputs has them.
+                lacks = isinstance(error, NoGradients) or self._native.lacks_leaves(error)
+                asks = self._way == _NEUTRAL and lacks
                 if attempt == _ATTEMPTS - 1 or not (built or asks):
                     raise
                 self._way = _LEAVES
@@ -134,6 +137,7 @@ class _NativeStep(AskedStep):
                 return self._detached(self._step(data))
 
         result = self._native.plainly(step, _WHY_PLAIN)
+        self._model._may_have_native_state = True
         scope = current_scope.get()
         if scope is not None:
             scope.renew(self._backend)

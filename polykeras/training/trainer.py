@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 class Trainer(PreparedSteps, Loops, StepFunctions, Stateless):
     """The training half of a model."""
 
+    _may_have_native_state = False  # whether a step of the user's may keep a state in objects of a framework
+
     # What the other half, a layer, gives.
     name: str
     dtype_policy: DTypePolicy
@@ -318,7 +320,7 @@ class Trainer(PreparedSteps, Loops, StepFunctions, Stateless):
             rows = self._plan and self._plan.rows
             if rows is None:
                 leaves = tree.flatten(x)
-                rows = float(registry.current().shape(leaves[0])[0] if leaves else 1)
+                rows = (registry.current().shape(leaves[0])[0] if leaves else 1) * 1.0
             self._loss_tracker.update_state(loss, sample_weight=rows)
 
     def _marked(self, y_pred: Any) -> Any:

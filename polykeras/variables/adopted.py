@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from polykeras.backend.native_home import ADOPTIONS, Adoption
+from polykeras.backend.native_home import ADOPTIONS, Adoption, in_turn
 from polykeras.variables.scopes import current_scope, is_functional
 from polykeras.variables.variable import Variable
 
@@ -28,8 +28,10 @@ def variables_in(part: Any, owner: str) -> Iterator[Variable]:
     for adoption in ADOPTIONS:
         if isinstance(part, adoption.kinds):
             for stored in adoption.parts(part):
-                known = adoption.known(stored)
-                yield _adopt(adoption, stored, owner) if known is None else known
+                with in_turn():  # two threads that look first at once get one variable
+                    known = adoption.known(stored)
+                    known = _adopt(adoption, stored, owner) if known is None else known
+                yield known
 
 
 def _adopt(adoption: Adoption, stored: Any, owner: str) -> Variable:

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakValueDictionary
 
-from polykeras.backend.native_home import NativeHome, other_framework
+from polykeras.backend.native_home import NativeHome, in_turn, other_framework
 
 if TYPE_CHECKING:
     from polykeras.backend import Backend
@@ -93,6 +93,11 @@ def leaf_of(variable: Variable, backend: Backend, trainable: bool = True) -> Any
         backend: of the framework.
         trainable: False where the layer that holds the variable is frozen.
     """
+    with in_turn():  # two threads that look first at once get one leaf
+        return _leaf_of(variable, backend, trainable)
+
+
+def _leaf_of(variable: Variable, backend: Backend, trainable: bool) -> Any:
     leaf = variable._leaf
     if isinstance(variable._home[0], NativeHome):
         raise other_framework(variable, variable._home[0].name, backend.name)

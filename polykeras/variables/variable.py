@@ -194,11 +194,19 @@ class Variable(Handle, ArrayOperators):
                 value = self._stored(backend)
                 if native.asked and self._trainable and native.can_track():
                     value = leaf_of(self, backend)
-                self._lent = self._lent or True
+                if not self._lent:
+                    self._lent = True
+                    native.note_lent(value, self._make_leaf)
                 return value
         with outside_scopes(), Run([self], backend) as run:
             self._lent = True
             return run.values[0]
+
+    def _make_leaf(self, value: Any) -> None:
+        """Make a value that was lent the variable's leaf, where the variable holds it still."""
+        home, stored = self._home
+        if stored is value and self._lent is True and isinstance(home, Backend):
+            leaf_of(self, home)
 
     def _plain(self, backend: Backend) -> Any:
         """The stored value as an array of which nobody gathers gradients."""

@@ -98,3 +98,13 @@ def test_models_learn_by_them(backend: Backend) -> None:
         history = model.fit(rows, labels, batch_size=8, epochs=2, shuffle=False, verbose=0).history["loss"]
         results.append([*history, model.evaluate(rows, labels, verbose=0)])
     np.testing.assert_allclose(results, [results[0]] * len(results), rtol=1e-5)
+
+
+def test_a_mistake_in_the_losses_is_told_each_time(backend: Backend) -> None:
+    inputs = layers.Input((2,))
+    model = Model(inputs, [layers.Dense(1, name="a")(inputs), layers.Dense(1, name="b")(inputs)])
+    model.compile("sgd", loss=[None, None])
+    x, y = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
+    for _ in range(2):  # the second time labels are looked at first
+        with pytest.raises(ValueError, match="No output has a loss"):
+            model.fit(x, [y, y], verbose=0)

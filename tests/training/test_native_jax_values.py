@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import polykeras as keras
-from polykeras import layers, ops
+from polykeras import Variable, layers, ops
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
@@ -270,3 +270,19 @@ def test_optax_over_our_values() -> None:
         weights, state = step(weights, state)
         own.train_on_batch(X, Y)
     close(weights, own.get_weights(), rtol=1e-3)
+
+
+def test_classes_of_variables_that_are_defined_later() -> None:
+    class Scaled(Variable):
+        pass
+
+    class Twice(Scaled):
+        pass
+
+    for kind in (Scaled, Twice):
+        variable = kind(np.arange(3, dtype="float32"))
+        assert isinstance(variable, kind)
+        total = jax.jit(lambda w: jnp.sum(w**2))(variable)
+        assert float(total) == 5.0
+        np.testing.assert_array_equal(jax.grad(lambda w: jnp.sum(w**2))(variable), [0.0, 2.0, 4.0])
+        np.testing.assert_array_equal(jnp.dot(jnp.ones(3), variable), 3.0)

@@ -928,3 +928,96 @@ def test_torch_compile_around_a_model() -> None:
 
 def test_the_current_backend_is_torch() -> None:
     assert registry.current().native.layer_base is not None
+
+
+def test_torch_optim_of_values_trains_after_fit_too() -> None:
+    model = network()
+    model.compile("sgd", "mse")
+    model.fit(X, Y, epochs=1, verbose=0)
+    optimizer = torch.optim.SGD([v.value for v in model.trainable_variables], lr=0.1)
+    assert all(v.value is p for v, p in zip(model.trainable_variables, model.parameters(), strict=True))
+    held = optimizer.param_groups[0]["params"]
+    model.fit(X, Y, epochs=1, verbose=0)
+    losses = []
+    for _ in range(15):
+        model.zero_grad()
+        loss = loss_of(model)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert falls(losses)
+    assert all(v.value is p for v, p in zip(model.trainable_variables, held, strict=True))
+
+
+class Penalty(Model):
+    """A step that trains by a gradient penalty alone, and does not drop gradients first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = network()
+
+    def call(self, x: Any) -> Any:
+        return self.network(x)
+
+    def train_step(self, data: Any) -> Any:
+        x = torch.as_tensor(data).clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(self.network(x, training=True).sum(), x, create_graph=True)
+        loss = ((gradient.norm(dim=1) - 1.0) ** 2).mean()
+        loss.backward()
+        weights = self.trainable_weights
+        with torch.no_grad():
+            self.optimizer.apply([v.value.grad for v in weights[:-1]], weights[:-1])
+        return {"loss": loss}
+
+
+@pytest.mark.parametrize("eagerly", [False, True])
+def test_a_gradient_penalty_alone(eagerly: bool) -> None:
+    model = Penalty()
+    model.compile(keras.optimizers.Adam(0.02), run_eagerly=eagerly)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of biases, which it does not depend on
+        assert falls(model.fit(X, epochs=15, batch_size=8, verbose=0).history["loss"])
+
+
+def test_threads_that_look_first_at_once_find_one_leaf() -> None:
+    for _ in range(20):
+        model, barrier, found = network(), threading.Barrier(4), []
+
+        def look(model: Any = model, barrier: Any = barrier, found: Any = found) -> None:
+            with use_backend("torch"):
+                barrier.wait()
+                found.append([id(p) for p in model.parameters()])
+
+        threads = [threading.Thread(target=look) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(found) == 4
+        assert all(ids == found[0] for ids in found)
+
+
+class AsksNothing(Model):
+    """A step of the user's that keeps nothing."""
+
+    def train_step(self, data: Any) -> Any:
+        return super().train_step(data)
+
+
+@pytest.mark.parametrize("cls", [WithTorchOptimizer, AsksNothing])
+def test_backups_tell_that_they_lack_the_state_of_an_optimizer_of_torch(cls: Any, tmp_path: Path) -> None:
+    model = built(cls)
+    model.compile(*([0.02] if cls is WithTorchOptimizer else ["sgd", "mse"]))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(X, Y, epochs=2, verbose=0, callbacks=[keras.callbacks.BackupAndRestore(tmp_path)])
+    told = [warning for warning in caught if "not in the backup" in str(warning.message)]
+    assert len(told) == (1 if cls is WithTorchOptimizer else 0)
+
+
+def test_a_wrapped_module_on_another_backend_needs_its_shape() -> None:
+    inputs = layers.Input((3,))
+    with use_backend("numpy"):
+        with pytest.raises(RuntimeError, match="output_shape"):
+            layers.TorchModuleWrapper(nn.Linear(3, 2))(inputs)
+        assert layers.TorchModuleWrapper(nn.Linear(3, 2), output_shape=(None, 2))(inputs).shape == (None, 2)

@@ -115,7 +115,8 @@ class TorchModuleWrapper(Layer):
         if backend.native is not self._framework.native:
             raise RuntimeError(
                 f"{self._title()} holds a module of {self._framework.name}, which the backend {backend.name} cannot "
-                f"{what}: choose `polykeras.set_backend({self._framework.name!r})`."
+                f"{what}: choose `polykeras.set_backend({self._framework.name!r})`. (A graph is made on any backend "
+                "where the layer has an `output_shape`.)"
             )
         return backend
 

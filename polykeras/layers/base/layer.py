@@ -17,7 +17,7 @@ from polykeras.layers.base.building import BuildMixin, completed
 from polykeras.layers.base.call_arguments import call_spec, prepare_arguments
 from polykeras.layers.base.context import CallContext, current_context
 from polykeras.layers.base.input_spec import assert_input_compatibility
-from polykeras.layers.base.native import NEEDS, NativeMixin
+from polykeras.layers.base.native import NativeMixin
 from polykeras.layers.base.old_arguments import takes_old_names
 from polykeras.layers.base.shapes import take_input_shape
 from polykeras.layers.base.state import StateMixin
@@ -202,11 +202,12 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
                 f"{type(self).__name__} has no attribute {name!r}, as its base class was not set up: call "
                 "`super().__init__()` first in `__init__`."
             )
-        if name in NEEDS:
-            raise AttributeError(
-                f"{self._title()} has `{name}` where the {NEEDS[name]} backend is loaded: choose it with "
-                f"`polykeras.set_backend({NEEDS[name]!r})`."
-            )
+        for backend, provider in registry.providers().items():
+            if name in provider.layer_methods:
+                raise AttributeError(
+                    f"{self._title()} has `{name}` where the {backend} backend is loaded: choose it with "
+                    f"`polykeras.set_backend({backend!r})`."
+                )
         return self.__getattribute__(name)  # raises again, with the message of a property where one raised
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -14,19 +14,11 @@ from weakref import WeakValueDictionary
 
 from polykeras import changes
 from polykeras.backend import Backend, registry
+from polykeras.backend.native_home import in_turn
 from polykeras.backend.symbolic import NeedsValues
 from polykeras.saveable import contained
 from polykeras.variables import Variable, is_functional
 from polykeras.variables.leaves import asked_step, hold_in, known_by, leaf_of
-
-_TORCH = """
-    add_module apply bfloat16 buffers children cpu cuda double eval float forward get_buffer get_parameter
-    get_submodule half load_state_dict modules named_buffers named_children named_modules named_parameters parameters
-    register_buffer register_forward_hook register_forward_pre_hook register_module register_parameter requires_grad_
-    share_memory state_dict to train zero_grad
-"""
-NEEDS: dict[str, str] = dict.fromkeys(_TORCH.split(), "torch")
-"""Methods that layers have where a backend is loaded, for messages."""
 
 
 class _Bottom:
@@ -254,9 +246,10 @@ def wrapper_of(part: Any) -> Any:
 
 def variable_around(held: Any, backend: Backend, trainable: bool = True, name: str | None = None) -> Variable:
     """Return a variable whose value a framework's object holds, and goes on holding: the one that there is, or anew."""
-    known = known_by(held)
-    if known is not None:
-        return known
-    host = backend.to_numpy(held)
-    variable = Variable(host, dtype=backend.dtype(held), trainable=trainable, name=name)
-    return hold_in(variable, backend, held)
+    with in_turn():
+        known = known_by(held)
+        if known is not None:
+            return known
+        host = backend.to_numpy(held)
+        variable = Variable(host, dtype=backend.dtype(held), trainable=trainable, name=name)
+        return hold_in(variable, backend, held)

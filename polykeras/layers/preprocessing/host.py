@@ -195,7 +195,6 @@ class DataLayer(Layer):
 
 
 def _is_foreign(x: Any) -> bool:
-    """Return whether `x` is an array of another framework, or of the current one with sizes that are not known."""
-    if not registry.current().is_tensor(x):
-        return hasattr(x, "shape") and not isinstance(x, (np.ndarray, KerasTensor, SymbolicArray, Handle))
-    return not isinstance(x, SymbolicArray) and None in tuple(x.shape)
+    """Return whether `x` is an array of another framework."""
+    ours = isinstance(x, (np.ndarray, KerasTensor, SymbolicArray, Handle)) or registry.current().is_tensor(x)
+    return hasattr(x, "shape") and not ours

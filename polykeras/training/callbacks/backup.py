@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Any
 
 from polykeras.arguments import positive_int
@@ -69,6 +70,7 @@ class BackupAndRestore(EverySteps):
         self._files = BackupFiles(self.backup_dir, double_checkpoint)
         self._progress: Progress | None = None
         self._termination = Termination()
+        self._warned = False
 
     def _join(self, progress: Progress) -> Kept | None:
         if progress.watched:
@@ -100,9 +102,21 @@ class BackupAndRestore(EverySteps):
     def _save_if(self, due: bool) -> None:
         if due or self._termination.pending:
             assert self._progress is not None
+            self._warn_of_native_state()
             self._progress.kept().write(self._files)
         if self._termination.pending:
             self._termination.let_through()
+
+    def _warn_of_native_state(self) -> None:
+        if getattr(self.model, "_may_have_native_state", False) and not self._warned:
+            self._warned = True
+            warnings.warn(
+                "BackupAndRestore: `train_step` changes objects of the framework, such as an optimizer of its own. "
+                "Their state is not in the backup: a run that is cut goes on with a new one. Save it yourself in a "
+                "callback (`get_state`), or use an optimizer of polykeras.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Remove the backup, if it is not to be kept."""

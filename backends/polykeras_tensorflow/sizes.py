@@ -1,0 +1,85 @@
+"""Sizes that a graph of a user's does not know while it is made: a batch of an `input_signature` with None.
+
+Layers compute with sizes as with ints, and on the symbolic backend with `UnknownDim`s, ints that only stand in. One of
+those that carries its tensor along does here: TensorFlow's operations take it for the tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import tensorflow as tf
+
+from polykeras import config
+from polykeras.backend.spec import Array
+from polykeras.backend.symbolic import UnknownDim
+from polykeras_tensorflow.private import TensorType
+
+_SIZES = "_polykeras_sizes"
+_STAND_IN = 2520 << 1100  # too large for a float: `1.0 / size`, of which a size is not told, raises
+
+
+class GraphSize(UnknownDim, TensorType):
+    """A size that is known when a graph runs.
+
+    Attributes:
+        tensor: the size, int32.
+    """
+
+    tensor: Array
+    dtype = tf.int32
+    shape = tf.TensorShape(())
+
+    def __new__(cls, number: int, tensor: Array) -> GraphSize:
+        """Make one, of the number that stands in for it meanwhile."""
+        size = super().__new__(cls, number)
+        size.tensor = tensor
+        return size
+
+    def __tf_tensor__(self, dtype: Any = None, name: str | None = None) -> Array:
+        return self.tensor if dtype is None else tf.cast(self.tensor, dtype)
+
+    def _number(self) -> NoReturn:
+        raise TypeError(
+            "A size that is not known while the graph is made is no number of Python's. Compute with it by functions "
+            "of TensorFlow or `polykeras.ops`, or give the tf.function around this an input_signature without None."
+        )
+
+    __float__ = __int__ = __complex__ = _number
+
+
+def _method(name: str) -> Callable[[GraphSize, Any], Any]:
+    """Return an operator of numbers for sizes: the result is a size where it is of whole numbers, else a tensor."""
+    of_numbers = getattr(UnknownDim, name)
+    of_tensors = getattr(tf.Tensor, name)
+
+    def method(self: GraphSize, other: Any) -> Any:
+        if isinstance(other, int) and "truediv" not in name:
+            number = int.__index__(of_numbers(self, other))
+            return GraphSize(number, of_tensors(self.tensor, tf.convert_to_tensor(other)))
+        kind: Any = getattr(other, "dtype", None) if isinstance(other, tf.Tensor) else None
+        if kind is None or (kind.is_integer and "truediv" in name):
+            kind = config.floatx()
+        return of_tensors(tf.cast(self.tensor, kind), tf.cast(other, kind))
+
+    return method
+
+
+for _operation in ("add", "sub", "mul", "floordiv", "mod", "truediv"):
+    for _name in (f"__{_operation}__", f"__r{_operation}__"):
+        setattr(GraphSize, _name, _method(_name))
+GraphSize.__neg__ = lambda self: 0 - self  # type: ignore[method-assign]
+
+
+def sizes_of(x: Array) -> tuple[int, ...]:
+    """Return the shape of a tensor; what a graph does not know of it stands as `GraphSize`."""
+    known = tuple(x.shape.as_list())
+    if None not in known:
+        return known
+    found = getattr(x, _SIZES, None)
+    if found is None:
+        whole = tf.shape(x)
+        found = tuple([GraphSize(_STAND_IN, whole[axis]) if n is None else n for axis, n in enumerate(known)])
+        setattr(x, _SIZES, found)  # the same objects each time: who cuts an axis sees where its end is meant
+    return found
