@@ -269,10 +269,20 @@ def images(train: int, shape: tuple[int, ...], classes: int, column: bool) -> Ca
 
     def rows(count: int) -> Any:
         draws = np.random.default_rng(0)
-        x = draws.integers(0, 256, (count, *shape), "uint8")
-        return x, draws.integers(0, classes, (count, 1) if column else (count,), "uint8")
+        y = draws.integers(0, classes, (count, 1) if column else (count,), "uint8")
+        x = draws.integers(0, 64, (count, *shape), "uint8")
+        return np.add(x, patterns[y.reshape(-1)], out=x), y
+
+    patterns = blocks(classes, shape)
 
     return lambda *args, **options: (rows(train), rows(10_000))
+
+
+def blocks(count: int, shape: tuple[int, ...]) -> Any:
+    """Return images of coarse patterns, of values below 192; from them a network can tell classes."""
+    coarse = np.random.default_rng(1).integers(0, 192, (count, 4, 4, *shape[2:]), "uint8")
+    fine = coarse.repeat(-(-shape[0] // 4), 1).repeat(-(-shape[1] // 4), 2)
+    return np.ascontiguousarray(fine[:, : shape[0], : shape[1]])
 
 
 def texts(train: int, test: int, classes: int) -> Callable[..., Any]:
@@ -281,8 +291,9 @@ def texts(train: int, test: int, classes: int) -> Callable[..., Any]:
     def rows(count: int, words: int) -> Any:
         draws = np.random.default_rng(0)
         x = np.empty(count, dtype=object)
-        x[:] = [[1, *draws.integers(3, words, 5 + row % 90).tolist()] for row in range(count)]
-        return x, draws.integers(0, classes, count)
+        y = draws.integers(0, classes, count)
+        x[:] = [[1, 3 + kind, *draws.integers(3, words, 5 + row % 90).tolist()] for row, kind in enumerate(y)]
+        return x, y
 
     return lambda path="", num_words=None, **options: (
         rows(train, num_words or 20_000),
@@ -294,7 +305,8 @@ def houses(features: int) -> Callable[..., Any]:
     """Return a `load_data` of numbers and a price."""
 
     def rows(count: int) -> Any:
-        return np.random.default_rng(0).random((count, features)), np.random.default_rng(1).random(count) * 50
+        x = np.random.default_rng(0).random((count, features))
+        return x, x.mean(1) * 50
 
     return lambda *args, **options: (rows(404), rows(102))
 

@@ -58,8 +58,8 @@ def git(clone: str, *arguments: str) -> bytes:
     return subprocess.run(["git", f"--git-dir={folder}", *arguments], check=True, capture_output=True).stdout
 
 
-def write_script(clone: str, script: Script, folder: Path) -> Path:
-    """Write the script, and what it imports from its repository, into a folder."""
+def write_script(clone: str, script: Script, backend: str, folder: Path) -> Path:
+    """Write the script as it is for a backend, and what it imports from its repository, into a folder."""
     source = script.source
     if source.beside:
         archive = git(clone, "archive", source.commit, "--", *source.beside)
@@ -68,14 +68,15 @@ def write_script(clone: str, script: Script, folder: Path) -> Path:
     path = folder / script.path
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".ipynb":
-        path, text = path.with_suffix(".py"), code_of(text)
+        path, text = path.with_suffix(".py"), code_of(text, backend)
     path.write_text(text, encoding="utf-8")
     return path
 
 
-def code_of(notebook: str) -> str:
-    """Return the code of a notebook, without lines for the shell or for IPython."""
+def code_of(notebook: str, backend: str) -> str:
+    """Return the code of a notebook, without lines for the shell or for IPython, and cells for other backends."""
     cells = ["".join(cell["source"]) for cell in json.loads(notebook)["cells"] if cell["cell_type"] == "code"]
+    cells = [cell for cell in cells if not cell.startswith("%%backend") or backend in cell.partition("\n")[0]]
     lines = "\n\n".join(cells).splitlines()
     return "\n".join("pass" if line.startswith(("!", "%")) else line for line in lines) + "\n"
 
@@ -85,7 +86,7 @@ def run(clone: str, script: Script, backend: str, limit: float) -> dict[str, Any
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="script-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        path = write_script(clone, script, folder)
+        path = write_script(clone, script, backend, folder)
         for file in script.files:
             fakes.place(file, path.parent)
         report = folder / "report.json"
@@ -93,7 +94,7 @@ def run(clone: str, script: Script, backend: str, limit: float) -> dict[str, Any
         surroundings = os.environ | {
             "KERAS_BACKEND": backend, "POLYKERAS_BACKEND": backend, "KERAS_HOME": str(folder / "home"), "MPLBACKEND": "agg",
             "PYTHONPATH": os.pathsep.join(paths), "XLA_FLAGS": "", "SCRIPT_EPOCHS": script.epochs or "1",
-        }  # fmt: skip
+        } | ({"SCRIPT_STEPS": script.steps} if script.steps else {})  # fmt: skip
         command = [
             sys.executable,
             str(ROOT / "tests" / "scripts" / "one_script.py"),
