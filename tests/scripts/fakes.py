@@ -270,7 +270,7 @@ def images(train: int, shape: tuple[int, ...], classes: int, column: bool) -> Ca
     def rows(count: int) -> Any:
         draws = np.random.default_rng(0)
         y = draws.integers(0, classes, (count, 1) if column else (count,), "uint8")
-        x = draws.integers(0, 64, (count, *shape), "uint8")
+        x = draws.integers(0, 48, (count, *shape), "uint8")
         return np.add(x, patterns[y.reshape(-1)], out=x), y
 
     patterns = blocks(classes, shape)
@@ -279,8 +279,9 @@ def images(train: int, shape: tuple[int, ...], classes: int, column: bool) -> Ca
 
 
 def blocks(count: int, shape: tuple[int, ...]) -> Any:
-    """Return images of coarse patterns, of values below 192; from them a network can tell classes."""
-    coarse = np.random.default_rng(1).integers(0, 192, (count, 4, 4, *shape[2:]), "uint8")
+    """Return images of coarse patterns, dark for the most part, of values below 192; they tell classes apart."""
+    draws = np.random.default_rng(1)
+    coarse = draws.integers(0, 192, (count, 4, 4, *shape[2:]), "uint8") * (draws.random((count, 4, 4) + (1,) * len(shape[2:])) < 0.4)
     fine = coarse.repeat(-(-shape[0] // 4), 1).repeat(-(-shape[1] // 4), 2)
     return np.ascontiguousarray(fine[:, : shape[0], : shape[1]])
 

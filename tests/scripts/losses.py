@@ -10,14 +10,17 @@ import functools
 import itertools
 import math
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 SERIES: dict[str, list[float]] = {}  # by the function's name, and the place among several in it
 MOST = 400  # losses of a script: it has shown by then what it does
+LEAST, SECONDS = 12, 60  # losses that are enough after so many seconds
 _names: dict[tuple[str, int], str] = {}  # by function and line
 _folder = ""
+_begun = time.perf_counter()
 ROOT = Path(__file__).parents[2]
 OURS = (str(ROOT / "polykeras"), str(ROOT / "backends"))
 
@@ -171,7 +174,8 @@ def note(name: str, value: Any) -> None:
     SERIES.setdefault(name, []).append(float(value))
     if not math.isfinite(SERIES[name][-1]):
         raise FloatingPointError(f"the loss of {name} was {SERIES[name][-1]} at step {len(SERIES[name])}")
-    if sum(map(len, SERIES.values())) >= MOST:
+    count = sum(map(len, SERIES.values()))
+    if count >= MOST or (count >= LEAST and time.perf_counter() - _begun > SECONDS):
         raise EnoughTrained
 
 
