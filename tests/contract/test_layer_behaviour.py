@@ -335,7 +335,10 @@ def test_lambda() -> None:
 # ---- errors ----------------------------------------------------------------------------------------------------------
 
 ERRORS: tuple[tuple[Callable[[], Any], str], ...] = (
-    (lambda: L.Bidirectional(L.Dense(2)), "wraps recurrent layers.*which lacks return_sequences, return_state, stateful"),
+    (
+        lambda: L.Bidirectional(L.Dense(2)),
+        "wraps recurrent layers.*which lacks return_sequences, return_state, stateful",
+    ),
     (lambda: L.Bidirectional(L.LSTM(2), "max"), "Unknown merge_mode 'max'.*'concat'"),
     (lambda: L.Bidirectional(L.LSTM(2), backward_layer=L.LSTM(2)), "must differ in `go_backwards`"),
     (

@@ -169,7 +169,11 @@ def main(script: str, report: str) -> None:
         runpy.run_path(script, run_name="__main__")
     except BaseException as error:  # whatever ends a script is its result
         if isinstance(error, EnoughTrained) or "EnoughTrained" in str(error):
-            outcome["note"] = f"ended after {sum(map(len, losses.SERIES.values()))} steps" if NATIVE else f"ended after {TRAININGS} trainings"
+            outcome["note"] = (
+                f"ended after {sum(map(len, losses.SERIES.values()))} steps"
+                if NATIVE
+                else f"ended after {TRAININGS} trainings"
+            )
         elif not (isinstance(error, SystemExit) and not error.code):
             traceback.print_exc()
             lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == script]

@@ -156,7 +156,9 @@ class Bidirectional(Layer):
         self._check_pair()
         for one in (self.forward_layer, self.backward_layer):
             if hasattr(one, "zero_output_for_mask"):
-                one.zero_output_for_mask = one.return_sequences  # at masked times neither direction shows what it remembers
+                one.zero_output_for_mask = (
+                    one.return_sequences
+                )  # at masked times neither direction shows what it remembers
         self.return_sequences = layer.return_sequences
         self.return_state = layer.return_state
         self.stateful = layer.stateful
