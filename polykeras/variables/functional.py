@@ -49,8 +49,8 @@ def functionalize(
         changes_only: whether to return, instead of the whole new state, what was assigned: a dict by place.
 
     Returns:
-        `pure(state, *args) -> (new_state, fn(*args))`, which takes variables in the state for their values and raises `NewVariables` at its end where `fn` used
-        variables that are not in the state.
+        `pure(state, *args) -> (new_state, fn(*args))`, which takes a variable in the state for its value, and raises
+        `NewVariables` at its end where `fn` used variables that are not in the state.
     """
     keys = [id(variable) for variable in variables]
 

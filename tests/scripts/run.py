@@ -172,6 +172,8 @@ def native_rows(known: list[tuple[Script, dict[str, Any]]]) -> Iterator[str]:
             verdicts = [verdict(script, name, ends) for name, ends in own.items()]
             runs += 1
             good += one["error"] is None and bool(own) and "does not fall" not in verdicts
+            if one["error"]:  # it stands among the failures below
+                continue
             for (name, (count, first, last)), word in zip(own.items(), verdicts, strict=True):
                 cells = (
                     script.path,
