@@ -49,13 +49,14 @@ def functionalize(
         changes_only: whether to return, instead of the whole new state, what was assigned: a dict by place.
 
     Returns:
-        `pure(state, *args) -> (new_state, fn(*args))`, which raises `NewVariables` at its end where `fn` used
-        variables that are not in the state.
+        `pure(state, *args) -> (new_state, fn(*args))`, which takes a variable in the state for its value, and raises
+        `NewVariables` at its end where `fn` used variables that are not in the state.
     """
     keys = [id(variable) for variable in variables]
 
     def pure(state: Sequence[Any], *args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        with Scope(variables, state, closed=True) as scope:
+        values = [value_of(value) for value in state]  # a variable in the state stands for its value
+        with Scope(variables, values, closed=True) as scope:
             # A variable in the result stands for its value, which exists in this scope only.
             result = tree.map_structure(value_of, fn(*args, **kwargs))
         if scope.missing:

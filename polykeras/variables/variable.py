@@ -15,7 +15,7 @@ from polykeras.backend.door import Handle
 from polykeras.backend.native_home import NativeHome, tell
 from polykeras.operators import ArrayOperators
 from polykeras.variables import runs
-from polykeras.variables.initial import can_wait, check_sizes, initial_value
+from polykeras.variables.initial import BY_NAME, can_wait, check_sizes, initial_value
 from polykeras.variables.leaves import Leaf, leaf_of
 from polykeras.variables.runs import Run
 from polykeras.variables.scopes import current_autocast, current_scope, outside_scopes
@@ -25,7 +25,8 @@ class Variable(Handle, ArrayOperators):
     """An array that training changes.
 
     Args:
-        initializer: the first value (an array, a scalar, a list), or a function `(shape, dtype=...)` that gives it.
+        initializer: the first value (an array, a scalar, a list), or a function `(shape, dtype=...)` that gives it, or
+            the name of an initializer, such as `"uniform"`.
             It runs once, on the numpy backend, whatever the current backend is; an initializer that says that it is
             `deferrable` when the value is first needed.
         shape: needed where `initializer` is a function.
@@ -78,6 +79,8 @@ class Variable(Handle, ArrayOperators):
         registry.meet()
         name = name or "variable"
         wanted = None if dtype is None else dtypes.standardize_dtype(dtype)
+        if isinstance(initializer, str):
+            initializer = BY_NAME[0](initializer)
         if wanted is not None and shape is not None:
             check_sizes(shape)
         if wanted is not None and shape is not None and can_wait(initializer, shape):
@@ -132,7 +135,11 @@ class Variable(Handle, ArrayOperators):
         return cast if cast and self.autocast and dtypes.is_float(self._dtype) else self._dtype
 
     def __repr__(self) -> str:
-        return f"<Variable path={self.path}, shape={self._shape}, dtype={self._dtype}, value={self.numpy()}>"
+        try:
+            value: Any = self.numpy()
+        except TypeError:  # within a compiled function, of which there is no value
+            value = "not computed yet"
+        return f"<Variable path={self.path}, shape={self._shape}, dtype={self._dtype}, value={value}>"
 
     def __len__(self) -> int:
         if not self._shape:

@@ -15,6 +15,7 @@ from polykeras import layers as L
 from polykeras.autodiff import function
 from polykeras.backend import Backend
 from polykeras.layers.base.context import get_mask
+from polykeras.saving import register_keras_serializable
 
 X: Any = np.random.default_rng(3).standard_normal((2, 4, 3)).astype("float32")
 MASK = np.array([[1, 1, 0, 0], [0, 1, 1, 1]], bool)
@@ -237,6 +238,32 @@ def test_given_weights() -> None:
     assert_array_equal(numpy(twin(X)), numpy(source(X)))
 
 
+@register_keras_serializable("tests")
+class LastTime(L.Layer):
+    """No recurrent layer, but one that goes along time as such a layer does: the last of its times, scaled."""
+
+    stateful = return_sequences = return_state = False
+
+    def __init__(self, go_backwards: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.go_backwards = go_backwards
+
+    def build(self, shape: Any) -> None:
+        self.scale = self.add_weight((), "ones")
+
+    def call(self, inputs: Any) -> Any:
+        return inputs[:, 0 if self.go_backwards else -1] * self.scale
+
+
+def test_bidirectional_takes_a_layer_that_goes_along_time() -> None:
+    layer = L.Bidirectional(LastTime())
+    assert_array_equal(numpy(layer(X)), np.concatenate([X[:, -1], X[:, 0]], axis=-1))
+    assert len(layer.weights) == 2
+    assert_array_equal(numpy(L.Bidirectional.from_config(layer.get_config())(X)), numpy(layer(X)))
+    with pytest.raises(ValueError, match=r"received 'x' \(str\), which is no layer"):
+        L.Bidirectional("x")
+
+
 KERAS = {
     "Dense": {"units": 2, "lora_rank": None, "quantization_config": None},
     "LayerNormalization": {"axis": [-1], "rms_scaling": False},
@@ -308,7 +335,10 @@ def test_lambda() -> None:
 # ---- errors ----------------------------------------------------------------------------------------------------------
 
 ERRORS: tuple[tuple[Callable[[], Any], str], ...] = (
-    (lambda: L.Bidirectional(L.Dense(2)), "wraps recurrent layers"),
+    (
+        lambda: L.Bidirectional(L.Dense(2)),
+        "wraps recurrent layers.*which lacks return_sequences, return_state, stateful",
+    ),
     (lambda: L.Bidirectional(L.LSTM(2), "max"), "Unknown merge_mode 'max'.*'concat'"),
     (lambda: L.Bidirectional(L.LSTM(2), backward_layer=L.LSTM(2)), "must differ in `go_backwards`"),
     (

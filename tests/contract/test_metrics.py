@@ -199,6 +199,13 @@ def test_masked_values_do_not_count(backend: Backend, metric: metrics.Metric, ex
     assert float(metric.result()) == pytest.approx(expected)
 
 
+def test_stateless_calls_take_variables_for_their_values(backend: Backend) -> None:
+    metric = metrics.Mean()
+    state = metric.stateless_update_state(metric.variables, ops.convert_to_tensor([2.0, 4.0]))
+    assert float(metric.stateless_result(state)) == 3.0
+    assert float(metric.stateless_result(metric.variables)) == 0.0
+
+
 def test_stateless_forms(backend: Backend) -> None:
     metric = metrics.Mean()
     start = metric.stateless_reset_state()

@@ -15,7 +15,8 @@ class Source:
         repository: its name on GitHub.
         commit: at which the scripts are read.
         scripts: one a line: the path, then, where they are not all, its backends, then `file:` and names of fakes that
-            lie in its folder, and `epochs:` where it counts on a number of epochs.
+            lie in its folder, `epochs:` where it counts on a number of epochs, and, where it holds code of a framework
+            that trains, `native:` and what kind, and `steps:` of an epoch, in which its losses are to fall.
         beside: paths of the repository that scripts import from.
     """
 
@@ -35,6 +36,8 @@ class Script:
     backends: tuple[str, ...]
     files: tuple[str, ...]
     epochs: str
+    native: tuple[str, ...]
+    steps: str
 
 
 BACKENDS = ("jax", "torch", "tensorflow")
@@ -48,16 +51,17 @@ SOURCES = (
         guides/transfer_learning.py
         guides/understanding_masking_and_padding.py
         guides/writing_your_own_callbacks.py
-        guides/custom_train_step_in_jax.py jax
-        guides/custom_train_step_in_tensorflow.py tensorflow
-        guides/custom_train_step_in_torch.py torch
-        guides/writing_a_custom_training_loop_in_jax.py jax
-        guides/writing_a_custom_training_loop_in_tensorflow.py tensorflow
-        guides/writing_a_custom_training_loop_in_torch.py torch
-        examples/demo_custom_jax_workflow.py jax
+        guides/custom_train_step_in_jax.py jax native:train_step steps:8 epochs:5
+        guides/custom_train_step_in_tensorflow.py tensorflow native:train_step steps:8 epochs:5
+        guides/custom_train_step_in_torch.py torch native:train_step steps:8 epochs:5
+        guides/writing_a_custom_training_loop_in_jax.py jax native:loop steps:20
+        guides/writing_a_custom_training_loop_in_tensorflow.py tensorflow native:loop steps:20
+        guides/writing_a_custom_training_loop_in_torch.py torch native:loop steps:20
+        examples/demo_custom_jax_workflow.py jax native:loop steps:20
         examples/demo_custom_layer_backend_agnostic.py
-        examples/demo_custom_tf_workflow.py tensorflow
-        examples/demo_custom_torch_workflow.py torch
+        examples/demo_custom_tf_workflow.py tensorflow native:loop steps:20
+        examples/demo_custom_torch_workflow.py torch native:torch.optim steps:20
+        guides/distributed_training_with_jax.py jax native:loop steps:20
         examples/demo_functional.py
         examples/demo_mnist_convnet.py
         examples/demo_subclass.py
@@ -124,16 +128,17 @@ SOURCES = (
         examples/keras_io/vision/super_resolution_sub_pixel.py
         examples/keras_io/vision/supervised_contrastive_learning.py
         examples/keras_io/vision/token_learner.py
-        examples/keras_io/tensorflow/generative/deep_dream.py tensorflow
+        examples/keras_io/tensorflow/generative/dcgan_overriding_train_step.py tensorflow native:train_step steps:8 epochs:2
+        examples/keras_io/tensorflow/generative/deep_dream.py tensorflow native:tape steps:10
         examples/keras_io/tensorflow/generative/lstm_character_level_text_generation.py
-        examples/keras_io/tensorflow/generative/neural_style_transfer.py tensorflow
-        examples/keras_io/tensorflow/generative/vae.py tensorflow
-        examples/keras_io/tensorflow/generative/wgan_gp.py tensorflow
+        examples/keras_io/tensorflow/generative/neural_style_transfer.py tensorflow native:tape steps:10
+        examples/keras_io/tensorflow/generative/vae.py tensorflow native:train_step steps:10 epochs:3
+        examples/keras_io/tensorflow/generative/wgan_gp.py tensorflow native:train_step steps:10 epochs:2
         examples/keras_io/tensorflow/keras_recipes/antirectifier.py tensorflow
         examples/keras_io/tensorflow/keras_recipes/endpoint_layer_pattern.py tensorflow
         examples/keras_io/tensorflow/keras_recipes/subclassing_conv_layers.py tensorflow
-        examples/keras_io/tensorflow/keras_recipes/tensorflow_numpy_models.py tensorflow
-        examples/keras_io/tensorflow/keras_recipes/trainer_pattern.py tensorflow
+        examples/keras_io/tensorflow/keras_recipes/tensorflow_numpy_models.py tensorflow native:layers steps:10 epochs:8
+        examples/keras_io/tensorflow/keras_recipes/trainer_pattern.py tensorflow native:train_step steps:10 epochs:3
         examples/keras_io/tensorflow/nlp/pretrained_word_embeddings.py file:glove.6B.zip
         examples/keras_io/tensorflow/nlp/text_classification_from_scratch.py
         examples/keras_io/tensorflow/structured_data/imbalanced_classification.py file:/Users/fchollet/Downloads/creditcard.csv
@@ -146,10 +151,10 @@ SOURCES = (
         examples/keras_io/tensorflow/vision/grad_cam.py tensorflow
         examples/keras_io/tensorflow/vision/image_classification_from_scratch.py
         examples/keras_io/tensorflow/vision/involution.py tensorflow
-        examples/keras_io/tensorflow/vision/metric_learning.py tensorflow
+        examples/keras_io/tensorflow/vision/metric_learning.py tensorflow native:train_step steps:10 epochs:3
         examples/keras_io/tensorflow/vision/mixup.py tensorflow
         examples/keras_io/tensorflow/vision/perceiver_image_classification.py tensorflow
-        examples/keras_io/tensorflow/vision/shiftvit.py tensorflow
+        examples/keras_io/tensorflow/vision/shiftvit.py tensorflow native:train_step steps:5 epochs:4
         examples/keras_io/tensorflow/vision/swim_transformers.py tensorflow
         examples/keras_io/tensorflow/vision/visualizing_what_convnets_learn.py tensorflow
     """),
@@ -167,6 +172,15 @@ SOURCES = (
         chapter04_classification-and-regression.ipynb
         chapter05_fundamentals-of-ml.ipynb
         chapter13_timeseries-forecasting.ipynb
+        chapter02_mathematical-building-blocks.ipynb tensorflow native:loop steps:20 epochs:2
+        chapter07_deep-dive-keras.ipynb native:loop,train_step steps:10 epochs:4
+        second_edition/chapter02_mathematical-building-blocks.ipynb tensorflow native:loop steps:20 epochs:2
+        second_edition/chapter03_introduction-to-keras-and-tf.ipynb tensorflow native:loop steps:20 epochs:2
+        second_edition/chapter07_working-with-keras.ipynb tensorflow native:loop,train_step steps:10 epochs:4
+        second_edition/chapter12_part02_deep-dream.ipynb tensorflow native:tape steps:10
+        second_edition/chapter12_part03_neural-style-transfer.ipynb tensorflow native:tape steps:10
+        second_edition/chapter12_part05_gans.ipynb tensorflow native:train_step steps:8 epochs:2 file:celeba_gan.zip
+        second_edition/chapter12_part04_variational-autoencoders.ipynb tensorflow native:train_step steps:10 epochs:3
     """),
     Source("tcn", "philipperemy/keras-tcn", "7576256b8b2a138b88ae2483b8616681686e424f", """
         tasks/bidirect_tcn.py
@@ -183,6 +197,16 @@ SOURCES = (
     """, beside=("tcn", ":(glob)tasks/*.csv", ":(glob)tasks/*/utils.py")),
 )  # fmt: skip
 
+# Losses that do not fall by their nature, by the end of the script's path and a part of the series' name.
+BY_NATURE = {
+    ("deep_dream.py", ""): "gradient ascent: the script adds the gradient to its picture, so that its loss is to rise",
+    (
+        "deep-dream.ipynb",
+        "",
+    ): "gradient ascent: the script adds the gradient to its picture, so that its loss is to rise",
+    ("dcgan_overriding_train_step.py", "train_step (2)"): "the generator's loss rises as the discriminator's falls",
+}
+
 
 def scripts() -> Iterator[Script]:
     """Give all scripts."""
@@ -190,7 +214,9 @@ def scripts() -> Iterator[Script]:
         for line in source.scripts.split("\n"):
             if words := line.split():
                 backends = tuple(word for word in words if word in BACKENDS) or BACKENDS
-                yield Script(source, words[0], backends, marked("file:", words), "".join(marked("epochs:", words)))
+                marks = {mark: marked(f"{mark}:", words) for mark in ("file", "epochs", "native", "steps")}
+                epochs, steps = ("".join(marks[mark]) for mark in ("epochs", "steps"))
+                yield Script(source, words[0], backends, marks["file"], epochs, marks["native"], steps)
 
 
 def marked(mark: str, words: list[str]) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Runs one published script as it stands, over fakes: `python one_script.py SCRIPT REPORT`; run.py calls it.
 
 `import keras` means polykeras. What would come from the web comes from fakes.py, training is cut short, and a loss that
-is no finite number is an error. REPORT is a JSON file: how often was trained, and the error, if there was one.
+is no finite number is an error. REPORT is a JSON file: how often was trained, the error, if there was one, and of each series
+of losses (losses.py) how many there were, and the means of the first and of the last quarter.
 """
 
 from __future__ import annotations
@@ -21,20 +22,19 @@ from types import ModuleType
 from typing import Any
 
 import fakes
+import losses
 import numpy as np
+from losses import EnoughTrained
 
 import polykeras.as_keras
 from polykeras import nested as tree
 
-STEPS = 2  # of an epoch
+STEPS = int(os.environ.get("SCRIPT_STEPS", "2"))  # of an epoch
+NATIVE = "SCRIPT_STEPS" in os.environ  # whether losses are to fall, and loops of the script's own are noted and cut
 EPOCHS = int(os.environ.get("SCRIPT_EPOCHS", "1"))  # of a call of fit
 PREDICTED = 500  # rows that are predicted, and repeated for the rest
 TRAININGS = 25  # calls of fit, or of train_on_batch: a script that trains for ever has shown by then what it does
 trainings = 0
-
-
-class EnoughTrained(BaseException):
-    """Ends a script that would train on and on."""
 
 
 def cut_training() -> None:
@@ -82,6 +82,8 @@ def cut_fit(
     for name, values in history.history.items():
         if "loss" in name and not all(math.isfinite(value) for value in values):
             raise FloatingPointError(f"{name} was {values}")
+    if len(history.history.get("loss", ())) > 1:
+        losses.SERIES[f"fit {trainings}"] = [float(value) for value in history.history["loss"]]
     return history
 
 
@@ -153,7 +155,9 @@ def main(script: str, report: str) -> None:
     polykeras.as_keras.install()
     fakes.install()
     cut_training()
-    for package, parts in {"IPython": ["display"], "tqdm": ["notebook"]}.items():
+    if NATIVE:
+        losses.install(script, os.environ["KERAS_BACKEND"], STEPS)
+    for package, parts in {"IPython": ["display", "core", "core.magic"], "tqdm": ["notebook"]}.items():
         if importlib.util.find_spec(package) is None:
             sys.modules |= {name: Showing(name) for name in (package, *(f"{package}.{part}" for part in parts))}
     np.float, np.int = float, int  # type: ignore  # as in NumPy 1, which older scripts are for
@@ -163,15 +167,20 @@ def main(script: str, report: str) -> None:
     outcome: dict[str, Any] = {"error": None, "note": ""}
     try:
         runpy.run_path(script, run_name="__main__")
-    except EnoughTrained:
-        outcome["note"] = f"ended after {TRAININGS} trainings"
     except BaseException as error:  # whatever ends a script is its result
-        if not (isinstance(error, SystemExit) and not error.code):
+        if isinstance(error, EnoughTrained) or "EnoughTrained" in str(error):
+            outcome["note"] = (
+                f"ended after {sum(map(len, losses.SERIES.values()))} steps"
+                if NATIVE
+                else f"ended after {TRAININGS} trainings"
+            )
+        elif not (isinstance(error, SystemExit) and not error.code):
             traceback.print_exc()
             lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == script]
             message = (str(error).strip() or "-").splitlines()[0]
             outcome["error"] = f"line {lines[-1] if lines else '?'}: {type(error).__name__}: {message}"
     outcome["trainings"] = trainings
+    outcome["losses"] = {name: [len(series), *losses.ends(series)] for name, series in losses.SERIES.items()}
     Path(report).write_text(json.dumps(outcome), encoding="utf-8")
 
 

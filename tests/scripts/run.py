@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import fakes
-from catalogue import BACKENDS, SOURCES, Script, Source, scripts
+from catalogue import BACKENDS, BY_NATURE, SOURCES, Script, Source, scripts
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "outputs" / "scripts.json"
@@ -33,8 +33,11 @@ Scripts of others, unchanged, in which `import keras` means polykeras. `tests/sc
 commit, in a process and a folder of its own, and writes this page. Not real are:
 
 - data sets, downloads and weights of applications: small random ones of the same names, formats and shapes
-  (`tests/scripts/fakes.py`), so that the losses say nothing but that they are finite, which is checked;
-- the length of training: one epoch of 2 steps a call of `fit`, and a script that trains for ever ends after 25 calls;
+  (`tests/scripts/fakes.py`). Of most the losses say nothing but that they are finite, which is checked; images, texts
+  and houses can be learnt;
+- the length of training: one epoch of 2 steps a call of `fit`, and a script that trains for ever ends after 25 calls.
+  Scripts with code of a framework that trains have more steps and epochs (`tests/scripts/catalogue.py` says how many),
+  their own loops see the first batches of a data set only, and end after 400 losses, or after 12 in a minute;
 - much data beyond training: `evaluate` sees 2 batches, and `predict` the first 500 rows, whose results are repeated;
 - `np.float` and `np.int`, which NumPy 1 had and older scripts use; hashes of downloads, which fakes cannot have;
 - the number of sentence pairs: 100, as Keras 2.3's cnn_seq2seq.py predicts for 100 samples beside zeros for all pairs, which fails elsewhere;
@@ -47,7 +50,7 @@ nobody tried yet.
 
 Tried and left out of the table, as they stop in code of their own whatever Keras is: Keras 2.3's babi_memnn.py (splits by a
 pattern that gives None since Python 3.7), keras_io's neural_machine_translation_with_transformer.py (`os["KERAS_BACKEND"] = ...`)
-and tabtransformer.py (`tf` is not imported). Some runs on JAX of Keras 2.3's and keras_io's scripts were made with 2 epochs
+and tabtransformer.py (`tf` is not imported), Keras's demo_jax_distributed.py (JAX refuses its mesh with an axis named None). Some runs on JAX of Keras 2.3's and keras_io's scripts were made with 2 epochs
 a call, and two scripts in loops of trainings were ended after 10 or 20 calls in some runs.
 """
 
@@ -58,8 +61,8 @@ def git(clone: str, *arguments: str) -> bytes:
     return subprocess.run(["git", f"--git-dir={folder}", *arguments], check=True, capture_output=True).stdout
 
 
-def write_script(clone: str, script: Script, folder: Path) -> Path:
-    """Write the script, and what it imports from its repository, into a folder."""
+def write_script(clone: str, script: Script, backend: str, folder: Path) -> Path:
+    """Write the script as it is for a backend, and what it imports from its repository, into a folder."""
     source = script.source
     if source.beside:
         archive = git(clone, "archive", source.commit, "--", *source.beside)
@@ -68,14 +71,15 @@ def write_script(clone: str, script: Script, folder: Path) -> Path:
     path = folder / script.path
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".ipynb":
-        path, text = path.with_suffix(".py"), code_of(text)
+        path, text = path.with_suffix(".py"), code_of(text, backend)
     path.write_text(text, encoding="utf-8")
     return path
 
 
-def code_of(notebook: str) -> str:
-    """Return the code of a notebook, without lines for the shell or for IPython."""
+def code_of(notebook: str, backend: str) -> str:
+    """Return the code of a notebook, without lines for the shell or for IPython, and cells for other backends."""
     cells = ["".join(cell["source"]) for cell in json.loads(notebook)["cells"] if cell["cell_type"] == "code"]
+    cells = [cell for cell in cells if not cell.startswith("%%backend") or backend in cell.partition("\n")[0]]
     lines = "\n\n".join(cells).splitlines()
     return "\n".join("pass" if line.startswith(("!", "%")) else line for line in lines) + "\n"
 
@@ -85,15 +89,16 @@ def run(clone: str, script: Script, backend: str, limit: float) -> dict[str, Any
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="script-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        path = write_script(clone, script, folder)
+        path = write_script(clone, script, backend, folder)
         for file in script.files:
             fakes.place(file, path.parent)
         report = folder / "report.json"
         paths = [str(ROOT), str(ROOT / "backends"), str(folder), os.environ.get("PYTHONPATH", "")]
         surroundings = os.environ | {
             "KERAS_BACKEND": backend, "POLYKERAS_BACKEND": backend, "KERAS_HOME": str(folder / "home"), "MPLBACKEND": "agg",
-            "PYTHONPATH": os.pathsep.join(paths), "XLA_FLAGS": "", "SCRIPT_EPOCHS": script.epochs or "1",
-        }  # fmt: skip
+            "PYTHONPATH": os.pathsep.join(paths), "XLA_FLAGS": "",
+            "SCRIPT_EPOCHS": script.epochs or "1",
+        } | ({"SCRIPT_STEPS": script.steps} if script.steps else {})  # fmt: skip
         command = [
             sys.executable,
             str(ROOT / "tests" / "scripts" / "one_script.py"),
@@ -141,8 +146,57 @@ def page(results: dict[str, Any]) -> Iterator[str]:
         f"{whole} of {len(known)} scripts were ok on each of their backends, {sum(map(bool, good))} on one at least; "
         f"of {runs} runs {sum(good)} were.\n"
     )
+    yield from native_rows(known)
     for source in SOURCES:
         yield from rows_of(source, results)
+
+
+NATIVE = """\
+## Scripts that train by code of a framework
+
+Losses of the scripts' own tapes, `backward()` and `jax.grad` (`tests/scripts/losses.py`), named by the function that asks for
+the gradients, with a number from the second place on; `fit` is the loss of its epochs, shown where the native code is within
+layers. *First* and *last* are the means of the first and of the last quarter of the steps. Series of less than 4 are left out.
+
+| script | framework | native code | series | losses | first | last | |
+|---|---|---|---|---|---|---|---|"""
+
+
+def native_rows(known: list[tuple[Script, dict[str, Any]]]) -> Iterator[str]:
+    """Give the lines of the table of losses, and a line that counts them."""
+    rows, good, runs = [], 0, 0
+    for script, found in known:
+        for backend, one in found.items() if script.native else ():
+            series = {name: ends for name, ends in one.get("losses", {}).items() if ends[0] >= 4}
+            own = {name: ends for name, ends in series.items() if not name.startswith("fit ")} or series
+            verdicts = [verdict(script, name, ends) for name, ends in own.items()]
+            runs += 1
+            good += one["error"] is None and bool(own) and "does not fall" not in verdicts
+            if one["error"]:  # it stands among the failures below
+                continue
+            for (name, (count, first, last)), word in zip(own.items(), verdicts, strict=True):
+                cells = (
+                    script.path,
+                    backend,
+                    ", ".join(script.native),
+                    name,
+                    count,
+                    f"{first:.4g}",
+                    f"{last:.4g}",
+                    word,
+                )
+                rows.append(f"| {' | '.join(map(str, cells))} |")
+    yield NATIVE
+    yield from rows
+    yield f"\n{good} of {runs} runs came to their end, or to the end that was set, with all losses finite and falling, but for those named.\n"
+
+
+def verdict(script: Script, name: str, ends: list[float]) -> str:
+    """Return whether a series falls, or why it does not."""
+    if ends[2] < ends[1]:
+        return "falls"
+    reasons = [why for (path, part), why in BY_NATURE.items() if script.path.endswith(path) and part in name]
+    return reasons[0] if reasons else "does not fall"
 
 
 def rows_of(source: Source, results: dict[str, Any]) -> Iterator[str]:

@@ -631,3 +631,18 @@ def test_sizes_that_a_graph_knows() -> None:
     unknown = tf.function(lambda x: ops.zeros((tf.shape(x)[0],)), input_signature=[tf.TensorSpec((None, 8))])
     with pytest.raises(TypeError, match="no whole number that is known"):
         unknown(X)
+
+
+def test_numpy_functions_of_tensorflow_take_variables() -> None:
+    from tensorflow.experimental import numpy as tnp
+
+    weight = Variable([[1.0], [2.0]], name="w")
+    assert tf.is_tensor(weight)
+
+    def slope() -> Any:
+        with tf.GradientTape() as tape:
+            loss = tnp.sum(tnp.matmul(np.array([[3.0, 4.0]], "float32"), weight))
+        return tape.gradient(loss, weight)
+
+    assert slope().numpy().tolist() == [[3.0], [4.0]]
+    assert tf.function(slope)().numpy().tolist() == [[3.0], [4.0]]

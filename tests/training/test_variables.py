@@ -83,6 +83,31 @@ def test_a_variable_or_a_tensor_may_be_the_first_value(backend: Backend) -> None
     assert (first.numpy().tolist(), second.numpy().tolist()) == ([1.0, 2.0], [2.0, 3.0])
 
 
+def test_the_first_value_by_the_name_of_an_initializer(backend: Backend) -> None:
+    assert Variable("ones", (2,)).numpy().tolist() == [1.0, 1.0]
+    drawn = Variable(shape=(3, 4), initializer="uniform", name="w").numpy()
+    assert (drawn.shape, drawn.dtype) == ((3, 4), "float32")
+    assert 0 < np.abs(drawn).max() <= 0.05
+    with pytest.raises(ValueError, match="none_such"):
+        Variable("none_such", (2,))
+
+
+@pytest.mark.filterwarnings("ignore:On torch a function that was to be compiled runs as plain Python")
+def test_repr_within_a_compiled_function(backend: Backend) -> None:
+    seen = []
+    variable = Variable([1.0], name="w")
+
+    def step(x: Any) -> Any:
+        variable.assign_add(x)
+        seen.append(repr(variable))
+        return variable * 1.0
+
+    polykeras.function(step)(np.ones(1, "float32"))
+    assert all(text.startswith("<Variable path=w, shape=(1,), dtype=float32, value=") for text in seen)
+    assert seen
+    assert "value=[2.]" in repr(variable)
+
+
 def test_bad_arguments(backend: Backend) -> None:
     with pytest.raises(ValueError, match="'w': an initializer that is a function needs `shape`"):
         Variable(lambda shape, dtype: np.zeros(shape), name="w")

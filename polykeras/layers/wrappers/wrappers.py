@@ -9,7 +9,6 @@ from polykeras.graph import KerasTensor, infer_outputs
 from polykeras.layers.base.call_arguments import call_spec
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.base.shapes import map_shapes
-from polykeras.layers.recurrent.rnn import RNN
 from polykeras.saving.serialization import serialize_keras_object
 
 
@@ -106,13 +105,18 @@ _MERGE = {
     "ave": lambda forward, backward: ops.multiply(ops.add(forward, backward), 0.5),
 }
 
+# What both layers of a Bidirectional have; all but the last are the same in both.
+_SHARED = ("return_sequences", "return_state", "stateful", "go_backwards")
+
 
 @LAYERS.register()
 class Bidirectional(Layer):
     """A recurrent layer run forward and backward along time.
 
     Args:
-        layer: a recurrent layer: the pattern of the one that runs forward, which has weights of its own.
+        layer: a recurrent layer: the pattern of the one that runs forward, which has weights of its own. Another layer
+            serves as well where it has the attributes `go_backwards`, `return_sequences`, `return_state` and
+            `stateful`, and takes `go_backwards` as an argument.
         merge_mode: how the two outputs become one: `"concat"`, `"sum"`, `"mul"`, `"ave"`, or None for both.
         weights: arrays to begin with.
         backward_layer: runs backward; by default one like `layer`.
@@ -134,8 +138,13 @@ class Bidirectional(Layer):
         **kwargs: Any,
     ) -> None:
         for one in (layer,) if backward_layer is None else (layer, backward_layer):
-            if not isinstance(one, RNN):
-                raise ValueError(f"Bidirectional wraps recurrent layers; received {one!r} ({type(one).__name__}).")
+            lacking = ", ".join(name for name in _SHARED if not hasattr(one, name))
+            if lacking or not isinstance(one, Layer):
+                reason = f"lacks {lacking}" if isinstance(one, Layer) else "is no layer"
+                raise ValueError(
+                    "Bidirectional wraps recurrent layers, or layers with their attributes; "
+                    f"received {one!r} ({type(one).__name__}), which {reason}."
+                )
         if merge_mode not in (*_MERGE, None):
             raise ValueError(f"Unknown merge_mode {merge_mode!r}. Known: {', '.join(map(repr, _MERGE))}, None.")
         super().__init__(weights=weights, **kwargs)
@@ -146,7 +155,10 @@ class Bidirectional(Layer):
         self.backward_layer = backward_layer or _like(layer, "backward", go_backwards=not layer.go_backwards)
         self._check_pair()
         for one in (self.forward_layer, self.backward_layer):
-            one.zero_output_for_mask = one.return_sequences  # at masked times neither direction shows what it remembers
+            if hasattr(one, "zero_output_for_mask"):
+                one.zero_output_for_mask = (
+                    one.return_sequences
+                )  # at masked times neither direction shows what it remembers
         self.return_sequences = layer.return_sequences
         self.return_state = layer.return_state
         self.stateful = layer.stateful
@@ -154,7 +166,7 @@ class Bidirectional(Layer):
 
     def _check_pair(self) -> None:
         forward, backward = self.forward_layer, self.backward_layer
-        for name in ("return_sequences", "return_state", "stateful", "go_backwards"):
+        for name in _SHARED:
             same = getattr(forward, name) == getattr(backward, name)
             if same == (name == "go_backwards"):
                 raise ValueError(
@@ -184,8 +196,8 @@ class Bidirectional(Layer):
         if initial_state is not None:
             half = len(initial_state) // 2
             first, second = initial_state[:half], initial_state[half:]
-        forward = self.forward_layer(sequences, initial_state=first, mask=mask, training=training)
-        backward = self.backward_layer(sequences, initial_state=second, mask=mask, training=training)
+        forward = _run(self.forward_layer, sequences, first, mask, training)
+        backward = _run(self.backward_layer, sequences, second, mask, training)
         states: tuple[Any, ...] = ()
         if self.return_state:
             (forward, *left), (backward, *right) = forward, backward
@@ -226,7 +238,15 @@ class Bidirectional(Layer):
         }
 
 
-def _like(layer: RNN, prefix: str, **changes: Any) -> Any:
+def _run(layer: Any, sequences: Any, initial_state: Any, mask: Any, training: Any) -> Any:
+    """Call one of the two layers with what it takes."""
+    spec = call_spec(type(layer).call)
+    given = {"initial_state": initial_state} if initial_state is not None else {}
+    given |= {"mask": mask} if spec.has_mask else {}
+    return layer(sequences, **given, **({"training": training} if spec.has_training else {}))
+
+
+def _like(layer: Any, prefix: str, **changes: Any) -> Any:
     """Return a new layer with the config of `layer`, but for its name and what is given."""
     name = f"{prefix}_{layer.name.removeprefix(f'{prefix}_')}"
     return type(layer).from_config(layer.get_config() | changes | {"name": name})
