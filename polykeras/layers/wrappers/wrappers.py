@@ -155,10 +155,8 @@ class Bidirectional(Layer):
         self.backward_layer = backward_layer or _like(layer, "backward", go_backwards=not layer.go_backwards)
         self._check_pair()
         for one in (self.forward_layer, self.backward_layer):
-            if hasattr(one, "zero_output_for_mask"):
-                one.zero_output_for_mask = (
-                    one.return_sequences
-                )  # at masked times neither direction shows what it remembers
+            if hasattr(one, "zero_output_for_mask"):  # at masked times neither direction shows what it remembers
+                one.zero_output_for_mask = one.return_sequences
         self.return_sequences = layer.return_sequences
         self.return_state = layer.return_state
         self.stateful = layer.stateful
