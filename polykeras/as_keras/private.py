@@ -179,11 +179,15 @@ def obtain_input_shape(
     if weights == "imagenet" and channels != 3:
         raise ValueError(f"The input must have 3 channels; received `input_shape={input_shape}`.")
     if weights == "imagenet" and require_flatten and shape != image(default_size):
-        raise ValueError(f"With `include_top=True` and imagenet weights, `input_shape` should be {image(default_size)}.")
+        raise ValueError(
+            f"With `include_top=True` and imagenet weights, `input_shape` should be {image(default_size)}."
+        )
     if any(size is not None and size < min_size for size in sizes):
         raise ValueError(f"Input size must be at least {min_size}x{min_size}; received `input_shape={input_shape}`.")
     if require_flatten and None in shape:
-        raise ValueError(f"If `include_top` is True, you should specify a static `input_shape`; received {input_shape}.")
+        raise ValueError(
+            f"If `include_top` is True, you should specify a static `input_shape`; received {input_shape}."
+        )
     return shape
 
 

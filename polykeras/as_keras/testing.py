@@ -1,5 +1,6 @@
 """`keras.src.testing`: the base class of tests that libraries take from Keras."""
 
+# ruff: noqa: PT009, PT027  (a class of unittest)
 from __future__ import annotations
 
 import shutil
@@ -207,10 +208,9 @@ class TestCase(parameterized.TestCase):
                 self.assertAllClose(found, wanted, tpu_atol=tpu_atol, tpu_rtol=tpu_rtol)
         if expected_num_losses is not None:
             self.assertLen(layer.losses, expected_num_losses)
-        if run_training_check and backend.backend() != "numpy":
+        if run_training_check:
             _train(layer, input_data, output)
-        # On CPUs torch lacks operations of half precision.
-        if run_mixed_precision_check and (backend.backend() != "torch" or torch_uses_gpu()):
+        if run_mixed_precision_check:
             self._check_mixed_precision(make(dtype="mixed_float16"), call, input_data, symbolic)
 
     def _check_mixed_precision(self, layer: Any, call: Callable[..., Any], data: Any, symbolic: Any) -> None:
