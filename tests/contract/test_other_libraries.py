@@ -10,7 +10,6 @@ import pytest
 import polykeras as keras
 from polykeras import Model, Sequential, layers, metrics, ops, saving
 from polykeras.as_keras.private import _build_attention_equation, obtain_input_shape
-from polykeras.as_keras.testing import TestCase
 from polykeras.backend import Backend
 from polykeras.layers.recurrent.dropout_masks import DropoutRNNCell
 
@@ -195,6 +194,9 @@ class Wrong(layers.Layer):
 
 
 def test_keras_own_test_case(backend: Backend) -> None:
+    pytest.importorskip("absl", reason="Keras's test case is one of absl's")
+    from polykeras.as_keras.testing import TestCase
+
     case = TestCase()
     case.setUp()
     case.run_layer_test(
