@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from operator import attrgetter
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from polykeras import fast
@@ -146,17 +147,23 @@ class Recording:
 
     def _settings(self) -> Callable[[], AbstractContextManager[Any]] | None:
         """Return what makes the context in which kernels are called; None where it is as it is."""
-        if not has_settings():
-            return one_thread if self._wants_one_thread else None
+        wanted = {
+            settings_applied: has_settings(),
+            one_thread: self._wants_one_thread,
+            # Some kernels keep what `backward` needs only where gradients are on: they were, within the step.
+            torch.enable_grad: not torch.is_grad_enabled(),
+        }
+        makers = [make for make, holds in wanted.items() if holds]
+        if len(makers) < 2:
+            return makers[0] if makers else None
 
-        def both() -> AbstractContextManager[Any]:
+        def together() -> AbstractContextManager[Any]:
             stack = ExitStack()
-            stack.enter_context(settings_applied())
-            if self._wants_one_thread:
-                stack.enter_context(one_thread())
+            for make in makers:
+                stack.enter_context(make())
             return stack
 
-        return both
+        return together
 
     def _threads(self) -> AbstractContextManager[Any]:
         return _AS_IT_IS if self._context is None else self._context()

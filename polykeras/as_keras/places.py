@@ -34,7 +34,7 @@ PUBLIC = frozenset(_PUBLIC.split())
 
 _OF_BACKENDS = "core image linalg math nn numpy random rnn"
 _PRIVATE_BELOW = {
-    "": "api_export testing trainers version",
+    "": "api_export testing testing.test_case testing.test_utils trainers version",
     "activations": "activations",
     "backend": f"""
         common common.backend_utils common.dtypes common.global_state common.keras_tensor common.masking
@@ -52,6 +52,7 @@ _PRIVATE_BELOW = {
         activations attention convolutional convolutional.base_conv core merging normalization pooling preprocessing
         preprocessing.data_layer preprocessing.image_preprocessing regularization reshaping rnn
     """,
+    "layers.rnn": "dropout_rnn_cell",
     "legacy": "backend layers losses preprocessing preprocessing.image preprocessing.sequence preprocessing.text",
     "legacy.saving": "legacy_h5_format saving_utils serialization",
     "losses": "losses",
@@ -85,12 +86,14 @@ PRIVATE = frozenset(
 # Families whose names are not, or not all, in the public module of the same name.
 _SOURCES = {
     "backend": ("backend", "ops", "random"),
+    "layers.rnn.dropout_rnn_cell": ("layers.recurrent.dropout_masks",),
     "legacy.backend": ("backend",),
     "legacy.layers": ("layers",),
     "legacy.losses": ("losses",),
     "legacy.preprocessing.image": ("preprocessing.image",),
     "legacy.preprocessing.sequence": ("preprocessing.sequence",),
     "legacy.preprocessing.text": ("preprocessing.text",),
+    "testing": ("as_keras.testing",),
     "trainers": ("utils",),
 }
 _ELSEWHERE = {"utils.legacy": "legacy.saving"}

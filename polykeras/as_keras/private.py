@@ -15,6 +15,7 @@ from polykeras import config
 from polykeras.arguments import int_tuple
 from polykeras.backend.door import find_symbolic
 from polykeras.graph import KerasTensor, Operation, infer_outputs, is_keras_tensor
+from polykeras.layers.attention.heads import attention_equations
 from polykeras.layers.base.context import get_mask as get_keras_mask
 from polykeras.layers.base.context import set_mask as set_keras_mask
 from polykeras.naming import reset_names as reset_uids
@@ -52,6 +53,12 @@ def any_symbolic_tensors(args: Any = None, kwargs: Mapping[str, Any] | None = No
 def auto_name(prefix: str) -> str:
     """Return a name that was not given out before, in snake case: `dense`, `dense_1`, ..."""
     return unique_name(to_snake_case(prefix))
+
+
+def _build_attention_equation(rank: int, attn_axes: Sequence[int]) -> tuple[str, str, int]:
+    """Return the `einsum`s of attention for inputs of a rank, and the rank of the scores."""
+    scores, outputs = attention_equations(rank, attn_axes)
+    return scores, outputs, rank - 1 + len(attn_axes)
 
 
 def get_object_name(obj: Any) -> str:
@@ -137,6 +144,53 @@ def canonicalize_axis(axis: int, num_dims: int) -> int:
     return axis % num_dims
 
 
+def obtain_input_shape(
+    input_shape: Sequence[int | None] | None,
+    default_size: int,
+    min_size: int,
+    data_format: str,
+    require_flatten: bool,
+    weights: str | None = None,
+) -> tuple[int | None, ...]:
+    """Return the shape of the images that a model takes, without the batch.
+
+    Args:
+        input_shape: as the user gave it, or None.
+        default_size: height and width of a model with a classifier, for which no shape was given.
+        min_size: the least height and width.
+        data_format: where the channels are.
+        require_flatten: whether there is a classifier, which needs a known size.
+        weights: `"imagenet"` needs three channels, and with a classifier the default size.
+
+    Raises:
+        ValueError: the shape is none of these.
+    """
+    last = data_format != "channels_first"
+
+    def image(size: int | None, channels: int | None = 3) -> tuple[int | None, ...]:
+        return (size, size, channels) if last else (channels, size, size)
+
+    if input_shape is None:
+        return image(default_size if require_flatten else None)
+    shape = tuple(input_shape)
+    if len(shape) != 3:
+        raise ValueError(f"`input_shape` must be a tuple of three integers; received {input_shape}.")
+    sizes, channels = (shape[:2], shape[2]) if last else (shape[1:], shape[0])
+    if weights == "imagenet" and channels != 3:
+        raise ValueError(f"The input must have 3 channels; received `input_shape={input_shape}`.")
+    if weights == "imagenet" and require_flatten and shape != image(default_size):
+        raise ValueError(
+            f"With `include_top=True` and imagenet weights, `input_shape` should be {image(default_size)}."
+        )
+    if any(size is not None and size < min_size for size in sizes):
+        raise ValueError(f"Input size must be at least {min_size}x{min_size}; received `input_shape={input_shape}`.")
+    if require_flatten and None in shape:
+        raise ValueError(
+            f"If `include_top` is True, you should specify a static `input_shape`; received {input_shape}."
+        )
+    return shape
+
+
 class LazyModule:
     """A framework that is imported when one of its names is first used."""
 
@@ -183,6 +237,7 @@ __all__ = [
     "jax",
     "keras_export",
     "no_automatic_dependency_tracking",
+    "obtain_input_shape",
     "print_msg",
     "reset_uids",
     "set_keras_mask",

@@ -112,6 +112,11 @@ class Operation(Configurable):
         """
         return []
 
+    @property
+    def _inbound_nodes(self) -> list[Node]:
+        """Keras's name of `inbound_nodes`, by which tools walk through a graph."""
+        return self.inbound_nodes
+
     def _first_node(self, what: str) -> Node:
         if not self.inbound_nodes:
             raise AttributeError(

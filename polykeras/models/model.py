@@ -123,7 +123,7 @@ class Model(Trainer, Layer):
     def layers(self) -> list[Layer]:
         """The layers directly within the model."""
         graph = self._graph_model()
-        return graph.layers if graph is not None else self._sublayers()
+        return graph.layers if graph is not None else self._held_layers()
 
     @property
     def inputs(self) -> list[KerasTensor]:

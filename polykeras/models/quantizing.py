@@ -22,7 +22,7 @@ def quantize_model(model: Layer, mode: str | None, config: Any, filters: Filters
     config = resolve(mode, config)
     left: list[str] = []
     for layer in list(model._flatten_layers()):
-        if layer._sublayers() or not _chosen(layer, filters):
+        if layer._held_layers() or not _chosen(layer, filters):
             continue
         try:
             layer.quantize(config.mode, type_check=type_check, config=config)

@@ -224,6 +224,8 @@ def deserialize_keras_object(
     custom_objects: Mapping[str, Any] | None = None,
     safe_mode: bool = True,
     default: Registry[Any] | None = None,
+    module_objects: Mapping[str, Any] | None = None,
+    **kwargs: Any,
 ) -> Any:
     """Return the object that a config describes.
 
@@ -232,12 +234,23 @@ def deserialize_keras_object(
         custom_objects: further names it may use.
         safe_mode: False runs code of `lambda`s that the config holds.
         default: the registry to search where the config names no module.
+        module_objects: classes and functions that a name, or a config without a module, may mean as well. Of the name
+            of a class an object without arguments is made.
+        **kwargs: of Keras 2, such as `printable_module_name`; they change nothing.
 
     Raises:
         ValueError: the config names something that is neither built in nor registered nor passed.
     """
     if custom_objects or not safe_mode:
         with custom_object_scope(custom_objects or {}), code_allowed(True) if not safe_mode else nullcontext():
+            return deserialize_keras_object(config, default=default, module_objects=module_objects)
+    name = config.get("class_name") if isinstance(config, Mapping) else config
+    if module_objects is not None and isinstance(name, str):
+        found = None if find_custom(name) is not None else module_objects.get(name)
+        if isinstance(config, str):
+            found = find_custom(name) if found is None else found
+            return config if found is None else found() if inspect.isclass(found) else found
+        with custom_object_scope({} if found is None else {name: found}):
             return deserialize_keras_object(config, default=default)
     if isinstance(config, (list, tuple)):
         return [deserialize_keras_object(part) for part in config]

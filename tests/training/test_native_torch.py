@@ -1021,3 +1021,23 @@ def test_a_wrapped_module_on_another_backend_needs_its_shape() -> None:
         with pytest.raises(RuntimeError, match="output_shape"):
             layers.TorchModuleWrapper(nn.Linear(3, 2))(inputs)
         assert layers.TorchModuleWrapper(nn.Linear(3, 2), output_shape=(None, 2))(inputs).shape == (None, 2)
+
+
+def test_a_lstm_trains_where_gradients_are_off_outside_of_the_step() -> None:
+    # As a library does that turns them off for the whole process, and on for its own loss.
+    class Own(Sequential):
+        def train_step(self, data: Any) -> dict[str, Any]:
+            with torch.enable_grad():
+                loss = ((self(data[0], training=True) - data[1]) ** 2).mean()
+            self.zero_grad()
+            loss.backward()
+            with torch.no_grad():
+                self.optimizer.apply([weight.value.grad for weight in self.trainable_weights], self.trainable_weights)
+            return {"loss": loss}
+
+    x = RNG.normal(size=(64, 5, 3)).astype("float32")
+    model = Own([keras.Input((5, 3)), layers.LSTM(4), layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.02))
+    with torch.set_grad_enabled(False):
+        losses = model.fit(x, x.sum((1, 2))[:, None] / 4, epochs=15, verbose=0).history["loss"]
+    assert losses[-1] < 0.8 * losses[0]

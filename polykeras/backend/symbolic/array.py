@@ -20,15 +20,20 @@ class NeedsValues(TypeError):
 def cannot_run_on_shapes(error: Exception) -> bool:
     """Return whether an error says that code needs real arrays, as native code of a framework does.
 
-    That is: a `NeedsValues`, or what `note_failure` was told; an attribute that framework arrays may have and symbolic
-    ones lack; or a complaint about the type, which PyTorch and JAX find out for themselves. What polykeras raises about
-    a symbolic array is a mistake in the code that ran, and so is every other error.
+    That is: a `NeedsValues`, what a framework raised in its place, or what `note_failure` was told; an attribute that
+    framework arrays may have and symbolic ones lack; or a complaint about the type, which others find out for
+    themselves. What polykeras raises about a symbolic array is a mistake in the code that ran, and so is every other
+    error.
     """
-    if isinstance(error, NeedsValues) or getattr(error, "_came_of_shapes", False):
+    if (
+        isinstance(error, NeedsValues)
+        or isinstance(error.__context__, NeedsValues)
+        or getattr(error, "_came_of_shapes", False)
+    ):
         return True
     if isinstance(error, AttributeError):
         return isinstance(error.obj, SymbolicArray)
-    if not isinstance(error, (TypeError, ValueError)) or SymbolicArray.__name__ not in str(error):
+    if not isinstance(error, (TypeError, ValueError, RuntimeError)) or SymbolicArray.__name__ not in str(error):
         return False
     last = error.__traceback__
     while last is not None and last.tb_next is not None:

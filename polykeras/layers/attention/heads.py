@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import string
+from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
@@ -13,6 +14,22 @@ from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import Layer
 from polykeras.layers.base.weights import Options, as_arguments, known_sizes
 from polykeras.layers.core.einsum_dense import EinsumDense
+
+
+def attention_equations(rank: int, axes: Sequence[int]) -> tuple[str, str]:
+    """Return Keras's `einsum`s of keys and queries, which gives the scores, and of weights and values.
+
+    Args:
+        rank: of projected queries `(batch, ..., heads, size)`.
+        axes: those along which attention runs.
+    """
+    letters = iter(string.ascii_letters)
+    queries = [next(letters) for _ in range(rank)]
+    keys = [next(letters) if i in axes else letter for i, letter in enumerate(queries)]
+    free = [letter for i, letter in enumerate(queries[:-1]) if i not in axes]
+    scores = "".join((*free, *(queries[i] for i in axes), *(keys[i] for i in axes)))
+    query, key = "".join(queries), "".join(keys)
+    return f"{key},{query}->{scores}", f"{scores},{key}->{query}"
 
 
 class Heads(Layer):
@@ -151,6 +168,20 @@ class Heads(Layer):
         """Return the axes of attention for inputs of that rank."""
         return [axis % rank for axis in self.attention_axes] if self.attention_axes else list(range(1, rank - 1))
 
+    @property
+    def _dot_product_equation(self) -> str:
+        """Keras's `einsum` of keys and queries that gives the scores, for layers of other libraries."""
+        return self._equations()[0]
+
+    @property
+    def _combine_equation(self) -> str:
+        """Keras's `einsum` of weights and values that gives the heads' outputs."""
+        return self._equations()[1]
+
+    def _equations(self) -> tuple[str, str]:
+        rank = self.input_spec.ndim + 1  # of the projected queries
+        return attention_equations(rank, self._axes(rank - 1))
+
     def _compute_attention(
         self,
         query: Any,
@@ -175,7 +206,8 @@ class Heads(Layer):
         mask, dropping = attention_mask, bool(training) and self.dropout > 0
         if ops.ndim(query) != 4 or dropping or return_attention_scores:
             return self._attend(query, key, value, mask, dropping)
-        mask = mask if mask is None or ops.ndim(mask) == 4 else ops.expand_dims(mask, 1)
+        if mask is not None and ops.ndim(mask) != 4:
+            mask = self._folded_mask(mask, 1, 4)
         scale = 1.0 / math.sqrt(ops.shape(query)[-1])
         return ops.dot_product_attention(query, key, value, mask=mask, scale=scale), None
 
@@ -206,11 +238,12 @@ class Heads(Layer):
         """Return a mask with the axes of the scores, `(batch and free axes, heads, queries, keys)`."""
         shape = ops.shape(mask)
         kept, targets, sources = shape[: -2 * count], shape[-2 * count : -count], shape[-count:]
-        if not kept:
+        if len(shape) < 2 * count:
             raise ValueError(
                 f"{self._title()} attends along {count} axes and needs an `attention_mask` of "
                 f"(batch, axes of queries, axes of keys); received masks that make the shape {shape}."
             )
+        kept = kept or (1,)  # it is that of all samples
         return ops.reshape(mask, (*kept, *(1,) * (rank - 2 - len(kept)), math.prod(targets), math.prod(sources)))
 
     def _compute_attention_mask(

@@ -87,7 +87,7 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.dtype_policy = dtype_policies.get(dtype)
         self.autocast = autocast
-        self.built = False
+        self.built = self._built_at_init and not self._has_own_build()
         self.supports_masking = type(self).compute_mask is not Layer.compute_mask
         self.input_spec: Any = None
         self._trainable = bool(trainable)
@@ -224,6 +224,12 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
             return self.record(args, kwargs, self.compute_output_spec(*args, **told))
         return self._call_outermost(*args, **kwargs)
 
+    def record(self, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> Any:
+        """Add a call to the graph; what returned nothing cannot be a part of one."""
+        if outputs is None:
+            raise ValueError(f"The `call` of {self._title()} returned None. Did it forget to `return` its outputs?")
+        return super().record(args, kwargs, outputs)
+
     def _call_outermost(self, *args: Any, **kwargs: Any) -> Any:
         self._forget_losses()
         with CallContext((args, kwargs)) as context:
@@ -260,8 +266,6 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
                     outputs = self.call(*args, **kwargs)
             else:
                 outputs = self.call(*args, **kwargs)
-            if outputs is None:
-                raise ValueError(f"The `call` of {self._title()} returned None. Did it forget to `return` its outputs?")
         except Exception as error:
             _note(error, f"While calling {self._title()} of {'/'.join(context.path)} with", backend, (args, kwargs))
             raise
@@ -281,6 +285,9 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
     # Keras's switches of what a call may receive; here anything may be passed by position.
     _convert_input_args = True
     _allow_non_tensor_positional_args = True
+
+    # Whether a new layer says that it is built, as in Keras where there is nothing to build.
+    _built_at_init = False
 
     # Whether `compute_mask` may give a mask where the inputs have none (Masking, Embedding(mask_zero=True)).
     _makes_masks = False

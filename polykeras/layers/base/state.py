@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, wraps
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
@@ -96,7 +96,7 @@ class StateMixin(Saveable):
 
     # ---- sublayers ---------------------------------------------------------------------------------------------
 
-    def _sublayers(self) -> list[Layer]:
+    def _held_layers(self) -> list[Layer]:
         return list(tracked(self, StateMixin))
 
     def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Layer]:
@@ -104,7 +104,7 @@ class StateMixin(Saveable):
 
     def _each_layer(self, include_self: bool, recursive: bool) -> Iterator[Layer]:
         seen: set[int] = set()
-        stack: list[Any] = [self] if include_self else list(reversed(self._sublayers()))
+        stack: list[Any] = [self] if include_self else list(reversed(self._held_layers()))
         while stack:
             layer = stack.pop()
             if id(layer) in seen:
@@ -112,7 +112,7 @@ class StateMixin(Saveable):
             seen.add(id(layer))
             yield layer
             if recursive or layer is self:
-                stack.extend(reversed(layer._sublayers()))
+                stack.extend(reversed(layer._held_layers()))
 
     # ---- weights -----------------------------------------------------------------------------------------------
 
@@ -216,7 +216,7 @@ class StateMixin(Saveable):
             return []
         seen.add(id(self))
         found = [v for v in self._own_variables() if v.trainable]
-        for layer in self._sublayers():
+        for layer in self._held_layers():
             found += layer._trainable_weights(seen)
         return found
 
@@ -242,6 +242,17 @@ class StateMixin(Saveable):
         """The metrics that this layer and layers within it keep as attributes."""
         found = [metric for layer in self._flatten_layers() for metric in tracked(layer, _Measures)]
         return list({id(metric): metric for metric in found}.values())
+
+    @property
+    def _metrics(self) -> list[Any]:
+        # Keras's list of a layer's own metrics, to which libraries append.
+        own: list[Any] = self.__dict__.setdefault("_metrics", [])
+        own += [metric for metric in tracked(self, _Measures) if not any(metric is other for other in own)]
+        return own
+
+    @_metrics.setter
+    def _metrics(self, metrics: Iterable[Any]) -> None:
+        self.__dict__["_metrics"] = list(metrics or ())
 
     @property
     def metrics_variables(self) -> list[Variable]:

@@ -24,7 +24,7 @@ class SymbolicMixin:
     _call_outermost: Callable[..., Any]
     _forget_losses: Callable[[], None]
     _has_own_build: Callable[[], bool]
-    _sublayers: Callable[[], list[Any]]
+    _held_layers: Callable[[], list[Any]]
     _title: Callable[[], str]
 
     # Whether a call takes its arguments as they were passed, whatever their dtype: that of a model.
@@ -98,7 +98,7 @@ class SymbolicMixin:
 
     def _can_build_alone(self) -> bool:
         """Return whether the layer is built, or can be without running `call`."""
-        return self.built or self._has_own_build() or all(layer.built for layer in self._sublayers())
+        return self.built or self._has_own_build() or all(layer.built for layer in self._held_layers())
 
     def _build_on_shapes(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Build for symbolic arguments without running `call`."""

@@ -13,6 +13,8 @@ from polykeras.layers.base.weights import keep_options, known_sizes, make_weight
 class _Elementwise(Layer):
     """A layer that keeps shapes and masks."""
 
+    _built_at_init = True
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True

@@ -126,6 +126,7 @@ class Masking(Layer):
         **kwargs: as for `Layer`.
     """
 
+    _built_at_init = True
     sample_by_sample = True
     _makes_masks = True
 

@@ -15,6 +15,7 @@ class Identity(Layer):
         **kwargs: as for `Layer`.
     """
 
+    _built_at_init = True
     sample_by_sample = True
 
     def __init__(self, **kwargs: Any) -> None:

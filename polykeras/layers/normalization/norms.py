@@ -68,6 +68,7 @@ class UnitNormalization(Layer):
         [0.6, 0.8]
     """
 
+    _built_at_init = True
     sample_by_sample = True
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:

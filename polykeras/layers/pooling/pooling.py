@@ -19,6 +19,8 @@ class _Pool(Spatial):
 
     pool_mode = ""
 
+    _built_at_init = True
+
     def __init__(
         self,
         pool_size: PerAxis = 2,
@@ -125,6 +127,8 @@ class AveragePooling3D(_AveragePool):
 
 class _GlobalPool(Spatial):
     """Pooling over all places."""
+
+    _built_at_init = True
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
         super().__init__(data_format, **kwargs)

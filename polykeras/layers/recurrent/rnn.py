@@ -12,6 +12,7 @@ from polykeras.graph import KerasTensor, infer_outputs
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.recurrent.base_cell import RecurrentCell, Step
 from polykeras.layers.recurrent.cells import SimpleRNNCell
+from polykeras.layers.recurrent.dropout_masks import masks_drawn
 from polykeras.layers.recurrent.stacked_cells import (
     StackedRNNCells,
     as_list,
@@ -232,8 +233,9 @@ class RNN(Layer):
         def step(x: Any, carried: list[Any]) -> list[Any]:
             return list(call_cell(cell, x, carried[1], training))
 
-        variables, output = _rehearse(step, xs, states)
-        output, carried = self._scan(step, xs, [output, states], valid, all_times, variables)
+        with masks_drawn(cell, xs[0], states):
+            variables, output = _rehearse(step, xs, states)
+            output, carried = self._scan(step, xs, [output, states], valid, all_times, variables)
         return output, carried[1]
 
     def _scan(

@@ -14,6 +14,8 @@ from polykeras.layers.base.layer import LAYERS, Layer
 class _Random(Layer):
     """A layer that draws random numbers while training."""
 
+    _built_at_init = True
+
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.seed = seed
@@ -187,6 +189,8 @@ class ActivityRegularization(Layer):
     """
 
     _not_in_config = (*Layer._not_in_config, "activity_regularizer")
+
+    _built_at_init = True
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)

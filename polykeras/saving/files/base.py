@@ -51,6 +51,17 @@ class StoredArray:
             raise SavedFileError(self._path, self._place, f"is announced as {self.dtype} {self.shape} and is not.")
         return array if dtype is None else array.astype(dtype)
 
+    def __getitem__(self, index: Any) -> Any:
+        return np.asarray(self)[index]
+
+    def __len__(self) -> int:
+        return len(np.asarray(self))
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
 
 class ArrayFile(ABC):
     """A file of groups of named arrays, open for reading; a context manager.

@@ -19,7 +19,7 @@ def owners(layer: Any) -> list[Layer]:
         if id(current) in found:
             return
         found[id(current)] = current
-        for inner in current.layers if is_model(current) else current._sublayers():
+        for inner in current.layers if is_model(current) else current._held_layers():
             visit(inner)
 
     visit(layer)

@@ -180,17 +180,21 @@ class ProgressLine:
         if self.redraws:
             self._write(self._bar_line(spent, logs), end="\n")
             return
-        title = [self.title] if self.title else []
-        parts = [*title, f"{self.done}/{self.steps}", spent, self._speed(), *_values(logs)]
-        _say(" - ".join(parts))
+        line = self._bar_line(spent, logs) if self.level == 1 else self._plain_line(spent, logs)
+        _say(" - ".join([self.title, line]) if self.title else line)
 
     def _bar_line(self, duration: str, logs: dict[str, Any] | None) -> str:
         if self.steps:
             full = self._width * self.done // self.steps
-            count = f"{self.done:>{len(str(self.steps))}}/{self.steps} [{'=' * full:.<{self._width}}]"
+            done, left = _bar_characters()
+            bar = done * full + left * (self._width - full)
+            count = f"{self.done:>{len(str(self.steps))}}/{self.steps} {bar}"
         else:
             count = f"{self.done:>7}/unknown"
         return " - ".join([f"{count} {duration} {self._speed()}", *_values(logs)])
+
+    def _plain_line(self, duration: str, logs: dict[str, Any] | None) -> str:
+        return " - ".join([f"{self.done}/{self.steps}", duration, self._speed(), *_values(logs)])
 
     def _left(self) -> str:
         """The time that is left in the epoch; as long as nothing is known of it, the time spent."""
@@ -258,6 +262,15 @@ class ProgbarLogger(ProgressDisplay):
 
 def _can_redraw() -> bool:
     return switches.is_interactive_logging_enabled() and (sys.stdout.isatty() or "ipykernel" in sys.modules)
+
+
+def _bar_characters() -> str:
+    """Return the characters of what is done and of what is left: Keras's where standard output can show them."""
+    try:
+        "━─".encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return "=."
+    return "━─"
 
 
 def _duration(seconds: float) -> str:
