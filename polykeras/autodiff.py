@@ -9,8 +9,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
 
-from polykeras import config, dtypes, logits, masks
-from polykeras import nested as tree
+from polykeras import config, dtypes, logits, masks, nested
 from polykeras.backend import Backend, registry
 from polykeras.backend.door import Handle, convert
 from polykeras.recent import Recent
@@ -71,11 +70,11 @@ def value_and_grad(
         if variables is None:
             places = (argnums,) if isinstance(argnums, int) else tuple(argnums)
             targets: Any = tuple(args[place] for place in places)
-            leaves, definition = tree.flatten_with_def(targets)
+            leaves, definition = nested.flatten_with_def(targets)
             arrays = [convert(backend, leaf) for leaf in leaves]
         else:
             places = ()
-            targets, definition = tree.flatten_with_def(variables)
+            targets, definition = nested.flatten_with_def(variables)
             leaves = _differentiable(targets)
             arrays = lent_state(leaves, backend)
         written: list[Variable] = []
@@ -85,13 +84,13 @@ def value_and_grad(
         def pure(values: list[Any]) -> tuple[Any, Any]:
             call_args = list(args)
             if places:
-                for place, part in zip(places, tree.unflatten(definition, values), strict=True):
+                for place, part in zip(places, nested.unflatten(definition, values), strict=True):
                     call_args[place] = part
             with logits.remembered(), Scope() if places else Scope(leaves, values) as scope:
                 result = fn(*call_args, **kwargs)
                 value, aux = result if has_aux else (result, None)
-                value, aux = convert(backend, value), tree.map_structure(value_of, aux)
-                aux_arrays = tree.flatten(aux)
+                value, aux = convert(backend, value), nested.map_structure(value_of, aux)
+                aux_arrays = nested.flatten(aux)
                 known = _known_logits(aux_arrays) if to_know else {}
             aux_masks = [masks.kept(leaf) for leaf in aux_arrays] if masks.are_kept() else []
             if backend.shape(value) != ():
@@ -105,7 +104,7 @@ def value_and_grad(
             return value, (aux, updates, dict(enumerate(aux_masks)), aux_logits)
 
         value, (aux, updates, aux_masks, aux_logits), gradients = backend.value_and_grad(pure, arrays)
-        aux_leaves = tree.flatten(aux)  # they that came out are other arrays than those that went into the tape
+        aux_leaves = nested.flatten(aux)  # they that came out are other arrays than those that went into the tape
         for leaf, mask in zip(aux_leaves, aux_masks.values(), strict=False):
             if mask is not None:
                 masks.keep(leaf, mask)
@@ -116,7 +115,7 @@ def value_and_grad(
         if not places:  # a variable that is listed twice has one gradient
             by_variable = dict(zip(map(id, leaves), gradients, strict=True))
             gradients = [by_variable[id(variable)] for variable in targets]
-        gradients = tree.unflatten(definition, gradients)
+        gradients = nested.unflatten(definition, gradients)
         if places and isinstance(argnums, int):
             gradients = gradients[0]
         return ((value, aux) if has_aux else value), gradients
@@ -184,7 +183,7 @@ class Function(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         backend = registry.current()
-        leaves, definition = tree.flatten_with_def((args, kwargs))
+        leaves, definition = nested.flatten_with_def((args, kwargs))
         static = tuple((i, leaf) for i, leaf in enumerate(leaves) if _is_static(leaf))
         places = {i for i, _ in static}
         arrays = [convert(backend, leaf) for i, leaf in enumerate(leaves) if i not in places]
@@ -203,7 +202,7 @@ class Function(Generic[P, R]):
         constants = dict(static)
 
         def flat(arrays: list[Any]) -> Any:
-            args, kwargs = tree.unflatten(definition, tree.interleave(arrays, constants))
+            args, kwargs = nested.unflatten(definition, nested.interleave(arrays, constants))
             with logits.remembered():  # always, as it may be traced once and called anywhere
                 return self._fn(*args, **kwargs)
 

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Self
 
-from polykeras import nested as tree
-from polykeras import ops
+from polykeras import nested, ops
 from polykeras.backend.registry import use_backend
 from polykeras.backend.symbolic import SYMBOLIC
 from polykeras.graph import GraphFunction, KerasTensor
@@ -208,7 +207,7 @@ class Function:
         Raises:
             ValueError: another number of inputs.
         """
-        flat = tree.flatten(inputs) if tree.is_nested(self._inputs_struct) else [inputs]
+        flat = nested.flatten(inputs) if nested.is_nested(self._inputs_struct) else [inputs]
         if len(flat) != len(self.inputs):
             raise ValueError(f"{self.name} takes {len(self.inputs)} input(s); received {len(flat)}.")
         return self._graph([x if isinstance(x, KerasTensor) else ops.convert_to_tensor(x) for x in flat])
@@ -217,4 +216,4 @@ class Function:
         """Return the tree of the outputs' shapes for inputs of other shapes, as `inputs`, each a tuple."""
         shapes = [input_shape] if len(self.inputs) == 1 else list(input_shape)
         tensors = [KerasTensor(shape, dtype=t.dtype) for shape, t in zip(shapes, self.inputs, strict=True)]
-        return tree.map_structure(lambda t: t.shape, self._graph(tensors))
+        return nested.map_structure(lambda t: t.shape, self._graph(tensors))

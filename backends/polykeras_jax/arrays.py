@@ -12,8 +12,7 @@ import numpy as np
 from jax import lax
 from jax.core import Tracer
 
-from polykeras import config, dtypes, fast
-from polykeras import nested as tree
+from polykeras import config, dtypes, fast, nested
 from polykeras.backend import Backend
 from polykeras.backend.host_memory import aligned_copy, can_be_lent, is_worth_copying
 from polykeras.backend.spec import Array, Shape
@@ -69,14 +68,14 @@ def settled(x: Any, like: Array) -> Array:
 
 def split_arrays(structure: Any) -> tuple[list[Array], Callable[[list[Array]], Any]]:
     """Return the JAX arrays of a tree, and a function that puts others in their place beside the remaining leaves."""
-    leaves, definition = tree.flatten_with_def(structure)
+    leaves, definition = nested.flatten_with_def(structure)
     places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, jax.Array)]
 
     def rebuild(arrays: list[Array]) -> Any:
         filled = list(leaves)
         for i, array in zip(places, arrays, strict=True):
             filled[i] = array
-        return tree.unflatten(definition, filled)
+        return nested.unflatten(definition, filled)
 
     return [leaves[i] for i in places], rebuild
 
@@ -153,7 +152,7 @@ class JaxArrays(Backend):
         if isinstance(x, jax.Array):
             return x if dtype is None or name_of(x.dtype) == dtype else self.cast(x, dtype)
         if isinstance(x, list | tuple):
-            leaves = tree.flatten(x)
+            leaves = nested.flatten(x)
             if any(isinstance(leaf, jax.Array) for leaf in leaves):
                 if dtype is None:
                     kinds = [

@@ -27,8 +27,8 @@ class JaxIndexing(JaxReduction):
     def take(self, x: Array, indices: Array, axis: int | None = None) -> Array:
         indices = _wide(indices)
         if indices.size == 0 and x.size == 0 and axis is not None:  # of which jnp.take forgets the indices' shape
-            axis = axis % x.ndim
-            return jnp.zeros((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
+            place = axis % x.ndim
+            return jnp.zeros((*x.shape[:place], *indices.shape, *x.shape[place + 1 :]), x.dtype)
         if axis == 0 and is_added_fast(x, indices):
             return take_rows(x, indices)
         return jnp.take(x, indices, axis, mode=_MODE)

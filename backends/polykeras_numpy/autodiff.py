@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import dtypes
-from polykeras import nested as tree
+from polykeras import dtypes, nested
 from polykeras.backend.spec import Array
 from polykeras_numpy.arrays import NumpyArrays
 from polykeras_numpy.private import level_of, node_of, value_of
@@ -53,7 +52,7 @@ class NumpyAutodiff(NumpyArrays):
             else:
                 grads = [None] * len(roots)
             grads = [self._as_gradient(g, x) for g, x in zip(grads, arrays, strict=True)]
-        return untraced(value), tree.map_structure(untraced, aux), grads
+        return untraced(value), nested.map_structure(untraced, aux), grads
 
     def _as_gradient(self, g: Any, x: Array) -> Array:
         """Return `g` in the dtype of `x`: a user's mixture of widths may have changed it."""
@@ -97,12 +96,12 @@ class NumpyAutodiff(NumpyArrays):
         return f  # the tape of a function this small is not what memory goes to
 
     def vectorized_map(self, function: Callable[[Any], Any], elements: Any) -> Any:
-        leaves = tree.flatten(elements)
+        leaves = nested.flatten(elements)
         lengths = {self.shape(leaf)[0] for leaf in leaves}
         if len(lengths) != 1 or 0 in lengths:
             raise ValueError(f"vectorized_map needs arrays of one first length of 1 or more; received {lengths}.")
-        results = [function(tree.map_structure(lambda x, i=i: x[i], elements)) for i in range(lengths.pop())]
-        return tree.map_structure(lambda *parts: self.stack([self.asarray(p) for p in parts]), *results)
+        results = [function(nested.map_structure(lambda x, i=i: x[i], elements)) for i in range(lengths.pop())]
+        return nested.map_structure(lambda *parts: self.stack([self.asarray(p) for p in parts]), *results)
 
 
 def _single(values: list[Any]) -> Any:

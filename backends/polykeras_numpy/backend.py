@@ -8,8 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from polykeras import dtypes
-from polykeras import nested as tree
+from polykeras import dtypes, nested
 from polykeras.backend import Backend
 from polykeras.backend.shaping import ShapeMethods
 from polykeras.backend.written_gradients import WrittenGradients
@@ -29,7 +28,7 @@ def _narrowed(backend: Backend, result: Any, args: tuple[Any, ...], kwargs: dict
 
     The bfloat16 of ml_dtypes becomes float32 or float64 where it meets a Python scalar.
     """
-    leaves = tree.flatten((args, kwargs))
+    leaves = nested.flatten((args, kwargs))
     asked = [x for x in leaves if type(x) is str and x in dtypes.ALL]
     if "bfloat16" not in (asked or [backend.dtype(x) for x in leaves if backend.is_tensor(x)]):
         return result
@@ -38,7 +37,7 @@ def _narrowed(backend: Backend, result: Any, args: tuple[Any, ...], kwargs: dict
         wide = backend.is_tensor(x) and backend.dtype(x) in ("float32", "float64")
         return backend.cast(x, "bfloat16") if wide else x
 
-    return tree.map_structure(narrow, result)
+    return nested.map_structure(narrow, result)
 
 
 def _guarded(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras_numpy.nn import NumpyNeural
 from polykeras_numpy.tape import raw
 
@@ -41,7 +41,7 @@ class NumpyControl(NumpyNeural):
         reverse: bool = False,
         unroll: int | bool = 1,
     ) -> tuple[Any, Any]:
-        lengths: set[int] = {self.shape(leaf)[0] for leaf in tree.flatten(xs)}
+        lengths: set[int] = {self.shape(leaf)[0] for leaf in nested.flatten(xs)}
         if length is not None:
             lengths.add(length)
         if len(lengths) != 1:
@@ -51,9 +51,9 @@ class NumpyControl(NumpyNeural):
             )
         n = lengths.pop()
         if n == 0:  # one step on zeros says what the ys are
-            _, y = f(init, tree.map_structure(lambda x: self.zeros(self.shape(x)[1:], self.dtype(x)), xs))
-            return init, tree.map_structure(lambda part: self.stack([self.asarray(part)])[:0], y)
+            _, y = f(init, nested.map_structure(lambda x: self.zeros(self.shape(x)[1:], self.dtype(x)), xs))
+            return init, nested.map_structure(lambda part: self.stack([self.asarray(part)])[:0], y)
         carry, ys = init, [None] * n
         for i in reversed(range(n)) if reverse else range(n):
-            carry, ys[i] = f(carry, tree.map_structure(lambda x, i=i: x[i], xs))
-        return carry, tree.map_structure(lambda *parts: self.stack([self.asarray(p) for p in parts]), *ys)
+            carry, ys[i] = f(carry, nested.map_structure(lambda x, i=i: x[i], xs))
+        return carry, nested.map_structure(lambda *parts: self.stack([self.asarray(p) for p in parts]), *ys)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.backend.execution import State, Step, StepParts, StepRunner, check_state, kinds_of
 from polykeras.backend.spec import Array
 from polykeras_numpy.control import NumpyControl
@@ -19,8 +19,8 @@ class NumpyExecution(NumpyControl):
     def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
         @np.errstate(all="ignore")
         def run(*args: Any, **kwargs: Any) -> Any:
-            kept = tree.flatten((args[1:] if donate_first else args, kwargs))
-            given = set(map(id, tree.flatten(args[0]))) if donate_first else set()
+            kept = nested.flatten((args[1:] if donate_first else args, kwargs))
+            given = set(map(id, nested.flatten(args[0]))) if donate_first else set()
             taken = {id(leaf) for leaf in kept}
 
             def own(leaf: Any) -> Any:
@@ -28,7 +28,7 @@ class NumpyExecution(NumpyControl):
                 shares = isinstance(leaf, np.ndarray) and (id(leaf) in taken or leaf.base is not None)
                 return np.array(leaf) if shares and id(leaf) not in given else leaf
 
-            return tree.map_structure(own, fn(*args, **kwargs))
+            return nested.map_structure(own, fn(*args, **kwargs))
 
         return run
 

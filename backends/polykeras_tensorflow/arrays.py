@@ -85,7 +85,7 @@ def in_place(x: np.ndarray) -> Array:
     return tf.experimental.dlpack.from_dlpack(x.__dlpack__())
 
 
-def _number(x: Any) -> float:
+def _number(x: Any) -> Any:
     """Return a number, also for a whole one that is a tensor, as a size from `tf.shape` is."""
     return x.__index__() if isinstance(x, tf.Tensor) and x.dtype.is_integer else x
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.backend import Backend
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.graphs import Flattened, spec_of, trace
@@ -87,12 +87,12 @@ class TensorflowAutodiff(Backend):
         return run
 
     def vectorized_map(self, function: Callable[[Any], Any], elements: Any) -> Any:
-        leaves, definition = tree.flatten_with_def(elements)
+        leaves, definition = nested.flatten_with_def(elements)
         result_definition: Any = None
 
         def row(parts: list[Array]) -> list[Array]:
             nonlocal result_definition
-            results, result_definition = tree.flatten_with_def(function(tree.unflatten(definition, parts)))
+            results, result_definition = nested.flatten_with_def(function(nested.unflatten(definition, parts)))
             return [self.asarray(x) for x in results]
 
         def rows(*columns: Array) -> list[Array]:
@@ -102,7 +102,7 @@ class TensorflowAutodiff(Backend):
         if tf.executing_eagerly():
             rows = trace(rows, [spec_of(x) for x in leaves])
         results = rows(*leaves)  # this sets the definition
-        return tree.unflatten(result_definition, results)
+        return nested.unflatten(result_definition, results)
 
 
 def _rematerialized(fn: Callable[..., list[Array]], arrays: list[Array]) -> list[Array]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.backend import Backend
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.graphs import result_specs, spec_of
@@ -24,7 +24,7 @@ class TensorflowControl(Backend):
 
         def flat(fn: Callable[[], Any]) -> Callable[[], list[Array]]:
             def branch() -> list[Array]:
-                leaves, definition = tree.flatten_with_def(fn())
+                leaves, definition = nested.flatten_with_def(fn())
                 definitions.append(definition)
                 return [self.asarray(leaf) for leaf in leaves]
 
@@ -34,7 +34,7 @@ class TensorflowControl(Backend):
         first, second = definitions
         if first != second:
             raise ValueError(f"cond: both functions must return one structure; received {first} and {second}.")
-        return tree.unflatten(first, results)
+        return nested.unflatten(first, results)
 
     def while_loop(
         self,
@@ -45,16 +45,16 @@ class TensorflowControl(Backend):
     ) -> Any:
         single = not isinstance(loop_vars, (tuple, list))
         loop_vars = (loop_vars,) if single else loop_vars
-        leaves, definition = tree.flatten_with_def(tuple(loop_vars))
+        leaves, definition = nested.flatten_with_def(tuple(loop_vars))
         state = [self.asarray(leaf) for leaf in leaves]
 
         def flat_cond(*state: Array) -> Any:
-            return cond(*tree.unflatten(definition, state))
+            return cond(*nested.unflatten(definition, state))
 
         def flat_body(*state: Array) -> list[Array]:
-            result = body(*tree.unflatten(definition, state))
+            result = body(*nested.unflatten(definition, state))
             result = (result,) if single and not isinstance(result, (tuple, list)) else tuple(result)
-            leaves, returned = tree.flatten_with_def(result)
+            leaves, returned = nested.flatten_with_def(result)
             if returned != definition:
                 raise ValueError(f"while_loop: body must return the structure {definition}; received {returned}.")
             return [self.asarray(leaf, x.dtype.name) for leaf, x in zip(leaves, state, strict=True)]
@@ -66,7 +66,7 @@ class TensorflowControl(Backend):
                 turns += 1
         else:
             state = tf.while_loop(flat_cond, flat_body, state, maximum_iterations=maximum_iterations)
-        result = tree.unflatten(definition, state)
+        result = nested.unflatten(definition, state)
         return result[0] if single else type(loop_vars)(result)
 
     def scan(
@@ -78,13 +78,13 @@ class TensorflowControl(Backend):
         reverse: bool = False,
         unroll: int | bool = 1,
     ) -> tuple[Any, Any]:
-        leaves, definition = tree.flatten_with_def(xs)
+        leaves, definition = nested.flatten_with_def(xs)
         leaves = [self.asarray(leaf) for leaf in leaves]
         counts = {sizes_of(leaf)[0] for leaf in leaves} or {length}
         count = counts.pop()
         if counts or count is None:
             raise ValueError(f"scan: expected arrays `xs` of one length, or `length`; received {[*counts, count]}.")
-        init = tree.map_structure(self.asarray, init)
+        init = nested.map_structure(self.asarray, init)
         if tf.executing_eagerly():
             return self._eager_scan(f, init, leaves, definition, count, reverse)
         return self._graph_scan(f, init, leaves, definition, count, reverse)
@@ -97,42 +97,42 @@ class TensorflowControl(Backend):
         columns = [tf.unstack(leaf) for leaf in leaves]
         carry, ys, structure = init, [], None
         for i in reversed(range(count)) if reverse else range(count):
-            carry, y = f(carry, tree.unflatten(definition, [column[i] for column in columns]))
-            parts, structure = tree.flatten_with_def(y)
+            carry, y = f(carry, nested.unflatten(definition, [column[i] for column in columns]))
+            parts, structure = nested.flatten_with_def(y)
             ys.append(parts)
         if reverse:
             ys.reverse()
-        return carry, tree.unflatten(structure, [tf.stack(column) for column in zip(*ys, strict=True)])
+        return carry, nested.unflatten(structure, [tf.stack(column) for column in zip(*ys, strict=True)])
 
     def _no_results(self, f: Callable[..., Any], init: Any, leaves: list[Array], definition: Any) -> Any:
         """Return the ys of no steps: they have a shape all the same."""
-        carry, structure = tree.flatten_with_def(init)
+        carry, structure = nested.flatten_with_def(init)
         found: Any = None
 
         def flat(*parts: Array) -> list[Array]:
             nonlocal found
-            state = tree.unflatten(structure, parts[: len(carry)])
-            results, found = tree.flatten_with_def(f(state, tree.unflatten(definition, parts[len(carry) :]))[1])
+            state = nested.unflatten(structure, parts[: len(carry)])
+            results, found = nested.flatten_with_def(f(state, nested.unflatten(definition, parts[len(carry) :]))[1])
             return [self.asarray(y) for y in results]
 
         rows = [tf.TensorSpec(x.shape[1:], x.dtype) for x in leaves]
         specs = result_specs(flat, [*map(spec_of, carry), *rows])
-        return tree.unflatten(found, [tf.zeros((0, *spec.shape), spec.dtype) for spec in specs])
+        return nested.unflatten(found, [tf.zeros((0, *spec.shape), spec.dtype) for spec in specs])
 
     def _graph_scan(
         self, f: Callable[..., Any], init: Any, leaves: list[Array], definition: Any, count: int, reverse: bool
     ) -> tuple[Any, Any]:
-        carry, structure = tree.flatten_with_def(init)
+        carry, structure = nested.flatten_with_def(init)
         size = len(carry)
         y_structure: Any = None
 
         def flat(*parts: Array) -> list[Array]:
             nonlocal y_structure
-            state, y = f(tree.unflatten(structure, parts[:size]), tree.unflatten(definition, parts[size:]))
-            state, returned = tree.flatten_with_def(state)
+            state, y = f(nested.unflatten(structure, parts[:size]), nested.unflatten(definition, parts[size:]))
+            state, returned = nested.flatten_with_def(state)
             if returned != structure:
                 raise ValueError(f"scan: f must return a carry of structure {structure}; received {returned}.")
-            ys, y_structure = tree.flatten_with_def(y)
+            ys, y_structure = nested.flatten_with_def(y)
             return [*(self.asarray(s, c.dtype.name) for s, c in zip(state, carry, strict=True)), *map(self.asarray, ys)]
 
         rows = [tf.TensorSpec(x.shape[1:], x.dtype) for x in leaves]
@@ -153,4 +153,4 @@ class TensorflowControl(Backend):
         ys = [
             tf.ensure_shape(column.stack(), (turns, *spec.shape)) for column, spec in zip(outputs, specs, strict=True)
         ]
-        return tree.unflatten(structure, carry), tree.unflatten(y_structure, ys)
+        return nested.unflatten(structure, carry), nested.unflatten(y_structure, ys)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from polykeras import nested as tree
+from polykeras import nested
 
 
 def dataset_of(make: Callable[[], Iterator[Any]]) -> tf.data.Dataset:
@@ -26,4 +26,4 @@ def dataset_of(make: Callable[[], Iterator[Any]]) -> tf.data.Dataset:
         return tf.TensorSpec((None, *array.shape[1:]) if array.ndim else (), dtype)
 
     first = next(make())
-    return tf.data.Dataset.from_generator(make, output_signature=tree.map_structure(spec, first))
+    return tf.data.Dataset.from_generator(make, output_signature=nested.map_structure(spec, first))

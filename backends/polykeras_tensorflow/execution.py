@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from polykeras import fast
-from polykeras import nested as tree
+from polykeras import fast, nested
 from polykeras.backend import Backend
 from polykeras.backend.execution import State, Step, StepParts, StepRunner, arrays_and_statics, check_state, kinds_of
 from polykeras.backend.host_memory import can_be_lent
@@ -58,28 +57,28 @@ class _Compiled:
         self.programs: Recent[tuple[Program, Any]] = Recent()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        leaves, definition = tree.flatten_with_def((args, kwargs))
+        leaves, definition = nested.flatten_with_def((args, kwargs))
         arrays, statics = arrays_and_statics(leaves, tf.Tensor, self.backend.asarray)
         if functions_run_plainly():
-            args, kwargs = tree.unflatten(definition, tree.interleave(arrays, statics))
-            return tree.map_structure(self.backend.asarray, self.fn(*args, **kwargs))
+            args, kwargs = nested.unflatten(definition, nested.interleave(arrays, statics))
+            return nested.map_structure(self.backend.asarray, self.fn(*args, **kwargs))
         key = (definition, tuple(statics.items()), _signature(arrays), tracing_settings())
         program, structure = self.programs.get(key) or self.programs.put(key, self._trace(definition, statics, arrays))
-        return tree.unflatten(structure, program(arrays))
+        return nested.unflatten(structure, program(arrays))
 
     def _trace(self, definition: Any, statics: dict[int, Any], arrays: list[Array]) -> tuple[Program, Any]:
         structure: Any = None
 
         def flat(*arrays: Array) -> list[Array]:
             nonlocal structure
-            args, kwargs = tree.unflatten(definition, tree.interleave(arrays, statics))
+            args, kwargs = nested.unflatten(definition, nested.interleave(arrays, statics))
             result = self.fn(*args, **kwargs)
-            leaves, structure = tree.flatten_with_def(result)
+            leaves, structure = nested.flatten_with_def(result)
             try:
                 return [self.backend.asarray(leaf) for leaf in leaves]
             except TypeError as error:
                 found = ", ".join(
-                    f"{path} is {type(leaf).__name__}" for path, leaf in zip(tree.paths(result), leaves, strict=True)
+                    f"{path} is {type(leaf).__name__}" for path, leaf in zip(nested.paths(result), leaves, strict=True)
                 )
                 raise TypeError(f"A compiled function must return trees of arrays and numbers; {found}.") from error
 
@@ -111,7 +110,7 @@ class _Steps:
     def __call__(self, state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
         if not tf.executing_eagerly():
             raise RuntimeError("Steps of training run by themselves: call `fit` outside of `tf.function`.")
-        columns, definition = tree.flatten_with_def(data)
+        columns, definition = nested.flatten_with_def(data)
         batch = indices.shape[1]
         if functions_run_plainly() and start < stop:
             return self._run_eagerly(state, data, indices, start, stop)
@@ -122,7 +121,7 @@ class _Steps:
             found = self.programs.put(key, self._trace(definition, [spec_of(x) for x in state], rows, batch))
         program, structure = found
         results = program([_number(start), _number(stop), self._places(indices), *columns, *state])
-        return list(results[: len(state)]), tree.unflatten(structure, results[len(state) :])
+        return list(results[: len(state)]), nested.unflatten(structure, results[len(state) :])
 
     def _run_eagerly(self, state: State, data: Any, indices: Any, start: int, stop: int) -> tuple[State, Any]:
         logs: Any = {}
@@ -130,7 +129,7 @@ class _Steps:
             state, logs = self.step(list(state), self.backend.rows(data, tf.convert_to_tensor(indices[i])))
             state = [self.backend.asarray(x) for x in state]
         logs = logs if self.logs is None else self.logs(state)
-        return state, tree.map_structure(self.backend.asarray, logs)
+        return state, nested.map_structure(self.backend.asarray, logs)
 
     def _places(self, indices: Any) -> Array:
         """Return indices as a tensor: read-only ones, as those of a stream's packs, are made into one once."""
@@ -150,11 +149,11 @@ class _Steps:
 
         def flat_logs(logs: Any) -> list[Array]:
             nonlocal structure
-            leaves, structure = tree.flatten_with_def(logs)
+            leaves, structure = nested.flatten_with_def(logs)
             return [self.backend.asarray(leaf) for leaf in leaves]
 
         def flat_step(*arrays: Array) -> list[Array]:
-            results, logs = self.step(list(arrays[:size]), tree.unflatten(definition, arrays[size:]))
+            results, logs = self.step(list(arrays[:size]), nested.unflatten(definition, arrays[size:]))
             results = [self.backend.asarray(x) for x in results]
             check_state(*(kinds_of(arrays, attrgetter("name")) for arrays in (state, results)))
             return [*results, *flat_logs(logs)]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from polykeras import tree
+from polykeras import nested
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.private import (
     NO_INLINE,
@@ -71,7 +71,7 @@ class Flattened:
     """
 
     def __init__(self, args: Any, kwargs: Any) -> None:
-        self._leaves, self._definition = tree.flatten_with_def((args, kwargs))
+        self._leaves, self._definition = nested.flatten_with_def((args, kwargs))
         self._places = [i for i, leaf in enumerate(self._leaves) if isinstance(leaf, tf.Tensor)]
         self.arrays: list[Array] = [self._leaves[i] for i in self._places]
         self._structure: Any = None
@@ -83,15 +83,15 @@ class Flattened:
             filled = list(self._leaves)
             for place, array in zip(self._places, arrays, strict=True):
                 filled[place] = array
-            args, kwargs = tree.unflatten(self._definition, filled)
-            results, self._structure = tree.flatten_with_def(function(*args, **kwargs))
+            args, kwargs = nested.unflatten(self._definition, filled)
+            results, self._structure = nested.flatten_with_def(function(*args, **kwargs))
             return results
 
         return on_tensors
 
     def result(self, results: Sequence[Any]) -> Any:
         """Return what the function gave, which was called meanwhile, of a flat list."""
-        return tree.unflatten(self._structure, results)
+        return nested.unflatten(self._structure, results)
 
 
 def trace(fn: Flat, specs: Sequence[tf.TensorSpec], inline: bool = True, xla: bool = False) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.backend.door import Handle
 from polykeras.backend.native import Native
 from polykeras.backend.native_home import NativeHome, in_turn, leaf_name, on_host, other_framework, value_on
@@ -141,7 +141,7 @@ def _for_watching(watch: Any) -> Any:
 
     @wraps(watch)
     def method(self: Any, tensor: Any) -> None:
-        watch(self, tree.map_structure(lambda x: HOME.stored(x) if isinstance(x, Handle) else x, tensor))
+        watch(self, nested.map_structure(lambda x: HOME.stored(x) if isinstance(x, Handle) else x, tensor))
 
     return method
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.backend.autodiff import AutodiffMethods
 
 _depth: ContextVar[int] = ContextVar("polykeras_torch_gradient_depth", default=0)
@@ -83,7 +83,7 @@ class TorchAutodiff(AutodiffMethods):
                 _contexts.reset(contexts)
         if depth:
             return value, aux, grads
-        return value.detach(), aux if aux is None else tree.map_structure(_detach, aux), grads
+        return value.detach(), aux if aux is None else nested.map_structure(_detach, aux), grads
 
     def _gradients(self, value: Tensor, leaves: list[Tensor], create_graph: bool) -> list[Tensor]:
         if not value.requires_grad:
@@ -112,10 +112,10 @@ class TorchAutodiff(AutodiffMethods):
         try:
             return torch.vmap(function)(elements)
         except (RuntimeError, ValueError, TypeError):  # what vmap cannot follow, a loop can
-            leaves, definition = tree.flatten_with_def(elements)
+            leaves, definition = nested.flatten_with_def(elements)
             slices = zip(*(leaf.unbind(0) for leaf in leaves), strict=True)
-            results = [function(tree.unflatten(definition, parts)) for parts in slices]
-            return tree.map_structure(lambda *parts: torch.stack(parts), *results)
+            results = [function(nested.unflatten(definition, parts)) for parts in slices]
+            return nested.map_structure(lambda *parts: torch.stack(parts), *results)
 
 
 class _CustomGradient(torch.autograd.Function):

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from polykeras import fast
-from polykeras import nested as tree
+from polykeras import fast, nested
 from polykeras_torch.indexing import select
 from polykeras_torch.replay import signature
 from polykeras_torch.rewriting import LINE
@@ -39,14 +38,14 @@ class Data:
     __slots__ = ("_indices", "_slices", "columns", "definition", "kind")
 
     def __init__(self, data: Any, indices: np.ndarray | None = None) -> None:
-        self.columns, self.definition = tree.flatten_with_def(data)
+        self.columns, self.definition = nested.flatten_with_def(data)
         self.kind = signature([column[:1] for column in self.columns])
         self._indices = indices
         self._slices: list[Sequence[Tensor]] = [] if indices is None else _slices(self.columns, indices)
 
     def tree(self) -> Any:
         """Return the arrays in their structure."""
-        return tree.unflatten(self.definition, self.columns)
+        return nested.unflatten(self.definition, self.columns)
 
     def slices(self, indices: Any) -> list[Sequence[Tensor]]:
         """Return for each column the slices at the rows of each step; none where they are not kept."""

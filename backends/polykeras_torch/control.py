@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.backend.control import ControlMethods
 from polykeras_torch.recorder import is_recorded
 
@@ -19,13 +19,13 @@ class TorchControl(ControlMethods):
     def cond(self, pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
         if is_recorded(pred):
             # A recording cannot branch: both results are computed, and one is taken.
-            results = [tree.flatten_with_def(fn()) for fn in (true_fn, false_fn)]
+            results = [nested.flatten_with_def(fn()) for fn in (true_fn, false_fn)]
             (yes, definition), (no, _) = results
             if not any(isinstance(leaf, Tensor) and leaf.requires_grad for leaf in (*yes, *no)):
                 leaves = [self._select(pred, a, b) for a, b in zip(yes, no, strict=True)]
-                return tree.unflatten(definition, leaves)
+                return nested.unflatten(definition, leaves)
             # Not where they are differentiated: the gradient of the branch not taken, 0 * inf, would be nan.
-            return tree.unflatten(*results[0 if pred else 1][::-1])
+            return nested.unflatten(*results[0 if pred else 1][::-1])
         return true_fn() if pred else false_fn()
 
     def _select(self, pred: Tensor, yes: Any, no: Any) -> Any:
@@ -56,13 +56,15 @@ class TorchControl(ControlMethods):
         reverse: bool = False,
         unroll: int | bool = 1,
     ) -> tuple[Any, Any]:
-        leaves, definition = tree.flatten_with_def(xs)
+        leaves, definition = nested.flatten_with_def(xs)
         steps = leaves[0].shape[0] if leaves else length
         if steps is None:
             raise ValueError("scan needs `xs`, or `length` where there are none.")
         if steps == 0:
             return init, self._no_steps(f, init, leaves, definition)
-        slices = [tree.unflatten(definition, parts) for parts in zip(*(leaf.unbind(0) for leaf in leaves), strict=True)]
+        slices = [
+            nested.unflatten(definition, parts) for parts in zip(*(leaf.unbind(0) for leaf in leaves), strict=True)
+        ]
         slices = slices or [xs] * steps
         carry, ys = init, []
         for x in reversed(slices) if reverse else slices:
@@ -73,13 +75,13 @@ class TorchControl(ControlMethods):
         return carry, self._stack_trees(ys)
 
     def _stack_trees(self, ys: list[Any]) -> Any:
-        first, definition = tree.flatten_with_def(ys[0])
+        first, definition = nested.flatten_with_def(ys[0])
         if not first:
             return ys[0]
-        columns = zip(*map(tree.flatten, ys), strict=True)
-        return tree.unflatten(definition, [torch.stack(column) for column in columns])
+        columns = zip(*map(nested.flatten, ys), strict=True)
+        return nested.unflatten(definition, [torch.stack(column) for column in columns])
 
     def _no_steps(self, f: Callable[[Any, Any], tuple[Any, Any]], init: Any, leaves: list[Any], definition: Any) -> Any:
         """Return ys of length 0, whose structure and shapes one call on zeros tells."""
-        x = tree.unflatten(definition, [leaf.new_zeros(leaf.shape[1:]) for leaf in leaves])
-        return tree.map_structure(lambda y: y.detach()[None][:0], f(init, x)[1])
+        x = nested.unflatten(definition, [leaf.new_zeros(leaf.shape[1:]) for leaf in leaves])
+        return nested.map_structure(lambda y: y.detach()[None][:0], f(init, x)[1])

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from polykeras import fast
-from polykeras import nested as tree
+from polykeras import fast, nested
 from polykeras.backend.execution import (
     ExecutionMethods,
     KnownRule,
@@ -134,11 +133,11 @@ class _Compiled:
         if torch.is_inference_mode_enabled():  # its tensors could not be differentiated later
             with torch.inference_mode(False):
                 return self(*args, **kwargs)
-        leaves, definition = tree.flatten_with_def((args, kwargs))
+        leaves, definition = nested.flatten_with_def((args, kwargs))
         tensors, statics = arrays_and_statics(leaves, Tensor, self._backend.asarray)
 
         def flat(tensors: Sequence[Tensor]) -> Any:
-            args, kwargs = tree.unflatten(definition, tree.interleave(tensors, statics))
+            args, kwargs = nested.unflatten(definition, nested.interleave(tensors, statics))
             return self._fn(*args, **kwargs)
 
         if is_watched(tensors):
@@ -159,7 +158,7 @@ class _Compiled:
             return found(contiguous(tensors))
         if not are_blocks(tensors):
             return flat(tensors)
-        donated = sum(isinstance(leaf, Tensor) for leaf in tree.flatten(args[0])) if self._donate_first else 0
+        donated = sum(isinstance(leaf, Tensor) for leaf in nested.flatten(args[0])) if self._donate_first else 0
         result, recording = record(flat, contiguous(tensors), donated)
         self._recorded.put(key, recording)
         return result

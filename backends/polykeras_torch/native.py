@@ -162,15 +162,12 @@ def _for_optimizers(add_param_group: Any) -> Any:
     def method(self: Optimizer, param_group: dict[str, Any]) -> None:
         add_param_group(self, param_group)
         for tensor in self.param_groups[-1]["params"]:
-            value, make_leaf = (each() for each in _lent.get(id(tensor), (_nothing, _nothing)))
-            if value is tensor and make_leaf is not None:
+            value, method_of_variable = _lent.get(id(tensor), (None, None))
+            make_leaf = method_of_variable and method_of_variable()
+            if value is not None and value() is tensor and make_leaf is not None:
                 make_leaf(tensor)
 
     return method
-
-
-def _nothing() -> None:
-    return None
 
 
 Optimizer.add_param_group = _for_optimizers(Optimizer.add_param_group)  # type: ignore[method-assign]

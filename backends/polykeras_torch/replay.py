@@ -11,8 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polykeras import fast
-from polykeras import nested as tree
+from polykeras import fast, nested
 from polykeras.draws import HostDraws
 from polykeras_torch.global_state import has_settings, is_looked_on, settings_applied, without_autocast_cache
 from polykeras_torch.nodes import Slot
@@ -185,7 +184,7 @@ class Recording:
             for place, value in zip(self._places, results, strict=True):
                 filled[place] = value
             results = filled
-        return tree.unflatten(self._definition, results)
+        return nested.unflatten(self._definition, results)
 
     def advance(
         self,
@@ -254,7 +253,7 @@ def record(
     inputs = [*own(tensors[:donated], set()), *(x.clone() for x in tensors[donated:])]
     modules = Modules()
     with without_autocast_cache(), HostDraws() as host, modules, Recorder(inputs, donated) as recorder:
-        leaves, definition = tree.flatten_with_def(_run(fn, inputs, recorder))
+        leaves, definition = nested.flatten_with_def(_run(fn, inputs, recorder))
         with without_functions():  # which would tell the recorder of all that is asked of tensors here
             leaves = _owned(leaves, inputs, donated, recorder, lends)
             arrays = [(i, leaf) for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
@@ -274,7 +273,7 @@ def record(
     if recording is None or recorder.refused:
         _warn(recorder.refused or "nothing was recorded")
         recording = Recording(fn, None, None, *rest, {}, definition, 0, changed)
-    return tree.unflatten(definition, leaves), recording
+    return nested.unflatten(definition, leaves), recording
 
 
 def _owned(leaves: Sequence[Any], inputs: Sequence[Tensor], donated: int, recorder: Recorder, lends: bool) -> list[Any]:
@@ -299,5 +298,5 @@ def _run(fn: Callable[[Sequence[Tensor]], Any], inputs: Sequence[Tensor], record
 
 def _plainly(fn: Callable[[Sequence[Tensor]], Any], tensors: Sequence[Tensor], donated: int) -> Any:
     """Return what a function returns, in memory that is not that of its (undonated) arguments."""
-    leaves, definition = tree.flatten_with_def(fn(tensors))
-    return tree.unflatten(definition, own(leaves, memory(tensors[donated:])))
+    leaves, definition = nested.flatten_with_def(fn(tensors))
+    return nested.unflatten(definition, own(leaves, memory(tensors[donated:])))

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.backend.execution import State, Step, StepParts, check_state, kinds_of
 from polykeras.recent import Recent
 from polykeras_torch.arrays import NAMES
@@ -53,7 +53,7 @@ class Steps:
     def _plainly(self, state: State, definition: Any, batches: Batches) -> tuple[State, Any]:
         logs: Any = None
         for batch in batches:
-            state, logs = self._step(state, tree.unflatten(definition, list(batch)))
+            state, logs = self._step(state, nested.unflatten(definition, list(batch)))
         return state, logs
 
     def _loop(self, size: int, definition: Any) -> _Loop | _LoopInParts:
@@ -168,7 +168,7 @@ class _LoopInParts:
         if self._recording is None:
             tensors, size = [*state, *next(left)], len(state)
             (state, seen), recording = record(self._step, tensors, donated=size, lends=True)
-            leaves, self._structure = tree.flatten_with_def(seen)
+            leaves, self._structure = nested.flatten_with_def(seen)
             self._room = self._room_for(leaves, recording, size)
             self._recording = recording
             self._see(state, leaves)
@@ -178,7 +178,7 @@ class _LoopInParts:
             done = len(batches)
         for batch in left:  # one step, or steps with large results: not worth packs
             state, seen = self._recording([*state, *batch])
-            self._see(state, tree.flatten(seen))
+            self._see(state, nested.flatten(seen))
             done += 1
         if self._room is not None:
             self._look_at(state, self._room, batches, done)
@@ -255,7 +255,7 @@ def _flat(function: Callable[[State, Any], Any], size: int, definition: Any) -> 
     def flat(tensors: Sequence[Tensor]) -> Any:
         state = list(tensors[:size])
         kinds = kinds_of(state, NAMES.__getitem__)
-        new, given = function(state, tree.unflatten(definition, tensors[size:]))
+        new, given = function(state, nested.unflatten(definition, tensors[size:]))
         check_state(kinds, kinds_of(new, NAMES.__getitem__))
         return new, given
 

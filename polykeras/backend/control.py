@@ -7,8 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from polykeras import dtypes
-from polykeras import nested as tree
+from polykeras import dtypes, nested
 from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.sorting import SortingMethods
 from polykeras.backend.spec import Array, op
@@ -143,7 +142,7 @@ class ControlMethods(SortingMethods, ABC):
         Returns:
             A tree of the shapes of `elems`.
         """
-        leaves, definition = tree.flatten_with_def(elems)
+        leaves, definition = nested.flatten_with_def(elems)
         places = [canonical_axis(axis, self.ndim(leaf)) for leaf in leaves]
         lengths = {self.shape(leaf)[place] for leaf, place in zip(leaves, places, strict=True)}
         if len(lengths) != 1:
@@ -159,11 +158,11 @@ class ControlMethods(SortingMethods, ABC):
         values, distance = turned(leaves), 1
         while distance < length:
             earlier, later = part(values, 0, length - distance), part(values, distance, length)
-            combined = tree.flatten(f(tree.unflatten(definition, earlier), tree.unflatten(definition, later)))
+            combined = nested.flatten(f(nested.unflatten(definition, earlier), nested.unflatten(definition, later)))
             kept = part(values, 0, distance)
             values = [self.concatenate([a, b], p) for a, b, p in zip(kept, combined, places, strict=True)]
             distance *= 2
-        return tree.unflatten(definition, turned(values))
+        return nested.unflatten(definition, turned(values))
 
     def _axis_slice(self, x: Array, axis: int, start: int, stop: int) -> Array:
         """Return `x[..., start:stop, ...]` along one axis, counted from the front."""
@@ -234,18 +233,18 @@ class ControlMethods(SortingMethods, ABC):
         direction = [self.asarray(x, self.dtype(p)) for x, p in zip(tangents, arrays, strict=True)]
         result = fun(*arrays)
         value, aux = result if has_aux else (result, None)
-        leaves, definition = tree.flatten_with_def(value)
+        leaves, definition = nested.flatten_with_def(value)
 
         def weighted(inputs: list[Array], weights: list[Array]) -> Array:
             outputs = fun(*inputs)
-            outputs = tree.flatten(outputs[0] if has_aux else outputs)
+            outputs = nested.flatten(outputs[0] if has_aux else outputs)
             return self._total([y * w for y, w in zip(outputs, weights, strict=True)])
 
         def along(weights: list[Array]) -> tuple[Array, None]:
             gradients = self.value_and_grad(lambda inputs: (weighted(inputs, weights), None), arrays)[2]
             return self._total([g * t for g, t in zip(gradients, direction, strict=True)]), None
 
-        derivative = tree.unflatten(definition, self.value_and_grad(along, [self.zeros_like(y) for y in leaves])[2])
+        derivative = nested.unflatten(definition, self.value_and_grad(along, [self.zeros_like(y) for y in leaves])[2])
         return (value, derivative, aux) if has_aux else (value, derivative)
 
     def _total(self, arrays: Sequence[Array]) -> Array:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.backend.padding import PaddingMethods
 from polykeras.backend.spec import Array, Shape
 
@@ -321,4 +321,4 @@ class ExecutionMethods(PaddingMethods, ABC):
 
     def rows(self, data: Any, index: Array) -> Any:
         """Return the rows `index` of each leaf of `data`, a tree of arrays or what `ready_rows` made of one."""
-        return tree.map_structure(lambda leaf: self.take(leaf, index, 0), data)
+        return nested.map_structure(lambda leaf: self.take(leaf, index, 0), data)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from polykeras import fast
-from polykeras import nested as tree
+from polykeras import fast, nested
 
 
 def plain_form(backend: Any, contract: type) -> Any:
@@ -29,4 +28,4 @@ def _as_it_is(self: Any, fn: Callable[..., Any], donate_first: bool = False) -> 
     def own(x: Any) -> Any:
         return self.asarray(x) if hasattr(x, "dtype") else x
 
-    return lambda *args, **kwargs: fn(*tree.map_structure(own, args), **tree.map_structure(own, kwargs))
+    return lambda *args, **kwargs: fn(*nested.map_structure(own, args), **nested.map_structure(own, kwargs))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from polykeras import budget
-from polykeras import nested as tree
+from polykeras import budget, nested
 from polykeras.graph.operation import Operation
 from polykeras.graph.order import by_depth, walk
 from polykeras.graph.tensor import KerasTensor
@@ -28,8 +27,8 @@ class GraphFunction:
     """
 
     def __init__(self, inputs: Any, outputs: Any) -> None:
-        self.inputs, self.input_definition = tree.flatten_with_def(inputs)
-        self.outputs, self.output_definition = tree.flatten_with_def(outputs)
+        self.inputs, self.input_definition = nested.flatten_with_def(inputs)
+        self.outputs, self.output_definition = nested.flatten_with_def(outputs)
         for what, tensors in (("input", self.inputs), ("output", self.outputs)):
             for tensor in tensors:
                 if not isinstance(tensor, KerasTensor):
@@ -61,7 +60,7 @@ class GraphFunction:
             slots.setdefault(id(tensor), len(slots))
         plan = []
         for node in self.nodes:
-            leaves, definition = tree.flatten_with_def((node.args, node.kwargs))
+            leaves, definition = nested.flatten_with_def((node.args, node.kwargs))
             sources = [slots[id(leaf)] if isinstance(leaf, KerasTensor) else None for leaf in leaves]
             targets = []
             for tensor in node.output_tensors:
@@ -92,14 +91,14 @@ class GraphFunction:
                 args, kwargs = (values[only],), {}
             else:
                 filled = [leaf if s is None else values[s] for leaf, s in zip(leaves, sources, strict=True)]
-                args, kwargs = tree.unflatten(definition, filled)
+                args, kwargs = nested.unflatten(definition, filled)
             result = operation(*args, **kwargs) if call is None else call(operation, *args, **kwargs)
             if len(targets) == 1 and not isinstance(result, (list, tuple, dict)):
                 values[targets[0]] = result
                 continue
-            for slot, value in zip(targets, tree.flatten(result), strict=True):
+            for slot, value in zip(targets, nested.flatten(result), strict=True):
                 values[slot] = value
-        return tree.unflatten(self.output_definition, [values[slot] for slot in self._output_slots])
+        return nested.unflatten(self.output_definition, [values[slot] for slot in self._output_slots])
 
     @property
     def operations(self) -> list[Operation]:

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.backend import Backend, registry
 from polykeras.backend.symbolic import (
     SYMBOLIC,
@@ -70,7 +70,7 @@ class _Inference:
     def _take_back(self) -> None:
         """Give attributes that hold arrays without values what they held before, or nothing."""
         for owner, name, before in reversed(self._attributes):
-            if any(map(self.backend.is_tensor, tree.flatten(vars(owner).get(name)))):
+            if any(map(self.backend.is_tensor, nested.flatten(vars(owner).get(name)))):
                 vars(owner).pop(name)
                 vars(owner).update(before)
 
@@ -165,7 +165,7 @@ def _infer_symbolically(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: d
     """Run `fn` once; where it looked at an unknown size, and so may have lost the mark of it, again with another."""
 
     def run(size: int) -> Any:
-        call_args, call_kwargs = tree.map_structure(lambda leaf: _stand_in(leaf, size), (args, kwargs))
+        call_args, call_kwargs = nested.map_structure(lambda leaf: _stand_in(leaf, size), (args, kwargs))
         before = stand_in.set(size)
         try:
             with _Inference(SYMBOLIC, leave)(Scope(closed=True)):
@@ -177,7 +177,7 @@ def _infer_symbolically(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: d
     before = last_look()
     first = run(_STAND_INS[0])
     second = first if last_look() == before else run(_STAND_INS[1])
-    return tree.map_structure(_merge, first, second)
+    return nested.map_structure(_merge, first, second)
 
 
 def _stand_in(leaf: Any, size: int) -> Any:
@@ -218,13 +218,13 @@ def _infer_natively(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[
     backend = registry.current()
     if not backend.holds_values:
         raise reason
-    leaves, definition = tree.flatten_with_def((args, kwargs))
+    leaves, definition = nested.flatten_with_def((args, kwargs))
     places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, KerasTensor)]
     shapes = [leaves[i].shape for i in places]
 
     def run(size: int | None) -> Any:
         specs = [(tuple(size if n is None else n for n in leaves[i].shape), leaves[i].dtype) for i in places]
-        return _run_natively(backend, fn, specs, lambda arrays: tree.unflatten(definition, filled(arrays)), size)
+        return _run_natively(backend, fn, specs, lambda arrays: nested.unflatten(definition, filled(arrays)), size)
 
     def filled(arrays: list[Any]) -> list[Any]:
         given = dict(zip(places, arrays, strict=True))
@@ -237,7 +237,7 @@ def _infer_natively(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[
         try:
             first = run(first_size)
             second = first if first_size == second_size else run(second_size)
-            return tree.map_structure(_merge_native, first, second)
+            return nested.map_structure(_merge_native, first, second)
         except Exception as error:
             raised.append(error)
     error = raised[0] if raised else reason
@@ -281,9 +281,9 @@ def _run_natively(
 
         args, kwargs = arguments(arrays)
         with _Inference(backend, outside, size)(_WithoutValues(closed=True)):
-            result = tree.map_structure(value_of, fn(*args, **kwargs))
-        results, definition = tree.flatten_with_def(result)
+            result = nested.map_structure(value_of, fn(*args, **kwargs))
+        results, definition = nested.flatten_with_def(result)
         return [leaf for leaf in results if backend.is_tensor(leaf)]
 
     found = iter(backend.infer_shapes(flat, specs))
-    return tree.unflatten(definition, [_Found(*next(found)) if backend.is_tensor(leaf) else leaf for leaf in results])
+    return nested.unflatten(definition, [_Found(*next(found)) if backend.is_tensor(leaf) else leaf for leaf in results])

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from polykeras import nested as tree
-from polykeras import ops
+from polykeras import nested, ops
 from polykeras.graph.inference import infer_outputs
 from polykeras.graph.tensor import KerasTensor
 from polykeras.naming import to_snake_case, unique_name
@@ -35,12 +34,12 @@ class Node:
         self.operation = operation
         self.args = args
         self.kwargs = kwargs
-        self.input_tensors = [leaf for leaf in tree.flatten((args, kwargs)) if isinstance(leaf, KerasTensor)]
-        leaves, definition = tree.flatten_with_def(outputs)
+        self.input_tensors = [leaf for leaf in nested.flatten((args, kwargs)) if isinstance(leaf, KerasTensor)]
+        leaves, definition = nested.flatten_with_def(outputs)
         given = set(map(id, self.input_tensors))
         if not given.isdisjoint(map(id, leaves)):  # a tensor that is passed through must not lose its own history
             leaves = [KerasTensor(leaf.shape, leaf.dtype) if id(leaf) in given else leaf for leaf in leaves]
-            outputs = tree.unflatten(definition, leaves)
+            outputs = nested.unflatten(definition, leaves)
         self.outputs = outputs
         self.output_tensors = [leaf for leaf in leaves if isinstance(leaf, KerasTensor)]
         if not all(tensor.record_history for tensor in self.input_tensors):
@@ -62,7 +61,7 @@ class Node:
             return None
         previous = self.kwargs.get("mask")
         if previous is None:
-            previous = tree.map_structure(lambda leaf: getattr(leaf, "_keras_mask", None), self.args[0])
+            previous = nested.map_structure(lambda leaf: getattr(leaf, "_keras_mask", None), self.args[0])
         made = self.operation.compute_mask(self.args[0], previous)  # type: ignore[attr-defined]
         masks = made if isinstance(made, (list, tuple)) else [made]
         return masks[place] if place < len(masks) else None
@@ -85,7 +84,7 @@ class Operation(Configurable):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Apply to arrays, or record a call on symbolic tensors."""
-        if any(isinstance(x, KerasTensor) for x in tree.flatten((args, kwargs))):
+        if any(isinstance(x, KerasTensor) for x in nested.flatten((args, kwargs))):
             return self.symbolic_call(*args, **kwargs)
         return self.call(*args, **kwargs)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from polykeras import dtypes
-from polykeras import nested as tree
+from polykeras import dtypes, nested
 from polykeras.backend.door import Symbolic
 from polykeras.naming import unique_name
 from polykeras.operators import ArrayOperators
@@ -128,7 +127,7 @@ class KerasTensor(Symbolic, ArrayOperators):
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        given = (leaf for leaf in tree.flatten((args, kwargs)) if isinstance(leaf, cls))
+        given = (leaf for leaf in nested.flatten((args, kwargs)) if isinstance(leaf, cls))
         raise next(given)._no_value(f"the PyTorch function `{getattr(func, '__name__', func)}`")
 
     def __bool__(self) -> bool:

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, ClassVar, TypeVar
 
-from polykeras import config, dtypes, logits, ops
-from polykeras import nested as tree
+from polykeras import config, dtypes, logits, nested, ops
 from polykeras.layers.base.context import get_mask
 from polykeras.naming import to_snake_case
 from polykeras.saving.configurable import Configurable
@@ -69,10 +68,12 @@ class Loss(Configurable):
         Returns:
             A scalar, or an array a sample where the reduction is `"none"`; weights `(batch, 1)` then make it a column.
         """
-        mask = get_mask(y_pred) if not tree.is_nested(y_pred) else None
+        mask = get_mask(y_pred) if not nested.is_nested(y_pred) else None
         dtype = self.dtype
-        y_pred = tree.map_structure(lambda x: cast_predictions(x, dtype), y_pred)
-        y_true = tree.map_structure(lambda x: ops.cast(x, dtype) if self.casts_labels else _floats_as(x, dtype), y_true)
+        y_pred = nested.map_structure(lambda x: cast_predictions(x, dtype), y_pred)
+        y_true = nested.map_structure(
+            lambda x: ops.cast(x, dtype) if self.casts_labels else _floats_as(x, dtype), y_true
+        )
         if sample_weight is not None:
             sample_weight = ops.cast(sample_weight, dtype)
         values = ops.convert_to_tensor(self.call(y_true, y_pred))
@@ -204,7 +205,7 @@ class LossFunctionWrapper(Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return what the function gives, labels and predictions brought to one rank."""
-        if not tree.is_nested(y_true) and not tree.is_nested(y_pred):
+        if not nested.is_nested(y_true) and not nested.is_nested(y_pred):
             y_true, y_pred = match_ranks(y_true, y_pred)
         return self.fn(y_true, y_pred, **self._fn_kwargs)
 

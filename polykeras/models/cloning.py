@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.layers.base.layer import Layer
 from polykeras.layers.core.input_layer import Input, InputLayer
 from polykeras.models.model import Model
@@ -78,12 +78,12 @@ def clone_model(
         return new(*args, **kwargs) if call_function is None else call_function(new, *args, **kwargs)
 
     function = graph._graph
-    flat = tree.flatten(input_tensors)
+    flat = nested.flatten(input_tensors)
     if input_tensors is None:
         flat = [Input(batch_shape=x.shape, dtype=x.dtype, name=x.name) for x in function.inputs]
     outputs = function(flat, call)
     cls = Model if isinstance(model, Sequential) else type(model)
-    return cls(inputs=tree.unflatten(function.input_definition, flat), outputs=outputs, name=model.name)
+    return cls(inputs=nested.unflatten(function.input_definition, flat), outputs=outputs, name=model.name)
 
 
 def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:

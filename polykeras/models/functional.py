@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from polykeras import dtypes
-from polykeras import nested as tree
+from polykeras import dtypes, nested
 from polykeras.backend import registry
 from polykeras.graph import GraphFunction, KerasTensor
 from polykeras.layers.base.context import set_masks
@@ -46,8 +45,8 @@ class Functional(Model):
         self._tells_training = any("training" in node.kwargs for node in self._graph.nodes)
         takes_texts = any(tensor.dtype == dtypes.STRING for tensor in self._graph.inputs)
         self._text_part = TextPart(self._graph) if takes_texts else None
-        self._inputs_tree = tree.unflatten(self._graph.input_definition, self._graph.inputs)
-        self._outputs_tree = tree.unflatten(self._graph.output_definition, self._graph.outputs)
+        self._inputs_tree = nested.unflatten(self._graph.input_definition, self._graph.inputs)
+        self._outputs_tree = nested.unflatten(self._graph.output_definition, self._graph.outputs)
         self._operations = self._graph.operations
         self._layers = [operation for operation in self._operations if isinstance(operation, Layer)]
         self._check_names()
@@ -101,12 +100,12 @@ class Functional(Model):
     @property
     def input_shape(self) -> Any:
         """The shapes of the inputs."""
-        return tree.map_structure(lambda x: x.shape, self._inputs_tree)
+        return nested.map_structure(lambda x: x.shape, self._inputs_tree)
 
     @property
     def output_shape(self) -> Any:
         """The shapes of the outputs."""
-        return tree.map_structure(lambda x: x.shape, self._outputs_tree)
+        return nested.map_structure(lambda x: x.shape, self._outputs_tree)
 
     @property
     def output_names(self) -> list[str]:
@@ -143,9 +142,9 @@ class Functional(Model):
             missing = [key for key in self._inputs_tree if key not in inputs]
             if missing:
                 raise ValueError(f"Model {self.name!r}: the dict of inputs lacks {missing}; it has {list(inputs)}.")
-            flat = tree.flatten({key: inputs[key] for key in self._inputs_tree})
+            flat = nested.flatten({key: inputs[key] for key in self._inputs_tree})
         else:
-            flat = tree.flatten(inputs)
+            flat = nested.flatten(inputs)
         count = len(self._graph.inputs)
         if len(flat) != count:
             raise ValueError(

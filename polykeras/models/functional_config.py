@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.graph import KerasTensor, Node, Operation, OpOperation
 from polykeras.models import keras_ops
 from polykeras.saving.custom_objects import custom_object_scope
@@ -147,7 +147,7 @@ class _Rebuilder:
         while ready:
             name, number, node = self.calls[heappop(ready)]
             result = self.operations[name](*self._resolve(node["args"]), **self._resolve(node["kwargs"]))
-            self.outputs[name, number] = tree.flatten(result)
+            self.outputs[name, number] = nested.flatten(result)
             done += 1
             for i in waiting.pop((name, number), ()):
                 needs[i].remove((name, number))

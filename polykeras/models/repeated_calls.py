@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import changes, fast, masks
-from polykeras import nested as tree
+from polykeras import changes, fast, masks, nested
 from polykeras.backend import Backend, registry
 from polykeras.graph import KerasTensor
 from polykeras.layers.base.context import current_context
@@ -73,7 +72,7 @@ class RepeatedCalls:
         """Return the outputs for `model(inputs)` in a tuple, or None where the call is to be made as it is."""
         if current_context() is not None or is_functional():
             return None
-        leaves = tree.flatten(inputs)
+        leaves = nested.flatten(inputs)
         if any(isinstance(x, KerasTensor) for x in leaves):
             return None  # which does not load the current backend
         backend = registry.current()

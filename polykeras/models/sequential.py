@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.graph import KerasTensor
 from polykeras.graph.inference import known_shape
 from polykeras.layers.base.context import set_masks, within
@@ -140,7 +140,7 @@ class Sequential(Model):
         # Layers cannot be recorded in a graph within a call: they build themselves, one after the other.
         if not self._layers:
             raise ValueError(f"The model {self.name!r} has no layers yet. Add some before it is called.")
-        shape = known_shape(backend, tree.flatten(args[0])[0])
+        shape = known_shape(backend, nested.flatten(args[0])[0])
         self._build_shapes = {"inputs": (None, *shape[1:])}
         self._names = unique_name("input_layer"), unique_name("functional")  # Keras makes the graph now; we, if asked
         self.built = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.graph import GraphFunction, KerasTensor, Node
 from polykeras.layers.core.input_layer import Input
 
@@ -33,11 +33,11 @@ def begun_with_inputs(graph: GraphFunction) -> GraphFunction:
     for node in graph.calls:
         if not node.input_tensors:
             continue
-        args, kwargs, outputs = tree.map_structure(exchanged, (node.args, node.kwargs, node.outputs))
+        args, kwargs, outputs = nested.map_structure(exchanged, (node.args, node.kwargs, node.outputs))
         Node(node.operation, args, kwargs, outputs)
     outputs = [exchanged(tensor) for tensor in graph.outputs]
     return GraphFunction(
-        tree.unflatten(graph.input_definition, inputs), tree.unflatten(graph.output_definition, outputs)
+        nested.unflatten(graph.input_definition, inputs), nested.unflatten(graph.output_definition, outputs)
     )
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import dtypes
-from polykeras import nested as tree
+from polykeras import dtypes, nested
 
 _BITS = {"bool": 8, "bfloat16": 16}
 
@@ -19,7 +18,7 @@ def _shape_text(layer: Any) -> str:
         output = outputs[0] if outputs else layer.output
     except AttributeError:
         return "?"
-    shapes = [str(tuple(x.shape)) for x in tree.flatten(output)]
+    shapes = [str(tuple(x.shape)) for x in nested.flatten(output)]
     return shapes[0] if len(shapes) == 1 else ", ".join(shapes)
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import dtypes
-from polykeras import nested as tree
+from polykeras import dtypes, nested
 from polykeras.backend import foreign_data, registry
 from polykeras.graph import GraphFunction, KerasTensor
 from polykeras.layers.base.layer import Layer
@@ -40,7 +39,7 @@ class TextPart:
         self._single = len(graph.inputs) == 1
         self.names = [_name(tensor) for tensor in numbers]
         self._host = GraphFunction(graph.inputs, numbers)
-        self.rest = GraphFunction(numbers, tree.unflatten(graph.output_definition, graph.outputs))
+        self.rest = GraphFunction(numbers, nested.unflatten(graph.output_definition, graph.outputs))
         trained = [op.name for op in self._host.operations if isinstance(op, Layer) and op.trainable_weights]
         if trained:
             raise ValueError(
@@ -102,7 +101,7 @@ def to_rank(backend: Any, x: Any, sizes: Sequence[int | None]) -> Any:
 
 def _is_text(x: Any) -> bool:
     """Return whether `x` is a list of texts, or of lists of them."""
-    return isinstance(x, (list, tuple)) and all(isinstance(leaf, (str, bytes)) for leaf in tree.flatten(x))
+    return isinstance(x, (list, tuple)) and all(isinstance(leaf, (str, bytes)) for leaf in nested.flatten(x))
 
 
 def _name(tensor: KerasTensor) -> str:

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.backend import registry
 from polykeras.backend.door import convert, find_symbolic
 
@@ -19,7 +19,7 @@ R = TypeVar("R")
 def as_arrays(structure: Any) -> Any:
     """Return a tree with its leaves (variables, numbers, lists of a framework's arrays) as arrays."""
     backend = registry.current()
-    return tree.map_structure(lambda leaf: convert(backend, leaf), structure)
+    return nested.map_structure(lambda leaf: convert(backend, leaf), structure)
 
 
 def returning_arrays(fn: Callable[P, Any]) -> Callable[P, Any]:

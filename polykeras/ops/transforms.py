@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.backend import registry
 from polykeras.backend.door import convert
 from polykeras.backend.spec import Array
@@ -135,6 +135,6 @@ def vectorize(
             inner = s[len(s) - core :]
             rows.append(backend.reshape(backend.broadcast_to(x, (*loop, *inner)), (int(np.prod(loop)), *inner)))
         results = backend.vectorized_map(call, tuple(rows))
-        return tree.map_structure(lambda y: backend.reshape(y, (*loop, *backend.shape(y)[1:])), results)
+        return nested.map_structure(lambda y: backend.reshape(y, (*loop, *backend.shape(y)[1:])), results)
 
     return wrapper

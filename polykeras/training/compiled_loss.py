@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from polykeras import nested as tree
-from polykeras import ops
+from polykeras import nested, ops
 from polykeras.losses import Loss, as_loss
 from polykeras.metrics import Mean, Metric
 from polykeras.training.outputs import by_output, flat_like, name_outputs
@@ -29,7 +28,7 @@ class CompiledLoss:
         self._shapes: list[tuple[int, ...]] = []
         # Names are looked up at once, so that a misspelt one is refused by `compile`.
         self._losses: Any = (
-            tree.map_structure(as_loss, loss) if isinstance(loss, (list, tuple, dict)) else as_loss(loss)
+            nested.map_structure(as_loss, loss) if isinstance(loss, (list, tuple, dict)) else as_loss(loss)
         )
         self.output_names: list[str] | None = None
 
@@ -50,7 +49,7 @@ class CompiledLoss:
 
     def _build(self, y_pred: Any) -> None:
         names = name_outputs(y_pred, self.output_names)
-        self._structure = tree.map_structure(lambda _: 0, y_pred)
+        self._structure = nested.map_structure(lambda _: 0, y_pred)
         self._flat = by_output(self._losses, names, "loss")
         weights = [None] * len(names)
         if self._loss_weights is not None:
@@ -80,10 +79,10 @@ class CompiledLoss:
         if self._names is None:
             self._build(y_pred)
         assert self._names is not None
-        outputs = tree.flatten(y_pred)
+        outputs = nested.flatten(y_pred)
         self._shapes = [ops.shape(output) for output in outputs]
         labels = flat_like(y_true, y_pred, self._names, "y")
-        if tree.is_nested(sample_weight):
+        if nested.is_nested(sample_weight):
             weights = flat_like(sample_weight, y_pred, self._names, "sample_weight")
         else:
             weights = [sample_weight] * len(outputs)

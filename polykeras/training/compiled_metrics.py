@@ -6,8 +6,7 @@ import inspect
 from collections import Counter
 from typing import Any, TypeAlias
 
-from polykeras import masks, metrics, ops
-from polykeras import nested as tree
+from polykeras import masks, metrics, nested, ops
 from polykeras.layers.base.context import get_mask
 from polykeras.metrics import MeanMetricWrapper, Metric
 from polykeras.naming import is_ours
@@ -63,7 +62,7 @@ def check_names(spec: Any) -> None:
     Raises:
         ValueError: an unknown name; the nearest one is suggested.
     """
-    for leaf in tree.flatten(spec):
+    for leaf in nested.flatten(spec):
         if isinstance(leaf, str) and leaf.lower() not in (*_ACCURACY, *_CROSSENTROPY):
             metrics.get(leaf)
         elif inspect.isclass(leaf) and issubclass(leaf, Metric):
@@ -127,7 +126,7 @@ class CompiledMetrics:
 
     def _build(self, y_true: list[Any], y_pred: Any) -> None:
         assert self._names is not None
-        outputs = tree.flatten(y_pred)
+        outputs = nested.flatten(y_pred)
         several = len(outputs) > 1
         used: set[str] = set()
         for spec, what, weighted in zip(self._specs, ("metrics", "weighted_metrics"), (False, True), strict=True):
@@ -177,11 +176,11 @@ class CompiledMetrics:
         if self._names is None:
             self._names = name_outputs(y_pred, self.output_names)
         labels = flat_like(y_true, y_pred, self._names, "y")
-        outputs = tree.flatten(y_pred)
+        outputs = nested.flatten(y_pred)
         if first:
             self._build(labels, y_pred)
             self._find_counting(outputs)
-        if tree.is_nested(sample_weight):
+        if nested.is_nested(sample_weight):
             weights = flat_like(sample_weight, y_pred, self._names, "sample_weight")
         else:
             weights = [sample_weight] * len(outputs)

@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import dtypes
-from polykeras import nested as tree
+from polykeras import dtypes, nested
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import Backend
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
@@ -68,7 +67,7 @@ class _GuardedStep(WrappedStep):
         after = [(v, np.asarray(v.numpy())) for v, _ in before if id(v) not in (self._constants or ())]
         put_back(before)
         found = self._bad_before() or _first_bad(
-            self._model, tree.map_structure(self._backend.asarray, batch), self._backend, after
+            self._model, nested.map_structure(self._backend.asarray, batch), self._backend, after
         )
         where = f"Step {self._done} (counted from 0) of the pass over the data, of model {self._model.name!r}"
         raise FloatingPointError(f"{where}: {found} The model is as it was before the step.")
@@ -93,7 +92,7 @@ class _GuardedStep(WrappedStep):
     def _is_sound(self, logs: Any) -> bool:
         backend = self._backend
         values = [v.value for v in self._watched() if dtypes.is_float(v.dtype)]
-        values += [x for x in tree.flatten(logs) if backend.is_tensor(x) and dtypes.is_float(backend.dtype(x))]
+        values += [x for x in nested.flatten(logs) if backend.is_tensor(x) and dtypes.is_float(backend.dtype(x))]
         if not values:
             return True
         return bool(backend.to_numpy(reduce(backend.logical_and, [backend.all(backend.isfinite(x)) for x in values])))
@@ -108,7 +107,7 @@ def _first_bad(model: Any, batch: Any, backend: Backend, after: Sequence[tuple[V
     data = batch.data if isinstance(batch, Filled) else batch
     x, y, weight = unpack_x_y_sample_weight(data)
     for what, part in (("input", x), ("label", y), ("sample weight", weight)):
-        for name, leaf in zip(tree.paths(part), tree.flatten(part), strict=True):
+        for name, leaf in zip(nested.paths(part), nested.flatten(part), strict=True):
             if leaf is not None and not _is_finite(backend, leaf):
                 return f"the data are not finite: {what} {name or ''} {_counts(backend, leaf)}.".replace("  ", " ")
     if type(model).train_step is not type(model)._plain_train_step:
@@ -168,7 +167,7 @@ def _watched_layers(model: Any, backend: Backend) -> Iterator[list[str]]:
     def watched(layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             outputs = call(*args, **kwargs)
-            for path, leaf in zip(tree.paths(outputs), tree.flatten(outputs), strict=True):
+            for path, leaf in zip(nested.paths(outputs), nested.flatten(outputs), strict=True):
                 if not seen and not _is_finite(backend, leaf):
                     what = f"output {path}" if path else "the output"
                     seen.append(
@@ -203,7 +202,7 @@ def _counts(backend: Backend, x: Any) -> str:
 
 
 def _range_of(backend: Backend, given: Any) -> str:
-    arrays = [x for x in tree.flatten(given) if backend.is_tensor(x) and dtypes.is_float(backend.dtype(x))]
+    arrays = [x for x in nested.flatten(given) if backend.is_tensor(x) and dtypes.is_float(backend.dtype(x))]
     hosts = [np.asarray(backend.to_numpy(x)).astype("float64") for x in arrays if not backend.is_traced(x)]
     hosts = [x for x in hosts if x.size]
     if not hosts:

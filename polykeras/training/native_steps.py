@@ -15,8 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from polykeras import config, dtypes
-from polykeras import nested as tree
+from polykeras import config, dtypes, nested
 from polykeras.backend import Backend
 from polykeras.backend.native import Native
 from polykeras.naming import are_ours
@@ -148,7 +147,7 @@ class _NativeStep(AskedStep):
             leaf = value_of(leaf)
             return self._backend.stop_gradient(leaf) if self._backend.is_tensor(leaf) else leaf
 
-        return tree.map_structure(own, result)
+        return nested.map_structure(own, result)
 
     # ---- what the step is told ---------------------------------------------------------------------------------
 

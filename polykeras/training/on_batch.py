@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.backend import registry
 from polykeras.training.compiled_loss import CompiledLoss
 from polykeras.training.data.checks import host_tree
@@ -48,7 +48,7 @@ class OnBatch:
         """Return the outputs for one batch, as NumPy arrays."""
         batch = pack_x_y_sample_weight(host_tree(self._texts_to_numbers(x), "x"))
         outputs = self._prepare("predict", batch).run_batch(batch)
-        return tree.map_structure(registry.current().to_numpy, outputs)
+        return nested.map_structure(registry.current().to_numpy, outputs)
 
     def _texts_to_numbers(self, x: Any) -> Any:
         """Return inputs, or a stream of batches, in which texts have become numbers, where a model takes some."""

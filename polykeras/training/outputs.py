@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.naming import did_you_mean
 
 
@@ -16,7 +16,7 @@ def name_outputs(y_pred: Any, model_names: list[str] | None) -> list[str]:
         y_pred: the tree of outputs.
         model_names: the names of the layers that give them, where the model knows.
     """
-    leaves = tree.flatten(y_pred)
+    leaves = nested.flatten(y_pred)
     if isinstance(y_pred, Mapping) and len(y_pred) == len(leaves):
         return sorted(y_pred)
     if model_names and len(model_names) == len(leaves):
@@ -51,13 +51,13 @@ def by_output(spec: Any, names: list[str], what: str) -> list[Any]:
 
 def _by_structure(part: Any, y_pred: Any) -> list[Any] | None:
     """The leaves of a dict of dicts, lists or tuples that is built as the outputs are; None of another one."""
-    if not isinstance(y_pred, Mapping) or not any(tree.is_nested(inner) for inner in y_pred.values()):
+    if not isinstance(y_pred, Mapping) or not any(nested.is_nested(inner) for inner in y_pred.values()):
         return None
     try:
-        tree.assert_same_structure(part, y_pred)
+        nested.assert_same_structure(part, y_pred)
     except (TypeError, ValueError):
         return None
-    return tree.flatten(part)
+    return nested.flatten(part)
 
 
 def flat_like(part: Any, y_pred: Any, names: list[str], what: str) -> list[Any]:

@@ -17,8 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from polykeras import activations, config, masks, ops
-from polykeras import nested as tree
+from polykeras import activations, config, masks, nested, ops
 from polykeras.backend.symbolic import cannot_run_on_shapes
 from polykeras.graph import KerasTensor, infer_outputs
 from polykeras.graph.operation import OpOperation
@@ -69,7 +68,7 @@ def mark(y_pred: Any, valid: Any) -> None:
     Raises:
         ValueError: an output has no axis beside that of the samples: a loss would take its mean over them.
     """
-    for output in tree.flatten(y_pred):
+    for output in nested.flatten(y_pred):
         rank, mask = len(ops.shape(output)), get_mask(output)
         if rank < 2:
             raise ValueError(f"Outputs of shape {ops.shape(output)} cannot be masked row by row.")
@@ -96,7 +95,7 @@ def fits(step: Callable[[Any], Any], batch: Any) -> bool:
         batch: a `Filled` one of arrays.
     """
     try:
-        infer_outputs(step, (tree.map_structure(lambda leaf: KerasTensor(leaf.shape, leaf.dtype), batch),), {})
+        infer_outputs(step, (nested.map_structure(lambda leaf: KerasTensor(leaf.shape, leaf.dtype), batch),), {})
     except Exception as error:
         # Values of another shape than that of the mask, or native code of a framework.
         if not isinstance(error, ValueError) and not cannot_run_on_shapes(error):

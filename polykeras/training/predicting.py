@@ -12,8 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from polykeras import dtypes, fast
-from polykeras import nested as tree
+from polykeras import dtypes, fast, nested
 from polykeras.backend import Backend
 from polykeras.backend.execution import CannotMap
 from polykeras.training import padding
@@ -81,7 +80,7 @@ def prediction_chunks(
 
 
 def _is_small(source: ArraySource, step: CompiledStep) -> bool:
-    size = sum(leaf[: source.batch_size].nbytes for leaf in tree.flatten(source.data))
+    size = sum(leaf[: source.batch_size].nbytes for leaf in nested.flatten(source.data))
     return size + sum(dtypes.nbytes(v.shape, v.dtype) for v in step.variables) <= SMALL
 
 
@@ -99,12 +98,12 @@ def _of_several(source: ArraySource, step: CompiledStep, backend: Backend, start
         return values.reshape(len(values) * values.shape[1], *values.shape[2:])
 
     try:
-        outputs = step.run_batches(tree.map_structure(stacked, source.data), stop - start)
+        outputs = step.run_batches(nested.map_structure(stacked, source.data), stop - start)
     except CannotMap as reason:
         fast.explain("batches of a prediction", "run one by one", str(reason))
         parts = [step.run_batch(batch) for batch in islice(source.batches(True, start), stop - start)]
         return joined(parts, backend, None)
-    return tree.map_structure(flat, outputs)
+    return nested.map_structure(flat, outputs)
 
 
 def joined(parts: list[Any], backend: Backend, samples: int | None) -> Any:
@@ -118,15 +117,15 @@ def joined(parts: list[Any], backend: Backend, samples: int | None) -> Any:
     Raises:
         ValueError: an output is a scalar: it has no samples.
     """
-    arrays = [tree.map_structure(lambda leaf: _on_host(leaf, backend), part) for part in parts]
-    leaves = tree.flatten(arrays[0])
+    arrays = [nested.map_structure(lambda leaf: _on_host(leaf, backend), part) for part in parts]
+    leaves = nested.flatten(arrays[0])
     if any(np.ndim(leaf) == 0 for leaf in leaves):
-        path = next(path for leaf, path in zip(leaves, tree.paths(arrays[0]), strict=True) if np.ndim(leaf) == 0)
+        path = next(path for leaf, path in zip(leaves, nested.paths(arrays[0]), strict=True) if np.ndim(leaf) == 0)
         raise ValueError(
             f"predict: the output{path and ' ' + path} is a scalar for each batch; expected an array with an entry "
             "for each sample. Return one from the model, or use `predict_on_batch`."
         )
-    return tree.map_structure(lambda *outputs: _concatenated(outputs)[:samples], *arrays)
+    return nested.map_structure(lambda *outputs: _concatenated(outputs)[:samples], *arrays)
 
 
 def _concatenated(outputs: Sequence[np.ndarray]) -> np.ndarray:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from polykeras import config, logits
-from polykeras import nested as tree
+from polykeras import config, logits, nested
 from polykeras.backend import Backend, registry
 from polykeras.backend.symbolic import cannot_run_on_shapes
 from polykeras.graph.inference import infer_outputs
@@ -165,7 +164,7 @@ class PreparedSteps:
         key = shapes_of(batch)
         fills = step.fills.get(key)
         if fills is None:
-            filled = padding.Filled(batch, np.zeros(len(tree.flatten(batch)[0]), np.int32))
+            filled = padding.Filled(batch, np.zeros(len(nested.flatten(batch)[0]), np.int32))
             fits = padding.why_not(self, kind) is None and padding.fits(step.step, filled)
             fills = step.fills.put(key, fits)
         self._forget_losses()
@@ -173,7 +172,7 @@ class PreparedSteps:
 
     def _build_by(self, step: Callable[[Any], Any], batch: Any) -> bool:
         """Make the variables that a step needs by running it once on shapes alone; return whether that was possible."""
-        symbolic = tree.map_structure(lambda leaf: KerasTensor(leaf.shape, leaf.dtype), batch)
+        symbolic = nested.map_structure(lambda leaf: KerasTensor(leaf.shape, leaf.dtype), batch)
         try:
             infer_outputs(step, (symbolic,), {}, native=False)
         except Exception as error:

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import dtypes
-from polykeras import nested as tree
+from polykeras import dtypes, nested
 from polykeras.backend import Backend
 
 ROUNDED = 8  # units of the last place in which a number may differ that has the size of the greatest one beside it
@@ -71,9 +70,9 @@ def moved_tree(structure: Any, backend: Backend, sample: int, epsilon: float) ->
     """Return a tree of arrays as `moved` gives each; for sample 0 itself."""
     if not sample:
         return structure
-    leaves, definition = tree.flatten_with_def(structure)
+    leaves, definition = nested.flatten_with_def(structure)
     arrays = [moved(leaf, backend, (sample, i, 1), epsilon) for i, leaf in enumerate(leaves)]
-    return tree.unflatten(definition, arrays)
+    return nested.unflatten(definition, arrays)
 
 
 def described(name: str, apart: float, limit: float, right: np.ndarray, before: np.ndarray | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.backend import registry
 from polykeras.training.data.checks import host_tree
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
@@ -72,7 +72,7 @@ class StepFunctions(OnBatch):
             data = host if isinstance(batch, (tuple, list)) else host[0]
             step = self._prepare(kind, data)
             if kind == "predict":
-                return tree.map_structure(registry.current().to_numpy, step.run_batch(data))
+                return nested.map_structure(registry.current().to_numpy, step.run_batch(data))
             labels = unpack_x_y_sample_weight(data)[1]
             if self._compiled_loss is not None and labels is not None:
                 self._compiled_loss.check_labels(labels)

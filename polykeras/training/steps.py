@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import dtypes
-from polykeras import nested as tree
+from polykeras import dtypes, nested
 from polykeras.backend import Backend
 from polykeras.backend.execution import BatchesRunner, CannotMap
 from polykeras.recent import Recent
@@ -46,7 +45,7 @@ _LOST = (
 
 def shapes_of(batch: Any) -> tuple[Any, ...]:
     """Return what batches of one structure and of one shape in each part have in common."""
-    leaves, definition = tree.flatten_with_def(batch)
+    leaves, definition = nested.flatten_with_def(batch)
     return (definition, *(leaf.shape for leaf in leaves))
 
 
@@ -231,7 +230,7 @@ def _outputs_of(
         changes, outputs = pure(state, batch)
         if changes:
             raise CannotMap("it changes variables")
-        leaves = tree.flatten(outputs)
+        leaves = nested.flatten(outputs)
         if not all(map(np.ndim, leaves)):
             raise CannotMap("it returns a scalar for each batch")
         if sum(dtypes.nbytes(backend.shape(x), backend.dtype(x)) for x in leaves) > LARGE_OUTPUTS:
@@ -261,7 +260,7 @@ class EagerStep(CompiledStep):
 
     def run_batch(self, batch: Any) -> Any:
         """Run the step."""
-        return self._run_one(tree.map_structure(self._backend.place, batch))  # native code may change it in place
+        return self._run_one(nested.map_structure(self._backend.place, batch))  # native code may change it in place
 
     def _run_one(self, batch: Any) -> Any:
         home = self._backend.native.home

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.backend import Backend
 from polykeras.training.chunks import Chunk, ChunkSize, NextStop, end_of_chunk, never
 from polykeras.training.data.packs import Pack
@@ -75,13 +75,13 @@ def _borrowed(pack: Pack, backend: Backend) -> Any:
     name = backend.name
     if name in pack.ready:
         return pack.ready[name]
-    leaves, definition = tree.flatten_with_def(pack.rows())
+    leaves, definition = nested.flatten_with_def(pack.rows())
     if name not in pack.borrowed:
         places = [place for place, leaf in enumerate(leaves) if backend.borrows_in_place(leaf)]
         pack.borrowed[name] = {place: backend.borrow(leaves[place]) for place in places}
     kept = pack.borrowed[name]
     arrays = [kept[place] if place in kept else backend.borrow(leaf) for place, leaf in enumerate(leaves)]
-    rows = tree.unflatten(definition, arrays)
+    rows = nested.unflatten(definition, arrays)
     if len(kept) == len(leaves):
         rows = pack.ready[name] = backend.ready_rows(rows, pack.numbers)
     return rows

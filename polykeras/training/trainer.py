@@ -6,8 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from polykeras import nested as tree
-from polykeras import optimizers
+from polykeras import nested, optimizers
 from polykeras.arguments import call_with_taken, positive_int
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import registry
@@ -319,7 +318,7 @@ class Trainer(PreparedSteps, Loops, StepFunctions, Stateless):
         if self._loss_tracker is not None:
             rows = self._plan and self._plan.rows
             if rows is None:
-                leaves = tree.flatten(x)
+                leaves = nested.flatten(x)
                 rows = (registry.current().shape(leaves[0])[0] if leaves else 1) * 1.0
             self._loss_tracker.update_state(loss, sample_weight=rows)
 

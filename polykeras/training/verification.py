@@ -25,8 +25,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from polykeras import dtypes, fast
-from polykeras import nested as tree
+from polykeras import dtypes, fast, nested
 from polykeras.backend import Backend, registry
 from polykeras.backend.native_home import on_host
 from polykeras.training.rounding import described, difference, moved, moved_tree, rounding
@@ -86,7 +85,7 @@ class _VerifiedStep(WrappedStep):
     def run_batch(self, batch: Any) -> Any:
         """Run a step as `CompiledStep.run_batch` does. Raises: as `run_rows`."""
         run = lambda first, last: self._step.run_batch(batch)  # noqa: E731
-        return self._run_chunk(run, lambda i: tree.map_structure(self._backend.place, batch), 0, 1)
+        return self._run_chunk(run, lambda i: nested.map_structure(self._backend.place, batch), 0, 1)
 
     def run_batches(self, batches: Any, count: int) -> Any:
         """Run steps that change nothing as `CompiledStep.run_batches` does. Raises: as `run_rows`."""
@@ -95,8 +94,8 @@ class _VerifiedStep(WrappedStep):
             if self._is_due():
                 given = self._kept()
                 for i in range(count):
-                    batch = tree.map_structure(lambda leaf, i=i: self._backend.place(leaf[i]), batches)
-                    found = self._outcome(tree.map_structure(lambda leaf, i=i: leaf[i], outputs), self._state())
+                    batch = nested.map_structure(lambda leaf, i=i: self._backend.place(leaf[i]), batches)
+                    found = self._outcome(nested.map_structure(lambda leaf, i=i: leaf[i], outputs), self._state())
                     self._compare_with_plain(found, given, batch, self._done + i)
             self._done += count
             return outputs
@@ -162,7 +161,7 @@ class _VerifiedStep(WrappedStep):
             values |= dict(zip(map(id, others), read_state(others, self._backend), strict=True))
             arrays = [self._backend.place(values[id(variable)]) for variable in state]
             with registry.use_backend(self._plain), fast.off(), Scope(state, arrays, closed=True) as scope:
-                logs = self._step.step(tree.map_structure(self._backend.place, batch))
+                logs = self._step.step(nested.map_structure(self._backend.place, batch))
                 missing = list(scope.missing.values())
                 if not missing:
                     return self._outcome(logs, state)  # in the scope, in which variables are as after the step
@@ -177,7 +176,7 @@ class _VerifiedStep(WrappedStep):
         variables = list(variables)
         found: Outcome = dict(zip(_names(variables), [variable.numpy() for variable in variables], strict=True))
         word = "output" if self._kind == "predict" else "log"
-        for path, leaf in zip(tree.paths(logs), tree.flatten(logs), strict=True):
+        for path, leaf in zip(nested.paths(logs), nested.flatten(logs), strict=True):
             host = self._backend.to_numpy(leaf) if self._backend.is_tensor(leaf) else leaf
             found[f"{word} {path}".rstrip()] = np.array(host)
         return found

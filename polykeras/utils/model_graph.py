@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from polykeras import nested as tree
+from polykeras import nested
 
 
 @dataclass
@@ -122,9 +122,9 @@ def _texts(layer: Any, shown: Shown) -> list[str]:
     if shown.shapes:
         if nodes and nodes[0].input_tensors:
             texts.append(f"Input shape: {_joined(nodes[0].input_tensors, 'shape')}")
-        texts.append(f"Output shape: {_joined(tree.flatten(nodes[0].outputs), 'shape') if nodes else '?'}")
+        texts.append(f"Output shape: {_joined(nested.flatten(nodes[0].outputs), 'shape') if nodes else '?'}")
     if shown.dtype:
-        texts.append(f"Output dtype: {_joined(tree.flatten(nodes[0].outputs), 'dtype') if nodes else '?'}")
+        texts.append(f"Output dtype: {_joined(nested.flatten(nodes[0].outputs), 'dtype') if nodes else '?'}")
     if shown.trainable and getattr(layer, "weights", None):
         texts.append("Trainable" if layer.trainable else "Non-trainable")
     return texts
@@ -144,6 +144,6 @@ def get_source_inputs(tensor: Any) -> list[Any]:
         return [tensor]
     node = tensor.history[0]
     if not node.input_tensors:
-        return tree.flatten(node.outputs)
+        return nested.flatten(node.outputs)
     found = {id(source): source for before in node.input_tensors for source in get_source_inputs(before)}
     return list(found.values())

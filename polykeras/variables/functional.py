@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.backend.door import Handle
 from polykeras.variables.scopes import Scope
 from polykeras.variables.variable import Variable
@@ -58,7 +58,7 @@ def functionalize(
         values = [value_of(value) for value in state]  # a variable in the state stands for its value
         with Scope(variables, values, closed=True) as scope:
             # A variable in the result stands for its value, which exists in this scope only.
-            result = tree.map_structure(value_of, fn(*args, **kwargs))
+            result = nested.map_structure(value_of, fn(*args, **kwargs))
         if scope.missing:
             raise NewVariables(list(scope.missing.values()))
         if changes_only:

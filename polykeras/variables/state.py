@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.backend import Backend
 from polykeras.backend.native_home import NativeHome, tell
 from polykeras.variables.leaves import KEPT
@@ -56,7 +56,7 @@ def lent_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:
 
 def note_lent(variables: Sequence[Variable], values: Sequence[Any], result: Any) -> None:
     """Note which of the variables' values are handed out in a result as they are."""
-    out = set(map(id, tree.flatten(result)))
+    out = set(map(id, nested.flatten(result)))
     if not out.isdisjoint(map(id, values)):  # seldom
         for variable, value in zip(variables, values, strict=True):
             if id(value) in out:

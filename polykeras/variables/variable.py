@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import changes, dtypes
-from polykeras import nested as tree
+from polykeras import changes, dtypes, nested
 from polykeras.backend import Backend, registry
 from polykeras.backend.door import Handle
 from polykeras.backend.native_home import NativeHome, tell
@@ -363,7 +362,7 @@ class Variable(Handle, ArrayOperators):
         """Let functions of a framework with this protocol take variables for the arrays that they stand for."""
         if getattr(func, "__name__", "") == "sub" and len(args) == 2 and not kwargs and isinstance(args[1], Variable):
             return args[1].__rsub__(args[0])  # also of bools, which torch refuses
-        return func(*tree.map_structure(_value_of, tuple(args)), **tree.map_structure(_value_of, kwargs or {}))
+        return func(*nested.map_structure(_value_of, tuple(args)), **nested.map_structure(_value_of, kwargs or {}))
 
 
 def _value_of(x: Any) -> Any:

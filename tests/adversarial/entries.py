@@ -17,7 +17,7 @@ import pytest
 
 import polykeras as keras
 from adversarial.harness import Entry, Outcome, Program, judge, plain
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.backend import Backend
 
 DEVICES, ONE_WAY = "two devices", "switches that cannot be put back"
@@ -42,16 +42,16 @@ def as_step(backend: Backend, fn: Callable[..., Any]) -> Callable[..., Any]:
 
     def step(state: list[Any], batch: Any) -> tuple[list[Any], Any]:
         nonlocal structure
-        leaves, structure = tree.flatten_with_def(fn(*batch))
+        leaves, structure = nested.flatten_with_def(fn(*batch))
         return [state[0] + 1], {str(place): leaf for place, leaf in enumerate(leaves)}
 
     run = backend.compile_steps(step)
 
     def call(*args: Any) -> Any:
-        data = tree.map_structure(backend.asarray, args)
+        data = nested.map_structure(backend.asarray, args)
         rows = np.arange(len(args[0]), dtype="int32")[None]
         logs = run([backend.asarray(np.zeros((), "float32"))], data, backend.asarray(rows), 0, 1)[1]
-        return tree.unflatten(structure, [logs[str(place)] for place in range(len(logs))])
+        return nested.unflatten(structure, [logs[str(place)] for place in range(len(logs))])
 
     return call
 
@@ -70,7 +70,7 @@ def outcome_of(program: Program, entry: Entry) -> Outcome:
     def run(entry: Entry) -> Iterator[Any]:
         began[:] = [entry]
         for result in program.run(entry):  # of numbers of Python's too the last digits may differ
-            yield tree.map_structure(lambda leaf: np.asarray(leaf) if isinstance(leaf, float) else leaf, result)
+            yield nested.map_structure(lambda leaf: np.asarray(leaf) if isinstance(leaf, float) else leaf, result)
 
     try:
         return judge(replace(program, run=run), entry, lambda: keras.utils.set_random_seed(0))

@@ -49,7 +49,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from polykeras import nested as tree
+from polykeras import nested
 
 Outcome: TypeAlias = Literal["equal", "refused", "read once"]
 Entry: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -175,7 +175,7 @@ def _results(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RuntimeWarning)
         # Copied at once: what was yielded may change afterwards.
-        results = [tree.map_structure(lambda leaf: _copied(leaf, to_host), result) for result in program.run(entry)]
+        results = [nested.map_structure(lambda leaf: _copied(leaf, to_host), result) for result in program.run(entry)]
     return results, [str(warning.message) for warning in caught if issubclass(warning.category, RuntimeWarning)]
 
 
@@ -185,7 +185,7 @@ def _copied(leaf: Any, to_host: Callable[[Any], Any]) -> Any:
 
 def _same(got: Any, want: Any, rtol: float) -> bool:
     """Return whether two results have the same structure, dtypes, shapes and values; nan is nan."""
-    (ours, one), (theirs, other) = tree.flatten_with_def(got), tree.flatten_with_def(want)
+    (ours, one), (theirs, other) = nested.flatten_with_def(got), nested.flatten_with_def(want)
     return one == other and all(_equal(a, b, rtol) for a, b in zip(ours, theirs, strict=True))
 
 

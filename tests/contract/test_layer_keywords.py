@@ -11,8 +11,7 @@ import pytest
 from contract.layer_cases import LAYER_CASES
 from differential import opponent
 from helpers.layer_runner import LayerCase
-from polykeras import layers, ops
-from polykeras import nested as tree
+from polykeras import layers, nested, ops
 from polykeras.backend import use_backend
 from polykeras.layers import Layer
 from polykeras.saving.configurable import init_parameters
@@ -26,7 +25,7 @@ def keras_layers() -> Any:
 
 
 def shapes(inputs: Any) -> Any:
-    return tree.map_structure(lambda x: tuple(np.shape(x)), inputs)
+    return nested.map_structure(lambda x: tuple(np.shape(x)), inputs)
 
 
 @pytest.mark.keras

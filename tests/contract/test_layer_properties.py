@@ -19,8 +19,7 @@ from helpers.parity import assert_parity, largest
 from helpers.reference import REFERENCE
 from helpers.runner import narrowed, running
 from known_differences import known
-from polykeras import layers
-from polykeras import nested as tree
+from polykeras import layers, nested
 from polykeras.backend import Backend, registry
 from polykeras.graph import KerasTensor
 
@@ -136,9 +135,9 @@ def test_shapes_are_known_beforehand(family: str) -> None:
                     narrowed(x, 32).dtype,
                 )
 
-            inputs, kwargs = tree.map_structure(symbol, (drawn.inputs, drawn.kwargs))
+            inputs, kwargs = nested.map_structure(symbol, (drawn.inputs, drawn.kwargs))
             given = inputs if isinstance(inputs, tuple) else (inputs,)
-            specs = tree.flatten(drawn.spec.make().compute_output_spec(*given, **kwargs))
+            specs = nested.flatten(drawn.spec.make().compute_output_spec(*given, **kwargs))
             return [(spec.shape, spec.dtype) for spec in specs]
 
         known = outcome(lambda: shapes(False, False))
@@ -177,11 +176,11 @@ def test_rows_are_alone(family: str) -> None:
     def law(drawn: Drawn) -> None:
         whole = reference(drawn)
         assume(type(drawn.spec.make()).sample_by_sample)
-        rows = len(tree.flatten(drawn.inputs)[0])
-        outputs = len(tree.flatten(drawn.case().specs(drawn.spec.make())))
+        rows = len(nested.flatten(drawn.inputs)[0])
+        outputs = len(nested.flatten(drawn.case().specs(drawn.spec.make())))
 
         def only(i: int) -> Any:
-            return tree.map_structure(
+            return nested.map_structure(
                 lambda x: x[i : i + 1] if isinstance(x, np.ndarray) else x, (drawn.inputs, drawn.kwargs)
             )
 
@@ -263,7 +262,7 @@ def test_keras_gives_the_same(family: str, monkeypatch: pytest.MonkeyPatch) -> N
         def given(x: Any) -> Any:
             return keras.ops.convert_to_tensor(narrowed(x, 32)) if isinstance(x, np.ndarray) else x
 
-        inputs, kwargs = tree.map_structure(given, (drawn.inputs, drawn.kwargs))
+        inputs, kwargs = nested.map_structure(given, (drawn.inputs, drawn.kwargs))
         args = inputs if isinstance(inputs, tuple) else (inputs,)
         try:
             layer = drawn.spec.make(keras.layers)
@@ -277,7 +276,7 @@ def test_keras_gives_the_same(family: str, monkeypatch: pytest.MonkeyPatch) -> N
             return
         with running(NUMPY, 32):
             layer.set_weights(case.built(NUMPY).get_weights())
-        theirs = [opponent.host(y) for y in tree.flatten(layer(*args, **kwargs))]
+        theirs = [opponent.host(y) for y in nested.flatten(layer(*args, **kwargs))]
         assert [y.dtype.name for y in theirs] == [y.dtype.name for y in expected[: len(theirs)]], drawn
         compare(expected[: len(theirs)], theirs, drawn)
 

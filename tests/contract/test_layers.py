@@ -19,8 +19,7 @@ from contract.layer_cases import LAYER_CASES, OWN
 from helpers.layer_runner import LayerCase
 from helpers.reference import REFERENCE, check
 from known_differences import known
-from polykeras import layers
-from polykeras import nested as tree
+from polykeras import layers, nested
 from polykeras.backend import Backend, registry, use_backend
 from polykeras.layers import InputSpec
 from polykeras.saving.custom_objects import custom_object_scope
@@ -105,7 +104,9 @@ def test_a_config_leads_back_to_the_layer(case: LayerCase) -> None:
         if getattr(twin, "stateful", False):
             twin.reset_state()
         case.give_weights(twin)
-        for ours, theirs in zip(tree.flatten(case.run(layer, numpy)), tree.flatten(case.run(twin, numpy)), strict=True):
+        for ours, theirs in zip(
+            nested.flatten(case.run(layer, numpy)), nested.flatten(case.run(twin, numpy)), strict=True
+        ):
             np.testing.assert_array_equal(ours, theirs)
 
 

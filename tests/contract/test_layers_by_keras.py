@@ -14,7 +14,7 @@ import pytest
 
 from differential import opponent
 from polykeras import layers as ours
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.backend import use_backend
 
 pytestmark = pytest.mark.keras
@@ -157,7 +157,7 @@ def test_layer(name: str, theirs: Any) -> None:
         assert [w.name for w in layer.trainable_weights] == [w.name for w in other.trainable_weights]
         assert type(found) is type(expected) or not isinstance(expected, tuple)
         half = "half" in name
-        for a, b in zip(tree.flatten(found), theirs.tree.flatten(expected), strict=True):
+        for a, b in zip(nested.flatten(found), theirs.tree.flatten(expected), strict=True):
             assert numpy.dtype(a) == theirs.backend.standardize_dtype(b.dtype)
             b = theirs.ops.convert_to_numpy(b).astype("float32")
             np.testing.assert_allclose(

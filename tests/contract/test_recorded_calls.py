@@ -10,8 +10,7 @@ import pytest
 import polykeras
 from helpers.runner import ONE_FUNCTION
 from known_differences import known, of
-from polykeras import activations, losses, metrics, ops, optimizers
-from polykeras import nested as tree
+from polykeras import activations, losses, metrics, nested, ops, optimizers
 from polykeras.backend import Backend
 from recorded.calls import TABLES, Call, run
 from recorded.compare import assert_recorded
@@ -35,7 +34,7 @@ def test_as_keras(family: str, name: str, backend: Backend) -> None:
     found = (
         backend.compile(lambda arrays: run(polykeras, call, arrays))(given) if whole else run(polykeras, call, given)
     )
-    got = [backend.to_numpy(ops.convert_to_tensor(x)) for x in tree.flatten(found)]
+    got = [backend.to_numpy(ops.convert_to_tensor(x)) for x in nested.flatten(found)]
     half = next((d for d in ("bfloat16", "float16") if name.endswith(f" {d}")), "")
     atol = {"bfloat16": 3e-2, "float16": 4e-3}.get(half, LOOSE[family])
     if name in DIFFERING[family] or known(backend.name, name, "value"):

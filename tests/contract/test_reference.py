@@ -15,7 +15,7 @@ from contract.table import Case
 from helpers import assert_parity
 from helpers.reference import REFERENCE
 from helpers.runner import float_arrays, gradients, objective, running, values, weights
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.backend import Backend, registry
 
 
@@ -36,7 +36,7 @@ def _through(case: Case, result: Any) -> Any:
 def test_values_are_those_of_numpy_and_scipy(case: Case) -> None:
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy's own, of empty means and the like
-        expected = tree.flatten(_through(case, REFERENCES[case.op](*case.args, **case.kwargs)))
+        expected = nested.flatten(_through(case, REFERENCES[case.op](*case.args, **case.kwargs)))
     got = values(case, numpy_backend(), 64)
     assert len(got) == len(expected)
     for actual, want in zip(got, expected, strict=True):

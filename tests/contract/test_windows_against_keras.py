@@ -12,8 +12,7 @@ from numpy.testing import assert_allclose
 
 from differential.opponent import keras, quiet
 from polykeras import layers as L
-from polykeras import nested as tree
-from polykeras import ops
+from polykeras import nested, ops
 
 pytestmark = [pytest.mark.slow, pytest.mark.keras]
 
@@ -44,14 +43,14 @@ def beside(name: str, x: np.ndarray, call: dict[str, Any] | None = None, **argum
         assert [w.shape for w in ours.weights] == [w.shape for w in weights]
         ours.set_weights(weights)
         for _ in range(2 if getattr(ours, "stateful", False) else 1):
-            expected = tree.flatten(theirs(x, **call))
-            actual = tree.flatten(ours(x, **call))
+            expected = nested.flatten(theirs(x, **call))
+            actual = nested.flatten(ours(x, **call))
             assert len(actual) == len(expected)
             for mine, other in zip(actual, expected, strict=True):
                 assert_allclose(
                     ops.convert_to_numpy(mine), np.asarray(other), rtol=2e-5, atol=2e-5, err_msg=str(arguments)
                 )
-        shapes = tree.flatten(ours.compute_output_shape(x.shape))
+        shapes = nested.flatten(ours.compute_output_shape(x.shape))
         assert shapes == [n for other in expected for n in other.shape]
 
 

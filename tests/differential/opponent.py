@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 
 from known_differences import of
-from polykeras import dtypes
-from polykeras import nested as tree
+from polykeras import dtypes, nested
 from polykeras.backend import use_backend
 
 EVERYTHING = os.environ.get("POLYKERAS_COMPARE") == "all"
@@ -69,7 +68,7 @@ def outcome(fn: Callable[[], Any]) -> Outcome:
     """Return what a call gives, as NumPy arrays; or its error."""
     try:
         result = fn()
-        return Outcome(tuple(host(leaf) for leaf in tree.flatten(result)))
+        return Outcome(tuple(host(leaf) for leaf in nested.flatten(result)))
     except Exception as error:
         return failed(error)
 
@@ -104,7 +103,7 @@ def together(calls: dict[str, Call]) -> dict[str, Outcome]:
         results = {}
         for name, made in calls.items():
             try:
-                result = [getattr(leaf, "value", leaf) for leaf in tree.flatten(made.function(*arrays[name]))]
+                result = [getattr(leaf, "value", leaf) for leaf in nested.flatten(made.function(*arrays[name]))]
                 jax.eval_shape(lambda r=result: r)  # what is no array of JAX cannot leave the program
                 results[name] = result
             except Exception as error:

@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from differential.opponent import keras, quiet
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.layers.image.boxes import FORMATS
 from polykeras.utils import bounding_boxes
 
@@ -47,12 +47,12 @@ CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
 @pytest.mark.parametrize(("name", "args", "kwargs"), CALLS, ids=[f"{i}-{c[0]}" for i, c in enumerate(CALLS)])
 def test_values(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     theirs = getattr(keras().utils.bounding_boxes, name)(
-        *tree.map_structure(lambda x: keras().ops.convert_to_tensor(x) if isinstance(x, np.ndarray) else x, args),
+        *nested.map_structure(lambda x: keras().ops.convert_to_tensor(x) if isinstance(x, np.ndarray) else x, args),
         **kwargs,
     )
     with quiet():
         ours = getattr(bounding_boxes, name)(*args, **kwargs)
-    for mine, other in zip(tree.flatten(ours), tree.flatten(theirs), strict=True):
+    for mine, other in zip(nested.flatten(ours), nested.flatten(theirs), strict=True):
         assert_allclose(mine, np.asarray(other), rtol=2e-4, atol=2e-4)
 
 

@@ -11,8 +11,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from differential.opponent import keras, quiet
-from polykeras import layers, ops
-from polykeras import nested as tree
+from polykeras import layers, nested, ops
 
 pytestmark = pytest.mark.keras
 
@@ -170,9 +169,9 @@ def test_boxes_move_along(name: str, args: tuple[Any, ...], kwargs: dict[str, An
     with quiet():
         ours, theirs = pair(name, args, {**kwargs, "bounding_box_format": "xyxy"})
         found, moved = drawn(theirs, X)
-        in_keras = tree.map_structure(keras().ops.convert_to_tensor, given)
+        in_keras = nested.map_structure(keras().ops.convert_to_tensor, given)
         expected = theirs.transform_bounding_boxes(dict(in_keras), found)
-        result = ours.transform_bounding_boxes(tree.map_structure(ops.convert_to_tensor, given), moved)
+        result = ours.transform_bounding_boxes(nested.map_structure(ops.convert_to_tensor, given), moved)
         assert_allclose(ops.convert_to_numpy(result["boxes"]), expected["boxes"], rtol=1e-4, atol=1e-3)
         if name != "MixUp":  # there Keras puts the labels of the second image below those of all first ones
             assert_array_equal(ops.convert_to_numpy(result["labels"]), expected["labels"])

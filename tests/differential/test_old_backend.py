@@ -9,8 +9,7 @@ import pytest
 
 from differential.opponent import keras
 from polykeras import backend as K
-from polykeras import nested as tree
-from polykeras import ops
+from polykeras import nested, ops
 from polykeras.backend import Backend
 
 pytestmark = pytest.mark.keras
@@ -194,7 +193,9 @@ def plain(value: Any) -> Any:
 
 
 def tensors(value: Any, convert: Any) -> Any:
-    return tree.map_structure(lambda leaf: convert(leaf) if isinstance(leaf, (np.ndarray, np.float32)) else leaf, value)
+    return nested.map_structure(
+        lambda leaf: convert(leaf) if isinstance(leaf, (np.ndarray, np.float32)) else leaf, value
+    )
 
 
 def true_backend() -> tuple[Any, Any]:
@@ -215,7 +216,7 @@ def test_values_are_those_of_keras(backend: Backend, case: tuple[str, tuple[Any,
     if isinstance(expected, (int, str)):
         assert found == expected
         return
-    flat = zip(tree.flatten(expected), tree.flatten(found), strict=True)
+    flat = zip(nested.flatten(expected), nested.flatten(found), strict=True)
     for theirs_array, ours in flat:
         assert np.shape(ours) == np.shape(theirs_array)
         np.testing.assert_allclose(ours, theirs_array, rtol=2e-5, atol=2e-5)

@@ -11,8 +11,7 @@ from contract.table import NUMBERS, Case
 from differential.opponent import Mismatch, failed, keras, quiet, settle
 from differential.test_ops import BY_OP, applied, given
 from helpers.runner import all_arrays
-from polykeras import dtypes
-from polykeras import nested as tree
+from polykeras import dtypes, nested
 
 pytestmark = [pytest.mark.slow, pytest.mark.keras]
 
@@ -31,7 +30,7 @@ def inferred(library: Any, op: str, case: Case, unknown: bool) -> list[tuple[tup
     """Return the shapes and dtypes of the results, or the error."""
     try:
         result = applied(getattr(library.ops, op), case, symbols(library, case, unknown))
-        leaves = [leaf for leaf in tree.flatten(result) if hasattr(leaf, "shape")]
+        leaves = [leaf for leaf in nested.flatten(result) if hasattr(leaf, "shape")]
         return [(tuple(leaf.shape), dtypes.NARROWER.get(leaf.dtype, leaf.dtype)) for leaf in leaves]
     except Exception as error:
         return failed(error).error

@@ -11,7 +11,7 @@ import numpy as np
 
 from helpers.parity import RTOL
 from helpers.runner import ONE_FUNCTION, all_kinds, host, latest, narrowed, running, weighted
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.backend import Backend
 from polykeras.graph import KerasTensor
 from polykeras.layers import Layer
@@ -78,13 +78,13 @@ class LayerCase:
             return [host(backend, leaf) for leaf in functions[kind](arrays)]
 
     def _inputs(self, backend: Backend, width: int) -> Any:
-        return tree.map_structure(lambda x: backend.asarray(narrowed(x, width)), self.inputs)
+        return nested.map_structure(lambda x: backend.asarray(narrowed(x, width)), self.inputs)
 
     def _kwargs(self, backend: Backend, width: int) -> dict[str, Any]:
         def convert(value: Any) -> Any:
             return backend.asarray(narrowed(value, width)) if isinstance(value, np.ndarray) else value
 
-        return {key: tree.map_structure(convert, value) for key, value in self.kwargs.items()}
+        return {key: nested.map_structure(convert, value) for key, value in self.kwargs.items()}
 
     def run(self, layer: Layer, backend: Backend, width: int = 32) -> Any:
         """Return the outputs of a layer for the case's inputs."""
@@ -103,8 +103,8 @@ class LayerCase:
             batch = len(x) if getattr(layer, "stateful", False) else None
             return KerasTensor((batch, *x.shape[1:]), narrowed(x, 32).dtype)
 
-        inputs, kwargs = tree.map_structure(symbolic, (self.inputs, self.kwargs))
-        return tree.flatten(self._call(layer.compute_output_spec, inputs, kwargs))
+        inputs, kwargs = nested.map_structure(symbolic, (self.inputs, self.kwargs))
+        return nested.flatten(self._call(layer.compute_output_spec, inputs, kwargs))
 
     def built(self, backend: Backend, width: int = 32) -> Layer:
         """Return the layer with weights that the case's name gives, the same in all dtypes and on all backends."""
@@ -140,9 +140,9 @@ class _Prepared:
         self.case, self.backend, self.width = case, backend, width
         layer = case.built(backend, width)
         kwargs = case._kwargs(backend, width)
-        self.variables = [*layer.variables, *tree.flatten(getattr(layer, "states", None))]
+        self.variables = [*layer.variables, *nested.flatten(getattr(layer, "states", None))]
         self.state = read_state(self.variables, backend)
-        self.leaves, self.structure = tree.flatten_with_def(case._inputs(backend, width))
+        self.leaves, self.structure = nested.flatten_with_def(case._inputs(backend, width))
         self.pure = functionalize(lambda inputs: case._call(layer, inputs, kwargs), self.variables)
         trained = {id(v) for v in layer.trainable_weights}
         self.kept = [i for i, v in enumerate(self.variables) if id(v) not in trained and v.dtype.startswith("float")]
@@ -152,8 +152,8 @@ class _Prepared:
     def _outputs(self, values: list[Any]) -> tuple[list[Any], list[Any]]:
         """Return the new state and the leaves of the outputs."""
         split = len(self.state)
-        state, outputs = self.pure(values[:split], tree.unflatten(self.structure, values[split:]))
-        return state, tree.flatten(outputs)
+        state, outputs = self.pure(values[:split], nested.unflatten(self.structure, values[split:]))
+        return state, nested.flatten(outputs)
 
     def results(self, values: list[Any]) -> list[Any]:
         """Return the outputs, then the float state that is not trained."""

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from polykeras import config
-from polykeras import nested as tree
+from polykeras import config, nested
 from polykeras.backend import Backend, door, use_backend
 
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ def call(case: Case, backend: Backend, width: int, given: Given | None = None) -
     result = public(case.op)(*_replace(case.args, change), **{k: _replace(v, change) for k, v in case.kwargs.items()})
     if case.through is not None:
         result = case.through(backend, result)
-    return tree.flatten(result)
+    return nested.flatten(result)
 
 
 def host(backend: Backend, leaf: Any) -> np.ndarray:

@@ -117,10 +117,9 @@ def core() -> dict[str, list[float]]:
 
 
 def _flat(values: Any) -> list[float]:
-    from polykeras import nested as tree
-    from polykeras import ops
+    from polykeras import nested, ops
 
-    arrays = [np.asarray(ops.convert_to_numpy(leaf), "float64") for leaf in tree.flatten(values)]
+    arrays = [np.asarray(ops.convert_to_numpy(leaf), "float64") for leaf in nested.flatten(values)]
     return [float(number) for array in arrays for number in array.ravel()]
 
 

@@ -11,8 +11,7 @@ import numpy as np
 from differential.opponent import host, keras
 from helpers.layer_runner import LayerCase
 from helpers.runner import narrowed, weights
-from polykeras import layers
-from polykeras import nested as tree
+from polykeras import layers, nested
 from polykeras.backend import Backend, registry
 from recorded.layers import LEFT_OUT, TABLE
 from recorded.store import Records
@@ -51,7 +50,7 @@ def _recorded(case: LayerCase) -> dict[str, Any] | None:
     layer = keras().layers.deserialize(layers.serialize(case.make()))
     config = lean(keras().layers.serialize(layer))  # before it is built, which settles some arguments
     inputs = case.inputs if isinstance(case.inputs, tuple) else (case.inputs,)
-    args, kwargs = tree.map_structure(_given, (inputs, case.kwargs))
+    args, kwargs = nested.map_structure(_given, (inputs, case.kwargs))
     run = _Run(case, layer, args, kwargs, ours.get_weights())
     value, gradient = run.results()
     made = {"layer": config, "inputs": args, "weights": ours.get_weights(), "value": value}
@@ -65,7 +64,7 @@ def _draws(case: LayerCase, layer: Any, backend: Backend) -> bool:
     for seed in range(8) if seeds else ():
         for variable in seeds:
             variable.assign(np.full(variable.shape, seed, variable.dtype))
-        found.append([backend.to_numpy(x) for x in tree.flatten(case.run(layer, backend))])
+        found.append([backend.to_numpy(x) for x in nested.flatten(case.run(layer, backend))])
     return not all(_same(found[0], other) for other in found)
 
 
@@ -84,13 +83,13 @@ class _Run:
         import jax
 
         self.case, self.layer, self.jax = case, layer, jax
-        symbols = tree.map_structure(_symbol, (args, kwargs))
+        symbols = nested.map_structure(_symbol, (args, kwargs))
         layer(*symbols[0], **symbols[1])  # which builds it
         layer.set_weights(values)
         if hasattr(layer, "finalize_state"):
             layer.finalize_state()  # as after the reading of a file
-        args, self.kwargs = tree.map_structure(_of_jax, (args, kwargs))
-        self.leaves, self.structure = tree.flatten_with_def(args)
+        args, self.kwargs = nested.map_structure(_of_jax, (args, kwargs))
+        self.leaves, self.structure = nested.flatten_with_def(args)
         self.places = [i for i, x in enumerate(self.leaves) if _floating(x)]
         self.trained = [v.value for v in layer.trainable_variables]
         self.state = [v for v in (*layer.non_trainable_variables, *_states(layer)) if _floating(v)]
@@ -110,7 +109,7 @@ class _Run:
             given = list(self.leaves)
             for place, x in zip(self.places, moved, strict=True):
                 given[place] = x
-            args = tree.unflatten(self.structure, given)
+            args = nested.unflatten(self.structure, given)
             values = list(zip(self.layer.trainable_variables, trained, strict=True))
             with keras().StatelessScope(values) as scope:
                 leaves = self.jax.tree.leaves(self.layer(*args, **self.kwargs))
@@ -125,7 +124,7 @@ class _Run:
 
 def _states(layer: Any) -> list[Any]:
     known = {id(v) for v in layer.variables}
-    return [v for v in tree.flatten(getattr(layer, "states", None)) if hasattr(v, "assign") and id(v) not in known]
+    return [v for v in nested.flatten(getattr(layer, "states", None)) if hasattr(v, "assign") and id(v) not in known]
 
 
 def _symbol(x: Any) -> Any:
@@ -166,7 +165,7 @@ def lean(data: Any) -> Any:
 
 def _config(cls: Any, config: dict[str, Any]) -> Any:
     made = cls.from_config(copy.deepcopy(config)).get_config()
-    return tree.map_structure(str, _unnamed(made))
+    return nested.map_structure(str, _unnamed(made))
 
 
 def _unnamed(data: Any) -> Any:

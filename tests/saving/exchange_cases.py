@@ -12,8 +12,7 @@ from contract.layer_cases import LAYER_CASES
 from helpers.layer_runner import LayerCase
 from known_differences.from_keras import EXCHANGED
 from polykeras import layers as L
-from polykeras import nested as tree
-from polykeras import ops
+from polykeras import nested, ops
 from saving.exchange_own import registered
 
 OWN = {
@@ -41,10 +40,10 @@ def of_layer(case: LayerCase) -> tuple[Any, list[np.ndarray]]:
 
     arguments = {name: value for name, value in case.kwargs.items() if name != "training"}
     inputs = case.inputs if isinstance(case.inputs, tuple) else (case.inputs,)
-    positional, named = tree.map_structure(symbol, inputs), tree.map_structure(symbol, arguments)
-    symbols = [leaf for leaf in tree.flatten((positional, named)) if isinstance(leaf, keras.KerasTensor)]
+    positional, named = nested.map_structure(symbol, inputs), nested.map_structure(symbol, arguments)
+    symbols = [leaf for leaf in nested.flatten((positional, named)) if isinstance(leaf, keras.KerasTensor)]
     outputs = case.make()(*positional, **named)
-    model = keras.Model(symbols, tree.flatten(outputs))
+    model = keras.Model(symbols, nested.flatten(outputs))
     return model, arrays
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import polykeras as keras
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.backend import use_backend
 from saving.exchange_cases import CASES, MODELS, of_layer, perceptron
 
@@ -54,9 +54,9 @@ KERAS_DIFFERS = {
 
 
 def _predicted(model: Any, inputs: list[np.ndarray]) -> list[np.ndarray]:
-    structure = tree.flatten_with_def(model.input)[1]
-    outputs = model(tree.unflatten(structure, inputs), training=False)
-    return [keras.ops.convert_to_numpy(y) for y in tree.flatten(outputs)]
+    structure = nested.flatten_with_def(model.input)[1]
+    outputs = model(nested.unflatten(structure, inputs), training=False)
+    return [keras.ops.convert_to_numpy(y) for y in nested.flatten(outputs)]
 
 
 def _save(folder: Path, name: str, model: Any, inputs: list[np.ndarray]) -> None:

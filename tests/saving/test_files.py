@@ -15,8 +15,7 @@ import pytest
 import polykeras as keras
 from contract.layer_cases import LAYER_CASES, OWN
 from helpers.layer_runner import LayerCase
-from polykeras import layers
-from polykeras import nested as tree
+from polykeras import layers, nested
 from polykeras.backend import Backend, use_backend
 from polykeras.saving import SavedFileError
 from polykeras.saving.walk import parts
@@ -134,8 +133,8 @@ def test_models_come_back(name: str, tmp_path: Path) -> None:
 
 
 def _outputs(model: Any, inputs: list[np.ndarray]) -> list[np.ndarray]:
-    structure = tree.flatten_with_def(model.input)[1]
-    return [keras.ops.convert_to_numpy(y) for y in tree.flatten(model(tree.unflatten(structure, inputs)))]
+    structure = nested.flatten_with_def(model.input)[1]
+    return [keras.ops.convert_to_numpy(y) for y in nested.flatten(model(nested.unflatten(structure, inputs)))]
 
 
 def test_a_layer_of_two_models_is_one_again(tmp_path: Path) -> None:

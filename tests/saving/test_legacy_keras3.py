@@ -17,8 +17,7 @@ import pytest
 
 import polykeras
 from helpers import data
-from polykeras import Input, Model, Sequential, layers
-from polykeras import nested as tree
+from polykeras import Input, Model, Sequential, layers, nested
 from polykeras.saving import load_model
 
 FRAMEWORKS = [name for name in ("jax", "torch", "tensorflow") if find_spec(name)]
@@ -93,7 +92,7 @@ def shaken(model: Any) -> Any:
 
 
 def outputs(model: Any, inputs: list[np.ndarray]) -> list[np.ndarray]:
-    return tree.flatten(model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0))
+    return nested.flatten(model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0))
 
 
 @pytest.fixture(autouse=True)

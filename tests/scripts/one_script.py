@@ -27,7 +27,7 @@ import numpy as np
 from losses import EnoughTrained
 
 import polykeras.as_keras
-from polykeras import nested as tree
+from polykeras import nested
 
 STEPS = int(os.environ.get("SCRIPT_STEPS", "2"))  # of an epoch
 NATIVE = "SCRIPT_STEPS" in os.environ  # whether losses are to fall, and loops of the script's own are noted and cut
@@ -103,7 +103,7 @@ def cut_predict(model: Any, predict: Any, x: Any, *args: Any, **options: Any) ->
     if shape[0] <= PREDICTED:
         return predict(model, x, *args, **options)
     few = predict(model, x[:PREDICTED], *args, **options)
-    return tree.map_structure(lambda value: np.resize(value, (shape[0], *value.shape[1:])), few)
+    return nested.map_structure(lambda value: np.resize(value, (shape[0], *value.shape[1:])), few)
 
 
 def cut_batch(model: Any, train_on_batch: Any, *args: Any, **options: Any) -> Any:

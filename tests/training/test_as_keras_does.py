@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polykeras import Input, KerasTensor, Layer, Model, Sequential, Variable, callbacks, layers, ops, optimizers
-from polykeras import nested as tree
+from polykeras import Input, KerasTensor, Layer, Model, Sequential, Variable, callbacks, layers, nested, ops, optimizers
 from polykeras.backend import Backend, floatx, result_type, standardize_dtype
 from polykeras.losses import mean_absolute_error
 from polykeras.metrics import MeanMetricWrapper
@@ -321,8 +320,8 @@ HAND_WRITTEN: dict[str, Any] = {
 @pytest.mark.parametrize("name", HAND_WRITTEN)
 def test_ops_written_by_hand_become_part_of_a_graph(name: str, backend: Backend) -> None:
     fn, x = HAND_WRITTEN[name], Input((4,))
-    symbolic, expected = tree.flatten(fn(x)), tree.flatten(fn(ops.convert_to_tensor(X)))
-    found = tree.flatten(Model(x, symbolic)(X))
+    symbolic, expected = nested.flatten(fn(x)), nested.flatten(fn(ops.convert_to_tensor(X)))
+    found = nested.flatten(Model(x, symbolic)(X))
     for tensor, value, array in zip(symbolic, expected, found, strict=True):
         assert tensor.dtype == backend.dtype(value)
         assert len(tensor.shape) == len(value.shape)

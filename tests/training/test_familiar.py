@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.training.data.familiar import Familiar
 from polykeras.training.data.packs import Pack, Packing
 from polykeras.training.data.preparation import Preparation
@@ -77,7 +77,7 @@ def test_batches_of_all_kinds_come_as_they_are_and_in_order() -> None:
     found: list[Any] = []
     for item in make_source(iter(items)).packs():
         if isinstance(item, Pack):
-            found += [tree.map_structure(np.array, item.batch(i)) for i in range(item.count)]
+            found += [nested.map_structure(np.array, item.batch(i)) for i in range(item.count)]
             item.release()
         else:
             found.append(item)

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 import polykeras
-from polykeras import Sequential, layers, ops
-from polykeras import nested as tree
+from polykeras import Sequential, layers, nested, ops
 from polykeras.backend import Backend
 from polykeras.backend.host_memory import aligned_empty
 from polykeras.training.data import PyDataset, packs
@@ -210,10 +209,10 @@ def test_batches_of_any_structure_are_packed(structure: Any) -> None:
     source = make_source(iter(batches))
     for item in source.packs():
         assert isinstance(item, Pack)
-        found += [[leaf.copy() for leaf in tree.flatten(item.batch(i))] for i in range(item.count)]
+        found += [[leaf.copy() for leaf in nested.flatten(item.batch(i))] for i in range(item.count)]
         item.release()
     for ours, given in zip(found, batches, strict=True):
-        for leaf, expected in zip(ours, tree.flatten(given), strict=True):
+        for leaf, expected in zip(ours, nested.flatten(given), strict=True):
             np.testing.assert_array_equal(leaf, expected)
 
 

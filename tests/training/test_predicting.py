@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polykeras import Input, Model, Sequential, callbacks, config, fast, layers, ops
-from polykeras import nested as tree
+from polykeras import Input, Model, Sequential, callbacks, config, fast, layers, nested, ops
 from polykeras.backend import Backend
 from polykeras.training import loops
 from polykeras.training.predicting import TOGETHER
@@ -32,7 +31,7 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def noted_together(self: CompiledStep, batches: Any, count: int) -> Any:
         result = run_batches(self, batches, count)
-        found.extend([tree.flatten(batches)[0].shape[1]] * count)
+        found.extend([nested.flatten(batches)[0].shape[1]] * count)
         return result
 
     monkeypatch.setattr(CompiledStep, "run_batch", noted)

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polykeras import Sequential, layers, utils
-from polykeras import nested as tree
+from polykeras import Sequential, layers, nested, utils
 from polykeras.backend import Backend
 from polykeras.training.rooms import Rooms, in_room, rounded
 from polykeras.training.steps import CompiledStep
@@ -64,7 +63,7 @@ def trained_on_sizes(monkeypatch: pytest.MonkeyPatch, backend: Backend) -> tuple
     run_rows = CompiledStep.run_rows
 
     def noted(self: CompiledStep, data: Any, indices: Any, start: int, stop: int) -> Any:
-        shapes.add((backend.shape(indices), backend.shape(tree.flatten(data)[0]), self.step))
+        shapes.add((backend.shape(indices), backend.shape(nested.flatten(data)[0]), self.step))
         return run_rows(self, data, indices, start, stop)
 
     utils.set_random_seed(0)

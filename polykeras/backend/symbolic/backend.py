@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.backend.base import Backend
 from polykeras.backend.execution import Step, StepParts, StepRunner
 from polykeras.backend.symbolic.array import NeedsValues, SymbolicArray, from_value
@@ -42,7 +42,7 @@ class SymbolicBackend(SymbolicLinear, Backend):
         loop_vars: Any,
         maximum_iterations: int | None = None,
     ) -> Any:
-        variables = tree.map_structure(from_value, loop_vars)
+        variables = nested.map_structure(from_value, loop_vars)
         several = isinstance(variables, (list, tuple))
         arguments = tuple(variables) if several else (variables,)
         if from_value(cond(*arguments)).dims:
@@ -50,7 +50,7 @@ class SymbolicBackend(SymbolicLinear, Backend):
         results = body(*arguments)
         results = tuple(results) if isinstance(results, (list, tuple)) else (results,)
         agreed = _same(arguments, results, "while_loop: loop_vars and the results of `body`")
-        return tree.pack_sequence_as(loop_vars, tree.flatten(agreed))
+        return nested.pack_sequence_as(loop_vars, nested.flatten(agreed))
 
     def scan(
         self,
@@ -61,7 +61,7 @@ class SymbolicBackend(SymbolicLinear, Backend):
         reverse: bool = False,
         unroll: int | bool = 1,
     ) -> tuple[Any, Any]:
-        init, xs = tree.map_structure(from_value, init), tree.map_structure(from_value, xs)
+        init, xs = nested.map_structure(from_value, init), nested.map_structure(from_value, xs)
         steps = length if xs is None else first_size(xs, "scan")
         if steps is None or (length is not None and not agree(steps, length)):
             raise ValueError(f"scan: expected xs, or length; received length {length} and xs {xs}.")
@@ -72,7 +72,7 @@ class SymbolicBackend(SymbolicLinear, Backend):
 
     def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
         def run(*args: Any, **kwargs: Any) -> Any:
-            args, kwargs = tree.map_structure(
+            args, kwargs = nested.map_structure(
                 lambda leaf: self.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf, (args, kwargs)
             )
             return fn(*args, **kwargs)
@@ -91,15 +91,15 @@ class SymbolicBackend(SymbolicLinear, Backend):
 
 def _same(a: Any, b: Any, what: str) -> Any:
     """Return the tree that two trees of arrays, which must agree in structure, shapes and dtypes, give together."""
-    tree.assert_same_structure(a, b)
-    b = tree.map_structure(from_value, b)
+    nested.assert_same_structure(a, b)
+    b = nested.map_structure(from_value, b)
 
     def one(x: SymbolicArray, y: SymbolicArray) -> SymbolicArray:
         if x.dtype != y.dtype or len(x.dims) != len(y.dims) or not all(map(agree, x.dims, y.dims)):
             raise ValueError(f"{what} must agree in shape and dtype; received {x} and {y}.")
         return SymbolicArray(tuple(map(meet, x.dims, y.dims)), x.dtype)
 
-    return tree.map_structure(one, tree.map_structure(from_value, a), b)
+    return nested.map_structure(one, nested.map_structure(from_value, a), b)
 
 
 SYMBOLIC = SymbolicBackend()

@@ -9,8 +9,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from polykeras import config, dtypes
-from polykeras import nested as tree
+from polykeras import config, dtypes, nested
 from polykeras.backend.elementwise import ElementwiseMethods
 from polykeras.backend.spec import Shape
 from polykeras.backend.symbolic.array import NeedsValues, SymbolicArray, combine, from_value, is_scalar
@@ -238,7 +237,7 @@ def first_size(elements: Any, where: str) -> int:
     Raises:
         ValueError: there is no array, one is a scalar, or the lengths differ.
     """
-    leaves = tree.flatten(elements)
+    leaves = nested.flatten(elements)
     if not leaves or any(not leaf.dims or not agree(leaf.dims[0], leaves[0].dims[0]) for leaf in leaves):
         raise ValueError(f"{where}: expected arrays with one length in their first axes; received {elements}.")
     return leaves[0].dims[0]
@@ -246,11 +245,11 @@ def first_size(elements: Any, where: str) -> int:
 
 def first_slices(elements: Any) -> Any:
     """Return what one slice along the first axes of a tree of arrays looks like."""
-    return tree.map_structure(lambda leaf: SymbolicArray(leaf.dims[1:], leaf.dtype), elements)
+    return nested.map_structure(lambda leaf: SymbolicArray(leaf.dims[1:], leaf.dtype), elements)
 
 
 def stacked(elements: Any, length: int) -> Any:
     """Return a tree of arrays with a new first axis of this length."""
-    return tree.map_structure(
+    return nested.map_structure(
         lambda leaf: SymbolicArray((length, *from_value(leaf).dims), from_value(leaf).dtype), elements
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.backend import Backend, registry
 from polykeras.backend.symbolic import NeedsValues
 from polykeras.layers.base.layer import LAYERS, Layer
@@ -129,7 +129,7 @@ class TorchModuleWrapper(Layer):
         if self._given_shape is None:
             raise NeedsValues(f"{self._title()} runs a module of {self._framework.name}.")
         symbolic = registry.current()
-        rows = symbolic.shape(tree.flatten((args, kwargs))[0])[:1]
+        rows = symbolic.shape(nested.flatten((args, kwargs))[0])[:1]
         return symbolic.full((*rows, *self._given_shape[1:]), 0, self.compute_dtype)
 
     # ---- files -------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import cache, wraps
 from typing import Any
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.backend import Backend
 from polykeras.graph import KerasTensor
 from polykeras.graph.inference import known_shape, outside_inference
@@ -36,9 +36,9 @@ class BuildMixin:
         """Build with the shapes of the arguments of a call."""
         given = dict(zip(spec.names, args, strict=False)) | kwargs
         shapes = {
-            name: tree.map_structure(lambda x: known_shape(backend, x), value)
+            name: nested.map_structure(lambda x: known_shape(backend, x), value)
             for name, value in given.items()
-            if not name.endswith("mask") and value is not None and all(map(backend.is_tensor, tree.flatten(value)))
+            if not name.endswith("mask") and value is not None and all(map(backend.is_tensor, nested.flatten(value)))
         }
         if not shapes and self._has_own_build():
             raise ValueError(

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from polykeras import dtypes
-from polykeras import nested as tree
+from polykeras import dtypes, nested
 from polykeras.backend import Backend
 from polykeras.backend.door import Handle
 from polykeras.layers.base.context import CallContext
@@ -73,8 +72,8 @@ class CallSpec:
     def fill_masks(self, context: CallContext, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Add the masks that the arguments carry to the keyword arguments, where `call` takes masks."""
         if self.has_mask and kwargs.get("mask") is None and args and not self._is_positional("mask", args):
-            found = tree.map_structure(context.mask_of, args[0])
-            if any(mask is not None for mask in tree.flatten(found)) or tree.is_nested(args[0]):
+            found = nested.map_structure(context.mask_of, args[0])
+            if any(mask is not None for mask in nested.flatten(found)) or nested.is_nested(args[0]):
                 kwargs["mask"] = found
         for name in self.mask_arguments:
             source = name[: -len("_mask")]
@@ -117,8 +116,8 @@ def prepare_arguments(
             leaf = backend.asarray(leaf)
         return _cast(leaf, backend, context, cast_to)
 
-    args = tree.map_structure(prepare, tuple(_lists_to_arrays(backend, arg) for arg in args))
-    return args, {name: tree.map_structure(prepare, value) for name, value in kwargs.items()}
+    args = nested.map_structure(prepare, tuple(_lists_to_arrays(backend, arg) for arg in args))
+    return args, {name: nested.map_structure(prepare, value) for name, value in kwargs.items()}
 
 
 def _cast(array: Any, backend: Backend, context: CallContext, cast_to: str | None) -> Any:
@@ -136,7 +135,7 @@ def _lists_to_arrays(backend: Backend, arg: Any) -> Any:
     if (
         isinstance(arg, (list, tuple))
         and arg
-        and all(isinstance(leaf, (bool, int, float)) for leaf in tree.flatten(arg))
+        and all(isinstance(leaf, (bool, int, float)) for leaf in nested.flatten(arg))
     ):
         return backend.asarray(arg)
     return arg

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from polykeras import masks
-from polykeras import nested as tree
+from polykeras import masks, nested
 from polykeras.backend import Backend, registry
 from polykeras.backend.symbolic import SYMBOLIC
 
@@ -41,7 +40,7 @@ class CallContext:
         outer = _context.get()
         self.path: list[str] = list(outer.path) if outer is not None else []
         if masks.are_kept():
-            for leaf in tree.flatten(arguments):
+            for leaf in nested.flatten(arguments):
                 if (mask := masks.kept(leaf)) is not None:
                     self.masks[id(leaf)] = (leaf, mask)
         masks.forget_boxes()

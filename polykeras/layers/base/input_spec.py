@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.backend import Backend
 from polykeras.graph.inference import known_shape
 
@@ -92,7 +92,7 @@ def assert_input_compatibility(spec: Any, inputs: Any, backend: Backend, title: 
     if isinstance(spec, InputSpec) and backend.is_tensor(inputs):
         specs, leaves = [spec], [inputs]
     else:
-        specs, leaves = tree.flatten(spec), tree.flatten(inputs)
+        specs, leaves = nested.flatten(spec), nested.flatten(inputs)
     if len(specs) != len(leaves):
         raise ValueError(f"{title()} expects {len(specs)} input(s); received {len(leaves)}.")
     for i, (one, leaf) in enumerate(zip(specs, leaves, strict=True)):

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from threading import get_ident
 from typing import Any, ClassVar
 
-from polykeras import dtype_policies, masks, regularizers
-from polykeras import nested as tree
+from polykeras import dtype_policies, masks, nested, regularizers
 from polykeras.backend import Backend, registry
 from polykeras.backend.door import convert, find_symbolic
 from polykeras.graph import KerasTensor, Operation
@@ -220,7 +219,7 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
                 self._build_on_shapes(args, kwargs)
                 return self.record(args, kwargs, self.compute_output_spec(*args, **kwargs))
             mask = None if is_ours(type(self)) else self._implied_mask(args, kwargs)
-            told = kwargs | {"mask": mask} if tree.flatten(mask) else kwargs  # which a user's code may count on
+            told = kwargs | {"mask": mask} if nested.flatten(mask) else kwargs  # which a user's code may count on
             return self.record(args, kwargs, self.compute_output_spec(*args, **told))
         return self._call_outermost(*args, **kwargs)
 
@@ -237,7 +236,7 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
         if context.lossy:
             self._lossy[get_ident()] = context.lossy
         if context.masks:
-            for leaf in tree.flatten(outputs):
+            for leaf in nested.flatten(outputs):
                 if id(leaf) in context.masks:
                     masks.keep(leaf, context.masks[id(leaf)][1])
         return outputs
@@ -273,7 +272,7 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
             context.path.pop()
             context.training, context.mode = outer_training, outer_mode
         if self.activity_regularizer is not None:
-            for output in tree.flatten(outputs):
+            for output in nested.flatten(outputs):
                 self.add_loss(self.activity_regularizer(output) / backend.shape(output)[0])
         mask = kwargs.get("mask")
         if isinstance(mask, (list, tuple)) and all(part is None for part in mask):
@@ -296,15 +295,15 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
         return f"Layer {self.name!r} ({type(self).__name__})"
 
     def _set_masks(self, context: CallContext, args: tuple[Any, ...], given: Any, outputs: Any) -> None:
-        leaves = tree.flatten(outputs)
+        leaves = nested.flatten(outputs)
         # A mask that `call` gave an output stays.
         if not self.supports_masking or not args or all(context.mask_of(leaf) is not None for leaf in leaves):
             return
-        previous = tree.map_structure(context.mask_of, args[0]) if given is None else given
+        previous = nested.map_structure(context.mask_of, args[0]) if given is None else given
         made = self.compute_mask(args[0], previous)
         if made is None:
             return
-        flat = made if isinstance(made, (list, tuple)) else tree.flatten(made)  # which would drop a None
+        flat = made if isinstance(made, (list, tuple)) else nested.flatten(made)  # which would drop a None
         for leaf, mask in zip(leaves, flat, strict=False):
             if context.mask_of(leaf) is None:
                 context.set_mask(leaf, mask)
@@ -384,6 +383,6 @@ def _begins_symbolic(args: tuple[Any, ...]) -> bool:
 def _note(error: Exception, what: str, backend: Backend, arguments: Any) -> None:
     """Say in an error where it arose; only once, in the innermost layer."""
     if not any(note.startswith("While calling") for note in getattr(error, "__notes__", ())):
-        arrays = [leaf for leaf in tree.flatten(arguments) if backend.is_tensor(leaf)]
+        arrays = [leaf for leaf in nested.flatten(arguments) if backend.is_tensor(leaf)]
         shown = [f"{backend.dtype(x)} {known_shape(backend, x)}" for x in arrays]
         error.add_note(f"{what} {', '.join(shown) or 'no arrays'}.")

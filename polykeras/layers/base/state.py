@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_chec
 
 import numpy as np
 
-from polykeras import changes, constraints, dtypes, initializers, regularizers
-from polykeras import nested as tree
+from polykeras import changes, constraints, dtypes, initializers, nested, regularizers
 from polykeras.graph.inference import note_set
 from polykeras.layers.base.context import current_context
 from polykeras.layers.base.native import adopted, own_names
@@ -326,7 +325,7 @@ class StateMixin(Saveable):
 
     def add_loss(self, loss: Any) -> None:
         """Add scalar term(s), computed in `call`, to what training minimises."""
-        context, thread, terms = current_context(), get_ident(), tree.flatten(loss)
+        context, thread, terms = current_context(), get_ident(), nested.flatten(loss)
         if context is not None and self not in context.lossy:
             context.lossy.append(self)
             self._losses[thread] = []  # without those of an earlier call

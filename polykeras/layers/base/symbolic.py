@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.backend import registry
 from polykeras.backend.symbolic import cannot_run_on_shapes
 from polykeras.graph import KerasTensor, Node, infer_outputs
@@ -52,7 +52,7 @@ class SymbolicMixin:
         # A class that overrides this method may call it: then what it writes must not be asked again.
         ours = type(self).compute_output_spec is SymbolicMixin.compute_output_spec
         outputs = self._inferred_outputs(args, kwargs) if ours else self.compute_output_spec(*args, **kwargs)
-        return tree.map_structure(lambda x: x.shape, outputs)
+        return nested.map_structure(lambda x: x.shape, outputs)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Return the symbolic outputs for symbolic inputs, without recording a call.
@@ -89,9 +89,9 @@ class SymbolicMixin:
         """Return symbolic tensors of the shapes that `compute_output_shape` gives."""
         given = dict(zip(call_spec(type(self).call).names, args, strict=False)) | kwargs
         shapes = {
-            name: tree.map_structure(lambda x: x.shape, value)
+            name: nested.map_structure(lambda x: x.shape, value)
             for name, value in given.items()
-            if value is not None and all(isinstance(leaf, KerasTensor) for leaf in tree.flatten(value))
+            if value is not None and all(isinstance(leaf, KerasTensor) for leaf in nested.flatten(value))
         }
         found = with_shapes(self.compute_output_shape, shapes)
         return map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), found)
@@ -118,7 +118,7 @@ class SymbolicMixin:
         It does where `call` takes a mask, and where the only argument comes in as it was passed: it has the dtype in
         which the layer computes, or the layer is a model.
         """
-        found = tree.flatten(self._implied_mask(node.args, node.kwargs))
+        found = nested.flatten(self._implied_mask(node.args, node.kwargs))
         return [mask for mask in found if isinstance(mask, KerasTensor)]
 
     def _implied_mask(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -129,7 +129,7 @@ class SymbolicMixin:
         if not as_passed and not self._takes_arguments_as_passed:
             return None
         try:
-            return tree.map_structure(lambda leaf: leaf._keras_mask, x)
+            return nested.map_structure(lambda leaf: leaf._keras_mask, x)
         except Exception as error:
             if not cannot_run_on_shapes(error):
                 raise

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from polykeras import config, ops, random
-from polykeras import nested as tree
+from polykeras import config, nested, ops, random
 from polykeras.backend.spec import Array
 from polykeras.layers.base.layer import Layer
 from polykeras.layers.image import boxes
@@ -255,11 +254,11 @@ def _as_it_is(value: Any) -> Any:
 
 
 def _batched(value: Any) -> Any:
-    return tree.map_structure(lambda x: ops.expand_dims(x, 0), value)
+    return nested.map_structure(lambda x: ops.expand_dims(x, 0), value)
 
 
 def _unbatched(value: Any) -> Any:
-    return tree.map_structure(lambda x: ops.squeeze(x, 0), value)
+    return nested.map_structure(lambda x: ops.squeeze(x, 0), value)
 
 
 class RandomImageLayer(ImageLayer):

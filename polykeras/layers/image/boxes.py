@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import nested as tree
-from polykeras import ops
+from polykeras import nested, ops
 from polykeras.backend.spec import Array
 
 FORMATS = (
@@ -185,7 +184,7 @@ def dense(bounding_boxes: Any) -> dict[str, Any]:
     if not isinstance(bounding_boxes, Mapping) or not {"boxes", "labels"} <= set(bounding_boxes):
         raise ValueError(f"Bounding boxes: expected a dict with 'boxes' and 'labels'; received {bounding_boxes!r}.")
     boxes, labels = bounding_boxes["boxes"], bounding_boxes["labels"]
-    if isinstance(boxes, (list, tuple)) and not any(hasattr(leaf, "shape") for leaf in tree.flatten([boxes, labels])):
+    if isinstance(boxes, (list, tuple)) and not any(hasattr(leaf, "shape") for leaf in nested.flatten([boxes, labels])):
         if boxes and isinstance(boxes[0], (list, tuple)) and all(isinstance(box, (list, tuple)) for box in boxes[0]):
             most = max(map(len, boxes))
             boxes = [[*image, *[[0, 0, 0, 0]] * (most - len(image))] for image in boxes]

@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from polykeras import dtypes, ops
-from polykeras import nested as tree
+from polykeras import dtypes, nested, ops
 from polykeras.backend import foreign_data, registry
 from polykeras.backend.door import Handle
 from polykeras.backend.symbolic import SymbolicArray
@@ -80,7 +79,7 @@ def host_data(x: Any) -> Any:
     if isinstance(x, Handle):
         x = x.value
     if isinstance(x, (list, tuple)):
-        leaves = tree.flatten(x)
+        leaves = nested.flatten(x)
         plain = all(isinstance(leaf, (str, bytes, bool, int, float)) for leaf in leaves)
         return x if plain else [host_data(part) for part in x]
     if isinstance(x, (str, bytes)):
@@ -162,7 +161,7 @@ def _inputs_of(batch: Any) -> Any:
 def is_data(data: Any) -> bool:
     """Return whether `data` are an array or nested lists of texts or numbers, and no iterable of batches."""
     if isinstance(data, (list, tuple)):
-        leaves = tree.flatten(data)
+        leaves = nested.flatten(data)
         return bool(leaves) and all(isinstance(leaf, (str, bytes, bool, int, float, np.generic)) for leaf in leaves)
     return hasattr(data, "shape") or hasattr(data, "__array__") or isinstance(data, (str, bytes))
 

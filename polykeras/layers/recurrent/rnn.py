@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from polykeras import fast, ops
-from polykeras import nested as tree
+from polykeras import fast, nested, ops
 from polykeras.backend import registry
 from polykeras.graph import KerasTensor, infer_outputs
 from polykeras.layers.base.layer import LAYERS, Layer
@@ -103,7 +102,7 @@ class RNN(Layer):
                     f"Layer {self.name!r} is stateful and needs a fixed batch size: give `batch_size=` or "
                     "`batch_shape=` to Input."
                 )
-            self.states = tree.map_structure(
+            self.states = nested.map_structure(
                 lambda x: Variable(x, trainable=False, name="state"), self._host_state(batch)
             )
 
@@ -113,7 +112,7 @@ class RNN(Layer):
         sizes = as_list(cell.state_size)
         if isinstance(cell, Layer) and not cell.built:
             batch = inputs_shape[0]
-            states = tree.map_structure(lambda size: KerasTensor((batch, size), cell.compute_dtype), sizes)
+            states = nested.map_structure(lambda size: KerasTensor((batch, size), cell.compute_dtype), sizes)
             infer_outputs(cell, (KerasTensor(inputs_shape, cell.compute_dtype), states), {})
 
     def _host_state(self, batch: int) -> list[Any]:
@@ -127,8 +126,8 @@ class RNN(Layer):
     def reset_state(self) -> None:
         """Set the states of a stateful layer to those it begins with."""
         if self.states is not None:
-            variables = tree.flatten(self.states)
-            for variable, value in zip(variables, tree.flatten(self._host_state(variables[0].shape[0])), strict=True):
+            variables = nested.flatten(self.states)
+            for variable, value in zip(variables, nested.flatten(self._host_state(variables[0].shape[0])), strict=True):
                 variable.assign(value)
 
     reset_states = reset_state
@@ -154,7 +153,7 @@ class RNN(Layer):
         xs, valid = self._by_time(sequences, mask)
         output, last = self._run_all(xs, self._begin(sequences, initial_state), valid, training, self.return_sequences)
         if self.states is not None:
-            for variable, value in zip(tree.flatten(self.states), tree.flatten(last), strict=True):
+            for variable, value in zip(nested.flatten(self.states), nested.flatten(last), strict=True):
                 variable.assign(value)
         output = ops.swapaxes(output, 0, 1) if self.return_sequences else output
         return (output, *last) if self.return_state else output
@@ -188,7 +187,7 @@ class RNN(Layer):
     def _begin(self, sequences: Any, given: Any) -> list[Any]:
         batch = ops.shape(sequences)[0]
         if self.states is not None:
-            expected = tree.flatten(self.states)[0].shape[0]
+            expected = nested.flatten(self.states)[0].shape[0]
             if batch != expected:
                 raise ValueError(
                     f"Layer {self.name!r} is stateful and was built for batches of {expected} samples; received "
@@ -203,7 +202,7 @@ class RNN(Layer):
                 )
             return states
         if self.states is not None:
-            return tree.map_structure(lambda variable: variable.value, self.states)
+            return nested.map_structure(lambda variable: variable.value, self.states)
         return self.get_initial_state(batch)
 
     def _run_all(self, xs: Any, states: list[Any], valid: Any, training: Any, all_times: bool) -> tuple[Any, list[Any]]:
@@ -268,7 +267,7 @@ class RNN(Layer):
                 new = step(x, old)
                 values = read_state(variables, backend)
             if now is not None:
-                new = tree.map_structure(lambda n, o: _where_valid(now, n, o), new, old)
+                new = nested.map_structure(lambda n, o: _where_valid(now, n, o), new, old)
             return (new, values), self._shown(new[0], now) if all_times else None
 
         start = (states, read_state(variables, backend))
@@ -310,7 +309,7 @@ def _rehearse(step: Step, xs: Any, states: list[Any]) -> tuple[list[Variable], A
         return output
 
     if backend.holds_values:
-        output = infer_outputs(rehearsed, (shape_of(xs, 1), tree.map_structure(shape_of, states)), {})
+        output = infer_outputs(rehearsed, (shape_of(xs, 1), nested.map_structure(shape_of, states)), {})
     else:
         output = rehearsed(ops.zeros(backend.shape(xs)[1:], backend.dtype(xs)), states)
     return list(written.values()), ops.zeros(output.shape, output.dtype)

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import config, dtypes
-from polykeras import nested as tree
+from polykeras import config, dtypes, nested
 from polykeras.training.data.tables import table_array
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 
@@ -54,13 +53,17 @@ def to_host(leaf: Any, what: str) -> np.ndarray:
 
 def host_tree(part: Any, what: str) -> Any:
     """Return a tree of NumPy arrays from a tree of arrays of any framework, or from a list of numbers."""
-    if not tree.is_nested(part):
+    if not nested.is_nested(part):
         return to_host(part, what)
-    if isinstance(part, (list, tuple)) and part and not any(hasattr(leaf, "__array__") for leaf in tree.flatten(part)):
+    if (
+        isinstance(part, (list, tuple))
+        and part
+        and not any(hasattr(leaf, "__array__") for leaf in nested.flatten(part))
+    ):
         return to_host(part, what)
-    leaves, definition = tree.flatten_with_def(part)
-    names = [what + path for path in tree.paths(part)]
-    return tree.unflatten(definition, [to_host(leaf, name) for leaf, name in zip(leaves, names, strict=True)])
+    leaves, definition = nested.flatten_with_def(part)
+    names = [what + path for path in nested.paths(part)]
+    return nested.unflatten(definition, [to_host(leaf, name) for leaf, name in zip(leaves, names, strict=True)])
 
 
 def check_host_arrays(parts: dict[str, Any], ragged: bool = False) -> int:
@@ -78,7 +81,7 @@ def check_host_arrays(parts: dict[str, Any], ragged: bool = False) -> int:
     """
     lengths: dict[str, int] = {}
     for name, part in parts.items():
-        leaves, paths = tree.flatten(part), tree.paths(part)
+        leaves, paths = nested.flatten(part), nested.paths(part)
         for leaf, path in zip(leaves, paths, strict=True):
             where = f"{name}{path}"
             if leaf.ndim == 0:
@@ -86,7 +89,7 @@ def check_host_arrays(parts: dict[str, Any], ragged: bool = False) -> int:
             lengths[where] = leaf.shape[0]
     if not lengths:
         raise ValueError("No data: x is None or an empty structure. Pass arrays, a generator or a PyDataset.")
-    if len(set(lengths.values())) > 1 and not (ragged and len(tree.flatten(parts["x"])) > 1):
+    if len(set(lengths.values())) > 1 and not (ragged and len(nested.flatten(parts["x"])) > 1):
         shown = ", ".join(f"{where}: {n}" for where, n in lengths.items())
         raise ValueError(f"x, y and sample_weight must have the same number of samples; received {shown}.")
     samples = next(iter(lengths.values()))
@@ -119,10 +122,10 @@ def check_values(data: Any) -> None:
         ValueError: there is a nan (see `config.set_check_data`).
     """
     watched = unpack_x_y_sample_weight(data)[:2]
-    if not has_nan(tree.flatten(watched)):
+    if not has_nan(nested.flatten(watched)):
         return
     for name, part in zip(NAMES, watched, strict=False):
-        for leaf, path in zip(tree.flatten(part), tree.paths(part), strict=True):
+        for leaf, path in zip(nested.flatten(part), nested.paths(part), strict=True):
             if not has_nan([leaf]):
                 continue
             rows = np.unique(np.nonzero(np.isnan(leaf))[0])
@@ -144,7 +147,7 @@ def weights_from_classes(y: Any, class_weight: dict[int, float]) -> np.ndarray:
     Raises:
         ValueError: several outputs, or keys that are no ints.
     """
-    leaves = tree.flatten(y)
+    leaves = nested.flatten(y)
     if len(leaves) != 1:
         raise ValueError("class_weight is for models with one output; use sample_weight for each output instead.")
     labels = leaves[0]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.backend.host_memory import ALIGNMENT, aligned, aligned_empty
 from polykeras.training.data.checks import has_nan
 from polykeras.training.data.familiar import Familiar
@@ -87,13 +87,13 @@ class Pack:
 
     def batch(self, place: int) -> Any:
         """Return a batch, as views."""
-        return tree.unflatten(self.definition, [room[place] for room in self.arrays])
+        return nested.unflatten(self.definition, [room[place] for room in self.arrays])
 
     def rows(self, count: int | None = None) -> Any:
         """Return the rows of the first `count` batches as those of one batch, as views; by default of all the room."""
         parts = [room[:count] for room in self.arrays]
         joined = [part.reshape(part.shape[0] * part.shape[1], *part.shape[2:]) for part in parts]
-        return tree.unflatten(self.definition, joined)
+        return nested.unflatten(self.definition, joined)
 
 
 def pack_capacity(batch: Any, most: int | None = None, together: int | None = None) -> int:
@@ -104,7 +104,7 @@ def pack_capacity(batch: Any, most: int | None = None, together: int | None = No
         most: no more than this.
         together: how many the user wants to run together: so many, if they are not huge.
     """
-    leaves = tree.flatten(batch)
+    leaves = nested.flatten(batch)
     if len({len(leaf) for leaf in leaves}) > 1:
         return 1  # inputs of different lengths: their rows have no common numbers
     size = max(1, sum(leaf.nbytes for leaf in leaves))
@@ -141,11 +141,11 @@ class Packing:
         whole: bool = False,
         check: Callable[[Any], bool] = lambda rows: True,
     ) -> None:
-        leaves, self._definition = tree.flatten_with_def(batch)
+        leaves, self._definition = nested.flatten_with_def(batch)
         self._kinds = [(leaf.shape, leaf.dtype) for leaf in leaves]
         self._parts = _kinds_of_parts(batch)
         self._familiar: Familiar | None = None
-        self._watched = len(tree.flatten(unpack_x_y_sample_weight(batch)[:2]))
+        self._watched = len(nested.flatten(unpack_x_y_sample_weight(batch)[:2]))
         self.capacity = capacity
         self.batches_a_look = max(1, LOOK_BYTES // max(1, sum(leaf.nbytes for leaf in leaves)))
         self.whole = whole
@@ -218,7 +218,7 @@ class Packing:
         """Return the leaves of a batch of the same structure, shapes and dtypes; None for another one."""
         if self._parts is not None and _kinds_of_parts(batch) == self._parts:
             return [batch] if type(batch) is np.ndarray else [part for part in batch if part is not None]
-        leaves, definition = tree.flatten_with_def(batch)
+        leaves, definition = nested.flatten_with_def(batch)
         fits = definition == self._definition and [(leaf.shape, leaf.dtype) for leaf in leaves] == self._kinds
         return leaves if fits else None
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.training.data.checks import NAMES, check_host_arrays, check_values, host_tree, weights_from_classes
 from polykeras.training.data.familiar import Familiar
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
@@ -51,4 +51,4 @@ class Preparation:
 def checked_copy(batch: Any) -> Any:
     """Return a batch without nan in memory of its own."""
     check_values(batch)
-    return tree.map_structure(np.array, batch)
+    return nested.map_structure(np.array, batch)

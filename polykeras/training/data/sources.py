@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from polykeras import nested as tree
-from polykeras import switches
+from polykeras import nested, switches
 from polykeras.arguments import positive_int
 from polykeras.backend.foreign_data import batches_of, lies_ready
 from polykeras.backend.host_memory import aligned_empty, is_worth_copying
@@ -100,7 +99,7 @@ class ArraySource:
     def is_to_come(self, backend: Any, rows: int | None = None) -> bool:
         """Return whether large data, with room for so many rows, are not on the backend's device yet."""
         return (backend, rows or self.samples) not in self._resident and any(
-            map(is_worth_copying, tree.flatten(self.data))
+            map(is_worth_copying, nested.flatten(self.data))
         )
 
     def room(self, backend: Any, numbered: bool = False, rows: int | None = None) -> Any:
@@ -132,7 +131,7 @@ class ArraySource:
 
     def _at(self, rows: Any) -> Any:
         def cut(part: Any) -> Any:
-            return tree.map_structure(lambda leaf: leaf[rows], part)
+            return nested.map_structure(lambda leaf: leaf[rows], part)
 
         # Part by part: most are one array.
         return tuple([cut(part) for part in self.data]) if isinstance(self.data, tuple) else cut(self.data)
@@ -156,8 +155,8 @@ def _numbered(backend: Any, data: Any, rows: int, numbered: bool) -> Any:
 
 def _each_once(place: Callable[[np.ndarray], Any], data: Any) -> Any:
     """Return what `place` makes of each array of a tree; once of one that is there twice, as in `fit(x, x)`."""
-    made = {id(leaf): place(leaf) for leaf in {id(leaf): leaf for leaf in tree.flatten(data)}.values()}
-    return tree.map_structure(lambda leaf: made[id(leaf)], data)
+    made = {id(leaf): place(leaf) for leaf in {id(leaf): leaf for leaf in nested.flatten(data)}.values()}
+    return nested.map_structure(lambda leaf: made[id(leaf)], data)
 
 
 Source: TypeAlias = ArraySource | StreamSource
@@ -284,7 +283,7 @@ def _source_of(
 def make_batch(x: Any, y: Any, sample_weight: Any, class_weight: dict[int, float] | None) -> ArraySource:
     """Return a source of one batch; arguments as for `make_source`, arrays only."""
     data = _host_data(x, y, sample_weight, class_weight)
-    return ArraySource(data, max(1, *(len(leaf) for leaf in tree.flatten(data) if leaf.ndim), 1))
+    return ArraySource(data, max(1, *(len(leaf) for leaf in nested.flatten(data) if leaf.ndim), 1))
 
 
 def _host_data(x: Any, y: Any, sample_weight: Any, class_weight: dict[int, float] | None) -> tuple[Any, Any, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.training.data.checks import NAMES, host_tree
 from polykeras.training.data.tables import is_sparse
 
@@ -19,7 +19,7 @@ def train_validation_split(arrays: Any, validation_split: float) -> tuple[Any, A
     Raises:
         ValueError: the share leaves nothing on one side, or the data are not arrays.
     """
-    leaves = tree.flatten(arrays)
+    leaves = nested.flatten(arrays)
     if not leaves or not all(hasattr(leaf, "shape") for leaf in leaves):
         raise ValueError("validation_split needs x and y as arrays. For generators, pass `validation_data` instead.")
     rows = leaves[0].shape[0]
@@ -29,8 +29,8 @@ def train_validation_split(arrays: Any, validation_split: float) -> tuple[Any, A
             f"validation_split={validation_split} of {rows} samples leaves {first} for training and {rows - first} for "
             "validation. Pass more samples or another share."
         )
-    train = tree.map_structure(lambda leaf: leaf[:first], arrays)
-    return train, tree.map_structure(lambda leaf: leaf[first:], arrays)
+    train = nested.map_structure(lambda leaf: leaf[:first], arrays)
+    return train, nested.map_structure(lambda leaf: leaf[first:], arrays)
 
 
 def split_data(x: Any, y: Any, sample_weight: Any, share: float) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import nested as tree
-from polykeras import random
+from polykeras import nested, random
 from polykeras.arguments import positive_int
 from polykeras.backend import foreign_data
 from polykeras.utils.data.elements import as_rows, map_in_threads, shown, stack, stack_padded, stack_ragged
@@ -58,14 +57,14 @@ class Dataset:
         Raises:
             ValueError: there is none, or their lengths differ.
         """
-        arrays = tree.map_structure(as_rows, tensors)
-        lengths = {len(leaf) for leaf in tree.flatten(arrays)}
+        arrays = nested.map_structure(as_rows, tensors)
+        lengths = {len(leaf) for leaf in nested.flatten(arrays)}
         if len(lengths) != 1:
             raise ValueError(f"from_tensor_slices: expected arrays of one length; received {sorted(lengths)}.")
         length = lengths.pop()
 
         def make() -> Iterator[Any]:
-            return (tree.map_structure(lambda leaf, i=i: leaf[i], arrays) for i in range(length))
+            return (nested.map_structure(lambda leaf, i=i: leaf[i], arrays) for i in range(length))
 
         return Dataset(make, length)
 
@@ -84,7 +83,7 @@ class Dataset:
     # ---- reading -------------------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Any]:
-        return (tree.map_structure(shown, element) for element in self._make())
+        return (nested.map_structure(shown, element) for element in self._make())
 
     def as_numpy_iterator(self) -> Iterator[Any]:
         """Return an iterator over the elements."""
@@ -182,7 +181,7 @@ class Dataset:
             elements = self._make()
             while batch := list(itertools.islice(elements, size)):
                 if len(batch) == size or not drop:
-                    yield tree.map_structure(lambda *leaves: stack(list(leaves)), *batch)
+                    yield nested.map_structure(lambda *leaves: stack(list(leaves)), *batch)
 
         length = self._length
         result = self._then(make, length if length < 0 else length // size if drop else -(-length // size))

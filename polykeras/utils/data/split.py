@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import nested as tree
+from polykeras import nested
 from polykeras.training.data.checks import as_array
 from polykeras.utils.data.pipeline import Dataset
 
@@ -53,7 +53,7 @@ def split_dataset(
     left, right = _sizes(left_size, right_size, len(samples))
     parts = []
     for part in (samples[:left], samples[len(samples) - right :]):
-        rows = tree.map_structure(lambda *leaves: np.stack([as_array(leaf) for leaf in leaves]), *part)
+        rows = nested.map_structure(lambda *leaves: np.stack([as_array(leaf) for leaf in leaves]), *part)
         made = Dataset.from_tensor_slices(rows)
         parts.append(made if batch_size is None else made.batch(batch_size))
     return parts[0], parts[1]

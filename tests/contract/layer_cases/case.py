@@ -11,8 +11,7 @@ import numpy as np
 from contract.table import B, drawn
 from helpers.layer_runner import LayerCase
 from polykeras import layers as L
-from polykeras import nested as tree
-from polykeras import ops
+from polykeras import nested, ops
 
 _ids: set[str] = set()
 
@@ -27,7 +26,7 @@ def layer(make: Callable[[], L.Layer], inputs: Any, note: str = "", **options: A
         **options: `grad`, `rtol`, `atol` and `why`; all others are arguments of the call.
     """
     own = {key: options.pop(key) for key in ("grad", "rtol", "atol", "why") if key in options}
-    shapes = [x.shape for x in tree.flatten(inputs)]
+    shapes = [x.shape for x in nested.flatten(inputs)]
     name = "-".join([type(make()).__name__, *([note] if note else []), *("x".join(map(str, s)) for s in shapes)])
     while name in _ids:
         name += "'"
