@@ -85,9 +85,10 @@ def in_place(x: np.ndarray) -> Array:
     return tf.experimental.dlpack.from_dlpack(x.__dlpack__())
 
 
-def _number(x: Any) -> Any:
+def _number(x: Any) -> float:
     """Return a number, also for a whole one that is a tensor, as a size from `tf.shape` is."""
-    return x.__index__() if isinstance(x, tf.Tensor) and x.dtype.is_integer else x
+    number: Any = x
+    return number.__index__() if isinstance(x, tf.Tensor) and x.dtype.is_integer else number
 
 
 class TensorflowArrays(Backend):

@@ -162,9 +162,9 @@ def _for_optimizers(add_param_group: Any) -> Any:
     def method(self: Optimizer, param_group: dict[str, Any]) -> None:
         add_param_group(self, param_group)
         for tensor in self.param_groups[-1]["params"]:
-            value, method_of_variable = _lent.get(id(tensor), (None, None))
-            make_leaf = method_of_variable and method_of_variable()
-            if value is not None and value() is tensor and make_leaf is not None:
+            lent = _lent.get(id(tensor))
+            make_leaf = lent[1]() if lent is not None and lent[0]() is tensor else None
+            if make_leaf is not None:
                 make_leaf(tensor)
 
     return method
