@@ -238,8 +238,6 @@ zeros_like(x, dtype=None)
 ABSENT: dict[str, str] = {}
 """Names that are deliberately not there, each with the reason."""
 
-OTHER_DEFAULTS = {"arange": "step=1 says what None means in Keras"}
-
 FUNCTIONS = dict(line.split("(", 1) for line in KERAS.strip().splitlines())
 
 
@@ -270,9 +268,6 @@ def _of_function(name: str) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - set(ABSENT)))
 def test_same_parameters_and_defaults(name: str) -> None:
     expected, found = _of_text("(" + FUNCTIONS[name]), _of_function(name)
-    if name in OTHER_DEFAULTS:
-        assert found != expected, f"OTHER_DEFAULTS names {name}, whose defaults are Keras's"
-        expected, found = ([p[:2] for p in side] for side in (expected, found))
     assert found == expected
 
 
