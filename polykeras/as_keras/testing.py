@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from absl.testing import parameterized
 
 from polykeras import backend, config, layers, losses, models, ops, random, saving, seeds, tree, variables
 from polykeras.backend import registry
 from polykeras.graph import KerasTensor, is_keras_tensor
+
+try:
+    from absl.testing import parameterized
+except ImportError:
+    raise ImportError("keras.src.testing needs the package absl: pip install absl-py") from None
 
 _SKIPPED = "__annotations__"
 

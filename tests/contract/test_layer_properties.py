@@ -175,7 +175,8 @@ def test_rows_are_alone(family: str) -> None:
 
     def law(drawn: Drawn) -> None:
         whole = reference(drawn)
-        assume(type(drawn.spec.make()).sample_by_sample)
+        alone = type(drawn.spec.make()).sample_by_sample
+        assume(alone is True or (alone == "not in training" and not drawn.kwargs.get("training")))
         rows = len(nested.flatten(drawn.inputs)[0])
         outputs = len(nested.flatten(drawn.case().specs(drawn.spec.make())))
 
@@ -259,6 +260,9 @@ def test_keras_gives_the_same(family: str, monkeypatch: pytest.MonkeyPatch) -> N
     keras = opponent.keras()
 
     def law(drawn: Drawn) -> None:
+        # A known difference, whose proof is among the recorded layers: on JAX Keras lays the mask along another axis.
+        assume(not (drawn.spec.name.startswith("ConvLSTM") and drawn.kwargs.get("mask") is not None))
+
         def given(x: Any) -> Any:
             return keras.ops.convert_to_tensor(narrowed(x, 32)) if isinstance(x, np.ndarray) else x
 

@@ -194,7 +194,6 @@ class Wrong(layers.Layer):
 
 
 def test_keras_own_test_case(backend: Backend) -> None:
-    pytest.importorskip("absl", reason="Keras's test case is one of absl's")
     from polykeras.as_keras.testing import TestCase
 
     case = TestCase()
