@@ -15,6 +15,7 @@ from polykeras.arguments import shape_tuple
 from polykeras.backend import Backend
 from polykeras.backend.elementwise import SCALARS
 from polykeras.backend.host_memory import aligned_copy, has_numbers, is_worth_copying
+from polykeras.backend.shaping import is_below
 from polykeras.backend.spec import Array, Shape
 from polykeras_tensorflow.sizes import GraphSize, sizes_of
 
@@ -196,7 +197,7 @@ class TensorflowArrays(Backend):
         dtype = dtype or ("int32" if whole else config.floatx())
         if whole:
             counter = tf.int64 if dtype in ("int64", "uint64", "float64") else tf.int32
-            stop = start if (stop - start) * step < 0 else stop  # an empty range is an error in TensorFlow
+            stop = start if is_below((stop - start) * step, 0) else stop  # an empty range is an error in TensorFlow
             return self.cast(tf.range(start, stop, step, counter), dtype)
         # tf.range adds up its step, and the error with it: multiply instead.
         count = max(0, math.ceil((stop - start) / step))

@@ -15,7 +15,6 @@ from polykeras.backend.elementwise import SCALARS
 from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.graphs import constant
-from polykeras_tensorflow.sizes import sizes_of
 
 raw = tf.raw_ops
 
@@ -59,11 +58,14 @@ def _erfinv(x: Array) -> Array:
 
 def _fit(gradient: Array, x: Array) -> Array:
     """Return the gradient of `x` from that of `x` broadcast to a larger shape."""
+    if None in gradient.shape.as_list() or None in x.shape.as_list():  # then it is known when the graph runs
+        axes, _ = raw.BroadcastGradientArgs(s0=tf.shape(x), s1=tf.shape(gradient))
+        return tf.reshape(tf.reduce_sum(gradient, axes), tf.shape(x))
     lead = gradient.shape.rank - x.shape.rank
     spread = [i for i, n in enumerate(x.shape, lead) if n != gradient.shape[i]]
     if not lead and not spread:
         return gradient
-    return tf.reshape(tf.reduce_sum(gradient, [*range(lead), *spread]), sizes_of(x))
+    return tf.reshape(tf.reduce_sum(gradient, [*range(lead), *spread]), x.shape)
 
 
 def _half_at_ties(op: Any, wins: Any) -> Any:

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from polykeras.backend import Backend
 from polykeras.backend.nn import Padding
+from polykeras.backend.shaping import is_below
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.elementwise import scalar_like
 from polykeras_tensorflow.pooling import max_pool_images
@@ -26,13 +27,13 @@ raw = tf.raw_ops
 
 def _pad(x: Array, padding: Padding, value: float = 0) -> Array:
     """Return `x` with its spatial axes padded; negative numbers crop."""
-    if any(before < 0 or after < 0 for before, after in padding):
+    if any(is_below(n, 0) for around in padding for n in around):
         batch, *sizes, channels = sizes_of(x)
         begin = [0, *(max(0, -before) for before, _ in padding), 0]
         kept = [n - max(0, -b) - max(0, -a) for n, (b, a) in zip(sizes, padding, strict=True)]
         x = raw.Slice(input=x, begin=begin, size=[batch, *kept, channels])
         padding = [(max(0, before), max(0, after)) for before, after in padding]
-    if not any(map(any, padding)):
+    if all(n == 0 for around in padding for n in around):
         return x
     return raw.PadV2(input=x, paddings=[(0, 0), *padding, (0, 0)], constant_values=scalar_like(value, x))
 
@@ -156,16 +157,12 @@ class TensorflowNeural(Backend):
         if len(pool_size) == 1:
             images = tf.expand_dims(inputs, 1)
             return tf.squeeze(self.average_pool_nd(images, (1, *pool_size), (1, *strides), [(0, 0), *padding]), 1)
-        x = _pad(inputs, padding)
-        dtype = x.dtype
-        window: dict[str, Any] = {"ksize": [1, *pool_size, 1], "strides": [1, *strides, 1], "padding": "VALID"}
-        if len(pool_size) == 2:
-            means = raw.AvgPool(value=x, **window)
-        else:  # the kernel exists for float32 alone
-            means = raw.Cast(x=raw.AvgPool3D(input=raw.Cast(x=x, DstT=tf.float32), **window), DstT=dtype)
-        if not any(map(any, padding)):
+        means = _means(_pad(inputs, padding), pool_size, strides)
+        if all(n == 0 for around in padding for n in around):
             return means
-        return means * self.host_constant(_inverse_share(inputs, pool_size, strides, padding), dtype.name)
+        if None in inputs.shape[1:-1]:  # what share of a window is not padding is known when the graph runs
+            return means / _means(_pad(tf.ones_like(inputs[:1, ..., :1]), padding), pool_size, strides)
+        return means * self.host_constant(_inverse_share(inputs, pool_size, strides, padding), means.dtype.name)
 
 
 def _plain_transpose(x: Array, kernel: Array, strides: Sequence[int]) -> Array:
@@ -184,12 +181,21 @@ def _plain_transpose(x: Array, kernel: Array, strides: Sequence[int]) -> Array:
     return raw.Conv2DBackpropInput(**arguments) if len(strides) == 2 else raw.Conv3DBackpropInputV2(**arguments)
 
 
+def _means(x: Array, pool_size: Sequence[int], strides: Sequence[int]) -> Array:
+    """Return the mean of each window of images or volumes, without padding."""
+    window: dict[str, Any] = {"ksize": [1, *pool_size, 1], "strides": [1, *strides, 1], "padding": "VALID"}
+    if len(pool_size) == 2:
+        return raw.AvgPool(value=x, **window)
+    # The kernel exists for float32 alone.
+    return raw.Cast(x=raw.AvgPool3D(input=raw.Cast(x=x, DstT=tf.float32), **window), DstT=x.dtype)
+
+
 def _max_pool(x: Array, pool_size: Sequence[int], strides: Sequence[int]) -> Array:
     """Return the maximum of each window, without padding."""
     if len(pool_size) == 2 and x.dtype.is_floating:
         return max_pool_images(x, pool_size, strides)
     # Over slices, one a place in the window; an equal value that comes later does not win.
-    counts = [(n - k) // s + 1 for n, k, s in zip(x.shape[1:-1], pool_size, strides, strict=True)]
+    counts = [(n - k) // s + 1 for n, k, s in zip(sizes_of(x)[1:-1], pool_size, strides, strict=True)]
     best = None
     for place in product(*map(range, pool_size)):
         spans = zip(place, counts, strides, strict=True)

@@ -10,6 +10,7 @@ from polykeras.arguments import shape_tuple
 from polykeras.backend import Backend
 from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.spec import Array, Axis, Shape
+from polykeras.backend.symbolic import UnknownDim
 from polykeras_tensorflow.elementwise import scalar_like
 from polykeras_tensorflow.sizes import GraphSize, sizes_of
 
@@ -20,7 +21,9 @@ class TensorflowShaping(Backend):
     """Movement of elements."""
 
     def reshape(self, x: Array, newshape: Shape | int) -> Array:
-        return raw.Reshape(tensor=x, shape=(newshape,) if isinstance(newshape, int) else tuple(newshape))
+        sizes = (newshape,) if isinstance(newshape, int) else newshape
+        # What follows from unknown sizes but is none of the array's is left to the kernel.
+        return raw.Reshape(tensor=x, shape=tuple([-1 if type(n) is UnknownDim else n for n in sizes]))
 
     def transpose(self, x: Array, axes: Sequence[int] | None = None) -> Array:
         ndim = x.shape.rank

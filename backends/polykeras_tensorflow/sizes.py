@@ -40,13 +40,28 @@ class GraphSize(UnknownDim, TensorType):
     def __tf_tensor__(self, dtype: Any = None, name: str | None = None) -> Array:
         return self.tensor if dtype is None else tf.cast(self.tensor, dtype)
 
-    def _number(self) -> NoReturn:
+    def _number(self, *_: Any) -> NoReturn:
         raise TypeError(
-            "A size that is not known while the graph is made is no number of Python's. Compute with it by functions "
-            "of TensorFlow or `polykeras.ops`, or give the tf.function around this an input_signature without None."
+            "A size that is not known while the graph is made is no number of Python's, and cannot be compared or "
+            "decide a branch. Compute with it by functions of TensorFlow or `polykeras.ops`, or give the tf.function "
+            "around this an input_signature without None."
         )
 
-    __float__ = __int__ = __complex__ = _number
+    __float__ = __int__ = __complex__ = __bool__ = __abs__ = __pow__ = __rpow__ = _number  # type: ignore[assignment]
+    __lt__ = __le__ = __gt__ = __ge__ = _number
+
+    def __eq__(self, other: object) -> bool:
+        """Of two sizes, whether they may be one; as to numbers, an unknown size is trusted to be neither 0 nor 1."""
+        if isinstance(other, GraphSize):
+            return self is other or int.__eq__(self, other)
+        if isinstance(other, int) and other not in (0, 1, -1):
+            self._number()
+        return False
+
+    def __ne__(self, other: object) -> bool:
+        return not self.__eq__(other)
+
+    __hash__ = UnknownDim.__hash__
 
 
 def _method(name: str) -> Callable[[GraphSize, Any], Any]:

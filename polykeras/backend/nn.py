@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from polykeras import config
 from polykeras.backend.activations import ActivationMethods
+from polykeras.backend.shaping import is_below
 from polykeras.backend.spec import Array, op, required
 
 Padding = Sequence[tuple[int, int]]
@@ -45,7 +46,10 @@ def window_padding(
         return [(span - 1, 0) for span in spans]
     if padding != "same":
         raise ValueError(f"`padding` must be 'valid', 'same' or (for convolutions) 'causal'; received {padding!r}.")
-    totals = [max((-(-n // s) - 1) * s + span - n, 0) for n, span, s in zip(sizes, spans, strides, strict=True)]
+    totals = []
+    for n, span, s in zip(sizes, spans, strides, strict=True):
+        total = span - s + -n % s
+        totals.append(total if span >= s else max(total, 0))  # where it cannot be less than 0, `n` need not be known
     return [(total // 2, total - total // 2) for total in totals]
 
 
@@ -196,7 +200,7 @@ class ConvolutionMethods(ActivationMethods, ABC):
             )
         around = window_padding(padding.lower(), sizes, window, steps, dilation)
         for n, k, d, (before, after) in zip(sizes, window, dilation, around, strict=True):
-            if n + before + after < d * (k - 1) + 1:
+            if is_below(n + before + after, d * (k - 1) + 1):
                 raise ValueError(
                     f"conv: a window of {d * (k - 1) + 1} does not fit into a spatial size of {n} with padding "
                     f"{padding!r}. Use padding='same', a smaller kernel or dilation, or larger inputs."

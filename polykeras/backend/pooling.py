@@ -10,6 +10,7 @@ import numpy as np
 
 from polykeras import budget, config, dtypes
 from polykeras.backend.nn import ConvolutionMethods, PerAxis, per_axis, window_padding
+from polykeras.backend.shaping import is_below
 from polykeras.backend.spec import Array, op
 
 
@@ -37,7 +38,7 @@ class PoolingMethods(ConvolutionMethods, ABC):
         if padding.lower() == "causal":
             raise ValueError("Pooling takes padding='valid' or 'same'; received 'causal'.")
         around = window_padding(padding.lower(), sizes, window, steps, (1,) * len(sizes))
-        if padding.lower() == "valid" and any(k > n for k, n in zip(window, sizes, strict=True)):
+        if padding.lower() == "valid" and any(map(is_below, sizes, window)):
             raise ValueError(
                 f"A pool of {window} does not fit into the spatial size {sizes}. Use padding='same', or a smaller pool."
             )

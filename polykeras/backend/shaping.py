@@ -10,6 +10,11 @@ from polykeras.backend.logical import LogicalMethods
 from polykeras.backend.spec import Array, Axis, Shape, op, required
 
 
+def is_below(size: int, bound: int) -> bool:
+    """Return whether a size is known to be below a bound; one that is not known yet is trusted to fit."""
+    return type(size) is int and size < bound
+
+
 def canonical_axis(axis: int, ndim: int) -> int:
     """Return `axis` counted from the front.
 

@@ -286,7 +286,8 @@ def reduce_weighted(values: Any, sample_weight: Any, mask: Any, reduction: str |
         return ops.divide_no_nan(total, ops.sum(ops.broadcast_to(weight, ops.shape(values))))
     if valid is not None:  # their number is a whole one
         return total / ops.maximum(ops.sum(ops.broadcast_to(valid, ops.shape(values))), 1.0)
-    return total / max(ops.size(values), 1)
+    size = ops.size(values)
+    return total / (size if size != 0 else 1)
 
 
 def _is_column(x: Any) -> bool:

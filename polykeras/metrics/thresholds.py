@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import dtypes, ops
+from polykeras.backend.shaping import is_below
 
 _MOST_COMPARISONS = 2**15
 """Up to so many, each score is compared with each threshold; of more, each score is put between two thresholds."""
@@ -103,7 +104,7 @@ def _is_even(thresholds: np.ndarray, dtype: str) -> bool:
 
 
 def _few(scores: Any, thresholds: np.ndarray) -> bool:
-    return len(thresholds) * math.prod(ops.shape(scores)) <= _MOST_COMPARISONS
+    return is_below(len(thresholds) * math.prod(ops.shape(scores)), _MOST_COMPARISONS + 1)
 
 
 def _limits(thresholds: np.ndarray, scores: Any) -> Any:

@@ -225,3 +225,62 @@ def test_such_a_size_is_no_number_of_pythons() -> None:
             run(compute, autograph=False)
     with pytest.raises(OverflowError):  # Python does not ask the size here; at least no number comes out
         run(lambda size: 1.0 / size, autograph=False)
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda n: n < 3,
+        lambda n: n <= 3,
+        bool,
+        lambda n: n == 7,
+        lambda n: min(n, 8),
+        lambda n: abs(n - 1),
+        lambda n: n**2,
+    ],
+)
+def test_such_a_size_decides_nothing(compute: Callable[[Any], Any]) -> None:
+    with pytest.raises(TypeError, match="cannot be compared"):
+        tf.function(lambda x: compute(ops.shape(x)[0]), input_signature=unknown(ROWS), autograph=False)(ROWS)
+
+
+ODD = DRAWS.normal(size=(2, 7, 5, 3)).astype("float32")
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.MaxPooling2D(2, padding="same"),
+        layers.AveragePooling2D(2, padding="same"),
+        layers.AveragePooling2D(3, 2, padding="same"),
+        layers.Conv2D(2, 2, 2, padding="same"),
+        layers.Conv2D(2, 3, 2, padding="same"),
+        layers.SeparableConv2D(2, 2, 2, padding="same"),
+        layers.Conv2DTranspose(2, 3, 2, padding="same"),
+        layers.Cropping2D(1),
+        layers.Reshape((-1, 5)),
+    ],
+    ids=repr,
+)
+def test_windows_over_odd_sizes(layer: Any) -> None:
+    for images in (ODD, ODD[:, :4], ODD[:, :, :4] if not isinstance(layer, layers.Reshape) else ODD):
+        expected = layer(images)
+        same(tf.function(lambda x: layer(x), input_signature=unknown(ODD, axes=3))(images), expected)
+
+
+def test_strides_larger_than_a_padded_window_need_known_sizes() -> None:
+    layer = layers.Conv1D(1, 2, 3, padding="same")
+    with pytest.raises(TypeError, match="not known while the graph is made"):
+        tf.function(lambda x: layer(x), input_signature=unknown(SEQUENCES, axes=2))(SEQUENCES)
+
+
+@pytest.mark.parametrize("op", [ops.maximum, ops.power, ops.multiply])
+def test_gradients_of_an_axis_that_broadcasts_when_the_graph_runs(op: Callable[..., Any]) -> None:
+    def gradients(a: Any, b: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch([a, b])
+            total = ops.sum(op(a, b))
+        return tape.gradient(total, [a, b])
+
+    a, b = np.abs(ROWS[:1]), np.abs(ROWS)
+    same(tf.function(gradients, input_signature=unknown(a, b))(a, b), gradients(tf.constant(a), tf.constant(b)))

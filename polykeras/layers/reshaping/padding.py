@@ -6,6 +6,7 @@ from typing import Any
 
 from polykeras import ops
 from polykeras.arguments import int_tuple
+from polykeras.backend.shaping import is_below
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.convolution.base import Spatial
 
@@ -83,7 +84,7 @@ class _Cropping(Spatial):
         shape = ops.shape(inputs)
         index: list[Any] = [slice(None)] * len(shape)
         for axis, (before, after) in zip(self._space, pairs, strict=True):
-            if before + after >= shape[axis]:
+            if is_below(shape[axis], before + after + 1):
                 raise ValueError(
                     f"Layer {self.name!r} ({type(self).__name__}): cropping {before} + {after} leaves nothing of axis "
                     f"{axis}, which has size {shape[axis]}."
