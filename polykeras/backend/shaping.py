@@ -6,13 +6,15 @@ import operator
 from abc import ABC
 from collections.abc import Sequence
 
+import numpy as np
+
 from polykeras.backend.logical import LogicalMethods
 from polykeras.backend.spec import Array, Axis, Shape, op, required
 
 
-def is_below(size: int, bound: int) -> bool:
+def is_below(size: float, bound: float) -> bool:
     """Return whether a size is known to be below a bound; one that is not known yet is trusted to fit."""
-    return type(size) is int and size < bound
+    return (type(size) is int or isinstance(size, np.integer)) and size < bound
 
 
 def canonical_axis(axis: int, ndim: int) -> int:
