@@ -136,6 +136,16 @@ def test_a_cells_mask_is_one_for_all_times_and_another_for_the_next_batch(backen
     assert layer.cell._dropout_mask is None
 
 
+@pytest.mark.parametrize("sequences", [False, True])
+def test_a_cell_with_masks_along_no_times(sequences: bool, backend: Backend) -> None:
+    layer = layers.RNN(Dropping(), return_sequences=sequences, return_state=True, zero_output_for_mask=True)
+    for mask in (None, np.zeros((3, 0), bool)):
+        output, state = layer(np.ones((3, 0, 8), "float32"), initial_state=np.ones((3, 8), "float32"), mask=mask)
+        assert output.shape == ((3, 0, 8) if sequences else (3, 8))
+        np.testing.assert_array_equal(ops.convert_to_numpy(output), 0)
+        np.testing.assert_array_equal(ops.convert_to_numpy(state), 1)
+
+
 def test_a_cell_with_masks_trains(backend: Backend) -> None:
     model = Sequential([layers.RNN(Dropping()), layers.Dense(1)])
     model.compile("sgd", "mse")
