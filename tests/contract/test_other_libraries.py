@@ -47,6 +47,21 @@ def test_own_metrics_are_a_list_to_which_code_appends(backend: Backend) -> None:
     assert Sequential([layer]).metrics == [mean, layer.attribute]
     layer._metrics = [mean]
     assert layer._metrics[0] is mean
+    layer.attribute = metrics.Sum()  # instead of the one that was listed
+    layer._metrics += [other := metrics.Mean()]
+    assert layer._metrics == layer.metrics == [mean, other, layer.attribute]
+    layer.attribute = None
+    assert layer.metrics == [mean, other]
+
+
+def test_a_look_at_own_metrics_changes_nothing(backend: Backend) -> None:
+    layer = layers.Dense(2)
+    layer.attribute = metrics.Sum()
+    before = dict(vars(layer))
+    assert layer._metrics == [layer.attribute]
+    assert vars(layer) == before
+    layer.attribute = metrics.Mean()
+    assert layer._metrics == layer.metrics == [layer.attribute]
 
 
 @pytest.mark.parametrize(
