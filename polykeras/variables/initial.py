@@ -12,7 +12,7 @@ import numpy as np
 from polykeras import budget, dtypes
 from polykeras.backend import registry
 from polykeras.backend.door import Handle
-from polykeras.variables.scopes import outside_scopes
+from polykeras.backend.scopes import outside_scopes
 
 _deferring: ContextVar[bool] = ContextVar("polykeras_deferring", default=False)
 

@@ -12,12 +12,12 @@ from polykeras import changes, dtypes, nested
 from polykeras.backend import Backend, registry
 from polykeras.backend.door import Handle
 from polykeras.backend.native_home import NativeHome, tell
+from polykeras.backend.scopes import current_autocast, current_scope, outside_scopes
 from polykeras.operators import ArrayOperators
 from polykeras.variables import runs
 from polykeras.variables.initial import can_wait, check_sizes, initial_value
 from polykeras.variables.leaves import Leaf, leaf_of
 from polykeras.variables.runs import Run
-from polykeras.variables.scopes import current_autocast, current_scope, outside_scopes
 
 
 class Variable(Handle, ArrayOperators):
