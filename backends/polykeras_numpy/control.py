@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from polykeras import nested
+from polykeras.backend.scopes import Scope
 from polykeras_numpy.nn import NumpyNeural
 from polykeras_numpy.tape import raw
 
@@ -50,8 +51,9 @@ class NumpyControl(NumpyNeural):
                 f"received {sorted(lengths)}."
             )
         n = lengths.pop()
-        if n == 0:  # one step on zeros says what the ys are
-            _, y = f(init, nested.map_structure(lambda x: self.zeros(self.shape(x)[1:], self.dtype(x)), xs))
+        if n == 0:  # one step on zeros, of which nothing stays, says what the ys are
+            with Scope():
+                _, y = f(init, nested.map_structure(lambda x: self.zeros(self.shape(x)[1:], self.dtype(x)), xs))
             return init, nested.map_structure(lambda part: self.stack([self.asarray(part)])[:0], y)
         carry, ys = init, [None] * n
         for i in reversed(range(n)) if reverse else range(n):

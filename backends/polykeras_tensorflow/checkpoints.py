@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from polykeras import nested
 from polykeras.backend.door import Handle
 from polykeras.backend.spec import Array
 from polykeras.saveable import Saveable
@@ -40,46 +41,56 @@ class Part(Trackable):
         return {_NAME: tf.stack(values) if values else tf.zeros((0,), tf.string)}
 
     def _restore_from_tensors(self, restored: dict[str, Array]) -> None:
-        stored = list(restored[_NAME].numpy())
-        if len(stored) > len(self._variables()) and not getattr(self._part, "built", True):
-            self._build_first(stored)
-        else:
-            self._give(stored)
-
-    def _build_first(self, stored: Sequence[bytes]) -> None:
-        """Give the variables their values when an optimizer's first step has made them.
-
-        Raises:
-            ValueError: it is no optimizer.
-        """
-        part = self._part
-        if hasattr(part, "call"):
+        part, stored = self._part, list(restored[_NAME].numpy())
+        if isinstance(getattr(part, "build", None), _BuildFirst):  # an earlier checkpoint, whose values wait
+            del part.build
+        if len(stored) <= len(self._variables()) or getattr(part, "built", True):
+            _give(part, self._variables(), stored)
+        elif hasattr(part, "call"):
             raise ValueError(
                 f"{type(part).__name__} {part.name!r} has no variables yet for the {len(stored)} values of a "
                 "checkpoint: call it on data once (or `build` it) before `restore`."
             )
-        build = part.build
+        else:
+            part.build = _BuildFirst(part, stored)
 
-        def built(*args: Any, **kwargs: Any) -> None:
-            build(*args, **kwargs)
-            del part.build
-            with tf.init_scope():
-                self._give(stored)
 
-        part.build = built
+class _BuildFirst:
+    """The `build` of an optimizer whose variables take their values as soon as its first step has made them.
 
-    def _give(self, stored: Sequence[bytes]) -> None:
-        variables = self._variables()
-        if len(stored) != len(variables):
-            raise ValueError(
-                f"{type(self._part).__name__} {self._part.name!r} has {len(variables)} variables; the checkpoint holds "
-                f"{len(stored)} values for it. It was made of another model; `model.save_weights` and `load_weights` "
-                "can skip what does not fit."
-            )
-        for variable, value in zip(variables, stored, strict=True):
-            tensor = tf.io.parse_tensor(value, variable.dtype)
-            HOME.stored(variable).assign(tensor)  # for good, also where a step's scope is dropped
-            variable.assign(tensor)
+    Args:
+        part: the optimizer.
+        stored: the values.
+    """
+
+    def __init__(self, part: Any, stored: Sequence[bytes]) -> None:
+        self._part = part
+        self._stored = stored
+
+    def __call__(self, *args: Any, **kwargs: Any) -> None:
+        part = self._part
+        type(part).build(part, *args, **kwargs)
+        del part.build
+        with tf.init_scope():
+            _give(part, part.variables, self._stored)
+
+
+def _give(part: Any, variables: Sequence[Any], stored: Sequence[bytes]) -> None:
+    """Give variables their values.
+
+    Raises:
+        ValueError: there are not as many.
+    """
+    if len(stored) != len(variables):
+        raise ValueError(
+            f"{type(part).__name__} {part.name!r} has {len(variables)} variables; the checkpoint holds {len(stored)} "
+            "values for it. It was made of another model; `model.save_weights` and `load_weights` can skip what does "
+            "not fit."
+        )
+    for variable, value in zip(variables, stored, strict=True):
+        tensor = tf.io.parse_tensor(value, variable.dtype)
+        HOME.stored(variable).assign(tensor)  # for good, also where a step's scope is dropped
+        variable.assign(tensor)
 
 
 def _is_ours(part: Any) -> bool:
@@ -87,17 +98,44 @@ def _is_ours(part: Any) -> bool:
     return ours and not isinstance(part, Trackable)
 
 
-def _tracking(init: Callable[..., None]) -> Callable[..., None]:
+def _refuse_within(value: Any, name: str) -> None:
+    """Raise where ours is in a list, tuple or dict: TensorFlow would save nothing of it, and not say so."""
+    found = next((part for part in nested.flatten(value) if part is not value and _is_ours(part)), None)
+    if found is not None:
+        raise ValueError(
+            f"tf.train.Checkpoint: expected a model, optimizer, metric or variable of polykeras as a part of its own; "
+            f"received a {type(found).__name__} within {name}, a {type(value).__name__}. Give each a name: "
+            "`tf.train.Checkpoint(first=..., second=...)`, or `**parts` for a dict of them."
+        )
+
+
+def _making(init: Callable[..., None]) -> Callable[..., None]:
     """Return `tf.train.Checkpoint.__init__` such that it takes what is ours."""
 
     @wraps(init)
     def method(self: Any, root: Any = None, **parts: Any) -> None:
+        for name, part in {"root": root, **parts}.items():
+            _refuse_within(part, f"`{name}`")
         ours = {name: part for name, part in parts.items() if _is_ours(part)}
         others = {name: part for name, part in parts.items() if name not in ours}
         init(self, Part(root) if _is_ours(root) else root, **others)
         for name, part in ours.items():
-            track(self, Part(part), name)
-            object.__setattr__(self, name, part)
+            setattr(self, name, part)
+
+    return method
+
+
+def _setting(set_attribute: Callable[[Any, str, Any], None]) -> Callable[[Any, str, Any], None]:
+    """Return `tf.train.Checkpoint.__setattr__` such that it takes what is ours."""
+
+    @wraps(set_attribute)
+    def method(self: Any, name: str, value: Any) -> None:
+        if _is_ours(value):
+            track(self, Part(value), name)
+            object.__setattr__(self, name, value)
+        else:
+            _refuse_within(value, f"`{name}`")
+            set_attribute(self, name, value)
 
     return method
 
@@ -105,4 +143,5 @@ def _tracking(init: Callable[..., None]) -> Callable[..., None]:
 def accept_ours() -> None:
     """Have `tf.train.Checkpoint` take models, layers, optimizers, metrics and variables."""
     checkpoint: Any = tf.train.Checkpoint
-    checkpoint.__init__ = _tracking(checkpoint.__init__)
+    checkpoint.__init__ = _making(checkpoint.__init__)
+    checkpoint.__setattr__ = _setting(checkpoint.__setattr__)

@@ -80,8 +80,8 @@ Trackable: Any = find("tensorflow:__internal__.tracking.Trackable", type("_Nobod
 
 
 def track(checkpoint: Any, part: Any, name: str) -> None:
-    """Have a checkpoint hold a part by a name."""
-    checkpoint._track_trackable(part, name)
+    """Have a checkpoint hold a part by a name, instead of what had that name."""
+    checkpoint._track_trackable(part, name, overwrite=True)
 
 
 # ---- settings by which a graph is traced ---------------------------------------------------------------------------

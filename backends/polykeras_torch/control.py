@@ -10,6 +10,7 @@ from torch import Tensor
 
 from polykeras import nested
 from polykeras.backend.control import ControlMethods
+from polykeras.backend.scopes import Scope
 from polykeras_torch.recorder import is_recorded
 
 
@@ -82,6 +83,8 @@ class TorchControl(ControlMethods):
         return nested.unflatten(definition, [torch.stack(column) for column in columns])
 
     def _no_steps(self, f: Callable[[Any, Any], tuple[Any, Any]], init: Any, leaves: list[Any], definition: Any) -> Any:
-        """Return ys of length 0, whose structure and shapes one call on zeros tells."""
+        """Return ys of length 0, whose structure and shapes one call on zeros tells, of which nothing stays."""
         x = nested.unflatten(definition, [leaf.new_zeros(leaf.shape[1:]) for leaf in leaves])
-        return nested.map_structure(lambda y: y.detach()[None][:0], f(init, x)[1])
+        with Scope():
+            y = f(init, x)[1]
+        return nested.map_structure(lambda part: part.detach()[None][:0], y)

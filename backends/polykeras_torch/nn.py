@@ -71,7 +71,8 @@ class TorchNeural(ConvolutionMethods):
         dilation: Sequence[int],
         groups: int = 1,
     ) -> Tensor:
-        if not inputs.is_floating_point():  # for which torch has few kernels; float64 holds them exactly
+        if not (inputs.is_floating_point() or inputs.is_complex()):
+            # Torch has few kernels of integers. Float64 holds them exactly, up to 2^53.
             exact = self.conv_nd(inputs.double(), kernel.double(), strides, padding, dilation, groups)
             return exact.long().to(inputs.dtype)
         x = _channels_first(inputs)
@@ -85,7 +86,7 @@ class TorchNeural(ConvolutionMethods):
     def conv_transpose_nd(
         self, inputs: Tensor, kernel: Tensor, strides: Sequence[int], padding: Padding, dilation: Sequence[int]
     ) -> Tensor:
-        if not inputs.is_floating_point():
+        if not (inputs.is_floating_point() or inputs.is_complex()):
             exact = self.conv_transpose_nd(inputs.double(), kernel.double(), strides, padding, dilation)
             return exact.long().to(inputs.dtype)
         weight = kernel.permute(-1, -2, *range(kernel.ndim - 2))

@@ -188,8 +188,9 @@ class SpecialMethods(LossMethods, ABC):
         scores = self.where(self.isnan(predictions), -math.inf, predictions)
         last = self.shape(scores)[-1] - 1
         targets = self.cast(targets, "int32")
-        true = self.take_along_axis(scores, self.expand_dims(self.minimum(targets, last), -1), -1)
-        return self.bitwise_and(self.sum(self.cast(scores > true, "int32"), -1) < k, self.less_equal(targets, last))
+        places = self.maximum(self.minimum(targets, last), 0)
+        true = self.take_along_axis(scores, self.expand_dims(places, -1), -1)
+        return self.bitwise_and(self.sum(self.cast(scores > true, "int32"), -1) < k, self.equal(places, targets))
 
     @op("x y", "float")
     def cdist(self, x: Array, y: Array) -> Array:

@@ -25,7 +25,6 @@ from polykeras.initializers.variance import (
     compute_fans,
 )
 from polykeras.saving.serialization import serialize_keras_object
-from polykeras.variables.initial import BY_NAME
 
 # The other names under which Keras offers them.
 constant = Constant
@@ -59,9 +58,6 @@ def get(identifier: Any) -> Any:
     if hasattr(identifier, "shape") and hasattr(identifier, "dtype"):
         return Constant(identifier)
     return registry.get(identifier)
-
-
-BY_NAME.append(get)
 
 
 def serialize(initializer: Any) -> Any:

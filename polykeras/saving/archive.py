@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from polykeras.release import __version__
 from polykeras.saveable import Saveable
+from polykeras.saving import shared_objects
 from polykeras.saving.errors import SavedFileError, reading
 from polykeras.saving.files.atomic import atomic_write
 from polykeras.saving.files.hdf5 import Hdf5File, Hdf5Writer, require_h5py
@@ -52,7 +53,7 @@ def save_archive(model: Any, path: str | os.PathLike[str], overwrite: bool = Tru
     require_h5py()
     with sharing_objects():
         described = serialize_keras_object(model)
-    refuse_hidden_quantization(model, described)
+        refuse_hidden_quantization(model, shared_objects.configs())
     config = json.dumps(described)
     check_readable(config, f"The config of {model.name!r}")
     warn_of_own_ops(described, repr(model.name), str(path))

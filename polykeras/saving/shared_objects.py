@@ -44,6 +44,11 @@ def mark(obj: Any, config: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
+def configs() -> dict[int, dict[str, Any]]:
+    """Return the config of each object that was described in this context, by its id."""
+    return {number: config for number, (_, config) in (_described.get() or {}).items()}
+
+
 def find(config: Any) -> Any:
     """Return the object that was made for a config's number, or None."""
     made = _made.get()

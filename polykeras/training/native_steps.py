@@ -18,11 +18,11 @@ from typing import Any, NoReturn
 from polykeras import config, dtypes, nested
 from polykeras.backend import Backend
 from polykeras.backend.native import Native
+from polykeras.backend.scopes import current_scope
 from polykeras.naming import are_ours
 from polykeras.optimizers.gradients import NoGradients
 from polykeras.variables import Scope, Variable, outside_scopes, read_state, value_of
 from polykeras.variables.leaves import AskedStep, asked_step, leaf_of
-from polykeras.variables.scopes import current_scope
 
 _NEUTRAL, _LEAVES, _PLAIN = range(3)
 _ATTEMPTS = 4  # at most: one in each way, and one more where the first one built layers

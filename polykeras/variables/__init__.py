@@ -6,10 +6,10 @@ variable itself stays as it was; `functionalize` uses that to turn code over var
 `(state, *arguments) -> (state, result)`, in one place for all backends.
 """
 
+from polykeras.backend.scopes import Scope, autocast_scope, is_functional, note_losses, outside_scopes
 from polykeras.variables.functional import TRACES, NewVariables, ever_new, functionalize, value_of
 from polykeras.variables.initial import values_deferred
 from polykeras.variables.runs import Run
-from polykeras.variables.scopes import Scope, autocast_scope, is_functional, note_losses, outside_scopes
 from polykeras.variables.state import (
     kept_values,
     lent_state,

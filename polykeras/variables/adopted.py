@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from polykeras.backend.native_home import ADOPTIONS, Adoption, in_turn
-from polykeras.variables.scopes import current_scope, is_functional
+from polykeras.backend.scopes import current_scope, is_functional
 from polykeras.variables.variable import Variable
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from polykeras import nested
 from polykeras.backend.door import Handle
-from polykeras.variables.scopes import Scope
+from polykeras.backend.scopes import Scope
 from polykeras.variables.variable import Variable
 
 TRACES = 10

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from polykeras import budget, dtypes
 from polykeras.backend import registry
 from polykeras.backend.door import Handle
-from polykeras.variables.scopes import outside_scopes
+from polykeras.backend.scopes import outside_scopes
 
 _deferring: ContextVar[bool] = ContextVar("polykeras_deferring", default=False)
 
@@ -40,10 +40,6 @@ def check_sizes(shape: Sequence[int]) -> None:
         raise ValueError(f"The shape of a variable consists of whole numbers; received {tuple(shape)}.")
     if budget.left.get() is not None:
         budget.check_size(shape, type(None))
-
-
-# The function that gives the initializer of a name: `polykeras.initializers`, a room above this one, puts it here.
-BY_NAME: list[Callable[[str], Any]] = []
 
 
 def can_wait(initializer: Any, shape: Sequence[int]) -> bool:

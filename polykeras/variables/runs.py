@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 from polykeras.backend import native_home
 from polykeras.backend.native_home import tell
-from polykeras.variables.scopes import current_scope
+from polykeras.backend.scopes import current_scope
 
 if TYPE_CHECKING:
     from polykeras.backend import Backend

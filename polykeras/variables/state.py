@@ -8,8 +8,8 @@ from typing import Any
 from polykeras import nested
 from polykeras.backend import Backend
 from polykeras.backend.native_home import NativeHome, tell
+from polykeras.backend.scopes import current_scope
 from polykeras.variables.leaves import KEPT
-from polykeras.variables.scopes import current_scope
 from polykeras.variables.variable import Variable
 
 

@@ -12,12 +12,12 @@ from polykeras import changes, dtypes, nested
 from polykeras.backend import Backend, registry
 from polykeras.backend.door import Handle
 from polykeras.backend.native_home import NativeHome, tell
+from polykeras.backend.scopes import current_autocast, current_scope, outside_scopes
 from polykeras.operators import ArrayOperators
 from polykeras.variables import runs
-from polykeras.variables.initial import BY_NAME, can_wait, check_sizes, initial_value
+from polykeras.variables.initial import can_wait, check_sizes, initial_value
 from polykeras.variables.leaves import Leaf, leaf_of
 from polykeras.variables.runs import Run
-from polykeras.variables.scopes import current_autocast, current_scope, outside_scopes
 
 
 class Variable(Handle, ArrayOperators):
@@ -79,7 +79,9 @@ class Variable(Handle, ArrayOperators):
         name = name or "variable"
         wanted = None if dtype is None else dtypes.standardize_dtype(dtype)
         if isinstance(initializer, str):
-            initializer = BY_NAME[0](initializer)
+            from polykeras import initializers  # a room above this one: see `ignore_imports` in pyproject.toml
+
+            initializer = initializers.get(initializer)
         if wanted is not None and shape is not None:
             check_sizes(shape)
         if wanted is not None and shape is not None and can_wait(initializer, shape):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from contract.agreement import agree, gradient
-from polykeras import ops
+from polykeras import ops, random
 from polykeras.backend import Backend
 from polykeras.variables import Variable
 
@@ -43,6 +43,26 @@ def test_loops(backend: Backend) -> None:
     agree(ops.map(lambda d: d["a"] + d["b"], {"a": v, "b": v}), [2, 4])
     agree(ops.vectorized_map(lambda x: x * v, np.ones((3, 2), "float32")), np.tile([1, 2], (3, 1)))
     agree(gradient(lambda x: ops.fori_loop(0, 3, lambda i, y: y * x, x), np.array([2.0, 3.0], "float32")), [32, 108])
+
+
+def test_a_loop_over_nothing_changes_nothing(backend: Backend) -> None:
+    """What a loop over something changes is changed there; JAX refuses such loops, over nothing too."""
+    v, seed = Variable([1.0, 2.0]), random.SeedGenerator(1)
+    before = np.asarray(seed.state).tolist()
+
+    def step(carry: Any, x: Any) -> Any:
+        v.assign(v + 1.0)
+        return carry, random.uniform((3,), seed=seed) * x
+
+    if backend.name == "jax":
+        with pytest.raises(TypeError, match="was assigned inside a function that jax compiles"):
+            ops.scan(step, 5.0, np.zeros((0, 3), "float32"))
+    else:
+        carry, ys = ops.scan(step, 5.0, np.zeros((0, 3), "float32"))
+        assert ops.shape(ys) == (0, 3)
+        agree(carry, 5)
+    agree(v, [1, 2])
+    assert np.asarray(seed.state).tolist() == before
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 8])

@@ -65,5 +65,6 @@ def test_gradients_of_segments(backend: Backend) -> None:
 def test_ranks_and_distances(backend: Backend) -> None:
     scores = np.array([[0.5, 0.2, 0.3], [0.1, np.nan, 0.3], [0.3, 0.3, 0.3]], "float32")
     agree(ops.in_top_k([0, 1, 2], scores, 1), [True, False, True])
+    agree(ops.in_top_k([-1, 3, -9], scores, 3), [False, False, False])  # there are no such classes
     x, y = normal(2, 3, 4), normal(2, 5, 4)
     agree(ops.cdist(x, y), np.linalg.norm(x[:, :, None] - y[:, None], axis=-1))

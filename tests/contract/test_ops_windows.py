@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
@@ -127,3 +129,13 @@ def test_depth_and_space(layout: str, backend: Backend) -> None:
     agree(ops.space_to_depth(ops.depth_to_space(x, 2, layout), 2, layout), x)
     pixels = np.arange(4, dtype="float32").reshape((1, 1, 1, 4) if layout == "channels_last" else (1, 4, 1, 1))
     agree(ops.convert_to_numpy(ops.depth_to_space(pixels, 2, layout)).reshape(2, 2), [[0, 1], [2, 3]])
+
+
+def test_convolutions_of_complex_numbers_are_those_of_their_parts(backend: Backend) -> None:
+    """TensorFlow has no kernels for them, and says so."""
+    x, kernel = normal(1, 7, 2) + 1j * normal(1, 7, 2), normal(3, 2, 2)
+    for op in (ops.conv, ops.conv_transpose):
+        expected = np.asarray(op(x.real, kernel)) + 1j * np.asarray(op(x.imag, kernel))
+        refused = pytest.raises(Exception, match="complex64") if backend.name == "tensorflow" else nullcontext()
+        with refused:
+            agree(op(x.astype("complex64"), kernel.astype("complex64")), expected)

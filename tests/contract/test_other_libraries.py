@@ -47,6 +47,21 @@ def test_own_metrics_are_a_list_to_which_code_appends(backend: Backend) -> None:
     assert Sequential([layer]).metrics == [mean, layer.attribute]
     layer._metrics = [mean]
     assert layer._metrics[0] is mean
+    layer.attribute = metrics.Sum()  # instead of the one that was listed
+    layer._metrics += [other := metrics.Mean()]
+    assert layer._metrics == layer.metrics == [mean, other, layer.attribute]
+    layer.attribute = None
+    assert layer.metrics == [mean, other]
+
+
+def test_a_look_at_own_metrics_changes_nothing(backend: Backend) -> None:
+    layer = layers.Dense(2)
+    layer.attribute = metrics.Sum()
+    before = dict(vars(layer))
+    assert layer._metrics == [layer.attribute]
+    assert vars(layer) == before
+    layer.attribute = metrics.Mean()
+    assert layer._metrics == layer.metrics == [layer.attribute]
 
 
 @pytest.mark.parametrize(
@@ -134,6 +149,16 @@ def test_a_cells_mask_is_one_for_all_times_and_another_for_the_next_batch(backen
     assert set(first.ravel()) == {0.0, 12.0}  # six times nothing, or six times 1 / (1 - 0.5)
     assert not np.array_equal(first, second)
     assert layer.cell._dropout_mask is None
+
+
+@pytest.mark.parametrize("sequences", [False, True])
+def test_a_cell_with_masks_along_no_times(sequences: bool, backend: Backend) -> None:
+    layer = layers.RNN(Dropping(), return_sequences=sequences, return_state=True, zero_output_for_mask=True)
+    for mask in (None, np.zeros((3, 0), bool)):
+        output, state = layer(np.ones((3, 0, 8), "float32"), initial_state=np.ones((3, 8), "float32"), mask=mask)
+        assert output.shape == ((3, 0, 8) if sequences else (3, 8))
+        np.testing.assert_array_equal(ops.convert_to_numpy(output), 0)
+        np.testing.assert_array_equal(ops.convert_to_numpy(state), 1)
 
 
 def test_a_cell_with_masks_trains(backend: Backend) -> None:

@@ -120,3 +120,53 @@ def test_what_does_not_fit_is_told(tmp_path: Path) -> None:
         tf.train.Checkpoint(model=models.Sequential([layers.Input((4,)), layers.Dense(1)])).restore(path)
     with pytest.raises(ValueError, match="has no variables yet for the 8 values"):
         tf.train.Checkpoint(model=models.Sequential([layers.Dense(1)])).restore(path)
+
+
+def test_parts_that_are_set_later(tmp_path: Path) -> None:
+    first, second = made()[0], made()[0]
+    checkpoint = tf.train.Checkpoint()
+    checkpoint.model = second
+    checkpoint.model = first  # the one that counts
+    checkpoint.step = tf.Variable(3)
+    path = checkpoint.save(str(tmp_path / "later"))
+    checkpoint = tf.train.Checkpoint(step=tf.Variable(0))
+    checkpoint.model = second
+    checkpoint.restore(path).assert_consumed()
+    assert checkpoint.model is second
+    assert int(checkpoint.step) == 3
+    np.testing.assert_array_equal(first.predict(X, verbose=0), second.predict(X, verbose=0))
+
+
+def test_parts_within_lists_and_dicts_are_refused() -> None:
+    model = made()[0]
+    for parts in ([model], {"a": model}, {"a": [tf.Variable(0), (model,)]}):
+        with pytest.raises(ValueError, match="a Sequential within `parts`, a (list|dict).*Give each a name"):
+            tf.train.Checkpoint(parts=parts)
+        with pytest.raises(ValueError, match="a Sequential within `parts`"):
+            tf.train.Checkpoint().parts = parts
+    with pytest.raises(ValueError, match="a Sequential within `root`"):
+        tf.train.Checkpoint([model])
+    tf.train.Checkpoint(parts=[tf.Variable(0)], more={"a": tf.Variable(0)})  # TensorFlow's own
+
+
+def test_of_values_that_wait_for_an_optimizer_the_last_count(tmp_path: Path) -> None:
+    model, optimizer = made()
+    checkpoint = tf.train.Checkpoint(optimizer=optimizer)
+    before = checkpoint.write(str(tmp_path / "before"))
+    step = training(model, optimizer)
+    paths = []
+    for _ in range(2):
+        steps(step, 1)
+        paths.append(checkpoint.write(str(tmp_path / f"{len(paths)}")))
+    for order, expected in (((0, 0), 2), ((0, 1), 3), ((1, 0), 2)):
+        model, optimizer = made()
+        for i in order:
+            tf.train.Checkpoint(optimizer=optimizer).read(paths[i])  # another checkpoint each time
+        steps(training(model, optimizer), 1)
+        assert int(optimizer.iterations) == expected
+    model, optimizer = made()
+    checkpoint = tf.train.Checkpoint(optimizer=optimizer)
+    checkpoint.read(paths[1])
+    checkpoint.read(before)
+    steps(training(model, optimizer), 1)
+    assert int(optimizer.iterations) == 1

@@ -82,6 +82,40 @@ def test_a_file_that_could_not_be_read_is_not_written(mode: str, tmp_path: Path)
     assert_array_equal(keras.models.load_model(tmp_path / "n.keras").predict(x, verbose=0), made.predict(x, verbose=0))
 
 
+@keras.saving.register_keras_serializable("hidden")
+class Holds(L.Layer):
+    """Makes a layer by itself, and says nothing of it, or gives its config where `told` says something."""
+
+    def __init__(self, told: str = "", dense: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.told = told
+        self.dense = L.Dense.from_config(dense) if dense else L.Dense(2, name="same")
+
+    def build(self, input_shape: Any) -> None:
+        self.dense.build(input_shape)
+
+    def call(self, inputs: Any) -> Any:
+        return self.dense(inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config() | {"told": self.told, "dense": None}
+        return config | {"dense": self.dense.get_config()} if self.told else config
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have a `quantize` method.*")
+def test_a_namesake_does_not_say_that_a_layer_is_quantized(tmp_path: Path) -> None:
+    for told in ("", "its config"):
+        model = keras.Sequential([L.Input((6,)), L.Dense(3, name="same"), Holds(told)])
+        model.quantize("int8")
+        if told:
+            model.save(tmp_path / "m.keras")
+            twin = keras.models.load_model(tmp_path / "m.keras")
+            assert_array_equal(twin.predict(X, verbose=0), model.predict(X, verbose=0))
+        else:
+            with pytest.raises(ValueError, match=r"Layer 'same' \(Dense\) within 'holds.*' \(Holds\) is quantized"):
+                model.save(tmp_path / "m.keras")
+
+
 def test_gradients_of_inputs_are_those_of_the_floats(backend: Backend) -> None:
     layer = L.Dense(3)
     layer(X)

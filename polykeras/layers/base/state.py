@@ -53,6 +53,31 @@ class _Measures(Protocol):
         """Return the value."""
 
 
+class _OwnMetrics(list[Any]):
+    """Keras's list of a layer's own metrics, to which libraries append: what they do the layer keeps.
+
+    Args:
+        layer: keeps what is appended, among its attributes.
+        metrics: those that it has.
+    """
+
+    def __init__(self, layer: Any, metrics: Iterable[Any]) -> None:
+        super().__init__(metrics)
+        self._layer = layer
+
+    def append(self, metric: Any) -> None:
+        self.extend([metric])
+
+    def extend(self, metrics: Iterable[Any]) -> None:
+        added = list(metrics)
+        super().extend(added)
+        vars(self._layer).setdefault("_metrics", []).extend(added)
+
+    def __iadd__(self, metrics: Iterable[Any]) -> _OwnMetrics:  # type: ignore[override]
+        self.extend(metrics)
+        return self
+
+
 class StateMixin(Saveable):
     """What a layer holds: making weights, finding those of sublayers too, saving them, and the terms of the loss."""
 
@@ -244,14 +269,13 @@ class StateMixin(Saveable):
 
     @property
     def _metrics(self) -> list[Any]:
-        # Keras's list of a layer's own metrics, to which libraries append.
-        own: list[Any] = self.__dict__.setdefault("_metrics", [])
-        own += [metric for metric in tracked(self, _Measures) if not any(metric is other for other in own)]
-        return own
+        return _OwnMetrics(self, tracked(self, _Measures))
 
     @_metrics.setter
     def _metrics(self, metrics: Iterable[Any]) -> None:
-        self.__dict__["_metrics"] = list(metrics or ())
+        self.__dict__["_metrics"] = []
+        attributes = {id(metric) for metric in tracked(self, _Measures)}
+        self.__dict__["_metrics"] = [metric for metric in metrics or () if id(metric) not in attributes]
 
     @property
     def metrics_variables(self) -> list[Variable]:

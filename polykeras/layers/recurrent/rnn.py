@@ -232,7 +232,8 @@ class RNN(Layer):
         def step(x: Any, carried: list[Any]) -> list[Any]:
             return list(call_cell(cell, x, carried[1], training))
 
-        with masks_drawn(cell, xs[0], states):
+        # Masks depend on shapes alone, and there need not be a first time.
+        with masks_drawn(cell, ops.zeros(ops.shape(xs)[1:], xs.dtype), states):
             variables, output = _rehearse(step, xs, states)
             output, carried = self._scan(step, xs, [output, states], valid, all_times, variables)
         return output, carried[1]
@@ -274,7 +275,9 @@ class RNN(Layer):
         (states, values), outputs = ops.scan(body, start, (xs, valid), unroll=self.unroll or 1)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
-        return outputs if all_times else self._shown(states[0], None if valid is None else valid[-1]), states
+        if not all_times:
+            outputs = self._shown(states[0], None if valid is None else ops.any(valid[-1:], 0))  # of no times too
+        return outputs, states
 
     def _shown(self, output: Any, valid: Any) -> Any:
         return _where_valid(valid, output, 0) if valid is not None and self.zero_output_for_mask else output
