@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from known_differences import known, of
 from polykeras import ops, tree
 from polykeras.backend import Backend
 from recorded.compare import differences
+from recorded.counts import ops_compared, table
 from recorded.ops import OF_KERAS, TABLE, WITHOUT_RECORD, public_names
 from recorded.store import read
 
@@ -55,11 +57,7 @@ def numbers(backend: Backend, leaf: Any) -> np.ndarray:
 @pytest.mark.parametrize("op", sorted(BY_OP))
 def test_as_keras(op: str, backend: Backend) -> None:
     found: list[Mismatch] = []
-    names = BY_OP[op]
-    if (
-        backend.name in ONE_FUNCTION
-    ):  # programs take most of the time: calls that other tests hold to NumPy are left out
-        names = [name for name in names if not TABLE[name].held] or names[-1:]
+    names = ops_compared(BY_OP[op], backend.name)  # programs take most of the time: not what other tests hold
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # of numbers beside the point
         ours = together(backend, names)
@@ -91,3 +89,8 @@ def test_each_public_op_is_recorded() -> None:
     assert len(shared) > 300
     assert sorted(shared - set(BY_OP) - WITHOUT_RECORD.keys()) == []
     assert sorted(set(BY_OP) & WITHOUT_RECORD.keys()) == []
+
+
+def test_the_page_counts_what_is_compared() -> None:
+    page = Path(__file__).parents[2].joinpath("docs", "shown.md").read_text(encoding="utf-8")
+    assert "\n".join(table()) in page, "run `PYTHONPATH=tests:. python -m recorded.counts`"

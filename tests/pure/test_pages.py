@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-TESTS = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
+TESTS: dict[str, str] = {}  # by the names of files, of which two may be equal
+for _path in (ROOT / "tests").rglob("test_*.py"):
+    TESTS[_path.name] = TESTS.get(_path.name, "") + _path.read_text(encoding="utf-8")
 
 
 def test_each_test_that_a_page_names_exists() -> None:
