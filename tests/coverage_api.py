@@ -324,7 +324,7 @@ def page(report: Report, version: str) -> str:
     lines = [
         f"# What polykeras has of Keras {version}",
         "",
-        "`make coverage-api` writes this page. It reads names, signatures and class bodies; how things behave is what the tests are for.",
+        "`make coverage-api` writes this page. It reads names, signatures and class bodies; how things behave is what the tests are for, and [shown.md](shown.md) says which.",
         "",
         f"- Names: {share(total - absent, total)}, each path counted.",
         f"- Signatures of classes and functions that are here: {share(compared - differ, compared)} equal (names, order, defaults; more optional arguments may follow).",

@@ -261,29 +261,39 @@ def _instead(old: str, today: str) -> None:
     warnings.warn(f"{old} is a name of Keras 1 or 2; use {today} instead.", DeprecationWarning, stacklevel=3)
 
 
-def AtrousConvolution1D(filters: int, filter_length: int, **kwargs: Any) -> Any:
+def _sized(options: dict[str, Any], *sizes: Any) -> dict[str, Any]:
+    """Return options with the `kernel_size`: as Keras 2 has it, the first of some sizes, or Keras 1's one an axis."""
+    given = [size for size in sizes if size is not None]
+    return options | ({"kernel_size": given[0] if len(given) == 1 else tuple(given)} if given else {})
+
+
+def AtrousConvolution1D(filters: int, filter_length: Any = None, **kwargs: Any) -> Any:
     """Return a `Conv1D`, whose `dilation_rate` was the `atrous_rate`."""
     _instead("AtrousConvolution1D", "Conv1D")
-    return layers.Conv1D(filters, kernel_size=filter_length, **kwargs)
+    return layers.Conv1D(filters, **_sized(kwargs, filter_length))
 
 
-def AtrousConvolution2D(filters: int, nb_row: int, nb_col: int, **kwargs: Any) -> Any:
+def AtrousConvolution2D(filters: int, nb_row: Any = None, nb_col: int | None = None, **kwargs: Any) -> Any:
     """Return a `Conv2D`, whose `dilation_rate` was the `atrous_rate`."""
     _instead("AtrousConvolution2D", "Conv2D")
-    return layers.Conv2D(filters, kernel_size=(nb_row, nb_col), **kwargs)
+    return layers.Conv2D(filters, **_sized(kwargs, nb_row, nb_col))
 
 
-def Deconvolution2D(filters: int, nb_row: int, nb_col: int, output_shape: Any = None, **kwargs: Any) -> Any:
+def Deconvolution2D(
+    filters: int, nb_row: Any = None, nb_col: int | None = None, output_shape: Any = None, **kwargs: Any
+) -> Any:
     """Return a `Conv2DTranspose`; the output's shape follows from its other arguments."""
     _instead("Deconvolution2D", "Conv2DTranspose")
-    return layers.Conv2DTranspose(filters, kernel_size=(nb_row, nb_col), **kwargs)
+    return layers.Conv2DTranspose(filters, **_sized(kwargs, nb_row, nb_col))
 
 
-def Deconvolution3D(filters: int, kernel_dim1: int, kernel_dim2: int, kernel_dim3: int, **kwargs: Any) -> Any:
+def Deconvolution3D(
+    filters: int, kernel_dim1: Any = None, kernel_dim2: int | None = None, kernel_dim3: int | None = None, **kwargs: Any
+) -> Any:
     """Return a `Conv3DTranspose`; the output's shape follows from its other arguments."""
     _instead("Deconvolution3D", "Conv3DTranspose")
     kwargs.pop("output_shape", None)
-    return layers.Conv3DTranspose(filters, kernel_size=(kernel_dim1, kernel_dim2, kernel_dim3), **kwargs)
+    return layers.Conv3DTranspose(filters, **_sized(kwargs, kernel_dim1, kernel_dim2, kernel_dim3))
 
 
 def ConvLSTM2DCell(filters: int, kernel_size: Any, **kwargs: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from polykeras.backend import registry
 
 
-def to_host(logs: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+def to_host(logs: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
     """Return logs as Python floats, or arrays, in the order of `names`; waits for them."""
     backend = registry.current()
     if not names:  # nothing to wait for below, and the memory of the batches is about to be used again

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -18,13 +18,14 @@ from polykeras.training.callbacks.assemble import assemble
 from polykeras.training.callbacks.base import Callback
 from polykeras.training.callbacks.callback_list import CallbackList
 from polykeras.training.callbacks.history import History
-from polykeras.training.chunks import never, timed
+from polykeras.training.chunks import ChunkSize, never, timed
 from polykeras.training.data.sources import ArraySource, Source, make_source
 from polykeras.training.data.splitting import split_data
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
+from polykeras.training.function_chunks import function_chunks, logged_chunks
 from polykeras.training.logs import as_list, to_host
 from polykeras.training.on_batch import OnBatch
-from polykeras.training.predicting import joined, prediction_chunks, samples_if_filled, single_batch
+from polykeras.training.predicting import Prediction, joined, prediction_chunks, samples_if_filled, single_batch
 from polykeras.training.resuming.progress import Progress
 from polykeras.training.steps import CompiledStep
 from polykeras.training.stream_steps import stream_chunks
@@ -43,6 +44,7 @@ class Loops(OnBatch):
     trainable_variables: list[Variable]
     optimizer: Any
     _fills: Callable[[str, CompiledStep, Any], bool]
+    _own_function: Callable[[str], Callable[[Any], Any] | None]
     reset_metrics: Callable[[], None]
 
     @freed_memory_kept()
@@ -205,7 +207,8 @@ class Loops(OnBatch):
         """
         x = self._texts_to_numbers(x)
         backend = registry.current()
-        unwatched = callbacks is None and verbose == 0 and steps is None
+        own = self._own_function("predict")
+        unwatched = callbacks is None and verbose == 0 and steps is None and own is None
         if unwatched and (batch := single_batch(x, batch_size)) is not None:
             return joined([self._prepare("predict", batch).run_batch(batch)], backend, None)
         source = make_source(x, batch_size=batch_size, steps=steps)
@@ -214,11 +217,10 @@ class Loops(OnBatch):
         done = 0
         self.stop_predicting = False
         try:
-            step = self._prepare("predict", source.first_batch())
-            run.begin("predict")
             watched = run.watches("predict")
-            samples = None if watched else samples_if_filled(self, source, backend)
-            for start, stop, execute in prediction_chunks(source, step, backend, samples is not None, watched):
+            chunks, samples = self._prediction_chunks(source, own, watched)
+            run.begin("predict")
+            for start, stop, execute in chunks:
                 run.batch_begin("predict", start)
                 outputs = execute()
                 parts.append(outputs)
@@ -251,6 +253,21 @@ class Loops(OnBatch):
             return int(self.steps_per_execution)
         return 1 if run.watches(kind) else None
 
+    def _prediction_chunks(
+        self, source: Source, own: Callable[[Any], Any] | None, watched: bool
+    ) -> tuple[Iterator[Prediction], int | None]:
+        """Return the chunks of a prediction, and how many samples there are where a last batch is filled up."""
+        backend = registry.current()
+        if own is not None:
+            return function_chunks(source, own, backend, self._batches_in_call()), None
+        step = self._prepare("predict", source.first_batch())
+        samples = None if watched else samples_if_filled(self, source, backend)
+        return prediction_chunks(source, step, backend, samples is not None, watched), samples
+
+    def _batches_in_call(self) -> int:
+        """Return how many batches one call of a function of the user's has: one where nothing is asked for."""
+        return 1 if self.steps_per_execution == "auto" else int(self.steps_per_execution)
+
     def _run_epoch(
         self, kind: str, source: Source, run: CallbackList, progress: Progress | None = None
     ) -> tuple[dict[str, Any], int]:
@@ -258,20 +275,24 @@ class Loops(OnBatch):
         logs, done = progress.begun() if progress else ({}, 0)
         if done and self.stop_training:
             return logs, done
-        first = source.first_batch()
-        step = self._prepare(kind, first)
-        size = step.chunk_size(first, self._chunk_size(run, kind))
-        next_stop = run.next_stop if progress else never
-        if progress:
-            progress.step = step
-        if isinstance(source, ArraySource):
-            filled = source.ends_partial and self._fills(kind, step, first)
-            chunks = array_chunks(source, step, registry.current(), size, filled, done, next_stop)
+        first, own = source.first_batch(), self._own_function(kind)
+        if own is not None:
+            size = ChunkSize(self._batches_in_call())
+            chunks = logged_chunks(source, own, registry.current(), size.steps, done)
         else:
-            chunks = stream_chunks(source, step, registry.current(), size, done, next_stop)
+            step = self._prepare(kind, first)
+            size = step.chunk_size(first, self._chunk_size(run, kind))
+            next_stop = run.next_stop if progress else never
+            if progress:
+                progress.step = step
+            if isinstance(source, ArraySource):
+                filled = source.ends_partial and self._fills(kind, step, first)
+                chunks = array_chunks(source, step, registry.current(), size, filled, done, next_stop)
+            else:
+                chunks = stream_chunks(source, step, registry.current(), size, done, next_stop)
         for start, execute in chunks:
             run.batch_begin(kind, start)
-            (logs, steps), seconds = timed(execute, lambda logs: to_host(logs, step.log_names))
+            (logs, steps), seconds = timed(execute, lambda logs: to_host(logs, logs if own else step.log_names))
             if 2 * steps >= size.steps:  # of a chunk cut short most is overhead, or its batch is of another shape
                 size.record(steps, seconds)
             done = start + steps

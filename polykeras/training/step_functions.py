@@ -20,6 +20,13 @@ FUNCTIONS = ("train_function", "test_function", "predict_function")
 class StepFunctions(OnBatch):
     """Keeps one function a kind of step, as Keras's models do. `compile` forgets them.
 
+    A class that overrides `make_train_function`, `make_test_function` or `make_predict_function`, or a function that is
+    assigned after `compile` (`model.train_function = mine`), takes over: `fit`, `evaluate` and `predict` call it, as
+    plain Python, with the next `steps_per_execution` batches of the backend's arrays (one where that is "auto", fewer
+    at the end of the data). They come as an iterator that is also a list, as Keras gives lists on PyTorch. What comes
+    back are logs by name, or the predictions for all batches of the call. The `*_on_batch` methods do not call it, and
+    there is no form with a state, `train_function(state, iterator)`.
+
     Example:
         >>> import numpy as np
         >>> import polykeras as keras
@@ -41,6 +48,9 @@ class StepFunctions(OnBatch):
     def make_train_function(self, force: bool = False) -> StepFunction:
         """Make `train_function`, which trains on the next batch of an iterator and returns the metrics so far.
 
+        A class may override it: `fit` calls what it leaves in `self.train_function`, with an iterator over the next
+        `steps_per_execution` batches, and takes the dict that is returned for the logs.
+
         Args:
             force: whether a function that is there is replaced.
 
@@ -59,6 +69,14 @@ class StepFunctions(OnBatch):
         """Make `predict_function`, which returns the outputs for the next batch as NumPy arrays."""
         self.predict_function = self._function("predict", None if force else self.predict_function)
         return self.predict_function
+
+    def _own_function(self, kind: str) -> StepFunction | None:
+        """Return the function of the user's that is to run the batches; None where there is none."""
+        name = f"{kind}_function"
+        if getattr(type(self), f"make_{name}") is not getattr(StepFunctions, f"make_{name}"):
+            getattr(self, f"make_{name}")()
+        function: StepFunction | None = getattr(self, name)
+        return None if getattr(function, "__qualname__", "") == _OURS else function
 
     def _function(self, kind: str, there: StepFunction | None) -> StepFunction:
         def function(iterator: Iterable[Any]) -> Any:
@@ -79,3 +97,6 @@ class StepFunctions(OnBatch):
             return to_host(step.run_batch(data), step.log_names)
 
         return there or function
+
+
+_OURS = f"{StepFunctions._function.__qualname__}.<locals>.function"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,8 @@ from known_differences import known, of
 from polykeras import ops, tree
 from polykeras.backend import Backend
 from recorded.compare import differences
-from recorded.ops import OWN, TABLE, WITHOUT_RECORD
+from recorded.counts import ops_compared, table
+from recorded.ops import OF_KERAS, TABLE, WITHOUT_RECORD, public_names
 from recorded.store import read
 
 RECORDS = read("ops")
@@ -56,11 +57,7 @@ def numbers(backend: Backend, leaf: Any) -> np.ndarray:
 @pytest.mark.parametrize("op", sorted(BY_OP))
 def test_as_keras(op: str, backend: Backend) -> None:
     found: list[Mismatch] = []
-    names = BY_OP[op]
-    if (
-        backend.name in ONE_FUNCTION
-    ):  # programs take most of the time: calls that other tests hold to NumPy are left out
-        names = [name for name in names if not TABLE[name].held] or names[-1:]
+    names = ops_compared(BY_OP[op], backend.name)  # programs take most of the time: not what other tests hold
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # of numbers beside the point
         ours = together(backend, names)
@@ -88,13 +85,12 @@ def test_what_is_recorded_is_what_the_table_says() -> None:
 
 
 def test_each_public_op_is_recorded() -> None:
-    rooms = {"": ops, "image.": ops.image}
-    public = {prefix + name for prefix, room in rooms.items() for name in dir(room) if is_public(room, name)}
-    assert sorted(public - set(BY_OP) - OWN.keys() - WITHOUT_RECORD.keys()) == []
-    assert sorted(set(BY_OP) & (OWN.keys() | WITHOUT_RECORD.keys())) == []
+    shared = OF_KERAS & set(public_names(ops))
+    assert len(shared) > 300
+    assert sorted(shared - set(BY_OP) - WITHOUT_RECORD.keys()) == []
+    assert sorted(set(BY_OP) & WITHOUT_RECORD.keys()) == []
 
 
-def is_public(room: Any, name: str) -> bool:
-    """Return whether a name of a room is an op, not a module or a tool of the room itself."""
-    value = getattr(room, name)
-    return not name.startswith("_") and callable(value) and not inspect.isclass(value) and name != "lazy_names"
+def test_the_page_counts_what_is_compared() -> None:
+    page = Path(__file__).parents[2].joinpath("docs", "shown.md").read_text(encoding="utf-8")
+    assert "\n".join(table()) in page, "run `PYTHONPATH=tests:. python -m recorded.counts`"

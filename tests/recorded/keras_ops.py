@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from differential import opponent
 from differential.opponent import keras
-from recorded.ops import TABLE
+from recorded.ops import TABLE, public_names
 from recorded.store import Records
 
 AT_ONCE = 60
@@ -12,7 +12,8 @@ AT_ONCE = 60
 
 
 def record(records: Records) -> dict[str, str]:
-    """Add the calls that are not recorded yet, or whose arrays are other ones. What Keras refuses is left out."""
+    """Add the names of ops, and calls that are new or have other arrays than before. What Keras refuses is left out."""
+    records.public = public_names(keras().ops)
     recorded = {name for name, case in records.cases.items() if case["given"] == TABLE[name].given}
     wanted = {name: run for name, run in TABLE.items() if name not in recorded | records.left_out.keys()}
     calls = {

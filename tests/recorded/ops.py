@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -16,18 +17,28 @@ from contract.table import NEEDS_VALUES, NUMBERS, Case
 from differential.ops_cases import CASES, applied, given
 from helpers.runner import all_arrays
 from polykeras import ops
-from recorded import ops_core, ops_image, ops_linalg, ops_nn, ops_numpy
+from recorded import ops_core, ops_image, ops_linalg, ops_nn, ops_numpy, store
 
 DTYPES = ("float32", "float16", "bfloat16", "int32")
 """In which the last case of each op is recorded; the others are in the first."""
 
-OWN = dict.fromkeys(("device", "gru", "ifft", "lstm", "matrix_power", "normalize_batch", "remat"), "not in Keras")
-"""Public ops that Keras does not have."""
+OF_KERAS = frozenset(store.read_or_new("ops", "").public)
+"""The names of Keras's public ops. Ops of ours that are not among them have no record: nothing is to be done for them."""
 
-WITHOUT_RECORD = dict.fromkeys(("image", "linalg", "nn", "numpy"), "a view of other ops") | {
-    "image.elastic_transform": "drawn"
-}
-"""Public names of ops that are not recorded, each with the reason."""
+WITHOUT_RECORD = {"image.elastic_transform": "drawn"}
+"""Public ops of Keras's that are not recorded, each with the reason."""
+
+
+def public_names(library: Any) -> list[str]:
+    """Return the names of a module's ops, those of images with their room: no modules, classes or tools of the module."""
+    rooms = {"": library, "image.": library.image}
+    return sorted(prefix + name for prefix, room in rooms.items() for name in dir(room) if _is_public(room, name))
+
+
+def _is_public(room: Any, name: str) -> bool:
+    value = getattr(room, name)
+    tool = name.startswith("_") or name == "lazy_names" or inspect.isclass(value) or inspect.ismodule(value)
+    return callable(value) and not tool
 
 
 @dataclass(frozen=True)
@@ -83,7 +94,7 @@ def _dtypes(case: Case, last: bool) -> tuple[str, ...]:
 def _runs() -> Iterator[tuple[str, Run]]:
     by_op: dict[str, list[Case]] = defaultdict(list)
     for case in CASES:
-        if hasattr(ops, case.op) and case.op not in OWN:
+        if hasattr(ops, case.op) and case.op in OF_KERAS:
             by_op[case.op].append(case)
     primitives = set(map(id, CONTRACT))
     for cases in by_op.values():

@@ -24,11 +24,13 @@ class Records:
         source: what gave the values.
         cases: by name, JSON-like; `{"array": ...}` stands for an array.
         left_out: cases of the table that are not recorded, by name, each with the reason.
+        public: all names of the family that Keras has, where they are recorded.
     """
 
     source: str
     cases: dict[str, Any] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    public: list[str] = field(default_factory=list)
 
 
 def write(family: str, records: Records) -> None:
@@ -37,6 +39,7 @@ def write(family: str, records: Records) -> None:
     lines = [f"{json.dumps(name)}: {json.dumps(packed.out(case))}" for name, case in sorted(records.cases.items())]
     left = [f"{json.dumps(name)}: {json.dumps(why)}" for name, why in sorted(records.left_out.items())]
     parts = [f'"source": {json.dumps(records.source)}', _block("cases", lines), _block("left_out", left)]
+    parts += [f'"public": {json.dumps(records.public)}'] if records.public else []
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / f"{family}.json").write_text("{" + ",\n".join(parts) + "}\n")
     np.savez_compressed(FOLDER / f"{family}.npz", **packed.arrays())
@@ -49,7 +52,7 @@ def read(family: str) -> Records:
     with np.load(FOLDER / f"{family}.npz") as file:
         numbers = {name: file[name] for name in file.files}
     cases = {name: _in(case, numbers) for name, case in index["cases"].items()}
-    return Records(index["source"], cases, index["left_out"])
+    return Records(index["source"], cases, index["left_out"], index.get("public", []))
 
 
 def read_or_new(family: str, source: str) -> Records:

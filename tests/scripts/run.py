@@ -142,9 +142,12 @@ def page(results: dict[str, Any]) -> Iterator[str]:
     ]
     runs = sum(backend in found for script, found in known for backend in script.backends)
     whole = sum(count == len(script.backends) for (script, _), count in zip(known, good, strict=True))
+    tried = sum(bool(found) for _, found in known)
+    fully = sum(all(backend in found for backend in script.backends) for script, found in known)
     yield (
-        f"{whole} of {len(known)} scripts were ok on each of their backends, {sum(map(bool, good))} on one at least; "
-        f"of {runs} runs {sum(good)} were.\n"
+        f"Of the {len(known)} scripts below, {tried} were run, {fully} of them on each of their backends; nobody ran the "
+        f"others yet. {whole} were ok on each of their backends, {sum(map(bool, good))} on one at least; of {runs} runs "
+        f"{sum(good)} were.\n"
     )
     yield from native_rows(known)
     for source in SOURCES:

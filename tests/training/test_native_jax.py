@@ -305,3 +305,77 @@ def test_callbacks_metrics_and_guards_are_those_of_fit() -> None:
             broken.fit(X, Y, verbose=0)
     finally:
         keras.config.set_nan_guard(False)
+
+
+def pairs(x: Any) -> Any:
+    return jnp.stack([jnp.tanh(x), x * x])
+
+
+class Transformed(layers.Layer):
+    """Calls JAX's transformations; `plain` does the same without them."""
+
+    plain = False
+
+    def build(self, shape: Any) -> None:
+        self.kernel = self.add_weight((shape[-1], 3))
+
+    def call(self, x: Any) -> Any:
+        if self.plain:
+            y = jnp.tanh(x @ self.kernel.value)
+            return jnp.sum(pairs(y), axis=0) + 1.0 - jnp.tanh(y) ** 2 + 2.0 * y
+        y = jax.checkpoint(lambda w: jnp.tanh(x @ w))(self.kernel.value)
+        slopes = jax.vmap(jax.vmap(jax.grad(lambda v: jnp.sum(pairs(v)))))(y)
+        mesh = jax.sharding.Mesh(np.array(jax.devices()[:1]), ("batch",))
+        whole = jax.sharding.PartitionSpec()
+        summed = jax.shard_map(lambda v: jnp.sum(pairs(v), axis=0), mesh=mesh, in_specs=whole, out_specs=whole)
+        return jax.jit(summed)(y) + slopes
+
+
+@pytest.mark.parametrize("eagerly", [False, True])
+@pytest.mark.parametrize("step", [keras.Model, StateStep])
+def test_transformations_within_a_layer_that_fit_trains(step: Any, eagerly: bool) -> None:
+    results = []
+    for plain in (True, False):
+        keras.utils.set_random_seed(1)
+        inputs = keras.Input((4,))
+        layer = Transformed()
+        layer.plain = plain
+        model = step(inputs, layers.Dense(1)(layer(inputs)))
+        model.compile(keras.optimizers.SGD(0.02), "mse", run_eagerly=eagerly)
+        history = model.fit(X, Y, batch_size=8, epochs=4, shuffle=False, verbose=0).history["loss"]
+        results.append([*history, *model.predict(X, verbose=0)[:, 0]])
+        assert history[-1] < history[0]
+    np.testing.assert_allclose(results[1], results[0], rtol=1e-4, atol=1e-5)
+
+
+def test_optax_in_a_step_that_fit_runs() -> None:
+    optax = pytest.importorskip("optax")
+    transform = optax.adam(0.01, eps=1e-7)
+
+    class ByOptax(StateStep):
+        """The state of optax's optimizer lies in weights of the model, leaf by leaf."""
+
+        def train_step(self, state: Any, data: Any) -> Any:
+            trainable, others, optimizer, metrics = state
+            x, y = data
+            compute = jax.value_and_grad(self.losses_and_updates, has_aux=True)
+            (loss, (y_pred, _)), gradients = compute(trainable, others, x, y, True)
+            kept = jax.tree.unflatten(self.structure, others)
+            updates, kept = transform.update(gradients, kept, trainable)
+            trainable = optax.apply_updates(trainable, updates)
+            logs, metrics = self.measured(metrics, loss, y, y_pred)
+            return logs, (trainable, jax.tree.leaves(kept), optimizer, metrics)
+
+    results = []
+    for cls in (keras.Model, ByOptax):
+        keras.utils.set_random_seed(1)
+        inputs = keras.Input((4,))
+        model = cls(inputs, layers.Dense(1)(layers.Dense(5, "tanh")(inputs)))
+        if cls is ByOptax:
+            kept, model.structure = jax.tree.flatten(transform.init([v.value for v in model.trainable_variables]))
+            model.kept = [keras.Variable(leaf, dtype=str(leaf.dtype), trainable=False) for leaf in kept]
+        model.compile(keras.optimizers.Adam(0.01), "mse")
+        model.fit(X, Y, batch_size=8, epochs=2, shuffle=False, verbose=0)
+        results.append([w.numpy() for w in model.trainable_variables])
+    for mine, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(theirs, mine, rtol=1e-3, atol=1e-5)

@@ -252,19 +252,20 @@ def test_a_stateless_scope_around_a_traced_function() -> None:
     assert all((a != v.numpy()).any() for a, v in zip(before, others, strict=True))
 
 
-def test_optax_over_our_values() -> None:
+@pytest.mark.parametrize("compiled", [False, True])
+def test_optax_over_our_values(compiled: bool) -> None:
     optax = pytest.importorskip("optax")
     model, own = small(), small()
     own.set_weights(model.get_weights())
     optimizer = optax.adam(0.01, eps=1e-7, eps_root=0.0)
     weights, state = values(model.trainable_variables), optimizer.init(model.trainable_variables)
 
-    @jax.jit
     def step(weights: Any, state: Any) -> Any:
         gradients = jax.grad(lambda w: jnp.mean((model.stateless_call(w, [], X)[0] - Y) ** 2))(weights)
         updates, state = optimizer.update(gradients, state, weights)
         return optax.apply_updates(weights, updates), state
 
+    step = jax.jit(step) if compiled else step
     own.compile(keras.optimizers.Adam(0.01), "mse")
     for _ in range(5):
         weights, state = step(weights, state)

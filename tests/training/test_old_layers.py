@@ -221,6 +221,10 @@ def test_what_no_version_knew_is_refused() -> None:
             "Conv3DTranspose",
             (1, 3, 3, 3, 2),
         ),
+        ("AtrousConvolution1D", {"filters": 2, "kernel_size": 3}, "Conv1D", (2, 7, 3)),
+        ("AtrousConvolution2D", {"filters": 2, "kernel_size": (3, 2)}, "Conv2D", (2, 7, 6, 3)),
+        ("Deconvolution2D", {"filters": 2, "kernel_size": 3}, "Conv2DTranspose", (2, 4, 5, 3)),
+        ("Deconvolution3D", {"filters": 2, "kernel_size": 2}, "Conv3DTranspose", (1, 3, 3, 3, 2)),
         ("ConvRecurrent2D", {"filters": 2, "kernel_size": 2}, "ConvLSTM2D", (1, 3, 4, 5, 2)),
     ],
 )

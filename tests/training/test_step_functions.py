@@ -65,3 +65,74 @@ def test_functions_belong_to_one_model_as_it_was_compiled() -> None:
     fresh = Sequential([Input((3,)), layers.Dense(1)])
     with pytest.raises(ValueError, match="must be compiled"):
         fresh.make_train_function()(batches())
+
+
+class Counts(Sequential):
+    """Overrides the method that Keras documents for this, around the function that there would be."""
+
+    calls = 0
+
+    def make_train_function(self, force: bool = False) -> Any:
+        super().make_train_function(force=True)
+        ours: Any = self.train_function
+
+        def function(iterator: Any) -> Any:
+            self.calls += 1
+            logs = [ours([batch]) for batch in iterator]
+            return logs[-1] | {"batches": len(logs)}
+
+        self.train_function = function
+        return function
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_fit_runs_what_an_overridden_method_made(backend: Backend, stream: bool) -> None:
+    other = compiled()
+    utils.set_random_seed(1)
+    model = Counts([Input((3,)), layers.Dense(4, "tanh"), layers.Dense(1)])
+    for each in (model, other):
+        each.compile("adam", "mse", metrics=["mae"], steps_per_execution=2)
+        each.set_weights(compiled().get_weights())
+
+    def history(model: Any) -> dict[str, Any]:
+        if not stream:
+            return model.fit(X, Y, batch_size=3, shuffle=False, epochs=2, verbose=0).history
+        data = ((X[i : i + 3], Y[i : i + 3]) for _ in range(2) for i in (0, 3, 6))
+        return model.fit(data, steps_per_epoch=3, epochs=2, verbose=0).history
+
+    found, expected = history(model), history(other)
+    assert model.calls == 4  # two batches, and the one that is left, in each epoch
+    assert found.pop("batches") == [1, 1]
+    for name, values in expected.items():
+        assert found[name] == pytest.approx(values, rel=1e-5)
+
+
+def test_assigned_functions_run(backend: Backend) -> None:
+    model = compiled()
+    weights = model.get_weights()
+    seen: list[Any] = []
+
+    def train(iterator: Any) -> dict[str, Any]:
+        seen.append(backend.to_numpy(next(iterator)[0]))
+        return {"mine": 2.0 * len(seen)}
+
+    model.train_function = train
+    model.test_function = lambda batches: model.test_step(batches[0])  # a list of one batch, as Keras's on PyTorch
+    model.predict_function = lambda iterator: 2.0 * model(next(iterator), training=False)
+    plain = compiled()
+    assert model.fit(X, Y, batch_size=4, verbose=0).history == {"mine": [4.0]}
+    order = np.concatenate(seen)
+    assert sorted(map(tuple, order)) == sorted(map(tuple, X))
+    assert not np.array_equal(order, X), "shuffled"
+    for before, after in zip(weights, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+    assert model.evaluate(X, Y, batch_size=4, verbose=0) == pytest.approx(
+        plain.evaluate(X, Y, batch_size=4, verbose=0), rel=1e-5
+    )
+    for rows in (X, X[:4]):  # the second would be predicted without a loop
+        np.testing.assert_allclose(model.predict(rows, verbose=0), 2 * plain.predict(rows, verbose=0), rtol=1e-5)
+    model.train_function = lambda iterator: None
+    with pytest.raises(TypeError, match="Expected a dict of logs"):
+        model.fit(X, Y, verbose=0)
+    model.compile("adam", "mse")
+    assert model.fit(X, Y, verbose=0).history.keys() == {"loss"}

@@ -125,6 +125,12 @@ class ArraySource:
                 rows = fill(np.arange(start, stop), self.batch_size)
             yield self._at(rows)
 
+    def epoch(self, first: int = 0) -> Iterator[Any]:
+        """Return the batches of one epoch from a first one on, in the epoch's order of the rows, as host arrays."""
+        full, rest = self.order()
+        for rows in [*full, *([] if rest is None else [rest])][first:]:
+            yield self._at(rows)
+
     def first_batch(self) -> Any:
         """Return one batch, to learn shapes from."""
         return self._at(slice(self.batch_size))
