@@ -1,6 +1,6 @@
 """Nested structures as users of Keras know them: `None` is a leaf.
 
-Our own code uses `nested`, where `None` is a structure without leaves.
+Our own code uses `nested`, where `None` is a structure without leaves, unless a None stands for something.
 Containers are dicts (whose leaves come in the order of their sorted keys), lists, tuples, named tuples and deques.
 """
 

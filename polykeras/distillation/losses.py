@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from polykeras import ops, tree
+from polykeras import ops, tree  # not `nested`: None stands for an output that is not compared
 from polykeras.layers.base.layer import LAYERS
 from polykeras.losses import KLDivergence, as_loss
 from polykeras.saving.configurable import Configurable

@@ -49,3 +49,10 @@ def test_no_structures_are_told() -> None:
             call()
     with pytest.raises(ValueError, match=r"leaves|elements"):
         tree.pack_sequence_as([1, 2], [1])
+
+
+def test_ours_goes_by_the_first_structure() -> None:
+    assert nested.map_structure(lambda a, b: (a, b), [1, (2,)], [[3, 4], (None,)]) == [(1, [3, 4]), ((2, None),)]
+    for first, other in (([1, 2], [1]), ([[1]], [1]), ([1], (1,)), ({"a": 1}, {"b": 1}), (None, 1), ([None], [[]])):
+        with pytest.raises(ValueError, match=r"\S{3}"):
+            nested.map_structure(lambda *_: 0, first, other)

@@ -50,7 +50,7 @@ class SymbolicBackend(SymbolicLinear, Backend):
         results = body(*arguments)
         results = tuple(results) if isinstance(results, (list, tuple)) else (results,)
         agreed = _same(arguments, results, "while_loop: loop_vars and the results of `body`")
-        return nested.pack_sequence_as(loop_vars, nested.flatten(agreed))
+        return nested.unflatten(nested.flatten_with_def(loop_vars)[1], nested.flatten(agreed))
 
     def scan(
         self,

@@ -12,7 +12,7 @@ from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.random import SeedGenerator
 from polykeras.saving.serialization import deserialize_keras_object
 from polykeras.seeds import draw_seed, key_of
-from polykeras.tree import map_shape_structure
+from polykeras.tree import map_shape_structure  # not `nested`: None is an unknown size
 from polykeras.variables import Variable
 
 __all__ = ["JaxLayer"]
