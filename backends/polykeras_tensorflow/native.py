@@ -171,7 +171,10 @@ def _known(x: tf.Tensor) -> Any:
 def _index(self: tf.Tensor) -> int:
     value = _known(self)
     if value is None or value.ndim or value.dtype.kind not in "iu":
-        raise TypeError(f"{self.name!r} is no whole number that is known while a graph is made")
+        raise TypeError(
+            f"{self.name!r} is computed when the graph runs: it is no int of Python's, by which a loop could run or a "
+            "list be indexed, while the graph is made."
+        )
     return int(value)
 
 

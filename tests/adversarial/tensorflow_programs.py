@@ -274,7 +274,7 @@ def mask_index(compiled: Entry) -> Iterator[Any]:
         yield call(tf.constant(factor * X + 0.5))
 
 
-@PROGRAMS.add(SIZES, "an op of polykeras on rows selected by a mask", "refused", reason="(?i)static shape")
+@PROGRAMS.add(SIZES, "an op of polykeras on rows selected by a mask", "equal")
 def op_on_mask(compiled: Entry) -> Iterator[Any]:
     yield compiled(lambda x: ops.reshape(ops.ones(ops.shape(x[x > 0])), (-1,)))(tf.constant(X))
 
