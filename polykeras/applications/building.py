@@ -136,24 +136,51 @@ def image_shape(asked: Asked, size: int | None, least: int) -> tuple[int | None,
         ValueError: the shape that was asked for is no image's, is too small, or does not fit the published weights.
     """
     shape = None if asked.input_shape is None else tuple(asked.input_shape)
-    channels = channel_axis() - 1
-    if shape is not None and len(shape) != 3:
+    channels_last = channel_axis() == 3
+    if shape is not None and len(shape) == 3 and not asked.published:
+        channels = shape[2 if channels_last else 0]
+        if channels not in (1, 3):
+            warnings.warn(f"Images have 1 or 3 channels; received {channels} in {shape}.", stacklevel=4)
+    return fitting_shape(shape, size, least, asked.include_top and size is not None, asked.published, channels_last)
+
+
+def fitting_shape(
+    shape: tuple[int | None, ...] | None,
+    size: int | None,
+    least: int,
+    fixed: bool,
+    published: bool,
+    channels_last: bool,
+) -> tuple[int | None, ...]:
+    """Return the shape of an image that a model takes, the default where none was asked for.
+
+    Args:
+        shape: what was asked for.
+        size: of the sides by default.
+        least: the least that they may have.
+        fixed: whether the sides must be known.
+        published: whether the weights are those that Keras publishes.
+        channels_last: whether the channels are the last axis, else the first.
+
+    Raises:
+        ValueError: the shape that was asked for is no image's, is too small, or does not fit the published weights.
+    """
+
+    def image(side: int | None) -> tuple[int | None, ...]:
+        return (side, side, 3) if channels_last else (3, side, side)
+
+    if shape is None:
+        return image(size if fixed else None)
+    if len(shape) != 3:
         raise ValueError(f"`input_shape` must be that of one image, of three sizes; received {shape}.")
-    if shape and asked.published and (shape[channels] != 3):
+    if published and shape[2 if channels_last else 0] != 3:
         raise ValueError(f"Published weights are for images of three channels; received input_shape={shape}.")
-    if shape and shape[channels] not in (1, 3):
-        warnings.warn(f"Images have 1 or 3 channels; received {shape[channels]} in {shape}.", stacklevel=4)
-    default = with_sides(size, size, shape[channels] if shape else 3)
-    fixed = asked.include_top and size is not None
-    if asked.published and fixed:
-        if shape not in (None, default):
-            raise ValueError(
-                f"The classifier of weights='imagenet' takes images of the shape {default}; received {shape}. Leave "
-                "`input_shape` out, or pass include_top=False."
-            )
-        return default
-    shape = shape or (default if fixed else with_sides(None, None, 3))
-    if any(n is not None and n < least for n in sides(shape)):
+    if published and fixed and shape != image(size):
+        raise ValueError(
+            f"The classifier of weights='imagenet' takes images of the shape {image(size)}; received {shape}. Leave "
+            "`input_shape` out, or pass include_top=False."
+        )
+    if any(n is not None and n < least for n in (shape[:2] if channels_last else shape[1:])):
         raise ValueError(f"Images must have sides of at least {least}; received input_shape={shape}.")
     if fixed and None in shape:
         raise ValueError(f"With include_top=True the sizes of `input_shape` must be known; received {shape}.")

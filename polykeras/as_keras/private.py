@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from polykeras import config
+from polykeras.applications.building import fitting_shape
 from polykeras.arguments import int_tuple
 from polykeras.backend.door import find_symbolic
 from polykeras.graph import KerasTensor, Operation, infer_outputs, is_keras_tensor
@@ -165,30 +166,9 @@ def obtain_input_shape(
     Raises:
         ValueError: the shape is none of these.
     """
-    last = data_format != "channels_first"
-
-    def image(size: int | None, channels: int | None = 3) -> tuple[int | None, ...]:
-        return (size, size, channels) if last else (channels, size, size)
-
-    if input_shape is None:
-        return image(default_size if require_flatten else None)
-    shape = tuple(input_shape)
-    if len(shape) != 3:
-        raise ValueError(f"`input_shape` must be a tuple of three integers; received {input_shape}.")
-    sizes, channels = (shape[:2], shape[2]) if last else (shape[1:], shape[0])
-    if weights == "imagenet" and channels != 3:
-        raise ValueError(f"The input must have 3 channels; received `input_shape={input_shape}`.")
-    if weights == "imagenet" and require_flatten and shape != image(default_size):
-        raise ValueError(
-            f"With `include_top=True` and imagenet weights, `input_shape` should be {image(default_size)}."
-        )
-    if any(size is not None and size < min_size for size in sizes):
-        raise ValueError(f"Input size must be at least {min_size}x{min_size}; received `input_shape={input_shape}`.")
-    if require_flatten and None in shape:
-        raise ValueError(
-            f"If `include_top` is True, you should specify a static `input_shape`; received {input_shape}."
-        )
-    return shape
+    shape = None if input_shape is None else tuple(input_shape)
+    fixed, published = require_flatten, weights == "imagenet"
+    return fitting_shape(shape, default_size, min_size, fixed, published, data_format != "channels_first")
 
 
 class LazyModule:
