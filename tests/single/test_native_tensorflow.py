@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +32,6 @@ pytestmark = [pytest.mark.needs("tensorflow"), pytest.mark.usefixtures("on_tenso
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(32, 8)).astype("float32")
 Y = (X[:, :1] > 0).astype("float32")
-
-
-@pytest.fixture
-def on_tensorflow() -> Iterator[Any]:
-    with use_backend("tensorflow") as backend:
-        yield backend
 
 
 def mlp(*middle: Any) -> models.Sequential:

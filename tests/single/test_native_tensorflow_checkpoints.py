@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ import numpy as np
 import pytest
 
 from polykeras import Variable, layers, metrics, models, optimizers, random
-from polykeras.backend import use_backend
 
 tf = pytest.importorskip("polykeras_tensorflow.backend").tf
 pytestmark = [pytest.mark.needs("tensorflow"), pytest.mark.usefixtures("on_tensorflow")]
@@ -18,12 +16,6 @@ pytestmark = [pytest.mark.needs("tensorflow"), pytest.mark.usefixtures("on_tenso
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(16, 4)).astype("float32")
 Y = (X[:, :1] > 0).astype("float32")
-
-
-@pytest.fixture
-def on_tensorflow() -> Iterator[Any]:
-    with use_backend("tensorflow") as backend:
-        yield backend
 
 
 def made() -> tuple[Any, Any]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 from polykeras import layers, losses, metrics, models, ops, optimizers, random
-from polykeras.backend import use_backend
 
 tf = pytest.importorskip("polykeras_tensorflow.backend").tf
 pytestmark = [pytest.mark.needs("tensorflow"), pytest.mark.usefixtures("on_tensorflow")]
@@ -21,12 +20,6 @@ IMAGES = DRAWS.normal(size=(7, 8, 8, 3)).astype("float32")
 SEQUENCES = DRAWS.normal(size=(7, 5, 4)).astype("float32")
 IDS = np.arange(35, dtype="int32").reshape(7, 5)
 LABELS = (ROWS[:, :1] > 0).astype("float32")
-
-
-@pytest.fixture
-def on_tensorflow() -> Iterator[Any]:
-    with use_backend("tensorflow") as backend:
-        yield backend
 
 
 def unknown(*arrays: np.ndarray, axes: int = 1) -> list[Any]:

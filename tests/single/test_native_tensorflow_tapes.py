@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 from polykeras import layers, losses, metrics, models, optimizers
-from polykeras.backend import use_backend
 
 tf = pytest.importorskip("polykeras_tensorflow.backend").tf
 pytestmark = [pytest.mark.needs("tensorflow"), pytest.mark.usefixtures("on_tensorflow")]
 
 X = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
 Y = X.sum(1, keepdims=True)
-
-
-@pytest.fixture
-def on_tensorflow() -> Iterator[Any]:
-    with use_backend("tensorflow") as backend:
-        yield backend
 
 
 def by_tapes(layer: Any, x: Any) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,6 @@ X = DRAWS.normal(size=(8, 3)).astype("float32")
 Y = DRAWS.normal(size=(8, 1)).astype("float32")
 W = DRAWS.normal(size=(3, 2)).astype("float32")
 ROWS = tf.TensorSpec((None, 3))
-
-
-@pytest.fixture
-def on_tensorflow() -> Iterator[Any]:
-    with use_backend("tensorflow") as backend:
-        yield backend
 
 
 class Linear(tf.Module):

@@ -45,6 +45,18 @@ def loss_of(model: Any) -> Any:
     return nn.functional.mse_loss(model(TX), TY)
 
 
+def losses_of(model: Any, optimizer: Any, steps: int) -> list[float]:
+    """Return the losses of a loop with an optimizer of torch's."""
+    losses = []
+    for _ in range(steps):
+        model.zero_grad()
+        loss = loss_of(model)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
 def falls(losses: list[float]) -> bool:
     return bool(np.isfinite(losses).all()) and losses[-1] < 0.6 * losses[0]
 
@@ -244,14 +256,7 @@ class MakesItsOptimizer(Model):
 def test_torch_optim_of_values_before_anything_was_asked() -> None:
     model = network()
     optimizer = torch.optim.SGD([v.value for v in model.trainable_variables], lr=0.1)
-    losses = []
-    for _ in range(30):
-        model.zero_grad()
-        loss = loss_of(model)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    assert falls(losses)
+    assert falls(losses_of(model, optimizer, 30))
 
 
 @pytest.mark.parametrize("eagerly", [False, True], ids=["compiled", "eagerly"])
@@ -938,14 +943,7 @@ def test_torch_optim_of_values_trains_after_fit_too() -> None:
     assert all(v.value is p for v, p in zip(model.trainable_variables, model.parameters(), strict=True))
     held = optimizer.param_groups[0]["params"]
     model.fit(X, Y, epochs=1, verbose=0)
-    losses = []
-    for _ in range(15):
-        model.zero_grad()
-        loss = loss_of(model)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    assert falls(losses)
+    assert falls(losses_of(model, optimizer, 15))
     assert all(v.value is p for v, p in zip(model.trainable_variables, held, strict=True))
 
 

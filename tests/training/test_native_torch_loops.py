@@ -60,23 +60,16 @@ def plain_torch(name: str, model: Any) -> tuple[list[float], list[float]]:
     """Return losses and learning rates of the same training by PyTorch alone."""
     first, second = (layer.get_weights() for layer in model.layers[1:])
     weights = [torch.nn.Parameter(torch.tensor(w)) for w in (*first, *second)]
-    optimizer = torch.optim.Adam(weights, lr=0.05)
-    scheduler = SCHEDULERS[name](optimizer)
-    losses, rates = [], []
-    for _ in range(EPOCHS):
-        hidden = torch.tanh(torch.from_numpy(X) @ weights[0] + weights[1])
-        loss = torch.nn.functional.mse_loss(hidden @ weights[2] + weights[3], torch.from_numpy(Y))
-        optimizer.zero_grad()
-        loss.backward()
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        step_of(scheduler, loss.item())
-        losses.append(loss.item())
-    return losses, rates
+
+    def call(x: Any) -> Any:
+        return torch.tanh(x @ weights[0] + weights[1]) @ weights[2] + weights[3]
+
+    return loop(name, weights, call)
 
 
-def loop(name: str, model: Any, call: Any) -> tuple[list[float], list[float]]:
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+def loop(name: str, parameters: Any, call: Any) -> tuple[list[float], list[float]]:
+    """Return losses and learning rates of a training by a function and its parameters."""
+    optimizer = torch.optim.Adam(parameters, lr=0.05)
     scheduler = SCHEDULERS[name](optimizer)
     losses, rates = [], []
     for _ in range(EPOCHS):
@@ -117,7 +110,7 @@ def test_schedulers_of_torch(name: str, place: str) -> None:
         call = torch.compile(model, backend="eager") if place == "torch.compile" else model
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of torch's compiler about what it leaves to Python
-            found = loop(name, model, call)
+            found = loop(name, model.parameters(), call)
     np.testing.assert_allclose(found[1], expected[1], rtol=1e-6)
     assert len(set(found[1])) > 1, "the rate moves"
     np.testing.assert_allclose(found[0], expected[0], rtol=1e-3, atol=1e-6)
