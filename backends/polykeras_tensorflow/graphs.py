@@ -71,19 +71,16 @@ class Flattened:
     """
 
     def __init__(self, args: Any, kwargs: Any) -> None:
-        self._leaves, self._definition = nested.flatten_with_def((args, kwargs))
-        self._places = [i for i, leaf in enumerate(self._leaves) if isinstance(leaf, tf.Tensor)]
-        self.arrays: list[Array] = [self._leaves[i] for i in self._places]
+        leaves, self._definition = nested.flatten_with_def((args, kwargs))
+        self.arrays: list[Array] = [leaf for leaf in leaves if isinstance(leaf, tf.Tensor)]
+        self._others = {place: leaf for place, leaf in enumerate(leaves) if not isinstance(leaf, tf.Tensor)}
         self._structure: Any = None
 
     def flat(self, function: Callable[..., Any]) -> Flat:
         """Return a function as one of these tensors alone, which returns a flat list."""
 
         def on_tensors(*arrays: Array) -> list[Any]:
-            filled = list(self._leaves)
-            for place, array in zip(self._places, arrays, strict=True):
-                filled[place] = array
-            args, kwargs = nested.unflatten(self._definition, filled)
+            args, kwargs = nested.unflatten(self._definition, nested.interleave(arrays, self._others))
             results, self._structure = nested.flatten_with_def(function(*args, **kwargs))
             return results
 

@@ -120,18 +120,16 @@ def _acts_as_variable(self: Any) -> bool:
     return True
 
 
-def _is_tensor_like(self: Any) -> bool:
-    """Whether `tf.is_tensor` says yes, as it does of Keras's variables: `tf.experimental.numpy` asks it for a dtype."""
-    return _acts_as_variable(self)
-
-
 def _handle(self: Any) -> tf.Tensor:
     """The handle by which TensorFlow's own code knows the variable; from now on a `tf.Variable` stores it."""
     return HOME.stored(self).handle
 
 
 Handle._should_act_as_resource_variable = property(_acts_as_variable)  # type: ignore[attr-defined]
-Handle.is_tensor_like = property(_is_tensor_like)  # type: ignore[attr-defined]
+Handle.is_tensor_like = property(  # type: ignore[attr-defined]
+    _acts_as_variable,
+    doc="Whether `tf.is_tensor` says yes, as of Keras's variables: `tf.experimental.numpy` asks it for a dtype.",
+)
 Handle.handle = property(_handle)  # type: ignore[attr-defined]
 Handle._id = property(lambda self: self.handle._id)  # type: ignore[attr-defined]
 
