@@ -27,7 +27,7 @@ from polykeras.training.state_steps import StateStep, takes_state
 from polykeras.training.step_cache import StepCache
 from polykeras.training.step_forms import Parts
 from polykeras.training.steps import CompiledStep, EagerStep, shapes_of
-from polykeras.training.verification import verified
+from polykeras.training.verification import VerifiedStep
 from polykeras.training.wrapped_step import ResettingStep
 from polykeras.variables import Variable, unique
 
@@ -150,7 +150,7 @@ class PreparedSteps:
         state = self.variables if kind == "predict" else self._all_variables()
         made = cls(planned, state, backend, donate=kind != "predict", parts=parts)
         if config.verify() and backend.is_compiled() and not self.run_eagerly:
-            made = verified(made, self, backend, kind, config.verify())
+            made = VerifiedStep(made, self, backend, kind, config.verify())
         if kind == "train" and config.nan_guard():
             made = guarded(made, self, backend)
         return ResettingStep(made, self, backend) if resets and not resets_inside else made
