@@ -1,10 +1,11 @@
-"""The switch that turns all fast paths off, and the account of what was chosen.
+"""The switches that turn fast paths off, and the account of what was chosen.
 
 A fast path computes what its plain form beside it computes, in another way: a framework's kernel in place of a
 composite, a compiled or recorded step in place of Python. `POLYKERAS_FAST=0` leaves the plain forms alone, to find out
-whether a fast path is to blame for something. `POLYKERAS_EXPLAIN=1` says on stderr what is chosen where a path has an
-alternative that pays for other models. What is chosen depends on the model and the shapes only, never on the clock: the
-same program gives the same bits each time it runs on a machine.
+whether a fast path is to blame for something. `POLYKERAS_FAST=-NAME,-NAME` takes some away: those of `PATHS`, and the
+kernels in place of composites, by the names of those (`-lstm`). `POLYKERAS_EXPLAIN=1` says on stderr what is chosen
+where a path has an alternative that pays for other models. What is chosen depends on the model and the shapes only,
+never on the clock: the same program gives the same bits each time it runs on a machine.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -31,18 +32,69 @@ def _switch(variable: str, default: bool) -> bool:
 _on: ContextVar[bool] = ContextVar("polykeras_fast_paths", default=True)
 
 
+PATHS = {
+    "adopted-memory": "TensorFlow: small arrays in memory that it takes over, as large ones",
+    "borrowed-memory": "JAX, PyTorch, TensorFlow: host memory that is used in place",
+    "caller-thread": "JAX: programs for the CPU in the thread that calls them",
+    "compile-ahead": "JAX, TensorFlow: steps compiled before large data come to the device",
+    "convolution-kernels": "JAX: convolutions by XLA's own kernels, in loops too",
+    "convolution-products": "JAX: convolutions of few channels and of groups as products",
+    "eager-programs": "JAX: some composites as one program in eager code",
+    "freed-memory": "freed memory kept for the next step",
+    "fused-updates": "PyTorch: optimizers' rules by its own kernels",
+    "gathered-steps": "PyTorch: batches of several steps gathered at once",
+    "in-place-results": "PyTorch: results in the memory of dead arguments",
+    "index-add": "PyTorch: few gradients of lookups added in order",
+    "kernels": "framework kernels in place of composites, all of them",
+    "loaders": "a `DataLoader` read without its bookkeeping",
+    "logs-at-the-end": "JAX, PyTorch, TensorFlow: metrics and logs computed for several steps at once",
+    "one-batch": "`predict` of one batch that nobody watches, straight to the step",
+    "one-thread": "PyTorch: steps of small products in one thread",
+    "packed-state": "PyTorch: small tensors of the state side by side",
+    "pooling-gradients": "TensorFlow: the gradient of a maximum of tiled windows as comparisons",
+    "predict-batches": "JAX: small batches of a prediction in one program",
+    "recorder": "PyTorch: compiled functions recorded once and repeated",
+    "repeated-calls": "`model(x)` compiled from its third call on",
+    "rows": "JAX: lookups of wide rows, and their gradients, row by row",
+    "second-level": "JAX, TensorFlow: LLVM's second level in place of its third",
+    "slices": "JAX, PyTorch: batches of a stream cut out of its pack",
+    "subnormals": "PyTorch: subnormal numbers taken for zero within steps",
+    "takeover": "TensorFlow: slow kinds of nodes replaced by others of the same bits before XLA",
+    "whole-recurrence": "LSTM and GRU over all times at once, with gradients written out",
+    "xla": "TensorFlow: steps and predictions by XLA",
+}
+"""The fast paths by name, and what each is; kernels in place of single composites have the names of those."""
+
+
 @cache
-def _allowed() -> bool:
-    return _switch("POLYKERAS_FAST", True)
+def _taken_away() -> frozenset[str] | None:
+    """The names of paths that the environment takes away; None where it takes all of them."""
+    value = os.environ.get("POLYKERAS_FAST", "").strip().lower()
+    if value.startswith("-"):
+        names = [name.strip() for name in value.split(",")]
+        if all(name.startswith("-") for name in names):
+            return frozenset(name[1:] for name in names)
+    elif value in ON:
+        return frozenset()
+    elif value in OFF:
+        return None
+    raise ValueError(
+        f"The environment variable POLYKERAS_FAST must be 0 or 1, or names of fast paths to take away, as in "
+        f"-xla,-recorder; received {value!r}."
+    )
 
 
-def enabled() -> bool:
-    """Return whether fast paths may be taken: not where the environment says `POLYKERAS_FAST=0`, nor within `off`.
+def enabled(path: str | None = None) -> bool:
+    """Return whether a fast path may be taken: not where the environment takes it away, nor within `off`.
+
+    Args:
+        path: its name, of `PATHS`; None asks whether there are any.
 
     Raises:
-        ValueError: the variable is neither 0 nor 1.
+        ValueError: the environment variable `POLYKERAS_FAST` is malformed.
     """
-    return _on.get() and _allowed()
+    away = _taken_away()
+    return away is not None and path not in away and _on.get()
 
 
 @contextmanager
@@ -71,19 +123,42 @@ def explain(what: str, chosen: str, why: str) -> None:
         print(f"polykeras: {what}: {chosen}, as {why}", file=sys.stderr)
 
 
-def without_overrides(backend: Any, contract: type) -> Any:
+def without_overrides(backend: Any, contract: type, names: Collection[str] | None = None) -> Any:
     """Return a backend whose composites are those of the contract, without the kernels that override them.
 
     Args:
         backend: an instance of a class under `contract`.
-        contract: the class whose composites count: its public ops that are not abstract.
+        contract: the class whose composites count.
+        names: the composites; None for all.
     """
     given = type(backend)
-    plain = {}
-    for name in dir(contract):
-        method = getattr(contract, name)
-        composite = hasattr(method, "__op__") and not getattr(method, "__isabstractmethod__", False)
-        if composite and inspect.unwrap(getattr(given, name)) is not inspect.unwrap(method):
-            plain[name] = method
+    plain = {
+        name: getattr(contract, name)
+        for name in (composites(contract) if names is None else names)
+        if inspect.unwrap(getattr(given, name)) is not inspect.unwrap(getattr(contract, name))
+    }
     backend.__class__ = type(given.__name__, (given,), plain)
     return backend
+
+
+def as_switched(backend: Any, contract: type) -> Any:
+    """Return a backend without the kernels that the environment takes away; arguments as for `without_overrides`.
+
+    Raises:
+        ValueError: the environment names a path or a composite that does not exist.
+    """
+    away = _taken_away()
+    if away is None or "kernels" in away:
+        return without_overrides(backend, contract)
+    if unknown := sorted(away - PATHS.keys() - composites(contract)):
+        raise ValueError(
+            f"POLYKERAS_FAST takes away {', '.join(unknown)}: expected fast paths ({', '.join(PATHS)}), or composites "
+            "of the contract."
+        )
+    return without_overrides(backend, contract, away - PATHS.keys()) if away - PATHS.keys() else backend
+
+
+def composites(contract: type) -> set[str]:
+    """Return the names of the public ops of a contract that are not abstract."""
+    ops = {name: getattr(contract, name) for name in dir(contract) if hasattr(getattr(contract, name), "__op__")}
+    return {name for name, method in ops.items() if not getattr(method, "__isabstractmethod__", False)}

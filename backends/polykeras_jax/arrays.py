@@ -173,7 +173,8 @@ class JaxArrays(Backend):
         return jax.device_put(np.array(_host_array(x, None)))  # JAX may read NumPy's memory in place: not the caller's
 
     def borrows_in_place(self, x: Any) -> bool:
-        return can_be_lent(x) and (x.dtype.itemsize < 8 or has_64_bits()) and on_cpu() and fast.enabled()
+        fits = can_be_lent(x) and (x.dtype.itemsize < 8 or has_64_bits())
+        return fits and on_cpu() and fast.enabled("borrowed-memory")
 
     def borrow(self, x: Any) -> Array:
         return jax.device_put(x, may_alias=True) if self.borrows_in_place(x) else self.asarray(x)

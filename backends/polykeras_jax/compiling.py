@@ -42,7 +42,7 @@ def step_options() -> dict[str, Any]:
     CNN 0.7 s are spent instead of 0.4, and two small inputs with an embedding train at 0.107 ms a step, not 0.084.
     """
     tuned = not on_cpu() or _LEVEL in os.environ.get("XLA_FLAGS", "")
-    return {} if tuned or not fast.enabled() else {_LEVEL: 2}
+    return {} if tuned or not fast.enabled("second-level") else {_LEVEL: 2}
 
 
 def compiled(fn: Callable[..., Any], options: dict[str, Any] | None = None, **jit: Any) -> Callable[..., Any]:
@@ -145,7 +145,7 @@ def _kernel_options() -> dict[str, Any]:
 
     None off the CPU, where the environment names the option, where this XLA has none, and with `POLYKERAS_FAST=0`.
     """
-    if not on_cpu() or not fast.enabled() or _LIBRARY in os.environ.get("XLA_FLAGS", ""):
+    if not on_cpu() or not fast.enabled("convolution-kernels") or _LIBRARY in os.environ.get("XLA_FLAGS", ""):
         return {}
     return {_LIBRARY: _WITHOUT_CONVOLUTIONS} if _knows(_LIBRARY, _WITHOUT_CONVOLUTIONS) else {}
 

@@ -23,6 +23,6 @@ def run_where_called() -> None:
     Nothing changes where the process has used JAX's client for the CPU before, on other devices, where the environment
     names the option (`JAX_CPU_ENABLE_ASYNC_DISPATCH`), and with `POLYKERAS_FAST=0`.
     """
-    if fast.enabled() and _OPTION.upper() not in os.environ:
+    if fast.enabled("caller-thread") and _OPTION.upper() not in os.environ:
         jax.config.update(_OPTION, False)
         fast.explain("programs of JAX for the CPU", "asked to run in the thread that calls them", "the caller waits")

@@ -23,7 +23,7 @@ def one_program(method: Callable[..., Any]) -> Any:
     Each operation takes JAX 5 us to start, and one of `lax` outside of a program 10 us or more, however small the
     arrays. Within a trace the composite is what it was: its operations become part of what is traced.
     """
-    if not fast.enabled():
+    if not fast.enabled("eager-programs"):
         return method
     return wraps(method)(jax.jit(method, static_argnums=0, inline=True))
 

@@ -70,7 +70,7 @@ class JaxExecution(JaxControl):
         return stop
 
     def compiles_ahead(self) -> bool:
-        return on_cpu() and fast.enabled()
+        return on_cpu() and fast.enabled("compile-ahead")
 
     def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
         if not donate_first:
@@ -79,7 +79,7 @@ class JaxExecution(JaxControl):
         return wraps(fn)(_donating(in_loop(fn)))
 
     def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
-        if parts is None or not fast.enabled():
+        if parts is None or not fast.enabled("logs-at-the-end"):
             loop = loop_of(step, self.asarray)
         else:
             loop = loop_in_parts(parts, self.asarray)
@@ -89,7 +89,7 @@ class JaxExecution(JaxControl):
             if stop < start or (stop == start and not self.compiles_ahead()):
                 raise ValueError(f"compile_steps: expected start < stop; received start={start}, stop={stop}.")
             # Of a stream, whose batches lie one after the other.
-            in_order = isinstance(indices, np.ndarray) and on_cpu() and fast.enabled() and _are_runs(indices)
+            in_order = isinstance(indices, np.ndarray) and on_cpu() and fast.enabled("slices") and _are_runs(indices)
             return program(list(state), data, indices, np.int32(start), np.int32(stop), in_order=in_order)
 
         return run
@@ -104,7 +104,7 @@ class JaxExecution(JaxControl):
         return [(tuple(x.shape), name_of(x.dtype)) for x in found]
 
     def compile_batches(self, fn: Callable[[State, Any], Any]) -> BatchesRunner | None:
-        return over_batches(fn) if on_cpu() and fast.enabled() else None
+        return over_batches(fn) if on_cpu() and fast.enabled("predict-batches") else None
 
     def synchronize(self, x: Any = None) -> None:
         started = jax.live_arrays() if x is None else jax.tree.leaves(x)

@@ -111,7 +111,7 @@ def _as_products() -> bool:
     (https://github.com/jax-ml/jax/issues/12868). A step of two layers on 128 images of 28x28 took 375 ms with
     `lax.conv` in a loop and 40 ms so, one depthwise layer 1500 ms and 15 ms (jax 0.10.2, 2 cores).
     """
-    return on_cpu() and fast.enabled()
+    return on_cpu() and fast.enabled("convolution-products")
 
 
 class JaxNeural(JaxFourier):

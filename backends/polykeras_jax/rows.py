@@ -31,7 +31,8 @@ def is_added_fast(x: Array, indices: Array) -> bool:
     """Return whether rows of `x` are added in less time here than by JAX's scatter: in loops on the CPU."""
     fits = x.dtype == np.float32 and jnp.issubdtype(indices.dtype, jnp.signedinteger)
     wide = x.ndim > 1 and prod(x.shape[1:]) >= _WIDE
-    return CAN_DEFINE_PRIMITIVES and fits and wide and inside_loop() and on_cpu() and fast.enabled() and is_whole(x)
+    here = CAN_DEFINE_PRIMITIVES and on_cpu() and fast.enabled("rows") and inside_loop()
+    return here and fits and wide and is_whole(x)
 
 
 def take_rows(x: Array, indices: Array) -> Array:

@@ -78,7 +78,7 @@ def is_adopted(x: Any) -> bool:
     """
     if not isinstance(x, np.ndarray) or not has_numbers(x) or not tf.executing_eagerly():
         return False
-    return computes_on_cpu() if is_worth_copying(x) else fast.enabled() and _only_cpu()
+    return computes_on_cpu() if is_worth_copying(x) else fast.enabled("adopted-memory") and _only_cpu()
 
 
 def in_place(x: np.ndarray) -> Array:

@@ -25,7 +25,7 @@ def compiling() -> Iterator[None]:
     """
     global _chosen
     flags = os.environ.get(_FLAGS)
-    if _chosen or _LEVEL in (flags or "") or not (fast.enabled() and computes_on_cpu()):
+    if _chosen or _LEVEL in (flags or "") or not (fast.enabled("second-level") and computes_on_cpu()):
         yield
         return
     _chosen = True

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from polykeras import fast
 from polykeras.backend import Backend
 from polykeras.backend.elementwise import SCALARS
 from polykeras.backend.shaping import canonical_axis
@@ -295,7 +294,7 @@ class TensorflowElementwise(Backend):
         # The composite and its gradient are six kernels more. oneDNN's has at most five axes; of halves, the sum would
         # be in halves.
         rank = x.shape.rank
-        suits = fast.enabled() and x.dtype in WIDE and 0 < rank <= _SOFTMAX_AXES and x.shape[-1] != 0
+        suits = x.dtype in WIDE and 0 < rank <= _SOFTMAX_AXES and x.shape[-1] != 0
         native = suits and isinstance(axis, int) and canonical_axis(axis, rank) == rank - 1
         return raw.Softmax(logits=x) if native else super().softmax(x, axis)
 

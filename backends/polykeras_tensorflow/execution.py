@@ -217,7 +217,7 @@ class TensorflowExecution(Backend):
         return _Compiled(self, fn, trains=donate_first)
 
     def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
-        if parts is None or not fast.enabled():
+        if parts is None or not fast.enabled("logs-at-the-end"):
             return _Steps(self, step, None)
         return _Steps(self, parts.silent_step, parts.logs)
 
@@ -241,7 +241,7 @@ class TensorflowExecution(Backend):
         return True
 
     def compiles_ahead(self) -> bool:
-        return fast.enabled() and computes_on_cpu()
+        return fast.enabled("compile-ahead") and computes_on_cpu()
 
     def infer_shapes(
         self,
@@ -260,7 +260,7 @@ class TensorflowExecution(Backend):
 
     def borrows_in_place(self, x: Any) -> bool:
         # Memory that is not aligned ends the process (TensorFlow 2.21).
-        return can_be_lent(x) and fast.enabled() and computes_on_cpu()
+        return can_be_lent(x) and fast.enabled("borrowed-memory") and computes_on_cpu()
 
     def borrow(self, x: Any) -> Array:
         return in_place(x) if self.borrows_in_place(x) else self.asarray(x)

@@ -25,7 +25,7 @@ def max_pool_images(x: Array, pool_size: Sequence[int], strides: Sequence[int]) 
     window: dict[str, Any] = {"ksize": [1, *pool_size, 1], "strides": [1, *strides, 1], "padding": "VALID"}
     tiles = tuple(pool_size) == tuple(strides) and (x.shape.num_elements() or 0) >= LARGE
     known = has_onednn() and x.dtype == tf.float32  # its gradient is the faster one then
-    if not tiles or known or not fast.enabled() or has_gpu():
+    if not tiles or known or not fast.enabled("pooling-gradients") or has_gpu():
         return raw.MaxPool(input=x, **window)
 
     @tf.custom_gradient

@@ -143,7 +143,7 @@ def choose(graph: Any, checks: RangeChecks, what: str) -> bool:
         checks: collected while it was traced.
         what: it is, for the account.
     """
-    if not fast.enabled():
+    if not fast.enabled("xla"):
         return False
     definition = graph.as_graph_def()
     kinds = {node.op for function in definition.library.function for node in function.node_def}

@@ -194,7 +194,7 @@ class TorchArrays(ArrayMethods):
 
     def borrows_in_place(self, x: Any) -> bool:
         known = isinstance(x, np.ndarray) and x.dtype.name in TORCH_DTYPES and x.dtype.isnative
-        return known and _can_be_shared(x) and fast.enabled() and current_device().type == "cpu"
+        return known and _can_be_shared(x) and fast.enabled("borrowed-memory") and current_device().type == "cpu"
 
     def to_numpy(self, x: Tensor) -> np.ndarray:
         # A copy, so that neither the user's array nor a snapshot of weights changes with the tensor's memory.

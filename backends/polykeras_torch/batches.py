@@ -78,11 +78,11 @@ class Batches:
         """
         columns, rows = self.data.columns, self.indices[self.start : self.stop]
         if isinstance(rows, np.ndarray):
-            if fast.enabled() and rows.size and _follow(rows):  # those of a stream
+            if fast.enabled("slices") and rows.size and _follow(rows):  # those of a stream
                 yield from zip(*(_cut(_run(column, rows), rows.shape) for column in columns), strict=True)
                 return
             rows = _on_device(rows, columns[0])
-        bound = _GATHERED if fast.enabled() else 0
+        bound = _GATHERED if fast.enabled("gathered-steps") else 0
         together = max(1, bound // max(1, rows.shape[1] * sum(column[:1].nbytes for column in columns)))
         for block in rows.to(torch.int64).split(together):
             yield from zip(*(_gathered(column, block) for column in columns), strict=True)
@@ -116,7 +116,7 @@ def _follow(rows: np.ndarray) -> bool:
 
 def _slices(columns: Sequence[Tensor], indices: np.ndarray) -> list[Sequence[Tensor]]:
     """Return for each column its slices at all indices; none where some cannot be used in place, or are too many."""
-    if not fast.enabled() or not indices.size or len(indices) > _KEPT or not _follow(indices):
+    if not fast.enabled("slices") or not indices.size or len(indices) > _KEPT or not _follow(indices):
         return []
     # Detached: kernels alone get them, and what has a gradient is not taken for data that have none.
     slices = [_in_place(_run(column.detach(), indices), indices.shape) for column in columns]

@@ -67,7 +67,7 @@ class TorchExecution(ExecutionMethods):
 
     def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
         keep_freed_memory()
-        if parts is None or parts.look is None or not can_record():
+        if parts is None or parts.look is None or not can_record() or not fast.enabled("logs-at-the-end"):
             return Steps(step)
         return StepsInParts(step, parts)
 
@@ -84,7 +84,7 @@ class TorchExecution(ExecutionMethods):
         scalars: Sequence[Any] = (),
         known_as: KnownRule | None = None,
     ) -> list[list[Tensor]]:
-        if known_as is not None and known_as.name in KERNELS and fast.enabled() and suits(lists):
+        if known_as is not None and known_as.name in KERNELS and fast.enabled("fused-updates") and suits(lists):
             if is_recorded(lists[0][0]):  # and not in each step of plain Python
                 fast.explain(f"{known_as.name}'s rule on torch", "its own kernel", "that updates all variables at once")
             return KERNELS[known_as.name](lists, scalars, **known_as.numbers)

@@ -135,7 +135,7 @@ class TorchIndexing(IndexingMethods):
 
 
 def _is_added_in_order(x: Tensor, numbers: int) -> bool:
-    return x.device.type == "cpu" and numbers < _IN_ORDER and fast.enabled()
+    return x.device.type == "cpu" and numbers < _IN_ORDER and fast.enabled("index-add")
 
 
 def _scatter_rows(x: Tensor, rows: Tensor, values: Tensor, reduction: str) -> Tensor:

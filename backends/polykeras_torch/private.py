@@ -49,7 +49,7 @@ def can_record() -> bool:
     """
     if LACKING:
         _warn_of_plain_steps()
-    return fast.enabled() and not LACKING
+    return fast.enabled("recorder") and not LACKING
 
 
 @cache

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from polykeras import fast
 from polykeras_torch.kernels import binding, binding_into, is_copy
 from polykeras_torch.nodes import Node, Slot
 from polykeras_torch.packing import Pack, with_packed_updates
@@ -78,7 +79,9 @@ def compile_repetition(recorder: Recorder, inputs: int, state: Sequence[Slot], p
     """
     seen = recorder.seen
     nodes = _simplified(recorder, inputs, [*state, *placed], range(len(state)))
-    nodes, packs = with_packed_updates(nodes, seen, state)
+    packs: list[Pack] = []
+    if fast.enabled("packed-state"):
+        nodes, packs = with_packed_updates(nodes, seen, state)
     used = {slot.number for node in nodes for slot in (*node.reads(), *node.results())}
     free = max(used, default=0) + len(seen)  # inputs that nobody reads have numbers too
     memory = [Slot(free + i) for i in range(len(placed))]
@@ -95,6 +98,8 @@ def _simplified(recorder: Recorder, inputs: int, results: Sequence[Slot], donate
     nodes = without_constants(nodes, seen, inputs, written)
     nodes = with_sums_in_shape(nodes, seen, results)
     nodes = with_numbers_as_tensors(nodes, seen)
+    if not fast.enabled("in-place-results"):
+        return nodes
     return with_reused_memory(nodes, seen, donated, results, inputs)
 
 

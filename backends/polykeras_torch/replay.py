@@ -111,7 +111,8 @@ class Recording:
         self._repetition: Repetition | None = None
         self._packs: list[Pack] = []
         self.handed: dict[int, int] = {}
-        self._wants_one_thread = recorder is not None and wants_one_thread(recorder.nodes, recorder.seen)
+        small = recorder is not None and wants_one_thread(recorder.nodes, recorder.seen)
+        self._wants_one_thread = small and fast.enabled("one-thread")
         if self._wants_one_thread:
             fast.explain("what was recorded on torch", "computed by one thread", "its products are too small for two")
         self._changed = list(changed)

@@ -27,7 +27,7 @@ class subnormals_as_zero:
     __slots__ = ("_is_set",)
 
     def __enter__(self) -> None:
-        self._is_set = fast.enabled() and not _are_zero() and torch.set_flush_denormal(True)
+        self._is_set = fast.enabled("subnormals") and not _are_zero() and torch.set_flush_denormal(True)
 
     def __exit__(self, *error: object) -> None:
         if self._is_set:

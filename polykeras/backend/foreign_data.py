@@ -61,4 +61,4 @@ def lies_ready(source: Any) -> bool:
 
 def _quick_provider_of(source: Any) -> Provider | None:
     """Return the provider of the framework that defines the type of some data, if its quicker ways may be taken."""
-    return provider_of(source) if fast.enabled() else None
+    return provider_of(source) if fast.enabled("loaders") else None

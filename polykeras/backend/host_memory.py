@@ -88,7 +88,7 @@ def _tune(parameters: dict[int, int]) -> None:
 
 
 def _is_ours_to_tune() -> bool:
-    return fast.enabled() and is_untuned_glibc()
+    return fast.enabled("freed-memory") and is_untuned_glibc()
 
 
 def keep_freed_blocks() -> bool:

@@ -95,7 +95,7 @@ class Model(GraphEnds, Trainer, Layer):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the model on arrays, or on symbolic tensors; see `polykeras.models.repeated_calls` for its speed."""
-        if len(args) == 1 and not kwargs and fast.enabled():
+        if len(args) == 1 and not kwargs and fast.enabled("repeated-calls"):
             served = self._repeated.serve(self, args[0])
             if served is not None:
                 return served[0]

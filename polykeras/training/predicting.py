@@ -37,7 +37,7 @@ def single_batch(x: Any, batch_size: int | None) -> np.ndarray | None:
     with the data is left to `make_source`, which says it.
     """
     most = BATCH_SIZE if batch_size is None else batch_size
-    plain = type(x) is np.ndarray and type(most) is int and fast.enabled()
+    plain = type(x) is np.ndarray and type(most) is int and fast.enabled("one-batch")
     if not plain or x.ndim == 0 or not 0 < len(x) <= most:
         return None
     host = to_host(x, "x")

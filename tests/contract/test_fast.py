@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
+from polykeras import fast
 from polykeras.backend import Backend
 
 OVERRIDES = """
@@ -33,7 +36,11 @@ with keras.use_backend(sys.argv[1]):
 
 def run(code: str, backend: str, **variables: str) -> subprocess.CompletedProcess[str]:
     # With fast paths, also where the tests themselves run without.
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "POLYKERAS_FAST": "1"} | variables
+    environment = (
+        os.environ
+        | {"TF_CPP_MIN_LOG_LEVEL": "3", "POLYKERAS_FAST": "1", "PYTHONWARNINGS": "error::RuntimeWarning"}
+        | variables
+    )
     command = [sys.executable, "-c", code, backend]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
@@ -48,7 +55,27 @@ def test_the_switch_takes_the_overrides_away(backend: Backend) -> None:
 def test_a_wrong_value_is_refused() -> None:
     done = run(OVERRIDES, "numpy", POLYKERAS_FAST="maybe")
     assert done.returncode
-    assert "POLYKERAS_FAST must be 0 or 1; received 'maybe'" in done.stderr
+    assert "POLYKERAS_FAST must be 0 or 1, or names of fast paths" in done.stderr
+    assert "received 'maybe'" in done.stderr
+
+
+def test_single_kernels_are_taken_away(backend: Backend) -> None:
+    whole = run(OVERRIDES, backend.name).stdout.split()
+    left = run(OVERRIDES, backend.name, POLYKERAS_FAST=f"-{whole[0]},-repeated-calls").stdout.split()
+    assert left == whole[1:]
+    assert run(OVERRIDES, backend.name, POLYKERAS_FAST="-kernels").stdout.split() == []
+
+
+def test_a_path_that_does_not_exist_is_refused() -> None:
+    done = run(OVERRIDES, "numpy", POLYKERAS_FAST="-recoder")
+    assert done.returncode
+    assert "POLYKERAS_FAST takes away recoder: expected fast paths (" in done.stderr
+
+
+def test_each_path_is_asked_for_somewhere() -> None:
+    root = Path(__file__).parents[2]
+    sources = [path.read_text("utf-8") for room in ("polykeras", "backends") for path in (root / room).rglob("*.py")]
+    assert set(re.findall(r'fast\.enabled\("([^"]*)"\)', "\n".join(sources))) == fast.PATHS.keys() - {"kernels"}
 
 
 TOLD = {
@@ -73,3 +100,15 @@ def test_choices_are_told_where_that_is_asked_for(backend: Backend) -> None:
     assert len(found) == len(told)
     for line, beginning in zip(found, told, strict=True):
         assert line.startswith(f"polykeras: {beginning}")
+
+
+AWAY = {"jax": "caller-thread", "tensorflow": "xla", "torch": "freed-memory"}
+
+
+def test_one_path_is_taken_away_alone(backend: Backend) -> None:
+    done = run(CALLS, backend.name, POLYKERAS_EXPLAIN="1", POLYKERAS_FAST=f"-{AWAY.get(backend.name, 'loaders')}")
+    assert done.returncode == 0, done.stderr
+    told = TOLD.get(backend.name, [])
+    without = {"jax": told[1:], "tensorflow": told[:1], "torch": told[1:]}.get(backend.name, [])
+    assert all(line in done.stderr for line in without)
+    assert not any(line in done.stderr for line in told if line not in without)

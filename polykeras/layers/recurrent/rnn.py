@@ -222,7 +222,7 @@ class RNN(Layer):
         self, cell: Any, xs: Any, states: list[Any], valid: Any, training: Any, all_times: bool
     ) -> tuple[Any, list[Any]]:
         if isinstance(cell, RecurrentCell) and type(cell).call in _CALLS:
-            whole = cell.along(xs, states, training) if valid is None and fast.enabled() else None
+            whole = cell.along(xs, states, training) if valid is None and fast.enabled("whole-recurrence") else None
             if whole is not None:
                 outputs, states = whole
                 return outputs if all_times else states[0], states
