@@ -19,6 +19,7 @@ os.environ.pop("KERAS_BACKEND", None)
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
+import gc
 from collections.abc import Iterator
 from contextlib import nullcontext
 from importlib.util import find_spec
@@ -127,6 +128,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             missing = sorted(set(marker.args) - chosen)
             if missing:
                 item.add_marker(pytest.mark.skip(reason=f"needs the backends {', '.join(missing)}"))
+
+
+def pytest_collection_finish() -> None:
+    """Leave what collecting made, some million objects, to no more collections of garbage, of which tests ask for many."""
+    gc.collect()
+    gc.freeze()
 
 
 def asking_keras_together(item: pytest.Item) -> str:
