@@ -19,6 +19,7 @@ os.environ.pop("KERAS_BACKEND", None)
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
+import gc
 from collections.abc import Iterator
 from contextlib import nullcontext
 from importlib.util import find_spec
@@ -31,6 +32,10 @@ from polykeras.random import set_random_seed
 
 hypothesis.settings.register_profile("polykeras", deadline=None, derandomize=True, max_examples=30)
 hypothesis.settings.load_profile("polykeras")
+
+
+EXCHANGES = ("exchange", "exchanged")
+"""Fixtures with a process of Keras, on one framework, which answers all tests of a file."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -114,6 +119,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason="Keras and all its frameworks are not installed"))
         if os.environ.get("POLYKERAS_VERIFY") and item.get_closest_marker("counts_runs"):
             item.add_marker(pytest.mark.skip(reason="counts runs, of which POLYKERAS_VERIFY makes more"))
+        if item.get_closest_marker("keras") and config.pluginmanager.hasplugin("xdist"):
+            item.add_marker(pytest.mark.xdist_group(asking_keras_together(item)))
         needed = [marker.args for marker in item.iter_markers("needs")]
         if "all_backends" in getattr(item, "fixturenames", ()) or any(len(names) > 1 for names in needed):
             item.add_marker(pytest.mark.together)
@@ -121,6 +128,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             missing = sorted(set(marker.args) - chosen)
             if missing:
                 item.add_marker(pytest.mark.skip(reason=f"needs the backends {', '.join(missing)}"))
+
+
+def pytest_collection_finish() -> None:
+    """Leave what collecting made, some million objects, to no more collections of garbage, of which tests ask for many."""
+    gc.collect()
+    gc.freeze()
+
+
+def asking_keras_together(item: pytest.Item) -> str:
+    """Return the name of those tests that `--dist loadgroup` gives one worker: a file's, or of it those of a framework."""
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    return " ".join([item.path.name, *(params[name] for name in EXCHANGES if name in params)])
 
 
 def asks_for_backends(item: pytest.Item) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -55,9 +56,12 @@ CASES = [(name, mode) for name in PRODUCTS for mode in (*WHOLE, *FLOAT8)] + [(n,
 
 
 @pytest.fixture
-def theirs(monkeypatch: pytest.MonkeyPatch) -> Any:
+def theirs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    return opponent.keras()
+    module = opponent.keras()
+    gc.freeze()  # Keras collects garbage at each attribute that it deletes, which takes longer the more there is
+    yield module
+    gc.unfreeze()
 
 
 def quantized(module: Any, name: str, mode: str) -> tuple[Any, Any]:

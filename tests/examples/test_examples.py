@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from helpers.forks import start
 from polykeras.backend import Backend
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -19,12 +17,12 @@ SHORT = {"text_rnn": ["--epochs", "2", "--sentences", "300"], "diabetes_regressi
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_example(script: str, backend: Backend, tmp_path: Path) -> None:
-    strict = "error::DeprecationWarning:__main__"
-    environment = {**os.environ, "POLYKERAS_OUTPUTS": str(tmp_path), "PYTHONWARNINGS": strict}
     options = ["--backend", backend.name, *SHORT.get(script, ["--epochs", "5"])]
-    command = [sys.executable, str(EXAMPLES / f"{script}.py"), *options]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert f"backend: {backend.name}" in run.stdout
+    command, log = [str(EXAMPLES / f"{script}.py"), *options], tmp_path / "printed"
+    strict, used = ("-W", "error::DeprecationWarning:__main__"), ("matplotlib.pyplot", "sklearn.datasets")
+    code = start(backend.name, command, log, strict, used, POLYKERAS_OUTPUTS=str(tmp_path)).wait()
+    printed = log.read_text()
+    assert code == 0, printed
+    assert f"backend: {backend.name}" in printed
     picture = tmp_path / f"{script}.png"
     assert picture.stat().st_size > 5_000, "the picture is empty"

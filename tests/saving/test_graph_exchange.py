@@ -23,6 +23,8 @@ import polykeras as keras
 from differential.opponent import EVERYTHING
 from polykeras import naming
 from polykeras.backend import use_backend
+from polykeras.saving.files import hdf5
+from polykeras.saving.files.hdf5_texts_reader import texts_of
 from saving.masked_graphs import masked_graphs
 from saving.random_graphs import STEPS, Maker, draw_arrays, order, own_layers, predicted
 
@@ -112,6 +114,12 @@ class Exchange:
 def exchange(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     with use_backend("numpy"):
         yield Exchange(request.param, tmp_path_factory.mktemp(request.param))
+
+
+@pytest.fixture(autouse=True)
+def texts_read_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read texts in `.h5` files in this process: these are Keras's, and one more for each takes most of the time."""
+    monkeypatch.setattr(hdf5, "read_texts", lambda path, handle, owners: texts_of(str(path), owners))
 
 
 def _layers_alone(ordered: dict[str, Any]) -> dict[str, Any]:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from helpers.forks import start
 from polykeras.backend import Backend
 
 pytestmark = pytest.mark.cpu_only("equal bits, which sums on a GPU need not have")
@@ -31,16 +29,15 @@ def run(backend: str, folder: Path, delay: float | None = None, **told: Any) -> 
     """Run the program once, and kill it so many seconds after training has begun; return how it ended."""
     folder.mkdir(exist_ok=True)
     told = {"variant": "plateau", "save_freq": "epoch", **told}
-    environment = {**os.environ, "POLYKERAS_BACKEND": backend, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-W", "error::UserWarning", str(PROGRAM), str(folder), json.dumps(told)]
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as running:
-        if delay is not None:
-            _kill_later(running, folder / "begun", delay)
-        _, errors = running.communicate(timeout=240)
-    assert running.returncode in (0, -signal.SIGKILL, -signal.SIGTERM), errors
-    return running.returncode
+    log = folder.parent / "printed"
+    environment = {"POLYKERAS_BACKEND": backend, "OMP_NUM_THREADS": "1"}
+    command = [str(PROGRAM), str(folder), json.dumps(told)]
+    running = start(backend, command, log, ("-W", "error::UserWarning"), **environment)
+    if delay is not None:
+        _kill_later(running, folder / "begun", delay)
+    code = running.wait()
+    assert code in (0, -signal.SIGKILL, -signal.SIGTERM), log.read_text()
+    return code
 
 
 def _kill_later(running: Any, begun: Path, delay: float) -> None:

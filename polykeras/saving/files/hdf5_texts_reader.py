@@ -57,11 +57,10 @@ def _child(h5py: Any, group: Any, key: str) -> Any:
     return found if isinstance(found, h5py.Group) else None
 
 
-def main(path: str, owners: list[str]) -> None:
-    """Print the texts of some groups in the root, and of the groups in these."""
+def texts_of(path: str, owners: list[str]) -> dict[str, str | list[str]]:
+    """Return the texts of some groups in the root, and of the groups in these."""
     import h5py
 
-    _bound_memory()
     texts = _Texts()
     # By a file of Python's: HDF5 itself does not open one whose name another file has by now.
     with open(path, "rb") as source, h5py.File(source, "r") as file:
@@ -74,7 +73,15 @@ def main(path: str, owners: list[str]) -> None:
                 inner = _child(h5py, group, key)
                 if inner is not None:
                     texts.add(h5py, inner, key if owner == "/" else f"{owner}/{key}")
-    json.dump(texts.found, sys.stdout)
+    return texts.found
+
+
+def main(path: str, owners: list[str]) -> None:
+    """Print the texts."""
+    import h5py  # noqa: F401 (before memory is bounded)
+
+    _bound_memory()
+    json.dump(texts_of(path, owners), sys.stdout)
 
 
 if __name__ == "__main__":
