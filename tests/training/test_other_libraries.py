@@ -11,7 +11,7 @@ import pytest
 import polykeras
 from polykeras import Input, Model, layers, seeds
 from polykeras.backend import Backend, registry
-from polykeras.legacy import backend_arrays as K  # noqa: N812  (its name in all such code)
+from polykeras.legacy import backend_arrays as K
 
 
 def test_a_list_of_one_has_the_shape_of_its_tensor(backend: Backend) -> None:  # autokeras
