@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import polykeras
-from polykeras import Input, Model, layers, seeds
+from polykeras import Input, Model, layers, losses, seeds
 from polykeras.backend import Backend, registry
 from polykeras.legacy import backend_arrays as K
 
@@ -59,6 +59,27 @@ def test_a_strategy_is_there_where_keras_has_one(backend: Backend) -> None:  # k
         assert model.distribute_strategy.num_replicas_in_sync == 1
     else:
         assert not hasattr(model, "distribute_strategy")
+
+
+class Scaled(losses.Loss):
+    """Has an `__init__` without `dtype`, and its own `get_config`."""
+
+    def __init__(self, factor: float, reduction: str = "sum", name: str = "scaled") -> None:
+        super().__init__(reduction=reduction, name=name)
+        self.factor = factor
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return self.factor * (y_pred - y_true)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"factor": self.factor}
+
+
+def test_a_loss_that_takes_no_dtype_has_none_in_its_config() -> None:  # keras-cv
+    config = Scaled(2.0).get_config()
+    assert config == {"factor": 2.0, "reduction": "sum", "name": "scaled"}
+    assert Scaled.from_config(config).get_config() == config
+    assert "dtype" in losses.MeanSquaredError().get_config()
 
 
 @pytest.mark.needs("tensorflow")
