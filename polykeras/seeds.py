@@ -102,7 +102,8 @@ class _ProcessSeed:
     """The process-wide stream of seeds, and the generator of calls without a seed."""
 
     def __init__(self) -> None:
-        self.base: int | None = None  # until the first use: only then is the config file read
+        self.base: int | None = None  # until `set_random_seed`, or a seed in the config file
+        self.asked = False  # whether the config file was read, which is done at the first use
         self.count = 0
         self.generator: SeedGenerator | None = None
 
@@ -114,19 +115,26 @@ class _ProcessSeed:
             else:
                 self.generator = SeedGenerator(draw_seed(), name="global_seed_generator")
 
-    def _begin(self) -> int:
-        if self.base is None:
+    def _begin(self) -> int | None:
+        if self.base is None and not self.asked:
+            self.asked = True
             seed = config.settings().seed
-            if seed is None:
-                self.base = int.from_bytes(os.urandom(8))
-            else:
+            if seed is not None:
                 self.reset(seed)
-        assert self.base is not None
         return self.base
+
+    def state(self) -> tuple[int, int]:
+        """Return the base and the count; a run that is to be gone on with has a stream of its own from now on."""
+        if self._begin() is None:
+            self.base = int.from_bytes(os.urandom(8))
+        assert self.base is not None
+        return self.base, self.count
 
     def draw(self) -> int:
         with _lock:
             base = self._begin()
+            if base is None:  # as in Keras: a script that calls `random.seed` alone gets the same weights again
+                return python_random.getrandbits(63)
             self.count += 1
             return int(_sequence(base, self.count).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
@@ -144,8 +152,8 @@ _process = _ProcessSeed()
 def draw_seed() -> int:
     """Return the next seed of the process-wide stream, a non-negative int: for whatever was given none.
 
-    After `set_random_seed` the stream is the same in every process; before, it differs, unless the config file has a
-    `seed`.
+    After `set_random_seed` the stream is the same in every process, and so with a `seed` in the config file. Before,
+    Python's global generator draws it, as in Keras.
     """
     return _process.draw()
 
@@ -176,9 +184,9 @@ def set_random_seed(seed: int) -> None:
 def process_state() -> dict[str, Any]:
     """Return where the process-wide stream of seeds and the generator of calls without a seed are, as plain data."""
     with _lock:
-        base = _process._begin()
+        base, count = _process.state()
         generator = _process.generator
-        return {"base": base, "count": _process.count, "generator": generator and generator.state.numpy()}
+        return {"base": base, "count": count, "generator": generator and generator.state.numpy()}
 
 
 def set_process_state(state: dict[str, Any]) -> None:

@@ -104,6 +104,9 @@ class TensorflowNative(Native):
 
     home = HOME
 
+    def distribute_strategy(self) -> tf.distribute.Strategy:
+        return tf.distribute.get_strategy()
+
 
 def _backend() -> Any:
     from polykeras.backend import registry

@@ -52,7 +52,9 @@ _PRIVATE_BELOW = {
         activations attention convolutional convolutional.base_conv core merging normalization pooling preprocessing
         preprocessing.data_layer preprocessing.image_preprocessing regularization reshaping rnn
     """,
-    "layers.rnn": "dropout_rnn_cell",
+    "layers.merging": "base_merge",
+    "layers.pooling": "base_global_pooling base_pooling",
+    "layers.rnn": "dropout_rnn_cell dropout_rnn_cell_mixin",
     "legacy": "backend layers losses preprocessing preprocessing.image preprocessing.sequence preprocessing.text",
     "legacy.saving": "legacy_h5_format saving_utils serialization",
     "losses": "losses",

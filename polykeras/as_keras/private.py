@@ -19,12 +19,22 @@ from polykeras.graph import KerasTensor, Operation, infer_outputs, is_keras_tens
 from polykeras.layers.attention.heads import attention_equations
 from polykeras.layers.base.context import get_mask as get_keras_mask
 from polykeras.layers.base.context import set_mask as set_keras_mask
+from polykeras.layers.convolution.base import BaseConv
+from polykeras.layers.merging.merging import Merge
+from polykeras.layers.pooling.pooling import _GlobalPool as BaseGlobalPooling
+from polykeras.layers.pooling.pooling import _Pool as BasePooling
+from polykeras.layers.recurrent.dropout_masks import DropoutRNNCell
 from polykeras.naming import reset_names as reset_uids
 from polykeras.naming import to_snake_case, unique_name
 from polykeras.optimizers import Optimizer as BaseOptimizer
 from polykeras.saving.lambdas import is_code_allowed
 from polykeras.training.data.checks import weights_from_classes
+from polykeras.utils.image import smart_resize
 from polykeras.variables import Variable
+
+Conv = BaseConv  # as `base_conv` of Keras 2 calls it
+DropoutRNNCellMixin = DropoutRNNCell
+KerasVariable = Variable
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -198,9 +208,16 @@ jax = LazyModule("jax")
 torch = LazyModule("torch")
 
 __all__ = [
+    "BaseConv",
+    "BaseGlobalPooling",
     "BaseOptimizer",
+    "BasePooling",
+    "Conv",
+    "DropoutRNNCellMixin",
     "KerasTensor",
+    "KerasVariable",
     "LazyModule",
+    "Merge",
     "Operation",
     "Variable",
     "any_symbolic_tensors",
@@ -221,6 +238,7 @@ __all__ = [
     "print_msg",
     "reset_uids",
     "set_keras_mask",
+    "smart_resize",
     "standardize_data_format",
     "standardize_tuple",
     "tensorflow",

@@ -35,6 +35,10 @@ class Native:
     wrapper: str = ""
     steps: bool = False
 
+    def distribute_strategy(self) -> Any:
+        """Return how the framework spreads what runs here over devices, where it has such an object."""
+        raise AttributeError("Models have `distribute_strategy` on the tensorflow backend only, as in Keras.")
+
     def leaf(self, value: Any, trainable: bool) -> Any:
         """Return an object of the framework that holds an array's memory, and gathers gradients where wanted.
 

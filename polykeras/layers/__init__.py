@@ -93,10 +93,12 @@ LATER |= {
 }
 """Names of the families that are loaded later, with the module of each."""
 _OLD_CLASSES = "Highway LocallyConnected1D LocallyConnected2D MaxoutDense ThresholdedReLU"
+_OLD_SIZES = "RandomHeight RandomWidth"
 _OLD_FUNCTIONS = """
     AtrousConvolution1D AtrousConvolution2D ConvLSTM2DCell ConvRecurrent2D Deconvolution2D Deconvolution3D Recurrent
 """
 OLD: dict[str, str] = dict.fromkeys(f"{_OLD_CLASSES} {_OLD_FUNCTIONS}".split(), "polykeras.legacy.layers")
+OLD |= dict.fromkeys(_OLD_SIZES.split(), "polykeras.legacy.random_sizes")
 """Names of Keras 1 and 2 that Keras 3 has not, with the module of each."""
 if TYPE_CHECKING:
     __all__ += image.__all__
@@ -104,7 +106,7 @@ if TYPE_CHECKING:
 else:
     __all__ += list(LATER)
     __getattr__, __dir__ = lazy_names(__name__, LATER | OLD)
-LAYERS.register_later(LATER | {name: OLD[name] for name in _OLD_CLASSES.split()})
+LAYERS.register_later(LATER | {name: OLD[name] for name in f"{_OLD_CLASSES} {_OLD_SIZES}".split()})
 # What files name, and users reach by `polykeras.utils.FeatureSpace`.
 LAYERS.register_later({"FeatureSpace": "polykeras.layers.preprocessing.feature_space"})
 LAYERS.register_later(

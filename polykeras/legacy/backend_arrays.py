@@ -216,8 +216,8 @@ def int_shape(x: Any) -> tuple[int | None, ...]:
 
 
 def is_sparse(tensor: Any) -> bool:
-    """Return False: there are no sparse arrays."""
-    return False
+    """Return whether this is TensorFlow's `SparseTensor`; the backends have no sparse arrays."""
+    return type(tensor).__name__ == "SparseTensor"
 
 
 def l2_normalize(x: Any, axis: int | None = None) -> Any:
@@ -233,8 +233,8 @@ def map_fn(fn: Callable[[Any], Any], elems: Any, name: str | None = None, dtype:
 
 
 def ndim(x: Any) -> int:
-    """Return how many axes an array has."""
-    return len(ops.shape(x))
+    """Return how many axes an array has, a sparse one too."""
+    return len(x.shape if is_sparse(x) else ops.shape(x))
 
 
 def one_hot(indices: Any, num_classes: int) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 from polykeras import config, dtypes, logits, nested, ops
 from polykeras.layers.base.context import get_mask
 from polykeras.naming import to_snake_case
-from polykeras.saving.configurable import Configurable
+from polykeras.saving.configurable import Configurable, init_parameters
 from polykeras.saving.serialization import Registry, deserialize_keras_object, serialize_keras_object
 
 LOSSES: Registry[Any] = Registry("loss", "keras.losses")
@@ -106,7 +106,10 @@ class Loss(Configurable):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of `__init__`."""
-        return super().get_config() | {"dtype": self._dtype if isinstance(self._dtype, str) else None}
+        made = super().get_config()
+        if any(parameter.name == "dtype" for parameter in init_parameters(type(self))):  # not of each user's class
+            made["dtype"] = self._dtype if isinstance(self._dtype, str) else None
+        return made
 
 
 class FunctionLoss(Loss):

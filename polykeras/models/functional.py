@@ -99,13 +99,13 @@ class Functional(Model):
 
     @property
     def input_shape(self) -> Any:
-        """The shapes of the inputs."""
-        return nested.map_structure(lambda x: x.shape, self._inputs_tree)
+        """The shapes of the inputs; of a list of one, its shape."""
+        return _shapes(self._inputs_tree)
 
     @property
     def output_shape(self) -> Any:
-        """The shapes of the outputs."""
-        return nested.map_structure(lambda x: x.shape, self._outputs_tree)
+        """The shapes of the outputs; of a list of one, its shape."""
+        return _shapes(self._outputs_tree)
 
     @property
     def output_names(self) -> list[str]:
@@ -208,6 +208,12 @@ class Functional(Model):
     def get_config(self) -> dict[str, Any]:
         """Return layers, connections, inputs and outputs as plain data."""
         return functional_config(self)
+
+
+def _shapes(tree: Any) -> Any:
+    """Return the shapes of symbolic tensors; as in Keras, of a list of one its shape."""
+    shapes = nested.map_structure(lambda x: x.shape, tree)
+    return shapes[0] if isinstance(tree, list) and len(tree) == 1 else shapes
 
 
 Model.functional_class = Functional

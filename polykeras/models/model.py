@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import IO, Any, ClassVar
 
 from polykeras import fast
+from polykeras.backend import registry
 from polykeras.graph import KerasTensor
 from polykeras.later import not_yet
 from polykeras.layers.base.layer import LAYERS, Layer
@@ -105,6 +106,11 @@ class Model(GraphEnds, Trainer, Layer):
         if name in _OLD_METHODS:
             return functools.partial(getattr(import_module("polykeras.legacy.training"), name), self)
         return super().__getattr__(name)
+
+    @property
+    def distribute_strategy(self) -> Any:
+        """TensorFlow's strategy in whose scope this is asked, for code that asks for it, such as callbacks."""
+        return registry.current().native.distribute_strategy()
 
     # ---- the graph ---------------------------------------------------------------------------------------------
 

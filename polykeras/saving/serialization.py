@@ -95,7 +95,8 @@ class Registry(Generic[T]):
         if custom is not None:
             return custom
         raise ValueError(
-            f"Unknown {self.kind} {name!r}.{did_you_mean(name, self._aliases)} Known: "
+            f"Could not interpret {self.kind} identifier: Unknown {self.kind} {name!r}."
+            f"{did_you_mean(name, self._aliases)} Known: "
             f"{', '.join(sorted(self.names()))}. Pass an object, or register your own with "
             "`polykeras.saving.register_keras_serializable`."
         )

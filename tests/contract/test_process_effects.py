@@ -70,6 +70,6 @@ def test_only_what_the_table_says_stays(backend: Backend) -> None:
     assert run.returncode == 0, run.stderr[-3000:]
     found = json.loads(run.stdout.splitlines()[-1])
     assert set(found["load"]) == LEFT[backend.name]
-    assert found["fit"] == []
+    assert found["fit"] == ["random.seed"]  # moved on, as weights without a seed draw theirs from there
     table = TABLE.read_text(encoding="utf-8")
     assert all(f"`{name}`" in table or name.startswith("tf.Tensor.__") for name in found["load"])

@@ -47,6 +47,15 @@ from keras.layers.core import Dropout
 from keras.layers.convolutional import Conv2D
 from keras.engine.topology import Layer
 from keras.utils.np_utils import to_categorical
+from keras.src.layers.convolutional.base_conv import BaseConv
+from keras.src.layers.merging.base_merge import Merge
+from keras.src.layers.pooling.base_pooling import BasePooling
+from keras.src.layers.pooling.base_global_pooling import BaseGlobalPooling
+from keras.src.backend.common.variables import KerasVariable
+from keras.src.utils.image_utils import smart_resize
+assert issubclass(Conv2D, BaseConv) and issubclass(layers.Conv2DTranspose, BaseConv)
+assert issubclass(layers.Add, Merge) and issubclass(layers.MaxPooling2D, BasePooling)
+assert issubclass(layers.GlobalAveragePooling1D, BaseGlobalPooling) and KerasVariable is keras.Variable
 assert layers.Dense is Dense is polykeras.layers.Dense
 assert LSTM is polykeras.layers.LSTM and Model is polykeras.Model and Layer is polykeras.Layer
 assert keras.src.callbacks.History is polykeras.callbacks.History

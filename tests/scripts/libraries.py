@@ -44,6 +44,18 @@ LIBRARIES = {
     "bayesflow": Library(("tests",), "torch", ("--ignore=tests/test_examples",)),
     "keras-rs": Library(("keras_rs",), "torch", ("--ignore=keras_rs/src/layers/embedding/jax",)),
     "deepctr": Library(("tests/layers", "tests/feature_test.py", "tests/utils_test.py"), "tensorflow"),
+    "scikeras": Library(("tests",), "torch", ("--ignore=tests/test_compile_kwargs.py",)),
+    "tf-keras-vis": Library(("tests",), "tensorflow"),
+    "autokeras": Library(("autokeras",), "tensorflow", ("--ignore=autokeras/integration_tests",)),
+    "keras-cv": Library(("keras_cv/src/bounding_box", "keras_cv/src/losses", "keras_cv/src/layers"), "torch"),
+    "spektral": Library(
+        ("tests/test_layers", "tests/test_models", "tests/test_utils", "tests/test_data"),
+        "tensorflow",
+        ("--ignore=tests/test_utils/test_convolution.py",),  # SciPy has a name no more that it asks for
+    ),
+    "tf-explain": Library(("tests",), "tensorflow"),
+    "keract": Library(("tests",), "tensorflow"),
+    "vit-keras": Library(("tests",), "tensorflow"),
     "keras-self-attention": Library(("tests",), "tensorflow", env=(("TF_KERAS", "1"),)),
     "keras-multi-head": Library(("tests",), "tensorflow", env=(("TF_KERAS", "1"),)),
 }

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polykeras import layers, models, ops, regularizers, saving
+from polykeras import Input, layers, models, ops, regularizers, saving
 from polykeras.backend import Backend
 
 RNG = np.random.default_rng(0)
@@ -249,3 +249,22 @@ def test_the_cell_of_a_convolutional_lstm(backend: Backend) -> None:
     for t in range(3):
         output, states = cell(x[:, t], states)
     np.testing.assert_allclose(ops.convert_to_numpy(output), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("cls", "axis"), [("RandomHeight", 1), ("RandomWidth", 2)])
+def test_random_sizes(backend: Backend, cls: str, axis: int) -> None:
+    layer = getattr(layers, cls)((0.5, 0.5))
+    x = np.arange(2 * 4 * 4 * 3, dtype="float32").reshape(2, 4, 4, 3)
+    larger = ops.convert_to_numpy(layer(x, training=True))
+    assert larger.shape[axis] == 6
+    assert larger.size == x.size * 3 // 2
+    np.testing.assert_allclose(larger.mean(), x.mean(), rtol=1e-5)  # the images are linear, and the ends symmetric
+    np.testing.assert_array_equal(ops.convert_to_numpy(layer(x, training=False)), x)
+    shape = layer(Input((4, 4, 3))).shape
+    assert (shape[axis], shape[3 - axis]) == (None, 4)
+    again = type(layer).from_config(layer.get_config())
+    assert list(again.factor) == [0.5, 0.5]
+    drawn = [getattr(layers, cls)(0.9, seed=3)(np.ones((1, 99, 99, 1)), training=True).shape for _ in range(2)]
+    assert tuple(drawn[0]) == tuple(drawn[1]) != (1, 99, 99, 1)
+    with pytest.raises(ValueError, match="`factor` must be"):
+        getattr(layers, cls)((-2.0, 1.0))

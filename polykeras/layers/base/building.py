@@ -17,6 +17,16 @@ from polykeras.layers.base.shapes import map_shapes
 from polykeras.variables import Variable, outside_scopes
 
 
+def _has_shapes(backend: Backend, value: Any) -> bool:
+    """Return whether these are arrays of the backend, or a framework's of another kind, such as sparse ones."""
+    leaves = nested.flatten(value)
+    return all(backend.is_tensor(x) or (hasattr(x, "shape") and hasattr(x, "dtype")) for x in leaves)
+
+
+def _shape_of(backend: Backend, x: Any) -> tuple[int | None, ...]:
+    return known_shape(backend, x) if backend.is_tensor(x) else tuple(x.shape)
+
+
 class BuildMixin:
     """What happens around a layer's `build`."""
 
@@ -36,9 +46,9 @@ class BuildMixin:
         """Build with the shapes of the arguments of a call."""
         given = dict(zip(spec.names, args, strict=False)) | kwargs
         shapes = {
-            name: nested.map_structure(lambda x: known_shape(backend, x), value)
+            name: nested.map_structure(lambda x: _shape_of(backend, x), value)
             for name, value in given.items()
-            if not name.endswith("mask") and value is not None and all(map(backend.is_tensor, nested.flatten(value)))
+            if not name.endswith("mask") and value is not None and _has_shapes(backend, value)
         }
         if not shapes and self._has_own_build():
             raise ValueError(
