@@ -132,6 +132,9 @@ SOURCES = (
         examples/keras_io/tensorflow/generative/deep_dream.py tensorflow native:tape steps:10
         examples/keras_io/tensorflow/generative/lstm_character_level_text_generation.py
         examples/keras_io/tensorflow/generative/neural_style_transfer.py tensorflow native:tape steps:10
+        examples/keras_io/tensorflow/nlp/end_to_end_mlm_with_bert.py tensorflow native:train_step steps:10 epochs:4 file:aclImdb_v1.tar.gz
+        examples/keras_io/tensorflow/vision/reptile.py tensorflow native:loop steps:600
+        examples/keras_io/tensorflow/vision/semantic_image_clustering.py tensorflow native:train_step steps:5 epochs:3
         examples/keras_io/tensorflow/generative/vae.py tensorflow native:train_step steps:10 epochs:3
         examples/keras_io/tensorflow/generative/wgan_gp.py tensorflow native:train_step steps:10 epochs:2
         examples/keras_io/tensorflow/keras_recipes/antirectifier.py tensorflow
@@ -181,6 +184,29 @@ SOURCES = (
         second_edition/chapter12_part03_neural-style-transfer.ipynb tensorflow native:tape steps:10
         second_edition/chapter12_part05_gans.ipynb tensorflow native:train_step steps:8 epochs:2 file:celeba_gan.zip
         second_edition/chapter12_part04_variational-autoencoders.ipynb tensorflow native:train_step steps:10 epochs:3
+    """),
+    Source("docs", "tensorflow/docs", "7c3650212740204359d4ceae481abc79345541be", """
+        site/en/tutorials/quickstart/advanced.ipynb tensorflow native:loop steps:10
+        site/en/tutorials/customization/custom_training_walkthrough.ipynb tensorflow native:loop steps:300
+        site/en/tutorials/generative/cvae.ipynb tensorflow native:loop steps:20
+        site/en/tutorials/generative/dcgan.ipynb tensorflow native:loop steps:8
+        site/en/tutorials/generative/style_transfer.ipynb tensorflow native:tape steps:10
+    """),
+    Source("io", "LukeWood/keras-io", "e4799e8c9e6e0eb990f0ebfb197d88bf78ec0ae4", """
+        guides/customizing_what_happens_in_fit.py tensorflow native:train_step steps:8 epochs:5
+        guides/intro_to_keras_for_engineers.py tensorflow native:train_step steps:8 epochs:4
+        guides/intro_to_keras_for_researchers.py tensorflow native:loop,tape steps:40
+        examples/generative/conditional_gan.py tensorflow native:train_step steps:8 epochs:2
+        examples/generative/vq_vae.py tensorflow native:train_step steps:10 epochs:3
+        examples/vision/barlow_twins.py tensorflow native:train_step steps:5 epochs:2
+        examples/vision/consistency_training.py tensorflow native:train_step steps:5 epochs:2
+        examples/vision/forwardforward.py tensorflow native:train_step steps:5 epochs:2
+        examples/vision/knowledge_distillation.py tensorflow native:train_step steps:10 epochs:3
+        examples/vision/masked_image_modeling.py tensorflow native:train_step steps:5 epochs:2
+        examples/vision/nerf.py tensorflow native:train_step steps:5 epochs:2
+        examples/vision/nnclr.py tensorflow native:train_step steps:5 epochs:2
+        examples/keras_recipes/debugging_tips.py tensorflow native:train_step steps:5 epochs:2
+        examples/nlp/masked_language_modeling.py tensorflow native:train_step steps:10 epochs:4 file:aclImdb_v1.tar.gz
     """),
     Source("tcn", "philipperemy/keras-tcn", "7576256b8b2a138b88ae2483b8616681686e424f", """
         tasks/bidirect_tcn.py
