@@ -43,11 +43,12 @@ from keras.src.backend.tensorflow.numpy import matmul
 from keras.src.optimizers.schedules.learning_rate_schedule import ExponentialDecay
 from keras.src.api_export import keras_export
 from keras._tf_keras.keras.layers import Dense
+from keras_core.layers import Dense as OfKerasCore
 from keras.layers.core import Dropout
 from keras.layers.convolutional import Conv2D
 from keras.engine.topology import Layer
 from keras.utils.np_utils import to_categorical
-assert layers.Dense is Dense is polykeras.layers.Dense
+assert layers.Dense is Dense is OfKerasCore is polykeras.layers.Dense
 assert LSTM is polykeras.layers.LSTM and Model is polykeras.Model and Layer is polykeras.Layer
 assert keras.src.callbacks.History is polykeras.callbacks.History
 assert serialization_lib.deserialize_keras_object is polykeras.saving.deserialize_keras_object

@@ -186,6 +186,24 @@ def array(shape: tuple[int, ...]) -> bytes:
     return file.getvalue()
 
 
+def views(count: int = 100, size: int = 12) -> bytes:
+    """Return photographs from all around a thing, and where from."""
+    poses = np.tile(np.eye(4, dtype="float32"), (count, 1, 1))
+    poses[:, :3, 3] = np.random.default_rng(0).normal(size=(count, 3))
+    images = np.broadcast_to(blocks(1, (size, size, 3)) / np.float32(255), (count, size, size, 3))
+    file = io.BytesIO()
+    np.savez(file, images=images, poses=poses, focal=np.float64(size))
+    return file.getvalue()
+
+
+def papers(count: int = 700, words: int = 50) -> dict[str, str | bytes]:
+    """Return papers of the Cora data set: the words in them, their subjects, and who cites whom."""
+    subjects = ("Case_Based", "Genetic_Algorithms", "Neural_Networks", "Probabilistic_Methods", "Reinforcement_Learning")
+    columns = [lambda row: row + 1, *[one_of(0, 1)] * words, lambda row: subjects[row % len(subjects)]]
+    cited = [lambda row: row % count + 1, lambda row: (row + len(subjects) * (row // count + 1)) % count + 1]
+    return {"cora/cora.content": table(count, *columns, by="\t"), "cora/cora.cites": table(4 * count, *cited, by="\t")}
+
+
 def films() -> dict[str, str | bytes]:
     """Return films, who saw them and what they gave, as MovieLens has them."""
     genres = "Action|Comedy"
@@ -261,7 +279,7 @@ def as_dataframe(rows: Any, info: Any = None) -> Any:
     return pd.DataFrame(found)
 
 
-PICTURES = {"omniglot": ((105, 105, 3), 30, 600), "mnist": ((28, 28, 1), 10, 4000), "oxford_flowers102": ((96, 96, 3), 102, 400)}
+PICTURES = {"omniglot": ((105, 105, 3), 30, 600), "mnist": ((28, 28, 1), 10, 4000), "stl10": ((96, 96, 3), 10, 1200)}
 
 
 FILES: dict[str, Callable[[], str | bytes]] = {
@@ -291,6 +309,8 @@ FILES: dict[str, Callable[[], str | bytes]] = {
     r"captcha_images_v2\.zip": lambda: zipped(images_named(["captcha_images_v2/" + "".join(chance.choice("2345678bcdefgmnpwxy")
                                               for _ in range(5)) + ".png" for _ in range(200)], "png", size=(50, 200))),
     r"PeMSD7_Full\.zip": lambda: zipped({"PeMSD7_W_228.csv": table(228, *[number] * 228), "PeMSD7_V_228.csv": table(600, *[number] * 228)}),
+    r"tiny_nerf_data\.npz": views,
+    r"cora\.tgz": lambda: tarred(papers()),
     r"celeba_gan\.zip": lambda: zipped({f"celeba_gan/{name}": photo for name, photo in faces().items()}),
     r"data\.zip": lambda: zipped(faces()),
     r".*\.(jpg|jpeg)": lambda: picture("jpeg", size=(224, 224)),

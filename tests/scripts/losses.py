@@ -113,6 +113,7 @@ def of_torch() -> None:
 def of_jax() -> None:
     """Note the values of functions whose gradients are taken."""
     import jax
+    from jax.interpreters.partial_eval import DynamicJaxprTracer
 
     true = jax.value_and_grad
 
@@ -127,7 +128,10 @@ def of_jax() -> None:
         @functools.wraps(both)
         def noted(*args: Any, **options: Any) -> Any:
             value, slopes = both(*args, **options)
-            jax.debug.callback(functools.partial(note_within, name), value[0] if has_aux else value)
+            loss = value[0] if has_aux else value
+            if isinstance(loss, jax.core.Tracer) and not isinstance(loss, DynamicJaxprTracer):
+                return value, slopes  # one of many under `vmap`, or differentiated once more: no loss
+            jax.debug.callback(functools.partial(note_within, name), loss)
             return value, slopes
 
         return noted

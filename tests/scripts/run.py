@@ -41,7 +41,7 @@ commit, in a process and a folder of its own, and writes this page. Not real are
 - much data beyond training: `evaluate` sees 2 batches, and `predict` the first 500 rows, whose results are repeated;
 - `np.float` and `np.int`, which NumPy 1 had and older scripts use; hashes of downloads, which fakes cannot have;
 - the number of sentence pairs: 100, as Keras 2.3's cnn_seq2seq.py predicts for 100 samples beside zeros for all pairs, which fails elsewhere;
-- `IPython.display` and `tqdm`, where they are not installed: they show nothing. Lines of notebooks that are for the shell or
+- `IPython.display`, `tqdm`, `imageio` and `tensorflow_docs.vis`, where they are not installed: they show nothing. Lines of notebooks that are for the shell or
   for IPython (`!`, `%`) are left out.
 
 *ok* means that the script ran to its end, *cut* that it was ended in its loop of trainings. The seconds are those of a
@@ -99,6 +99,7 @@ def run(clone: str, script: Script, backend: str, limit: float) -> dict[str, Any
             "PYTHONPATH": os.pathsep.join(paths), "XLA_FLAGS": "",
             "SCRIPT_EPOCHS": script.epochs or "1",
         } | ({"SCRIPT_STEPS": script.steps} if script.steps else {})  # fmt: skip
+        surroundings |= dict(setting.split("=") for setting in script.env)
         command = [
             sys.executable,
             str(ROOT / "tests" / "scripts" / "one_script.py"),
