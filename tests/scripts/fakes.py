@@ -198,7 +198,13 @@ def views(count: int = 100, size: int = 12) -> bytes:
 
 def papers(count: int = 700, words: int = 50) -> dict[str, str | bytes]:
     """Return papers of the Cora data set: the words in them, their subjects, and who cites whom."""
-    subjects = ("Case_Based", "Genetic_Algorithms", "Neural_Networks", "Probabilistic_Methods", "Reinforcement_Learning")
+    subjects = (
+        "Case_Based",
+        "Genetic_Algorithms",
+        "Neural_Networks",
+        "Probabilistic_Methods",
+        "Reinforcement_Learning",
+    )
     columns = [lambda row: row + 1, *[one_of(0, 1)] * words, lambda row: subjects[row % len(subjects)]]
     cited = [lambda row: row % count + 1, lambda row: (row + len(subjects) * (row // count + 1)) % count + 1]
     return {"cora/cora.content": table(count, *columns, by="\t"), "cora/cora.cites": table(4 * count, *cited, by="\t")}
@@ -260,7 +266,9 @@ def pictures(shape: tuple[int, ...], kinds: int, count: int, pair: bool) -> Any:
     return tf.data.Dataset.from_tensor_slices((x, labels) if pair else {"image": x, "label": labels})
 
 
-def load_dataset(name: str, split: Any = None, with_info: bool = False, as_supervised: bool = False, **options: Any) -> Any:
+def load_dataset(
+    name: str, split: Any = None, with_info: bool = False, as_supervised: bool = False, **options: Any
+) -> Any:
     """Return a data set as `tensorflow_datasets.load` does, the same one for each split."""
     kind, _, variant = name.partition("/")
     made = penguins(variant) if kind == "penguins" else pictures(*PICTURES[kind], as_supervised)
@@ -275,7 +283,9 @@ def as_dataframe(rows: Any, info: Any = None) -> Any:
     """Return the rows of a data set as a table."""
     import pandas as pd
 
-    found = [row if isinstance(row, dict) else {"features": row[0], "label": row[1]} for row in rows.as_numpy_iterator()]
+    found = [
+        row if isinstance(row, dict) else {"features": row[0], "label": row[1]} for row in rows.as_numpy_iterator()
+    ]
     return pd.DataFrame(found)
 
 
