@@ -29,7 +29,9 @@ def install() -> None:
     """
     if any(isinstance(finder, KerasFinder) for finder in sys.meta_path):
         return
-    for name in [name for name in sys.modules if f"{name}.".startswith(("keras.", f"{TENSORFLOW}.keras."))]:
+    for name in [
+        name for name in sys.modules if f"{name}.".startswith(("keras.", "keras_core.", f"{TENSORFLOW}.keras."))
+    ]:
         del sys.modules[name]
     sys.meta_path.insert(0, KerasFinder())
     if TENSORFLOW in sys.modules:

@@ -15,8 +15,8 @@ from polykeras.as_keras.places import RELEASE, is_module, modules_within, public
 TENSORFLOW = "tensorflow"
 _OLD_COPY = f"{TENSORFLOW}.python.keras"  # of Keras 2, in TensorFlow's own folder
 _PUBLIC = f"{TENSORFLOW}.keras"
-# Where Keras is found. The first that fits counts.
-_ROOTS = ("keras._tf_keras.keras", "keras.api", _OLD_COPY, _PUBLIC, "keras")
+# Where Keras is found. The first that fits counts. Keras 3 was Keras Core before its release.
+_ROOTS = ("keras._tf_keras.keras", "keras.api", _OLD_COPY, _PUBLIC, "keras_core", "keras")
 
 
 def _within_keras(name: str) -> str | None:

@@ -63,7 +63,7 @@ _PRIVATE_BELOW = {
         metrics_utils probabilistic_metrics reduction_metrics regression_metrics
     """,
     "models": "cloning",
-    "ops": "core function math node operation operation_utils symbolic_arguments",
+    "ops": "core function math node operation operation_utils random symbolic_arguments",
     "optimizers": "base_optimizer",
     "random": "random",
     "regularizers": "regularizers",
@@ -75,9 +75,9 @@ _PRIVATE_BELOW = {
     "tree": "tree_api",
     "utils": """
         argument_validation audio_dataset_utils backend_utils dataset_utils dtype_utils file_utils image_dataset_utils
-        image_utils io_utils jax_utils model_visualization module_utils naming numerical_utils python_utils rng_utils
-        sequence_utils summary_utils text_dataset_utils tf_utils timeseries_dataset_utils torch_utils traceback_utils
-        tracking
+        image_utils io_utils jax_layer jax_utils model_visualization module_utils naming numerical_utils python_utils
+        rng_utils sequence_utils summary_utils text_dataset_utils tf_utils timeseries_dataset_utils torch_utils
+        traceback_utils tracking
     """,
 }
 PRIVATE = frozenset(
@@ -95,8 +95,10 @@ _SOURCES = {
     "legacy.preprocessing.image": ("preprocessing.image",),
     "legacy.preprocessing.sequence": ("preprocessing.sequence",),
     "legacy.preprocessing.text": ("preprocessing.text",),
+    "ops.random": ("random",),
     "testing": ("as_keras.testing",),
     "trainers": ("utils",),
+    "utils.jax_layer": ("layers",),
 }
 _ELSEWHERE = {"utils.legacy": "legacy.saving"}
 """Public modules whose names are in another one of ours."""

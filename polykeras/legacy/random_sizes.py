@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from polykeras import ops
+from polykeras.backend import registry
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.seeds import host_generator
 
@@ -15,7 +17,8 @@ __all__ = ["RandomHeight", "RandomWidth"]
 class _RandomSize(Layer):
     """Resizes images along one axis by a factor that is drawn for the whole batch.
 
-    The size is drawn on the host, when the layer is called: a compiled training step keeps the one of its first call.
+    The size is drawn on the host, when the layer is called. What is compiled has one size for good, and warns of it: map
+    the layer over the data, or compile the model with `run_eagerly=True`.
     """
 
     _axis = -3
@@ -49,6 +52,13 @@ class _RandomSize(Layer):
         """
         if not training:
             return inputs
+        if registry.current().is_traced(inputs):
+            warnings.warn(
+                f"{self.name!r} draws one size for all calls of what is compiled. Map the layer over the data before "
+                "training, or compile the model with run_eagerly=True.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         sizes = list(ops.shape(inputs)[-3:-1])
         axis = self._axis + 3
         sizes[axis] = max(1, int(sizes[axis] * self._generator.uniform(*self._range)))

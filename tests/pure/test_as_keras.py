@@ -43,6 +43,8 @@ from keras.src.backend.tensorflow.numpy import matmul
 from keras.src.optimizers.schedules.learning_rate_schedule import ExponentialDecay
 from keras.src.api_export import keras_export
 from keras._tf_keras.keras.layers import Dense
+from keras.src.utils.jax_layer import FlaxLayer, JaxLayer
+from keras_core.layers import Dense as OfKerasCore
 from keras.layers.core import Dropout
 from keras.layers.convolutional import Conv2D
 from keras.engine.topology import Layer
@@ -56,8 +58,10 @@ from keras.src.utils.image_utils import smart_resize
 assert issubclass(Conv2D, BaseConv) and issubclass(layers.Conv2DTranspose, BaseConv)
 assert issubclass(layers.Add, Merge) and issubclass(layers.MaxPooling2D, BasePooling)
 assert issubclass(layers.GlobalAveragePooling1D, BaseGlobalPooling) and KerasVariable is keras.Variable
-assert layers.Dense is Dense is polykeras.layers.Dense
+assert layers.Dense is Dense is OfKerasCore is polykeras.layers.Dense
 assert LSTM is polykeras.layers.LSTM and Model is polykeras.Model and Layer is polykeras.Layer
+assert keras.src.ops.random.uniform is keras.random.uniform is polykeras.random.uniform
+assert FlaxLayer is layers.FlaxLayer and JaxLayer is layers.JaxLayer
 assert keras.src.callbacks.History is polykeras.callbacks.History
 assert serialization_lib.deserialize_keras_object is polykeras.saving.deserialize_keras_object
 assert matmul is ops.matmul is polykeras.ops.matmul

@@ -15,8 +15,9 @@ class Source:
         repository: its name on GitHub.
         commit: at which the scripts are read.
         scripts: one a line: the path, then, where they are not all, its backends, then `file:` and names of fakes that
-            lie in its folder, `epochs:` where it counts on a number of epochs, and, where it holds code of a framework
-            that trains, `native:` and what kind, and `steps:` of an epoch, in which its losses are to fall.
+            lie in its folder, `env:` and variables of the environment that it needs, `epochs:` where it counts on a
+            number of epochs, and, where it holds code of a framework that trains, `native:` and what kind, and `steps:`
+            of an epoch, in which its losses are to fall.
         beside: paths of the repository that scripts import from.
     """
 
@@ -38,6 +39,7 @@ class Script:
     epochs: str
     native: tuple[str, ...]
     steps: str
+    env: tuple[str, ...]
 
 
 BACKENDS = ("jax", "torch", "tensorflow")
@@ -132,6 +134,7 @@ SOURCES = (
         examples/keras_io/tensorflow/generative/deep_dream.py tensorflow native:tape steps:10
         examples/keras_io/tensorflow/generative/lstm_character_level_text_generation.py
         examples/keras_io/tensorflow/generative/neural_style_transfer.py tensorflow native:tape steps:10
+        examples/keras_io/tensorflow/nlp/end_to_end_mlm_with_bert.py tensorflow file:aclImdb_v1.tar.gz
         examples/keras_io/tensorflow/generative/vae.py tensorflow native:train_step steps:10 epochs:3
         examples/keras_io/tensorflow/generative/wgan_gp.py tensorflow native:train_step steps:10 epochs:2
         examples/keras_io/tensorflow/keras_recipes/antirectifier.py tensorflow
@@ -182,6 +185,34 @@ SOURCES = (
         second_edition/chapter12_part05_gans.ipynb tensorflow native:train_step steps:8 epochs:2 file:celeba_gan.zip
         second_edition/chapter12_part04_variational-autoencoders.ipynb tensorflow native:train_step steps:10 epochs:3
     """),
+    Source("docs", "tensorflow/docs", "7c3650212740204359d4ceae481abc79345541be", """
+        site/en/tutorials/quickstart/advanced.ipynb tensorflow native:loop steps:10
+        site/en/tutorials/customization/custom_training_walkthrough.ipynb tensorflow native:loop steps:300
+        site/en/tutorials/generative/cvae.ipynb tensorflow native:loop steps:20
+        site/en/tutorials/generative/dcgan.ipynb tensorflow native:loop steps:8
+    """),
+    Source("io", "LukeWood/keras-io", "e4799e8c9e6e0eb990f0ebfb197d88bf78ec0ae4", """
+        guides/customizing_what_happens_in_fit.py tensorflow native:train_step steps:31 epochs:5
+        guides/intro_to_keras_for_engineers.py tensorflow
+        examples/generative/conditional_gan.py tensorflow native:train_step steps:8 epochs:2
+        examples/generative/real_nvp.py tensorflow native:train_step steps:10 epochs:4
+        examples/vision/knowledge_distillation.py tensorflow native:train_step steps:10 epochs:3
+        examples/vision/nerf.py tensorflow native:train_step steps:5 epochs:2
+        examples/keras_recipes/debugging_tips.py tensorflow native:train_step steps:5 epochs:2
+    """),
+    Source("nerf", "ariG23498/nerf-keras-jax", "08d20fdb3832c3fd68182569143d5b96e5ed7345", """
+        train.py jax native:train_step steps:5 epochs:4
+    """, beside=("nerf_keras_jax",)),
+    Source("pinn", "Mathmode/PINNS-and-DFR-examples", "9397da56fd217101871027b2a4cf30e581dfe399", """
+        DFR1D_jax.py jax native:layers steps:1 epochs:100 env:JAX_ENABLE_X64=1
+        DFR1D_tf.py tensorflow native:layers steps:1 epochs:100
+        PINNs1D_jax.py jax native:layers steps:1 epochs:100
+        PINNs1D_tf.py tensorflow native:layers steps:1 epochs:100
+        PINNs1D_torch.py torch native:layers steps:1 epochs:100
+    """),
+    Source("recml", "AI-Hypercomputer/RecML", "c1d33cb79cdc044fc70c781bdc9c82119be85c0b", """
+        recml/core/training/jax_trainer_test.py jax native:optax steps:20
+    """, beside=("recml",)),
     Source("tcn", "philipperemy/keras-tcn", "7576256b8b2a138b88ae2483b8616681686e424f", """
         tasks/bidirect_tcn.py
         tasks/imdb_tcn.py
@@ -204,6 +235,7 @@ BY_NATURE = {
         "deep-dream.ipynb",
         "",
     ): "gradient ascent: the script adds the gradient to its picture, so that its loss is to rise",
+    ("customizing_what_happens_in_fit.py", "train_step (4)"): "the generator's loss rises as the discriminator's falls",
     ("dcgan_overriding_train_step.py", "train_step (2)"): "the generator's loss rises as the discriminator's falls",
 }
 
@@ -214,9 +246,9 @@ def scripts() -> Iterator[Script]:
         for line in source.scripts.split("\n"):
             if words := line.split():
                 backends = tuple(word for word in words if word in BACKENDS) or BACKENDS
-                marks = {mark: marked(f"{mark}:", words) for mark in ("file", "epochs", "native", "steps")}
+                marks = {mark: marked(f"{mark}:", words) for mark in ("file", "epochs", "native", "steps", "env")}
                 epochs, steps = ("".join(marks[mark]) for mark in ("epochs", "steps"))
-                yield Script(source, words[0], backends, marks["file"], epochs, marks["native"], steps)
+                yield Script(source, words[0], backends, marks["file"], epochs, marks["native"], steps, marks["env"])
 
 
 def marked(mark: str, words: list[str]) -> tuple[str, ...]:

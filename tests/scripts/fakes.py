@@ -14,7 +14,7 @@ from collections.abc import Callable
 from email.message import Message
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from urllib.response import addinfourl
 
@@ -186,6 +186,30 @@ def array(shape: tuple[int, ...]) -> bytes:
     return file.getvalue()
 
 
+def views(count: int = 100, size: int = 12) -> bytes:
+    """Return photographs from all around a thing, and where from."""
+    poses = np.tile(np.eye(4, dtype="float32"), (count, 1, 1))
+    poses[:, :3, 3] = np.random.default_rng(0).normal(size=(count, 3))
+    images = np.broadcast_to(blocks(1, (size, size, 3)) / np.float32(255), (count, size, size, 3))
+    file = io.BytesIO()
+    np.savez(file, images=images, poses=poses, focal=np.float64(size))
+    return file.getvalue()
+
+
+def papers(count: int = 700, words: int = 50) -> dict[str, str | bytes]:
+    """Return papers of the Cora data set: the words in them, their subjects, and who cites whom."""
+    subjects = (
+        "Case_Based",
+        "Genetic_Algorithms",
+        "Neural_Networks",
+        "Probabilistic_Methods",
+        "Reinforcement_Learning",
+    )
+    columns = [lambda row: row + 1, *[one_of(0, 1)] * words, lambda row: subjects[row % len(subjects)]]
+    cited = [lambda row: row % count + 1, lambda row: (row + len(subjects) * (row // count + 1)) % count + 1]
+    return {"cora/cora.content": table(count, *columns, by="\t"), "cora/cora.cites": table(4 * count, *cited, by="\t")}
+
+
 def films() -> dict[str, str | bytes]:
     """Return films, who saw them and what they gave, as MovieLens has them."""
     genres = "Action|Comedy"
@@ -218,13 +242,54 @@ def faces() -> dict[str, str | bytes]:
     return {f"img_align_celeba/{row:06}.jpg": picture("jpeg", size=(218, 178)) for row in range(400)}
 
 
-def drawn_letters(kinds: int = 30, each: int = 20) -> Any:
-    """Return a data set as `tensorflow_datasets` gives Omniglot's: images, and which letters they are."""
+def penguins(name: str) -> Any:
+    """Return what `tensorflow_datasets` has of penguins: measures between 0 and 1, and which kind they are."""
     import tensorflow as tf
 
-    letters = np.arange(kinds * each, dtype="int64") % kinds
-    noise = np.random.default_rng(0).integers(0, 48, (len(letters), 105, 105, 3), "uint8")
-    return tf.data.Dataset.from_tensor_slices((blocks(kinds, (105, 105, 3))[letters] + noise, letters))
+    draws = np.random.default_rng(0)
+    kinds = draws.integers(0, 3, 330)
+    measures = np.clip(draws.normal(0.3 + 0.2 * kinds[:, None], 0.1, (330, 4)), 0, 1).astype("float32")
+    if name == "processed":
+        return tf.data.Dataset.from_tensor_slices((measures, kinds))
+    names = ("body_mass_g", "culmen_depth_mm", "culmen_length_mm", "flipper_length_mm")
+    columns = {column: measures[:, place] for place, column in enumerate(names)}
+    return tf.data.Dataset.from_tensor_slices(columns | {"species": kinds})
+
+
+def pictures(shape: tuple[int, ...], kinds: int, count: int, pair: bool) -> Any:
+    """Return images and their classes, as pairs or by name."""
+    import tensorflow as tf
+
+    labels = np.arange(count, dtype="int64") % kinds
+    noise = np.random.default_rng(0).integers(0, 48, (count, *shape), "uint8")
+    x = blocks(kinds, shape)[labels] + noise
+    return tf.data.Dataset.from_tensor_slices((x, labels) if pair else {"image": x, "label": labels})
+
+
+def load_dataset(
+    name: str, split: Any = None, with_info: bool = False, as_supervised: bool = False, **options: Any
+) -> Any:
+    """Return a data set as `tensorflow_datasets.load` does, the same one for each split."""
+    kind, _, variant = name.partition("/")
+    made = penguins(variant) if kind == "penguins" else pictures(*PICTURES[kind], as_supervised)
+    if split is None:
+        made = {"train": made, "test": made}
+    elif isinstance(split, list | tuple):
+        made = [made] * len(split)
+    return (made, SimpleNamespace(features={})) if with_info else made
+
+
+def as_dataframe(rows: Any, info: Any = None) -> Any:
+    """Return the rows of a data set as a table."""
+    import pandas as pd
+
+    found = [
+        row if isinstance(row, dict) else {"features": row[0], "label": row[1]} for row in rows.as_numpy_iterator()
+    ]
+    return pd.DataFrame(found)
+
+
+PICTURES = {"omniglot": ((105, 105, 3), 30, 600), "mnist": ((28, 28, 1), 10, 4000), "stl10": ((96, 96, 3), 10, 1200)}
 
 
 FILES: dict[str, Callable[[], str | bytes]] = {
@@ -254,6 +319,8 @@ FILES: dict[str, Callable[[], str | bytes]] = {
     r"captcha_images_v2\.zip": lambda: zipped(images_named(["captcha_images_v2/" + "".join(chance.choice("2345678bcdefgmnpwxy")
                                               for _ in range(5)) + ".png" for _ in range(200)], "png", size=(50, 200))),
     r"PeMSD7_Full\.zip": lambda: zipped({"PeMSD7_W_228.csv": table(228, *[number] * 228), "PeMSD7_V_228.csv": table(600, *[number] * 228)}),
+    r"tiny_nerf_data\.npz": views,
+    r"cora\.tgz": lambda: tarred(papers()),
     r"celeba_gan\.zip": lambda: zipped({f"celeba_gan/{name}": photo for name, photo in faces().items()}),
     r"data\.zip": lambda: zipped(faces()),
     r".*\.(jpg|jpeg)": lambda: picture("jpeg", size=(224, 224)),
@@ -368,7 +435,9 @@ def install() -> None:
     sys.modules["gdown"] = module("gdown", download=download)
     sys.modules["tensorflow_datasets"] = module(
         "tensorflow_datasets",
-        load=lambda name, **options: {"omniglot": drawn_letters}[name](),
+        load=load_dataset,
+        as_dataframe=as_dataframe,
+        __version__="4.9.9",
         disable_progress_bar=lambda: None,
     )
     true_system = os.system

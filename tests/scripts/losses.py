@@ -41,21 +41,21 @@ def install(script: str, backend: str, steps: int) -> None:
     if backend == "torch":
         import torch.utils.data
 
-        cut_iteration(torch.utils.data.DataLoader, lambda rows: itertools.islice(rows, steps))
+        cut_iteration(torch.utils.data.DataLoader, lambda true, rows: itertools.islice(true(rows), steps))
     try:
         import tensorflow as tf
     except ImportError:
         return
-    cut_iteration(tf.data.Dataset, lambda rows: itertools.islice(rows, steps))
+    cut_iteration(tf.data.Dataset, lambda true, rows: true(rows.take(steps)))
 
 
-def cut_iteration(kind: Any, cut: Callable[[Any], Any]) -> None:
+def cut_iteration(kind: Any, cut: Callable[[Callable[[Any], Any], Any], Any]) -> None:
     """Make a pass over the data short where the script itself goes over it."""
     true = kind.__iter__
 
     @functools.wraps(true)
     def short(self: Any) -> Any:
-        return cut(true(self)) if asked_by() else true(self)
+        return cut(true, self) if asked_by() else true(self)
 
     kind.__iter__ = short
 
@@ -113,6 +113,7 @@ def of_torch() -> None:
 def of_jax() -> None:
     """Note the values of functions whose gradients are taken."""
     import jax
+    from jax.interpreters.partial_eval import DynamicJaxprTracer
 
     true = jax.value_and_grad
 
@@ -127,7 +128,10 @@ def of_jax() -> None:
         @functools.wraps(both)
         def noted(*args: Any, **options: Any) -> Any:
             value, slopes = both(*args, **options)
-            jax.debug.callback(functools.partial(note_within, name), value[0] if has_aux else value)
+            loss = value[0] if has_aux else value
+            if isinstance(loss, jax.core.Tracer) and not isinstance(loss, DynamicJaxprTracer):
+                return value, slopes  # one of many under `vmap`, or differentiated once more: no loss
+            jax.debug.callback(functools.partial(note_within, name), loss)
             return value, slopes
 
         return noted

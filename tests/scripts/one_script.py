@@ -20,6 +20,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest.mock import MagicMock
 
 import fakes
 import losses
@@ -69,6 +70,8 @@ def cut_fit(
         if options.get("validation_split"):
             rows = int(rows / (1 - options["validation_split"])) + 1
         x, y = first_rows(x, rows), first_rows(y, rows)
+        if options.get("steps_per_epoch"):
+            options["steps_per_epoch"] = min(options["steps_per_epoch"], STEPS)
         if options.get("sample_weight") is not None:
             options["sample_weight"] = first_rows(options["sample_weight"], rows)
     else:
@@ -157,9 +160,19 @@ def main(script: str, report: str) -> None:
     cut_training()
     if NATIVE:
         losses.install(script, os.environ["KERAS_BACKEND"], STEPS)
-    for package, parts in {"IPython": ["display", "core", "core.magic"], "tqdm": ["notebook"]}.items():
+    for package, parts in {
+        "IPython": ["display", "core", "core.magic"],
+        "tqdm": ["notebook"],
+        "tensorflow_docs": ["vis", "vis.embed"],
+    }.items():
         if importlib.util.find_spec(package) is None:
-            sys.modules |= {name: Showing(name) for name in (package, *(f"{package}.{part}" for part in parts))}
+            for name in (package, *(f"{package}.{part}" for part in parts)):
+                sys.modules[name] = Showing(name)
+                above, _, last = name.rpartition(".")
+                if above:
+                    setattr(sys.modules[above], last, sys.modules[name])
+    if importlib.util.find_spec("imageio") is None:
+        sys.modules["imageio"] = MagicMock()  # it makes films of pictures
     np.float, np.int = float, int  # type: ignore  # as in NumPy 1, which older scripts are for
     warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")
     sys.argv = [script]

@@ -41,7 +41,7 @@ commit, in a process and a folder of its own, and writes this page. Not real are
 - much data beyond training: `evaluate` sees 2 batches, and `predict` the first 500 rows, whose results are repeated;
 - `np.float` and `np.int`, which NumPy 1 had and older scripts use; hashes of downloads, which fakes cannot have;
 - the number of sentence pairs: 100, as Keras 2.3's cnn_seq2seq.py predicts for 100 samples beside zeros for all pairs, which fails elsewhere;
-- `IPython.display` and `tqdm`, where they are not installed: they show nothing. Lines of notebooks that are for the shell or
+- `IPython.display`, `tqdm`, `imageio` and `tensorflow_docs.vis`, where they are not installed: they show nothing. Lines of notebooks that are for the shell or
   for IPython (`!`, `%`) are left out.
 
 *ok* means that the script ran to its end, *cut* that it was ended in its loop of trainings. The seconds are those of a
@@ -50,7 +50,17 @@ nobody tried yet.
 
 Tried and left out of the table, as they stop in code of their own whatever Keras is: Keras 2.3's babi_memnn.py (splits by a
 pattern that gives None since Python 3.7), keras_io's neural_machine_translation_with_transformer.py (`os["KERAS_BACKEND"] = ...`)
-and tabtransformer.py (`tf` is not imported), Keras's demo_jax_distributed.py (JAX refuses its mesh with an axis named None). Some runs on JAX of Keras 2.3's and keras_io's scripts were made with 2 epochs
+and tabtransformer.py (`tf` is not imported), Keras's demo_jax_distributed.py (JAX refuses its mesh with an axis named None).
+Of scripts with code of a framework these use what Keras 3.15 refuses too: TensorFlow's guide/basic_training_loops.ipynb
+and guide/checkpoint.ipynb (weights in files of TensorFlow's), guide/effective_tf2.ipynb and
+tutorials/distribute/custom_training.ipynb (`reset_states`), guide/mixed_precision.ipynb (`get_scaled_loss`), keras_io's
+intro_to_keras_for_researchers.py (`weights` are to be the `tf.Variable`s), vq_vae.py (`tf.one_hot` of a symbolic tensor, after its
+training), gat_node_classification.py (where an archive is unpacked), second_edition/chapter12_part05_gans.ipynb (`smart_resize`),
+and metric_learning.py (sets `num_batches`); forwardforward.py stops in XLA's type check, as its data are float64. The losses of reptile.py are no single numbers, and nnclr.py,
+semisupervised_simclr.py and semantic_image_clustering.py take more than two minutes for ten steps on the machine used. cvae.ipynb
+and real_nvp.py have TensorFlow Probability, which asks for `tf_keras`: that is the true one there. No published script was found that steps a scheduler of
+`torch.optim.lr_scheduler` over a Keras model, or holds a `FlaxLayer`; optax trains the Keras model of RecML's
+jax_trainer_test.py, whose losses rise with its data (0, 1, 2, ...). Some runs on JAX of Keras 2.3's and keras_io's scripts were made with 2 epochs
 a call, and two scripts in loops of trainings were ended after 10 or 20 calls in some runs.
 """
 
@@ -99,6 +109,7 @@ def run(clone: str, script: Script, backend: str, limit: float) -> dict[str, Any
             "PYTHONPATH": os.pathsep.join(paths), "XLA_FLAGS": "",
             "SCRIPT_EPOCHS": script.epochs or "1",
         } | ({"SCRIPT_STEPS": script.steps} if script.steps else {})  # fmt: skip
+        surroundings |= dict(setting.split("=") for setting in script.env)
         command = [
             sys.executable,
             str(ROOT / "tests" / "scripts" / "one_script.py"),

@@ -99,3 +99,29 @@ def test_native_code_in_a_layer_with_its_shapes_written_down(backend: Backend) -
     assert len(model.weights) == 3
     model.compile("sgd", "mse")
     model.fit(data(4, 3), data(4, 1), verbose=0)
+
+
+def test_shapes_written_down_without_those_of_the_inputs(backend: Backend) -> None:
+    class Fixed(layers.Layer):
+        def build(self) -> None:
+            self.scale = self.add_weight((2,), initializer="ones")
+
+        def call(self, inputs: Any) -> Any:
+            return (inputs[:, :2] + 1.0) * self.scale
+
+        def compute_output_shape(self) -> Any:
+            return [None, 2]
+
+    x = Input((3,))
+    model = Model(x, Fixed()(x))
+    assert model.output_shape == (None, 2)
+    assert [w.shape for w in model.weights] == [(2,)]
+    given = data(4, 3)
+    np.testing.assert_allclose(model.predict(given, verbose=0), given[:, :2] + 1.0, rtol=1e-6)
+
+
+def test_old_names_of_shapes_of_inputs(backend: Backend) -> None:
+    assert Sequential([layers.InputLayer(input_shape=(3,)), layers.Dense(2)]).output_shape == (None, 2)
+    assert layers.InputLayer(batch_input_shape=(5, 3)).batch_shape == (5, 3)
+    with pytest.raises(TypeError, match="input_size"):
+        layers.InputLayer((3,), input_size=3)

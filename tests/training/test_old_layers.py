@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polykeras import Input, layers, models, ops, regularizers, saving
+from polykeras import Input, function, layers, models, ops, regularizers, saving
 from polykeras.backend import Backend
 
 RNG = np.random.default_rng(0)
@@ -268,3 +268,11 @@ def test_random_sizes(backend: Backend, cls: str, axis: int) -> None:
     assert tuple(drawn[0]) == tuple(drawn[1]) != (1, 99, 99, 1)
     with pytest.raises(ValueError, match="`factor` must be"):
         getattr(layers, cls)((-2.0, 1.0))
+
+
+def test_a_random_size_of_what_is_compiled_is_warned_of(backend: Backend) -> None:
+    if not backend.is_compiled():
+        pytest.skip(f"{backend.name} compiles nothing")
+    resized = function(lambda x: layers.RandomHeight((0.5, 0.5))(x, training=True))
+    with pytest.warns(RuntimeWarning, match="draws one size for all calls"):
+        assert resized(np.ones((2, 4, 4, 3), "float32")).shape[1] == 6

@@ -121,22 +121,23 @@ def with_shapes(method: Callable[..., Any], shapes: dict[str, Any]) -> Any:
     """Call a layer's `build` or `compute_output_shape` with the shapes that it takes.
 
     Args:
-        method: takes one shape, or several that are called after the arguments, as `query_shape`.
+        method: takes one shape, or several that are called after the arguments, as `query_shape`, or none.
         shapes: of the arguments of a call, by their names.
     """
     names = _shape_parameters(getattr(method, "__func__", method))
-    if not names:
+    if names is None:
         return method(next(iter(shapes.values())))
     named = {f"{name}_shape": shape for name, shape in shapes.items()}
     return method(**{name: named[name] for name in names if name in named})
 
 
 @cache
-def _shape_parameters(build: Callable[..., None]) -> tuple[str, ...]:
-    """Return the names of the shapes that a `build` takes, where there are several; else nothing."""
+def _shape_parameters(build: Callable[..., None]) -> tuple[str, ...] | None:
+    """Return the names of the shapes that a `build` takes, or None where it takes the first, whatever its name."""
     _, *parameters = inspect.signature(build).parameters.values()
     names = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
-    return names if len(names) > 1 and all(name.endswith("_shape") for name in names) else ()
+    several = len(names) > 1 and all(name.endswith("_shape") for name in names)
+    return names if several or not parameters else None
 
 
 def completed(build: Callable[..., None]) -> Callable[..., None]:

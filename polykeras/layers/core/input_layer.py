@@ -26,6 +26,7 @@ class InputLayer(Layer):
         input_tensor: a symbolic tensor to use, instead of a new one.
         optional: whether None may be passed.
         name: of the layer and its input.
+        **old_names: `input_shape` and `batch_input_shape`, in place of `shape` and `batch_shape`.
     """
 
     sample_by_sample = True
@@ -41,8 +42,11 @@ class InputLayer(Layer):
         input_tensor: KerasTensor | None = None,
         optional: bool = False,
         name: str | None = None,
+        **old_names: Any,
     ) -> None:
-        super().__init__(name=name)
+        shape = old_names.pop("input_shape", shape)  # as Keras 2 called them
+        batch_shape = old_names.pop("batch_input_shape", batch_shape)
+        super().__init__(name=name, **old_names)
         if sparse or ragged:
             raise ValueError("Sparse and ragged inputs are not supported; pass dense arrays.")
         if input_tensor is not None:
