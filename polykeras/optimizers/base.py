@@ -14,7 +14,7 @@ from polykeras.backend import Backend, current
 from polykeras.backend.door import convert
 from polykeras.backend.execution import KnownRule
 from polykeras.optimizers.gradients import checked, clip_each, clip_together, clip_values, present
-from polykeras.optimizers.schedules import scalar_dtype
+from polykeras.optimizers.schedules.base import scalar_dtype
 from polykeras.optimizers.state import OptimizerState
 from polykeras.saving.serialization import Registry
 from polykeras.variables import Scope, Variable, read_state, unique, write_state

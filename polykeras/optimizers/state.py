@@ -14,7 +14,7 @@ from polykeras import changes, initializers, ops
 from polykeras.naming import to_snake_case, unique_name
 from polykeras.optimizers import arguments
 from polykeras.optimizers.arguments import LearningRate
-from polykeras.optimizers.schedules import LearningRateSchedule, scalar_dtype
+from polykeras.optimizers.schedules.base import LearningRateSchedule, scalar_dtype
 from polykeras.saveable import Saveable
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import serialize_keras_object
