@@ -93,7 +93,7 @@ _SOURCES = {
     "legacy.preprocessing.image": ("preprocessing.image",),
     "legacy.preprocessing.sequence": ("preprocessing.sequence",),
     "legacy.preprocessing.text": ("preprocessing.text",),
-    "testing": ("as_keras.testing",),
+    "testing": ("as_keras.testing", "as_keras.accelerators"),
     "trainers": ("utils",),
 }
 _ELSEWHERE = {"utils.legacy": "legacy.saving"}
