@@ -142,18 +142,14 @@ class FeatureSpace(Layer):
         """
         names = self._to_adapt()
         once = hasattr(dataset, "__next__") and len(names) > 1
-        if once or not (
-            isinstance(dataset, Mapping) or hasattr(dataset, "__iter__") or hasattr(dataset, "__getitem__")
-        ):
+        if once or not (hasattr(dataset, "__iter__") or hasattr(dataset, "__getitem__")):
             raise ValueError(
                 "FeatureSpace.adapt needs a dict of columns, or an iterable of dicts that can be gone through once a "
                 f"feature, as a tf.data.Dataset; received {type(dataset).__name__}."
             )
         for name in names:
-            if isinstance(dataset, Mapping):
-                self.preprocessors[name].adapt(column(dataset[name]))
-            else:
-                self.preprocessors[name].adapt(columns(dataset, name))
+            whole = isinstance(dataset, Mapping)
+            self.preprocessors[name].adapt(column(dataset[name]) if whole else columns(dataset, name))
         self._is_adapted = True
         self.encoded_features = None
         self.get_encoded_features()
