@@ -90,8 +90,7 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
         self._trainable = bool(trainable)
         self._own_weights = []
         # By thread: what was added to the loss, and the layers in which the last outermost call of this one left it.
-        self._losses = {}
-        self._lossy = {}
+        self._losses, self._lossy = {}, {}
         self._build_shapes = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -122,10 +121,7 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
         """The dtype of the layer's weights."""
         return self._own_policy().variable_dtype
 
-    @property
-    def dtype(self) -> str:
-        """The dtype of the layer's weights."""
-        return self._own_policy().variable_dtype
+    dtype = variable_dtype
 
     @property
     def input_dtype(self) -> str:
