@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache, wraps
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from polykeras import changes, constraints, dtypes, initializers, nested, regula
 from polykeras.graph.inference import note_set
 from polykeras.layers.base.context import current_context
 from polykeras.layers.base.native import adopted, own_names
+from polykeras.layers.base.old_arguments import or_name_first
+from polykeras.layers.base.own_metrics import Measures, OwnMetrics
 from polykeras.layers.base.tracking import PLAIN, Tracker, tracked
 from polykeras.random import SeedGenerator
 from polykeras.saveable import Saveable
@@ -22,60 +24,6 @@ from polykeras.variables.adopted import kinds, variables_in
 
 if TYPE_CHECKING:
     from polykeras.layers.base.layer import Layer
-
-C = TypeVar("C", bound=Callable[..., Any])
-
-_KERAS_2_ORDER = ("name", "shape", "dtype", "initializer", "regularizer", "trainable", "constraint")
-
-
-def _or_name_first(add_weight: C) -> C:
-    """Return `add_weight` such that it takes arguments in Keras 2's order too, where they begin with a name."""
-
-    @wraps(add_weight)
-    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if args and isinstance(args[0], str):
-            return add_weight(self, **dict(zip(_KERAS_2_ORDER, args, strict=False)), **kwargs)
-        return add_weight(self, *args, **kwargs)
-
-    return wrapper  # type: ignore[return-value]
-
-
-@runtime_checkable
-class _Measures(Protocol):
-    """What a metric has. Metrics are built on layers, which only look for theirs."""
-
-    variables: Any
-
-    def update_state(self, *args: Any, **kwargs: Any) -> Any:
-        """Take in a batch."""
-
-    def result(self) -> Any:
-        """Return the value."""
-
-
-class _OwnMetrics(list[Any]):
-    """Keras's list of a layer's own metrics, to which libraries append: what they do the layer keeps.
-
-    Args:
-        layer: keeps what is appended, among its attributes.
-        metrics: those that it has.
-    """
-
-    def __init__(self, layer: Any, metrics: Iterable[Any]) -> None:
-        super().__init__(metrics)
-        self._layer = layer
-
-    def append(self, metric: Any) -> None:
-        self.extend([metric])
-
-    def extend(self, metrics: Iterable[Any]) -> None:
-        added = list(metrics)
-        super().extend(added)
-        vars(self._layer).setdefault("_metrics", []).extend(added)
-
-    def __iadd__(self, metrics: Iterable[Any]) -> _OwnMetrics:  # type: ignore[override]
-        self.extend(metrics)
-        return self
 
 
 class StateMixin(Saveable):
@@ -140,7 +88,7 @@ class StateMixin(Saveable):
 
     # ---- weights -----------------------------------------------------------------------------------------------
 
-    @_or_name_first
+    @or_name_first
     def add_weight(
         self,
         shape: Sequence[int] | None = None,
@@ -264,17 +212,17 @@ class StateMixin(Saveable):
     @property
     def metrics(self) -> list[Any]:
         """The metrics that this layer and layers within it keep as attributes."""
-        found = [metric for layer in self._flatten_layers() for metric in tracked(layer, _Measures)]
+        found = [metric for layer in self._flatten_layers() for metric in tracked(layer, Measures)]
         return list({id(metric): metric for metric in found}.values())
 
     @property
     def _metrics(self) -> list[Any]:
-        return _OwnMetrics(self, tracked(self, _Measures))
+        return OwnMetrics(self, tracked(self, Measures))
 
     @_metrics.setter
     def _metrics(self, metrics: Iterable[Any]) -> None:
         self.__dict__["_metrics"] = []
-        attributes = {id(metric) for metric in tracked(self, _Measures)}
+        attributes = {id(metric) for metric in tracked(self, Measures)}
         self.__dict__["_metrics"] = [metric for metric in metrics or () if id(metric) not in attributes]
 
     @property
