@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
-import numpy as np
-
 from polykeras import changes, initializers, ops
 from polykeras.naming import to_snake_case, unique_name
 from polykeras.optimizers import arguments
@@ -258,12 +256,10 @@ class OptimizerState(Saveable, Configurable):
         """
         if not self.built:
             raise ValueError(f"Optimizer {self.name!r}: call `build(variables)` before `set_weights`.")
-        arrays = [np.asarray(weight) for weight in weights]
-        shapes, own = [array.shape for array in arrays], [variable.shape for variable in self.variables]
-        if shapes != own:
-            raise ValueError(f"Optimizer {self.name!r} has variables of shapes {own}; received {shapes}.")
-        for variable, array in zip(self.variables, arrays, strict=True):
-            variable.assign(array)
+        own = self.variables
+        if len(weights) != len(own):
+            raise ValueError(f"Optimizer {self.name!r} has {len(own)} variables; received {len(weights)} arrays.")
+        self._assign_all(own, weights)
 
     def exclude_from_weight_decay(
         self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None

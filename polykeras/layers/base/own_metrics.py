@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Protocol, runtime_checkable
 
+from polykeras.layers.base.tracking import tracked
+
 
 @runtime_checkable
 class Measures(Protocol):
@@ -42,3 +44,15 @@ class OwnMetrics(list[Any]):
     def __iadd__(self, metrics: Iterable[Any]) -> OwnMetrics:  # type: ignore[override]
         self.extend(metrics)
         return self
+
+
+def own_metrics(layer: Any) -> OwnMetrics:
+    """Return the metrics among a layer's attributes; what is appended becomes one of them."""
+    return OwnMetrics(layer, tracked(layer, Measures))
+
+
+def set_own_metrics(layer: Any, metrics: Iterable[Any] | None) -> None:
+    """Keep metrics that are not attributes of a layer beside those that are."""
+    vars(layer)["_metrics"] = []
+    attributes = {id(metric) for metric in tracked(layer, Measures)}
+    vars(layer)["_metrics"] = [metric for metric in metrics or () if id(metric) not in attributes]
