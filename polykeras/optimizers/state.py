@@ -191,7 +191,10 @@ class OptimizerState(Saveable, Configurable):
             name: the last part of its path.
         """
         first = initializers.get(initializer)
-        return self._add_variable(Variable(first, shape, dtype, False, aggregation=aggregation, name=name))
+        variable = Variable(first, shape, dtype, False, aggregation=aggregation, name=name)
+        variable.path = f"{self.name}/{variable.name}"
+        self._variables.append(variable)
+        return variable
 
     def add_variable_from_reference(
         self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
@@ -218,11 +221,6 @@ class OptimizerState(Saveable, Configurable):
                 overwritten = variable.overwrite_with_gradient
                 slots.append(None if overwritten else self.add_variable_from_reference(variable, one, first))
         return lists[0] if isinstance(name, str) else tuple(lists)
-
-    def _add_variable(self, variable: Variable) -> Variable:
-        variable.path = f"{self.name}/{variable.name}"
-        self._variables.append(variable)
-        return variable
 
     def _get_variable_index(self, variable: Variable) -> int:
         return self._places[id(variable)]
@@ -291,10 +289,7 @@ class OptimizerState(Saveable, Configurable):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of `__init__` as plain data; the learning rate is the current one."""
-        config = super().get_config()
-        if self.decay:
-            config["decay"] = self.decay
-        return config
+        return super().get_config() | ({"decay": self.decay} if self.decay else {})
 
     def _argument(self, parameter: inspect.Parameter) -> Any:
         if parameter.name != "learning_rate":
