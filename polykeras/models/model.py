@@ -15,6 +15,7 @@ from polykeras.later import not_yet
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.base.shapes import map_shapes
 from polykeras.models.functional_config import functional_from_config
+from polykeras.models.graph_ends import GraphEnds
 from polykeras.models.quantizing import quantize_model
 from polykeras.models.repeated_calls import RepeatedCalls
 from polykeras.models.summary import summary_text
@@ -39,7 +40,7 @@ _OLD_METHODS = (
 
 
 @LAYERS.register()
-class Model(Trainer, Layer):
+class Model(GraphEnds, Trainer, Layer):
     """A layer with `compile`, `fit`, `evaluate` and `predict`.
 
     Three ways to make one: `Model(inputs, outputs)` from symbolic tensors, a subclass with layers made in `__init__`
@@ -107,58 +108,11 @@ class Model(Trainer, Layer):
 
     # ---- the graph ---------------------------------------------------------------------------------------------
 
-    def _graph_model(self) -> Any:
-        """The functional model of this one's graph; None where there is no graph."""
-        return self.__dict__.get("_functional")
-
-    def _graph_or_raise(self, what: str) -> Any:
-        graph = self._graph_model()
-        if graph is None:
-            raise AttributeError(
-                f"{type(self).__name__} {self.name!r} has no `{what}`: it was not made from symbolic tensors."
-            )
-        return graph
-
     @property
     def layers(self) -> list[Layer]:
         """The layers directly within the model."""
         graph = self._graph_model()
         return graph.layers if graph is not None else self._held_layers()
-
-    @property
-    def inputs(self) -> list[KerasTensor]:
-        """The symbolic inputs, flat, of a model that has a graph."""
-        return self._graph_or_raise("inputs").inputs
-
-    @property
-    def outputs(self) -> list[KerasTensor]:
-        """The symbolic outputs, flat."""
-        return self._graph_or_raise("outputs").outputs
-
-    @property
-    def input(self) -> Any:
-        """The symbolic inputs, in the structure in which they were given."""
-        return self._graph_or_raise("input").input
-
-    @property
-    def output(self) -> Any:
-        """The symbolic outputs, in the structure in which they were given."""
-        return self._graph_or_raise("output").output
-
-    @property
-    def input_shape(self) -> Any:
-        """The shapes of the inputs."""
-        return self._graph_or_raise("input_shape").input_shape
-
-    @property
-    def output_shape(self) -> Any:
-        """The shapes of the outputs."""
-        return self._graph_or_raise("output_shape").output_shape
-
-    @property
-    def output_names(self) -> list[str]:
-        """The names of the layers that give the outputs; the keys, where the outputs are a dict."""
-        return self._graph_or_raise("output_names").output_names
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the outputs: what a subclass overrides."""

@@ -14,7 +14,7 @@ from typing import Any
 from polykeras.backend import Backend
 from polykeras.backend.host_memory import give_back
 from polykeras.training.chunks import Chunk, ChunkSize, NextStop, end_of_chunk, never
-from polykeras.training.data.sources import ArraySource
+from polykeras.training.data.array_source import ArraySource
 from polykeras.training.rooms import in_room
 from polykeras.training.steps import CompiledStep, EagerStep
 

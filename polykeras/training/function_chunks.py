@@ -9,7 +9,8 @@ from typing import Any
 from polykeras import nested
 from polykeras.backend import Backend
 from polykeras.training.chunks import Chunk
-from polykeras.training.data.sources import ArraySource, Source
+from polykeras.training.data.array_source import ArraySource
+from polykeras.training.data.sources import Source
 
 
 class Batches(list[Any]):

@@ -13,22 +13,18 @@ from polykeras import switches
 from polykeras.arguments import positive_int
 from polykeras.backend import registry
 from polykeras.backend.host_memory import freed_memory_kept
-from polykeras.training.array_steps import array_chunks
 from polykeras.training.callbacks.assemble import assemble
 from polykeras.training.callbacks.base import Callback
 from polykeras.training.callbacks.callback_list import CallbackList
 from polykeras.training.callbacks.history import History
-from polykeras.training.chunks import ChunkSize, never, timed
-from polykeras.training.data.sources import ArraySource, Source, make_source
+from polykeras.training.data.sources import Source, make_source
 from polykeras.training.data.splitting import split_data
-from polykeras.training.data.unpack import unpack_x_y_sample_weight
-from polykeras.training.function_chunks import function_chunks, logged_chunks
-from polykeras.training.logs import as_list, to_host
+from polykeras.training.epochs import batches_in_call, check_labels, check_steps, run_epoch
+from polykeras.training.function_chunks import function_chunks
+from polykeras.training.logs import as_list
 from polykeras.training.on_batch import OnBatch
 from polykeras.training.predicting import Prediction, joined, prediction_chunks, samples_if_filled, single_batch
 from polykeras.training.resuming.progress import Progress
-from polykeras.training.steps import CompiledStep
-from polykeras.training.stream_steps import stream_chunks
 from polykeras.variables import Variable
 
 
@@ -40,10 +36,8 @@ class Loops(OnBatch):
     stop_evaluating: bool
     stop_predicting: bool
     history: Any
-    steps_per_execution: int | str
     trainable_variables: list[Variable]
     optimizer: Any
-    _fills: Callable[[str, CompiledStep, Any], bool]
     _own_function: Callable[[str], Callable[[Any], Any] | None]
     reset_metrics: Callable[[], None]
 
@@ -111,9 +105,9 @@ class Loops(OnBatch):
         run = assemble(callbacks, self, verbose, epochs, source.steps, records=True)
         history = self.history = next(c for c in run.callbacks if isinstance(c, History))
         progress = Progress(self, run.callbacks, source, validation, initial_epoch)
-        self._check_labels("train", source)
+        check_labels(self, "train", source)
         if validation is not None:
-            self._check_labels("test", validation)
+            check_labels(self, "test", validation)
         self.stop_training = False
         try:
             self._begin_training(run, progress, epochs)
@@ -123,9 +117,9 @@ class Loops(OnBatch):
                     self.reset_metrics()
                     run.epoch_begin(epoch)
                     progress.epoch_begun()
-                logs, steps = self._run_epoch("train", source, run, progress)
+                logs, steps = run_epoch(self, "train", source, run, progress)
                 if not self.stop_training:
-                    self._check_steps(steps, steps_per_epoch, epoch)
+                    check_steps(steps, steps_per_epoch, epoch)
                 if validation is not None and _validates(epoch, validation_freq):
                     values = self._run_validation(validation, run)
                     logs = logs | {f"val_{name}": value for name, value in values.items()}
@@ -169,16 +163,16 @@ class Loops(OnBatch):
         self._require_compiled("evaluate")
         source = make_source(self._texts_to_numbers(x), y, sample_weight, batch_size, steps=steps)
         run = assemble(callbacks, self, verbose, 1, source.steps)
-        self._check_labels("test", source)
+        check_labels(self, "test", source)
         run.begin("test")
         self.reset_metrics()
         self.stop_evaluating = False
         try:
-            logs, done = self._run_epoch("test", source, run)
+            logs, done = run_epoch(self, "test", source, run)
         finally:
             source.close()
         if not self.stop_evaluating:
-            self._check_steps(done, steps, None)
+            check_steps(done, steps, None)
         run.end("test", logs)
         return logs if return_dict else as_list(logs)
 
@@ -231,7 +225,7 @@ class Loops(OnBatch):
         finally:
             source.close()
         if not self.stop_predicting:
-            self._check_steps(done, steps, None)
+            check_steps(done, steps, None)
         run.end("predict", {})
         return joined(parts, backend, samples)
 
@@ -248,61 +242,16 @@ class Loops(OnBatch):
         progress.resume(kept, epochs, lambda batch: self._prepare("train", batch))
         run.call("on_train_resume", progress.position.epoch, progress.position.step)
 
-    def _chunk_size(self, run: CallbackList, kind: str) -> int | None:
-        if self.steps_per_execution != "auto":
-            return int(self.steps_per_execution)
-        return 1 if run.watches(kind) else None
-
     def _prediction_chunks(
         self, source: Source, own: Callable[[Any], Any] | None, watched: bool
     ) -> tuple[Iterator[Prediction], int | None]:
         """Return the chunks of a prediction, and how many samples there are where a last batch is filled up."""
         backend = registry.current()
         if own is not None:
-            return function_chunks(source, own, backend, self._batches_in_call()), None
+            return function_chunks(source, own, backend, batches_in_call(self)), None
         step = self._prepare("predict", source.first_batch())
         samples = None if watched else samples_if_filled(self, source, backend)
         return prediction_chunks(source, step, backend, samples is not None, watched), samples
-
-    def _batches_in_call(self) -> int:
-        """Return how many batches one call of a function of the user's has: one where nothing is asked for."""
-        return 1 if self.steps_per_execution == "auto" else int(self.steps_per_execution)
-
-    def _run_epoch(
-        self, kind: str, source: Source, run: CallbackList, progress: Progress | None = None
-    ) -> tuple[dict[str, Any], int]:
-        """Run one pass over a source, or the rest of one; return the last logs and the number of steps."""
-        logs, done = progress.begun() if progress else ({}, 0)
-        if done and self.stop_training:
-            return logs, done
-        first, own = source.first_batch(), self._own_function(kind)
-        if own is not None:
-            size = ChunkSize(self._batches_in_call())
-            chunks = logged_chunks(source, own, registry.current(), size.steps, done)
-        else:
-            step = self._prepare(kind, first)
-            size = step.chunk_size(first, self._chunk_size(run, kind))
-            next_stop = run.next_stop if progress else never
-            if progress:
-                progress.step = step
-            if isinstance(source, ArraySource):
-                filled = source.ends_partial and self._fills(kind, step, first)
-                chunks = array_chunks(source, step, registry.current(), size, filled, done, next_stop)
-            else:
-                chunks = stream_chunks(source, step, registry.current(), size, done, next_stop)
-        for start, execute in chunks:
-            run.batch_begin(kind, start)
-            (logs, steps), seconds = timed(execute, lambda logs: to_host(logs, logs if own else step.log_names))
-            if 2 * steps >= size.steps:  # of a chunk cut short most is overhead, or its batch is of another shape
-                size.record(steps, seconds)
-            done = start + steps
-            if progress:
-                progress.chunk_done(done, logs)
-            run.batch_end(kind, done - 1, logs)
-            # A model that is to stop training is still evaluated on all data.
-            if self.stop_training if kind == "train" else self.stop_evaluating:
-                break
-        return logs, done
 
     def _validation_source(self, data: Any, batch_size: int | None, steps: int | None) -> Source | None:
         if data is None:
@@ -316,31 +265,9 @@ class Loops(OnBatch):
         self.reset_metrics()
         self.stop_evaluating = False
         run.begin("test")
-        logs, _ = self._run_epoch("test", source, run)
+        logs, _ = run_epoch(self, "test", source, run)
         run.end("test", logs)
         return logs
-
-    def _check_steps(self, done: int, wanted: int | None, epoch: int | None) -> None:
-        limit = switches.max_steps_per_epoch()
-        if wanted is None or done >= (wanted if limit is None else min(wanted, limit)):
-            return
-        where = "" if epoch is None else f" of epoch {epoch + 1}"
-        raise ValueError(
-            f"The data ended early: {wanted} steps{where} were asked for and {done} came. The steps done so far "
-            "count: the weights and `model.history` keep them. Let the generator go on without end, or ask for fewer "
-            "steps."
-        )
-
-    def _check_labels(self, kind: str, source: Source) -> None:
-        """Let the losses see the labels on the host, where one that is out of range can still be named."""
-        loss = self._compiled_loss
-        if loss is None:
-            return
-        if not isinstance(source, ArraySource):
-            source.check = lambda batch: loss.check_labels(unpack_x_y_sample_weight(batch)[1])
-        elif (y := unpack_x_y_sample_weight(source.data)[1]) is not None:
-            self._prepare(kind, source.first_batch())
-            loss.check_labels(y)
 
 
 def _validates(epoch: int, frequency: int | Sequence[int]) -> bool:

@@ -19,9 +19,8 @@ class OnBatch:
     """The one-batch forms, for a class that knows how to compile its steps."""
 
     _compiled_loss: CompiledLoss | None
-    _prepare: Callable[[str, Any], CompiledStep]
+    _prepare: Callable[..., CompiledStep]
     _require_compiled: Callable[[str], None]
-    reset_metrics: Callable[[], None]
 
     def train_on_batch(
         self,
@@ -59,9 +58,8 @@ class OnBatch:
     ) -> Any:
         source = make_batch(self._texts_to_numbers(x), y, weights, class_weight)
         batch = source.first_batch()
-        step = self._prepare(kind, batch)
+        step = self._prepare(kind, batch, resets=True)
         if self._compiled_loss is not None and y is not None:
             self._compiled_loss.check_labels(unpack_x_y_sample_weight(batch)[1])
-        self.reset_metrics()
         logs = to_host(step.run_batch(batch), step.log_names)
         return logs if return_dict else as_list(logs)

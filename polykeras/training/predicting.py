@@ -16,8 +16,9 @@ from polykeras import dtypes, fast, nested
 from polykeras.backend import Backend
 from polykeras.backend.execution import CannotMap
 from polykeras.training import padding
+from polykeras.training.data.array_source import ArraySource
 from polykeras.training.data.checks import has_nan, to_host
-from polykeras.training.data.sources import BATCH_SIZE, ArraySource, Source
+from polykeras.training.data.sources import BATCH_SIZE, Source
 from polykeras.training.rooms import in_room
 from polykeras.training.steps import CompiledStep
 

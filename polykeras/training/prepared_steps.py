@@ -27,7 +27,8 @@ from polykeras.training.state_steps import StateStep, takes_state
 from polykeras.training.step_cache import StepCache
 from polykeras.training.step_forms import Parts
 from polykeras.training.steps import CompiledStep, EagerStep, shapes_of
-from polykeras.training.verification import verified
+from polykeras.training.verification import VerifiedStep
+from polykeras.training.wrapped_step import ResettingStep
 from polykeras.variables import Variable, unique
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class PreparedSteps:
     _flatten_layers: Callable[[], list[Layer]]
     _forget_losses: Callable[[], None]
     get_metrics_result: Callable[[], dict[str, Any]]
+    reset_metrics: Callable[[], None]
     _compiled_metrics: CompiledMetrics | None
     _steps: StepCache
 
@@ -97,23 +99,33 @@ class PreparedSteps:
                     parts += [optimizer, getattr(optimizer, "_learning_rate", None)]
         return tuple(parts)
 
-    def _prepare(self, kind: str, batch: Any) -> CompiledStep:
-        """Return a step function of this model, compiled for the current backend; build what is not built yet."""
+    def _prepare(self, kind: str, batch: Any, resets: bool = False) -> CompiledStep:
+        """Return a step function of this model, compiled for the current backend; build what is not built yet.
+
+        Args:
+            kind: "train", "test" or "predict".
+            batch: one, whose values are not read.
+            resets: whether the step begins metrics anew.
+        """
         backend = registry.current()
-        return self._steps.get(kind, backend, self._fingerprint, lambda: self._make_step(kind, batch, backend))
+        key = f"{kind}, from new metrics" if resets else kind
+        return self._steps.get(key, backend, self._fingerprint, lambda: self._make_step(kind, batch, backend, resets))
 
     def _neutral_step(self, kind: str, backend: Backend) -> Callable[[Any], Any]:
         """Return a step of this model as code over variables that takes a batch, in whatever form it was written."""
         step: Callable[..., Any] = getattr(self, f"{kind}_step")
         return StateStep(self, kind, step) if takes_state(step, backend) else step
 
-    def _make_step(self, kind: str, batch: Any, backend: Backend) -> CompiledStep:
+    def _make_step(self, kind: str, batch: Any, backend: Backend, resets: bool) -> CompiledStep:
         step = self._neutral_step(kind, backend)
         built = self._build_by(step.build if isinstance(step, StateStep) else step, batch)
         if built and kind == "train" and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
         step = native_step(step, self, kind, backend)
         plan = Plan(self, self.trainable_variables, self.metrics, self._flatten_layers()) if built else None
+        # In the compiled step a reset costs nothing. A user's own is called each time: it may do more than assign.
+        own = are_ours(self, "reset_metrics") and all(are_ours(metric, "reset_state") for metric in self.metrics)
+        resets_inside = resets and built and own
 
         def planned(batch: Any, seen: Seen | None = None) -> Any:
             data, numbers = batch if isinstance(batch, padding.Filled) else (batch, None)
@@ -123,6 +135,8 @@ class PreparedSteps:
                 current = replace(current, valid=valid, rows=padding.count(valid))
             token = _running.set(current)
             try:
+                if resets_inside:
+                    self.reset_metrics()
                 with logits.remembered():
                     result = step(data)
             finally:
@@ -131,13 +145,15 @@ class PreparedSteps:
             return result if kind == "predict" else _flat_logs(kind, result)
 
         cls = EagerStep if self.run_eagerly else CompiledStep
-        parts = self._parts(kind, planned) if plan is not None else None
+        parts = self._parts(kind, planned) if plan is not None and not resets else None
         # What a prediction uses beside weights is found by tracing: each argument of a compiled call takes its time.
         state = self.variables if kind == "predict" else self._all_variables()
         made = cls(planned, state, backend, donate=kind != "predict", parts=parts)
         if config.verify() and backend.is_compiled() and not self.run_eagerly:
-            made = verified(made, self, backend, kind, config.verify())
-        return guarded(made, self, backend) if kind == "train" and config.nan_guard() else made
+            made = VerifiedStep(made, self, backend, kind, config.verify())
+        if kind == "train" and config.nan_guard():
+            made = guarded(made, self, backend)
+        return ResettingStep(made, self, backend) if resets and not resets_inside else made
 
     def _parts(self, kind: str, planned: Callable[..., Any]) -> Parts | None:
         """Return a step in parts; None where a user wrote what makes or holds its logs, which may want each step."""

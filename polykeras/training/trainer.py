@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +12,8 @@ from polykeras.backend import registry
 from polykeras.dtype_policies import DTypePolicy
 from polykeras.layers.base.tracking import tracked
 from polykeras.metrics import Mean, Metric
-from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
 from polykeras.training import padding
+from polykeras.training.compile_config import CompileConfig
 from polykeras.training.compiled_loss import CompiledLoss
 from polykeras.training.compiled_metrics import CompiledMetrics
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from polykeras.layers.base.layer import Layer
 
 
-class Trainer(PreparedSteps, Loops, StepFunctions, Stateless):
+class Trainer(CompileConfig, PreparedSteps, Loops, StepFunctions, Stateless):
     """The training half of a model."""
 
     _may_have_native_state = False  # whether a step of the user's may keep a state in objects of a framework
@@ -129,45 +128,6 @@ class Trainer(PreparedSteps, Loops, StepFunctions, Stateless):
             "jit_compile": jit_compile,
             "auto_scale_loss": auto_scale_loss,
         }
-
-    def get_compile_config(self) -> dict[str, Any] | None:
-        """Return what `compile` was told, as plain data; None where it was not called."""
-        if not self.compiled:
-            return None
-        told = dict(self._compile_arguments, optimizer=self.optimizer)
-        del told["auto_scale_loss"]  # the optimizer shows it
-        if told["steps_per_execution"] == "auto":  # a word that Keras has not
-            del told["steps_per_execution"]
-        return {name: serialize_keras_object(value) for name, value in told.items()}
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile with what `get_compile_config` gave, here or in Keras.
-
-        A model with a `compile` of its own has these methods of its own too, or is compiled by hand after loading.
-        """
-        if type(self).compile is not Trainer.compile:
-            warnings.warn(
-                f"{type(self).__name__} has its own `compile` and was not compiled: call `compile`, or give the class "
-                "`get_compile_config` and `compile_from_config`.",
-                stacklevel=2,
-            )
-            return
-        told = deserialize_keras_object(config)
-        if told.get("steps_per_execution") == 1:  # Keras's default, where ours is to choose
-            del told["steps_per_execution"]
-        self.compile(**told)
-
-    def _require_compiled(self, method: str) -> None:
-        if not self.compiled:
-            raise ValueError(
-                f"Model {self.name!r} must be compiled before `{method}`: call "
-                "`model.compile(optimizer=..., loss=...)` first."
-            )
-
-    @property
-    def loss(self) -> Any:
-        """The loss as given to `compile`."""
-        return self._compile_arguments.get("loss")
 
     @property
     def metrics(self) -> list[Metric]:

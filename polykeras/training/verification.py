@@ -37,7 +37,6 @@ Kept: TypeAlias = list[tuple[Variable, Any]]
 """What variables held, by `kept_values`."""
 Outcome: TypeAlias = dict[str, np.ndarray]
 """What there is after a step, on the host: variables, and logs or outputs."""
-
 SAMPLES = 3  # how often the plain step runs from other states to see how far rounding goes
 # How many times as far a difference must go to be none of rounding. Adam squares gradients, also those that are nothing
 # but rounding, of which XLA makes some times as much as plain code.
@@ -48,8 +47,8 @@ TOLD = 5  # differences in a message
 _turn = RLock()
 
 
-def verified(step: CompiledStep, model: Any, backend: Backend, kind: str, each: int) -> CompiledStep:
-    """Return a step that is held against its plain form.
+class VerifiedStep(WrappedStep):
+    """A step that is held against its plain form.
 
     Args:
         step: the step.
@@ -58,10 +57,7 @@ def verified(step: CompiledStep, model: Any, backend: Backend, kind: str, each: 
         kind: "train", "test" or "predict".
         each: of how many chunks one is.
     """
-    return _VerifiedStep(step, model, backend, kind, each)
 
-
-class _VerifiedStep(WrappedStep):
     def __init__(self, step: CompiledStep, model: Any, backend: Backend, kind: str, each: int) -> None:
         super().__init__(step, model, backend)
         self._kind, self._each = kind, each

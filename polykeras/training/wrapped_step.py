@@ -60,3 +60,12 @@ class WrappedStep(CompiledStep):
         variables = self._state()
         read_state(variables, self._backend)  # so that what is kept lies where the step runs
         return kept_values(variables)
+
+
+class ResettingStep(WrappedStep):
+    """A step on one batch before which the metrics of the model begin anew."""
+
+    def run_batch(self, batch: Any) -> Any:
+        """Run a step as `CompiledStep.run_batch` does."""
+        self._model.reset_metrics()
+        return self._step.run_batch(batch)

@@ -12,7 +12,7 @@ import pytest
 from polykeras import Input, KerasTensor, Layer, Model, Sequential, Variable, callbacks, layers, nested, ops, optimizers
 from polykeras.backend import Backend, floatx, result_type, standardize_dtype
 from polykeras.losses import mean_absolute_error
-from polykeras.metrics import MeanMetricWrapper
+from polykeras.metrics import MeanAbsoluteError, MeanMetricWrapper
 from polykeras.models import clone_model
 from polykeras.ops import custom_gradient, remat
 from polykeras.optimizers import SGD
@@ -289,6 +289,34 @@ def test_metrics_of_one_batch_are_of_that_batch_alone(backend: Backend) -> None:
     assert float(model.get_metrics_result()["mae"]) == pytest.approx(3.0)
     model.reset_metrics()
     assert float(model.get_metrics_result()["mae"]) == 0.0
+
+
+@pytest.mark.counts_runs
+def test_a_reset_of_ones_own_is_called_before_each_batch(backend: Backend) -> None:
+    class Counted(MeanAbsoluteError):
+        resets = 0
+
+        def reset_state(self) -> None:
+            type(self).resets += 1
+            super().reset_state()
+
+    model = Sequential([Input((4,)), layers.Dense(1, kernel_initializer="zeros")])
+    model.compile(SGD(0.0), "mse", metrics=[Counted()])
+    for number, value in enumerate((1.0, 3.0, 2.0), 1):
+        assert model.train_on_batch(X, np.full((10, 1), value, "float32")) == pytest.approx([value**2, value])
+        assert Counted.resets == number
+
+
+def test_fit_and_single_batches_take_turns(backend: Backend) -> None:
+    """Steps that begin metrics anew and those that do not are two programs over one state."""
+    y = np.ones((10, 1), "float32")
+    model = Sequential([Input((4,)), layers.Dense(1, kernel_initializer="zeros")])
+    model.compile(SGD(0.0), "mse", metrics=["mae"])
+    for _ in range(2):
+        assert model.train_on_batch(X, 3 * y) == pytest.approx([9.0, 3.0])
+        history = model.fit(np.concatenate([X, X]), np.concatenate([y, 2 * y]), batch_size=10, verbose=0).history
+        assert (history["loss"][0], history["mae"][0]) == (pytest.approx(2.5), pytest.approx(1.5))
+        assert model.test_on_batch(X, 2 * y) == pytest.approx([4.0, 2.0])
 
 
 def test_an_optimizer_is_built_with_a_list_of_variables(backend: Backend) -> None:

@@ -14,7 +14,7 @@ from polykeras.backend import Backend
 from polykeras.backend.host_memory import LARGE, aligned_empty, give_back, is_glibc
 from polykeras.training.array_steps import array_chunks
 from polykeras.training.chunks import ChunkSize
-from polykeras.training.data.sources import ArraySource
+from polykeras.training.data.array_source import ArraySource
 from polykeras.training.steps import CompiledStep
 from training.own_models import Counter
 
@@ -176,7 +176,7 @@ def test_room_for_large_data_is_not_touched(ahead: Backend, monkeypatch: pytest.
         made.append(aligned_empty(*args))
         return made[-1]
 
-    monkeypatch.setattr("polykeras.training.data.sources.aligned_empty", noted)
+    monkeypatch.setattr("polykeras.training.data.array_source.aligned_empty", noted)
     room = ArraySource((data()[0], None, None), 32).room(ahead)
     made[0][5, 3] = 7.0  # in place: nothing was copied
     assert ahead.to_numpy(room)[5, 3] == 7.0

@@ -30,13 +30,13 @@ def verifying() -> Iterator[None]:
 def compared(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The numbers of the steps that were compared with plain ones."""
     numbers: list[int] = []
-    compare = verification._VerifiedStep._compare_with_plain
+    compare = verification.VerifiedStep._compare_with_plain
 
     def noted(self: Any, found: Any, given: Any, batch: Any, number: int) -> None:
         numbers.append(number)
         compare(self, found, given, batch, number)
 
-    monkeypatch.setattr(verification._VerifiedStep, "_compare_with_plain", noted)
+    monkeypatch.setattr(verification.VerifiedStep, "_compare_with_plain", noted)
     return numbers
 
 

@@ -1,8 +1,9 @@
 """From what users pass to `fit` to batches."""
 
+from polykeras.training.data.array_source import ArraySource
 from polykeras.training.data.checks import check_host_arrays
 from polykeras.training.data.dataset import PyDataset
-from polykeras.training.data.sources import ArraySource, Source, make_source
+from polykeras.training.data.sources import Source, make_source
 from polykeras.training.data.splitting import train_validation_split
 from polykeras.training.data.streams import StreamSource
 from polykeras.training.data.unpack import (

@@ -1,0 +1,151 @@
+"""Batches of arrays that lie ready."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from polykeras import nested
+from polykeras.backend.host_memory import aligned_empty, is_worth_copying
+from polykeras.training.data.checks import NAMES, check_host_arrays, check_values
+from polykeras.training.data.orders import Orders
+from polykeras.training.data.unpack import pack_x_y_sample_weight
+from polykeras.training.padding import Filled, fill
+from polykeras.training.rooms import in_room
+
+
+class ArraySource:
+    """Rows of arrays, in batches.
+
+    Args:
+        data: the triple `(x, y, sample_weight)` of trees of NumPy arrays, None for what is missing.
+        batch_size: rows in a batch; the last one of an epoch may have fewer.
+        shuffle: whether the rows come in a new order each epoch.
+        steps: the batches of an epoch, where it shall not be all.
+
+    Attributes:
+        data: what a step would be given of all rows: `x`, `(x, y)` or `(x, y, sample_weight)`.
+    """
+
+    def __init__(
+        self, data: tuple[Any, Any, Any], batch_size: int, shuffle: bool = False, steps: int | None = None
+    ) -> None:
+        self.samples = check_host_arrays({n: part for n, part in zip(NAMES, data, strict=True) if part is not None})
+        check_values(data)
+        self.data = pack_x_y_sample_weight(*data)
+        self.batch_size = min(batch_size, self.samples)
+        self.shuffle = shuffle
+        batches = -(-self.samples // self.batch_size)
+        self.steps = batches if steps is None else min(steps, batches)
+        self._resident: dict[tuple[Any, int], Any] = {}
+        self.orders = Orders()
+
+    @property
+    def ends_partial(self) -> bool:
+        """Whether an epoch ends with a batch of fewer rows."""
+        return min(self.samples, self.steps * self.batch_size) % self.batch_size != 0
+
+    def order(self, filled: bool = False) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return an epoch's rows: of full batches, int32 `(steps, batch)`, and of a last partial batch, or None.
+
+        Args:
+            filled: whether a last partial batch is made one of the full ones.
+        """
+        rows = np.arange(self.samples, dtype=np.int32)
+        if self.shuffle:
+            self.orders.forget()
+            rows = self.orders.permutation(rows)
+        rows = rows[: self.steps * self.batch_size]
+        if filled:
+            cut = (self.steps - 1) * self.batch_size
+            rows = np.append(rows[:cut], fill(rows[cut:], self.batch_size))
+        full = len(rows) // self.batch_size
+        cut = full * self.batch_size
+        return rows[:cut].reshape(full, self.batch_size), (rows[cut:] if cut < len(rows) else None)
+
+    def resident(self, backend: Any, numbered: bool = False, rows: int | None = None) -> Any:
+        """Return the data on the backend's device; put there once.
+
+        Args:
+            backend: where.
+            numbered: whether it is to be `Filled`, with the numbers of the rows.
+            rows: how many there are to be, of which those after the samples mean nothing; None for no such rows.
+        """
+        rows = rows or self.samples
+
+        def placed(leaf: np.ndarray) -> Any:
+            return backend.asarray(leaf) if len(leaf) == rows else backend.borrow(in_room(leaf, rows))
+
+        if (backend, rows) not in self._resident:
+            self._resident = {(backend, rows): _each_once(placed, self.data)}
+        return _numbered(backend, self._resident[backend, rows], rows, numbered)
+
+    def is_to_come(self, backend: Any, rows: int | None = None) -> bool:
+        """Return whether large data, with room for so many rows, are not on the backend's device yet."""
+        return (backend, rows or self.samples) not in self._resident and any(
+            map(is_worth_copying, nested.flatten(self.data))
+        )
+
+    def room(self, backend: Any, numbered: bool = False, rows: int | None = None) -> Any:
+        """Return what `resident` will, with memory that nobody has written to in place of large arrays.
+
+        The system provides such memory when it is first written to.
+        """
+        rows = rows or self.samples
+
+        def like(leaf: np.ndarray) -> Any:
+            if not is_worth_copying(leaf):
+                return backend.asarray(in_room(leaf, rows))
+            return backend.borrow(aligned_empty((rows, *leaf.shape[1:]), leaf.dtype))
+
+        return _numbered(backend, _each_once(like, self.data), rows, numbered)
+
+    def batches(self, filled: bool = False, first: int = 0) -> Iterator[Any]:
+        """Return the batches from a first one on, in the order of the rows, as host arrays; `filled` as for `order`."""
+        for start in range(first * self.batch_size, self.steps * self.batch_size, self.batch_size):
+            stop = min(start + self.batch_size, self.samples)
+            rows: Any = slice(start, stop)
+            if filled and stop - start < self.batch_size:
+                rows = fill(np.arange(start, stop), self.batch_size)
+            yield self._at(rows)
+
+    def epoch(self, first: int = 0) -> Iterator[Any]:
+        """Return the batches of one epoch from a first one on, in the epoch's order of the rows, as host arrays."""
+        full, rest = self.order()
+        for rows in [*full, *([] if rest is None else [rest])][first:]:
+            yield self._at(rows)
+
+    def first_batch(self) -> Any:
+        """Return one batch, to learn shapes from."""
+        return self._at(slice(self.batch_size))
+
+    def _at(self, rows: Any) -> Any:
+        def cut(part: Any) -> Any:
+            return nested.map_structure(lambda leaf: leaf[rows], part)
+
+        # Part by part: most are one array.
+        return tuple([cut(part) for part in self.data]) if isinstance(self.data, tuple) else cut(self.data)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the steps of an epoch depend on, as plain data."""
+        return {
+            "samples": self.samples,
+            "batch_size": self.batch_size,
+            "steps": self.steps,
+            "shuffle": self.shuffle,
+        }
+
+    def close(self) -> None:
+        """There is nothing to end."""
+
+
+def _numbered(backend: Any, data: Any, rows: int, numbered: bool) -> Any:
+    return Filled(data, backend.asarray(np.arange(rows, dtype=np.int32))) if numbered else data
+
+
+def _each_once(place: Callable[[np.ndarray], Any], data: Any) -> Any:
+    """Return what `place` makes of each array of a tree; once of one that is there twice, as in `fit(x, x)`."""
+    made = {id(leaf): place(leaf) for leaf in {id(leaf): leaf for leaf in nested.flatten(data)}.values()}
+    return nested.map_structure(lambda leaf: made[id(leaf)], data)

@@ -1,0 +1,114 @@
+"""One pass of training or evaluation over a source of batches, in chunks of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from polykeras import switches
+from polykeras.backend import registry
+from polykeras.training.array_steps import array_chunks
+from polykeras.training.callbacks.callback_list import CallbackList
+from polykeras.training.chunks import Chunk, ChunkSize, never, timed
+from polykeras.training.data.sources import ArraySource, Source
+from polykeras.training.data.unpack import unpack_x_y_sample_weight
+from polykeras.training.function_chunks import logged_chunks
+from polykeras.training.logs import to_host
+from polykeras.training.resuming.progress import Progress
+from polykeras.training.steps import CompiledStep
+from polykeras.training.stream_steps import stream_chunks
+
+
+def run_epoch(
+    model: Any, kind: str, source: Source, run: CallbackList, progress: Progress | None = None
+) -> tuple[dict[str, Any], int]:
+    """Run one pass over a source, or the rest of one.
+
+    Args:
+        model: has the steps.
+        kind: "train" or "test".
+        source: the data.
+        run: the callbacks.
+        progress: where training is, which may be in the midst of an epoch.
+
+    Returns:
+        The last logs, and the number of steps.
+    """
+    logs, done = progress.begun() if progress else ({}, 0)
+    if done and model.stop_training:
+        return logs, done
+    own, step = model._own_function(kind), None
+    if own is not None:
+        size = ChunkSize(batches_in_call(model))
+        chunks = logged_chunks(source, own, registry.current(), size.steps, done)
+    else:
+        step, size, chunks = _compiled_chunks(model, kind, source, run, progress, done)
+    for start, execute in chunks:
+        run.batch_begin(kind, start)
+        (logs, steps), seconds = timed(execute, lambda logs: to_host(logs, step.log_names if step else logs))
+        if 2 * steps >= size.steps:  # of a chunk cut short most is overhead, or its batch is of another shape
+            size.record(steps, seconds)
+        done = start + steps
+        if progress:
+            progress.chunk_done(done, logs)
+        run.batch_end(kind, done - 1, logs)
+        # A model that is to stop training is still evaluated on all data.
+        if model.stop_training if kind == "train" else model.stop_evaluating:
+            break
+    return logs, done
+
+
+def _compiled_chunks(
+    model: Any, kind: str, source: Source, run: CallbackList, progress: Progress | None, done: int
+) -> tuple[CompiledStep, ChunkSize, Iterator[Chunk]]:
+    """Return the compiled step of an epoch, the length of its chunks, and the chunks."""
+    backend, first = registry.current(), source.first_batch()
+    step = model._prepare(kind, first)
+    fixed = model.steps_per_execution
+    size = step.chunk_size(first, int(fixed) if fixed != "auto" else 1 if run.watches(kind) else None)
+    next_stop = run.next_stop if progress else never
+    if progress:
+        progress.step = step
+    if isinstance(source, ArraySource):
+        filled = source.ends_partial and model._fills(kind, step, first)
+        return step, size, array_chunks(source, step, backend, size, filled, done, next_stop)
+    return step, size, stream_chunks(source, step, backend, size, done, next_stop)
+
+
+def batches_in_call(model: Any) -> int:
+    """Return how many batches one call of a function of the user's has: one where nothing is asked for."""
+    return 1 if model.steps_per_execution == "auto" else int(model.steps_per_execution)
+
+
+def check_labels(model: Any, kind: str, source: Source) -> None:
+    """Let the losses see the labels on the host, where one that is out of range can still be named."""
+    loss = model._compiled_loss
+    if loss is None:
+        return
+    if not isinstance(source, ArraySource):
+        source.check = lambda batch: loss.check_labels(unpack_x_y_sample_weight(batch)[1])
+    elif (y := unpack_x_y_sample_weight(source.data)[1]) is not None:
+        model._prepare(kind, source.first_batch())
+        loss.check_labels(y)
+
+
+def check_steps(done: int, wanted: int | None, epoch: int | None) -> None:
+    """Refuse data that ended before the steps that were asked for.
+
+    Args:
+        done: steps that there were.
+        wanted: steps that were asked for; None where nothing was.
+        epoch: of training.
+
+    Raises:
+        ValueError: there were fewer.
+    """
+    limit = switches.max_steps_per_epoch()
+    if wanted is None or done >= (wanted if limit is None else min(wanted, limit)):
+        return
+    where = "" if epoch is None else f" of epoch {epoch + 1}"
+    raise ValueError(
+        f"The data ended early: {wanted} steps{where} were asked for and {done} came. The steps done so far "
+        "count: the weights and `model.history` keep them. Let the generator go on without end, or ask for fewer "
+        "steps."
+    )
