@@ -76,7 +76,6 @@ class Recorder(DispatchMode):
         self.guarded = Guarded(inputs[:guarded])
         self._host_reads = HiddenReads(self)
         self._generator = Generator()
-        self._token: Any = None
         for tensor in inputs:
             self._new(tensor, constant=False)
 
@@ -219,11 +218,10 @@ class Recorder(DispatchMode):
         return self.slot(tensor)
 
     def _check_plain(self, tensor: Tensor, does: str) -> None:
-        if not is_plain(tensor):
-            self.refuse(
-                f"it {does} a tensor that is sparse, or of another kind ({type(tensor).__name__}, {tensor.layout})"
-            )
-            raise _Refused
+        if is_plain(tensor):
+            return
+        self.refuse(f"it {does} a tensor that is sparse, or of another kind ({type(tensor).__name__}, {tensor.layout})")
+        raise _Refused
 
     def _check_filled(self, tensors: Sequence[Tensor], what: Any) -> None:
         if any(storage_of(tensor) in self._empty for tensor in tensors):
