@@ -34,9 +34,11 @@ class OwnMetrics(list[Any]):
         self._layer = layer
 
     def append(self, metric: Any) -> None:
+        """Keep one more metric."""
         self.extend([metric])
 
     def extend(self, metrics: Iterable[Any]) -> None:
+        """Keep more metrics."""
         added = list(metrics)
         super().extend(added)
         vars(self._layer).setdefault("_metrics", []).extend(added)
