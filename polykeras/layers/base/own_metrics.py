@@ -9,7 +9,7 @@ from polykeras.layers.base.tracking import tracked
 
 
 @runtime_checkable
-class Measures(Protocol):
+class _Measures(Protocol):
     """What a metric has. Metrics are built on layers, which only look for theirs."""
 
     variables: Any
@@ -48,13 +48,18 @@ class OwnMetrics(list[Any]):
         return self
 
 
+def metrics_of(layer: Any) -> list[Any]:
+    """Return the metrics among a layer's attributes."""
+    return list(tracked(layer, _Measures))
+
+
 def own_metrics(layer: Any) -> OwnMetrics:
     """Return the metrics among a layer's attributes; what is appended becomes one of them."""
-    return OwnMetrics(layer, tracked(layer, Measures))
+    return OwnMetrics(layer, metrics_of(layer))
 
 
 def set_own_metrics(layer: Any, metrics: Iterable[Any] | None) -> None:
     """Keep metrics that are not attributes of a layer beside those that are."""
     vars(layer)["_metrics"] = []
-    attributes = {id(metric) for metric in tracked(layer, Measures)}
+    attributes = {id(metric) for metric in metrics_of(layer)}
     vars(layer)["_metrics"] = [metric for metric in metrics or () if id(metric) not in attributes]
