@@ -4,6 +4,8 @@ Settings are read once, from `$POLYKERAS_HOME/polykeras.json` (default `~/.polyk
 file exists. It is never written by the library.
 """
 
+# ruff: noqa: F403
+
 from __future__ import annotations
 
 import json
@@ -15,51 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from polykeras import changes
 from polykeras.lazy import lazy_names
-from polykeras.switches import (
-    disable_flash_attention as disable_flash_attention,
-)
-from polykeras.switches import (
-    disable_interactive_logging as disable_interactive_logging,
-)
-from polykeras.switches import (
-    disable_traceback_filtering as disable_traceback_filtering,
-)
-from polykeras.switches import (
-    enable_flash_attention as enable_flash_attention,
-)
-from polykeras.switches import (
-    enable_interactive_logging as enable_interactive_logging,
-)
-from polykeras.switches import (
-    enable_traceback_filtering as enable_traceback_filtering,
-)
-from polykeras.switches import (
-    enable_unsafe_deserialization as enable_unsafe_deserialization,
-)
-from polykeras.switches import (
-    is_flash_attention_enabled as is_flash_attention_enabled,
-)
-from polykeras.switches import (
-    is_interactive_logging_enabled as is_interactive_logging_enabled,
-)
-from polykeras.switches import (
-    is_nnx_enabled as is_nnx_enabled,
-)
-from polykeras.switches import (
-    is_traceback_filtering_enabled as is_traceback_filtering_enabled,
-)
-from polykeras.switches import (
-    max_epochs as max_epochs,
-)
-from polykeras.switches import (
-    max_steps_per_epoch as max_steps_per_epoch,
-)
-from polykeras.switches import (
-    set_max_epochs as set_max_epochs,
-)
-from polykeras.switches import (
-    set_max_steps_per_epoch as set_max_steps_per_epoch,
-)
+from polykeras.switches import *
 
 if TYPE_CHECKING:
     from polykeras.backend import backend as backend

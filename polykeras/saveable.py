@@ -76,18 +76,27 @@ class Saveable:
                 f"{self._title_in_files()} has {len(own)} variables of its own; received {len(store)} arrays."
                 + ("" if built else " It is not built yet: call `build`, or run it on data, first.")
             )
-        for i, variable in enumerate(own):
-            if str(i) not in store:
-                raise ValueError(f"{self._title_in_files()} looks for the array '{i}'; there are {sorted(store)}.")
-            shape = tuple(np.shape(store[str(i)]))  # which reads no array that says its shape
+        missing = [str(i) for i in range(len(own)) if str(i) not in store]
+        if missing:
+            raise ValueError(f"{self._title_in_files()} looks for the array '{missing[0]}'; there are {sorted(store)}.")
+        self._assign_all(own, [store[str(i)] for i in range(len(own))])
+
+    def _assign_all(self, variables: Sequence[Variable], arrays: Sequence[Any]) -> None:
+        """Assign an array to each variable; nothing is changed where one does not fit.
+
+        Raises:
+            ValueError: an array has another shape.
+        """
+        for variable, array in zip(variables, arrays, strict=True):
+            shape = tuple(np.shape(array))  # which reads no array that says its shape
             if shape != variable.shape:
                 raise ValueError(
                     f"{self._title_in_files()}: the variable {variable.path!r} has shape {variable.shape}; received an "
                     f"array of shape {shape}."
                 )
-        arrays = [np.asarray(store[str(i)]) for i in range(len(own))]
-        for variable, array in zip(own, arrays, strict=True):
-            variable.assign(array)
+        values = [np.asarray(array) for array in arrays]
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
 
 
 class SavedGroup(Saveable):

@@ -5,6 +5,24 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+__all__ = [
+    "disable_flash_attention",
+    "disable_interactive_logging",
+    "disable_traceback_filtering",
+    "enable_flash_attention",
+    "enable_interactive_logging",
+    "enable_traceback_filtering",
+    "enable_unsafe_deserialization",
+    "is_flash_attention_enabled",
+    "is_interactive_logging_enabled",
+    "is_nnx_enabled",
+    "is_traceback_filtering_enabled",
+    "max_epochs",
+    "max_steps_per_epoch",
+    "set_max_epochs",
+    "set_max_steps_per_epoch",
+]
+
 
 def _number(name: str) -> int | None:
     text = os.environ.get(name, "")

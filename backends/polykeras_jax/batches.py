@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from polykeras.backend.execution import BatchesRunner, CannotMap, State
+from polykeras.backend.execution import BatchesRunner, CannotMap
 from polykeras.backend.spec import Array
+from polykeras.backend.steps import State
 from polykeras_jax.compiling import compiled, for_programs
 
 # What XLA computes with other, slow code in a loop on the CPU: convolutions that are not those of `convolution.py`

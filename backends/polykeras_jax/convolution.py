@@ -19,8 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from polykeras.backend.nn import Padding
 from polykeras.backend.spec import Array
+from polykeras.backend.windows import Padding
 from polykeras_jax.arrays import is_whole
 from polykeras_jax.compiling import has_convolution_kernels
 from polykeras_jax.conv_products import conv_products

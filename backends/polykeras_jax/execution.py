@@ -13,8 +13,9 @@ import numpy as np
 from jax.core import Tracer
 
 from polykeras import fast
-from polykeras.backend.execution import BatchesRunner, State, Step, StepParts, StepRunner
+from polykeras.backend.execution import BatchesRunner
 from polykeras.backend.spec import Array, Shape
+from polykeras.backend.steps import State, Step, StepParts, StepRunner
 from polykeras_jax.arrays import held_dtype, name_of, native_dtype, on_cpu
 from polykeras_jax.batches import over_batches
 from polykeras_jax.compiling import compiled, step_options

@@ -14,8 +14,8 @@ import numpy as np
 from jax import lax
 
 from polykeras import fast
-from polykeras.backend.nn import Padding
 from polykeras.backend.spec import Array
+from polykeras.backend.windows import Padding
 from polykeras_jax.arrays import on_cpu
 from polykeras_jax.compiling import has_convolution_kernels
 from polykeras_jax.conv_products import conv_products, conv_transpose_products

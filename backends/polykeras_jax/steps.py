@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from polykeras.backend.execution import State, Step, StepParts, check_state, kinds_of
 from polykeras.backend.spec import Array
+from polykeras.backend.steps import State, Step, StepParts, check_state, kinds_of
 from polykeras_jax.arrays import name_of, settled, strong
 from polykeras_jax.compiling import for_programs
 from polykeras_jax.loops import in_loop

@@ -8,8 +8,8 @@ from itertools import product
 import jax.numpy as jnp
 from jax import lax
 
-from polykeras.backend.nn import Padding
 from polykeras.backend.spec import Array
+from polykeras.backend.windows import Padding
 
 
 def pad(x: Array, padding: Padding, value: float = 0) -> Array:

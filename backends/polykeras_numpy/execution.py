@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from polykeras import nested
-from polykeras.backend.execution import State, Step, StepParts, StepRunner, check_state, kinds_of
 from polykeras.backend.spec import Array
+from polykeras.backend.steps import State, Step, StepParts, StepRunner, check_state, kinds_of
 from polykeras_numpy.control import NumpyControl
 
 

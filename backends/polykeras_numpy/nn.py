@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from polykeras.backend.nn import Padding
 from polykeras.backend.spec import Array
+from polykeras.backend.windows import Padding
 from polykeras_numpy.elementwise import where
 from polykeras_numpy.fourier import NumpyFourier
 from polykeras_numpy.tape import primitive, raw, rule

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,17 +13,13 @@ from polykeras.backend.elementwise import SCALARS
 from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.graphs import constant
+from polykeras_tensorflow.kernels import erfinv, floor_divide, maximum, minimum, power
 
 raw = tf.raw_ops
 
 HALVES = (tf.float16, tf.bfloat16)
 WIDE = (tf.float32, tf.float64)
 _SOFTMAX_AXES = 4  # one less than oneDNN's kernel takes: `vectorized_map` adds one
-
-# Of erfinv(x) = sum of c[k] * x ** (2 * k + 1).
-_ERFINV_SERIES = [
-    math.sqrt(math.pi) / 2 * c for c in (1.0, math.pi / 12, 7 * math.pi**2 / 480, 127 * math.pi**3 / 40320)
-]
 
 
 def operands(x1: Any, x2: Any) -> tuple[Array, Array]:
@@ -39,74 +34,6 @@ def operands(x1: Any, x2: Any) -> tuple[Array, Array]:
 def scalar_like(value: bool | int | float | complex, x: Array) -> Array:
     """Return a Python scalar as an array of the dtype of `x`."""
     return constant(np.asarray(value).astype(x.dtype.as_numpy_dtype), x.dtype)
-
-
-def _erfinv(x: Array) -> Array:
-    """Return the inverse error function in float64.
-
-    The kernel evaluates the normal quantile at `(1 + x) / 2`, which loses the digits of a small `x`: there the first
-    terms of the Maclaurin series take over.
-    """
-    square = raw.Square(x=x)
-    series = 0.0
-    for coefficient in reversed(_ERFINV_SERIES):
-        series = series * square + coefficient
-    small = raw.Less(x=square, y=constant(1e-4, tf.float64))
-    return raw.SelectV2(condition=small, t=x * series, e=raw.Erfinv(x=x))
-
-
-def _fit(gradient: Array, x: Array) -> Array:
-    """Return the gradient of `x` from that of `x` broadcast to a larger shape."""
-    if None in gradient.shape.as_list() or None in x.shape.as_list():  # then it is known when the graph runs
-        axes, _ = raw.BroadcastGradientArgs(s0=tf.shape(x), s1=tf.shape(gradient))
-        return tf.reshape(tf.reduce_sum(gradient, axes), tf.shape(x))
-    lead = gradient.shape.rank - x.shape.rank
-    spread = [i for i, n in enumerate(x.shape, lead) if n != gradient.shape[i]]
-    if not lead and not spread:
-        return gradient
-    return tf.reshape(tf.reduce_sum(gradient, [*range(lead), *spread]), x.shape)
-
-
-def _half_at_ties(op: Any, wins: Any) -> Any:
-    """Return `op` (maximum or minimum) with a gradient that a tie halves; TensorFlow's goes to the first operand."""
-
-    @tf.custom_gradient
-    def choose(x: Array, y: Array) -> Any:
-        def grad(upstream: Array) -> tuple[Array, Array]:
-            zero = constant(0, upstream.dtype)
-            shared = raw.SelectV2(condition=raw.Equal(x=x, y=y), t=0.5 * upstream, e=zero)
-            return (
-                _fit(raw.SelectV2(condition=wins(x=x, y=y), t=upstream, e=shared), x),
-                _fit(raw.SelectV2(condition=wins(x=y, y=x), t=upstream, e=shared), y),
-            )
-
-        return op(x=x, y=y), grad
-
-    return choose
-
-
-_maximum = _half_at_ties(raw.Maximum, raw.Greater)
-_minimum = _half_at_ties(raw.Minimum, raw.Less)
-
-
-@tf.custom_gradient
-def _power(x: Array, y: Array) -> Any:
-    """`x ** y` for floats, with derivatives of every order that are finite where the function is smooth.
-
-    TensorFlow's is `y * x ** (y - 1)`: nan at `y = 0, x = 0`, and in the derivatives of `x ** 2` beyond the second.
-    """
-    z = raw.Pow(x=x, y=y)
-
-    def grad(upstream: Array) -> tuple[Array, Array]:
-        zero, one = constant(0, x.dtype), constant(1, x.dtype)
-        at_zero = raw.Equal(x=x, y=zero)  # where 0 ** y is flat in y
-        is_flat = raw.LogicalAnd(x=at_zero, y=raw.Equal(x=y, y=zero))
-        lower = raw.SelectV2(condition=is_flat, t=zero, e=y - one)
-        slope = _power(x, y) * raw.Log(x=raw.SelectV2(condition=at_zero, t=one, e=x))
-        slope = raw.SelectV2(condition=at_zero, t=zero, e=slope)
-        return _fit(upstream * y * _power(x, lower), x), _fit(upstream * slope, y)
-
-    return z, grad
 
 
 class TensorflowElementwise(Backend):
@@ -176,7 +103,7 @@ class TensorflowElementwise(Backend):
         )
 
     def erfinv(self, x: Array) -> Array:
-        return self.cast(_erfinv(self.cast(x, "float64")), x.dtype.name)
+        return self.cast(erfinv(self.cast(x, "float64")), x.dtype.name)
 
     def real(self, x: Array) -> Array:
         return raw.Real(input=x, Tout=x.dtype.real_dtype) if x.dtype.is_complex else x
@@ -211,7 +138,7 @@ class TensorflowElementwise(Backend):
         if x1.dtype in HALVES:
             wide = self.floor_divide(self.cast(x1, "float32"), self.cast(x2, "float32"))
             return raw.Cast(x=wide, DstT=x1.dtype)
-        return _floor_divide(tf.stop_gradient(x1), tf.stop_gradient(x2))
+        return floor_divide(tf.stop_gradient(x1), tf.stop_gradient(x2))
 
     def power(self, x1: Array, x2: Array) -> Array:
         if type(x2) is int and 0 < x2 <= 3:  # cheaper, and its derivatives are right at 0
@@ -219,7 +146,7 @@ class TensorflowElementwise(Backend):
         x1, x2 = operands(x1, x2)
         dtype = x1.dtype
         if dtype.is_floating:
-            return _power(x1, x2)
+            return power(x1, x2)
         if dtype.is_unsigned or dtype.is_bool:
             wide = "int64" if dtype in (tf.uint32, tf.uint64) else "int32"
             return raw.Cast(x=raw.Pow(x=self.cast(x1, wide), y=self.cast(x2, wide)), DstT=dtype)
@@ -229,13 +156,13 @@ class TensorflowElementwise(Backend):
         x1, x2 = operands(x1, x2)
         if x1.dtype.is_bool:
             return raw.LogicalOr(x=x1, y=x2)
-        return _maximum(x1, x2) if x1.dtype.is_floating else raw.Maximum(x=x1, y=x2)
+        return maximum(x1, x2) if x1.dtype.is_floating else raw.Maximum(x=x1, y=x2)
 
     def minimum(self, x1: Array, x2: Array) -> Array:
         x1, x2 = operands(x1, x2)
         if x1.dtype.is_bool:
             return raw.LogicalAnd(x=x1, y=x2)
-        return _minimum(x1, x2) if x1.dtype.is_floating else raw.Minimum(x=x1, y=x2)
+        return minimum(x1, x2) if x1.dtype.is_floating else raw.Minimum(x=x1, y=x2)
 
     def arctan2(self, x1: Array, x2: Array) -> Array:
         x1, x2 = operands(x1, x2)
@@ -297,15 +224,3 @@ class TensorflowElementwise(Backend):
         suits = x.dtype in WIDE and 0 < rank <= _SOFTMAX_AXES and x.shape[-1] != 0
         native = suits and isinstance(axis, int) and canonical_axis(axis, rank) == rank - 1
         return raw.Softmax(logits=x) if native else super().softmax(x, axis)
-
-
-def _floor_divide(x: Array, y: Array) -> Array:
-    """Return what Python's `//` gives for floats: exact, where `floor(x / y)` rounds `x / y` first (1.0 // 0.1)."""
-    remainder = raw.TruncateMod(x=x, y=y)
-    quotient = (x - remainder) / y
-    below = raw.LogicalAnd(
-        x=raw.NotEqual(x=remainder, y=tf.zeros_like(remainder)),
-        y=raw.NotEqual(x=raw.Less(x=remainder, y=tf.zeros_like(remainder)), y=raw.Less(x=y, y=tf.zeros_like(y))),
-    )
-    whole = raw.Round(x=quotient - raw.Cast(x=below, DstT=x.dtype))
-    return raw.SelectV2(condition=raw.Equal(x=y, y=tf.zeros_like(y)), t=x / y, e=whole)

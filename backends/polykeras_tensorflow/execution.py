@@ -17,9 +17,10 @@ import tensorflow as tf
 
 from polykeras import fast, nested
 from polykeras.backend import Backend
-from polykeras.backend.execution import State, Step, StepParts, StepRunner, arrays_and_statics, check_state, kinds_of
+from polykeras.backend.execution import arrays_and_statics
 from polykeras.backend.host_memory import can_be_lent
 from polykeras.backend.spec import Array, Shape
+from polykeras.backend.steps import State, Step, StepParts, StepRunner, check_state, kinds_of
 from polykeras.recent import Recent
 from polykeras_tensorflow.arrays import computes_on_cpu, in_place, is_adopted
 from polykeras_tensorflow.graphs import Flat, apart, functions_run_plainly, result_specs, spec_of, tracing_settings

@@ -15,9 +15,9 @@ import numpy as np
 import tensorflow as tf
 
 from polykeras.backend import Backend
-from polykeras.backend.nn import Padding
 from polykeras.backend.shaping import is_below
 from polykeras.backend.spec import Array
+from polykeras.backend.windows import Padding
 from polykeras_tensorflow.elementwise import scalar_like
 from polykeras_tensorflow.pooling import max_pool_images
 from polykeras_tensorflow.sizes import sizes_of

@@ -11,16 +11,9 @@ import torch
 from torch import Tensor
 
 from polykeras import fast, nested
-from polykeras.backend.execution import (
-    ExecutionMethods,
-    KnownRule,
-    Rule,
-    Step,
-    StepParts,
-    StepRunner,
-    arrays_and_statics,
-)
+from polykeras.backend.execution import ExecutionMethods, KnownRule, Rule, arrays_and_statics
 from polykeras.backend.spec import Shape
+from polykeras.backend.steps import Step, StepParts, StepRunner
 from polykeras.recent import Recent
 from polykeras_torch.arrays import current_device, torch_dtype
 from polykeras_torch.batches import Data

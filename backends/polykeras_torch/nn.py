@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from polykeras.backend.nn import ConvolutionMethods, Padding
+from polykeras.backend.nn import ConvolutionMethods
+from polykeras.backend.windows import Padding
 from polykeras_torch.arrays import native
 
 _CONV = (F.conv1d, F.conv2d, F.conv3d)

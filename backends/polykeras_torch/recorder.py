@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from polykeras_torch.guarded import Guarded
 from polykeras_torch.hidden_reads import HiddenReads
 from polykeras_torch.nodes import Node, Seen, Slot, replace
 from polykeras_torch.operators import (
@@ -35,7 +36,8 @@ from polykeras_torch.operators import (
     written,
 )
 from polykeras_torch.outside import Outside
-from polykeras_torch.private import DispatchMode, StorageReference, schema_of, storage_of, without_functions
+from polykeras_torch.places import Places
+from polykeras_torch.private import DispatchMode, storage_of, without_functions
 from polykeras_torch.surroundings import Generator
 
 T = TypeVar("T")
@@ -48,9 +50,10 @@ class Recorder(DispatchMode):
 
     Args:
         inputs: the tensors that the function gets, no two of which share memory.
-        guarded: how many of the first ones `restore` gives their values back, should the function have changed them.
+        guarded: how many of the first ones get their values back, should the function have changed them.
 
     Attributes:
+        guarded: those inputs.
         nodes: the calls, in their order.
         seen: the tensor of each slot, as it was in this run.
         refused: why the run may not be repeated from the list; None where it may.
@@ -64,18 +67,15 @@ class Recorder(DispatchMode):
         self._slots: dict[Hashable, Slot] = {}
         self._bases: dict[int, Slot] = {}  # the first slot of each storage
         self._offsets: dict[int, int] = {}  # where it begins in there
-        # From where to where storages lay; while there is a reference, no other one gets the same number.
-        self._numbers: list[tuple[int, int, Any]] = []
+        self._places = Places()
         self._variable: set[int] = set()  # storages whose values depend on inputs
         self._steady: set[int] = set()  # those whose values depend on foreign ones: the same within a run
         self._outside = Outside()
         self._empty: set[int] = set()  # storages into which nothing was written yet
         self._is_fresh = False  # whether an argument is a copy that was made out of sight
-        self._guarded = {storage_of(tensor): tensor for tensor in inputs[:guarded]}
-        self._before: list[tuple[Tensor, Tensor]] = []  # of these: those that are changed, with a copy from before
+        self.guarded = Guarded(inputs[:guarded])
         self._host_reads = HiddenReads(self)
         self._generator = Generator()
-        self._token: Any = None
         for tensor in inputs:
             self._new(tensor, constant=False)
 
@@ -96,18 +96,12 @@ class Recorder(DispatchMode):
 
     def is_constant(self, tensor: Tensor) -> bool:
         """Return whether the values of a tensor are the same in each run."""
-        if not is_plain(tensor):
-            return False
-        with without_functions():
-            storage = storage_of(tensor)
+        storage = _storage(tensor)
         return storage in self._bases and storage not in self._variable and storage not in self._steady
 
     def is_dependent(self, tensor: Tensor) -> bool:
         """Return whether a tensor stands for other values too."""
-        if self.refused or not is_plain(tensor):
-            return False
-        with without_functions():
-            storage = storage_of(tensor)
+        storage = None if self.refused else _storage(tensor)
         return storage in self._variable or storage in self._steady
 
     def is_variable(self, tensor: Tensor) -> bool:
@@ -116,10 +110,7 @@ class Recorder(DispatchMode):
 
     def is_foreign(self, tensor: Tensor) -> bool:
         """Return whether a tensor came from outside."""
-        if not is_plain(tensor):
-            return True
-        with without_functions():
-            storage = storage_of(tensor)
+        storage = _storage(tensor)
         return storage in self._outside.storages or storage not in self._bases
 
     def is_foreign_graph(self) -> bool:
@@ -158,22 +149,17 @@ class Recorder(DispatchMode):
         args = (base, tuple(tensor.shape), tensor.stride())  # from where the base begins, which another run may move
         constant, steady = storage not in self._variable | self._steady, storage not in self._variable
         found = self._new(tensor, constant, steady)
-        node = Node(torch.ops.aten.as_strided.default, args, {}, [found], True, [], constant, steady=steady)
-        self.nodes.append(node)
+        view = torch.ops.aten.as_strided.default
+        self.nodes.append(Node(view, args, {}, [found], True, [], constant, steady=steady))
         return found
 
     def _from_outside(self, tensor: Tensor, storage: int) -> Slot:
         if self._is_fresh:  # `torch.tensor` has just made it
             return self._new(tensor, constant=True)
-        if self._lies_in_ours(tensor):
+        if self._places.hold(tensor):
             self.refuse("it came to the memory of a tensor out of sight of the dispatcher")
         self._outside.add(tensor, storage, self._host_reads.indexes)
         return self._new(tensor, constant=False, value=tensor)
-
-    def _lies_in_ours(self, tensor: Tensor) -> bool:
-        """Return whether a storage that was never seen has memory of one that was, and still is there."""
-        place = tensor.untyped_storage().data_ptr()
-        return any(first <= place < last and not known.expired() for first, last, known in self._numbers)
 
     def copy(self, tensor: Tensor) -> Tensor:
         """Return a copy that is made anew in each run, also of a constant."""
@@ -186,7 +172,7 @@ class Recorder(DispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         with without_functions():
-            self._keep_guarded(func, args, kwargs)
+            self.guarded.keep(func, args, kwargs)
             call = self.followed(lambda: self._look_at(func, args, kwargs))
             result = func(*args, **kwargs)
             if call is not None:
@@ -204,14 +190,6 @@ class Recorder(DispatchMode):
         except Exception as error:
             self.refuse(f"it could not be followed ({type(error).__name__}: {error})")
             return None
-
-    def _keep_guarded(self, func: Any, args: Any, kwargs: Any) -> None:
-        """Copy guarded tensors that a call is going to change."""
-        if not self._guarded or not schema_of(func).is_mutable:
-            return
-        for tensor in written(func, args, kwargs):
-            if is_plain(tensor) and (given := self._guarded.pop(storage_of(tensor), None)) is not None:
-                self._before.append((given, given.clone()))
 
     def _look_at(self, func: Any, args: Any, kwargs: Any) -> tuple[Any, bool, bool, list[Tensor]] | None:
         """Return what is to be known of a call before it happens: its arguments as slots, constant, steady, written."""
@@ -236,10 +214,14 @@ class Recorder(DispatchMode):
         return slotted, constant, steady, written(func, args, kwargs)
 
     def _plain_slot(self, tensor: Tensor) -> Slot:
-        if not is_plain(tensor):
-            self.refuse(f"it computes with a tensor that is sparse, or of another kind ({_kind(tensor)})")
-            raise _Refused
+        self._check_plain(tensor, "computes with")
         return self.slot(tensor)
+
+    def _check_plain(self, tensor: Tensor, does: str) -> None:
+        if is_plain(tensor):
+            return
+        self.refuse(f"it {does} a tensor that is sparse, or of another kind ({type(tensor).__name__}, {tensor.layout})")
+        raise _Refused
 
     def _check_filled(self, tensors: Sequence[Tensor], what: Any) -> None:
         if any(storage_of(tensor) in self._empty for tensor in tensors):
@@ -249,12 +231,6 @@ class Recorder(DispatchMode):
         """Return the slot of a result."""
         self._check_filled([leaf], "result")
         return self.slot(leaf)
-
-    def restore(self) -> None:
-        """Give the guarded inputs the values that they had."""
-        with torch.no_grad():
-            for tensor, before in self._before:
-                tensor.copy_(before)
 
     def _note(self, func: Any, slotted: Any, constant: bool, steady: bool, written: list[Tensor], result: Any) -> None:
         for tensor in written:
@@ -277,9 +253,7 @@ class Recorder(DispatchMode):
         self.nodes.append(Node(func, args, kwargs, outputs, single, writes, constant, steady=steady))
 
     def _result(self, tensor: Tensor, constant: bool, steady: bool) -> Slot:
-        if not is_plain(tensor):
-            self.refuse(f"it computes a tensor that is sparse, or of another kind ({_kind(tensor)})")
-            raise _Refused
+        self._check_plain(tensor, "computes")
         return self._slots.get(_key(tensor)) or self._new(tensor, constant, steady)
 
     def _new(self, tensor: Tensor, constant: bool, steady: bool = False, value: Tensor | None = None) -> Slot:
@@ -289,24 +263,17 @@ class Recorder(DispatchMode):
         if memory not in self._bases:
             self._bases[memory] = slot
             self._offsets[memory] = int(tensor.storage_offset())
-            place = storage.data_ptr()
-            end = place if value is not None else place + storage.nbytes()  # others may share memory from outside
-            self._numbers.append((place, end, StorageReference(storage)))
+            self._places.add(storage, ours=value is None)
         if not constant:
             (self._steady if steady or value is not None else self._variable).add(memory)
         whole = storage.nbytes() == tensor.nbytes
-        value = tensor if constant else value
         layout = tensor.dtype, tensor.shape, tensor.device, memory, tensor.is_contiguous(), whole
-        self.seen.append(Seen(*layout, value))
+        self.seen.append(Seen(*layout, tensor if constant else value))
         return slot
 
 
 class _Refused(Exception):
     """A call is not noted any further; the reason is."""
-
-
-def _kind(tensor: Tensor) -> str:
-    return f"{type(tensor).__name__}, {tensor.layout}"
 
 
 def is_recorded(x: Any) -> bool:
@@ -321,13 +288,13 @@ def refuse_recording(why: str) -> None:
         recorder.refused = why
 
 
-def _key(tensor: Tensor) -> Hashable:
-    return (
-        storage_of(tensor),
-        tensor.storage_offset(),
-        tuple(tensor.shape),
-        tensor.stride(),
-        tensor.dtype,
-        tensor.is_conj(),
-        tensor.is_neg(),
-    )
+def _storage(tensor: Tensor) -> int | None:
+    """Return the storage of a tensor; None where it is sparse, or of another kind."""
+    if not is_plain(tensor):
+        return None
+    with without_functions():
+        return storage_of(tensor)
+
+
+def _key(x: Tensor) -> Hashable:
+    return storage_of(x), x.storage_offset(), tuple(x.shape), x.stride(), x.dtype, x.is_conj(), x.is_neg()

@@ -19,12 +19,7 @@ from polykeras_torch.operators import is_plain
 from polykeras_torch.outside import Foreign
 from polykeras_torch.ownership import memory, own, with_copies, written_to
 from polykeras_torch.packing import Pack, lay_side_by_side, take_apart
-from polykeras_torch.private import (
-    below_autograd,
-    can_record,
-    parametrizations_are_cached,
-    without_functions,
-)
+from polykeras_torch.private import below_autograd, can_record, parametrizations_are_cached, without_functions
 from polykeras_torch.program import Program, Repetition, compile_program, compile_repetition
 from polykeras_torch.recorder import Recorder
 from polykeras_torch.rewriting import written_memory
@@ -293,7 +288,7 @@ def _run(fn: Callable[[Sequence[Tensor]], Any], inputs: Sequence[Tensor], record
     try:
         return fn(inputs)
     except BaseException:
-        recorder.restore()
+        recorder.guarded.restore()
         raise
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from polykeras import nested
-from polykeras.backend.execution import State, Step, StepParts, check_state, kinds_of
+from polykeras.backend.steps import State, Step, StepParts, check_state, kinds_of
 from polykeras.recent import Recent
 from polykeras_torch.arrays import NAMES
 from polykeras_torch.batches import Batches, Data

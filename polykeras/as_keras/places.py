@@ -96,7 +96,7 @@ _SOURCES = {
     "legacy.preprocessing.sequence": ("preprocessing.sequence",),
     "legacy.preprocessing.text": ("preprocessing.text",),
     "ops.random": ("random",),
-    "testing": ("as_keras.testing",),
+    "testing": ("as_keras.testing", "as_keras.accelerators"),
     "trainers": ("utils",),
     "utils.jax_layer": ("layers",),
 }

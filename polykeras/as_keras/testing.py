@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import backend, config, layers, losses, models, ops, random, saving, seeds, tree, variables
-from polykeras.backend import registry
+from polykeras.as_keras.accelerators import uses_tpu
 from polykeras.graph import KerasTensor, is_keras_tensor
 
 try:
@@ -279,42 +279,3 @@ def _seed_generators(layer: layers.Layer) -> list[Any]:
     """Return the seed generators of a layer and of those within it."""
     found = (value for part in layer._flatten_layers() for value in vars(part).values())
     return list({id(each): each for each in found if isinstance(each, seeds.SeedGenerator)}.values())
-
-
-def _runs_on(framework: str, kind: str) -> bool:
-    return backend.backend() == framework and any(kind in name for name in registry.current().devices())
-
-
-def uses_gpu() -> bool:
-    """Return whether the current backend has a GPU."""
-    return _runs_on(backend.backend(), "gpu")
-
-
-def uses_tpu() -> bool:
-    """Return whether the current backend has a TPU."""
-    return _runs_on(backend.backend(), "tpu")
-
-
-def jax_uses_gpu() -> bool:
-    """Return whether the backend is JAX, with a GPU."""
-    return _runs_on("jax", "gpu")
-
-
-def jax_uses_tpu() -> bool:
-    """Return whether the backend is JAX, with a TPU."""
-    return _runs_on("jax", "tpu")
-
-
-def tensorflow_uses_gpu() -> bool:
-    """Return whether the backend is TensorFlow, with a GPU."""
-    return _runs_on("tensorflow", "gpu")
-
-
-def tensorflow_uses_tpu() -> bool:
-    """Return whether the backend is TensorFlow, with a TPU."""
-    return _runs_on("tensorflow", "tpu")
-
-
-def torch_uses_gpu() -> bool:
-    """Return whether the backend is PyTorch, with a GPU."""
-    return _runs_on("torch", "gpu")

@@ -57,10 +57,10 @@ __all__ = [
 # Functions of Keras 2's backend, `K.sum` and the like, loaded when one is used.
 _ARRAYS = """
     abs all any arange argmax argmin batch_dot batch_flatten cast cast_to_floatx clip concatenate constant cos
-    count_params cumprod cumsum dot dtype equal exp expand_dims flatten foldl foldr gather greater greater_equal
-    identity int_shape is_sparse l2_normalize less less_equal log logsumexp map_fn max maximum mean min minimum
+    count_params cumprod cumsum dot dtype equal exp expand_dims flatten gather greater greater_equal
+    identity int_shape is_sparse l2_normalize less less_equal log logsumexp max maximum mean min minimum
     ndim not_equal one_hot ones_like permute_dimensions pow prod repeat repeat_elements reshape reverse round
-    shape sign sin sqrt square squeeze stack std stop_gradient sum switch tile to_dense transpose var zeros_like
+    shape sign sin sqrt square squeeze stack std stop_gradient sum tile to_dense transpose var zeros_like
 """
 _NETWORKS = """
     batch_normalization bias_add binary_crossentropy binary_focal_crossentropy categorical_crossentropy
@@ -68,6 +68,7 @@ _NETWORKS = """
     random_bernoulli random_normal random_uniform relu rnn sigmoid softmax softplus softsign
     sparse_categorical_crossentropy tanh truncated_normal
 """
+_CONTROL = "foldl foldr map_fn switch"
 _WINDOWS = """
     conv1d conv2d conv2d_transpose conv3d depthwise_conv2d pool2d pool3d resize_images resize_volumes
     separable_conv2d spatial_2d_padding spatial_3d_padding temporal_padding
@@ -80,7 +81,13 @@ _STATE = """
 """
 LATER: dict[str, str] = {"is_keras_tensor": "polykeras.graph", "Variable": "polykeras.variables"} | {
     name: f"polykeras.legacy.backend_{room}"
-    for room, names in {"arrays": _ARRAYS, "nn": _NETWORKS, "windows": _WINDOWS, "state": _STATE}.items()
+    for room, names in (
+        ("arrays", _ARRAYS),
+        ("control", _CONTROL),
+        ("nn", _NETWORKS),
+        ("windows", _WINDOWS),
+        ("state", _STATE),
+    )
     for name in names.split()
 }
 __getattr__, __dir__ = lazy_names(__name__, LATER)

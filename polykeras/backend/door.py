@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from types import MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from polykeras import dtypes
@@ -214,6 +215,15 @@ def _binary(name: str, general: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def _parameters(method: Callable[..., Any]) -> tuple[list[str], str | None]:
+    """Return the names of a method's positional parameters but `self`, and that of its `*args`, or None."""
+    code = method.__code__
+    variadic = (
+        code.co_varnames[code.co_argcount + code.co_kwonlyargcount] if code.co_flags & inspect.CO_VARARGS else None
+    )
+    return list(code.co_varnames[1 : code.co_argcount]), variadic
+
+
 def bind(method: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
     """Return the public function of a contract method, with its signature and docstring.
 
@@ -222,13 +232,11 @@ def bind(method: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
     """
     spec: OpSpec = method.__op__
     name = method.__name__
-    signature = inspect.signature(method)
-    parameters = list(signature.parameters.values())[1:]
-    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.POSITIONAL_ONLY)]
-    var_positional = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
+    names, var_positional = _parameters(method)
     dtype_place = names.index("dtype") if "dtype" in names else None
     # A list is one array, unless the method says that it takes several.
-    sequences = {p.name for p in parameters if "Sequence[Array]" in str(p.annotation)}
+    hints = method.__annotations__.items()
+    sequences = {parameter for parameter, hint in hints if parameter != "return" and "Sequence[Array]" in str(hint)}
     prepare = _converter(spec, names, sequences, var_positional)
     current = registry.current
 
@@ -257,8 +265,7 @@ def bind(method: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
         function = _binary(name, general)
     functools.update_wrapper(function, method)
     function.__module__, function.__qualname__ = "polykeras.ops", name  # where users, and pickle, find it
-    function.__wrapped__ = method
+    function.__wrapped__ = MethodType(method, function)  # a signature without `self`, made when asked for
     function.__op_name__ = name
     del function.__op__
-    function.__signature__ = signature.replace(parameters=parameters)
     return function

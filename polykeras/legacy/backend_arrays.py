@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ import numpy as np
 from polykeras import ops
 from polykeras.backend import standardize_dtype
 from polykeras.config import floatx
-from polykeras.graph import is_keras_tensor
 from polykeras.ops import (
     absolute,
     all,
@@ -194,17 +193,6 @@ def flatten(x: Any) -> Any:
     return ops.reshape(x, (-1,))
 
 
-def foldl(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None, name: str | None = None) -> Any:
-    """Return what a function of two arguments makes of the rows of an array, from the first to the last."""
-    first, rest = (elems[0], elems[1:]) if initializer is None else (initializer, elems)
-    return ops.scan(lambda so_far, x: (fn(so_far, x), None), first, rest)[0]
-
-
-def foldr(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None, name: str | None = None) -> Any:
-    """Return what a function of two arguments makes of the rows of an array, from the last to the first."""
-    return foldl(fn, ops.flip(elems, 0), initializer)
-
-
 def gather(reference: Any, indices: Any) -> Any:
     """Return the rows of these indices."""
     return ops.take(reference, indices, axis=0)
@@ -224,12 +212,6 @@ def l2_normalize(x: Any, axis: int | None = None) -> Any:
     """Return vectors along an axis, or all numbers, scaled to length 1."""
     squares = ops.sum(ops.square(x), axis, keepdims=True)
     return ops.multiply(x, ops.rsqrt(ops.maximum(squares, 1e-12)))
-
-
-def map_fn(fn: Callable[[Any], Any], elems: Any, name: str | None = None, dtype: Any = None) -> Any:
-    """Return what a function makes of each row, in a dtype if one is named."""
-    found = ops.map(fn, elems)
-    return found if dtype is None else ops.cast(found, dtype)
 
 
 def ndim(x: Any) -> int:
@@ -284,28 +266,6 @@ def stop_gradient(variables: Any) -> Any:
     if isinstance(variables, (list, tuple)):
         return [ops.stop_gradient(variable) for variable in variables]
     return ops.stop_gradient(variables)
-
-
-def switch(condition: Any, then_expression: Any, else_expression: Any) -> Any:
-    """Return the one or the other, by a condition.
-
-    Args:
-        condition: booleans: one, or one for each row or number of the expressions.
-        then_expression: an array, or a function without arguments that returns one.
-        else_expression: in the same way.
-    """
-    if is_keras_tensor(condition) or ndim(condition) == 0:
-        then, other = (lambda x=x: x if not callable(x) else x() for x in (then_expression, else_expression))
-        if not is_keras_tensor(condition):
-            return ops.cond(ops.cast(condition, "bool"), then, other)
-    then, other = (x() if callable(x) else x for x in (then_expression, else_expression))
-    missing = ndim(then) - ndim(condition)
-    if missing < 0:
-        raise ValueError(
-            f"switch: the condition has {ndim(condition)} axes, the expressions {ndim(then)}; expected no more."
-        )
-    condition = ops.reshape(condition, (*ops.shape(condition), *(1,) * missing))
-    return ops.where(ops.cast(condition, "bool"), then, other)
 
 
 def tile(x: Any, n: int | Sequence[int]) -> Any:

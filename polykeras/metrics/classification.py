@@ -12,7 +12,7 @@ from polykeras.losses.crossentropy import (
 )
 from polykeras.losses.hinge import categorical_hinge, hinge, squared_hinge
 from polykeras.losses.labels import class_numbers
-from polykeras.losses.loss import left_aligned
+from polykeras.losses.reduction import left_aligned
 from polykeras.losses.regression import kl_divergence, poisson
 from polykeras.metrics.mean import MeanMetricWrapper
 from polykeras.metrics.metric import METRICS

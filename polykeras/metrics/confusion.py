@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from polykeras import dtypes, ops
-from polykeras.losses.loss import aligned, left_aligned
+from polykeras.losses.loss import aligned
+from polykeras.losses.reduction import left_aligned
 from polykeras.metrics.mean import sample_weights
 from polykeras.metrics.metric import METRICS, Metric
 from polykeras.metrics.thresholds import sums_above

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import config, ops
-from polykeras.losses.loss import aligned, left_aligned
+from polykeras.losses.loss import aligned
+from polykeras.losses.reduction import left_aligned
 from polykeras.metrics.mean import sample_weights
 from polykeras.metrics.metric import METRICS, Metric
 

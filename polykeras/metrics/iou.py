@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from polykeras import budget, ops
-from polykeras.losses.loss import aligned, left_aligned
+from polykeras.losses.loss import aligned
+from polykeras.losses.reduction import left_aligned
 from polykeras.metrics.mean import sample_weights
 from polykeras.metrics.metric import METRICS, Metric
 

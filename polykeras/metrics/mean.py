@@ -7,7 +7,8 @@ from typing import Any
 
 from polykeras import dtypes, ops
 from polykeras.layers.base.context import get_mask
-from polykeras.losses.loss import LOSSES, cast_predictions, left_aligned, match_ranks
+from polykeras.losses.loss import LOSSES, cast_predictions, match_ranks
+from polykeras.losses.reduction import left_aligned
 from polykeras.metrics.metric import METRICS, Metric
 from polykeras.saving.serialization import Registry, deserialize_keras_object, serialize_keras_object
 

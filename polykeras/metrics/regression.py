@@ -6,7 +6,7 @@ from typing import Any
 
 from polykeras import config, ops
 from polykeras.losses.labels import floats
-from polykeras.losses.loss import left_aligned
+from polykeras.losses.reduction import left_aligned
 from polykeras.losses.regression import (
     cosine_similarity as negative_cosine_similarity,
 )

@@ -12,7 +12,7 @@ from polykeras.backend.execution import KnownRule
 from polykeras.optimizers.arguments import LearningRate, OptimizerArguments, SharedArguments, check_beta
 from polykeras.optimizers.base import Optimizer, registry
 from polykeras.optimizers.positional import shared_arguments
-from polykeras.optimizers.schedules import scalar_dtype
+from polykeras.optimizers.schedules.base import scalar_dtype
 from polykeras.variables import Variable
 
 

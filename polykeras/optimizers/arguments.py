@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from polykeras.naming import did_you_mean
-from polykeras.optimizers.schedules import LearningRateSchedule, scalar_dtype
+from polykeras.optimizers.schedules.base import LearningRateSchedule, scalar_dtype
 from polykeras.variables import Variable
 
 LearningRate = float | LearningRateSchedule | Callable[[], Any]

@@ -13,11 +13,12 @@ from polykeras import ops
 from polykeras.backend import Backend, current
 from polykeras.backend.door import convert
 from polykeras.backend.execution import KnownRule
+from polykeras.optimizers.averages import move_averages
 from polykeras.optimizers.gradients import checked, clip_each, clip_together, clip_values, present
-from polykeras.optimizers.schedules import scalar_dtype
+from polykeras.optimizers.schedules.base import scalar_dtype
 from polykeras.optimizers.state import OptimizerState
 from polykeras.saving.serialization import Registry
-from polykeras.variables import Scope, Variable, read_state, unique, write_state
+from polykeras.variables import Scope, Variable, branch, by_dtype, read_state, unique
 
 registry: Registry[Optimizer] = Registry("optimizer", "keras.optimizers")
 
@@ -172,7 +173,7 @@ class Optimizer(OptimizerState):
                 accumulator.assign(total)
 
         complete = ops.equal(ops.mod(ops.add(self._iterations, 1), steps), 0)
-        _branch(backend, complete, update, wait, unique([*self._trainable_variables, *self._variables]))
+        branch(backend, complete, update, wait, unique([*self._trainable_variables, *self._variables]))
 
     def _update(self, backend: Backend, gradients: list[Any], variables: list[Variable]) -> None:
         if self.clipnorm is not None:
@@ -193,7 +194,7 @@ class Optimizer(OptimizerState):
     def _run_rule(self, backend: Backend, gradients: list[Any], variables: list[Variable], rate: Any) -> None:
         scalars = self.scalars(rate, self._float(backend, self.iterations) + 1.0)
         by_variable = {id(v): g for v, g in zip(variables, gradients, strict=True)}
-        for group in _by_dtype(variables):
+        for group in by_dtype(variables):
             plain = [v for v in group if self.weight_decay_of(v) is None]
             decayed = [v for v in group if self.weight_decay_of(v) is not None]
             if plain:
@@ -255,14 +256,8 @@ class Optimizer(OptimizerState):
         if self.ema_overwrite_frequency:
             overwrite = [ops.equal(ops.mod(ops.add(self.iterations, 1), self.ema_overwrite_frequency), 0)]
         averaged = [v for v in self._trainable_variables if not v.overwrite_with_gradient]
-        for group in _by_dtype(averaged):
-            averages = self._of(self._averages, group)
-            lists = [read_state(group, backend), read_state(averages, backend)]
-            scalars = [backend.cast(share, group[0].dtype), *overwrite]
-            results = backend.map_elementwise(_average_element, lists, scalars)
-            for variables, values in zip((averages, group), results, strict=False):
-                for variable, value in zip(variables, values, strict=True):
-                    variable.assign(value)
+        for group in by_dtype(averaged):
+            move_averages(backend, group, self._of(self._averages, group), share, overwrite)
 
     def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
         """Set variables to their moving averages, where the optimizer keeps them; `fit` does so at its end."""
@@ -303,30 +298,3 @@ class Optimizer(OptimizerState):
             self.apply(grads)
             backend = current()
             return read_state(self._trainable_variables, backend), read_state(self.variables, backend)
-
-
-def _by_dtype(variables: Iterable[Variable]) -> list[list[Variable]]:
-    groups: dict[str, list[Variable]] = {}
-    for variable in variables:
-        groups.setdefault(variable.dtype, []).append(variable)
-    return list(groups.values())
-
-
-def _average_element(parameter: Any, average: Any, share: Any, *overwrite: Any) -> tuple[Any, ...]:
-    average = average + share * (parameter - average)
-    return (average, *(current().where(now, average, parameter) for now in overwrite))
-
-
-def _branch(
-    backend: Backend, condition: Any, yes: Callable[[], None], no: Callable[[], None], variables: list[Variable]
-) -> None:
-    """Run one of two functions that assign to `variables`, by a condition that may be traced."""
-    before = read_state(variables, backend)
-
-    def outcome(fn: Callable[[], None]) -> list[Any]:
-        with Scope(variables, before):
-            fn()
-            return read_state(variables, backend)
-
-    after = backend.cond(condition, lambda: outcome(yes), lambda: outcome(no))
-    write_state(variables, after, backend)

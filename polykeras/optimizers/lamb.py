@@ -9,7 +9,7 @@ from polykeras.optimizers.adam import one_minus_power
 from polykeras.optimizers.arguments import LearningRate, OptimizerArguments, check_beta
 from polykeras.optimizers.base import Optimizer, registry
 from polykeras.optimizers.positional import shared_arguments
-from polykeras.optimizers.schedules import scalar_dtype
+from polykeras.optimizers.schedules.base import scalar_dtype
 from polykeras.variables import Variable
 
 

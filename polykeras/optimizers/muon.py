@@ -10,7 +10,7 @@ from polykeras import ops
 from polykeras.optimizers.adam import one_minus_power
 from polykeras.optimizers.arguments import LearningRate, check_beta, check_between
 from polykeras.optimizers.base import Optimizer, registry
-from polykeras.optimizers.schedules import scalar_dtype
+from polykeras.optimizers.schedules.base import scalar_dtype
 from polykeras.variables import Variable
 
 

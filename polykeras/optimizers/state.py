@@ -8,13 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
-import numpy as np
-
 from polykeras import changes, initializers, ops
 from polykeras.naming import to_snake_case, unique_name
 from polykeras.optimizers import arguments
 from polykeras.optimizers.arguments import LearningRate
-from polykeras.optimizers.schedules import LearningRateSchedule, scalar_dtype
+from polykeras.optimizers.schedules.base import LearningRateSchedule, scalar_dtype
 from polykeras.saveable import Saveable
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import serialize_keras_object
@@ -193,7 +191,10 @@ class OptimizerState(Saveable, Configurable):
             name: the last part of its path.
         """
         first = initializers.get(initializer)
-        return self._add_variable(Variable(first, shape, dtype, False, aggregation=aggregation, name=name))
+        variable = Variable(first, shape, dtype, False, aggregation=aggregation, name=name)
+        variable.path = f"{self.name}/{variable.name}"
+        self._variables.append(variable)
+        return variable
 
     def add_variable_from_reference(
         self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
@@ -220,11 +221,6 @@ class OptimizerState(Saveable, Configurable):
                 overwritten = variable.overwrite_with_gradient
                 slots.append(None if overwritten else self.add_variable_from_reference(variable, one, first))
         return lists[0] if isinstance(name, str) else tuple(lists)
-
-    def _add_variable(self, variable: Variable) -> Variable:
-        variable.path = f"{self.name}/{variable.name}"
-        self._variables.append(variable)
-        return variable
 
     def _get_variable_index(self, variable: Variable) -> int:
         return self._places[id(variable)]
@@ -258,12 +254,10 @@ class OptimizerState(Saveable, Configurable):
         """
         if not self.built:
             raise ValueError(f"Optimizer {self.name!r}: call `build(variables)` before `set_weights`.")
-        arrays = [np.asarray(weight) for weight in weights]
-        shapes, own = [array.shape for array in arrays], [variable.shape for variable in self.variables]
-        if shapes != own:
-            raise ValueError(f"Optimizer {self.name!r} has variables of shapes {own}; received {shapes}.")
-        for variable, array in zip(self.variables, arrays, strict=True):
-            variable.assign(array)
+        own = self.variables
+        if len(weights) != len(own):
+            raise ValueError(f"Optimizer {self.name!r} has {len(own)} variables; received {len(weights)} arrays.")
+        self._assign_all(own, weights)
 
     def exclude_from_weight_decay(
         self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
@@ -295,10 +289,7 @@ class OptimizerState(Saveable, Configurable):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of `__init__` as plain data; the learning rate is the current one."""
-        config = super().get_config()
-        if self.decay:
-            config["decay"] = self.decay
-        return config
+        return super().get_config() | ({"decay": self.decay} if self.decay else {})
 
     def _argument(self, parameter: inspect.Parameter) -> Any:
         if parameter.name != "learning_rate":

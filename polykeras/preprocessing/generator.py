@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import warnings
 from collections.abc import Callable, Sequence
@@ -14,10 +13,10 @@ from polykeras import config
 from polykeras.preprocessing.dataframe import DataFrameIterator
 from polykeras.preprocessing.directory_iterator import DirectoryIterator
 from polykeras.preprocessing.numpy_iterator import NumpyArrayIterator
-from polykeras.preprocessing.random_transforms import RandomTransforms
+from polykeras.preprocessing.standardization import Standardization
 
 
-class ImageDataGenerator(RandomTransforms):
+class ImageDataGenerator(Standardization):
     """Changes images at random and brings them to scale, batch by batch.
 
     Random numbers are those of NumPy's global generator.
@@ -126,8 +125,6 @@ class ImageDataGenerator(RandomTransforms):
             told.append("samplewise_std_normalization needs samplewise_center, which is switched on")
         for what in told:
             warnings.warn(f"ImageDataGenerator: {what}.", stacklevel=3)
-
-    # ---- where images come from ----------------------------------------------------------------------------------
 
     def flow(
         self,
@@ -266,69 +263,6 @@ class ImageDataGenerator(RandomTransforms):
         """Return arguments of a `flow` method, by name as `locals()` has them, with what this generator gives."""
         arguments = {name: value for name, value in given.items() if name not in ("self", "kwargs", "name")}
         return arguments | {"image_data_generator": self, "data_format": self.data_format, "dtype": self.dtype}
-
-    # ---- what becomes of an image --------------------------------------------------------------------------------
-
-    def standardize(self, x: np.ndarray) -> np.ndarray:
-        """Return an image, or a batch of them, brought to scale; it may be changed itself."""
-        if self.preprocessing_function is not None:
-            x = self.preprocessing_function(x)
-        if self.rescale:
-            x = x * self.rescale
-        if self.samplewise_center:
-            x = x - np.mean(x, keepdims=True)
-        if self.samplewise_std_normalization:
-            x = x / (np.std(x, keepdims=True) + 1e-6)
-        if self.featurewise_center and self._is_fitted(self.mean, "featurewise_center"):
-            x = x - self.mean
-        if self.featurewise_std_normalization and self._is_fitted(self.std, "featurewise_std_normalization"):
-            x = x / (self.std + 1e-6)  # type: ignore[operator]
-        if self.zca_whitening and self._is_fitted(self.zca_whitening_matrix, "zca_whitening"):
-            x = (x.reshape(-1, math.prod(x.shape[-3:])) @ self.zca_whitening_matrix).reshape(x.shape)
-        return x
-
-    @staticmethod
-    def _is_fitted(statistic: np.ndarray | None, what: str) -> bool:
-        if statistic is None:
-            warnings.warn(f"ImageDataGenerator: {what} does nothing before `fit` was called with images.", stacklevel=3)
-        return statistic is not None
-
-    def fit(self, x: Any, augment: bool = False, rounds: int = 1, seed: int | None = None) -> None:
-        """Learn mean, deviation and correlations of images, as far as they are asked for.
-
-        Args:
-            x: images of 4 axes.
-            augment: whether they are changed at random before.
-            rounds: how many times each one is.
-            seed: of NumPy's global generator; None to leave it alone.
-
-        Raises:
-            ValueError: another rank.
-        """
-        x = np.array(x, dtype=self.dtype)
-        if x.ndim != 4:
-            raise ValueError(f"ImageDataGenerator.fit: expected images of 4 axes; received the shape {x.shape}.")
-        if x.shape[self.channel_axis] not in (1, 3, 4):
-            warnings.warn(
-                f"ImageDataGenerator.fit: expected images of 1, 3 or 4 channels, {self.data_format}; received the "
-                f"shape {x.shape}.",
-                stacklevel=2,
-            )
-        if seed is not None:
-            np.random.seed(seed)
-        if self.rescale:
-            x *= self.rescale
-        if augment:
-            x = np.stack([self.random_transform(image) for _ in range(rounds) for image in x])
-        axes = (0, self.row_axis, self.col_axis)
-        if self.featurewise_center:
-            self.mean = np.mean(x, axis=axes, keepdims=True)[0]
-            x = x - self.mean
-        if self.featurewise_std_normalization:
-            self.std = np.std(x, axis=axes, keepdims=True)[0]
-        if self.zca_whitening:
-            u, s, _ = np.linalg.svd(x.reshape(len(x), -1).T, full_matrices=False)
-            self.zca_whitening_matrix = (u * (np.sqrt(len(x)) / (s + self.zca_epsilon))).dot(u.T)
 
 
 def _zoom_range(zoom: Any) -> list[float]:

@@ -7,28 +7,27 @@ a registry, registered by the user, or passed as `custom_objects` can be named; 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
-from importlib import import_module
 from types import FunctionType
 from typing import Any, Generic, TypeVar
 
 from polykeras.backend import registry
-from polykeras.naming import did_you_mean, to_snake_case, with_article
+from polykeras.naming import with_article
 from polykeras.saving import plain, shared_objects
 from polykeras.saving.custom_objects import custom_object_scope, find_custom, find_exactly, get_registered_name
 from polykeras.saving.lambdas import code_allowed, describe_lambda, lambda_of
 from polykeras.saving.limits import checked_name
+from polykeras.saving.named_objects import NamedObjects
 from polykeras.seeds import SeedGenerator
 
 T = TypeVar("T")
-C = TypeVar("C")
 
 _registries: dict[str, Registry[Any]] = {}
 
 
-class Registry(Generic[T]):
-    """The objects of one kind, by name.
+class Registry(NamedObjects, Generic[T]):
+    """The objects of one kind, by name or by config.
 
     Args:
         kind: for messages, for instance `"loss"`.
@@ -36,70 +35,8 @@ class Registry(Generic[T]):
     """
 
     def __init__(self, kind: str, module: str) -> None:
-        self.kind = kind
-        self.module = module
-        self._objects: dict[str, Any] = {}
-        self._aliases: dict[str, str] = {}
-        self._later: dict[str, str] = {}
+        super().__init__(kind, module)
         _registries[module] = self
-
-    def register(self, *aliases: str) -> Callable[[C], C]:
-        """Return a decorator that adds a class or function under its own name, its snake case and `aliases`."""
-
-        def decorate(obj: C) -> C:
-            name = obj.__name__  # type: ignore[attr-defined]
-            self._objects[name] = obj
-            self._call(name, *aliases)
-            return obj
-
-        return decorate
-
-    def register_later(self, places: Mapping[str, str]) -> None:
-        """Add objects whose modules are loaded when they are first named: the path of the module of each."""
-        self._later.update(places)
-        for name in places:
-            self._call(name)
-
-    def _call(self, name: str, *aliases: str) -> None:
-        for alias in (name, to_snake_case(name), name.lower(), *aliases):
-            self._aliases.setdefault(alias, name)
-
-    def _load(self, name: str) -> Any:
-        if name not in self._objects:
-            import_module(self._later[name])
-        return self._objects[name]
-
-    def names(self) -> list[str]:
-        """Return the names of all objects, without aliases."""
-        return list(dict.fromkeys((*self._objects, *self._later)))
-
-    def knows(self, name: str) -> bool:
-        """Return whether there is an object of that name."""
-        return name in self._aliases
-
-    def __contains__(self, obj: Any) -> bool:
-        return any(known is obj for known in self._objects.values())
-
-    def find(self, name: str) -> Any:
-        """Return the class or function of that name.
-
-        Raises:
-            ValueError: there is none; the nearest name is suggested.
-        """
-        custom = find_exactly(name)
-        if custom is not None:
-            return custom
-        if name in self._aliases:
-            return self._load(self._aliases[name])
-        custom = find_custom(name)  # by the last part of its name only what does not hide ours
-        if custom is not None:
-            return custom
-        raise ValueError(
-            f"Could not interpret {self.kind} identifier: Unknown {self.kind} {name!r}."
-            f"{did_you_mean(name, self._aliases)} Known: "
-            f"{', '.join(sorted(self.names()))}. Pass an object, or register your own with "
-            "`polykeras.saving.register_keras_serializable`."
-        )
 
     def get(self, identifier: Any) -> Any:
         """Return an object from what users may write for it.

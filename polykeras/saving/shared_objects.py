@@ -6,7 +6,6 @@ same `shared_object_id`.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -127,4 +126,6 @@ def _key_of(item: tuple[Any, Any]) -> str:
 
 
 def _hash(parts: list[Any], kind: bytes = b"list") -> bytes:
+    import hashlib  # which loads OpenSSL
+
     return hashlib.blake2b(repr(parts).encode("utf-8", "surrogatepass"), digest_size=16, person=kind).digest()

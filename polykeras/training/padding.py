@@ -24,7 +24,8 @@ from polykeras.graph.operation import OpOperation
 from polykeras.layers.base.context import get_mask
 from polykeras.layers.base.layer import Layer
 from polykeras.layers.base.shapes import map_shapes
-from polykeras.losses.loss import MIXING, left_aligned
+from polykeras.losses.loss import MIXING
+from polykeras.losses.reduction import left_aligned
 from polykeras.naming import is_ours
 
 # ---- filling up ------------------------------------------------------------------------------------------------------

@@ -7,10 +7,11 @@ variable itself stays as it was; `functionalize` uses that to turn code over var
 """
 
 from polykeras.backend.scopes import Scope, autocast_scope, is_functional, note_losses, outside_scopes
-from polykeras.variables.functional import TRACES, NewVariables, ever_new, functionalize, value_of
+from polykeras.variables.functional import TRACES, NewVariables, branch, ever_new, functionalize, value_of
 from polykeras.variables.initial import values_deferred
 from polykeras.variables.runs import Run
 from polykeras.variables.state import (
+    by_dtype,
     kept_values,
     lent_state,
     note_lent,
@@ -29,6 +30,8 @@ __all__ = [
     "Scope",
     "Variable",
     "autocast_scope",
+    "branch",
+    "by_dtype",
     "ever_new",
     "functionalize",
     "is_functional",

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from polykeras import nested
+from polykeras.backend import Backend
 from polykeras.backend.door import Handle
 from polykeras.backend.scopes import Scope
+from polykeras.variables.state import read_state, write_state
 from polykeras.variables.variable import Variable
 
 TRACES = 10
@@ -66,3 +68,26 @@ def functionalize(
         return [scope._values[key] for key in keys], result
 
     return pure
+
+
+def branch(
+    backend: Backend, condition: Any, yes: Callable[[], None], no: Callable[[], None], variables: Sequence[Variable]
+) -> None:
+    """Run one of two functions that assign to variables, by a condition that may be traced.
+
+    Args:
+        backend: the current one.
+        condition: a bool scalar.
+        yes: runs where it is true.
+        no: runs elsewhere.
+        variables: what the functions may read and assign.
+    """
+    before = read_state(variables, backend)
+
+    def outcome(fn: Callable[[], None]) -> list[Any]:
+        with Scope(variables, before):
+            fn()
+            return read_state(variables, backend)
+
+    after = backend.cond(condition, lambda: outcome(yes), lambda: outcome(no))
+    write_state(variables, after, backend)

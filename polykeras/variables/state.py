@@ -18,6 +18,14 @@ def unique(variables: Iterable[Variable]) -> list[Variable]:
     return list({id(variable): variable for variable in variables}.values())
 
 
+def by_dtype(variables: Iterable[Variable]) -> list[list[Variable]]:
+    """Return the variables in groups of one dtype."""
+    groups: dict[str, list[Variable]] = {}
+    for variable in variables:
+        groups.setdefault(variable.dtype, []).append(variable)
+    return list(groups.values())
+
+
 def kept_values(variables: Iterable[Variable]) -> list[tuple[Variable, Any]]:
     """Return what variables hold now, for `put_back`; only native code changes values in place, whose are copied."""
     kept = []

@@ -1,4 +1,4 @@
-"""Variables, which have a home."""
+"""Variables: arrays that training changes."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy as np
 
 from polykeras import changes, dtypes, nested
 from polykeras.backend import Backend, registry
-from polykeras.backend.door import Handle
 from polykeras.backend.native_home import NativeHome, tell
 from polykeras.backend.scopes import current_autocast, current_scope, outside_scopes
 from polykeras.operators import ArrayOperators
 from polykeras.variables import runs
 from polykeras.variables.initial import can_wait, check_sizes, initial_value
-from polykeras.variables.leaves import Leaf, leaf_of
+from polykeras.variables.leaves import leaf_of
+from polykeras.variables.location import Located
 from polykeras.variables.runs import Run
 
 
-class Variable(Handle, ArrayOperators):
+class Variable(Located, ArrayOperators):
     """An array that training changes.
 
     Args:
@@ -48,18 +48,12 @@ class Variable(Handle, ArrayOperators):
 
     __slots__ = (
         "__weakref__",
-        "_dtype",
-        "_home",
-        "_leaf",
-        "_lent",
-        "_shape",
         "_trainable",
         "aggregation",
         "autocast",
         "constraint",
         "name",
         "overwrite_with_gradient",
-        "path",
         "regularizer",
         "synchronization",
     )
@@ -85,22 +79,16 @@ class Variable(Handle, ArrayOperators):
         if wanted is not None and shape is not None:
             check_sizes(shape)
         if wanted is not None and shape is not None and can_wait(initializer, shape):
-            self._shape, self._dtype = tuple(map(int, shape)), wanted
-            host: Any = partial(initial_value, initializer, self._shape, wanted, name)
+            sizes = tuple(map(int, shape))
+            super().__init__(sizes, wanted, partial(initial_value, initializer, sizes, wanted, name), name)
         else:
             host = initial_value(initializer, shape, wanted, name)
-            self._shape, self._dtype = tuple(host.shape), dtypes.standardize_dtype(host.dtype)
-        # The backend, None for the host, and its array; or, on the host, a function that makes it when it is needed.
-        # Where native code has looked at it: how it is stored for that code, and the framework's object that stores it.
-        self._home: tuple[Backend | NativeHome | None, Any] = (None, host)
-        self._lent: bool | int = False  # whether somebody else may hold the array; `KEPT`, and relies on its numbers
-        self._leaf: Leaf | None = None  # what native code knows it by
+            super().__init__(tuple(host.shape), dtypes.standardize_dtype(host.dtype), host, name)
         self.trainable = trainable
         self.autocast = autocast
         self.aggregation = aggregation
         self.synchronization = synchronization
         self.name = name
-        self.path = name
         self.regularizer: Any = None
         self.constraint: Any = None
         self.overwrite_with_gradient = False
@@ -174,12 +162,6 @@ class Variable(Handle, ArrayOperators):
             return registry.current().cast(value, cast)
         return value
 
-    @property
-    def home(self) -> str:
-        """The name of the backend that holds the value; `"host"` where none has read it yet."""
-        backend = self._home[0]
-        return "host" if backend is None else backend.name
-
     def numpy(self) -> np.ndarray:
         """Return the value as a NumPy array of its own memory, without moving the variable."""
         scope = current_scope.get()
@@ -215,67 +197,6 @@ class Variable(Handle, ArrayOperators):
         home, stored = self._home
         if stored is value and self._lent is True and isinstance(home, Backend):
             leaf_of(self, home)
-
-    def _plain(self, backend: Backend) -> Any:
-        """The stored value as an array of which nobody gathers gradients."""
-        value = self._stored(backend)
-        return value if self._leaf is None else backend.stop_gradient(value)
-
-    def _stored(self, backend: Backend) -> Any:
-        """The value outside any scope, moved to `backend` where it was elsewhere."""
-        home, value = self._home
-        if home is backend:
-            return value
-        if not backend.holds_values:
-            return backend.full(self._shape, 0, self._dtype)
-        if self._dtype in backend.unsupported_dtypes:
-            raise TypeError(f"Variable {self.path!r} is {self._dtype}, which {backend.unsupported_dtypes[self._dtype]}")
-        if isinstance(home, NativeHome):
-            return home.read(value, backend)
-        moved = backend.place(self._host_value())
-        if not backend.is_traced(moved):
-            self._keep(backend, moved)
-            return self._home[1]
-        return moved
-
-    def _keep(self, backend: Backend | None, value: Any, lent: bool | int = False) -> None:
-        """Take over a value of the right shape and dtype: an array of the backend, or of the host for None.
-
-        Where native code knows an object that holds the value, it takes the numbers.
-        """
-        with runs.turn:
-            (home, stored), leaf = self._home, self._leaf
-            if isinstance(home, NativeHome):
-                home.write(stored, backend, value)
-            else:
-                if leaf is not None and leaf.backend is backend:
-                    value = leaf.filled(value)
-                elif leaf is not None:
-                    leaf.leave()
-                self._home = (backend, value)
-                self._lent = lent
-
-    def _host_value(self) -> np.ndarray:
-        """The value outside any scope on the host, which is made now where nobody needed it so far."""
-        home, value = self._home
-        if home is not None:
-            return home.to_numpy(value)
-        if isinstance(value, partial):
-            value = value()
-            self._home = (None, value)
-        return value
-
-    def _owned(self, backend: Backend) -> Any:
-        """The value outside any scope, in memory that nobody else refers to: it may be donated."""
-        value = self._stored(backend)
-        if self._leaf is not None:
-            return backend.place(value)  # native code holds it, and finds it as it is if what runs fails
-        if self._lent and not isinstance(self._home[0], NativeHome):
-            value = backend.place(value)
-            if not backend.is_traced(value):
-                self._home = (backend, value)
-                self._lent = False
-        return value
 
     def _traced_elsewhere(self, backend: Backend) -> TypeError:
         """Return the error for a value of a trace that knows nothing of this variable."""
@@ -348,16 +269,9 @@ class Variable(Handle, ArrayOperators):
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
         """Copies and pickles hold the value on the host: they need no framework to be read."""
-        state = {name: getattr(self, name) for name in self.__slots__ if name != "__weakref__"}
+        slots = (*Located.__slots__, *Variable.__slots__)
+        state = {name: getattr(self, name) for name in slots if name != "__weakref__"}
         return None, state | {"_home": (None, self.numpy()), "_lent": False, "_leaf": None}
-
-    def _store(self, backend: Backend, value: Any) -> None:
-        """Take over a result of a compiled function, whose shape and dtype are known to be right."""
-        if self._leaf is None and not isinstance(self._home[0], NativeHome):
-            self._home = (backend, value)
-            self._lent = False
-        else:
-            self._keep(backend, value)
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

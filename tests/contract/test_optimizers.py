@@ -262,5 +262,5 @@ def test_weights_are_set_as_they_were() -> None:
     with pytest.raises(ValueError, match="call `build"):
         optimizer.set_weights([])
     optimizer.build(trained)
-    with pytest.raises(ValueError, match="has variables of shapes"):
+    with pytest.raises(ValueError, match=r"has \d+ variables; received 1 arrays"):
         optimizer.set_weights([np.zeros(())])

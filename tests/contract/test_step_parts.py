@@ -9,7 +9,7 @@ import pytest
 
 from polykeras import fast
 from polykeras.backend import Backend
-from polykeras.backend.execution import StepParts
+from polykeras.backend.steps import StepParts
 
 X = np.arange(1.0, 61.0, dtype="float32").reshape(20, 3)
 INDICES = np.arange(20, dtype="int32")[::-1].reshape(10, 2).copy()

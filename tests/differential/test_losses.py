@@ -11,7 +11,7 @@ import pytest
 
 from differential.opponent import EVERYTHING, Call, Mismatch, compare, keras, outcome, quiet, settle, together
 from polykeras import dtypes, losses, ops
-from polykeras.losses.loss import reduce_weighted
+from polykeras.losses.reduction import reduce_weighted
 
 pytestmark = [pytest.mark.slow, pytest.mark.keras]
 

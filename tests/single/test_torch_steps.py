@@ -9,7 +9,7 @@ import pytest
 
 from polykeras import fast
 from polykeras.backend import use_backend
-from polykeras.backend.execution import StepParts
+from polykeras.backend.steps import StepParts
 
 torch = pytest.importorskip("torch")
 from polykeras_torch.kernels import COPY_INTO  # noqa: E402

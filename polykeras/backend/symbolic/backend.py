@@ -9,7 +9,7 @@ import numpy as np
 
 from polykeras import nested
 from polykeras.backend.base import Backend
-from polykeras.backend.execution import Step, StepParts, StepRunner
+from polykeras.backend.steps import Step, StepParts, StepRunner
 from polykeras.backend.symbolic.array import NeedsValues, SymbolicArray, from_value
 from polykeras.backend.symbolic.core import first_size, first_slices, stacked
 from polykeras.backend.symbolic.dims import agree, meet

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from polykeras.backend.nn import ConvolutionMethods, Padding
+from polykeras.backend.nn import ConvolutionMethods
 from polykeras.backend.symbolic import products
 from polykeras.backend.symbolic.array import SymbolicArray
 from polykeras.backend.symbolic.core import combine_strictly, complex_dtype, real_dtype
 from polykeras.backend.symbolic.shapes import SymbolicShapes
+from polykeras.backend.windows import Padding
 
 
 def _common_dtype(name: str, *arrays: SymbolicArray) -> str:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from threading import get_ident
 from typing import Any, ClassVar
 
-from polykeras import dtype_policies, masks, nested, regularizers
-from polykeras.backend import Backend, registry
+from polykeras import dtype_policies, nested, regularizers
+from polykeras.backend import registry
 from polykeras.backend.door import convert, find_symbolic
-from polykeras.graph import KerasTensor, Operation
-from polykeras.graph.inference import known_shape
+from polykeras.graph import Operation
 from polykeras.layers.base.building import BuildMixin, completed
-from polykeras.layers.base.call_arguments import call_spec, prepare_arguments
-from polykeras.layers.base.context import CallContext, current_context
-from polykeras.layers.base.input_spec import assert_input_compatibility
+from polykeras.layers.base.call_arguments import call_spec
+from polykeras.layers.base.calling import begins_symbolic, call_outermost, call_within
+from polykeras.layers.base.context import current_context
 from polykeras.layers.base.native import NativeMixin
 from polykeras.layers.base.old_arguments import takes_old_names
 from polykeras.layers.base.shapes import take_input_shape
@@ -24,7 +22,7 @@ from polykeras.layers.base.symbolic import SymbolicMixin
 from polykeras.naming import is_ours
 from polykeras.saving.configurable import init_parameters
 from polykeras.saving.serialization import Registry
-from polykeras.variables import Scope, autocast_scope, read_state
+from polykeras.variables import Scope, read_state
 
 LAYERS: Registry[Any] = Registry("layer", "keras.layers")
 
@@ -92,8 +90,7 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
         self._trainable = bool(trainable)
         self._own_weights = []
         # By thread: what was added to the loss, and the layers in which the last outermost call of this one left it.
-        self._losses = {}
-        self._lossy = {}
+        self._losses, self._lossy = {}, {}
         self._build_shapes = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -124,10 +121,7 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
         """The dtype of the layer's weights."""
         return self._own_policy().variable_dtype
 
-    @property
-    def dtype(self) -> str:
-        """The dtype of the layer's weights."""
-        return self._own_policy().variable_dtype
+    dtype = variable_dtype
 
     @property
     def input_dtype(self) -> str:
@@ -212,8 +206,8 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the layer on arrays, or on symbolic tensors to make it part of a graph."""
         context = current_context()
-        if context is not None and not _begins_symbolic(args):
-            return self._call_within(context, args, kwargs)
+        if context is not None and not begins_symbolic(args):
+            return call_within(self, context, args, kwargs)
         if find_symbolic((args, kwargs)) is not None:
             if type(self).compute_output_spec is not Layer.compute_output_spec:
                 self._build_on_shapes(args, kwargs)
@@ -221,7 +215,7 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
             mask = None if is_ours(type(self)) else self._implied_mask(args, kwargs)
             told = kwargs | {"mask": mask} if nested.flatten(mask) else kwargs  # which a user's code may count on
             return self.record(args, kwargs, self.compute_output_spec(*args, **told))
-        return self._call_outermost(*args, **kwargs)
+        return call_outermost(self, *args, **kwargs)
 
     def record(self, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> Any:
         """Add a call to the graph; what returned nothing cannot be a part of one."""
@@ -229,61 +223,8 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
             raise ValueError(f"The `call` of {self._title()} returned None. Did it forget to `return` its outputs?")
         return super().record(args, kwargs, outputs)
 
-    def _call_outermost(self, *args: Any, **kwargs: Any) -> Any:
-        self._forget_losses()
-        with CallContext((args, kwargs)) as context:
-            outputs = self._call_within(context, args, kwargs)
-        if context.lossy:
-            self._lossy[get_ident()] = context.lossy
-        if context.masks:
-            for leaf in nested.flatten(outputs):
-                if id(leaf) in context.masks:
-                    masks.keep(leaf, context.masks[id(leaf)][1])
-        return outputs
-
-    def _call_within(self, context: CallContext, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        backend = registry.current()
-        spec = call_spec(type(self).call)
-        args = spec.take_first(args, kwargs)
-        if self._convert_input_args:
-            to = self.compute_dtype if self.autocast else None
-            args, kwargs = prepare_arguments(backend, context, to, args, kwargs)
-        outer_training, outer_mode = context.training, context.mode
-        if self._mode is not None:
-            context.mode = self._mode
-        args = spec.fill_training(context, args, kwargs)
-        if context.masks or (spec.has_mask and args and type(args[0]) in (list, tuple)):  # then `mask` is a list too
-            spec.fill_masks(context, args, kwargs)
-        context.path.append(self.name)
-        try:
-            if not (self.built or self._building):
-                self._build(backend, spec, args, kwargs)
-            if self.input_spec is not None and args:
-                assert_input_compatibility(self.input_spec, args[0], backend, self._title)
-            if self.compute_dtype != self.variable_dtype:
-                with autocast_scope(self.compute_dtype):
-                    outputs = self.call(*args, **kwargs)
-            else:
-                outputs = self.call(*args, **kwargs)
-        except Exception as error:
-            _note(error, f"While calling {self._title()} of {'/'.join(context.path)} with", backend, (args, kwargs))
-            raise
-        finally:
-            context.path.pop()
-            context.training, context.mode = outer_training, outer_mode
-        if self.activity_regularizer is not None:
-            for output in nested.flatten(outputs):
-                self.add_loss(self.activity_regularizer(output) / backend.shape(output)[0])
-        mask = kwargs.get("mask")
-        if isinstance(mask, (list, tuple)) and all(part is None for part in mask):
-            mask = None
-        if context.masks or self._makes_masks or mask is not None:
-            self._set_masks(context, args, mask, outputs)
-        return outputs
-
-    # Keras's switches of what a call may receive; here anything may be passed by position.
+    # Keras's switch of whether a call makes arrays of NumPy's and of lists.
     _convert_input_args = True
-    _allow_non_tensor_positional_args = True
 
     # Whether a new layer says that it is built, as in Keras where there is nothing to build.
     _built_at_init = False
@@ -293,20 +234,6 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
 
     def _title(self) -> str:
         return f"Layer {self.name!r} ({type(self).__name__})"
-
-    def _set_masks(self, context: CallContext, args: tuple[Any, ...], given: Any, outputs: Any) -> None:
-        leaves = nested.flatten(outputs)
-        # A mask that `call` gave an output stays.
-        if not self.supports_masking or not args or all(context.mask_of(leaf) is not None for leaf in leaves):
-            return
-        previous = nested.map_structure(context.mask_of, args[0]) if given is None else given
-        made = self.compute_mask(args[0], previous)
-        if made is None:
-            return
-        flat = made if isinstance(made, (list, tuple)) else nested.flatten(made)  # which would drop a None
-        for leaf, mask in zip(leaves, flat, strict=False):
-            if context.mask_of(leaf) is None:
-                context.set_mask(leaf, mask)
 
     def stateless_call(
         self,
@@ -370,19 +297,3 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
-
-
-def _begins_symbolic(args: tuple[Any, ...]) -> bool:
-    """Return whether a graph is made within a call, as by a layer whose `build` makes a model. Looks at no more."""
-    first = args[0] if args else None
-    while isinstance(first, (list, tuple, dict)) and first:
-        first = next(iter(first.values() if isinstance(first, dict) else first))
-    return isinstance(first, KerasTensor)
-
-
-def _note(error: Exception, what: str, backend: Backend, arguments: Any) -> None:
-    """Say in an error where it arose; only once, in the innermost layer."""
-    if not any(note.startswith("While calling") for note in getattr(error, "__notes__", ())):
-        arrays = [leaf for leaf in nested.flatten(arguments) if backend.is_tensor(leaf)]
-        shown = [f"{backend.dtype(x)} {known_shape(backend, x)}" for x in arrays]
-        error.add_note(f"{what} {', '.join(shown) or 'no arrays'}.")

@@ -1,11 +1,11 @@
-"""Names of arguments that Keras 1 and 2 had and Keras 3 has not. What they mean stands in `polykeras.legacy`."""
+"""Names and orders of arguments that Keras 1 and 2 had and Keras 3 has not. What they mean: `polykeras.legacy`."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 _NAMES = """
     U_regularizer W_constraint W_regularizer alpha atrous_rate b_constraint b_regularizer beta_init bias
@@ -14,6 +14,8 @@ _NAMES = """
     p pool_length sigma stride subsample subsample_length
 """
 OLD_NAMES = frozenset(_NAMES.split())
+_KERAS_2_ORDER = ("name", "shape", "dtype", "initializer", "regularizer", "trainable", "constraint")
+C = TypeVar("C", bound=Callable[..., Any])
 
 
 def takes_old_names(init: Callable[..., None]) -> Callable[..., None]:
@@ -27,3 +29,15 @@ def takes_old_names(init: Callable[..., None]) -> Callable[..., None]:
         init(self, *args, **kwargs)
 
     return __init__
+
+
+def or_name_first(add_weight: C) -> C:
+    """Return `add_weight` such that it takes arguments in Keras 2's order too, where they begin with a name."""
+
+    @functools.wraps(add_weight)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if args and isinstance(args[0], str):
+            return add_weight(self, **dict(zip(_KERAS_2_ORDER, args, strict=False)), **kwargs)
+        return add_weight(self, *args, **kwargs)
+
+    return wrapper  # type: ignore[return-value]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache, wraps
+from collections.abc import Sequence
+from functools import cache
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from polykeras import changes, constraints, dtypes, initializers, nested, regula
 from polykeras.graph.inference import note_set
 from polykeras.layers.base.context import current_context
 from polykeras.layers.base.native import adopted, own_names
+from polykeras.layers.base.old_arguments import or_name_first
+from polykeras.layers.base.own_metrics import metrics_of, own_metrics, set_own_metrics
 from polykeras.layers.base.tracking import PLAIN, Tracker, tracked
 from polykeras.random import SeedGenerator
 from polykeras.saveable import Saveable
@@ -22,60 +24,6 @@ from polykeras.variables.adopted import kinds, variables_in
 
 if TYPE_CHECKING:
     from polykeras.layers.base.layer import Layer
-
-C = TypeVar("C", bound=Callable[..., Any])
-
-_KERAS_2_ORDER = ("name", "shape", "dtype", "initializer", "regularizer", "trainable", "constraint")
-
-
-def _or_name_first(add_weight: C) -> C:
-    """Return `add_weight` such that it takes arguments in Keras 2's order too, where they begin with a name."""
-
-    @wraps(add_weight)
-    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if args and isinstance(args[0], str):
-            return add_weight(self, **dict(zip(_KERAS_2_ORDER, args, strict=False)), **kwargs)
-        return add_weight(self, *args, **kwargs)
-
-    return wrapper  # type: ignore[return-value]
-
-
-@runtime_checkable
-class _Measures(Protocol):
-    """What a metric has. Metrics are built on layers, which only look for theirs."""
-
-    variables: Any
-
-    def update_state(self, *args: Any, **kwargs: Any) -> Any:
-        """Take in a batch."""
-
-    def result(self) -> Any:
-        """Return the value."""
-
-
-class _OwnMetrics(list[Any]):
-    """Keras's list of a layer's own metrics, to which libraries append: what they do the layer keeps.
-
-    Args:
-        layer: keeps what is appended, among its attributes.
-        metrics: those that it has.
-    """
-
-    def __init__(self, layer: Any, metrics: Iterable[Any]) -> None:
-        super().__init__(metrics)
-        self._layer = layer
-
-    def append(self, metric: Any) -> None:
-        self.extend([metric])
-
-    def extend(self, metrics: Iterable[Any]) -> None:
-        added = list(metrics)
-        super().extend(added)
-        vars(self._layer).setdefault("_metrics", []).extend(added)
-
-    def __iadd__(self, metrics: Iterable[Any]) -> _OwnMetrics:  # type: ignore[override]
-        self.extend(metrics)
-        return self
 
 
 class StateMixin(Saveable):
@@ -124,23 +72,19 @@ class StateMixin(Saveable):
         return list(tracked(self, StateMixin))
 
     def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Layer]:
-        return list(self._each_layer(include_self, recursive))
-
-    def _each_layer(self, include_self: bool, recursive: bool) -> Iterator[Layer]:
-        seen: set[int] = set()
+        found: dict[int, Any] = {}
         stack: list[Any] = [self] if include_self else list(reversed(self._held_layers()))
         while stack:
             layer = stack.pop()
-            if id(layer) in seen:
-                continue
-            seen.add(id(layer))
-            yield layer
-            if recursive or layer is self:
-                stack.extend(reversed(layer._held_layers()))
+            if id(layer) not in found:
+                found[id(layer)] = layer
+                if recursive or layer is self:
+                    stack.extend(reversed(layer._held_layers()))
+        return list(found.values())
 
     # ---- weights -----------------------------------------------------------------------------------------------
 
-    @_or_name_first
+    @or_name_first
     def add_weight(
         self,
         shape: Sequence[int] | None = None,
@@ -216,18 +160,14 @@ class StateMixin(Saveable):
     @property
     def weights(self) -> list[Variable]:
         """All weights: of each layer its trainable ones, then its others; sublayers after it. No seeds, no metrics."""
-        found: list[Variable] = []
-        for layer in self._flatten_layers():
-            found += layer._trainable_first()
-        return unique(found)
+        return unique(variable for layer in self._flatten_layers() for variable in layer._trainable_first())
 
     @property
     def variables(self) -> list[Variable]:
         """Of each layer its weights, then the states of its seed generators; sublayers after it."""
         found: list[Variable] = []
         for layer in self._flatten_layers():
-            found += layer._trainable_first()
-            found += [generator.state for generator in tracked(layer, SeedGenerator)]
+            found += [*layer._trainable_first(), *(seed.state for seed in tracked(layer, SeedGenerator))]
         return unique(found)
 
     @property
@@ -264,18 +204,10 @@ class StateMixin(Saveable):
     @property
     def metrics(self) -> list[Any]:
         """The metrics that this layer and layers within it keep as attributes."""
-        found = [metric for layer in self._flatten_layers() for metric in tracked(layer, _Measures)]
+        found = [metric for layer in self._flatten_layers() for metric in metrics_of(layer)]
         return list({id(metric): metric for metric in found}.values())
 
-    @property
-    def _metrics(self) -> list[Any]:
-        return _OwnMetrics(self, tracked(self, _Measures))
-
-    @_metrics.setter
-    def _metrics(self, metrics: Iterable[Any]) -> None:
-        self.__dict__["_metrics"] = []
-        attributes = {id(metric) for metric in tracked(self, _Measures)}
-        self.__dict__["_metrics"] = [metric for metric in metrics or () if id(metric) not in attributes]
+    _metrics = property(own_metrics, set_own_metrics, doc="Keras's list of the layer's own metrics.")
 
     @property
     def metrics_variables(self) -> list[Variable]:
@@ -322,14 +254,7 @@ class StateMixin(Saveable):
                 f"Layer {self.name!r} has {len(own)} weights; received {len(weights)} arrays."
                 + ("" if self.built else " It is not built yet: call it on data first.")
             )
-        arrays = [np.asarray(value) for value in weights]
-        for variable, array in zip(own, arrays, strict=True):
-            if array.shape != variable.shape:
-                raise ValueError(
-                    f"Weight {variable.path!r} has shape {variable.shape}; received an array of shape {array.shape}."
-                )
-        for variable, array in zip(own, arrays, strict=True):
-            variable.assign(array)
+        self._assign_all(own, weights)
 
     @classmethod
     @cache
@@ -371,7 +296,4 @@ class StateMixin(Saveable):
         terms: list[Any] = []
         for layer in self._flatten_layers():
             terms += layer._added_losses()
-        for variable in self.trainable_weights:
-            if variable.regularizer is not None:
-                terms.append(variable.regularizer(variable.value))
-        return terms
+        return terms + [v.regularizer(v.value) for v in self.trainable_weights if v.regularizer is not None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 from polykeras import nested
@@ -11,6 +12,7 @@ from polykeras.backend.symbolic import cannot_run_on_shapes
 from polykeras.graph import KerasTensor, Node, infer_outputs
 from polykeras.layers.base.building import with_shapes
 from polykeras.layers.base.call_arguments import call_spec
+from polykeras.layers.base.calling import call_outermost
 from polykeras.layers.base.shapes import map_shapes
 
 
@@ -21,7 +23,6 @@ class SymbolicMixin:
     compute_dtype: Any
     call: Callable[..., Any]
     _build: Callable[..., None]
-    _call_outermost: Callable[..., Any]
     _forget_losses: Callable[[], None]
     _has_own_build: Callable[[], bool]
     _held_layers: Callable[[], list[Any]]
@@ -81,7 +82,7 @@ class SymbolicMixin:
 
     def _inferred_outputs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return symbolic tensors of the shapes that `call` gives when it runs on shapes alone."""
-        outputs = infer_outputs(self._call_outermost, args, kwargs)
+        outputs = infer_outputs(partial(call_outermost, self), args, kwargs)  # type: ignore[arg-type]  # it is a layer
         self._forget_losses()  # which have no values
         return outputs
 

@@ -15,8 +15,8 @@ from polykeras.layers.image.filters import (
     RandomGaussianBlur,
     RandomSharpness,
 )
+from polykeras.layers.image.flips import RandomFlip
 from polykeras.layers.image.geometry import (
-    RandomFlip,
     RandomRotation,
     RandomShear,
     RandomTranslation,

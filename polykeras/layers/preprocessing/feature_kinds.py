@@ -8,8 +8,10 @@ from typing import Any
 from polykeras import ops
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.preprocessing.discretization import Discretization
-from polykeras.layers.preprocessing.hashing import Hashing
+from polykeras.layers.preprocessing.encoding import CategoryEncoding
+from polykeras.layers.preprocessing.hashing import HashedCrossing, Hashing
 from polykeras.layers.preprocessing.host import DataLayer
+from polykeras.layers.preprocessing.index_lookup import IndexLookup
 from polykeras.layers.preprocessing.lookups import IntegerLookup, StringLookup
 from polykeras.layers.preprocessing.numeric import Normalization, Rescaling
 from polykeras.naming import unique_name
@@ -160,3 +162,23 @@ def named_kind(kind: str) -> Callable[..., Feature]:
     if kind not in _KINDS:
         raise ValueError(f"Unknown kind of feature {kind!r}. Expected one of {', '.join(_KINDS)}, or a `Feature`.")
     return _KINDS[kind]
+
+
+def cardinality(name: str, layer: Any) -> int:
+    """Return how many integers the layer of a feature may give.
+
+    Raises:
+        ValueError: that is not known of layers of its class.
+    """
+    if isinstance(layer, IndexLookup):
+        return layer.vocabulary_size()
+    if isinstance(layer, CategoryEncoding):
+        return layer.num_tokens
+    if isinstance(layer, Discretization):
+        return (layer.num_bins or 1) if layer.bin_boundaries is None else len(layer.bin_boundaries) + 1
+    if isinstance(layer, (Hashing, HashedCrossing)):
+        return layer.num_bins
+    raise ValueError(
+        f"FeatureSpace: the feature {name!r} is to be one_hot, and how many values {type(layer).__name__} gives is not "
+        "known. Set output_mode='int'."
+    )

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from polykeras import dtypes, ops
-from polykeras.backend import foreign_data, registry
+from polykeras.backend import registry
 from polykeras.graph import KerasTensor
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.core.input_layer import Input
 from polykeras.layers.preprocessing.discretization import Discretization
 from polykeras.layers.preprocessing.encoding import CategoryEncoding
-from polykeras.layers.preprocessing.feature_kinds import Cross, Feature, named_kind
-from polykeras.layers.preprocessing.hashing import HashedCrossing, Hashing
-from polykeras.layers.preprocessing.host import host_data, run_on_host
-from polykeras.layers.preprocessing.index_lookup import IndexLookup
+from polykeras.layers.preprocessing.feature_kinds import Cross, Feature, cardinality, named_kind
+from polykeras.layers.preprocessing.hashing import HashedCrossing
+from polykeras.layers.preprocessing.host import column, columns, run_on_host
 from polykeras.saving.model_files import save_model
 from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
 
@@ -143,18 +142,14 @@ class FeatureSpace(Layer):
         """
         names = self._to_adapt()
         once = hasattr(dataset, "__next__") and len(names) > 1
-        if once or not (
-            isinstance(dataset, Mapping) or hasattr(dataset, "__iter__") or hasattr(dataset, "__getitem__")
-        ):
+        if once or not (hasattr(dataset, "__iter__") or hasattr(dataset, "__getitem__")):
             raise ValueError(
                 "FeatureSpace.adapt needs a dict of columns, or an iterable of dicts that can be gone through once a "
                 f"feature, as a tf.data.Dataset; received {type(dataset).__name__}."
             )
         for name in names:
-            if isinstance(dataset, Mapping):
-                self.preprocessors[name].adapt(_column(dataset[name]))
-            else:
-                self.preprocessors[name].adapt(_columns(dataset, name))
+            whole = isinstance(dataset, Mapping)
+            self.preprocessors[name].adapt(column(dataset[name]) if whole else columns(dataset, name))
         self._is_adapted = True
         self.encoded_features = None
         self.get_encoded_features()
@@ -183,7 +178,7 @@ class FeatureSpace(Layer):
         for name, spec in {**self.features, **self.crosses_by_name}.items():
             layer = self.preprocessors.get(name) or self.crossers[name]
             if spec.output_mode == "one_hot":
-                self.one_hot_encoders[name] = CategoryEncoding(_cardinality(name, layer), output_mode="multi_hot")
+                self.one_hot_encoders[name] = CategoryEncoding(cardinality(name, layer), output_mode="multi_hot")
 
     # ---- calling -----------------------------------------------------------------------------------------------
 
@@ -253,7 +248,7 @@ class FeatureSpace(Layer):
     ) -> Any:
         def run(*values: Any) -> np.ndarray:
             with registry.use_backend("numpy"):
-                result = np.asarray(encode({name: _column(x) for name, x in zip(names, values, strict=True)}))
+                result = np.asarray(encode({name: column(x) for name, x in zip(names, values, strict=True)}))
             return result[0] if any(np.ndim(x) == 0 for x in values) else result
 
         def spec(*shapes: tuple[int | None, ...]) -> tuple[tuple[int | None, ...], str]:
@@ -300,31 +295,3 @@ class FeatureSpace(Layer):
 
     def load_own_variables(self, store: Any) -> None:
         """There are none."""
-
-
-def _column(x: Any) -> Any:
-    """Return one feature as a column `(batch, 1)`; what has more axes stays."""
-    array = np.asarray(host_data(x))
-    array = array.reshape(1) if not array.ndim else array
-    return array[:, None] if array.ndim == 1 else array
-
-
-def _columns(dataset: Iterable[Any], name: str) -> Iterator[Any]:
-    for batch in foreign_data.batches_of(dataset):
-        yield _column((batch[0] if isinstance(batch, (tuple, list)) else batch)[name])
-
-
-def _cardinality(name: str, layer: Any) -> int:
-    """Return how many integers a layer may give."""
-    if isinstance(layer, IndexLookup):
-        return layer.vocabulary_size()
-    if isinstance(layer, CategoryEncoding):
-        return layer.num_tokens
-    if isinstance(layer, Discretization):
-        return (layer.num_bins or 1) if layer.bin_boundaries is None else len(layer.bin_boundaries) + 1
-    if isinstance(layer, (Hashing, HashedCrossing)):
-        return layer.num_bins
-    raise ValueError(
-        f"FeatureSpace: the feature {name!r} is to be one_hot, and how many values {type(layer).__name__} gives is not "
-        "known. Set output_mode='int'."
-    )

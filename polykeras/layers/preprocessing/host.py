@@ -197,3 +197,16 @@ def _is_foreign(x: Any) -> bool:
     """Return whether `x` is an array of another framework."""
     ours = isinstance(x, (np.ndarray, KerasTensor, SymbolicArray, Handle)) or registry.current().is_tensor(x)
     return hasattr(x, "shape") and not ours
+
+
+def column(x: Any) -> Any:
+    """Return one feature as a column `(batch, 1)`; what has more axes stays."""
+    array = np.asarray(host_data(x))
+    array = array.reshape(1) if not array.ndim else array
+    return array[:, None] if array.ndim == 1 else array
+
+
+def columns(dataset: Iterable[Any], name: str) -> Iterator[Any]:
+    """Return one feature of an iterable of dicts, batch by batch, each as a column."""
+    for batch in foreign_data.batches_of(dataset):
+        yield column((batch[0] if isinstance(batch, (tuple, list)) else batch)[name])

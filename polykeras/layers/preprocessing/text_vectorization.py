@@ -57,7 +57,6 @@ class TextVectorization(Layer):
 
     sample_by_sample = True
     _convert_input_args = False
-    _allow_non_tensor_positional_args = True
 
     def __init__(
         self,

@@ -27,7 +27,6 @@ class Vocabulary(Layer):
 
     sample_by_sample = True
     _convert_input_args = False
-    _allow_non_tensor_positional_args = True
     _not_in_config = (*Layer._not_in_config, "activity_regularizer")
 
     def __init__(
@@ -68,7 +67,7 @@ class Vocabulary(Layer):
         self._set_tokens([])
         self.idf_weights: np.ndarray | None = None
         self.built = True
-        self._forget()
+        self.reset_state()
         if self.output_mode == "tf_idf" and vocabulary is not None and idf_weights is None:
             raise ValueError(f"{owner}: a `vocabulary` needs `idf_weights` where output_mode='tf_idf'.")
         if vocabulary is not None:
@@ -239,11 +238,6 @@ class Vocabulary(Layer):
 
     # ---- learning it -------------------------------------------------------------------------------------------
 
-    def _forget(self) -> None:
-        self._counts: Counter[Any] = Counter()
-        self._documents: Counter[Any] = Counter()
-        self._number_of_documents = 0
-
     def adapt(self, data: Any, steps: int | None = None) -> None:
         """Learn the vocabulary from data: their values, the most frequent first; of equally frequent ones the larger.
 
@@ -297,8 +291,10 @@ class Vocabulary(Layer):
             weights = np.log(1.0 + self._number_of_documents / (1.0 + seen)).astype(config.floatx())
             front = np.full(self._first_token(), weights.mean() if len(weights) else 0.0, weights.dtype)
             self.idf_weights = self._padded(np.concatenate([front, weights]))
-        self._forget()
+        self.reset_state()
 
     def reset_state(self) -> None:
         """Forget what was counted."""
-        self._forget()
+        self._counts: Counter[Any] = Counter()
+        self._documents: Counter[Any] = Counter()
+        self._number_of_documents = 0

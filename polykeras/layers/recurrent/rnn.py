@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from polykeras import fast, nested, ops
 from polykeras.backend import registry
 from polykeras.graph import KerasTensor, infer_outputs
 from polykeras.layers.base.layer import LAYERS, Layer
-from polykeras.layers.recurrent.base_cell import RecurrentCell, Step
+from polykeras.layers.recurrent.base_cell import RecurrentCell
 from polykeras.layers.recurrent.cells import SimpleRNNCell
 from polykeras.layers.recurrent.dropout_masks import masks_drawn
 from polykeras.layers.recurrent.stacked_cells import (
@@ -20,7 +19,8 @@ from polykeras.layers.recurrent.stacked_cells import (
     initial_states,
     output_size,
 )
-from polykeras.variables import Scope, Variable, read_state
+from polykeras.layers.recurrent.time_loop import along_time, rehearse
+from polykeras.variables import Variable
 
 _CALLS = (RecurrentCell.call, SimpleRNNCell.call)
 """What calls `start` and its step, and nothing else."""
@@ -221,98 +221,25 @@ class RNN(Layer):
     def _run(
         self, cell: Any, xs: Any, states: list[Any], valid: Any, training: Any, all_times: bool
     ) -> tuple[Any, list[Any]]:
+        loop = self.unroll, self.zero_output_for_mask
         if isinstance(cell, RecurrentCell) and type(cell).call in _CALLS:
             whole = cell.along(xs, states, training) if valid is None and fast.enabled("whole-recurrence") else None
             if whole is not None:
                 outputs, states = whole
                 return outputs if all_times else states[0], states
             xs, cell_step = cell.start(xs, training)
-            return self._scan(cell_step, xs, states, valid, all_times)
+            return along_time(cell_step, xs, states, valid, all_times, *loop)
 
         def step(x: Any, carried: list[Any]) -> list[Any]:
             return list(call_cell(cell, x, carried[1], training))
 
         # Masks depend on shapes alone, and there need not be a first time.
         with masks_drawn(cell, ops.zeros(ops.shape(xs)[1:], xs.dtype), states):
-            variables, output = _rehearse(step, xs, states)
-            output, carried = self._scan(step, xs, [output, states], valid, all_times, variables)
+            variables, output = rehearse(step, xs, states)
+            output, carried = along_time(step, xs, [output, states], valid, all_times, *loop, variables)
         return output, carried[1]
-
-    def _scan(
-        self,
-        step: Step,
-        xs: Any,
-        states: list[Any],
-        valid: Any,
-        all_times: bool,
-        variables: Sequence[Variable] = (),
-    ) -> tuple[Any, list[Any]]:
-        """Run a step along time.
-
-        Args:
-            step: see `Step`.
-            xs: `(time, batch, ...)`.
-            states: to begin with.
-            valid: bool `(time, batch)`, or None.
-            all_times: whether the outputs of all times are returned.
-            variables: which the step writes; the loop carries them.
-
-        Returns:
-            The outputs `(time, batch, ...)` or the last one, and the last states.
-        """
-        backend = registry.current()
-
-        def body(carry: tuple[Any, Any], inputs: tuple[Any, Any]) -> tuple[tuple[Any, Any], Any]:
-            (old, values), (x, now) = carry, inputs
-            with Scope(variables, values):
-                new = step(x, old)
-                values = read_state(variables, backend)
-            if now is not None:
-                new = nested.map_structure(lambda n, o: _where_valid(now, n, o), new, old)
-            return (new, values), self._shown(new[0], now) if all_times else None
-
-        start = (states, read_state(variables, backend))
-        (states, values), outputs = ops.scan(body, start, (xs, valid), unroll=self.unroll or 1)
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
-        if not all_times:
-            outputs = self._shown(states[0], None if valid is None else ops.any(valid[-1:], 0))  # of no times too
-        return outputs, states
-
-    def _shown(self, output: Any, valid: Any) -> Any:
-        return _where_valid(valid, output, 0) if valid is not None and self.zero_output_for_mask else output
 
     def compute_mask(self, sequences: Any, mask: Any = None) -> Any:
         """Return the mask of the outputs: that of the times where sequences are returned."""
         mask = mask if self.return_sequences else None
         return [mask, *(None for _ in self.state_size)] if self.return_state else mask
-
-
-def _where_valid(valid: Any, x: Any, other: Any) -> Any:
-    """Return `x` for the samples in a mask `(batch,)`, `other` for the rest."""
-    return ops.where(ops.reshape(valid, (*ops.shape(valid), *(1,) * (len(ops.shape(x)) - 1))), x, other)
-
-
-def _rehearse(step: Step, xs: Any, states: list[Any]) -> tuple[list[Variable], Any]:
-    """Run a step of a user's cell on shapes alone.
-
-    Returns:
-        The variables that it writes (seeds, statistics), and zeros in the shape of its output.
-    """
-    backend = registry.current()
-    written: dict[int, Variable] = {}
-
-    def shape_of(x: Any, drop: int = 0) -> KerasTensor:
-        return KerasTensor(backend.shape(x)[drop:], backend.dtype(x), name="rehearsed")
-
-    def rehearsed(x: Any, states: Any) -> Any:
-        with Scope() as scope:
-            output = step(x, [None, states])[0]
-        written.update(scope.written)
-        return output
-
-    if backend.holds_values:
-        output = infer_outputs(rehearsed, (shape_of(xs, 1), nested.map_structure(shape_of, states)), {})
-    else:
-        output = rehearsed(ops.zeros(backend.shape(xs)[1:], backend.dtype(xs)), states)
-    return list(written.values()), ops.zeros(output.shape, output.dtype)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -78,7 +77,7 @@ def _make_part(folder: Path, prefix: str, private: bool) -> tuple[Path, int | No
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     for _ in range(_ATTEMPTS):
-        part = folder / f"{prefix}{secrets.token_hex(6)}{_SUFFIX}"
+        part = folder / f"{prefix}{os.urandom(6).hex()}{_SUFFIX}"
         try:
             handle = os.open(part, flags, 0o600 if private else 0o666)
         except FileExistsError:

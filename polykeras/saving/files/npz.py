@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ import numpy as np
 from polykeras import dtypes
 from polykeras.saving.errors import SavedFileError, reading
 from polykeras.saving.files.base import FlatFile, FlatWriter, StoredArray
-from polykeras.saving.files.zips import open_zip
 
 _MARK = ":"  # between the name of an array and its dtype, where NumPy's format does not know it
 
@@ -20,6 +18,8 @@ class NpzFile(FlatFile):
     """An `.npz` file, open for reading."""
 
     def __init__(self, path: str) -> None:
+        from polykeras.saving.files.zips import open_zip  # only where files are read, as it loads several libraries
+
         super().__init__(path, os.path.getsize(path))
         self._zip, members = open_zip(path)
         self._members = {name.removesuffix(".npy").partition(_MARK)[0]: info for name, info in members.items()}
@@ -60,6 +60,8 @@ class NpzFile(FlatFile):
 
 def write_npz(path: Path, arrays: FlatWriter) -> None:
     """Write arrays to an `.npz` file."""
+    import zipfile  # only where files are written, as it loads several libraries
+
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         for name, array in arrays.items():
             mark = f"{_MARK}{dtypes.standardize_dtype(array.dtype)}" if array.dtype.kind == "V" else ""

@@ -1,0 +1,51 @@
+"""Dtype policies by name, dtype or config, and the one of layers that are given none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from polykeras import dtypes
+from polykeras.dtype_policies.policy import POLICIES, DTypePolicy, dtype_policy, set_default
+from polykeras.dtype_policies.quantized import Int4DTypePolicy, QuantizedDTypePolicy, QuantizedFloat8DTypePolicy
+from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
+
+
+def _quantized(mode: str, source_name: str) -> DTypePolicy:
+    if mode.startswith("int4/"):
+        return Int4DTypePolicy(mode, source_name)
+    return (QuantizedFloat8DTypePolicy if mode == "float8" else QuantizedDTypePolicy)(mode, source_name)
+
+
+def set_dtype_policy(policy: str | DTypePolicy | None) -> None:
+    """Set the policy of layers that are given no `dtype`; None goes back to the default float dtype."""
+    set_default(None if policy is None else get(policy))
+
+
+def get(identifier: Any) -> DTypePolicy:
+    """Return a policy from a name, a dtype, a config or a policy; the global one for None."""
+    if identifier is None:
+        return dtype_policy()
+    if isinstance(identifier, DTypePolicy):
+        return identifier
+    if isinstance(identifier, dict):
+        return deserialize(identifier)
+    if isinstance(identifier, str):
+        mode, quantized, source_name = identifier.partition("_from_")
+        return _quantized(mode, source_name) if quantized else DTypePolicy(identifier)
+    return DTypePolicy(dtypes.standardize_dtype(identifier))
+
+
+def serialize(dtype_policy: DTypePolicy) -> Any:
+    """Return the config of a policy."""
+    return serialize_keras_object(dtype_policy)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Return the policy of a config.
+
+    Args:
+        config: what `serialize` gave.
+        custom_objects: further names it may use.
+    """
+    return deserialize_keras_object(config, custom_objects, default=POLICIES)

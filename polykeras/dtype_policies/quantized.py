@@ -1,0 +1,119 @@
+"""Dtype policies of quantized layers."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from polykeras.dtype_policies.policy import MAPS, DTypePolicy, dtype_policy
+
+QUANTIZATION_MODES = ("int8", "int4", "float8")
+
+
+def check_mode(mode: Any) -> None:
+    """Raise an error unless layers can be quantized in that way.
+
+    Raises:
+        NotImplementedError: GPTQ or AWQ. ValueError: anything else that is unknown.
+    """
+    if mode in QUANTIZATION_MODES:
+        return
+    known = ", ".join(map(repr, QUANTIZATION_MODES))
+    if isinstance(mode, str) and mode.startswith(("gptq", "awq")):
+        raise NotImplementedError(
+            f"Quantization by {mode.split('/')[0].upper()} is not available: received {mode!r}. There are {known}; "
+            "'int4' too keeps a scale for each block of a weight (`Int4QuantizationConfig(block_size=128)`)."
+        )
+    raise ValueError(f"Expected a mode of quantization, one of {known}; received {mode!r}.")
+
+
+@MAPS.register()
+class QuantizedDTypePolicy(DTypePolicy):
+    """The policy of a layer whose weights are kept as whole numbers; see `Layer.quantize`.
+
+    Args:
+        mode: `"int8"` or `"int4"`.
+        source_name: the policy before, such as `"float32"`; the global one where None.
+
+    Raises:
+        ValueError: another mode, or int8 computed in float16, where the sums are too large.
+        NotImplementedError: GPTQ or AWQ.
+    """
+
+    def __init__(self, mode: str, source_name: str | None = None) -> None:
+        check_mode(mode)
+        self.quantization_mode = mode
+        self._source_name = source_name or dtype_policy().name
+        self._set_dtypes(self._source_name)
+        self.name = f"{mode}_from_{self._source_name}"
+        if (mode, self.compute_dtype) == ("int8", "float16"):
+            raise ValueError(
+                f"The dtype policy {self.name!r}: sums of products of 8 bits are too large for float16. Compute in "
+                "float32 or bfloat16, or use the mode 'int4'."
+            )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of `__init__`."""
+        return {"mode": self.quantization_mode, "source_name": self._source_name}
+
+
+@MAPS.register()
+class QuantizedFloat8DTypePolicy(QuantizedDTypePolicy):
+    """The policy of a layer that computes with 8-bit floats in training; see `Layer.quantize`.
+
+    Args:
+        mode: `"float8"`.
+        source_name: the policy before; the global one where None.
+        amax_history_length: how many largest sizes are kept, one for each step. Scales come from the largest of them.
+
+    Raises:
+        TypeError: the length is no int. ValueError: another mode.
+    """
+
+    default_amax_history_length = 1024
+
+    def __init__(self, mode: str, source_name: str | None = None, amax_history_length: int = 1024) -> None:
+        super().__init__(mode, source_name)
+        if not isinstance(amax_history_length, int):
+            raise TypeError(
+                f"QuantizedFloat8DTypePolicy: `amax_history_length` must be an int; received {amax_history_length!r}."
+            )
+        self.amax_history_length = amax_history_length
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of `__init__`."""
+        return super().get_config() | {"amax_history_length": self.amax_history_length}
+
+
+@MAPS.register()
+class Int4DTypePolicy(QuantizedDTypePolicy):
+    """The policy of a layer of 4-bit numbers with a scale for each block of a weight.
+
+    Args:
+        mode: `"int4/128"` for blocks of 128; `"int4/-1"` for a scale for each output alone.
+        source_name: the policy before; the global one where None.
+
+    Raises:
+        ValueError: another form of `mode`.
+    """
+
+    def __init__(self, mode: str, source_name: str | None = None) -> None:
+        found = re.fullmatch(r"int4/(-1|[1-9]\d*)", mode)
+        if not found:
+            raise ValueError(f"Int4DTypePolicy: expected a mode such as 'int4/128' or 'int4/-1'; received {mode!r}.")
+        super().__init__("int4", source_name)
+        self.mode = "int4"
+        self.block_size = int(found[1])
+        self.name = f"{mode}_from_{self._source_name}"
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of `__init__`."""
+        return super().get_config() | {"mode": f"int4/{self.block_size}"}
+
+
+class GPTQDTypePolicy(QuantizedDTypePolicy):
+    """Keras's policy of layers quantized by GPTQ, which is not available; arguments as `QuantizedDTypePolicy`."""
+
+
+class AWQDTypePolicy(QuantizedDTypePolicy):
+    """Keras's policy of layers quantized by AWQ, which is not available; arguments as `QuantizedDTypePolicy`."""

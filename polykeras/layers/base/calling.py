@@ -1,0 +1,116 @@
+"""How a layer is called: its arguments are made ready, it is built, it computes, and its outputs get their masks."""
+
+from __future__ import annotations
+
+from threading import get_ident
+from typing import TYPE_CHECKING, Any
+
+from polykeras import masks, nested
+from polykeras.backend import Backend, registry
+from polykeras.graph import KerasTensor
+from polykeras.graph.inference import known_shape
+from polykeras.layers.base.call_arguments import call_spec, prepare_arguments
+from polykeras.layers.base.context import CallContext
+from polykeras.layers.base.input_spec import assert_input_compatibility
+from polykeras.variables import autocast_scope
+
+if TYPE_CHECKING:
+    from polykeras.layers.base.layer import Layer
+
+
+def begins_symbolic(args: tuple[Any, ...]) -> bool:
+    """Return whether a graph is made within a call, as by a layer whose `build` makes a model. Looks at no more."""
+    first = args[0] if args else None
+    while isinstance(first, (list, tuple, dict)) and first:
+        first = next(iter(first.values() if isinstance(first, dict) else first))
+    return isinstance(first, KerasTensor)
+
+
+def call_outermost(layer: Layer, *args: Any, **kwargs: Any) -> Any:
+    """Call a layer where no call is being made; arguments and result are those of the layer."""
+    layer._forget_losses()
+    with CallContext((args, kwargs)) as context:
+        outputs = call_within(layer, context, args, kwargs)
+    if context.lossy:
+        layer._lossy[get_ident()] = context.lossy
+    if context.masks:
+        for leaf in nested.flatten(outputs):
+            if id(leaf) in context.masks:
+                masks.keep(leaf, context.masks[id(leaf)][1])
+    return outputs
+
+
+def call_within(layer: Layer, context: CallContext, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a layer as a part of a call that is being made: its own, or that of a layer around it.
+
+    Args:
+        layer: the layer.
+        context: of the outermost call.
+        args: of this call.
+        kwargs: of this call.
+
+    Returns:
+        The outputs.
+    """
+    backend = registry.current()
+    spec = call_spec(type(layer).call)
+    args = spec.take_first(args, kwargs)
+    if layer._convert_input_args:
+        to = layer.compute_dtype if layer.autocast else None
+        args, kwargs = prepare_arguments(backend, context, to, args, kwargs)
+    outer_training, outer_mode = context.training, context.mode
+    if layer._mode is not None:
+        context.mode = layer._mode
+    args = spec.fill_training(context, args, kwargs)
+    if context.masks or (spec.has_mask and args and type(args[0]) in (list, tuple)):  # then `mask` is a list too
+        spec.fill_masks(context, args, kwargs)
+    context.path.append(layer.name)
+    try:
+        if not (layer.built or layer._building):
+            layer._build(backend, spec, args, kwargs)
+        if layer.input_spec is not None and args:
+            assert_input_compatibility(layer.input_spec, args[0], backend, layer._title)
+        if layer.compute_dtype != layer.variable_dtype:
+            with autocast_scope(layer.compute_dtype):
+                outputs = layer.call(*args, **kwargs)
+        else:
+            outputs = layer.call(*args, **kwargs)
+    except Exception as error:
+        _note(error, f"While calling {layer._title()} of {'/'.join(context.path)} with", backend, (args, kwargs))
+        raise
+    finally:
+        context.path.pop()
+        context.training, context.mode = outer_training, outer_mode
+    if layer.activity_regularizer is not None:
+        for output in nested.flatten(outputs):
+            layer.add_loss(layer.activity_regularizer(output) / backend.shape(output)[0])
+    mask = kwargs.get("mask")
+    if isinstance(mask, (list, tuple)) and all(part is None for part in mask):
+        mask = None
+    if context.masks or layer._makes_masks or mask is not None:
+        _set_masks(layer, context, args, mask, outputs)
+    return outputs
+
+
+def _set_masks(layer: Layer, context: CallContext, args: tuple[Any, ...], given: Any, outputs: Any) -> None:
+    """Give the outputs of a call the masks that its layer makes of those of the inputs, or of a given one."""
+    leaves = nested.flatten(outputs)
+    # A mask that `call` gave an output stays.
+    if not layer.supports_masking or not args or all(context.mask_of(leaf) is not None for leaf in leaves):
+        return
+    previous = nested.map_structure(context.mask_of, args[0]) if given is None else given
+    made = layer.compute_mask(args[0], previous)
+    if made is None:
+        return
+    flat = made if isinstance(made, (list, tuple)) else nested.flatten(made)  # which would drop a None
+    for leaf, mask in zip(leaves, flat, strict=False):
+        if context.mask_of(leaf) is None:
+            context.set_mask(leaf, mask)
+
+
+def _note(error: Exception, what: str, backend: Backend, arguments: Any) -> None:
+    """Say in an error where it arose; only once, in the innermost layer."""
+    if not any(note.startswith("While calling") for note in getattr(error, "__notes__", ())):
+        arrays = [leaf for leaf in nested.flatten(arguments) if backend.is_tensor(leaf)]
+        shown = [f"{backend.dtype(x)} {known_shape(backend, x)}" for x in arrays]
+        error.add_note(f"{what} {', '.join(shown) or 'no arrays'}.")

@@ -1,0 +1,90 @@
+"""A step of a cell, run along time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from polykeras import nested, ops
+from polykeras.backend import registry
+from polykeras.graph import KerasTensor, infer_outputs
+from polykeras.layers.recurrent.base_cell import Step
+from polykeras.variables import Scope, Variable, read_state
+
+
+def along_time(
+    step: Step,
+    xs: Any,
+    states: list[Any],
+    valid: Any,
+    all_times: bool,
+    unroll: bool = False,
+    zeros_where_masked: bool = False,
+    variables: Sequence[Variable] = (),
+) -> tuple[Any, list[Any]]:
+    """Run a step along time.
+
+    Args:
+        step: see `Step`.
+        xs: `(time, batch, ...)`.
+        states: to begin with; the first one is the output.
+        valid: bool `(time, batch)`, or None. At a masked time states stay.
+        all_times: whether the outputs of all times are returned.
+        unroll: a hint to the backend to unroll the loop.
+        zeros_where_masked: whether outputs at masked times are zeros, not the output before.
+        variables: which the step writes; the loop carries them.
+
+    Returns:
+        The outputs `(time, batch, ...)` or the last one, and the last states.
+    """
+    backend = registry.current()
+
+    def shown(output: Any, now: Any) -> Any:
+        return _where_valid(now, output, 0) if now is not None and zeros_where_masked else output
+
+    def body(carry: tuple[Any, Any], inputs: tuple[Any, Any]) -> tuple[tuple[Any, Any], Any]:
+        (old, values), (x, now) = carry, inputs
+        with Scope(variables, values):
+            new = step(x, old)
+            values = read_state(variables, backend)
+        if now is not None:
+            new = nested.map_structure(lambda n, o: _where_valid(now, n, o), new, old)
+        return (new, values), shown(new[0], now) if all_times else None
+
+    start = (states, read_state(variables, backend))
+    (states, values), outputs = ops.scan(body, start, (xs, valid), unroll=unroll or 1)
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+    if not all_times:
+        outputs = shown(states[0], None if valid is None else ops.any(valid[-1:], 0))  # of no times too
+    return outputs, states
+
+
+def _where_valid(valid: Any, x: Any, other: Any) -> Any:
+    """Return `x` for the samples in a mask `(batch,)`, `other` for the rest."""
+    return ops.where(ops.reshape(valid, (*ops.shape(valid), *(1,) * (len(ops.shape(x)) - 1))), x, other)
+
+
+def rehearse(step: Step, xs: Any, states: list[Any]) -> tuple[list[Variable], Any]:
+    """Run a step of a user's cell on shapes alone.
+
+    Returns:
+        The variables that it writes (seeds, statistics), and zeros in the shape of its output.
+    """
+    backend = registry.current()
+    written: dict[int, Variable] = {}
+
+    def shape_of(x: Any, drop: int = 0) -> KerasTensor:
+        return KerasTensor(backend.shape(x)[drop:], backend.dtype(x), name="rehearsed")
+
+    def rehearsed(x: Any, states: Any) -> Any:
+        with Scope() as scope:
+            output = step(x, [None, states])[0]
+        written.update(scope.written)
+        return output
+
+    if backend.holds_values:
+        output = infer_outputs(rehearsed, (shape_of(xs, 1), nested.map_structure(shape_of, states)), {})
+    else:
+        output = rehearsed(ops.zeros(backend.shape(xs)[1:], backend.dtype(xs)), states)
+    return list(written.values()), ops.zeros(output.shape, output.dtype)

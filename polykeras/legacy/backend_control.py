@@ -1,0 +1,49 @@
+"""Loops over rows and choices of Keras 2's backend, `K.foldl` and `K.switch`, over `polykeras.ops`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from polykeras import ops
+from polykeras.graph import is_keras_tensor
+from polykeras.legacy.backend_arrays import ndim
+
+
+def foldl(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None, name: str | None = None) -> Any:
+    """Return what a function of two arguments makes of the rows of an array, from the first to the last."""
+    first, rest = (elems[0], elems[1:]) if initializer is None else (initializer, elems)
+    return ops.scan(lambda so_far, x: (fn(so_far, x), None), first, rest)[0]
+
+
+def foldr(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None, name: str | None = None) -> Any:
+    """Return what a function of two arguments makes of the rows of an array, from the last to the first."""
+    return foldl(fn, ops.flip(elems, 0), initializer)
+
+
+def map_fn(fn: Callable[[Any], Any], elems: Any, name: str | None = None, dtype: Any = None) -> Any:
+    """Return what a function makes of each row, in a dtype if one is named."""
+    found = ops.map(fn, elems)
+    return found if dtype is None else ops.cast(found, dtype)
+
+
+def switch(condition: Any, then_expression: Any, else_expression: Any) -> Any:
+    """Return the one or the other, by a condition.
+
+    Args:
+        condition: booleans: one, or one for each row or number of the expressions.
+        then_expression: an array, or a function without arguments that returns one.
+        else_expression: in the same way.
+    """
+    if is_keras_tensor(condition) or ndim(condition) == 0:
+        then, other = (lambda x=x: x if not callable(x) else x() for x in (then_expression, else_expression))
+        if not is_keras_tensor(condition):
+            return ops.cond(ops.cast(condition, "bool"), then, other)
+    then, other = (x() if callable(x) else x for x in (then_expression, else_expression))
+    missing = ndim(then) - ndim(condition)
+    if missing < 0:
+        raise ValueError(
+            f"switch: the condition has {ndim(condition)} axes, the expressions {ndim(then)}; expected no more."
+        )
+    condition = ops.reshape(condition, (*ops.shape(condition), *(1,) * missing))
+    return ops.where(ops.cast(condition, "bool"), then, other)

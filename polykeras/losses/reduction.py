@@ -1,0 +1,66 @@
+"""How the losses of samples are weighted, masked, and become one number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polykeras import ops
+
+REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None)
+
+
+def reduce_weighted(values: Any, sample_weight: Any, mask: Any, reduction: str | None) -> Any:
+    """Return losses, weighted, masked and reduced.
+
+    Args:
+        values: floats, the first axis counts samples.
+        sample_weight: broadcasts to `values` from the left, or None.
+        mask: bool, in the same way, or None. Masked values do not count in a mean.
+        reduction: see `Loss`.
+
+    Returns:
+        A scalar, or the weighted losses where `reduction` is none; those of `(batch,)` are a column `(batch, 1)` where
+        the weights or the mask are one, as in Keras.
+    """
+    if len(ops.shape(values)) == 1 and (_is_column(sample_weight) or _is_column(mask)):
+        values = ops.expand_dims(values, -1)
+    weight = None if sample_weight is None else left_aligned(ops.cast(sample_weight, ops.dtype(values)), values)
+    valid: Any = None
+    if mask is not None:
+        valid = left_aligned(ops.cast(mask, ops.dtype(values)), values)
+        weight = valid if weight is None else weight * valid
+    if weight is not None:
+        values = values * weight
+    if reduction in ("none", None):
+        return values
+    total = ops.sum(values)
+    if reduction == "sum":
+        return total
+    if reduction == "mean_with_sample_weight" and weight is not None:
+        return ops.divide_no_nan(total, ops.sum(ops.broadcast_to(weight, ops.shape(values))))
+    if valid is not None:  # their number is a whole one
+        return total / ops.maximum(ops.sum(ops.broadcast_to(valid, ops.shape(values))), 1.0)
+    size = ops.size(values)
+    return total / (size if size != 0 else 1)
+
+
+def _is_column(x: Any) -> bool:
+    shape = () if x is None else ops.shape(x)
+    return len(shape) == 2 and shape[-1] == 1
+
+
+def left_aligned(weight: Any, values: Any) -> Any:
+    """Return a weight with trailing axes, so that `(batch,)` meets `(batch, time)` on the batch axis.
+
+    Raises:
+        ValueError: it has more axes than the values.
+    """
+    have, want = len(ops.shape(weight)), len(ops.shape(values))
+    if have == want + 1 and ops.shape(weight)[-1] == 1:
+        return ops.squeeze(weight, -1)
+    if have > want:
+        raise ValueError(
+            f"sample_weight or mask of shape {ops.shape(weight)} does not fit values of shape {ops.shape(values)}: "
+            "it has more axes."
+        )
+    return weight if have == want else ops.reshape(weight, (*ops.shape(weight), *(1,) * (want - have)))

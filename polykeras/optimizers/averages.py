@@ -1,0 +1,34 @@
+"""Exponential moving averages of the variables that an optimizer trains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from polykeras.backend import Backend, current
+from polykeras.variables import Variable, read_state
+
+
+def move_averages(
+    backend: Backend, variables: Sequence[Variable], averages: Sequence[Variable], share: Any, overwrite: Sequence[Any]
+) -> None:
+    """Move averages towards their variables by `share` of the distance.
+
+    Args:
+        backend: the current one.
+        variables: of one dtype.
+        averages: one for each.
+        share: a scalar array.
+        overwrite: whether the variables are set to the averages then, a bool scalar; empty where they never are.
+    """
+    lists = [read_state(variables, backend), read_state(averages, backend)]
+    scalars = [backend.cast(share, variables[0].dtype), *overwrite]
+    results = backend.map_elementwise(_average_element, lists, scalars)
+    for targets, values in zip((averages, variables), results, strict=False):
+        for target, value in zip(targets, values, strict=True):
+            target.assign(value)
+
+
+def _average_element(parameter: Any, average: Any, share: Any, *overwrite: Any) -> tuple[Any, ...]:
+    average = average + share * (parameter - average)
+    return (average, *(current().where(now, average, parameter) for now in overwrite))

@@ -1,0 +1,124 @@
+"""Schedules that fall along half a cosine."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from polykeras import ops
+from polykeras.optimizers.schedules.base import LearningRateSchedule, as_float, positive, registry, scalar_dtype
+
+_LAST_STEP = 2**31  # steps are counted in int32
+
+
+def _cosine(fraction: Any) -> Any:
+    """Half a cosine, from 1 at `fraction` 0 to 0 at 1."""
+    return ops.multiply(0.5, ops.add(1.0, ops.cos(ops.multiply(math.pi, fraction))))
+
+
+def _above(alpha: float, part: Any) -> Any:
+    """Map the interval from 0 to 1 to that from `alpha` to 1."""
+    return ops.add(ops.multiply(1 - alpha, part), alpha)
+
+
+@registry.register()
+class CosineDecay(LearningRateSchedule):
+    """Falls along half a cosine, after a linear warmup where one is asked for.
+
+    Loshchilov and Hutter, "SGDR", https://arxiv.org/abs/1608.03983.
+
+    Args:
+        initial_learning_rate: the first one.
+        decay_steps: how long it falls.
+        alpha: the last one, as a part of that from which it falls.
+        name: for reading only.
+        warmup_target: what the warmup reaches, and from where the rate falls. None: no warmup.
+        warmup_steps: how long the warmup takes; `decay_steps` are counted from its end.
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: float,
+        alpha: float = 0.0,
+        name: str = "CosineDecay",
+        warmup_target: float | None = None,
+        warmup_steps: float = 0,
+    ) -> None:
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = positive(self, "decay_steps", decay_steps)
+        self.alpha = alpha
+        self.name = name
+        if warmup_steps < 0:
+            raise ValueError(f"CosineDecay: `warmup_steps` must be 0 or more; received {warmup_steps!r}.")
+        self.warmup_target = warmup_target
+        self.warmup_steps = warmup_steps
+
+    def _falling(self, step: Any, top: float) -> Any:
+        fraction = ops.minimum(ops.divide(step, self.decay_steps), 1.0)
+        return ops.multiply(top, _above(self.alpha, _cosine(fraction)))
+
+    def __call__(self, step: Any) -> Any:
+        step = as_float(step)
+        if self.warmup_target is None:
+            return self._falling(step, self.initial_learning_rate)
+        slope = (self.warmup_target - self.initial_learning_rate) / max(1, self.warmup_steps)
+        rising = ops.add(self.initial_learning_rate, ops.multiply(slope, step))
+        falling = self._falling(ops.subtract(step, self.warmup_steps), self.warmup_target)
+        return ops.where(ops.less(step, self.warmup_steps), rising, falling)
+
+
+@registry.register()
+class CosineDecayRestarts(LearningRateSchedule):
+    """Falls along half a cosine again and again.
+
+    Loshchilov and Hutter, "SGDR", https://arxiv.org/abs/1608.03983.
+
+    Args:
+        initial_learning_rate: the first one.
+        first_decay_steps: the length of the first period.
+        t_mul: each period is so many times as long as the one before.
+        m_mul: each period falls from so many times as high as the one before.
+        alpha: the last rate of each period, as a part of the initial one.
+        name: for reading only.
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        first_decay_steps: float,
+        t_mul: float = 2.0,
+        m_mul: float = 1.0,
+        alpha: float = 0.0,
+        name: str = "SGDRDecay",
+    ) -> None:
+        self.initial_learning_rate = initial_learning_rate
+        self.first_decay_steps = positive(self, "first_decay_steps", first_decay_steps)
+        self.t_mul = positive(self, "t_mul", t_mul)
+        self.m_mul = m_mul
+        self.alpha = alpha
+        self.name = name
+
+    def _periods(self) -> tuple[np.ndarray, np.ndarray]:
+        """The first step and the length of each period, as long as a period has a step and a step has a number."""
+        starts, lengths = [0.0], [float(self.first_decay_steps)]
+        while lengths[-1] * self.t_mul >= 1 and starts[-1] + lengths[-1] < _LAST_STEP:
+            starts.append(starts[-1] + lengths[-1])
+            lengths.append(lengths[-1] * self.t_mul)
+        return np.array(starts), np.array(lengths)
+
+    def __call__(self, step: Any) -> Any:
+        step = as_float(step)
+        if self.t_mul == 1:
+            period = ops.floor(ops.divide(step, self.first_decay_steps))
+            fraction = ops.subtract(ops.divide(step, self.first_decay_steps), period)
+        else:
+            # Looked up rather than computed with logarithms, whose rounding errors would move the restarts.
+            starts, lengths = (table.astype(scalar_dtype()) for table in self._periods())
+            period = ops.subtract(ops.sum(ops.cast(ops.greater_equal(step, starts), "int32")), 1)
+            fraction = ops.divide(ops.subtract(step, ops.take(starts, period)), ops.take(lengths, period))
+            fraction, period = ops.minimum(fraction, 1.0), as_float(period)
+        wave = ops.multiply(ops.power(self.m_mul, period), _cosine(fraction))
+        return ops.multiply(self.initial_learning_rate, _above(self.alpha, wave))
