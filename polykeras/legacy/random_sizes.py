@@ -18,8 +18,7 @@ class _RandomSize(Layer):
     """Resizes images along one axis by a factor that is drawn for the whole batch.
 
     The size is drawn on the host, when the layer is called. What is compiled has one size for good, and warns of it:
-    map
-    the layer over the data, or compile the model with `run_eagerly=True`.
+    map the layer over the data, or compile the model with `run_eagerly=True`.
     """
 
     _axis = -3
