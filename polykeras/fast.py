@@ -84,6 +84,11 @@ def _taken_away() -> frozenset[str] | None:
     )
 
 
+def are_switched() -> bool:
+    """Return whether the environment takes any fast path away."""
+    return _taken_away() != frozenset()
+
+
 def enabled(path: str | None = None) -> bool:
     """Return whether a fast path may be taken: not where the environment takes it away, nor within `off`.
 

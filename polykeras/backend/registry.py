@@ -80,7 +80,7 @@ def when_loaded(tell: Callable[[Backend], None]) -> None:
 
 def _prepared(backend: Backend) -> Backend:
     """Return a backend as the switch for fast paths wants it."""
-    return fast.as_switched(backend, _contract(backend))
+    return fast.as_switched(backend, _contract(backend)) if fast.are_switched() else backend
 
 
 def _contract(backend: Backend) -> type:
