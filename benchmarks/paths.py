@@ -1,0 +1,114 @@
+"""What each fast path gains by itself: `python -m benchmarks.paths [--only NAMES] [--frameworks ...] [--tasks ...]`.
+
+Each process measures polykeras with one path taken away (`POLYKERAS_FAST=-NAME`), between processes with all of them;
+a gain is the time without the path over the mean of the two beside it. A path is measured on the frameworks that it
+names, in all tasks: what it gains is the geometric mean over the cells in which it changes anything at all, and a cell
+counts as such from 3 % on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchmarks.competitors import FRAMEWORKS, OURS
+from benchmarks.processes import WorkerError, run
+from benchmarks.tasks import TASKS
+from polykeras.fast import PATHS
+
+SECTIONS = {"train": ("train", "first", "predict"), "calls": ("predict(x[:1])", "model(x)", "train_on_batch")}
+TOGETHER = 3  # paths between two measurements with all
+MOVED = 0.03
+WORTH = 1.1
+Gains = dict[str, list[float]]
+
+
+def paths_on(framework: str, only: Sequence[str]) -> list[str]:
+    """Return the paths that a framework has, among those asked for."""
+
+    def concerns(about: str) -> bool:
+        named = [name for name in FRAMEWORKS.values() if name in about.partition(":")[0]]
+        return not named or FRAMEWORKS[framework] in named
+
+    return [name for name, about in PATHS.items() if name in only and concerns(about)]
+
+
+def measured(framework: str, task: str, without: str | None) -> dict[str, float]:
+    """Return the times of one process for each section, by measure."""
+    os.environ["POLYKERAS_FAST"] = f"-{without}" if without else "1"
+    found: dict[str, float] = {}
+    for section, measures in SECTIONS.items():
+        result = run(OURS, framework, task, section)[0]
+        found |= {measure: result[measure] for measure in measures if measure in result}
+    return found
+
+
+def gains(framework: str, task: str, paths: Sequence[str]) -> Iterator[tuple[str, str, float]]:
+    """Return for each path and measure the time without the path, over that with all."""
+    before = measured(framework, task, None)
+    for start in range(0, len(paths), TOGETHER):
+        without: dict[str, dict[str, float]] = {}
+        for path in paths[start : start + TOGETHER]:
+            try:
+                without[path] = measured(framework, task, path)
+            except WorkerError as error:
+                print(f"{framework} {task} without {path}: failed\n{error}")
+        after = measured(framework, task, None)
+        for path, times in without.items():
+            for measure, time in times.items():
+                yield path, measure, 2 * time / (before[measure] + after[measure])
+        before = after
+
+
+def table(found: dict[str, dict[str, Gains]]) -> list[str]:
+    """Return the lines of a markdown table: a row for each path and framework, and what it gains by measure."""
+    measures = [measure for section in SECTIONS.values() for measure in section]
+    lines = ["| path | framework | " + " | ".join(measures) + " | worth it |", "| --- " * (len(measures) + 3) + "|"]
+    for path, by_framework in found.items():
+        for framework, cells in by_framework.items():
+            means = {measure: _mean(cells.get(measure, [])) for measure in measures}
+            row = [
+                f"{means[m]:.2f} ({sum(g > WORTH for g in cells.get(m, []))})" if means[m] else "-" for m in measures
+            ]
+            worth = "yes" if any(mean >= WORTH for mean in means.values()) else "no"
+            lines.append(f"| {path} | {FRAMEWORKS[framework]} | " + " | ".join([*row, worth]) + " |")
+    return lines
+
+
+def _mean(ratios: Sequence[float]) -> float:
+    """Return the geometric mean of those that differ from 1; 1 where none does, 0 where there are none."""
+    moved = [ratio for ratio in ratios if abs(ratio - 1) >= MOVED]
+    return math.exp(sum(map(math.log, moved)) / len(moved)) if moved else float(bool(ratios))
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default=",".join(PATHS), help="paths, with commas; default: all")
+    parser.add_argument("--frameworks", default="jax,tensorflow,torch")
+    parser.add_argument("--tasks", default="mlp,conv,lstm,deep", help=f"of {', '.join(TASKS)}")
+    parser.add_argument("--json", type=Path, default=Path("outputs/paths.json"), help="where ratios go")
+    options = parser.parse_args()
+    found: dict[str, dict[str, Gains]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    for framework in options.frameworks.split(","):
+        paths = paths_on(framework, options.only.split(","))
+        for task in options.tasks.split(","):
+            for path, measure, ratio in gains(framework, task, paths):
+                print(f"{framework} {task} without {path}: {measure} {ratio:.2f}", flush=True)
+                found[path][framework][measure].append(ratio)
+    options.json.parent.mkdir(exist_ok=True)
+    options.json.write_text(json.dumps(found))
+    print(
+        "\n".join(
+            ["", "Time without the path over time with it (and in how many tasks it is above 1.1)", "", *table(found)]
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
