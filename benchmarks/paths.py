@@ -38,27 +38,27 @@ def paths_on(framework: str, only: Sequence[str]) -> list[str]:
     return [name for name, about in PATHS.items() if name in only and concerns(about)]
 
 
-def measured(framework: str, task: str, without: str | None) -> dict[str, float]:
+def measured(framework: str, task: str, sections: Sequence[str], without: str | None) -> dict[str, float]:
     """Return the times of one process for each section, by measure."""
     os.environ["POLYKERAS_FAST"] = f"-{without}" if without else "1"
     found: dict[str, float] = {}
-    for section, measures in SECTIONS.items():
+    for section in sections:
         result = run(OURS, framework, task, section)[0]
-        found |= {measure: result[measure] for measure in measures if measure in result}
+        found |= {measure: result[measure] for measure in SECTIONS[section] if measure in result}
     return found
 
 
-def gains(framework: str, task: str, paths: Sequence[str]) -> Iterator[tuple[str, str, float]]:
+def gains(framework: str, task: str, sections: Sequence[str], paths: Sequence[str]) -> Iterator[tuple[str, str, float]]:
     """Return for each path and measure the time without the path, over that with all."""
-    before = measured(framework, task, None)
+    before = measured(framework, task, sections, None)
     for start in range(0, len(paths), TOGETHER):
         without: dict[str, dict[str, float]] = {}
         for path in paths[start : start + TOGETHER]:
             try:
-                without[path] = measured(framework, task, path)
+                without[path] = measured(framework, task, sections, path)
             except WorkerError as error:
                 print(f"{framework} {task} without {path}: failed\n{error}")
-        after = measured(framework, task, None)
+        after = measured(framework, task, sections, None)
         for path, times in without.items():
             for measure, time in times.items():
                 yield path, measure, 2 * time / (before[measure] + after[measure])
@@ -72,9 +72,8 @@ def table(found: dict[str, dict[str, Gains]]) -> list[str]:
     for path, by_framework in found.items():
         for framework, cells in by_framework.items():
             means = {measure: _mean(cells.get(measure, [])) for measure in measures}
-            row = [
-                f"{means[m]:.2f} ({sum(g > WORTH for g in cells.get(m, []))})" if means[m] else "-" for m in measures
-            ]
+            above = {m: sum(ratio > WORTH for ratio in cells.get(m, [])) for m in measures}
+            row = [f"{means[m]:.2f} ({above[m]})" if means[m] else "-" for m in measures]
             worth = "yes" if any(mean >= WORTH for mean in means.values()) else "no"
             lines.append(f"| {path} | {FRAMEWORKS[framework]} | " + " | ".join([*row, worth]) + " |")
     return lines
@@ -92,21 +91,20 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(PATHS), help="paths, with commas; default: all")
     parser.add_argument("--frameworks", default="jax,tensorflow,torch")
     parser.add_argument("--tasks", default="mlp,conv,lstm,deep", help=f"of {', '.join(TASKS)}")
+    parser.add_argument("--sections", default="train", help=f"of {', '.join(SECTIONS)}")
     parser.add_argument("--json", type=Path, default=Path("outputs/paths.json"), help="where ratios go")
     options = parser.parse_args()
     found: dict[str, dict[str, Gains]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for framework in options.frameworks.split(","):
         paths = paths_on(framework, options.only.split(","))
         for task in options.tasks.split(","):
-            for path, measure, ratio in gains(framework, task, paths):
+            for path, measure, ratio in gains(framework, task, options.sections.split(","), paths):
                 print(f"{framework} {task} without {path}: {measure} {ratio:.2f}", flush=True)
                 found[path][framework][measure].append(ratio)
-    options.json.parent.mkdir(exist_ok=True)
+    options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(found))
     print(
-        "\n".join(
-            ["", "Time without the path over time with it (and in how many tasks it is above 1.1)", "", *table(found)]
-        )
+        "\nTime without the path over time with it (and in how many tasks it is above 1.1)\n", *table(found), sep="\n"
     )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks import claims, curves, machine, markdown, picture, rows, sections, tables, timing
+from benchmarks import claims, curves, machine, markdown, paths, picture, rows, sections, tables, timing
 from benchmarks.__main__ import main, options_of, read_runs
 from benchmarks.checking import LOSSES, PREDICTIONS, _packed, beyond, check_rows
 from benchmarks.measures import asked_ways
@@ -491,3 +491,10 @@ def test_packages_get_their_bytecode(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     compile_sources(["to_be_compiled", "of_nobody"])
     assert list(package.rglob("*.pyc"))
+
+
+def test_gains_of_paths_are_means_over_the_cells_that_they_move() -> None:
+    found = {"xla": {"tensorflow": {"train": [2.0, 2.0, 1.01], "first": [0.99]}}}
+    assert paths.table(found)[2] == "| xla | TensorFlow | 2.00 (2) | 1.00 (0) | - | - | - | - | yes |"
+    assert "xla" in paths.paths_on("tensorflow", ["xla", "freed-memory"])
+    assert paths.paths_on("jax", ["xla", "freed-memory"]) == ["freed-memory"]
