@@ -103,9 +103,7 @@ def main() -> None:
                 found[path][framework][measure].append(ratio)
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(found))
-    print(
-        "\nTime without the path over time with it (and in how many tasks it is above 1.1)\n", *table(found), sep="\n"
-    )
+    print("\nTime without the path over time with it (in how many tasks above 1.1)\n", *table(found), sep="\n")
 
 
 if __name__ == "__main__":
