@@ -133,13 +133,15 @@ def set_matmul_precision(precision: str) -> None:
             backend.set_matmul_precision(precision)
 
 
-def _first_choice() -> str:
+def default_choice() -> tuple[str, str]:
+    """Return the name of the backend that is the default of new processes, and where that was chosen. Loads nothing."""
     for variable in ENVIRONMENT:
         if os.environ.get(variable):
-            return os.environ[variable]
+            return os.environ[variable], f"the environment variable {variable}"
     if config.settings().backend:
-        return str(config.settings().backend)
-    return next(name for name, provider in providers().items() if provider.priority >= 0 and provider.installed())
+        return str(config.settings().backend), f"the config file {config.config_path()}"
+    found = (name for name, provider in providers().items() if provider.priority >= 0 and provider.installed())
+    return next(found), "the order of preference, as nothing else says it"
 
 
 def current() -> Backend:
@@ -154,7 +156,7 @@ def _choose_default() -> Backend:
     global _default
     with _lock:
         if _default is None:
-            _default = load(_first_choice())
+            _default = load(default_choice()[0])
     return _default
 
 
@@ -166,7 +168,7 @@ def meet() -> None:
     """
     waits = _default is None and _chosen.get() is None
     if waits and any(provider.framework in sys.modules for provider in providers().values()):
-        provider = providers().get(_first_choice())
+        provider = providers().get(default_choice()[0])
         if provider is not None and provider.framework in sys.modules:
             _choose_default()
 

@@ -1,0 +1,33 @@
+"""Which backends a command runs on."""
+
+from __future__ import annotations
+
+from polykeras.backend import backends
+from polykeras.backend.providers import providers
+from polykeras.cli.errors import CommandError
+
+
+def chosen_backends(text: str | None, least: int = 2) -> list[str]:
+    """Return the backends to run, the reference first.
+
+    Args:
+        text: names with commas between; None for all that are installed.
+        least: how many there must be.
+
+    Raises:
+        CommandError: a name is not known or not installed, or there are too few.
+    """
+    known = {info.name: info for info in backends()}
+    installed = [name for name, info in known.items() if info.installed]
+    names = [name.strip() for name in text.split(",") if name.strip()] if text else installed
+    for name in names:
+        if name not in installed:
+            hint = f" Install it with `{known[name].install}`." if name in known else f" Known: {', '.join(known)}."
+            raise CommandError(f"Backend {name!r} is not installed.{hint} Installed: {', '.join(installed)}.")
+    if len(names) < least:
+        others = "; ".join(info.install for info in known.values() if not info.installed)
+        more = f" To install others: {others}." if others else ""
+        raise CommandError(
+            f"Expected {least} backends or more to compare, received {', '.join(names) or 'none'}.{more}"
+        )
+    return sorted(dict.fromkeys(names), key=lambda name: providers()[name].framework is not None)

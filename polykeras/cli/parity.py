@@ -1,0 +1,293 @@
+"""Run a model on several backends from the same seed, and say where they part.
+
+Compared are the weights at the start, the outputs, the loss and the gradients of the first batch,
+and the losses, the weights and the outputs after an epoch of training. An error is the largest
+difference in an array, divided by the largest element of that array in the reference (or by a
+tenth of the largest of its kind, where that is more: gradients that are rounding alone are no
+difference). The reference is the backend that needs no framework, where it takes part.
+
+The exit status is 1 if an error exceeds its tolerance, or if a backend fails where others run.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polykeras import nested
+from polykeras.autodiff import value_and_grad
+from polykeras.backend import registry, use_backend
+from polykeras.cli.choices import chosen_backends
+from polykeras.cli.data import add_data_arguments, first_rows, prepared_experiment, row_count
+from polykeras.cli.errors import CommandError, one_line
+from polykeras.cli.models import add_model_arguments
+from polykeras.cli.texts import print_json, table
+from polykeras.random import set_random_seed
+
+START = "weights at the start"
+_TRAINED = ("losses of an epoch", "weights after it", "outputs after it")
+QUANTITIES = (START, "outputs", "loss of the first batch", "gradients", *_TRAINED)
+_START_TOLERANCE = 1e-6
+_SMALL = 0.1  # of the largest element of a kind
+
+Arrays = list[tuple[str, np.ndarray]]
+"""Named arrays of one kind, in the model's order."""
+
+
+@dataclass(slots=True)
+class Difference:
+    """How far a backend is from the reference in one quantity.
+
+    Attributes:
+        error: the largest relative error; infinite where shapes, or nan and infinity, differ.
+        where: the array and the element.
+        here: the number there.
+        reference: what it is in the reference.
+    """
+
+    error: float
+    where: str = ""
+    here: float = 0.0
+    reference: float = 0.0
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What the command found.
+
+    Attributes:
+        reference: the name of the backend that others are held against.
+        versions: of the frameworks, by backend.
+        tolerances: by quantity.
+        differences: by backend, then by quantity.
+        failures: messages of backends that could not run, by backend.
+        notes: what was drawn and chosen.
+    """
+
+    reference: str
+    versions: dict[str, str]
+    tolerances: dict[str, float]
+    differences: dict[str, dict[str, Difference]] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def beyond(self) -> list[tuple[str, str, Difference]]:
+        """Return backend, quantity and difference wherever a tolerance is exceeded."""
+        return [
+            (name, quantity, found)
+            for name, row in self.differences.items()
+            for quantity, found in row.items()
+            if not found.error <= self.tolerances[quantity]
+        ]
+
+    def agrees(self) -> bool:
+        """Return whether all backends ran, and none exceeds a tolerance."""
+        return not self.failures and not self.beyond()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_model_arguments(parser, with_data=True)
+    add_data_arguments(parser, samples=64)
+    parser.add_argument("--backends", metavar="A,B", help="default: all that are installed")
+    parser.add_argument(
+        "--tolerance",
+        type=float,
+        default=1e-4,
+        metavar="E",
+        help="of outputs, loss and gradients; default: %(default)g",
+    )
+    parser.add_argument(
+        "--tolerance-trained",
+        type=float,
+        default=1e-3,
+        metavar="E",
+        help="of what training gives; default: %(default)g",
+    )
+    parser.add_argument("--html", metavar="FILE", help="write the table as a page too")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compare, and print what was found; returns the exit status."""
+    comparison = compare(chosen_backends(options.backends), options)
+    if options.html:
+        from polykeras.cli.parity_page import page
+
+        Path(options.html).write_text(page(comparison, options.model), encoding="utf-8")
+    if options.json:
+        print_json(_as_json(comparison))
+    else:
+        print(_text(comparison))
+        if options.html:
+            print(f"The page is in {options.html}.")
+    return 0 if comparison.agrees() else 1
+
+
+def compare(names: list[str], options: argparse.Namespace) -> Comparison:
+    """Run the model on each backend and hold the results against those of the first one that runs.
+
+    Args:
+        names: the backends, the reference first.
+        options: those of the command.
+
+    Raises:
+        CommandError: no backend runs the model.
+    """
+    tolerances = {
+        quantity: float(options.tolerance_trained if quantity in _TRAINED else options.tolerance)
+        for quantity in QUANTITIES
+    }
+    comparison = Comparison("", {}, tolerances | {START: _START_TOLERANCE})
+    expected: dict[str, Arrays] = {}
+    for name in names:
+        try:
+            with use_backend(name) as backend:
+                measured, notes = _measure(options)
+        except CommandError:
+            raise  # of the arguments, for which no backend is to blame
+        except Exception as error:
+            comparison.failures[name] = one_line(error)
+            continue
+        comparison.versions[name] = backend.version
+        if not expected:
+            comparison.reference, comparison.notes, expected = name, notes, measured
+        else:
+            comparison.differences[name] = {key: difference(measured[key], expected[key]) for key in QUANTITIES}
+    if not expected:
+        raise CommandError(f"No backend runs {options.model}. {names[0]}: {comparison.failures[names[0]]}")
+    return comparison
+
+
+def _measure(options: argparse.Namespace) -> tuple[dict[str, Arrays], list[str]]:
+    """Run the model on the current backend; returns the arrays of each quantity, and what was drawn and chosen."""
+    set_random_seed(options.seed)
+    experiment, notes = prepared_experiment(options)
+    model, x, y, batch = experiment.model, experiment.x, experiment.y, options.batch_size
+    set_random_seed(options.seed)  # whatever was drawn so far
+    outputs = _named("output", model.predict(x, batch_size=batch, verbose=0))
+    start = _weights(model)
+    first_x, first_y = first_rows(x, batch), first_rows(y, batch)
+    variables = model.trainable_variables
+
+    def loss_of_batch() -> Any:
+        return model.compute_loss(first_x, first_y, model(first_x, training=True))
+
+    loss, gradients = value_and_grad(loss_of_batch, variables)()
+    host = registry.current().to_numpy
+    losses = {"loss": host(loss)}
+    paths = [variable.path for variable in variables]
+    history = model.fit(x, y, batch_size=batch, epochs=1, verbose=0).history
+    notes.append(f"{row_count(x)} samples in batches of {batch}")
+    quantities = (
+        start,
+        outputs,
+        list(losses.items()),
+        [(path, host(gradient)) for path, gradient in zip(paths, gradients, strict=True)],
+        [(name, np.asarray(values)) for name, values in history.items()],
+        _weights(model),
+        _named("output", model.predict(x, batch_size=batch, verbose=0)),
+    )
+    return dict(zip(QUANTITIES, quantities, strict=True)), notes
+
+
+def _weights(model: Any) -> Arrays:
+    return [(weight.path, array) for weight, array in zip(model.weights, model.get_weights(), strict=True)]
+
+
+def _named(name: str, tree: Any) -> Arrays:
+    arrays = list(map(np.asarray, nested.flatten(tree)))
+    return [(name if len(arrays) == 1 else f"{name} {index}", array) for index, array in enumerate(arrays)]
+
+
+def difference(actual: Arrays, expected: Arrays) -> Difference:
+    """Return the largest relative error among arrays of one kind; the module says relative to what.
+
+    Args:
+        actual: those of a backend.
+        expected: those of the reference, in the same order.
+    """
+    if len(actual) != len(expected):
+        return Difference(float("inf"), f"{len(actual)} arrays, not {len(expected)}")
+    largest = max((_largest(array) for _, array in expected), default=0.0)
+    worst = Difference(0.0)
+    for (_, here), (name, reference) in zip(actual, expected, strict=True):
+        found = _difference(here, reference, name, largest)
+        if found.error > worst.error:
+            worst = found
+    return worst
+
+
+def _largest(array: np.ndarray) -> float:
+    sizes = np.abs(array.astype("float64"))
+    return float(np.max(sizes, initial=0.0, where=np.isfinite(sizes)))
+
+
+def _difference(here: np.ndarray, reference: np.ndarray, name: str, largest: float) -> Difference:
+    if here.shape != reference.shape:
+        return Difference(float("inf"), f"{name}: shape {here.shape}, not {reference.shape}")
+    if not here.size:
+        return Difference(0.0)
+    a, b = here.astype("float64"), reference.astype("float64")
+    scale = max(_largest(reference), _SMALL * largest, float(np.finfo("float32").tiny))
+    with np.errstate(invalid="ignore"):
+        errors = np.abs(a - b) / scale
+    same = (a == b) | (np.isnan(a) & np.isnan(b))
+    errors = np.where(same, 0.0, np.where(np.isfinite(a) & np.isfinite(b), errors, np.inf))
+    place = tuple(int(index) for index in np.unravel_index(int(np.argmax(errors)), errors.shape))
+    at = f"{name}[{', '.join(map(str, place))}]" if place else name
+    return Difference(float(errors[place]), at, float(a[place]), float(b[place]))
+
+
+# ---- what is printed -------------------------------------------------------------------------------------------------
+
+
+def error_text(found: Difference) -> str:
+    """Return an error as it stands in the table: `"="` where there is none."""
+    return "=" if found.error == 0 else "parts" if np.isinf(found.error) else f"{found.error:.0e}"
+
+
+def verdicts(comparison: Comparison) -> list[str]:
+    """Return where backends fail or part, a line each; that they agree, where they do."""
+    lines = [f"{name} fails: {text}" for name, text in comparison.failures.items()]
+    lines += [
+        f"{name} parts from {comparison.reference} in {quantity}: {found.where}: {found.here:.7g}, not "
+        f"{found.reference:.7g} (error {found.error:.1e}, tolerance {comparison.tolerances[quantity]:.0e})"
+        for name, quantity, found in comparison.beyond()
+    ]
+    return lines or [f"All agree within the tolerances: {', '.join(comparison.versions)}."]
+
+
+def _text(comparison: Comparison) -> str:
+    columns = list(comparison.differences)
+    header = ["largest relative error", "tolerance", *(f"{name} {comparison.versions[name]}" for name in columns)]
+    rows = [
+        [
+            quantity,
+            f"{comparison.tolerances[quantity]:.0e}",
+            *(error_text(comparison.differences[name][quantity]) for name in columns),
+        ]
+        for quantity in QUANTITIES
+    ]
+    reference = f"reference: {comparison.reference} {comparison.versions[comparison.reference]}"
+    notes = "; ".join([reference, *comparison.notes])
+    return "\n\n".join([notes, table(header, rows, range(1, len(header))), "\n".join(verdicts(comparison))])
+
+
+def _as_json(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "agrees": comparison.agrees(),
+        "reference": comparison.reference,
+        "versions": comparison.versions,
+        "tolerances": comparison.tolerances,
+        "differences": {
+            name: {quantity: asdict(found) for quantity, found in row.items()}
+            for name, row in comparison.differences.items()
+        },
+        "failures": comparison.failures,
+        "notes": comparison.notes,
+    }
