@@ -24,9 +24,9 @@ from statistics import median
 from typing import Any
 
 from polykeras.backend import registry
-from polykeras.cli.choices import chosen_backends
+from polykeras.cli.choices import chosen_backends, runs_nowhere
 from polykeras.cli.data import add_data_arguments, positive, prepared_experiment, row_count
-from polykeras.cli.errors import CommandError, one_line
+from polykeras.cli.errors import one_line
 from polykeras.cli.models import add_model_arguments
 from polykeras.cli.texts import print_json, table
 from polykeras.random import set_random_seed
@@ -98,7 +98,7 @@ def measure(names: list[str], options: argparse.Namespace) -> dict[str, Any]:
             worker.stop()
     rows = {name: row for name, row in rows.items() if name not in failures}
     if not rows:
-        raise CommandError(f"No backend runs {options.model}. {names[0]}: {failures[names[0]]}")
+        raise runs_nowhere(options.model, failures)
     return {"backends": rows, "fastest": _compare(rows), "failures": failures, "notes": notes}
 
 
@@ -168,8 +168,8 @@ class _Worker:
 def serve() -> None:
     """Be the process of one backend, the default one: answer requests on stdin until it ends.
 
-    The first request is the command's options; then each is `"first"` (one epoch), `"train"` or `"predict"`. What scripts and frameworks print
-    goes to stderr.
+    The first request is the command's options; then each is `"first"` (one epoch), `"train"` or `"predict"`. What
+    scripts and frameworks print goes to stderr.
     """
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)

@@ -31,3 +31,16 @@ def chosen_backends(text: str | None, least: int = 2) -> list[str]:
             f"Expected {least} backends or more to compare, received {', '.join(names) or 'none'}.{more}"
         )
     return sorted(dict.fromkeys(names), key=lambda name: providers()[name].framework is not None)
+
+
+def runs_nowhere(model: str, failures: dict[str, str]) -> CommandError:
+    """Return the error of a model that no backend runs.
+
+    Args:
+        model: what the command was given.
+        failures: messages by backend.
+    """
+    told = set(failures.values())
+    if len(told) > 1:
+        told = {f"{name}: {text}" for name, text in failures.items()}
+    return CommandError(f"No backend runs {model}. {' '.join(sorted(told))}")

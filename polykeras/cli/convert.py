@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from polykeras.cli.errors import CommandError
+from polykeras.cli.errors import CommandError, one_line
 from polykeras.cli.models import MODEL, add_loading_options, load_experiment
 from polykeras.cli.texts import print_json, size
 from polykeras.models import Model
-from polykeras.saving import load_weights, save_model, save_weights
+from polykeras.saving import SavedFileError, load_weights, save_model, save_weights
 from polykeras.saving.files.atomic import atomic_write
 from polykeras.saving.files.base import Writer
 from polykeras.saving.files.formats import open_arrays, write_arrays
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     if options.max_shard_size is not None and not options.output.endswith(".weights.json"):
         raise CommandError(f"--max-shard-size is for a list of files, OUT.weights.json; received {options.output!r}.")
     from_script = options.input.rpartition(":")[0].endswith(".py")
-    source = "model" if from_script else kind_of(options.input)
+    source = "weights" if options.model else "model" if from_script else kind_of(options.input)
     if not from_script and not os.path.exists(options.input):
         raise CommandError(f"There is no file {options.input!r}.")
     if source == "weights" and not options.model:
@@ -97,7 +97,12 @@ def kind_of(path: str) -> str:
 def _model(options: argparse.Namespace) -> Model:
     """Return the model to write: that of the input, or another one with the weights of the input."""
     if not options.model:
-        return load_experiment(options.input, options).model
+        try:
+            return load_experiment(options.input, options).model
+        except SavedFileError as error:
+            if not options.input.endswith((".h5", ".hdf5")):
+                raise
+            raise CommandError(f"{one_line(error)} If it holds weights alone, name their model: --model.") from error
     model = load_experiment(options.model, options).model
     if not model.built:
         raise CommandError(f"The model of {options.model!r} is not built, so that weights have no place in it.")
@@ -135,8 +140,6 @@ def _report(source: str, target: str, count: int, options: argparse.Namespace) -
     taken = _taken(Path(options.output))
     lost = _LOST.get((source, target), "")
     made_up = "weights: they are new random numbers" if (source, target) == ("architecture", "model") else ""
-    if options.model or target == "architecture":
-        made_up = ""
     if options.json:
         report: dict[str, Any] = {"input": options.input, "output": options.output, "kind": target, "arrays": count}
         print_json(report | {"bytes": taken, "left_out": lost, "made_up": made_up})

@@ -7,6 +7,10 @@ class CommandError(Exception):
     """A command cannot be run. The message says what was expected, what was received, and how to fix it."""
 
 
+class ScriptError(CommandError):
+    """A user's script raised an error, on the backend that is current at least."""
+
+
 def one_line(error: BaseException) -> str:
     """Return the message of an error as one line; errors that are not ours are introduced by their class."""
     text = " ".join(str(error).split())

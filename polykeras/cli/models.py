@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from polykeras import as_keras
-from polykeras.cli.errors import CommandError, one_line
+from polykeras.cli.errors import CommandError, ScriptError, one_line
 from polykeras.models import Model, model_from_json
 from polykeras.saving import load_model
 from polykeras.saving.lambdas import code_allowed
@@ -153,7 +153,7 @@ def _running(script: str) -> Iterator[Path]:
     except Exception as error:
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
         place = f"{script}:{frames[-1].lineno}" if frames else script
-        raise CommandError(f"{place}: {type(error).__name__}: {' '.join(str(error).split())}") from error
+        raise ScriptError(f"{place}: {type(error).__name__}: {' '.join(str(error).split())}") from error
     finally:
         if folder in sys.path:  # a script may take it away
             sys.path.remove(folder)

@@ -21,9 +21,9 @@ import numpy as np
 from polykeras import nested
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import registry, use_backend
-from polykeras.cli.choices import chosen_backends
+from polykeras.cli.choices import chosen_backends, runs_nowhere
 from polykeras.cli.data import add_data_arguments, first_rows, prepared_experiment, row_count
-from polykeras.cli.errors import CommandError, one_line
+from polykeras.cli.errors import CommandError, ScriptError, one_line
 from polykeras.cli.models import add_model_arguments
 from polykeras.cli.texts import print_json, table
 from polykeras.random import set_random_seed
@@ -148,9 +148,9 @@ def compare(names: list[str], options: argparse.Namespace) -> Comparison:
         try:
             with use_backend(name) as backend:
                 measured, notes = _measure(options)
-        except CommandError:
-            raise  # of the arguments, for which no backend is to blame
         except Exception as error:
+            if isinstance(error, CommandError) and not isinstance(error, ScriptError):
+                raise  # of the arguments, for which no backend is to blame
             comparison.failures[name] = one_line(error)
             continue
         comparison.versions[name] = backend.version
@@ -159,7 +159,7 @@ def compare(names: list[str], options: argparse.Namespace) -> Comparison:
         else:
             comparison.differences[name] = {key: difference(measured[key], expected[key]) for key in QUANTITIES}
     if not expected:
-        raise CommandError(f"No backend runs {options.model}. {names[0]}: {comparison.failures[names[0]]}")
+        raise runs_nowhere(options.model, comparison.failures)
     return comparison
 
 
