@@ -74,6 +74,7 @@ def measure(names: list[str], options: argparse.Namespace) -> dict[str, Any]:
     rows: dict[str, dict[str, Any]] = {}
     failures: dict[str, str] = {}
     notes: list[str] = []
+    busy = _other_work()
     try:
         for name in names:
             try:
@@ -99,7 +100,16 @@ def measure(names: list[str], options: argparse.Namespace) -> dict[str, Any]:
     rows = {name: row for name, row in rows.items() if name not in failures}
     if not rows:
         raise runs_nowhere(options.model, failures)
-    return {"backends": rows, "fastest": _compare(rows), "failures": failures, "notes": notes}
+    return {"backends": rows, "fastest": _compare(rows), "failures": failures, "notes": notes + busy}
+
+
+def _other_work() -> list[str]:
+    """Return a note where other programs keep the processors busy: kernels in several threads suffer most from that."""
+    processors = os.cpu_count() or 1
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load < processors / 2:
+        return []
+    return [f"the machine is busy (load {load:.1f}, {processors} processors): a quiet one gives other numbers"]
 
 
 def _compare(rows: dict[str, dict[str, Any]]) -> dict[str, str]:

@@ -45,7 +45,7 @@ def add_data_arguments(parser: argparse.ArgumentParser, samples: int | None) -> 
         help="what sizes that the model leaves open are drawn with; default: 16",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, help="of the initial weights, the data and the training; default: 0"
+        "--seed", type=int, default=0, metavar="N", help="of the initial weights, the data and the training; default: 0"
     )
 
 

@@ -25,6 +25,7 @@ from polykeras.cli.choices import chosen_backends, runs_nowhere
 from polykeras.cli.data import add_data_arguments, first_rows, prepared_experiment, row_count
 from polykeras.cli.errors import CommandError, ScriptError, one_line
 from polykeras.cli.models import add_model_arguments
+from polykeras.cli.page import Cell, page
 from polykeras.cli.texts import print_json, table
 from polykeras.random import set_random_seed
 
@@ -116,9 +117,7 @@ def run(options: argparse.Namespace) -> int:
     """Compare, and print what was found; returns the exit status."""
     comparison = compare(chosen_backends(options.backends), options)
     if options.html:
-        from polykeras.cli.parity_page import page
-
-        Path(options.html).write_text(page(comparison, options.model), encoding="utf-8")
+        Path(options.html).write_text(_page(comparison, options.model), encoding="utf-8")
     if options.json:
         print_json(_as_json(comparison))
     else:
@@ -246,12 +245,11 @@ def _difference(here: np.ndarray, reference: np.ndarray, name: str, largest: flo
 # ---- what is printed -------------------------------------------------------------------------------------------------
 
 
-def error_text(found: Difference) -> str:
-    """Return an error as it stands in the table: `"="` where there is none."""
+def _error_text(found: Difference) -> str:
     return "=" if found.error == 0 else "parts" if np.isinf(found.error) else f"{found.error:.0e}"
 
 
-def verdicts(comparison: Comparison) -> list[str]:
+def _verdicts(comparison: Comparison) -> list[str]:
     """Return where backends fail or part, a line each; that they agree, where they do."""
     lines = [f"{name} fails: {text}" for name, text in comparison.failures.items()]
     lines += [
@@ -262,32 +260,37 @@ def verdicts(comparison: Comparison) -> list[str]:
     return lines or [f"All agree within the tolerances: {', '.join(comparison.versions)}."]
 
 
-def _text(comparison: Comparison) -> str:
-    columns = list(comparison.differences)
-    header = ["largest relative error", "tolerance", *(f"{name} {comparison.versions[name]}" for name in columns)]
-    rows = [
-        [
-            quantity,
-            f"{comparison.tolerances[quantity]:.0e}",
-            *(error_text(comparison.differences[name][quantity]) for name in columns),
-        ]
-        for quantity in QUANTITIES
-    ]
+def _cells(comparison: Comparison) -> tuple[list[str], list[list[Cell]]]:
+    """Return the table: its header, and its rows by quantity."""
+    columns = [f"{name} {comparison.versions[name]}" for name in comparison.differences]
+    rows = []
+    for quantity, tolerance in comparison.tolerances.items():
+        found = [row[quantity] for row in comparison.differences.values()]
+        cells = [Cell(_error_text(one), "good" if one.error <= tolerance else "bad", one.where) for one in found]
+        rows.append([Cell(quantity), Cell(f"{tolerance:.0e}"), *cells])
+    return ["largest relative error", "tolerance", *columns], rows
+
+
+def _notes(comparison: Comparison) -> str:
     reference = f"reference: {comparison.reference} {comparison.versions[comparison.reference]}"
-    notes = "; ".join([reference, *comparison.notes])
-    return "\n\n".join([notes, table(header, rows, range(1, len(header))), "\n".join(verdicts(comparison))])
+    return "; ".join([reference, *comparison.notes])
+
+
+def _text(comparison: Comparison) -> str:
+    header, cells = _cells(comparison)
+    rows = [[cell.text for cell in row] for row in cells]
+    found = table(header, rows, range(1, len(header)))
+    return "\n\n".join([_notes(comparison), found, "\n".join(_verdicts(comparison))])
+
+
+def _page(comparison: Comparison, model: str) -> str:
+    header, cells = _cells(comparison)
+    meaning = (
+        'An error is the largest difference in an array, divided by its largest element in the reference. "=" means '
+        "that there is none."
+    )
+    return page(f"Parity of {model}", [_notes(comparison), meaning], _verdicts(comparison), header, cells)
 
 
 def _as_json(comparison: Comparison) -> dict[str, Any]:
-    return {
-        "agrees": comparison.agrees(),
-        "reference": comparison.reference,
-        "versions": comparison.versions,
-        "tolerances": comparison.tolerances,
-        "differences": {
-            name: {quantity: asdict(found) for quantity, found in row.items()}
-            for name, row in comparison.differences.items()
-        },
-        "failures": comparison.failures,
-        "notes": comparison.notes,
-    }
+    return {"agrees": comparison.agrees(), **asdict(comparison)}

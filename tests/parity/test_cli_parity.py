@@ -127,7 +127,7 @@ def test_a_saved_model_goes_on_with_its_weights(folder: Path, chosen: str, capsy
     assert "All agree within the tolerances" in text
     assert "p.html" in text
     page = Path("p.html").read_text(encoding="utf-8")
-    assert page.count('<td class="ok"') == len(QUANTITIES) * (len(chosen.split(",")) - 1)
+    assert page.count('<td class="good"') == len(QUANTITIES) * (len(chosen.split(",")) - 1)
     assert 'class="bad"' not in page
     assert not re.search(r"(src|href)=", page)
 
