@@ -6,6 +6,8 @@ difference in an array, divided by the largest element of that array in the refe
 tenth of the largest of its kind, where that is more: gradients that are rounding alone are no
 difference). The reference is the backend that needs no framework, where it takes part.
 
+Where outputs part, the first layer whose output does is named (in models that are a graph).
+
 The exit status is 1 if an error exceeds its tolerance, or if a backend fails where others run.
 """
 
@@ -23,37 +25,19 @@ from polykeras.autodiff import value_and_grad
 from polykeras.backend import registry, use_backend
 from polykeras.cli.choices import chosen_backends, runs_nowhere
 from polykeras.cli.data import add_data_arguments, first_rows, prepared_experiment, row_count
+from polykeras.cli.differences import Arrays, Difference, difference
 from polykeras.cli.errors import CommandError, ScriptError, one_line
 from polykeras.cli.models import add_model_arguments
 from polykeras.cli.page import Cell, page
 from polykeras.cli.texts import print_json, table
+from polykeras.models import Functional, Model
 from polykeras.random import set_random_seed
 
 START = "weights at the start"
 _TRAINED = ("losses of an epoch", "weights after it", "outputs after it")
 QUANTITIES = (START, "outputs", "loss of the first batch", "gradients", *_TRAINED)
+_LAYERS = "outputs of layers"
 _START_TOLERANCE = 1e-6
-_SMALL = 0.1  # of the largest element of a kind
-
-Arrays = list[tuple[str, np.ndarray]]
-"""Named arrays of one kind, in the model's order."""
-
-
-@dataclass(slots=True)
-class Difference:
-    """How far a backend is from the reference in one quantity.
-
-    Attributes:
-        error: the largest relative error; infinite where shapes, or nan and infinity, differ.
-        where: the array and the element.
-        here: the number there.
-        reference: what it is in the reference.
-    """
-
-    error: float
-    where: str = ""
-    here: float = 0.0
-    reference: float = 0.0
 
 
 @dataclass(slots=True)
@@ -65,6 +49,7 @@ class Comparison:
         versions: of the frameworks, by backend.
         tolerances: by quantity.
         differences: by backend, then by quantity.
+        first_layers: the first layer whose output exceeds the tolerance, by backend.
         failures: messages of backends that could not run, by backend.
         notes: what was drawn and chosen.
     """
@@ -73,6 +58,7 @@ class Comparison:
     versions: dict[str, str]
     tolerances: dict[str, float]
     differences: dict[str, dict[str, Difference]] = field(default_factory=dict)
+    first_layers: dict[str, str] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -157,6 +143,10 @@ def compare(names: list[str], options: argparse.Namespace) -> Comparison:
             comparison.reference, comparison.notes, expected = name, notes, measured
         else:
             comparison.differences[name] = {key: difference(measured[key], expected[key]) for key in QUANTITIES}
+            for here, there in zip(measured[_LAYERS], expected[_LAYERS], strict=False):
+                if difference([here], [there]).error > options.tolerance:
+                    comparison.first_layers[name] = there[0]
+                    break
     if not expected:
         raise runs_nowhere(options.model, comparison.failures)
     return comparison
@@ -180,6 +170,7 @@ def _measure(options: argparse.Namespace) -> tuple[dict[str, Arrays], list[str]]
     host = registry.current().to_numpy
     losses = {"loss": host(loss)}
     paths = [variable.path for variable in variables]
+    layers = _layer_outputs(model, first_x)
     history = model.fit(x, y, batch_size=batch, epochs=1, verbose=0).history
     notes.append(f"{row_count(x)} samples in batches of {batch}")
     quantities = (
@@ -191,55 +182,26 @@ def _measure(options: argparse.Namespace) -> tuple[dict[str, Arrays], list[str]]
         _weights(model),
         _named("output", model.predict(x, batch_size=batch, verbose=0)),
     )
-    return dict(zip(QUANTITIES, quantities, strict=True)), notes
+    return dict(zip(QUANTITIES, quantities, strict=True)) | {_LAYERS: layers}, notes
 
 
-def _weights(model: Any) -> Arrays:
+def _layer_outputs(model: Model, x: Any) -> Arrays:
+    """Return what each layer of a graph gives, in the order in which they run; nothing for other models."""
+    graph = model._graph_model()
+    if graph is None:
+        return []
+    tensors = [(node.operation.name, tensor) for node in graph._graph.nodes for tensor in node.output_tensors]
+    outputs = Functional(graph.input, [tensor for _, tensor in tensors]).predict(x, verbose=0)
+    return [(name, array) for (name, _), array in zip(tensors, nested.flatten(outputs), strict=True)]
+
+
+def _weights(model: Model) -> Arrays:
     return [(weight.path, array) for weight, array in zip(model.weights, model.get_weights(), strict=True)]
 
 
 def _named(name: str, tree: Any) -> Arrays:
     arrays = list(map(np.asarray, nested.flatten(tree)))
     return [(name if len(arrays) == 1 else f"{name} {index}", array) for index, array in enumerate(arrays)]
-
-
-def difference(actual: Arrays, expected: Arrays) -> Difference:
-    """Return the largest relative error among arrays of one kind; the module says relative to what.
-
-    Args:
-        actual: those of a backend.
-        expected: those of the reference, in the same order.
-    """
-    if len(actual) != len(expected):
-        return Difference(float("inf"), f"{len(actual)} arrays, not {len(expected)}")
-    largest = max((_largest(array) for _, array in expected), default=0.0)
-    worst = Difference(0.0)
-    for (_, here), (name, reference) in zip(actual, expected, strict=True):
-        found = _difference(here, reference, name, largest)
-        if found.error > worst.error:
-            worst = found
-    return worst
-
-
-def _largest(array: np.ndarray) -> float:
-    sizes = np.abs(array.astype("float64"))
-    return float(np.max(sizes, initial=0.0, where=np.isfinite(sizes)))
-
-
-def _difference(here: np.ndarray, reference: np.ndarray, name: str, largest: float) -> Difference:
-    if here.shape != reference.shape:
-        return Difference(float("inf"), f"{name}: shape {here.shape}, not {reference.shape}")
-    if not here.size:
-        return Difference(0.0)
-    a, b = here.astype("float64"), reference.astype("float64")
-    scale = max(_largest(reference), _SMALL * largest, float(np.finfo("float32").tiny))
-    with np.errstate(invalid="ignore"):
-        errors = np.abs(a - b) / scale
-    same = (a == b) | (np.isnan(a) & np.isnan(b))
-    errors = np.where(same, 0.0, np.where(np.isfinite(a) & np.isfinite(b), errors, np.inf))
-    place = tuple(int(index) for index in np.unravel_index(int(np.argmax(errors)), errors.shape))
-    at = f"{name}[{', '.join(map(str, place))}]" if place else name
-    return Difference(float(errors[place]), at, float(a[place]), float(b[place]))
 
 
 # ---- what is printed -------------------------------------------------------------------------------------------------
@@ -257,6 +219,7 @@ def _verdicts(comparison: Comparison) -> list[str]:
         f"{found.reference:.7g} (error {found.error:.1e}, tolerance {comparison.tolerances[quantity]:.0e})"
         for name, quantity, found in comparison.beyond()
     ]
+    lines += [f"{name} parts first in the output of layer {layer!r}" for name, layer in comparison.first_layers.items()]
     return lines or [f"All agree within the tolerances: {', '.join(comparison.versions)}."]
 
 

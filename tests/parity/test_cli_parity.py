@@ -62,7 +62,7 @@ class Off(layers.Layer):
         return inputs * (1.0 if keras.backend.backend() == "numpy" else 1.001)
 
 def parts():
-    return keras.Sequential([keras.Input((4,)), layers.Dense(2, name="dense"), Off()], name="net")
+    return keras.Sequential([keras.Input((4,)), layers.Dense(2, name="dense"), Off(name="off"), layers.Activation("tanh")], name="net")
 
 class Fails(layers.Layer):
     def call(self, inputs):
@@ -114,6 +114,7 @@ def test_backends_agree(model: str, folder: Path, chosen: str, capsys: pytest.Ca
     assert sorted([*report["differences"], "numpy"]) == chosen.split(",")
     for row in report["differences"].values():
         assert set(row) == set(QUANTITIES)
+        assert report["first_layers"] == {}
         assert row["weights at the start"]["error"] == 0
         assert max(found["error"] for found in row.values()) < 1e-3
         assert any(found["error"] > 0 for found in row.values())  # two kernels of the same rounding are not likely
@@ -137,9 +138,9 @@ def test_it_is_told_where_backends_part(folder: Path, chosen: str, capsys: pytes
     for row in report["differences"].values():
         assert row["weights at the start"]["error"] == 0
         found = row["outputs"]
-        assert found["error"] == pytest.approx(1e-3, rel=0.01)
-        assert found["here"] / found["reference"] == pytest.approx(1.001, rel=1e-5)
+        assert found["error"] == pytest.approx(1e-3, rel=0.9)
         assert row["gradients"]["where"].startswith("net/dense/")
+    assert set(report["first_layers"].values()) == {"off"}
     assert main(["parity", "nets.py:parts", "--backends", chosen, "--html", "p.html"]) == 1
     name = next(name for name in chosen.split(",") if name != "numpy")
     assert re.search(rf"{name} parts from numpy in outputs: output\[\d+, \d\]: ", capsys.readouterr().out)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -15,11 +17,11 @@ import numpy as np
 import pytest
 
 import polykeras as keras
-from polykeras.cli import COMMANDS, doctor, main
+from polykeras.cli import COMMANDS, _parser, doctor, main
 from polykeras.cli.bench import _compare
 from polykeras.cli.data import prepared_experiment
+from polykeras.cli.differences import difference
 from polykeras.cli.models import Experiment
-from polykeras.cli.parity import difference
 from polykeras.cli.texts import print_json, size, table
 
 ROOT = Path(__file__).parents[2]
@@ -114,6 +116,24 @@ def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     assert f"usage: polykeras {command}".strip() in text
     assert all(name in text for name in COMMANDS) or command
+
+
+def test_the_page_shows_commands_and_options_that_there_are() -> None:
+    page = (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8")
+    shown = [line.split() for line in re.findall(r"^\$ polykeras (.*)$", page, re.MULTILINE)]
+    assert {command for command, *_ in shown} == set(COMMANDS)
+    for arguments in shown:
+        assert arguments[0] == "as-keras" or _parser().parse_args(arguments).command == arguments[0]
+    options = {name for action in _parser()._actions for name in _names(action)}
+    named = set(re.findall(r"`(--[\w-]+)", page))
+    assert len(named) > 10
+    assert named - options == set()
+
+
+def _names(action: argparse.Action) -> list[str]:
+    """Return the options of an action, and of the commands that it has."""
+    commands = action.choices.values() if isinstance(action.choices, dict) else ()
+    return [*action.option_strings, *(name for parser in commands for part in parser._actions for name in _names(part))]
 
 
 @pytest.mark.parametrize(
@@ -366,8 +386,6 @@ def test_doctor_names_extras_that_exist() -> None:
 
 def drawn(model: Any, x: Any = None, y: Any = None, **options: Any) -> Experiment:
     """Return what a command would draw for a model."""
-    import argparse
-
     from polykeras.cli import data
 
     given = {"model": "m", "batch_size": 8, "samples": 16, "length": 5, "seed": 0} | options
@@ -456,6 +474,8 @@ def test_what_cannot_be_compared_parts(here: list[float]) -> None:
     reference = [("a", np.array([2.0, 1.0]))]
     assert difference([("a", np.array(here))], reference).error == np.inf
     assert difference([], reference).error == np.inf
+    imaginary = difference([("a", np.array([1 + 3j]))], [("a", np.array([1 + 2j]))])
+    assert (imaginary.where, imaginary.error) == ("a[0, 1]", 0.5)
     both = [("a", np.array([np.nan, np.inf, 1.0]))]
     assert difference(both, both).error == 0
 
