@@ -51,7 +51,7 @@ def difference(actual: Arrays, expected: Arrays) -> Difference:
 
 def _real(array: np.ndarray) -> np.ndarray:
     """Return an array in float64; real and imaginary parts side by side."""
-    parts = np.stack([array.real, array.imag], axis=-1) if array.dtype.kind == "c" else array
+    parts = np.stack([np.real(array), np.imag(array)], axis=-1) if array.dtype.kind == "c" else array
     return parts.astype("float64")
 
 
