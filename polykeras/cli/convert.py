@@ -33,6 +33,7 @@ MODELS = (".keras", ".h5", ".hdf5")
 _LOST = {
     ("model", "weights"): "layers, what it was compiled with",
     ("model", "architecture"): "weights, what it was compiled with",
+    ("weights", "architecture"): "weights",
 }
 
 
@@ -139,7 +140,8 @@ def _copy_weights(options: argparse.Namespace) -> int:
 def _report(source: str, target: str, count: int, options: argparse.Namespace) -> None:
     taken = _taken(Path(options.output))
     lost = _LOST.get((source, target), "")
-    made_up = "weights: they are new random numbers" if (source, target) == ("architecture", "model") else ""
+    new = source == "architecture" and target != source
+    made_up = "weights: they are new random numbers" if new else ""
     if options.json:
         report: dict[str, Any] = {"input": options.input, "output": options.output, "kind": target, "arrays": count}
         print_json(report | {"bytes": taken, "left_out": lost, "made_up": made_up})

@@ -271,6 +271,7 @@ def test_each_file_of_weights_becomes_each_other(folder: Path, capsys: pytest.Ca
 def test_an_architecture_becomes_a_model_of_new_weights(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "left out: weights" in run(capsys, "convert", "nets.py:small", "m.json")
     assert "made up: weights" in run(capsys, "convert", "m.json", "m.keras")
+    assert "made up: weights" in run(capsys, "convert", "m.json", "m.npz")
     assert keras.saving.load_model("m.keras").count_params() == 67
 
 
