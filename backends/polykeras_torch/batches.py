@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from polykeras import fast, nested
+from polykeras_torch.compiler.replay import signature
+from polykeras_torch.compiler.rewriting import LINE
 from polykeras_torch.indexing import select
-from polykeras_torch.replay import signature
-from polykeras_torch.rewriting import LINE
 
 _GATHERED = 2**20  # bytes of batches that are gathered at once, which stay in the cache
 _KEPT = 1024  # slices of a column at most, which take 1 KB each; a pack of a stream has up to 128

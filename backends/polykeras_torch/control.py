@@ -11,7 +11,7 @@ from torch import Tensor
 from polykeras import nested
 from polykeras.backend.control import ControlMethods
 from polykeras.backend.scopes import Scope
-from polykeras_torch.recorder import is_recorded
+from polykeras_torch.compiler.recorder import is_recorded
 
 
 class TorchControl(ControlMethods):

@@ -17,11 +17,11 @@ from polykeras.backend.steps import Step, StepParts, StepRunner
 from polykeras.recent import Recent
 from polykeras_torch.arrays import current_device, torch_dtype
 from polykeras_torch.batches import Data
-from polykeras_torch.global_state import global_state
+from polykeras_torch.compiler.global_state import global_state
+from polykeras_torch.compiler.recorder import is_recorded
+from polykeras_torch.compiler.replay import Recording, are_blocks, contiguous, current, is_watched, record, signature
 from polykeras_torch.heap import keep_freed_memory
 from polykeras_torch.private import TensorWithoutValues, can_record, values_left_out
-from polykeras_torch.recorder import is_recorded
-from polykeras_torch.replay import Recording, are_blocks, contiguous, current, is_watched, record, signature
 from polykeras_torch.steps import Steps, StepsInParts
 from polykeras_torch.subnormals import subnormals_as_zero
 from polykeras_torch.updates import KERNELS, suits

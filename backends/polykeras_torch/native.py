@@ -18,9 +18,9 @@ from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from polykeras.backend.native import Native
+from polykeras_torch.compiler.recorder import refuse_recording
 from polykeras_torch.native_module import TorchModule
 from polykeras_torch.private import version_of
-from polykeras_torch.recorder import refuse_recording
 
 
 class TorchNative(Native):

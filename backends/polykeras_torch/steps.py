@@ -14,9 +14,9 @@ from polykeras.backend.steps import State, Step, StepParts, check_state, kinds_o
 from polykeras.recent import Recent
 from polykeras_torch.arrays import NAMES
 from polykeras_torch.batches import Batches, Data
-from polykeras_torch.global_state import global_state
+from polykeras_torch.compiler.global_state import global_state
+from polykeras_torch.compiler.replay import Recording, are_blocks, contiguous, current, is_watched, record, signature
 from polykeras_torch.private import below_autograd
-from polykeras_torch.replay import Recording, are_blocks, contiguous, current, is_watched, record, signature
 from polykeras_torch.subnormals import subnormals_as_zero
 
 # Steps that are looked at in one go at most. A look's kernels are cold each time: an AUC's takes 0.4 ms for 64 small

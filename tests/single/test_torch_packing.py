@@ -35,7 +35,7 @@ def trained(optimizer: Any, steps: int, **layer: Any) -> k.Model:
 @pytest.fixture
 def packs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Return a list to which the packs are added that are laid side by side."""
-    from polykeras_torch import replay
+    from polykeras_torch.compiler import replay
 
     seen: list[Any] = []
     lay = replay.lay_side_by_side

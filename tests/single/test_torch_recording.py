@@ -579,7 +579,7 @@ def test_native_code_that_changes_its_batch_leaves_the_rows_alone(tb: Any, ready
 @pytest.fixture
 def loops(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], list[str]]]:
     """The names of the calls before each loop that is written, and of those in it."""
-    from polykeras_torch.program import _Writer
+    from polykeras_torch.compiler.program import _Writer
 
     written: list[tuple[list[str], list[str]]] = []
     loop = _Writer.loop

@@ -12,10 +12,10 @@ from polykeras.backend import use_backend
 from polykeras.backend.steps import StepParts
 
 torch = pytest.importorskip("torch")
-from polykeras_torch.kernels import COPY_INTO  # noqa: E402
-from polykeras_torch.nodes import Slot  # noqa: E402
-from polykeras_torch.recorder import Recorder  # noqa: E402
-from polykeras_torch.rewriting import with_given_memory  # noqa: E402
+from polykeras_torch.compiler.kernels import COPY_INTO  # noqa: E402
+from polykeras_torch.compiler.nodes import Slot  # noqa: E402
+from polykeras_torch.compiler.recorder import Recorder  # noqa: E402
+from polykeras_torch.compiler.rewriting import with_given_memory  # noqa: E402
 
 pytestmark = [
     pytest.mark.needs("torch"),

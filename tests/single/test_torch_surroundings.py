@@ -209,7 +209,7 @@ def test_a_thread_of_ours_that_has_ended_may_have_drawn(tb: Any) -> None:
 @pytest.mark.parametrize("more", [-1, 0, 1])
 def test_references_are_counted_as_this_python_counts_them(tb: Any, more: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """CPython 3.14 borrows references where earlier ones take their own."""
-    from polykeras_torch import outside
+    from polykeras_torch.compiler import outside
 
     count = sys.getrefcount
     monkeypatch.setattr(outside.sys, "getrefcount", lambda x: count(x) - 1 + more)  # the argument of this one is extra
@@ -227,7 +227,7 @@ def test_references_are_counted_as_this_python_counts_them(tb: Any, more: int, m
 
 
 def test_a_module_that_cannot_be_followed_is_a_reason(tb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("polykeras_torch.surroundings.Modules._add", failing)
+    monkeypatch.setattr("polykeras_torch.compiler.surroundings.Modules._add", failing)
     with pytest.warns(RuntimeWarning, match="a module of torch could not be followed .RuntimeError: no such schema"):
         assert tb.compile(torch.nn.ReLU())(torch.ones(2)).tolist() == [1.0, 1.0]
 
@@ -314,7 +314,7 @@ def failing(*args: Any, **kwargs: Any) -> Any:
 )
 def test_a_failure_of_the_recorder_is_a_reason(tb: Any, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run is right all the same, and so is the state, which native code changes in place; nothing is repeated."""
-    monkeypatch.setattr(f"polykeras_torch.{place}", failing)
+    monkeypatch.setattr(f"polykeras_torch.compiler.{place}", failing)
     state = [torch.zeros(2), torch.ones(3)]
 
     def step(state: list[Any], batch: Any) -> Any:
@@ -337,7 +337,7 @@ def test_a_failure_of_the_recorder_is_a_reason(tb: Any, place: str, monkeypatch:
 def test_a_function_that_fails_while_it_cannot_be_followed_leaves_the_state(
     tb: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("polykeras_torch.recorder.Recorder._note", failing)
+    monkeypatch.setattr("polykeras_torch.compiler.recorder.Recorder._note", failing)
 
     def step(state: list[Any], batch: Any) -> Any:
         state[0].add_(1)

@@ -20,8 +20,8 @@ F = torch.nn.functional
 pytestmark = [pytest.mark.needs("torch"), pytest.mark.cpu_only("kernels, threads and memory of the CPU")]
 
 # The backend comes after torch, which need not be there.
-from polykeras_torch.recorder import Recorder  # noqa: E402
-from polykeras_torch.threads import one_thread, wants_one_thread  # noqa: E402
+from polykeras_torch.compiler.recorder import Recorder  # noqa: E402
+from polykeras_torch.compiler.threads import one_thread, wants_one_thread  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -137,7 +137,7 @@ def uses(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             found.append(torch.get_num_threads())
             yield
 
-    monkeypatch.setattr("polykeras_torch.replay.one_thread", noted)
+    monkeypatch.setattr("polykeras_torch.compiler.replay.one_thread", noted)
     return found
 
 
@@ -165,7 +165,7 @@ def test_chunks_of_small_layers_run_in_one_thread(uses: list[int]) -> None:
 def test_a_model_has_the_bits_of_several_threads(uses: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     ours = trained(32)
     assert uses
-    monkeypatch.setattr("polykeras_torch.replay.wants_one_thread", lambda nodes, seen: False)
+    monkeypatch.setattr("polykeras_torch.compiler.replay.wants_one_thread", lambda nodes, seen: False)
     uses.clear()
     theirs = trained(32)
     assert uses == []

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polykeras_torch.operators import is_plain, written
+from polykeras_torch.compiler.operators import is_plain, written
 from polykeras_torch.private import schema_of, storage_of
 
 

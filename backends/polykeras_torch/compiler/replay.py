@@ -13,18 +13,18 @@ from torch import Tensor
 
 from polykeras import fast, nested
 from polykeras.draws import HostDraws
-from polykeras_torch.global_state import has_settings, is_looked_on, settings_applied, without_autocast_cache
-from polykeras_torch.nodes import Slot
-from polykeras_torch.operators import is_plain
-from polykeras_torch.outside import Foreign
-from polykeras_torch.ownership import memory, own, with_copies, written_to
-from polykeras_torch.packing import Pack, lay_side_by_side, take_apart
+from polykeras_torch.compiler.global_state import has_settings, is_looked_on, settings_applied, without_autocast_cache
+from polykeras_torch.compiler.nodes import Slot
+from polykeras_torch.compiler.operators import is_plain
+from polykeras_torch.compiler.outside import Foreign
+from polykeras_torch.compiler.ownership import memory, own, with_copies, written_to
+from polykeras_torch.compiler.packing import Pack, lay_side_by_side, take_apart
+from polykeras_torch.compiler.program import Program, Repetition, compile_program, compile_repetition
+from polykeras_torch.compiler.recorder import Recorder
+from polykeras_torch.compiler.rewriting import written_memory
+from polykeras_torch.compiler.surroundings import Modules
+from polykeras_torch.compiler.threads import one_thread, wants_one_thread
 from polykeras_torch.private import below_autograd, can_record, parametrizations_are_cached, without_functions
-from polykeras_torch.program import Program, Repetition, compile_program, compile_repetition
-from polykeras_torch.recorder import Recorder
-from polykeras_torch.rewriting import written_memory
-from polykeras_torch.surroundings import Modules
-from polykeras_torch.threads import one_thread, wants_one_thread
 
 _AS_IT_IS = nullcontext()
 _kind = attrgetter("__class__", "layout", "dtype", "shape", "device")

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polykeras_torch.kernels import COPY_INTO, binding_into, is_copy, number_as_tensor
-from polykeras_torch.nodes import Node, Seen, Slot, replace
-from polykeras_torch.operators import draws
+from polykeras_torch.compiler.kernels import COPY_INTO, binding_into, is_copy, number_as_tensor
+from polykeras_torch.compiler.nodes import Node, Seen, Slot, replace
+from polykeras_torch.compiler.operators import draws
 
 aten: Any = torch.ops.aten
 _SUM = aten.sum.dim_IntList

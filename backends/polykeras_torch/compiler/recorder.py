@@ -1,7 +1,7 @@
 """Records what a function does with tensors, below autograd, as one flat list of operator calls.
 
 A training step of neutral code is run once under a `Recorder`: forward pass, gradients and updates are seen as the
-aten operators that torch runs in the end. `polykeras_torch.program` makes a straight function of the list.
+aten operators that torch runs in the end. `polykeras_torch.compiler.program` makes a straight function of the list.
 
 A tensor is known by the memory that it describes (storage, offset, shape, strides), since autograd hands out new
 objects for the same values. The recorder holds no memory but that of constants: a recorded step takes as much as a
@@ -22,10 +22,10 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from polykeras_torch.guarded import Guarded
-from polykeras_torch.hidden_reads import HiddenReads
-from polykeras_torch.nodes import Node, Seen, Slot, replace
-from polykeras_torch.operators import (
+from polykeras_torch.compiler.guarded import Guarded
+from polykeras_torch.compiler.hidden_reads import HiddenReads
+from polykeras_torch.compiler.nodes import Node, Seen, Slot, replace
+from polykeras_torch.compiler.operators import (
     draws,
     is_plain,
     makes_room_only,
@@ -35,10 +35,10 @@ from polykeras_torch.operators import (
     why_not_of_values,
     written,
 )
-from polykeras_torch.outside import Outside
-from polykeras_torch.places import Places
+from polykeras_torch.compiler.outside import Outside
+from polykeras_torch.compiler.places import Places
+from polykeras_torch.compiler.surroundings import Generator
 from polykeras_torch.private import DispatchMode, storage_of, without_functions
-from polykeras_torch.surroundings import Generator
 
 T = TypeVar("T")
 

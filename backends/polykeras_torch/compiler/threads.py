@@ -8,7 +8,7 @@ from functools import cache
 
 import torch
 
-from polykeras_torch.nodes import Node, Seen, Slot, replace
+from polykeras_torch.compiler.nodes import Node, Seen, Slot, replace
 from polykeras_torch.private import schema_of
 
 # Multiplications and additions of a matrix product. Two threads wait for each other, 1.3 us a product: five layers of

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from polykeras import fast
-from polykeras_torch.kernels import binding, binding_into, is_copy
-from polykeras_torch.nodes import Node, Slot
-from polykeras_torch.packing import Pack, with_packed_updates
-from polykeras_torch.recorder import Recorder
-from polykeras_torch.rewriting import (
+from polykeras_torch.compiler.kernels import binding, binding_into, is_copy
+from polykeras_torch.compiler.nodes import Node, Slot
+from polykeras_torch.compiler.packing import Pack, with_packed_updates
+from polykeras_torch.compiler.recorder import Recorder
+from polykeras_torch.compiler.rewriting import (
     needed,
     with_given_memory,
     with_numbers_as_tensors,

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from polykeras_torch.kernels import is_copy
-from polykeras_torch.nodes import Node, Seen, Slot
+from polykeras_torch.compiler.kernels import is_copy
+from polykeras_torch.compiler.nodes import Node, Seen, Slot
 from polykeras_torch.private import FLATTEN, FUSED_ADAM, FUSED_SGD
 
 # The arguments that are lists of state; beside them come lists of gradients and, of Adam, of counters.

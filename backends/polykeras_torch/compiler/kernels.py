@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polykeras_torch.nodes import Seen
+from polykeras_torch.compiler.nodes import Seen
 from polykeras_torch.private import callable_of, schema_of
 
 # torch's own bindings parse their arguments faster than those of the operator overloads, by 0.4 us a call. Those

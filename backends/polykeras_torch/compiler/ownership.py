@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from polykeras_torch.operators import is_plain
+from polykeras_torch.compiler.operators import is_plain
+from polykeras_torch.compiler.recorder import Recorder
 from polykeras_torch.private import storage_of, version_of
-from polykeras_torch.recorder import Recorder
 
 
 def own(leaves: Sequence[Any], taken: set[int], recorder: Recorder | None = None) -> list[Any]:
