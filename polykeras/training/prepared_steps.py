@@ -21,6 +21,7 @@ from polykeras.optimizers import Optimizer
 from polykeras.random import SeedGenerator
 from polykeras.training import padding
 from polykeras.training.compiled_metrics import CompiledMetrics, Seen
+from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.nan_guard import guarded
 from polykeras.training.native_steps import native_step
 from polykeras.training.state_steps import StateStep, takes_state
@@ -118,6 +119,8 @@ class PreparedSteps:
 
     def _make_step(self, kind: str, batch: Any, backend: Backend, resets: bool) -> CompiledStep:
         step = self._neutral_step(kind, backend)
+        if kind != "predict" and not are_ours(self, f"{kind}_step"):
+            self._build_metrics(batch)
         built = self._build_by(step.build if isinstance(step, StateStep) else step, batch)
         if built and kind == "train" and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
@@ -186,11 +189,27 @@ class PreparedSteps:
         self._forget_losses()
         return fills
 
+    def _build_metrics(self, batch: Any) -> None:
+        """Make the metrics of `compile`: a step of a user's may ask for them before anything else does."""
+        metrics = self._compiled_metrics
+        _, y, _ = unpack_x_y_sample_weight(batch)
+        if metrics is None or metrics.built or y is None:
+            return
+
+        def build(x: Any, y: Any) -> None:
+            metrics.build(y, self(x, training=False))  # type: ignore[operator]
+
+        try:
+            infer_outputs(build, _symbolic(unpack_x_y_sample_weight(batch)[:2]), {})
+        except Exception:  # a model that is nothing but its steps; what is wrong otherwise they tell themselves
+            pass
+        finally:
+            self._forget_losses()
+
     def _build_by(self, step: Callable[[Any], Any], batch: Any) -> bool:
         """Make the variables that a step needs by running it once on shapes alone; return whether that was possible."""
-        symbolic = nested.map_structure(lambda leaf: KerasTensor(leaf.shape, leaf.dtype), batch)
         try:
-            infer_outputs(step, (symbolic,), {}, native=False)
+            infer_outputs(step, (_symbolic(batch),), {}, native=False)
         except Exception as error:
             # Native code of a framework in a user's step or layer. What it needs is made when it is traced. It is not
             # run on that framework's arrays without values where there are others: it may look for memory, and crash,
@@ -201,6 +220,10 @@ class PreparedSteps:
         finally:
             self._forget_losses()
         return True
+
+
+def _symbolic(batch: Any) -> Any:
+    return nested.map_structure(lambda leaf: KerasTensor(leaf.shape, leaf.dtype), batch)
 
 
 def _flat_logs(kind: str, logs: Any) -> dict[str, Any]:
