@@ -93,7 +93,12 @@ class PreparedSteps:
         parts: list[Any] = [config.nan_guard(), config.verify(), *config.defaults()]
         for layer in self._flatten_layers():
             held = (*layer._own_weights, *vars(layer).values())
-            parts += [layer, layer.trainable, *(v for v in held if isinstance(v, Variable) and not v.trainable)]
+            parts += [
+                layer,
+                layer.trainable,
+                layer.dtype_policy.name,
+                *(v for v in held if isinstance(v, Variable) and not v.trainable),
+            ]
             parts += tracked(layer, (SeedGenerator, Metric))
             if isinstance(layer, PreparedSteps):
                 for optimizer in tracked(layer, Optimizer):
