@@ -199,6 +199,23 @@ class TestOnJax:
         loaded = keras.models.load_model(tmp_path / "model.keras", custom_objects=custom)
         np.testing.assert_allclose(loaded.predict(X, verbose=0), model.predict(X, verbose=0), rtol=1e-6)
 
+    def test_a_method_of_a_module(self, tmp_path: Path) -> None:
+        nn = pytest.importorskip("flax.linen")
+
+        class Net(self.module()):  # type: ignore[misc]
+            @nn.compact
+            def forward(self, inputs: Any) -> Any:
+                return nn.Dense(1)(inputs)
+
+        module = Net()
+        for bound in (module.forward, Net().forward):  # Flax takes the method of another instance for the module's
+            layer = layers.FlaxLayer(module, method=bound)
+            model = keras.Sequential([keras.Input((4,)), layer])
+            assert layer.get_config()["method"] == "forward"
+            model.save(tmp_path / "model.keras")
+            loaded = keras.models.load_model(tmp_path / "model.keras", custom_objects={"Net": Net})
+            np.testing.assert_allclose(loaded.predict(X, verbose=0), model.predict(X, verbose=0), rtol=1e-6)
+
     def test_a_function_over_a_module_and_variables_that_are_given(self) -> None:
         cls = self.module()
         variables = cls().init(self.jax.random.key(0), X)
