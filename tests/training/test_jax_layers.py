@@ -144,7 +144,7 @@ class TestOnJax:
     def test_mistakes(self) -> None:
         with pytest.raises(ValueError, match="must have an argument `inputs`"):
             layers.JaxLayer(lambda params, x: x, ones)
-        with pytest.raises(ValueError, match=r"`init_fn` may have the arguments.*it has \['key'\] too"):
+        with pytest.raises(ValueError, match=r"`init_fn` may have the arguments.*it has `key` too"):
             layers.JaxLayer(affine, lambda key, inputs: {})
         with pytest.raises(ValueError, match="Pass `init_fn`, `params` or `state`"):
             layers.JaxLayer(affine)
