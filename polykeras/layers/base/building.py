@@ -117,8 +117,8 @@ class BuildMixin:
             shapes = ", ".join(str(leaf.shape) for leaf in nested.flatten((args, kwargs)))
             warnings.warn(
                 f"{self._title()} has layers that are not built: its `call`, which would build them, fails on inputs "
-                f"of the shapes {shapes} ({type(error).__name__}: {error}). The first call on data builds them. Pass the "
-                "shapes that `call` takes, or write a method `build` that builds all layers.",
+                f"of the shapes {shapes} ({type(error).__name__}: {error}). The first call on data builds them. Pass "
+                "the shapes that `call` takes, or write a method `build` that builds all layers.",
                 stacklevel=2,
             )
 
