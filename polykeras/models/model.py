@@ -150,7 +150,7 @@ class Model(GraphEnds, Trainer, Layer):
         )
 
     def build(self, input_shape: Any = None) -> None:
-        """Make all weights, by running `call` on shapes alone.
+        """Make all weights, by running `call` on shapes alone; where that fails, warn, and leave it to the first data.
 
         Args:
             input_shape: the shape of the input with its batch axis (None for a free size), or a tree of shapes.
@@ -158,7 +158,7 @@ class Model(GraphEnds, Trainer, Layer):
         if self.built:
             return
         if type(self).call is not Model.call:
-            self.compute_output_spec(map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), input_shape))
+            self._build_by_call(map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), input_shape))
 
     def _has_own_build(self) -> bool:
         return type(self).build is not Model.build

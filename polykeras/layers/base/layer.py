@@ -197,6 +197,9 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
             )
         for backend, provider in registry.providers().items():
             if name in provider.layer_methods:
+                registry.current()  # may be that one, and not loaded before
+                if hasattr(type(self), name):
+                    return self.__getattribute__(name)
                 raise AttributeError(
                     f"{self._title()} has `{name}` where the {backend} backend is loaded: choose it with "
                     f"`polykeras.set_backend({backend!r})`."
