@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -60,6 +61,7 @@ class PreparedSteps:
     trainable_variables: list[Variable]
     metrics: list[Metric]
     metrics_variables: list[Variable]
+    name: str
     optimizer: Any
     run_eagerly: bool
     _flatten_layers: Callable[[], list[Layer]]
@@ -131,6 +133,12 @@ class PreparedSteps:
             self.optimizer.build(self.trainable_variables)
         step = native_step(step, self, kind, backend)
         plan = Plan(self, self.trainable_variables, self.metrics, self._flatten_layers()) if built else None
+        if kind == "train" and plan and not plan.trainable and are_ours(self, "train_step"):
+            warnings.warn(
+                f"The model {self.name!r} does not have any trainable weights: its steps change none. What is "
+                "trainable counts as it is now, not as it was at `compile`: set it before each training.",
+                stacklevel=2,
+            )
         # In the compiled step a reset costs nothing. A user's own is called each time: it may do more than assign.
         own = are_ours(self, "reset_metrics") and all(are_ours(metric, "reset_state") for metric in self.metrics)
         resets_inside = resets and built and own
