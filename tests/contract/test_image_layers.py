@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -135,7 +136,7 @@ def test_single_images_and_integers(backend: Backend) -> None:
             of_one, of_several = make(), make()
             one, several = results_of(name, backend, lambda x, a=of_one, b=of_several: (a(x[0]), b(x)), X[:1])
             assert_allclose(one, several[0], rtol=1e-5, err_msg=name)
-        as_bytes = results_of(name, backend, lambda x, layer=make(): layer(x, training=False), X.astype("uint8"))
+        as_bytes = results_of(name, backend, partial(make(), training=False), X.astype("uint8"))
         assert as_bytes.dtype == ("uint8" if name == "Resizing" else "float32"), name
     half = L.RandomBrightness((0.1, 0.1), dtype="mixed_float16")(X)
     assert ops.dtype(half) == "float16"
