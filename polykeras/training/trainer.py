@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from polykeras import nested, optimizers
-from polykeras.arguments import call_with_taken, positive_int
+from polykeras.arguments import call_with_taken, positive_int, takes_old_arguments
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import registry
 from polykeras.dtype_policies import DTypePolicy
@@ -67,6 +67,7 @@ class Trainer(CompileConfig, PreparedSteps, Loops, StepFunctions, Stateless):
 
     # ---- compile -----------------------------------------------------------------------------------------------
 
+    @takes_old_arguments
     def compile(
         self,
         optimizer: Any = "rmsprop",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from polykeras.arguments import positive_int
+from polykeras.arguments import positive_int, takes_old_arguments
 from polykeras.saving.model_files import save_model
 from polykeras.saving.weights import SUFFIXES, save_weights
 from polykeras.training.callbacks.monitor import MonitorCallback
@@ -32,10 +32,18 @@ class ModelCheckpoint(MonitorCallback, EverySteps):
         save_freq: `"epoch"`, or a number of steps, counted over epochs.
         initial_value_threshold: the value to beat at first.
 
+    Attributes:
+        period: where `save_freq` is `"epoch"`: after so many of them it saves, 1 unless Keras 2's argument says it.
+
     Raises:
         ValueError: another suffix, or one that `save_weights_only` contradicts; another `save_freq`.
     """
 
+    period: int = 1
+    _waited = 0
+    """Epochs since it saved last, or looked whether to."""
+
+    @takes_old_arguments
     def __init__(
         self,
         filepath: str | os.PathLike[str],
@@ -67,7 +75,11 @@ class ModelCheckpoint(MonitorCallback, EverySteps):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Save where it is time to."""
-        if self.save_freq == "epoch":
+        if self.save_freq != "epoch":
+            return
+        self._waited += 1
+        if self._waited >= self.period:
+            self._waited = 0
             self._save(dict(logs or {}))
 
     def _save(self, logs: dict[str, Any]) -> None:
