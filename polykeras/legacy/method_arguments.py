@@ -55,10 +55,10 @@ def _must_be(*allowed: Any) -> Change:
 
     def change(owner: Any, arguments: Arguments, name: str) -> str:
         value = arguments.pop(name)
-        if not any(value is one for one in allowed):
+        if not any(value is one or (isinstance(value, str) and value == one) for one in allowed):
             raise TypeError(
                 f"{type(owner).__name__}: `{name}` is an argument of Keras 2, of which only "
-                f"{' and '.join(map(repr, allowed))} can be given; received {value!r}."
+                f"{' or '.join(map(repr, allowed))} can be given; received {value!r}."
             )
         return "no longer needed"
 
@@ -87,6 +87,7 @@ ARGUMENTS: dict[str, dict[str, Change]] = {
     "predict": _FETCHING,
     "train_on_batch": {"reset_metrics": _must_be(True)},
     "test_on_batch": {"reset_metrics": _must_be(True)},
+    "save_weights": {"save_format": _must_be(None, "h5", "hdf5", "keras"), "options": _must_be(None)},
     "fit_generator": {
         "samples_per_epoch": _samples_of("generator", "steps_per_epoch"),
         "nb_epoch": "epochs",

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
-from polykeras import callbacks, layers, models
+from polykeras import callbacks, layers, models, saving
 from polykeras.backend import Backend, use_backend
 from polykeras.legacy.method_arguments import ARGUMENTS
 
@@ -104,6 +105,33 @@ def test_compile() -> None:
     with use_backend("numpy"), pytest.warns(DeprecationWarning, match="compile: .*sample_weight_mode: no longer"):
         model = model_of(sample_weight_mode=None, experimental_steps_per_execution=2, target_tensors=None)
     assert model.steps_per_execution == 2
+
+
+
+def test_files_of_weights(tmp_path: Path) -> None:
+    with use_backend("numpy"):
+        model, other = model_of(), model_of()
+        with pytest.warns(DeprecationWarning, match="save_weights: .*save_format: no longer needed"):
+            model.save_weights(tmp_path / "w.h5", save_format="h5")
+        other.set_weights([np.zeros((3, 1)), np.ones(1)])
+        other.load_weights(tmp_path / "w.h5")
+        assert [w.tolist() for w in other.get_weights()] == [w.tolist() for w in model.get_weights()]
+        checkpoint = callbacks.ModelCheckpoint(tmp_path / "{epoch}.hdf5", save_weights_only=True)
+        model.fit(X, Y, epochs=2, verbose=0, callbacks=[checkpoint])
+        other.load_weights(tmp_path / "2.hdf5", by_name=False)
+        assert [w.tolist() for w in other.get_weights()] == [w.tolist() for w in model.get_weights()]
+    with h5py.File(tmp_path / "w.h5") as file:  # the form of Keras 2's weights: groups by layer, listed in attributes
+        (name,) = file.attrs["layer_names"]
+        assert [file[name][w].shape for w in file[name].attrs["weight_names"]] == [(3, 1), (1,)]
+        assert "model_config" not in file.attrs
+
+
+def test_only_models_have_files_of_keras_2(tmp_path: Path) -> None:
+    layer = layers.Dense(1)
+    with use_backend("numpy"):
+        layer.build((None, 3))
+        with pytest.raises(ValueError, match="Let the name end in '.weights.h5'"):
+            saving.save_weights(layer, tmp_path / "w.h5")
 
 
 ERRORS: dict[str, tuple[Callable[[Any], Any], str]] = {
