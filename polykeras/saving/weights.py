@@ -1,4 +1,4 @@
-"""Files of weights: `.weights.h5` as Keras 3 writes it, `.npz`, `.safetensors`, several files with a `.json`, and Keras 2's `.h5`."""
+"""Files of weights: `.weights.h5` as in Keras 3, `.npz`, `.safetensors`, several with a `.json`; `.h5` of Keras 2."""
 
 from __future__ import annotations
 

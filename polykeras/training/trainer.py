@@ -18,7 +18,7 @@ from polykeras.training.compiled_loss import CompiledLoss
 from polykeras.training.compiled_metrics import CompiledMetrics
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.loops import Loops
-from polykeras.training.older import OldCompiledLoss
+from polykeras.training.older import OldCompiledLoss, or_metrics_third
 from polykeras.training.prepared_steps import PreparedSteps
 from polykeras.training.state_steps import also_with_state
 from polykeras.training.stateless import Stateless
@@ -68,6 +68,7 @@ class Trainer(CompileConfig, PreparedSteps, Loops, StepFunctions, Stateless):
     # ---- compile -----------------------------------------------------------------------------------------------
 
     @takes_old_arguments
+    @or_metrics_third
     def compile(
         self,
         optimizer: Any = "rmsprop",

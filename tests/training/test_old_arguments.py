@@ -107,7 +107,6 @@ def test_compile() -> None:
     assert model.steps_per_execution == 2
 
 
-
 def test_files_of_weights(tmp_path: Path) -> None:
     with use_backend("numpy"):
         model, other = model_of(), model_of()
