@@ -152,7 +152,8 @@ class Optimizer(OptimizerState):
         Raises:
             ValueError: the loss is a value, and there is no tape; or there are no variables.
         """
-        variables = list(var_list() if callable(var_list) else var_list)
+        given: Any = var_list() if callable(var_list) else var_list
+        variables = list(given)
         if not variables:
             raise ValueError(f"Optimizer {self.name!r}: minimize was given no variables. Build the model before.")
         if tape is None and not callable(loss):

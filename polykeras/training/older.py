@@ -29,9 +29,7 @@ def or_metrics_third(compile: F) -> F:
     @functools.wraps(compile)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
         if len(args) > 2 and name_metrics(args[2]):
-            text = (
-                "compile: the third argument was `metrics` in Keras 2 and is `loss_weights` today; pass names."
-            )
+            text = "compile: the third argument was `metrics` in Keras 2 and is `loss_weights` today; pass names."
             warnings.warn(text, DeprecationWarning, stacklevel=3)
             return compile(self, **dict(zip(_KERAS_2_ORDER, args, strict=False)), **kwargs)
         return compile(self, *args, **kwargs)
