@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import IO, Any, ClassVar
 
 from polykeras import fast
+from polykeras.arguments import takes_old_arguments
 from polykeras.backend import registry
 from polykeras.graph import KerasTensor
 from polykeras.later import not_yet
@@ -222,6 +223,7 @@ class Model(GraphEnds, Trainer, Layer):
         """Write the model to a `.keras` or `.h5` file; see `polykeras.saving.save_model`."""
         save_model(self, filepath, overwrite, zipped, include_optimizer, save_format)
 
+    @takes_old_arguments
     def save_weights(
         self, filepath: str | os.PathLike[str], overwrite: bool = True, max_shard_size: float | None = None
     ) -> None:
