@@ -10,13 +10,13 @@ from polykeras_torch.private import StorageReference
 
 
 class Places:
-    """The ranges of addresses of storages. It holds a reference to each, so that no later storage can be taken for it."""
+    """The ranges of addresses of storages, with a reference to each, so that no later one is taken for it."""
 
     def __init__(self) -> None:
         self._ranges: list[tuple[int, int, Any]] = []
 
     def add(self, storage: Any, ours: bool) -> None:
-        """Add a storage. One that the run did not make (`ours` is False) gets an empty range: others may share its memory."""
+        """Add a storage; `ours` says that the run made it. Others get an empty range: their memory may be shared."""
         place = storage.data_ptr()
         self._ranges.append((place, place + storage.nbytes() if ours else place, StorageReference(storage)))
 

@@ -50,7 +50,7 @@ def are_blocks(tensors: Sequence[Tensor]) -> bool:
 
 
 def is_watched(tensors: Sequence[Tensor]) -> bool:
-    """Return whether something else follows the calls: an outer recording, autograd, `torch.func`, or another mode of torch."""
+    """Return whether something else follows the calls: an outer recording, autograd, `torch.func`, a mode of torch."""
     return is_looked_on() or any(map(_requires_grad, tensors))
 
 
