@@ -6,7 +6,7 @@ import itertools
 
 _numbers = itertools.count(1)
 _last = 0
-_settings = 0
+_last_setting = 0
 
 
 def note() -> None:
@@ -17,13 +17,13 @@ def note() -> None:
 
 def note_setting() -> None:
     """Note that a number, string or flag of some layer became another one."""
-    global _settings
-    _settings = next(_numbers)
+    global _last_setting
+    _last_setting = next(_numbers)
 
 
-def settings() -> int:
+def last_setting() -> int:
     """Return a number that is another one after each such change."""
-    return _settings
+    return _last_setting
 
 
 def last() -> int:

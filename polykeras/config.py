@@ -1,23 +1,16 @@
-"""Global settings: the config file, `floatx`, `epsilon`, the image layout, whether data are checked, the seed.
+"""Global settings: `floatx`, `epsilon`, the image layout, whether data are checked, what is shown, limits of training.
 
-Settings are read once, from `$POLYKERAS_HOME/polykeras.json` (default `~/.polykeras/polykeras.json`) when the
-file exists. It is never written by the library.
+They are kept in `polykeras.settings`, which reads the config file and the environment
+the first time that one is asked for.
 """
-
-# ruff: noqa: F403
 
 from __future__ import annotations
 
-import json
-import os
-from dataclasses import dataclass, fields
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 from polykeras import changes
 from polykeras.lazy import lazy_names
-from polykeras.switches import *
+from polykeras.settings import ImageDataFormat, Settings, check, config_path, read_config, settings
 
 if TYPE_CHECKING:
     from polykeras.backend import backend as backend
@@ -36,97 +29,47 @@ __getattr__, __dir__ = lazy_names(
     },
 )
 
-ImageDataFormat = Literal["channels_last", "channels_first"]
-
-_FLOATS = ("float16", "bfloat16", "float32", "float64")
-
-
-@dataclass(slots=True)
-class Settings:
-    """The values a config file may set, with their defaults."""
-
-    backend: str | None = None
-    floatx: str = "float32"
-    epsilon: float = 1e-7
-    image_data_format: ImageDataFormat = "channels_last"
-    check_data: bool = True
-    nan_guard: bool = False
-    verify: int = 0
-    seed: int | None = None
-    """Where polykeras' random numbers begin in a process that does not call `set_random_seed`; None: anywhere."""
-
-
-def config_path() -> Path:
-    """Return the place of the config file, which the variable `POLYKERAS_HOME` moves."""
-    home = os.environ.get("POLYKERAS_HOME")
-    return (Path(home) if home else Path.home() / ".polykeras") / "polykeras.json"
-
-
-def _check(key: str, value: Any, where: str) -> None:
-    allowed: dict[str, tuple[Any, ...]] = {
-        "floatx": _FLOATS,
-        "image_data_format": ("channels_last", "channels_first"),
-    }
-    if key in allowed and value not in allowed[key]:
-        raise ValueError(f"{where}: `{key}` must be one of {', '.join(allowed[key])}; received {value!r}.")
-    if key == "epsilon" and not (isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0):
-        raise ValueError(f"{where}: `epsilon` must be a positive number; received {value!r}.")
-    if key in ("check_data", "nan_guard") and not isinstance(value, bool):
-        raise ValueError(f"{where}: `{key}` must be true or false; received {value!r}.")
-    if key == "verify" and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-        raise ValueError(f"{where}: `verify` must be an int, 0 or greater; received {value!r}.")
-    if key == "seed" and (isinstance(value, bool) or not isinstance(value, (int, type(None)))):
-        raise ValueError(f"{where}: `seed` must be an int or null; received {value!r}.")
-    if key == "backend" and not isinstance(value, (str, type(None))):
-        raise ValueError(f"{where}: `backend` must be a backend's name; received {value!r}.")
-
-
-def read_config(path: Path) -> Settings:
-    """Read one config file.
-
-    Args:
-        path: the JSON file. A missing file gives the defaults.
-
-    Returns:
-        The settings, with defaults for absent keys.
-
-    Raises:
-        ValueError: the file is not JSON, not an object, or holds an unknown key or a bad value. The message
-            names the file and, where JSON itself is broken, the line.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return Settings()
-    try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"The config file {path} is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}. "
-            "Mend that line, or delete the file to use the defaults."
-        ) from None
-    if not isinstance(data, dict):
-        raise ValueError(f"The config file {path} must hold one JSON object; received {type(data).__name__}.")
-    known = [field.name for field in fields(Settings)]
-    for key, value in data.items():
-        line = 1 + text[: text.find(json.dumps(key))].count("\n")
-        where = f"The config file {path}, line {line}"
-        if key not in known:
-            raise ValueError(f"{where}: unknown key {key!r}. Known keys: {', '.join(known)}.")
-        _check(key, value, where)
-    return Settings(**data)
-
-
-@cache
-def settings() -> Settings:
-    """Return the process-wide settings, reading the config file, and `POLYKERAS_VERIFY`, the first time."""
-    found = read_config(config_path())
-    text = os.environ.get("POLYKERAS_VERIFY", "").strip()
-    if text:
-        number = int(text) if text.isdecimal() else text
-        _check("verify", number, "The environment variable POLYKERAS_VERIFY")
-        found.verify = int(number)
-    return found
+__all__ = [
+    "ImageDataFormat",
+    "Settings",
+    "backend",
+    "check_data",
+    "config_path",
+    "defaults",
+    "disable_flash_attention",
+    "disable_interactive_logging",
+    "disable_traceback_filtering",
+    "dtype_policy",
+    "enable_flash_attention",
+    "enable_interactive_logging",
+    "enable_traceback_filtering",
+    "enable_unsafe_deserialization",
+    "epsilon",
+    "floatx",
+    "image_data_format",
+    "is_flash_attention_enabled",
+    "is_interactive_logging_enabled",
+    "is_nnx_enabled",
+    "is_traceback_filtering_enabled",
+    "is_unsafe_deserialization_enabled",
+    "max_epochs",
+    "max_steps_per_epoch",
+    "nan_guard",
+    "read_config",
+    "set_backend",
+    "set_check_data",
+    "set_dtype_policy",
+    "set_epsilon",
+    "set_floatx",
+    "set_image_data_format",
+    "set_max_epochs",
+    "set_max_steps_per_epoch",
+    "set_nan_guard",
+    "set_verify",
+    "settings",
+    "standardize_data_format",
+    "verify",
+]
 
 
 def defaults() -> tuple[str, float, str]:
@@ -149,7 +92,7 @@ def set_floatx(value: str) -> None:
     Raises:
         ValueError: for any other value.
     """
-    _check("floatx", value, "set_floatx")
+    check("floatx", value, "set_floatx")
     settings().floatx = value
     changes.note()
 
@@ -168,7 +111,7 @@ def set_epsilon(value: float) -> None:
     Raises:
         ValueError: if it is not positive.
     """
-    _check("epsilon", value, "set_epsilon")
+    check("epsilon", value, "set_epsilon")
     settings().epsilon = value
     changes.note()
 
@@ -187,7 +130,7 @@ def set_image_data_format(data_format: ImageDataFormat) -> None:
     Raises:
         ValueError: for any other value.
     """
-    _check("image_data_format", data_format, "set_image_data_format")
+    check("image_data_format", data_format, "set_image_data_format")
     settings().image_data_format = data_format
     changes.note()
 
@@ -206,7 +149,7 @@ def set_check_data(value: bool) -> None:
     Raises:
         ValueError: for any other value.
     """
-    _check("check_data", value, "set_check_data")
+    check("check_data", value, "set_check_data")
     settings().check_data = value
 
 
@@ -227,7 +170,7 @@ def set_nan_guard(value: bool) -> None:
     Raises:
         ValueError: for any other value.
     """
-    _check("nan_guard", value, "set_nan_guard")
+    check("nan_guard", value, "set_nan_guard")
     settings().nan_guard = value
     changes.note()
 
@@ -250,7 +193,7 @@ def set_verify(value: int) -> None:
     Raises:
         ValueError: for anything else.
     """
-    _check("verify", value, "set_verify")
+    check("verify", value, "set_verify")
     settings().verify = value
     changes.note()
 
@@ -259,5 +202,91 @@ def standardize_data_format(data_format: str | None) -> ImageDataFormat:
     """Return `data_format`, or the default layout where it is None; refuse anything else."""
     if data_format is None:
         return image_data_format()
-    _check("image_data_format", data_format, "data_format")
+    check("image_data_format", data_format, "data_format")
     return data_format  # type: ignore[return-value]
+
+
+# ---- what is shown, what files may do, limits of training ----------------------------------------------------------
+
+
+def enable_interactive_logging() -> None:
+    """Print progress and messages to standard output, as at first."""
+    settings().interactive_logging = True
+
+
+def disable_interactive_logging() -> None:
+    """Send progress and messages to the logger `polykeras` instead of standard output, for servers."""
+    settings().interactive_logging = False
+
+
+def is_interactive_logging_enabled() -> bool:
+    """Return whether progress and messages go to standard output."""
+    return settings().interactive_logging
+
+
+def enable_traceback_filtering() -> None:
+    """Kept for Keras code: tracebacks are shown as they are."""
+    settings().traceback_filtering = True
+
+
+def disable_traceback_filtering() -> None:
+    """Kept for Keras code: tracebacks are shown as they are."""
+    settings().traceback_filtering = False
+
+
+def is_traceback_filtering_enabled() -> bool:
+    """Return what was chosen; tracebacks are shown as they are."""
+    return settings().traceback_filtering
+
+
+def enable_flash_attention() -> None:
+    """Kept for Keras code: a backend chooses the kernel of attention itself; the result is the same."""
+    settings().flash_attention = True
+
+
+def disable_flash_attention() -> None:
+    """Kept for Keras code: a backend chooses the kernel of attention itself; the result is the same."""
+    settings().flash_attention = False
+
+
+def is_flash_attention_enabled() -> bool | None:
+    """Return what was chosen, None where nothing was; a backend chooses the kernel itself."""
+    return settings().flash_attention
+
+
+def is_nnx_enabled() -> bool:
+    """Return False: variables are not Flax's."""
+    return False
+
+
+def enable_unsafe_deserialization() -> None:
+    """Let files of models run code of `lambda`s, as `load_model(..., safe_mode=False)` does for one file."""
+    settings().unsafe_deserialization = True
+
+
+def is_unsafe_deserialization_enabled() -> bool:
+    """Return whether files of models may run code."""
+    return settings().unsafe_deserialization
+
+
+def max_epochs() -> int | None:
+    """Return the number of epochs to which `fit` is limited, None for any."""
+    return settings().max_epochs
+
+
+def set_max_epochs(max_epochs: int | None) -> None:
+    """Limit `fit` to a number of epochs, to try out a script; None for any. `KERAS_MAX_EPOCHS` does so too."""
+    settings().max_epochs = max_epochs
+
+
+def max_steps_per_epoch() -> int | None:
+    """Return the number of batches to which an epoch is limited, None for any."""
+    return settings().max_steps_per_epoch
+
+
+def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
+    """Limit epochs, evaluations and predictions to a number of batches, to try out a script; None for any.
+
+    The variable `KERAS_MAX_STEPS_PER_EPOCH` does so too.
+    """
+    settings().max_steps_per_epoch = max_steps_per_epoch

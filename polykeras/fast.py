@@ -3,9 +3,10 @@
 A fast path computes what its plain form beside it computes, in another way: a framework's kernel in place of a
 composite, a compiled or recorded step in place of Python. `POLYKERAS_FAST=0` leaves the plain forms alone, to find out
 whether a fast path is to blame for something. `POLYKERAS_FAST=-NAME,-NAME` takes some away: those of `PATHS`, and the
-kernels in place of composites, by the names of those (`-lstm`). `POLYKERAS_EXPLAIN=1` says on stderr what is chosen
-where a path has an alternative that pays for other models. What is chosen depends on the model and the shapes only,
-never on the clock: the same program gives the same bits each time it runs on a machine.
+kernels in place of composites, by the names of those (`-lstm`). The names of `PATHS` are no API: a release may add,
+rename or drop some. `POLYKERAS_EXPLAIN=1` says on stderr what is chosen where a path has an alternative that pays for
+other models. What is chosen depends on the model and the shapes only, never on the clock: the same program gives the
+same bits each time it runs on a machine.
 """
 
 from __future__ import annotations

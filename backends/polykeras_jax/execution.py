@@ -48,7 +48,7 @@ def _donating(fn: Callable[..., Any], static: Sequence[str] = ()) -> Callable[..
 
 
 def _are_runs(indices: np.ndarray) -> bool:
-    """Return whether each batch has rows, that follow one another."""
+    """Return whether the rows of each batch are consecutive rows of the data, and there is at least one."""
     return indices.shape[1] > 0 and bool((np.diff(indices) == 1).all())
 
 

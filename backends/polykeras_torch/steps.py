@@ -125,7 +125,11 @@ class _Room:
         self.places = [[split[place] for split in splits] for place in range(steps)]
 
     def put(self, leaves: Sequence[Tensor]) -> None:
-        """Put what one step made at its place; all that was seen in it is given."""
+        """Copy what is kept of one step to its place in the room.
+
+        Args:
+            leaves: all tensors that were seen in the step.
+        """
         with below_autograd():
             for room, i in zip(self.places[self.waiting], self._made, strict=True):
                 room.copy_(leaves[i])

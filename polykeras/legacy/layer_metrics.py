@@ -7,7 +7,7 @@ from typing import Any
 from polykeras import changes
 from polykeras.graph import is_keras_tensor
 from polykeras.graph.inference import outside_inference
-from polykeras.layers.base.own_metrics import metrics_of, own_metrics
+from polykeras.layers.base.own_metrics import own_metrics
 from polykeras.metrics import Mean
 
 
@@ -23,7 +23,7 @@ def add_metric(layer: Any, value: Any, name: str | None, aggregation: str | None
             f"{where} takes no symbolic tensor. Call it within the `call` of a layer, or make the tensor an output and "
             "give it a metric in `compile(metrics=...)`."
         )
-    found = next((metric for metric in metrics_of(layer) if metric.name == name), None)
+    found = next((metric for metric in own_metrics(layer) if metric.name == name), None)
     if found is None:
         with outside_inference():  # where shapes alone are known
             found = Mean(name=name)

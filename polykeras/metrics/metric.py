@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from polykeras import config, dtypes, initializers, ops
+from polykeras.layers.base.own_metrics import Measure
 from polykeras.layers.base.tracking import tracked
 from polykeras.naming import to_snake_case
 from polykeras.saving.configurable import Configurable
@@ -15,7 +16,7 @@ from polykeras.variables import Variable, functionalize, unique
 METRICS: Registry[Any] = Registry("metric", "keras.metrics")
 
 
-class Metric(Configurable):
+class Metric(Configurable, Measure):
     """A number over all batches since the last reset.
 
     Subclasses make variables in `__init__`, change them in `update_state` and compute with them in `result`.

@@ -29,7 +29,7 @@ SHAPES = 16  # that are compiled at most, and then no more: each takes time and 
 
 
 def _as_of() -> tuple[int, int]:
-    return changes.last(), changes.settings()
+    return changes.last(), changes.last_setting()
 
 
 class _Same:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import switches
+from polykeras.config import is_unsafe_deserialization_enabled
 
 _allowed: ContextVar[bool] = ContextVar("polykeras_code_in_files", default=False)
 
@@ -58,7 +58,7 @@ def lambda_of(config: Any) -> FunctionType:
     Raises:
         ValueError: code was not allowed, or it is that of another Python.
     """
-    if not (_allowed.get() or switches.is_unsafe_deserialization_enabled()):
+    if not (_allowed.get() or is_unsafe_deserialization_enabled()):
         raise ValueError(
             "The file holds the code of a `lambda`, which could do anything, and is not run. If you trust who made "
             "the file, pass `safe_mode=False`."

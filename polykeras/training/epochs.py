@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from polykeras import switches
+from polykeras import config
 from polykeras.backend import registry
 from polykeras.training.array_steps import array_chunks
 from polykeras.training.callbacks.callback_list import CallbackList
@@ -103,7 +103,7 @@ def check_steps(done: int, wanted: int | None, epoch: int | None) -> None:
     Raises:
         ValueError: there were fewer.
     """
-    limit = switches.max_steps_per_epoch()
+    limit = config.max_steps_per_epoch()
     if wanted is None or done >= (wanted if limit is None else min(wanted, limit)):
         return
     where = "" if epoch is None else f" of epoch {epoch + 1}"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import switches
+from polykeras import config
 from polykeras.arguments import positive_int, takes_old_arguments
 from polykeras.backend import registry
 from polykeras.backend.host_memory import freed_memory_kept
@@ -94,7 +94,7 @@ class Loops(OnBatch):
         """
         self._require_compiled("fit")
         positive_int(epochs, "epochs")
-        limit = switches.max_epochs()
+        limit = config.max_epochs()
         if limit is not None and limit < epochs:
             warnings.warn(f"Training is limited to {limit} epochs by `max_epochs`.", UserWarning, stacklevel=2)
             epochs = limit

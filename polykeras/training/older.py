@@ -1,4 +1,4 @@
-"""What steps written for older Keras call."""
+"""`model.compiled_loss` of Keras 2, which training steps that were written for it call."""
 
 from __future__ import annotations
 

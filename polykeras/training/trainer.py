@@ -10,7 +10,7 @@ from polykeras.arguments import call_with_taken, positive_int, takes_old_argumen
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import registry
 from polykeras.dtype_policies import DTypePolicy
-from polykeras.layers.base.tracking import tracked
+from polykeras.layers.base.own_metrics import own_metrics
 from polykeras.metrics import Mean, Metric
 from polykeras.training import padding
 from polykeras.training.compile_config import CompileConfig
@@ -142,7 +142,7 @@ class Trainer(CompileConfig, PreparedSteps, Loops, StepFunctions, Stateless):
         if self._compiled_metrics is not None:
             found += self._compiled_metrics.metrics
         for layer in self._flatten_layers():
-            found += tracked(layer, Metric)
+            found += own_metrics(layer)
         return list({id(metric): metric for metric in found}.values())
 
     @property

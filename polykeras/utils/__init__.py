@@ -2,6 +2,11 @@
 
 from typing import TYPE_CHECKING
 
+from polykeras.config import (
+    disable_interactive_logging,
+    enable_interactive_logging,
+    is_interactive_logging_enabled,
+)
 from polykeras.dtypes import standardize_dtype
 from polykeras.graph import is_keras_tensor
 from polykeras.lazy import lazy_names
@@ -16,11 +21,6 @@ from polykeras.saving.custom_objects import (
     register_keras_serializable,
 )
 from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
-from polykeras.switches import (
-    disable_interactive_logging,
-    enable_interactive_logging,
-    is_interactive_logging_enabled,
-)
 from polykeras.training.data.dataset import PyDataset
 from polykeras.training.data.unpack import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from polykeras.utils import legacy

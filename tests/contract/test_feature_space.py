@@ -154,3 +154,12 @@ def test_mistakes_are_told() -> None:
         FeatureSpace(
             {"a": FeatureSpace.feature("float32", L.Hashing(3, dtype="float32", output_mode="count"), "one_hot")}
         )({"a": [1.0]})
+
+
+def test_a_data_frame_is_taken_as_the_dict_of_its_columns() -> None:
+    frame = pytest.importorskip("pandas").DataFrame({name: list(values) for name, values in DATA.items()})
+    made = FeatureSpace({"plain": "float_normalized", "word": "string_categorical"})
+    made.adapt(frame)
+    expected = FeatureSpace({"plain": "float_normalized", "word": "string_categorical"})
+    expected.adapt(DATA)
+    assert host(made(DATA)) == host(expected(DATA))

@@ -15,8 +15,9 @@ from polykeras import layers, nested, ops
 from polykeras.backend import use_backend
 from polykeras.layers import Layer
 from polykeras.saving.configurable import init_parameters
+from recorded.store import of_keras
 
-BUILT_IN = [case for case in LAYER_CASES if type(case.make()).__name__ in layers.__all__]
+BUILT_IN = [case for case in LAYER_CASES if case.class_name in of_keras("layers").intersection(layers.__all__)]
 
 
 @pytest.fixture

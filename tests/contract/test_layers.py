@@ -138,6 +138,7 @@ def test_inputs_that_do_not_fit_are_told_by_name(case: LayerCase) -> None:
         if type(layer).__name__ in TAKES_ANY_INPUT | CHECKS_ITSELF:
             assert layer.input_spec is None
             return
+        assert layer.input_spec is not None, "set `input_spec` in `build`, or add the layer to TAKES_ANY_INPUT"
         first = case.inputs[0] if isinstance(case.inputs, tuple) else case.inputs
         rest = case.inputs[1:] if isinstance(case.inputs, tuple) else ()
         misfits = _misfits(layer.input_spec, first.shape)

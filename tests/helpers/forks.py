@@ -60,27 +60,27 @@ class Forking:
         return bool(select.select([self._process.stdout], [], [], seconds)[0])
 
     def close(self) -> None:
-        """End it, as there are no more requests."""
+        """End the process: it ends when there are no more requests to read."""
         self._process.communicate()
 
 
 class Forked:
     """A program in a fork, which is asked what a `subprocess.Popen` is."""
 
-    def __init__(self, by: Forking, pid: int) -> None:
-        self._by, self._pid = by, pid
+    def __init__(self, parent: Forking, pid: int) -> None:
+        self._parent, self._pid = parent, pid
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
-        """Return how it ended; None while it runs."""
-        if self.returncode is None and self._by.has_answered():
-            self.returncode = self._by.answer()
+        """Return the exit code; None while it runs."""
+        if self.returncode is None and self._parent.has_answered():
+            self.returncode = self._parent.answer()
         return self.returncode
 
     def wait(self) -> int:
-        """Return how it ends."""
+        """Wait for the end, and return the exit code."""
         if self.returncode is None:
-            self.returncode = self._by.answer()
+            self.returncode = self._parent.answer()
         return self.returncode
 
     def kill(self) -> None:

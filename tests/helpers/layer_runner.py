@@ -47,9 +47,14 @@ class LayerCase:
     id: str = ""
 
     @property
+    def class_name(self) -> str:
+        """The name of the layer's class."""
+        return self.id.partition("-")[0]
+
+    @property
     def row(self) -> str:
         """The name of its row in the parity matrix."""
-        return f"layers.{self.id.partition('-')[0]}"
+        return f"layers.{self.class_name}"
 
     @property
     def kinds(self) -> list[str]:

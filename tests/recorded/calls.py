@@ -31,6 +31,11 @@ class Call:
     arrays: list[np.ndarray]
     dtype: str = "float32"
 
+    @property
+    def name(self) -> str:
+        """The name in the room."""
+        return self.subject.split(".")[1]
+
     def data(self) -> dict[str, Any]:
         """Return what is recorded of it."""
         return {"subject": self.subject, "config": self.config, "arrays": self.arrays, "dtype": self.dtype}

@@ -14,7 +14,7 @@ from helpers.runner import narrowed, weights
 from polykeras import layers, nested
 from polykeras.backend import Backend, registry
 from recorded.layers import LEFT_OUT, TABLE
-from recorded.store import Records
+from recorded.store import Records, names_in
 
 CHANCE = ("name", "seed", "build_config")
 """What two layers of the same arguments may have of their own."""
@@ -25,7 +25,11 @@ DRAWN = "what it gives is drawn"
 def record(records: Records) -> dict[str, str]:
     """Add the cases that are not recorded yet. Returns what Keras refuses though no list says so."""
     failed = {}
+    records.public = names_in(keras().layers)
     for name, case in TABLE.items():
+        if case.class_name not in records.public:
+            records.left_out.pop(name, None)
+            continue
         if name in records.cases or records.left_out.get(name) == DRAWN:
             continue
         reason = next((why for word, why in LEFT_OUT.items() if word in name), None)

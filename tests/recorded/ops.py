@@ -22,8 +22,7 @@ from recorded import ops_core, ops_image, ops_linalg, ops_nn, ops_numpy, store
 DTYPES = ("float32", "float16", "bfloat16", "int32")
 """In which the last case of each op is recorded; the others are in the first."""
 
-OF_KERAS = frozenset(store.read_or_new("ops", "").public)
-"""The names of Keras's public ops. Ops of ours that are not among them have no record: nothing is to be done for them."""
+OF_KERAS = store.of_keras("ops")
 
 WITHOUT_RECORD = {"image.elastic_transform": "drawn"}
 """Public ops of Keras's that are not recorded, each with the reason."""

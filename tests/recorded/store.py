@@ -24,7 +24,7 @@ class Records:
         source: what gave the values.
         cases: by name, JSON-like; `{"array": ...}` stands for an array.
         left_out: cases of the table that are not recorded, by name, each with the reason.
-        public: all names of the family that Keras has, where they are recorded.
+        public: all names of the family that Keras has.
     """
 
     source: str
@@ -53,6 +53,16 @@ def read(family: str) -> Records:
         numbers = {name: file[name] for name in file.files}
     cases = {name: _in(case, numbers) for name, case in index["cases"].items()}
     return Records(index["source"], cases, index["left_out"], index.get("public", []))
+
+
+def names_in(room: Any) -> list[str]:
+    """Return the public names of a module."""
+    return sorted(name for name in dir(room) if not name.startswith("_"))
+
+
+def of_keras(family: str) -> frozenset[str]:
+    """Return the names of a family that Keras has. Ours that are not among them have no record: there is nothing to do."""
+    return frozenset(read_or_new(family, "").public)
 
 
 def read_or_new(family: str, source: str) -> Records:

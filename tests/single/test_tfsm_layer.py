@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polykeras import Input, config, layers, models, saving, switches, value_and_grad
+from polykeras import Input, config, layers, models, saving, value_and_grad
 from polykeras.backend import use_backend
 
 tf = pytest.importorskip("polykeras_tensorflow.backend").tf
@@ -252,7 +252,7 @@ def test_files(linear: str, tmp_path: Path) -> None:
 
 
 def test_the_switch_for_the_whole_process(linear: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(switches._now, "unsafe_deserialization", False)  # for it to be put back
+    monkeypatch.setattr(config.settings(), "unsafe_deserialization", False)  # for it to be put back
     found = layers.TFSMLayer(linear).get_config()
     config.enable_unsafe_deserialization()
     np.testing.assert_allclose(layers.TFSMLayer.from_config(found)(X), X @ W, rtol=1e-6)

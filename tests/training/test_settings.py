@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 
 import polykeras as keras
-from polykeras import dtype_policies, layers, models, ops, saving, switches, tree, utils
+from polykeras import dtype_policies, layers, models, ops, saving, tree, utils
 
 X, Y = np.ones((6, 2), "float32"), np.ones((6, 1), "float32")
 
 
 @pytest.fixture(autouse=True)
 def settings_as_before() -> Iterator[None]:
-    before = {name: getattr(switches._now, name) for name in switches.Switches.__slots__}
+    before = {name: getattr(keras.config.settings(), name) for name in keras.config.Settings.__slots__}
     yield
     for name, value in before.items():
-        setattr(switches._now, name, value)
+        setattr(keras.config.settings(), name, value)
 
 
 def model() -> models.Sequential:

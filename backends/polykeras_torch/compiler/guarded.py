@@ -32,7 +32,7 @@ class Guarded:
                 self._before.append((given, given.clone()))
 
     def restore(self) -> None:
-        """Give them the values that they had."""
+        """Give each tensor that was changed the value that it had before the run."""
         with torch.no_grad():
             for tensor, before in self._before:
                 tensor.copy_(before)

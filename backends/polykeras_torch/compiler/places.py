@@ -10,17 +10,17 @@ from polykeras_torch.private import StorageReference
 
 
 class Places:
-    """From where to where storages lay. While there is a reference to one, no other one gets the same number."""
+    """The ranges of addresses of storages, with a reference to each, so that no later one is taken for it."""
 
     def __init__(self) -> None:
         self._ranges: list[tuple[int, int, Any]] = []
 
     def add(self, storage: Any, ours: bool) -> None:
-        """Add a storage; of one from outside no place, as others may share its memory."""
+        """Add a storage; `ours` says that the run made it. Others get an empty range: their memory may be shared."""
         place = storage.data_ptr()
         self._ranges.append((place, place + storage.nbytes() if ours else place, StorageReference(storage)))
 
     def hold(self, tensor: Tensor) -> bool:
-        """Return whether a storage that was never added has memory of one that was, and still is there."""
+        """Return whether the tensor's memory lies in the range of a storage that was added and still exists."""
         place = tensor.untyped_storage().data_ptr()
         return any(first <= place < last and not known.expired() for first, last, known in self._ranges)

@@ -122,7 +122,7 @@ class Recorder(DispatchMode):
         return self._outside.tensors()
 
     def finish(self) -> None:
-        """Look, after the run, for what it did out of sight."""
+        """Refuse, after the run, what used tensors or random numbers that were made out of sight of the dispatcher."""
         if self._outside.was_made_here([seen.value for seen in self.seen]):
             self.refuse("it computes with a tensor that was made out of sight of the dispatcher")
         self._check_generator()

@@ -50,7 +50,7 @@ def are_blocks(tensors: Sequence[Tensor]) -> bool:
 
 
 def is_watched(tensors: Sequence[Tensor]) -> bool:
-    """Return whether somebody else looks on: an outer recording, autograd, `torch.func`, or another mode of torch."""
+    """Return whether something else follows the calls: an outer recording, autograd, `torch.func`, a mode of torch."""
     return is_looked_on() or any(map(_requires_grad, tensors))
 
 
@@ -141,7 +141,7 @@ class Recording:
         return self._modules.hold() and self._foreign.hold()
 
     def _settings(self) -> Callable[[], AbstractContextManager[Any]] | None:
-        """Return what makes the context in which kernels are called; None where it is as it is."""
+        """Return a function that makes the context in which kernels are called; None where the present one will do."""
         wanted = {
             settings_applied: has_settings(),
             one_thread: self._wants_one_thread,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from polykeras import switches
 from polykeras.backend import registry
+from polykeras.config import is_unsafe_deserialization_enabled
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.saving.lambdas import is_code_allowed
 from polykeras.variables import is_functional
@@ -77,7 +77,7 @@ class TFSMLayer(Layer):
             ValueError: unsafe loading was not allowed.
         """
         if safe_mode is None:
-            safe_mode = not (is_code_allowed() or switches.is_unsafe_deserialization_enabled())
+            safe_mode = not (is_code_allowed() or is_unsafe_deserialization_enabled())
         if safe_mode:
             raise ValueError(
                 f"A TFSMLayer loads a SavedModel, here {config.get('filepath')!r}, which runs whatever its author put "

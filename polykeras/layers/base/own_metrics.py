@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from polykeras.layers.base.tracking import tracked
 
 
-@runtime_checkable
-class _Measures(Protocol):
-    """What a metric has. Metrics are built on layers, which only look for theirs."""
-
-    variables: Any
-
-    def update_state(self, *args: Any, **kwargs: Any) -> Any:
-        """Take in a batch."""
-
-    def result(self) -> Any:
-        """Return the value."""
+class Measure:
+    """The base of metrics. They are built on layers, which know their own metrics by this class."""
 
 
-class OwnMetrics(list[Any]):
+class _OwnMetrics(list[Any]):
     """Keras's list of a layer's own metrics, to which libraries append: what they do the layer keeps.
 
     Args:
@@ -41,25 +32,23 @@ class OwnMetrics(list[Any]):
         """Keep more metrics."""
         added = list(metrics)
         super().extend(added)
-        vars(self._layer).setdefault("_metrics", []).extend(added)
+        self._layer._listed_metrics = [*self._layer._listed_metrics, *added]
 
-    def __iadd__(self, metrics: Iterable[Any]) -> OwnMetrics:  # type: ignore[override]
+    def __iadd__(self, metrics: Iterable[Any]) -> _OwnMetrics:  # type: ignore[override]
         self.extend(metrics)
         return self
 
 
-def metrics_of(layer: Any) -> list[Any]:
-    """Return the metrics among a layer's attributes."""
-    return list(tracked(layer, _Measures))
+def own_metrics(layer: Any) -> list[Any]:
+    """Return the metrics that a layer holds: those set as attributes, and those that code appended to this list."""
+    return _OwnMetrics(layer, tracked(layer, Measure))
 
 
-def own_metrics(layer: Any) -> OwnMetrics:
-    """Return the metrics among a layer's attributes; what is appended becomes one of them."""
-    return OwnMetrics(layer, metrics_of(layer))
+def _replace(layer: Any, metrics: Iterable[Any] | None) -> None:
+    """Keep these metrics in place of those that were appended; those set as attributes stay."""
+    layer._listed_metrics = []
+    attributes = {id(metric) for metric in own_metrics(layer)}
+    layer._listed_metrics = [metric for metric in metrics or () if id(metric) not in attributes]
 
 
-def set_own_metrics(layer: Any, metrics: Iterable[Any] | None) -> None:
-    """Keep metrics that are not attributes of a layer beside those that are."""
-    vars(layer)["_metrics"] = []
-    attributes = {id(metric) for metric in metrics_of(layer)}
-    vars(layer)["_metrics"] = [metric for metric in metrics or () if id(metric) not in attributes]
+OWN_METRICS = property(own_metrics, _replace, doc="Keras's list of the layer's own metrics, to which code may append.")

@@ -16,7 +16,7 @@ from polykeras.graph.inference import note_set
 from polykeras.layers.base.context import current_context
 from polykeras.layers.base.native import adopted, own_names
 from polykeras.layers.base.old_arguments import or_name_first
-from polykeras.layers.base.own_metrics import metrics_of, own_metrics, set_own_metrics
+from polykeras.layers.base.own_metrics import OWN_METRICS, own_metrics
 from polykeras.layers.base.tracking import PLAIN, Tracker, tracked
 from polykeras.random import SeedGenerator
 from polykeras.saveable import Saveable
@@ -208,10 +208,11 @@ class StateMixin(Saveable):
     @property
     def metrics(self) -> list[Any]:
         """The metrics that this layer and layers within it keep as attributes."""
-        found = [metric for layer in self._flatten_layers() for metric in metrics_of(layer)]
+        found = [metric for layer in self._flatten_layers() for metric in own_metrics(layer)]
         return list({id(metric): metric for metric in found}.values())
 
-    _metrics = property(own_metrics, set_own_metrics, doc="Keras's list of the layer's own metrics.")
+    _metrics = OWN_METRICS
+    _listed_metrics: Sequence[Any] = ()  # what code appended to it
 
     @property
     def metrics_variables(self) -> list[Variable]:

@@ -134,13 +134,15 @@ class FeatureSpace(Layer):
         """Adapt the layers of all features that learn from data.
 
         Args:
-            dataset: a dict of columns; or an iterable of dicts of batches (or of single values), such as a
-                `tf.data.Dataset`, that can be gone through several times: once a feature.
+            dataset: a dict or a data frame of columns; or an iterable of dicts of batches (or of single values), as
+                a `tf.data.Dataset`, that can be gone through several times: once a feature.
 
         Raises:
             ValueError: it is none of these.
         """
         names = self._to_adapt()
+        if hasattr(dataset, "iloc"):  # a data frame of pandas
+            dataset = {name: dataset[name].to_numpy() for name in names}
         once = hasattr(dataset, "__next__") and len(names) > 1
         if once or not (hasattr(dataset, "__iter__") or hasattr(dataset, "__getitem__")):
             raise ValueError(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import switches
+from polykeras import config
 from polykeras.arguments import takes_old_arguments
 from polykeras.training.callbacks.base import Callback
 
@@ -34,7 +34,7 @@ def announce(message: str) -> None:
 
 
 def _say(text: str, end: str = "\n") -> None:
-    if switches.is_interactive_logging_enabled():
+    if config.is_interactive_logging_enabled():
         print(text, end=end, flush=True)
     else:
         logging.getLogger("polykeras").info("%s", text.strip())
@@ -263,7 +263,7 @@ class ProgbarLogger(ProgressDisplay):
 
 
 def _can_redraw() -> bool:
-    return switches.is_interactive_logging_enabled() and (sys.stdout.isatty() or "ipykernel" in sys.modules)
+    return config.is_interactive_logging_enabled() and (sys.stdout.isatty() or "ipykernel" in sys.modules)
 
 
 def _bar_characters() -> str:

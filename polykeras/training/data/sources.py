@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from polykeras import nested, switches
+from polykeras import config, nested
 from polykeras.arguments import positive_int
 from polykeras.backend.foreign_data import batches_of, lies_ready
 from polykeras.training.data.array_source import ArraySource
@@ -120,7 +120,7 @@ def make_source(
     if steps is not None:
         positive_int(steps, "steps_per_epoch")
     source = _source_of(x, y, sample_weight, batch_size, shuffle, class_weight, steps)
-    limit = switches.max_steps_per_epoch()
+    limit = config.max_steps_per_epoch()
     if limit is None or (source.steps is not None and source.steps <= limit):
         return source
     warnings.warn(f"Epochs are limited to {limit} batches by `max_steps_per_epoch`.", UserWarning, stacklevel=3)

@@ -1,0 +1,45 @@
+"""A loss and its gradients in one go: what optimizers of tf.keras 2 call `minimize`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from polykeras.autodiff import value_and_grad
+from polykeras.variables import Variable
+
+if TYPE_CHECKING:
+    from polykeras.optimizers.base import Optimizer
+
+
+def minimize(optimizer: Optimizer, loss: Any, var_list: Any, tape: Any = None) -> Variable:
+    """Update variables by the gradients of a loss.
+
+    Args:
+        optimizer: whose rule updates them.
+        loss: a function without arguments, or with `tape` what it gave while that recorded.
+        var_list: the variables, or a function that gives them.
+        tape: a `tf.GradientTape`.
+
+    Returns:
+        The counter of steps.
+
+    Raises:
+        ValueError: the loss is a value, and there is no tape; or there are no variables.
+    """
+    given: Any = var_list() if callable(var_list) else var_list
+    variables = list(given)
+    if not variables:
+        raise ValueError(f"Optimizer {optimizer.name!r}: minimize was given no variables. Build the model before.")
+    if tape is None and not callable(loss):
+        raise ValueError(
+            f"Optimizer {optimizer.name!r}: minimize takes a function that computes the loss, or `tape`, which "
+            f"recorded how it was computed; received {loss!r} alone."
+        )
+    if tape is None:
+        variables = optimizer._ours(variables)
+        _, gradients = value_and_grad(lambda: optimizer.scale_loss(loss()), variables)()
+    else:
+        with tape:
+            scaled = optimizer.scale_loss(loss() if callable(loss) else loss)
+        gradients = tape.gradient(scaled, variables)
+    return optimizer.apply_gradients(zip(gradients, variables, strict=True))
