@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from threading import get_ident
 from typing import Any
 from weakref import WeakMethod, ref
@@ -98,15 +98,8 @@ class TorchNative(Native):
                 f"{type(module).__name__} has parameters whose shapes are not known yet: call it on data once before "
                 "it becomes a part of a layer."
             )
-        found = {
-            f"{path}.{name}" if path else name: tensor
-            for path, part in module.named_modules()
-            if not isinstance(part, TorchModule)
-            for name, tensor in (*part.named_parameters(recurse=False), *part.named_buffers(recurse=False))
-        }
-        # One that is there under two names is under its first.
-        first = {id(tensor): name for name, tensor in reversed(found.items())}
-        return {name: tensor for name, tensor in found.items() if first[id(tensor)] == name}
+        found, first = _tensors_of(module), _first_names(module)
+        return {name: tensor for name, tensor in found.items() if first[name] == name}
 
     def trained(self, module: Module) -> set[str]:
         return {name for name, parameter in module.named_parameters() if parameter.requires_grad}
@@ -137,10 +130,13 @@ class TorchNative(Native):
             if values is None:
                 return module(*args, **kwargs), {}
             # Modules change buffers in place: these get copies. A buffer that is assigned is found after the call.
-            buffers = {name: values[name] for name, _ in module.named_buffers() if name in values}
+            buffers = {name: values[name] for name in _buffers_of(module) if name in values}
             copies = {name: value.clone() for name, value in buffers.items()}
-            given = {f"module.{name}": value for name, value in {**values, **copies}.items()}
-            outputs, after = torch.func.functional_call(_WithBuffers(module), given, tuple(args), dict(kwargs))
+            own = {**values, **copies}
+            given = {f"module.{name}": own[first] for name, first in _first_names(module).items() if first in own}
+            # Torch itself would look for tied ones in layers of ours too, which have no parameters in a function.
+            call = partial(torch.func.functional_call, tie_weights=False)
+            outputs, after = call(_WithBuffers(module), given, tuple(args), dict(kwargs))
             # Kernels of batch norm change theirs without a word.
             moves = any(part.training for part in module.modules())
         changed = {
@@ -209,6 +205,32 @@ def _is_lost(tensor: Tensor) -> bool:
     return plain or getattr(tensor, "_of_a_step", False)
 
 
+def _members(module: Module, of: Callable[[Module], Iterable[tuple[str, Tensor]]]) -> dict[str, Tensor]:
+    """Return what parts of a module have, by name, without our layers in it, which know their variables."""
+    return {
+        f"{path}.{name}" if path else name: tensor
+        for path, part in module.named_modules()
+        if not isinstance(part, TorchModule)
+        for name, tensor in of(part)
+    }
+
+
+def _buffers_of(module: Module) -> dict[str, Tensor]:
+    return _members(module, lambda part: part.named_buffers(recurse=False))
+
+
+def _tensors_of(module: Module) -> dict[str, Tensor]:
+    """Return the parameters and buffers of a module by all of their names."""
+    return _members(module, lambda part: (*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)))
+
+
+def _first_names(module: Module) -> dict[str, str]:
+    """Return for each name of a parameter or buffer the first one of the same tensor, which may be tied."""
+    found = _tensors_of(module)
+    first = {id(tensor): name for name, tensor in reversed(found.items())}
+    return {name: first[id(tensor)] for name, tensor in found.items()}
+
+
 class _WithBuffers(Module):
     """A module that returns its buffers too, as they are at the end of a call."""
 
@@ -218,7 +240,7 @@ class _WithBuffers(Module):
 
     def forward(self, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Tensor]]:
         outputs = self.module(*args, **kwargs)
-        return outputs, dict(self.module.named_buffers())
+        return outputs, _buffers_of(self.module)
 
 
 @contextmanager

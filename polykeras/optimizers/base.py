@@ -299,7 +299,8 @@ class Optimizer(OptimizerState):
         """
         if not self.built:
             raise ValueError(f"Optimizer {self.name!r}: call `build(variables)` before `stateless_apply`.")
-        with Scope([*self._trainable_variables, *self.variables], [*trainable_variables, *optimizer_variables]):
+        values = [convert(current(), value) for value in (*trainable_variables, *optimizer_variables)]
+        with Scope([*self._trainable_variables, *self.variables], values):
             self.apply(grads)
             backend = current()
             return read_state(self._trainable_variables, backend), read_state(self.variables, backend)
