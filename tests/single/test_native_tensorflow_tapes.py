@@ -104,3 +104,45 @@ def test_a_loop_with_the_losses_and_metrics_of_compile_in_a_function() -> None:
         runs.append([[float(v) for v in run(tf.constant(X), tf.constant(Y))] for _ in range(10)])
     np.testing.assert_allclose(runs[1], runs[0], rtol=1e-4)
     assert runs[0][-1][0] < 0.5 * runs[0][0][0]
+
+
+class Older(models.Model):
+    """A model with a loss as Keras 2 signed it."""
+
+    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None) -> Any:
+        return 2.0 * super().compute_loss(x, y, y_pred, sample_weight)
+
+
+def by_compiled_loss(model: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    y_pred = model(x, training=True)
+    loss = model.compiled_loss(y, y_pred, regularization_losses=model.losses)
+    model.compiled_metrics.update_state(y, y_pred)
+    return loss, {m.name: m.result() for m in model.metrics}["mae"]
+
+
+def by_older_signature(model: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    y_pred = model(x, training=True)
+    loss = model.compute_loss(x, y, y_pred)
+    return loss, model.compute_metrics(x, y, y_pred)["mae"]
+
+
+@pytest.mark.parametrize("forward", [by_compiled_loss, by_older_signature])
+def test_loops_with_what_keras_2_had_in_eager_code_and_in_functions(forward: Any) -> None:
+    inputs = layers.Input((3,))
+    model = Older(inputs, layers.Dense(1, kernel_regularizer="l2")(inputs))
+
+    def step(x: Any, y: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss, mae = forward(model, x, y)
+        variables = model.trainable_variables
+        model.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        return loss, mae
+
+    weights = model.get_weights()
+    runs = []
+    for run in (step, tf.function(step)):
+        model.set_weights(weights)
+        model.compile(optimizers.Adam(0.1), losses.MeanSquaredError(), metrics=[metrics.MeanAbsoluteError(name="mae")])
+        runs.append([[float(v) for v in run(tf.constant(X), tf.constant(Y))] for _ in range(10)])
+    np.testing.assert_allclose(runs[1], runs[0], rtol=1e-4)
+    assert runs[0][-1][0] < 0.5 * runs[0][0][0]

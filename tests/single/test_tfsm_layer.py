@@ -180,11 +180,16 @@ def test_gathers_loops_and_branches(tmp_path: Path, eagerly: bool) -> None:
     assert moved.tolist() == [False, True, False, True, False]
 
 
-def test_a_tape_of_the_users(linear: str) -> None:
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "function"])
+def test_a_tape_of_the_users(linear: str, compiled: bool) -> None:
     layer = layers.TFSMLayer(linear)
-    with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(layer(X))
-    (gradient,) = tape.gradient(loss, layer.trainable_weights)
+
+    def slope() -> Any:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(layer(X))
+        return tape.gradient(loss, layer.trainable_weights)
+
+    (gradient,) = (tf.function(slope) if compiled else slope)()
     np.testing.assert_allclose(gradient, np.repeat(X.sum(axis=0)[:, None], 2, axis=1), rtol=1e-5)
 
 
