@@ -69,8 +69,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 # The reference: a page for each room of the public API, from its `__all__`.
 
+
 class Examples(griffe.Extension):
-    """Lets examples in docstrings be read as such: the section that we call `Example` is `Examples` in Google's style."""
+    """Lets examples in docstrings be read: our section `Example` is `Examples` in Google's style."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Rename the section."""
@@ -132,14 +133,16 @@ def entry(name: str, value: Any, shown: dict[int, str]) -> str:
     if id(value) in shown:
         return f"**`{name}`** is `{shown[id(value)]}`.\n"
     if inspect.ismodule(value):
-        return f"**`{name}`**: {(inspect.getdoc(value) or '').splitlines()[0]}\n"
+        parts = [entry(f"{name}.{part}", getattr(value, part), shown) for part in public_names(value)]
+        return "\n".join([f"**`{name}`**: {inspect.getdoc(value) or ''}\n", *parts])
     if not (inspect.isclass(value) or inspect.isfunction(value)):
         return f"**`{name}`** = `{value!r}`\n"
     shown[id(value)] = name
     anchor, short = f"[](){{ #{name} }}", name.rpartition(".")[2]
     source = inspect.unwrap(value)
     source = getattr(source, "__func__", source)  # an op is a method of the contract
-    if inspect.isfunction(source) and source.__code__.co_name != source.__name__:  # made by a call: not in the source
+    if "<locals>" in source.__qualname__ or (inspect.isfunction(source) and source.__code__.co_name != source.__name__):
+        # Made by a call: it does not stand in the source.
         text = f"{short}{inspect.signature(value)}\n\n{inspect.getdoc(value)}"
         return f"{anchor}\n\n## `{name}`\n\n```text\n{text}\n```\n"
     inherited = name.count(".") == 1  # of the base classes, which are put together from several

@@ -16,7 +16,11 @@ from polykeras.backend import Backend
 
 DOCS = Path(__file__).parents[2] / "docs"
 MIGRATION = sorted(path.relative_to(DOCS).as_posix() for path in (DOCS / "migration").glob("*_*.md"))
-PAGES = ["index.md", "tutorial.md", *sorted(path.relative_to(DOCS).as_posix() for path in (DOCS / "howto").glob("*_*.md"))]
+PAGES = [
+    "index.md",
+    "tutorial.md",
+    *sorted(path.relative_to(DOCS).as_posix() for path in (DOCS / "howto").glob("*_*.md")),
+]
 
 
 def program(page: str) -> str:
