@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from importlib import import_module
+from typing import Any, TypeVar
 
 import numpy as np
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def takes_old_arguments(method: F) -> F:
+    """Return a method of ours that takes arguments of Keras 1 and 2 too: those of `legacy.method_arguments`."""
+    known = frozenset(inspect.signature(method).parameters)
+
+    @functools.wraps(method)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not known.issuperset(kwargs):
+            translate = import_module("polykeras.legacy.method_arguments").translate
+            args, kwargs = translate(method, self, args, kwargs)
+        return method(self, *args, **kwargs)
+
+    return wrapper  # type: ignore[return-value]
 
 
 def _is_int(value: Any) -> bool:

@@ -4,6 +4,9 @@
     polykeras.as_keras.install()
     import keras                    # polykeras
 
+The backend is that of POLYKERAS_BACKEND, KERAS_BACKEND or the config file. Where none of them says one, a program that
+imports TensorFlow before polykeras has to compute, as one of `tf.keras` does, runs on TensorFlow.
+
 `python -m polykeras.as_keras script.py ...` runs a script so, and `-m module` a module (`-m pytest tests`), unchanged.
 """
 

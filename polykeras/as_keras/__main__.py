@@ -13,7 +13,9 @@ usage: python -m polykeras.as_keras script.py [args ...]
        python -m polykeras.as_keras -m module [args ...]
 
 Runs a script or a module in which `import keras` and `tf.keras` mean polykeras. The backend is that of
-POLYKERAS_BACKEND or KERAS_BACKEND."""
+POLYKERAS_BACKEND, KERAS_BACKEND or the config file. Where none of them says one, it is
+TensorFlow in a program that imports it (tf.keras), else the first that is installed of those
+that `polykeras.backends()` lists."""
 
 
 def main(arguments: list[str]) -> None:

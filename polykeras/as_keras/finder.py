@@ -10,7 +10,9 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+import polykeras
 from polykeras.as_keras.places import RELEASE, is_module, modules_within, public_names, sources_of
+from polykeras.backend import registry
 
 TENSORFLOW = "tensorflow"
 _OLD_COPY = f"{TENSORFLOW}.python.keras"  # of Keras 2, in TensorFlow's own folder
@@ -79,6 +81,8 @@ class KerasFinder(MetaPathFinder, Loader):
         """Say which release of Keras it is like."""
         if _within_keras(module.__name__) in ("", "src", "version", "src.version"):
             module.__dict__.update(__version__=RELEASE, version=lambda: RELEASE)
+        if _within_keras(module.__name__) == "":
+            module.__file__ = polykeras.__file__  # the folder of Keras, for code that asks
 
     def _find_tensorflow(self, path: Sequence[str] | None, target: ModuleType | None) -> ModuleSpec | None:
         others = [finder for finder in sys.meta_path if finder is not self]
@@ -100,7 +104,12 @@ def _is_ours(name: str) -> bool:
 
 
 def tensorflow_imported() -> None:
-    """Put our modules where TensorFlow, now imported, has Keras's; what it took from there itself, it keeps."""
+    """Put our modules where TensorFlow, now imported, has Keras's; what it took from there itself, it keeps.
+
+    A program that imports TensorFlow may use tapes and datasets of it, as with Keras, whose default it is: it becomes
+    the backend where nothing says another one.
+    """
+    registry.prefer(TENSORFLOW)
     for name in [name for name in sys.modules if f"{name}.".startswith(f"{_OLD_COPY}.")]:
         del sys.modules[name]
     import_module(_PUBLIC)  # which sets `tf.keras` too

@@ -90,4 +90,5 @@ LATER: dict[str, str] = {"is_keras_tensor": "polykeras.graph", "Variable": "poly
     )
     for name in names.split()
 }
+LATER |= dict.fromkeys(("get_session", "set_session"), "polykeras.legacy.gone")
 __getattr__, __dir__ = lazy_names(__name__, LATER)

@@ -27,6 +27,7 @@ _to_tell: list[Callable[[Backend], None]] = []  # of each backend that is loaded
 _lock = threading.RLock()
 _chosen: ContextVar[Backend | None] = ContextVar("polykeras_backend", default=None)
 _default: Backend | None = None
+_preferred: str | None = None  # the default where nobody says one
 _precision: str | None = None  # that was asked for
 _seed: int | None = None  # what frameworks were seeded with, for those that are loaded later
 
@@ -140,8 +141,21 @@ def default_choice() -> tuple[str, str]:
             return os.environ[variable], f"the environment variable {variable}"
     if config.settings().backend:
         return str(config.settings().backend), f"the config file {config.config_path()}"
+    if _preferred is not None:
+        return _preferred, "the program, which uses the framework as it is"
     found = (name for name, provider in providers().items() if provider.priority >= 0 and provider.installed())
     return next(found), "the order of preference, as nothing else says it"
+
+
+def prefer(framework: str) -> None:
+    """Take the backend of a framework as the default, where nothing else says one and none is the default yet.
+
+    Args:
+        framework: the module that a program imports.
+    """
+    global _preferred
+    with _lock:
+        _preferred = next((name for name, p in providers().items() if p.framework == framework and p.installed()), None)
 
 
 def current() -> Backend:

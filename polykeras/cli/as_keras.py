@@ -4,7 +4,8 @@
   polykeras as-keras -m module [args ...]
 
 It is what `python -m polykeras.as_keras` does. All that follows the script's name is the script's
-own. The backend is that of POLYKERAS_BACKEND or KERAS_BACKEND.
+own. The backend is that of POLYKERAS_BACKEND, KERAS_BACKEND or the config file; where none of
+them says one, it is TensorFlow in a program that imports it.
 """
 
 from __future__ import annotations

@@ -96,6 +96,7 @@ _OLD_CLASSES = "Highway LocallyConnected1D LocallyConnected2D MaxoutDense Thresh
 _OLD_SIZES = "RandomHeight RandomWidth"
 _OLD_FUNCTIONS = """
     AtrousConvolution1D AtrousConvolution2D ConvLSTM2DCell ConvRecurrent2D Deconvolution2D Deconvolution3D Recurrent
+    experimental merge
 """
 OLD: dict[str, str] = dict.fromkeys(f"{_OLD_CLASSES} {_OLD_FUNCTIONS}".split(), "polykeras.legacy.layers")
 OLD |= dict.fromkeys(_OLD_SIZES.split(), "polykeras.legacy.random_sizes")

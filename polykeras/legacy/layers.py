@@ -208,3 +208,50 @@ def ConvRecurrent2D(filters: int, kernel_size: Any, **kwargs: Any) -> Any:
     """Return a `ConvLSTM2D`, the one layer of which it was the base class."""
     _instead("ConvRecurrent2D", "ConvLSTM2D")
     return layers.ConvLSTM2D(filters, kernel_size, **kwargs)
+
+
+class experimental:  # a module in Keras 2
+    """`layers.experimental`, whose layers are among the others today."""
+
+    preprocessing = layers
+
+
+_MERGES = {"sum": "Add", "mul": "Multiply", "concat": "Concatenate", "ave": "Average", "max": "Maximum"}
+
+
+def merge(
+    inputs: Any,
+    mode: str = "sum",
+    dot_axes: Any = -1,
+    concat_axis: int = -1,
+    output_shape: Any = None,
+    output_mask: Any = None,
+    arguments: Any = None,
+    name: str | None = None,
+) -> Any:
+    """Return what a layer of today makes of several inputs: Keras 1's function.
+
+    Args:
+        inputs: tensors.
+        mode: `"sum"`, `"mul"`, `"concat"`, `"ave"`, `"max"`, `"dot"`, `"cos"`, or a function of the list of inputs.
+        dot_axes: for `"dot"` and `"cos"`: the axis of the products, or one of each input.
+        concat_axis: for `"concat"`.
+        output_shape: for a function; found by itself where None.
+        output_mask: for a function.
+        arguments: for a function: further arguments.
+        name: of the layer.
+
+    Raises:
+        ValueError: another mode.
+    """
+    if callable(mode):
+        _instead("merge", "Lambda")
+        return layers.Lambda(mode, output_shape, output_mask, arguments, name=name)(inputs)
+    if mode in ("dot", "cos"):
+        _instead("merge", "Dot")
+        return layers.Dot(dot_axes, normalize=mode == "cos", name=name)(inputs)
+    if mode not in _MERGES:
+        raise ValueError(f"merge: expected a mode among {', '.join((*_MERGES, 'dot', 'cos'))}; received {mode!r}.")
+    _instead("merge", _MERGES[mode])
+    options = {"axis": concat_axis} if mode == "concat" else {}
+    return getattr(layers, _MERGES[mode])(**options, name=name)(inputs)

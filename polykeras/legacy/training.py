@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 
-
-def _instead(old: str, today: str) -> None:
-    warnings.warn(f"`{old}` is a method of Keras 2; use `{today}` instead.", DeprecationWarning, stacklevel=3)
+from polykeras.arguments import takes_old_arguments
 
 
+def _instead(old: str, today: str, stacklevel: int = 3) -> None:
+    warnings.warn(f"`{old}` is a method of Keras 2; use `{today}` instead.", DeprecationWarning, stacklevel=stacklevel)
+
+
+@takes_old_arguments
 def fit_generator(
     model: Any,
     generator: Any,
@@ -30,7 +33,7 @@ def fit_generator(
     initial_epoch: int = 0,
 ) -> Any:
     """Train a model on batches, as `fit` does; how they are fetched is up to `fit`, or to a `PyDataset`."""
-    _instead("fit_generator", "fit")
+    _instead("fit_generator", "fit", 4)
     return model.fit(
         generator,
         steps_per_epoch=steps_per_epoch,
@@ -46,6 +49,7 @@ def fit_generator(
     )
 
 
+@takes_old_arguments
 def evaluate_generator(
     model: Any,
     generator: Any,
@@ -57,10 +61,11 @@ def evaluate_generator(
     verbose: Any = 0,
 ) -> Any:
     """Return losses and metrics on batches, as `evaluate` does."""
-    _instead("evaluate_generator", "evaluate")
+    _instead("evaluate_generator", "evaluate", 4)
     return model.evaluate(generator, steps=steps, callbacks=callbacks, verbose=verbose)
 
 
+@takes_old_arguments
 def predict_generator(
     model: Any,
     generator: Any,
@@ -72,7 +77,7 @@ def predict_generator(
     verbose: Any = 0,
 ) -> Any:
     """Return predictions for batches, as `predict` does."""
-    _instead("predict_generator", "predict")
+    _instead("predict_generator", "predict", 4)
     return model.predict(generator, steps=steps, callbacks=callbacks, verbose=verbose)
 
 

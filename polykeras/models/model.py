@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import IO, Any, ClassVar
 
 from polykeras import fast
+from polykeras.arguments import takes_old_arguments
 from polykeras.backend import registry
 from polykeras.graph import KerasTensor
 from polykeras.later import not_yet
@@ -148,7 +149,7 @@ class Model(GraphEnds, Trainer, Layer):
         )
 
     def build(self, input_shape: Any = None) -> None:
-        """Make all weights, by running `call` on shapes alone.
+        """Make all weights, by running `call` on shapes alone; where that fails, warn, and leave it to the first data.
 
         Args:
             input_shape: the shape of the input with its batch axis (None for a free size), or a tree of shapes.
@@ -156,7 +157,7 @@ class Model(GraphEnds, Trainer, Layer):
         if self.built:
             return
         if type(self).call is not Model.call:
-            self.compute_output_spec(map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), input_shape))
+            self._build_by_call(map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), input_shape))
 
     def _has_own_build(self) -> bool:
         return type(self).build is not Model.build
@@ -220,6 +221,7 @@ class Model(GraphEnds, Trainer, Layer):
         """Write the model to a `.keras` or `.h5` file; see `polykeras.saving.save_model`."""
         save_model(self, filepath, overwrite, zipped, include_optimizer, save_format)
 
+    @takes_old_arguments
     def save_weights(
         self, filepath: str | os.PathLike[str], overwrite: bool = True, max_shard_size: float | None = None
     ) -> None:

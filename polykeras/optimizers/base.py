@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from polykeras import ops
+from polykeras.autodiff import value_and_grad
 from polykeras.backend import Backend, current
 from polykeras.backend.door import convert
 from polykeras.backend.execution import KnownRule
@@ -139,6 +140,35 @@ class Optimizer(OptimizerState):
             if self.use_ema:
                 self._average(backend)
         self._iterations.assign_add(1)
+
+    def minimize(self, loss: Any, var_list: Any, tape: Any = None) -> Variable:
+        """Update variables by the gradients of a loss, as in tf.keras 2. Returns the counter of steps.
+
+        Args:
+            loss: a function without arguments, or with `tape` what it gave while that recorded.
+            var_list: the variables, or a function that gives them.
+            tape: a `tf.GradientTape`.
+
+        Raises:
+            ValueError: the loss is a value, and there is no tape; or there are no variables.
+        """
+        given: Any = var_list() if callable(var_list) else var_list
+        variables = list(given)
+        if not variables:
+            raise ValueError(f"Optimizer {self.name!r}: minimize was given no variables. Build the model before.")
+        if tape is None and not callable(loss):
+            raise ValueError(
+                f"Optimizer {self.name!r}: minimize takes a function that computes the loss, or `tape`, which recorded "
+                f"how it was computed; received {loss!r} alone."
+            )
+        if tape is None:
+            variables = self._ours(variables)
+            _, gradients = value_and_grad(lambda: self.scale_loss(loss()), variables)()
+        else:
+            with tape:
+                scaled = self.scale_loss(loss() if callable(loss) else loss)
+            gradients = tape.gradient(scaled, variables)
+        return self.apply_gradients(zip(gradients, variables, strict=True))
 
     def _resolve(self, grads: list[Any], variables: Iterable[Variable] | None) -> list[Variable]:
         if variables is None:

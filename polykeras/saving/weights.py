@@ -1,4 +1,4 @@
-"""Files of weights: `.weights.h5` as Keras 3 writes it, `.npz`, `.safetensors`, and several files with a `.json`."""
+"""Files of weights: `.weights.h5` as in Keras 3, `.npz`, `.safetensors`, several with a `.json`; `.h5` of Keras 2."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def save_weights(
 
     Args:
         model: a built layer or model.
-        filepath: ends in one of `SUFFIXES`.
+        filepath: ends in one of `SUFFIXES`; or in another `.h5` or `.hdf5`: then it is written as Keras 2 did, without
+            the optimizer, which Keras 3 reads.
         overwrite: whether a file that exists is replaced.
         max_shard_size: for `.weights.json`: how many GB (2**30 bytes) go into one of several files; 5 by default.
 
@@ -36,9 +37,17 @@ def save_weights(
     from polykeras.saving.files.formats import write_arrays
     from polykeras.saving.state import save_state
 
-    path = _checked(filepath)
+    path = os.fspath(filepath)
+    legacy = _is_legacy(path) and max_shard_size is None
+    if not legacy:
+        _checked(path)
     if not model.built:
         raise ValueError(f"{model.name!r} is not built and has no weights to save yet. Call it on data first.")
+    if legacy:
+        from polykeras.saving.legacy.files import save_legacy_weights
+
+        save_legacy_weights(model, path, overwrite)
+        return
     write_arrays(lambda writer: save_state(model, writer), path, overwrite, max_shard_size)
 
 
@@ -61,7 +70,7 @@ def load_weights(
     path = os.fspath(filepath)
     if not model.built:
         raise ValueError(f"{model.name!r} is not built and has no weights to load yet. Call it on data first.")
-    legacy = path.endswith((".h5", ".hdf5")) and not path.endswith(SUFFIXES)
+    legacy = _is_legacy(path)
     if by_name and not legacy:
         raise ValueError(f"`by_name` is for '.h5' files of Keras 1 and 2; {path!r} names weights by their place.")
     if legacy:
@@ -81,6 +90,10 @@ def _load(model: Layer, path: str, skip_mismatch: bool) -> list[str]:
 
     with open_weights(path) if path.endswith(".keras") else open_arrays(_checked(path)) as file:
         return restore(model, file, skip_mismatch)
+
+
+def _is_legacy(path: str) -> bool:
+    return path.endswith((".h5", ".hdf5")) and not path.endswith(SUFFIXES)
 
 
 def _checked(filepath: str | os.PathLike[str]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from polykeras import nested, ops
 from polykeras.losses import Loss, as_loss
 from polykeras.metrics import Mean, Metric
+from polykeras.training.older import name_metrics
 from polykeras.training.outputs import by_output, flat_like, name_outputs
 
 
@@ -16,9 +17,17 @@ class CompiledLoss:
     Args:
         loss: one loss, or a list or dict of them by output.
         loss_weights: a number an output, in the same way.
+
+    Raises:
+        ValueError: a loss is not known, or a weight is no number.
     """
 
     def __init__(self, loss: Any, loss_weights: Any = None) -> None:
+        if name_metrics(loss_weights):
+            raise ValueError(
+                f"compile: expected a number an output as `loss_weights`; received {loss_weights!r}. Metrics are given "
+                "as `metrics=`."
+            )
         self._loss = loss
         self._loss_weights = loss_weights
         self._names: list[str] | None = None

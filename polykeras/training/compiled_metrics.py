@@ -162,6 +162,13 @@ class CompiledMetrics:
             if whole and rows[id(metric)] == 1 and is_ours(type(metric)) and metric.counts_wholes(outputs[i]):
                 self._counting.setdefault(i, []).append(metric)
 
+    def build(self, y_true: Any, y_pred: Any) -> None:
+        """Make the metrics that labels and outputs like these want, where that was not done yet."""
+        if self._names is None:
+            self._names = name_outputs(y_pred, self.output_names)
+            self._build(flat_like(y_true, y_pred, self._names, "y"), y_pred)
+            self._find_counting(nested.flatten(y_pred))
+
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None, seen: Seen | None = None) -> None:
         """Take a batch into account.
 
@@ -172,14 +179,9 @@ class CompiledMetrics:
             seen: where metrics that may see several batches as one are left out, what `count` wants for them is added
                 to this list.
         """
-        first = self._names is None
-        if self._names is None:
-            self._names = name_outputs(y_pred, self.output_names)
-        labels = flat_like(y_true, y_pred, self._names, "y")
-        outputs = nested.flatten(y_pred)
-        if first:
-            self._build(labels, y_pred)
-            self._find_counting(outputs)
+        self.build(y_true, y_pred)
+        assert self._names is not None
+        labels, outputs = flat_like(y_true, y_pred, self._names, "y"), nested.flatten(y_pred)
         if nested.is_nested(sample_weight):
             weights = flat_like(sample_weight, y_pred, self._names, "sample_weight")
         else:

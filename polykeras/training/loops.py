@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import switches
-from polykeras.arguments import positive_int
+from polykeras.arguments import positive_int, takes_old_arguments
 from polykeras.backend import registry
 from polykeras.backend.host_memory import freed_memory_kept
 from polykeras.training.callbacks.assemble import assemble
@@ -41,6 +41,7 @@ class Loops(OnBatch):
     _own_function: Callable[[str], Callable[[Any], Any] | None]
     reset_metrics: Callable[[], None]
 
+    @takes_old_arguments
     @freed_memory_kept()
     def fit(
         self,
@@ -139,6 +140,7 @@ class Loops(OnBatch):
                 ends.callback(run.leave)
         return history
 
+    @takes_old_arguments
     @freed_memory_kept()
     def evaluate(
         self,
@@ -176,6 +178,7 @@ class Loops(OnBatch):
         run.end("test", logs)
         return logs if return_dict else as_list(logs)
 
+    @takes_old_arguments
     def predict(
         self,
         x: Any,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from polykeras import nested
+from polykeras.arguments import takes_old_arguments
 from polykeras.backend import registry
 from polykeras.training.compiled_loss import CompiledLoss
 from polykeras.training.data.checks import host_tree
@@ -22,6 +23,7 @@ class OnBatch:
     _prepare: Callable[..., CompiledStep]
     _require_compiled: Callable[[str], None]
 
+    @takes_old_arguments
     def train_on_batch(
         self,
         x: Any,
@@ -38,6 +40,7 @@ class OnBatch:
         self._require_compiled("train_on_batch")
         return self._one_batch("train", x, y, sample_weight, class_weight, return_dict)
 
+    @takes_old_arguments
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Evaluate on one batch. Metrics begin anew, and are those of this batch. Returns as `evaluate`."""
         self._require_compiled("test_on_batch")

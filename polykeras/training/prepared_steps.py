@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from polykeras.optimizers import Optimizer
 from polykeras.random import SeedGenerator
 from polykeras.training import padding
 from polykeras.training.compiled_metrics import CompiledMetrics, Seen
+from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.nan_guard import guarded
 from polykeras.training.native_steps import native_step
 from polykeras.training.state_steps import StateStep, takes_state
@@ -59,6 +61,7 @@ class PreparedSteps:
     trainable_variables: list[Variable]
     metrics: list[Metric]
     metrics_variables: list[Variable]
+    name: str
     optimizer: Any
     run_eagerly: bool
     _flatten_layers: Callable[[], list[Layer]]
@@ -92,7 +95,12 @@ class PreparedSteps:
         parts: list[Any] = [config.nan_guard(), config.verify(), *config.defaults()]
         for layer in self._flatten_layers():
             held = (*layer._own_weights, *vars(layer).values())
-            parts += [layer, layer.trainable, *(v for v in held if isinstance(v, Variable) and not v.trainable)]
+            parts += [
+                layer,
+                layer.trainable,
+                layer.dtype_policy.name,
+                *(v for v in held if isinstance(v, Variable) and not v.trainable),
+            ]
             parts += tracked(layer, (SeedGenerator, Metric))
             if isinstance(layer, PreparedSteps):
                 for optimizer in tracked(layer, Optimizer):
@@ -118,11 +126,19 @@ class PreparedSteps:
 
     def _make_step(self, kind: str, batch: Any, backend: Backend, resets: bool) -> CompiledStep:
         step = self._neutral_step(kind, backend)
+        if kind != "predict" and not are_ours(self, f"{kind}_step"):
+            self._build_metrics(batch)
         built = self._build_by(step.build if isinstance(step, StateStep) else step, batch)
         if built and kind == "train" and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
         step = native_step(step, self, kind, backend)
         plan = Plan(self, self.trainable_variables, self.metrics, self._flatten_layers()) if built else None
+        if kind == "train" and plan and not plan.trainable and are_ours(self, "train_step"):
+            warnings.warn(
+                f"The model {self.name!r} does not have any trainable weights: its steps change none. What is "
+                "trainable counts as it is now, not as it was at `compile`: set it before each training.",
+                stacklevel=2,
+            )
         # In the compiled step a reset costs nothing. A user's own is called each time: it may do more than assign.
         own = are_ours(self, "reset_metrics") and all(are_ours(metric, "reset_state") for metric in self.metrics)
         resets_inside = resets and built and own
@@ -186,11 +202,27 @@ class PreparedSteps:
         self._forget_losses()
         return fills
 
+    def _build_metrics(self, batch: Any) -> None:
+        """Make the metrics of `compile`: a step of a user's may ask for them before anything else does."""
+        metrics = self._compiled_metrics
+        _, y, _ = unpack_x_y_sample_weight(batch)
+        if metrics is None or metrics.built or y is None:
+            return
+
+        def build(x: Any, y: Any) -> None:
+            metrics.build(y, self(x, training=False))  # type: ignore[operator]
+
+        try:
+            infer_outputs(build, _symbolic(unpack_x_y_sample_weight(batch)[:2]), {})
+        except Exception:  # a model that is nothing but its steps; what is wrong otherwise they tell themselves
+            pass
+        finally:
+            self._forget_losses()
+
     def _build_by(self, step: Callable[[Any], Any], batch: Any) -> bool:
         """Make the variables that a step needs by running it once on shapes alone; return whether that was possible."""
-        symbolic = nested.map_structure(lambda leaf: KerasTensor(leaf.shape, leaf.dtype), batch)
         try:
-            infer_outputs(step, (symbolic,), {}, native=False)
+            infer_outputs(step, (_symbolic(batch),), {}, native=False)
         except Exception as error:
             # Native code of a framework in a user's step or layer. What it needs is made when it is traced. It is not
             # run on that framework's arrays without values where there are others: it may look for memory, and crash,
@@ -201,6 +233,10 @@ class PreparedSteps:
         finally:
             self._forget_losses()
         return True
+
+
+def _symbolic(batch: Any) -> Any:
+    return nested.map_structure(lambda leaf: KerasTensor(leaf.shape, leaf.dtype), batch)
 
 
 def _flat_logs(kind: str, logs: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from polykeras import nested, optimizers
-from polykeras.arguments import call_with_taken, positive_int
+from polykeras.arguments import call_with_taken, positive_int, takes_old_arguments
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import registry
 from polykeras.dtype_policies import DTypePolicy
@@ -18,7 +18,7 @@ from polykeras.training.compiled_loss import CompiledLoss
 from polykeras.training.compiled_metrics import CompiledMetrics
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.loops import Loops
-from polykeras.training.older import OldCompiledLoss
+from polykeras.training.older import OldCompiledLoss, or_metrics_third
 from polykeras.training.prepared_steps import PreparedSteps
 from polykeras.training.state_steps import also_with_state
 from polykeras.training.stateless import Stateless
@@ -67,6 +67,8 @@ class Trainer(CompileConfig, PreparedSteps, Loops, StepFunctions, Stateless):
 
     # ---- compile -----------------------------------------------------------------------------------------------
 
+    @takes_old_arguments
+    @or_metrics_third
     def compile(
         self,
         optimizer: Any = "rmsprop",

@@ -47,6 +47,7 @@ Sequence = PyDataset
 LATER: dict[str, str] = {
     "FeatureSpace": "polykeras.layers.preprocessing.feature_space",
     "Config": "polykeras.utils.config",
+    "HDF5Matrix": "polykeras.legacy.gone",
     "Progbar": "polykeras.utils.progbar",
     "audio_dataset_from_directory": "polykeras.utils.data.audio",
     "bounding_boxes": "polykeras.utils.bounding_boxes",
@@ -54,6 +55,7 @@ LATER: dict[str, str] = {
     "get_source_inputs": "polykeras.utils.model_graph",
     "image_dataset_from_directory": "polykeras.utils.data.images",
     "model_to_dot": "polykeras.utils.model_plot",
+    "multi_gpu_model": "polykeras.legacy.gone",
     "pad_sequences": "polykeras.utils.sequences",
     "plot_model": "polykeras.utils.model_plot",
     "split_dataset": "polykeras.utils.data.split",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import polykeras
+from helpers.runner import in_one_program
 from polykeras import layers as L
-from polykeras import ops
+from polykeras import nested, ops
 from polykeras.backend import Backend, use_backend
 from polykeras.layers.image.base import ImageLayer
 
@@ -24,6 +26,11 @@ BOXES = np.array([[[1, 2, 5, 6], [0, 0, 8, 6]]] * 4, "float32")
 
 def host(x: Any) -> np.ndarray:
     return ops.convert_to_numpy(x)
+
+
+def results_of(name: str, backend: Backend, fn: Callable[..., Any], *given: Any) -> Any:
+    """Return what calls of a layer give, as NumPy arrays: as one program, but for that whose program has all others."""
+    return nested.map_structure(host, fn(*given)) if name == "RandAugment" else in_one_program(backend, fn, *given)
 
 
 def everything() -> dict[str, Any]:
@@ -51,23 +58,28 @@ MAKERS: dict[str, Callable[..., ImageLayer]] = {
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_what_belongs_to_images_comes_along(name: str, backend: Backend) -> None:
-    data = everything()
     make = MAKERS[name]
-    result = make(bounding_box_format="xyxy")(data)
-    alone = host(make()(X))
-    assert_array_equal(host(result["images"]), alone)
+    with_boxes, of_images, of_one = make(bounding_box_format="xyxy"), make(), make(bounding_box_format="xyxy")
+
+    def results(data: dict[str, Any]) -> Any:
+        passed = dict(data)
+        whole = with_boxes(passed), of_images(data["images"]), of_one(first(data))
+        assert all(passed[key] is value for key, value in data.items()), "the dict that was passed stays as it is"
+        return whole
+
+    data = everything()
+    result, alone, single = results_of(name, backend, results, data)
+    assert_array_equal(result["images"], alone)
     assert set(result) == set(data)
-    assert data["images"] is X, "the dict that was passed stays as it is"
     assert result["segmentation_masks"].shape[1:3] == alone.shape[1:3]
     if name != "MixUp":
-        assert set(np.unique(host(result["segmentation_masks"]))) <= {0, 1, 2, 3, 4}, "classes are not mixed"
-        assert_array_equal(host(result["labels"]), LABELS)
-    boxes = host(result["bounding_boxes"]["boxes"])
+        assert set(np.unique(result["segmentation_masks"])) <= {0, 1, 2, 3, 4}, "classes are not mixed"
+        assert_array_equal(result["labels"], LABELS)
+    boxes = result["bounding_boxes"]["boxes"]
     assert boxes.shape == (4, 4 if name == "MixUp" else 2, 4)
     height, width = alone.shape[1:3]
     assert boxes.min() >= 0
     assert (boxes <= np.array([width, height, width, height]) + 1e-3).all()
-    single = make(bounding_box_format="xyxy")(first(data))
     assert single["images"].shape == alone.shape[1:]
     assert single["labels"].shape == (4,)
     assert single["bounding_boxes"]["boxes"].shape == boxes.shape[1:]
@@ -121,10 +133,11 @@ def test_flips_by_chance(backend: Backend) -> None:
 def test_single_images_and_integers(backend: Backend) -> None:
     for name, make in MAKERS.items():
         if name not in ("MixUp", "RandomElasticTransform"):
-            whole = host(make()(X[:1]))
-            assert_allclose(host(make()(X[0])), whole[0], rtol=1e-5, err_msg=name)
-        as_bytes = make()(X.astype("uint8"), training=False)
-        assert ops.dtype(as_bytes) == ("uint8" if name == "Resizing" else "float32"), name
+            of_one, of_several = make(), make()
+            one, several = results_of(name, backend, lambda x, a=of_one, b=of_several: (a(x[0]), b(x)), X[:1])
+            assert_allclose(one, several[0], rtol=1e-5, err_msg=name)
+        as_bytes = results_of(name, backend, partial(make(), training=False), X.astype("uint8"))
+        assert as_bytes.dtype == ("uint8" if name == "Resizing" else "float32"), name
     half = L.RandomBrightness((0.1, 0.1), dtype="mixed_float16")(X)
     assert ops.dtype(half) == "float16"
 
@@ -203,23 +216,26 @@ def test_single_images_are_changed_as_those_of_a_batch(name: str, data_format: s
     layer = MAKERS[name](bounding_box_format="xyxy", data_format=data_format)
     axes = (-3, -2, -1) if data_format == "channels_last" else (-2, -1, -3)
     assert (layer.height_axis, layer.width_axis, layer.channel_axis) == axes
-    data = everything()
+    boxes = {key: value[:1] for key, value in everything()["bounding_boxes"].items()}
     images, masks = (x if data_format == "channels_last" else np.moveaxis(x, -1, 1) for x in (X, MASKS))
-    drawn = layer.get_random_transformation(images[:1], seed=3)
-    for one, several in (
-        (layer.transform_single_image(images[0], drawn), layer.transform_images(images[:1], drawn)),
-        (layer.transform_single_label(LABELS[0], drawn), layer.transform_labels(LABELS[:1], drawn)),
-        (
-            layer.transform_single_segmentation_mask(masks[0], drawn),
-            layer.transform_segmentation_masks(masks[:1], drawn),
-        ),
-    ):
-        assert_array_equal(host(one), host(several)[0])
-    if name == "MixUp":  # where boxes of two images come together
-        return
-    boxes = {key: value[:1] for key, value in data["bounding_boxes"].items()}
-    one = layer.transform_single_bounding_box(first(boxes), drawn)
-    assert_array_equal(host(one["boxes"]), host(layer.transform_bounding_boxes(boxes, drawn)["boxes"])[0])
+
+    def pairs(images: Any, labels: Any, masks: Any, boxes: Any) -> list[tuple[Any, Any]]:
+        drawn = layer.get_random_transformation(images, seed=3)
+        found = [
+            (layer.transform_single_image(images[0], drawn), layer.transform_images(images, drawn)),
+            (layer.transform_single_label(labels[0], drawn), layer.transform_labels(labels, drawn)),
+            (
+                layer.transform_single_segmentation_mask(masks[0], drawn),
+                layer.transform_segmentation_masks(masks, drawn),
+            ),
+        ]
+        if name != "MixUp":  # where boxes of two images come together
+            one = layer.transform_single_bounding_box(first(boxes), drawn)
+            found.append((one["boxes"], layer.transform_bounding_boxes(boxes, drawn)["boxes"]))
+        return found
+
+    for one, several in results_of(name, backend, pairs, images[:1], LABELS[:1], masks[:1], boxes):
+        assert_array_equal(one, several[0])
 
 
 def test_layers_without_a_factor_say_so() -> None:

@@ -38,8 +38,13 @@ def test_members_of_a_layer(backend: Backend) -> None:
     assert (layer._call_has_training_arg, layer._call_has_mask_arg) == (True, False)
     assert (layer.supports_jit, layer.quantization_mode, layer.input_dtype) == (True, None, "float32")
     assert L.Dense(1, dtype="mixed_bfloat16").input_dtype == "bfloat16"
+    layer.add_metric(1.0, name="x")
+    layer.add_metric(np.asarray([2.0, 4.0]), name="x", aggregation="mean")
+    assert {m.name: float(m.result()) for m in layer.metrics}["x"] == pytest.approx(7 / 3)  # of (1, 2, 4)
     with pytest.raises(NotImplementedError, match=r"compile\(metrics"):
-        layer.add_metric(1.0, name="x")
+        layer.add_metric(keras.Input(()), name="x")
+    with pytest.raises(ValueError, match="needs the name"):
+        layer.add_metric(1.0)
     assert layer.add_variable(shape=(2,), initializer="ones", name="extra").shape == (2,)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from polykeras import config, nested
+from polykeras import config, function, nested
 from polykeras.backend import Backend, door, use_backend
 
 if TYPE_CHECKING:
@@ -114,6 +114,20 @@ def run(backend: Backend, fn: Leaves, arrays: Sequence[np.ndarray], width: int, 
     """Return the results of a function of lists of arrays, as NumPy arrays."""
     function = backend.compile(fn) if compiled else fn
     return [host(backend, leaf) for leaf in function([backend.asarray(narrowed(x, width)) for x in arrays])]
+
+
+def in_one_program(backend: Backend, fn: Callable[..., Any], *given: Any) -> Any:
+    """Return what a function gives, as NumPy arrays. It may use variables, and layers, losses or metrics that are built.
+
+    It runs as one compiled program where each op would be compiled by itself.
+
+    Args:
+        backend: the current one.
+        fn: returns arrays, or nests of them.
+        given: its arguments: NumPy arrays, or nests of them.
+    """
+    call = function(fn) if backend.name in ONE_FUNCTION else fn
+    return nested.map_structure(lambda leaf: host(backend, leaf), call(*given))
 
 
 latest: dict[Any, dict[str, list[np.ndarray]]] = {}

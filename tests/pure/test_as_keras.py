@@ -48,6 +48,13 @@ from keras_core.layers import Dense as OfKerasCore
 from keras.layers.core import Dropout
 from keras.layers.convolutional import Conv2D
 from keras.engine.topology import Layer
+from keras.layers import merge
+from keras.layers.experimental import preprocessing
+from keras.layers.experimental.preprocessing import Rescaling
+from keras.wrappers.scikit_learn import KerasClassifier, KerasRegressor
+from keras.optimizers.experimental import Adam
+from keras.utils import multi_gpu_model
+from keras.utils.io_utils import HDF5Matrix
 from keras.utils.np_utils import to_categorical
 from keras.src.layers.convolutional.base_conv import BaseConv
 from keras.src.layers.merging.base_merge import Merge
@@ -58,6 +65,8 @@ from keras.src.utils.image_utils import smart_resize
 assert issubclass(Conv2D, BaseConv) and issubclass(layers.Conv2DTranspose, BaseConv)
 assert issubclass(layers.Add, Merge) and issubclass(layers.MaxPooling2D, BasePooling)
 assert issubclass(layers.GlobalAveragePooling1D, BaseGlobalPooling) and KerasVariable is keras.Variable
+assert callable(merge) and Adam is keras.optimizers.Adam
+assert preprocessing.Rescaling is Rescaling is layers.Rescaling is layers.experimental.preprocessing.Rescaling
 assert layers.Dense is Dense is OfKerasCore is polykeras.layers.Dense
 assert LSTM is polykeras.layers.LSTM and Model is polykeras.Model and Layer is polykeras.Layer
 assert keras.src.ops.random.uniform is keras.random.uniform is polykeras.random.uniform

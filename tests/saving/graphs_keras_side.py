@@ -8,6 +8,7 @@ predicts and holds goes to `theirs.npz`, the order of layers and weights to `the
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 import traceback
@@ -73,6 +74,8 @@ def main(folder: Path) -> None:
     """Visit all graphs of the plan."""
     plan = json.loads((folder / "plan.json").read_text())
     side = Side(folder)
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)  # looking for garbage in all that Keras imports takes a seventh of the time
     with np.load(folder / "ours.npz") as ours, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # `.h5` is old, and weights are loaded twice
         for suffix, seed, files in plan:

@@ -31,6 +31,26 @@ def same(found: Any, expected: Any) -> None:
     tf.nest.map_structure(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), found, expected)
 
 
+class Cell(layers.Layer):
+    """A cell of a user's, by functions of TensorFlow or of polykeras."""
+
+    def __init__(self, units: int, native: bool, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.units, self.native, self.state_size = units, native, units
+
+    def build(self, input_shape: Any) -> None:
+        self.kernel = self.add_weight((input_shape[-1], self.units))
+        self.recurrent = self.add_weight((self.units, self.units))
+
+    def call(self, x: Any, states: Any) -> Any:
+        state = states[0]
+        if self.native:
+            state = tf.tanh(tf.matmul(x, self.kernel.value) + tf.matmul(state, self.recurrent.value))
+        else:
+            state = ops.tanh(x @ self.kernel + state @ self.recurrent)
+        return state, [state]
+
+
 STACKS: dict[str, tuple[Callable[[], list[Any]], np.ndarray]] = {
     "dense": (lambda: [layers.Dense(3, activation="softmax"), layers.BatchNormalization()], ROWS),
     "shapes": (
@@ -52,6 +72,9 @@ STACKS: dict[str, tuple[Callable[[], list[Any]], np.ndarray]] = {
     "lstm": (lambda: [layers.LSTM(6, return_sequences=True), layers.LSTM(3)], SEQUENCES),
     "gru": (lambda: [layers.Bidirectional(layers.GRU(3)), layers.Dense(2)], SEQUENCES),
     "timed": (lambda: [layers.Masking(), layers.TimeDistributed(layers.Dense(3)), layers.SimpleRNN(2)], SEQUENCES),
+    "cell": (lambda: [layers.Masking(), layers.RNN(Cell(3, native=False))], SEQUENCES),
+    "native_cell": (lambda: [layers.RNN(Cell(3, native=True), return_sequences=True)], SEQUENCES),
+    "cells": (lambda: [layers.RNN([layers.GRUCell(3), Cell(2, native=False), Cell(4, native=True)])], SEQUENCES),
     "masked": (lambda: [layers.Embedding(40, 4, mask_zero=True), layers.LSTM(4)], IDS),
 }
 

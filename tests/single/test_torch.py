@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -667,3 +668,14 @@ def test_the_registry_finds_it() -> None:
     assert backend.name == "torch"
     assert backend.version == torch.__version__
     assert type(backend.version) is str
+
+
+def test_methods_of_modules_are_there_before_anything_was_computed() -> None:
+    code = (
+        "from polykeras import Sequential, layers\n"
+        "model = Sequential([layers.Input((3,)), layers.Dense(4)])\n"
+        "print(*[tuple(p.shape) for p in model.parameters()])\n"
+    )
+    environment = os.environ | {"POLYKERAS_BACKEND": "torch"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.stdout.strip() == "(3, 4) (4,)", done.stderr

@@ -656,3 +656,12 @@ def test_what_a_class_was_given_stands_in_its_config(backend: Backend) -> None:
     copied = clone_model(layer)
     assert [w.shape for w in copied.weights] == [(4, 2), (2,)]
     assert copied.name == "made"
+
+
+def test_a_model_without_trainable_weights_is_warned_of(backend: Backend) -> None:
+    """As of Keras 2's GANs, whose discriminator stayed trainable as it was compiled."""
+    model = Sequential([Input((4,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.trainable = False
+    with pytest.warns(UserWarning, match="does not have any trainable weights"):
+        model.train_on_batch(X, X[:, :1])

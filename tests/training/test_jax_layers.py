@@ -144,7 +144,7 @@ class TestOnJax:
     def test_mistakes(self) -> None:
         with pytest.raises(ValueError, match="must have an argument `inputs`"):
             layers.JaxLayer(lambda params, x: x, ones)
-        with pytest.raises(ValueError, match=r"`init_fn` may have the arguments.*it has \['key'\] too"):
+        with pytest.raises(ValueError, match=r"`init_fn` may have the arguments.*it has `key` too"):
             layers.JaxLayer(affine, lambda key, inputs: {})
         with pytest.raises(ValueError, match="Pass `init_fn`, `params` or `state`"):
             layers.JaxLayer(affine)
@@ -198,6 +198,23 @@ class TestOnJax:
         model.save(tmp_path / "model.keras")
         loaded = keras.models.load_model(tmp_path / "model.keras", custom_objects=custom)
         np.testing.assert_allclose(loaded.predict(X, verbose=0), model.predict(X, verbose=0), rtol=1e-6)
+
+    def test_a_method_of_a_module(self, tmp_path: Path) -> None:
+        nn = pytest.importorskip("flax.linen")
+
+        class Net(self.module()):  # type: ignore[misc]
+            @nn.compact
+            def forward(self, inputs: Any) -> Any:
+                return nn.Dense(1)(inputs)
+
+        module = Net()
+        for bound in (module.forward, Net().forward):  # Flax takes the method of another instance for the module's
+            layer = layers.FlaxLayer(module, method=bound)
+            model = keras.Sequential([keras.Input((4,)), layer])
+            assert layer.get_config()["method"] == "forward"
+            model.save(tmp_path / "model.keras")
+            loaded = keras.models.load_model(tmp_path / "model.keras", custom_objects={"Net": Net})
+            np.testing.assert_allclose(loaded.predict(X, verbose=0), model.predict(X, verbose=0), rtol=1e-6)
 
     def test_a_function_over_a_module_and_variables_that_are_given(self) -> None:
         cls = self.module()

@@ -197,3 +197,25 @@ def test_nothing_is_left_of_masks(backend: Backend) -> None:
     del embedded
     gc.collect()
     assert len(masks._kept) <= before
+
+
+def test_masks_of_inputs_in_a_structure_reach_a_call_on_shapes() -> None:
+    seen = []
+
+    class Both(layers.Layer):
+        def call(self, inputs: Any, mask: Any = None) -> Any:
+            seen.append(mask)
+            return inputs[0] + inputs[1]
+
+        def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+            return mask[0][:, :2]  # which None does not allow
+
+    ids, plain = layers.Input((4,), dtype="int32"), layers.Input((4, 3))
+    embedded = layers.Embedding(5, 3, mask_zero=True)(ids)
+    model = keras.Model([ids, plain], Both()([embedded, plain]))
+    for first, second in seen:
+        assert tuple(first.shape)[1:] == (4,)
+        assert second is None
+    seen.clear()
+    model([IDS, np.ones((2, 4, 3), "float32")])
+    np.testing.assert_array_equal(numpy(seen[0][0]), MASK)

@@ -133,3 +133,46 @@ def test_layers_keep_no_values_of_a_compiled_step(backend: Backend) -> None:
     assert float(ops.convert_to_numpy(model.losses[0])) == pytest.approx(
         float(model.predict(X, verbose=0).mean()), rel=1e-4
     )
+
+
+class AsksForMetrics(Model):
+    """A step as Keras's guides write it, which updates the metrics of `compile` by itself."""
+
+    def train_step(self, data: Any) -> Any:
+        x, y = data
+
+        def loss() -> Any:
+            return ops.mean(ops.square(self(x, training=True) - y))
+
+        value, gradients = polykeras.value_and_grad(loss, self.trainable_variables)()
+        self.optimizer.apply(gradients, self.trainable_variables)
+        return self.updated(value, y, self(x, training=False))
+
+    def test_step(self, data: Any) -> Any:
+        x, y = data
+        y_pred = self(x, training=False)
+        return self.updated(self.compute_loss(y=y, y_pred=y_pred, training=False), y, y_pred)
+
+    def updated(self, loss: Any, y: Any, y_pred: Any) -> dict[str, Any]:
+        for metric in self.metrics:
+            if metric.name == "loss":
+                metric.update_state(loss)
+            else:
+                metric.update_state(y, y_pred)
+        return {m.name: m.result() for m in self.metrics}
+
+
+@pytest.mark.parametrize("first", ["fit", "evaluate"])
+def test_metrics_by_name_are_there_for_a_step_that_asks_for_them(backend: Backend, first: str) -> None:
+    x = polykeras.Input((3,))
+    model = AsksForMetrics(x, layers.Dense(1, kernel_initializer="ones")(x))
+    model.compile(polykeras.optimizers.SGD(0.0), "mse", metrics=["mae", "mean_squared_error"])
+    error = X.sum(axis=1, keepdims=True) - Y
+    if first == "evaluate":
+        values = model.evaluate(X, Y, verbose=0, return_dict=True)
+    else:
+        values = {name: v[-1] for name, v in model.fit(X, Y, epochs=2, verbose=0, batch_size=len(X)).history.items()}
+    assert values.keys() == {"loss", "mae", "mean_squared_error"}
+    assert values["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-5)
+    assert values["mean_squared_error"] == pytest.approx(np.square(error).mean(), rel=1e-5)
+    assert list(model.train_on_batch(X, Y, return_dict=True)) == ["loss", "mae", "mean_squared_error"]

@@ -38,6 +38,28 @@ def test_predictions_stay_near(backend: Backend, mode: str, most: float) -> None
 
 
 @pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
+def test_what_ran_before_is_quantized_too(backend: Backend, mode: str) -> None:
+    model = model_of()
+    model.compile("sgd", "mse")
+    whole = model.predict(X, verbose=0), model.evaluate(X, Y, verbose=0)
+    model.quantize(mode)
+    predicted = model.predict(X, verbose=0)
+    assert_array_equal(predicted, model_of(mode).predict(X, verbose=0))
+    assert np.abs(predicted - whole[0]).max() > 0
+    model.compile("sgd", "mse")
+    assert_allclose(model.evaluate(X, Y, verbose=0), np.square(predicted - Y).mean(), rtol=1e-5)
+
+
+def test_a_policy_set_after_a_prediction_counts(backend: Backend) -> None:
+    model = model_of()
+    before = model.predict(X, verbose=0)
+    model.get_layer("wide").dtype_policy = "mixed_bfloat16"
+    after = model.predict(X, verbose=0)
+    assert 0 < np.abs(after - before).max() < 0.1
+    assert_allclose(after, ops.convert_to_numpy(model(X)), atol=0.02)  # sums of halves go in other orders
+
+
+@pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
 def test_files_copies_and_clones(backend: Backend, mode: str, tmp_path: Path) -> None:
     model = model_of(mode)
     expected = model.predict(X, verbose=0)

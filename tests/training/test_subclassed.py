@@ -87,3 +87,63 @@ def test_a_model_subclass_says_what_it_takes(backend: Backend) -> None:
         Model(3)
     with pytest.raises(NotImplementedError, match="does not implement `call`"):
         Model()(data(2, 2))
+
+
+class Reshaped(Model):
+    """Its `call` fits one batch size only, and its layer has weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = layers.Dense(3)
+
+    def call(self, inputs: Any) -> Any:
+        return self.dense(ops.reshape(inputs, (2, 6)))
+
+
+def test_a_build_that_fails_warns_and_the_first_data_builds() -> None:
+    model = Reshaped()
+    with pytest.warns(UserWarning, match=r"not built: its `call`.*fails on.*\(5, 4\).*reshape"):
+        model.build((5, 4))
+    assert not model.weights
+    assert model(np.ones((3, 4), "float32")).shape == (2, 3)
+    assert [tuple(v.shape) for v in model.weights] == [(6, 3), (3,)]
+
+
+class Cell(layers.Layer):
+    """A cell that is built by its `build` alone, and a layer that its `call` builds."""
+
+    state_size = 3
+
+    def __init__(self, inner: bool) -> None:
+        super().__init__()
+        self.inner = layers.Dense(3) if inner else None
+
+    def build(self, input_shape: Any) -> None:
+        self.kernel = self.add_weight((input_shape[-1], 3))
+
+    def call(self, x: Any, states: Any) -> Any:
+        state = ops.tanh(x @ self.kernel + (states[0] if self.inner is None else self.inner(states[0])))
+        return state, [state]
+
+
+def test_a_cell_is_built_with_the_shape_of_a_step() -> None:
+    layer = layers.RNN(Cell(inner=False))
+    layer.build((1, 1))  # no features: `call` could not run
+    assert layer.cell.built
+    assert tuple(layer.cell.kernel.shape) == (1, 3)
+    layer = layers.RNN(Cell(inner=True))
+    layer.build((None, 4, 2))
+    assert [tuple(v.shape) for v in layer.weights] == [(2, 3), (3, 3), (3,)]
+
+
+def test_a_layer_without_layers_in_a_file_is_not_built_by_its_call() -> None:
+    class First(layers.Layer):
+        def call(self, inputs: Any, mask: Any = None) -> Any:
+            return inputs[0]
+
+        def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+            return mask[0][:, :2]  # which None, as of shapes alone, does not allow
+
+    config = {"call_shapes": {"inputs": [[None, 4, 3], [None, 4, 3]]}}
+    First().build_from_config(config)
+    First().build_from_config({"input_shape": [[None, 4, 3], [None, 4, 3]]})

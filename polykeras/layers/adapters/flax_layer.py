@@ -82,8 +82,10 @@ class FlaxLayer(JaxLayer):
             TypeError: the module has no `get_config`, which Flax does not give it.
         """
         config = super().get_config()
-        if getattr(self.method, "__self__", None) is self.module and self.method is not None:
-            config["method"] = self.method.__name__
+        name = getattr(self.method, "__name__", "")
+        functions = [getattr(method, "__func__", None) for method in (self.method, getattr(self.module, name, None))]
+        if functions[0] is not None and functions[0] is functions[1]:
+            config["method"] = name  # of whichever instance: Flax applies it to the module
         return config
 
     @classmethod

@@ -180,7 +180,7 @@ def _arguments(function: Callable[..., Any], name: str, allowed: Sequence[str]) 
     found = list(inspect.signature(function).parameters)
     if "inputs" not in found:
         raise ValueError(f"`{name}` must have an argument `inputs`; it has {found}.")
-    others = [argument for argument in found if argument not in allowed]
+    others = ", ".join(f"`{argument}`" for argument in found if argument not in allowed)
     if others:
         raise ValueError(f"`{name}` may have the arguments {list(allowed)}; it has {others} too.")
     return found

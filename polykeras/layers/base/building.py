@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Sequence
 from functools import cache, wraps
 from typing import Any
@@ -38,6 +39,8 @@ class BuildMixin:
     compute_output_spec: Callable[..., Any]
     set_weights: Callable[[Sequence[Any]], None]
     _path: Callable[[], list[str]]
+    _title: Callable[[], str]
+    _flatten_layers: Callable[..., Any]
     _own_weights: list[Variable]
     _initial_weights: Sequence[Any] | None
     _build_shapes: dict[str, Any] | None
@@ -102,7 +105,22 @@ class BuildMixin:
             self._build_weights(shapes)
             self._after_build()
         elif spec.required <= shapes.keys():
-            self.compute_output_spec(**{name: map_shapes(KerasTensor, s) for name, s in shapes.items()})
+            self._build_by_call(**{name: map_shapes(KerasTensor, s) for name, s in shapes.items()})
+
+    def _build_by_call(self, *args: Any, **kwargs: Any) -> None:
+        """Build what the layer consists of by running `call` on shapes. Where that fails, the first data builds it."""
+        try:
+            self.compute_output_spec(*args, **kwargs)
+        except Exception as error:
+            if all(layer.built for layer in self._flatten_layers(include_self=False)):
+                return
+            shapes = ", ".join(str(leaf.shape) for leaf in nested.flatten((args, kwargs)))
+            warnings.warn(
+                f"{self._title()} has layers that are not built: its `call`, which would build them, fails on inputs "
+                f"of the shapes {shapes} ({type(error).__name__}: {error}). The first call on data builds them. Pass "
+                "the shapes that `call` takes, or write a method `build` that builds all layers.",
+                stacklevel=2,
+            )
 
     def get_build_config(self) -> dict[str, Any] | None:
         """Return the shapes with which the layer was built, or None."""

@@ -25,6 +25,7 @@ from polykeras.saving.serialization import Registry
 from polykeras.variables import Scope, read_state
 
 LAYERS: Registry[Any] = Registry("layer", "keras.layers")
+_SHAPES_IN_GRAPHS = {"input_shape": "input", "output_shape": "output"}
 
 
 class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
@@ -197,10 +198,15 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
             )
         for backend, provider in registry.providers().items():
             if name in provider.layer_methods:
+                registry.current()  # may be that one, and not loaded before
+                if hasattr(type(self), name):
+                    return self.__getattribute__(name)
                 raise AttributeError(
                     f"{self._title()} has `{name}` where the {backend} backend is loaded: choose it with "
                     f"`polykeras.set_backend({backend!r})`."
                 )
+        if name in _SHAPES_IN_GRAPHS and self._inbound_nodes:  # Keras 2's; no properties, as layers may set their own
+            return nested.map_structure(lambda tensor: tensor.shape, getattr(self, _SHAPES_IN_GRAPHS[name]))
         return self.__getattribute__(name)  # raises again, with the message of a property where one raised
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

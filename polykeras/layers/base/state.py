@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from functools import cache
+from importlib import import_module
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -133,16 +134,19 @@ class StateMixin(Saveable):
         """Make a variable of this layer: `add_weight` under Keras's older name."""
         return self.add_weight(*args, **kwargs)
 
-    def add_metric(self, *args: Any, **kwargs: Any) -> None:
-        """Raise: Keras 3 does not have what Keras 2 did under this name.
+    def add_metric(self, value: Any, name: str | None = None, aggregation: str | None = "mean") -> None:
+        """Keep the mean of what is computed in `call`, for the logs, as in Keras 2.
+
+        Args:
+            value: an array, of which the mean is taken too.
+            name: its name in the logs.
+            aggregation: `"mean"`, or None, which is the same.
 
         Raises:
-            NotImplementedError: always.
+            NotImplementedError: it is a symbolic tensor.
+            ValueError: there is no name, or another aggregation.
         """
-        raise NotImplementedError(
-            f"Layer {self.name!r} ({type(self).__name__}): `add_metric` was left behind with Keras 2. Keep a metric as "
-            "an attribute and call its `update_state` in `call`, or give it to `compile(metrics=...)`."
-        )
+        import_module("polykeras.legacy.layer_metrics").add_metric(self, value, name, aggregation)
 
     def _path(self) -> list[str]:
         context = current_context()

@@ -119,18 +119,19 @@ class SymbolicMixin:
         It does where `call` takes a mask, and where the only argument comes in as it was passed: it has the dtype in
         which the layer computes, or the layer is a model.
         """
+        x = node.args[0] if node.args else None
+        as_passed = not node.kwargs and isinstance(x, KerasTensor) and x.dtype == self.compute_dtype
+        if not as_passed and not self._takes_arguments_as_passed:
+            return []
         found = nested.flatten(self._implied_mask(node.args, node.kwargs))
         return [mask for mask in found if isinstance(mask, KerasTensor)]
 
     def _implied_mask(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return the masks that the only argument of a call carries, in its structure."""
         if len(args) != 1 or not call_spec(type(self).call).has_mask or kwargs.get("mask") is not None:
             return None
-        x = args[0]
-        as_passed = not kwargs and isinstance(x, KerasTensor) and x.dtype == self.compute_dtype
-        if not as_passed and not self._takes_arguments_as_passed:
-            return None
         try:
-            return nested.map_structure(lambda leaf: leaf._keras_mask, x)
+            return nested.map_structure(lambda leaf: getattr(leaf, "_keras_mask", None), args[0])
         except Exception as error:
             if not cannot_run_on_shapes(error):
                 raise

@@ -108,9 +108,11 @@ class RNN(Layer):
 
     @staticmethod
     def _build_cell(cell: Any, inputs_shape: tuple[int | None, ...]) -> None:
-        """Build a cell, whatever it consists of, by calling it on shapes: its weights must be there before the loop."""
+        """Build a cell, and by calling it on shapes what it consists of: weights must be there before the loop."""
         sizes = as_list(cell.state_size)
-        if isinstance(cell, Layer) and not cell.built:
+        if isinstance(cell, Layer) and not cell.built and cell._has_own_build():
+            cell.build(inputs_shape)
+        if isinstance(cell, Layer) and not all(layer.built for layer in cell._flatten_layers()):
             batch = inputs_shape[0]
             states = nested.map_structure(lambda size: KerasTensor((batch, size), cell.compute_dtype), sizes)
             infer_outputs(cell, (KerasTensor(inputs_shape, cell.compute_dtype), states), {})

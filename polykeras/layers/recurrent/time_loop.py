@@ -7,6 +7,7 @@ from typing import Any
 
 from polykeras import nested, ops
 from polykeras.backend import registry
+from polykeras.backend.symbolic.dims import is_known
 from polykeras.graph import KerasTensor, infer_outputs
 from polykeras.layers.recurrent.base_cell import Step
 from polykeras.variables import Scope, Variable, read_state
@@ -66,7 +67,7 @@ def _where_valid(valid: Any, x: Any, other: Any) -> Any:
 
 
 def rehearse(step: Step, xs: Any, states: list[Any]) -> tuple[list[Variable], Any]:
-    """Run a step of a user's cell on shapes alone.
+    """Run a step of a user's cell on shapes alone; for real where a graph of a user's does not know them.
 
     Returns:
         The variables that it writes (seeds, statistics), and zeros in the shape of its output.
@@ -75,7 +76,8 @@ def rehearse(step: Step, xs: Any, states: list[Any]) -> tuple[list[Variable], An
     written: dict[int, Variable] = {}
 
     def shape_of(x: Any, drop: int = 0) -> KerasTensor:
-        return KerasTensor(backend.shape(x)[drop:], backend.dtype(x), name="rehearsed")
+        dims = backend.shape(x)[drop:]
+        return KerasTensor([n if is_known(n) else None for n in dims], backend.dtype(x), name="rehearsed")
 
     def rehearsed(x: Any, states: Any) -> Any:
         with Scope() as scope:
@@ -83,8 +85,9 @@ def rehearse(step: Step, xs: Any, states: list[Any]) -> tuple[list[Variable], An
         written.update(scope.written)
         return output
 
+    output = None
     if backend.holds_values:
         output = infer_outputs(rehearsed, (shape_of(xs, 1), nested.map_structure(shape_of, states)), {})
-    else:
+    if output is None or None in output.shape:  # the graph that is made knows sizes when it runs: so does its output
         output = rehearsed(ops.zeros(backend.shape(xs)[1:], backend.dtype(xs)), states)
-    return list(written.values()), ops.zeros(output.shape, output.dtype)
+    return list(written.values()), ops.zeros(ops.shape(output), output.dtype)

@@ -15,6 +15,7 @@ from polykeras.saving.files.atomic import atomic_write
 from polykeras.saving.files.hdf5 import Hdf5File, require_h5py
 from polykeras.saving.files.hdf5_writing import writing
 from polykeras.saving.keras_operations import warn_of_own_ops
+from polykeras.saving.legacy.classes import is_model
 from polykeras.saving.legacy.configs import translate_layer
 from polykeras.saving.legacy.layout import (
     OPTIMIZER,
@@ -158,6 +159,29 @@ def save_legacy(
         _write_weights(model, file.create_group(WEIGHTS))
         if include_optimizer and model.optimizer is not None:
             _write_state(model, file)
+
+
+def save_legacy_weights(model: Any, path: str, overwrite: bool = True) -> None:
+    """Write the weights of a model to an `.h5` file in the form of Keras 2; it is there as a whole or not at all.
+
+    Args:
+        model: a built model.
+        path: the file.
+        overwrite: whether a file that exists is replaced.
+
+    Raises:
+        FileExistsError: it exists and must not be replaced.
+        ImportError: h5py is not installed.
+        ValueError: it is no model but a layer.
+    """
+    require_h5py()
+    if not is_model(model):
+        raise ValueError(
+            f"Files of Keras 2 hold models; {model.name!r} ({type(model).__name__}) is none. Let the name end in "
+            "'.weights.h5'."
+        )
+    with atomic_write(path, overwrite) as part, writing(part) as file:
+        _write_weights(model, file)
 
 
 def _attributes(model: Any, include_optimizer: bool) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from polykeras.arguments import positive_int
+from polykeras.arguments import positive_int, takes_old_arguments
 from polykeras.saving.model_files import save_model
 from polykeras.saving.weights import SUFFIXES, save_weights
 from polykeras.training.callbacks.monitor import MonitorCallback
@@ -21,21 +21,30 @@ class ModelCheckpoint(MonitorCallback, EverySteps):
     A file is written as a whole or not at all, so that one that exists can always be read.
 
     Args:
-        filepath: ends in `.keras` for whole models, or in `.weights.h5`, `.npz` or another suffix of weights. In it
+        filepath: ends in `.keras` for whole models, or in `.weights.h5`, `.npz` or another suffix of weights; `.h5` and
+            `.hdf5` are Keras 2's, of models, or of weights with `save_weights_only`. In it
             `{epoch}`, `{batch}` (both from 1) and names of the logs are filled in, for instance
             `"{epoch:02d}-{val_loss:.2f}.keras"`. Folders are made.
         monitor: the name of the value in the logs by which the best weights are found.
         verbose: 1 says so each time.
         save_best_only: save only where the value is better than all before.
-        save_weights_only: what the suffix says already, for Keras code; a contradiction is an error.
+        save_weights_only: what the suffix says already but for Keras 2's; a contradiction is an error.
         mode: `"min"`, `"max"`, or `"auto"`: which values are better.
         save_freq: `"epoch"`, or a number of steps, counted over epochs.
         initial_value_threshold: the value to beat at first.
+
+    Attributes:
+        period: where `save_freq` is `"epoch"`: after so many of them it saves, 1 unless Keras 2's argument says it.
 
     Raises:
         ValueError: another suffix, or one that `save_weights_only` contradicts; another `save_freq`.
     """
 
+    period: int = 1
+    _waited = 0
+    """Epochs since it saved last, or looked whether to."""
+
+    @takes_old_arguments
     def __init__(
         self,
         filepath: str | os.PathLike[str],
@@ -67,7 +76,11 @@ class ModelCheckpoint(MonitorCallback, EverySteps):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Save where it is time to."""
-        if self.save_freq == "epoch":
+        if self.save_freq != "epoch":
+            return
+        self._waited += 1
+        if self._waited >= self.period:
+            self._waited = 0
             self._save(dict(logs or {}))
 
     def _save(self, logs: dict[str, Any]) -> None:
@@ -80,7 +93,7 @@ class ModelCheckpoint(MonitorCallback, EverySteps):
                 self.best = value
         path = self._path(logs)
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        whole = not path.endswith(SUFFIXES)
+        whole = not self.save_weights_only and not path.endswith(SUFFIXES)
         (save_model if whole else save_weights)(self.model, path)
         if self.verbose:
             announce(f"Epoch {self._epoch + 1}: {'model' if whole else 'weights'} saved to {path}")
@@ -98,7 +111,7 @@ class ModelCheckpoint(MonitorCallback, EverySteps):
 def _checked_path(filepath: str | os.PathLike[str], weights_only: bool) -> str:
     path = os.fspath(filepath)
     if path.endswith(_WHOLE) and not path.endswith(SUFFIXES):
-        if weights_only:
+        if weights_only and path.endswith(".keras"):
             raise ValueError(
                 f"ModelCheckpoint: {path!r} names a whole model, and save_weights_only=True asks for weights: let it "
                 "end in '.weights.h5'."

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import switches
+from polykeras.arguments import takes_old_arguments
 from polykeras.training.callbacks.base import Callback
 
 REDRAW_SECONDS = 0.1
@@ -230,6 +231,7 @@ class ProgbarLogger(ProgressDisplay):
         seen: how many steps of the epoch are done.
     """
 
+    @takes_old_arguments
     def __init__(self) -> None:
         super().__init__(1, 1, None)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import ops
+from polykeras.arguments import takes_old_arguments
 from polykeras.layers import Embedding
 from polykeras.training.callbacks.profiling import Profile
 from polykeras.training.callbacks.rhythm import EverySteps
@@ -38,6 +39,7 @@ class TensorBoard(EverySteps):
         ValueError: `profile_batch` is something else, or `embeddings_metadata` names layers that are not there.
     """
 
+    @takes_old_arguments
     def __init__(
         self,
         log_dir: str | os.PathLike[str] = "logs",

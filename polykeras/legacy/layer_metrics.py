@@ -1,0 +1,32 @@
+"""What `add_metric` of layers did in Keras 2."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polykeras import changes
+from polykeras.graph import is_keras_tensor
+from polykeras.graph.inference import outside_inference
+from polykeras.layers.base.own_metrics import metrics_of, own_metrics
+from polykeras.metrics import Mean
+
+
+def add_metric(layer: Any, value: Any, name: str | None, aggregation: str | None) -> None:
+    """Note a value in the mean of that name, which the layer keeps from the first call on; see `Layer.add_metric`."""
+    where = f"Layer {layer.name!r} ({type(layer).__name__}): `add_metric`"
+    if not isinstance(name, str):
+        raise ValueError(f"{where} needs the name of the metric; received name={name!r}.")
+    if aggregation not in ("mean", None):
+        raise ValueError(f"{where} knows the aggregation 'mean'; received {aggregation!r}.")
+    if is_keras_tensor(value):
+        raise NotImplementedError(
+            f"{where} takes no symbolic tensor. Call it within the `call` of a layer, or make the tensor an output and "
+            "give it a metric in `compile(metrics=...)`."
+        )
+    found = next((metric for metric in metrics_of(layer) if metric.name == name), None)
+    if found is None:
+        with outside_inference():  # where shapes alone are known
+            found = Mean(name=name)
+        own_metrics(layer).append(found)
+        changes.note()
+    found.update_state(value)
