@@ -31,7 +31,20 @@ def program(page: str) -> str:
 
 @pytest.mark.parametrize("page", [*PAGES, *MIGRATION])
 def test_what_a_page_shows_runs(page: str, backend: Backend, tmp_path: Path) -> None:
-    code = program(page)
+    run(program(page), backend, tmp_path)
+
+
+def test_what_works_of_keras_2_runs_and_what_has_to_change_does_not(backend: Backend, tmp_path: Path) -> None:
+    text = (DOCS / "migration" / "keras_2.md").read_text(encoding="utf-8")
+    works, changes = (idioms(part, column=1) for part in text.split("## What has to change"))
+    assert len(works) > 10
+    assert changes
+    fails = (f"try:\n    {code}\nexcept AttributeError:\n    pass\nelse:\n    raise AssertionError" for code in changes)
+    run("\n".join([*programs(text), *works, *fails]), backend, tmp_path)
+
+
+def run(code: str, backend: Backend, tmp_path: Path) -> None:
+    """Run a program in a folder of its own."""
     assert "keras." in code
     file, log = tmp_path / "page.py", tmp_path / "printed"
     file.write_text(f"import os\nos.chdir({str(tmp_path)!r})\n{code}", encoding="utf-8")
