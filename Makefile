@@ -7,7 +7,7 @@ BIN     := $(VENV)/bin
 # Without this, TensorFlow greets every import with its build flags.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help demo test test-all parity bench count coverage-api lint types clean
+.PHONY: help demo test test-all parity bench count coverage-api docs lint types clean
 
 help:
 	@echo "make demo [BACKEND=numpy|jax|torch|tensorflow]   train a network on real data and look at it"
@@ -17,6 +17,7 @@ help:
 	@echo "make bench    step times beside Keras 3 and hand-written loops"
 	@echo "make count    how much there is: methods, overrides, lines, lengths, import chains"
 	@echo "make coverage-api   what there is of the installed Keras's names, signatures and members (docs/coverage.md)"
+	@echo "make docs     the documentation site, in outputs/site"
 	@echo "make lint     style and import rules"
 	@echo "make types    pyright over the library, the backends, the examples and the benchmarks"
 	@echo "make clean    remove environments and outputs"
@@ -71,6 +72,9 @@ count: $(VENV)/extra-lint
 
 coverage-api: $(VENV)/extra-all-cpu $(VENV)/extra-keras
 	$(BIN)/python tests/coverage_api.py
+
+docs: $(VENV)/extra-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 lint: $(VENV)/tox
 	$(BIN)/tox run -e lint

@@ -49,11 +49,9 @@ class Model(GraphEnds, Trainer, Layer):
     and used in `call`, or `Sequential`.
 
     Args:
-        inputs: symbolic tensor(s), for a functional model.
-        outputs: symbolic tensor(s).
-        name: by default made from the class's name.
-        trainable: False freezes all layers.
-        **kwargs: as for `Layer`.
+        *args: `inputs` and `outputs`, symbolic tensor(s), for a functional model.
+        **kwargs: `inputs` and `outputs` by name; `name`, by default made from the class's name; `trainable`, False to
+            freeze all layers; others as for `Layer`.
 
     Example:
         >>> from polykeras import Input, Model, layers

@@ -14,7 +14,7 @@ for _path in (ROOT / "tests").rglob("test_*.py"):
 def test_each_test_that_a_page_names_exists() -> None:
     named = [
         (page.name, file, test)
-        for page in (ROOT / "docs").glob("*.md")
+        for page in (ROOT / "docs").rglob("*.md")
         for file, test in re.findall(r"(test_\w+\.py)::(test_\w+)", page.read_text(encoding="utf-8"))
     ]
     assert len(named) > 40

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from helpers.documents import FENCE, fences, programs
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-FENCES = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-PROGRAMS = [text for language, text in FENCES if language == "python"]
-INLINE = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", README, flags=re.MULTILINE | re.DOTALL))
+FENCES = fences(README)
+PROGRAMS = programs(README)
+INLINE = re.findall(r"`([^`\n]+)`", FENCE.sub("", README))
 MADE = {"outputs/"}
 """Paths that only exist once something ran."""
 

@@ -1,0 +1,150 @@
+"""What `mkdocs build` asks this project: pages of the reference, and pages that lie outside of `docs/`."""
+
+from __future__ import annotations
+
+import inspect
+import os.path
+import posixpath
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import griffe
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+import polykeras
+
+ROOT = Path(__file__).parents[1]
+OUTSIDE = ("CONTRIBUTING.md", "SECURITY.md", "backends/polykeras_torch/compiler/README.md")
+"""Pages that keep their place in the repository; on the site they have the same path."""
+SPLIT = ("layers", "ops")
+"""Rooms with a page for each family."""
+LINK = re.compile(r"(\]\()([^)#:\s]+)((?:#[^)\s]*)?\))")
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Put the pages of the reference into the menu."""
+    reference = next(entry["Reference"] for entry in config.nav if "Reference" in entry)
+    menus: dict[str, list[Any]] = {}
+    for path in reference_pages():
+        *room, name = Path(path).with_suffix("").parts[1:]
+        entry = {name: path}
+        if room and room[0] not in menus:
+            menus[room[0]] = []
+            reference.append({room[0]: menus[room[0]]})
+        (menus[room[0]] if room else reference).append(entry)
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages of the reference, and those outside of `docs/`."""
+    for path, text in reference_pages().items():
+        files.append(File.generated(config, path, content=text))
+    for path in OUTSIDE:
+        files.append(File.generated(config, path, abs_src_path=str(ROOT / path)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Let links that lead through the repository lead through the site."""
+    here = page.file.src_uri
+    if here == "reference/index.md":
+        return markdown + "\n" + "\n".join(f"- [{title(path)}]({path[10:]})" for path in reference_pages())
+    in_repository = here if here in OUTSIDE else f"docs/{here}"
+
+    def moved(match: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(in_repository), match[2]))
+        target = target.removeprefix("docs/")
+        if here not in OUTSIDE and target not in OUTSIDE:
+            return match[0]
+        return match[1] + os.path.relpath(target, os.path.dirname(here) or ".").replace(os.sep, "/") + match[3]
+
+    return LINK.sub(moved, markdown)
+
+
+# The reference: a page for each room of the public API, from its `__all__`.
+
+
+class Examples(griffe.Extension):
+    """Lets examples in docstrings be read: our section `Example` is `Examples` in Google's style."""
+
+    def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
+        """Rename the section."""
+        if obj.docstring:
+            obj.docstring.value = obj.docstring.value.replace("\nExample:\n", "\nExamples:\n")
+
+
+_PAGES: dict[str, str] = {}
+
+
+def title(path: str) -> str:
+    """Return the dotted name of what a page of the reference is about."""
+    return ".".join(["polykeras", *Path(path).with_suffix("").parts[1:]]).replace("polykeras.polykeras", "polykeras")
+
+
+def reference_pages() -> dict[str, str]:
+    """Return the text of each page of the reference, by its path."""
+    if not _PAGES:
+        shown: dict[int, str] = {}
+        for path, module, prefix, names in rooms():
+            text = "\n".join(entry(f"{prefix}.{name}", getattr(module, name), shown) for name in names)
+            _PAGES[path] = f"# {title(path)}\n\n{inspect.getdoc(module) or ''}\n\n{text}"
+    return _PAGES
+
+
+def rooms() -> Iterator[tuple[str, ModuleType, str, list[str]]]:
+    """Yield path, module, public prefix and names of each page."""
+    top = [name for name in polykeras.__all__ if not inspect.ismodule(getattr(polykeras, name))]
+    modules = [name for name in polykeras.__all__ if inspect.ismodule(getattr(polykeras, name))]
+    yield "reference/polykeras.md", polykeras, "polykeras", top  # first: rooms then refer to the base classes here
+    for room in modules:
+        module = getattr(polykeras, room)
+        prefix = f"polykeras.{room}"
+        if room in SPLIT:
+            families = sorted(path.stem for path in Path(module.__path__[0]).iterdir() if not path.stem.startswith("_"))
+            for family in families:
+                part = import_module(f"{prefix}.{family}")
+                names = [name for name in getattr(part, "__all__", ()) if hasattr(module, name)]
+                own = f"{prefix}.image" if (room, family) == ("ops", "image") else prefix
+                if names := names or (part.__all__ if own != prefix else []):
+                    yield f"reference/{room}/{family}.md", part, own, names
+            continue
+        yield f"reference/{room}.md", module, prefix, public_names(module)
+
+
+def public_names(module: ModuleType) -> list[str]:
+    """Return what a module offers: its `__all__`, or what is defined in it."""
+    if hasattr(module, "__all__"):
+        return sorted(module.__all__, key=str.lower)
+    return sorted(
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
+    )
+
+
+def entry(name: str, value: Any, shown: dict[int, str]) -> str:
+    """Return the lines of a page that show `value`, or where it is shown already under another name."""
+    if id(value) in shown:
+        return f"**`{name}`** is `{shown[id(value)]}`.\n"
+    if inspect.ismodule(value):
+        parts = [entry(f"{name}.{part}", getattr(value, part), shown) for part in public_names(value)]
+        return "\n".join([f"**`{name}`**: {inspect.getdoc(value) or ''}\n", *parts])
+    if not (inspect.isclass(value) or inspect.isfunction(value)):
+        return f"**`{name}`** = `{value!r}`\n"
+    shown[id(value)] = name
+    anchor, short = f"[](){{ #{name} }}", name.rpartition(".")[2]
+    source = inspect.unwrap(value)
+    source = getattr(source, "__func__", source)  # an op is a method of the contract
+    if "<locals>" in source.__qualname__ or (inspect.isfunction(source) and source.__code__.co_name != source.__name__):
+        # Made by a call: it does not stand in the source.
+        text = f"{short}{inspect.signature(value)}\n\n{inspect.getdoc(value)}"
+        return f"{anchor}\n\n## `{name}`\n\n```text\n{text}\n```\n"
+    inherited = name.count(".") == 1  # of the base classes, which are put together from several
+    options = f"    options:\n      heading: {name}\n      toc_label: {short}\n      inherited_members: {inherited}\n"
+    return f"{anchor}\n\n::: {source.__module__}.{source.__qualname__}\n{options}"
