@@ -29,7 +29,8 @@ class Silent(Model):
 def test_a_model_that_returns_nothing_trains_by_its_own_loss(backend: Backend) -> None:
     model = Silent()
     model.compile()
-    assert model.fit(np.zeros((4, 2), "float32"), verbose=0).history == {"loss": [2.0]}
+    with pytest.warns(UserWarning, match="does not have any trainable weights"):
+        assert model.fit(np.zeros((4, 2), "float32"), verbose=0).history == {"loss": [2.0]}
 
 
 def test_nothing_is_no_part_of_a_graph(backend: Backend) -> None:
