@@ -141,7 +141,7 @@ def pytest_collection_finish() -> None:
 def asking_keras_together(item: pytest.Item) -> str:
     """Return the name of those tests that `--dist loadgroup` gives one worker: a file's, or of it those of a framework."""
     params = getattr(getattr(item, "callspec", None), "params", {})
-    return " ".join([item.path.name, *(params[name] for name in EXCHANGES if name in params)])
+    return " ".join([item.path.name, *(str(params[name]) for name in EXCHANGES if name in params)])
 
 
 def asks_for_backends(item: pytest.Item) -> bool:
