@@ -735,7 +735,7 @@ def _add_models(programs: Programs) -> None:
                 self.total.assign_add(ops.sum(inputs))
                 return inputs + self.total
 
-        model = _model(compiled, Total())
+        model = _model(compiled, Total(), layers.Dense(3))
         for _ in range(2):
             yield model.predict_on_batch(X)
         yield model.train_on_batch(X, Y), model.get_weights()
