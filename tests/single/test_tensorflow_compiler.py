@@ -69,6 +69,6 @@ def test_a_failure_puts_the_environment_back() -> None:
 
 
 def test_without_fast_paths_nothing_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fast, "enabled", lambda: False)
+    monkeypatch.setattr(fast, "enabled", lambda *path: False)
     with compilers.compiling():
         assert "XLA_FLAGS" not in os.environ

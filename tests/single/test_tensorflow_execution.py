@@ -278,7 +278,7 @@ def test_waiting_for_work_is_possible_with_and_without_arrays(tb: Any) -> None:
 def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
     """Return a function that returns what was told of choices since its last call."""
     monkeypatch.setattr(fast, "explaining", lambda: True)
-    monkeypatch.setattr(fast, "enabled", lambda: True)
+    monkeypatch.setattr(fast, "enabled", lambda *path: True)
     return lambda: capsys.readouterr().err
 
 
@@ -297,7 +297,7 @@ def test_xla_runs_what_has_no_windows(tb: Any, told: Callable[[], str]) -> None:
 
 
 def test_the_switch_leaves_all_to_tensorflow(tb: Any, monkeypatch: pytest.MonkeyPatch, told: Callable[[], str]) -> None:
-    monkeypatch.setattr(fast, "enabled", lambda: False)
+    monkeypatch.setattr(fast, "enabled", lambda *path: False)
     assert float(tb.compile(lambda x: x + 1)(1.0)) == 2
     assert told() == ""
 
