@@ -98,7 +98,8 @@ class TorchNative(Native):
                 f"{type(module).__name__} has parameters whose shapes are not known yet: call it on data once before "
                 "it becomes a part of a layer."
             )
-        found, first = _tensors_of(module), _first_names(module)
+        found = _tensors_of(module)
+        first = _first_names(found)
         return {name: tensor for name, tensor in found.items() if first[name] == name}
 
     def trained(self, module: Module) -> set[str]:
@@ -132,8 +133,8 @@ class TorchNative(Native):
             # Modules change buffers in place: these get copies. A buffer that is assigned is found after the call.
             buffers = {name: values[name] for name in _buffers_of(module) if name in values}
             copies = {name: value.clone() for name, value in buffers.items()}
-            own = {**values, **copies}
-            given = {f"module.{name}": own[first] for name, first in _first_names(module).items() if first in own}
+            own, names = {**values, **copies}, _first_names(_tensors_of(module))
+            given = {f"module.{name}": own[first] for name, first in names.items() if first in own}
             # Torch itself would look for tied ones in layers of ours too, which have no parameters in a function.
             call = partial(torch.func.functional_call, tie_weights=False)
             outputs, after = call(_WithBuffers(module), given, tuple(args), dict(kwargs))
@@ -224,9 +225,8 @@ def _tensors_of(module: Module) -> dict[str, Tensor]:
     return _members(module, lambda part: (*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)))
 
 
-def _first_names(module: Module) -> dict[str, str]:
-    """Return for each name of a parameter or buffer the first one of the same tensor, which may be tied."""
-    found = _tensors_of(module)
+def _first_names(found: dict[str, Tensor]) -> dict[str, str]:
+    """Return for each name of a tensor the first one of the same tensor, which may be tied."""
     first = {id(tensor): name for name, tensor in reversed(found.items())}
     return {name: first[id(tensor)] for name, tensor in found.items()}
 

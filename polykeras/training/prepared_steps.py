@@ -140,8 +140,8 @@ class PreparedSteps:
                 stacklevel=2,
             )
         # In the compiled step a reset costs nothing. A user's own is called each time: it may do more than assign.
-        own = are_ours(self, "reset_metrics") and all(are_ours(metric, "reset_state") for metric in self.metrics)
-        resets_inside = resets and built and own
+        resets_inside = resets and built and are_ours(self, "reset_metrics")
+        resets_inside = resets_inside and all(are_ours(metric, "reset_state") for metric in self.metrics)
 
         def planned(batch: Any, seen: Seen | None = None) -> Any:
             data, numbers = batch if isinstance(batch, padding.Filled) else (batch, None)
@@ -205,7 +205,7 @@ class PreparedSteps:
     def _build_metrics(self, batch: Any) -> None:
         """Make the metrics of `compile`: a step of a user's may ask for them before anything else does."""
         metrics = self._compiled_metrics
-        _, y, _ = unpack_x_y_sample_weight(batch)
+        x, y, _ = unpack_x_y_sample_weight(batch)
         if metrics is None or metrics.built or y is None:
             return
 
@@ -213,7 +213,7 @@ class PreparedSteps:
             metrics.build(y, self(x, training=False))  # type: ignore[operator]
 
         try:
-            infer_outputs(build, _symbolic(unpack_x_y_sample_weight(batch)[:2]), {})
+            infer_outputs(build, _symbolic((x, y)), {})
         except Exception:  # a model that is nothing but its steps; what is wrong otherwise they tell themselves
             pass
         finally:
