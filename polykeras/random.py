@@ -1,7 +1,7 @@
 """Random numbers: one stream for all backends.
 
 `set_random_seed(0)` then means one experiment and not one a framework: weights and shuffles come from NumPy on the
-host, and what is drawn inside a computation comes from the portable bits of `polykeras.backend.random`.
+host, and what is drawn inside a computation comes from the portable bits of `polykeras.backend.families.random`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from polykeras import dtypes, ops
 from polykeras.backend import Backend
 from polykeras.backend.dispatch import bind
-from polykeras.backend.random import signed
+from polykeras.backend.families.random import signed
 from polykeras.backend.spec import Array
 from polykeras.common.arguments import shape_tuple
 from polykeras.seeds import SeedGenerator, draw_seed, host_generator, is_int, key_of, set_random_seed

@@ -12,7 +12,7 @@ import numpy as np
 
 from polykeras import config
 from polykeras.backend import registry
-from polykeras.backend.random import Keys
+from polykeras.backend.families.random import Keys
 from polykeras.backend.spec import Array
 from polykeras.common.checkpointable import Checkpointable
 from polykeras.common.naming import unique_name

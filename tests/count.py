@@ -18,7 +18,7 @@ from known_differences import FROM_KERAS, KNOWN
 
 ROOT = Path(__file__).parents[1]
 LIBRARY = sorted((ROOT / "polykeras").rglob("*.py"))
-CONTRACT = sorted((ROOT / "polykeras/backend").glob("*.py"))
+CONTRACT = sorted((ROOT / "polykeras/backend/families").glob("*.py"))
 BACKENDS = {path.name.removeprefix("polykeras_"): path for path in sorted((ROOT / "backends").glob("polykeras_*"))}
 FRAMEWORKS = frozenset(BACKENDS) | {"symbolic"}
 Function = ast.FunctionDef | ast.AsyncFunctionDef

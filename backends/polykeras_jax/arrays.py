@@ -140,7 +140,7 @@ def find_device(name: str) -> Any:
 
 
 class JaxArrays(Backend):
-    """See `polykeras.backend.arrays`."""
+    """See `polykeras.backend.families.arrays`."""
 
     @property
     def unsupported_dtypes(self) -> dict[str, str]:

@@ -54,7 +54,7 @@ def _cotangent(arg: Array, gradient: Array) -> Array | None:
 
 
 class JaxAutodiff(JaxArrays):
-    """See `polykeras.backend.autodiff`."""
+    """See `polykeras.backend.families.autodiff`."""
 
     def stop_gradient(self, variable: Array) -> Array:
         return lax.stop_gradient(variable)

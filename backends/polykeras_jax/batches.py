@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from polykeras.backend.execution import BatchesRunner, CannotMap
+from polykeras.backend.families.execution import BatchesRunner, CannotMap
 from polykeras.backend.spec import Array
 from polykeras.backend.steps import State
 from polykeras_jax.compiling import compiled, for_programs
@@ -22,7 +22,7 @@ _SLOW = ("conv_general_dilated", "reduce_window", "select_and_")
 
 
 def over_batches(fn: Callable[[State, Any], Any]) -> BatchesRunner:
-    """Return a function over several batches; see `ExecutionMethods.compile_batches`."""
+    """Return a function over several batches; see `Execution.compile_batches`."""
     function_here = for_programs(lambda: jax.jit(fn))
 
     def loop(state: State, batches: Any, count: Array) -> Any:

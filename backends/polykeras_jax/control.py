@@ -15,7 +15,7 @@ from polykeras_jax.random import JaxRandom
 
 
 class JaxControl(JaxRandom):
-    """See `polykeras.backend.control`. Values that a loop carries lose their weak type, which would not last."""
+    """See `polykeras.backend.families.control`. Values that a loop carries lose their weak type, which would not last."""
 
     def _arrays(self, structure: Any) -> Any:
         return jax.tree.map(lambda leaf: strong(self.asarray(leaf)), structure)

@@ -74,7 +74,7 @@ _logistic = jax.jit(lax.logistic, inline=True)
 
 
 class JaxElementwise(JaxAutodiff):
-    """See `polykeras.backend.elementwise`."""
+    """See `polykeras.backend.families.elementwise`."""
 
     def abs(self, x: Array) -> Array:
         return jnp.abs(x) if x.dtype.kind in "biuc" else _abs(x)

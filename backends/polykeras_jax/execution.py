@@ -13,7 +13,7 @@ import numpy as np
 from jax.core import Tracer
 
 from polykeras import fast
-from polykeras.backend.execution import BatchesRunner
+from polykeras.backend.families.execution import BatchesRunner
 from polykeras.backend.spec import Array, Shape
 from polykeras.backend.steps import State, Step, StepParts, StepRunner
 from polykeras_jax.arrays import held_dtype, name_of, native_dtype, on_cpu
@@ -53,7 +53,7 @@ def _are_runs(indices: np.ndarray) -> bool:
 
 
 class JaxExecution(JaxControl):
-    """See `polykeras.backend.execution`."""
+    """See `polykeras.backend.families.execution`."""
 
     def is_compiled(self) -> bool:
         return True

@@ -9,7 +9,7 @@ from polykeras_jax.linalg import JaxLinalg
 
 
 class JaxFourier(JaxLinalg):
-    """See `polykeras.backend.fourier`."""
+    """See `polykeras.backend.families.fourier`."""
 
     def complex_fft(self, x: Array) -> Array:
         return jnp.fft.fft(x)

@@ -22,7 +22,7 @@ def _wide(indices: Array) -> Array:
 
 
 class JaxIndexing(JaxReduction):
-    """See `polykeras.backend.indexing`."""
+    """See `polykeras.backend.families.indexing`."""
 
     def take(self, x: Array, indices: Array, axis: int | None = None) -> Array:
         indices = _wide(indices)

@@ -13,7 +13,7 @@ from polykeras_jax.indexing import JaxIndexing
 
 
 class JaxLinalg(JaxIndexing):
-    """See `polykeras.backend.linalg`."""
+    """See `polykeras.backend.families.linalg`."""
 
     def matmul(self, x1: Array, x2: Array) -> Array:
         return jnp.matmul(x1, x2, preferred_element_type="int32" if x1.dtype == "int8" else None)

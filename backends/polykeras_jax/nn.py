@@ -115,7 +115,7 @@ def _as_products() -> bool:
 
 
 class JaxNeural(JaxFourier):
-    """See `polykeras.backend.nn`."""
+    """See `polykeras.backend.families.convolution`."""
 
     def conv_nd(
         self,

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from polykeras.backend.random import MULTIPLIERS, SHIFTS
+from polykeras.backend.families.random import MULTIPLIERS, SHIFTS
 from polykeras.backend.spec import Array, Shape
 from polykeras_jax.nn import JaxNeural
 
@@ -29,7 +29,7 @@ def _triple32(key: Array, shape: tuple[int, ...]) -> Array:
 
 
 class JaxRandom(JaxNeural):
-    """See `polykeras.backend.random`."""
+    """See `polykeras.backend.families.random`."""
 
     def random_bits(self, key: Array, shape: Shape) -> Array:
         return _triple32(key, tuple(shape))

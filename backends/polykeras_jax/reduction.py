@@ -26,7 +26,7 @@ def _running_dtype(x: Array, dtype: str | None) -> str:
 
 
 class JaxReduction(JaxShaping):
-    """See `polykeras.backend.reduction`."""
+    """See `polykeras.backend.families.reduction`."""
 
     def sum(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
         return jnp.sum(x, _axes(axis), _sum_dtype(x), keepdims=keepdims)

@@ -13,7 +13,7 @@ from polykeras_jax.elementwise import JaxElementwise
 
 
 class JaxShaping(JaxElementwise):
-    """See `polykeras.backend.shaping`."""
+    """See `polykeras.backend.families.shaping`."""
 
     def reshape(self, x: Array, newshape: Shape | int) -> Array:
         return jnp.reshape(x, newshape)

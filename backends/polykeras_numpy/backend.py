@@ -10,15 +10,15 @@ import numpy as np
 
 from polykeras import dtypes
 from polykeras.backend import Backend
-from polykeras.backend.shaping import ShapeMethods
-from polykeras.backend.written_gradients import WrittenGradients
+from polykeras.backend.families.shaping import Shaping
+from polykeras.backend.families.written_gradients import WrittenGradients
 from polykeras.common import nested
 from polykeras_numpy.arrays import seen_bfloat16
 from polykeras_numpy.execution import NumpyExecution
 
 B = TypeVar("B", bound=type[Backend])
 
-_MOVES = frozenset(vars(ShapeMethods)) | {"shape", "ndim", "size", "full", "zeros", "ones", "zeros_like", "ones_like"}
+_MOVES = frozenset(vars(Shaping)) | {"shape", "ndim", "size", "full", "zeros", "ones", "zeros_like", "ones_like"}
 """Ops that compute nothing."""
 _WIDE = ("ctc_loss", "ctc_decode")
 """Ops whose floats are float32 at least."""

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from polykeras.backend import Backend
-from polykeras.backend.elementwise import SCALARS
-from polykeras.backend.shaping import canonical_axis
+from polykeras.backend.axes import canonical_axis
+from polykeras.backend.families.elementwise import SCALARS
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.graphs import constant
 from polykeras_tensorflow.kernels import erfinv, floor_divide, maximum, minimum, power

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from polykeras import fast
 from polykeras.backend import Backend
-from polykeras.backend.execution import arrays_and_statics
+from polykeras.backend.families.execution import arrays_and_statics
 from polykeras.backend.host_memory import can_be_lent
 from polykeras.backend.spec import Array, Shape
 from polykeras.backend.steps import State, Step, StepParts, StepRunner, check_state, kinds_of

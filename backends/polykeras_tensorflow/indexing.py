@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from polykeras.backend import Backend
-from polykeras.backend.shaping import canonical_axis
+from polykeras.backend.axes import canonical_axis
 from polykeras.backend.spec import Array, Shape
 from polykeras.backend.symbolic.dims import broadcast
 from polykeras_tensorflow.elementwise import HALVES

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from polykeras.backend import Backend
-from polykeras.backend.shaping import is_below
+from polykeras.backend.axes import is_below
 from polykeras.backend.spec import Array
 from polykeras.backend.windows import Padding
 from polykeras_tensorflow.elementwise import scalar_like

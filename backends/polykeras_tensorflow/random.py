@@ -7,7 +7,7 @@ from math import prod
 import tensorflow as tf
 
 from polykeras.backend import Backend
-from polykeras.backend.random import MULTIPLIERS, SHIFTS
+from polykeras.backend.families.random import MULTIPLIERS, SHIFTS
 from polykeras.backend.spec import Array, Shape
 from polykeras_tensorflow.graphs import constant
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from polykeras import dtypes
 from polykeras.backend import Backend
-from polykeras.backend.shaping import canonical_axis
+from polykeras.backend.axes import canonical_axis
 from polykeras.backend.spec import Array, Axis
 
 raw = tf.raw_ops

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from polykeras.backend import Backend
-from polykeras.backend.shaping import canonical_axis
+from polykeras.backend.axes import canonical_axis
 from polykeras.backend.spec import Array, Axis, Shape
 from polykeras.backend.symbolic import UnknownDim
 from polykeras.common.arguments import shape_tuple

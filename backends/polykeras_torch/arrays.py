@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from polykeras import config, dtypes, fast
-from polykeras.backend.arrays import ArrayMethods
+from polykeras.backend.families.arrays import Arrays
 from polykeras.backend.spec import Shape
 from polykeras.common.arguments import shape_tuple
 
@@ -164,7 +164,7 @@ def _from_numpy(x: np.ndarray, dtype: str | None = None) -> Tensor:
     return torch.from_numpy(x)
 
 
-class TorchArrays(ArrayMethods):
+class TorchArrays(Arrays):
     """Arrays are `torch.Tensor`s: tensors that a user made come in and go out as they are."""
 
     def asarray(self, x: Any, dtype: str | None = None) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from polykeras import fast
-from polykeras.backend.execution import ExecutionMethods, FusedKernel, Rule, arrays_and_statics
+from polykeras.backend.families.execution import Execution, FusedKernel, Rule, arrays_and_statics
 from polykeras.backend.spec import Shape
 from polykeras.backend.steps import Step, StepParts, StepRunner
 from polykeras.common import nested
@@ -28,7 +28,7 @@ from polykeras_torch.subnormals import subnormals_as_zero
 from polykeras_torch.updates import KERNELS, suits
 
 
-class TorchExecution(ExecutionMethods):
+class TorchExecution(Execution):
     """Functions of trees become programs over flat lists of tensors, one a set of shapes and dtypes."""
 
     def is_compiled(self) -> bool:
@@ -119,7 +119,7 @@ class TorchExecution(ExecutionMethods):
 class _Compiled:
     """A function of trees, recorded once for each structure, set of shapes and dtypes, and other (static) leaves."""
 
-    def __init__(self, backend: ExecutionMethods, fn: Callable[..., Any], donate_first: bool) -> None:
+    def __init__(self, backend: Execution, fn: Callable[..., Any], donate_first: bool) -> None:
         self._backend = backend
         self._fn = fn
         self._donate_first = donate_first

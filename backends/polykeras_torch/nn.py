@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from polykeras.backend.nn import ConvolutionMethods
+from polykeras.backend.families.activations import Activations
+from polykeras.backend.families.convolution import Convolution
 from polykeras.backend.windows import Padding
 from polykeras_torch.arrays import native
 
@@ -60,7 +61,7 @@ def _shares(sizes: tuple[int, ...], pool: tuple[int, ...], strides: tuple[int, .
     return result
 
 
-class TorchNeural(ConvolutionMethods):
+class TorchNeural(Convolution):
     """Windows over 1 to 3 spatial axes."""
 
     def conv_nd(
@@ -130,7 +131,7 @@ class TorchNeural(ConvolutionMethods):
 
     # ---- composites of the contract, on native kernels -----------------------------------------------------------
 
-    relu = native(torch.relu, ConvolutionMethods.relu)
+    relu = native(torch.relu, Activations.relu)
 
     def softmax(self, x: Tensor, axis: int | Sequence[int] = -1) -> Tensor:
         return torch.softmax(x, axis) if isinstance(axis, int) else super().softmax(x, axis)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import dtypes, ops
-from polykeras.backend.shaping import is_below
+from polykeras.backend.axes import is_below
 
 _MOST_COMPARISONS = 2**15
 """Up to so many, each score is compared with each threshold; of more, each score is put between two thresholds."""

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 from polykeras.backend import current
 from polykeras.backend.dispatch import convert
-from polykeras.backend.execution import FusedKernel
+from polykeras.backend.families.execution import FusedKernel
 from polykeras.optimizers.arguments import LearningRate, OptimizerArguments, SharedArguments, check_beta
 from polykeras.optimizers.base import Optimizer, registry
 from polykeras.optimizers.positional import shared_arguments

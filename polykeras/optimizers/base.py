@@ -12,7 +12,7 @@ from typing import Any
 from polykeras import ops
 from polykeras.backend import Backend, current
 from polykeras.backend.dispatch import convert
-from polykeras.backend.execution import FusedKernel
+from polykeras.backend.families.execution import FusedKernel
 from polykeras.optimizers.averages import move_averages
 from polykeras.optimizers.gradients import checked, clip_each, clip_together, clip_values, present
 from polykeras.optimizers.minimizing import minimize

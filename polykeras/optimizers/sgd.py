@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Unpack
 
-from polykeras.backend.execution import FusedKernel
+from polykeras.backend.families.execution import FusedKernel
 from polykeras.optimizers.arguments import LearningRate, OptimizerArguments, check_between
 from polykeras.optimizers.base import Optimizer, registry
 from polykeras.optimizers.positional import shared_arguments

@@ -14,7 +14,7 @@ import numpy as np
 
 from polykeras import dtypes, fast
 from polykeras.backend import Backend
-from polykeras.backend.execution import CannotMap
+from polykeras.backend.families.execution import CannotMap
 from polykeras.common import nested
 from polykeras.training import padding
 from polykeras.training.data.array_source import ArraySource

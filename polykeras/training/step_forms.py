@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from polykeras.backend.execution import BatchesRunner, StepParts
+from polykeras.backend.families.execution import BatchesRunner, StepParts
 from polykeras.variables import Variable, functionalize
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from polykeras import dtypes
 from polykeras.backend import Backend
-from polykeras.backend.execution import BatchesRunner, CannotMap
+from polykeras.backend.families.execution import BatchesRunner, CannotMap
 from polykeras.common import nested
 from polykeras.common.lru_cache import LRUCache
 from polykeras.training.chunks import ChunkSize

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from polykeras.backend.nn import ConvolutionMethods
+from polykeras.backend.families.convolution import Convolution
 from polykeras.backend.symbolic import products
 from polykeras.backend.symbolic.array import SymbolicArray
 from polykeras.backend.symbolic.core import combine_strictly, complex_dtype, real_dtype
@@ -34,7 +34,7 @@ def _pool(
     return SymbolicArray((shape[0], *spatial, shape[-1]), inputs.dtype)
 
 
-class SymbolicLinear(SymbolicShapes, ConvolutionMethods):
+class SymbolicLinear(SymbolicShapes, Convolution):
     """Families linalg, fourier and nn."""
 
     # ---- linear algebra ----------------------------------------------------------------------------------------

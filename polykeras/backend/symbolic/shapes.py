@@ -7,8 +7,8 @@ from math import prod
 from typing import Any, Literal
 
 from polykeras import dtypes
-from polykeras.backend.indexing import IndexingMethods
-from polykeras.backend.shaping import canonical_axis
+from polykeras.backend.axes import canonical_axis
+from polykeras.backend.families.indexing import Indexing
 from polykeras.backend.spec import Axis, Shape
 from polykeras.backend.symbolic.array import SymbolicArray
 from polykeras.backend.symbolic.core import SymbolicCore, combine_strictly
@@ -70,7 +70,7 @@ def _check_block(x: SymbolicArray, start: Any, block: Dims) -> None:
         )
 
 
-class SymbolicShapes(SymbolicCore, IndexingMethods):
+class SymbolicShapes(SymbolicCore, Indexing):
     """Families shaping, reduction and indexing."""
 
     # ---- shaping -----------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from polykeras import ops, random, regularizers
-from polykeras.backend.activations import SELU_ALPHA, SELU_SCALE
+from polykeras.backend.families.activations import SELU_ALPHA, SELU_SCALE
 from polykeras.common.arguments import rate as share
 from polykeras.layers.base.layer import LAYERS, Layer
 

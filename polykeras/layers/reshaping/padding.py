@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops
-from polykeras.backend.shaping import is_below
+from polykeras.backend.axes import is_below
 from polykeras.common.arguments import int_tuple
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.convolution.base import Spatial

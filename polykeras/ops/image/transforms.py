@@ -6,7 +6,7 @@ from typing import Any
 
 from polykeras import dtypes, ops
 from polykeras.backend import registry
-from polykeras.backend.random import Keys
+from polykeras.backend.families.random import Keys
 from polykeras.backend.spec import Array
 from polykeras.ops.image.filters import gaussian_blur
 from polykeras.ops.image.layout import as_batch, as_images, float_dtype, image_op
