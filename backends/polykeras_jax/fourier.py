@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
+from polykeras.backend.families.fourier import Fourier
 from polykeras.backend.spec import Array
-from polykeras_jax.linalg import JaxLinalg
 
 
-class JaxFourier(JaxLinalg):
+class JaxFourier(Fourier):
     """See `polykeras.backend.families.fourier`."""
 
     def complex_fft(self, x: Array) -> Array:

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from jax import lax
 from jax.scipy import linalg as jsl
 
+from polykeras.backend.families.linalg import Linalg
 from polykeras.backend.spec import Array
-from polykeras_jax.indexing import JaxIndexing
 
 
-class JaxLinalg(JaxIndexing):
+class JaxLinalg(Linalg):
     """See `polykeras.backend.families.linalg`."""
 
     def matmul(self, x1: Array, x2: Array) -> Array:

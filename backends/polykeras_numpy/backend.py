@@ -13,8 +13,19 @@ from polykeras.backend import Backend
 from polykeras.backend.families.shaping import Shaping
 from polykeras.backend.families.written_gradients import WrittenGradients
 from polykeras.common import nested
-from polykeras_numpy.arrays import seen_bfloat16
+from polykeras_numpy.activations import NumpyActivations
+from polykeras_numpy.arrays import NumpyArrays, seen_bfloat16
+from polykeras_numpy.autodiff import NumpyAutodiff
+from polykeras_numpy.control import NumpyControl
+from polykeras_numpy.convolution import NumpyConvolution
+from polykeras_numpy.elementwise import NumpyElementwise
 from polykeras_numpy.execution import NumpyExecution
+from polykeras_numpy.fourier import NumpyFourier
+from polykeras_numpy.framework import NumpyFramework
+from polykeras_numpy.indexing import NumpyIndexing
+from polykeras_numpy.linalg import NumpyLinalg
+from polykeras_numpy.reduction import NumpyReduction
+from polykeras_numpy.shaping import NumpyShaping
 
 B = TypeVar("B", bound=type[Backend])
 
@@ -65,7 +76,23 @@ def _guard_ops(cls: B) -> B:
 
 
 @_guard_ops
-class NumpyBackend(WrittenGradients, NumpyExecution):
+class NumpyBackend(
+    NumpyArrays,
+    NumpyShaping,
+    NumpyIndexing,
+    NumpyElementwise,
+    NumpyReduction,
+    NumpyLinalg,
+    NumpyFourier,
+    NumpyActivations,
+    NumpyConvolution,
+    WrittenGradients,
+    NumpyAutodiff,
+    NumpyControl,
+    NumpyExecution,
+    NumpyFramework,
+    Backend,
+):
     """Arrays in memory, one thread of Python, and autograd's tape."""
 
     name = "numpy"

@@ -17,7 +17,15 @@ import tensorflow as tf
 
 from polykeras.backend.dispatch import Handle
 from polykeras.backend.native import Native
-from polykeras.backend.native_location import NativeLocation, in_turn, leaf_name, on_host, other_framework, value_on
+from polykeras.backend.native_location import (
+    Adoption,
+    NativeLocation,
+    in_turn,
+    leaf_name,
+    on_host,
+    other_framework,
+    value_on,
+)
 from polykeras.backend.spec import Array
 from polykeras.common import nested
 from polykeras_tensorflow.graphs import inlined_functions
@@ -103,6 +111,9 @@ class TensorflowNative(Native):
     """TensorFlow's own code looks at variables by tapes and graphs."""
 
     location = LOCATION
+
+    def __init__(self, adoption: Adoption) -> None:
+        self.adoption = adoption
 
     def distribute_strategy(self) -> tf.distribute.Strategy:
         return tf.distribute.get_strategy()

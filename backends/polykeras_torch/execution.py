@@ -6,7 +6,6 @@ from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,7 +16,6 @@ from polykeras.backend.steps import Step, StepParts, StepRunner
 from polykeras.common import nested
 from polykeras.common.lru_cache import LRUCache
 from polykeras_torch.arrays import current_device, torch_dtype
-from polykeras_torch.batches import Data
 from polykeras_torch.compiler.global_state import global_state
 from polykeras_torch.compiler.recorder import is_recorded
 from polykeras_torch.compiler.replay import Recording, are_blocks, contiguous, current, is_watched, record, signature
@@ -31,27 +29,6 @@ from polykeras_torch.updates import KERNELS, suits
 class TorchExecution(Execution):
     """Functions of trees become programs over flat lists of tensors, one a set of shapes and dtypes."""
 
-    def is_compiled(self) -> bool:
-        return can_record()
-
-    def donates(self) -> bool:
-        return can_record()
-
-    def start_profile(self, folder: str) -> Callable[[], None] | None:
-        from torch.profiler import profile, tensorboard_trace_handler
-
-        profiler = profile(on_trace_ready=tensorboard_trace_handler(folder))
-        profiler.start()
-
-        def stop() -> None:
-            self.synchronize()
-            profiler.stop()
-
-        return stop
-
-    def threads_disturb_steps(self) -> bool:
-        return current_device().type == "cpu"
-
     def is_traced(self, x: Any) -> bool:
         return is_recorded(x) or isinstance(x, TensorWithoutValues)
 
@@ -64,12 +41,6 @@ class TorchExecution(Execution):
         if parts is None or parts.look is None or not can_record() or not fast.enabled("logs-at-the-end"):
             return Steps(step)
         return StepsInParts(step, parts)
-
-    def ready_rows(self, data: Any, indices: np.ndarray) -> Any:
-        return Data(data, indices)
-
-    def rows(self, data: Any, index: Tensor) -> Any:
-        return super().rows(data.tree() if isinstance(data, Data) else data, self.asarray(index))
 
     def map_elementwise(
         self,
@@ -104,16 +75,6 @@ class TorchExecution(Execution):
             torch.cuda.synchronize()
         elif torch.backends.mps.is_available():
             torch.mps.synchronize()
-
-    def seed_framework(self, seed: int) -> None:
-        torch.manual_seed(seed)
-
-    def place(self, x: Any) -> Tensor:
-        with torch.inference_mode(False):
-            array = self.asarray(x).detach()
-            from_host = isinstance(x, np.ndarray) and array.device.type == "cpu"
-            shares = from_host or (isinstance(x, Tensor) and x.device == array.device)
-            return array.clone(memory_format=torch.contiguous_format) if shares else array
 
 
 class _Compiled:

@@ -38,7 +38,7 @@ class Steps:
         if torch.is_inference_mode_enabled():  # its tensors could not be differentiated
             with torch.inference_mode(False):
                 return self(state, data, indices, start, stop)
-        data = data if isinstance(data, Data) else Data(data)
+        data = Data(data)
         batches = Batches(data, indices, start, stop)
         with subnormals_as_zero():
             if is_watched([*state, *data.columns]):
@@ -81,7 +81,7 @@ class _Loop:
 
     def run(self, state: State, batches: Batches) -> tuple[State, Any]:
         self._recording = current(self._recording)
-        left, logs, steps = _left(batches, self._recording), None, len(batches)
+        left, logs, steps = iter(batches), None, len(batches)
         if self._recording is None:
             tensors = [*state, *next(left)]
             (state, logs), self._recording = record(self._step, tensors, donated=len(state), advances=True)
@@ -168,7 +168,7 @@ class _LoopInParts:
         if self._room is not None:
             self._room.waiting = 0  # of a chunk that failed
         self._recording = current(self._recording)
-        left = iter(batches) if self._room is None else _left(batches, self._recording)
+        left = iter(batches)
         if self._recording is None:
             tensors, size = [*state, *next(left)], len(state)
             (state, seen), recording = record(self._step, tensors, donated=size, lends=True)
@@ -246,11 +246,6 @@ class _LoopInParts:
             return known_report(part)
         logs, self._report = record(lambda tensors: self._parts.report(list(tensors))[1], part)
         return logs
-
-
-def _left(batches: Batches, recording: Recording | None) -> Iterator[tuple[Tensor, ...]]:
-    """Return the batches of a chunk, kept ones for kernels alone: where nothing is recorded, users' code gets them."""
-    return batches.kept() if recording is not None and recording.can_advance else iter(batches)
 
 
 def _flat(function: Callable[[State, Any], Any], size: int, definition: Any) -> Flat:

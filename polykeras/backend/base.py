@@ -103,11 +103,6 @@ class Backend(
     execution: ClassVar[ExecutionPolicy] = ExecutionPolicy()
     native: ClassVar[Native] = Native()
 
-    @property
-    def unsupported_dtypes(self) -> dict[str, str]:
-        """Dtypes this backend has not, each with the reason and the way out."""
-        return {}
-
     def __repr__(self) -> str:
         return f"<polykeras backend {self.name}>"
 

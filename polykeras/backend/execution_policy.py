@@ -27,8 +27,8 @@ def _one_by_one(fn: Callable[[State, Any], Any]) -> None:
 class ExecutionPolicy:
     """How a backend wants to be run, as `Backend.execution`. Nothing in it changes a number.
 
-    The defaults are those of a backend that runs Python code, one operation after the other. What depends on the current
-    device, or on a switch for fast paths, is a function.
+    The defaults are those of a backend that runs Python code, one operation after the other. What depends on the
+    current device, or on a switch for fast paths, is a function.
 
     Attributes:
         compiles: whether `compile` and `compile_steps` trace. If so, Python code in a compiled function runs only once
@@ -41,7 +41,7 @@ class ExecutionPolicy:
             run. Then data are the host's memory, whose values nobody reads (see `Backend.borrow`), the state is given
             back as it came, and logs mean nothing.
         threads_disturb_steps: returns whether what a thread does beside compiled steps takes time from them. So it is
-            with Python between kernels of the CPU: either the kernels keep all cores, or the thread takes Python's lock.
+            with Python between kernels of the CPU: the kernels keep all cores, or the thread takes Python's lock.
         compile_batches: takes a pure `(state, batch) -> outputs` over trees of arrays, and returns a function that runs
             it on several batches in one go, or None where single calls are as good. That function is
             `run(state, batches, count) -> outputs`. Each leaf of `batches`, of this backend or NumPy, is

@@ -129,7 +129,3 @@ class Adoption:
     describe: Callable[[Any], tuple[str, tuple[int, ...], str, bool]]
     known: Callable[[Any], Any]
     bind: Callable[[Any, Any, Callable[[Any], Any], Callable[[], bool]], None]
-
-
-ADOPTIONS: list[Adoption] = []
-"""Of the backends that were loaded."""

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from polykeras.backend.families.execution import BatchesRunner, StepParts
+from polykeras.backend.execution_policy import BatchesRunner
+from polykeras.backend.families.execution import StepParts
 from polykeras.variables import Variable, functionalize
 
 

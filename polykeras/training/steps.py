@@ -15,7 +15,7 @@ import numpy as np
 
 from polykeras import dtypes
 from polykeras.backend import Backend
-from polykeras.backend.families.execution import BatchesRunner, CannotMap
+from polykeras.backend.execution_policy import BatchesRunner, CannotMap
 from polykeras.common import nested
 from polykeras.common.lru_cache import LRUCache
 from polykeras.training.chunks import ChunkSize
@@ -101,7 +101,7 @@ class CompiledStep:
 
     def room(self, batch: int, rows: int, steps: int) -> tuple[int, int]:
         """Return for how many rows, and indices of how many steps of `batch` rows, to make room; see `Rooms`."""
-        if not self._backend.compiles_each_size:
+        if not self._backend.execution.compiles_each_size:
             return rows, steps
         return (self._rooms.get(batch) or self._rooms.put(batch, Rooms())).fitting(rows, steps)
 
@@ -140,7 +140,7 @@ class CompiledStep:
                 new = found.variables
                 self._form = self._form_of([*form.variables, *new])
             except (Exception, KeyboardInterrupt) as error:
-                if form.is_traced and not form.in_code and self._donate and self._backend.donates():
+                if form.is_traced and not form.in_code and self._donate and self._backend.execution.donates:
                     error.add_note(_LOST)
                 raise
         raise ever_new("A step of the model", new)
@@ -155,7 +155,7 @@ class CompiledStep:
         """Run the steps `start` to `stop` over rows of arrays on the device; return the logs of the last one.
 
         Args:
-            data: a tree of arrays, or what `Backend.ready_rows` made of one.
+            data: a tree of arrays.
             indices: the rows of each step's batch, `(steps, batch)`.
             start: the first step.
             stop: the one after the last.
@@ -169,7 +169,7 @@ class CompiledStep:
         return self._run(run)
 
     def compile_rows(self, data: Any, indices: Any) -> None:
-        """Compile the steps over rows of arrays like these, whose values are not read; see `Backend.compiles_ahead`."""
+        """Compile the steps over rows of arrays like these, whose values are not read; see `ExecutionPolicy`."""
         self.run_rows(data, indices, 0, 0)
 
     def run_batch(self, batch: Any) -> Any:
@@ -189,7 +189,7 @@ class CompiledStep:
 
     def _several(self, form: Form) -> BatchesRunner | None:
         if form.several is None:
-            form.several = self._backend.compile_batches(_outputs_of(form.pure, self._backend))
+            form.several = self._backend.execution.compile_batches(_outputs_of(form.pure, self._backend))
         return form.several
 
     def run_batches(self, batches: Any, count: int) -> Any:

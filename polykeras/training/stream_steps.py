@@ -32,7 +32,7 @@ def stream_chunks(
     Where the user says how many steps run in one go, each chunk has so many, except where the data, or batches of the
     first one's shapes, end.
     """
-    alone = isinstance(step, EagerStep) or not backend.is_compiled()
+    alone = isinstance(step, EagerStep) or not backend.execution.compiles
     together = size.fixed if size.fixed is not None and size.fixed > 1 else None
     position = done
     for item in source.epoch() if alone else source.packs(together):
@@ -83,5 +83,5 @@ def _borrowed(pack: Pack, backend: Backend) -> Any:
     arrays = [kept[place] if place in kept else backend.borrow(leaf) for place, leaf in enumerate(leaves)]
     rows = nested.unflatten(definition, arrays)
     if len(kept) == len(leaves):
-        rows = pack.ready[name] = backend.ready_rows(rows, pack.numbers)
+        pack.ready[name] = rows
     return rows

@@ -116,7 +116,7 @@ class Run:
         if others:
             self._wait(others)
         if self._donates and not self._others():  # asked again: others may have come while this one waited
-            self._in_place = self._backend.donates()
+            self._in_place = self._backend.execution.donates
             return [variable._owned(self._backend) for variable in self._variables]
         values = [variable._plain(self._backend) for variable in self._variables]
         return [self._backend.place(value) for value in values] if self._donates else values

@@ -10,6 +10,7 @@ import pytest
 from polykeras import ops
 from polykeras.backend import Backend
 from polykeras.backend.dispatch import bind
+from polykeras.backend.execution_policy import ExecutionPolicy
 from polykeras.backend.spec import OpSpec
 from polykeras.backend.symbolic import SymbolicBackend
 
@@ -109,7 +110,7 @@ class Contract:
         assert isinstance(backend_class.name, str)
         assert backend_class.name
         assert isinstance(backend_class.holds_values, bool)
-        assert isinstance(backend_class.can_differentiate, bool)
+        assert isinstance(backend_class.execution, ExecutionPolicy)
 
 
 class TestBackend(Contract):

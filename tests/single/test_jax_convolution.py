@@ -16,8 +16,8 @@ from polykeras.training.steps import CompiledStep
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
 compiling = pytest.importorskip("polykeras_jax.compiling")
-convolution = pytest.importorskip("polykeras_jax.convolution")
-nn = pytest.importorskip("polykeras_jax.nn")
+convolution = pytest.importorskip("polykeras_jax.conv_kernels")
+nn = pytest.importorskip("polykeras_jax.convolution")
 in_loop = pytest.importorskip("polykeras_jax.loops").in_loop
 pytestmark = [
     pytest.mark.needs("jax"),
@@ -235,7 +235,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         found.append(asked(*args))
         return found[-1]
 
-    monkeypatch.setattr("polykeras_jax.nn.has_kernel", has_kernel)
+    monkeypatch.setattr("polykeras_jax.convolution.has_kernel", has_kernel)
     return found
 
 

@@ -190,4 +190,4 @@ def test_tracing_can_be_told(tb: Any) -> None:
     tb.compile(lambda x: seen.append((tb.is_traced(x), tb.is_traced(1.0))) or x)(tf.ones(2))
     assert seen == [(True, False)]
     assert not tb.is_traced(tf.ones(2))
-    assert tb.is_compiled()
+    assert tb.execution.compiles

@@ -190,7 +190,9 @@ def test_beside_steps_of_python_the_reader_takes_what_lies_ready(backend: Backen
         found, sizes = values(source)
         assert found == list(range(first, first + (limit or 120)))
         assert max(sizes) == 16
-    assert data.readers == {threading.current_thread().name if backend.threads_disturb_steps() else THREAD_NAME}
+    assert data.readers == {
+        threading.current_thread().name if backend.execution.threads_disturb_steps() else THREAD_NAME
+    }
     assert [int(x[0, 0]) for x, _ in source.epoch()] == list(range(limit or 120))
     source.close()
 
@@ -269,7 +271,7 @@ def test_runs_are_the_same_with_and_without_a_thread(
         found.append(
             [*model.get_weights(), *history.values(), evaluated, model.predict(loader_of(form, 40), verbose=0)]
         )
-        direct = ready and backend.threads_disturb_steps() and fast.enabled()
+        direct = ready and backend.execution.threads_disturb_steps() and fast.enabled()
         assert set(begun) == {Direct if direct else Prefetch}
         begun.clear()
     for one, other in zip(*found, strict=True):

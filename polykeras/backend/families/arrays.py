@@ -135,6 +135,11 @@ class Arrays(Family):
         """Return `x` as a NumPy array."""
         return self.to_numpy(x)
 
+    @property
+    def unsupported_dtypes(self) -> dict[str, str]:
+        """Dtypes that arrays cannot have, each with the reason and the way out."""
+        return {}
+
     def place(self, x: Any) -> Array:
         """Return host data, or an array, on the current device in memory of its own: it may be donated.
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from polykeras.backend.spec import Array, Family, Shape
-from polykeras.backend.steps import State, Step, StepParts, StepRunner
+from polykeras.backend.steps import Step, StepParts, StepRunner
 from polykeras.common import nested
 
 Rule: TypeAlias = Callable[..., tuple[Array, ...]]
@@ -151,6 +151,6 @@ class Execution(Family):
         return [list(column) for column in zip(*results, strict=True)]
 
     def rows(self, data: Any, index: Array) -> Any:
-        """Return the rows `index`, an array of the host or of this backend, of each leaf of `data`, a tree of arrays."""
+        """Return the rows `index`, an array of this backend or the host, of each leaf of `data`, a tree of arrays."""
         place = self.asarray(index)
         return nested.map_structure(lambda leaf: self.take(leaf, place, 0), data)

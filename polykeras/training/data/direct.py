@@ -12,7 +12,7 @@ from polykeras.training.data.packs import Pack, Packing
 class Direct(Iterator[Any]):
     """The items of an iterator for which nobody has to wait, taken by the reader: `Prefetch` without a thread.
 
-    It is for steps that a thread beside them disturbs; see `Backend.threads_disturb_steps`.
+    It is for steps that a thread beside them disturbs; see `ExecutionPolicy.threads_disturb_steps`.
 
     Args:
         items: an iterator.

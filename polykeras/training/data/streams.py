@@ -103,7 +103,7 @@ class StreamSource:
             items = self._make()
         if self._packing is not None:
             self._packing.reset()
-        if registry.current().threads_disturb_steps() and self._ready():
+        if registry.current().execution.threads_disturb_steps() and self._ready():
             return Direct(items, self._prepare, checked_copy, self._packing)
         # Copies: a generator may fill the same arrays anew while these wait.
         return Prefetch(items, self._depth, self._prepare, checked_copy, self._packing, self._worker)

@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from polykeras.backend.families.convolution import Convolution
 from polykeras.backend.spec import Array
 from polykeras.backend.windows import Padding
-from polykeras_numpy.elementwise import where
-from polykeras_numpy.fourier import NumpyFourier
 from polykeras_numpy.tape import primitive, raw, rule
 
 _CHUNK = 1 << 19
@@ -214,19 +213,8 @@ rule(_spread, lambda h, ans, g, which, spatial, *form: _gather(h, which, *form))
 rule(_gather, lambda g, ans, x, which, *form: _spread(g, which, x.shape[1:-1], *form))
 
 
-@primitive
-def _relu(x: Any) -> Any:
-    return np.maximum(x, 0)
-
-
-rule(_relu, lambda g, ans, x: where(ans <= 0, 0, g))
-
-
-class NumpyNeural(NumpyFourier):
+class NumpyConvolution(Convolution):
     """Convolutions as matrix products, pooling as a few strided passes."""
-
-    def relu(self, x: Array) -> Array:
-        return _relu(x)  # 3 ms against 13 with `numpy.where`, for 2.8 million elements
 
     def _in_float32(self, function: Any, arrays: Sequence[Array], *form: Any) -> Array:
         """Return `function` of the arrays; 16-bit floats are computed in float32."""

@@ -1,4 +1,4 @@
-"""Convolution, pooling and activations on torch kernels.
+"""Convolution and pooling on torch kernels.
 
 Torch wants channels first. Its `channels_last` memory format lies in memory exactly as the contract's arrays do, so
 that permuting the axes there and back moves nothing.
@@ -15,10 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from polykeras.backend.families.activations import Activations
 from polykeras.backend.families.convolution import Convolution
 from polykeras.backend.windows import Padding
-from polykeras_torch.arrays import native
 
 _CONV = (F.conv1d, F.conv2d, F.conv3d)
 _CONV_TRANSPOSE = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)
@@ -61,7 +59,7 @@ def _shares(sizes: tuple[int, ...], pool: tuple[int, ...], strides: tuple[int, .
     return result
 
 
-class TorchNeural(Convolution):
+class TorchConvolution(Convolution):
     """Windows over 1 to 3 spatial axes."""
 
     def conv_nd(
@@ -128,13 +126,3 @@ class TorchNeural(Convolution):
         shares = _shares(tuple(x.shape[2:]), tuple(pool_size), tuple(strides), tuple(map(tuple, padding)))
         means = pool(_pad_spatial(x, padding), tuple(pool_size), tuple(strides))
         return _channels_last(means * torch.as_tensor(shares, dtype=x.dtype, device=x.device))
-
-    # ---- composites of the contract, on native kernels -----------------------------------------------------------
-
-    relu = native(torch.relu, Activations.relu)
-
-    def softmax(self, x: Tensor, axis: int | Sequence[int] = -1) -> Tensor:
-        return torch.softmax(x, axis) if isinstance(axis, int) else super().softmax(x, axis)
-
-    def log_softmax(self, x: Tensor, axis: int | Sequence[int] = -1) -> Tensor:
-        return torch.log_softmax(x, axis) if isinstance(axis, int) else super().log_softmax(x, axis)

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from polykeras.backend import Backend
 from polykeras.backend.axes import is_below
+from polykeras.backend.families.convolution import Convolution
 from polykeras.backend.spec import Array
 from polykeras.backend.windows import Padding
 from polykeras_tensorflow.elementwise import scalar_like
@@ -89,7 +89,7 @@ def _stuffed(x: Array, strides: Sequence[int]) -> Array:
     return x
 
 
-class TensorflowNeural(Backend):
+class TensorflowConvolution(Convolution):
     """Windows over 1 to 3 spatial axes."""
 
     def conv_nd(
