@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from polykeras.backend import registry
 from polykeras.backend.dispatch import Handle
 from polykeras.backend.native import Native
 from polykeras.backend.native_location import (
@@ -120,8 +121,6 @@ class TensorflowNative(Native):
 
 
 def _backend() -> Any:
-    from polykeras.backend import registry
-
     return registry.load("tensorflow")
 
 

@@ -40,6 +40,7 @@ from polykeras.backend.families.special import Special
 from polykeras.backend.families.statistics import Statistics
 from polykeras.backend.families.trigonometric import Trigonometric
 from polykeras.backend.native import Native
+from polykeras.backend.registry import load
 
 
 class Backend(
@@ -107,6 +108,4 @@ class Backend(
         return f"<polykeras backend {self.name}>"
 
     def __reduce__(self) -> Any:
-        from polykeras.backend.registry import load
-
         return load, (self.name,)

@@ -9,7 +9,7 @@ from polykeras import ops
 from polykeras.common import nested
 from polykeras.common.naming import to_snake_case, unique_name
 from polykeras.graph.inference import infer_outputs
-from polykeras.graph.tensor import KerasTensor
+from polykeras.graph.tensor import KerasTensor, record_op
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import Registry
 
@@ -195,9 +195,7 @@ class FunctionOperation(Operation):
         return self.function(*args, **kwargs)
 
 
+@record_op.supply
 def _record_op(op: str | Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Return the symbolic results of an op, or of a function, recorded as an operation of the graph."""
     return (OpOperation(op) if isinstance(op, str) else FunctionOperation(op))(*args, **kwargs)
-
-
-KerasTensor.record_op = staticmethod(_record_op)

@@ -25,6 +25,7 @@ from polykeras.initializers.variance import (
     compute_fans,
 )
 from polykeras.saving.serialization import serialize_keras_object
+from polykeras.variables.initial import named_initializer
 
 # The other names under which Keras offers them.
 constant = Constant
@@ -45,6 +46,7 @@ variance_scaling = VarianceScaling
 zeros = zero = Zeros
 
 
+@named_initializer.supply
 def get(identifier: Any) -> Any:
     """Return an initializer.
 

@@ -12,12 +12,13 @@ from polykeras.graph import GraphFunction, KerasTensor
 from polykeras.layers.base.context import set_masks
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.models.functional_config import functional_config
-from polykeras.models.model import Model
+from polykeras.models.model import Model, functional_class
 from polykeras.models.subgraphs import begun_with_inputs
 from polykeras.models.text_part import TextPart, to_rank
 from polykeras.training.data.tables import columns_by_name
 
 
+@functional_class.supply
 @LAYERS.register()
 class Functional(Model):
     """A model of the operations that lead from `inputs` to `outputs`.
@@ -215,6 +216,3 @@ def _shapes(tree: Any) -> Any:
     """Return the shapes of symbolic tensors; as in Keras, of a list of one its shape."""
     shapes = nested.map_structure(lambda x: x.shape, tree)
     return shapes[0] if isinstance(tree, list) and len(tree) == 1 else shapes
-
-
-Model.functional_class = Functional

@@ -7,12 +7,13 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import IO, Any, ClassVar
+from typing import IO, Any
 
 from polykeras import fast
 from polykeras.backend import registry
 from polykeras.common.arguments import takes_old_arguments
 from polykeras.common.naming import did_you_mean
+from polykeras.common.supplied import Supplied
 from polykeras.common.unsupported import not_yet
 from polykeras.graph import KerasTensor
 from polykeras.layers.base.layer import LAYERS, Layer
@@ -40,6 +41,9 @@ _OLD_METHODS = (
     "reset_states",
 )
 
+functional_class: Supplied[type[Any]] = Supplied("functional_class", by="polykeras.models.functional")
+"""`Model(inputs, outputs)` makes one of these."""
+
 
 @LAYERS.register()
 class Model(GraphEnds, Trainer, Layer):
@@ -65,12 +69,9 @@ class Model(GraphEnds, Trainer, Layer):
     _first_end_in_configs = 0  # see `polykeras.models.functional_config`
     _untracked = (*Layer._untracked, "history", "_repeated")  # they come and go with each run
 
-    # `Model(inputs, outputs)` makes one of these. `polykeras.models.functional` sets it, which is built on this module.
-    functional_class: ClassVar[type[Any]]
-
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Model and _is_functional(args, kwargs):
-            return super().__new__(cls.functional_class, *args, **kwargs)
+            return super().__new__(functional_class.get(), *args, **kwargs)
         return super().__new__(cls, *args, **kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -85,7 +86,7 @@ class Model(GraphEnds, Trainer, Layer):
         Layer.__init__(self, **kwargs)
         self._repeated = RepeatedCalls()
         if ends:
-            self._functional = self.functional_class(**ends, name=self.name)
+            self._functional = functional_class.get()(**ends, name=self.name)
             self._first_end_in_configs = 1
             self.built = True
 

@@ -34,7 +34,7 @@ _runs: list[Run] = []  # of all threads
 def _begin_anew() -> None:
     """Forget the other threads: a forked process has none of them, whatever they held."""
     global turn, _changed
-    turn = native_location.turn = threading.RLock()
+    turn = native_location.renew_turn()
     _changed = threading.Condition(turn)
     _runs.clear()
 

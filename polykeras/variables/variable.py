@@ -15,7 +15,7 @@ from polykeras.backend.scopes import current_autocast, current_scope, outside_sc
 from polykeras.common import nested, version_counter
 from polykeras.operators import ArrayOperators
 from polykeras.variables import runs
-from polykeras.variables.initial import can_wait, check_sizes, initial_value
+from polykeras.variables.initial import can_wait, check_sizes, initial_value, named_initializer
 from polykeras.variables.leaves import leaf_of
 from polykeras.variables.location import Located
 from polykeras.variables.runs import Run
@@ -74,9 +74,7 @@ class Variable(Located, ArrayOperators):
         name = name or "variable"
         wanted = None if dtype is None else dtypes.standardize_dtype(dtype)
         if isinstance(initializer, str):
-            from polykeras import initializers  # a room above this one: see `ignore_imports` in pyproject.toml
-
-            initializer = initializers.get(initializer)
+            initializer = named_initializer.get()(initializer)
         if wanted is not None and shape is not None:
             check_sizes(shape)
         if wanted is not None and shape is not None and can_wait(initializer, shape):

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import prod
-from typing import Any, ClassVar
+from typing import Any
 
 from polykeras import dtypes
 from polykeras.backend.spec import Array, Family, Shape, op
+from polykeras.common.supplied import Supplied
 
 
 def signed(word: int) -> int:
@@ -29,10 +30,8 @@ SHIFTS = (17, 11, 15, 14)
 _GOLDEN = signed(0x9E3779B9)
 
 
-class Keys:
-    """What gives keys for seeds. `polykeras.seeds` sets it, which is built on this package."""
-
-    of: ClassVar[Callable[[Any], Array]]
+key_of_seed: Supplied[Callable[[Any], Array]] = Supplied("key_of_seed", by="polykeras.seeds")
+"""Gives a key for what users give as a seed."""
 
 
 class Random(Family):

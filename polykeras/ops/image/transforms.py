@@ -6,7 +6,7 @@ from typing import Any
 
 from polykeras import dtypes, ops
 from polykeras.backend import registry
-from polykeras.backend.families.random import Keys
+from polykeras.backend.families.random import key_of_seed
 from polykeras.backend.spec import Array
 from polykeras.ops.image.filters import gaussian_blur
 from polykeras.ops.image.layout import as_batch, as_images, float_dtype, image_op
@@ -207,7 +207,7 @@ def smooth_field(
         widest: the largest that `sigma` may be, where it is an array.
     """
     work = dtypes.result_type("float32", float_dtype(dtype))
-    noise = registry.current().random_normal(Keys.of(seed), (*shape[:3], 2), work)
+    noise = registry.current().random_normal(key_of_seed.get()(seed), (*shape[:3], 2), work)
     size = int(6 * (sigma if widest is None else widest)) | 1
     deviations = ops.stack([ops.convert_to_tensor(sigma, work)] * 2)
     return gaussian_blur(noise * sigma, (size, size), deviations, "channels_last") * alpha
