@@ -12,6 +12,7 @@ from jax import lax
 
 from polykeras import fast
 from polykeras.backend.families.activations import Activations
+from polykeras.backend.families.elementwise import Elementwise
 from polykeras.backend.spec import Array
 
 
@@ -36,7 +37,7 @@ _relu.defjvps(lambda tangent, out, x: jnp.where(x <= 0, 0, tangent))
 _relu_program = jax.jit(_relu, inline=True)
 
 
-class JaxActivations(Activations):
+class JaxActivations(Elementwise, Activations):
     """See `polykeras.backend.families.activations`."""
 
     # ---- composites of the contract, on native kernels -----------------------------------------------------------
@@ -56,4 +57,4 @@ class JaxActivations(Activations):
     relu6 = one_program(Activations.relu6)
     selu = one_program(Activations.selu)
     silu = one_program(Activations.silu)
-    softplus = one_program(Activations.softplus)
+    softplus = one_program(Elementwise.softplus)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from polykeras.backend.families.elementwise import Elementwise
+from polykeras.backend.families.logical import Logical
 from polykeras_torch.arrays import WIDE, like, native, pair, retry_wide
 
 
@@ -35,7 +36,7 @@ def _floor_divide(x1: Tensor, x2: Tensor) -> Tensor:
     return torch.div(x1, x2, rounding_mode="floor")
 
 
-class TorchElementwise(Elementwise):
+class TorchElementwise(Elementwise, Logical):
     """One kernel an op; what torch lacks for uint16 and uint32 is tried again in int64, once it has failed."""
 
     # ---- one argument ------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from polykeras import fast
+from polykeras.backend.families.arrays import Arrays
 from polykeras.backend.families.execution import Execution, FusedKernel, Rule, arrays_and_statics
 from polykeras.backend.spec import Shape
 from polykeras.backend.steps import Step, StepParts, StepRunner
@@ -26,7 +27,7 @@ from polykeras_torch.subnormals import subnormals_as_zero
 from polykeras_torch.updates import KERNELS, suits
 
 
-class TorchExecution(Execution):
+class TorchExecution(Arrays, Execution):
     """Functions of trees become programs over flat lists of tensors, one a set of shapes and dtypes."""
 
     def is_traced(self, x: Any) -> bool:

@@ -95,7 +95,11 @@ FAMILIES = [cls for cls in Backend.__bases__ if cls.__mro__[1] is Family]
 
 def _defined(owner: type) -> set[str]:
     """Return the names that a class defines itself, but those of Python."""
-    return {name for name in vars(owner) if not (name.startswith("__") or name.startswith("_abc_"))}
+    return {name for name in vars(owner) if not name.startswith(("__", "_abc_"))}
+
+
+def _public_of(owner: type) -> set[str]:
+    return {name for name in _defined(owner) if not name.startswith("_")}
 
 
 def test_the_contract_is_a_flat_list_of_families() -> None:
@@ -119,7 +123,8 @@ def test_families_call_what_the_contract_has(family: type) -> None:
     """A family knows no other one, so that no type checker sees a name that is misspelt."""
     nodes = ast.walk(ast.parse(inspect.getsource(family)))
     asked = {node.attr for node in nodes if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "self"}
-    assert sorted(name for name in asked if not hasattr(Backend, name)) == []
+    known = {*dir(Backend), *Backend.__annotations__}
+    assert sorted(asked - known) == []
 
 
 class Contract:
@@ -150,6 +155,12 @@ class Contract:
             pytest.skip("fast paths are switched off, which puts another class before it")
         assert backend_class.__bases__[-1] is Backend
         assert [cls.__name__ for cls in parts if issubclass(cls, Backend) or not issubclass(cls, Family)] == []
+        astray = {
+            cls.__name__: _public_of(cls) - {name for base in cls.__mro__[1:] for name in vars(base)} for cls in parts
+        }
+        assert {name: names for name, names in astray.items() if names} == {}, (
+            "methods of families that it does not name"
+        )
 
     def test_names_itself(self, backend_class: type) -> None:
         assert isinstance(backend_class.name, str)

@@ -11,8 +11,6 @@ from polykeras.backend.spec import Family
 class Framework(Family):
     """Settings, seeds, profiles and foreign code of the framework: all optional."""
 
-    name: str
-
     def set_matmul_precision(self, precision: str | None) -> None:
         """Set how exactly accelerators multiply, for the whole process.
 

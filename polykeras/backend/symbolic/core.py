@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from polykeras import config, dtypes
+from polykeras.backend.families.arrays import Arrays
+from polykeras.backend.families.autodiff import Autodiff
 from polykeras.backend.families.elementwise import Elementwise
 from polykeras.backend.spec import Shape
 from polykeras.backend.symbolic.array import NeedsValues, SymbolicArray, combine, from_value, is_scalar
@@ -98,7 +100,7 @@ def complex_dtype(dtype: str, name: str) -> str:
     return _WHOLE[dtype]
 
 
-class SymbolicCore(Elementwise):
+class SymbolicCore(Arrays, Elementwise, Autodiff):
     """Families arrays, autodiff and elementwise."""
 
     # ---- arrays, the host and devices --------------------------------------------------------------------------
