@@ -170,7 +170,7 @@ def test_what_xla_has_no_kernel_for_is_a_product_in_loops(
 ) -> None:
     products: list[Any] = []
     conv_products = convolution.conv_products
-    monkeypatch.setattr(nn, "conv_products", lambda *args: (products.append(args), conv_products(*args))[1])
+    monkeypatch.setattr(convolution, "conv_products", lambda *args: (products.append(args), conv_products(*args))[1])
     backend = load("jax")
     x, kernel = random(*shape).astype(dtype), random(*window, seed=1).astype(dtype)
     ones, numbers = (1,) * (len(shape) - 2), conv_kernels.dimension_numbers(len(shape) - 2)
