@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import jax
 
-from polykeras.backend import Backend
-from polykeras.backend.execution_policy import ExecutionPolicy
+from polykeras.backend import Backend, ExecutionPolicy
 from polykeras.backend.native import Native
 from polykeras_jax.activations import JaxActivations
 from polykeras_jax.arrays import JaxArrays

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from polykeras_tensorflow.importing import tf  # isort: skip  (before what imports TensorFlow itself)
 
-from polykeras.backend import Backend
-from polykeras.backend.execution_policy import ExecutionPolicy
+from polykeras.backend import Backend, ExecutionPolicy
 from polykeras_tensorflow.activations import TensorflowActivations
 from polykeras_tensorflow.arrays import TensorflowArrays
 from polykeras_tensorflow.autodiff import TensorflowAutodiff

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 
 from polykeras import fast
-from polykeras.backend import Backend
-from polykeras.backend.execution_policy import ExecutionPolicy
+from polykeras.backend import Backend, ExecutionPolicy
 from polykeras_torch.activations import TorchActivations
 from polykeras_torch.arrays import TorchArrays, computes_on_cpu
 from polykeras_torch.autodiff import TorchAutodiff
