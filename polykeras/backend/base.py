@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from polykeras.backend.execution_policy import ExecutionPolicy
 from polykeras.backend.families.activations import Activations
@@ -103,6 +103,9 @@ class Backend(
     holds_values: ClassVar[bool] = True
     execution: ClassVar[ExecutionPolicy] = ExecutionPolicy()
     native: ClassVar[Native] = Native()
+
+    if TYPE_CHECKING:  # families may call what others have; of the whole, names are known
+        __getattr__: None
 
     def __repr__(self) -> str:
         return f"<polykeras backend {self.name}>"

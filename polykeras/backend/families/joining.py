@@ -128,7 +128,8 @@ class Joining(Family):
             dtype: integers or floats; None is that of `x`. Where it is of another width the last axis grows or
                 shrinks by the ratio.
         """
-        dtype = dtype or self.dtype(x)
+        kind: str = self.dtype(x)
+        dtype = dtype or kind
         x = self.cast(x, "uint8") if self.dtype(x) == "bool" else x
         old, new = dtypes.bits(self.dtype(x)), dtypes.bits(dtype)
         if {self.dtype(x), dtype} & {"bool", *dtypes.COMPLEX}:

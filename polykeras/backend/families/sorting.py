@@ -98,10 +98,11 @@ class Sorting(Family):
         starts = self._starts(ordered)
         group = self.cumsum(self.cast(starts, "int32"), 0) - 1
         if size is None:
-            size = self.size_from(
+            count: int = self.size_from(
                 self.sum(self.cast(starts, "int32")),
                 "unique: how many different elements there are is not known while a function is compiled. Give `size`.",
             )
+            size = count
         # A group beyond `size` goes to one more place, which is cut off.
         target = self.minimum(group, size)[:, None]
 

@@ -68,10 +68,11 @@ class Special(Family):
         count = math.prod(leading)
         ids = self.cast(self.reshape(segment_ids, (count,)), "int32")
         if num_segments is None:
-            num_segments = 1 + self.size_from(
+            last: int = self.size_from(
                 self.max(ids, initial=-1),
                 "segment_*: the largest number is not known while a function is compiled. Give `num_segments`.",
             )
+            num_segments = 1 + last
         inside = self.logical_and(ids >= 0, ids < num_segments)
         rows = self.reshape(data, (count, *shape[len(leading) :]))
         return rows, self.where(inside, ids, num_segments), num_segments
