@@ -65,6 +65,8 @@ print(sys.modules["keras"] is keras)
 
 
 def test_memory_growth_is_set_on_each_gpu_that_is_not_in_use(tb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from polykeras_tensorflow.framework import share_memory
+
     grown = []
 
     def grow(device: str, enable: bool) -> None:
@@ -73,7 +75,7 @@ def test_memory_growth_is_set_on_each_gpu_that_is_not_in_use(tb: Any, monkeypatc
 
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [f"{kind}0", f"{kind}1"])
     monkeypatch.setattr(tf.config.experimental, "set_memory_growth", grow)
-    type(tb)()
+    share_memory()
     assert grown == [("GPU0", True), ("GPU1", True)]
 
 
