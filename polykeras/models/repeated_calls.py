@@ -1,9 +1,9 @@
 """Calls of a model on arrays, one after the other: compiled from the third one of a shape on.
 
 `model(x)` in a loop costs an eager operation for each step of each layer. Where a backend says that these are slow, and
-every layer of the model has the trait `pure_call`, the call is compiled as `predict` compiles it. What is not certain to
-be the same is left alone: layers and models of the user that do not state the trait (their Python code may do
-anything), calls in training mode, with masks or keyword arguments, within a step or a gradient, and models that add losses.
+every layer of the model has the trait `pure_call`, the call is compiled as `predict` compiles it. All else is left
+alone: layers and models of users that do not state the trait (their Python code may do anything), calls in training
+mode, with masks or keyword arguments, within a step or a gradient, and models that add losses.
 """
 
 from __future__ import annotations
