@@ -73,18 +73,6 @@ class Batches:
         for block in rows.to(torch.int64).split(together):
             yield from zip(*(_gathered(column, block) for column in columns), strict=True)
 
-    def joined(self, column: int, first: int, steps: int) -> Tensor:
-        """Return what a column has in several batches, one after the other.
-
-        Args:
-            column: its number.
-            first: the first batch, by its place in the chunk.
-            steps: how many batches.
-        """
-        start, whole = self.start + first, self.data.columns[column]
-        rows = _on_device(self.indices[start : start + steps], whole)
-        return select(whole, 0, rows.reshape(-1).to(torch.int64))
-
 
 def _follow(rows: np.ndarray) -> bool:
     """Return whether rows, counted from the front, follow one on the other through all steps."""

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from polykeras.backend.spec import Array, Family, Shape
-from polykeras.backend.steps import Step, StepParts, StepRunner
+from polykeras.backend.steps import Step, StepRunner
 from polykeras.common import nested
 
 Rule: TypeAlias = Callable[..., tuple[Array, ...]]
@@ -73,13 +73,12 @@ class Execution(Family):
         """
 
     @abstractmethod
-    def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
+    def compile_steps(self, step: Step) -> StepRunner:
         """Return a function that runs consecutive steps over rows of arrays that lie on the device.
 
         Args:
             step: the pure `(state, batch) -> (state, logs)`. The state is a list of arrays and keeps its shapes
                 and dtypes; `batch` is a tree of arrays of one first length; logs is a dict of scalar arrays.
-            parts: the same in parts, where it has them; a backend need not look at them.
 
         Returns:
             `run(state, data, indices, start, stop) -> (state, logs)`: for `i` in `range(start, stop)` the step
