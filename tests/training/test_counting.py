@@ -1,4 +1,4 @@
-"""Metrics that count may look at several steps at once: the logs are the same, to the last bit where they count."""
+"""Several steps may update metrics that count at once: the logs are the same, to the last bit where they count."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ def parts_of(model: Any) -> list[Any]:
     return [step._parts for step in model._steps.values() if isinstance(step, CompiledStep)]
 
 
-def looks_of(model: Any) -> list[Any]:
-    """Return what looks at several of those steps at once; None where nothing does."""
-    return [parts and parts.look for parts in parts_of(model)]
+def updates_of(model: Any) -> list[Any]:
+    """Return what updates metrics with several of those steps at once; None where nothing does."""
+    return [parts and parts.update_metrics for parts in parts_of(model)]
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -81,12 +81,12 @@ def test_the_logs_do_not_depend_on_how_steps_are_grouped(backend: Backend, name:
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_these_models_have_metrics_that_look_at_several_steps(backend: Backend, name: str) -> None:
+def test_these_models_have_metrics_that_several_steps_update_at_once(backend: Backend, name: str) -> None:
     model, x, y, given = MAKERS[name]()
     model.compile("sgd", LOSSES[name], metrics=given)
     model.fit(x, y, verbose=0)
     model.evaluate(x, y, verbose=0)
-    assert [look is not None for look in looks_of(model)] == [True, True]
+    assert [update is not None for update in updates_of(model)] == [True, True]
 
 
 class Own(metrics.SparseCategoricalAccuracy):
@@ -110,7 +110,7 @@ def test_what_a_user_wrote_sees_each_batch(backend: Backend) -> None:
         model = cls([Input((6,)), layers.Dense(3, "softmax")])
         model.compile("sgd", "sparse_categorical_crossentropy", metrics=[given])
         logs = model.fit(X, CLASSES, verbose=0).history
-        assert looks_of(model) == [None]
+        assert updates_of(model) == [None]
         assert all(values[0] > 0 for values in logs.values())
 
 
@@ -162,7 +162,7 @@ def test_weighted_metrics_see_each_batch(backend: Backend) -> None:
     model, x, y, _ = binary()
     model.compile("sgd", "mse", weighted_metrics=["accuracy"])
     model.fit(x, y, sample_weight=RNG.uniform(size=ROWS), verbose=0)
-    assert looks_of(model) == [None]
+    assert updates_of(model) == [None]
 
 
 def test_batches_without_labels_leave_the_metrics_alone(backend: Backend) -> None:
@@ -178,7 +178,7 @@ def test_a_metric_of_two_outputs_sees_both(backend: Backend) -> None:
     model, shared = Model(x, outputs), metrics.BinaryAccuracy()
     model.compile("sgd", "mse", metrics={"a": [shared], "b": [shared]})
     model.fit(X, {"a": BINARY, "b": np.ones((ROWS, 3), "float32")}, verbose=0)
-    assert looks_of(model) == [None]
+    assert updates_of(model) == [None]
     assert float(shared.count.numpy()) == 2 * ROWS
 
 
@@ -207,7 +207,7 @@ def test_a_loss_of_a_users_that_looks_at_metrics_sees_them_as_they_are(backend: 
         model.compile("sgd", "binary_crossentropy", metrics=["accuracy"], steps_per_execution=steps)
         model.fit(X[:200], BINARY[:200], batch_size=4, verbose=0)
         weights.append(model.get_weights()[0])
-        assert looks_of(model) == [None]
+        assert updates_of(model) == [None]
     np.testing.assert_array_equal(*weights)
 
 

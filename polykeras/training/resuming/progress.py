@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from polykeras import seeds
 from polykeras.training.data.sources import Source
 from polykeras.training.data.streams import StreamSource
 from polykeras.training.resuming.state import Kept, kept_state, restore_state
+from polykeras.training.steps.prepare import prepare
+
+if TYPE_CHECKING:
+    from polykeras.training.callbacks.callback_list import CallbackList
 
 
 @dataclass
@@ -64,6 +68,25 @@ class Progress:
         self._is_begun = False  # whether the pass of the next epoch is begun already
 
     # ---- what the loop tells -----------------------------------------------------------------------------------
+
+    def begin(self, run: CallbackList, epochs: int) -> None:
+        """Begin a run, or go on with an earlier one that a callback knows.
+
+        Args:
+            run: the callbacks.
+            epochs: the epoch at which this run is to end.
+
+        Raises:
+            ValueError: the earlier run cannot go on with these arguments, or this model.
+        """
+        kept = run.join(self)
+        if kept is None:
+            run.begin("train")
+            return
+        self.check(kept, epochs)
+        run.begin("train")
+        self.resume(kept, epochs)
+        run.call("on_train_resume", self.position.epoch, self.position.step)
 
     def epoch_begun(self) -> None:
         """An epoch has begun, and nothing of its data is read yet; or only as a run that goes on began to."""
@@ -142,13 +165,12 @@ class Progress:
         if changed:
             warnings.warn(f"{where}, with {'; '.join(changed)}. It goes on with the new ones.", stacklevel=4)
 
-    def resume(self, kept: Kept, epochs: int, prepare: Any) -> None:
+    def resume(self, kept: Kept, epochs: int) -> None:
         """Put the state of an earlier run back, and the data to where it was.
 
         Args:
             kept: its state.
             epochs: the epoch at which this run is to end.
-            prepare: returns what runs a step, by a batch.
 
         Raises:
             ValueError: the model, its optimizer or the data are not those of the earlier run; the model is unchanged.
@@ -165,7 +187,7 @@ class Progress:
         first = self.source.first_batch()
         with self.source.orders.lock:  # what is fetched ahead waits with further orders
             process = seeds.process_state() if trains else run["process"]
-            self.step = prepare(first)
+            self.step = prepare(self.model, "train", first)
             restore_state(kept, self.model, self.step, first, self.callbacks)
             seeds.set_process_state(process)
         if not trains or not isinstance(self.source, StreamSource):

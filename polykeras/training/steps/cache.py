@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from polykeras.backend import Backend
 from polykeras.common import version_counter
-from polykeras.training.steps import CompiledStep
+from polykeras.training.steps.compiled import CompiledStep
 
 Step = TypeVar("Step", bound=CompiledStep | None)
 
