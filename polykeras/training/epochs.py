@@ -25,7 +25,7 @@ from polykeras.training.stream_steps import stream_chunks
 
 
 def run_epoch(
-    model: Any, kind: str, source: Source, run: CallbackList, progress: Progress | None = None
+    model: Any, kind: str, source: Source, callback_list: CallbackList, progress: Progress | None = None
 ) -> tuple[dict[str, Any], int]:
     """Run one pass over a source, or the rest of one.
 
@@ -33,7 +33,7 @@ def run_epoch(
         model: has the steps.
         kind: "train" or "test".
         source: the data.
-        run: the callbacks.
+        callback_list: the callbacks.
         progress: where training is, which may be in the midst of an epoch.
 
     Returns:
@@ -47,16 +47,16 @@ def run_epoch(
         size = ChunkSize(batches_in_call(model))
         chunks = logged_chunks(source, own, registry.current(), size.steps, done)
     else:
-        step, size, chunks = _compiled_chunks(model, kind, source, run, progress, done)
+        step, size, chunks = _compiled_chunks(model, kind, source, callback_list, progress, done)
     for start, execute in chunks:
-        run.batch_begin(kind, start)
+        callback_list.batch_begin(kind, start)
         (logs, steps), seconds = timed(execute, lambda logs: to_host(logs, step.log_names if step else logs))
         if 2 * steps >= size.steps:  # of a chunk cut short most is overhead, or its batch is of another shape
             size.record(steps, seconds)
         done = start + steps
         if progress:
             progress.chunk_done(done, logs)
-        run.batch_end(kind, done - 1, logs)
+        callback_list.batch_end(kind, done - 1, logs)
         # A model that is to stop training is still evaluated on all data.
         if model.stop_training if kind == "train" else model.stop_evaluating:
             break
@@ -64,14 +64,14 @@ def run_epoch(
 
 
 def _compiled_chunks(
-    model: Any, kind: str, source: Source, run: CallbackList, progress: Progress | None, done: int
+    model: Any, kind: str, source: Source, callback_list: CallbackList, progress: Progress | None, done: int
 ) -> tuple[CompiledStep, ChunkSize, Iterator[Chunk]]:
     """Return the compiled step of an epoch, the length of its chunks, and the chunks."""
     backend, first = registry.current(), source.first_batch()
     step = prepare(model, kind, first)
     fixed = model.steps_per_execution
-    size = step.chunk_size(first, int(fixed) if fixed != "auto" else 1 if run.watches(kind) else None)
-    next_stop = run.next_stop if progress else never
+    size = step.chunk_size(first, int(fixed) if fixed != "auto" else 1 if callback_list.watches(kind) else None)
+    next_stop = callback_list.next_stop if progress else never
     if progress:
         progress.step = step
     if isinstance(source, ArraySource):

@@ -95,41 +95,41 @@ class Trainer(StepMethods):
             (x, y, sample_weight), validation_data = split_data(x, y, sample_weight, validation_split)
         source = make_source(x, y, sample_weight, batch_size, shuffle, class_weight, steps_per_epoch)
         validation = self._validation_source(validation_data, validation_batch_size or batch_size, validation_steps)
-        run = assemble(callbacks, self, verbose, epochs, source.steps, records=True)
-        history = self.history = next(c for c in run.callbacks if isinstance(c, History))
-        progress = Progress(self, run.callbacks, source, validation, initial_epoch)
+        callback_list = assemble(callbacks, self, verbose, epochs, source.steps, records=True)
+        history = self.history = next(c for c in callback_list.callbacks if isinstance(c, History))
+        progress = Progress(self, callback_list.callbacks, source, validation, initial_epoch)
         check_labels(self, "train", source)
         if validation is not None:
             check_labels(self, "test", validation)
         self.stop_training = False
         try:
-            progress.begin(run, epochs)
+            progress.begin(callback_list, epochs)
             logs: dict[str, Any] = progress.position.logs
             for epoch in () if progress.is_over() else range(progress.position.epoch, epochs):
                 if progress.position.step == 0:
                     self.reset_metrics()
-                    run.epoch_begin(epoch)
+                    callback_list.epoch_begin(epoch)
                     progress.epoch_begun()
-                logs, steps = run_epoch(self, "train", source, run, progress)
+                logs, steps = run_epoch(self, "train", source, callback_list, progress)
                 if not self.stop_training:
                     check_steps(steps, steps_per_epoch, epoch)
                 if validation is not None and _validates(epoch, validation_freq):
-                    values = self._run_validation(validation, run)
+                    values = self._run_validation(validation, callback_list)
                     logs = logs | {f"val_{name}": value for name, value in values.items()}
                     progress.validation_done()
                 progress.epoch_done(logs)
-                run.epoch_end(epoch, logs)
+                callback_list.epoch_end(epoch, logs)
                 if self.stop_training:
                     break
             if self.optimizer is not None and self.optimizer.built:
                 self.optimizer.finalize_variable_values(self.trainable_variables)
-            run.end("train", logs)
+            callback_list.end("train", logs)
         finally:
             with ExitStack() as ends:  # all of them, also where one raises: leaving may let a signal through
                 if validation is not None:
                     ends.callback(validation.close)
                 ends.callback(source.close)
-                ends.callback(run.leave)
+                ends.callback(callback_list.leave)
         return history
 
     @takes_old_arguments
@@ -156,18 +156,18 @@ class Trainer(StepMethods):
         """
         self._require_compiled("evaluate")
         source = make_source(self._texts_to_numbers(x), y, sample_weight, batch_size, steps=steps)
-        run = assemble(callbacks, self, verbose, 1, source.steps)
+        callback_list = assemble(callbacks, self, verbose, 1, source.steps)
         check_labels(self, "test", source)
-        run.begin("test")
+        callback_list.begin("test")
         self.reset_metrics()
         self.stop_evaluating = False
         try:
-            logs, done = run_epoch(self, "test", source, run)
+            logs, done = run_epoch(self, "test", source, callback_list)
         finally:
             source.close()
         if not self.stop_evaluating:
             check_steps(done, steps, None)
-        run.end("test", logs)
+        callback_list.end("test", logs)
         return logs if return_dict else as_list(logs)
 
     @takes_old_arguments
@@ -201,27 +201,27 @@ class Trainer(StepMethods):
         if unwatched and (batch := single_batch(x, batch_size)) is not None:
             return joined([prepare(self, "predict", batch).run_batch(batch)], backend, None)
         source = make_source(x, batch_size=batch_size, steps=steps)
-        run = assemble(callbacks, self, verbose, 1, source.steps)
+        callback_list = assemble(callbacks, self, verbose, 1, source.steps)
         parts: list[Any] = []
         done = 0
         self.stop_predicting = False
         try:
-            watched = run.watches("predict")
+            watched = callback_list.watches("predict")
             chunks, samples = prediction_chunks(self, source, own, watched)
-            run.begin("predict")
+            callback_list.begin("predict")
             for start, stop, execute in chunks:
-                run.batch_begin("predict", start)
+                callback_list.batch_begin("predict", start)
                 outputs = execute()
                 parts.append(outputs)
                 done = stop
-                run.batch_end("predict", stop - 1, {"outputs": outputs} if watched else {})
+                callback_list.batch_end("predict", stop - 1, {"outputs": outputs} if watched else {})
                 if self.stop_predicting:
                     break
         finally:
             source.close()
         if not self.stop_predicting:
             check_steps(done, steps, None)
-        run.end("predict", {})
+        callback_list.end("predict", {})
         return joined(parts, backend, samples)
 
     # ---- one batch ---------------------------------------------------------------------------------------------
@@ -280,12 +280,12 @@ class Trainer(StepMethods):
             return make_source(self._texts_to_numbers(x), *others, batch_size=batch_size, steps=steps)
         return make_source(self._texts_to_numbers(data), steps=steps)
 
-    def _run_validation(self, source: Source, run: CallbackList) -> dict[str, Any]:
+    def _run_validation(self, source: Source, callback_list: CallbackList) -> dict[str, Any]:
         self.reset_metrics()
         self.stop_evaluating = False
-        run.begin("test")
-        logs, _ = run_epoch(self, "test", source, run)
-        run.end("test", logs)
+        callback_list.begin("test")
+        logs, _ = run_epoch(self, "test", source, callback_list)
+        callback_list.end("test", logs)
         return logs
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from polykeras import seeds
 from polykeras.training.data.sources import Source
 from polykeras.training.data.streams import StreamSource
-from polykeras.training.resuming.state import Kept, kept_state, restore_state
+from polykeras.training.resuming.state import SavedRun, restore_state, saved_run
 from polykeras.training.steps.prepare import prepare
 
 if TYPE_CHECKING:
@@ -69,24 +69,24 @@ class Progress:
 
     # ---- what the loop tells -----------------------------------------------------------------------------------
 
-    def begin(self, run: CallbackList, epochs: int) -> None:
+    def begin(self, callback_list: CallbackList, epochs: int) -> None:
         """Begin a run, or go on with an earlier one that a callback knows.
 
         Args:
-            run: the callbacks.
+            callback_list: the callbacks.
             epochs: the epoch at which this run is to end.
 
         Raises:
             ValueError: the earlier run cannot go on with these arguments, or this model.
         """
-        kept = run.join(self)
+        kept = callback_list.join(self)
         if kept is None:
-            run.begin("train")
+            callback_list.begin("train")
             return
         self.check(kept, epochs)
-        run.begin("train")
+        callback_list.begin("train")
         self.resume(kept, epochs)
-        run.call("on_train_resume", self.position.epoch, self.position.step)
+        callback_list.call("on_train_resume", self.position.epoch, self.position.step)
 
     def epoch_begun(self) -> None:
         """An epoch has begun, and nothing of its data is read yet; or only as a run that goes on began to."""
@@ -118,7 +118,7 @@ class Progress:
 
     # ---- writing it down ---------------------------------------------------------------------------------------
 
-    def kept(self) -> Kept:
+    def kept(self) -> SavedRun:
         """Return all of the run's state, on the host."""
         with self.source.orders.lock:
             orders = list(self.source.orders.drawn)
@@ -133,11 +133,11 @@ class Progress:
             "at_epoch": self._at_epoch,
             "stop_training": self.model.stop_training,
         }
-        return kept_state(self.model, self.step, self.callbacks, run)
+        return saved_run(self.model, self.step, self.callbacks, run)
 
     # ---- going on ----------------------------------------------------------------------------------------------
 
-    def check(self, kept: Kept, epochs: int) -> None:
+    def check(self, kept: SavedRun, epochs: int) -> None:
         """Refuse to go on with other arguments where that cannot be, before anything is changed.
 
         Args:
@@ -165,7 +165,7 @@ class Progress:
         if changed:
             warnings.warn(f"{where}, with {'; '.join(changed)}. It goes on with the new ones.", stacklevel=4)
 
-    def resume(self, kept: Kept, epochs: int) -> None:
+    def resume(self, kept: SavedRun, epochs: int) -> None:
         """Put the state of an earlier run back, and the data to where it was.
 
         Args:

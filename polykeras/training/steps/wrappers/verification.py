@@ -65,8 +65,7 @@ class VerifiedStep(WrappedStep):
         self._plain = registry.plain(backend)
         self._chunks = 0
         self._found: list[Variable] = []  # that the plain step uses, beside those of the model
-        self._knows_all = False
-        self._warned = False
+        self._knows_all = self._warned = False
 
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
         """Run steps as `CompiledStep.run_rows` does.
