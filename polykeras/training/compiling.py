@@ -18,7 +18,7 @@ from polykeras.random import SeedGenerator
 from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
 from polykeras.training.compiled_loss import CompiledLoss
 from polykeras.training.compiled_metrics import CompiledMetrics
-from polykeras.training.older import OldCompiledLoss, or_metrics_third
+from polykeras.training.older import or_metrics_third
 from polykeras.training.steps.cache import StepCache
 from polykeras.variables import Variable, unique
 
@@ -209,16 +209,6 @@ class Compiled:
         """Begin all metrics again."""
         for metric in self.metrics:
             metric.reset_state()
-
-    @property
-    def compiled_loss(self) -> OldCompiledLoss:
-        """The loss of `compile` as a function of labels and outputs that notes its value, for Keras 2's own steps."""
-        return OldCompiledLoss(self._compiled_loss, self._track_loss)
-
-    @property
-    def compiled_metrics(self) -> CompiledMetrics:
-        """The metrics of `compile`, for Keras 2's own steps; `compute_metrics` updates them and gives their values."""
-        return self._compiled_metrics or CompiledMetrics(None)
 
     def _optimizers(self) -> list[Optimizer]:
         """The optimizers of the model and of models in it: a user's own step may have several."""

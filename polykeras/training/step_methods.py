@@ -11,8 +11,10 @@ from polykeras.backend.dispatch import convert
 from polykeras.common import nested
 from polykeras.common.arguments import call_with_taken
 from polykeras.training import padding
+from polykeras.training.compiled_metrics import CompiledMetrics
 from polykeras.training.compiling import Compiled
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
+from polykeras.training.older import OldCompiledLoss
 from polykeras.training.state_tree import assign_tree, state_tree
 from polykeras.training.steps.context import step_context
 from polykeras.training.steps.functions import StepFunction
@@ -67,6 +69,16 @@ class StepMethods(Compiled):
             return self.losses
         terms = [term for layer in context.layers for term in layer._added_losses()]
         return terms + [v.regularizer(v.value) for v in context.trainable if v.regularizer is not None]
+
+    @property
+    def compiled_loss(self) -> OldCompiledLoss:
+        """The loss of `compile` as a function of labels and outputs that notes its value, for Keras 2's own steps."""
+        return OldCompiledLoss(self._compiled_loss, self._track_loss)
+
+    @property
+    def compiled_metrics(self) -> CompiledMetrics:
+        """The metrics of `compile`, for Keras 2's own steps; `compute_metrics` updates them and gives their values."""
+        return self._compiled_metrics or CompiledMetrics(None)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Update the compiled metrics with a batch and return the values of all."""
