@@ -39,7 +39,7 @@ def loop_of(step: Step, asarray: Callable[[Any], Array]) -> Loop:
 
 def loop_in_parts(parts: StepParts, asarray: Callable[[Any], Array]) -> Loop:
     """Return the loop over a step in parts: its logs are computed once, where it ends."""
-    advance = loop_of(parts.step_without_logs, asarray)
+    advance = loop_of(parts.silent_step, asarray)
 
     def loop(state: State, data: Any, indices: Array, start: Array, stop: Array, in_order: bool) -> tuple[State, Any]:
         state, _ = advance(state, data, indices, start, stop, in_order)

@@ -221,7 +221,7 @@ class TensorflowExecution(Backend):
     def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
         if parts is None or not fast.enabled("logs-at-the-end"):
             return _Steps(self, step, None)
-        return _Steps(self, parts.step_without_logs, parts.logs)
+        return _Steps(self, parts.silent_step, parts.logs)
 
     def synchronize(self, x: Any = None) -> None:
         if tf.executing_eagerly():

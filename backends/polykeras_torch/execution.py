@@ -61,7 +61,7 @@ class TorchExecution(ExecutionMethods):
 
     def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
         keep_freed_memory()
-        if parts is None or parts.update_metrics is None or not can_record() or not fast.enabled("logs-at-the-end"):
+        if parts is None or parts.look is None or not can_record() or not fast.enabled("logs-at-the-end"):
             return Steps(step)
         return StepsInParts(step, parts)
 

@@ -19,10 +19,10 @@ from polykeras_torch.compiler.replay import Recording, are_blocks, contiguous, c
 from polykeras_torch.private import below_autograd
 from polykeras_torch.subnormals import subnormals_as_zero
 
-# Steps that update the metrics in one go at most. An update's kernels are cold each time: an AUC's takes 0.4 ms for 64
-# small steps and 0.75 for 256.
+# Steps that are looked at in one go at most. A look's kernels are cold each time: an AUC's takes 0.4 ms for 64 small
+# steps and 0.75 for 256.
 _TOGETHER = 256
-_KEPT = 4 * 2**20  # bytes that are kept for that at most: they stay in the cache, and are little beside a model's own
+_SEEN = 4 * 2**20  # bytes that are kept for that at most: they stay in the cache, and are little beside a model's own
 
 Flat = Callable[[Sequence[Tensor]], Any]
 
@@ -62,7 +62,7 @@ class Steps:
 
 
 class StepsInParts(Steps):
-    """The runner of a step that comes in parts: metrics are updated once for several steps."""
+    """The runner of a step that comes in parts: what only looks on does so once for several steps."""
 
     def __init__(self, step: Step, parts: StepParts) -> None:
         super().__init__(step)
@@ -95,28 +95,28 @@ class _Loop:
         return state, logs
 
 
-class _Waiting:
-    """The inputs of metrics of several steps, one after the other.
+class _Room:
+    """Room for what is seen in several steps, one after the other.
 
     What a step makes has its place in memory that is used again and again: kept as it is it would take what was freed
     of larger results, whose next memory then is not in the cache, and a step of 0.15 ms would be 3 % longer. Arrays of
     the batch are not kept at all, as holding them costs a small step as much; they are gathered again.
 
     Args:
-        leaves: the inputs of one step, and of each other one in the same shapes; the first axis is the batch's.
+        leaves: what is seen in one step, and in each other one in the same shapes; the first axis is the batch's.
         columns: which of the batch's arrays a leaf is, by its place; a step makes those that are none.
         steps: how many there is to be room for.
 
     Attributes:
         steps: as given.
         places: for each step, a tensor for each leaf that it makes.
-        count: how many steps wait.
+        waiting: how many steps wait to be looked at.
     """
 
     def __init__(self, leaves: Sequence[Tensor], columns: dict[int, int], steps: int) -> None:
         self.steps = steps
-        self.count = 0
-        self._leaves = len(leaves)
+        self.waiting = 0
+        self._count = len(leaves)
         self._columns = columns
         self._made = [i for i in range(len(leaves)) if i not in columns]
         self._rows = [len(leaves[i]) for i in self._made]
@@ -125,18 +125,18 @@ class _Waiting:
         self.places = [[split[place] for split in splits] for place in range(steps)]
 
     def put(self, leaves: Sequence[Tensor]) -> None:
-        """Copy what is kept of one step to its place.
+        """Copy what is kept of one step to its place in the room.
 
         Args:
-            leaves: all inputs of the step.
+            leaves: all tensors that were seen in the step.
         """
         with below_autograd():
-            for place, i in zip(self.places[self.count], self._made, strict=True):
-                place.copy_(leaves[i])
-        self.count += 1
+            for room, i in zip(self.places[self.waiting], self._made, strict=True):
+                room.copy_(leaves[i])
+        self.waiting += 1
 
     def part(self, batches: Batches, done: int, start: int, steps: int) -> list[Tensor]:
-        """Return the inputs of some steps.
+        """Return what was seen in some steps.
 
         Args:
             batches: of the chunk.
@@ -146,46 +146,46 @@ class _Waiting:
         """
         bounds = [(start * rows, (start + steps) * rows) for rows in self._rows]
         made = iter([whole[first:last] for whole, (first, last) in zip(self._wholes, bounds, strict=True)])
-        first = done - self.count + start
+        first = done - self.waiting + start
         columns = self._columns
-        return [batches.joined(columns[i], first, steps) if i in columns else next(made) for i in range(self._leaves)]
+        return [batches.joined(columns[i], first, steps) if i in columns else next(made) for i in range(self._count)]
 
 
 class _LoopInParts:
-    """Repeats a step, and updates metrics with several of them at once."""
+    """Repeats a step, and looks at what was seen in several of them at once."""
 
     def __init__(self, step: Flat, parts: StepParts) -> None:
         self._step = step
         self._parts = parts
         self._recording: Recording | None = None
-        self._updates: dict[int, Recording] = {}  # by the number of steps
-        self._logs_of: Recording | None = None
-        self._structure: Any = None  # of the inputs
-        self._waiting: _Waiting | None = None  # none where each step updates the metrics by itself
+        self._looks: dict[int, Recording] = {}  # by the number of steps
+        self._report: Recording | None = None
+        self._structure: Any = None  # of what is seen
+        self._room: _Room | None = None  # none where each step is looked at by itself
 
     def run(self, state: State, batches: Batches) -> tuple[State, Any]:
         done = 0
-        if self._waiting is not None:
-            self._waiting.count = 0  # of a chunk that failed
+        if self._room is not None:
+            self._room.waiting = 0  # of a chunk that failed
         self._recording = current(self._recording)
-        left = iter(batches) if self._waiting is None else _left(batches, self._recording)
+        left = iter(batches) if self._room is None else _left(batches, self._recording)
         if self._recording is None:
             tensors, size = [*state, *next(left)], len(state)
-            (state, inputs), recording = record(self._step, tensors, donated=size, lends=True)
-            leaves, self._structure = nested.flatten_with_def(inputs)
-            self._waiting = self._waiting_for(leaves, recording, size)
+            (state, seen), recording = record(self._step, tensors, donated=size, lends=True)
+            leaves, self._structure = nested.flatten_with_def(seen)
+            self._room = self._room_for(leaves, recording, size)
             self._recording = recording
-            self._keep(state, leaves)
+            self._see(state, leaves)
             done += 1
-        if len(batches) - done > 1 and self._waiting is not None:
-            state = self._advance(state, batches, left, done, self._recording, self._waiting)
+        if len(batches) - done > 1 and self._room is not None:
+            state = self._advance(state, batches, left, done, self._recording, self._room)
             done = len(batches)
         for batch in left:  # one step, or steps with large results: not worth packs
-            state, inputs = self._recording([*state, *batch])
-            self._keep(state, nested.flatten(inputs))
+            state, seen = self._recording([*state, *batch])
+            self._see(state, nested.flatten(seen))
             done += 1
-        if self._waiting is not None:
-            self._update_all(state, self._waiting, batches, done)
+        if self._room is not None:
+            self._look_at(state, self._room, batches, done)
         return state, self._logs(self._parts.part(state))
 
     def _advance(
@@ -195,56 +195,56 @@ class _LoopInParts:
         left: Iterator[tuple[Tensor, ...]],
         done: int,
         recording: Recording,
-        waiting: _Waiting,
+        room: _Room,
     ) -> State:
-        """Run the steps that are left; update the metrics when no more inputs can wait, and at the end."""
+        """Run the steps that are left, whose results find room; look at these when that is full, and at the end."""
         packs = recording.pack(state)
         while done < len(batches):
-            places = waiting.places[waiting.count :][: len(batches) - done]
+            places = room.places[room.waiting :][: len(batches) - done]
             state = recording.advance(state, packs, places, left)
             done += len(places)
-            waiting.count += len(places)
-            self._update_all(state, waiting, batches, done)
+            room.waiting += len(places)
+            self._look_at(state, room, batches, done)
         recording.unpack(state)
         return state
 
-    def _keep(self, state: State, leaves: Sequence[Tensor]) -> None:
-        """Keep the inputs of one step, of which few are alone in a chunk, or update the metrics at once."""
-        if self._waiting is None:
-            self._update(state, 1, leaves)
+    def _see(self, state: State, leaves: Sequence[Tensor]) -> None:
+        """Keep what was seen in one step, of which few are alone in a chunk, or look at it at once."""
+        if self._room is None:
+            self._look(state, 1, leaves)
         else:
-            self._waiting.put(leaves)
+            self._room.put(leaves)
 
-    def _waiting_for(self, leaves: Sequence[Tensor], recording: Recording, size: int) -> _Waiting | None:
-        steps = min(_TOGETHER, _KEPT // max(1, sum(leaf.nbytes for leaf in leaves)))
+    def _room_for(self, leaves: Sequence[Tensor], recording: Recording, size: int) -> _Room | None:
+        steps = min(_TOGETHER, _SEEN // max(1, sum(leaf.nbytes for leaf in leaves)))
         columns = {place - size: column for place, column in recording.handed.items()}
-        return _Waiting(leaves, columns, steps) if recording.can_advance and steps > 1 else None
+        return _Room(leaves, columns, steps) if recording.can_advance and steps > 1 else None
 
-    def _update_all(self, state: State, waiting: _Waiting, batches: Batches, done: int) -> None:
-        """Update the metrics with all that waits, in groups of few sizes: there is a recording for each size."""
+    def _look_at(self, state: State, room: _Room, batches: Batches, done: int) -> None:
+        """Look at all that waits after some steps, in groups of few sizes: there is a recording for each size."""
         start = 0
-        while start < waiting.count:
-            steps = 4 ** (((waiting.count - start).bit_length() - 1) // 2)  # the largest power of 4 that fits
-            self._update(state, steps, waiting.part(batches, done, start, steps))
+        while start < room.waiting:
+            steps = 4 ** (((room.waiting - start).bit_length() - 1) // 2)  # the largest power of 4 that fits
+            self._look(state, steps, room.part(batches, done, start, steps))
             start += steps
-        waiting.count = 0
+        room.waiting = 0
 
-    def _update(self, state: State, steps: int, inputs: Sequence[Tensor]) -> None:
-        """Exchange the metrics' part of the state for the one after some steps."""
+    def _look(self, state: State, steps: int, seen: Sequence[Tensor]) -> None:
+        """Exchange in the state what depends on what was seen in some steps."""
         known = self._parts.part(state)
-        tensors = [*known, *inputs]
-        if (recorded := current(self._updates.get(steps))) is not None:
-            part, _ = recorded(tensors)
+        tensors = [*known, *seen]
+        if (known_look := current(self._looks.get(steps))) is not None:
+            part, _ = known_look(tensors)
         else:
-            assert self._parts.update_metrics is not None  # or these steps would not be in parts
-            update = _flat(self._parts.update_metrics, len(known), self._structure)
-            (part, _), self._updates[steps] = record(update, tensors, donated=len(known))
+            assert self._parts.look is not None  # or these steps would not be in parts
+            look = _flat(self._parts.look, len(known), self._structure)
+            (part, _), self._looks[steps] = record(look, tensors, donated=len(known))
         self._parts.exchange(state, part)
 
     def _logs(self, part: State) -> Any:
-        if (recorded := current(self._logs_of)) is not None:
-            return recorded(part)
-        logs, self._logs_of = record(lambda tensors: self._parts.compute_logs(list(tensors))[1], part)
+        if (known_report := current(self._report)) is not None:
+            return known_report(part)
+        logs, self._report = record(lambda tensors: self._parts.report(list(tensors))[1], part)
         return logs
 
 

@@ -85,7 +85,7 @@ class ExecutionMethods(PaddingMethods, ABC):
         Args:
             step: the pure `(state, batch) -> (state, logs)`. The state is a list of arrays and keeps its shapes
                 and dtypes; `batch` is a tree of arrays of one first length; logs is a dict of scalar arrays.
-            parts: the same in parts, where it has them; a backend need not use them.
+            parts: the same in parts, where it has them; a backend need not look at them.
 
         Returns:
             `run(state, data, indices, start, stop) -> (state, logs)`: for `i` in `range(start, stop)` the step

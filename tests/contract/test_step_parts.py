@@ -15,50 +15,50 @@ X = np.arange(1.0, 61.0, dtype="float32").reshape(20, 3)
 INDICES = np.arange(20, dtype="int32")[::-1].reshape(10, 2).copy()
 
 
-def in_parts(b: Backend, defers: bool) -> tuple[Any, StepParts]:
+def in_parts(b: Backend, looks: bool) -> tuple[Any, StepParts]:
     """Return a step whose state is a weight, the sum of all rows, and how many there were; whole, and in parts."""
 
     def trained(state: Any, batch: Any) -> Any:
         return [state[0] * 0.5 + b.sum(batch["x"]), *state[1:]]
 
-    def update(part: Any, inputs: Any) -> Any:
-        return [part[0] + b.sum(inputs), part[1] + inputs.shape[0]], None
+    def look(part: Any, seen: Any) -> Any:
+        return [part[0] + b.sum(seen), part[1] + seen.shape[0]], None
 
-    def logs(part: Any) -> Any:
+    def report(part: Any) -> Any:
         return part, {"mean": part[0] / part[1], "twice": 2.0 * part[0]}
 
     def step(state: Any, batch: Any) -> Any:
         state = trained(state, batch)
-        if not defers:
-            state[1:], _ = update(state[1:], batch["x"])
-        return state, batch["x"] if defers else []
+        if not looks:
+            state[1:], _ = look(state[1:], batch["x"])
+        return state, batch["x"] if looks else []
 
     def whole(state: Any, batch: Any) -> Any:
         state = trained(state, batch)
-        part, _ = update(state[1:], batch["x"])
-        return [state[0], *part], logs(part)[1]
+        part, _ = look(state[1:], batch["x"])
+        return [state[0], *part], report(part)[1]
 
-    return whole, StepParts(step, [1, 2], update if defers else None, logs)
+    return whole, StepParts(step, [1, 2], look if looks else None, report)
 
 
 @pytest.mark.skipif(not fast.enabled(), reason="a fast path")
-@pytest.mark.parametrize("defers", [True, False])
-def test_who_compiles_the_loop_asks_for_the_parts(backend: Backend, defers: bool) -> None:
+@pytest.mark.parametrize("looks", [True, False])
+def test_who_compiles_the_loop_asks_for_the_parts(backend: Backend, looks: bool) -> None:
     if backend.name not in ("jax", "tensorflow"):
         pytest.skip("needs a backend that compiles the loop around steps")
 
     def whole(state: Any, batch: Any) -> Any:
         raise AssertionError("the parts stand for the step")
 
-    _, parts = in_parts(backend, defers)
+    _, parts = in_parts(backend, looks)
     state = [backend.asarray(value) for value in (np.ones(2, "float32"), np.float32(0.0), np.float32(0.0))]
     _, logs = backend.compile_steps(whole, parts)(state, {"x": backend.asarray(X)}, backend.asarray(INDICES), 0, 10)
     assert float(backend.to_numpy(logs["twice"])) == 2 * X.sum()
 
 
-@pytest.mark.parametrize("defers", [True, False])
-def test_parts_are_the_whole(backend: Backend, defers: bool) -> None:
-    step, parts = in_parts(backend, defers)
+@pytest.mark.parametrize("looks", [True, False])
+def test_parts_are_the_whole(backend: Backend, looks: bool) -> None:
+    step, parts = in_parts(backend, looks)
     found = []
     for run in (backend.compile_steps(step), backend.compile_steps(step, parts)):
         state = [backend.asarray(value) for value in (np.ones(2, "float32"), np.float32(0.0), np.float32(0.0))]

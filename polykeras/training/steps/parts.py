@@ -17,13 +17,13 @@ class PlainParts:
     Attributes:
         step: takes a batch, and returns the inputs of the metric update.
         update_metrics: takes those of one or several steps; None where no metric waits.
-        compute_logs: returns the logs.
-        metrics_variables: returns the variables of `update_metrics` and `compute_logs`.
+        logs: returns the logs.
+        metrics_variables: returns the variables of `update_metrics` and `logs`.
     """
 
     step: Callable[[Any], Any]
     update_metrics: Callable[[Any], None] | None
-    compute_logs: Callable[[], dict[str, Any]]
+    logs: Callable[[], dict[str, Any]]
     metrics_variables: Callable[[], list[Variable]]
 
     def pure(
@@ -41,5 +41,5 @@ class PlainParts:
             functionalize(watched(self.step), variables),
             [places[id(variable)] for variable in known],
             self.update_metrics and functionalize(watched(self.update_metrics), known),
-            functionalize(watched(self.compute_logs), known),
+            functionalize(watched(self.logs), known),
         )

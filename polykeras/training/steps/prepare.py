@@ -123,7 +123,7 @@ def _parts(model: StepMethods, kind: str, run: Callable[..., Any]) -> PlainParts
         run(batch, deferred)
         return deferred
 
-    def compute_logs() -> dict[str, Any]:
+    def logs() -> dict[str, Any]:
         return flat_logs(kind, model.get_metrics_result())
 
-    return PlainParts(step, update, compute_logs, lambda: model.metrics_variables)
+    return PlainParts(step, update, logs, lambda: model.metrics_variables)
