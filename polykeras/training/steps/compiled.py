@@ -21,7 +21,6 @@ from polykeras.training.chunks import ChunkSize
 from polykeras.training.interrupts import Uninterrupted
 from polykeras.training.shape_buckets import ShapeBuckets
 from polykeras.training.steps.collection import uncollected
-from polykeras.training.steps.parts import PlainParts
 from polykeras.variables import (
     TRACES,
     NewVariables,
@@ -58,7 +57,6 @@ class CompiledStep:
         backend: where it runs.
         donate: whether the memory of the state may be used for the new one. Not for prediction, which changes (almost)
             nothing, returns what it changes alone, and may happen in several threads.
-        parts: the step in parts, where it has them.
 
     Attributes:
         step: the step that was given, as plain Python.
@@ -75,7 +73,6 @@ class CompiledStep:
         variables: Sequence[Variable],
         backend: Backend,
         donate: bool = True,
-        parts: PlainParts | None = None,
     ) -> None:
         self._backend = backend
         self._donate = donate
@@ -89,7 +86,6 @@ class CompiledStep:
         self.fills: LRUCache[bool] = LRUCache()
         self._maps = not donate
         self.step = step
-        self._parts = parts
         self._programs = self._programs_over(variables)
 
     @property
@@ -115,14 +111,14 @@ class CompiledStep:
     # ---- tracing -----------------------------------------------------------------------------------------------
 
     def _programs_over(self, variables: Sequence[Variable]) -> _Programs:
-        return _Programs(self.step, unique(variables), not self._donate, self._parts, self._watched)
+        return _Programs(self._watched(self.step), unique(variables), not self._donate)
 
-    def _watched(self, code: Callable[..., Any]) -> Callable[..., Any]:
-        """Return code of the step, for tracing, that notes when it runs, and the names of its logs."""
+    def _watched(self, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """Return the step, for tracing, such that it notes when it runs, and the names of its logs."""
 
-        def watched(*args: Any) -> Any:
+        def watched(batch: Any) -> Any:
             self._in_code = True
-            result = code(*args)
+            result = step(batch)
             self._in_code, self._is_traced = False, True  # not where it raises
             if isinstance(result, dict):
                 self.log_names = list(result)
@@ -179,7 +175,7 @@ class CompiledStep:
 
         def run(programs: _Programs, state: list[Any]) -> tuple[Any, Any]:
             if programs.chunk is None:
-                programs.chunk = self._backend.compile_steps(programs.pure, programs.parts)
+                programs.chunk = self._backend.compile_steps(programs.pure)
             return programs.chunk(state, data, indices, start, stop)
 
         return self._run(run)
@@ -241,17 +237,9 @@ class _Programs:
     Where more variables are found, the step gets new ones. A thread that predicts may still run the old ones.
     """
 
-    def __init__(
-        self,
-        step: Callable[[Any], Any],
-        variables: list[Variable],
-        changes_only: bool,
-        parts: PlainParts | None,
-        watched: Callable[[Callable[..., Any]], Callable[..., Any]],
-    ) -> None:
+    def __init__(self, step: Callable[[Any], Any], variables: list[Variable], changes_only: bool) -> None:
         self.variables = variables
-        self.pure = functionalize(watched(step), variables, changes_only)
-        self.parts = parts and parts.pure(variables, watched)
+        self.pure = functionalize(step, variables, changes_only)
         self.chunk: Callable[..., Any] | None = None
         self.single: Callable[..., Any] | None = None
         self.several: BatchesRunner | None = None

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from polykeras.metrics import Metric
-from polykeras.training.compiled_metrics import MetricInputs
 from polykeras.variables import Variable
 
 
@@ -22,7 +21,6 @@ class StepContext:
         layers: all layers in it.
         valid: which rows of the batch count, bool `(batch,)`; None for all.
         rows: how many rows count, a float scalar; None for all.
-        deferred: takes the inputs of metrics that are updated later; None where all are updated at once.
     """
 
     model: Any
@@ -31,7 +29,6 @@ class StepContext:
     layers: list[Any]
     valid: Any = None
     rows: Any = None
-    deferred: MetricInputs | None = None
 
 
 # Of the step that runs in this thread: another one may predict with the same model at the same time.

@@ -12,14 +12,12 @@ from polykeras.backend import Backend, registry
 from polykeras.common import logits
 from polykeras.common.naming import are_ours
 from polykeras.training import padding
-from polykeras.training.compiled_metrics import MetricInputs
 from polykeras.training.logs import flat_logs
 from polykeras.training.steps.build import build
 from polykeras.training.steps.compiled import CompiledStep
 from polykeras.training.steps.context import StepContext, running
 from polykeras.training.steps.eager import EagerStep
 from polykeras.training.steps.native import native_step
-from polykeras.training.steps.parts import PlainParts
 from polykeras.training.steps.with_state import neutral_step
 from polykeras.training.steps.wrappers.nan_guard import GuardedStep
 from polykeras.training.steps.wrappers.verification import VerifiedStep
@@ -61,11 +59,10 @@ def _made(model: StepMethods, kind: str, batch: Any, backend: Backend, resets: b
     resets_inside = resets and built and are_ours(model, "reset_metrics")
     resets_inside = resets_inside and all(are_ours(metric, "reset_state") for metric in model.metrics)
     step = _in_context(native_step(step, model, kind, backend), model, kind, context, resets_inside)
-    parts = _parts(model, kind, step) if built and not resets else None
     cls = EagerStep if model.run_eagerly else CompiledStep
     # What a prediction uses beside weights is found by tracing: each argument of a compiled call takes its time.
     state = model.variables if kind == "predict" else model._all_variables()
-    made = cls(step, state, backend, donate=kind != "predict", parts=parts)
+    made = cls(step, state, backend, donate=kind != "predict")
     if config.verify() and backend.is_compiled() and not model.run_eagerly:
         made = VerifiedStep(made, model, backend, kind, config.verify())
     if kind == "train" and config.nan_guard():
@@ -75,7 +72,7 @@ def _made(model: StepMethods, kind: str, batch: Any, backend: Backend, resets: b
 
 def _in_context(
     step: Callable[[Any], Any], model: StepMethods, kind: str, known: StepContext | None, resets: bool
-) -> Callable[..., Any]:
+) -> Callable[[Any], Any]:
     """Return a step that runs in a context, takes filled batches, and returns flat logs.
 
     Args:
@@ -86,9 +83,9 @@ def _in_context(
         resets: whether metrics begin anew in the step.
     """
 
-    def run(batch: Any, deferred: MetricInputs | None = None) -> Any:
+    def run(batch: Any) -> Any:
         data, numbers = padding.unfilled(batch)
-        context = known and replace(known, deferred=deferred)
+        context = known
         if context is not None and numbers is not None:
             valid = padding.valid_rows(numbers)
             context = replace(context, valid=valid, rows=padding.count(valid))
@@ -104,26 +101,3 @@ def _in_context(
         return result if kind == "predict" else flat_logs(kind, result)
 
     return run
-
-
-def _parts(model: StepMethods, kind: str, run: Callable[..., Any]) -> PlainParts | None:
-    """Return a step in parts; None where a user wrote what makes or holds its logs, which may want each step."""
-    code = (f"{kind}_step", "compute_loss", "compute_metrics", "get_metrics_result", "metrics", "metrics_variables")
-    if kind == "predict" or not are_ours(model, *code):
-        return None
-    metrics = model._compiled_metrics
-    update = metrics.update_deferred if metrics is not None and metrics.can_defer else None
-    # Where some metrics are updated later, a user's metric may read their state, which is to be that of the step.
-    watched = ("result", "variables", *(["update_state"] if update else []))
-    if not all(are_ours(metric, *watched) for metric in model.metrics):
-        return None
-
-    def step(batch: Any) -> MetricInputs:
-        deferred: MetricInputs = []
-        run(batch, deferred)
-        return deferred
-
-    def logs() -> dict[str, Any]:
-        return flat_logs(kind, model.get_metrics_result())
-
-    return PlainParts(step, update, logs, lambda: model.metrics_variables)
