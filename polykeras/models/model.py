@@ -29,7 +29,7 @@ from polykeras.saving.model_files import save_model
 from polykeras.saving.serialization import serialize_keras_object
 from polykeras.saving.shared_objects import sharing_objects
 from polykeras.saving.weights import load_weights, save_weights
-from polykeras.training.trainer import Trainer
+from polykeras.training.loops import Trainer
 
 # Methods of Keras 2, loaded when one is used.
 _OLD_METHODS = (

@@ -20,8 +20,8 @@ from polykeras.common.naming import is_ours
 from polykeras.graph import KerasTensor
 from polykeras.layers.base.context import current_context
 from polykeras.layers.base.tracking import PLAIN
-from polykeras.training.step_cache import StepCache
 from polykeras.training.steps import CompiledStep
+from polykeras.training.steps.cache import StepCache
 from polykeras.variables import is_functional
 
 EAGER_CALLS = 2  # of each shape, before it is compiled

@@ -13,10 +13,11 @@ from helpers.memory import resident_set
 from polykeras import config
 from polykeras.backend import Backend
 from polykeras.backend.host_memory import LARGE, aligned_empty, give_back, is_glibc
-from polykeras.training.array_steps import array_chunks
+from polykeras.training.array_chunks import array_chunks
 from polykeras.training.chunks import ChunkSize
 from polykeras.training.data.array_source import ArraySource
 from polykeras.training.steps import CompiledStep
+from polykeras.training.steps.prepare import prepare
 from training.own_models import Counter
 
 pytestmark = pytest.mark.cpu_only("memory that a framework on the CPU uses in place")
@@ -99,7 +100,7 @@ def test_nothing_changes_by_it(ahead: Backend, monkeypatch: pytest.MonkeyPatch) 
 def test_no_step_is_done_and_no_state_lost(ahead: Backend) -> None:
     model = model_of()
     source = ArraySource((*data(), None), 512)
-    step = model._prepare("train", source.first_batch())
+    step = prepare(model, "train", source.first_batch())
     before = [v.numpy() for v in model._all_variables()]
     step.compile_rows(source.room(ahead), source.order()[0])
     for variable, value in zip(model._all_variables(), before, strict=True):
@@ -188,7 +189,7 @@ def test_of_an_epoch_that_was_begun_what_is_left_is_compiled_or_nothing(
     ahead: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events, model = order_of_events(monkeypatch), model_of()
-    step = model._prepare("train", ArraySource((*data(), None), 512).first_batch())
+    step = prepare(model, "train", ArraySource((*data(), None), 512).first_batch())
     for done, wanted in ((ROWS // 512 - 1, ["compile_rows", "resident"]), (ROWS // 512, ["resident"])):
         del events[:]
         chunks = list(array_chunks(ArraySource((*data(), None), 512), step, ahead, ChunkSize(), done=done))

@@ -20,19 +20,21 @@ from polykeras.autodiff import value_and_grad
 from polykeras.backend import Backend
 from polykeras.common import nested
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
-from polykeras.training.padding import Filled
-from polykeras.training.steps import CompiledStep, EagerStep
-from polykeras.training.wrapped_step import WrappedStep
+from polykeras.training.padding import unfilled
+from polykeras.training.steps.compiled import CompiledStep
+from polykeras.training.steps.with_state import neutral_step
+from polykeras.training.steps.wrappers.wrapped import WrappedStep
 from polykeras.variables import Scope, Variable, put_back
 
 
-def guarded(step: CompiledStep, model: Any, backend: Backend) -> CompiledStep:
-    """Return a training step that is repeated, and explained, where it leaves something behind that is not finite."""
-    return (_GuardedEagerStep if isinstance(step, EagerStep) else _GuardedStep)(step, model, backend)
+class GuardedStep(WrappedStep):
+    """A training step that is repeated, and explained, where it leaves something behind that is not finite.
 
-
-class _GuardedStep(WrappedStep):
-    """A training step that is repeated, and explained, where it leaves something behind that is not finite."""
+    Args:
+        step: the step.
+        model: whose step it is.
+        backend: where it runs.
+    """
 
     def __init__(self, step: CompiledStep, model: Any, backend: Backend) -> None:
         super().__init__(step, model, backend)
@@ -99,20 +101,16 @@ class _GuardedStep(WrappedStep):
         return bool(backend.to_numpy(reduce(backend.logical_and, [backend.all(backend.isfinite(x)) for x in values])))
 
 
-class _GuardedEagerStep(_GuardedStep, EagerStep):
-    """The same around a step that runs as plain Python."""
-
-
 def _first_bad(model: Any, batch: Any, backend: Backend, after: Sequence[tuple[Variable, np.ndarray]]) -> str:
     """Return what was the first to be not finite in a step, looked for in the order in which it computes."""
-    data = batch.data if isinstance(batch, Filled) else batch
+    data, _ = unfilled(batch)
     x, y, weight = unpack_x_y_sample_weight(data)
     for what, part in (("input", x), ("label", y), ("sample weight", weight)):
         for name, leaf in zip(nested.paths(part), nested.flatten(part), strict=True):
             if leaf is not None and not _is_finite(backend, leaf):
                 return f"the data are not finite: {what} {name or ''} {_counts(backend, leaf)}.".replace("  ", " ")
     if type(model).train_step is not type(model)._plain_train_step:
-        return _bad_layer(model, backend, lambda: model._neutral_step("train", backend)(data)) or _bad_update(after)
+        return _bad_layer(model, backend, lambda: neutral_step(model, "train", backend)(data)) or _bad_update(after)
     found = _bad_layer(model, backend, lambda: model(x, training=True))
     if found:
         return found

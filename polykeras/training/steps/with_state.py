@@ -46,6 +46,18 @@ def takes_state(step: Callable[..., Any], backend: Backend) -> bool:
     return sum(p.default is p.empty for p in named) == 2
 
 
+def neutral_step(model: Any, kind: str, backend: Backend) -> Callable[[Any], Any]:
+    """Return a step of a model as code over variables that takes a batch, in whatever form it was written.
+
+    Args:
+        model: whose step it is.
+        kind: "train", "test" or "predict".
+        backend: where it is to run.
+    """
+    step: Callable[..., Any] = getattr(model, f"{kind}_step")
+    return StateStep(model, kind, step) if takes_state(step, backend) else step
+
+
 class StateStep:
     """A step that takes a state as one that takes a batch, and reads and assigns the model's variables.
 

@@ -15,8 +15,8 @@ from polykeras.backend import Backend
 from polykeras.backend.host_memory import give_back
 from polykeras.training.chunks import Chunk, ChunkSize, NextStop, end_of_chunk, never
 from polykeras.training.data.array_source import ArraySource
-from polykeras.training.rooms import in_room
-from polykeras.training.steps import CompiledStep, EagerStep
+from polykeras.training.shape_buckets import in_bucket
+from polykeras.training.steps.compiled import CompiledStep
 
 _COMPILED = 0.05  # seconds, in which a chunk of no steps was compiled and not only called; no number depends on it
 
@@ -44,8 +44,8 @@ def array_chunks(
         next_stop: where chunks end at the latest.
     """
     full, rest = source.order(filled)
-    rows, steps = step.room(source.batch_size, source.samples, len(full))
-    indices = backend.place(in_room(full, steps))
+    rows, steps = step.bucket(source.batch_size, source.samples, len(full))
+    indices = backend.place(in_bucket(full, steps))
     if done < len(full):
         _compile_ahead(source, step, backend, indices, rows, filled)
     data = source.resident(backend, filled, rows)
@@ -64,7 +64,7 @@ def _compile_ahead(
     source: ArraySource, step: CompiledStep, backend: Backend, indices: Any, rows: int, numbered: bool
 ) -> None:
     """Compile the steps over data that are not on the device yet, where they are large and the backend can do so."""
-    if isinstance(step, EagerStep) or not backend.execution.compiles_ahead() or not source.is_to_come(backend, rows):
+    if step.is_eager or not backend.execution.compiles_ahead() or not source.is_to_come(backend, rows):
         return
     begin = time.perf_counter()
     step.compile_rows(source.room(backend, numbered, rows), indices)

@@ -29,9 +29,9 @@ from polykeras import dtypes, fast
 from polykeras.backend import Backend, registry
 from polykeras.backend.native_location import on_host
 from polykeras.common import nested
-from polykeras.training.rounding import described, difference, moved, moved_tree, rounding
-from polykeras.training.steps import CompiledStep
-from polykeras.training.wrapped_step import WrappedStep
+from polykeras.training.steps.compiled import CompiledStep
+from polykeras.training.steps.wrappers.rounding import described, difference, moved, moved_tree, rounding
+from polykeras.training.steps.wrappers.wrapped import WrappedStep
 from polykeras.variables import TRACES, Scope, Variable, ever_new, put_back, read_state, unique
 
 Kept: TypeAlias = list[tuple[Variable, Any]]
@@ -65,8 +65,7 @@ class VerifiedStep(WrappedStep):
         self._plain = registry.plain(backend)
         self._chunks = 0
         self._found: list[Variable] = []  # that the plain step uses, beside those of the model
-        self._knows_all = False
-        self._warned = False
+        self._knows_all = self._warned = False
 
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
         """Run steps as `CompiledStep.run_rows` does.

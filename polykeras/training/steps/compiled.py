@@ -1,4 +1,4 @@
-"""A model's steps as pure functions on the current backend, and chunks of them.
+"""One step of a model, compiled: it is traced with its state as an argument, and runs on a batch or over rows.
 
 This is the one place where `train_step`, `test_step` and `predict_step`, which are plain code over variables, become
 functions that a backend compiles.
@@ -18,17 +18,16 @@ from polykeras.backend.execution_policy import BatchesRunner, CannotMap
 from polykeras.common import nested
 from polykeras.common.lru_cache import LRUCache
 from polykeras.training.chunks import ChunkSize
-from polykeras.training.collection import uncollected
 from polykeras.training.interrupts import Uninterrupted
-from polykeras.training.rooms import Rooms
-from polykeras.training.step_forms import Form
+from polykeras.training.shape_buckets import ShapeBuckets
+from polykeras.training.steps.collection import uncollected
 from polykeras.variables import (
     TRACES,
     NewVariables,
     Run,
-    Scope,
     Variable,
     ever_new,
+    functionalize,
     unique,
     write_changes,
     write_state,
@@ -50,7 +49,7 @@ def shapes_of(batch: Any) -> tuple[Any, ...]:
 
 
 class CompiledStep:
-    """One step function of a model on one backend.
+    """One step of a model on one backend.
 
     Args:
         step: takes a batch, returns logs (or predictions).
@@ -63,7 +62,10 @@ class CompiledStep:
         step: the step that was given, as plain Python.
         log_names: the names in the order in which the step gave them; backends may return them in another one.
         fills: whether it takes filled batches, by what is known of a batch's shapes; see `polykeras.training.padding`.
+        is_eager: whether it runs as plain Python.
     """
+
+    is_eager = False
 
     def __init__(
         self,
@@ -75,18 +77,23 @@ class CompiledStep:
         self._backend = backend
         self._donate = donate
         self._has_run = False
+        # Whether code of the step ran to its end since it was traced anew (before that nothing is given away), and
+        # whether it runs now: most errors are mistakes in it, and then nothing is given away either.
+        self._is_traced = self._in_code = False
         self.log_names: list[str] = []
         self._chunk_sizes: LRUCache[ChunkSize] = LRUCache()  # by `shapes_of` a batch
-        self._rooms: LRUCache[Rooms] = LRUCache()  # by the rows of a batch
+        self._buckets: LRUCache[ShapeBuckets] = LRUCache()  # by the rows of a batch
         self.fills: LRUCache[bool] = LRUCache()
         self._maps = not donate
-        self.step = self._noting(step)
-        self._form = self._form_of(variables)
+        self.step = step
+        self._programs = self._programs_over(variables)
 
     @property
     def variables(self) -> list[Variable]:
         """The state that it is known to use by now."""
-        return self._form.variables
+        return self._programs.variables
+
+    # ---- what is known of sizes --------------------------------------------------------------------------------
 
     def chunk_size(self, batch: Any, fixed: int | None) -> ChunkSize:
         """Return what was learned of the length of chunks of batches like this one, or the length asked for."""
@@ -95,25 +102,31 @@ class CompiledStep:
         key = shapes_of(batch)
         return self._chunk_sizes.get(key) or self._chunk_sizes.put(key, ChunkSize())
 
-    def room(self, batch: int, rows: int, steps: int) -> tuple[int, int]:
-        """Return for how many rows, and indices of how many steps of `batch` rows, to make room; see `Rooms`."""
+    def bucket(self, batch: int, rows: int, steps: int) -> tuple[int, int]:
+        """Return for how many rows, and indices of how many steps of `batch` rows, to compile; see `ShapeBuckets`."""
         if not self._backend.execution.compiles_each_size:
             return rows, steps
-        return (self._rooms.get(batch) or self._rooms.put(batch, Rooms())).fitting(rows, steps)
+        return (self._buckets.get(batch) or self._buckets.put(batch, ShapeBuckets())).fitting(rows, steps)
 
-    def _form_of(self, variables: Sequence[Variable]) -> Form:
-        return Form(self.step, unique(variables), not self._donate)
+    # ---- tracing -----------------------------------------------------------------------------------------------
 
-    def _noting(self, step: Callable[..., Any]) -> Callable[..., Any]:
-        def noted(*batch: Any) -> Any:
-            result = step(*batch)
+    def _programs_over(self, variables: Sequence[Variable]) -> _Programs:
+        return _Programs(self._watched(self.step), unique(variables), not self._donate)
+
+    def _watched(self, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """Return the step, for tracing, such that it notes when it runs, and the names of its logs."""
+
+        def watched(batch: Any) -> Any:
+            self._in_code = True
+            result = step(batch)
+            self._in_code, self._is_traced = False, True  # not where it raises
             if isinstance(result, dict):
                 self.log_names = list(result)
             return result
 
-        return noted
+        return watched
 
-    def _run(self, run: Callable[[Form, list[Any]], tuple[Any, Any]]) -> Any:
+    def _run(self, run: Callable[[_Programs, list[Any]], tuple[Any, Any]]) -> Any:
         if self._has_run:
             with Uninterrupted() if self._donate else nullcontext():
                 return self._run_or_trace(run)
@@ -122,30 +135,33 @@ class CompiledStep:
         self._has_run = True
         return result
 
-    def _run_or_trace(self, run: Callable[[Form, list[Any]], tuple[Any, Any]]) -> Any:
+    def _run_or_trace(self, run: Callable[[_Programs, list[Any]], tuple[Any, Any]]) -> Any:
         new: list[Variable] = []
         for _ in range(TRACES):
-            form = self._form
-            form.in_code = False
+            programs = self._programs
+            self._in_code = False
             try:
-                with Run(form.variables, self._backend, self._donate) as running:
-                    state, result = run(form, running.values)
-                    running.finish(self._write, form, running.values, state, result)
+                with Run(programs.variables, self._backend, self._donate) as running:
+                    state, result = run(programs, running.values)
+                    running.finish(self._write, programs, running.values, state, result)
                 return result
             except NewVariables as found:
                 new = found.variables
-                self._form = self._form_of([*form.variables, *new])
+                self._programs = self._programs_over([*programs.variables, *new])
+                self._is_traced = False
             except (Exception, KeyboardInterrupt) as error:
-                if form.is_traced and not form.in_code and self._donate and self._backend.execution.donates:
+                if self._is_traced and not self._in_code and self._donate and self._backend.execution.donates:
                     error.add_note(_LOST)
                 raise
         raise ever_new("A step of the model", new)
 
-    def _write(self, form: Form, given: list[Any], state: Any, result: Any) -> None:
+    def _write(self, programs: _Programs, given: list[Any], state: Any, result: Any) -> None:
         if self._donate:
-            write_state(form.variables, state, self._backend)
+            write_state(programs.variables, state, self._backend)
         else:
-            write_changes(form.variables, given, state, result, self._backend)
+            write_changes(programs.variables, given, state, result, self._backend)
+
+    # ---- running -----------------------------------------------------------------------------------------------
 
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
         """Run the steps `start` to `stop` over rows of arrays on the device; return the logs of the last one.
@@ -157,10 +173,10 @@ class CompiledStep:
             stop: the one after the last.
         """
 
-        def run(form: Form, state: list[Any]) -> tuple[Any, Any]:
-            if form.chunk is None:
-                form.chunk = self._backend.compile_steps(form.pure)
-            return form.chunk(state, data, indices, start, stop)
+        def run(programs: _Programs, state: list[Any]) -> tuple[Any, Any]:
+            if programs.chunk is None:
+                programs.chunk = self._backend.compile_steps(programs.pure)
+            return programs.chunk(state, data, indices, start, stop)
 
         return self._run(run)
 
@@ -171,39 +187,39 @@ class CompiledStep:
     def run_batch(self, batch: Any) -> Any:
         """Run one step on a batch of host arrays; return its logs or predictions."""
 
-        def run(form: Form, state: list[Any]) -> tuple[Any, Any]:
-            if form.single is None:
-                form.single = self._backend.compile(form.pure, donate_first=self._donate)
-            return form.single(state, batch)
+        def run(programs: _Programs, state: list[Any]) -> tuple[Any, Any]:
+            if programs.single is None:
+                programs.single = self._backend.compile(programs.pure, donate_first=self._donate)
+            return programs.single(state, batch)
 
         return self._run(run)
 
     def maps(self) -> bool:
         """Return whether `run_batches` is worth trying: whether the backend has one program for several batches."""
-        self._maps = self._maps and self._several(self._form) is not None
+        self._maps = self._maps and self._several(self._programs) is not None
         return self._maps
 
-    def _several(self, form: Form) -> BatchesRunner | None:
-        if form.several is None:
-            form.several = self._backend.execution.compile_batches(_outputs_of(form.pure, self._backend))
-        return form.several
+    def _several(self, programs: _Programs) -> BatchesRunner | None:
+        if programs.several is None:
+            programs.several = self._backend.execution.compile_batches(_outputs_of(programs.pure, self._backend))
+        return programs.several
 
     def run_batches(self, batches: Any, count: int) -> Any:
         """Run one step that changes nothing on each of several batches.
 
         Args:
-            batches: a tree of arrays `(room, *shape of a batch)`.
+            batches: a tree of arrays `(most, *shape of a batch)`.
             count: the number of batches, the first ones.
 
         Returns:
-            What they returned, each leaf `(room, ...)`.
+            What they returned, each leaf `(most, ...)`.
 
         Raises:
             CannotMap: they are to be run one by one, now and later.
         """
 
-        def run(form: Form, state: list[Any]) -> tuple[Any, Any]:
-            several = self._several(form)
+        def run(programs: _Programs, state: list[Any]) -> tuple[Any, Any]:
+            several = self._several(programs)
             if several is None:
                 raise CannotMap(f"single calls are as good on {self._backend.name}")
             return {}, several(state, batches, count)
@@ -213,6 +229,20 @@ class CompiledStep:
         except CannotMap:
             self._maps = False
             raise
+
+
+class _Programs:
+    """The pure functions of a step over one list of variables, and what a backend made of them.
+
+    Where more variables are found, the step gets new ones. A thread that predicts may still run the old ones.
+    """
+
+    def __init__(self, step: Callable[[Any], Any], variables: list[Variable], changes_only: bool) -> None:
+        self.variables = variables
+        self.pure = functionalize(step, variables, changes_only)
+        self.chunk: Callable[..., Any] | None = None
+        self.single: Callable[..., Any] | None = None
+        self.several: BatchesRunner | None = None
 
 
 def _outputs_of(
@@ -235,38 +265,3 @@ def _outputs_of(
         return outputs
 
     return outputs_of
-
-
-class EagerStep(CompiledStep):
-    """A step that runs as plain Python, for `run_eagerly=True`: prints, breakpoints and native code work in it."""
-
-    def maps(self) -> bool:
-        """Return False: nothing is compiled."""
-        return False
-
-    def room(self, batch: int, rows: int, steps: int) -> tuple[int, int]:
-        """Return what is needed: nothing is compiled."""
-        return rows, steps
-
-    def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
-        """Run the steps one by one."""
-        logs: Any = {}
-        for i in range(start, stop):
-            logs = self._run_one(self._backend.rows(data, indices[i]))
-        return logs
-
-    def run_batch(self, batch: Any) -> Any:
-        """Run the step."""
-        return self._run_one(nested.map_structure(self._backend.place, batch))  # native code may change it in place
-
-    def _run_one(self, batch: Any) -> Any:
-        location = self._backend.native.location
-        with (
-            Scope() as scope,
-            location.in_step() if location else nullcontext(),
-        ):  # a step that fails changes no variable
-            result = self.step(batch)
-        with Uninterrupted():  # all of them or none
-            for variable, value in zip(*scope.updates(), strict=True):
-                variable.assign(value)
-        return result

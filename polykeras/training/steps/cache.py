@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from polykeras.backend import Backend
 from polykeras.common import version_counter
-from polykeras.training.steps import CompiledStep
+from polykeras.training.steps.compiled import CompiledStep
 
-Step = TypeVar("Step", bound=CompiledStep | None)
+T = TypeVar("T", bound=CompiledStep | None)
 
 KEPT = 8  # of a kind on a backend: each holds the layers and schedules that it was made for, and its programs
 
@@ -36,9 +36,9 @@ class StepCache:
         kind: str,
         backend: Backend,
         fingerprint: Callable[[], tuple[Hashable, ...]],
-        make: Callable[[], Step],
+        make: Callable[[], T],
         as_of: Callable[[], Hashable] = version_counter.version,
-    ) -> Step:
+    ) -> T:
         """Return a step, made now if there is none for this fingerprint.
 
         Args:

@@ -1,4 +1,4 @@
-"""A step around another one, which it runs and looks at: what the nan guard and the verification of steps share."""
+"""A step around another one, which it runs and checks: what the nan guard and the verification of steps share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from polykeras.backend import Backend
 from polykeras.training.chunks import ChunkSize
-from polykeras.training.steps import CompiledStep
+from polykeras.training.steps.compiled import CompiledStep
 from polykeras.variables import Variable, kept_values, read_state, unique
 
 
@@ -21,6 +21,7 @@ class WrappedStep(CompiledStep):
 
     def __init__(self, step: CompiledStep, model: Any, backend: Backend) -> None:
         self._step, self._model, self._backend = step, model, backend  # and nothing of a step's own
+        self.is_eager = step.is_eager
         self._done = 0  # steps of the pass over the data
 
     def __getattr__(self, name: str) -> Any:
@@ -30,6 +31,10 @@ class WrappedStep(CompiledStep):
         """Begin to count the steps of a pass over the data."""
         self._done = 0
         return self._step.chunk_size(batch, fixed)
+
+    def bucket(self, batch: int, rows: int, steps: int) -> tuple[int, int]:
+        """Return what `CompiledStep.bucket` does."""
+        return self._step.bucket(batch, rows, steps)
 
     def compile_rows(self, data: Any, indices: Any) -> None:
         """Compile as `CompiledStep.compile_rows` does."""
