@@ -12,7 +12,7 @@ import numpy as np
 
 from polykeras import config, nested
 from polykeras.arguments import positive_int
-from polykeras.backend.foreign_data import batches_of, lies_ready
+from polykeras.backend.foreign_data import batches_of
 from polykeras.training.data.array_source import ArraySource
 from polykeras.training.data.checks import host_tree, weights_from_classes
 from polykeras.training.data.dataset import PyDataset
@@ -88,9 +88,7 @@ def _stream(x: Any, steps: int | None, shuffle: bool, class_weight: dict[int, fl
         )
     if hasattr(x, "__next__"):
         return StreamSource(lambda: x, steps, restarts=False, class_weight=class_weight)
-    return StreamSource(
-        lambda: batches_of(x), steps, length=_length(x), class_weight=class_weight, ready=lambda: lies_ready(x)
-    )
+    return StreamSource(lambda: batches_of(x), steps, length=_length(x), class_weight=class_weight)
 
 
 def make_source(
