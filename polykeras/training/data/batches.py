@@ -83,10 +83,11 @@ class Buffer:
         """
         size = max(1, sum(leaf.nbytes for leaf in batch.leaves))
         capacity = min(BATCHES, BYTES // size, most or BATCHES)
-        if together > 1 and 2 * together * size <= MOST_BYTES:
+        if together > 1:
             capacity = together * max(2, capacity // together)
-        same_lengths = len({len(leaf) for leaf in batch.leaves}) == 1  # or the rows have no common numbers
-        return cls(batch.signature, capacity) if capacity > 1 and same_lengths else None
+        if capacity < 2 or capacity * size > MOST_BYTES or len({len(leaf) for leaf in batch.leaves}) > 1:
+            return None  # of inputs of different lengths, the rows have no common numbers
+        return cls(batch.signature, capacity)
 
     def write(self, place: int, leaves: Sequence[np.ndarray]) -> None:
         """Copy the arrays of a batch to a place."""
