@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 import polykeras
-from polykeras import Sequential, layers, nested, ops
+from polykeras import Sequential, layers, ops
 from polykeras.backend import Backend
 from polykeras.backend.host_memory import aligned_empty
+from polykeras.common import nested
 from polykeras.training.data import PyDataset, batches
 from polykeras.training.data.batches import BufferSlice, prepared
 from polykeras.training.data.reader import THREAD_NAME

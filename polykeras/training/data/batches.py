@@ -7,9 +7,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from polykeras import nested
 from polykeras.backend import Backend
 from polykeras.backend.host_memory import aligned_empty
+from polykeras.common import nested
 from polykeras.training.data.checks import NAMES, check_host_arrays, host_tree, weights_from_classes
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from polykeras import draws, nested
+from polykeras.common import global_draws, nested
 from polykeras.training.data.batches import Batch, Buffer, BufferSlice
 from polykeras.training.data.checks import check_values
 
@@ -136,7 +136,7 @@ def _work(jobs: SimpleQueue[Any]) -> None:
     while (job := jobs.get()) is not None:
         function, future = job
         try:
-            with draws.elsewhere():
+            with global_draws.elsewhere():
                 future.set_result(function())
         except BaseException as error:  # raised where the result is asked for
             future.set_exception(error)
