@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from polykeras.backend import Backend
-from polykeras.common import nested
 from polykeras.training.chunks import Chunk, ChunkSize, NextStop, end_of_chunk, never
 from polykeras.training.data.batches import BufferSlice
 from polykeras.training.data.streams import StreamSource

@@ -323,6 +323,7 @@ def test_what_a_check_refuses_stops_before_its_batch(alone: bool) -> None:
 
 def test_what_is_read_is_not_held() -> None:
     """Neither by the source nor by the thread, once an epoch or the source has ended."""
+
     class Held(list[Any]):
         pass
 
