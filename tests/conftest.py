@@ -104,6 +104,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("backend", device_backends(metafunc.config), indirect=True)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads which tests stay together
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     chosen = set(chosen_backends(config))
     # TensorFlow brings Keras along, whose other backends want JAX: only beside all of them Keras is whole.

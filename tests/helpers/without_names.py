@@ -3,6 +3,9 @@
 Run as a program in a fresh process, as `without_names.py torch`: the framework is imported once, and a child process is
 forked for each name before the backend is loaded. There the name is not found, and all of the core must give the
 numbers that it gives with all names.
+
+Names that touch no other one share a child, in which none of them is found. A name touches another where the backend's module of
+private names has something that depends on both: there one that is missing may hide what the other one's absence does.
 """
 
 from __future__ import annotations
@@ -15,8 +18,11 @@ import re
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable, Collection
 from importlib import import_module
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -31,7 +37,8 @@ def outcome(backend: str) -> dict[str, Any]:
 
     Returns:
         For each name, and for "" where all are there: `values`, by part of the core; `warnings`, the texts; `asked`,
-        the names that the backend asked for; and `room`, what its module of private names has instead.
+        the names that the backend asked for; `room`, what its module of private names has without this one; and `with`,
+        the names that were not found in the same process.
     """
     path = os.pathsep.join(filter(None, (str(TESTS), os.environ.get("PYTHONPATH"))))
     level = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
@@ -129,9 +136,8 @@ def _flat(values: Any) -> list[float]:
     return [float(number) for array in arrays for number in array.ravel()]
 
 
-def _run(backend: str, away: str) -> dict[str, Any]:
-    """Return what the core gives in this process, in which one name is not found."""
-    import polykeras
+def _take_away(names: Collection[str]) -> list[str]:
+    """Have names not found from here on; return a list to which goes what is asked for."""
     from polykeras.backend import private_names
 
     asked: list[str] = []
@@ -139,34 +145,65 @@ def _run(backend: str, away: str) -> dict[str, Any]:
 
     def find(name: str, otherwise: Any = None) -> Any:
         asked.append(name)
-        return otherwise if name == away else found(name, otherwise)
+        return otherwise if name in names else found(name, otherwise)
 
     private_names.find = find  # before the backend's module takes it from there
+    return asked
+
+
+def _run(backend: str, away: Collection[str]) -> dict[str, Any]:
+    """Return what the core gives in this process, in which some names are not found."""
+    import polykeras
+
+    asked = _take_away(away)
     with warnings.catch_warnings(record=True) as caught, polykeras.use_backend(backend):
         warnings.simplefilter("always")
         values = core()
-    texts = [str(warning.message) for warning in caught]
-    return {"values": values, "warnings": texts, "asked": asked, "room": _room(backend)}
+    return {"values": values, "warnings": [str(warning.message) for warning in caught], "asked": asked}
 
 
-def _room(backend: str) -> dict[str, str]:
-    """Return what stands in the module of private names, without addresses in memory."""
-    module = import_module(f"polykeras_{backend}.private")
-    return {name: re.sub(" at 0x[0-9a-f]+", "", repr(value)) for name, value in vars(module).items()}
+def _room(backend: str, away: Collection[str]) -> dict[str, Any]:
+    """Return what is in the module of private names where some are not found.
+
+    Returns:
+        `room`: each thing without its address in memory; `users`: the functions that use a thing, by its name.
+    """
+    _take_away(away)
+    spec = find_spec(f"polykeras_{backend}.private")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    users: dict[str, list[str]] = {}
+    for name, value in vars(module).items():
+        value = getattr(value, "__wrapped__", value)  # in a cache
+        for used in value.__code__.co_names if isinstance(value, FunctionType) else ():
+            users.setdefault(used, []).append(name)
+    return {
+        "room": {name: re.sub(" at 0x[0-9a-f]+", "", repr(value)) for name, value in vars(module).items()},
+        "users": users,
+    }
 
 
-def _child(backend: str, away: str, answers: Any) -> None:
+def _touched(whole: dict[str, Any], without: dict[str, Any]) -> set[str]:
+    """Return what differs in the module without a name, and the functions that use it."""
+    room, other = whole["room"], without.get("room", {})  # nothing is left where the module fails
+    changed = {name for name in room.keys() | other.keys() if room.get(name) != other.get(name)}
+    return changed | {user for name in changed for user in whole["users"].get(name, ())}
+
+
+def _child(work: Callable[..., Any], backend: str, away: Collection[str], answers: Any) -> None:
     try:
-        answers.send(_run(backend, away))
+        answers.send(work(backend, away))
     except BaseException as error:
         answers.send({"error": f"{type(error).__name__}: {error}"})
         raise
 
 
-def _in_child(backend: str, away: str) -> dict[str, Any]:
+def _in_child(work: Callable[..., Any], backend: str, away: Collection[str] = ()) -> dict[str, Any]:
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_child, args=(backend, away, theirs))
+    process = context.Process(target=_child, args=(work, backend, away, theirs))
     process.start()
     theirs.close()
     try:
@@ -187,9 +224,18 @@ def _main(backend: str) -> None:
         core()  # which imports, once for all children, what is loaded when it is first named
     gc.collect()
     gc.freeze()  # children look for garbage in what is theirs, and copy no memory for it
-    results = {"": _in_child(backend, "")}
-    for name in results[""].get("asked", ()):
-        results[name] = _in_child(backend, name)
+    whole = _in_child(_run, backend) | _in_child(_room, backend)
+    names = dict.fromkeys(whole.get("asked", ()))
+    rooms = {name: _in_child(_room, backend, [name]) for name in names}
+    touched = {name: _touched(whole, room) for name, room in rooms.items()}
+    alone = [
+        name for name in names if all(touched[name].isdisjoint(touched[other]) for other in names if other != name)
+    ]
+    groups = [alone, *([name] for name in names if name not in alone)]
+    results = {"": whole}
+    for group in filter(None, groups):
+        run = _in_child(_run, backend, group)
+        results |= {name: run | rooms[name] | {"with": [other for other in group if other != name]} for name in group}
     print(json.dumps(results))
 
 
