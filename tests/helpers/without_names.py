@@ -37,8 +37,7 @@ def outcome(backend: str) -> dict[str, Any]:
 
     Returns:
         For each name, and for "" where all are there: `values`, by part of the core; `warnings`, the texts; `asked`,
-        the names that the backend asked for; `room`, what its module of private names has without this one; and `with`,
-        the names that were not found in the same process.
+        the names that the backend asked for; and `room`, what its module of private names has without this one.
     """
     path = os.pathsep.join(filter(None, (str(TESTS), os.environ.get("PYTHONPATH"))))
     level = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
@@ -174,13 +173,14 @@ def _room(backend: str, away: Collection[str]) -> dict[str, Any]:
     assert spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
+    there = {name: value for name, value in vars(module).items() if not name.startswith("__")}
     users: dict[str, list[str]] = {}
-    for name, value in vars(module).items():
+    for name, value in there.items():
         value = getattr(value, "__wrapped__", value)  # in a cache
         for used in value.__code__.co_names if isinstance(value, FunctionType) else ():
             users.setdefault(used, []).append(name)
     return {
-        "room": {name: re.sub(" at 0x[0-9a-f]+", "", repr(value)) for name, value in vars(module).items()},
+        "room": {name: re.sub(" at 0x[0-9a-f]+", "", repr(value)) for name, value in there.items()},
         "users": users,
     }
 
@@ -235,7 +235,7 @@ def _main(backend: str) -> None:
     results = {"": whole}
     for group in filter(None, groups):
         run = _in_child(_run, backend, group)
-        results |= {name: run | rooms[name] | {"with": [other for other in group if other != name]} for name in group}
+        results |= {name: run | rooms[name] for name in group}
     print(json.dumps(results))
 
 
