@@ -4,8 +4,7 @@ Run as a program in a fresh process, as `without_names.py torch`: the framework 
 forked for each name before the backend is loaded. There the name is not found, and all of the core must give the
 numbers that it gives with all names.
 
-Names that touch no other one share a child, in which none of them is found. A name touches another where the backend's module of
-private names has something that depends on both: there one that is missing may hide what the other one's absence does.
+Names that have nothing to do with each other may share a child, in which none of them is found.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ from collections.abc import Callable, Collection
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
 from pathlib import Path
-from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -32,8 +30,12 @@ EXACT = {"rtol": 2e-5, "atol": 2e-6}
 TRAINED = {"rtol": 2e-4, "atol": 2e-4}  # Adam's steps are as long for gradients of rounding errors as for others
 
 
-def outcome(backend: str) -> dict[str, Any]:
+def outcome(backend: str, together: Collection[str] = ()) -> dict[str, Any]:
     """Run the core on a backend, without each private name of its framework in turn.
+
+    Args:
+        backend: its name.
+        together: names that are taken away in one child, as none makes up for another one.
 
     Returns:
         For each name, and for "" where all are there: `values`, by part of the core; `warnings`, the texts; `asked`,
@@ -42,7 +44,7 @@ def outcome(backend: str) -> dict[str, Any]:
     path = os.pathsep.join(filter(None, (str(TESTS), os.environ.get("PYTHONPATH"))))
     level = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
     variables = os.environ | {"PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3", "XLA_FLAGS": level}
-    command = [sys.executable, __file__, backend]
+    command = [sys.executable, __file__, backend, *together]
     result = subprocess.run(command, capture_output=True, text=True, env=variables, timeout=600)
     assert result.returncode == 0, f"The process failed:\n{result.stderr[-3000:]}"
     return json.loads(result.stdout.splitlines()[-1])
@@ -162,11 +164,7 @@ def _run(backend: str, away: Collection[str]) -> dict[str, Any]:
 
 
 def _room(backend: str, away: Collection[str]) -> dict[str, Any]:
-    """Return what is in the module of private names where some are not found.
-
-    Returns:
-        `room`: each thing without its address in memory; `users`: the functions that use a thing, by its name.
-    """
+    """Return what is in the module of private names where some are not found, without addresses in memory."""
     _take_away(away)
     spec = find_spec(f"polykeras_{backend}.private")
     assert spec is not None
@@ -174,22 +172,7 @@ def _room(backend: str, away: Collection[str]) -> dict[str, Any]:
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     there = {name: value for name, value in vars(module).items() if not name.startswith("__")}
-    users: dict[str, list[str]] = {}
-    for name, value in there.items():
-        value = getattr(value, "__wrapped__", value)  # in a cache
-        for used in value.__code__.co_names if isinstance(value, FunctionType) else ():
-            users.setdefault(used, []).append(name)
-    return {
-        "room": {name: re.sub(" at 0x[0-9a-f]+", "", repr(value)) for name, value in there.items()},
-        "users": users,
-    }
-
-
-def _touched(whole: dict[str, Any], without: dict[str, Any]) -> set[str]:
-    """Return what differs in the module without a name, and the functions that use it."""
-    room, other = whole["room"], without.get("room", {})  # nothing is left where the module fails
-    changed = {name for name in room.keys() | other.keys() if room.get(name) != other.get(name)}
-    return changed | {user for name in changed for user in whole["users"].get(name, ())}
+    return {"room": {name: re.sub(" at 0x[0-9a-f]+", "", repr(value)) for name, value in there.items()}}
 
 
 def _child(work: Callable[..., Any], backend: str, away: Collection[str], answers: Any) -> None:
@@ -214,7 +197,7 @@ def _in_child(work: Callable[..., Any], backend: str, away: Collection[str] = ()
         process.join()
 
 
-def _main(backend: str) -> None:
+def _main(backend: str, together: list[str]) -> None:
     import polykeras
 
     if backend == "tensorflow":
@@ -224,20 +207,13 @@ def _main(backend: str) -> None:
         core()  # which imports, once for all children, what is loaded when it is first named
     gc.collect()
     gc.freeze()  # children look for garbage in what is theirs, and copy no memory for it
-    whole = _in_child(_run, backend) | _in_child(_room, backend)
-    names = dict.fromkeys(whole.get("asked", ()))
-    rooms = {name: _in_child(_room, backend, [name]) for name in names}
-    touched = {name: _touched(whole, room) for name, room in rooms.items()}
-    alone = [
-        name for name in names if all(touched[name].isdisjoint(touched[other]) for other in names if other != name)
-    ]
-    groups = [alone, *([name] for name in names if name not in alone)]
-    results = {"": whole}
-    for group in filter(None, groups):
+    results = {"": _in_child(_run, backend) | _in_child(_room, backend)}
+    names = dict.fromkeys(results[""].get("asked", ()))
+    for group in [together, *([name] for name in names if name not in together)]:
         run = _in_child(_run, backend, group)
-        results |= {name: run | rooms[name] for name in group}
+        results |= {name: run | _in_child(_room, backend, [name]) for name in group}
     print(json.dumps(results))
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1])
+    _main(sys.argv[1], sys.argv[2:])
