@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from polykeras.arguments import takes_old_arguments
+from polykeras.common.arguments import takes_old_arguments
 from polykeras.training.callbacks.base import Callback
 from polykeras.training.callbacks.progress_line import ProgressLine, say
 
