@@ -91,7 +91,13 @@ def compiled(fn: Callable[..., Any], options: dict[str, Any] | None = None, **ji
                 raise
         return inner(*args, **kwargs)
 
-    return run
+    def program(stage: str, *args: Any, **kwargs: Any) -> str:
+        lowered = here()[0].lower(*args, **kwargs)
+        return lowered.as_text() if stage == "traced" else lowered.compile().as_text()
+
+    shown: Any = run
+    shown.program = program
+    return shown
 
 
 def for_settings(make: Callable[[], T]) -> Callable[[], T]:

@@ -166,6 +166,7 @@ class PreparedSteps:
         # What a prediction uses beside weights is found by tracing: each argument of a compiled call takes its time.
         state = self.variables if kind == "predict" else self._all_variables()
         made = cls(planned, state, backend, donate=kind != "predict", parts=parts)
+        made.example = _symbolic(batch)
         if config.verify() and backend.is_compiled() and not self.run_eagerly:
             made = VerifiedStep(made, self, backend, kind, config.verify())
         if kind == "train" and config.nan_guard():

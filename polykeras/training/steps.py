@@ -64,6 +64,7 @@ class CompiledStep:
     Attributes:
         step: the step that was given, as plain Python.
         log_names: the names in the order in which the step gave them; backends may return them in another one.
+        example: the shapes and dtypes of the batch that it was made for, a tree of `KerasTensor`s.
         fills: whether it takes filled batches, by what is known of a batch's shapes; see `polykeras.training.padding`.
     """
 
@@ -79,6 +80,7 @@ class CompiledStep:
         self._donate = donate
         self._has_run = False
         self.log_names: list[str] = []
+        self.example: Any = None
         self._chunk_sizes: LRUCache[ChunkSize] = LRUCache()  # by `shapes_of` a batch
         self._rooms: LRUCache[Rooms] = LRUCache()  # by the rows of a batch
         self.fills: LRUCache[bool] = LRUCache()
@@ -182,6 +184,22 @@ class CompiledStep:
 
         return self._run(run)
 
+    def program(self, batch: Any, stage: str) -> str | None:
+        """Return as text what `run_batch` runs; None where that is plain Python. Changes no variable.
+
+        Args:
+            batch: a tree of host arrays; their values are not used.
+            stage: "traced" or "compiled"; see `Backend.compile`.
+        """
+
+        def show(form: Form, state: list[Any]) -> tuple[Any, str | None]:
+            if form.single is None:
+                form.single = self._backend.compile(form.pure, donate_first=self._donate)
+            program = getattr(form.single, "program", None)
+            return state if self._donate else {}, program and program(stage, state, batch)
+
+        return self._run_or_trace(show)
+
     def maps(self) -> bool:
         """Return whether `run_batches` is worth trying: whether the backend has one program for several batches."""
         self._maps = self._maps and self._several(self._form) is not None
@@ -243,6 +261,10 @@ def _outputs_of(
 
 class EagerStep(CompiledStep):
     """A step that runs as plain Python, for `run_eagerly=True`: prints, breakpoints and native code work in it."""
+
+    def program(self, batch: Any, stage: str) -> str | None:
+        """Return None: nothing is compiled."""
+        return None
 
     def maps(self) -> bool:
         """Return False: nothing is compiled."""

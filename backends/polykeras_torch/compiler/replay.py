@@ -228,17 +228,17 @@ def record(
     donated: int = 0,
     advances: bool = False,
     lends: bool = False,
+    look: Callable[[Recorder, list[Slot]], None] | None = None,
 ) -> tuple[Any, Recording]:
     """Run a function, and return its result and a form of it that is repeated faster.
 
     Args:
-        fn: a pure function of a list of tensors that returns a tree. It runs itself in each call where the run cannot
-            be repeated, which a warning tells.
+        fn: a pure function of a list of tensors that returns a tree. Where it cannot be repeated, it runs in each call.
         tensors: row-major.
-        donated: how many of the first tensors give their memory away; in their place, `fn` returns first a list of as
-            many.
+        donated: how many of the first tensors give their memory away; `fn` returns first a list of as many new ones.
         advances: whether `Recording.advance` is going to be called, for the state alone.
         lends: whether it is, for all results, and those after the state may lie in the memory of arguments.
+        look: is told what was recorded and the slots of the results, where it can be repeated.
     """
     others = range(donated, len(tensors))
     if not can_record():
@@ -270,6 +270,8 @@ def record(
     if recording is None or recorder.refused:
         _warn(recorder.refused or "nothing was recorded")
         recording = Recording(fn, None, None, *rest, {}, definition, 0, changed)
+    elif look is not None:
+        look(recorder, list((outputs or {}).values()))
     return nested.unflatten(definition, leaves), recording
 
 

@@ -79,7 +79,7 @@ class Stopwatch:
 
 
 class ProgressLine:
-    """A line of the steps done, the time and some values: a bar that is redrawn, or printed once at its end.
+    """A line of the steps done, the time and some values: a bar that is redrawn, or a line at the end.
 
     While it is redrawn the time is what is left, with the validation's as soon as one was timed; at the end what was
     spent.
@@ -209,16 +209,17 @@ def can_redraw() -> bool:
         return False
     if os.environ.get("CI", "").lower() not in ("", "0", "false"):  # its terminals are kept as logs
         return False
-    return _is_terminal() or type(sys.stdout).__module__.startswith("ipykernel.")
+    # There is none in a program without a console, on Windows.
+    return _is_notebook() or (sys.stdout is not None and sys.stdout.isatty())
 
 
-def _is_terminal() -> bool:
-    return sys.stdout is not None and sys.stdout.isatty()  # None: a program without a console, on Windows
+def _is_notebook() -> bool:
+    return type(sys.stdout).__module__.startswith("ipykernel.")
 
 
 def _columns() -> int | None:
     """Return how many characters a line may have that is to be drawn over; None for any number, as in a notebook."""
-    return shutil.get_terminal_size().columns - 1 if _is_terminal() else None
+    return None if _is_notebook() else shutil.get_terminal_size().columns - 1
 
 
 def _bar_characters() -> str:
