@@ -196,7 +196,7 @@ def result_specs(fn: Flat, specs: Sequence[tf.TensorSpec]) -> list[tf.TensorSpec
 def listing(graph: Any) -> str:
     """Return the nodes of a concrete function as text, a line each, and below those of the functions that it calls."""
     definition = graph.graph.as_graph_def()
-    parts = [(graph.name, definition.node)]
+    parts = [(graph.name.decode(), definition.node)]
     parts += [(function.signature.name, function.node_def) for function in definition.library.function]
     lines: list[str] = []
     for name, nodes in parts:

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 import tensorflow as tf
 
 from polykeras import fast
+from polykeras.backend.hlo import without_places
 from polykeras.backend.spec import Array
 from polykeras.common.global_draws import fixed_by_tracing
 from polykeras_tensorflow.compiler import compiling
@@ -139,7 +140,7 @@ class Program:
             try:
                 with compiling():
                     show = function.experimental_get_compiler_ir(*arrays)
-                    return show(stage="hlo" if stage == "traced" else "optimized_hlo")
+                    return without_places(show(stage="hlo" if stage == "traced" else "optimized_hlo"))
             except (tf.errors.UnimplementedError, tf.errors.InvalidArgumentError) as error:
                 if self._has_run:
                     raise

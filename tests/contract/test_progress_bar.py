@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-import sys
+from contextlib import redirect_stdout
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,7 @@ def test_what_has_no_values_has_no_line_in_a_pipe(backend: Backend, capsys: pyte
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress_line, "can_redraw", lambda: True)
+    monkeypatch.setenv("COLUMNS", "120")
 
 
 def final(line: str) -> str:
@@ -140,7 +141,7 @@ def test_the_bar_of_an_epoch_shows_its_validation(
     assert drawn[4] == " 5/10 ━━━━━━━━━━────────── 10s 2s/step - loss: 0.5000"  # of the validation nothing is known
     bar.on_test_begin()
     drawn = pass_over(bar.on_test_batch_end, 8, 0.5)
-    whole = "10/10 ━━━━━━━━━━━━━━━━━━━━ {} 2s/step - loss: 0.5000 - validation: {}/8 500ms/step"
+    whole = "10/10 ━━━━━━━━━━━━━━━━━━━━ {} 2s/step - validation: {}/8 500ms/step - loss: 0.5000"
     assert drawn == [
         whole.format(f"{left:.0f}s", done) for done, left in enumerate((0.5, 3, 2.5, 2, 1.5, 1, 0.5, 0), 1)
     ]
@@ -158,12 +159,12 @@ def test_the_bar_of_an_epoch_shows_its_validation(
 
 
 class Screen(io.StringIO):
-    """A standard output that shows what is written as a terminal of 50 columns does, or as a notebook, without end.
+    """A standard output that shows what is written as a terminal of 60 columns does, or as a notebook, without end.
 
     Neither obeys other codes than "\\r" and "\\n" here; notebooks overwrite character by character, as terminals do.
     """
 
-    columns: int | None = 50
+    columns: int | None = 60
     encoding = "utf-8"
 
     def isatty(self) -> bool:
@@ -197,25 +198,25 @@ Notebook.__module__ = "ipykernel.iostream"
 def screen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Screen:
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "50")
-    monkeypatch.setattr("sys.stdout", request.param())
-    return sys.stdout  # type: ignore[return-value]
+    monkeypatch.setenv("COLUMNS", "60")
+    return request.param()
 
 
-def draw(epochs: int = 2) -> None:
+def draw(screen: Screen) -> None:
     """Draw two epochs of many metrics, whose lines become longer and shorter."""
-    (bar,) = progress.make_progress(1, epochs, 3)
-    bar._line._interval = 0.0
-    bar.on_train_begin()
-    for epoch in range(epochs):
-        bar.on_epoch_begin(epoch)
-        for step in range(3):
-            bar.on_train_batch_end(step, {f"metric_{i}": 0.5 for i in range(5 - step)})
-        bar.on_epoch_end(epoch, {"loss": 0.25})
+    with redirect_stdout(screen):
+        (bar,) = progress.make_progress(1, 2, 3)
+        bar._line._interval = 0.0
+        bar.on_train_begin()
+        for epoch in range(2):
+            bar.on_epoch_begin(epoch)
+            for step in range(3):
+                bar.on_train_batch_end(step, {f"metric_{i}": 0.5 for i in range(5 - step)})
+            bar.on_epoch_end(epoch, {"loss": 0.25})
 
 
 def test_a_bar_is_one_row(screen: Screen) -> None:
-    draw()
+    draw(screen)
     *rows, last = screen.shown()
     assert last == ""
     assert [rows[0], rows[2]] == ["Epoch 1/2", "Epoch 2/2"]
@@ -230,15 +231,16 @@ def test_nothing_is_redrawn_where_nobody_looks(
     screen: Screen, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
-    draw()
+    draw(screen)
     rows = screen.getvalue().splitlines()
     assert len(rows) == 2
     assert re.fullmatch(r"Epoch 1/2 - 3/3 - 0s - \d+\w+/step - loss: 0.2500", rows[0])
 
 
 def test_a_program_without_standard_output_trains(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdout", None)
-    small_model().fit(**DATA | {"verbose": 1})
+    with monkeypatch.context() as patched:
+        patched.setattr("sys.stdout", None)
+        small_model().fit(**DATA | {"verbose": 1})
 
 
 def test_silence(backend: Backend, capsys: pytest.CaptureFixture[str]) -> None:

@@ -142,7 +142,7 @@ class _Writer:
         outputs: Sequence[Slot],
         frees: bool,
     ) -> str:
-        """Return the source of that function, below comments that say what the inputs and the constants are.
+        """Return the source of that function, below comments that say what the constants are.
 
         `frees` says whether it lets go of tensors.
         """
@@ -150,9 +150,11 @@ class _Writer:
         source = _source(
             "inputs", self._around(self._calls(instructions, {slot.number for slot in kept}), inputs, outputs)
         )
-        kinds = [f"# t{i}: {tensors[i].dtype}, {tuple(tensors[i].shape)}" for i in range(inputs)]
-        values = [f"# {name} = {_shown(value)}" for name, value in self._globals.items() if not callable(value)]
-        return "\n".join([*kinds, *values, source])
+        made = {slot.number for instruction in instructions for slot in instruction.results()}
+        read = {slot.number for instruction in instructions for slot in instruction.reads()}
+        values = {f"t{i}": tensors[i].value for i in sorted(read - made - set(range(inputs)))}
+        values |= {name: value for name, value in self._globals.items() if not callable(value)}
+        return "\n".join([*(f"# {name} = {_shown(value)}" for name, value in values.items()), source])
 
     def _around(self, calls: list[str], inputs: int, outputs: Sequence[Slot]) -> list[str]:
         return [*self._taken(range(inputs), "inputs"), *calls, f"return {self._argument(outputs)}"]

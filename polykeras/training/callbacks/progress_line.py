@@ -151,7 +151,7 @@ class ProgressLine:
             shown = watch.now - watch.start if left is None else left
             of = f"/{watch.steps}" if watch.steps else ""
             part = f"validation: {done}{of} {self._speed(watch)}"
-            self._draw(f"{self._bar_line(shown, self._logs)} - {part}")
+            self._draw(self._bar_line(shown, self._logs, part))
 
     def end(self, logs: dict[str, Any] | None) -> None:
         """End the line."""
@@ -171,7 +171,7 @@ class ProgressLine:
             self._drawn = now
         return due
 
-    def _bar_line(self, seconds: float, logs: dict[str, Any] | None) -> str:
+    def _bar_line(self, seconds: float, logs: dict[str, Any] | None, *parts: str) -> str:
         if self.steps:
             full = self._width * self.done // self.steps
             done, left = _bar_characters()
@@ -179,7 +179,7 @@ class ProgressLine:
             count = f"{self.done:>{len(str(self.steps))}}/{self.steps} {bar}"
         else:
             count = f"{self.done:>7}/unknown"
-        return " - ".join([f"{count} {_duration(seconds)} {self._speed(self._watch)}", *_values(logs)])
+        return " - ".join([f"{count} {_duration(seconds)} {self._speed(self._watch)}", *parts, *_values(logs)])
 
     def _plain_line(self, seconds: float, logs: dict[str, Any] | None) -> str:
         return " - ".join([f"{self.done}/{self.steps}", _duration(seconds), self._speed(self._watch), *_values(logs)])
