@@ -8,7 +8,7 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from sklearn.datasets import load_digits, make_moons
+from sklearn.datasets import load_digits, make_circles, make_moons
 
 import polykeras as keras
 from polykeras import layers
@@ -69,7 +69,7 @@ model.compile(
     loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     metrics=["accuracy"],
 )
-history = model.fit(x_train, y_train, epochs=15, validation_data=(x_test, y_test), verbose=0).history
+history = model.fit(x_train, y_train, epochs=10, validation_data=(x_test, y_test), verbose=0).history
 accuracy = history["val_accuracy"][-1]
 print(f"{accuracy:.1%} of the images that it has never seen are read correctly.")
 assert accuracy > 0.93
@@ -82,8 +82,8 @@ assert accuracy > 0.93
 # %%
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 3.4), width_ratios=(1, 1, 1.3))
 for axes, name in ((left, "loss"), (middle, "accuracy")):
-    axes.plot(range(1, 16), history[name], label="training")
-    axes.plot(range(1, 16), history[f"val_{name}"], label="test")
+    axes.plot(range(1, 11), history[name], label="training")
+    axes.plot(range(1, 11), history[f"val_{name}"], label="test")
     axes.set_xlabel("epoch")
     axes.set_title(name)
     axes.legend()
@@ -124,9 +124,9 @@ plt.show()
 # *class 0*, red where it says *class 1*.
 
 # %%
-moons, sides = make_moons(200, noise=0.1, random_state=0)
+moons, sides = make_moons(128, noise=0.1, random_state=0)
 moons = moons.astype("float32")
-ticks = np.linspace(-2, 3, 60)
+ticks = np.linspace(-2.5, 3, 60)
 plane = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2).astype("float32")
 
 
@@ -135,7 +135,8 @@ def draw_opinion(axes, network, points, labels, title):
     opinion = network.predict(plane, batch_size=len(plane), verbose=0).reshape(60, 60)
     axes.contourf(ticks, ticks, opinion, levels=11, cmap="RdBu_r", vmin=0, vmax=1)
     axes.scatter(*points.T, c=labels, cmap="RdBu_r", edgecolors="black", s=14)
-    axes.set(title=title, xlim=(-2, 3), ylim=(-1.5, 2), xticks=(), yticks=())
+    (left, bottom), (right, top) = points.min(axis=0) - 0.5, points.max(axis=0) + 0.5
+    axes.set(title=title, xlim=(left, right), ylim=(bottom, top), xticks=(), yticks=())
 
 
 figure, places = plt.subplots(1, 4, figsize=(12, 3))
@@ -151,7 +152,7 @@ for axes, activation in zip(places, (None, "sigmoid", "tanh", "relu"), strict=Tr
         ]
     )
     network.compile(keras.optimizers.Adam(0.02), "binary_crossentropy", metrics=["accuracy"])
-    accuracies[activation] = network.fit(moons, sides, epochs=60, verbose=0).history["accuracy"][-1]
+    accuracies[activation] = network.fit(moons, sides, epochs=50, verbose=0).history["accuracy"][-1]
     draw_opinion(axes, network, moons, sides, f"{activation}: {accuracies[activation]:.0%} correct")
 plt.show()
 assert accuracies[None] < 0.95 < accuracies["relu"]
@@ -183,7 +184,7 @@ for label, loss in {"squared error": "mean_squared_error", "cross-entropy": "cat
     keras.utils.set_random_seed(0)
     network = keras.Sequential([keras.Input((64,)), layers.Dense(32, "relu"), layers.Dense(10, "softmax")])
     network.compile(keras.optimizers.SGD(0.1), loss, metrics=["accuracy"])
-    right.plot(range(1, 16), network.fit(x_train, one_hot, epochs=15, verbose=0).history["accuracy"], label=label)
+    right.plot(range(1, 11), network.fit(x_train, one_hot, epochs=10, verbose=0).history["accuracy"], label=label)
 right.set(xlabel="epoch", title="accuracy while training with each")
 right.legend()
 plt.show()
@@ -225,7 +226,7 @@ for label, optimizer in optimizers.items():
     keras.utils.set_random_seed(0)
     network = keras.Sequential([keras.Input((64,)), layers.Dense(32, "relu"), layers.Dense(10)])
     network.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    curves[label] = network.fit(x_train, y_train, epochs=10, verbose=0).history["loss"]
+    curves[label] = network.fit(x_train, y_train, epochs=6, verbose=0).history["loss"]
 
 figure, places = plt.subplots(1, 2, figsize=(10, 3.2), sharey=True)
 for axes, title, labels in zip(
@@ -235,7 +236,7 @@ for axes, title, labels in zip(
     strict=True,
 ):
     for label in labels:
-        axes.plot(range(1, 11), curves[label], label=label)
+        axes.plot(range(1, 7), curves[label], label=label)
     axes.set(xlabel="epoch", title=title, yscale="log")
     axes.legend()
 places[0].set_ylabel("loss")
@@ -249,12 +250,13 @@ assert curves["SGD, rate 0.1, momentum 0.9"][-1] < curves["SGD, rate 0.1"][-1] <
 # heart, with all of their noise, and is wrong about new data: it *overfits*. Its training loss then goes on to fall
 # while the loss of other data rises.
 #
-# Here are 40 noisy points to learn from, and 1,000 others to test on. *Dropout* is one cure: while training, it sets
-# half of the numbers between two layers to 0, others each time. The network cannot rely on any single one.
+# The task: is a point on the inner circle or on the outer one? There is a lot of noise. Here are 60 points to learn from,
+# and 500 others to test on. *Dropout* is one cure: while training, it sets half of the numbers between two layers to 0,
+# others each time. The network cannot rely on any single one.
 
 # %%
-few, few_sides = make_moons(40, noise=0.35, random_state=1)
-many, many_sides = make_moons(1000, noise=0.35, random_state=2)
+few, few_sides = make_circles(60, noise=0.25, factor=0.4, random_state=1)
+many, many_sides = make_circles(500, noise=0.25, factor=0.4, random_state=2)
 few, many = few.astype("float32"), many.astype("float32")
 
 networks = {
@@ -274,7 +276,7 @@ for (above, below), (title, hidden) in zip(places.T, networks.items(), strict=Tr
     network = keras.Sequential([keras.Input((2,)), *hidden, layers.Dense(1, "sigmoid")])
     network.compile(keras.optimizers.Adam(0.01), "binary_crossentropy")
     log = network.fit(
-        few, few_sides, epochs=150, validation_data=(many, many_sides), validation_batch_size=500, verbose=0
+        few, few_sides, epochs=100, validation_data=(many, many_sides), validation_batch_size=500, verbose=0
     )
     draw_opinion(above, network, few, few_sides, title)
     below.plot(log.history["loss"], label="training")
@@ -284,12 +286,14 @@ for (above, below), (title, hidden) in zip(places.T, networks.items(), strict=Tr
     last[title] = (log.history["loss"][-1], log.history["val_loss"][-1])
 figure.tight_layout()
 plt.show()
+assert last["the same, with dropout"][1] < last["too large: 2 x 128 numbers"][1] < last["too small: 1 number"][1]
 for title, (training, test) in last.items():
     print(f"{title:>28}: training {training:.2f}, test {test:.2f}")
 
 # %% [markdown]
-# The network that is too small is as wrong on the points that it learned from as on new ones. The large one is nearly
-# perfect on the first and the worst on the second. With dropout it is a little less sure, and better where it counts.
+# The network that is too small is as wrong on the points that it learned from as on new ones: it can draw one line. The
+# large one is nearly perfect on the first. Its loss on new ones fell at the beginning, and has risen since. With dropout
+# it is a little less sure, and better where it counts.
 #
 # Two more cures: more data, and `keras.callbacks.EarlyStopping`, which ends training when the test loss rises.
 #
