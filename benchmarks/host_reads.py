@@ -1,8 +1,8 @@
 """Counts how often the host asks a framework for a value: each time it waits until that value is computed.
 
 It listens at the frameworks' own methods. Python reaches values through a few methods of their arrays and through
-NumPy. Kernels of PyTorch (aten) may wait too (`_local_scalar_dense`), as its profiler tells. `transfer_guard` of JAX would
-not do: on a CPU, where nothing is transferred, it guards nothing.
+NumPy. Kernels of PyTorch may wait too (`_local_scalar_dense`), as its profiler tells. JAX's `transfer_guard` would not
+do: on a CPU, where nothing is transferred, it guards nothing.
 """
 
 from __future__ import annotations

@@ -250,9 +250,9 @@ assert curves["SGD, rate 0.1, momentum 0.9"][-1] < curves["SGD, rate 0.1"][-1] <
 # heart, with all of their noise, and is wrong about new data: it *overfits*. Its training loss then goes on to fall
 # while the loss of other data rises.
 #
-# The task: is a point on the inner circle or on the outer one? There is a lot of noise. Here are 60 points to learn from,
-# and 500 others to test on. *Dropout* is one cure: while training, it sets half of the numbers between two layers to 0,
-# others each time. The network cannot rely on any single one.
+# The task: is a point on the inner circle or on the outer one? There is a lot of noise. Here are 60 points to learn
+# from, and 500 others to test on. *Dropout* is one cure: while training, it sets half of the numbers between two layers
+# to 0, others each time. The network cannot rely on any single one.
 
 # %%
 few, few_sides = make_circles(60, noise=0.25, factor=0.4, random_state=1)
@@ -292,8 +292,8 @@ for title, (training, test) in last.items():
 
 # %% [markdown]
 # The network that is too small is as wrong on the points that it learned from as on new ones: it can draw one line. The
-# large one is nearly perfect on the first. Its loss on new ones fell at the beginning, and has risen since. With dropout
-# it is a little less sure, and better where it counts.
+# large one is nearly perfect on the first. Its loss on new ones fell at the beginning, and has risen since. With
+# dropout it is a little less sure, and better where it counts.
 #
 # Two more cures: more data, and `keras.callbacks.EarlyStopping`, which ends training when the test loss rises.
 #

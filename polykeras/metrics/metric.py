@@ -108,17 +108,6 @@ class Metric(Configurable, Measure):
         """Return the value: a scalar, or a dict of scalars."""
         raise NotImplementedError(f"{type(self).__name__} does not implement `result`.")
 
-    def counts_wholes(self, y_pred: Any) -> bool:
-        """Return whether the state counts samples, where these have no weights: adds up whole numbers, one for each.
-
-        Up to 2^24 in float32, sums of whole numbers are the same in any order: such a metric of polykeras's own (those
-        of users are not asked) may be given several batches as one.
-
-        Args:
-            y_pred: predictions, or anything of their shape.
-        """
-        return False
-
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Take a batch into account and return the value so far."""
         self.update_state(*args, **kwargs)
