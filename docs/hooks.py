@@ -1,4 +1,4 @@
-"""What `mkdocs build` asks this project: pages of the reference, and pages that lie outside of `docs/`."""
+"""What `mkdocs build` asks this project: pages of the reference, of notebooks, and pages outside of `docs/`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import griffe
+import jupytext
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -22,6 +23,7 @@ import polykeras
 ROOT = Path(__file__).parents[1]
 OUTSIDE = ("CONTRIBUTING.md", "SECURITY.md", "backends/polykeras_torch/compiler/README.md")
 """Pages that keep their place in the repository; on the site they have the same path."""
+NOTEBOOKS = ROOT / "examples" / "notebooks"
 SPLIT = ("layers", "ops")
 """Rooms with a page for each family."""
 LINK = re.compile(r"(\]\()([^)#:\s]+)((?:#[^)\s]*)?\))")
@@ -42,8 +44,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages of the reference, and those outside of `docs/`."""
-    for path, text in reference_pages().items():
+    """Add the pages of the reference, those of notebooks, and those outside of `docs/`."""
+    for path, text in (reference_pages() | dict(notebook_files())).items():
         files.append(File.generated(config, path, content=text))
     for path in OUTSIDE:
         files.append(File.generated(config, path, abs_src_path=str(ROOT / path)))
@@ -65,6 +67,30 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return match[1] + os.path.relpath(target, os.path.dirname(here) or ".").replace(os.sep, "/") + match[3]
 
     return LINK.sub(moved, markdown)
+
+
+# Notebooks: each source is a page, with the pictures in `docs/pictures/notebooks`, and a file for Jupyter.
+
+
+def notebook_files() -> Iterator[tuple[str, str]]:
+    """Yield path and text of the pages of notebooks, and of the files for Jupyter."""
+    for source in sorted(NOTEBOOKS.glob("*.py")):
+        notebook = jupytext.read(source)
+        notebook.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "Python 3"}
+        yield f"notebooks/{source.stem}.ipynb", jupytext.writes(notebook, fmt="ipynb")
+        yield f"notebooks/{source.stem}.md", notebook_page(source.stem, notebook)
+
+
+def notebook_page(name: str, notebook: Any) -> str:
+    """Return a notebook as Markdown."""
+    parts, shown = [], 0
+    for cell in notebook.cells:
+        parts.append(cell.source if cell.cell_type == "markdown" else f"```python\n{cell.source}\n```")
+        if "plt.show()" in cell.source:
+            shown += 1
+            parts.append(f"![what the code above draws](../pictures/notebooks/{name}_{shown}.png)")
+    title, end, text = "\n\n".join(parts).partition("\n")
+    return f"{title}\n\n[Download this notebook]({name}.ipynb) to run it in Jupyter.\n{end}{text}"
 
 
 # The reference: a page for each room of the public API, from its `__all__`.

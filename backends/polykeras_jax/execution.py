@@ -39,12 +39,14 @@ def _donatable(first: Any, others: Sequence[Any]) -> Any:
 
 def _donating(fn: Callable[..., Any], static: Sequence[str] = ()) -> Callable[..., Any]:
     """Return `fn` compiled with the options of steps, its first argument donated, for each value of static ones."""
-    program = compiled(fn, step_options(), donate_argnums=0, static_argnames=static)
+    program: Any = compiled(fn, step_options(), donate_argnums=0, static_argnames=static)
 
     def run(first: Any, *args: Any, **kwargs: Any) -> Any:
         return program(_donatable(first, jax.tree.leaves((args, kwargs))), *args, **kwargs)
 
-    return run
+    shown: Any = run
+    shown.program = program.program
+    return shown
 
 
 def _are_runs(indices: np.ndarray) -> bool:

@@ -62,9 +62,20 @@ class _Compiled:
         if functions_run_plainly():
             args, kwargs = nested.unflatten(definition, nested.interleave(arrays, statics))
             return nested.map_structure(self.backend.asarray, self.fn(*args, **kwargs))
-        key = (definition, tuple(statics.items()), _signature(arrays), tracing_settings())
-        program, structure = self.programs.get(key) or self.programs.put(key, self._trace(definition, statics, arrays))
+        program, structure = self._program_for(definition, statics, arrays)
         return nested.unflatten(structure, program(arrays))
+
+    def program(self, stage: str, *args: Any) -> str | None:
+        """Return as text what runs for some arguments; see `Backend.compile`."""
+        if functions_run_plainly():
+            return None
+        leaves, definition = nested.flatten_with_def((args, {}))
+        arrays, statics = arrays_and_statics(leaves, tf.Tensor, self.backend.asarray)
+        return self._program_for(definition, statics, arrays)[0].text(stage, arrays)
+
+    def _program_for(self, definition: Any, statics: dict[int, Any], arrays: list[Array]) -> tuple[Program, Any]:
+        key = (definition, tuple(statics.items()), _signature(arrays), tracing_settings())
+        return self.programs.get(key) or self.programs.put(key, self._trace(definition, statics, arrays))
 
     def _trace(self, definition: Any, statics: dict[int, Any], arrays: list[Array]) -> tuple[Program, Any]:
         structure: Any = None

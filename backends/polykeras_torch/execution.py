@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -18,7 +18,9 @@ from polykeras.common import nested
 from polykeras.common.lru_cache import LRUCache
 from polykeras_torch.arrays import current_device, torch_dtype
 from polykeras_torch.compiler.global_state import global_state
-from polykeras_torch.compiler.recorder import is_recorded
+from polykeras_torch.compiler.instructions import Slot
+from polykeras_torch.compiler.program import text_of
+from polykeras_torch.compiler.recorder import Recorder, is_recorded
 from polykeras_torch.compiler.replay import Recording, are_blocks, contiguous, current, is_watched, record, signature
 from polykeras_torch.malloc import keep_freed_memory
 from polykeras_torch.private import TensorWithoutValues, values_left_out
@@ -91,11 +93,7 @@ class _Compiled:
                 return self(*args, **kwargs)
         leaves, definition = nested.flatten_with_def((args, kwargs))
         tensors, statics = arrays_and_statics(leaves, Tensor, self._backend.asarray)
-
-        def flat(tensors: Sequence[Tensor]) -> Any:
-            args, kwargs = nested.unflatten(definition, nested.interleave(tensors, statics))
-            return self._fn(*args, **kwargs)
-
+        flat = self._flat(definition, statics)
         if is_watched(tensors):
             return flat(tensors)
         try:
@@ -109,12 +107,41 @@ class _Compiled:
                 return self._run(key, flat, tensors, args)
         return self._run(key, flat, tensors, args)
 
+    def _flat(self, definition: Any, statics: dict[int, Any]) -> Callable[[Sequence[Tensor]], Any]:
+        """Return the function as one of the tensors among its arguments."""
+
+        def flat(tensors: Sequence[Tensor]) -> Any:
+            args, kwargs = nested.unflatten(definition, nested.interleave(tensors, statics))
+            return self._fn(*args, **kwargs)
+
+        return flat
+
+    def program(self, stage: str, *args: Any) -> str | None:
+        """Return as text what runs for some arguments, on copies of which it is recorded; see `Backend.compile`."""
+        leaves, definition = nested.flatten_with_def((args, {}))
+        tensors, statics = arrays_and_statics(leaves, Tensor, self._backend.asarray)
+        if is_watched(tensors) or not are_blocks(tensors):
+            return None
+        copies = [tensor.clone() for tensor in contiguous(tensors)]
+        donated = self._donated(args)
+        found: list[str] = []
+
+        def look(recorder: Recorder, outputs: list[Slot]) -> None:
+            found.append(text_of(stage, recorder, len(copies), outputs, range(donated)))
+
+        with subnormals_as_zero() if self._donate_first else nullcontext():
+            record(self._flat(definition, statics), copies, donated, look=look)
+        return found[0] if found else None
+
+    def _donated(self, args: Any) -> int:
+        """Return how many tensors give their memory away, the first ones."""
+        return sum(isinstance(leaf, Tensor) for leaf in nested.flatten(args[0])) if self._donate_first else 0
+
     def _run(self, key: Hashable, flat: Callable[..., Any], tensors: list[Tensor], args: Any) -> Any:
         if (found := current(self._recorded.get(key))) is not None:
             return found(contiguous(tensors))
         if not are_blocks(tensors):
             return flat(tensors)
-        donated = sum(isinstance(leaf, Tensor) for leaf in nested.flatten(args[0])) if self._donate_first else 0
-        result, recording = record(flat, contiguous(tensors), donated)
+        result, recording = record(flat, contiguous(tensors), self._donated(args))
         self._recorded.put(key, recording)
         return result

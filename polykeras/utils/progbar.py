@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras.training.callbacks.progress import ProgressLine
+from polykeras.training.callbacks.progress_line import ProgressLine
 
 
 class Progbar:

@@ -70,6 +70,11 @@ class Execution(Family):
                 traced reaches the caller unchanged, and the next call traces again.
             donate_first: the memory of the arrays in the first argument may be used for the result: the caller
                 does not touch them again.
+
+        Returns:
+            The function. Where there is a program that can be shown, it has a method `program(stage, *args)`, which
+            returns as text what runs for such arguments: of the stage `"traced"` what the framework was given, of
+            `"compiled"` what is made of it. It changes and donates nothing; None where plain Python runs.
         """
 
     @abstractmethod

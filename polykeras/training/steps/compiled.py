@@ -61,6 +61,7 @@ class CompiledStep:
     Attributes:
         step: the step that was given, as plain Python.
         log_names: the names in the order in which the step gave them; backends may return them in another one.
+        example: the shapes and dtypes of the batch that it was made for, a tree of `KerasTensor`s.
         fills: whether it takes filled batches, by what is known of a batch's shapes; see `polykeras.training.padding`.
         is_eager: whether it runs as plain Python.
     """
@@ -81,6 +82,7 @@ class CompiledStep:
         # whether it runs now: most errors are mistakes in it, and then nothing is given away either.
         self._is_traced = self._in_code = False
         self.log_names: list[str] = []
+        self.example: Any = None
         self._chunk_sizes: LRUCache[ChunkSize] = LRUCache()  # by `shapes_of` a batch
         self._buckets: LRUCache[ShapeBuckets] = LRUCache()  # by the rows of a batch
         self.fills: LRUCache[bool] = LRUCache()
@@ -193,6 +195,22 @@ class CompiledStep:
             return programs.single(state, batch)
 
         return self._run(run)
+
+    def program(self, batch: Any, stage: str) -> str | None:
+        """Return as text what `run_batch` runs; None where that is plain Python. Changes no variable.
+
+        Args:
+            batch: a tree of host arrays; their values are not used.
+            stage: "traced" or "compiled"; see `Backend.compile`.
+        """
+
+        def show(programs: _Programs, state: list[Any]) -> tuple[Any, str | None]:
+            if programs.single is None:
+                programs.single = self._backend.compile(programs.pure, donate_first=self._donate)
+            program = getattr(programs.single, "program", None)
+            return state if self._donate else {}, program and program(stage, state, batch)
+
+        return self._run_or_trace(show)
 
     def maps(self) -> bool:
         """Return whether `run_batches` is worth trying: whether the backend has one program for several batches."""
