@@ -43,6 +43,9 @@ class AttentionMethods(NormalizationMethods, ABC):
 
         Returns:
             Shape `(batch, targets, heads, depth of values)`.
+
+        Raises:
+            ValueError: shapes that do not belong together.
         """
         _, targets, heads, depth = self.shape(query)
         sources, key_heads = self.shape(key)[1:3]

@@ -179,6 +179,9 @@ class ControlMethods(SortingMethods, ABC):
             x: an array.
             num: how many there are; checked where given.
             axis: the axis to take apart.
+
+        Raises:
+            ValueError: `num` is not the size of the axis.
         """
         place = canonical_axis(axis, self.ndim(x))
         length = self.shape(x)[place]

@@ -80,6 +80,9 @@ class LossMethods(RecurrenceMethods, ABC):
             output: as for `categorical_crossentropy`.
             from_logits: as there.
             axis: as there.
+
+        Raises:
+            ValueError: the shapes do not belong together.
         """
         shape = self.shape(output)
         place = canonical_axis(axis, len(shape))

@@ -51,7 +51,15 @@ class StatisticsMethods(DistributionMethods, ABC):
     def nanquantile(
         self, x: Array, q: Any, axis: Axis = None, method: QuantileMethod = "linear", keepdims: bool = False
     ) -> Array:
-        """Return quantiles over `axis` of what is not nan, and nan of nothing; arguments as `quantile`."""
+        """Return quantiles over `axis` of what is not nan, and nan of nothing.
+
+        Args:
+            x: numbers; integers become floats.
+            q: fractions in [0, 1], a scalar or a vector.
+            axis: one axis, several, or None for all.
+            method: see `quantile`.
+            keepdims: keep the reduced axes, with size 1.
+        """
         lines, kept = self._lines(x, axis)
         count = self.sum(self.cast(self.equal(lines, lines), self.dtype(lines)), -1)
         dtype = self.dtype(lines)
@@ -120,14 +128,30 @@ class StatisticsMethods(DistributionMethods, ABC):
     def percentile(
         self, x: Array, q: Any, axis: Axis = None, method: QuantileMethod = "linear", keepdims: bool = False
     ) -> Array:
-        """Return percentiles over `axis`: `quantile` with `q` in [0, 100]."""
+        """Return percentiles over `axis`: `quantile` with `q` in [0, 100].
+
+        Args:
+            x: numbers; integers become floats.
+            q: a scalar or a vector.
+            axis: one axis, several, or None for all.
+            method: see `quantile`.
+            keepdims: keep the reduced axes, with size 1.
+        """
         return self.quantile(x, self._hundredth(q), axis, method, keepdims)
 
     @op("x", "float")
     def nanpercentile(
         self, x: Array, q: Any, axis: Axis = None, method: QuantileMethod = "linear", keepdims: bool = False
     ) -> Array:
-        """Return percentiles over `axis` of what is not nan: `nanquantile` with `q` in [0, 100]."""
+        """Return percentiles over `axis` of what is not nan: `nanquantile` with `q` in [0, 100].
+
+        Args:
+            x: numbers; integers become floats.
+            q: a scalar or a vector.
+            axis: one axis, several, or None for all.
+            method: see `quantile`.
+            keepdims: keep the reduced axes, with size 1.
+        """
         return self.nanquantile(x, self._hundredth(q), axis, method, keepdims)
 
     def _hundredth(self, q: Any) -> Any:
@@ -135,12 +159,24 @@ class StatisticsMethods(DistributionMethods, ABC):
 
     @op("x", "float")
     def median(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        """Return the median over `axis`; nan where any element is nan."""
+        """Return the median over `axis`; nan where any element is nan.
+
+        Args:
+            x: numbers; integers become floats.
+            axis: one axis, several, or None for all.
+            keepdims: keep the reduced axes, with size 1.
+        """
         return self.quantile(x, 0.5, axis, "linear", keepdims)
 
     @op("x", "float")
     def nanmedian(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        """Return the median over `axis` of what is not nan, and nan of nothing."""
+        """Return the median over `axis` of what is not nan, and nan of nothing.
+
+        Args:
+            x: numbers; integers become floats.
+            axis: one axis, several, or None for all.
+            keepdims: keep the reduced axes, with size 1.
+        """
         return self.nanquantile(x, 0.5, axis, "linear", keepdims)
 
     # ---- histograms --------------------------------------------------------------------------------------------
@@ -168,6 +204,9 @@ class StatisticsMethods(DistributionMethods, ABC):
 
         Returns:
             int32, or the dtype of `weights`; shape `(length,)`, or `(rows, length)`.
+
+        Raises:
+            ValueError: `sparse` is set, or `x` is neither a vector nor a matrix.
         """
         if sparse:
             raise ValueError("bincount: sparse=True is not supported; use the dense result.")
@@ -248,6 +287,9 @@ class StatisticsMethods(DistributionMethods, ABC):
             x2: a vector of `n` numbers.
             mode: `"full"` gives each of the `m + n - 1` overlaps, `"same"` the middle `max(m, n)`, `"valid"` those
                 where the shorter lies wholly within the longer.
+
+        Raises:
+            ValueError: an operand is no vector, or an unknown mode.
         """
         if self.ndim(x1) != 1 or self.ndim(x2) != 1 or mode not in ("valid", "same", "full"):
             raise ValueError(
@@ -263,7 +305,16 @@ class StatisticsMethods(DistributionMethods, ABC):
 
     @op("a")
     def diff(self, a: Array, n: int = 1, axis: int = -1) -> Array:
-        """Return the differences of neighbours along `axis`, `n` times over; of bools, whether they differ."""
+        """Return the differences of neighbours along `axis`, `n` times over; of bools, whether they differ.
+
+        Args:
+            a: at least one axis.
+            n: how often; each time makes the axis one shorter.
+            axis: one axis.
+
+        Raises:
+            ValueError: `n` is negative.
+        """
         axis = canonical_axis(axis, self.ndim(a))
         if n < 0:
             raise ValueError(f"diff: expected n of 0 or more; received {n}.")
