@@ -78,6 +78,10 @@ class ControlMethods(SortingMethods, ABC):
     def map(self, f: Callable[[Any], Any], xs: Any) -> Any:
         """Apply `f` to each slice along the first axis of (the arrays of the tree) `xs`, one after the other.
 
+        Args:
+            f: takes one slice, a tree like `xs` without the first axis, and returns a tree of arrays.
+            xs: arrays of one length along the first axis.
+
         Returns:
             The results, stacked along a new first axis.
         """
@@ -141,6 +145,9 @@ class ControlMethods(SortingMethods, ABC):
 
         Returns:
             A tree of the shapes of `elems`.
+
+        Raises:
+            ValueError: arrays of different lengths along `axis`.
         """
         leaves, definition = nested.flatten_with_def(elems)
         places = [canonical_axis(axis, self.ndim(leaf)) for leaf in leaves]

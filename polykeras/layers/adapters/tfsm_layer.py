@@ -58,7 +58,13 @@ class TFSMLayer(Layer):
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = False, **kwargs: Any) -> Any:
-        """Return what the endpoint gives for the inputs and further arguments of it."""
+        """Return what the endpoint gives for the inputs and further arguments of it.
+
+        Args:
+            inputs: the first argument of the endpoint.
+            training: calls the endpoint for training, where one was named.
+            **kwargs: further arguments of the endpoint, by name.
+        """
         registry.current().foreign("tensorflow", self._title())
         name = (training and self.call_training_endpoint) or self.call_endpoint
         if not is_functional():
@@ -72,6 +78,11 @@ class TFSMLayer(Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None, safe_mode: bool | None = None) -> Any:
         """Return the layer of a config, which loads the SavedModel: only where the file is trusted.
+
+        Args:
+            config: what `get_config` gave.
+            custom_objects: not used; kept for Keras code.
+            safe_mode: whether to refuse; None: unless unsafe loading was allowed, for a file or at large.
 
         Raises:
             ValueError: unsafe loading was not allowed.

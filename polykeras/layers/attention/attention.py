@@ -127,7 +127,12 @@ class Attention(Layer):
         return mask[0], mask[1]
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Return the mask of the query."""
+        """Return the mask of the query.
+
+        Args:
+            inputs: the list of query, value and key.
+            mask: a list with the masks of query and value, `(batch, time)` each or None; or None.
+        """
         return self._masks(mask)[0]
 
 

@@ -91,7 +91,13 @@ class GroupQueryAttention(Heads):
         self.supports_masking = True
 
     def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
-        """Make the projections."""
+        """Make the projections.
+
+        Args:
+            query_shape: `(batch, targets, features)`.
+            value_shape: `(batch, sources, features)`.
+            key_shape: as `value_shape`, which it is by default.
+        """
         shared = (self.num_key_value_heads, self.head_dim)
         queries, sizes = (self.num_query_heads, self.head_dim), (query_shape[-1],)
         self._make_projections((query_shape, value_shape, key_shape), queries, shared, shared, sizes)

@@ -102,7 +102,13 @@ class MultiHeadAttention(Heads):
         self.supports_masking = True
 
     def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
-        """Make the projections."""
+        """Make the projections.
+
+        Args:
+            query_shape: `(batch, *targets, features)`.
+            value_shape: `(batch, *sources, features)`.
+            key_shape: as `value_shape`, which it is by default.
+        """
         queries, values = (self.num_heads, self.key_dim), (self.num_heads, self.value_dim)
         sizes = self._output_sizes or (query_shape[-1],)
         self._make_projections((query_shape, value_shape, key_shape), queries, queries, values, sizes)

@@ -43,6 +43,9 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
         **kwargs: `input_shape`, `input_dim`, `batch_input_shape`, `batch_size` as in Keras 2, for the first layer of
             a `Sequential`.
 
+    Raises:
+        TypeError: an argument that the class does not know.
+
     Example:
         >>> from polykeras import layers, ops
         >>> class Scale(layers.Layer):
@@ -142,6 +145,11 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
     def quantize(self, mode: str | None = None, type_check: bool = True, config: Any = None) -> None:
         """Raise: only Dense, EinsumDense, Embedding and ReversibleEmbedding can be quantized.
 
+        Args:
+            mode: see `Dense.quantize`.
+            type_check: see `Dense.quantize`.
+            config: see `Dense.quantize`.
+
         Raises:
             NotImplementedError: always.
         """
@@ -181,7 +189,12 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
         raise NotImplementedError(f"{type(self).__name__} does not implement `call`.")
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """Return the mask of the outputs: that of the inputs, for a layer that supports masking."""
+        """Return the mask of the outputs: that of the inputs, for a layer that supports masking.
+
+        Args:
+            inputs: what the layer was called with.
+            previous_mask: the masks that came with the inputs, in their structure; None where there is none.
+        """
         return previous_mask
 
     def __getstate__(self) -> dict[str, Any]:

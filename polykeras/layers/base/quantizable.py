@@ -150,11 +150,17 @@ class Quantizable(LowRank):
             self.dtype_policy = f"{self._quantized.policy_name}_from_{source.name}"
 
     def quantized_build(self, input_shape: Any, mode: str, config: Any = None) -> None:
-        """Quantize the layer's weights, as `quantize`; the shape is known from them."""
+        """Quantize the layer's weights, as `quantize`; the shape is known from them.
+
+        Args:
+            input_shape: not used.
+            mode: see `quantize`.
+            config: see `quantize`.
+        """
         self.quantize(mode, False, config)
 
     def quantized_call(self, *args: Any, **kwargs: Any) -> Any:
-        """Return what `call` does: it is that of the quantized layer."""
+        """Return what `call` does, which is that of the quantized layer; arguments as for `call`."""
         return self.call(*args, **kwargs)
 
     def _drop_weight(self, name: str) -> None:

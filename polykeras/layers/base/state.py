@@ -131,7 +131,7 @@ class StateMixin(Saveable):
         return variable
 
     def add_variable(self, *args: Any, **kwargs: Any) -> Variable:
-        """Make a variable of this layer: `add_weight` under Keras's older name."""
+        """Return a new variable of this layer: Keras's older name of `add_weight`; arguments as for that."""
         return self.add_weight(*args, **kwargs)
 
     def add_metric(self, value: Any, name: str | None = None, aggregation: str | None = "mean") -> None:

@@ -13,7 +13,11 @@ from polykeras.layers.convolution.base import BaseConv, PerAxis
 
 
 class Conv(LowRank, BaseConv):
-    """A convolution with a kernel over space and channels; arguments as for `Conv2D`."""
+    """A convolution with a kernel over space and channels; arguments as for `Conv2D`.
+
+    Raises:
+        ValueError: an argument out of range; filters or channels that groups do not divide.
+    """
 
     kernel = AdaptedWeight()
 
@@ -148,6 +152,9 @@ class Conv3D(Conv):
 
     Arguments as for `Conv2D`, with three numbers where that has two; `"channels_first"` is for
     `(batch, channels, *space)`.
+
+    Raises:
+        ValueError: as `Conv2D`.
     """
 
     sample_by_sample = True

@@ -86,7 +86,12 @@ class Dense(Quantizable):
         self.input_spec = InputSpec(min_ndim=2, axes={-1: width})
 
     def call(self, inputs: Any, training: Any = None) -> Any:
-        """Return the outputs, `(..., units)`, for inputs `(..., input width)`; `training` changes nothing."""
+        """Return the outputs, `(..., units)`, for inputs `(..., input width)`; `training` changes nothing.
+
+        Args:
+            inputs: floats; the last axis has the width with which the layer was built.
+            training: only for layers around this one.
+        """
         x = self._shift(self._product(ops.matmul, inputs))
         return x if self.activation is None else self.activation(x)
 

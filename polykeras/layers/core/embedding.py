@@ -113,7 +113,12 @@ class Embedding(Quantizable):
             )
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Return where the inputs are not 0, with `mask_zero`."""
+        """Return where the inputs are not 0, as bool of their shape, with `mask_zero`; None otherwise.
+
+        Args:
+            inputs: integers of any shape.
+            mask: not used.
+        """
         return ops.not_equal(inputs, 0) if self.mask_zero else None
 
 
@@ -140,5 +145,10 @@ class Masking(Layer):
         return ops.where(ops.any(ops.not_equal(inputs, self.mask_value), axis=-1, keepdims=True), inputs, 0)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Return where any feature differs from the value, `(batch, time)`."""
+        """Return where any feature differs from the value, `(batch, time)`.
+
+        Args:
+            inputs: shape `(batch, time, features)`.
+            mask: not used: the layer makes a new one.
+        """
         return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)

@@ -27,6 +27,10 @@ class InputLayer(Layer):
         optional: whether None may be passed.
         name: of the layer and its input.
         **old_names: `input_shape` and `batch_input_shape`, in place of `shape` and `batch_shape`.
+
+    Raises:
+        ValueError: sizes that are no ints, or not exactly one of `shape` and `batch_shape`; `sparse` or `ragged` is
+            set.
     """
 
     sample_by_sample = True

@@ -24,7 +24,12 @@ class Merge(Layer):
         self.supports_masking = True
 
     def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
-        """Return the combination of arrays of one rank, with their masks of that rank, or None."""
+        """Return the combination of arrays of one rank, with their masks of that rank, or None.
+
+        Args:
+            inputs: at least two arrays.
+            masks: bool, one for each input, or None.
+        """
         raise NotImplementedError
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
@@ -63,7 +68,12 @@ class Merge(Layer):
         return mask
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Return where any input is valid; None where one of them has no mask."""
+        """Return where any input is valid; None where one of them has no mask.
+
+        Args:
+            inputs: what the layer was called with.
+            mask: the masks of the inputs, in a list; None where an input has none.
+        """
         masks = list(mask or [None])
         return None if any(mask is None for mask in masks) else reduce(ops.logical_or, masks)
 
@@ -247,40 +257,82 @@ class Dot(Merge):
 
 
 def add(inputs: Any, **kwargs: Any) -> Any:
-    """Return `Add(**kwargs)(inputs)`."""
+    """Return `Add(**kwargs)(inputs)`.
+
+    Args:
+        inputs: the arrays, as for `Add`.
+        **kwargs: of the layer.
+    """
     return Add(**kwargs)(inputs)
 
 
 def subtract(inputs: Any, **kwargs: Any) -> Any:
-    """Return `Subtract(**kwargs)(inputs)`."""
+    """Return `Subtract(**kwargs)(inputs)`.
+
+    Args:
+        inputs: the arrays, as for `Subtract`.
+        **kwargs: of the layer.
+    """
     return Subtract(**kwargs)(inputs)
 
 
 def multiply(inputs: Any, **kwargs: Any) -> Any:
-    """Return `Multiply(**kwargs)(inputs)`."""
+    """Return `Multiply(**kwargs)(inputs)`.
+
+    Args:
+        inputs: the arrays, as for `Multiply`.
+        **kwargs: of the layer.
+    """
     return Multiply(**kwargs)(inputs)
 
 
 def average(inputs: Any, **kwargs: Any) -> Any:
-    """Return `Average(**kwargs)(inputs)`."""
+    """Return `Average(**kwargs)(inputs)`.
+
+    Args:
+        inputs: the arrays, as for `Average`.
+        **kwargs: of the layer.
+    """
     return Average(**kwargs)(inputs)
 
 
 def maximum(inputs: Any, **kwargs: Any) -> Any:
-    """Return `Maximum(**kwargs)(inputs)`."""
+    """Return `Maximum(**kwargs)(inputs)`.
+
+    Args:
+        inputs: the arrays, as for `Maximum`.
+        **kwargs: of the layer.
+    """
     return Maximum(**kwargs)(inputs)
 
 
 def minimum(inputs: Any, **kwargs: Any) -> Any:
-    """Return `Minimum(**kwargs)(inputs)`."""
+    """Return `Minimum(**kwargs)(inputs)`.
+
+    Args:
+        inputs: the arrays, as for `Minimum`.
+        **kwargs: of the layer.
+    """
     return Minimum(**kwargs)(inputs)
 
 
 def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
-    """Return `Concatenate(axis, **kwargs)(inputs)`."""
+    """Return `Concatenate(axis, **kwargs)(inputs)`.
+
+    Args:
+        inputs: the arrays, as for `Concatenate`.
+        axis: the axis to join.
+        **kwargs: of the layer.
+    """
     return Concatenate(axis=axis, **kwargs)(inputs)
 
 
 def dot(inputs: Any, axes: Any = -1, **kwargs: Any) -> Any:
-    """Return `Dot(axes, **kwargs)(inputs)`."""
+    """Return `Dot(axes, **kwargs)(inputs)`.
+
+    Args:
+        inputs: the arrays, as for `Dot`.
+        axes: the axes to multiply along, see `Dot`.
+        **kwargs: of the layer.
+    """
     return Dot(axes=axes, **kwargs)(inputs)

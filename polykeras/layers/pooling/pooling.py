@@ -167,7 +167,10 @@ class GlobalMaxPooling2D(_GlobalMaxPool):
 
 @LAYERS.register("GlobalMaxPool3D")
 class GlobalMaxPooling3D(_GlobalMaxPool):
-    """The maximum over a volume: `(batch, *space, channels)` to `(batch, channels)`; see `GlobalMaxPooling1D`."""
+    """The maximum over a volume: `(batch, *space, channels)` to `(batch, channels)`.
+
+    Arguments as for `GlobalMaxPooling1D`.
+    """
 
     sample_by_sample = True
     rank = 3
@@ -208,7 +211,12 @@ class GlobalAveragePooling1D(_GlobalPool):
         return ops.divide(total, ops.maximum(count, 1))
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Return None: no time is left."""
+        """Return None: no time is left.
+
+        Args:
+            inputs: not used.
+            mask: not used.
+        """
         return None
 
 
@@ -225,7 +233,10 @@ class GlobalAveragePooling2D(_GlobalAveragePool):
 
 @LAYERS.register("GlobalAvgPool3D")
 class GlobalAveragePooling3D(_GlobalAveragePool):
-    """The mean over a volume: `(batch, *space, channels)` to `(batch, channels)`; see `GlobalMaxPooling1D`."""
+    """The mean over a volume: `(batch, *space, channels)` to `(batch, channels)`.
+
+    Arguments as for `GlobalMaxPooling1D`.
+    """
 
     sample_by_sample = True
     rank = 3

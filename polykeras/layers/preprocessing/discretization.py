@@ -104,7 +104,11 @@ class Discretization(DataLayer):
         self.summary = np.zeros((2, 0), "float32")
 
     def call(self, inputs: Any) -> Any:
-        """Return the bins of the inputs, in the form of `output_mode`."""
+        """Return the bins of the inputs, in the form of `output_mode`.
+
+        Raises:
+            ValueError: there are no boundaries yet.
+        """
         boundaries = self.bin_boundaries
         if boundaries is None:
             if not isinstance(inputs, SymbolicArray):

@@ -25,7 +25,11 @@ class IndexLookup(Vocabulary):
     # ---- calling -----------------------------------------------------------------------------------------------
 
     def call(self, inputs: Any) -> Any:
-        """Return the places of the inputs in the vocabulary, in the form of `output_mode`."""
+        """Return the places of the inputs in the vocabulary, in the form of `output_mode`.
+
+        Raises:
+            RuntimeError: there is no vocabulary yet, whose size the outputs have.
+        """
         if self._frozen_size is None and not self._size_is_free():
             raise RuntimeError(
                 f"{self._title()} has no vocabulary yet, whose size its outputs have: pass `vocabulary`, or call "

@@ -40,6 +40,8 @@ class TextVectorization(Layer):
         ragged: whether rows of integers keep their lengths: then the layer gives a NumPy array of arrays.
         encoding: of texts that come as bytes.
         name: of the layer.
+        has_input_vocabulary: in configs of files: whether the layer was made with a vocabulary, and did not learn it.
+        vocabulary_size: in configs of files: how many tokens it had, for the shape of outputs before it is set.
         **kwargs: as for `Layer`.
 
     Raises:
@@ -163,7 +165,12 @@ class TextVectorization(Layer):
         return self._lookup_layer.vocabulary_size()
 
     def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
-        """Set the vocabulary, instead of learning it; see `StringLookup.set_vocabulary`."""
+        """Set the vocabulary, instead of learning it; see `StringLookup.set_vocabulary`.
+
+        Args:
+            vocabulary: tokens, or the path of a text file.
+            idf_weights: inverse document frequencies, one a token, for the output mode `"tf_idf"`.
+        """
         self._lookup_layer.set_vocabulary(vocabulary, idf_weights)
 
     # ---- tokens ------------------------------------------------------------------------------------------------

@@ -40,7 +40,13 @@ class SimpleRNNCell(RecurrentCell):
         keep_options(self, locals(), "kernel", "recurrent", "bias")
 
     def call(self, sequence: Any, states: Any, training: Any = False) -> tuple[Any, Any]:
-        """Return output and new states, as `RecurrentCell.call`: Keras calls the inputs of this cell so."""
+        """Return output and new states, as `RecurrentCell.call`: Keras calls the inputs of this cell so.
+
+        Args:
+            sequence: the inputs at one time, `(batch, features)`.
+            states: arrays `(batch, units)` in a list; or the only one.
+            training: whether dropout is applied.
+        """
         return super().call(sequence, states, training)
 
     def start(self, inputs: Any, training: Any = False) -> tuple[Any, Step]:

@@ -89,7 +89,11 @@ class RNN(Layer):
     # ---- building ----------------------------------------------------------------------------------------------
 
     def build(self, sequences_shape: Any) -> None:
-        """Build the cell, and the states of a stateful layer."""
+        """Build the cell, and the states of a stateful layer.
+
+        Raises:
+            ValueError: the layer is stateful, and the batch size is not known.
+        """
         batch, _, *features = sequences_shape
         shape = (batch, *features)
         for cell in self._cells():
@@ -242,6 +246,11 @@ class RNN(Layer):
         return output, carried[1]
 
     def compute_mask(self, sequences: Any, mask: Any = None) -> Any:
-        """Return the mask of the outputs: that of the times where sequences are returned."""
+        """Return the mask of the outputs: that of the times where sequences are returned.
+
+        Args:
+            sequences: what the layer was called with.
+            mask: `(batch, time)` as bool, or None.
+        """
         mask = mask if self.return_sequences else None
         return [mask, *(None for _ in self.state_size)] if self.return_state else mask

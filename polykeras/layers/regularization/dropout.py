@@ -35,7 +35,12 @@ class BaseDropout(_Random):
         return None
 
     def call(self, inputs: Any, training: Any = False) -> Any:
-        """Return the inputs, thinned out where `training`."""
+        """Return the inputs, thinned out where `training`.
+
+        Args:
+            inputs: floats of any shape that the layer takes.
+            training: whether anything is dropped.
+        """
         if not training or self.rate == 0:
             return inputs
         return random.dropout(inputs, self.rate, self._mask_shape(ops.shape(inputs)), seed=self.seed_generator)
@@ -141,7 +146,12 @@ class GaussianNoise(_Random):
         self.stddev = float(stddev)
 
     def call(self, inputs: Any, training: Any = False) -> Any:
-        """Return the inputs, with noise where `training`."""
+        """Return the inputs, with noise where `training`.
+
+        Args:
+            inputs: floats of any shape.
+            training: whether there is noise.
+        """
         if not training or self.stddev == 0:
             return inputs
         noise = random.normal(ops.shape(inputs), 0.0, self.stddev, dtype=ops.dtype(inputs), seed=self.seed_generator)
@@ -170,7 +180,12 @@ class GaussianDropout(_Random):
             raise ValueError("GaussianDropout: `rate` must be below 1, where the noise would be infinite; received 1.")
 
     def call(self, inputs: Any, training: Any = False) -> Any:
-        """Return the inputs, times noise where `training`."""
+        """Return the inputs, times noise where `training`.
+
+        Args:
+            inputs: floats of any shape.
+            training: whether there is noise.
+        """
         if not training or self.rate == 0:
             return inputs
         spread = (self.rate / (1.0 - self.rate)) ** 0.5

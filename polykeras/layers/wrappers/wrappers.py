@@ -208,7 +208,12 @@ class Bidirectional(Layer):
         return (output, *states) if states else output
 
     def compute_mask(self, sequences: Any, mask: Any = None) -> Any:
-        """Return the mask of the outputs: that of the times where sequences are returned."""
+        """Return the mask of the outputs: that of the times where sequences are returned.
+
+        Args:
+            sequences: what the layer was called with.
+            mask: `(batch, time)` as bool, or None.
+        """
         mask = mask if self.return_sequences else None
         outputs = [mask] if self.merge_mode else [mask, mask]
         if self.return_state:
