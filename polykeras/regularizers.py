@@ -93,6 +93,9 @@ class OrthogonalRegularizer(Regularizer):
     Args:
         factor: 0 or more.
         mode: `"rows"` or `"columns"`.
+
+    Raises:
+        ValueError: another mode, or a factor that is negative or no number.
     """
 
     def __init__(self, factor: float = 0.01, mode: Literal["rows", "columns"] = "rows") -> None:

@@ -102,7 +102,13 @@ class Distiller(Model):
         self.compile(**deserialize_keras_object(config))
 
     def call(self, inputs: Any, training: Any = None, **kwargs: Any) -> Any:
-        """Return the student's outputs."""
+        """Return the student's outputs.
+
+        Args:
+            inputs: what the student takes.
+            training: whether the student is being trained.
+            **kwargs: further arguments of the student.
+        """
         return self.student(inputs, training=training, **kwargs)
 
     def compute_loss(

@@ -33,11 +33,27 @@ class DistillationLoss(Configurable):
         raise NotImplementedError(f"{type(self).__name__} does not implement `compute_loss`.")
 
     def validate_outputs(self, teacher_outputs: Any, student_outputs: Any) -> None:
-        """Raise `ValueError` where the outputs have different structures."""
+        """Raise `ValueError` where the outputs have different structures.
+
+        Args:
+            teacher_outputs: an array, or a structure of them.
+            student_outputs: an array, or a structure of them.
+
+        Raises:
+            ValueError: their structures differ.
+        """
         tree.assert_same_structure(teacher_outputs, student_outputs)
 
     def validate_model_compatibility(self, teacher: Any, student: Any) -> None:
-        """Raise `ValueError` where the models lack a layer that is compared."""
+        """Raise `ValueError` where the models lack a layer that is compared.
+
+        Args:
+            teacher: the model that is imitated.
+            student: the model that is trained.
+
+        Raises:
+            ValueError: a model lacks a layer that is compared, or has no symbolic inputs.
+        """
         for role, model, name in (
             ("teacher", teacher, self.teacher_layer_name),
             ("student", student, self.student_layer_name),

@@ -92,6 +92,9 @@ class STFT(Initializer):
         window: `"hann"`, `"hamming"`, `"blackman"`, `"boxcar"`, the values of a window (frame_length of them), or None.
         scaling: `"density"` divides the window by its L2 norm, `"spectrum"` by its L1 norm; None does not.
         periodic: whether the window continues into the next frame rather than being symmetric.
+
+    Raises:
+        ValueError: an unknown side, window or scaling.
     """
 
     def __init__(

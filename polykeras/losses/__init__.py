@@ -78,7 +78,11 @@ class Reduction:
 
     @classmethod
     def validate(cls, key: Any) -> None:
-        """Raise ValueError unless `key` is one of the four."""
+        """Raise ValueError unless `key` is one of the four.
+
+        Raises:
+            ValueError: it is another word.
+        """
         if key not in cls.all():
             raise ValueError(f"Unknown reduction {key!r}. Known: {', '.join(map(repr, cls.all()))}.")
 
@@ -98,7 +102,12 @@ def serialize(loss: Any) -> Any:
 
 
 def deserialize(name: Any, custom_objects: Any = None) -> Any:
-    """Return the loss of a config or a name."""
+    """Return the loss of a config or a name.
+
+    Args:
+        name: what `serialize` gave, or a name.
+        custom_objects: further names it may use.
+    """
     return LOSSES.deserialize(name, custom_objects)
 
 

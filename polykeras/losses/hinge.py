@@ -18,21 +18,45 @@ def _signs(y_true: Any, y_pred: Any, name: str) -> tuple[Any, Any]:
 
 @LOSSES.register()
 def hinge(y_true: Any, y_pred: Any) -> Any:
-    """Return `mean(max(1 - y_true * y_pred, 0))` over the last axis, for labels -1 and 1 (or 0 and 1)."""
+    """Return `mean(max(1 - y_true * y_pred, 0))` over the last axis, for labels -1 and 1 (or 0 and 1).
+
+    Args:
+        y_true: labels, `(..., n)`; those of a batch in which all are 0 or 1 are taken as -1 and 1.
+        y_pred: scores, of the shape of the labels.
+
+    Returns:
+        Floats, `(...)`: the shape without the last axis.
+    """
     y_true, y_pred = _signs(y_true, y_pred, "hinge")
     return ops.mean(ops.maximum(1.0 - y_true * y_pred, 0.0), axis=-1)
 
 
 @LOSSES.register()
 def squared_hinge(y_true: Any, y_pred: Any) -> Any:
-    """Return `mean(max(1 - y_true * y_pred, 0)**2)` over the last axis, for labels -1 and 1 (or 0 and 1)."""
+    """Return `mean(max(1 - y_true * y_pred, 0)**2)` over the last axis, for labels -1 and 1 (or 0 and 1).
+
+    Args:
+        y_true: labels, `(..., n)`; those of a batch in which all are 0 or 1 are taken as -1 and 1.
+        y_pred: scores, of the shape of the labels.
+
+    Returns:
+        Floats, `(...)`: the shape without the last axis.
+    """
     y_true, y_pred = _signs(y_true, y_pred, "squared_hinge")
     return ops.mean(ops.square(ops.maximum(1.0 - y_true * y_pred, 0.0)), axis=-1)
 
 
 @LOSSES.register()
 def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
-    """Return `max(1 + best wrong - right, 0)` over the classes, for one-hot labels."""
+    """Return `max(1 + best wrong - right, 0)` over the classes, for one-hot labels.
+
+    Args:
+        y_true: one-hot labels, `(..., classes)`.
+        y_pred: scores, of the shape of the labels.
+
+    Returns:
+        Floats, `(...)`: the shape without the last axis.
+    """
     y_true, y_pred = floats(y_true, y_pred, "categorical_hinge")
     right = ops.sum(y_true * y_pred, axis=-1)
     wrong = ops.max((1.0 - y_true) * y_pred, axis=-1)

@@ -88,7 +88,12 @@ class Loss(Configurable):
         raise NotImplementedError(f"{type(self).__name__} does not implement `call`.")
 
     def compute_mask(self, y_true: Any, y_pred: Any) -> Any:
-        """Return, as bool in the shape of `call`'s result, which samples count; None for all."""
+        """Return, as bool in the shape of `call`'s result, which samples count; None for all.
+
+        Args:
+            y_true: labels.
+            y_pred: predictions.
+        """
         return None
 
     def check_labels(self, labels: Any, output_shape: tuple[int | None, ...], output: str) -> None:

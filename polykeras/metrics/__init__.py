@@ -115,7 +115,12 @@ def serialize(metric: Any) -> Any:
 
 
 def deserialize(config: Any, custom_objects: Any = None) -> Any:
-    """Return the metric of a config or a name."""
+    """Return the metric of a config or a name.
+
+    Args:
+        config: what `serialize` gave, or a name.
+        custom_objects: further names it may use.
+    """
     return METRICS.deserialize(config, custom_objects)
 
 

@@ -14,7 +14,15 @@ from polykeras.metrics.metric import METRICS
 
 @FUNCTIONS.register()
 def accuracy(y_true: Any, y_pred: Any) -> Any:
-    """Return 1 where a prediction equals its label and 0 elsewhere, elementwise."""
+    """Return 1 where a prediction equals its label and 0 elsewhere, elementwise.
+
+    Args:
+        y_true: labels, of any shape.
+        y_pred: predicted labels, of the same shape.
+
+    Returns:
+        The default float dtype, in that shape.
+    """
     y_true, y_pred = aligned(y_true, y_pred, "accuracy")
     return ops.cast(ops.equal(y_true, y_pred), config.floatx())
 

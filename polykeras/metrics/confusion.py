@@ -48,6 +48,9 @@ class ConfusionMetric(Metric):
             y_true: labels 0 and 1 (whatever is not 0 counts as 1).
             y_pred: scores, in the shape of the labels. A mask that a layer attached to them counts.
             sample_weight: broadcasts to the labels from the left.
+
+        Raises:
+            ValueError: `class_id` is set, and there is no axis of classes.
         """
         weight = sample_weights(y_pred, sample_weight, self.dtype)
         y_true, y_pred = aligned(y_true, y_pred, type(self).__name__)

@@ -63,7 +63,12 @@ class Sum(Metric):
         self.total = self.add_variable((), "zeros", self.dtype, name="total")
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
-        """Add values, each times its weight."""
+        """Add values, each times its weight.
+
+        Args:
+            values: numbers of any shape.
+            sample_weight: broadcasts to the values from the left; None counts each value once.
+        """
         products, _ = _weighted(values, sample_weight, self.dtype)
         self.total.assign(self.total + ops.sum(products))
 

@@ -84,7 +84,14 @@ class Metric(Configurable, Measure):
     def add_weight(
         self, shape: Sequence[int] = (), initializer: Any = None, dtype: Any = None, name: str | None = None
     ) -> Variable:
-        """Make a variable of this metric: `add_variable` under Keras's older name; zeros where None is given."""
+        """Return a new variable of this metric: Keras's older name of `add_variable`.
+
+        Args:
+            shape: its sizes.
+            initializer: a name, an initializer, or a function `(shape, dtype)`; for every reset too. Zeros where None.
+            dtype: by default the default float dtype.
+            name: for messages.
+        """
         return self.add_variable(shape, "zeros" if initializer is None else initializer, dtype, name=name)
 
     @property
@@ -120,12 +127,18 @@ class Metric(Configurable, Measure):
         return False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Take a batch into account and return the value so far."""
+        """Take a batch into account and return the value so far; arguments as for `update_state`."""
         self.update_state(*args, **kwargs)
         return self.result()
 
     def stateless_update_state(self, metric_variables: Sequence[Any], *args: Any, **kwargs: Any) -> list[Any]:
-        """Return the state after a batch, given the state before it, and change nothing."""
+        """Return the state after a batch, given the state before it, and change nothing.
+
+        Args:
+            metric_variables: the values of `variables`, in that order.
+            *args: as for `update_state`.
+            **kwargs: as for `update_state`.
+        """
         return functionalize(self.update_state, self.variables)(metric_variables, *args, **kwargs)[0]
 
     def stateless_result(self, metric_variables: Sequence[Any]) -> Any:

@@ -23,13 +23,31 @@ from polykeras.metrics.metric import METRICS, Metric
 
 @FUNCTIONS.register()
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
-    """Return the cosine of the angle between labels and predictions along `axis`; 0 for a vector of zeros."""
+    """Return the cosine of the angle between labels and predictions along `axis`; 0 for a vector of zeros.
+
+    Args:
+        y_true: vectors along `axis`.
+        y_pred: vectors, of the shape of the labels.
+        axis: the axis of the vectors.
+
+    Returns:
+        Floats in [-1, 1], of the shape without `axis`.
+    """
     return -negative_cosine_similarity(y_true, y_pred, axis)
 
 
 @FUNCTIONS.register()
 def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
-    """Return Pearson's coefficient of correlation of labels and predictions along `axis`; 0 where one is constant."""
+    """Return Pearson's coefficient of correlation of labels and predictions along `axis`; 0 where one is constant.
+
+    Args:
+        y_true: labels, numbers.
+        y_pred: predictions, of the shape of the labels.
+        axis: the axis of the samples that are compared.
+
+    Returns:
+        Floats in [-1, 1], of the shape without `axis`.
+    """
     y_true, y_pred = _centred(*floats(y_true, y_pred, "pearson_correlation"), axis)
     return cosine_similarity(y_true, y_pred, axis)
 
@@ -39,6 +57,14 @@ def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
     """Return Lin's coefficient of concordance of labels and predictions along `axis`: 1 where they are equal.
 
     Source: L. Lin, "A concordance correlation coefficient to evaluate reproducibility", Biometrics 45 (1989).
+
+    Args:
+        y_true: labels, numbers.
+        y_pred: predictions, of the shape of the labels.
+        axis: the axis of the samples that are compared.
+
+    Returns:
+        Floats in [-1, 1], of the shape without `axis`.
     """
     y_true, y_pred = floats(y_true, y_pred, "concordance_correlation")
     shift = ops.mean(y_true, axis) - ops.mean(y_pred, axis)

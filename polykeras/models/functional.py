@@ -26,6 +26,7 @@ class Functional(Model):
         outputs: a symbolic tensor, or a tree of them.
         name: by default made from the class's name.
         trainable: False freezes all layers.
+        **kwargs: as for `Model`.
 
     Raises:
         ValueError: the graph is disconnected, or two layers have one name.
@@ -180,6 +181,9 @@ class Functional(Model):
             inputs: arrays in the structure of the model's inputs, or a dict by the names of the input layers.
             training: whether layers such as dropout behave as in training.
             mask: masks of the inputs, in their structure.
+
+        Returns:
+            Arrays in the structure of the model's outputs.
         """
         if self._text_part is not None and self._text_part.takes(inputs):
             graph, flat = self._text_part.rest, [inputs[name] for name in self._text_part.names]

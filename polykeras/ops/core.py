@@ -44,6 +44,9 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
         dtype: of the result; by default that of `x`, for Python floats the default float dtype.
         sparse: refused.
         ragged: refused.
+
+    Raises:
+        ValueError: `sparse` or `ragged` is set.
     """
     refuse_sparse(sparse, "convert_to_tensor")
     if ragged:

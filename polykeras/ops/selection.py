@@ -20,6 +20,9 @@ def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
         condition: bools (numbers count as `x != 0`).
         x1: an array or a number.
         x2: an array or a number; all three broadcast.
+
+    Raises:
+        ValueError: only one of `x1` and `x2` is given.
     """
     if (x1 is None) != (x2 is None):
         raise ValueError("where: expected both x1 and x2, or neither; received one of them.")

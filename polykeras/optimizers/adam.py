@@ -93,6 +93,9 @@ class AdamW(Adam):
         epsilon: see `Adam`.
         amsgrad: see `Adam`.
         **kwargs: see `Optimizer`.
+
+    Raises:
+        ValueError: no `weight_decay`.
     """
 
     @shared_arguments

@@ -88,21 +88,36 @@ class Optimizer(OptimizerState):
         raise NotImplementedError
 
     def assign(self, variable: Variable, value: Any) -> None:
-        """Assign to a variable."""
+        """Assign to a variable.
+
+        Args:
+            variable: whose value is changed.
+            value: the new value, of its shape.
+        """
         variable.assign(value)
 
     def assign_add(self, variable: Variable, value: Any) -> None:
-        """Add to a variable."""
+        """Add to a variable.
+
+        Args:
+            variable: whose value is changed.
+            value: a number, or an array of its shape.
+        """
         variable.assign_add(value)
 
     def assign_sub(self, variable: Variable, value: Any) -> None:
-        """Subtract from a variable."""
+        """Subtract from a variable.
+
+        Args:
+            variable: whose value is changed.
+            value: a number, or an array of its shape.
+        """
         variable.assign_sub(value)
 
     # ---- updates -----------------------------------------------------------------------------------------------
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Variable:
-        """Update variables: `apply`, given pairs. Returns the counter of steps."""
+        """Update variables: `apply`, given pairs. Return the counter of steps."""
         pairs = list(grads_and_vars)
         self.apply([gradient for gradient, _ in pairs], [variable for _, variable in pairs])
         return self._iterations
@@ -142,7 +157,19 @@ class Optimizer(OptimizerState):
         self._iterations.assign_add(1)
 
     def minimize(self, loss: Any, var_list: Any, tape: Any = None) -> Variable:
-        """Update variables by the gradients of a loss, as in tf.keras 2; see `optimizers.minimizing.minimize`."""
+        """Update variables by the gradients of a loss, as in tf.keras 2; see `optimizers.minimizing.minimize`.
+
+        Args:
+            loss: a function without arguments that computes the loss; or with `tape` the loss itself.
+            var_list: the variables, or a function that gives them.
+            tape: a `tf.GradientTape` that recorded the loss.
+
+        Returns:
+            The counter of steps.
+
+        Raises:
+            ValueError: the loss is a value, and there is no tape; or there are no variables.
+        """
         return minimize(self, loss, var_list, tape)
 
     def _resolve(self, grads: list[Any], variables: Iterable[Variable] | None) -> list[Variable]:

@@ -24,6 +24,9 @@ class Lion(Optimizer):
         beta_1: in (0, 1]; 0 would leave the sign of the gradient alone.
         beta_2: in [0, 1].
         **kwargs: see `Optimizer`.
+
+    Raises:
+        ValueError: a number out of its range.
     """
 
     @shared_arguments

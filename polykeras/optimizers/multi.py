@@ -72,7 +72,12 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
-        """Return the map of a config."""
+        """Return the map of a config.
+
+        Args:
+            config: what `get_config` gave.
+            custom_objects: further names it may use.
+        """
         return cls(
             *(deserialize_keras_object(config[name], custom_objects) for name in ("default_optimizer", "optimizer_map"))
         )

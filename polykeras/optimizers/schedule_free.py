@@ -29,6 +29,9 @@ class ScheduleFreeAdamW(Optimizer):
         epsilon: keeps the divisor from 0.
         warmup_steps: over so many steps the learning rate grows from 0.
         **kwargs: see `Optimizer`.
+
+    Raises:
+        ValueError: a number out of its range.
     """
 
     @shared_arguments

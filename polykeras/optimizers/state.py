@@ -199,7 +199,13 @@ class OptimizerState(Saveable, Configurable):
     def add_variable_from_reference(
         self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
     ) -> Variable:
-        """Return a new variable of the shape and dtype of another, named after it; arguments as `add_variable`."""
+        """Return a new variable of the shape and dtype of another, named after it.
+
+        Args:
+            reference_variable: the other one.
+            name: what comes after its path in the new name.
+            initializer: a name, an initializer, or a function `(shape, dtype)`.
+        """
         name = f"{reference_variable.path.replace('/', '_')}_{name or 'var'}"
         return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name=name)
 

@@ -45,7 +45,12 @@ def serialize(initializer: Any) -> Any:
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Return the quantizer of a config."""
+    """Return the quantizer of a config.
+
+    Args:
+        config: what `serialize` gave, or a name.
+        custom_objects: further names it may use.
+    """
     return QUANTIZERS.deserialize(config, custom_objects)
 
 

@@ -57,7 +57,13 @@ class AbsMaxQuantizer(Quantizer):
         self.epsilon = epsilon
 
     def __call__(self, x: Any, axis: Axis | None = None, to_numpy: bool = False) -> tuple[Any, Any]:
-        """Return numbers and scales; `axis` stands for that of the constructor, -1 where there is none."""
+        """Return numbers and scales, as `abs_max_quantize` does.
+
+        Args:
+            x: floats of any shape.
+            axis: in place of that of the constructor; -1 where there is none either.
+            to_numpy: see `abs_max_quantize`.
+        """
         axis = self.axis if axis is None else axis
         axis = -1 if axis is None else axis
         return abs_max_quantize(x, axis, self.value_range, self.output_dtype, self.epsilon, to_numpy)

@@ -146,7 +146,12 @@ def compute_float8_scale(amax: Any, scale: Any, dtype_max: float, margin: int = 
 
 
 def compute_float8_amax_history(x: Any, amax_history: Any) -> Any:
-    """Return a history of largest sizes, moved by one, with that of `x` in the first place."""
+    """Return a history of largest sizes, moved by one, with that of `x` in the first place.
+
+    Args:
+        x: floats of any shape.
+        amax_history: floats, `(length,)`, the newest first.
+    """
     amax_history = ops.convert_to_tensor(amax_history)
     newest = ops.cast(ops.max(ops.abs(x)), ops.dtype(amax_history))
     return ops.concatenate([ops.reshape(newest, (1,)), ops.roll(amax_history, -1)[1:]], axis=0)

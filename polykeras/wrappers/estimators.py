@@ -66,6 +66,9 @@ class SKLBase(BaseEstimator):
     def set_fit_request(self, **kwargs: Any) -> Self:
         """Say which metadata `fit` is to be given by pipelines, where scikit-learn's metadata routing is enabled.
 
+        Returns:
+            This estimator.
+
         Raises:
             RuntimeError: it is not.
         """
@@ -100,6 +103,9 @@ class SKLBase(BaseEstimator):
             X: samples, `(samples, features)`.
             y: targets.
             **kwargs: further arguments of the model's `fit`, before those of `fit_kwargs`.
+
+        Returns:
+            This estimator.
         """
         X, y = validate_data(self, X, y)
         y = self._encoded(y)

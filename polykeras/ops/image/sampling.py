@@ -18,6 +18,11 @@ ORDERS = {"nearest": 0, "bilinear": 1}
 def check_mode(op: str, fill_mode: str, interpolation: str = "nearest") -> int:
     """Return the order of an interpolation.
 
+    Args:
+        op: the name of the op, for messages.
+        fill_mode: what lies outside of the image.
+        interpolation: how to read between pixels.
+
     Raises:
         ValueError: the interpolation or the fill mode is unknown.
     """

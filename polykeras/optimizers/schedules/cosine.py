@@ -36,6 +36,9 @@ class CosineDecay(LearningRateSchedule):
         name: for reading only.
         warmup_target: what the warmup reaches, and from where the rate falls. None: no warmup.
         warmup_steps: how long the warmup takes; `decay_steps` are counted from its end.
+
+    Raises:
+        ValueError: `decay_steps` is not positive, or `warmup_steps` is negative.
     """
 
     def __init__(

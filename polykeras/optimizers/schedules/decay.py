@@ -54,6 +54,9 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         boundaries: increasing steps.
         values: one more than boundaries.
         name: for reading only.
+
+    Raises:
+        ValueError: the boundaries do not increase, or the numbers of boundaries and values do not fit.
     """
 
     def __init__(self, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant") -> None:

@@ -101,23 +101,53 @@ class Callback:
         """Called after the last epoch, with its logs."""
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Called before an epoch, counted from 0."""
+        """Called before an epoch, counted from 0.
+
+        Args:
+            epoch: counted from 0.
+            logs: empty; kept for Keras code.
+        """
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Called after an epoch and its validation (`val_...` in the logs)."""
+        """Called after an epoch and its validation (`val_...` in the logs).
+
+        Args:
+            epoch: counted from 0.
+            logs: the means of the epoch by name; those of the validation as `val_...`.
+        """
 
     def on_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """The old name of `on_train_batch_begin`."""
+        """The old name of `on_train_batch_begin`.
+
+        Args:
+            batch: see there.
+            logs: see there.
+        """
 
     def on_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """The old name of `on_train_batch_end`."""
+        """The old name of `on_train_batch_end`.
+
+        Args:
+            batch: see there.
+            logs: see there.
+        """
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Called before a training step."""
+        """Called before a training step.
+
+        Args:
+            batch: the step, counted from 0.
+            logs: empty; kept for Keras code.
+        """
         self.on_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Called after a training step."""
+        """Called after a training step.
+
+        Args:
+            batch: the step, counted from 0.
+            logs: the loss and the metrics so far, by name.
+        """
         self.on_batch_end(batch, logs)
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -127,10 +157,20 @@ class Callback:
         """Called after evaluation or validation."""
 
     def on_test_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Called before a step of evaluation."""
+        """Called before a step of evaluation.
+
+        Args:
+            batch: the step, counted from 0.
+            logs: empty; kept for Keras code.
+        """
 
     def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Called after a step of evaluation."""
+        """Called after a step of evaluation.
+
+        Args:
+            batch: the step, counted from 0.
+            logs: the loss and the metrics so far, by name.
+        """
 
     def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Called before prediction."""
@@ -139,10 +179,20 @@ class Callback:
         """Called after prediction."""
 
     def on_predict_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Called before a step of prediction."""
+        """Called before a step of prediction.
+
+        Args:
+            batch: the step, counted from 0.
+            logs: empty; kept for Keras code.
+        """
 
     def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Called after a step of prediction; `logs["outputs"]` are the outputs."""
+        """Called after a step of prediction; `logs["outputs"]` are the outputs.
+
+        Args:
+            batch: the step, counted from 0.
+            logs: `"outputs"`, those of the step.
+        """
 
 
 _BATCH_HOOKS = {
