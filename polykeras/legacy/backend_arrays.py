@@ -91,19 +91,42 @@ __all__ = [
 
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = "int32") -> Any:
-    """Return the numbers from `start`, or 0, up to `stop`; none if only a negative one is given."""
+    """Return the numbers from `start`, or 0, up to `stop`; none if only a negative one is given.
+
+    Args:
+        start: the first number; the end, where `stop` is None.
+        stop: the end, not included.
+        step: the distance of neighbours.
+        dtype: of the result.
+    """
     if stop is None:
         start, stop = 0, builtins.max(start, 0)
     return ops.arange(start, stop, step, dtype=dtype)
 
 
 def argmax(x: Any, axis: int = -1) -> Any:
-    """Return where along an axis the largest number is."""
+    """Return where along an axis the largest number is.
+
+    Args:
+        x: an array, a variable or a symbolic tensor.
+        axis: the axis.
+
+    Returns:
+        int32, without that axis.
+    """
     return ops.argmax(x, axis)
 
 
 def argmin(x: Any, axis: int = -1) -> Any:
-    """Return where along an axis the smallest number is."""
+    """Return where along an axis the smallest number is.
+
+    Args:
+        x: an array, a variable or a symbolic tensor.
+        axis: the axis.
+
+    Returns:
+        int32, without that axis.
+    """
     return ops.argmin(x, axis)
 
 
@@ -118,6 +141,9 @@ def batch_dot(x: Any, y: Any, axes: int | Sequence[int] | None = None) -> Any:
 
     Returns:
         `(batch, other axes of x, other axes of y)`, `(batch, 1)` where there are none.
+
+    Raises:
+        ValueError: `axes` name the axis of the batch.
     """
     ranks = ndim(x), ndim(y)
     if axes is None:
@@ -145,7 +171,13 @@ def cast_to_floatx(x: Any) -> Any:
 
 
 def clip(x: Any, min_value: Any, max_value: Any) -> Any:
-    """Return numbers within bounds, each of which may be None; an upper one below the lower one is moved to it."""
+    """Return numbers within bounds, each of which may be None; an upper one below the lower one is moved to it.
+
+    Args:
+        x: an array, a variable or a symbolic tensor.
+        min_value: the lower bound, or None.
+        max_value: the upper bound, or None.
+    """
     if isinstance(min_value, (int, float)) and isinstance(max_value, (int, float)):
         max_value = builtins.max(min_value, max_value)
     low = -np.inf if min_value is None else min_value
@@ -153,12 +185,24 @@ def clip(x: Any, min_value: Any, max_value: Any) -> Any:
 
 
 def concatenate(tensors: Sequence[Any], axis: int = -1) -> Any:
-    """Return arrays joined along an axis."""
+    """Return arrays joined along an axis.
+
+    Args:
+        tensors: arrays of one shape, except along `axis`.
+        axis: the axis to join.
+    """
     return ops.concatenate(tensors, axis)
 
 
 def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None = None) -> Any:
-    """Return an array of a value, of a number one of any shape, in the default float dtype if none is named."""
+    """Return an array of a value, of a number one of any shape, in the default float dtype if none is named.
+
+    Args:
+        value: a number, or nested lists of them.
+        dtype: of the result.
+        shape: to which the value is broadcast; None leaves its own.
+        name: of no use; kept for Keras 2 code.
+    """
     array = ops.convert_to_tensor(value, dtype or floatx())
     return array if shape is None else ops.broadcast_to(array, shape)
 
@@ -169,12 +213,22 @@ def count_params(x: Any) -> int:
 
 
 def cumprod(x: Any, axis: int = 0) -> Any:
-    """Return the products of the first numbers along an axis."""
+    """Return the products of the first numbers along an axis.
+
+    Args:
+        x: an array, a variable or a symbolic tensor.
+        axis: the axis.
+    """
     return ops.cumprod(x, axis)
 
 
 def cumsum(x: Any, axis: int = 0) -> Any:
-    """Return the sums of the first numbers along an axis."""
+    """Return the sums of the first numbers along an axis.
+
+    Args:
+        x: an array, a variable or a symbolic tensor.
+        axis: the axis.
+    """
     return ops.cumsum(x, axis)
 
 
@@ -184,7 +238,12 @@ def dtype(x: Any) -> str:
 
 
 def expand_dims(x: Any, axis: int = -1) -> Any:
-    """Return an array with one more axis, of size 1."""
+    """Return an array with one more axis, of size 1.
+
+    Args:
+        x: an array, a variable or a symbolic tensor.
+        axis: the place of the new axis in the result.
+    """
     return ops.expand_dims(x, axis)
 
 
@@ -194,7 +253,12 @@ def flatten(x: Any) -> Any:
 
 
 def gather(reference: Any, indices: Any) -> Any:
-    """Return the rows of these indices."""
+    """Return the rows of these indices.
+
+    Args:
+        reference: rows along the first axis.
+        indices: integers of any shape.
+    """
     return ops.take(reference, indices, axis=0)
 
 
@@ -209,7 +273,12 @@ def is_sparse(tensor: Any) -> bool:
 
 
 def l2_normalize(x: Any, axis: int | None = None) -> Any:
-    """Return vectors along an axis, or all numbers, scaled to length 1."""
+    """Return vectors along an axis, or all numbers, scaled to length 1.
+
+    Args:
+        x: an array, a variable or a symbolic tensor.
+        axis: the axis of the vectors.
+    """
     squares = ops.sum(ops.square(x), axis, keepdims=True)
     return ops.multiply(x, ops.rsqrt(ops.maximum(squares, 1e-12)))
 
@@ -220,34 +289,68 @@ def ndim(x: Any) -> int:
 
 
 def one_hot(indices: Any, num_classes: int) -> Any:
-    """Return class numbers as one-hot vectors on a new last axis."""
+    """Return class numbers as one-hot vectors on a new last axis.
+
+    Args:
+        indices: integers of any shape.
+        num_classes: the size of the last axis.
+    """
     return ops.one_hot(indices, num_classes)
 
 
 def permute_dimensions(x: Any, pattern: Sequence[int]) -> Any:
-    """Return an array with its axes in another order."""
+    """Return an array with its axes in another order.
+
+    Args:
+        x: an array, a variable or a symbolic tensor.
+        pattern: for each axis of the result, which one of `x` it is.
+    """
     return ops.transpose(x, pattern)
 
 
 def pow(x: Any, a: Any) -> Any:
-    """Return numbers to the power `a`."""
+    """Return numbers to the power `a`.
+
+    Args:
+        x: an array, a variable or a symbolic tensor.
+        a: an int.
+    """
     return ops.power(x, a)
 
 
 def repeat(x: Any, n: int) -> Any:
-    """Return each vector of `(batch, size)` `n` times: `(batch, n, size)`."""
+    """Return each vector of `(batch, size)` `n` times: `(batch, n, size)`.
+
+    Args:
+        x: shape `(batch, size)`.
+        n: how often.
+
+    Raises:
+        ValueError: `x` has not 2 axes.
+    """
     if ndim(x) != 2:
         raise ValueError(f"repeat: expected an array with 2 axes; received one of shape {tuple(x.shape)}.")
     return ops.repeat(ops.expand_dims(x, 1), n, axis=1)
 
 
 def repeat_elements(x: Any, rep: int, axis: int) -> Any:
-    """Return each slice along an axis `rep` times."""
+    """Return each slice along an axis `rep` times.
+
+    Args:
+        x: an array, a variable or a symbolic tensor.
+        rep: how often.
+        axis: the axis.
+    """
     return ops.repeat(x, rep, axis=axis)
 
 
 def reverse(x: Any, axes: int | Sequence[int]) -> Any:
-    """Return an array turned round along axes."""
+    """Return an array turned round along axes.
+
+    Args:
+        x: an array, a variable or a symbolic tensor.
+        axes: one axis, or several.
+    """
     return ops.flip(x, axes)
 
 
@@ -257,7 +360,12 @@ def sqrt(x: Any) -> Any:
 
 
 def squeeze(x: Any, axis: int) -> Any:
-    """Return an array without an axis of size 1."""
+    """Return an array without an axis of size 1.
+
+    Args:
+        x: an array, a variable or a symbolic tensor.
+        axis: an axis of size 1.
+    """
     return ops.squeeze(x, axis)
 
 
@@ -269,7 +377,12 @@ def stop_gradient(variables: Any) -> Any:
 
 
 def tile(x: Any, n: int | Sequence[int]) -> Any:
-    """Return an array `n` times along each axis."""
+    """Return an array `n` times along each axis.
+
+    Args:
+        x: an array, a variable or a symbolic tensor.
+        n: an int repeats the last axis.
+    """
     return ops.tile(x, (n,) if isinstance(n, int) else n)
 
 
@@ -279,5 +392,10 @@ def to_dense(tensor: Any) -> Any:
 
 
 def identity(x: Any, name: str | None = None) -> Any:
-    """Return an array as it is."""
+    """Return an array as it is.
+
+    Args:
+        x: anything.
+        name: of no use; kept for Keras 2 code.
+    """
     return x

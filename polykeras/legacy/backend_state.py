@@ -24,7 +24,14 @@ _phase: int | None = None
 
 
 def variable(value: Any, dtype: Any = None, name: str | None = None, constraint: Any = None) -> Variable:
-    """Return a variable that holds a value, in the default float dtype if none is named."""
+    """Return a variable that holds a value, in the default float dtype if none is named.
+
+    Args:
+        value: numbers, nested lists or an array.
+        dtype: of the variable; the default float dtype where None.
+        name: of the variable.
+        constraint: a function of the new value after each update.
+    """
     made = Variable(ops.convert_to_numpy(value), dtype=dtype or floatx(), name=name)
     if constraint is not None:
         made.constraint = constraint
@@ -32,31 +39,67 @@ def variable(value: Any, dtype: Any = None, name: str | None = None, constraint:
 
 
 def zeros(shape: Any, dtype: Any = None, name: str | None = None) -> Variable:
-    """Return a variable of zeros."""
+    """Return a variable of zeros.
+
+    Args:
+        shape: its sizes.
+        dtype: of the variable; the default float dtype where None.
+        name: of the variable.
+    """
     return variable(np.zeros(shape), dtype, name)
 
 
 def ones(shape: Any, dtype: Any = None, name: str | None = None) -> Variable:
-    """Return a variable of ones."""
+    """Return a variable of ones.
+
+    Args:
+        shape: its sizes.
+        dtype: of the variable; the default float dtype where None.
+        name: of the variable.
+    """
     return variable(np.ones(shape), dtype, name)
 
 
 def eye(size: int, dtype: Any = None, name: str | None = None) -> Variable:
-    """Return a variable that holds an identity matrix."""
+    """Return a variable that holds an identity matrix.
+
+    Args:
+        size: how many rows, and columns.
+        dtype: of the variable; the default float dtype where None.
+        name: of the variable.
+    """
     return variable(np.eye(size), dtype, name)
 
 
 def random_normal_variable(
     shape: Any, mean: float, scale: float, dtype: Any = None, name: str | None = None, seed: Any = None
 ) -> Variable:
-    """Return a variable of normally distributed numbers."""
+    """Return a variable of normally distributed numbers.
+
+    Args:
+        shape: its sizes.
+        mean: of the numbers.
+        scale: their standard deviation.
+        dtype: of the variable; the default float dtype where None.
+        name: of the variable.
+        seed: an int, or a `SeedGenerator`; None draws from the process-wide stream.
+    """
     return variable(random.normal(shape, mean, scale, dtype, seed), dtype, name)
 
 
 def random_uniform_variable(
     shape: Any, low: float, high: float, dtype: Any = None, name: str | None = None, seed: Any = None
 ) -> Variable:
-    """Return a variable of numbers drawn evenly from a range."""
+    """Return a variable of numbers drawn evenly from a range.
+
+    Args:
+        shape: its sizes.
+        low: the least.
+        high: the end, not included.
+        dtype: of the variable; the default float dtype where None.
+        name: of the variable.
+        seed: an int, or a `SeedGenerator`; None draws from the process-wide stream.
+    """
     return variable(random.uniform(shape, low, high, dtype, seed), dtype, name)
 
 
@@ -74,7 +117,12 @@ def batch_get_value(tensors: Iterable[Any]) -> list[np.ndarray]:
 
 
 def set_value(x: Variable, value: Any) -> None:
-    """Give a variable a value."""
+    """Give a variable a value.
+
+    Args:
+        x: the variable.
+        value: an array of its shape.
+    """
     x.assign(np.asarray(value))
 
 
@@ -85,22 +133,43 @@ def batch_set_value(tuples: Iterable[tuple[Variable, Any]]) -> None:
 
 
 def update(x: Variable, new_x: Any) -> Any:
-    """Give a variable a value, and return it."""
+    """Give a variable a value, and return the value.
+
+    Args:
+        x: the variable.
+        new_x: an array of its shape.
+    """
     return x.assign(new_x)
 
 
 def update_add(x: Variable, increment: Any) -> Any:
-    """Add to a variable, and return its value."""
+    """Add to a variable, and return its value.
+
+    Args:
+        x: the variable.
+        increment: a number, or an array of its shape.
+    """
     return x.assign_add(increment)
 
 
 def update_sub(x: Variable, decrement: Any) -> Any:
-    """Subtract from a variable, and return its value."""
+    """Subtract from a variable, and return its value.
+
+    Args:
+        x: the variable.
+        decrement: a number, or an array of its shape.
+    """
     return x.assign_sub(decrement)
 
 
 def moving_average_update(x: Variable, value: Any, momentum: float) -> Any:
-    """Move a variable towards a value: `momentum * x + (1 - momentum) * value`."""
+    """Move a variable towards a value, `momentum * x + (1 - momentum) * value`, and return its new value.
+
+    Args:
+        x: the variable.
+        value: an array of its shape.
+        momentum: in [0, 1].
+    """
     return x.assign(x * momentum + ops.cast(value, x.dtype) * (1 - momentum))
 
 
@@ -111,7 +180,15 @@ def placeholder(
     sparse: bool = False,
     name: str | None = None,
 ) -> Any:
-    """Return a symbolic tensor of a shape, or of a number of axes of unknown size."""
+    """Return a symbolic tensor of a shape, or of a number of axes of unknown size.
+
+    Args:
+        shape: None for unknown sizes.
+        ndim: how many axes there are, where the shape is not known.
+        dtype: the default float dtype where None.
+        sparse: not used.
+        name: of the input.
+    """
     return Input(batch_shape=(None,) * (ndim or 0) if shape is None else tuple(shape), dtype=dtype, name=name)
 
 
@@ -125,6 +202,9 @@ def function(
         outputs: symbolic tensors.
         updates: not supported: a layer assigns to its variables when it is called.
         name: of no use.
+
+    Raises:
+        ValueError: there are `updates`.
     """
     if updates:
         raise ValueError("K.function: `updates` are not supported; assign to variables in a layer's `call`.")
@@ -159,7 +239,11 @@ def learning_phase() -> int:
 
 
 def set_learning_phase(value: int) -> None:
-    """Say what `learning_phase` returns from now on: 0 or 1."""
+    """Say what `learning_phase` returns from now on: 0 or 1.
+
+    Raises:
+        ValueError: another value.
+    """
     global _phase
     if value not in (0, 1):
         raise ValueError(f"set_learning_phase: expected 0 or 1; received {value!r}.")
@@ -167,13 +251,25 @@ def set_learning_phase(value: int) -> None:
 
 
 def in_train_phase(x: Any, alt: Any, training: Any = None) -> Any:
-    """Return `x` in training, else `alt`; each may be a function without arguments."""
+    """Return `x` in training, else `alt`; each may be a function without arguments.
+
+    Args:
+        x: an array, or a function that returns one.
+        alt: an array, or a function that returns one.
+        training: whether it is training; by default what `learning_phase` says.
+    """
     chosen = x if (learning_phase() if training is None else training) else alt
     return chosen() if callable(chosen) else chosen
 
 
 def in_test_phase(x: Any, alt: Any, training: Any = None) -> Any:
-    """Return `alt` in training, else `x`; each may be a function without arguments."""
+    """Return `alt` in training, else `x`; each may be a function without arguments.
+
+    Args:
+        x: an array, or a function that returns one.
+        alt: an array, or a function that returns one.
+        training: whether it is training; by default what `learning_phase` says.
+    """
     return in_train_phase(alt, x, training)
 
 
@@ -183,7 +279,11 @@ def image_dim_ordering() -> str:
 
 
 def set_image_dim_ordering(dim_ordering: str) -> None:
-    """Say where channels are, in Keras 1's words: "tf" for last, "th" for first."""
+    """Say where channels are, in Keras 1's words: "tf" for last, "th" for first.
+
+    Raises:
+        ValueError: another word.
+    """
     for form, order in _ORDERS.items():
         if order == dim_ordering:
             return set_image_data_format(form)

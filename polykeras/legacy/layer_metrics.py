@@ -12,7 +12,18 @@ from polykeras.metrics import Mean
 
 
 def add_metric(layer: Any, value: Any, name: str | None, aggregation: str | None) -> None:
-    """Note a value in the mean of that name, which the layer keeps from the first call on; see `Layer.add_metric`."""
+    """Note a value in the mean of that name, which the layer keeps from the first call on; see `Layer.add_metric`.
+
+    Args:
+        layer: the layer.
+        value: numbers of any shape.
+        name: of the metric.
+        aggregation: `"mean"`, or None for the same.
+
+    Raises:
+        ValueError: no name, or another aggregation.
+        NotImplementedError: a symbolic tensor.
+    """
     where = f"Layer {layer.name!r} ({type(layer).__name__}): `add_metric`"
     if not isinstance(name, str):
         raise ValueError(f"{where} needs the name of the metric; received name={name!r}.")

@@ -37,6 +37,9 @@ class ThresholdedReLU(Layer):
     Args:
         theta: the threshold, 0 or more.
         **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: `theta` is negative or None.
     """
 
     sample_by_sample = True
@@ -170,13 +173,26 @@ def _sized(options: dict[str, Any], *sizes: Any) -> dict[str, Any]:
 
 
 def AtrousConvolution1D(filters: int, filter_length: Any = None, **kwargs: Any) -> Any:
-    """Return a `Conv1D`, whose `dilation_rate` was the `atrous_rate`."""
+    """Return a `Conv1D`, whose `dilation_rate` was the `atrous_rate`.
+
+    Args:
+        filters: how many there are.
+        filter_length: the `kernel_size`.
+        **kwargs: of the layer, in the words of any Keras.
+    """
     _instead("AtrousConvolution1D", "Conv1D")
     return layers.Conv1D(filters, **_sized(kwargs, filter_length))
 
 
 def AtrousConvolution2D(filters: int, nb_row: Any = None, nb_col: int | None = None, **kwargs: Any) -> Any:
-    """Return a `Conv2D`, whose `dilation_rate` was the `atrous_rate`."""
+    """Return a `Conv2D`, whose `dilation_rate` was the `atrous_rate`.
+
+    Args:
+        filters: how many there are.
+        nb_row: the height of the window; or the `kernel_size`, without `nb_col`.
+        nb_col: its width.
+        **kwargs: of the layer, in the words of any Keras.
+    """
     _instead("AtrousConvolution2D", "Conv2D")
     return layers.Conv2D(filters, **_sized(kwargs, nb_row, nb_col))
 
@@ -184,7 +200,15 @@ def AtrousConvolution2D(filters: int, nb_row: Any = None, nb_col: int | None = N
 def Deconvolution2D(
     filters: int, nb_row: Any = None, nb_col: int | None = None, output_shape: Any = None, **kwargs: Any
 ) -> Any:
-    """Return a `Conv2DTranspose`; the output's shape follows from its other arguments."""
+    """Return a `Conv2DTranspose`; the output's shape follows from its other arguments.
+
+    Args:
+        filters: how many there are.
+        nb_row: the height of the window; or the `kernel_size`, without `nb_col`.
+        nb_col: its width.
+        output_shape: not used.
+        **kwargs: of the layer, in the words of any Keras.
+    """
     _instead("Deconvolution2D", "Conv2DTranspose")
     return layers.Conv2DTranspose(filters, **_sized(kwargs, nb_row, nb_col))
 
@@ -192,20 +216,40 @@ def Deconvolution2D(
 def Deconvolution3D(
     filters: int, kernel_dim1: Any = None, kernel_dim2: int | None = None, kernel_dim3: int | None = None, **kwargs: Any
 ) -> Any:
-    """Return a `Conv3DTranspose`; the output's shape follows from its other arguments."""
+    """Return a `Conv3DTranspose`; the output's shape follows from its other arguments.
+
+    Args:
+        filters: how many there are.
+        kernel_dim1: the first size of the window; or the `kernel_size`, without the others.
+        kernel_dim2: the second.
+        kernel_dim3: the third.
+        **kwargs: of the layer, in the words of any Keras.
+    """
     _instead("Deconvolution3D", "Conv3DTranspose")
     kwargs.pop("output_shape", None)
     return layers.Conv3DTranspose(filters, **_sized(kwargs, kernel_dim1, kernel_dim2, kernel_dim3))
 
 
 def ConvLSTM2DCell(filters: int, kernel_size: Any, **kwargs: Any) -> Any:
-    """Return what a `ConvLSTM2D` does at one time."""
+    """Return what a `ConvLSTM2D` does at one time.
+
+    Args:
+        filters: how many there are.
+        kernel_size: height and width of the window, or one number for both.
+        **kwargs: as for `ConvLSTM2D`.
+    """
     _instead("ConvLSTM2DCell", "ConvLSTM2D")
     return ConvLSTMCell(2, filters, kernel_size, **kwargs)
 
 
 def ConvRecurrent2D(filters: int, kernel_size: Any, **kwargs: Any) -> Any:
-    """Return a `ConvLSTM2D`, the one layer of which it was the base class."""
+    """Return a `ConvLSTM2D`, the one layer of which it was the base class.
+
+    Args:
+        filters: how many there are.
+        kernel_size: height and width of the window, or one number for both.
+        **kwargs: as for `ConvLSTM2D`.
+    """
     _instead("ConvRecurrent2D", "ConvLSTM2D")
     return layers.ConvLSTM2D(filters, kernel_size, **kwargs)
 

@@ -81,6 +81,9 @@ class RandomHeight(_RandomSize):
         interpolation: as for `Resizing`.
         seed: an int for the same sizes in each run.
         **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: a factor that is no number, or no pair from -1 in ascending order.
     """
 
 
@@ -93,6 +96,9 @@ class RandomWidth(_RandomSize):
         interpolation: as for `Resizing`.
         seed: an int for the same sizes in each run.
         **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: a factor that is no number, or no pair from -1 in ascending order.
     """
 
     _axis = -2

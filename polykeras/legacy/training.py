@@ -32,7 +32,25 @@ def fit_generator(
     shuffle: bool = True,
     initial_epoch: int = 0,
 ) -> Any:
-    """Train a model on batches, as `fit` does; how they are fetched is up to `fit`, or to a `PyDataset`."""
+    """Train a model on batches, as `fit` does, and return the history.
+
+    Args:
+        model: the model.
+        generator: gives batches: a generator, a `Sequence` or a `PyDataset`.
+        steps_per_epoch: as for `fit`.
+        epochs: as for `fit`.
+        verbose: as for `fit`.
+        callbacks: as for `fit`.
+        validation_data: as for `fit`.
+        validation_steps: as for `fit`.
+        validation_freq: as for `fit`.
+        class_weight: as for `fit`.
+        max_queue_size: not used.
+        workers: not used.
+        use_multiprocessing: not used.
+        shuffle: as for `fit`.
+        initial_epoch: as for `fit`.
+    """
     _instead("fit_generator", "fit", 4)
     return model.fit(
         generator,
@@ -60,7 +78,18 @@ def evaluate_generator(
     use_multiprocessing: bool = False,
     verbose: Any = 0,
 ) -> Any:
-    """Return losses and metrics on batches, as `evaluate` does."""
+    """Return losses and metrics on batches, as `evaluate` does.
+
+    Args:
+        model: the model.
+        generator: gives batches: a generator, a `Sequence` or a `PyDataset`.
+        steps: as for `evaluate`.
+        callbacks: as for `evaluate`.
+        max_queue_size: not used.
+        workers: not used.
+        use_multiprocessing: not used.
+        verbose: as for `evaluate`.
+    """
     _instead("evaluate_generator", "evaluate", 4)
     return model.evaluate(generator, steps=steps, callbacks=callbacks, verbose=verbose)
 
@@ -76,7 +105,18 @@ def predict_generator(
     use_multiprocessing: bool = False,
     verbose: Any = 0,
 ) -> Any:
-    """Return predictions for batches, as `predict` does."""
+    """Return predictions for batches, as `predict` does.
+
+    Args:
+        model: the model.
+        generator: gives batches: a generator, a `Sequence` or a `PyDataset`.
+        steps: as for `predict`.
+        callbacks: as for `predict`.
+        max_queue_size: not used.
+        workers: not used.
+        use_multiprocessing: not used.
+        verbose: as for `predict`.
+    """
     _instead("predict_generator", "predict", 4)
     return model.predict(generator, steps=steps, callbacks=callbacks, verbose=verbose)
 
@@ -99,7 +139,14 @@ def predict_classes(model: Any, x: Any, batch_size: int = 32, verbose: Any = 0) 
 
 
 def predict_proba(model: Any, x: Any, batch_size: int = 32, verbose: Any = 0) -> np.ndarray:
-    """Return what `predict` does."""
+    """Return what `predict` does.
+
+    Args:
+        model: the model.
+        x: as for `predict`.
+        batch_size: as for `predict`.
+        verbose: as for `predict`.
+    """
     _instead("predict_proba", "predict")
     return model.predict(x, batch_size=batch_size, verbose=verbose)
 

@@ -117,7 +117,7 @@ class Optimizer(OptimizerState):
     # ---- updates -----------------------------------------------------------------------------------------------
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Variable:
-        """Update variables: `apply`, given pairs. Return the counter of steps."""
+        """Update variables by pairs of a gradient and a variable, and return the counter of steps."""
         pairs = list(grads_and_vars)
         self.apply([gradient for gradient, _ in pairs], [variable for _, variable in pairs])
         return self._iterations
