@@ -60,7 +60,7 @@ PATHS = {
     "second-level": "JAX, TensorFlow: LLVM's second level in place of its third",
     "slices": "JAX, PyTorch: batches of a stream cut out of its pack",
     "subnormals": "PyTorch: subnormal numbers taken for zero within steps",
-    "takeover": "TensorFlow: slow kinds of nodes replaced by others of the same bits before XLA",
+    "graph-rewrites": "TensorFlow: slow kinds of nodes replaced by others of the same bits before XLA",
     "whole-recurrence": "LSTM and GRU over all times at once, with gradients written out",
     "xla": "TensorFlow: steps and predictions by XLA",
 }

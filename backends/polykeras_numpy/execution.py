@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import nested
 from polykeras.backend.spec import Array
 from polykeras.backend.steps import State, Step, StepParts, StepRunner, check_state, kinds_of
+from polykeras.common import nested
 from polykeras_numpy.control import NumpyControl
 
 

@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from polykeras import fast, nested
+from polykeras import fast
 from polykeras.backend import Backend
 from polykeras.backend.execution import arrays_and_statics
 from polykeras.backend.host_memory import can_be_lent
 from polykeras.backend.spec import Array, Shape
 from polykeras.backend.steps import State, Step, StepParts, StepRunner, check_state, kinds_of
-from polykeras.recent import Recent
+from polykeras.common import nested
+from polykeras.common.lru_cache import LRUCache
 from polykeras_tensorflow.arrays import computes_on_cpu, in_place, is_adopted
 from polykeras_tensorflow.graphs import Flat, apart, functions_run_plainly, result_specs, spec_of, tracing_settings
 from polykeras_tensorflow.private import call, shape_of
@@ -55,7 +56,7 @@ class _Compiled:
         self.fn = fn
         self.trains = trains
         self.in_xla = 0
-        self.programs: Recent[tuple[Program, Any]] = Recent()
+        self.programs: LRUCache[tuple[Program, Any]] = LRUCache()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves, definition = nested.flatten_with_def((args, kwargs))
@@ -104,7 +105,7 @@ class _Steps:
         self.backend = backend
         self.step = step
         self.logs = logs  # made of the state after the last step, in place of those that the step gives
-        self.programs: Recent[tuple[Program, Any]] = Recent()
+        self.programs: LRUCache[tuple[Program, Any]] = LRUCache()
         self.in_xla = 0
         self.kept: tuple[Any, Any] = (None, None)  # read-only indices, and the tensor that was made of them
 

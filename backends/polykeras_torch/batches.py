@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from polykeras import fast, nested
+from polykeras import fast
+from polykeras.common import nested
 from polykeras_torch.compiler.replay import signature
 from polykeras_torch.compiler.rewriting import LINE
 from polykeras_torch.indexing import select

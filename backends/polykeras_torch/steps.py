@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polykeras import nested
 from polykeras.backend.steps import State, Step, StepParts, check_state, kinds_of
-from polykeras.recent import Recent
+from polykeras.common import nested
+from polykeras.common.lru_cache import LRUCache
 from polykeras_torch.arrays import NAMES
 from polykeras_torch.batches import Batches, Data
 from polykeras_torch.compiler.global_state import global_state
@@ -32,7 +32,7 @@ class Steps:
 
     def __init__(self, step: Step) -> None:
         self._step = step
-        self._loops: Recent[_Loop | _LoopInParts] = Recent()
+        self._loops: LRUCache[_Loop | _LoopInParts] = LRUCache()
 
     def __call__(self, state: State, data: Any, indices: Any, start: int, stop: int) -> tuple[State, Any]:
         if torch.is_inference_mode_enabled():  # its tensors could not be differentiated

@@ -11,17 +11,17 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from polykeras import nested
 from polykeras.backend.padding import PaddingMethods
 from polykeras.backend.spec import Array, Shape
 from polykeras.backend.steps import State, Step, StepParts, StepRunner
+from polykeras.common import nested
 
 BatchesRunner: TypeAlias = Callable[[State, Any, int], Any]
 Rule: TypeAlias = Callable[..., tuple[Array, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class KnownRule:
+class FusedKernel:
     """What an elementwise rule is called where frameworks have a kernel of it.
 
     Attributes:
@@ -236,7 +236,7 @@ class ExecutionMethods(PaddingMethods, ABC):
         rule: Rule,
         lists: Sequence[Sequence[Array]],
         scalars: Sequence[Any] = (),
-        known_as: KnownRule | None = None,
+        fused_kernel: FusedKernel | None = None,
     ) -> list[list[Array]]:
         """Run one elementwise rule over the arrays of an optimizer: the one hook through which updates go.
 
@@ -244,7 +244,7 @@ class ExecutionMethods(PaddingMethods, ABC):
             rule: takes one array of each list and the scalars, returns a tuple of arrays.
             lists: for instance `[parameters, gradients, first_moments]`, of one length.
             scalars: passed on as they are.
-            known_as: what the rule is, for a backend that has a kernel of it; others need not look.
+            fused_kernel: what the rule is, for a backend that has a kernel of it; others need not look.
 
         Returns:
             One list for each result of the rule. A backend may run the rule on several arrays at once, since it

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import budget, config, ops
-from polykeras.arguments import positive_int
+from polykeras import config, ops
+from polykeras.common import budget
+from polykeras.common.arguments import positive_int
 from polykeras.metrics.confusion import ConfusionMetric, share
 from polykeras.metrics.metric import METRICS
 from polykeras.metrics.thresholds import from_each, sums_between

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from polykeras import config, dtypes, initializers, ops
+from polykeras.common.naming import to_snake_case
 from polykeras.layers.base.own_metrics import Measure
 from polykeras.layers.base.tracking import tracked
-from polykeras.naming import to_snake_case
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import Registry
 from polykeras.variables import Variable, functionalize, unique

@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import changes, fast, masks, nested
+from polykeras import fast
 from polykeras.backend import Backend, registry
+from polykeras.common import masks, nested, version_counter
+from polykeras.common.naming import is_ours
 from polykeras.graph import KerasTensor
 from polykeras.layers.base.context import current_context
 from polykeras.layers.base.tracking import PLAIN
 from polykeras.layers.core.lambda_layer import Lambda
-from polykeras.naming import is_ours
 from polykeras.training.step_cache import StepCache
 from polykeras.training.steps import CompiledStep
 from polykeras.variables import is_functional
@@ -29,7 +30,7 @@ SHAPES = 16  # that are compiled at most, and then no more: each takes time and 
 
 
 def _as_of() -> tuple[int, int]:
-    return changes.last(), changes.last_setting()
+    return version_counter.version(), version_counter.settings_version()
 
 
 class _Same:

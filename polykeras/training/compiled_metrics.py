@@ -6,10 +6,11 @@ import inspect
 from collections import Counter
 from typing import Any, TypeAlias
 
-from polykeras import masks, metrics, nested, ops
+from polykeras import metrics, ops
+from polykeras.common import masks, nested
+from polykeras.common.naming import is_ours
 from polykeras.layers.base.context import get_mask
 from polykeras.metrics import MeanMetricWrapper, Metric
-from polykeras.naming import is_ours
 from polykeras.training.outputs import by_output, flat_like, name_outputs
 
 Seen: TypeAlias = list[tuple[Any, Any, Any]]

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from polykeras import config, logits, nested
+from polykeras import config
 from polykeras.backend import Backend, registry
 from polykeras.backend.symbolic import cannot_run_on_shapes
+from polykeras.common import logits, nested
+from polykeras.common.naming import are_ours
 from polykeras.graph.inference import infer_outputs
 from polykeras.graph.tensor import KerasTensor
 from polykeras.layers.base.tracking import tracked
 from polykeras.metrics import Metric
-from polykeras.naming import are_ours
 from polykeras.optimizers import Optimizer
 from polykeras.random import SeedGenerator
 from polykeras.training import padding

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import dtypes, nested
+from polykeras import dtypes
 from polykeras.backend import Backend
 from polykeras.backend.execution import BatchesRunner, CannotMap
-from polykeras.recent import Recent
+from polykeras.common import nested
+from polykeras.common.lru_cache import LRUCache
 from polykeras.training.chunks import ChunkSize
 from polykeras.training.collection import uncollected
 from polykeras.training.interrupts import Uninterrupted
@@ -78,9 +79,9 @@ class CompiledStep:
         self._donate = donate
         self._has_run = False
         self.log_names: list[str] = []
-        self._chunk_sizes: Recent[ChunkSize] = Recent()  # by `shapes_of` a batch
-        self._rooms: Recent[Rooms] = Recent()  # by the rows of a batch
-        self.fills: Recent[bool] = Recent()
+        self._chunk_sizes: LRUCache[ChunkSize] = LRUCache()  # by `shapes_of` a batch
+        self._rooms: LRUCache[Rooms] = LRUCache()  # by the rows of a batch
+        self.fills: LRUCache[bool] = LRUCache()
         self._maps = not donate
         self.step = self._noting(step)
         self._parts = parts and replace(parts, report=self._noting(parts.report))
@@ -263,8 +264,11 @@ class EagerStep(CompiledStep):
         return self._run_one(nested.map_structure(self._backend.place, batch))  # native code may change it in place
 
     def _run_one(self, batch: Any) -> Any:
-        home = self._backend.native.home
-        with Scope() as scope, home.in_step() if home else nullcontext():  # a step that fails changes no variable
+        location = self._backend.native.location
+        with (
+            Scope() as scope,
+            location.in_step() if location else nullcontext(),
+        ):  # a step that fails changes no variable
             result = self.step(batch)
         with Uninterrupted():  # all of them or none
             for variable, value in zip(*scope.updates(), strict=True):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from polykeras import nested, optimizers
-from polykeras.arguments import call_with_taken, positive_int, takes_old_arguments
+from polykeras import optimizers
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import registry
+from polykeras.common import nested
+from polykeras.common.arguments import call_with_taken, positive_int, takes_old_arguments
 from polykeras.dtype_policies import DTypePolicy
 from polykeras.layers.base.own_metrics import own_metrics
 from polykeras.metrics import Mean, Metric

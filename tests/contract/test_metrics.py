@@ -12,9 +12,10 @@ from contract.metric_cases import BINARY, CASES, WEIGHT, N
 from contract.references.metrics import counts
 from helpers import f32
 from helpers.parity import assert_parity
-from polykeras import Sequential, initializers, layers, masks, metrics, ops
+from polykeras import Sequential, initializers, layers, metrics, ops
 from polykeras.autodiff import function
 from polykeras.backend import Backend
+from polykeras.common import masks
 from polykeras.graph import KerasTensor
 from polykeras.graph.inference import infer_outputs
 from polykeras.optimizers import SGD

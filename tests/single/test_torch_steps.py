@@ -12,8 +12,8 @@ from polykeras.backend import use_backend
 from polykeras.backend.steps import StepParts
 
 torch = pytest.importorskip("torch")
+from polykeras_torch.compiler.instructions import Slot  # noqa: E402
 from polykeras_torch.compiler.kernels import COPY_INTO  # noqa: E402
-from polykeras_torch.compiler.nodes import Slot  # noqa: E402
 from polykeras_torch.compiler.recorder import Recorder  # noqa: E402
 from polykeras_torch.compiler.rewriting import with_given_memory  # noqa: E402
 
@@ -137,9 +137,9 @@ def test_what_is_given_memory_is_written_there_in_whole_cache_lines(rows: int, c
         made = (x + 1.0).exp()
         results = [recorder.slot(leaf) for leaf in (made, made[:, :1], made)]
     rooms = [Slot(100), Slot(101), Slot(102)]
-    nodes = with_given_memory(recorder.nodes, recorder.seen, results, rooms)
-    assert [node.args[0] for node in nodes if node.op is COPY_INTO] == rooms[-copies:]
-    assert [node.into for node in nodes if node.into is not None] == rooms[:-copies]
+    instructions = with_given_memory(recorder.instructions, recorder.tensors, results, rooms)
+    assert [instruction.args[0] for instruction in instructions if instruction.op is COPY_INTO] == rooms[-copies:]
+    assert [instruction.into for instruction in instructions if instruction.into is not None] == rooms[:-copies]
 
 
 def test_a_chunk_that_failed_leaves_nothing_to_the_next(tb: Any) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polykeras import Sequential, layers, nested, utils
+from polykeras import Sequential, layers, utils
 from polykeras.backend import Backend
+from polykeras.common import nested
 from polykeras.training.rooms import Rooms, in_room, rounded
 from polykeras.training.steps import CompiledStep
 

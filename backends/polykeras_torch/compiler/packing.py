@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from polykeras_torch.compiler.instructions import Instruction, Slot, TensorInfo
 from polykeras_torch.compiler.kernels import is_copy
-from polykeras_torch.compiler.nodes import Node, Seen, Slot
 from polykeras_torch.private import FLATTEN, FUSED_ADAM, FUSED_SGD
 
 # The arguments that are lists of state; beside them come lists of gradients and, of Adam, of counters.
@@ -42,26 +42,30 @@ class Pack:
 
 
 def with_packed_updates(
-    nodes: Sequence[Node], seen: Sequence[Seen], outputs: Sequence[Slot]
-) -> tuple[list[Node], list[Pack]]:
+    instructions: Sequence[Instruction], tensors: Sequence[TensorInfo], outputs: Sequence[Slot]
+) -> tuple[list[Instruction], list[Pack]]:
     """Return the calls with those of optimizers' kernels over packs, and the packs, which the program takes as well.
 
     Args:
-        nodes: the calls, which have reused memory already.
-        seen: the tensor of each slot.
+        instructions: the calls, which have reused memory already.
+        tensors: one for each slot.
         outputs: what is returned: the new values of the first inputs, in their order.
     """
-    places = _updated_in_place(nodes, outputs)
+    places = _updated_in_place(instructions, outputs)
     packs: list[Pack] = []
-    result: list[Node] = []
-    new = len(seen)
-    for node in nodes:
-        lists = [node.args[i] for i in _STATE.get(node.op, ()) if i < len(node.args) and node.args[i]]
-        chosen = _small(lists, places, seen) if lists else []
+    result: list[Instruction] = []
+    new = len(tensors)
+    for instruction in instructions:
+        lists = [
+            instruction.args[i]
+            for i in _STATE.get(instruction.op, ())
+            if i < len(instruction.args) and instruction.args[i]
+        ]
+        chosen = _small(lists, places, tensors) if lists else []
         if len(chosen) < _FEWEST:
-            result.append(node)
+            result.append(instruction)
             continue
-        args = list(node.args)
+        args = list(instruction.args)
         for i, column in enumerate(args):
             if not isinstance(column, (list, tuple)) or not column:
                 continue
@@ -70,31 +74,31 @@ def with_packed_updates(
                 first, new = Slot(new), new + 1
             picked = [column[j] for j in chosen]
             if i == _GRADIENTS:
-                result.append(Node(FLATTEN, (picked,), {}, [first], True, [], False))
+                result.append(Instruction(FLATTEN, (picked,), {}, [first], True, [], False))
             elif i != _COUNTERS:
                 packs.append(Pack(tuple(places[slot.number] for slot in picked), first))
             args[i] = [first, *(item for j, item in enumerate(column) if j not in chosen)]
-        result.append(replace(node, args=tuple(args)))
+        result.append(replace(instruction, args=tuple(args)))
     return result, packs
 
 
-def _updated_in_place(nodes: Sequence[Node], outputs: Sequence[Slot]) -> dict[int, int]:
+def _updated_in_place(instructions: Sequence[Instruction], outputs: Sequence[Slot]) -> dict[int, int]:
     """Return the slots that are the memory of an input and what is returned for it, with the number of the input."""
     returned = {slot.number: place for place, slot in enumerate(outputs)}
     found = {}
-    for node in nodes:
-        if is_copy(node.op) and node.into is not None:
-            (slot,) = node.results()
-            if returned.get(slot.number) == node.into.number:
-                found[slot.number] = node.into.number
+    for instruction in instructions:
+        if is_copy(instruction.op) and instruction.into is not None:
+            (slot,) = instruction.results()
+            if returned.get(slot.number) == instruction.into.number:
+                found[slot.number] = instruction.into.number
     return found
 
 
-def _small(lists: Sequence[Sequence[Slot]], places: dict[int, int], seen: Sequence[Seen]) -> list[int]:
+def _small(lists: Sequence[Sequence[Slot]], places: dict[int, int], tensors: Sequence[TensorInfo]) -> list[int]:
     """Return which tensors of the lists may be packed: those of the most frequent dtype."""
     by_dtype: dict[torch.dtype, list[int]] = {}
     for j, parts in enumerate(zip(*lists, strict=True)):
-        tensor = seen[parts[0].number]
+        tensor = tensors[parts[0].number]
         size = tensor.shape.numel()
         if 0 < size <= _SMALL and size % _UNIT == 0 and all(part.number in places for part in parts):
             by_dtype.setdefault(tensor.dtype, []).append(j)

@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polykeras import fast, nested
-from polykeras.draws import HostDraws
+from polykeras import fast
+from polykeras.common import nested
+from polykeras.common.global_draws import HostDraws
 from polykeras_torch.compiler.global_state import has_settings, is_looked_on, settings_applied, without_autocast_cache
-from polykeras_torch.compiler.nodes import Slot
+from polykeras_torch.compiler.instructions import Slot
 from polykeras_torch.compiler.operators import is_plain
 from polykeras_torch.compiler.outside import Foreign
 from polykeras_torch.compiler.ownership import memory, own, with_copies, written_to
@@ -106,7 +107,7 @@ class Recording:
         self._repetition: Repetition | None = None
         self._packs: list[Pack] = []
         self.handed: dict[int, int] = {}
-        small = recorder is not None and wants_one_thread(recorder.nodes, recorder.seen)
+        small = recorder is not None and wants_one_thread(recorder.instructions, recorder.tensors)
         self._wants_one_thread = small and fast.enabled("one-thread")
         if self._wants_one_thread:
             fast.explain("what was recorded on torch", "computed by one thread", "its products are too small for two")
@@ -119,8 +120,8 @@ class Recording:
         self._modules = modules
         self._foreign = Foreign(recorder.foreign())
         slots = list(outputs.values())
-        written = written_memory(recorder.nodes, recorder.seen)
-        self._changed = [i for i in range(donated, inputs) if recorder.seen[i].memory in written]
+        written = written_memory(recorder.instructions, recorder.tensors)
+        self._changed = [i for i in range(donated, inputs) if recorder.tensors[i].memory in written]
         self._program = compile_program(recorder, inputs, slots, range(donated))
         if advances and self._places[:advances] == list(range(advances)):
             others = range(donated, advances)
@@ -128,7 +129,7 @@ class Recording:
             self.handed = {
                 i: number - donated
                 for i, number in numbers.items()
-                if number < inputs and recorder.seen[number].memory not in written
+                if number < inputs and recorder.tensors[number].memory not in written
             }
             placed = [slots[i] for i in others if i not in self.handed]
             self._repetition = compile_repetition(recorder, inputs, slots[:donated], placed)

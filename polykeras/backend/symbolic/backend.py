@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from polykeras import nested
 from polykeras.backend.base import Backend
 from polykeras.backend.steps import Step, StepParts, StepRunner
 from polykeras.backend.symbolic.array import NeedsValues, SymbolicArray, from_value
 from polykeras.backend.symbolic.core import first_size, first_slices, stacked
 from polykeras.backend.symbolic.dims import agree, meet
 from polykeras.backend.symbolic.linear import SymbolicLinear
+from polykeras.common import nested
 
 
 class SymbolicBackend(SymbolicLinear, Backend):

@@ -6,9 +6,11 @@ import inspect
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from polykeras import dtype_policies, nested, regularizers
+from polykeras import dtype_policies, regularizers
 from polykeras.backend import registry
-from polykeras.backend.door import convert, find_symbolic
+from polykeras.backend.dispatch import convert, find_symbolic
+from polykeras.common import nested
+from polykeras.common.naming import is_ours
 from polykeras.graph import Operation
 from polykeras.layers.base.building import BuildMixin, completed
 from polykeras.layers.base.call_arguments import call_spec
@@ -19,7 +21,6 @@ from polykeras.layers.base.old_arguments import takes_old_names
 from polykeras.layers.base.shapes import take_input_shape
 from polykeras.layers.base.state import StateMixin
 from polykeras.layers.base.symbolic import SymbolicMixin
-from polykeras.naming import is_ours
 from polykeras.saving.configurable import init_parameters
 from polykeras.saving.serialization import Registry
 from polykeras.variables import Scope, read_state
