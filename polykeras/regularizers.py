@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from polykeras import ops
+from polykeras.backend.spec import Array
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import Registry, serialize_keras_object
 
@@ -16,7 +17,7 @@ registry: Registry[Regularizer] = Registry("regularizer", "keras.regularizers")
 class Regularizer(Configurable):
     """Base of regularizers: a function from an array to a scalar. A plain function of yours will do as well."""
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Array) -> Array:
         """Return the penalty.
 
         Args:
@@ -45,7 +46,7 @@ class L1L2(Regularizer):
         self.l1 = _factor(self, "l1", l1)
         self.l2 = _factor(self, "l2", l2)
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Array) -> Array:
         if not self.l1:
             return ops.multiply(self.l2, ops.sum(ops.square(x)))
         absolute = ops.multiply(self.l1, ops.sum(ops.abs(x)))
@@ -63,7 +64,7 @@ class L1(Regularizer):
     def __init__(self, l1: float = 0.01) -> None:
         self.l1 = _factor(self, "l1", l1)
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Array) -> Array:
         return ops.multiply(self.l1, ops.sum(ops.abs(x)))
 
 
@@ -82,7 +83,7 @@ class L2(Regularizer):
     def __init__(self, l2: float = 0.01) -> None:
         self.l2 = _factor(self, "l2", l2)
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Array) -> Array:
         return ops.multiply(self.l2, ops.sum(ops.square(x)))
 
 
@@ -104,7 +105,7 @@ class OrthogonalRegularizer(Regularizer):
         self.factor = _factor(self, "factor", factor)
         self.mode = mode
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Array) -> Array:
         shape = ops.shape(x)
         if len(shape) != 2:
             raise ValueError(f"OrthogonalRegularizer takes matrices; received an array of shape {shape}.")

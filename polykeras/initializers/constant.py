@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from polykeras.backend.registry import loaded_backends
+from polykeras.common.types import ArrayLike
 from polykeras.initializers.base import Initializer, registry
 
 
@@ -42,7 +43,7 @@ class Constant(Initializer):
         [0.5, 0.5]
     """
 
-    def __init__(self, value: Any = 0.0) -> None:
+    def __init__(self, value: ArrayLike = 0.0) -> None:
         owner = next((backend for backend in loaded_backends() if backend.is_tensor(value)), None)
         array = np.asarray(value if owner is None else owner.to_numpy(value))
         self.value = array if array.ndim else array.item()

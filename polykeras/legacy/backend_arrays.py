@@ -11,6 +11,8 @@ import numpy as np
 
 from polykeras import ops
 from polykeras.backend import standardize_dtype
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.config import floatx
 from polykeras.ops import (
     absolute,
@@ -90,7 +92,7 @@ __all__ = [
 ]
 
 
-def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = "int32") -> Any:
+def arange(start: ArrayLike, stop: ArrayLike | None = None, step: ArrayLike = 1, dtype: DTypeLike = "int32") -> Array:
     """Return the numbers from `start`, or 0, up to `stop`; none if only a negative one is given.
 
     Args:
@@ -104,7 +106,7 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = "int32") ->
     return ops.arange(start, stop, step, dtype=dtype)
 
 
-def argmax(x: Any, axis: int = -1) -> Any:
+def argmax(x: ArrayLike, axis: int = -1) -> Array:
     """Return where along an axis the largest number is.
 
     Args:
@@ -117,7 +119,7 @@ def argmax(x: Any, axis: int = -1) -> Any:
     return ops.argmax(x, axis)
 
 
-def argmin(x: Any, axis: int = -1) -> Any:
+def argmin(x: ArrayLike, axis: int = -1) -> Array:
     """Return where along an axis the smallest number is.
 
     Args:
@@ -130,7 +132,7 @@ def argmin(x: Any, axis: int = -1) -> Any:
     return ops.argmin(x, axis)
 
 
-def batch_dot(x: Any, y: Any, axes: int | Sequence[int] | None = None) -> Any:
+def batch_dot(x: ArrayLike, y: ArrayLike, axes: int | Sequence[int] | None = None) -> Array:
     """Return the products of the samples of two arrays.
 
     Args:
@@ -160,17 +162,17 @@ def batch_dot(x: Any, y: Any, axes: int | Sequence[int] | None = None) -> Any:
     return product if rest else ops.expand_dims(product, 1)
 
 
-def batch_flatten(x: Any) -> Any:
+def batch_flatten(x: ArrayLike) -> Array:
     """Return each sample as a vector: `(batch, size)`."""
     return ops.reshape(x, (-1, math.prod(ops.shape(x)[1:])))
 
 
-def cast_to_floatx(x: Any) -> Any:
+def cast_to_floatx(x: ArrayLike) -> Array:
     """Return an array in the default float dtype; a NumPy array of what is none of a framework."""
     return ops.cast(x, floatx()) if ops.is_tensor(x) or isinstance(x, Variable) else np.asarray(x, dtype=floatx())
 
 
-def clip(x: Any, min_value: Any, max_value: Any) -> Any:
+def clip(x: ArrayLike, min_value: ArrayLike, max_value: ArrayLike) -> Array:
     """Return numbers within bounds, each of which may be None; an upper one below the lower one is moved to it.
 
     Args:
@@ -184,7 +186,7 @@ def clip(x: Any, min_value: Any, max_value: Any) -> Any:
     return ops.clip(x, low, np.inf if max_value is None else max_value)
 
 
-def concatenate(tensors: Sequence[Any], axis: int = -1) -> Any:
+def concatenate(tensors: Sequence[Any], axis: int = -1) -> Array:
     """Return arrays joined along an axis.
 
     Args:
@@ -194,7 +196,9 @@ def concatenate(tensors: Sequence[Any], axis: int = -1) -> Any:
     return ops.concatenate(tensors, axis)
 
 
-def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None = None) -> Any:
+def constant(
+    value: ArrayLike, dtype: DTypeLike = None, shape: Sequence[int] | None = None, name: str | None = None
+) -> Array:
     """Return an array of a value, of a number one of any shape, in the default float dtype if none is named.
 
     Args:
@@ -207,12 +211,12 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None 
     return array if shape is None else ops.broadcast_to(array, shape)
 
 
-def count_params(x: Any) -> int:
+def count_params(x: ArrayLike) -> int:
     """Return how many numbers an array has."""
     return math.prod(x.shape)
 
 
-def cumprod(x: Any, axis: int = 0) -> Any:
+def cumprod(x: ArrayLike, axis: int = 0) -> Array:
     """Return the products of the first numbers along an axis.
 
     Args:
@@ -222,7 +226,7 @@ def cumprod(x: Any, axis: int = 0) -> Any:
     return ops.cumprod(x, axis)
 
 
-def cumsum(x: Any, axis: int = 0) -> Any:
+def cumsum(x: ArrayLike, axis: int = 0) -> Array:
     """Return the sums of the first numbers along an axis.
 
     Args:
@@ -232,12 +236,12 @@ def cumsum(x: Any, axis: int = 0) -> Any:
     return ops.cumsum(x, axis)
 
 
-def dtype(x: Any) -> str:
+def dtype(x: ArrayLike) -> str:
     """Return the name of an array's dtype."""
     return standardize_dtype(x.dtype)
 
 
-def expand_dims(x: Any, axis: int = -1) -> Any:
+def expand_dims(x: ArrayLike, axis: int = -1) -> Array:
     """Return an array with one more axis, of size 1.
 
     Args:
@@ -247,12 +251,12 @@ def expand_dims(x: Any, axis: int = -1) -> Any:
     return ops.expand_dims(x, axis)
 
 
-def flatten(x: Any) -> Any:
+def flatten(x: ArrayLike) -> Array:
     """Return an array as a vector."""
     return ops.reshape(x, (-1,))
 
 
-def gather(reference: Any, indices: Any) -> Any:
+def gather(reference: ArrayLike, indices: ArrayLike) -> Array:
     """Return the rows of these indices.
 
     Args:
@@ -262,7 +266,7 @@ def gather(reference: Any, indices: Any) -> Any:
     return ops.take(reference, indices, axis=0)
 
 
-def int_shape(x: Any) -> tuple[int | None, ...]:
+def int_shape(x: ArrayLike) -> tuple[int | None, ...]:
     """Return an array's shape, None for unknown sizes."""
     return tuple(x.shape)
 
@@ -272,7 +276,7 @@ def is_sparse(tensor: Any) -> bool:
     return type(tensor).__name__ == "SparseTensor"
 
 
-def l2_normalize(x: Any, axis: int | None = None) -> Any:
+def l2_normalize(x: ArrayLike, axis: int | None = None) -> Array:
     """Return vectors along an axis, or all numbers, scaled to length 1.
 
     Args:
@@ -283,12 +287,12 @@ def l2_normalize(x: Any, axis: int | None = None) -> Any:
     return ops.multiply(x, ops.rsqrt(ops.maximum(squares, 1e-12)))
 
 
-def ndim(x: Any) -> int:
+def ndim(x: ArrayLike) -> int:
     """Return how many axes an array has, a sparse one too."""
     return len(x.shape if is_sparse(x) else ops.shape(x))
 
 
-def one_hot(indices: Any, num_classes: int) -> Any:
+def one_hot(indices: ArrayLike, num_classes: int) -> Array:
     """Return class numbers as one-hot vectors on a new last axis.
 
     Args:
@@ -298,7 +302,7 @@ def one_hot(indices: Any, num_classes: int) -> Any:
     return ops.one_hot(indices, num_classes)
 
 
-def permute_dimensions(x: Any, pattern: Sequence[int]) -> Any:
+def permute_dimensions(x: ArrayLike, pattern: Sequence[int]) -> Array:
     """Return an array with its axes in another order.
 
     Args:
@@ -308,7 +312,7 @@ def permute_dimensions(x: Any, pattern: Sequence[int]) -> Any:
     return ops.transpose(x, pattern)
 
 
-def pow(x: Any, a: Any) -> Any:
+def pow(x: ArrayLike, a: ArrayLike) -> Array:
     """Return numbers to the power `a`.
 
     Args:
@@ -318,7 +322,7 @@ def pow(x: Any, a: Any) -> Any:
     return ops.power(x, a)
 
 
-def repeat(x: Any, n: int) -> Any:
+def repeat(x: ArrayLike, n: int) -> Array:
     """Return each vector of `(batch, size)` `n` times: `(batch, n, size)`.
 
     Args:
@@ -333,7 +337,7 @@ def repeat(x: Any, n: int) -> Any:
     return ops.repeat(ops.expand_dims(x, 1), n, axis=1)
 
 
-def repeat_elements(x: Any, rep: int, axis: int) -> Any:
+def repeat_elements(x: ArrayLike, rep: int, axis: int) -> Array:
     """Return each slice along an axis `rep` times.
 
     Args:
@@ -344,7 +348,7 @@ def repeat_elements(x: Any, rep: int, axis: int) -> Any:
     return ops.repeat(x, rep, axis=axis)
 
 
-def reverse(x: Any, axes: int | Sequence[int]) -> Any:
+def reverse(x: ArrayLike, axes: int | Sequence[int]) -> Array:
     """Return an array turned round along axes.
 
     Args:
@@ -354,12 +358,12 @@ def reverse(x: Any, axes: int | Sequence[int]) -> Any:
     return ops.flip(x, axes)
 
 
-def sqrt(x: Any) -> Any:
+def sqrt(x: ArrayLike) -> Array:
     """Return the square root; 0 of a negative number."""
     return ops.sqrt(ops.maximum(x, 0))
 
 
-def squeeze(x: Any, axis: int) -> Any:
+def squeeze(x: ArrayLike, axis: int) -> Array:
     """Return an array without an axis of size 1.
 
     Args:
@@ -376,7 +380,7 @@ def stop_gradient(variables: Any) -> Any:
     return ops.stop_gradient(variables)
 
 
-def tile(x: Any, n: int | Sequence[int]) -> Any:
+def tile(x: ArrayLike, n: int | Sequence[int]) -> Array:
     """Return an array `n` times along each axis.
 
     Args:
@@ -386,12 +390,12 @@ def tile(x: Any, n: int | Sequence[int]) -> Any:
     return ops.tile(x, (n,) if isinstance(n, int) else n)
 
 
-def to_dense(tensor: Any) -> Any:
+def to_dense(tensor: Any) -> Array:
     """Return an array as it is: there are no sparse ones."""
     return tensor
 
 
-def identity(x: Any, name: str | None = None) -> Any:
+def identity(x: ArrayLike, name: str | None = None) -> Array:
     """Return an array as it is.
 
     Args:

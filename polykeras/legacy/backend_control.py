@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from polykeras import ops
+from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.graph import is_keras_tensor
 from polykeras.legacy.backend_arrays import ndim
 
@@ -35,7 +36,7 @@ def foldr(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None, na
     return foldl(fn, ops.flip(elems, 0), initializer)
 
 
-def map_fn(fn: Callable[[Any], Any], elems: Any, name: str | None = None, dtype: Any = None) -> Any:
+def map_fn(fn: Callable[[Any], Any], elems: ArrayLike, name: str | None = None, dtype: DTypeLike = None) -> Any:
     """Return what a function makes of each row, in a dtype if one is named.
 
     Args:
@@ -48,7 +49,7 @@ def map_fn(fn: Callable[[Any], Any], elems: Any, name: str | None = None, dtype:
     return found if dtype is None else ops.cast(found, dtype)
 
 
-def switch(condition: Any, then_expression: Any, else_expression: Any) -> Any:
+def switch(condition: ArrayLike, then_expression: Any, else_expression: Any) -> Any:
     """Return the one or the other, by a condition.
 
     Args:

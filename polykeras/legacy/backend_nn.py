@@ -6,15 +6,24 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from polykeras import ops, random
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.config import epsilon, floatx, image_data_format
 from polykeras.ops import binary_crossentropy, categorical_crossentropy, sigmoid, softmax, softplus, softsign, tanh
+from polykeras.seeds import SeedGenerator
 
 __all__ = ["binary_crossentropy", "categorical_crossentropy", "sigmoid", "softmax", "softplus", "softsign", "tanh"]
 
 
 def batch_normalization(
-    x: Any, mean: Any, var: Any, beta: Any, gamma: Any, axis: int = -1, epsilon: float = 1e-3
-) -> Any:
+    x: ArrayLike,
+    mean: ArrayLike,
+    var: ArrayLike,
+    beta: ArrayLike,
+    gamma: ArrayLike,
+    axis: int = -1,
+    epsilon: float = 1e-3,
+) -> Array:
     """Return an array scaled by given means and variances, then by `gamma`, and moved by `beta`.
 
     Args:
@@ -33,7 +42,7 @@ def batch_normalization(
     return ops.batch_normalization(x, mean, var, axis, beta, gamma, epsilon)
 
 
-def bias_add(x: Any, bias: Any, data_format: str | None = None) -> Any:
+def bias_add(x: ArrayLike, bias: ArrayLike, data_format: str | None = None) -> Array:
     """Return an array with a number added to each channel; a bias of several axes is one for each place.
 
     Args:
@@ -55,13 +64,13 @@ def bias_add(x: Any, bias: Any, data_format: str | None = None) -> Any:
 
 
 def binary_focal_crossentropy(
-    target: Any,
-    output: Any,
+    target: ArrayLike,
+    output: ArrayLike,
     apply_class_balancing: bool = False,
     alpha: float = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
-) -> Any:
+) -> Array:
     """Return the focal crossentropy of each number (https://arxiv.org/abs/1708.02002).
 
     Args:
@@ -82,8 +91,13 @@ def binary_focal_crossentropy(
 
 
 def categorical_focal_crossentropy(
-    target: Any, output: Any, alpha: Any = 0.25, gamma: float = 2.0, from_logits: bool = False, axis: int = -1
-) -> Any:
+    target: ArrayLike,
+    output: ArrayLike,
+    alpha: ArrayLike = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    axis: int = -1,
+) -> Array:
     """Return the focal crossentropy over classes (https://arxiv.org/abs/1708.02002).
 
     Args:
@@ -103,8 +117,8 @@ def categorical_focal_crossentropy(
 
 
 def sparse_categorical_crossentropy(
-    target: Any, output: Any, from_logits: bool = False, axis: int = -1, ignore_class: int | None = None
-) -> Any:
+    target: ArrayLike, output: ArrayLike, from_logits: bool = False, axis: int = -1, ignore_class: int | None = None
+) -> Array:
     """Return the crossentropy with class numbers; 0 where these are `ignore_class`.
 
     Args:
@@ -124,7 +138,7 @@ def sparse_categorical_crossentropy(
     return ops.where(valid, found, 0)
 
 
-def ctc_batch_cost(y_true: Any, y_pred: Any, input_length: Any, label_length: Any) -> Any:
+def ctc_batch_cost(y_true: ArrayLike, y_pred: ArrayLike, input_length: ArrayLike, label_length: ArrayLike) -> Array:
     """Return the CTC loss of each sequence, whose last class is the blank.
 
     Args:
@@ -142,7 +156,7 @@ def ctc_batch_cost(y_true: Any, y_pred: Any, input_length: Any, label_length: An
 
 
 def ctc_decode(
-    y_pred: Any, input_length: Any, greedy: bool = True, beam_width: int = 100, top_paths: int = 1
+    y_pred: ArrayLike, input_length: ArrayLike, greedy: bool = True, beam_width: int = 100, top_paths: int = 1
 ) -> tuple[list[Any], Any]:
     """Return the likeliest labels of probabilities `(batch, time, classes)`, filled up with -1, and their scores.
 
@@ -164,7 +178,7 @@ def ctc_decode(
     return [decoded[path] for path in range(1 if greedy else top_paths)], scores
 
 
-def dropout(x: Any, level: float, noise_shape: Any = None, seed: Any = None) -> Any:
+def dropout(x: ArrayLike, level: float, noise_shape: Any = None, seed: int | SeedGenerator | None = None) -> Array:
     """Return an array with this share of its numbers set to 0, the others made larger.
 
     Args:
@@ -176,7 +190,7 @@ def dropout(x: Any, level: float, noise_shape: Any = None, seed: Any = None) -> 
     return random.dropout(x, level, noise_shape, seed)
 
 
-def elu(x: Any, alpha: float = 1.0) -> Any:
+def elu(x: ArrayLike, alpha: float = 1.0) -> Array:
     """Return `x`, or `alpha * (exp(x) - 1)` below 0.
 
     Args:
@@ -186,12 +200,12 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     return ops.elu(x, alpha)
 
 
-def hard_sigmoid(x: Any) -> Any:
+def hard_sigmoid(x: ArrayLike) -> Array:
     """Return `0.2 * x + 0.5` between 0 and 1, as Keras 2 has it."""
     return ops.clip(0.2 * ops.convert_to_tensor(x) + 0.5, 0.0, 1.0)
 
 
-def in_top_k(predictions: Any, targets: Any, k: int) -> Any:
+def in_top_k(predictions: ArrayLike, targets: ArrayLike, k: int) -> Array:
     """Return whether each class number is among the `k` likeliest.
 
     Args:
@@ -205,7 +219,7 @@ def in_top_k(predictions: Any, targets: Any, k: int) -> Any:
     return ops.in_top_k(targets, predictions, k)
 
 
-def relu(x: Any, alpha: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
+def relu(x: ArrayLike, alpha: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Array:
     """Return `x` from `threshold` up to `max_value`, and `alpha * (x - threshold)` below.
 
     Args:
@@ -219,7 +233,9 @@ def relu(x: Any, alpha: float = 0.0, max_value: float | None = None, threshold: 
     return above if max_value is None else ops.minimum(above, max_value)
 
 
-def random_bernoulli(shape: Any, p: float = 0.0, dtype: Any = None, seed: Any = None) -> Any:
+def random_bernoulli(
+    shape: Sequence[int], p: float = 0.0, dtype: DTypeLike = None, seed: int | SeedGenerator | None = None
+) -> Array:
     """Return ones with probability `p`, else zeros.
 
     Args:
@@ -231,7 +247,13 @@ def random_bernoulli(shape: Any, p: float = 0.0, dtype: Any = None, seed: Any = 
     return ops.cast(ops.less(random.uniform(shape, seed=seed), p), dtype or floatx())
 
 
-def random_normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
+def random_normal(
+    shape: Sequence[int],
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: DTypeLike = None,
+    seed: int | SeedGenerator | None = None,
+) -> Array:
     """Return normally distributed numbers.
 
     Args:
@@ -244,7 +266,13 @@ def random_normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any
     return random.normal(shape, mean, stddev, dtype, seed)
 
 
-def random_uniform(shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
+def random_uniform(
+    shape: Sequence[int],
+    minval: float = 0.0,
+    maxval: float = 1.0,
+    dtype: DTypeLike = None,
+    seed: int | SeedGenerator | None = None,
+) -> Array:
     """Return numbers drawn evenly from a range.
 
     Args:
@@ -257,7 +285,13 @@ def random_uniform(shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: 
     return random.uniform(shape, minval, maxval, dtype, seed)
 
 
-def truncated_normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
+def truncated_normal(
+    shape: Sequence[int],
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: DTypeLike = None,
+    seed: int | SeedGenerator | None = None,
+) -> Array:
     """Return normally distributed numbers, none further from the mean than two standard deviations.
 
     Args:
@@ -278,7 +312,7 @@ def rnn(
     mask: Any = None,
     constants: Sequence[Any] | None = None,
     unroll: bool = False,
-    input_length: Any = None,
+    input_length: ArrayLike | None = None,
     time_major: bool = False,
     zero_output_for_mask: bool = False,
     return_all_outputs: bool = True,

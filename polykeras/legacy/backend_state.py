@@ -10,11 +10,14 @@ import numpy as np
 
 from polykeras import ops, random
 from polykeras.backend import image_data_format, set_image_data_format
+from polykeras.backend.spec import Array
 from polykeras.common.naming import reset_names as reset_uids
+from polykeras.common.types import ArrayLike, ConstraintLike, DTypeLike
 from polykeras.config import ImageDataFormat, floatx
 from polykeras.layers import Input
 from polykeras.layers.base.context import current_context
 from polykeras.models import Model
+from polykeras.seeds import SeedGenerator
 from polykeras.variables import Variable
 
 __all__ = ["reset_uids"]
@@ -23,7 +26,9 @@ _ORDERS: dict[ImageDataFormat, str] = {"channels_last": "tf", "channels_first": 
 _phase: int | None = None
 
 
-def variable(value: Any, dtype: Any = None, name: str | None = None, constraint: Any = None) -> Variable:
+def variable(
+    value: ArrayLike, dtype: DTypeLike = None, name: str | None = None, constraint: ConstraintLike = None
+) -> Variable:
     """Return a variable that holds a value, in the default float dtype if none is named.
 
     Args:
@@ -38,7 +43,7 @@ def variable(value: Any, dtype: Any = None, name: str | None = None, constraint:
     return made
 
 
-def zeros(shape: Any, dtype: Any = None, name: str | None = None) -> Variable:
+def zeros(shape: Sequence[int], dtype: DTypeLike = None, name: str | None = None) -> Variable:
     """Return a variable of zeros.
 
     Args:
@@ -49,7 +54,7 @@ def zeros(shape: Any, dtype: Any = None, name: str | None = None) -> Variable:
     return variable(np.zeros(shape), dtype, name)
 
 
-def ones(shape: Any, dtype: Any = None, name: str | None = None) -> Variable:
+def ones(shape: Sequence[int], dtype: DTypeLike = None, name: str | None = None) -> Variable:
     """Return a variable of ones.
 
     Args:
@@ -60,7 +65,7 @@ def ones(shape: Any, dtype: Any = None, name: str | None = None) -> Variable:
     return variable(np.ones(shape), dtype, name)
 
 
-def eye(size: int, dtype: Any = None, name: str | None = None) -> Variable:
+def eye(size: int, dtype: DTypeLike = None, name: str | None = None) -> Variable:
     """Return a variable that holds an identity matrix.
 
     Args:
@@ -72,7 +77,12 @@ def eye(size: int, dtype: Any = None, name: str | None = None) -> Variable:
 
 
 def random_normal_variable(
-    shape: Any, mean: float, scale: float, dtype: Any = None, name: str | None = None, seed: Any = None
+    shape: Sequence[int],
+    mean: float,
+    scale: float,
+    dtype: DTypeLike = None,
+    name: str | None = None,
+    seed: int | SeedGenerator | None = None,
 ) -> Variable:
     """Return a variable of normally distributed numbers.
 
@@ -88,7 +98,12 @@ def random_normal_variable(
 
 
 def random_uniform_variable(
-    shape: Any, low: float, high: float, dtype: Any = None, name: str | None = None, seed: Any = None
+    shape: Sequence[int],
+    low: float,
+    high: float,
+    dtype: DTypeLike = None,
+    name: str | None = None,
+    seed: int | SeedGenerator | None = None,
 ) -> Variable:
     """Return a variable of numbers drawn evenly from a range.
 
@@ -103,7 +118,7 @@ def random_uniform_variable(
     return variable(random.uniform(shape, low, high, dtype, seed), dtype, name)
 
 
-def get_value(x: Any) -> np.ndarray:
+def get_value(x: ArrayLike) -> np.ndarray:
     """Return the value of a variable or an array as a NumPy array."""
     return ops.convert_to_numpy(x)
 
@@ -116,7 +131,7 @@ def batch_get_value(tensors: Iterable[Any]) -> list[np.ndarray]:
     return [get_value(tensor) for tensor in tensors]
 
 
-def set_value(x: Variable, value: Any) -> None:
+def set_value(x: Variable, value: ArrayLike) -> None:
     """Give a variable a value.
 
     Args:
@@ -132,7 +147,7 @@ def batch_set_value(tuples: Iterable[tuple[Variable, Any]]) -> None:
         set_value(x, value)
 
 
-def update(x: Variable, new_x: Any) -> Any:
+def update(x: Variable, new_x: ArrayLike) -> Array:
     """Give a variable a value, and return the value.
 
     Args:
@@ -142,7 +157,7 @@ def update(x: Variable, new_x: Any) -> Any:
     return x.assign(new_x)
 
 
-def update_add(x: Variable, increment: Any) -> Any:
+def update_add(x: Variable, increment: ArrayLike) -> Array:
     """Add to a variable, and return its value.
 
     Args:
@@ -152,7 +167,7 @@ def update_add(x: Variable, increment: Any) -> Any:
     return x.assign_add(increment)
 
 
-def update_sub(x: Variable, decrement: Any) -> Any:
+def update_sub(x: Variable, decrement: ArrayLike) -> Array:
     """Subtract from a variable, and return its value.
 
     Args:
@@ -162,7 +177,7 @@ def update_sub(x: Variable, decrement: Any) -> Any:
     return x.assign_sub(decrement)
 
 
-def moving_average_update(x: Variable, value: Any, momentum: float) -> Any:
+def moving_average_update(x: Variable, value: ArrayLike, momentum: float) -> Array:
     """Move a variable towards a value, `momentum * x + (1 - momentum) * value`, and return its new value.
 
     Args:
@@ -176,7 +191,7 @@ def moving_average_update(x: Variable, value: Any, momentum: float) -> Any:
 def placeholder(
     shape: Sequence[int | None] | None = None,
     ndim: int | None = None,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     sparse: bool = False,
     name: str | None = None,
 ) -> Any:
@@ -220,7 +235,7 @@ def function(
     return run
 
 
-def gradients(loss: Any, variables: Any) -> Any:
+def gradients(loss: ArrayLike, variables: Any) -> Any:
     """Raise: there is no graph of gradients.
 
     Raises:
@@ -250,7 +265,7 @@ def set_learning_phase(value: int) -> None:
     _phase = value
 
 
-def in_train_phase(x: Any, alt: Any, training: Any = None) -> Any:
+def in_train_phase(x: Any, alt: Any, training: bool | None = None) -> Any:
     """Return `x` in training, else `alt`; each may be a function without arguments.
 
     Args:
@@ -262,7 +277,7 @@ def in_train_phase(x: Any, alt: Any, training: Any = None) -> Any:
     return chosen() if callable(chosen) else chosen
 
 
-def in_test_phase(x: Any, alt: Any, training: Any = None) -> Any:
+def in_test_phase(x: Any, alt: Any, training: bool | None = None) -> Any:
     """Return `alt` in training, else `x`; each may be a function without arguments.
 
     Args:
@@ -296,7 +311,7 @@ def name_scope(name: str) -> Iterator[str]:
     yield name
 
 
-def ctc_label_dense_to_sparse(labels: Any, label_lengths: Any) -> Any:
+def ctc_label_dense_to_sparse(labels: ArrayLike, label_lengths: ArrayLike) -> Any:
     """Raise: there are no sparse arrays.
 
     Raises:

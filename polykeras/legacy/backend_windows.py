@@ -6,19 +6,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from polykeras import ops
+from polykeras.backend.spec import Array
 from polykeras.common.arguments import int_tuple
+from polykeras.common.types import ArrayLike
 from polykeras.config import image_data_format
 from polykeras.layers import UpSampling2D
 
 
 def conv1d(
-    x: Any,
-    kernel: Any,
+    x: ArrayLike,
+    kernel: ArrayLike,
     strides: int = 1,
     padding: str = "valid",
     data_format: str | None = None,
     dilation_rate: int = 1,
-) -> Any:
+) -> Array:
     """Return a convolution over one axis; padding may be "causal" too.
 
     Args:
@@ -37,13 +39,13 @@ def conv1d(
 
 
 def conv2d(
-    x: Any,
-    kernel: Any,
-    strides: Any = 1,
+    x: ArrayLike,
+    kernel: ArrayLike,
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str | None = None,
-    dilation_rate: Any = 1,
-) -> Any:
+    dilation_rate: int | Sequence[int] = 1,
+) -> Array:
     """Return a convolution over two axes, or three.
 
     Args:
@@ -61,14 +63,14 @@ conv3d = conv2d  # the same, strides and dilations given for three axes
 
 
 def conv2d_transpose(
-    x: Any,
-    kernel: Any,
+    x: ArrayLike,
+    kernel: ArrayLike,
     output_shape: Sequence[Any],
-    strides: Any = (1, 1),
+    strides: int | Sequence[int] = (1, 1),
     padding: str = "valid",
     data_format: str | None = None,
-    dilation_rate: Any = (1, 1),
-) -> Any:
+    dilation_rate: int | Sequence[int] = (1, 1),
+) -> Array:
     """Return a transposed convolution whose result has a given shape.
 
     Args:
@@ -97,13 +99,13 @@ def conv2d_transpose(
 
 
 def depthwise_conv2d(
-    x: Any,
-    depthwise_kernel: Any,
-    strides: Any = (1, 1),
+    x: ArrayLike,
+    depthwise_kernel: ArrayLike,
+    strides: int | Sequence[int] = (1, 1),
     padding: str = "valid",
     data_format: str | None = None,
-    dilation_rate: Any = (1, 1),
-) -> Any:
+    dilation_rate: int | Sequence[int] = (1, 1),
+) -> Array:
     """Return a convolution of each channel by itself.
 
     Args:
@@ -119,14 +121,14 @@ def depthwise_conv2d(
 
 
 def separable_conv2d(
-    x: Any,
-    depthwise_kernel: Any,
-    pointwise_kernel: Any,
-    strides: Any = (1, 1),
+    x: ArrayLike,
+    depthwise_kernel: ArrayLike,
+    pointwise_kernel: ArrayLike,
+    strides: int | Sequence[int] = (1, 1),
     padding: str = "valid",
     data_format: str | None = None,
-    dilation_rate: Any = (1, 1),
-) -> Any:
+    dilation_rate: int | Sequence[int] = (1, 1),
+) -> Array:
     """Return a convolution of each channel by itself, then one over the channels.
 
     Args:
@@ -143,13 +145,13 @@ def separable_conv2d(
 
 
 def pool2d(
-    x: Any,
-    pool_size: Any,
-    strides: Any = 1,
+    x: ArrayLike,
+    pool_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str | None = None,
     pool_mode: str = "max",
-) -> Any:
+) -> Array:
     """Return the largest number, or the mean ("avg"), of each window over two axes, or three.
 
     Args:
@@ -173,8 +175,8 @@ pool3d = pool2d
 
 
 def resize_images(
-    x: Any, height_factor: int, width_factor: int, data_format: str | None, interpolation: str = "nearest"
-) -> Any:
+    x: ArrayLike, height_factor: int, width_factor: int, data_format: str | None, interpolation: str = "nearest"
+) -> Array:
     """Return images made larger by whole factors.
 
     Args:
@@ -187,7 +189,9 @@ def resize_images(
     return UpSampling2D((height_factor, width_factor), data_format, interpolation)(x)
 
 
-def resize_volumes(x: Any, depth_factor: int, height_factor: int, width_factor: int, data_format: str | None) -> Any:
+def resize_volumes(
+    x: ArrayLike, depth_factor: int, height_factor: int, width_factor: int, data_format: str | None
+) -> Array:
     """Return volumes made larger by whole factors.
 
     Args:
@@ -203,7 +207,7 @@ def resize_volumes(x: Any, depth_factor: int, height_factor: int, width_factor: 
     return x
 
 
-def temporal_padding(x: Any, padding: Any = (1, 1), data_format: str | None = "channels_last") -> Any:
+def temporal_padding(x: ArrayLike, padding: Any = (1, 1), data_format: str | None = "channels_last") -> Array:
     """Return sequences with zeros before and after.
 
     Args:
@@ -214,7 +218,7 @@ def temporal_padding(x: Any, padding: Any = (1, 1), data_format: str | None = "c
     return _padded(x, (padding,), data_format)
 
 
-def spatial_2d_padding(x: Any, padding: Any = ((1, 1), (1, 1)), data_format: str | None = None) -> Any:
+def spatial_2d_padding(x: ArrayLike, padding: Any = ((1, 1), (1, 1)), data_format: str | None = None) -> Array:
     """Return images with zeros around.
 
     Args:
@@ -225,7 +229,7 @@ def spatial_2d_padding(x: Any, padding: Any = ((1, 1), (1, 1)), data_format: str
     return _padded(x, padding, data_format)
 
 
-def spatial_3d_padding(x: Any, padding: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None) -> Any:
+def spatial_3d_padding(x: ArrayLike, padding: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None) -> Array:
     """Return volumes with zeros around.
 
     Args:
@@ -236,7 +240,7 @@ def spatial_3d_padding(x: Any, padding: Any = ((1, 1), (1, 1), (1, 1)), data_for
     return _padded(x, padding, data_format)
 
 
-def _padded(x: Any, padding: Any, data_format: str | None) -> Any:
+def _padded(x: ArrayLike, padding: Any, data_format: str | None) -> Array:
     around = [(0, 0), *map(tuple, padding), (0, 0)]
     if (data_format or image_data_format()) == "channels_first":
         around = [(0, 0), (0, 0), *around[1:-1]]

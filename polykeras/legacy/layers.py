@@ -6,7 +6,9 @@ import warnings
 from typing import Any
 
 from polykeras import activations, layers, ops
+from polykeras.backend.spec import Array
 from polykeras.common.arguments import positive_int
+from polykeras.common.types import ActivationLike, ConstraintLike, InitializerLike, InputShape, RegularizerLike
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.base.weights import keep_options, known_sizes, make_weight
 from polykeras.layers.recurrent.conv_lstm import ConvLSTMCell
@@ -51,7 +53,7 @@ class ThresholdedReLU(Layer):
         self.theta = float(theta)
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the outputs, in the shape of the inputs."""
         return ops.where(ops.greater(inputs, self.theta), inputs, ops.zeros_like(inputs))
 
@@ -77,13 +79,13 @@ class Highway(Layer):
 
     def __init__(
         self,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -91,7 +93,7 @@ class Highway(Layer):
         self.use_bias = use_bias
         keep_options(self, locals() | {"bias_initializer": "zeros"}, "kernel", "bias")
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: InputShape) -> None:
         """Make the kernels and the biases."""
         (width,) = known_sizes(self, input_shape, [-1])
         self.kernel = make_weight(self, "kernel", (width, width))
@@ -101,7 +103,7 @@ class Highway(Layer):
             make_weight(self, "carry_bias", (width,), "bias", initializer="ones") if self.use_bias else None
         )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the outputs, in the shape of the inputs."""
         gate, x = ops.matmul(inputs, self.carry_kernel), ops.matmul(inputs, self.kernel)
         if self.bias is not None and self.carry_bias is not None:
@@ -134,11 +136,11 @@ class MaxoutDense(Layer):
         output_dim: int,
         nb_feature: int = 4,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -147,13 +149,13 @@ class MaxoutDense(Layer):
         self.use_bias = use_bias
         keep_options(self, locals() | {"bias_initializer": "zeros"}, "kernel", "bias")
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: InputShape) -> None:
         """Make the kernels and the biases."""
         (width,) = known_sizes(self, input_shape, [-1])
         self.kernel = make_weight(self, "kernel", (self.nb_feature, width, self.output_dim))
         self.bias = make_weight(self, "bias", (self.nb_feature, self.output_dim)) if self.use_bias else None
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the outputs, `(..., output_dim)`."""
         x = ops.einsum("...i,fio->...fo", inputs, self.kernel)
         return ops.max(x if self.bias is None else ops.add(x, self.bias), -2)

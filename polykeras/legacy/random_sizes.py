@@ -8,6 +8,7 @@ from typing import Any
 
 from polykeras import ops
 from polykeras.backend import registry
+from polykeras.backend.spec import Array
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.seeds import host_generator
 
@@ -43,7 +44,7 @@ class _RandomSize(Layer):
         self._range = (1.0 + lower, 1.0 + upper)
         self._generator = host_generator(seed)
 
-    def call(self, inputs: Any, training: bool = True) -> Any:
+    def call(self, inputs: Array, training: bool = True) -> Array:
         """Return the images in their new size; unchanged where not training.
 
         Args:

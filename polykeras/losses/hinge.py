@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from polykeras import ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike
 from polykeras.losses.labels import floats
 from polykeras.losses.loss import LOSSES, FunctionLoss
 
 
-def _signs(y_true: Any, y_pred: Any, name: str) -> tuple[Any, Any]:
+def _signs(y_true: ArrayLike, y_pred: ArrayLike, name: str) -> tuple[Array, Array]:
     """Return labels as -1 and 1 where they are 0 and 1, and predictions."""
     y_true, y_pred = floats(y_true, y_pred, name)
     is_binary = ops.all(ops.logical_or(ops.equal(y_true, 0.0), ops.equal(y_true, 1.0)))
@@ -17,7 +17,7 @@ def _signs(y_true: Any, y_pred: Any, name: str) -> tuple[Any, Any]:
 
 
 @LOSSES.register()
-def hinge(y_true: Any, y_pred: Any) -> Any:
+def hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Return `mean(max(1 - y_true * y_pred, 0))` over the last axis, for labels -1 and 1 (or 0 and 1).
 
     Args:
@@ -32,7 +32,7 @@ def hinge(y_true: Any, y_pred: Any) -> Any:
 
 
 @LOSSES.register()
-def squared_hinge(y_true: Any, y_pred: Any) -> Any:
+def squared_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Return `mean(max(1 - y_true * y_pred, 0)**2)` over the last axis, for labels -1 and 1 (or 0 and 1).
 
     Args:
@@ -47,7 +47,7 @@ def squared_hinge(y_true: Any, y_pred: Any) -> Any:
 
 
 @LOSSES.register()
-def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
+def categorical_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Return `max(1 + best wrong - right, 0)` over the classes, for one-hot labels.
 
     Args:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from polykeras import config, ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.losses.labels import broadcast_floats
 from polykeras.losses.loss import LOSSES, FunctionLoss
 
 
 @LOSSES.register("mse", "MSE")
-def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
+def mean_squared_error(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Return `mean((y_true - y_pred)**2)` over the last axis.
 
     Args:
@@ -26,7 +27,7 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
 
 
 @LOSSES.register("mae", "MAE")
-def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
+def mean_absolute_error(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Return `mean(abs(y_true - y_pred))` over the last axis.
 
     Args:
@@ -41,7 +42,7 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
 
 
 @LOSSES.register("mape", "MAPE")
-def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
+def mean_absolute_percentage_error(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Return `100 * mean(abs((y_true - y_pred) / y_true))` over the last axis, labels near 0 guarded by epsilon.
 
     Args:
@@ -56,7 +57,7 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
 
 
 @LOSSES.register("msle", "MSLE")
-def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
+def mean_squared_logarithmic_error(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Return `mean((log(1 + y_true) - log(1 + y_pred))**2)` over the last axis, both guarded by epsilon from below.
 
     Args:
@@ -72,7 +73,7 @@ def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
 
 
 @LOSSES.register()
-def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
+def huber(y_true: ArrayLike, y_pred: ArrayLike, delta: float = 1.0) -> Array:
     """Return the mean over the last axis of half the squared error, linear beyond `delta` (Huber, 1964).
 
     Args:
@@ -90,7 +91,7 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
 
 
 @LOSSES.register("logcosh")
-def log_cosh(y_true: Any, y_pred: Any) -> Any:
+def log_cosh(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Return `mean(log(cosh(y_pred - y_true)))` over the last axis, without overflow.
 
     Args:
@@ -106,7 +107,7 @@ def log_cosh(y_true: Any, y_pred: Any) -> Any:
 
 
 @LOSSES.register()
-def poisson(y_true: Any, y_pred: Any) -> Any:
+def poisson(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Return `mean(y_pred - y_true * log(y_pred))` over the last axis.
 
     Args:
@@ -121,7 +122,7 @@ def poisson(y_true: Any, y_pred: Any) -> Any:
 
 
 @LOSSES.register("kullback_leibler_divergence", "kld", "KLD")
-def kl_divergence(y_true: Any, y_pred: Any) -> Any:
+def kl_divergence(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Return `sum(y_true * log(y_true / y_pred))` over the last axis, probabilities kept within [epsilon, 1].
 
     Args:
@@ -137,7 +138,7 @@ def kl_divergence(y_true: Any, y_pred: Any) -> Any:
 
 
 @LOSSES.register()
-def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+def cosine_similarity(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> Array:
     """Return minus the cosine of the angle between labels and predictions along `axis`; 0 for a vector of zeros.
 
     Args:
@@ -188,7 +189,7 @@ class Huber(FunctionLoss, fn=huber):
         delta: float = 1.0,
         reduction: str | None = "sum_over_batch_size",
         name: str = "huber_loss",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
         self.delta = delta
@@ -225,7 +226,7 @@ class CosineSimilarity(FunctionLoss, fn=cosine_similarity):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str = "cosine_similarity",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
         self.axis = axis

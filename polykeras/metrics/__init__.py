@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from polykeras.losses.crossentropy import (
@@ -114,7 +115,7 @@ def serialize(metric: Any) -> Any:
     return serialize_keras_object(metric)
 
 
-def deserialize(config: Any, custom_objects: Any = None) -> Any:
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return the metric of a config or a name.
 
     Args:

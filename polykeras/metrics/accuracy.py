@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from polykeras import config, dtypes, ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.losses.labels import class_numbers
 from polykeras.losses.loss import aligned
 from polykeras.metrics.mean import FUNCTIONS, MeanMetricWrapper
@@ -13,7 +14,7 @@ from polykeras.metrics.metric import METRICS
 
 
 @FUNCTIONS.register()
-def accuracy(y_true: Any, y_pred: Any) -> Any:
+def accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Return 1 where a prediction equals its label and 0 elsewhere, elementwise.
 
     Args:
@@ -28,7 +29,7 @@ def accuracy(y_true: Any, y_pred: Any) -> Any:
 
 
 @FUNCTIONS.register()
-def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
+def binary_accuracy(y_true: ArrayLike, y_pred: ArrayLike, threshold: float = 0.5) -> Array:
     """Return 1 where a prediction is on its label's side of the threshold and 0 elsewhere, elementwise.
 
     Args:
@@ -42,7 +43,7 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
 
 
 @FUNCTIONS.register()
-def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
+def categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Return 1 where the largest prediction is that of the true class and 0 elsewhere.
 
     Args:
@@ -54,7 +55,7 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
 
 
 @FUNCTIONS.register()
-def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
+def sparse_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Return 1 where the largest prediction is that of the true class and 0 elsewhere.
 
     Args:
@@ -67,7 +68,7 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
 
 
 @FUNCTIONS.register()
-def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
+def top_k_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike, k: int = 5) -> Array:
     """Return 1 where fewer than `k` classes have a larger prediction than the true one and 0 elsewhere.
 
     Args:
@@ -80,7 +81,9 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
 
 
 @FUNCTIONS.register()
-def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False) -> Any:
+def sparse_top_k_categorical_accuracy(
+    y_true: ArrayLike, y_pred: ArrayLike, k: int = 5, from_sorted_ids: bool = False
+) -> Array:
     """Return 1 where fewer than `k` classes have a larger prediction than the true one and 0 elsewhere.
 
     Args:
@@ -105,7 +108,7 @@ class _ShareOfRight(MeanMetricWrapper):
     direction = "up"
     _class_axes = 0  # at the end of the predictions
 
-    def counts_wholes(self, y_pred: Any) -> bool:
+    def counts_wholes(self, y_pred: ArrayLike) -> bool:
         """Return whether there is one prediction a sample, so that no means of several are added up."""
         shape = ops.shape(y_pred)
         one = math.prod(shape[1 : len(shape) - self._class_axes]) == 1
@@ -125,7 +128,7 @@ class Accuracy(_ShareOfRight):
         dtype: of the state.
     """
 
-    def __init__(self, name: str = "accuracy", dtype: Any = None) -> None:
+    def __init__(self, name: str = "accuracy", dtype: DTypeLike = None) -> None:
         super().__init__(accuracy, name, dtype)
 
 
@@ -139,7 +142,7 @@ class BinaryAccuracy(_ShareOfRight):
         threshold: predictions above it stand for 1.
     """
 
-    def __init__(self, name: str = "binary_accuracy", dtype: Any = None, threshold: float = 0.5) -> None:
+    def __init__(self, name: str = "binary_accuracy", dtype: DTypeLike = None, threshold: float = 0.5) -> None:
         super().__init__(binary_accuracy, name, dtype, threshold=threshold)
         self.threshold = threshold
 
@@ -153,7 +156,7 @@ class CategoricalAccuracy(_ShareOfRightClasses):
         dtype: of the state.
     """
 
-    def __init__(self, name: str = "categorical_accuracy", dtype: Any = None) -> None:
+    def __init__(self, name: str = "categorical_accuracy", dtype: DTypeLike = None) -> None:
         super().__init__(categorical_accuracy, name, dtype)
 
 
@@ -166,7 +169,7 @@ class SparseCategoricalAccuracy(_ShareOfRightClasses):
         dtype: of the state.
     """
 
-    def __init__(self, name: str = "sparse_categorical_accuracy", dtype: Any = None) -> None:
+    def __init__(self, name: str = "sparse_categorical_accuracy", dtype: DTypeLike = None) -> None:
         super().__init__(sparse_categorical_accuracy, name, dtype)
 
 
@@ -180,7 +183,7 @@ class TopKCategoricalAccuracy(_ShareOfRightClasses):
         dtype: of the state.
     """
 
-    def __init__(self, k: int = 5, name: str = "top_k_categorical_accuracy", dtype: Any = None) -> None:
+    def __init__(self, k: int = 5, name: str = "top_k_categorical_accuracy", dtype: DTypeLike = None) -> None:
         super().__init__(top_k_categorical_accuracy, name, dtype, k=k)
         self.k = k
 
@@ -200,7 +203,7 @@ class SparseTopKCategoricalAccuracy(_ShareOfRightClasses):
         self,
         k: int = 5,
         name: str = "sparse_top_k_categorical_accuracy",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         from_sorted_ids: bool = False,
     ) -> None:
         super().__init__(sparse_top_k_categorical_accuracy, name, dtype, k=k, from_sorted_ids=from_sorted_ids)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from polykeras import config, dtypes, initializers, ops
 from polykeras.common.naming import to_snake_case
+from polykeras.common.types import ArrayLike, DTypeLike, InitializerLike
 from polykeras.layers.base.own_metrics import Measure
 from polykeras.layers.base.tracking import tracked
 from polykeras.saving.configurable import Configurable
@@ -40,7 +41,7 @@ class Metric(Configurable, Measure):
     # Whether a user's class says of itself that samples of weight 0, or masked ones, change nothing; see `Layer`.
     sample_by_sample: ClassVar[bool] = False
 
-    def __init__(self, dtype: Any = None, name: str | None = None) -> None:
+    def __init__(self, dtype: DTypeLike = None, name: str | None = None) -> None:
         self.name = name or to_snake_case(type(self).__name__)
         policy = getattr(dtype, "compute_dtype", dtype)
         self._dtype = config.floatx() if policy is None else dtypes.standardize_dtype(policy)
@@ -55,8 +56,8 @@ class Metric(Configurable, Measure):
     def add_variable(
         self,
         shape: Sequence[int] = (),
-        initializer: Any = "zeros",
-        dtype: Any = None,
+        initializer: InitializerLike = "zeros",
+        dtype: DTypeLike = None,
         aggregation: str = "sum",
         name: str | None = None,
     ) -> Variable:
@@ -82,7 +83,11 @@ class Metric(Configurable, Measure):
         return variable
 
     def add_weight(
-        self, shape: Sequence[int] = (), initializer: Any = None, dtype: Any = None, name: str | None = None
+        self,
+        shape: Sequence[int] = (),
+        initializer: InitializerLike = None,
+        dtype: DTypeLike = None,
+        name: str | None = None,
     ) -> Variable:
         """Return a new variable of this metric: Keras's older name of `add_variable`.
 
@@ -115,7 +120,7 @@ class Metric(Configurable, Measure):
         """Return the value: a scalar, or a dict of scalars."""
         raise NotImplementedError(f"{type(self).__name__} does not implement `result`.")
 
-    def counts_wholes(self, y_pred: Any) -> bool:
+    def counts_wholes(self, y_pred: ArrayLike) -> bool:
         """Return whether the state counts samples, where these have no weights: adds up whole numbers, one for each.
 
         Up to 2^24 in float32, sums of whole numbers are the same in any order: such a metric of polykeras's own (those

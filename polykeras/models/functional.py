@@ -175,7 +175,7 @@ class Functional(Model):
             want = dtypes.NARROWER.get(want, want)
         return x if dtype == want or dtype == self.compute_dtype else backend.cast(x, want)
 
-    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Compute the outputs.
 
         Args:
@@ -197,7 +197,7 @@ class Functional(Model):
         return outputs[0] if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else outputs
 
     @staticmethod
-    def _training(training: Any) -> Callable[..., Any]:
+    def _training(training: bool | None) -> Callable[..., Any]:
         """Return how operations are called: as in Keras, what is passed counts before what a graph says."""
 
         def call(operation: Any, *args: Any, **kwargs: Any) -> Any:

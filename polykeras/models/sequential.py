@@ -154,7 +154,7 @@ class Sequential(Model):
         """The layers, without the input."""
         return [layer for layer in self._layers if not isinstance(layer, InputLayer)]
 
-    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Return what the layers give, called one after the other.
 
         Args:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from polykeras.backend import registry
+from polykeras.common.types import ArrayLike
 from polykeras.ops.by_hand import as_arrays, gives_way, returning_arrays
 
 __all__ = [
@@ -20,7 +21,7 @@ __all__ = [
 
 
 @gives_way
-def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+def cond(pred: ArrayLike, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
     """Return the result of one of two functions, of which a compiled function contains both.
 
     Args:
@@ -33,7 +34,7 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
 
 
 @gives_way
-def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+def switch(index: ArrayLike, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
     """Return `branches[index](*operands)`; an index outside the list is moved to its nearer end.
 
     Args:

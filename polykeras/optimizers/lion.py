@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Unpack
 
 from polykeras.backend import current
+from polykeras.backend.spec import Array
 from polykeras.optimizers.arguments import LearningRate, OptimizerArguments, check_between
 from polykeras.optimizers.base import Optimizer, registry
 from polykeras.optimizers.positional import shared_arguments
@@ -46,7 +47,9 @@ class Lion(Optimizer):
     def slots(self) -> list[dict[str, float]]:
         return [{"momentum": 0.0}]
 
-    def rule(self, gradient: Any, parameter: Any, slots: Sequence[Any], scalars: Sequence[Any]) -> tuple[Any, ...]:
+    def rule(
+        self, gradient: Array, parameter: Array, slots: Sequence[Array], scalars: Sequence[Array]
+    ) -> tuple[Array, ...]:
         (rate,), (momentum,) = scalars, slots
         direction = current().sign(self.beta_1 * momentum + (1 - self.beta_1) * gradient)
         return parameter - rate * direction, self.beta_2 * momentum + (1 - self.beta_2) * gradient

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, Self
 
+from polykeras.backend.spec import Array
 from polykeras.optimizers.base import Optimizer, registry
 from polykeras.optimizers.loss_scale import LossScaleOptimizer
 from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
@@ -182,7 +183,7 @@ class MultiOptimizer(Optimizer):
             if group:
                 yield optimizer, group
 
-    def apply(self, grads: Sequence[Any], trainable_variables: Iterable[Variable] | None = None) -> None:
+    def apply(self, grads: Sequence[Array], trainable_variables: Iterable[Variable] | None = None) -> None:
         """Update variables, each by its optimizer.
 
         Args:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from polykeras.common.types import ArrayLike
 
-def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
+
+def to_categorical(x: ArrayLike, num_classes: int | None = None) -> np.ndarray:
     """Return class numbers as one-hot vectors.
 
     Args:
@@ -36,7 +36,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     return np.eye(classes, dtype="float32")[numbers]
 
 
-def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
+def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> np.ndarray:
     """Return vectors along `axis` scaled to length 1 in the norm of that order; zeros stay zeros.
 
     Args:

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from polykeras.common.types import DTypeLike
+
 
 def pad_sequences(
     sequences: Any,
     maxlen: int | None = None,
-    dtype: Any = "int32",
+    dtype: DTypeLike = "int32",
     padding: str = "pre",
     truncating: str = "pre",
     value: Any = 0.0,

@@ -140,7 +140,7 @@ class JaxLayer(Layer):
         self.params = self._variables_of(params, trainable=True)
         self.state = self._variables_of(state, trainable=False)
 
-    def call(self, inputs: Any, training: Any = False) -> Any:
+    def call(self, inputs: Any, training: bool | None = False) -> Any:
         """Return what the function gives; its new state, where it has one, goes to `state`.
 
         Args:

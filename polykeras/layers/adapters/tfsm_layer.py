@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from polykeras.backend import registry
+from polykeras.common.types import DTypeLike
 from polykeras.config import is_unsafe_deserialization_enabled
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.saving.lambdas import is_code_allowed
@@ -46,7 +48,7 @@ class TFSMLayer(Layer):
         call_training_endpoint: str | None = None,
         trainable: bool = True,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         tensorflow = registry.current().foreign("tensorflow", type(self).__name__)
         super().__init__(trainable=trainable, name=name, dtype=dtype)
@@ -76,7 +78,9 @@ class TFSMLayer(Layer):
         return outputs
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None, safe_mode: bool | None = None) -> Any:
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None, safe_mode: bool | None = None
+    ) -> Any:
         """Return the layer of a config, which loads the SavedModel: only where the file is trusted.
 
         Args:

@@ -178,7 +178,9 @@ class TorchModuleWrapper(Layer):
         return config | {"module": packed, "output_shape": self._given_shape}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None, safe_mode: bool | None = None) -> Any:
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None, safe_mode: bool | None = None
+    ) -> Any:
         """Return the layer of a config, whose module is unpickled: only where the file is trusted.
 
         Args:

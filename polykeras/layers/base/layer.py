@@ -11,6 +11,7 @@ from polykeras.backend import registry
 from polykeras.backend.dispatch import convert, find_symbolic
 from polykeras.common import nested
 from polykeras.common.naming import is_ours
+from polykeras.common.types import DTypeLike, RegularizerLike
 from polykeras.graph import Operation
 from polykeras.layers.base.building import BuildMixin, completed
 from polykeras.layers.base.call_arguments import call_spec
@@ -71,9 +72,9 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
     def __init__(
         self,
         *,
-        activity_regularizer: Any = None,
+        activity_regularizer: RegularizerLike = None,
         trainable: bool = True,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         autocast: bool = True,
         name: str | None = None,
         **kwargs: Any,

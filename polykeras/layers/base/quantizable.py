@@ -9,6 +9,7 @@ from collections.abc import Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from polykeras import dtype_policies, ops
+from polykeras.backend.spec import Array
 from polykeras.common.naming import is_ours
 from polykeras.graph.inference import outside_inference
 from polykeras.layers.base.low_rank import LowRank
@@ -46,19 +47,19 @@ class Quantizable(LowRank):
 
     # ---- what a layer computes ---------------------------------------------------------------------------------
 
-    def _product(self, function: Callable[[Any, Any], Any], inputs: Any, name: str = "kernel") -> Any:
+    def _product(self, function: Callable[[Any, Any], Any], inputs: Array, name: str = "kernel") -> Array:
         """Return `function(inputs, weight)`, linear in both, as it is computed with the layer's quantization."""
         if self._quantized is None:
             return function(inputs, getattr(self, name))
         return self._quantized.product(function, inputs, name)
 
-    def _rows(self, indices: Any, name: str) -> Any:
+    def _rows(self, indices: Array, name: str) -> Array:
         """Return rows of a table."""
         if self._quantized is None:
             return ops.take(getattr(self, name), indices, axis=0)
         return self._quantized.rows(indices, name)
 
-    def _shift(self, x: Any) -> Any:
+    def _shift(self, x: Array) -> Array:
         """Return `x` with the bias added, where there is one."""
         bias: Any = self.bias  # type: ignore[attr-defined]
         if bias is None:

@@ -14,6 +14,7 @@ import numpy as np
 from polykeras import constraints, dtypes, initializers, regularizers
 from polykeras.common import nested, version_counter
 from polykeras.common.checkpointable import Checkpointable
+from polykeras.common.types import ConstraintLike, DTypeLike, InitializerLike, RegularizerLike
 from polykeras.graph.inference import note_set
 from polykeras.layers.base.context import current_context
 from polykeras.layers.base.native import adopted, own_names
@@ -90,12 +91,12 @@ class StateMixin(Checkpointable):
     def add_weight(
         self,
         shape: Sequence[int] | None = None,
-        initializer: Any = None,
-        dtype: Any = None,
+        initializer: InitializerLike = None,
+        dtype: DTypeLike = None,
         trainable: bool = True,
         autocast: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
+        regularizer: RegularizerLike = None,
+        constraint: ConstraintLike = None,
         aggregation: str | None = "none",
         overwrite_with_gradient: bool = False,
         name: str | None = None,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import activations, ops
+from polykeras.backend.spec import Array
 from polykeras.common.arguments import positive_int
+from polykeras.common.types import ActivationLike, ConstraintLike, InitializerLike, InputShape, RegularizerLike
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.base.low_rank import AdaptedWeight
@@ -50,15 +52,15 @@ class Dense(Quantizable):
     def __init__(
         self,
         units: int,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
         quantization_config: Any = None,
@@ -78,14 +80,14 @@ class Dense(Quantizable):
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: InputShape) -> None:
         """Make the kernel and the bias."""
         (width,) = known_sizes(self, input_shape, [-1])
         self.kernel = make_weight(self, "kernel", (width, self.units))
         self.bias = make_weight(self, "bias", (self.units,)) if self.use_bias else None
         self.input_spec = InputSpec(min_ndim=2, axes={-1: width})
 
-    def call(self, inputs: Any, training: Any = None) -> Any:
+    def call(self, inputs: Array, training: bool | None = None) -> Array:
         """Return the outputs, `(..., units)`, for inputs `(..., input width)`; `training` changes nothing.
 
         Args:

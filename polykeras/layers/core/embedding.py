@@ -8,7 +8,9 @@ import numpy as np
 
 from polykeras import dtypes, ops
 from polykeras.backend import registry
+from polykeras.backend.spec import Array
 from polykeras.common.arguments import positive_int
+from polykeras.common.types import ConstraintLike, InitializerLike, InputShape, RegularizerLike
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.base.low_rank import AdaptedWeight
 from polykeras.layers.base.quantizable import Quantizable
@@ -60,9 +62,9 @@ class Embedding(Quantizable):
         self,
         input_dim: int,
         output_dim: int,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        embeddings_constraint: Any = None,
+        embeddings_initializer: InitializerLike = "uniform",
+        embeddings_regularizer: RegularizerLike = None,
+        embeddings_constraint: ConstraintLike = None,
         mask_zero: bool = False,
         weights: Any = None,
         lora_rank: int | None = None,
@@ -84,11 +86,11 @@ class Embedding(Quantizable):
         self._makes_masks = mask_zero
         self.autocast = False
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: InputShape | None = None) -> None:
         """Make the table."""
         self.embeddings = make_weight(self, "embeddings", (self.input_dim, self.output_dim))
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the vectors, `(..., output_dim)`, of integers `(...)`."""
         self._check_indices(inputs)
         if not dtypes.is_int(ops.dtype(inputs)):
@@ -98,7 +100,7 @@ class Embedding(Quantizable):
     def _layouts(self) -> list[Layout]:
         return [of_matrix("embeddings", (self.input_dim, self.output_dim), axis=1)]
 
-    def _check_indices(self, inputs: Any) -> None:
+    def _check_indices(self, inputs: Array) -> None:
         backend = registry.current()
         if backend.is_traced(inputs):
             return
@@ -112,7 +114,7 @@ class Embedding(Quantizable):
                 f"received the index {indices[~inside][0]}. Make `input_dim` larger, or mend the data."
             )
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Array, mask: Array | None = None) -> Array | None:
         """Return where the inputs are not 0, as bool of their shape, with `mask_zero`; None otherwise.
 
         Args:
@@ -140,11 +142,11 @@ class Masking(Layer):
         self.mask_value = mask_value
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the inputs `(batch, time, features)`, zeros at the times to skip."""
         return ops.where(ops.any(ops.not_equal(inputs, self.mask_value), axis=-1, keepdims=True), inputs, 0)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Array, mask: Array | None = None) -> Array | None:
         """Return where any feature differs from the value, `(batch, time)`.
 
         Args:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import dtypes
+from polykeras.common.types import DTypeLike
 from polykeras.graph import KerasTensor, Node
 from polykeras.layers.base.layer import LAYERS, Layer
 
@@ -39,7 +40,7 @@ class InputLayer(Layer):
         self,
         shape: Sequence[int | None] | int | None = None,
         batch_size: int | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         sparse: bool | None = None,
         ragged: bool | None = None,
         batch_shape: Sequence[int | None] | None = None,
@@ -102,7 +103,7 @@ class InputLayer(Layer):
 def Input(
     shape: Sequence[int | None] | int | None = None,
     batch_size: int | None = None,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     sparse: bool | None = None,
     ragged: bool | None = None,
     batch_shape: Sequence[int | None] | None = None,

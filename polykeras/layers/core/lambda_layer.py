@@ -52,7 +52,7 @@ class Lambda(Layer):
         self.supports_masking = self._makes_masks = mask is not None
         self._takes = _argument_names(function) & {"mask", "training"}
 
-    def call(self, inputs: Any, mask: Any = None, training: Any = None) -> Any:
+    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
         """Return what the function gives.
 
         Args:

@@ -8,9 +8,11 @@ from typing import Any, ClassVar
 from polykeras import config, ops, random
 from polykeras.backend.spec import Array
 from polykeras.common import nested
+from polykeras.common.types import ArrayLike
 from polykeras.layers.base.layer import Layer
 from polykeras.layers.image import boxes
 from polykeras.ops.image.layout import as_batch, as_images
+from polykeras.seeds import SeedGenerator
 
 Transformation = Mapping[str, Any]
 """What was drawn for a batch, and its `"size"`, `(height, width)`."""
@@ -124,7 +126,7 @@ class ImageLayer(Layer):
 
     # ---- for subclasses ------------------------------------------------------------------------------------------
 
-    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+    def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
         """Return what is random for a batch of the shape `(batch, height, width, channels)`."""
         return {}
 
@@ -152,7 +154,9 @@ class ImageLayer(Layer):
 
     # ---- the public methods of Keras -----------------------------------------------------------------------------
 
-    def get_random_transformation(self, data: Any, training: Any = True, seed: Any = None) -> Transformation | None:
+    def get_random_transformation(
+        self, data: Any, training: bool | None = True, seed: int | SeedGenerator | None = None
+    ) -> Transformation | None:
         """Return what is drawn for a batch: the same for images, masks and boxes.
 
         Args:
@@ -170,7 +174,9 @@ class ImageLayer(Layer):
         generator = getattr(self, "generator", None) if seed is None else seed
         return {**self._draw(batch, generator), "size": batch[1:3]}
 
-    def transform_images(self, images: Any, transformation: Any = None, training: Any = True) -> Array:
+    def transform_images(
+        self, images: ArrayLike, transformation: Transformation | None = None, training: bool | None = True
+    ) -> Array:
         """Return images, changed where it is `training`, in the dtype in which the layer computes.
 
         Args:
@@ -187,7 +193,9 @@ class ImageLayer(Layer):
         batch, back = as_batch(images, self.data_format)
         return back(ops.cast(self._transform(batch, transformation), ops.dtype(images)))
 
-    def transform_labels(self, labels: Any, transformation: Any = None, training: Any = True) -> Any:
+    def transform_labels(
+        self, labels: ArrayLike, transformation: Transformation | None = None, training: bool | None = True
+    ) -> Array:
         """Return the labels of a batch, changed where it is `training`.
 
         Args:
@@ -199,7 +207,7 @@ class ImageLayer(Layer):
         return self._transform_labels(labels, transformation) if self._applies(transformation, training) else labels
 
     def transform_segmentation_masks(
-        self, segmentation_masks: Any, transformation: Any = None, training: Any = True
+        self, segmentation_masks: ArrayLike, transformation: Transformation | None = None, training: bool | None = True
     ) -> Array:
         """Return masks, changed as the images are, without mixing classes.
 
@@ -215,7 +223,9 @@ class ImageLayer(Layer):
         batch, back = as_batch(masks, self.data_format)
         return back(self._transform_masks(batch, transformation))
 
-    def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any, training: Any = True) -> Any:
+    def transform_bounding_boxes(
+        self, bounding_boxes: Mapping[str, Any], transformation: Transformation | None, training: bool | None = True
+    ) -> Mapping[str, Any]:
         """Return the bounding boxes of a batch, changed as the images are, and cut off where the image ends.
 
         Args:
@@ -234,7 +244,9 @@ class ImageLayer(Layer):
         cut = boxes.clip_to_image_size(moved, height, width)
         return boxes.convert_format(cut, "xyxy", form, height, width)  # type: ignore[arg-type]
 
-    def transform_single_image(self, image: Any, transformation: Any, training: Any = True) -> Array:
+    def transform_single_image(
+        self, image: ArrayLike, transformation: Transformation | None, training: bool | None = True
+    ) -> Array:
         """Return one image, changed as `transform_images` does it.
 
         Args:
@@ -244,7 +256,9 @@ class ImageLayer(Layer):
         """
         return _unbatched(self.transform_images(_batched(image), transformation, training))
 
-    def transform_single_label(self, label: Any, transformation: Any, training: Any = True) -> Any:
+    def transform_single_label(
+        self, label: ArrayLike, transformation: Transformation | None, training: bool | None = True
+    ) -> Array:
         """Return the label of one image, changed as `transform_labels` does it.
 
         Args:
@@ -255,7 +269,7 @@ class ImageLayer(Layer):
         return _unbatched(self.transform_labels(_batched(label), transformation, training))
 
     def transform_single_segmentation_mask(
-        self, segmentation_mask: Any, transformation: Any, training: Any = True
+        self, segmentation_mask: ArrayLike, transformation: Transformation | None, training: bool | None = True
     ) -> Array:
         """Return the mask of one image, changed as `transform_segmentation_masks` does it.
 
@@ -266,7 +280,9 @@ class ImageLayer(Layer):
         """
         return _unbatched(self.transform_segmentation_masks(_batched(segmentation_mask), transformation, training))
 
-    def transform_single_bounding_box(self, bounding_box: Any, transformation: Any, training: Any = True) -> Any:
+    def transform_single_bounding_box(
+        self, bounding_box: Mapping[str, Any], transformation: Transformation | None, training: bool | None = True
+    ) -> Mapping[str, Any]:
         """Return the boxes of one image, `(n, 4)` with labels `(n,)`, changed as `transform_bounding_boxes` does it.
 
         Args:
@@ -283,10 +299,10 @@ class ImageLayer(Layer):
             del made["factor"]
         return made
 
-    def _applies(self, transformation: Any, training: Any) -> bool:
+    def _applies(self, transformation: Transformation | None, training: bool | None) -> bool:
         return not self.only_training or (bool(training) and transformation is not None)
 
-    def call(self, data: Any, training: Any = True) -> Any:
+    def call(self, data: Any, training: bool | None = True) -> Any:
         """Return the images, changed; for a dict a new one, with all that belongs to them.
 
         Args:
@@ -351,7 +367,7 @@ class RandomImageLayer(ImageLayer):
         self.generator = random.SeedGenerator(seed)
 
 
-def chosen(batch: int, factor: tuple[float, float], seed: Any) -> Array:
+def chosen(batch: int, factor: tuple[float, float], seed: int | SeedGenerator | None) -> Array:
     """Return which images are changed, `(batch,)`: each with a probability that is drawn from a range."""
     probability = random.uniform((batch,), *factor, seed=seed)
     return random.uniform((batch,), seed=seed) < probability

@@ -8,7 +8,9 @@ from math import prod
 from typing import Any
 
 from polykeras import ops
+from polykeras.backend.spec import Array
 from polykeras.backend.symbolic.dims import agree, broadcast, merge
+from polykeras.common.types import ArrayLike
 from polykeras.layers.base.layer import LAYERS, Layer
 
 
@@ -23,7 +25,7 @@ class Merge(Layer):
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+    def merge(self, inputs: list[Array], masks: list[Array | None]) -> Array:
         """Return the combination of arrays of one rank, with their masks of that rank, or None.
 
         Args:
@@ -32,7 +34,7 @@ class Merge(Layer):
         """
         raise NotImplementedError
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: Sequence[Array], mask: Sequence[Array | None] | None = None) -> Array:
         """Return the combination of a list of arrays.
 
         Args:
@@ -51,7 +53,7 @@ class Merge(Layer):
         aligned = [x if ops.ndim(x) == rank else ops.reshape(x, s) for x, s in zip(arrays, shapes, strict=True)]
         return self.merge(aligned, masks)
 
-    def _checked(self, inputs: Any, least: int = 1, most: int | None = None) -> list[Any]:
+    def _checked(self, inputs: Sequence[Array], least: int = 1, most: int | None = None) -> list[Any]:
         """Return the list of inputs; raise `ValueError` where it is none, too short or too long."""
         if isinstance(inputs, (list, tuple)) and least <= len(inputs) <= (most or len(inputs)):
             return list(inputs)
@@ -67,7 +69,7 @@ class Merge(Layer):
             mask = ops.expand_dims(mask, -1)
         return mask
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Sequence[Array], mask: Sequence[Array | None] | None = None) -> Array | None:
         """Return where any input is valid; None where one of them has no mask.
 
         Args:
@@ -84,7 +86,7 @@ class Add(Merge):
 
     sample_by_sample = True
 
-    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+    def merge(self, inputs: list[Array], masks: list[Array | None]) -> Array:
         """Return the sum."""
         return reduce(ops.add, inputs)
 
@@ -95,7 +97,7 @@ class Subtract(Merge):
 
     sample_by_sample = True
 
-    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+    def merge(self, inputs: list[Array], masks: list[Array | None]) -> Array:
         """Return the difference."""
         return ops.subtract(*self._checked(inputs, 2, 2))
 
@@ -106,7 +108,7 @@ class Multiply(Merge):
 
     sample_by_sample = True
 
-    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+    def merge(self, inputs: list[Array], masks: list[Array | None]) -> Array:
         """Return the product."""
         factors = [x if mask is None else ops.where(mask, x, 1) for x, mask in zip(inputs, masks, strict=True)]
         product = reduce(ops.multiply, factors)
@@ -121,7 +123,7 @@ class Average(Merge):
 
     sample_by_sample = True
 
-    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+    def merge(self, inputs: list[Array], masks: list[Array | None]) -> Array:
         """Return the mean."""
         return ops.divide(reduce(ops.add, inputs), len(inputs))
 
@@ -129,7 +131,7 @@ class Average(Merge):
 class _Extreme(Merge):
     """The largest or smallest of the elements that are not masked."""
 
-    def _choose(self, choose: Any, inputs: list[Any], masks: list[Any]) -> Any:
+    def _choose(self, choose: Any, inputs: list[Array], masks: list[Array | None]) -> Any:
         best, valid = inputs[0], masks[0]
         for x, mask in zip(inputs[1:], masks[1:], strict=True):
             x = x if mask is None else ops.where(mask, x, best)
@@ -144,7 +146,7 @@ class Maximum(_Extreme):
 
     sample_by_sample = True
 
-    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+    def merge(self, inputs: list[Array], masks: list[Array | None]) -> Array:
         """Return the maximum."""
         return self._choose(ops.maximum, inputs, masks)
 
@@ -155,7 +157,7 @@ class Minimum(_Extreme):
 
     sample_by_sample = True
 
-    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+    def merge(self, inputs: list[Array], masks: list[Array | None]) -> Array:
         """Return the minimum."""
         return self._choose(ops.minimum, inputs, masks)
 
@@ -175,7 +177,7 @@ class Concatenate(Merge):
         super().__init__(**kwargs)
         self.axis = axis
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Sequence[Array]) -> Array:
         """Return the joined arrays.
 
         Raises:
@@ -190,7 +192,7 @@ class Concatenate(Merge):
         merge(shapes, self.axis % len(shapes[0]), where=f"Layer {self.name!r} (Concatenate)")
         return ops.concatenate(arrays, axis=self.axis)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Sequence[Array], mask: Sequence[Array | None] | None = None) -> Array | None:
         """Return the masks joined in the same way, inputs without one being valid; None where none has one."""
         masks = list(mask or [None])
         if all(mask is None for mask in masks):
@@ -229,7 +231,7 @@ class Dot(Merge):
         self._pair = pair
         self.normalize = normalize
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Sequence[Array]) -> Array:
         """Return the batch-wise tensor product, summed along `axes`: the other axes of both; `(batch, 1)` without.
 
         Raises:
@@ -251,12 +253,12 @@ class Dot(Merge):
         right = ops.reshape(ops.moveaxis(y, b, 1), (batch, size, prod(rest_y)))
         return ops.reshape(ops.matmul(left, right), (batch, *((*rest_x, *rest_y) or (1,))))
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Sequence[Array], mask: Sequence[Array | None] | None = None) -> Array | None:
         """Return None."""
         return None
 
 
-def add(inputs: Any, **kwargs: Any) -> Any:
+def add(inputs: Sequence[ArrayLike], **kwargs: Any) -> Array:
     """Return `Add(**kwargs)(inputs)`.
 
     Args:
@@ -266,7 +268,7 @@ def add(inputs: Any, **kwargs: Any) -> Any:
     return Add(**kwargs)(inputs)
 
 
-def subtract(inputs: Any, **kwargs: Any) -> Any:
+def subtract(inputs: Sequence[ArrayLike], **kwargs: Any) -> Array:
     """Return `Subtract(**kwargs)(inputs)`.
 
     Args:
@@ -276,7 +278,7 @@ def subtract(inputs: Any, **kwargs: Any) -> Any:
     return Subtract(**kwargs)(inputs)
 
 
-def multiply(inputs: Any, **kwargs: Any) -> Any:
+def multiply(inputs: Sequence[ArrayLike], **kwargs: Any) -> Array:
     """Return `Multiply(**kwargs)(inputs)`.
 
     Args:
@@ -286,7 +288,7 @@ def multiply(inputs: Any, **kwargs: Any) -> Any:
     return Multiply(**kwargs)(inputs)
 
 
-def average(inputs: Any, **kwargs: Any) -> Any:
+def average(inputs: Sequence[ArrayLike], **kwargs: Any) -> Array:
     """Return `Average(**kwargs)(inputs)`.
 
     Args:
@@ -296,7 +298,7 @@ def average(inputs: Any, **kwargs: Any) -> Any:
     return Average(**kwargs)(inputs)
 
 
-def maximum(inputs: Any, **kwargs: Any) -> Any:
+def maximum(inputs: Sequence[ArrayLike], **kwargs: Any) -> Array:
     """Return `Maximum(**kwargs)(inputs)`.
 
     Args:
@@ -306,7 +308,7 @@ def maximum(inputs: Any, **kwargs: Any) -> Any:
     return Maximum(**kwargs)(inputs)
 
 
-def minimum(inputs: Any, **kwargs: Any) -> Any:
+def minimum(inputs: Sequence[ArrayLike], **kwargs: Any) -> Array:
     """Return `Minimum(**kwargs)(inputs)`.
 
     Args:
@@ -316,7 +318,7 @@ def minimum(inputs: Any, **kwargs: Any) -> Any:
     return Minimum(**kwargs)(inputs)
 
 
-def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
+def concatenate(inputs: Sequence[ArrayLike], axis: int = -1, **kwargs: Any) -> Array:
     """Return `Concatenate(axis, **kwargs)(inputs)`.
 
     Args:
@@ -327,7 +329,7 @@ def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
     return Concatenate(axis=axis, **kwargs)(inputs)
 
 
-def dot(inputs: Any, axes: Any = -1, **kwargs: Any) -> Any:
+def dot(inputs: Sequence[ArrayLike], axes: Any = -1, **kwargs: Any) -> Array:
     """Return `Dot(axes, **kwargs)(inputs)`.
 
     Args:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops
+from polykeras.backend.spec import Array
 from polykeras.common.arguments import int_tuple
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.convolution.base import PerAxis, Spatial, standardize_padding
@@ -39,7 +40,7 @@ class _Pool(Spatial):
 class _MaxPool(_Pool):
     pool_mode = "max"
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the maximum of each window."""
         return ops.max_pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
 
@@ -47,7 +48,7 @@ class _MaxPool(_Pool):
 class _AveragePool(_Pool):
     pool_mode = "average"
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the mean of each window, padding left out."""
         return ops.average_pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
 
@@ -136,7 +137,7 @@ class _GlobalPool(Spatial):
 
 
 class _GlobalMaxPool(_GlobalPool):
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the maximum of each channel."""
         return ops.max(inputs, axis=self._space, keepdims=self.keepdims)
 
@@ -177,7 +178,7 @@ class GlobalMaxPooling3D(_GlobalMaxPool):
 
 
 class _GlobalAveragePool(_GlobalPool):
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the mean of each channel."""
         return ops.mean(inputs, axis=self._space, keepdims=self.keepdims)
 
@@ -195,7 +196,7 @@ class GlobalAveragePooling1D(_GlobalPool):
         super().__init__(data_format, keepdims, **kwargs)
         self.supports_masking = True
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: Array, mask: Array | None = None) -> Array:
         """Return the mean of each channel; 0 where a mask leaves nothing.
 
         Args:
@@ -210,7 +211,7 @@ class GlobalAveragePooling1D(_GlobalPool):
         count = ops.sum(ops.cast(valid, ops.dtype(inputs)), axis=axis, keepdims=self.keepdims)
         return ops.divide(total, ops.maximum(count, 1))
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Array, mask: Array | None = None) -> Array | None:
         """Return None: no time is left.
 
         Args:

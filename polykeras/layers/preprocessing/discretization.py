@@ -9,6 +9,7 @@ import numpy as np
 
 from polykeras import ops
 from polykeras.backend.symbolic import SymbolicArray
+from polykeras.common.types import DTypeLike
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.preprocessing.encoding import MODES, encode, refuse_sparse
 from polykeras.layers.preprocessing.encoding import output_mode as one_of_modes
@@ -49,7 +50,7 @@ class Discretization(DataLayer):
         epsilon: float = 0.01,
         output_mode: str = "int",
         sparse: bool = False,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         name: str | None = None,
     ) -> None:
         super().__init__(name=name, dtype=dtype)

@@ -9,6 +9,7 @@ import numpy as np
 
 from polykeras import config, dtypes
 from polykeras.common.arguments import positive_int
+from polykeras.common.types import DTypeLike
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.preprocessing.encoding import MODES, encode_tokens, encoded_shape, refuse_sparse
 from polykeras.layers.preprocessing.encoding import output_mode as one_of_modes
@@ -123,7 +124,7 @@ class HashedCrossing(Layer):
         output_mode: str = "int",
         sparse: bool = False,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         **kwargs: Any,
     ) -> None:
         self.output_mode = one_of_modes(output_mode, MODES[:2], "HashedCrossing")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import config, ops
+from polykeras.common.types import InputShape
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.base.weights import known_sizes
@@ -66,7 +67,7 @@ class Normalization(DataLayer):
     def _kept(self, ndim: int) -> list[int]:
         return sorted(a % ndim for a in self.axis)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: InputShape) -> None:
         """Make the weights mean, variance and (so that files of Keras fit) count, where they were not given."""
         ndim = len(input_shape)
         if any(not -ndim <= axis < ndim for axis in self.axis):

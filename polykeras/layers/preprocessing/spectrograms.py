@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from polykeras import config, initializers, ops
+from polykeras.common.types import InputShape
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.preprocessing.host import DataLayer
@@ -195,7 +196,7 @@ class STFTSpectrogram(Layer):
         self.data_format = config.standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=3)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: InputShape) -> None:
         """Make the kernels that are needed."""
         bands = (self.fft_length or 2 ** (self.frame_length - 1).bit_length()) // 2 + 1
         for side in ("real", "imag"):

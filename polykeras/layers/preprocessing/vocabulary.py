@@ -11,6 +11,7 @@ import numpy as np
 
 from polykeras import config, dtypes
 from polykeras.common import budget
+from polykeras.common.types import DTypeLike
 from polykeras.layers.base.layer import Layer
 from polykeras.layers.preprocessing.encoding import output_mode, refuse_sparse
 from polykeras.layers.preprocessing.host import Tokens, as_bytes, as_text, batches, host_data, is_data
@@ -49,7 +50,7 @@ class Vocabulary(Layer):
         vocabulary_size: int | None = None,
         has_input_vocabulary: bool | None = None,
         trainable: bool = True,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(name=name, trainable=trainable)
         owner = type(self).__name__

@@ -7,6 +7,7 @@ from typing import Any
 
 from polykeras import ops, random, regularizers
 from polykeras.backend.activations import SELU_ALPHA, SELU_SCALE
+from polykeras.backend.spec import Array
 from polykeras.common.arguments import rate as share
 from polykeras.layers.base.layer import LAYERS, Layer
 
@@ -34,7 +35,7 @@ class BaseDropout(_Random):
         """Return the shape of the mask for inputs of that shape; None for the same."""
         return None
 
-    def call(self, inputs: Any, training: Any = False) -> Any:
+    def call(self, inputs: Array, training: bool | None = False) -> Array:
         """Return the inputs, thinned out where `training`.
 
         Args:
@@ -110,7 +111,7 @@ class AlphaDropout(BaseDropout):
         super().__init__(rate, seed, **kwargs)
         self.noise_shape = _checked_noise_shape(noise_shape, self)
 
-    def call(self, inputs: Any, training: Any = False) -> Any:
+    def call(self, inputs: Array, training: bool | None = False) -> Array:
         """Return the inputs, thinned out where `training`."""
         if not training or self.rate == 0:
             return inputs
@@ -145,7 +146,7 @@ class GaussianNoise(_Random):
             raise ValueError(f"GaussianNoise: `stddev` must be a number of at least 0; received {stddev!r}.")
         self.stddev = float(stddev)
 
-    def call(self, inputs: Any, training: Any = False) -> Any:
+    def call(self, inputs: Array, training: bool | None = False) -> Array:
         """Return the inputs, with noise where `training`.
 
         Args:
@@ -179,7 +180,7 @@ class GaussianDropout(_Random):
         if self.rate == 1:
             raise ValueError("GaussianDropout: `rate` must be below 1, where the noise would be infinite; received 1.")
 
-    def call(self, inputs: Any, training: Any = False) -> Any:
+    def call(self, inputs: Array, training: bool | None = False) -> Array:
         """Return the inputs, times noise where `training`.
 
         Args:
@@ -213,6 +214,6 @@ class ActivityRegularization(Layer):
         self.l2 = l2
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the inputs."""
         return inputs

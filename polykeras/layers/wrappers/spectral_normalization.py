@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import initializers, ops
+from polykeras.backend.spec import Array
 from polykeras.common.arguments import positive_int
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS, Layer
@@ -55,7 +56,7 @@ class SpectralNormalization(Wrapper):
             name="vector_u",
         )
 
-    def call(self, inputs: Any, training: Any = False) -> Any:
+    def call(self, inputs: Array, training: bool | None = False) -> Array:
         """Return the outputs of the layer within.
 
         Args:

@@ -8,6 +8,7 @@ from typing import Any
 
 from polykeras import dtypes, ops
 from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike
 from polykeras.ops.image.layout import float_dtype, image_op
 
 FILL_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
@@ -115,7 +116,7 @@ def rounded_away(result: Array, dtype: str) -> Array:
 
 @image_op
 def map_coordinates(
-    inputs: Any, coordinates: Any, order: int, fill_mode: str = "constant", fill_value: float = 0.0
+    inputs: ArrayLike, coordinates: ArrayLike, order: int, fill_mode: str = "constant", fill_value: float = 0.0
 ) -> Array:
     """Return the values of an array at places between its elements.
 

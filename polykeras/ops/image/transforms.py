@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from polykeras import dtypes, ops
 from polykeras.backend import registry
 from polykeras.backend.random import Keys
 from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike
 from polykeras.ops.image.filters import gaussian_blur
 from polykeras.ops.image.layout import as_batch, as_images, float_dtype, image_op
 from polykeras.ops.image.sampling import check_mode, rounded_away, sample
+
+if TYPE_CHECKING:
+    from polykeras.seeds import SeedGenerator
 
 
 def _place_dtype(*arrays: Array) -> str:
@@ -56,8 +60,8 @@ def _projected(images: Array, transform: Array, order: int, fill_mode: str, fill
 
 @image_op
 def affine_transform(
-    images: Any,
-    transform: Any,
+    images: ArrayLike,
+    transform: ArrayLike,
     interpolation: str = "bilinear",
     fill_mode: str = "constant",
     fill_value: float = 0,
@@ -116,9 +120,9 @@ def homography(start_points: Array, end_points: Array) -> Array:
 
 @image_op
 def perspective_transform(
-    images: Any,
-    start_points: Any,
-    end_points: Any,
+    images: ArrayLike,
+    start_points: ArrayLike,
+    end_points: ArrayLike,
     interpolation: str = "bilinear",
     fill_value: float = 0,
     data_format: str | None = None,
@@ -156,13 +160,13 @@ def perspective_transform(
 
 @image_op
 def elastic_transform(
-    images: Any,
+    images: ArrayLike,
     alpha: float = 20.0,
     sigma: float = 5.0,
     interpolation: str = "bilinear",
     fill_mode: str = "reflect",
     fill_value: float = 0.0,
-    seed: Any = None,
+    seed: int | SeedGenerator | None = None,
     data_format: str | None = None,
 ) -> Array:
     """Return images whose pixels are moved by smooth random fields, as if printed on rubber.
@@ -194,7 +198,12 @@ def elastic_transform(
 
 
 def smooth_field(
-    shape: tuple[int, ...], alpha: Any, sigma: Any, seed: Any, dtype: str, widest: float | None = None
+    shape: tuple[int, ...],
+    alpha: Any,
+    sigma: Any,
+    seed: int | SeedGenerator | None,
+    dtype: str,
+    widest: float | None = None,
 ) -> Array:
     """Return how far pixels are moved along x and y, `(batch, height, width, 2)`.
 
