@@ -26,7 +26,7 @@ class ActivationMethods(SignalMethods, ABC):
 
     @op("x", "common")
     def relu(self, x: Array) -> Array:
-        """Return `max(x, 0)`; the gradient at 0 is 0, and nan stays nan."""
+        """Return `max(x, 0)`; the gradient at 0 is 0, and nan stays nan (Nair and Hinton, 2010)."""
         return self.where(x <= 0, 0, x)
 
     @op("x", "number")
@@ -36,7 +36,9 @@ class ActivationMethods(SignalMethods, ABC):
 
     @op("x", "float")
     def leaky_relu(self, x: Array, negative_slope: float = 0.2) -> Array:
-        """Return `x` where it is positive, else `negative_slope * x`; the gradient at 0 is `negative_slope`.
+        """Return `x` where it is positive, else `negative_slope * x` (Maas et al., 2013).
+
+        The gradient at 0 is `negative_slope`.
 
         Args:
             x: numbers of any shape; integers become floats.
@@ -46,12 +48,12 @@ class ActivationMethods(SignalMethods, ABC):
 
     @op("x", "float")
     def hard_sigmoid(self, x: Array) -> Array:
-        """Return `relu6(x + 3) / 6`."""
+        """Return `relu6(x + 3) / 6` (Howard et al., 2019)."""
         return self.relu6(x + 3.0) * (1.0 / 6.0)
 
     @op("x", "float")
     def hard_silu(self, x: Array) -> Array:
-        """Return `x * hard_sigmoid(x)`."""
+        """Return `x * hard_sigmoid(x)` (Howard et al., 2019)."""
         return x * self.hard_sigmoid(x)
 
     @op("x", "float")
@@ -71,7 +73,7 @@ class ActivationMethods(SignalMethods, ABC):
 
     @op("x", "float")
     def hard_shrink(self, x: Array, threshold: float = 0.5) -> Array:
-        """Return `x` where its size is above `threshold`, else 0.
+        """Return `x` where its size is above `threshold`, else 0 (Donoho and Johnstone, 1994).
 
         Args:
             x: numbers of any shape; integers become floats.
@@ -81,7 +83,7 @@ class ActivationMethods(SignalMethods, ABC):
 
     @op("x", "float")
     def soft_shrink(self, x: Array, threshold: float = 0.5) -> Array:
-        """Return `x` moved toward 0 by `threshold`, and 0 where its size is not above it.
+        """Return `x` moved toward 0 by `threshold`, and 0 where its size is not above it (Donoho, 1995).
 
         Args:
             x: numbers of any shape; integers become floats.
@@ -104,7 +106,9 @@ class ActivationMethods(SignalMethods, ABC):
 
     @op("x", "float")
     def elu(self, x: Array, alpha: float = 1.0) -> Array:
-        """Return `x` where it is positive, else `alpha * (exp(x) - 1)`; the gradient at 0 is `alpha`.
+        """Return `x` where it is positive, else `alpha * (exp(x) - 1)` (Clevert et al., 2015).
+
+        The gradient at 0 is `alpha`.
 
         Args:
             x: numbers of any shape; integers become floats.
@@ -142,7 +146,7 @@ class ActivationMethods(SignalMethods, ABC):
 
     @op("x", "float")
     def silu(self, x: Array) -> Array:
-        """Return `x * sigmoid(x)`."""
+        """Return `x * sigmoid(x)` (Elfwing et al., 2017)."""
         return x * self.sigmoid(x)
 
     @op("x", "float")

@@ -48,7 +48,7 @@ def squared_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
 
 @LOSSES.register()
 def categorical_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
-    """Return `max(1 + best wrong - right, 0)` over the classes, for one-hot labels.
+    """Return `max(1 + best wrong - right, 0)` over the classes, for one-hot labels (Crammer and Singer, 2001).
 
     Args:
         y_true: one-hot labels, `(..., classes)`.
@@ -75,4 +75,4 @@ class SquaredHinge(FunctionLoss, fn=squared_hinge):
 
 @LOSSES.register()
 class CategoricalHinge(FunctionLoss, fn=categorical_hinge):
-    """The margin between the right class and the best wrong one."""
+    """The margin between the right class and the best wrong one (Crammer and Singer, 2001)."""

@@ -207,7 +207,7 @@ class Poisson(FunctionLoss, fn=poisson):
 
 @LOSSES.register()
 class KLDivergence(FunctionLoss, fn=kl_divergence):
-    """The Kullback-Leibler divergence of two distributions."""
+    """The Kullback-Leibler divergence of two distributions (Kullback and Leibler, 1951)."""
 
 
 @LOSSES.register()

@@ -113,7 +113,7 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
 
 @METRICS.register("kullback_leibler_divergence", "kld", "KLD")
 class KLDivergence(MeanMetricWrapper):
-    """The Kullback-Leibler divergence of two distributions.
+    """The Kullback-Leibler divergence of two distributions (Kullback and Leibler, 1951).
 
     Args:
         name: for logs.
@@ -165,7 +165,7 @@ class SquaredHinge(MeanMetricWrapper):
 
 @METRICS.register()
 class CategoricalHinge(MeanMetricWrapper):
-    """The margin between the right class and the best wrong one.
+    """The margin between the right class and the best wrong one (Crammer and Singer, 2001).
 
     Args:
         name: for logs.

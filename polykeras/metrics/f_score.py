@@ -17,7 +17,7 @@ AVERAGES = (None, "micro", "macro", "weighted")
 
 @METRICS.register()
 class FBetaScore(Metric):
-    """`(1 + beta**2) * precision * recall / (beta**2 * precision + recall)`.
+    """`(1 + beta**2) * precision * recall / (beta**2 * precision + recall)` (van Rijsbergen, 1979).
 
     Args:
         average: None for a score a class; `"micro"` for one over the counts of all classes together; `"macro"` for

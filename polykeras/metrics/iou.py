@@ -17,7 +17,9 @@ from polykeras.metrics.metric import METRICS, Metric
 
 @METRICS.register()
 class IoU(Metric):
-    """Intersection over union, `tp / (tp + fp + fn)`, the mean over some classes; absent ones do not count.
+    """Intersection over union, `tp / (tp + fp + fn)`, the mean over some classes (Jaccard, 1912).
+
+    Classes that are absent do not count.
 
     Differs from Keras: the state is of the default float dtype, not int, so that weights need not be whole numbers.
 

@@ -161,7 +161,7 @@ class GaussianNoise(_Random):
 
 @LAYERS.register()
 class GaussianDropout(_Random):
-    """Multiplies with normal noise around 1 while training, of the variance that dropout would have.
+    """Multiplies by normal noise around 1 while training, of the variance of dropout (Srivastava et al., 2014).
 
     Args:
         rate: as for `Dropout`, below 1; the noise has the standard deviation `sqrt(rate / (1 - rate))`.

@@ -13,7 +13,7 @@ _LUMINANCE = (0.2989, 0.5870, 0.1140)
 
 @image_op
 def rgb_to_grayscale(images: ArrayLike, data_format: str | None = None) -> Array:
-    """Return how bright the pixels of coloured images look, `0.2989 r + 0.587 g + 0.114 b`.
+    """Return how bright the pixels of coloured images look, `0.2989 r + 0.587 g + 0.114 b` (ITU-R BT.601).
 
     Args:
         images: one image `(height, width, 3)` or a batch of them; or channels first. Images of one channel stay.
@@ -51,7 +51,7 @@ def _planes(images: ArrayLike, op: str, data_format: str | None) -> tuple[list[A
 
 @image_op
 def rgb_to_hsv(images: ArrayLike, data_format: str | None = None) -> Array:
-    """Return the hue, saturation and value of coloured images.
+    """Return the hue, saturation and value of coloured images (Smith, 1978).
 
     Args:
         images: floats from 0 to 1: one image `(height, width, 3)` or a batch of them; or channels first.
