@@ -9,7 +9,7 @@ from polykeras import ops
 from polykeras.backend import registry as backends
 from polykeras.backend.spec import Array
 from polykeras.common import logits
-from polykeras.common.types import ArrayLike
+from polykeras.common.types import ActivationLike, ArrayLike
 from polykeras.saving.serialization import Registry, serialize_keras_object
 from polykeras.variables import value_of
 
@@ -132,7 +132,7 @@ def hard_sigmoid_of_keras_2(x: ArrayLike) -> Array:
     return ops.clip(ops.add(ops.multiply(x, 0.2), 0.5), 0.0, 1.0)
 
 
-def get(identifier: Any) -> Activation:
+def get(identifier: ActivationLike) -> Activation:
     """Return an activation function.
 
     Args:
@@ -149,7 +149,7 @@ def serialize(activation: Activation) -> Any:
     return serialize_keras_object(activation)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Activation:
+def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Activation:
     """Return the activation of a config.
 
     Args:

@@ -7,6 +7,7 @@ from typing import Any
 
 from polykeras import ops
 from polykeras.backend.spec import Array
+from polykeras.common.types import ConstraintLike
 from polykeras.config import epsilon
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import Registry, serialize_keras_object
@@ -110,7 +111,7 @@ unit_norm = UnitNorm
 min_max_norm = MinMaxNorm
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: ConstraintLike) -> Any:
     """Return a constraint.
 
     Args:
@@ -128,7 +129,7 @@ def serialize(constraint: Any) -> Any:
     return serialize_keras_object(constraint)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return the constraint of a config.
 
     Args:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from polykeras import ops
 from polykeras.backend.spec import Array
+from polykeras.common.types import RegularizerLike
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import Registry, serialize_keras_object
 
@@ -125,7 +126,7 @@ l1_l2 = L1L2
 orthogonal_regularizer = OrthogonalRegularizer
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: RegularizerLike) -> Any:
     """Return a regularizer.
 
     Args:
@@ -143,7 +144,7 @@ def serialize(regularizer: Any) -> Any:
     return serialize_keras_object(regularizer)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return the regularizer of a config.
 
     Args:

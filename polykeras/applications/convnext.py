@@ -22,7 +22,8 @@ from polykeras.applications.building import (
 )
 from polykeras.applications.constructors import titled
 from polykeras.applications.imagenet_utils import decode_predictions, preprocessing
-from polykeras.common.types import ActivationLike
+from polykeras.backend.spec import Array
+from polykeras.common.types import ActivationLike, InputShape
 from polykeras.graph import KerasTensor
 from polykeras.initializers import Constant
 from polykeras.layers.base.layer import LAYERS
@@ -50,11 +51,11 @@ class LayerScale(layers.Layer):
         self.projection_dim = projection_dim
         self.input_spec = layers.InputSpec(min_ndim=1, axes={-1: projection_dim})
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: InputShape) -> None:
         """Make the factors."""
         self.gamma = self.add_weight((self.projection_dim,), Constant(self.init_values), name="gamma")
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Array) -> Array:
         """Return the scaled features."""
         return ops.multiply(x, self.gamma)
 

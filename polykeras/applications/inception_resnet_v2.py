@@ -9,6 +9,7 @@ from polykeras.applications.building import Asked, Pools, channels_of, kernels_a
 from polykeras.applications.constructors import constructor
 from polykeras.applications.imagenet_utils import decode_predictions, preprocessing
 from polykeras.applications.inception_v3 import averaged, chain, convolved, joined, stem
+from polykeras.backend.spec import Array
 from polykeras.graph import KerasTensor
 from polykeras.layers.base.layer import LAYERS
 
@@ -34,7 +35,7 @@ class CustomScaleLayer(layers.Layer):
         super().__init__(**kwargs)
         self.scale = scale
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return `inputs[0] + scale * inputs[1]`."""
         return ops.add(inputs[0], ops.multiply(inputs[1], self.scale))
 

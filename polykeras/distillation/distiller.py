@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from polykeras import ops
+from polykeras.backend.spec import Array
 from polykeras.distillation.losses import DistillationLoss
 from polykeras.layers.base.layer import LAYERS
 from polykeras.metrics import Mean
@@ -113,7 +114,7 @@ class Distiller(Model):
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
-    ) -> Any:
+    ) -> Array:
         """Return the weighted sum of the student's loss and the distances from the teacher."""
         if y_pred is None:
             y_pred = self(x, training=training)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops, tree  # not `nested`: None stands for an output that is not compared
+from polykeras.backend.spec import Array
 from polykeras.layers.base.layer import LAYERS
 from polykeras.losses import KLDivergence, as_loss
 from polykeras.saving.configurable import Configurable
@@ -22,7 +23,7 @@ class DistillationLoss(Configurable):
     teacher_layer_name: str | None = None
     student_layer_name: str | None = None
 
-    def compute_loss(self, teacher_outputs: Any, student_outputs: Any, **kwargs: Any) -> Any:
+    def compute_loss(self, teacher_outputs: Any, student_outputs: Any, **kwargs: Any) -> Array:
         """Return the distance of a batch, a scalar.
 
         Args:
@@ -91,7 +92,7 @@ class _ByOutput(DistillationLoss):
     def _one(self, loss: Any, teacher: Any, student: Any) -> Any:
         return ops.mean(loss(teacher, student))
 
-    def compute_loss(self, teacher_outputs: Any, student_outputs: Any, **kwargs: Any) -> Any:
+    def compute_loss(self, teacher_outputs: Any, student_outputs: Any, **kwargs: Any) -> Array:
         """Return the sum of the outputs' distances; the teacher's outputs take the place of labels."""
 
         def one(loss: Any, teacher: Any, student: Any) -> Any:

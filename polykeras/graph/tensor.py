@@ -9,6 +9,7 @@ from polykeras import dtypes
 from polykeras.backend.dispatch import Symbolic
 from polykeras.common import nested
 from polykeras.common.naming import unique_name
+from polykeras.common.types import DTypeLike
 from polykeras.operators import ArrayOperators
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class KerasTensor(Symbolic, ArrayOperators):
     def __init__(
         self,
         shape: Sequence[int | None],
-        dtype: Any = "float32",
+        dtype: DTypeLike = "float32",
         sparse: bool = False,
         ragged: bool = False,
         record_history: bool = True,
@@ -94,11 +95,11 @@ class KerasTensor(Symbolic, ArrayOperators):
             return {"shape": self.shape, "ndim": self.ndim, "size": self.size}[name]
         return type(self).record_op(name or function, args, kwargs)
 
-    def reshape(self, newshape: Sequence[int]) -> Any:
+    def reshape(self, newshape: Sequence[int]) -> KerasTensor:
         """Return the tensor in another shape."""
         return KerasTensor.record_op("reshape", (self, newshape), {})
 
-    def squeeze(self, axis: int | Sequence[int] | None = None) -> Any:
+    def squeeze(self, axis: int | Sequence[int] | None = None) -> KerasTensor:
         """Return the tensor without axes of size 1."""
         return KerasTensor.record_op("squeeze", (self,), {"axis": axis})
 

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from polykeras import ops
+from polykeras.backend.spec import Array
 from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.graph import is_keras_tensor
 from polykeras.legacy.backend_arrays import ndim
 
 
-def foldl(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None, name: str | None = None) -> Any:
+def foldl(
+    fn: Callable[[Any, Any], Any], elems: ArrayLike, initializer: ArrayLike | None = None, name: str | None = None
+) -> Array:
     """Return what a function of two arguments makes of the rows of an array, from the first to the last.
 
     Args:
@@ -24,7 +27,9 @@ def foldl(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None, na
     return ops.scan(lambda so_far, x: (fn(so_far, x), None), first, rest)[0]
 
 
-def foldr(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None, name: str | None = None) -> Any:
+def foldr(
+    fn: Callable[[Any, Any], Any], elems: ArrayLike, initializer: ArrayLike | None = None, name: str | None = None
+) -> Array:
     """Return what a function of two arguments makes of the rows of an array, from the last to the first.
 
     Args:
@@ -36,7 +41,7 @@ def foldr(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None, na
     return foldl(fn, ops.flip(elems, 0), initializer)
 
 
-def map_fn(fn: Callable[[Any], Any], elems: ArrayLike, name: str | None = None, dtype: DTypeLike = None) -> Any:
+def map_fn(fn: Callable[[Any], Any], elems: ArrayLike, name: str | None = None, dtype: DTypeLike = None) -> Array:
     """Return what a function makes of each row, in a dtype if one is named.
 
     Args:
@@ -49,7 +54,7 @@ def map_fn(fn: Callable[[Any], Any], elems: ArrayLike, name: str | None = None, 
     return found if dtype is None else ops.cast(found, dtype)
 
 
-def switch(condition: ArrayLike, then_expression: Any, else_expression: Any) -> Any:
+def switch(condition: ArrayLike, then_expression: Any, else_expression: Any) -> Array:
     """Return the one or the other, by a condition.
 
     Args:

@@ -306,10 +306,10 @@ def truncated_normal(
 
 def rnn(
     step_function: Callable[[Any, list[Any]], tuple[Any, list[Any]]],
-    inputs: Any,
+    inputs: Array,
     initial_states: Sequence[Any],
     go_backwards: bool = False,
-    mask: Any = None,
+    mask: Array | None = None,
     constants: Sequence[Any] | None = None,
     unroll: bool = False,
     input_length: ArrayLike | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from polykeras.layers.base.context import current_context
 from polykeras.models import Model
 from polykeras.seeds import SeedGenerator
 from polykeras.variables import Variable
+
+if TYPE_CHECKING:
+    from polykeras.graph import KerasTensor
 
 __all__ = ["reset_uids"]
 
@@ -194,7 +197,7 @@ def placeholder(
     dtype: DTypeLike = None,
     sparse: bool = False,
     name: str | None = None,
-) -> Any:
+) -> KerasTensor:
     """Return a symbolic tensor of a shape, or of a number of axes of unknown size.
 
     Args:

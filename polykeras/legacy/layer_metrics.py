@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from polykeras.common import version_counter
+from polykeras.common.types import ArrayLike
 from polykeras.graph import is_keras_tensor
 from polykeras.graph.inference import outside_inference
 from polykeras.layers.base.own_metrics import own_metrics
 from polykeras.metrics import Mean
 
+if TYPE_CHECKING:
+    from polykeras.layers.base.layer import Layer
 
-def add_metric(layer: Any, value: Any, name: str | None, aggregation: str | None) -> None:
+
+def add_metric(layer: Layer, value: ArrayLike, name: str | None, aggregation: str | None) -> None:
     """Note a value in the mean of that name, which the layer keeps from the first call on; see `Layer.add_metric`.
 
     Args:

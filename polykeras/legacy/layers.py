@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 from polykeras import activations, layers, ops
@@ -174,7 +175,7 @@ def _sized(options: dict[str, Any], *sizes: Any) -> dict[str, Any]:
     return options | ({"kernel_size": given[0] if len(given) == 1 else tuple(given)} if given else {})
 
 
-def AtrousConvolution1D(filters: int, filter_length: Any = None, **kwargs: Any) -> Any:
+def AtrousConvolution1D(filters: int, filter_length: int | Sequence[int] | None = None, **kwargs: Any) -> Layer:
     """Return a `Conv1D`, whose `dilation_rate` was the `atrous_rate`.
 
     Args:
@@ -186,7 +187,9 @@ def AtrousConvolution1D(filters: int, filter_length: Any = None, **kwargs: Any) 
     return layers.Conv1D(filters, **_sized(kwargs, filter_length))
 
 
-def AtrousConvolution2D(filters: int, nb_row: Any = None, nb_col: int | None = None, **kwargs: Any) -> Any:
+def AtrousConvolution2D(
+    filters: int, nb_row: int | Sequence[int] | None = None, nb_col: int | None = None, **kwargs: Any
+) -> Layer:
     """Return a `Conv2D`, whose `dilation_rate` was the `atrous_rate`.
 
     Args:
@@ -200,8 +203,12 @@ def AtrousConvolution2D(filters: int, nb_row: Any = None, nb_col: int | None = N
 
 
 def Deconvolution2D(
-    filters: int, nb_row: Any = None, nb_col: int | None = None, output_shape: Any = None, **kwargs: Any
-) -> Any:
+    filters: int,
+    nb_row: int | Sequence[int] | None = None,
+    nb_col: int | None = None,
+    output_shape: Any = None,
+    **kwargs: Any,
+) -> Layer:
     """Return a `Conv2DTranspose`; the output's shape follows from its other arguments.
 
     Args:
@@ -216,8 +223,12 @@ def Deconvolution2D(
 
 
 def Deconvolution3D(
-    filters: int, kernel_dim1: Any = None, kernel_dim2: int | None = None, kernel_dim3: int | None = None, **kwargs: Any
-) -> Any:
+    filters: int,
+    kernel_dim1: int | Sequence[int] | None = None,
+    kernel_dim2: int | None = None,
+    kernel_dim3: int | None = None,
+    **kwargs: Any,
+) -> Layer:
     """Return a `Conv3DTranspose`; the output's shape follows from its other arguments.
 
     Args:
@@ -232,7 +243,7 @@ def Deconvolution3D(
     return layers.Conv3DTranspose(filters, **_sized(kwargs, kernel_dim1, kernel_dim2, kernel_dim3))
 
 
-def ConvLSTM2DCell(filters: int, kernel_size: Any, **kwargs: Any) -> Any:
+def ConvLSTM2DCell(filters: int, kernel_size: int | Sequence[int], **kwargs: Any) -> Layer:
     """Return what a `ConvLSTM2D` does at one time.
 
     Args:
@@ -244,7 +255,7 @@ def ConvLSTM2DCell(filters: int, kernel_size: Any, **kwargs: Any) -> Any:
     return ConvLSTMCell(2, filters, kernel_size, **kwargs)
 
 
-def ConvRecurrent2D(filters: int, kernel_size: Any, **kwargs: Any) -> Any:
+def ConvRecurrent2D(filters: int, kernel_size: int | Sequence[int], **kwargs: Any) -> Layer:
     """Return a `ConvLSTM2D`, the one layer of which it was the base class.
 
     Args:

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
+from polykeras.common.types import ArrayLike
 from polykeras.models import Model
 from polykeras.utils import to_categorical
 
@@ -76,7 +77,7 @@ class BaseWrapper(BaseEstimator):
         known = inspect.signature(fn).parameters
         return {name: value for name, value in self.sk_params.items() if name in known} | (override or {})
 
-    def fit(self, x: Any, y: Any, **kwargs: Any) -> Any:
+    def fit(self, x: ArrayLike, y: ArrayLike, **kwargs: Any) -> Any:
         """Make a model, train it, and return its history.
 
         Args:
@@ -103,7 +104,7 @@ class KerasClassifier(ClassifierMixin, BaseWrapper):
         classes_: the classes, sorted.
     """
 
-    def fit(self, x: Any, y: Any, **kwargs: Any) -> Any:
+    def fit(self, x: ArrayLike, y: ArrayLike, **kwargs: Any) -> Any:
         """Make a model and train it; returns its history.
 
         Args:
@@ -118,7 +119,7 @@ class KerasClassifier(ClassifierMixin, BaseWrapper):
             self.classes_, y = np.unique(y.ravel(), return_inverse=True)
         return super().fit(x, y, **kwargs)
 
-    def predict(self, x: Any, **kwargs: Any) -> np.ndarray:
+    def predict(self, x: ArrayLike, **kwargs: Any) -> np.ndarray:
         """Return classes, `(samples,)`; of a single output the second where it exceeds 0.5.
 
         Args:
@@ -129,7 +130,7 @@ class KerasClassifier(ClassifierMixin, BaseWrapper):
         numbers = found.argmax(-1) if found.shape[-1] > 1 else (found[:, 0] > 0.5).astype("int32")
         return self.classes_[numbers]
 
-    def predict_proba(self, x: Any, **kwargs: Any) -> np.ndarray:
+    def predict_proba(self, x: ArrayLike, **kwargs: Any) -> np.ndarray:
         """Return the probabilities of the classes, `(samples, classes)`; of a single output those of two.
 
         Args:
@@ -143,7 +144,7 @@ class KerasClassifier(ClassifierMixin, BaseWrapper):
 class KerasRegressor(RegressorMixin, BaseWrapper):
     """A model as a regressor; arguments as for `BaseWrapper`. Its score is scikit-learn's R2."""
 
-    def predict(self, x: Any, **kwargs: Any) -> np.ndarray:
+    def predict(self, x: ArrayLike, **kwargs: Any) -> np.ndarray:
         """Return predictions, without axes of a single place.
 
         Args:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from polykeras.common.arguments import takes_old_arguments
+from polykeras.common.types import ArrayLike
+
+if TYPE_CHECKING:
+    from polykeras.models import Model
 
 
 def _instead(old: str, today: str, stacklevel: int = 3) -> None:
@@ -16,7 +20,7 @@ def _instead(old: str, today: str, stacklevel: int = 3) -> None:
 
 @takes_old_arguments
 def fit_generator(
-    model: Any,
+    model: Model,
     generator: Any,
     steps_per_epoch: int | None = None,
     epochs: int = 1,
@@ -69,7 +73,7 @@ def fit_generator(
 
 @takes_old_arguments
 def evaluate_generator(
-    model: Any,
+    model: Model,
     generator: Any,
     steps: int | None = None,
     callbacks: Any = None,
@@ -96,7 +100,7 @@ def evaluate_generator(
 
 @takes_old_arguments
 def predict_generator(
-    model: Any,
+    model: Model,
     generator: Any,
     steps: int | None = None,
     callbacks: Any = None,
@@ -121,7 +125,7 @@ def predict_generator(
     return model.predict(generator, steps=steps, callbacks=callbacks, verbose=verbose)
 
 
-def predict_classes(model: Any, x: Any, batch_size: int = 32, verbose: Any = 0) -> np.ndarray:
+def predict_classes(model: Model, x: ArrayLike, batch_size: int = 32, verbose: Any = 0) -> np.ndarray:
     """Return class numbers: the likeliest of several, or 1 where a single output exceeds 0.5.
 
     Args:
@@ -138,7 +142,7 @@ def predict_classes(model: Any, x: Any, batch_size: int = 32, verbose: Any = 0) 
     return found.argmax(-1) if found.shape[-1] > 1 else (found > 0.5).astype("int32")
 
 
-def predict_proba(model: Any, x: Any, batch_size: int = 32, verbose: Any = 0) -> np.ndarray:
+def predict_proba(model: Model, x: ArrayLike, batch_size: int = 32, verbose: Any = 0) -> np.ndarray:
     """Return what `predict` does.
 
     Args:
@@ -151,7 +155,7 @@ def predict_proba(model: Any, x: Any, batch_size: int = 32, verbose: Any = 0) ->
     return model.predict(x, batch_size=batch_size, verbose=verbose)
 
 
-def reset_states(model: Any) -> None:
+def reset_states(model: Model) -> None:
     """Set the states of a model's stateful recurrent layers to those they begin with."""
     _instead("reset_states", "layer.reset_state()")
     for layer in model._flatten_layers(include_self=False):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from polykeras.backend.spec import Array
 from polykeras.losses.crossentropy import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -88,7 +89,7 @@ class Reduction:
             raise ValueError(f"Unknown reduction {key!r}. Known: {', '.join(map(repr, cls.all()))}.")
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: str | Loss | type[Loss] | Callable[..., Array] | Mapping[str, Any] | None) -> Any:
     """Return a loss from a name, a config, a class, a function or a loss; None stays None.
 
     Raises:
@@ -102,7 +103,7 @@ def serialize(loss: Any) -> Any:
     return serialize_keras_object(loss)
 
 
-def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(name: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return the loss of a config or a name.
 
     Args:
@@ -112,7 +113,7 @@ def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> A
     return LOSSES.deserialize(name, custom_objects)
 
 
-def as_loss(identifier: Any) -> Loss | None:
+def as_loss(identifier: str | Loss | type[Loss] | Callable[..., Array] | Mapping[str, Any] | None) -> Loss | None:
     """Return a `Loss` object from what users may write for one; None stays None.
 
     A built-in function becomes the class of it, which knows its labels' range; another one is wrapped.

@@ -36,7 +36,7 @@ def clone_model(
     clone_function: Callable[[Any], Any] | None = None,
     call_function: Callable[..., Any] | None = None,
     recursive: bool = False,
-) -> Any:
+) -> Model:
     """Return a model of new layers, connected as those of `model`, with new weights; it is not compiled.
 
     Args:
@@ -86,7 +86,7 @@ def clone_model(
     return cls(inputs=nested.unflatten(function.input_definition, flat), outputs=outputs, name=model.name)
 
 
-def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Model:
     """Return the model that `Model.to_json` described, with new weights.
 
     Args:

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import IO, Any, ClassVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from polykeras import fast
 from polykeras.backend import registry
@@ -29,6 +29,9 @@ from polykeras.saving.serialization import serialize_keras_object
 from polykeras.saving.shared_objects import sharing_objects
 from polykeras.saving.weights import load_weights, save_weights
 from polykeras.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from polykeras.quantizers import QuantizationConfig
 
 # Methods of Keras 2, loaded when one is used.
 _OLD_METHODS = (
@@ -196,7 +199,11 @@ class Model(GraphEnds, Trainer, Layer):
         (print_fn or print)(text)
 
     def quantize(  # type: ignore[override]
-        self, mode: str | None = None, config: Any = None, filters: Any = None, type_check: bool = True
+        self,
+        mode: str | None = None,
+        config: QuantizationConfig | Mapping[str, Any] | None = None,
+        filters: Any = None,
+        type_check: bool = True,
     ) -> None:
         """Quantize the layers that can be: Dense, EinsumDense, Embedding and ReversibleEmbedding, nested ones too.
 

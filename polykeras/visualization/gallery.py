@@ -44,8 +44,8 @@ def matplotlib_module(name: str, what: str) -> Any:
 
 def plot_image_gallery(
     images: ArrayLike,
-    y_true: Any = None,
-    y_pred: Any = None,
+    y_true: ArrayLike | None = None,
+    y_pred: ArrayLike | None = None,
     label_map: Mapping[Any, str] | None = None,
     rows: int | None = None,
     cols: int | None = None,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from polykeras import dtype_policies, regularizers
 from polykeras.backend import registry
@@ -25,6 +25,9 @@ from polykeras.layers.base.symbolic import SymbolicMixin
 from polykeras.saving.configurable import init_parameters
 from polykeras.saving.serialization import Registry
 from polykeras.variables import Scope, read_state
+
+if TYPE_CHECKING:
+    from polykeras.quantizers import QuantizationConfig
 
 LAYERS: Registry[Any] = Registry("layer", "keras.layers")
 _SHAPES_IN_GRAPHS = {"input_shape": "input", "output_shape": "output"}
@@ -144,7 +147,12 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
         """How the layer is quantized: `"int8"`, `"int4"`, `"float8"` or None."""
         return self._own_policy().quantization_mode
 
-    def quantize(self, mode: str | None = None, type_check: bool = True, config: Any = None) -> None:
+    def quantize(
+        self,
+        mode: str | None = None,
+        type_check: bool = True,
+        config: QuantizationConfig | Mapping[str, Any] | None = None,
+    ) -> None:
         """Raise: only Dense, EinsumDense, Embedding and ReversibleEmbedding can be quantized.
 
         Args:

@@ -5,7 +5,7 @@ Such a layer names its product, `self._product(ops.matmul, inputs)`, and what be
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from polykeras import dtype_policies, ops
@@ -17,6 +17,7 @@ from polykeras.variables import Variable
 
 if TYPE_CHECKING:
     from polykeras.layers.quantized.layout import Layout
+    from polykeras.quantizers import QuantizationConfig
 
 
 class Quantizable(LowRank):
@@ -37,7 +38,9 @@ class Quantizable(LowRank):
     _default_activation_quantizers: ClassVar[tuple[str, ...]] = ("int8",)
     _quantized: Any = None
 
-    def __init__(self, *args: Any, quantization_config: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, quantization_config: QuantizationConfig | Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.quantization_config = quantization_config
 
@@ -108,7 +111,12 @@ class Quantizable(LowRank):
         with outside_inference():  # arrays that it makes are to have values
             self._quantized = (Float8 if mode == "float8" else WholeNumbers)(self, self._layouts(), mode, config)
 
-    def quantize(self, mode: str | None = None, type_check: bool = True, config: Any = None) -> None:
+    def quantize(
+        self,
+        mode: str | None = None,
+        type_check: bool = True,
+        config: QuantizationConfig | Mapping[str, Any] | None = None,
+    ) -> None:
         """Keep the weights as whole numbers, or compute with 8-bit floats in training.
 
         Args:
@@ -150,7 +158,9 @@ class Quantizable(LowRank):
             assert self._quantized is not None
             self.dtype_policy = f"{self._quantized.policy_name}_from_{source.name}"
 
-    def quantized_build(self, input_shape: Any, mode: str, config: Any = None) -> None:
+    def quantized_build(
+        self, input_shape: Any, mode: str, config: QuantizationConfig | Mapping[str, Any] | None = None
+    ) -> None:
         """Quantize the layer's weights, as `quantize`; the shape is known from them.
 
         Args:

@@ -14,7 +14,7 @@ import numpy as np
 from polykeras import constraints, dtypes, initializers, regularizers
 from polykeras.common import nested, version_counter
 from polykeras.common.checkpointable import Checkpointable
-from polykeras.common.types import ConstraintLike, DTypeLike, InitializerLike, RegularizerLike
+from polykeras.common.types import ArrayLike, ConstraintLike, DTypeLike, InitializerLike, RegularizerLike
 from polykeras.graph.inference import note_set
 from polykeras.layers.base.context import current_context
 from polykeras.layers.base.native import adopted, own_names
@@ -136,7 +136,7 @@ class StateMixin(Checkpointable):
         """Return a new variable of this layer: Keras's older name of `add_weight`; arguments as for that."""
         return self.add_weight(*args, **kwargs)
 
-    def add_metric(self, value: Any, name: str | None = None, aggregation: str | None = "mean") -> None:
+    def add_metric(self, value: ArrayLike, name: str | None = None, aggregation: str | None = "mean") -> None:
         """Keep the mean of what is computed in `call`, for the logs, as in Keras 2.
 
         Args:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from polykeras import activations, ops
 from polykeras.backend.spec import Array
@@ -14,6 +15,9 @@ from polykeras.layers.base.low_rank import AdaptedWeight
 from polykeras.layers.base.quantizable import Quantizable
 from polykeras.layers.base.weights import keep_options, known_sizes, make_weight
 from polykeras.layers.quantized.layout import Layout, of_matrix
+
+if TYPE_CHECKING:
+    from polykeras.quantizers import QuantizationConfig
 
 
 @LAYERS.register()
@@ -63,7 +67,7 @@ class Dense(Quantizable):
         bias_constraint: ConstraintLike = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
-        quantization_config: Any = None,
+        quantization_config: QuantizationConfig | Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from polykeras.layers.base.quantizable import Quantizable
 from polykeras.layers.base.weights import keep_options, make_weight
 from polykeras.layers.quantized.layout import Layout, of_matrix
 from polykeras.variables import Variable
+
+if TYPE_CHECKING:
+    from polykeras.quantizers import QuantizationConfig
 
 
 @LAYERS.register()
@@ -69,7 +73,7 @@ class Embedding(Quantizable):
         weights: Any = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
-        quantization_config: Any = None,
+        quantization_config: QuantizationConfig | Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         length = kwargs.pop("input_length", None)

@@ -155,7 +155,7 @@ class ImageLayer(Layer):
     # ---- the public methods of Keras -----------------------------------------------------------------------------
 
     def get_random_transformation(
-        self, data: Any, training: bool | None = True, seed: int | SeedGenerator | None = None
+        self, data: ArrayLike | Mapping[str, Any], training: bool | None = True, seed: int | SeedGenerator | None = None
     ) -> Transformation | None:
         """Return what is drawn for a batch: the same for images, masks and boxes.
 
@@ -302,7 +302,7 @@ class ImageLayer(Layer):
     def _applies(self, transformation: Transformation | None, training: bool | None) -> bool:
         return not self.only_training or (bool(training) and transformation is not None)
 
-    def call(self, data: Any, training: bool | None = True) -> Any:
+    def call(self, data: ArrayLike | Mapping[str, Any], training: bool | None = True) -> Any:
         """Return the images, changed; for a dict a new one, with all that belongs to them.
 
         Args:

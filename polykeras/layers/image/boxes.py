@@ -59,7 +59,7 @@ def convert_format(
     height: ArrayLike | None = None,
     width: ArrayLike | None = None,
     dtype: str = "float32",
-) -> Any:
+) -> Array:
     """Return bounding boxes in another format.
 
     Args:

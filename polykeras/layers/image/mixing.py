@@ -102,7 +102,7 @@ class CutMix(RandomImageLayer):
         self.factor = factor_range(factor, "factor", self)
 
     def get_random_transformation(
-        self, data: Any, training: bool | None = True, seed: int | SeedGenerator | None = None
+        self, data: ArrayLike | Mapping[str, Any], training: bool | None = True, seed: int | SeedGenerator | None = None
     ) -> Transformation | None:
         """Return what is drawn for a batch, None for a single image; see `ImageLayer`."""
         single = len(ops.shape(data["images"] if isinstance(data, Mapping) else data)) == 3

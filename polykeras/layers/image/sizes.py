@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from polykeras import ops, random
 from polykeras.backend.spec import Array
 from polykeras.common.arguments import positive_int
+from polykeras.common.types import ArrayLike
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.image.base import ImageLayer, RandomImageLayer, Transformation
 from polykeras.ops.image.sizes import crop_box
@@ -205,7 +207,7 @@ class RandomCrop(RandomImageLayer, _Sized):
         super().__init__(height=height, width=width, seed=seed, data_format=data_format, name=name, **kwargs)
 
     def get_random_transformation(
-        self, data: Any, training: bool | None = True, seed: int | SeedGenerator | None = None
+        self, data: ArrayLike | Mapping[str, Any], training: bool | None = True, seed: int | SeedGenerator | None = None
     ) -> Transformation | None:
         """Return where the part begins; see `ImageLayer`."""
         drawn = dict(super().get_random_transformation(data, training, seed) or {})

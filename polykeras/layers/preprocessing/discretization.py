@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from polykeras import ops
+from polykeras.backend.spec import Array
 from polykeras.backend.symbolic import SymbolicArray
-from polykeras.common.types import DTypeLike
+from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.preprocessing.encoding import MODES, encode, refuse_sparse
 from polykeras.layers.preprocessing.encoding import output_mode as one_of_modes
@@ -104,7 +105,7 @@ class Discretization(DataLayer):
         """Forget the data."""
         self.summary = np.zeros((2, 0), "float32")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: ArrayLike) -> Array:
         """Return the bins of the inputs, in the form of `output_mode`.
 
         Raises:
@@ -131,7 +132,7 @@ class Discretization(DataLayer):
         layer.bin_boundaries = boundaries
         return layer
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Read the summary that older files of Keras hold."""
         if len(store) == 1:
             self.summary = np.asarray(store["0"])

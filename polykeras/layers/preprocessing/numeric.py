@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from polykeras import config, ops
-from polykeras.common.types import InputShape
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike, InputShape
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.base.weights import known_sizes
@@ -43,8 +44,8 @@ class Normalization(DataLayer):
     def __init__(
         self,
         axis: int | Sequence[int] | None = -1,
-        mean: Any = None,
-        variance: Any = None,
+        mean: ArrayLike | None = None,
+        variance: ArrayLike | None = None,
         invert: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -129,12 +130,12 @@ class Normalization(DataLayer):
         """Take over `adapt_mean` and `adapt_variance`: kept for Keras code, as they are read in each call anyway."""
 
     @property
-    def mean(self) -> Any:
+    def mean(self) -> Array | None:
         """The mean, of the inputs' number of axes; None before the layer is built."""
         return self._statistic(0) if self.built else None
 
     @property
-    def variance(self) -> Any:
+    def variance(self) -> Array | None:
         """The variance, in the same way."""
         return self._statistic(1) if self.built else None
 
@@ -142,7 +143,7 @@ class Normalization(DataLayer):
         statistics = self._given if self.input_mean is not None else (self.adapt_mean, self.adapt_variance)
         return ops.reshape(ops.convert_to_tensor(statistics[which], self.compute_dtype), self._spread)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the scaled inputs, as floats."""
         inputs = ops.cast(inputs, self.compute_dtype)
         deviation = ops.maximum(ops.sqrt(self._statistic(1)), config.epsilon())
@@ -169,13 +170,13 @@ class Rescaling(DataLayer):
 
     sample_by_sample = True
 
-    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
+    def __init__(self, scale: ArrayLike, offset: ArrayLike = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scale = scale
         self.offset = offset
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the scaled inputs, as floats."""
         inputs = ops.cast(inputs, self.compute_dtype)
         return ops.add(ops.multiply(inputs, self._by_channel(self.scale)), self._by_channel(self.offset))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from polykeras import dtypes
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.preprocessing.host import Tokens, as_bytes, batches, host_data, is_data, run_on_host, texts
 from polykeras.layers.preprocessing.lookups import StringLookup
@@ -70,7 +72,7 @@ class TextVectorization(Layer):
         output_sequence_length: int | None = None,
         pad_to_max_tokens: bool = False,
         vocabulary: Any = None,
-        idf_weights: Any = None,
+        idf_weights: ArrayLike | None = None,
         sparse: bool = False,
         ragged: bool = False,
         encoding: str = "utf-8",
@@ -164,7 +166,7 @@ class TextVectorization(Layer):
         """Return the size of the vocabulary, special tokens included."""
         return self._lookup_layer.vocabulary_size()
 
-    def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
+    def set_vocabulary(self, vocabulary: Any, idf_weights: ArrayLike | None = None) -> None:
         """Set the vocabulary, instead of learning it; see `StringLookup.set_vocabulary`.
 
         Args:
@@ -226,7 +228,7 @@ class TextVectorization(Layer):
 
     # ---- calling -----------------------------------------------------------------------------------------------
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: ArrayLike) -> Array:
         """Return the tokens of the texts in the form of `output_mode`."""
         if self.output_mode != "int":
             return run_on_host(lambda data: self._lookup_layer._look_up(self._tokens_of(data)), [inputs], self._spec)
@@ -264,11 +266,11 @@ class TextVectorization(Layer):
         taken = ("max_tokens", "pad_to_max_tokens", "sparse", "vocabulary", "idf_weights")
         return made | {name: inner[name] for name in taken} | {"vocabulary_size": self.vocabulary_size()}
 
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
         """Write the inverse document frequencies, where there are some."""
         self._lookup_layer.save_own_variables(store)
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Read what `save_own_variables` wrote."""
         self._lookup_layer.load_own_variables(store)
 

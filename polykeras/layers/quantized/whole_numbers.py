@@ -9,6 +9,7 @@ import numpy as np
 
 from polykeras import dtypes, ops
 from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike
 from polykeras.dtype_policies import Int4DTypePolicy
 from polykeras.layers.quantized.layout import Layout
 from polykeras.quantizers import (
@@ -86,7 +87,7 @@ class WholeNumbers:
             made.assign(value)
             setattr(self.layer, name, made)
 
-    def numbers_of(self, layout: Layout, values: Any) -> dict[str, Any]:
+    def numbers_of(self, layout: Layout, values: ArrayLike) -> dict[str, Any]:
         """Return the parts of a weight.
 
         Args:
@@ -196,7 +197,7 @@ class WholeNumbers:
         """Return a bias as it is added."""
         return bias
 
-    def read(self, name: str) -> Any:
+    def read(self, name: str) -> Array:
         """Return what the layer's attribute is: the numbers."""
         return self._numbers(self.layouts[name]) if self.mode == "int4" else vars(self.layer)[name]
 

@@ -64,7 +64,7 @@ def sample(
     sizes: Sequence[int],
     order: int,
     fill_mode: str,
-    fill_value: Any,
+    fill_value: float,
     start: Array | int = 0,
 ) -> Array:
     """Return the values at places of an array.

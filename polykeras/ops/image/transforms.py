@@ -28,7 +28,7 @@ def _grid(height: int, width: int, dtype: str) -> tuple[Array, Array]:
     return ops.reshape(x, (1, 1, width)), ops.reshape(y, (1, height, 1))
 
 
-def look_up(images: Array, x: Array, y: Array, order: int, fill_mode: str, fill_value: Any) -> Array:
+def look_up(images: Array, x: Array, y: Array, order: int, fill_mode: str, fill_value: float) -> Array:
     """Return the values of each image at its own places.
 
     Args:
@@ -222,7 +222,7 @@ def smooth_field(
     return gaussian_blur(noise * sigma, (size, size), deviations, "channels_last") * alpha
 
 
-def displaced(images: Array, field: Array, order: int, fill_mode: str, fill_value: Any) -> Array:
+def displaced(images: Array, field: Array, order: int, fill_mode: str, fill_value: float) -> Array:
     """Return images `(batch, height, width, channels)` whose pixels are looked up at a distance from their place."""
     _, height, width, _ = ops.shape(images)
     dx, dy = ops.unstack(field, axis=3)

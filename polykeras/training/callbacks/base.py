@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from polykeras.training.callbacks.attributes import plain_attributes, set_attributes
+
+if TYPE_CHECKING:
+    from polykeras.models import Model
 
 
 class Callback:
@@ -41,7 +44,7 @@ class Callback:
         """The model that is trained."""
         return self._model
 
-    def set_model(self, model: Any) -> None:
+    def set_model(self, model: Model) -> None:
         """Tell which model is trained."""
         self._model = model
 

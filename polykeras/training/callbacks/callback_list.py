@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from polykeras.training.callbacks.base import Callback, watches_batches
 from polykeras.training.callbacks.history import History
 from polykeras.training.callbacks.progress import ProgbarLogger
+
+if TYPE_CHECKING:
+    from polykeras.models import Model
 
 
 class CallbackList(Callback):
@@ -30,7 +33,7 @@ class CallbackList(Callback):
         callbacks: Iterable[Callback] | Callback | None = None,
         add_history: bool = False,
         add_progbar: bool = False,
-        model: Any = None,
+        model: Model | None = None,
         **params: Any,
     ) -> None:
         super().__init__()
@@ -48,7 +51,7 @@ class CallbackList(Callback):
         self.set_model(model)
         self.set_params(params)
 
-    def set_model(self, model: Any) -> None:
+    def set_model(self, model: Model) -> None:
         """Tell all callbacks which model is trained; it gets the history that is among them."""
         if model is None:
             return
