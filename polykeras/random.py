@@ -160,7 +160,7 @@ def randint(
 
 
 def categorical(
-    logits: ArrayLike, num_samples: int, dtype: DTypeLike = "int32", seed: int | SeedGenerator | None = None
+    logits: ArrayLike, num_samples: int, dtype: str = "int32", seed: int | SeedGenerator | None = None
 ) -> Array:
     """Return classes drawn with the probabilities `softmax(logits)`.
 

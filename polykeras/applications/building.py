@@ -277,7 +277,7 @@ def sides(shape: Sequence[int | None]) -> Sequence[int | None]:
     return shape[1:3] if channel_axis() == 1 else shape[:2]
 
 
-def channels_of(x: KerasTensor) -> int:
+def channels_of(x: Any) -> int:
     """The number of channels of symbolic images."""
     return x.shape[channel_axis()]
 

@@ -58,7 +58,7 @@ def _separable(x: KerasTensor, filters: int, kernel: int, name: str, stride: int
     return _normalized(x, f"separable_conv_2_bn_{name}")
 
 
-def _adjusted(p: KerasTensor, x: KerasTensor, filters: int, name: str) -> KerasTensor:
+def _adjusted(p: KerasTensor | None, x: KerasTensor, filters: int, name: str) -> KerasTensor:
     """Return the features of the cell before the last, in the size and width of this one."""
     if p is None:
         return x
@@ -77,7 +77,7 @@ def _adjusted(p: KerasTensor, x: KerasTensor, filters: int, name: str) -> KerasT
     return p
 
 
-def _normal(x: KerasTensor, p: KerasTensor, filters: int, name: str) -> tuple[Any, Any]:
+def _normal(x: KerasTensor, p: KerasTensor | None, filters: int, name: str) -> tuple[Any, Any]:
     """A cell that keeps the size; `p` is what the cell before the last gave."""
     before = x
     p = _adjusted(p, x, filters, name)
@@ -99,7 +99,7 @@ def _normal(x: KerasTensor, p: KerasTensor, filters: int, name: str) -> tuple[An
     return layers.concatenate(parts, axis=channel_axis(), name=f"normal_concat_{name}"), before
 
 
-def _reduction(x: KerasTensor, p: KerasTensor, filters: int, name: str) -> tuple[Any, Any]:
+def _reduction(x: KerasTensor, p: KerasTensor | None, filters: int, name: str) -> tuple[Any, Any]:
     """A cell that leaves every second place out; `p` is what the cell before the last gave."""
     before = x
     p = _adjusted(p, x, filters, name)

@@ -14,11 +14,12 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from polykeras.backend.spec import Array
+if TYPE_CHECKING:
+    from polykeras.backend.spec import Array
 
 
 class Known(NamedTuple):
@@ -78,7 +79,7 @@ def known(probabilities: Array) -> Known | None:
     return found if found is not None and found.reference() is probabilities else None
 
 
-def of(probabilities: Array, axis: int) -> Array:
+def of(probabilities: Array, axis: int) -> Array | None:
     """Return the logits whose softmax along an axis probabilities are; None where none are remembered."""
     found = known(probabilities)
     return found.logits if found is not None and found.axis == axis % len(probabilities.shape) else None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from polykeras.backend.spec import Array
+if TYPE_CHECKING:
+    from polykeras.backend.spec import Array
+
 
 _kept: dict[int, tuple[Any, Any]] = {}
 

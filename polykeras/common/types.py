@@ -8,39 +8,36 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
+
     from polykeras.backend.spec import Array
     from polykeras.constraints import Constraint
     from polykeras.initializers import Initializer
     from polykeras.regularizers import Regularizer
 
+    class HasArray(Protocol):
+        """What NumPy can read: arrays of all frameworks, data frames, variables."""
 
-class HasArray(Protocol):
-    """What NumPy can read: arrays of all frameworks, data frames, variables."""
+        def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
+            """Return the values."""
+            ...
 
-    def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
-        """Return the values."""
-        ...
+    class HasName(Protocol):
+        """A dtype with a name, as NumPy's and TensorFlow's, or a dtype policy."""
 
+        @property
+        def name(self) -> str:
+            """Such as `"float32"`."""
+            ...
 
-class HasName(Protocol):
-    """A dtype with a name, as NumPy's and TensorFlow's, or a dtype policy."""
+    class HasWidth(Protocol):
+        """A dtype without a name, as PyTorch's."""
 
-    @property
-    def name(self) -> str:
-        """Such as `"float32"`."""
-        ...
-
-
-class HasWidth(Protocol):
-    """A dtype without a name, as PyTorch's."""
-
-    @property
-    def itemsize(self) -> int:
-        """How many bytes a number takes."""
-        ...
+        @property
+        def itemsize(self) -> int:
+            """How many bytes a number takes."""
+            ...
 
 
 ArrayLike: TypeAlias = Any

@@ -92,7 +92,7 @@ __all__ = [
 ]
 
 
-def arange(start: ArrayLike, stop: ArrayLike | None = None, step: ArrayLike = 1, dtype: DTypeLike = "int32") -> Array:
+def arange(start: ArrayLike, stop: ArrayLike | None = None, step: ArrayLike = 1, dtype: str = "int32") -> Array:
     """Return the numbers from `start`, or 0, up to `stop`; none if only a negative one is given.
 
     Args:

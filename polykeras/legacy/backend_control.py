@@ -7,7 +7,7 @@ from typing import Any
 
 from polykeras import ops
 from polykeras.backend.spec import Array
-from polykeras.common.types import ArrayLike, DTypeLike
+from polykeras.common.types import ArrayLike
 from polykeras.graph import is_keras_tensor
 from polykeras.legacy.backend_arrays import ndim
 
@@ -41,7 +41,7 @@ def foldr(
     return foldl(fn, ops.flip(elems, 0), initializer)
 
 
-def map_fn(fn: Callable[[Any], Any], elems: ArrayLike, name: str | None = None, dtype: DTypeLike = None) -> Array:
+def map_fn(fn: Callable[[Any], Any], elems: ArrayLike, name: str | None = None, dtype: str | None = None) -> Array:
     """Return what a function makes of each row, in a dtype if one is named.
 
     Args:

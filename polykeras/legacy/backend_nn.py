@@ -234,7 +234,7 @@ def relu(x: ArrayLike, alpha: float = 0.0, max_value: float | None = None, thres
 
 
 def random_bernoulli(
-    shape: Sequence[int], p: float = 0.0, dtype: DTypeLike = None, seed: int | SeedGenerator | None = None
+    shape: Sequence[int], p: float = 0.0, dtype: str | None = None, seed: int | SeedGenerator | None = None
 ) -> Array:
     """Return ones with probability `p`, else zeros.
 

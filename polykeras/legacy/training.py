@@ -155,7 +155,7 @@ def predict_proba(model: Model, x: ArrayLike, batch_size: int = 32, verbose: Any
     return model.predict(x, batch_size=batch_size, verbose=verbose)
 
 
-def reset_states(model: Model) -> None:
+def reset_states(model: Any) -> None:
     """Set the states of a model's stateful recurrent layers to those they begin with."""
     _instead("reset_states", "layer.reset_state()")
     for layer in model._flatten_layers(include_self=False):

@@ -36,7 +36,7 @@ def clone_model(
     clone_function: Callable[[Any], Any] | None = None,
     call_function: Callable[..., Any] | None = None,
     recursive: bool = False,
-) -> Model:
+) -> Any:
     """Return a model of new layers, connected as those of `model`, with new weights; it is not compiled.
 
     Args:

@@ -213,7 +213,10 @@ class OptimizerState(Checkpointable, Configurable):
         return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name=name)
 
     def add_optimizer_variables(
-        self, trainable_variables: Iterable[Variable], name: str | Sequence[str], initializer: InitializerLike = "zeros"
+        self,
+        trainable_variables: Iterable[Variable],
+        name: str | Sequence[str],
+        initializer: InitializerLike | Sequence[InitializerLike] = "zeros",
     ) -> Any:
         """Return one new variable for each of `trainable_variables`; None for those that take their gradient as value.
 
@@ -223,7 +226,7 @@ class OptimizerState(Checkpointable, Configurable):
             initializer: one for all, or a list with one for each name.
         """
         names = [name] if isinstance(name, str) else list(name)
-        firsts = initializer if isinstance(initializer, (list, tuple)) else [initializer] * len(names)
+        firsts: Any = initializer if isinstance(initializer, (list, tuple)) else [initializer] * len(names)
         lists: list[list[Variable | None]] = [[] for _ in names]
         for variable in trainable_variables:
             for one, first, slots in zip(names, firsts, lists, strict=True):

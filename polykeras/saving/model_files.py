@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def save_model(
-    model: Model,
+    model: Any,
     filepath: str | os.PathLike[str] | IO[bytes],
     overwrite: bool = True,
     zipped: bool | None = None,

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from polykeras import config, ops
-from polykeras.common.types import ArrayLike, DTypeLike
+from polykeras.common.types import ArrayLike
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
     from PIL.Image import Image
 
 _MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
@@ -34,7 +35,9 @@ def _pillow(what: str) -> Any:
     return Image
 
 
-def array_to_img(x: ArrayLike, data_format: str | None = None, scale: bool = True, dtype: DTypeLike = None) -> Image:
+def array_to_img(
+    x: ArrayLike, data_format: str | None = None, scale: bool = True, dtype: DTypeLike | None = None
+) -> Image:
     """Return an image of Pillow made of an array.
 
     Args:
@@ -68,7 +71,7 @@ def array_to_img(x: ArrayLike, data_format: str | None = None, scale: bool = Tru
     return image.fromarray(x.astype("uint8"))
 
 
-def img_to_array(img: Any, data_format: str | None = None, dtype: DTypeLike = None) -> np.ndarray:
+def img_to_array(img: Any, data_format: str | None = None, dtype: DTypeLike | None = None) -> np.ndarray:
     """Return the pixels of an image of Pillow.
 
     Args:

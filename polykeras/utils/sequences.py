@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from polykeras.common.types import DTypeLike
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 
 def pad_sequences(

@@ -10,6 +10,7 @@ from typing import Any
 
 from polykeras import ops, random
 from polykeras.backend.spec import Array
+from polykeras.common.types import InputShape
 from polykeras.initializers import Initializer
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import Layer
@@ -60,7 +61,7 @@ class Heads(Layer):
         queries: tuple[int, int],
         keys: tuple[int, int],
         values: tuple[int, int],
-        sizes: tuple[int, ...],
+        sizes: InputShape,
     ) -> None:
         """Make the projections.
 
@@ -89,7 +90,7 @@ class Heads(Layer):
         self._output_dense = self._projection("attention_output", (*query_shape[:-1], *heads), sizes, bound=2)
         self.input_spec = InputSpec(ndim=len(query_shape), axes={-1: query_shape[-1]})
 
-    def _projection(self, name: str, shape: Any, outer: tuple[int, ...], bound: int = 1) -> EinsumDense:
+    def _projection(self, name: str, shape: Any, outer: InputShape, bound: int = 1) -> EinsumDense:
         """Return the product of the last `bound` axes of inputs with a kernel that has the axes `outer` beside them."""
         known_sizes(self, shape, range(-bound, 0))
         free, letters = len(shape) - bound, iter(string.ascii_letters)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from polykeras import ops
 from polykeras.backend.spec import Array
-from polykeras.common.types import ConstraintLike, DTypeLike, InitializerLike, InputShape, RegularizerLike
+from polykeras.common.types import ConstraintLike, InitializerLike, InputShape, RegularizerLike
 from polykeras.layers.base.context import set_mask
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.core.embedding import Embedding
@@ -54,7 +54,7 @@ class ReversibleEmbedding(Embedding):
         embeddings_regularizer: RegularizerLike = None,
         embeddings_constraint: ConstraintLike = None,
         mask_zero: bool = False,
-        reverse_dtype: DTypeLike = None,
+        reverse_dtype: str | None = None,
         logit_soft_cap: float | None = None,
         **kwargs: Any,
     ) -> None:

@@ -174,9 +174,7 @@ class ImageLayer(Layer):
         generator = getattr(self, "generator", None) if seed is None else seed
         return {**self._draw(batch, generator), "size": batch[1:3]}
 
-    def transform_images(
-        self, images: ArrayLike, transformation: Transformation | None = None, training: bool | None = True
-    ) -> Array:
+    def transform_images(self, images: ArrayLike, transformation: Any = None, training: bool | None = True) -> Array:
         """Return images, changed where it is `training`, in the dtype in which the layer computes.
 
         Args:
@@ -193,9 +191,7 @@ class ImageLayer(Layer):
         batch, back = as_batch(images, self.data_format)
         return back(ops.cast(self._transform(batch, transformation), ops.dtype(images)))
 
-    def transform_labels(
-        self, labels: ArrayLike, transformation: Transformation | None = None, training: bool | None = True
-    ) -> Array:
+    def transform_labels(self, labels: ArrayLike, transformation: Any = None, training: bool | None = True) -> Array:
         """Return the labels of a batch, changed where it is `training`.
 
         Args:
@@ -207,7 +203,7 @@ class ImageLayer(Layer):
         return self._transform_labels(labels, transformation) if self._applies(transformation, training) else labels
 
     def transform_segmentation_masks(
-        self, segmentation_masks: ArrayLike, transformation: Transformation | None = None, training: bool | None = True
+        self, segmentation_masks: ArrayLike, transformation: Any = None, training: bool | None = True
     ) -> Array:
         """Return masks, changed as the images are, without mixing classes.
 
@@ -224,7 +220,7 @@ class ImageLayer(Layer):
         return back(self._transform_masks(batch, transformation))
 
     def transform_bounding_boxes(
-        self, bounding_boxes: Mapping[str, Any], transformation: Transformation | None, training: bool | None = True
+        self, bounding_boxes: Mapping[str, Any], transformation: Any, training: bool | None = True
     ) -> Mapping[str, Any]:
         """Return the bounding boxes of a batch, changed as the images are, and cut off where the image ends.
 
@@ -244,9 +240,7 @@ class ImageLayer(Layer):
         cut = boxes.clip_to_image_size(moved, height, width)
         return boxes.convert_format(cut, "xyxy", form, height, width)  # type: ignore[arg-type]
 
-    def transform_single_image(
-        self, image: ArrayLike, transformation: Transformation | None, training: bool | None = True
-    ) -> Array:
+    def transform_single_image(self, image: ArrayLike, transformation: Any, training: bool | None = True) -> Array:
         """Return one image, changed as `transform_images` does it.
 
         Args:
@@ -256,9 +250,7 @@ class ImageLayer(Layer):
         """
         return _unbatched(self.transform_images(_batched(image), transformation, training))
 
-    def transform_single_label(
-        self, label: ArrayLike, transformation: Transformation | None, training: bool | None = True
-    ) -> Array:
+    def transform_single_label(self, label: ArrayLike, transformation: Any, training: bool | None = True) -> Array:
         """Return the label of one image, changed as `transform_labels` does it.
 
         Args:
@@ -269,7 +261,7 @@ class ImageLayer(Layer):
         return _unbatched(self.transform_labels(_batched(label), transformation, training))
 
     def transform_single_segmentation_mask(
-        self, segmentation_mask: ArrayLike, transformation: Transformation | None, training: bool | None = True
+        self, segmentation_mask: ArrayLike, transformation: Any, training: bool | None = True
     ) -> Array:
         """Return the mask of one image, changed as `transform_segmentation_masks` does it.
 
@@ -281,7 +273,7 @@ class ImageLayer(Layer):
         return _unbatched(self.transform_segmentation_masks(_batched(segmentation_mask), transformation, training))
 
     def transform_single_bounding_box(
-        self, bounding_box: Mapping[str, Any], transformation: Transformation | None, training: bool | None = True
+        self, bounding_box: Mapping[str, Any], transformation: Any, training: bool | None = True
     ) -> Mapping[str, Any]:
         """Return the boxes of one image, `(n, 4)` with labels `(n,)`, changed as `transform_bounding_boxes` does it.
 
@@ -299,7 +291,7 @@ class ImageLayer(Layer):
             del made["factor"]
         return made
 
-    def _applies(self, transformation: Transformation | None, training: bool | None) -> bool:
+    def _applies(self, transformation: Any, training: bool | None) -> bool:
         return not self.only_training or (bool(training) and transformation is not None)
 
     def call(self, data: ArrayLike | Mapping[str, Any], training: bool | None = True) -> Any:

@@ -59,7 +59,7 @@ class MixUp(RandomImageLayer):
     _transform_masks = _transform
 
     def transform_bounding_boxes(
-        self, bounding_boxes: Mapping[str, Any], transformation: Transformation | None, training: bool | None = True
+        self, bounding_boxes: Mapping[str, Any], transformation: Any, training: bool | None = True
     ) -> Mapping[str, Any]:
         """Return the boxes of both images."""
         if not self._applies(transformation, training):
@@ -125,7 +125,7 @@ class CutMix(RandomImageLayer):
         return _mixed(labels, others, transformation["mix_weight"])
 
     def transform_bounding_boxes(
-        self, bounding_boxes: Mapping[str, Any], transformation: Transformation | None, training: bool | None = True
+        self, bounding_boxes: Mapping[str, Any], transformation: Any, training: bool | None = True
     ) -> Mapping[str, Any]:
         """Refuse: what remains of a box is not known.
 
@@ -156,20 +156,18 @@ class MaxNumBoundingBoxes(ImageLayer):
         self.max_number = positive_int(max_number, "max_number", self)
         self.fill_value = int(fill_value)
 
-    def transform_images(
-        self, images: ArrayLike, transformation: Transformation | None = None, training: bool | None = True
-    ) -> Array:
+    def transform_images(self, images: ArrayLike, transformation: Any = None, training: bool | None = True) -> Array:
         """Return the images."""
         return images
 
     def transform_segmentation_masks(
-        self, segmentation_masks: ArrayLike, transformation: Transformation | None = None, training: bool | None = True
+        self, segmentation_masks: ArrayLike, transformation: Any = None, training: bool | None = True
     ) -> Array:
         """Return the masks."""
         return segmentation_masks
 
     def transform_bounding_boxes(
-        self, bounding_boxes: Mapping[str, Any], transformation: Transformation | None, training: bool | None = True
+        self, bounding_boxes: Mapping[str, Any], transformation: Any, training: bool | None = True
     ) -> Mapping[str, Any]:
         """Return as many boxes and labels as were asked for."""
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from polykeras import config, initializers, ops
-from polykeras.backend.spec import Array
-from polykeras.common.types import ConstraintLike, InitializerLike, InputShape, RegularizerLike
+from polykeras.backend.spec import Array, Shape
+from polykeras.common.types import ConstraintLike, InitializerLike, RegularizerLike
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.normalization.layer_normalization import Scaled
 from polykeras.variables import Variable
@@ -90,7 +90,7 @@ class BatchNormalization(Scaled):
         self.renorm_momentum = float(renorm_momentum)
         self.synchronized = synchronized
 
-    def build(self, input_shape: InputShape) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Make scale, offset and running statistics."""
         super().build(input_shape)
         size = input_shape[self.axis]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import dtypes, ops
-from polykeras.backend.spec import Array
-from polykeras.common.types import ConstraintLike, InitializerLike, InputShape, RegularizerLike
+from polykeras.backend.spec import Array, Shape
+from polykeras.common.types import ConstraintLike, InitializerLike, RegularizerLike
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.normalization.layer_normalization import Scaled, along
 
@@ -74,7 +74,7 @@ class GroupNormalization(Scaled):
         self.groups = groups
         self.autocast = False
 
-    def build(self, input_shape: InputShape) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Make scale and offset."""
         super().build(input_shape)
         channels = input_shape[self.axis]

@@ -44,8 +44,8 @@ class Normalization(DataLayer):
     def __init__(
         self,
         axis: int | Sequence[int] | None = -1,
-        mean: ArrayLike | None = None,
-        variance: ArrayLike | None = None,
+        mean: Any = None,
+        variance: Any = None,
         invert: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -76,7 +76,7 @@ class Normalization(DataLayer):
         axes = self._kept(ndim)
         shape = known_sizes(self, input_shape, axes)
         self.input_spec = InputSpec(ndim=ndim, axes=dict(zip(axes, shape, strict=True)))
-        self._spread = [input_shape[i] if i in axes else 1 for i in range(ndim)]
+        self._spread: list[Any] = [input_shape[i] if i in axes else 1 for i in range(ndim)]
         if self.input_mean is None:
             self.adapt_mean = self.add_weight(shape, "zeros", trainable=False, name="mean")
             self.adapt_variance = self.add_weight(shape, "ones", trainable=False, name="variance")

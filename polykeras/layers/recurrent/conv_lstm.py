@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from polykeras import activations, ops, random
-from polykeras.backend.spec import Array
+from polykeras.backend.spec import Array, Shape
 from polykeras.common.types import ActivationLike, ConstraintLike, InitializerLike, InputShape, RegularizerLike
 from polykeras.graph import KerasTensor, infer_outputs
 from polykeras.layers.base.input_spec import InputSpec
@@ -46,7 +46,7 @@ class ConvLSTMCell(LSTMCell):
         self._channel_axis = -1 if self._window["data_format"] == "channels_last" else -1 - rank
         self.input_spec = InputSpec(ndim=rank + 2)
 
-    def build(self, input_shape: InputShape) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Make the kernels and the bias, and find out the size of the states, which the inputs' size gives."""
         if None in input_shape[1:]:
             raise ValueError(

@@ -38,6 +38,7 @@ from polykeras.saving.restoring import following, model_of_config
 from polykeras.saving.shared_objects import sharing_objects
 
 if TYPE_CHECKING:
+    from polykeras.layers.base.layer import Layer
     from polykeras.models import Model
 
 MODEL, TRAINING = "model_config", "training_config"
@@ -164,7 +165,7 @@ def save_legacy(
             _write_state(model, file)
 
 
-def save_legacy_weights(model: Model, path: str, overwrite: bool = True) -> None:
+def save_legacy_weights(model: Layer, path: str, overwrite: bool = True) -> None:
     """Write the weights of a model to an `.h5` file in the form of Keras 2; it is there as a whole or not at all.
 
     Args:

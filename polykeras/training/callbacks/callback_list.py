@@ -51,7 +51,7 @@ class CallbackList(Callback):
         self.set_model(model)
         self.set_params(params)
 
-    def set_model(self, model: Model) -> None:
+    def set_model(self, model: Model | None) -> None:
         """Tell all callbacks which model is trained; it gets the history that is among them."""
         if model is None:
             return
