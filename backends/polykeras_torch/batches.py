@@ -97,18 +97,6 @@ class Batches:
             return zip(*(known[self.start : self.stop] for known in slices), strict=True)
         return iter(self)
 
-    def joined(self, column: int, first: int, steps: int) -> Tensor:
-        """Return what a column has in several batches, one after the other.
-
-        Args:
-            column: its number.
-            first: the first batch, by its place in the chunk.
-            steps: how many batches.
-        """
-        start, whole = self.start + first, self.data.columns[column]
-        rows = _on_device(self.indices[start : start + steps], whole)
-        return select(whole, 0, rows.reshape(-1).to(torch.int64))
-
 
 def _follow(rows: np.ndarray) -> bool:
     """Return whether rows, counted from the front, follow one on the other through all steps."""

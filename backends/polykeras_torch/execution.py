@@ -13,7 +13,7 @@ from torch import Tensor
 from polykeras import fast
 from polykeras.backend.execution import ExecutionMethods, FusedKernel, Rule, arrays_and_statics
 from polykeras.backend.spec import Shape
-from polykeras.backend.steps import Step, StepParts, StepRunner
+from polykeras.backend.steps import Step, StepRunner
 from polykeras.common import nested
 from polykeras.common.lru_cache import LRUCache
 from polykeras_torch.arrays import current_device, torch_dtype
@@ -23,7 +23,7 @@ from polykeras_torch.compiler.recorder import is_recorded
 from polykeras_torch.compiler.replay import Recording, are_blocks, contiguous, current, is_watched, record, signature
 from polykeras_torch.malloc import keep_freed_memory
 from polykeras_torch.private import TensorWithoutValues, can_record, values_left_out
-from polykeras_torch.steps import Steps, StepsInParts
+from polykeras_torch.steps import Steps
 from polykeras_torch.subnormals import subnormals_as_zero
 from polykeras_torch.updates import KERNELS, suits
 
@@ -59,11 +59,9 @@ class TorchExecution(ExecutionMethods):
         keep_freed_memory()
         return _Compiled(self, fn, donate_first)
 
-    def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
+    def compile_steps(self, step: Step) -> StepRunner:
         keep_freed_memory()
-        if parts is None or parts.look is None or not can_record() or not fast.enabled("logs-at-the-end"):
-            return Steps(step)
-        return StepsInParts(step, parts)
+        return Steps(step)
 
     def ready_rows(self, data: Any, indices: np.ndarray) -> Any:
         return Data(data, indices)

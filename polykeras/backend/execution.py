@@ -13,7 +13,7 @@ import numpy as np
 
 from polykeras.backend.padding import PaddingMethods
 from polykeras.backend.spec import Array, Shape
-from polykeras.backend.steps import State, Step, StepParts, StepRunner
+from polykeras.backend.steps import State, Step, StepRunner
 from polykeras.common import nested
 
 BatchesRunner: TypeAlias = Callable[[State, Any, int], Any]
@@ -79,13 +79,12 @@ class ExecutionMethods(PaddingMethods, ABC):
         """
 
     @abstractmethod
-    def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
+    def compile_steps(self, step: Step) -> StepRunner:
         """Return a function that runs consecutive steps over rows of arrays that lie on the device.
 
         Args:
             step: the pure `(state, batch) -> (state, logs)`. The state is a list of arrays and keeps its shapes
                 and dtypes; `batch` is a tree of arrays of one first length; logs is a dict of scalar arrays.
-            parts: the same in parts, where it has them; a backend need not look at them.
 
         Returns:
             `run(state, data, indices, start, stop) -> (state, logs)`: for `i` in `range(start, stop)` the step

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from polykeras import dtypes, ops
+from polykeras import ops
 from polykeras.backend.spec import Array
 from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.losses.loss import aligned
@@ -72,10 +72,6 @@ class ConfusionMetric(Metric):
                 )
             truth, scores, weight = (part[..., self.class_id] for part in (truth, scores, weight))
         self._count(scores, truth, weight)
-
-    def counts_wholes(self, y_pred: ArrayLike) -> bool:
-        """Return whether there is one decision a sample, and the dtype holds their number."""
-        return math.prod(ops.shape(y_pred)[1:]) == 1 and dtypes.bits(self.dtype) >= 32
 
     def _scores(self, y_pred: ArrayLike) -> Array:
         return y_pred

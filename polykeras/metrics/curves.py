@@ -123,10 +123,6 @@ class AUC(CurveMetric):
         if self.built:
             self._add_between(*([num_labels] if num_labels else []))
 
-    def counts_wholes(self, y_pred: ArrayLike) -> bool:
-        """Return whether there is one decision a sample, which counts as one, and the dtype holds their number."""
-        return self.label_weights is None and super().counts_wholes(y_pred)
-
     def _scores(self, y_pred: ArrayLike) -> Array:
         return super()._scores(ops.sigmoid(y_pred) if self.from_logits else y_pred)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from polykeras.training.chunks import ChunkSize
 from polykeras.training.collection import uncollected
 from polykeras.training.interrupts import Uninterrupted
 from polykeras.training.rooms import Rooms
-from polykeras.training.step_forms import Form, Parts
+from polykeras.training.step_forms import Form
 from polykeras.variables import (
     TRACES,
     NewVariables,
@@ -59,7 +58,6 @@ class CompiledStep:
         backend: where it runs.
         donate: whether the memory of the state may be used for the new one. Not for prediction, which changes (almost)
             nothing, returns what it changes alone, and may happen in several threads.
-        parts: the step in parts, where it has them.
 
     Attributes:
         step: the step that was given, as plain Python.
@@ -73,7 +71,6 @@ class CompiledStep:
         variables: Sequence[Variable],
         backend: Backend,
         donate: bool = True,
-        parts: Parts | None = None,
     ) -> None:
         self._backend = backend
         self._donate = donate
@@ -84,7 +81,6 @@ class CompiledStep:
         self.fills: LRUCache[bool] = LRUCache()
         self._maps = not donate
         self.step = self._noting(step)
-        self._parts = parts and replace(parts, report=self._noting(parts.report))
         self._form = self._form_of(variables)
 
     @property
@@ -106,7 +102,7 @@ class CompiledStep:
         return (self._rooms.get(batch) or self._rooms.put(batch, Rooms())).fitting(rows, steps)
 
     def _form_of(self, variables: Sequence[Variable]) -> Form:
-        return Form(self.step, unique(variables), not self._donate, self._parts)
+        return Form(self.step, unique(variables), not self._donate)
 
     def _noting(self, step: Callable[..., Any]) -> Callable[..., Any]:
         def noted(*batch: Any) -> Any:
@@ -163,7 +159,7 @@ class CompiledStep:
 
         def run(form: Form, state: list[Any]) -> tuple[Any, Any]:
             if form.chunk is None:
-                form.chunk = self._backend.compile_steps(form.pure, form.parts)
+                form.chunk = self._backend.compile_steps(form.pure)
             return form.chunk(state, data, indices, start, stop)
 
         return self._run(run)

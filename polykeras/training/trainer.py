@@ -219,10 +219,9 @@ class Trainer(CompileConfig, PreparedSteps, Loops, StepFunctions, Stateless):
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Update the compiled metrics with a batch and return the values of all."""
-        seen = self._plan.seen if self._plan else None
         if self._compiled_metrics is not None and y is not None:
-            self._compiled_metrics.update_state(y, y_pred, sample_weight, seen)
-        return self.get_metrics_result() if seen is None else {}  # else they are asked for after several steps
+            self._compiled_metrics.update_state(y, y_pred, sample_weight)
+        return self.get_metrics_result()
 
     def get_metrics_result(self) -> dict[str, Any]:
         """Return the values of all metrics by name."""

@@ -35,7 +35,6 @@ _POINTWISE_GRADIENTS = {"sigmoid_backward", "tanh_backward", "threshold_backward
 _WITH_NUMBERS = {"add", "div", "eq", "ge", "gt", "le", "lt", "mul", "ne", "rsub", "sub"}
 # fmt: on
 
-COPY_INTO: Any = torch.ops.aten.copy_.default
 
 _EXACT = (torch.float32, torch.float64, torch.int32, torch.int64)
 

@@ -7,8 +7,7 @@ cheaper and leaves ordinary tensors as results.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -17,11 +16,9 @@ from torch import Tensor
 from polykeras import fast
 from polykeras_torch.compiler.instructions import Instruction, Slot
 from polykeras_torch.compiler.kernels import binding, binding_into, is_copy
-from polykeras_torch.compiler.packing import Pack, with_packed_updates
 from polykeras_torch.compiler.recorder import Recorder
 from polykeras_torch.compiler.rewriting import (
     needed,
-    with_given_memory,
     with_numbers_as_tensors,
     with_reused_memory,
     with_sums_in_shape,
@@ -33,26 +30,15 @@ from polykeras_torch.compiler.rewriting import (
 Program: TypeAlias = Callable[[Sequence[Tensor]], list[Tensor]]
 """Recorded calls as a function: takes tensors, laid out like the recorded inputs; returns a list of the results."""
 
+Repetition: TypeAlias = Callable[[list[Tensor], Iterable[Sequence[Tensor]]], list[Tensor]]
+"""Recorded calls as a loop, for inputs of which the first are a state: between steps there is nothing but a `for`.
+
+It takes the state, as a list that it empties, and for each step the inputs that follow it; it returns the new state.
+"""
+
 
 # Constants that are the same where they are printed the same; others are told apart as objects.
 _PRINTED = (float, complex, torch.dtype, torch.device, torch.layout, torch.memory_format)
-
-
-@dataclass(frozen=True, slots=True)
-class Repetition:
-    """Recorded calls as a loop, for inputs of which the first are a state: between steps there is nothing but a `for`.
-
-    Attributes:
-        run: takes the state, as a list that it empties; a tensor for each pack; for each step a tensor for each result
-            that is wanted, which takes it; and an iterator of the inputs that follow the state, asked for as many as
-            there are steps. Returns the new state.
-        packs: the parts of the state that are to lie side by side, each time in the tensor that is given for the pack.
-    """
-
-    run: Callable[
-        [list[Tensor], Sequence[Tensor], Iterable[Sequence[Tensor]], Iterator[Sequence[Tensor]]], list[Tensor]
-    ]
-    packs: list[Pack]
 
 
 def compile_program(recorder: Recorder, inputs: int, outputs: Sequence[Slot], donated: Collection[int] = ()) -> Program:
@@ -68,26 +54,18 @@ def compile_program(recorder: Recorder, inputs: int, outputs: Sequence[Slot], do
     return _Writer().function(instructions, inputs, outputs)
 
 
-def compile_repetition(recorder: Recorder, inputs: int, state: Sequence[Slot], placed: Sequence[Slot]) -> Repetition:
+def compile_repetition(recorder: Recorder, inputs: int, state: Sequence[Slot]) -> Repetition:
     """Return the recorded calls as a loop.
 
     Args:
         recorder: has run.
         inputs: the number of its inputs; they have the first slots.
         state: the slots of the new state, which is the first inputs in the next step; their memory may be used.
-        placed: the slots of results, which are put into given memory.
     """
     tensors = recorder.tensors
-    instructions = _simplified(recorder, inputs, [*state, *placed], range(len(state)))
-    packs: list[Pack] = []
-    if fast.enabled("packed-state"):
-        instructions, packs = with_packed_updates(instructions, tensors, state)
-    used = {slot.number for instruction in instructions for slot in (*instruction.reads(), *instruction.results())}
-    free = max(used, default=0) + len(tensors)  # inputs that nobody reads have numbers too
-    memory = [Slot(free + i) for i in range(len(placed))]
-    instructions = with_given_memory(instructions, tensors, placed, memory)
+    instructions = _simplified(recorder, inputs, state, range(len(state)))
     before, instructions = without_lasting(instructions, tensors, state, written_memory(recorder.instructions, tensors))
-    return Repetition(_Writer().loop(before, instructions, inputs, state, [pack.slot for pack in packs], memory), packs)
+    return _Writer().loop(before, instructions, inputs, state)
 
 
 def _simplified(
@@ -127,25 +105,21 @@ class _Writer:
         instructions: Sequence[Instruction],
         inputs: int,
         state: Sequence[Slot],
-        packs: Sequence[Slot],
-        memory: Sequence[Slot],
     ) -> Callable[..., list[Tensor]]:
         """Return the function that does some calls, and then others for each step; see `Repetition`."""
         size = len(state)
-        batch, room = self._names_of(range(size, inputs)), self._names_of(slot.number for slot in memory)
+        batch = self._names_of(range(size, inputs))
         new = self._names_of(slot.number for slot in state)
         lasting = [slot for instruction in before for slot in instruction.results()]
-        body = self._calls(instructions, {slot.number for slot in (*state, *packs, *lasting)})
+        body = self._calls(instructions, {slot.number for slot in (*state, *lasting)})
         body += [f"{self._names_of(range(size))} = {new}"] if size else []
         spare = {slot.number for slot in state} - set(range(size))
         body += [f"del {self._names_of(spare)}"] if spare else []
         lines = [*self._taken(range(size), "state"), "state.clear()"]
-        lines += self._taken([slot.number for slot in packs], "packs")
         lines += [self._call(instruction) for instruction in before]
-        # The places come first: where they end no batch is taken from the iterator.
-        lines += [f"for ({room}), ({batch}) in zip(places, batches):", *(f"    {line}" for line in body or ["pass"])]
+        lines += [f"for ({batch}) in batches:", *(f"    {line}" for line in body or ["pass"])]
         lines.append(f"return [{self._names_of(range(size))}]")
-        return self._compiled("state, packs, places, batches", lines)
+        return self._compiled("state, batches", lines)
 
     def _compiled(self, parameters: str, lines: Sequence[str]) -> Callable[..., list[Tensor]]:
         source = f"def program({parameters}):\n" + "\n".join(f"    {line}" for line in lines)

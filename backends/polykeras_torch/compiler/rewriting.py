@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from polykeras_torch.compiler.instructions import Instruction, Slot, TensorInfo, replace
-from polykeras_torch.compiler.kernels import COPY_INTO, binding_into, is_copy, number_as_tensor
+from polykeras_torch.compiler.kernels import binding_into, is_copy, number_as_tensor
 from polykeras_torch.compiler.operators import draws
 
 aten: Any = torch.ops.aten
@@ -175,34 +175,6 @@ def with_reused_memory(
                 last[memory] = last.get(storages[result.number], place)
                 break
     return list(instructions)
-
-
-def with_given_memory(
-    instructions: Sequence[Instruction], tensors: Sequence[TensorInfo], results: Sequence[Slot], memory: Sequence[Slot]
-) -> list[Instruction]:
-    """Let results take memory that the program is given; those that cannot are copied there.
-
-    Args:
-        instructions: the calls, which have reused memory already.
-        tensors: one for each slot.
-        results: what is returned in given memory.
-        memory: the slots of that, of the same shapes and dtypes, row-major.
-    """
-    makers = {
-        instruction.outputs[0]: instruction
-        for instruction in instructions
-        if len(instruction.outputs) == 1 and not instruction.writes
-    }
-    copies = []
-    for result, room in zip(results, memory, strict=True):
-        tensor, maker = tensors[result.number], makers.pop(result, None)  # at its second place there is a copy
-        # A product may round in another way where what it reads begins elsewhere.
-        lines = tensor.shape.numel() * tensor.dtype.itemsize % LINE == 0
-        if maker is not None and binding_into(maker.op) and lines and tensor.row_major and tensor.whole:
-            maker.into = room
-        else:
-            copies.append(Instruction(COPY_INTO, (room, result), {}, [None], True, [room], False))
-    return [*instructions, *copies]
 
 
 def without_lasting(
