@@ -32,6 +32,9 @@ class SeedGenerator(Checkpointable):
     Attributes:
         state: int32 `(3,)`: two words made of the seed, and how many keys were drawn.
 
+    Raises:
+        ValueError: `seed` is no int.
+
     Example:
         >>> from polykeras import random
         >>> generator = SeedGenerator(0)
@@ -163,6 +166,9 @@ def set_random_seed(seed: int) -> None:
 
     Args:
         seed: an int.
+
+    Raises:
+        ValueError: `seed` is no int.
 
     Example:
         >>> from polykeras import random

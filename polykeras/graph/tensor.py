@@ -10,6 +10,7 @@ from polykeras.backend.dispatch import Symbolic
 from polykeras.common import nested
 from polykeras.common.naming import unique_name
 from polykeras.common.supplied import Supplied
+from polykeras.common.types import DTypeLike
 from polykeras.operators import ArrayOperators
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class KerasTensor(Symbolic, ArrayOperators):
     def __init__(
         self,
         shape: Sequence[int | None],
-        dtype: Any = "float32",
+        dtype: DTypeLike = "float32",
         sparse: bool = False,
         ragged: bool = False,
         record_history: bool = True,
@@ -94,11 +95,11 @@ class KerasTensor(Symbolic, ArrayOperators):
             return {"shape": self.shape, "ndim": self.ndim, "size": self.size}[name]
         return record_op.get()(name or function, args, kwargs)
 
-    def reshape(self, newshape: Sequence[int]) -> Any:
+    def reshape(self, newshape: Sequence[int]) -> KerasTensor:
         """Return the tensor in another shape."""
         return record_op.get()("reshape", (self, newshape), {})
 
-    def squeeze(self, axis: int | Sequence[int] | None = None) -> Any:
+    def squeeze(self, axis: int | Sequence[int] | None = None) -> KerasTensor:
         """Return the tensor without axes of size 1."""
         return record_op.get()("squeeze", (self,), {"axis": axis})
 

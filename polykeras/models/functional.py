@@ -28,6 +28,7 @@ class Functional(Model):
         outputs: a symbolic tensor, or a tree of them.
         name: by default made from the class's name.
         trainable: False freezes all layers.
+        **kwargs: as for `Model`.
 
     Raises:
         ValueError: the graph is disconnected, or two layers have one name.
@@ -175,13 +176,16 @@ class Functional(Model):
             want = dtypes.NARROWER.get(want, want)
         return x if dtype == want or dtype == self.compute_dtype else backend.cast(x, want)
 
-    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Compute the outputs.
 
         Args:
             inputs: arrays in the structure of the model's inputs, or a dict by the names of the input layers.
             training: whether layers such as dropout behave as in training.
             mask: masks of the inputs, in their structure.
+
+        Returns:
+            Arrays in the structure of the model's outputs.
         """
         if self._text_part is not None and self._text_part.takes(inputs):
             graph, flat = self._text_part.rest, [inputs[name] for name in self._text_part.names]
@@ -194,7 +198,7 @@ class Functional(Model):
         return outputs[0] if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else outputs
 
     @staticmethod
-    def _training(training: Any) -> Callable[..., Any]:
+    def _training(training: bool | None) -> Callable[..., Any]:
         """Return how operations are called: as in Keras, what is passed counts before what a graph says."""
 
         def call(operation: Any, *args: Any, **kwargs: Any) -> Any:

@@ -94,7 +94,13 @@ class Run:
             self._leave()
 
     def finish(self, write: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Call what gives the variables new values: all of them at once, for other runs."""
+        """Call what gives the variables new values: all of them at once, for other runs.
+
+        Args:
+            write: gives the variables their values.
+            *args: for `write`.
+            **kwargs: for `write`.
+        """
         with turn:
             write(*args, **kwargs)
 

@@ -24,7 +24,7 @@ class Activations(Family):
 
     @op("x", "common")
     def relu(self, x: Array) -> Array:
-        """Return `max(x, 0)`; the gradient at 0 is 0, and nan stays nan."""
+        """Return `max(x, 0)`; the gradient at 0 is 0, and nan stays nan (Nair and Hinton, 2010)."""
         return self.where(x <= 0, 0, x)
 
     @op("x", "number")
@@ -34,17 +34,24 @@ class Activations(Family):
 
     @op("x", "float")
     def leaky_relu(self, x: Array, negative_slope: float = 0.2) -> Array:
-        """Return `x` where it is positive, else `negative_slope * x`; the gradient at 0 is `negative_slope`."""
+        """Return `x` where it is positive, else `negative_slope * x` (Maas et al., 2013).
+
+        The gradient at 0 is `negative_slope`.
+
+        Args:
+            x: numbers of any shape; integers become floats.
+            negative_slope: the slope below 0.
+        """
         return self.where(x > 0, x, x * negative_slope)
 
     @op("x", "float")
     def hard_sigmoid(self, x: Array) -> Array:
-        """Return `relu6(x + 3) / 6`."""
+        """Return `relu6(x + 3) / 6` (Howard et al., 2019)."""
         return self.relu6(x + 3.0) * (1.0 / 6.0)
 
     @op("x", "float")
     def hard_silu(self, x: Array) -> Array:
-        """Return `x * hard_sigmoid(x)`."""
+        """Return `x * hard_sigmoid(x)` (Howard et al., 2019)."""
         return x * self.hard_sigmoid(x)
 
     @op("x", "float")
@@ -64,24 +71,47 @@ class Activations(Family):
 
     @op("x", "float")
     def hard_shrink(self, x: Array, threshold: float = 0.5) -> Array:
-        """Return `x` where its size is above `threshold`, else 0."""
+        """Return `x` where its size is above `threshold`, else 0 (Donoho and Johnstone, 1994).
+
+        Args:
+            x: numbers of any shape; integers become floats.
+            threshold: the largest size that becomes 0; not negative.
+        """
         return self.where(self.abs(x) <= threshold, 0.0, x)
 
     @op("x", "float")
     def soft_shrink(self, x: Array, threshold: float = 0.5) -> Array:
-        """Return `x` moved toward 0 by `threshold`, and 0 where its size is not above it."""
+        """Return `x` moved toward 0 by `threshold`, and 0 where its size is not above it (Donoho, 1995).
+
+        Args:
+            x: numbers of any shape; integers become floats.
+            threshold: what is taken off each size; not negative.
+        """
         return self.where(self.abs(x) <= threshold, 0.0, self.where(x < 0, x + threshold, x - threshold))
 
     @op("x", "float")
     def threshold(self, x: Array, threshold: float, default_value: float) -> Array:
-        """Return `x` where it is above `threshold`, else `default_value`."""
+        """Return `x` where it is above `threshold`, else `default_value`.
+
+        Args:
+            x: numbers of any shape; integers become floats.
+            threshold: a value equal to it is replaced too.
+            default_value: what takes the place of values up to `threshold`.
+        """
         return self.where(x > threshold, x, default_value)
 
     # ---- smooth ------------------------------------------------------------------------------------------------
 
     @op("x", "float")
     def elu(self, x: Array, alpha: float = 1.0) -> Array:
-        """Return `x` where it is positive, else `alpha * (exp(x) - 1)`; the gradient at 0 is `alpha`."""
+        """Return `x` where it is positive, else `alpha * (exp(x) - 1)` (Clevert et al., 2015).
+
+        The gradient at 0 is `alpha`.
+
+        Args:
+            x: numbers of any shape; integers become floats.
+            alpha: the result approaches `-alpha` as `x` falls.
+        """
         return self.where(x > 0, x, alpha * self.expm1(self.where(x > 0, 0.0, x)))
 
     @op("x", "float")
@@ -91,7 +121,12 @@ class Activations(Family):
 
     @op("x", "float")
     def celu(self, x: Array, alpha: float = 1.0) -> Array:
-        """Return `x` where it is positive, else `alpha * (exp(x / alpha) - 1)` (Barron, 2017)."""
+        """Return `x` where it is positive, else `alpha * (exp(x / alpha) - 1)` (Barron, 2017).
+
+        Args:
+            x: numbers of any shape; integers become floats.
+            alpha: not 0; the result approaches `-alpha` as `x` falls. The slope at 0 is 1 for each `alpha`.
+        """
         return self.where(x > 0, x, alpha * self.expm1(self.where(x > 0, 0.0, x) * (1.0 / alpha)))
 
     @op("x", "float")
@@ -109,7 +144,7 @@ class Activations(Family):
 
     @op("x", "float")
     def silu(self, x: Array) -> Array:
-        """Return `x * sigmoid(x)`."""
+        """Return `x * sigmoid(x)` (Elfwing et al., 2017)."""
         return x * self.sigmoid(x)
 
     @op("x", "float")
@@ -146,7 +181,12 @@ class Activations(Family):
 
     @op("x", "float")
     def squareplus(self, x: Array, b: float = 4) -> Array:
-        """Return `(x + sqrt(x ** 2 + b)) / 2` (Barron, 2021); the lower tail `b / (4 |x|)` keeps its digits."""
+        """Return `(x + sqrt(x ** 2 + b)) / 2` (Barron, 2021); the lower tail `b / (4 |x|)` keeps its digits.
+
+        Args:
+            x: numbers of any shape; integers become floats.
+            b: how round the bend at 0 is: 0 gives `relu`, and the value at 0 is `sqrt(b) / 2`. Not negative.
+        """
         root = self.sqrt(x * x + float(b))
         below = float(b) / (root - self.where(x < 0, x, 0.0)) if b else 0.0
         return 0.5 * self.where(x < 0, below, x + root)
@@ -155,7 +195,18 @@ class Activations(Family):
 
     @op("x", "float")
     def glu(self, x: Array, axis: int = -1) -> Array:
-        """Return the first half of `x` along `axis` times the sigmoid of the second (Dauphin et al., 2016)."""
+        """Return the first half of `x` along `axis` times the sigmoid of the second (Dauphin et al., 2016).
+
+        Args:
+            x: floats, of an even size along `axis`.
+            axis: the axis to halve.
+
+        Returns:
+            The shape of `x`, with half the size along `axis`.
+
+        Raises:
+            ValueError: the size along `axis` is odd.
+        """
         place = canonical_axis(axis, self.ndim(x))
         size = self.shape(x)[place]
         if size % 2:
@@ -165,19 +216,34 @@ class Activations(Family):
 
     @op("x", "float")
     def softmax(self, x: Array, axis: int | Sequence[int] = -1) -> Array:
-        """Return `exp(x) / sum(exp(x))` over `axis`, without overflow."""
+        """Return `exp(x) / sum(exp(x))` over `axis`, without overflow.
+
+        Args:
+            x: logits of any shape; integers become floats.
+            axis: the axis, or axes, of the classes: probabilities over them add up to 1.
+        """
         z = self.exp(x - self._largest(x, axis))
         return z / self.sum(z, axis, True)
 
     @op("x", "float")
     def log_softmax(self, x: Array, axis: int | Sequence[int] = -1) -> Array:
-        """Return the logarithm of `softmax`, without the loss of small values."""
+        """Return the logarithm of `softmax`, without the loss of small values.
+
+        Args:
+            x: logits of any shape; integers become floats.
+            axis: the axis, or axes, of the classes.
+        """
         z = x - self._largest(x, axis)
         return z - self.log(self.sum(self.exp(z), axis, True))
 
     @op("x", "float")
     def sparsemax(self, x: Array, axis: int = -1) -> Array:
-        """Return the point of the probability simplex nearest to `x` along `axis` (Martins and Astudillo, 2016)."""
+        """Return the point of the probability simplex nearest to `x` along `axis` (Martins and Astudillo, 2016).
+
+        Args:
+            x: logits of any shape; integers become floats.
+            axis: the axis of the classes: probabilities along it add up to 1, and many are exactly 0.
+        """
         place = canonical_axis(axis, self.ndim(x))
         if self.shape(x)[place] == 0:  # which has no largest element
             return x

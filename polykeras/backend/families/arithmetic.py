@@ -33,7 +33,12 @@ class Arithmetic(Family):
 
     @op("x1 x2", "float")
     def heaviside(self, x1: Array, x2: Array) -> Array:
-        """Return 0 where `x1 < 0`, 1 where `x1 > 0`, `x2` where it is 0, and nan where it is nan."""
+        """Return 0 where `x1 < 0`, 1 where `x1 > 0`, `x2` where it is 0, and nan where it is nan.
+
+        Args:
+            x1: numbers of any shape; integers become floats.
+            x2: of a shape that broadcasts with that of `x1`.
+        """
         x1, x2 = self.both_arrays(x1, x2)
         step = self.where(self.isnan(x1), x1, self.cast(self.less(0, x1), self.dtype(x1)))
         return self.where(self.equal(x1, 0), x2, self.stop_gradient(step))
@@ -42,24 +47,44 @@ class Arithmetic(Family):
 
     @op("x1 x2", "float")
     def true_divide(self, x1: Array, x2: Array) -> Array:
-        """Return `x1 / x2`: another name of `divide`."""
+        """Return `x1 / x2`: another name of `divide`.
+
+        Args:
+            x1: the dividend, of any shape; integers become floats.
+            x2: the divisor, of a shape that broadcasts with that of `x1`.
+        """
         return self.divide(x1, x2)
 
     @op("x1 x2", "float")
     def divide_no_nan(self, x1: Array, x2: Array) -> Array:
-        """Return `x1 / x2`, and 0 (with no gradient) where `x2` is 0."""
+        """Return `x1 / x2`, and 0 (with no gradient) where `x2` is 0.
+
+        Args:
+            x1: the dividend, of any shape; integers become floats.
+            x2: the divisor, of a shape that broadcasts with that of `x1`.
+        """
         x1, x2 = self.both_arrays(x1, x2)
         zero = self.equal(x2, 0)
         return self.where(zero, 0.0, x1) / self.where(zero, 1.0, x2)
 
     @op("x1 x2", "common")
     def mod(self, x1: Array, x2: Array) -> Array:
-        """Return the remainder of `floor_divide`, which has the sign of `x2`; bools become int32."""
+        """Return the remainder of `floor_divide`, which has the sign of `x2`; bools become int32.
+
+        Args:
+            x1: the dividend, of any shape.
+            x2: the divisor, of a shape that broadcasts with that of `x1`.
+        """
         return self._remainder(*self._whole(x1, x2), toward_zero=False)
 
     @op("x1 x2", "common")
     def fmod(self, x1: Array, x2: Array) -> Array:
-        """Return the remainder of the division rounded toward zero, which has the sign of `x1`; as C's `fmod`."""
+        """Return the remainder of the division rounded toward zero, which has the sign of `x1`; as C's `fmod`.
+
+        Args:
+            x1: the dividend, of any shape.
+            x2: the divisor, of a shape that broadcasts with that of `x1`.
+        """
         return self._remainder(*self._whole(x1, x2), toward_zero=True)
 
     def _whole(self, x1: Array, x2: Array) -> tuple[Array, Array]:
@@ -82,7 +107,15 @@ class Arithmetic(Family):
 
     @op("x1 x2", "common")
     def gcd(self, x1: Array, x2: Array) -> Array:
-        """Return the greatest common divisor of two integers, not negative; that of 0 and 0 is 0."""
+        """Return the greatest common divisor of two integers, not negative; that of 0 and 0 is 0.
+
+        Args:
+            x1: integers of any shape.
+            x2: integers, of a shape that broadcasts with that of `x1`.
+
+        Raises:
+            TypeError: the common dtype is not one of integers.
+        """
         x1, x2 = self.both_arrays(x1, x2)
         a, b = (self.abs(x) for x in (x1, x2))
         one = self.ones_like(b)
@@ -96,7 +129,15 @@ class Arithmetic(Family):
 
     @op("x1 x2", "common")
     def lcm(self, x1: Array, x2: Array) -> Array:
-        """Return the least common multiple of two integers, not negative; 0 where one of them is 0."""
+        """Return the least common multiple of two integers, not negative; 0 where one of them is 0.
+
+        Args:
+            x1: integers of any shape.
+            x2: integers, of a shape that broadcasts with that of `x1`.
+
+        Raises:
+            TypeError: the common dtype is not one of integers.
+        """
         x1, x2 = self.both_arrays(x1, x2)
         divisor = self.gcd(x1, x2)
         divisor = self.where(self.equal(divisor, 0), self.ones_like(divisor), divisor)
@@ -118,7 +159,12 @@ class Arithmetic(Family):
 
     @op("x1 x2", "float")
     def nextafter(self, x1: Array, x2: Array) -> Array:
-        """Return the number next to `x1` in the direction of `x2`; `x2` where they are equal. No gradient."""
+        """Return the number next to `x1` in the direction of `x2`; `x2` where they are equal. No gradient.
+
+        Args:
+            x1: where to start; integers become floats.
+            x2: where to go, of a shape that broadcasts with that of `x1`.
+        """
         x1, x2 = self.both_arrays(x1, x2)
         dtype = self.dtype(x1)
         whole = f"int{dtypes.bits(dtype)}"  # as integers, floats of one sign are in the order of their sizes
@@ -138,6 +184,11 @@ class Arithmetic(Family):
         """Return `x` with values below `x_min` raised to it, then values above `x_max` lowered to it.
 
         The gradient passes to `x` within the bounds and on them; None is no bound. Bools become int32.
+
+        Args:
+            x: numbers of any shape.
+            x_min: the least value, of a shape that broadcasts with that of `x`; or None.
+            x_max: the largest value, as `x_min`; it wins where the bounds cross.
         """
         if x_min is not None:
             x = self.where(self.less(x, x_min), x_min, x)
@@ -145,12 +196,22 @@ class Arithmetic(Family):
 
     @op("x1 x2", "common")
     def fmax(self, x1: Array, x2: Array) -> Array:
-        """Return the larger of two; where one is nan, the other."""
+        """Return the larger of two; where one is nan, the other.
+
+        Args:
+            x1: numbers of any shape.
+            x2: of a shape that broadcasts with that of `x1`.
+        """
         return self.maximum(*self._without_nan(x1, x2))
 
     @op("x1 x2", "common")
     def fmin(self, x1: Array, x2: Array) -> Array:
-        """Return the smaller of two; where one is nan, the other."""
+        """Return the smaller of two; where one is nan, the other.
+
+        Args:
+            x1: numbers of any shape.
+            x2: of a shape that broadcasts with that of `x1`.
+        """
         return self.minimum(*self._without_nan(x1, x2))
 
     def _without_nan(self, x1: Array, x2: Array) -> tuple[Array, Array]:

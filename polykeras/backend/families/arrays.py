@@ -63,6 +63,10 @@ class Arrays(Family):
         Floats become integers by truncation toward zero, numbers become bool by `x != 0`, complex numbers become
         real by dropping the imaginary part. Differentiable between floats.
 
+        Args:
+            x: an array of any shape.
+            dtype: the name of a dtype, such as `"float32"`.
+
         Raises:
             TypeError: this backend has not that dtype.
         """
@@ -185,22 +189,42 @@ class Arrays(Family):
 
     @op()
     def zeros(self, shape: Shape | int, dtype: str | None = None) -> Array:
-        """Return an array of zeros, of the default float dtype unless `dtype` says otherwise."""
+        """Return an array of zeros, of the default float dtype unless `dtype` says otherwise.
+
+        Args:
+            shape: the sizes of the axes; an int is that of the only one.
+            dtype: of the result; by default the default float dtype (`config.floatx()`).
+        """
         return self.full(shape, 0, dtype or config.floatx())
 
     @op()
     def ones(self, shape: Shape | int, dtype: str | None = None) -> Array:
-        """Return an array of ones, of the default float dtype unless `dtype` says otherwise."""
+        """Return an array of ones, of the default float dtype unless `dtype` says otherwise.
+
+        Args:
+            shape: the sizes of the axes; an int is that of the only one.
+            dtype: of the result; by default the default float dtype (`config.floatx()`).
+        """
         return self.full(shape, 1, dtype or config.floatx())
 
     @op("x")
     def zeros_like(self, x: Array, dtype: str | None = None) -> Array:
-        """Return zeros of the shape and (unless `dtype` says otherwise) the dtype of `x`."""
+        """Return zeros of the shape and (unless `dtype` says otherwise) the dtype of `x`.
+
+        Args:
+            x: gives the shape.
+            dtype: of the result; by default that of `x`.
+        """
         return self.full(self.shape(x), 0, dtype or self.dtype(x))
 
     @op("x")
     def ones_like(self, x: Array, dtype: str | None = None) -> Array:
-        """Return ones of the shape and (unless `dtype` says otherwise) the dtype of `x`."""
+        """Return ones of the shape and (unless `dtype` says otherwise) the dtype of `x`.
+
+        Args:
+            x: gives the shape.
+            dtype: of the result; by default that of `x`.
+        """
         return self.full(self.shape(x), 1, dtype or self.dtype(x))
 
     def host_constant(self, values: np.ndarray | Sequence[Any], dtype: str) -> Array:

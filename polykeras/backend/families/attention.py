@@ -41,6 +41,9 @@ class Attention(Family):
 
         Returns:
             Shape `(batch, targets, heads, depth of values)`.
+
+        Raises:
+            ValueError: shapes that do not belong together.
         """
         _, targets, heads, depth = self.shape(query)
         sources, key_heads = self.shape(key)[1:3]

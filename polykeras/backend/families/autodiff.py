@@ -59,6 +59,10 @@ class Autodiff(Family):
     def vectorized_map(self, function: Callable[[Any], Any], elements: Any) -> Any:
         """Apply `function` to each slice along the first axis of (the arrays of the tree) `elements`.
 
+        Args:
+            function: takes one slice, a tree like `elements` without the first axis, and returns a tree of arrays.
+            elements: arrays of one length along the first axis.
+
         Returns:
             The results, stacked along a new first axis.
         """

@@ -78,6 +78,10 @@ class Control(Family):
     def map(self, f: Callable[[Any], Any], xs: Any) -> Any:
         """Apply `f` to each slice along the first axis of (the arrays of the tree) `xs`, one after the other.
 
+        Args:
+            f: takes one slice, a tree like `xs` without the first axis, and returns a tree of arrays.
+            xs: arrays of one length along the first axis.
+
         Returns:
             The results, stacked along a new first axis.
         """
@@ -141,6 +145,9 @@ class Control(Family):
 
         Returns:
             A tree of the shapes of `elems`.
+
+        Raises:
+            ValueError: arrays of different lengths along `axis`.
         """
         leaves, definition = nested.flatten_with_def(elems)
         places = [canonical_axis(axis, self.ndim(leaf)) for leaf in leaves]
@@ -179,6 +186,9 @@ class Control(Family):
             x: an array.
             num: how many there are; checked where given.
             axis: the axis to take apart.
+
+        Raises:
+            ValueError: `num` is not the size of the axis.
         """
         place = canonical_axis(axis, self.ndim(x))
         length = self.shape(x)[place]

@@ -163,6 +163,9 @@ class Convolution(Family):
 
         Returns:
             As `conv`, with `channels * multiplier` filters, those of one channel side by side.
+
+        Raises:
+            ValueError: the inputs have another number of channels than the kernel.
         """
         *window, channels, multiplier = self.shape(kernel)
         axis = 1 if config.standardize_data_format(data_format) == "channels_first" else -1
@@ -220,6 +223,9 @@ class Convolution(Family):
             output_padding: see `transpose_padding`; by default the size follows from `padding`.
             data_format: see `conv`.
             dilation_rate: see `conv`.
+
+        Raises:
+            ValueError: the kernel does not fit the inputs.
         """
         x, first = self._channels_last(inputs, data_format)
         *window, _, depth = self.shape(kernel)

@@ -16,22 +16,43 @@ class Creation(Family):
 
     @op()
     def array(self, x: Any, dtype: str | None = None) -> Array:
-        """Return `x`, a number, list or array of any kind, as an array of the current backend."""
+        """Return `x`, a number, list or array of any kind, as an array of the current backend.
+
+        Args:
+            x: nested lists become axes; an array of another framework is read by `numpy.asarray`.
+            dtype: by default that of `x`; Python's floats become the default float dtype, its ints int32.
+        """
         return self.asarray(x.value if isinstance(x, Handle) else x, dtype)
 
     @op()
     def empty(self, shape: Shape | int, dtype: str | None = None) -> Array:
-        """Return an array whose values do not matter: zeros."""
+        """Return an array whose values do not matter: zeros.
+
+        Args:
+            shape: the sizes of the axes; an int is that of the only one.
+            dtype: of the result; by default the default float dtype (`config.floatx()`).
+        """
         return self.zeros(shape, dtype)
 
     @op("x")
     def empty_like(self, x: Array, dtype: str | None = None) -> Array:
-        """Return an array of the shape and (unless `dtype` says otherwise) the dtype of `x`: zeros."""
+        """Return an array of the shape and (unless `dtype` says otherwise) the dtype of `x`: zeros.
+
+        Args:
+            x: gives the shape.
+            dtype: of the result; by default that of `x`.
+        """
         return self.zeros_like(x, dtype)
 
     @op("x", others="fill_value")
     def full_like(self, x: Array, fill_value: Any, dtype: str | None = None) -> Array:
-        """Return an array of the shape and (unless `dtype` says otherwise) the dtype of `x`, filled with one value."""
+        """Return an array of the shape and (unless `dtype` says otherwise) the dtype of `x`, filled with one value.
+
+        Args:
+            x: gives the shape.
+            fill_value: a number, or an array that broadcasts to that shape.
+            dtype: of the result; by default that of `x`.
+        """
         dtype = dtype or self.dtype(x)
         return self.broadcast_to(self.cast(fill_value, dtype), self.shape(x))
 
@@ -39,18 +60,37 @@ class Creation(Family):
 
     @op()
     def eye(self, N: int, M: int | None = None, k: int = 0, dtype: str | None = None) -> Array:
-        """Return an `N x M` matrix (square by default) of zeros, with ones on the diagonal `k` places to the right."""
+        """Return an `N x M` matrix (square by default) of zeros, with ones on the diagonal `k` places to the right.
+
+        Args:
+            N: how many rows.
+            M: how many columns; by default as many.
+            k: 0 is the main diagonal, positive numbers those to the right of it, negative ones those below.
+            dtype: of the result; by default the default float dtype (`config.floatx()`).
+        """
         rows, columns = self._grid(N, N if M is None else M)
         return self.cast(self.equal(columns, rows + k), dtype or config.floatx())
 
     @op()
     def identity(self, n: int, dtype: str | None = None) -> Array:
-        """Return the identity matrix of size `n`."""
+        """Return the identity matrix of size `n`.
+
+        Args:
+            n: how many rows, and columns.
+            dtype: of the result; by default the default float dtype (`config.floatx()`).
+        """
         return self.eye(n, dtype=dtype)
 
     @op()
     def tri(self, N: int, M: int | None = None, k: int = 0, dtype: str | None = None) -> Array:
-        """Return an `N x M` matrix (square by default) of ones on and below the diagonal `k`, and zeros above it."""
+        """Return an `N x M` matrix (square by default) of ones on and below the diagonal `k`, and zeros above it.
+
+        Args:
+            N: how many rows.
+            M: how many columns; by default as many.
+            k: 0 is the main diagonal, positive numbers those to the right of it, negative ones those below.
+            dtype: of the result; by default the default float dtype (`config.floatx()`).
+        """
         rows, columns = self._grid(N, N if M is None else M)
         return self.cast(self.less(columns, rows + (k + 1)), dtype or config.floatx())
 
@@ -60,12 +100,22 @@ class Creation(Family):
 
     @op("x")
     def tril(self, x: Array, k: int = 0) -> Array:
-        """Return matrices with zeros above the diagonal `k`."""
+        """Return matrices with zeros above the diagonal `k`.
+
+        Args:
+            x: shape `(..., rows, columns)`.
+            k: 0 is the main diagonal, positive numbers those to the right of it, negative ones those below.
+        """
         return self.where(self._lower(x, k), x, self.zeros_like(x))
 
     @op("x")
     def triu(self, x: Array, k: int = 0) -> Array:
-        """Return matrices with zeros below the diagonal `k`."""
+        """Return matrices with zeros below the diagonal `k`.
+
+        Args:
+            x: shape `(..., rows, columns)`.
+            k: 0 is the main diagonal, positive numbers those to the right of it, negative ones those below.
+        """
         return self.where(self._lower(x, k - 1), self.zeros_like(x), x)
 
     def _lower(self, x: Array, k: int) -> Array:
@@ -84,6 +134,9 @@ class Creation(Family):
             offset: which diagonal; positive ones lie to the right of the main one.
             axis1: the rows.
             axis2: the columns.
+
+        Raises:
+            ValueError: `x` has less than two axes, or both axes are the same.
         """
         ndim = self.ndim(x)
         if ndim < 2 or canonical_axis(axis1, ndim) == canonical_axis(axis2, ndim):
@@ -100,7 +153,15 @@ class Creation(Family):
 
     @op("x")
     def diag(self, x: Array, k: int = 0) -> Array:
-        """Return the diagonal `k` of a matrix, or a matrix of zeros with the vector `x` on that diagonal."""
+        """Return the diagonal `k` of a matrix, or a matrix of zeros with the vector `x` on that diagonal.
+
+        Args:
+            x: a vector or a matrix.
+            k: 0 is the main diagonal, positive numbers those to the right of it, negative ones those below.
+
+        Raises:
+            ValueError: `x` is neither.
+        """
         if self.ndim(x) == 2:
             return self.diagonal(x, k)
         if self.ndim(x) != 1:
@@ -112,7 +173,12 @@ class Creation(Family):
 
     @op("x")
     def diagflat(self, x: Array, k: int = 0) -> Array:
-        """Return a matrix of zeros with the elements of `x` on the diagonal `k`."""
+        """Return a matrix of zeros with the elements of `x` on the diagonal `k`.
+
+        Args:
+            x: is flattened.
+            k: 0 is the main diagonal, positive numbers those to the right of it, negative ones those below.
+        """
         return self.diag(self.ravel(x), k)
 
     @op("x")
@@ -123,6 +189,9 @@ class Creation(Family):
             x: a vector.
             N: how many powers; as many as `x` is long by default.
             increasing: from power 0 upwards.
+
+        Raises:
+            ValueError: `x` is no vector.
         """
         if self.ndim(x) != 1:
             raise ValueError(f"vander: expected a vector; received shape {self.shape(x)}.")
@@ -140,6 +209,9 @@ class Creation(Family):
         Args:
             *x: vectors.
             indexing: `"ij"` lays the i-th vector along axis i; `"xy"` exchanges the first two axes.
+
+        Raises:
+            ValueError: an unknown `indexing`.
         """
         if indexing not in ("xy", "ij"):
             raise ValueError(f'meshgrid: expected indexing "xy" or "ij"; received {indexing!r}.')
@@ -207,7 +279,17 @@ class Creation(Family):
         dtype: str | None = None,
         axis: int = 0,
     ) -> Array:
-        """Return `base` to the powers `linspace(start, stop, ...)`; arguments as there."""
+        """Return `base` to the powers `linspace(start, stop, ...)`: numbers of a constant ratio.
+
+        Args:
+            start: the first exponents; broadcast with `stop`.
+            stop: the last exponents, or the first that are left out.
+            num: how many, along the new axis.
+            endpoint: whether `stop` is the last number.
+            base: a positive number.
+            dtype: of the result; by default that of the exponents, as floats.
+            axis: the place of the new axis in the result.
+        """
         x = self.power(float(base), self.linspace(start, stop, num, endpoint, axis=axis))
         return x if dtype is None else self.cast(x, dtype)
 
@@ -221,7 +303,16 @@ class Creation(Family):
         dtype: str | None = None,
         axis: int = 0,
     ) -> Array:
-        """Return numbers of a constant ratio between two of one sign, neither of them 0; arguments as `linspace`."""
+        """Return numbers of a constant ratio between two of one sign, neither of them 0.
+
+        Args:
+            start: the first numbers; broadcast with `stop`.
+            stop: the last numbers, or the first that are left out.
+            num: how many, along the new axis.
+            endpoint: whether `stop` is the last number.
+            dtype: of the result; by default that of the ends, as floats.
+            axis: the place of the new axis in the result.
+        """
         start, stop = self.both_arrays(start, stop)
         exponents = self.linspace(self.zeros_like(start), self.log(stop / start), num, endpoint)
         x = start * self.exp(exponents)
@@ -269,7 +360,12 @@ class Creation(Family):
 
     @op(others="beta")
     def kaiser(self, x: int, beta: Any) -> Array:
-        """Return the Kaiser window of length `x`; the larger `beta`, the narrower its main part."""
+        """Return the Kaiser window of length `x`; the larger `beta`, the narrower its main part.
+
+        Args:
+            x: how many numbers.
+            beta: a scalar; 0 gives ones.
+        """
         places = self._window_places(x)
         beta = self.cast(beta, self.dtype(places))
         return self.i0(beta * self.sqrt(1.0 - places * places)) / self.i0(beta)

@@ -164,6 +164,9 @@ class Decompositions(Family):
 
         Returns:
             Shape `(n,)` or `(n, k)`.
+
+        Raises:
+            ValueError: `a` is no matrix, or `b` has another number of rows.
         """
         m, n = self._check_matrices(a, "lstsq")
         if self.shape(b)[:1] != (m,) or self.ndim(a) != 2 or self.ndim(b) > 2:
@@ -176,7 +179,12 @@ class Decompositions(Family):
 
     @op("x", "float")
     def matrix_power(self, x: Array, n: int) -> Array:
-        """Return square matrices multiplied by themselves `n` times; a negative `n` takes their inverses."""
+        """Return square matrices multiplied by themselves `n` times; a negative `n` takes their inverses.
+
+        Args:
+            x: shape `(..., n, n)`.
+            n: the power; 0 gives identities.
+        """
         self._check_matrices(x, "matrix_power", square=True)
         if n < 0:
             x, n = self.inv(x), -n
@@ -190,7 +198,12 @@ class Decompositions(Family):
 
     @op("x", "float")
     def matrix_rank(self, x: Array, tol: float | None = None) -> Array:
-        """Return the int32 number of singular values above `tol`, by default `largest * max(m, n) * eps`."""
+        """Return the int32 number of singular values above `tol`, by default `largest * max(m, n) * eps`.
+
+        Args:
+            x: shape `(..., m, n)`; integers become floats.
+            tol: an absolute bound, the same for all matrices.
+        """
         m, n = self._check_matrices(x, "matrix_rank")
         s = self.svd(x, compute_uv=False)
         bound = self.max(s, -1, True, initial=0.0) * (max(m, n) * dtypes.eps(self.dtype(x))) if tol is None else tol

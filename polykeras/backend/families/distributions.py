@@ -17,7 +17,13 @@ class Distributions(Family):
 
     @op(others="key")
     def random_normal(self, key: Array, shape: Shape, dtype: str | None = None) -> Array:
-        """Return numbers of mean 0 and variance 1, from the inverse distribution function; the largest is 5.2."""
+        """Return numbers of mean 0 and variance 1, from the inverse distribution function; the largest is 5.2.
+
+        Args:
+            key: int32, shape `(2,)`.
+            shape: the sizes of the axes; an int is that of the only one.
+            dtype: a float dtype; by default the default one.
+        """
         dtype, wide = self._dtypes(dtype)
         uniform = self._uniform_inside(key, shape, wide, symmetric=True)
         return self.cast(self.erfinv(uniform) * math.sqrt(2.0), dtype)

@@ -37,7 +37,12 @@ class Elementwise(Family):
 
     @required("x")
     def round(self, x: Array, decimals: int = 0) -> Array:
-        """Return `x` rounded to `decimals` places, halves to the even neighbour. The gradient is 0."""
+        """Return `x` rounded to `decimals` places, halves to the even neighbour. The gradient is 0.
+
+        Args:
+            x: numbers of any shape.
+            decimals: a negative number rounds to tens, hundreds, and so on.
+        """
         raise NotImplementedError
 
     @required("x", "float")
@@ -104,82 +109,162 @@ class Elementwise(Family):
 
     @required("x1 x2", "common")
     def add(self, x1: Array, x2: Array) -> Array:
-        """Return `x1 + x2`; of two bools, their "or"."""
+        """Return `x1 + x2`; of two bools, their "or".
+
+        Args:
+            x1: numbers of any shape.
+            x2: of a shape that broadcasts with that of `x1`.
+        """
         raise NotImplementedError
 
     @required("x1 x2", "common")
     def subtract(self, x1: Array, x2: Array) -> Array:
-        """Return `x1 - x2`. Not for bools."""
+        """Return `x1 - x2`. Not for bools.
+
+        Args:
+            x1: numbers of any shape.
+            x2: of a shape that broadcasts with that of `x1`.
+        """
         raise NotImplementedError
 
     @required("x1 x2", "common")
     def multiply(self, x1: Array, x2: Array) -> Array:
-        """Return `x1 * x2`; int32 wraps around; of two bools, their "and"."""
+        """Return `x1 * x2`; int32 wraps around; of two bools, their "and".
+
+        Args:
+            x1: numbers of any shape.
+            x2: of a shape that broadcasts with that of `x1`.
+        """
         raise NotImplementedError
 
     @required("x1 x2", "float")
     def divide(self, x1: Array, x2: Array) -> Array:
-        """Return `x1 / x2`: inf or nan where `x2` is 0."""
+        """Return `x1 / x2`: inf or nan where `x2` is 0.
+
+        Args:
+            x1: the dividend, of any shape; integers become floats.
+            x2: the divisor, of a shape that broadcasts with that of `x1`.
+        """
         raise NotImplementedError
 
     @required("x1 x2", "number")
     def floor_divide(self, x1: Array, x2: Array) -> Array:
-        """Return the largest whole number not above `x1 / x2`, in the operands' dtype; int32 of bools."""
+        """Return the largest whole number not above `x1 / x2`, in the operands' dtype; int32 of bools.
+
+        Args:
+            x1: the dividend, of any shape.
+            x2: the divisor, of a shape that broadcasts with that of `x1`.
+        """
         raise NotImplementedError
 
     @required("x1 x2", "number")
     def power(self, x1: Array, x2: Array) -> Array:
-        """Return `x1` to the power `x2`; int32 of bools. `0 ** 0` is 1, with a gradient of 0 in `x1`, never nan."""
+        """Return `x1` to the power `x2`; int32 of bools. `0 ** 0` is 1, with a gradient of 0 in `x1`, never nan.
+
+        Args:
+            x1: the bases, of any shape.
+            x2: the exponents, of a shape that broadcasts with that of `x1`.
+        """
         raise NotImplementedError
 
     @required("x1 x2", "common")
     def maximum(self, x1: Array, x2: Array) -> Array:
-        """Return the larger of two; nan where either is nan. A tie halves the gradient."""
+        """Return the larger of two; nan where either is nan. A tie halves the gradient.
+
+        Args:
+            x1: numbers of any shape.
+            x2: of a shape that broadcasts with that of `x1`.
+        """
         raise NotImplementedError
 
     @required("x1 x2", "common")
     def minimum(self, x1: Array, x2: Array) -> Array:
-        """Return the smaller of two; nan where either is nan. A tie halves the gradient."""
+        """Return the smaller of two; nan where either is nan. A tie halves the gradient.
+
+        Args:
+            x1: numbers of any shape.
+            x2: of a shape that broadcasts with that of `x1`.
+        """
         raise NotImplementedError
 
     @required("x1 x2", "float")
     def arctan2(self, x1: Array, x2: Array) -> Array:
-        """Return the angle of the point `(x2, x1)` in radians, in [-pi, pi]."""
+        """Return the angle of the point `(x2, x1)` in radians, in [-pi, pi].
+
+        Args:
+            x1: the second coordinates; integers become floats.
+            x2: the first coordinates, of a shape that broadcasts with that of `x1`.
+        """
         raise NotImplementedError
 
     @required("x1 x2", "common")
     def equal(self, x1: Array, x2: Array) -> Array:
-        """Return whether `x1 == x2`, elementwise, as bool; nan equals nothing."""
+        """Return whether `x1 == x2`, elementwise, as bool; nan equals nothing.
+
+        Args:
+            x1: numbers of any shape.
+            x2: of a shape that broadcasts with that of `x1`.
+        """
         raise NotImplementedError
 
     @required("x1 x2", "common")
     def less(self, x1: Array, x2: Array) -> Array:
-        """Return whether `x1 < x2`, elementwise, as bool."""
+        """Return whether `x1 < x2`, elementwise, as bool.
+
+        Args:
+            x1: numbers of any shape.
+            x2: of a shape that broadcasts with that of `x1`.
+        """
         raise NotImplementedError
 
     @required("x y", "common")
     def bitwise_and(self, x: Array, y: Array) -> Array:
-        """Return the bits set in both operands: integers, or bools."""
+        """Return the bits set in both operands: integers, or bools.
+
+        Args:
+            x: integers or bools of any shape.
+            y: of a shape that broadcasts with that of `x`.
+        """
         raise NotImplementedError
 
     @required("x y", "common")
     def bitwise_or(self, x: Array, y: Array) -> Array:
-        """Return the bits set in either operand: integers, or bools."""
+        """Return the bits set in either operand: integers, or bools.
+
+        Args:
+            x: integers or bools of any shape.
+            y: of a shape that broadcasts with that of `x`.
+        """
         raise NotImplementedError
 
     @required("x y", "common")
     def bitwise_xor(self, x: Array, y: Array) -> Array:
-        """Return the bits set in one operand only: integers, or bools."""
+        """Return the bits set in one operand only: integers, or bools.
+
+        Args:
+            x: integers or bools of any shape.
+            y: of a shape that broadcasts with that of `x`.
+        """
         raise NotImplementedError
 
     @required("x y", "common")
     def left_shift(self, x: Array, y: Array) -> Array:
-        """Return `x` shifted left by `y` bits; integers."""
+        """Return `x` shifted left by `y` bits; integers.
+
+        Args:
+            x: integers of any shape.
+            y: how many bits: not negative, below the width of the dtype.
+        """
         raise NotImplementedError
 
     @required("x y", "common")
     def right_shift(self, x: Array, y: Array) -> Array:
-        """Return `x` shifted right by `y` bits; a signed operand keeps its sign (arithmetic shift)."""
+        """Return `x` shifted right by `y` bits; a signed operand keeps its sign (arithmetic shift).
+
+        Args:
+            x: integers of any shape.
+            y: how many bits: not negative, below the width of the dtype.
+        """
         raise NotImplementedError
 
     @required("real imag", "float")
@@ -193,6 +278,11 @@ class Elementwise(Family):
 
         The gradient of the branch that is not taken is 0 times that branch's own: a composite guards its argument
         first (the "double where"), so that no nan gets through.
+
+        Args:
+            condition: bools.
+            x1: is brought to one dtype with `x2`.
+            x2: see `x1`.
         """
         raise NotImplementedError
 
@@ -246,7 +336,12 @@ class Elementwise(Family):
 
     @op("x1 x2", "float")
     def logaddexp(self, x1: Array, x2: Array) -> Array:
-        """Return `log(exp(x1) + exp(x2))`, without overflow, also where the operands are equal infinities."""
+        """Return `log(exp(x1) + exp(x2))`, without overflow, also where the operands are equal infinities.
+
+        Args:
+            x1: numbers of any shape; integers become floats.
+            x2: of a shape that broadcasts with that of `x1`.
+        """
         x1, x2 = self.both_arrays(x1, x2)
         same = self.equal(x1, x2)  # infinities too, whose difference would be nan
         distance = self.abs(self.where(same, 0.0, x1) - self.where(same, 0.0, x2))

@@ -30,7 +30,12 @@ class Exponential(Family):
 
     @op("x1 x2", "float")
     def logaddexp2(self, x1: Array, x2: Array) -> Array:
-        """Return `log2(2 ** x1 + 2 ** x2)`, without overflow."""
+        """Return `log2(2 ** x1 + 2 ** x2)`, without overflow.
+
+        Args:
+            x1: numbers of any shape; integers become floats.
+            x2: of a shape that broadcasts with that of `x1`.
+        """
         x1, x2 = self.both_arrays(x1, x2)
         same = self.equal(x1, x2)
         distance = self.abs(self.where(same, 0.0, x1) - self.where(same, 0.0, x2))
@@ -39,6 +44,10 @@ class Exponential(Family):
     @op("x1", "float", others="x2")
     def ldexp(self, x1: Array, x2: Array) -> Array:
         """Return `x1 * 2 ** x2`, for an integer `x2`; a float of the dtype of `x1`.
+
+        Args:
+            x1: numbers of any shape; integers become floats.
+            x2: integers, of a shape that broadcasts with that of `x1`.
 
         Raises:
             TypeError: `x2` does not hold integers.
@@ -65,7 +74,12 @@ class Exponential(Family):
 
     @op("x1 x2", "float")
     def hypot(self, x1: Array, x2: Array) -> Array:
-        """Return `sqrt(x1 ** 2 + x2 ** 2)`, without overflow. The gradient at the origin is 0."""
+        """Return `sqrt(x1 ** 2 + x2 ** 2)`, without overflow. The gradient at the origin is 0.
+
+        Args:
+            x1: one side; integers become floats.
+            x2: the other side, of a shape that broadcasts with that of `x1`.
+        """
         x1, x2 = self.both_arrays(x1, x2)
         a, b = self.abs(x1), self.abs(x2)
         # Beside an infinity nan does not count: whatever number it stands for, the result is infinite.

@@ -49,13 +49,25 @@ class Fourier(Family):
 
     @op("abs_ angle", "float")
     def polar(self, abs_: Array, angle: Array) -> Array:
-        """Return complex numbers of a given size and angle in radians."""
+        """Return complex numbers of a given size and angle in radians.
+
+        Args:
+            abs_: the sizes; float32 or float64.
+            angle: in radians, of a shape that broadcasts with that of `abs_`.
+
+        Returns:
+            complex64, or complex128 of float64.
+        """
         abs_, angle = self._both(abs_, angle)
         return self.complex(abs_ * self.cos(angle), abs_ * self.sin(angle))
 
     @op("x", "float")
     def view_as_complex(self, x: Array) -> Array:
-        """Return complex numbers whose parts lie along the last axis of `x`, which has size 2."""
+        """Return complex numbers whose parts lie along the last axis of `x`, which has size 2.
+
+        Raises:
+            ValueError: the last axis has another size.
+        """
         if self.shape(x)[-1:] != (2,):
             raise ValueError(f"view_as_complex needs a last axis of size 2; received shape {self.shape(x)}.")
         if self.dtype(x) in ("float16", "bfloat16"):  # of which no complex numbers are made

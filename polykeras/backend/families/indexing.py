@@ -26,6 +26,11 @@ class Indexing(Family):
         An index out of range is an error on the numpy backend; elsewhere the result there is unspecified, but no
         other element is touched. The gradient adds up over equal indices.
 
+        Args:
+            x: an array of any shape.
+            indices: integers of any shape; negative ones count from the end.
+            axis: one axis; None takes elements of `x` in row-major order, as one vector.
+
         Returns:
             Shape `x.shape[:axis] + indices.shape + x.shape[axis+1:]`.
         """
@@ -33,7 +38,16 @@ class Indexing(Family):
 
     @required("x", indices="indices")
     def take_along_axis(self, x: Array, indices: Array, axis: int | None = None) -> Array:
-        """Return `x` at `indices` along `axis` only: the two broadcast along all other axes."""
+        """Return `x` at `indices` along `axis` only: the two broadcast along all other axes.
+
+        Args:
+            x: an array of any shape.
+            indices: integers, with as many axes as `x`; negative ones count from the end.
+            axis: one axis; None takes the elements of `x` in row-major order, as one vector.
+
+        Returns:
+            The dtype of `x`; the shape of `indices`, broadcast with that of `x` along all axes but `axis`.
+        """
         raise NotImplementedError
 
     @required("x values", "common", indices="indices")
@@ -66,17 +80,36 @@ class Indexing(Family):
 
     @required("x")
     def sort(self, x: Array, axis: int | None = -1) -> Array:
-        """Return `x` in ascending order along `axis` (flattened where None); nan comes last."""
+        """Return `x` in ascending order along `axis` (flattened where None); nan comes last.
+
+        Args:
+            x: an array of any shape.
+            axis: one axis; None takes the elements of `x` in row-major order, as one vector.
+        """
         raise NotImplementedError
 
     @required("x")
     def argsort(self, x: Array, axis: int | None = -1) -> Array:
-        """Return int32 indices that sort `x` along `axis` (flattened where None); equal elements keep their order."""
+        """Return int32 indices that sort `x` along `axis` (flattened where None); equal elements keep their order.
+
+        Args:
+            x: an array of any shape; nan counts as largest.
+            axis: one axis; None takes the elements of `x` in row-major order, as one vector.
+        """
         raise NotImplementedError
 
     @required("sorted_sequence values", "common")
     def searchsorted(self, sorted_sequence: Array, values: Array, side: Literal["left", "right"] = "left") -> Array:
-        """Return the int32 places at which `values` would be inserted into a sorted vector to keep it sorted."""
+        """Return the int32 places at which `values` would be inserted into a sorted vector to keep it sorted.
+
+        Args:
+            sorted_sequence: a vector in ascending order.
+            values: an array of any shape.
+            side: `"left"`: before elements equal to a value; `"right"`: after them.
+
+        Returns:
+            The shape of `values`.
+        """
         raise NotImplementedError
 
     @required("x")
@@ -99,6 +132,9 @@ class Indexing(Family):
             key: ints, slices (of any step but 0), `None`, `...` and integer arrays, or a tuple of them. Arrays
                 broadcast to each other; their axes stand in the place of the first one where they are neighbours,
                 in front otherwise, as in NumPy. Masks are not keys: the shape would depend on values (use `where`).
+
+        Raises:
+            IndexError: more indices than axes.
         """
         keys = list(key) if isinstance(key, tuple) else [key]
         if any(k is Ellipsis for k in keys):
@@ -163,6 +199,10 @@ class Indexing(Family):
             x: an array; flattened where `axis` is None.
             repeats: how often; an int, or one int a slice (host values: they decide the shape).
             axis: the axis, or None.
+
+        Raises:
+            TypeError: `repeats` are no integers.
+            ValueError: their number is not the size of the axis.
         """
         if axis is None:
             x, axis = self.ravel(x), 0
@@ -189,6 +229,9 @@ class Indexing(Family):
             condlist: bool arrays.
             choicelist: as many arrays; all broadcast.
             default: taken where no condition holds.
+
+        Raises:
+            ValueError: there are not as many conditions as choices.
         """
         if len(condlist) != len(choicelist) or not condlist:
             raise ValueError(
@@ -254,12 +297,26 @@ class Indexing(Family):
 
     @op("inputs updates", "common", indices="start_indices")
     def slice_update(self, inputs: Array, start_indices: Array, updates: Array) -> Array:
-        """Return `inputs` with the block at `start_indices` replaced by `updates`."""
+        """Return `inputs` with the block at `start_indices` replaced by `updates`.
+
+        Args:
+            inputs: an array of any shape.
+            start_indices: integers, one for each axis of `inputs`: the first corner of the block.
+            updates: the new block, with as many axes as `inputs`, none of them longer.
+        """
         return self.dynamic_update_slice(inputs, start_indices, updates)
 
     @op(indices="indices")
     def unravel_index(self, indices: Array, shape: Shape) -> tuple[Array, ...]:
-        """Return the index along each axis of `shape` for indices into the flat array."""
+        """Return the index along each axis of `shape` for indices into the flat array.
+
+        Args:
+            indices: integers of any shape, into the elements in row-major order.
+            shape: the sizes of the axes.
+
+        Returns:
+            One array of the shape of `indices` for each axis.
+        """
         result = []
         for n in reversed(shape):
             result.append(self.mod(indices, n))

@@ -21,7 +21,13 @@ class Joining(Family):
 
     @op("x1 x2", "common")
     def append(self, x1: Array, x2: Array, axis: int | None = None) -> Array:
-        """Return `x2` joined to the end of `x1` along `axis`; both are flattened where it is None."""
+        """Return `x2` joined to the end of `x1` along `axis`; both are flattened where it is None.
+
+        Args:
+            x1: an array of any shape.
+            x2: of the shape of `x1`, except along `axis`.
+            axis: one axis, or None.
+        """
         x1, x2 = self.both_arrays(x1, x2)
         if axis is None:
             return self.concatenate([self.ravel(x1), self.ravel(x2)])
@@ -48,7 +54,12 @@ class Joining(Family):
 
     @op("x")
     def tile(self, x: Array, repeats: int | Sequence[int]) -> Array:
-        """Return `x` laid side by side `repeats[i]` times along axis `i`; missing numbers and axes count as 1."""
+        """Return `x` laid side by side `repeats[i]` times along axis `i`; missing numbers and axes count as 1.
+
+        Args:
+            x: an array of any shape.
+            repeats: an int repeats the last axis.
+        """
         counts = (repeats,) if isinstance(repeats, int) else tuple(repeats)
         shape = self.shape(x)
         ndim = max(len(counts), len(shape))
@@ -87,7 +98,16 @@ class Joining(Family):
 
     @op("x")
     def array_split(self, x: Array, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Array]:
-        """Return `x` cut along `axis` as by `split`, but the first parts are one longer where it does not divide."""
+        """Return `x` cut along `axis` as by `split`, but the first parts are one longer where it does not divide.
+
+        Args:
+            x: an array of any shape.
+            indices_or_sections: the number of parts, or the places to cut at.
+            axis: one axis.
+
+        Raises:
+            ValueError: less than one part.
+        """
         if not isinstance(indices_or_sections, int):
             return self.split(x, indices_or_sections, axis)
         axis = canonical_axis(axis, self.ndim(x))
@@ -104,17 +124,32 @@ class Joining(Family):
 
     @op("x")
     def hsplit(self, x: Array, indices_or_sections: int | Sequence[int]) -> list[Array]:
-        """Return `x` split along its second axis, a vector along its first."""
+        """Return `x` split along its second axis, a vector along its first.
+
+        Args:
+            x: at least one axis.
+            indices_or_sections: the number of parts, or the places to cut at.
+        """
         return self.split(x, indices_or_sections, 0 if self.ndim(x) == 1 else 1)
 
     @op("x")
     def vsplit(self, x: Array, indices_or_sections: int | Sequence[int]) -> list[Array]:
-        """Return `x` split along its first axis."""
+        """Return `x` split along its first axis.
+
+        Args:
+            x: at least one axis.
+            indices_or_sections: the number of parts, or the places to cut at.
+        """
         return self.split(x, indices_or_sections, 0)
 
     @op("x")
     def dsplit(self, x: Array, indices_or_sections: int | Sequence[int]) -> list[Array]:
-        """Return `x` split along its third axis."""
+        """Return `x` split along its third axis.
+
+        Args:
+            x: at least three axes.
+            indices_or_sections: the number of parts, or the places to cut at.
+        """
         return self.split(x, indices_or_sections, 2)
 
     # ---- bits ----------------------------------------------------------------------------------------------------
@@ -127,6 +162,10 @@ class Joining(Family):
             x: integers, floats or bools.
             dtype: integers or floats; None is that of `x`. Where it is of another width the last axis grows or
                 shrinks by the ratio.
+
+        Raises:
+            TypeError: from or to a dtype that is neither of integers nor of floats.
+            ValueError: the bytes of the last axis do not make up whole elements.
         """
         kind: str = self.dtype(x)
         dtype = dtype or kind
@@ -164,6 +203,9 @@ class Joining(Family):
             x: an array.
             shift: by how many places; an int, or one for each of several axes.
             axis: along which axis or axes; None shifts the flat array.
+
+        Raises:
+            ValueError: several shifts, but another number of axes.
         """
         if axis is None:
             total = sum(shift) if isinstance(shift, Sequence) else shift

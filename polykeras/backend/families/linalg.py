@@ -20,7 +20,15 @@ class Linalg(Family):
 
     @required("x1 x2", "common")
     def matmul(self, x1: Array, x2: Array) -> Array:
-        """Return the matrix product, as NumPy's: vectors allowed, batch axes broadcast. int8 gives int32."""
+        """Return the matrix product, as NumPy's: vectors allowed, batch axes broadcast. int8 gives int32.
+
+        Args:
+            x1: shape `(..., m, n)`, or a vector `(n,)`.
+            x2: shape `(..., n, k)`, or a vector `(n,)`.
+
+        Returns:
+            Shape `(..., m, k)`; the axis of a vector is left out.
+        """
         raise NotImplementedError
 
     @required("operands", "common")
@@ -38,6 +46,10 @@ class Linalg(Family):
     def cholesky(self, x: Array, upper: bool = False) -> Array:
         """Return the lower (or upper) triangular Cholesky factor of symmetric positive definite matrices.
 
+        Args:
+            x: shape `(..., n, n)`.
+            upper: return `u` with `u^T @ u == x`, not `l` with `l @ l^T == x`.
+
         Raises:
             ValueError: not positive definite, where the backend can tell at once; nan otherwise.
         """
@@ -45,12 +57,25 @@ class Linalg(Family):
 
     @required("x", "float")
     def qr(self, x: Array, mode: Literal["reduced", "complete"] = "reduced") -> tuple[Array, Array]:
-        """Return `(q, r)` with `q @ r == x`, `q` orthonormal and `r` upper triangular."""
+        """Return `(q, r)` with `q @ r == x`, `q` orthonormal and `r` upper triangular.
+
+        Args:
+            x: shape `(..., m, n)`.
+            mode: `"reduced"`: `q` is `(..., m, k)` and `r` `(..., k, n)`, where `k = min(m, n)`; `"complete"`: `(...,
+                m, m)` and `(..., m, n)`.
+        """
         raise NotImplementedError
 
     @required("x", "float")
     def svd(self, x: Array, full_matrices: bool = True, compute_uv: bool = True) -> Any:
-        """Return `(u, s, vh)` with `u * s @ vh == x` and `s` descending; only `s` where `compute_uv` is False."""
+        """Return `(u, s, vh)` with `u * s @ vh == x` and `s` descending; only `s` where `compute_uv` is False.
+
+        Args:
+            x: shape `(..., m, n)`.
+            full_matrices: `u` is `(..., m, m)` and `vh` `(..., n, n)`; otherwise they have only the `min(m, n)` columns
+                and rows that belong to `s`.
+            compute_uv: return `u` and `vh` too.
+        """
         raise NotImplementedError
 
     @required("x", "float")
@@ -75,6 +100,13 @@ class Linalg(Family):
     def solve(self, a: Array, b: Array) -> Array:
         """Return `x` with `a @ x == b`, for square `a`; `b` is a batch of matrices, or a vector if it has an axis less.
 
+        Args:
+            a: shape `(..., n, n)`.
+            b: shape `(..., n, k)` or `(..., n)`.
+
+        Returns:
+            The shape of `b`.
+
         Raises:
             ValueError: `a` is singular, where the backend can tell at once; inf or nan otherwise.
         """
@@ -82,7 +114,16 @@ class Linalg(Family):
 
     @required("a b", "float")
     def solve_triangular(self, a: Array, b: Array, lower: bool = False) -> Array:
-        """Return `x` with `a @ x == b`, for triangular `a`, whose other half is not read."""
+        """Return `x` with `a @ x == b`, for triangular `a`, whose other half is not read.
+
+        Args:
+            a: shape `(..., n, n)`.
+            b: shape `(..., n, k)` or `(..., n)`.
+            lower: whether `a` is a lower triangle.
+
+        Returns:
+            The shape of `b`.
+        """
         raise NotImplementedError
 
     # ---- composed ----------------------------------------------------------------------------------------------
@@ -92,6 +133,10 @@ class Linalg(Family):
         """Return the sum of products over the last axis of `x1` and the second to last (or only) one of `x2`.
 
         A scalar operand multiplies.
+
+        Args:
+            x1: an array of any shape.
+            x2: its second to last (or only) axis is as long as the last one of `x1`.
         """
         x1, x2 = self._both(x1, x2)
         if 0 in (self.ndim(x1), self.ndim(x2)):
@@ -102,7 +147,15 @@ class Linalg(Family):
 
     @op("x1 x2", "common")
     def vdot(self, x1: Array, x2: Array) -> Array:
-        """Return the scalar product of all elements of two arrays; those of a complex `x1` are conjugated."""
+        """Return the scalar product of all elements of two arrays; those of a complex `x1` are conjugated.
+
+        Args:
+            x1: an array of any shape.
+            x2: as many elements; both are flattened.
+
+        Returns:
+            A scalar.
+        """
         x1, x2 = self._both(x1, x2)
         if self.dtype(x1).startswith("complex"):
             x1 = self.complex(self.real(x1), -self.imag(x1))
@@ -110,7 +163,15 @@ class Linalg(Family):
 
     @op("x1 x2", "common")
     def inner(self, x1: Array, x2: Array) -> Array:
-        """Return the sum of products over the last axes of both; a scalar operand multiplies."""
+        """Return the sum of products over the last axes of both; a scalar operand multiplies.
+
+        Args:
+            x1: shape `(..., n)`.
+            x2: shape `(..., n)`.
+
+        Returns:
+            The axes of `x1`, then those of `x2`, each without the last.
+        """
         x1, x2 = self._both(x1, x2)
         if 0 in (self.ndim(x1), self.ndim(x2)):
             return self.multiply(x1, x2)
@@ -118,7 +179,12 @@ class Linalg(Family):
 
     @op("x1 x2", "common")
     def outer(self, x1: Array, x2: Array) -> Array:
-        """Return all products of an element of `x1` and one of `x2`, shape `(x1.size, x2.size)`."""
+        """Return all products of an element of `x1` and one of `x2`, shape `(x1.size, x2.size)`.
+
+        Args:
+            x1: is flattened.
+            x2: is flattened.
+        """
         x1, x2 = self._both(x1, x2)
         return self.reshape(x1, (self.size(x1), 1)) * self.reshape(x2, (1, self.size(x2)))
 
@@ -135,6 +201,9 @@ class Linalg(Family):
 
         Returns:
             The axes of `x1`, then those of `x2`, that were not summed.
+
+        Raises:
+            ValueError: axes that meet differ in size.
         """
         n1, n2 = self.ndim(x1), self.ndim(x2)
         if isinstance(axes, int):
@@ -157,7 +226,15 @@ class Linalg(Family):
 
     @op("x1 x2", "common")
     def kron(self, x1: Array, x2: Array) -> Array:
-        """Return the Kronecker product: every element of `x1` times the whole of `x2`, as blocks."""
+        """Return the Kronecker product: every element of `x1` times the whole of `x2`, as blocks.
+
+        Args:
+            x1: an array of any shape.
+            x2: of any shape; missing axes in front have size 1.
+
+        Returns:
+            Along each axis, the product of both sizes.
+        """
         x1, x2 = self._both(x1, x2)
         ndim = max(self.ndim(x1), self.ndim(x2))
         shape1, shape2 = ((1,) * (ndim - self.ndim(x)) + self.shape(x) for x in (x1, x2))
@@ -179,6 +256,9 @@ class Linalg(Family):
             axisb: see `x2`.
             axisc: the place of the components in the result. Two vectors of size 2 give the third component alone.
             axis: sets all three.
+
+        Raises:
+            ValueError: vectors of another size.
         """
         if axis is not None:
             axisa = axisb = axisc = axis
@@ -194,7 +274,17 @@ class Linalg(Family):
 
     @op("x")
     def trace(self, x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
-        """Return the sum of the elements on a diagonal of the matrices along two axes."""
+        """Return the sum of the elements on a diagonal of the matrices along two axes.
+
+        Args:
+            x: at least two axes.
+            offset: 0 is the main diagonal, positive numbers those to the right of it, negative ones those below.
+            axis1: the rows.
+            axis2: the columns.
+
+        Returns:
+            The shape of `x` without both axes.
+        """
         return self.sum(self.diagonal(x, offset, axis1, axis2), -1)
 
     def _both(self, x1: Any, x2: Any) -> tuple[Array, Array]:

@@ -15,22 +15,42 @@ class Logical(Family):
 
     @op("x1 x2", "common")
     def not_equal(self, x1: Array, x2: Array) -> Array:
-        """Return whether `x1 != x2`, elementwise, as bool; nan differs from everything."""
+        """Return whether `x1 != x2`, elementwise, as bool; nan differs from everything.
+
+        Args:
+            x1: numbers of any shape.
+            x2: of a shape that broadcasts with that of `x1`.
+        """
         return self.logical_not(self.equal(x1, x2))
 
     @op("x1 x2", "common")
     def greater(self, x1: Array, x2: Array) -> Array:
-        """Return whether `x1 > x2`, elementwise, as bool."""
+        """Return whether `x1 > x2`, elementwise, as bool.
+
+        Args:
+            x1: numbers of any shape.
+            x2: of a shape that broadcasts with that of `x1`.
+        """
         return self.less(x2, x1)
 
     @op("x1 x2", "common")
     def less_equal(self, x1: Array, x2: Array) -> Array:
-        """Return whether `x1 <= x2`, elementwise, as bool."""
+        """Return whether `x1 <= x2`, elementwise, as bool.
+
+        Args:
+            x1: numbers of any shape.
+            x2: of a shape that broadcasts with that of `x1`.
+        """
         return self.bitwise_or(self.less(x1, x2), self.equal(x1, x2))
 
     @op("x1 x2", "common")
     def greater_equal(self, x1: Array, x2: Array) -> Array:
-        """Return whether `x1 >= x2`, elementwise, as bool."""
+        """Return whether `x1 >= x2`, elementwise, as bool.
+
+        Args:
+            x1: numbers of any shape.
+            x2: of a shape that broadcasts with that of `x1`.
+        """
         return self.less_equal(x2, x1)
 
     @op("x1 x2", "float")
@@ -83,17 +103,32 @@ class Logical(Family):
 
     @op("x1 x2")
     def logical_and(self, x1: Array, x2: Array) -> Array:
-        """Return whether both are true (not 0), as bool."""
+        """Return whether both are true (not 0), as bool.
+
+        Args:
+            x1: bools or numbers of any shape.
+            x2: of a shape that broadcasts with that of `x1`.
+        """
         return self.bitwise_and(self.cast(x1, "bool"), self.cast(x2, "bool"))
 
     @op("x1 x2")
     def logical_or(self, x1: Array, x2: Array) -> Array:
-        """Return whether one or both are true (not 0), as bool."""
+        """Return whether one or both are true (not 0), as bool.
+
+        Args:
+            x1: bools or numbers of any shape.
+            x2: of a shape that broadcasts with that of `x1`.
+        """
         return self.bitwise_or(self.cast(x1, "bool"), self.cast(x2, "bool"))
 
     @op("x1 x2")
     def logical_xor(self, x1: Array, x2: Array) -> Array:
-        """Return whether exactly one is true (not 0), as bool."""
+        """Return whether exactly one is true (not 0), as bool.
+
+        Args:
+            x1: bools or numbers of any shape.
+            x2: of a shape that broadcasts with that of `x1`.
+        """
         return self.bitwise_xor(self.cast(x1, "bool"), self.cast(x2, "bool"))
 
     # ---- bits --------------------------------------------------------------------------------------------------
@@ -114,10 +149,20 @@ class Logical(Family):
 
     @op("x y", "common")
     def bitwise_left_shift(self, x: Array, y: Array) -> Array:
-        """Return `x` shifted left by `y` bits: another name of `left_shift`."""
+        """Return `x` shifted left by `y` bits: another name of `left_shift`.
+
+        Args:
+            x: integers of any shape.
+            y: how many bits: not negative, below the width of the dtype.
+        """
         return self.left_shift(x, y)
 
     @op("x y", "common")
     def bitwise_right_shift(self, x: Array, y: Array) -> Array:
-        """Return `x` shifted right by `y` bits: another name of `right_shift`."""
+        """Return `x` shifted right by `y` bits: another name of `right_shift`.
+
+        Args:
+            x: integers of any shape.
+            y: how many bits: not negative, below the width of the dtype.
+        """
         return self.right_shift(x, y)

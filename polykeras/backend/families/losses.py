@@ -78,6 +78,9 @@ class Losses(Family):
             output: as for `categorical_crossentropy`.
             from_logits: as there.
             axis: as there.
+
+        Raises:
+            ValueError: the shapes do not belong together.
         """
         shape = self.shape(output)
         place = canonical_axis(axis, len(shape))

@@ -22,22 +22,46 @@ class NanReduction(Family):
 
     @op("x")
     def nansum(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        """Return the sum over `axis` of what is not nan; 0 of nothing."""
+        """Return the sum over `axis` of what is not nan; 0 of nothing.
+
+        Args:
+            x: an array of any shape.
+            axis: one axis, several, or None for all.
+            keepdims: keep the reduced axes, with size 1.
+        """
         return self.sum(self._replaced(x, 0), axis, keepdims)
 
     @op("x")
     def nanprod(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        """Return the product over `axis` of what is not nan; 1 of nothing."""
+        """Return the product over `axis` of what is not nan; 1 of nothing.
+
+        Args:
+            x: an array of any shape.
+            axis: one axis, several, or None for all.
+            keepdims: keep the reduced axes, with size 1.
+        """
         return self.prod(self._replaced(x, 1), axis, keepdims)
 
     @op("x", "float")
     def nanmean(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        """Return the mean over `axis` of what is not nan; nan of nothing."""
+        """Return the mean over `axis` of what is not nan; nan of nothing.
+
+        Args:
+            x: numbers of any shape; integers become floats.
+            axis: one axis, several, or None for all.
+            keepdims: keep the reduced axes, with size 1.
+        """
         return self.nansum(x, axis, keepdims) / self._count(x, axis, keepdims)
 
     @op("x", "float")
     def nanvar(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        """Return the (population) variance over `axis` of what is not nan; nan of nothing."""
+        """Return the (population) variance over `axis` of what is not nan; nan of nothing.
+
+        Args:
+            x: numbers of any shape; integers become floats.
+            axis: one axis, several, or None for all.
+            keepdims: keep the reduced axes, with size 1.
+        """
         center = self.nanmean(x, axis, True)
         missing = self.isnan(x)
         distance = self.where(missing, 0.0, x) - self.where(missing, 0.0, center)
@@ -45,17 +69,35 @@ class NanReduction(Family):
 
     @op("x", "float")
     def nanstd(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        """Return the (population) standard deviation over `axis` of what is not nan; nan of nothing."""
+        """Return the (population) standard deviation over `axis` of what is not nan; nan of nothing.
+
+        Args:
+            x: numbers of any shape; integers become floats.
+            axis: one axis, several, or None for all.
+            keepdims: keep the reduced axes, with size 1.
+        """
         return self._root(self.nanvar(x, axis, keepdims))
 
     @op("x")
     def nanmax(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        """Return the maximum over `axis` of what is not nan; nan of nothing."""
+        """Return the maximum over `axis` of what is not nan; nan of nothing.
+
+        Args:
+            x: an array of any shape.
+            axis: one axis, several, or None for all.
+            keepdims: keep the reduced axes, with size 1.
+        """
         return self._with_nothing(x, self.max(self._replaced(x, -math.inf), axis, keepdims), axis, keepdims)
 
     @op("x")
     def nanmin(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        """Return the minimum over `axis` of what is not nan; nan of nothing."""
+        """Return the minimum over `axis` of what is not nan; nan of nothing.
+
+        Args:
+            x: an array of any shape.
+            axis: one axis, several, or None for all.
+            keepdims: keep the reduced axes, with size 1.
+        """
         return self._with_nothing(x, self.min(self._replaced(x, math.inf), axis, keepdims), axis, keepdims)
 
     def _with_nothing(self, x: Array, result: Array, axis: Axis, keepdims: bool) -> Array:
@@ -66,12 +108,24 @@ class NanReduction(Family):
 
     @op("x")
     def nanargmax(self, x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
-        """Return the int32 index of the first maximum of what is not nan, along `axis`; -1 of nothing."""
+        """Return the int32 index of the first maximum of what is not nan, along `axis`; -1 of nothing.
+
+        Args:
+            x: an array of any shape.
+            axis: one axis; None takes the elements of `x` in row-major order, as one vector.
+            keepdims: keep the reduced axes, with size 1.
+        """
         return self._place(x, self.argmax(self._replaced(x, -math.inf), axis, keepdims), axis, keepdims)
 
     @op("x")
     def nanargmin(self, x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
-        """Return the int32 index of the first minimum of what is not nan, along `axis`; -1 of nothing."""
+        """Return the int32 index of the first minimum of what is not nan, along `axis`; -1 of nothing.
+
+        Args:
+            x: an array of any shape.
+            axis: one axis; None takes the elements of `x` in row-major order, as one vector.
+            keepdims: keep the reduced axes, with size 1.
+        """
         return self._place(x, self.argmin(self._replaced(x, math.inf), axis, keepdims), axis, keepdims)
 
     def _place(self, x: Array, place: Array, axis: int | None, keepdims: bool) -> Array:
@@ -81,10 +135,22 @@ class NanReduction(Family):
 
     @op("x")
     def nancumsum(self, x: Array, axis: int | None = None, dtype: str | None = None) -> Array:
-        """Return running sums along `axis` with nan counted as 0."""
+        """Return running sums along `axis` with nan counted as 0.
+
+        Args:
+            x: an array of any shape.
+            axis: one axis; None takes the elements of `x` in row-major order, as one vector.
+            dtype: in which to add up; by default that of `x`, int32 for bool.
+        """
         return self.cumsum(self._replaced(x, 0), axis, dtype)
 
     @op("x")
     def nancumprod(self, x: Array, axis: int | None = None, dtype: str | None = None) -> Array:
-        """Return running products along `axis` with nan counted as 1."""
+        """Return running products along `axis` with nan counted as 1.
+
+        Args:
+            x: an array of any shape.
+            axis: one axis; None takes the elements of `x` in row-major order, as one vector.
+            dtype: in which to multiply; by default that of `x`, int32 for bool.
+        """
         return self.cumprod(self._replaced(x, 1), axis, dtype)

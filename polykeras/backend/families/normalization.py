@@ -64,6 +64,9 @@ class Normalization(Family):
             dtype: of the result; by default the default float dtype.
             sparse: refused.
             **kwargs: `num_tokens`, an older name of `num_classes`.
+
+        Raises:
+            ValueError: `num_classes` is missing, or another keyword is there.
         """
         count = kwargs.pop("num_tokens", num_classes)
         if kwargs or count is None:
@@ -88,6 +91,9 @@ class Normalization(Family):
             axes: one axis or several.
             keepdims: keep reduced axes with size 1.
             synchronized: refused: a computation sees all of its batch, on all backends.
+
+        Raises:
+            ValueError: `synchronized` is set.
         """
         if synchronized:
             raise ValueError("moments: `synchronized=True` is not supported; a batch is not divided among replicas.")
@@ -110,6 +116,9 @@ class Normalization(Family):
             axis: the axis, or axes, along which vectors lie.
             order: of the vector norm, at least 1.
             epsilon: by default the configured one.
+
+        Raises:
+            ValueError: `order` is no positive int.
         """
         if not isinstance(order, int) or order < 1:
             raise ValueError(f"normalize: `order` must be an int of at least 1; received {order!r}.")

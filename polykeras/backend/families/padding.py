@@ -69,6 +69,9 @@ class Padding(Family):
                 the other end. `"maximum"`, `"minimum"`, `"mean"`, `"median"`: that of the axis. `"linear_ramp"`: a ramp
                 down to 0. `"empty"`: anything.
             constant_values: the value for `"constant"`; 0 by default.
+
+        Raises:
+            ValueError: an unknown mode, a value for another mode, or no element along an axis that a mode continues.
         """
         pairs = pad_pairs(pad_width, self.ndim(x))
         if mode not in _MODES:

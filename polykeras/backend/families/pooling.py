@@ -118,7 +118,13 @@ class Pooling(Family):
 
     @op("inputs")
     def adaptive_max_pool(self, inputs: Array, output_size: Any, data_format: str | None = None) -> Array:
-        """Return the maxima over `output_size` windows along each spatial axis; see `adaptive_average_pool`."""
+        """Return the maxima over `output_size` windows along each spatial axis; see `adaptive_average_pool`.
+
+        Args:
+            inputs: shape `(batch, *space, channels)`, or channels first by `data_format`.
+            output_size: how many windows: an int, or one for each spatial axis; None keeps the size of an axis.
+            data_format: `"channels_last"` or `"channels_first"`; None is the configured one.
+        """
 
         def maximum(taken: Array, mask: np.ndarray, axis: int) -> Array:
             dtype = self.dtype(taken)
@@ -192,6 +198,9 @@ class Pooling(Family):
 
         Returns:
             Shape `(batch, channels, *output_size)`.
+
+        Raises:
+            ValueError: the blocks are not those of such an image.
         """
         size, (top, left) = _pair(output_size), _pair(padding)
         places, padded = self._block_places(size, kernel_size, dilation, padding, stride)
@@ -219,6 +228,9 @@ class Pooling(Family):
             block_size: at least 2; its square divides the channels, whose last (with `"channels_first"`, first)
                 part numbers those of the result.
             data_format: `"channels_last"` or `"channels_first"`.
+
+        Raises:
+            ValueError: the square of `block_size` does not divide the channels.
         """
         r, n, c, h, w = self._blocks(x, block_size, data_format)
         if c % (r * r):
@@ -232,7 +244,19 @@ class Pooling(Family):
 
     @op("x")
     def space_to_depth(self, x: Array, block_size: int, data_format: str = "channels_last") -> Array:
-        """Return images whose blocks of pixels have become channels: the inverse of `depth_to_space`."""
+        """Return images whose blocks of pixels have become channels: the inverse of `depth_to_space`.
+
+        Args:
+            x: `(batch, height, width, channels)`, or `(batch, channels, height, width)`.
+            block_size: at least 2; it divides height and width.
+            data_format: `"channels_last"` or `"channels_first"`.
+
+        Returns:
+            Height and width divided by `block_size`, channels multiplied by its square.
+
+        Raises:
+            ValueError: `block_size` does not divide height or width.
+        """
         r, n, c, h, w = self._blocks(x, block_size, data_format)
         if h % r or w % r:
             raise ValueError(f"space_to_depth: an image of {h} x {w} cannot be parted into blocks of {r} x {r}.")

@@ -142,7 +142,13 @@ class Random(Family):
 
     @op(others="key")
     def random_uniform(self, key: Array, shape: Shape, dtype: str | None = None) -> Array:
-        """Return floats in [0, 1): multiples of 2**-24 (of 2**-8 or 2**-11 for the 16-bit floats)."""
+        """Return floats in [0, 1): multiples of 2**-24 (of 2**-8 or 2**-11 for the 16-bit floats).
+
+        Args:
+            key: int32, shape `(2,)`.
+            shape: the sizes of the axes; an int is that of the only one.
+            dtype: a float dtype; by default the default one.
+        """
         dtype = dtypes.standardize_dtype(dtype)
         digits = {"bfloat16": 8, "float16": 11}.get(dtype, 24)
         bits = self._shift(self.random_bits(key, shape), 32 - digits)

@@ -15,22 +15,42 @@ class Shaping(Family):
 
     @required("x")
     def reshape(self, x: Array, newshape: Shape | int) -> Array:
-        """Return the elements of `x`, in row-major order, in another shape; one size may be -1 (the rest)."""
+        """Return the elements of `x`, in row-major order, in another shape; one size may be -1 (the rest).
+
+        Args:
+            x: an array of any shape.
+            newshape: the sizes of the axes; an int is that of the only one.
+        """
         raise NotImplementedError
 
     @required("x")
     def transpose(self, x: Array, axes: Sequence[int] | None = None) -> Array:
-        """Return `x` with its axes in the given order; reversed where `axes` is None."""
+        """Return `x` with its axes in the given order; reversed where `axes` is None.
+
+        Args:
+            x: an array of any shape.
+            axes: for each axis of the result, which one of `x` it is.
+        """
         raise NotImplementedError
 
     @required("x")
     def broadcast_to(self, x: Array, shape: Shape | int) -> Array:
-        """Return `x` repeated to `shape` by NumPy's broadcasting rules."""
+        """Return `x` repeated to `shape` by NumPy's broadcasting rules.
+
+        Args:
+            x: each axis has size 1 or that of `shape`; axes may be missing in front.
+            shape: the sizes of the result.
+        """
         raise NotImplementedError
 
     @required("xs", "common")
     def concatenate(self, xs: Sequence[Array], axis: int = 0) -> Array:
-        """Return arrays joined along an axis that they have."""
+        """Return arrays joined along an axis that they have.
+
+        Args:
+            xs: arrays of one shape, except along `axis`; they are brought to one dtype.
+            axis: the axis to join.
+        """
         raise NotImplementedError
 
     @required("x")
@@ -40,7 +60,12 @@ class Shaping(Family):
 
     @required("x")
     def flip(self, x: Array, axis: Axis = None) -> Array:
-        """Return `x` with the order reversed along `axis`, several axes, or (None) all."""
+        """Return `x` with the order reversed along `axis`, several axes, or (None) all.
+
+        Args:
+            x: an array of any shape.
+            axis: one axis, several, or None for all.
+        """
         raise NotImplementedError
 
     @required("x")
@@ -59,7 +84,12 @@ class Shaping(Family):
 
     @op("x")
     def expand_dims(self, x: Array, axis: int | Sequence[int]) -> Array:
-        """Return `x` with new axes of size 1 at the places `axis` of the result."""
+        """Return `x` with new axes of size 1 at the places `axis` of the result.
+
+        Args:
+            x: an array of any shape.
+            axis: one place, or several, in the result.
+        """
         axes = (axis,) if isinstance(axis, int) else tuple(axis)
         ndim = self.ndim(x) + len(axes)
         places = {canonical_axis(a, ndim) for a in axes}
@@ -68,7 +98,15 @@ class Shaping(Family):
 
     @op("x")
     def squeeze(self, x: Array, axis: Axis = None) -> Array:
-        """Return `x` without the given axes, which must be of size 1; without all such axes where None."""
+        """Return `x` without the given axes, which must be of size 1; without all such axes where None.
+
+        Args:
+            x: an array of any shape.
+            axis: one axis, several, or None.
+
+        Raises:
+            ValueError: an axis of another size than 1.
+        """
         shape = self.shape(x)
         if axis is None:
             return self.reshape(x, tuple(n for n in shape if n != 1))
@@ -80,7 +118,12 @@ class Shaping(Family):
 
     @op("x", "common")
     def stack(self, x: Sequence[Array], axis: int = 0) -> Array:
-        """Return arrays of one shape joined along a new axis."""
+        """Return arrays of one shape joined along a new axis.
+
+        Args:
+            x: arrays of one shape; they are brought to one dtype.
+            axis: the place of the new axis in the result.
+        """
         return self.concatenate([self.expand_dims(part, axis) for part in x], axis)
 
     @op("x")
@@ -90,7 +133,16 @@ class Shaping(Family):
 
     @op("x")
     def moveaxis(self, x: Array, source: int | Sequence[int], destination: int | Sequence[int]) -> Array:
-        """Return `x` with the axes `source` at the places `destination`; the others keep their order."""
+        """Return `x` with the axes `source` at the places `destination`; the others keep their order.
+
+        Args:
+            x: an array of any shape.
+            source: one axis of `x`, or several.
+            destination: as many places in the result.
+
+        Raises:
+            ValueError: an axis is named twice, or not as many places as axes.
+        """
         ndim = self.ndim(x)
         sources, places = (
             [canonical_axis(a, ndim) for a in ((axes,) if isinstance(axes, int) else axes)]
@@ -105,7 +157,13 @@ class Shaping(Family):
 
     @op("x")
     def swapaxes(self, x: Array, axis1: int, axis2: int) -> Array:
-        """Return `x` with two axes exchanged."""
+        """Return `x` with two axes exchanged.
+
+        Args:
+            x: an array of any shape.
+            axis1: one axis.
+            axis2: the other one.
+        """
         order = list(range(self.ndim(x)))
         a, b = canonical_axis(axis1, len(order)), canonical_axis(axis2, len(order))
         order[a], order[b] = b, a
@@ -123,7 +181,16 @@ class Shaping(Family):
 
     @op("array")
     def rot90(self, array: Array, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
-        """Return `array` turned by `k` quarters, from the first of two axes towards the second."""
+        """Return `array` turned by `k` quarters, from the first of two axes towards the second.
+
+        Args:
+            array: at least two axes.
+            k: how many quarters; a negative number turns the other way.
+            axes: the two axes of the plane.
+
+        Raises:
+            ValueError: both axes are the same.
+        """
         first, second = (canonical_axis(a, self.ndim(array)) for a in axes)
         if first == second:
             raise ValueError(f"rot90: expected two different axes; received {axes}.")

@@ -15,7 +15,13 @@ class Sorting(Family):
 
     @op("x")
     def argpartition(self, x: Array, kth: int, axis: int | None = -1) -> Array:
-        """Return int32 indices that put the `kth` element along `axis` in its sorted place, smaller ones before it."""
+        """Return int32 indices that put the `kth` element along `axis` in its sorted place, smaller ones before it.
+
+        Args:
+            x: an array of any shape.
+            kth: counted from 0.
+            axis: one axis; None takes the elements of `x` in row-major order, as one vector.
+        """
         return self.argsort(x, axis)
 
     @op("x")
@@ -26,6 +32,9 @@ class Sorting(Family):
             x: an array; nan counts as smallest.
             k: how many.
             sorted: a hint; the order is descending in any case. Of equal elements the first comes first.
+
+        Raises:
+            ValueError: `k` is above the size of the last axis, or there is no axis.
         """
         if not self.shape(x) or k > self.shape(x)[-1]:
             raise ValueError(f"top_k: expected k of at most the last axis' size; received {k} for {self.shape(x)}.")

@@ -153,7 +153,14 @@ class Special(Family):
     def segment_prod(
         self, data: Array, segment_ids: Array, num_segments: int | None = None, sorted: bool = False
     ) -> Array:
-        """Return the product of the rows of each segment; 1 for a segment without rows. Arguments as `segment_sum`."""
+        """Return the product of the rows of each segment; 1 for a segment without rows.
+
+        Args:
+            data: see `segment_sum`.
+            segment_ids: see `segment_sum`.
+            num_segments: see `segment_sum`.
+            sorted: see `segment_sum`.
+        """
         rows, ids, count = self._segment_rows(data, segment_ids, num_segments)
         dtype = self.dtype(rows)
 
@@ -201,6 +208,9 @@ class Special(Family):
 
         Returns:
             Shape `(..., m, n)`.
+
+        Raises:
+            ValueError: less than two axes, or different depths.
         """
         if min(self.ndim(x), self.ndim(y)) < 2 or self.shape(x)[-1] != self.shape(y)[-1]:
             raise ValueError(

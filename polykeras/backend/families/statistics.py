@@ -49,7 +49,15 @@ class Statistics(Family):
     def nanquantile(
         self, x: Array, q: Any, axis: Axis = None, method: QuantileMethod = "linear", keepdims: bool = False
     ) -> Array:
-        """Return quantiles over `axis` of what is not nan, and nan of nothing; arguments as `quantile`."""
+        """Return quantiles over `axis` of what is not nan, and nan of nothing.
+
+        Args:
+            x: numbers; integers become floats.
+            q: fractions in [0, 1], a scalar or a vector.
+            axis: one axis, several, or None for all.
+            method: see `quantile`.
+            keepdims: keep the reduced axes, with size 1.
+        """
         lines, kept = self._lines(x, axis)
         count = self.sum(self.cast(self.equal(lines, lines), self.dtype(lines)), -1)
         dtype = self.dtype(lines)
@@ -118,14 +126,30 @@ class Statistics(Family):
     def percentile(
         self, x: Array, q: Any, axis: Axis = None, method: QuantileMethod = "linear", keepdims: bool = False
     ) -> Array:
-        """Return percentiles over `axis`: `quantile` with `q` in [0, 100]."""
+        """Return percentiles over `axis`: `quantile` with `q` in [0, 100].
+
+        Args:
+            x: numbers; integers become floats.
+            q: a scalar or a vector.
+            axis: one axis, several, or None for all.
+            method: see `quantile`.
+            keepdims: keep the reduced axes, with size 1.
+        """
         return self.quantile(x, self._hundredth(q), axis, method, keepdims)
 
     @op("x", "float")
     def nanpercentile(
         self, x: Array, q: Any, axis: Axis = None, method: QuantileMethod = "linear", keepdims: bool = False
     ) -> Array:
-        """Return percentiles over `axis` of what is not nan: `nanquantile` with `q` in [0, 100]."""
+        """Return percentiles over `axis` of what is not nan: `nanquantile` with `q` in [0, 100].
+
+        Args:
+            x: numbers; integers become floats.
+            q: a scalar or a vector.
+            axis: one axis, several, or None for all.
+            method: see `quantile`.
+            keepdims: keep the reduced axes, with size 1.
+        """
         return self.nanquantile(x, self._hundredth(q), axis, method, keepdims)
 
     def _hundredth(self, q: Any) -> Any:
@@ -133,12 +157,24 @@ class Statistics(Family):
 
     @op("x", "float")
     def median(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        """Return the median over `axis`; nan where any element is nan."""
+        """Return the median over `axis`; nan where any element is nan.
+
+        Args:
+            x: numbers; integers become floats.
+            axis: one axis, several, or None for all.
+            keepdims: keep the reduced axes, with size 1.
+        """
         return self.quantile(x, 0.5, axis, "linear", keepdims)
 
     @op("x", "float")
     def nanmedian(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-        """Return the median over `axis` of what is not nan, and nan of nothing."""
+        """Return the median over `axis` of what is not nan, and nan of nothing.
+
+        Args:
+            x: numbers; integers become floats.
+            axis: one axis, several, or None for all.
+            keepdims: keep the reduced axes, with size 1.
+        """
         return self.nanquantile(x, 0.5, axis, "linear", keepdims)
 
     # ---- histograms --------------------------------------------------------------------------------------------
@@ -166,6 +202,9 @@ class Statistics(Family):
 
         Returns:
             int32, or the dtype of `weights`; shape `(length,)`, or `(rows, length)`.
+
+        Raises:
+            ValueError: `sparse` is set, or `x` is neither a vector nor a matrix.
         """
         if sparse:
             raise ValueError("bincount: sparse=True is not supported; use the dense result.")
@@ -246,6 +285,9 @@ class Statistics(Family):
             x2: a vector of `n` numbers.
             mode: `"full"` gives each of the `m + n - 1` overlaps, `"same"` the middle `max(m, n)`, `"valid"` those
                 where the shorter lies wholly within the longer.
+
+        Raises:
+            ValueError: an operand is no vector, or an unknown mode.
         """
         if self.ndim(x1) != 1 or self.ndim(x2) != 1 or mode not in ("valid", "same", "full"):
             raise ValueError(
@@ -261,7 +303,16 @@ class Statistics(Family):
 
     @op("a")
     def diff(self, a: Array, n: int = 1, axis: int = -1) -> Array:
-        """Return the differences of neighbours along `axis`, `n` times over; of bools, whether they differ."""
+        """Return the differences of neighbours along `axis`, `n` times over; of bools, whether they differ.
+
+        Args:
+            a: at least one axis.
+            n: how often; each time makes the axis one shorter.
+            axis: one axis.
+
+        Raises:
+            ValueError: `n` is negative.
+        """
         axis = canonical_axis(axis, self.ndim(a))
         if n < 0:
             raise ValueError(f"diff: expected n of 0 or more; received {n}.")
