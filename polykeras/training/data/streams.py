@@ -25,6 +25,10 @@ def _endless(make: Callable[[], Iterator[Any]]) -> Iterator[Any]:
             yield item
 
 
+def _nothing(*args: Any) -> None:
+    pass
+
+
 @dataclass(eq=False)
 class StreamSource:
     """Batches from an iterable, read ahead by a thread: never more of them than the epoch takes.
@@ -48,10 +52,10 @@ class StreamSource:
     restarts: bool = True
     length: int | None = None
     class_weight: dict[int, float] | None = None
-    on_epoch_end: Callable[[], None] = lambda: None
+    on_epoch_end: Callable[[], None] = field(default_factory=lambda: _nothing)
     depth: int | None = None
     orders: Orders = field(default_factory=Orders)
-    check: Callable[[Any], Any] = lambda batch: None
+    check: Callable[[Any], Any] = field(default_factory=lambda: _nothing)
 
     def __post_init__(self) -> None:
         self._worker = Worker()
