@@ -12,7 +12,7 @@ from polykeras_jax.autodiff import JaxAutodiff
 from polykeras_jax.control import JaxControl
 from polykeras_jax.convolution import JaxConvolution
 from polykeras_jax.elementwise import JaxElementwise
-from polykeras_jax.execution import JaxExecution, compile_batches, compiles_ahead
+from polykeras_jax.execution import JaxExecution, compile_batches
 from polykeras_jax.fourier import JaxFourier
 from polykeras_jax.framework import JaxFramework
 from polykeras_jax.indexing import JaxIndexing
@@ -57,7 +57,6 @@ class JaxBackend(
         compiles_each_size=True,
         compiles_calls=True,
         donates=True,
-        compiles_ahead=compiles_ahead,
         compile_batches=compile_batches,
     )
     native = JaxNative()

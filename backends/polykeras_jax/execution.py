@@ -54,11 +54,6 @@ def _are_runs(indices: np.ndarray) -> bool:
     return indices.shape[1] > 0 and bool((np.diff(indices) == 1).all())
 
 
-def compiles_ahead() -> bool:
-    """See `ExecutionPolicy.compiles_ahead`."""
-    return on_cpu() and fast.enabled("compile-ahead")
-
-
 def compile_batches(fn: Callable[[State, Any], Any]) -> BatchesRunner | None:
     """See `ExecutionPolicy.compile_batches`."""
     return over_batches(fn) if on_cpu() and fast.enabled("predict-batches") else None
@@ -77,7 +72,7 @@ class JaxExecution(Execution):
         program = _donating(loop_of(step, self.asarray), ["in_order"])
 
         def run(state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
-            if stop < start or (stop == start and not compiles_ahead()):
+            if stop <= start:
                 raise ValueError(f"compile_steps: expected start < stop; received start={start}, stop={stop}.")
             # Of a stream, whose batches lie one after the other.
             in_order = isinstance(indices, np.ndarray) and on_cpu() and fast.enabled("slices") and _are_runs(indices)

@@ -122,7 +122,7 @@ class _Steps:
             raise RuntimeError("Steps of training run by themselves: call `fit` outside of `tf.function`.")
         columns, definition = nested.flatten_with_def(data)
         batch = indices.shape[1]
-        if functions_run_plainly() and start < stop:
+        if functions_run_plainly():
             return self._run_eagerly(state, data, indices, start, stop)
         key = (definition, _signature(state), batch, _signature(columns, first=1), tracing_settings())
         found = self.programs.get(key)
@@ -207,11 +207,6 @@ def _loop(step: Traced, xla: bool, columns: int, size: int) -> Flat:
         return list(tf.while_loop(lambda i, *_: i < stop, body, first)[1:])
 
     return flat_loop
-
-
-def compiles_ahead() -> bool:
-    """See `ExecutionPolicy.compiles_ahead`."""
-    return fast.enabled("compile-ahead") and computes_on_cpu()
 
 
 class TensorflowExecution(Execution):

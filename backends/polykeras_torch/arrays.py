@@ -103,11 +103,6 @@ def current_device() -> torch.device:
     return _device.get() or _default_device()
 
 
-def computes_on_cpu() -> bool:
-    """Return whether new work goes to the CPU."""
-    return current_device().type == "cpu"
-
-
 def find_device(device: str) -> torch.device:
     """Return torch's device of a name, `"gpu"` and `"cpu"` being the first of their kind.
 

@@ -7,7 +7,7 @@ import torch
 from polykeras import fast
 from polykeras.backend import Backend, ExecutionPolicy
 from polykeras_torch.activations import TorchActivations
-from polykeras_torch.arrays import TorchArrays, computes_on_cpu
+from polykeras_torch.arrays import TorchArrays
 from polykeras_torch.autodiff import TorchAutodiff
 from polykeras_torch.control import TorchControl
 from polykeras_torch.convolution import TorchConvolution
@@ -53,5 +53,5 @@ class TorchBackend(
 
     name = "torch"
     version = str(torch.__version__)
-    execution = ExecutionPolicy(compiles=_RECORDS, donates=_RECORDS, threads_disturb_steps=computes_on_cpu)
+    execution = ExecutionPolicy(compiles=_RECORDS, donates=_RECORDS)
     native = TorchNative()

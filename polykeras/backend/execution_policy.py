@@ -15,10 +15,6 @@ class CannotMap(Exception):
     """A function cannot run over several batches in one go; the message says why."""
 
 
-def _never() -> bool:
-    return False
-
-
 def _one_by_one(fn: Callable[[State, Any], Any]) -> None:
     return None
 
@@ -37,11 +33,6 @@ class ExecutionPolicy:
         compiles_calls: whether calls of a model outside any step are worth compiling when they are repeated: where an
             eager operation takes tens of microseconds, and compiled code can be differentiated like eager code.
         donates: whether what is compiled uses the memory of donated arrays. If it fails, they are lost.
-        compiles_ahead: returns whether a chunk of no steps (`start == stop`) compiles what later chunks over such data
-            run. Then data are the host's memory, whose values nobody reads (see `Backend.borrow`), the state is given
-            back as it came, and logs mean nothing.
-        threads_disturb_steps: returns whether what a thread does beside compiled steps takes time from them. So it is
-            with Python between kernels of the CPU: the kernels keep all cores, or the thread takes Python's lock.
         compile_batches: takes a pure `(state, batch) -> outputs` over trees of arrays, and returns a function that runs
             it on several batches in one go, or None where single calls are as good. That function is
             `run(state, batches, count) -> outputs`. Each leaf of `batches`, of this backend or NumPy, is
@@ -54,6 +45,4 @@ class ExecutionPolicy:
     compiles_each_size: bool = False
     compiles_calls: bool = False
     donates: bool = False
-    compiles_ahead: Callable[[], bool] = _never
-    threads_disturb_steps: Callable[[], bool] = _never
     compile_batches: Callable[[Callable[[State, Any], Any]], BatchesRunner | None] = _one_by_one

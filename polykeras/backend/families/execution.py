@@ -90,9 +90,8 @@ class Execution(Family):
             gets `take(leaf, indices[i], axis=0)` of each leaf of `data`, a tree.
             `indices` is int32 `(steps, batch)`, and may be an array of the host, whose values may be looked at; a
             read-only one keeps its values for good.
-            The state is donated. The logs are those of the last step. At least one step runs, unless the backend
-            `compiles_ahead`. Another `start` and `stop` compile nothing anew; `compiles_each_size` says what another
-            number of rows or of indices does. `ExecutionPolicy` has both.
+            The state is donated. The logs are those of the last step; at least one runs. Another `start` and `stop`
+            compile nothing anew; `ExecutionPolicy.compiles_each_size` says what another number of rows does.
         """
 
     @abstractmethod

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from polykeras.backend.host_memory import aligned_empty, is_worth_copying
 from polykeras.common import nested
 from polykeras.training.data.checks import NAMES, check_host_arrays, check_values
 from polykeras.training.data.orders import Orders
@@ -81,26 +80,6 @@ class ArraySource:
         if (backend, rows) not in self._resident:
             self._resident = {(backend, rows): _each_once(placed, self.data)}
         return _numbered(backend, self._resident[backend, rows], rows, numbered)
-
-    def is_to_come(self, backend: Any, rows: int | None = None) -> bool:
-        """Return whether large data, with room for so many rows, are not on the backend's device yet."""
-        return (backend, rows or self.samples) not in self._resident and any(
-            map(is_worth_copying, nested.flatten(self.data))
-        )
-
-    def room(self, backend: Any, numbered: bool = False, rows: int | None = None) -> Any:
-        """Return what `resident` will, with memory that nobody has written to in place of large arrays.
-
-        The system provides such memory when it is first written to.
-        """
-        rows = rows or self.samples
-
-        def like(leaf: np.ndarray) -> Any:
-            if not is_worth_copying(leaf):
-                return backend.asarray(in_bucket(leaf, rows))
-            return backend.borrow(aligned_empty((rows, *leaf.shape[1:]), leaf.dtype))
-
-        return _numbered(backend, _each_once(like, self.data), rows, numbered)
 
     def batches(self, filled: bool = False, first: int = 0) -> Iterator[Any]:
         """Return the batches from a first one on, in the order of the rows, as host arrays; `filled` as for `order`."""

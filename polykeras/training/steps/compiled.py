@@ -182,10 +182,6 @@ class CompiledStep:
 
         return self._run(run)
 
-    def compile_rows(self, data: Any, indices: Any) -> None:
-        """Compile the steps over rows of arrays like these, whose values are not read; see `ExecutionPolicy`."""
-        self.run_rows(data, indices, 0, 0)
-
     def run_batch(self, batch: Any) -> Any:
         """Run one step on a batch of host arrays; return its logs or predictions."""
 

@@ -36,10 +36,6 @@ class WrappedStep(CompiledStep):
         """Return what `CompiledStep.bucket` does."""
         return self._step.bucket(batch, rows, steps)
 
-    def compile_rows(self, data: Any, indices: Any) -> None:
-        """Compile as `CompiledStep.compile_rows` does."""
-        self._step.compile_rows(data, indices)
-
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
         """Run steps as `CompiledStep.run_rows` does."""
         raise NotImplementedError
