@@ -16,7 +16,7 @@ from polykeras.common import nested
 from polykeras.training.chunks import Chunk, ChunkSize, NextStop, end_of_chunk, never
 from polykeras.training.data.packs import Pack
 from polykeras.training.data.streams import StreamSource
-from polykeras.training.steps import CompiledStep, EagerStep
+from polykeras.training.steps import CompiledStep
 
 
 def stream_chunks(
@@ -32,7 +32,7 @@ def stream_chunks(
     Where the user says how many steps run in one go, each chunk has so many, except where the data, or batches of the
     first one's shapes, end.
     """
-    alone = isinstance(step, EagerStep) or not backend.is_compiled()
+    alone = step.is_eager or not backend.is_compiled()
     together = size.fixed if size.fixed is not None and size.fixed > 1 else None
     position = done
     for item in source.epoch() if alone else source.packs(together):
