@@ -76,7 +76,7 @@ class RepeatedCalls:
         if any(isinstance(x, KerasTensor) for x in leaves):
             return None  # which does not load the current backend
         backend = registry.current()
-        if not backend.compiles_calls:
+        if not backend.execution.compiles_calls:
             return None
         if masks.are_kept() and any(masks.kept(x) is not None for x in leaves):
             return None

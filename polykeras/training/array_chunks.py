@@ -64,7 +64,7 @@ def _compile_ahead(
     source: ArraySource, step: CompiledStep, backend: Backend, indices: Any, rows: int, numbered: bool
 ) -> None:
     """Compile the steps over data that are not on the device yet, where they are large and the backend can do so."""
-    if step.is_eager or not backend.compiles_ahead() or not source.is_to_come(backend, rows):
+    if step.is_eager or not backend.execution.compiles_ahead() or not source.is_to_come(backend, rows):
         return
     begin = time.perf_counter()
     step.compile_rows(source.room(backend, numbered, rows), indices)

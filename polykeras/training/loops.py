@@ -65,7 +65,7 @@ class Trainer(StepMethods):
             y: labels, in the structure of the outputs; not for streams.
             batch_size: samples in a step, 32 by default; without meaning for streams, which come in batches.
             epochs: the epoch at which to end: `epochs - initial_epoch` are run.
-            verbose: 0 silent, 1 a progress bar, 2 a line an epoch; "auto" is 1.
+            verbose: 0 silent, 1 a progress bar (in logs a line an epoch), 2 a line an epoch; "auto" is 1.
             callbacks: objects whose hooks are called during training.
             validation_split: the share of the samples, taken from the end, to evaluate on instead of training.
             validation_data: `(x, y)` or `(x, y, sample_weight)`, or a stream, to evaluate on after each epoch.
@@ -95,7 +95,10 @@ class Trainer(StepMethods):
             (x, y, sample_weight), validation_data = split_data(x, y, sample_weight, validation_split)
         source = make_source(x, y, sample_weight, batch_size, shuffle, class_weight, steps_per_epoch)
         validation = self._validation_source(validation_data, validation_batch_size or batch_size, validation_steps)
-        callback_list = assemble(callbacks, self, verbose, epochs, source.steps, records=True)
+        validated = validation.steps if validation is not None else None
+        callback_list = assemble(
+            callbacks, self, verbose, epochs, source.steps, records=True, validation_steps=validated
+        )
         history = self.history = next(c for c in callback_list.callbacks if isinstance(c, History))
         progress = Progress(self, callback_list.callbacks, source, validation, initial_epoch)
         check_labels(self, "train", source)

@@ -14,7 +14,7 @@ import numpy as np
 
 from polykeras import dtypes, fast
 from polykeras.backend import Backend, registry
-from polykeras.backend.execution import CannotMap
+from polykeras.backend.execution_policy import CannotMap
 from polykeras.common import nested
 from polykeras.training import padding
 from polykeras.training.data.array_source import ArraySource
@@ -89,7 +89,7 @@ def _samples_if_filled(model: Any, source: Source, backend: Backend) -> int | No
 
     No mask is needed: the outputs for the rows too many are cut off.
     """
-    if not isinstance(source, ArraySource) or not source.ends_partial or not backend.is_compiled():
+    if not isinstance(source, ArraySource) or not source.ends_partial or not backend.execution.compiles:
         return None
     return source.samples if padding.why_not(model, "predict") is None else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def model_of() -> Any:
 @pytest.fixture
 def ahead(backend: Backend) -> Backend:
     """Each backend under test that compiles ahead."""
-    if not backend.compiles_ahead():
+    if not backend.execution.compiles_ahead():
         pytest.skip(f"{backend.name} compiles no chunks of steps, or POLYKERAS_FAST=0")
     return backend
 
@@ -88,7 +89,8 @@ def test_nothing_changes_by_it(ahead: Backend, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(ArraySource, "room", lambda *args: (numbered.append(args[2]), room(*args))[1])
     losses, weights = trained()
     assert numbered == [True]
-    monkeypatch.setattr(type(ahead), "compiles_ahead", lambda self: False)
+    policy = replace(ahead.execution, compiles_ahead=lambda: False)
+    monkeypatch.setattr(type(ahead), "execution", policy)
     plain_losses, plain_weights = trained()
     assert losses == plain_losses
     for ours, plain in zip(weights, plain_weights, strict=True):

@@ -100,7 +100,7 @@ def test_an_error_within_steps_says_what_it_may_mean(
     with pytest.raises(RuntimeError, match="out of memory") as caught:
         model.fit(X, Y, 4, 3, 0, [keep, Breaks()])
     notes = "".join(getattr(caught.value, "__notes__", []))
-    assert ("let `fit` go on from the backup of a `BackupAndRestore`" in notes) == backend.donates()
+    assert ("let `fit` go on from the backup of a `BackupAndRestore`" in notes) == backend.execution.donates
     monkeypatch.undo()
     assert model.fit(X, Y, 4, 3, 0, keep).history == history
     assert all((a == b).all() for a, b in zip(model.get_weights(), whole.get_weights(), strict=True))

@@ -81,7 +81,7 @@ def trained_on_sizes(monkeypatch: pytest.MonkeyPatch, backend: Backend) -> tuple
 
 def test_data_of_many_sizes_train_as_without_buckets(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     with_buckets, shapes = trained_on_sizes(monkeypatch, backend)
-    if backend.compiles_each_size:
+    if backend.execution.compiles_each_size:
         assert len(shapes) <= 9
     monkeypatch.setattr(ShapeBuckets, "fitting", lambda self, rows, steps: (rows, steps))
     without, many = trained_on_sizes(monkeypatch, backend)

@@ -45,7 +45,7 @@ def _build_metrics(model: StepMethods, batch: Any) -> None:
         metrics.build(y, model(x, training=False))
 
     try:
-        infer_outputs(build, _symbolic((x, y)), {})
+        infer_outputs(build, symbolic((x, y)), {})
     except Exception:  # a model that is nothing but its steps; what is wrong otherwise they tell themselves
         pass
     finally:
@@ -54,7 +54,7 @@ def _build_metrics(model: StepMethods, batch: Any) -> None:
 
 def _run_on_shapes(model: StepMethods, step: Callable[[Any], Any], batch: Any) -> bool:
     try:
-        infer_outputs(step, (_symbolic(batch),), {}, native=False)
+        infer_outputs(step, (symbolic(batch),), {}, native=False)
     except Exception as error:
         # Native code of a framework in a user's step or layer. What it needs is made when it is traced. It is not
         # run on that framework's arrays without values where there are others: it may look for memory, and crash,
@@ -67,5 +67,6 @@ def _run_on_shapes(model: StepMethods, step: Callable[[Any], Any], batch: Any) -
     return True
 
 
-def _symbolic(batch: Any) -> Any:
+def symbolic(batch: Any) -> Any:
+    """Return the shapes and dtypes of a batch, as a tree of `KerasTensor`s."""
     return nested.map_structure(lambda leaf: KerasTensor(leaf.shape, leaf.dtype), batch)

@@ -14,7 +14,7 @@ import numpy as np
 
 from polykeras import dtypes
 from polykeras.backend import Backend
-from polykeras.backend.execution import BatchesRunner, CannotMap
+from polykeras.backend.execution_policy import BatchesRunner, CannotMap
 from polykeras.common import nested
 from polykeras.common.lru_cache import LRUCache
 from polykeras.training.chunks import ChunkSize
@@ -61,6 +61,7 @@ class CompiledStep:
     Attributes:
         step: the step that was given, as plain Python.
         log_names: the names in the order in which the step gave them; backends may return them in another one.
+        example: the shapes and dtypes of the batch that it was made for, a tree of `KerasTensor`s.
         fills: whether it takes filled batches, by what is known of a batch's shapes; see `polykeras.training.padding`.
         is_eager: whether it runs as plain Python.
     """
@@ -81,6 +82,7 @@ class CompiledStep:
         # whether it runs now: most errors are mistakes in it, and then nothing is given away either.
         self._is_traced = self._in_code = False
         self.log_names: list[str] = []
+        self.example: Any = None
         self._chunk_sizes: LRUCache[ChunkSize] = LRUCache()  # by `shapes_of` a batch
         self._buckets: LRUCache[ShapeBuckets] = LRUCache()  # by the rows of a batch
         self.fills: LRUCache[bool] = LRUCache()
@@ -104,7 +106,7 @@ class CompiledStep:
 
     def bucket(self, batch: int, rows: int, steps: int) -> tuple[int, int]:
         """Return for how many rows, and indices of how many steps of `batch` rows, to compile; see `ShapeBuckets`."""
-        if not self._backend.compiles_each_size:
+        if not self._backend.execution.compiles_each_size:
             return rows, steps
         return (self._buckets.get(batch) or self._buckets.put(batch, ShapeBuckets())).fitting(rows, steps)
 
@@ -150,7 +152,7 @@ class CompiledStep:
                 self._programs = self._programs_over([*programs.variables, *new])
                 self._is_traced = False
             except (Exception, KeyboardInterrupt) as error:
-                if self._is_traced and not self._in_code and self._donate and self._backend.donates():
+                if self._is_traced and not self._in_code and self._donate and self._backend.execution.donates:
                     error.add_note(_LOST)
                 raise
         raise ever_new("A step of the model", new)
@@ -167,7 +169,7 @@ class CompiledStep:
         """Run the steps `start` to `stop` over rows of arrays on the device; return the logs of the last one.
 
         Args:
-            data: a tree of arrays, or what `Backend.ready_rows` made of one.
+            data: a tree of arrays.
             indices: the rows of each step's batch, `(steps, batch)`.
             start: the first step.
             stop: the one after the last.
@@ -181,7 +183,7 @@ class CompiledStep:
         return self._run(run)
 
     def compile_rows(self, data: Any, indices: Any) -> None:
-        """Compile the steps over rows of arrays like these, whose values are not read; see `Backend.compiles_ahead`."""
+        """Compile the steps over rows of arrays like these, whose values are not read; see `ExecutionPolicy`."""
         self.run_rows(data, indices, 0, 0)
 
     def run_batch(self, batch: Any) -> Any:
@@ -194,6 +196,22 @@ class CompiledStep:
 
         return self._run(run)
 
+    def program(self, batch: Any, stage: str) -> str | None:
+        """Return as text what `run_batch` runs; None where that is plain Python. Changes no variable.
+
+        Args:
+            batch: a tree of host arrays; their values are not used.
+            stage: "traced" or "compiled"; see `Backend.compile`.
+        """
+
+        def show(programs: _Programs, state: list[Any]) -> tuple[Any, str | None]:
+            if programs.single is None:
+                programs.single = self._backend.compile(programs.pure, donate_first=self._donate)
+            program = getattr(programs.single, "program", None)
+            return state if self._donate else {}, program and program(stage, state, batch)
+
+        return self._run_or_trace(show)
+
     def maps(self) -> bool:
         """Return whether `run_batches` is worth trying: whether the backend has one program for several batches."""
         self._maps = self._maps and self._several(self._programs) is not None
@@ -201,7 +219,7 @@ class CompiledStep:
 
     def _several(self, programs: _Programs) -> BatchesRunner | None:
         if programs.several is None:
-            programs.several = self._backend.compile_batches(_outputs_of(programs.pure, self._backend))
+            programs.several = self._backend.execution.compile_batches(_outputs_of(programs.pure, self._backend))
         return programs.several
 
     def run_batches(self, batches: Any, count: int) -> Any:

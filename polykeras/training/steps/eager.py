@@ -16,6 +16,10 @@ class EagerStep(CompiledStep):
 
     is_eager = True
 
+    def program(self, batch: Any, stage: str) -> str | None:
+        """Return None: nothing is compiled."""
+        return None
+
     def maps(self) -> bool:
         """Return False: nothing is compiled."""
         return False

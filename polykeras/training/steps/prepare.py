@@ -13,7 +13,7 @@ from polykeras.common import logits
 from polykeras.common.naming import are_ours
 from polykeras.training import padding
 from polykeras.training.logs import flat_logs
-from polykeras.training.steps.build import build
+from polykeras.training.steps.build import build, symbolic
 from polykeras.training.steps.compiled import CompiledStep
 from polykeras.training.steps.context import StepContext, running
 from polykeras.training.steps.eager import EagerStep
@@ -63,7 +63,8 @@ def _made(model: StepMethods, kind: str, batch: Any, backend: Backend, resets: b
     # What a prediction uses beside weights is found by tracing: each argument of a compiled call takes its time.
     state = model.variables if kind == "predict" else model._all_variables()
     made = cls(step, state, backend, donate=kind != "predict")
-    if config.verify() and backend.is_compiled() and not model.run_eagerly:
+    made.example = symbolic(batch)
+    if config.verify() and backend.execution.compiles and not model.run_eagerly:
         made = VerifiedStep(made, model, backend, kind, config.verify())
     if kind == "train" and config.nan_guard():
         made = GuardedStep(made, model, backend)

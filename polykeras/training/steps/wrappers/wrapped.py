@@ -48,6 +48,10 @@ class WrappedStep(CompiledStep):
         """Run a step as `CompiledStep.run_batch` does."""
         raise NotImplementedError
 
+    def program(self, batch: Any, stage: str) -> str | None:
+        """Return what `CompiledStep.program` does."""
+        return self._step.program(batch, stage)
+
     def maps(self) -> bool:
         """Return what `CompiledStep.maps` does."""
         return self._step.maps()
