@@ -69,7 +69,7 @@ class CutAt(callbacks.Callback):
 def make(optimizer: Any = "adam", units: int = 5, **kwargs: Any) -> Any:
     """Return the same model as in another process."""
     keras.utils.set_random_seed(7)
-    keras.naming.reset_names()
+    keras.common.naming.reset_names()
     model = keras.Sequential(
         [
             keras.Input((3,)),
@@ -176,7 +176,7 @@ def test_training_that_was_stopped_within_an_epoch(backend: Backend, tmp_path: P
 def test_a_model_that_is_built_by_fit(backend: Backend, tmp_path: Path) -> None:
     def model() -> Any:
         keras.utils.set_random_seed(7)
-        keras.naming.reset_names()
+        keras.common.naming.reset_names()
         made = keras.Sequential([layers.Dense(4), layers.Dropout(0.5), layers.Dense(1)])
         made.compile("sgd", "mse")
         return made
@@ -289,7 +289,7 @@ def test_variables_that_nothing_holds(backend: Backend, tmp_path: Path) -> None:
     def model() -> Any:
         global count
         keras.utils.set_random_seed(7)
-        keras.naming.reset_names()
+        keras.common.naming.reset_names()
         count = keras.Variable(0.0, name="count")
         made = Own([keras.Input((3,)), layers.Dense(1)])
         made.compile("sgd", "mse")

@@ -28,7 +28,7 @@ def interruptible() -> Iterator[None]:
 
 def make() -> Any:
     keras.utils.set_random_seed(7)
-    keras.naming.reset_names()
+    keras.common.naming.reset_names()
     model = keras.Sequential([keras.Input((3,)), layers.Dense(4), layers.Dropout(0.5), layers.Dense(1)])
     model.compile("adam", "mse")
     return model
