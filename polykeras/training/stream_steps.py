@@ -12,7 +12,7 @@ from polykeras.backend import Backend
 from polykeras.training.chunks import Chunk, ChunkSize, NextStop, end_of_chunk, never
 from polykeras.training.data.batches import BufferSlice
 from polykeras.training.data.streams import StreamSource
-from polykeras.training.steps import CompiledStep, EagerStep
+from polykeras.training.steps import CompiledStep
 
 
 def stream_chunks(
@@ -28,7 +28,7 @@ def stream_chunks(
     Where the user says how many steps run in one go, each chunk has so many, except where the data, or batches of the
     first one's shapes, end.
     """
-    alone = isinstance(step, EagerStep) or not backend.is_compiled()
+    alone = step.is_eager or not backend.execution.compiles
     for item in source.epoch(0 if alone else size.fixed or 1):
         if not isinstance(item, BufferSlice):
             yield done, lambda batch=item: (step.run_batch(batch), 1)

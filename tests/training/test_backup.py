@@ -422,7 +422,7 @@ def test_chunks_end_where_it_is_time(backend: Backend, tmp_path: Path, make_call
     second = ends.index(50) + 1
     assert {12, 24, 36, 48} <= set(ends[:second])
     assert {10, 22, 34, 46} <= set(ends[second:])  # two steps of the first epoch count
-    if backend.is_compiled():
+    if backend.execution.compiles:
         assert len(ends) < 50
     if make_callback is callbacks.ModelCheckpoint:
         names = {path.name for path in tmp_path.iterdir()}
@@ -709,7 +709,7 @@ def test_an_interrupt_says_what_may_be_lost(backend: Backend, monkeypatch: pytes
     with pytest.raises(KeyboardInterrupt) as caught:
         model.fit(X, Y, 4, 1, 0)
     noted = any("Load them again" in note for note in getattr(caught.value, "__notes__", []))
-    assert noted == (done > 0 and backend.donates())
+    assert noted == (done > 0 and backend.execution.donates)
 
 
 def test_sigterm_at_the_very_end(tmp_path: Path, ending: list[int]) -> None:

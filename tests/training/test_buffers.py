@@ -189,7 +189,7 @@ def test_steps_per_execution_counts_for_streams_too(backend: Backend, monkeypatc
     model = Sequential([layers.Input((2,)), layers.Dense(1)])
     model.compile("sgd", "mse", steps_per_execution=5)
     model.fit(iter(numbered(23)), verbose=0)
-    assert chunks == ([5, 5, 5, 5, 3] if backend.is_compiled() else [])
+    assert chunks == ([5, 5, 5, 5, 3] if backend.execution.compiles else [])
     assert model.optimizer.iterations.numpy() == 23
 
 

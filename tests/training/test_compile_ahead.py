@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,11 @@ from helpers.memory import resident_set
 from polykeras import config
 from polykeras.backend import Backend
 from polykeras.backend.host_memory import LARGE, aligned_empty, give_back, is_glibc
-from polykeras.training.array_steps import array_chunks
+from polykeras.training.array_chunks import array_chunks
 from polykeras.training.chunks import ChunkSize
 from polykeras.training.data.array_source import ArraySource
 from polykeras.training.steps import CompiledStep
+from polykeras.training.steps.prepare import prepare
 from training.own_models import Counter
 
 pytestmark = pytest.mark.cpu_only("memory that a framework on the CPU uses in place")
@@ -39,7 +41,7 @@ def model_of() -> Any:
 @pytest.fixture
 def ahead(backend: Backend) -> Backend:
     """Each backend under test that compiles ahead."""
-    if not backend.compiles_ahead():
+    if not backend.execution.compiles_ahead():
         pytest.skip(f"{backend.name} compiles no chunks of steps, or POLYKERAS_FAST=0")
     return backend
 
@@ -87,7 +89,8 @@ def test_nothing_changes_by_it(ahead: Backend, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(ArraySource, "room", lambda *args: (numbered.append(args[2]), room(*args))[1])
     losses, weights = trained()
     assert numbered == [True]
-    monkeypatch.setattr(type(ahead), "compiles_ahead", lambda self: False)
+    policy = replace(ahead.execution, compiles_ahead=lambda: False)
+    monkeypatch.setattr(type(ahead), "execution", policy)
     plain_losses, plain_weights = trained()
     assert losses == plain_losses
     for ours, plain in zip(weights, plain_weights, strict=True):
@@ -97,7 +100,7 @@ def test_nothing_changes_by_it(ahead: Backend, monkeypatch: pytest.MonkeyPatch) 
 def test_no_step_is_done_and_no_state_lost(ahead: Backend) -> None:
     model = model_of()
     source = ArraySource((*data(), None), 512)
-    step = model._prepare("train", source.first_batch())
+    step = prepare(model, "train", source.first_batch())
     before = [v.numpy() for v in model._all_variables()]
     step.compile_rows(source.room(ahead), source.order()[0])
     for variable, value in zip(model._all_variables(), before, strict=True):
@@ -186,7 +189,7 @@ def test_of_an_epoch_that_was_begun_what_is_left_is_compiled_or_nothing(
     ahead: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events, model = order_of_events(monkeypatch), model_of()
-    step = model._prepare("train", ArraySource((*data(), None), 512).first_batch())
+    step = prepare(model, "train", ArraySource((*data(), None), 512).first_batch())
     for done, wanted in ((ROWS // 512 - 1, ["compile_rows", "resident"]), (ROWS // 512, ["resident"])):
         del events[:]
         chunks = list(array_chunks(ArraySource((*data(), None), 512), step, ahead, ChunkSize(), done=done))

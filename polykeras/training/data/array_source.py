@@ -13,7 +13,7 @@ from polykeras.training.data.checks import NAMES, check_host_arrays, check_value
 from polykeras.training.data.orders import Orders
 from polykeras.training.data.unpack import pack_x_y_sample_weight
 from polykeras.training.padding import Filled, fill
-from polykeras.training.rooms import in_room
+from polykeras.training.shape_buckets import in_bucket
 
 
 class ArraySource:
@@ -76,7 +76,7 @@ class ArraySource:
         rows = rows or self.samples
 
         def placed(leaf: np.ndarray) -> Any:
-            return backend.asarray(leaf) if len(leaf) == rows else backend.borrow(in_room(leaf, rows))
+            return backend.asarray(leaf) if len(leaf) == rows else backend.borrow(in_bucket(leaf, rows))
 
         if (backend, rows) not in self._resident:
             self._resident = {(backend, rows): _each_once(placed, self.data)}
@@ -97,7 +97,7 @@ class ArraySource:
 
         def like(leaf: np.ndarray) -> Any:
             if not is_worth_copying(leaf):
-                return backend.asarray(in_room(leaf, rows))
+                return backend.asarray(in_bucket(leaf, rows))
             return backend.borrow(aligned_empty((rows, *leaf.shape[1:]), leaf.dtype))
 
         return _numbered(backend, _each_once(like, self.data), rows, numbered)

@@ -15,10 +15,6 @@ from polykeras.training.data.reader import END, BatchQueue, Worker, read_into
 CLOSING_SECONDS = 5.0  # for which the end of reading is waited for: an iterator may block
 
 
-def _nothing(batch: Any = None) -> None:
-    """Do nothing."""
-
-
 def _endless(make: Callable[[], Iterator[Any]]) -> Iterator[Any]:
     """The data again and again, for epochs that need not end where the data end."""
     empty = False
@@ -27,6 +23,10 @@ def _endless(make: Callable[[], Iterator[Any]]) -> Iterator[Any]:
         for item in make():
             empty = False
             yield item
+
+
+def _nothing(*args: Any) -> None:
+    pass
 
 
 @dataclass(eq=False)
@@ -52,10 +52,10 @@ class StreamSource:
     restarts: bool = True
     length: int | None = None
     class_weight: dict[int, float] | None = None
-    on_epoch_end: Callable[[], None] = _nothing
+    on_epoch_end: Callable[[], None] = field(default_factory=lambda: _nothing)
     depth: int | None = None
     orders: Orders = field(default_factory=Orders)
-    check: Callable[[Any], Any] = _nothing
+    check: Callable[[Any], Any] = field(default_factory=lambda: _nothing)
 
     def __post_init__(self) -> None:
         self._worker = Worker()
