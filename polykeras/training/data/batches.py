@@ -110,7 +110,6 @@ class Buffer:
         host = self.rows(0, self.capacity)
         rows = nested.map_structure(backend.borrow, host)
         if all(map(backend.borrows_in_place, nested.flatten(host))):
-            rows = backend.ready_rows(rows, self.indices)
             self._borrowed = backend, rows
         return rows
 
