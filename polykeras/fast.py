@@ -55,7 +55,7 @@ PATHS = {
     "repeated-calls": "`model(x)` compiled from its third call on",
     "rows": "JAX: lookups of wide rows, and their gradients, row by row",
     "second-level": "JAX, TensorFlow: LLVM's second level in place of its third",
-    "slices": "JAX, PyTorch: batches of a stream cut out of its pack",
+    "slices": "JAX, PyTorch: batches of a stream cut out of their buffer",
     "subnormals": "PyTorch: subnormal numbers taken for zero within steps",
     "graph-rewrites": "TensorFlow: slow kinds of nodes replaced by others of the same bits before XLA",
     "whole-recurrence": "LSTM and GRU over all times at once, with gradients written out",

@@ -60,8 +60,7 @@ class Trainer(StepMethods):
             x: inputs: an array `(samples, ...)` of NumPy or any framework, or a tree of them; or a generator, a
                 `PyDataset`, a torch `DataLoader`, a `tf.data.Dataset`, or another iterable of batches. Arrays are to
                 stay as they are until `fit` ends: frameworks may read them in place, or a copy from its beginning.
-                Batches are fetched ahead in another thread, one for all epochs; on PyTorch small ones of a `DataLoader`
-                that lie in memory are taken without.
+                Batches are read ahead in another thread, one for all epochs.
             y: labels, in the structure of the outputs; not for streams.
             batch_size: samples in a step, 32 by default; without meaning for streams, which come in batches.
             epochs: the epoch at which to end: `epochs - initial_epoch` are run.

@@ -297,7 +297,7 @@ def test_the_thread_ends_with_its_source() -> None:
         while True:
             yield batch(0)
 
-    source = make_source(endless(), steps=1000)
+    source: Any = make_source(endless(), steps=1000)
     epoch = source.epoch()
     for _ in range(5):
         next(epoch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, count, islice
@@ -94,10 +94,10 @@ class StreamSource:
             "it cannot begin anew. Let it go on without end and pass `steps_per_epoch`, or pass a PyDataset."
         )
 
-    def _begin(self) -> None:
-        """Begin the next epoch: read its first item."""
+    def _begin(self) -> Iterator[Any]:
+        """Begin the next epoch, if that was not done: read its first item. Return its items."""
         if self._begun is not None:
-            return
+            return self._begun
         if self.goes_on:
             items = islice(self._all, self.limit)
         else:
@@ -106,11 +106,12 @@ class StreamSource:
         item = self._next_item(items)
         self._sample = [] if item is END else [item]
         self._begun = chain(self._sample, items)
+        return self._begun
 
     def _next_item(self, items: Iterator[Any]) -> Any:
         return self._worker.submit(partial(next, items, END)).result()
 
-    def epoch(self, together: int = 0) -> Iterator[Any]:
+    def epoch(self, together: int = 0) -> Generator[Any, None, None]:
         """Return the batches of one epoch: fewer than `steps` only where the data ended.
 
         Args:
@@ -122,7 +123,7 @@ class StreamSource:
         buffer = Buffer.like(first, self.depth, together) if together else None
         queue = self._queue = BatchQueue(self.depth or 2, buffer, together)
         prepare = partial(prepared, class_weight=self.class_weight, known=first.signature)
-        reading = self._worker.submit(partial(read_into, queue, self._begun, prepare))
+        reading = self._worker.submit(partial(read_into, queue, self._begin(), prepare))
         self._begun, self._sample = None, []
         try:
             while (item := queue.get()) is not END:
@@ -197,9 +198,9 @@ class StreamSource:
 
     def _skip(self, batches: int | None) -> None:
         """Pass over so many batches of the epoch, or all."""
-        self._begin()
+        items = self._begin()
         for done in count():
-            item = self._next_item(self._begun) if done != batches else END  # type: ignore[arg-type]
+            item = self._next_item(items) if done != batches else END
             if item is END and batches in (done, None):
                 return
             if item is END:
