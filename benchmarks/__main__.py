@@ -32,7 +32,7 @@ def _description() -> str:
     width = max(map(len, SECTIONS))
     lines = "\n".join(f"  {name:{width}} {section.about}" for name, section in SECTIONS.items())
     few = "a few that tell most in the others, unless --tasks says otherwise."
-    return f"{__doc__}\nSections:\n{lines}\n\nAll models are measured in train, predict, first, fast and check; {few}"
+    return f"{__doc__}\nSections:\n{lines}\n\nAll models are measured in train, predict, first and check; {few}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
         description=_description(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--sections", help="with commas; default: all but fast and saving")
+    parser.add_argument("--sections", help="with commas; default: all but saving")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--frameworks", default="jax,tensorflow,torch")
     parser.add_argument("--tasks", help=f"of {', '.join(TASKS)}; default: all")

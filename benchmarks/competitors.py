@@ -19,7 +19,6 @@ COMPETITORS = {
     "keras": Competitor("Keras 3", "#3b6fb6"),
     "tuned": Competitor("Keras 3 tuned", "#9bbce0"),  # the best of its defaults and of `TUNED`
     "native": Competitor("by hand", "#e08a2c"),
-    "plain": Competitor("without fast paths", "#5a9e6f"),  # polykeras with POLYKERAS_FAST=0
 }
 PEERS = tuple(who for who in COMPETITORS if who != OURS)
 FRAMEWORKS = {"jax": "JAX", "tensorflow": "TensorFlow", "torch": "PyTorch"}

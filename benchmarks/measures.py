@@ -1,4 +1,4 @@
-"""The sections train, predict, first, others, fast and calls: steps, first epochs, predictions, calls in a loop."""
+"""The sections train, predict, first, others and calls: steps, first epochs, predictions, calls in a loop."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from benchmarks.timing import median_seconds, seconds_a_call, seconds_of
 
 EPOCHS = 5
 SECONDS = 1.0  # of epochs after the first, at least: 4 of a small model are over in a neighbour's moment
-FAST_EPOCHS = 3  # the plain forms take up to a hundred times as long
 CALLS = 1000
 Ways = Mapping[str, list[str]]  # by measure: the ways by hand that are asked for; a measure without any: all
 Made = TypeVar("Made")
@@ -135,12 +134,6 @@ def first(who: str, framework: str, name: str, compiled: Mapping[str, Any] = {})
     """Return the seconds of the first epoch, tracing and compiling included."""
     _, _, seconds, losses = fitted(who, replace(TASKS[name], compiled=compiled), epochs=1)
     return {"first": seconds[0], "losses": losses}
-
-
-def fast(who: str, framework: str, name: str) -> dict[str, Any]:
-    """Return milliseconds a step; the environment says whether fast paths are taken."""
-    _, _, seconds, losses = fitted(who, TASKS[name], FAST_EPOCHS)
-    return {"fast": milliseconds_a_step(seconds, TASKS[name].steps), "losses": losses}
 
 
 def others(who: str, framework: str, name: str) -> dict[str, Any]:

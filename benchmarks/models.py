@@ -8,6 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 
+def _relu(k: Any, width: int) -> Any:
+    return k.layers.Dense(width, activation="relu")
+
+
 def mlp(k: Any) -> Any:
     """Return a small multilayer perceptron: the cost of a step is nearly all overhead."""
     dense = k.layers.Dense
@@ -17,33 +21,16 @@ def mlp(k: Any) -> Any:
 
 def wide(k: Any, rate: float = 0.2) -> Any:
     """Return a wide perceptron with dropout at `rate`."""
-    layers = k.layers
-    return k.Sequential(
-        [
-            k.Input((784,)),
-            layers.Dense(512, activation="relu"),
-            layers.Dropout(rate),
-            layers.Dense(512, activation="relu"),
-            layers.Dropout(rate),
-            layers.Dense(10, activation="softmax"),
-        ]
-    )
+    first, second = ((_relu(k, 512), k.layers.Dropout(rate)) for _ in range(2))
+    return k.Sequential([k.Input((784,)), *first, *second, k.layers.Dense(10, activation="softmax")])
 
 
 def conv(k: Any) -> Any:
     """Return two convolutions with pooling."""
     layers = k.layers
-    return k.Sequential(
-        [
-            k.Input((28, 28, 1)),
-            layers.Conv2D(32, 3, activation="relu"),
-            layers.MaxPooling2D(2),
-            layers.Conv2D(64, 3, activation="relu"),
-            layers.MaxPooling2D(2),
-            layers.Flatten(),
-            layers.Dense(10, activation="softmax"),
-        ]
-    )
+    blocks = [(layers.Conv2D(filters, 3, activation="relu"), layers.MaxPooling2D(2)) for filters in (32, 64)]
+    head = [layers.Flatten(), layers.Dense(10, activation="softmax")]
+    return k.Sequential([k.Input((28, 28, 1)), *blocks[0], *blocks[1], *head])
 
 
 def lstm(k: Any) -> Any:
@@ -53,7 +40,7 @@ def lstm(k: Any) -> Any:
 
 def deep(k: Any) -> Any:
     """Return twenty narrow layers: many small operations in a row."""
-    hidden = [k.layers.Dense(32, activation="relu") for _ in range(20)]
+    hidden = [_relu(k, 32) for _ in range(20)]
     return k.Sequential([k.Input((32,)), *hidden, k.layers.Dense(1, activation="sigmoid")])
 
 
@@ -77,15 +64,9 @@ def two_inputs(k: Any) -> Any:
 def text_cnn(k: Any) -> Any:
     """Return a convolution over 128 embedded words."""
     layers = k.layers
-    return k.Sequential(
-        [
-            k.Input((128,), dtype="int32"),
-            layers.Embedding(5000, 64),
-            layers.Conv1D(64, 5, activation="relu"),
-            layers.GlobalMaxPooling1D(),
-            layers.Dense(1, activation="sigmoid"),
-        ]
-    )
+    convolution = [layers.Conv1D(64, 5, activation="relu"), layers.GlobalMaxPooling1D()]
+    words = [k.Input((128,), dtype="int32"), layers.Embedding(5000, 64)]
+    return k.Sequential([*words, *convolution, layers.Dense(1, activation="sigmoid")])
 
 
 def gru(k: Any) -> Any:
@@ -106,30 +87,20 @@ def transformer(k: Any) -> Any:
 def batch_norm(k: Any) -> Any:
     """Return two convolutions with batch normalization."""
     layers = k.layers
-    blocks = [
-        [
-            layers.Conv2D(filters, 3, use_bias=False),
-            layers.BatchNormalization(),
-            layers.Activation("relu"),
-            layers.MaxPooling2D(2),
-        ]
-        for filters in (16, 32)
-    ]
+
+    def block(filters: int) -> list[Any]:
+        convolution = [layers.Conv2D(filters, 3, use_bias=False), layers.BatchNormalization()]
+        return [*convolution, layers.Activation("relu"), layers.MaxPooling2D(2)]
+
     head = [layers.GlobalAveragePooling2D(), layers.Dense(10, activation="softmax")]
-    return k.Sequential([k.Input((28, 28, 1)), *blocks[0], *blocks[1], *head])
+    return k.Sequential([k.Input((28, 28, 1)), *block(16), *block(32), *head])
 
 
 def masked_gru(k: Any) -> Any:
     """Return a bidirectional GRU over sentences of up to 40 words, of which zeros are masked."""
     layers = k.layers
-    return k.Sequential(
-        [
-            k.Input((40,), dtype="int32"),
-            layers.Embedding(2000, 32, mask_zero=True),
-            layers.Bidirectional(layers.GRU(32)),
-            layers.Dense(1, activation="sigmoid"),
-        ]
-    )
+    words = [k.Input((40,), dtype="int32"), layers.Embedding(2000, 32, mask_zero=True)]
+    return k.Sequential([*words, layers.Bidirectional(layers.GRU(32)), layers.Dense(1, activation="sigmoid")])
 
 
 def residual(k: Any) -> Any:
@@ -160,18 +131,10 @@ def residual(k: Any) -> Any:
 def separable(k: Any) -> Any:
     """Return a convolution and two separable ones."""
     layers = k.layers
-    return k.Sequential(
-        [
-            k.Input((28, 28, 1)),
-            layers.Conv2D(16, 3, activation="relu"),
-            layers.AveragePooling2D(2),
-            layers.SeparableConv2D(32, 3, activation="relu"),
-            layers.AveragePooling2D(2),
-            layers.SeparableConv2D(64, 3, activation="relu"),
-            layers.GlobalAveragePooling2D(),
-            layers.Dense(10, activation="softmax"),
-        ]
-    )
+    first = [layers.Conv2D(16, 3, activation="relu"), layers.AveragePooling2D(2)]
+    second = [layers.SeparableConv2D(32, 3, activation="relu"), layers.AveragePooling2D(2)]
+    third = [layers.SeparableConv2D(64, 3, activation="relu"), layers.GlobalAveragePooling2D()]
+    return k.Sequential([k.Input((28, 28, 1)), *first, *second, *third, layers.Dense(10, activation="softmax")])
 
 
 def regularized(k: Any) -> Any:
@@ -184,13 +147,6 @@ def regularized(k: Any) -> Any:
 def stacked_lstm(k: Any, rate: float = 0.2) -> Any:
     """Return two LSTMs over 30 steps of 16 numbers, with dropout at `rate`."""
     layers = k.layers
-    return k.Sequential(
-        [
-            k.Input((30, 16)),
-            layers.LSTM(32, return_sequences=True),
-            layers.Dropout(rate),
-            layers.LSTM(32),
-            layers.Dropout(rate),
-            layers.Dense(10, activation="softmax"),
-        ]
-    )
+    first, second = layers.LSTM(32, return_sequences=True), layers.LSTM(32)
+    head = [layers.Dropout(rate), layers.Dense(10, activation="softmax")]
+    return k.Sequential([k.Input((30, 16)), first, layers.Dropout(rate), second, *head])

@@ -83,9 +83,6 @@ _SECTIONS = (
         "first", "the first epoch with tracing and compiling; comes with train at no cost", "measures",
         {"first": "s"}, 9, who=(OURS, "keras", "tuned")),
     Section(
-        "fast", "ms a step beside polykeras without its fast paths (POLYKERAS_FAST=0)", "measures",
-        {"fast": "ms a step"}, 12, who=(OURS, "plain"), asked_for=True),
-    Section(
         "others", "ms a step and first epoch of models that nobody tuned anything for", "measures",
         {"a step": "ms a step", "the first epoch": "s"}, 12, who=TWO, parts=tuple(OTHERS)),
     Section(
@@ -142,7 +139,7 @@ def competitors(framework: str, section: str, only: Iterable[str] = ()) -> tuple
     """
     who = SECTIONS[section].who
     if not find_spec(f"benchmarks.native.loops_{framework}"):
-        who = tuple(name for name in who if name in (OURS, "plain"))
+        who = (OURS,)
     wanted = set(only)
     return tuple(name for name in who if name in wanted) if wanted else who
 

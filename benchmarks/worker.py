@@ -1,7 +1,7 @@
 """One measurement, in a process of its own: `python -m benchmarks.worker WHO FRAMEWORK TASK [--section train]`.
 
 Prints one line of JSON. What each section measures stands in the function of its name, in the module that
-`benchmarks.sections` names. WHO "plain" is polykeras with POLYKERAS_FAST=0.
+`benchmarks.sections` names.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import importlib
 import json
 import os
 
-from benchmarks.competitors import COMPETITORS, OURS
+from benchmarks.competitors import COMPETITORS
 from benchmarks.sections import SECTIONS
 
 
@@ -32,12 +32,9 @@ def main() -> None:
     options = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     os.environ["KERAS_BACKEND"] = os.environ["POLYKERAS_BACKEND"] = options.framework
-    who = options.who
-    if who == "plain":
-        os.environ["POLYKERAS_FAST"], who = "0", OURS
     section = SECTIONS[options.section]
     measure = getattr(importlib.import_module(f"benchmarks.{section.module}"), section.name)
-    print(json.dumps(measure(who, options.framework, options.task, **options.given)))
+    print(json.dumps(measure(options.who, options.framework, options.task, **options.given)))
 
 
 if __name__ == "__main__":

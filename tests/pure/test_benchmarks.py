@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -79,8 +80,8 @@ def test_every_section_has_its_function() -> None:
 
 
 def test_the_time_of_a_run_counts_processes() -> None:
-    one = sections.SECTIONS["fast"].seconds
-    assert sections.expected_seconds([("fast", "jax", "mlp")] * 3, 2) == 3 * 2 * 2 * one
+    one = sections.SECTIONS["calls"].seconds
+    assert sections.expected_seconds([("calls", "jax", "mlp")] * 3, 2) == 3 * 2 * 2 * one
     ways = {f: sections.expected_seconds([("first", f, "mlp")], 1) for f in TUNED}
     assert ways == {f: (2 + len(own)) * sections.SECTIONS["first"].seconds for f, own in TUNED.items()}
     assert sections.expected_seconds([("train", "tensorflow", "mlp")], 2, ["tuned"]) == 2 * 3 * 18
@@ -493,17 +494,17 @@ def test_a_footnote_says_what_tuned_is() -> None:
 
 
 def test_only_what_stands_between_the_markers_is_replaced() -> None:
-    text = "a\n<!-- table train -->\nold\n<!-- end -->\nb\n<!-- table nonsense -->\nkept\n<!-- end -->\n<!-- table fast -->\nc"
+    text = "a\n<!-- table train -->\nold\n<!-- end -->\nb\n<!-- table nonsense -->\nkept\n<!-- end -->\n<!-- table others -->\nc"
     made, said = markdown.replaced(text, SOME, {})
     assert "old" not in made
-    assert made.endswith("b\n<!-- table nonsense -->\nkept\n<!-- end -->\n<!-- table fast -->\nc")
-    assert [s.partition(": left")[0] for s in said] == ["table nonsense", "table fast"]
+    assert made.endswith("b\n<!-- table nonsense -->\nkept\n<!-- end -->\n<!-- table others -->\nc")
+    assert [s.partition(": left")[0] for s in said] == ["table nonsense", "table others"]
     assert "no <!-- end --> follows" in said[1]
     assert markdown.replaced(made, SOME, {})[0] == made, "doing it twice changes nothing"
 
 
 def test_every_table_has_a_name() -> None:
-    asked = "readme,train,first,predict,calls,build,memory,growth,streaming,progress,scaling,fast,others,check,machine"
+    asked = "readme,train,first,predict,calls,build,memory,growth,streaming,progress,scaling,others,check,machine"
     assert set(asked.split(",")) <= set(markdown.TABLES)
     assert markdown.table("nonsense", SOME, {}) is None
     assert all(markdown.table(name, [], {}) == [] for name in markdown.TABLES)
@@ -557,4 +558,13 @@ def test_gains_of_paths_are_means_over_the_cells_that_they_move() -> None:
     found = {"xla": {"tensorflow": {"train": [2.0, 2.0, 1.01], "first": [0.99]}}}
     assert paths.table(found)[2] == "| xla | TensorFlow | 2.00 (2) | 1.00 (0) | - | - | - | - | yes |"
     assert "xla" in paths.paths_on("tensorflow", ["xla", "freed-memory"])
-    assert paths.paths_on("jax", ["xla", "freed-memory"]) == ["freed-memory"]
+    assert paths.paths_on("jax", ["xla", "freed-memory", "all"]) == ["all", "freed-memory"]
+
+
+def test_paths_are_taken_away_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLYKERAS_FAST", "")
+    seen: list[str] = []
+    monkeypatch.setattr(paths, "run", lambda *cell: (seen.append(os.environ["POLYKERAS_FAST"]) or {"train": 1.0}, ""))
+    for without in (None, "xla", "all"):
+        assert paths.measured("jax", "mlp", ["train"], without) == {"train": 1.0}
+    assert seen == ["1", "-xla", "0"]
