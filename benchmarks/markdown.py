@@ -32,7 +32,7 @@ def _cell(row: Row | None, peers: list[str]) -> str:
 
 def _frameworks(rows: Iterable[Row]) -> dict[str, str]:
     """Return the frameworks of rows, and their names, in the order of `FRAMEWORKS`."""
-    known = dict.fromkeys(row["framework"] for row in rows)
+    known: dict[str, None] = dict.fromkeys(row["framework"] for row in rows)
     order = [*(name for name in FRAMEWORKS if name in known), *(name for name in known if name not in FRAMEWORKS)]
     return {name: FRAMEWORKS.get(name, name) for name in order}
 
@@ -73,7 +73,9 @@ def _tuned(rows: list[Row]) -> list[str]:
     if not best:
         return []
     counts = ", ".join(f"{way} {best.count(way)}" for way in sorted(set(best), key=best.count, reverse=True))
-    ways = "; ".join(f"{', '.join(TUNED[name])} on {head}" for name, head in _frameworks(rows).items() if name in TUNED)
+    ways = "; ".join(
+        f"{' / '.join(TUNED[name])} on {head}" for name, head in _frameworks(rows).items() if name in TUNED
+    )
     return [
         f"Tuned is the best of Keras's defaults and of these arguments of `compile`, cell by cell: {ways} (32 steps is "
         f"`steps_per_execution=32`; XLA and torch.compile are `jit_compile=True`). The best was: {counts}."
@@ -93,7 +95,7 @@ def cells(name: str, rows: list[Row], machine: Machine, tasks: Iterable[str] | N
     if not own:
         return []
     section, peers, frameworks = SECTIONS[name], present_peers(own), _frameworks(own)
-    units = {*section.measures.values(), *([section.unit] if section.unit else [])}
+    units: set[str | None] = {*section.measures.values(), *([section.unit] if section.unit else [])}
     places: dict[str, dict[str, Row]] = {}
     for row in own:
         if tasks is None or row["task"] in tasks:

@@ -64,8 +64,8 @@ def two_inputs(k: Any) -> Any:
 def text_cnn(k: Any) -> Any:
     """Return a convolution over 128 embedded words."""
     layers = k.layers
-    convolution = [layers.Conv1D(64, 5, activation="relu"), layers.GlobalMaxPooling1D()]
     words = [k.Input((128,), dtype="int32"), layers.Embedding(5000, 64)]
+    convolution = [layers.Conv1D(64, 5, activation="relu"), layers.GlobalMaxPooling1D()]
     return k.Sequential([*words, *convolution, layers.Dense(1, activation="sigmoid")])
 
 

@@ -12,6 +12,8 @@ from benchmarks.sections import SECTIONS
 
 def _panel(axes: Any, rows: list[Row]) -> None:
     """Draw the geometric mean of each framework and peer, and the least and greatest cell as a line."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
     peers = present_peers(rows)
     height = 0.8 / len(peers)
     for place, framework in enumerate(FRAMEWORKS):
@@ -24,6 +26,10 @@ def _panel(axes: Any, rows: list[Row]) -> None:
                 axes.bar_label(bar, [f"{mean:.2f}"], padding=2, fontsize=7)
     axes.set_yticks(range(len(FRAMEWORKS)), list(FRAMEWORKS.values()), fontsize=8)
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.tick_params(axis="x", labelsize=7, rotation=45)
     axes.axvline(1, color="black", linewidth=0.8)
     axes.invert_yaxis()
     for side in ("top", "right"):
@@ -38,7 +44,8 @@ def draw(rows: list[Row], path: Path) -> list[Path]:
     from matplotlib import pyplot as plt
     from matplotlib.patches import Patch
 
-    own = [row for row in comparable(rows) if SECTIONS[row["section"]].table == "ratios" and present_peers([row])]
+    compared = [name for name, section in SECTIONS.items() if section.table == "ratios" and section.tasks]
+    own = [row for row in comparable(rows) if row["section"] in compared and present_peers([row])]
     panels: dict[str, list[Row]] = {}
     for row in own:
         kinds = len(SECTIONS[row["section"]].measures)

@@ -53,7 +53,7 @@ PATHS = {
     "one-thread": "PyTorch: steps of small products in one thread",
     "packed-state": "PyTorch: small tensors of the state side by side",
     "pooling-gradients": "TensorFlow: the gradient of a maximum of tiled windows as comparisons",
-    "predict-batches": "JAX: small batches of a prediction in one program",
+    "predict-batches": "JAX, TensorFlow: small batches of a prediction in one program",
     "recorder": "PyTorch: compiled functions recorded once and repeated",
     "repeated-calls": "`model(x)` compiled from its third call on",
     "rows": "JAX: lookups of wide rows, and their gradients, row by row",

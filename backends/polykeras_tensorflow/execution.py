@@ -17,12 +17,13 @@ import tensorflow as tf
 
 from polykeras import fast, nested
 from polykeras.backend import Backend
-from polykeras.backend.execution import arrays_and_statics
+from polykeras.backend.execution import BatchesRunner, arrays_and_statics
 from polykeras.backend.host_memory import can_be_lent
 from polykeras.backend.spec import Array, Shape
 from polykeras.backend.steps import State, Step, StepParts, StepRunner, check_state, kinds_of
 from polykeras.recent import Recent
 from polykeras_tensorflow.arrays import computes_on_cpu, in_place, is_adopted
+from polykeras_tensorflow.batches import Batches
 from polykeras_tensorflow.graphs import Flat, apart, functions_run_plainly, result_specs, spec_of, tracing_settings
 from polykeras_tensorflow.private import call, shape_of
 from polykeras_tensorflow.programs import Program, Traced
@@ -221,6 +222,9 @@ class TensorflowExecution(Backend):
         if parts is None or not fast.enabled("logs-at-the-end"):
             return _Steps(self, step, None)
         return _Steps(self, parts.silent_step, parts.logs)
+
+    def compile_batches(self, fn: Callable[[State, Any], Any]) -> BatchesRunner | None:
+        return Batches(fn, self.asarray) if computes_on_cpu() and fast.enabled("predict-batches") else None
 
     def synchronize(self, x: Any = None) -> None:
         if tf.executing_eagerly():
