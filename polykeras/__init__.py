@@ -29,19 +29,19 @@ from polykeras import (
 )
 from polykeras.autodiff import function, grad, value_and_grad
 from polykeras.backend import backends, set_backend, set_matmul_precision, use_backend
+from polykeras.common.lazy import lazy_names
+from polykeras.common.release import __version__
 from polykeras.dtype_policies import DTypePolicy, FloatDTypePolicy
 from polykeras.graph import KerasTensor, Operation
 from polykeras.initializers import Initializer
 from polykeras.layers import Input, InputSpec, Layer
 from polykeras.layers.base.layer import LAYERS
-from polykeras.lazy import lazy_names
 from polykeras.losses import Loss
 from polykeras.metrics import Metric
 from polykeras.models import Functional, Model, Sequential
 from polykeras.ops import custom_gradient, device, remat, stop_gradient
 from polykeras.optimizers import Optimizer
 from polykeras.regularizers import Regularizer
-from polykeras.release import __version__
 from polykeras.variables import Variable
 
 if TYPE_CHECKING:

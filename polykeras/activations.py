@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from polykeras import logits, ops
+from polykeras import ops
 from polykeras.backend import registry as backends
+from polykeras.common import logits
 from polykeras.saving.serialization import Registry, serialize_keras_object
 from polykeras.variables import value_of
 

@@ -9,10 +9,11 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
 
-from polykeras import config, dtypes, logits, masks, nested
+from polykeras import config, dtypes
 from polykeras.backend import Backend, registry
-from polykeras.backend.door import Handle, convert
-from polykeras.recent import Recent
+from polykeras.backend.dispatch import Handle, convert
+from polykeras.common import logits, masks, nested
+from polykeras.common.lru_cache import LRUCache
 from polykeras.variables import (
     TRACES,
     NewVariables,
@@ -178,7 +179,7 @@ class Function(Generic[P, R]):
 
     def __init__(self, fn: Callable[P, R]) -> None:
         self._fn: Callable[..., R] = fn
-        self._entries: Recent[_Entry] = Recent()
+        self._entries: LRUCache[_Entry] = LRUCache()
         functools.update_wrapper(self, fn, updated=())
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -196,7 +197,7 @@ class Function(Generic[P, R]):
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy compiles anew: what a backend made of the function is of this process."""
-        return vars(self) | {"_entries": Recent()}
+        return vars(self) | {"_entries": LRUCache()}
 
     def _flat_function(self, definition: Any, static: tuple[Any, ...]) -> Callable[[list[Any]], Any]:
         constants = dict(static)

@@ -1,6 +1,6 @@
 """Global settings: `floatx`, `epsilon`, the image layout, whether data are checked, what is shown, limits of training.
 
-They are kept in `polykeras.settings`, which reads the config file and the environment
+They are kept in `polykeras.common.settings`, which reads the config file and the environment
 the first time that one is asked for.
 """
 
@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from polykeras import changes
-from polykeras.lazy import lazy_names
-from polykeras.settings import ImageDataFormat, Settings, check, config_path, read_config, settings
+from polykeras.common import version_counter
+from polykeras.common.lazy import lazy_names
+from polykeras.common.settings import ImageDataFormat, Settings, check, config_path, read_config, settings
 
 if TYPE_CHECKING:
     from polykeras.backend import backend as backend
@@ -94,7 +94,7 @@ def set_floatx(value: str) -> None:
     """
     check("floatx", value, "set_floatx")
     settings().floatx = value
-    changes.note()
+    version_counter.bump()
 
 
 def epsilon() -> float:
@@ -113,7 +113,7 @@ def set_epsilon(value: float) -> None:
     """
     check("epsilon", value, "set_epsilon")
     settings().epsilon = value
-    changes.note()
+    version_counter.bump()
 
 
 def image_data_format() -> ImageDataFormat:
@@ -132,7 +132,7 @@ def set_image_data_format(data_format: ImageDataFormat) -> None:
     """
     check("image_data_format", data_format, "set_image_data_format")
     settings().image_data_format = data_format
-    changes.note()
+    version_counter.bump()
 
 
 def check_data() -> bool:
@@ -172,7 +172,7 @@ def set_nan_guard(value: bool) -> None:
     """
     check("nan_guard", value, "set_nan_guard")
     settings().nan_guard = value
-    changes.note()
+    version_counter.bump()
 
 
 def verify() -> int:
@@ -195,7 +195,7 @@ def set_verify(value: int) -> None:
     """
     check("verify", value, "set_verify")
     settings().verify = value
-    changes.note()
+    version_counter.bump()
 
 
 def standardize_data_format(data_format: str | None) -> ImageDataFormat:

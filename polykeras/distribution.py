@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from polykeras.later import NotYet, not_yet
+from polykeras.common.unsupported import NotYet, not_yet
 
 _MEANWHILE = "Training runs on one device; `polykeras.device` chooses it."
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from polykeras.later import NotYet
+from polykeras.common.unsupported import NotYet
 
 
 class ExportArchive(NotYet):

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from polykeras import dtypes, ops
-from polykeras.arguments import shape_tuple
 from polykeras.backend import Backend
-from polykeras.backend.door import bind
+from polykeras.backend.dispatch import bind
 from polykeras.backend.random import signed
 from polykeras.backend.spec import Array
+from polykeras.common.arguments import shape_tuple
 from polykeras.seeds import SeedGenerator, draw_seed, host_generator, is_int, key_of, set_random_seed
 
 __all__ = [

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Self
 
-from polykeras import nested, ops
+from polykeras import ops
 from polykeras.backend.registry import use_backend
 from polykeras.backend.symbolic import SYMBOLIC
+from polykeras.common import nested
+from polykeras.common.naming import to_snake_case, unique_name
 from polykeras.graph import GraphFunction, KerasTensor
 from polykeras.layers.base.context import within
-from polykeras.naming import to_snake_case, unique_name
 from polykeras.variables import Scope, Variable
 
 

@@ -14,15 +14,15 @@ from polykeras import config
 from polykeras.backend import registry
 from polykeras.backend.random import Keys
 from polykeras.backend.spec import Array
-from polykeras.naming import unique_name
-from polykeras.saveable import Saveable
+from polykeras.common.checkpointable import Checkpointable
+from polykeras.common.naming import unique_name
 from polykeras.variables import Variable
 
 _COUNT_ONE = np.array([0, 0, 1], "int32")
 _lock = threading.RLock()
 
 
-class SeedGenerator(Saveable):
+class SeedGenerator(Checkpointable):
     """A stream of keys for random functions, whose state is a variable: compiled code may draw from it.
 
     Args:

@@ -11,7 +11,7 @@ from typing import Any
 
 import optree
 
-from polykeras.nested import NAMESPACE
+from polykeras.common.nested import NAMESPACE
 
 __all__ = [
     "MAP_TO_NONE",

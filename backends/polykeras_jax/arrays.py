@@ -12,10 +12,11 @@ import numpy as np
 from jax import lax
 from jax.core import Tracer
 
-from polykeras import config, dtypes, fast, nested
+from polykeras import config, dtypes, fast
 from polykeras.backend import Backend
 from polykeras.backend.host_memory import aligned_copy, can_be_lent, is_worth_copying
 from polykeras.backend.spec import Array, Shape
+from polykeras.common import nested
 
 NARROWED = {"float64": "float32", "int64": "int32", "uint64": "uint32", "complex128": "complex64"}
 _X64_HINT = (

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from contextvars import ContextVar
-from functools import lru_cache, wraps
+from functools import wraps
 from operator import attrgetter
 from typing import Any, TypeVar
 
 import jax
 
-from polykeras import fast, recent
-from polykeras.draws import fixed_by_tracing
+from polykeras import fast
+from polykeras.common import lru_cache
+from polykeras.common.global_draws import fixed_by_tracing
 from polykeras_jax.arrays import on_cpu
 from polykeras_jax.loops import traced_with
 
@@ -78,7 +80,7 @@ def compiled(fn: Callable[..., Any], options: dict[str, Any] | None = None, **ji
     @wraps(fn)
     def run(*args: Any, **kwargs: Any) -> Any:
         nonlocal here, traces
-        if traces > recent.PROGRAMS:  # JAX drops what it keeps for a function all at once, with the function
+        if traces > lru_cache.PROGRAMS:  # JAX drops what it keeps for a function all at once, with the function
             traces = 0
             here = for_settings(programs)
         outer, inner = here()
@@ -120,7 +122,7 @@ def for_programs(make: Callable[[], T]) -> Callable[[], T]:
     def part() -> T:
         nonlocal here, programs
         programs += 1
-        if programs > recent.PROGRAMS:
+        if programs > lru_cache.PROGRAMS:
             here, programs = for_settings(make), 1
         return here()
 
@@ -150,7 +152,7 @@ def _kernel_options() -> dict[str, Any]:
     return {_LIBRARY: _WITHOUT_CONVOLUTIONS} if _knows(_LIBRARY, _WITHOUT_CONVOLUTIONS) else {}
 
 
-@lru_cache
+@functools.lru_cache
 def _knows(option: str, value: str) -> bool:
     """Return whether this XLA has an option with such a value."""
     try:

@@ -15,13 +15,13 @@ from jax.core import Tracer
 from polykeras import fast
 from polykeras.backend.execution import BatchesRunner
 from polykeras.backend.spec import Array, Shape
-from polykeras.backend.steps import State, Step, StepParts, StepRunner
+from polykeras.backend.steps import State, Step, StepRunner
 from polykeras_jax.arrays import held_dtype, name_of, native_dtype, on_cpu
 from polykeras_jax.batches import over_batches
 from polykeras_jax.compiling import compiled, step_options
 from polykeras_jax.control import JaxControl
 from polykeras_jax.loops import in_loop
-from polykeras_jax.steps import loop_in_parts, loop_of
+from polykeras_jax.steps import loop_of
 
 
 def _donatable(first: Any, others: Sequence[Any]) -> Any:
@@ -79,12 +79,8 @@ class JaxExecution(JaxControl):
         # A step of training is compiled as in a loop, so that single steps give the numbers of `fit`.
         return wraps(fn)(_donating(in_loop(fn)))
 
-    def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
-        if parts is None or not fast.enabled("logs-at-the-end"):
-            loop = loop_of(step, self.asarray)
-        else:
-            loop = loop_in_parts(parts, self.asarray)
-        program = _donating(loop, ["in_order"])
+    def compile_steps(self, step: Step) -> StepRunner:
+        program = _donating(loop_of(step, self.asarray), ["in_order"])
 
         def run(state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
             if stop < start or (stop == start and not self.compiles_ahead()):

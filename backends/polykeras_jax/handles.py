@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from polykeras.backend.door import Handle
+from polykeras.backend.dispatch import Handle
 
 
 def accept_handles() -> None:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 from jax import lax
 
-from polykeras.arguments import shape_tuple
 from polykeras.backend.spec import Array, Axis, Shape
+from polykeras.common.arguments import shape_tuple
 from polykeras_jax.elementwise import JaxElementwise
 
 

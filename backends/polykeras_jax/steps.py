@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from polykeras.backend.spec import Array
-from polykeras.backend.steps import State, Step, StepParts, check_state, kinds_of
+from polykeras.backend.steps import State, Step, check_state, kinds_of
 from polykeras_jax.arrays import name_of, settled, strong
 from polykeras_jax.compiling import for_programs
 from polykeras_jax.loops import in_loop
@@ -33,17 +33,6 @@ def loop_of(step: Step, asarray: Callable[[Any], Array]) -> Loop:
         state = [strong(leaf) for leaf in state]
         _, logs = jax.eval_shape(lambda: once(state, rows(data, indices[start])))
         return lax.fori_loop(start, stop, advance, (state, _zeros(logs)))
-
-    return loop
-
-
-def loop_in_parts(parts: StepParts, asarray: Callable[[Any], Array]) -> Loop:
-    """Return the loop over a step in parts: its logs are computed once, where it ends."""
-    advance = loop_of(parts.silent_step, asarray)
-
-    def loop(state: State, data: Any, indices: Array, start: Array, stop: Array, in_order: bool) -> tuple[State, Any]:
-        state, _ = advance(state, data, indices, start, stop, in_order)
-        return state, _logs(parts.logs(state), asarray)
 
     return loop
 

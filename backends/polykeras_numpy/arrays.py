@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from polykeras import config, dtypes
-from polykeras.arguments import shape_tuple
 from polykeras.backend import Backend
 from polykeras.backend.spec import Array, Shape
+from polykeras.common.arguments import shape_tuple
 from polykeras_numpy.private import ArrayVSpace
 from polykeras_numpy.tape import ArrayBox, anp, fit, isbox, primitive, raw, rule
 

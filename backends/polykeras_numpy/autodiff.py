@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import dtypes, nested
+from polykeras import dtypes
 from polykeras.backend.spec import Array
+from polykeras.common import nested
 from polykeras_numpy.arrays import NumpyArrays
 from polykeras_numpy.private import level_of, node_of, value_of
 from polykeras_numpy.tape import Node, backward, isbox, new_box, new_level, raw

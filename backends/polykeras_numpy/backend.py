@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from polykeras import dtypes, nested
+from polykeras import dtypes
 from polykeras.backend import Backend
 from polykeras.backend.shaping import ShapeMethods
 from polykeras.backend.written_gradients import WrittenGradients
+from polykeras.common import nested
 from polykeras_numpy.arrays import seen_bfloat16
 from polykeras_numpy.execution import NumpyExecution
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from polykeras import nested
 from polykeras.backend.scopes import Scope
+from polykeras.common import nested
 from polykeras_numpy.nn import NumpyNeural
 from polykeras_numpy.tape import raw
 

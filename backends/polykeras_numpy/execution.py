@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import nested
 from polykeras.backend.spec import Array
-from polykeras.backend.steps import State, Step, StepParts, StepRunner, check_state, kinds_of
+from polykeras.backend.steps import State, Step, StepRunner, check_state, kinds_of
+from polykeras.common import nested
 from polykeras_numpy.control import NumpyControl
 
 
@@ -32,7 +32,7 @@ class NumpyExecution(NumpyControl):
 
         return run
 
-    def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
+    def compile_steps(self, step: Step) -> StepRunner:
         @np.errstate(all="ignore")
         def run(state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
             logs, kinds = None, kinds_of(map(np.asarray, state), str)

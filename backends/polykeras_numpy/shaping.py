@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from polykeras.arguments import shape_tuple
 from polykeras.backend.spec import Array, Axis, Shape
+from polykeras.common.arguments import shape_tuple
 from polykeras_numpy.elementwise import NumpyElementwise
 from polykeras_numpy.tape import anp, fit, primitive, rule, rule_all
 

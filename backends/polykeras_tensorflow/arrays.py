@@ -11,12 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from polykeras import config, dtypes, fast
-from polykeras.arguments import shape_tuple
 from polykeras.backend import Backend
 from polykeras.backend.elementwise import SCALARS
 from polykeras.backend.host_memory import aligned_copy, has_numbers, is_worth_copying
 from polykeras.backend.shaping import is_below
 from polykeras.backend.spec import Array, Shape
+from polykeras.common.arguments import shape_tuple
 from polykeras_tensorflow.sizes import GraphSize, sizes_of
 
 _DTYPES = {name: tf.as_dtype(name) for name in dtypes.ALL}

@@ -8,9 +8,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from polykeras import nested
 from polykeras.backend import Backend
 from polykeras.backend.spec import Array
+from polykeras.common import nested
 from polykeras_tensorflow.graphs import Flattened, spec_of, trace
 from polykeras_tensorflow.private import are_tapes_stopped
 

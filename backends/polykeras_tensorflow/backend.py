@@ -25,8 +25,8 @@ finally:
     if _hide_keras:
         del sys.modules["keras"]
 
-from polykeras.backend.door import Handle
-from polykeras.backend.native_home import ADOPTIONS
+from polykeras.backend.dispatch import Handle
+from polykeras.backend.native_location import ADOPTIONS
 from polykeras_tensorflow.arrays import TensorflowArrays
 from polykeras_tensorflow.autodiff import TensorflowAutodiff
 from polykeras_tensorflow.checkpoints import accept_ours

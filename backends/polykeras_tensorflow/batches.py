@@ -7,11 +7,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from polykeras import nested
 from polykeras.backend.execution import CannotMap
 from polykeras.backend.spec import Array
 from polykeras.backend.steps import State
-from polykeras.recent import Recent
+from polykeras.common import nested
+from polykeras.common.lru_cache import LRUCache
 from polykeras_tensorflow.graphs import Flat, functions_run_plainly, spec_of, tracing_settings
 from polykeras_tensorflow.private import call
 from polykeras_tensorflow.programs import Program, Traced
@@ -30,7 +30,7 @@ class Batches:
     def __init__(self, fn: Callable[[State, Any], Any], asarray: Callable[[Any], Array]) -> None:
         self._asarray = asarray
         self._fn = fn
-        self._programs: Recent[tuple[Program, Any]] = Recent()
+        self._programs: LRUCache[tuple[Program, Any]] = LRUCache()
 
     def __call__(self, state: State, batches: Any, count: int) -> Any:
         """Return the outputs of the first `count` of `batches`."""

@@ -8,11 +8,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from polykeras import nested
-from polykeras.backend.door import Handle
+from polykeras.backend.dispatch import Handle
 from polykeras.backend.spec import Array
-from polykeras.saveable import Saveable
-from polykeras_tensorflow.native import HOME
+from polykeras.common import nested
+from polykeras.common.checkpointable import Checkpointable
+from polykeras_tensorflow.native import LOCATION
 from polykeras_tensorflow.private import Trackable, track
 
 _NAME = "variables"
@@ -89,12 +89,12 @@ def _give(part: Any, variables: Sequence[Any], stored: Sequence[bytes]) -> None:
         )
     for variable, value in zip(variables, stored, strict=True):
         tensor = tf.io.parse_tensor(value, variable.dtype)
-        HOME.stored(variable).assign(tensor)  # for good, also where a step's scope is dropped
+        LOCATION.stored(variable).assign(tensor)  # for good, also where a step's scope is dropped
         variable.assign(tensor)
 
 
 def _is_ours(part: Any) -> bool:
-    ours = isinstance(part, (Handle, Saveable)) or hasattr(part, "variables")
+    ours = isinstance(part, (Handle, Checkpointable)) or hasattr(part, "variables")
     return ours and not isinstance(part, Trackable)
 
 

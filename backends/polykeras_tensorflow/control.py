@@ -7,9 +7,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from polykeras import nested
 from polykeras.backend import Backend
 from polykeras.backend.spec import Array
+from polykeras.common import nested
 from polykeras_tensorflow.graphs import result_specs, spec_of
 from polykeras_tensorflow.sizes import GraphSize, sizes_of
 

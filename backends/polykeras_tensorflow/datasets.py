@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from polykeras import nested
+from polykeras.common import nested
 
 
 def dataset_of(make: Callable[[], Iterator[Any]]) -> tf.data.Dataset:

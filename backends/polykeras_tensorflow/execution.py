@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from polykeras import fast, nested
+from polykeras import fast
 from polykeras.backend import Backend
 from polykeras.backend.execution import BatchesRunner, arrays_and_statics
 from polykeras.backend.host_memory import can_be_lent
 from polykeras.backend.spec import Array, Shape
-from polykeras.backend.steps import State, Step, StepParts, StepRunner, check_state, kinds_of
-from polykeras.recent import Recent
+from polykeras.backend.steps import State, Step, StepRunner, check_state, kinds_of
+from polykeras.common import nested
+from polykeras.common.lru_cache import LRUCache
 from polykeras_tensorflow.arrays import computes_on_cpu, in_place, is_adopted
 from polykeras_tensorflow.batches import Batches
 from polykeras_tensorflow.graphs import Flat, apart, functions_run_plainly, result_specs, spec_of, tracing_settings
@@ -56,7 +57,7 @@ class _Compiled:
         self.fn = fn
         self.trains = trains
         self.in_xla = 0
-        self.programs: Recent[tuple[Program, Any]] = Recent()
+        self.programs: LRUCache[tuple[Program, Any]] = LRUCache()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves, definition = nested.flatten_with_def((args, kwargs))
@@ -101,11 +102,10 @@ def _number(value: int) -> Array:
 class _Steps:
     """The runner of a training step: one graph with the loop in it for each set of shapes and dtypes."""
 
-    def __init__(self, backend: TensorflowExecution, step: Step, logs: Callable[[State], Any] | None) -> None:
+    def __init__(self, backend: TensorflowExecution, step: Step) -> None:
         self.backend = backend
         self.step = step
-        self.logs = logs  # made of the state after the last step, in place of those that the step gives
-        self.programs: Recent[tuple[Program, Any]] = Recent()
+        self.programs: LRUCache[tuple[Program, Any]] = LRUCache()
         self.in_xla = 0
         self.kept: tuple[Any, Any] = (None, None)  # read-only indices, and the tensor that was made of them
 
@@ -130,7 +130,6 @@ class _Steps:
         for i in range(start, stop):
             state, logs = self.step(list(state), self.backend.rows(data, tf.convert_to_tensor(indices[i])))
             state = [self.backend.asarray(x) for x in state]
-        logs = logs if self.logs is None else self.logs(state)
         return state, nested.map_structure(self.backend.asarray, logs)
 
     def _places(self, indices: Any) -> Array:
@@ -149,16 +148,13 @@ class _Steps:
         size = len(state)
         structure: Any = None
 
-        def flat_logs(logs: Any) -> list[Array]:
-            nonlocal structure
-            leaves, structure = nested.flatten_with_def(logs)
-            return [self.backend.asarray(leaf) for leaf in leaves]
-
         def flat_step(*arrays: Array) -> list[Array]:
+            nonlocal structure
             results, logs = self.step(list(arrays[:size]), nested.unflatten(definition, arrays[size:]))
             results = [self.backend.asarray(x) for x in results]
             check_state(*(kinds_of(arrays, attrgetter("name")) for arrays in (state, results)))
-            return [*results, *flat_logs(logs)]
+            leaves, structure = nested.flatten_with_def(logs)
+            return [*results, *(self.backend.asarray(leaf) for leaf in leaves)]
 
         # Neither the number of steps nor that of rows is part of the graph. (XLA compiles anew for each.)
         number, places = tf.TensorSpec((), tf.int32), tf.TensorSpec((None, batch), tf.int32)
@@ -166,11 +162,7 @@ class _Steps:
         specs = [number, number, places, *columns, *state]
 
         def loop(step: Traced, xla: bool) -> Flat:
-            return _loop(step, xla, len(rows), size, end)
-
-        def end(results: list[Array]) -> list[Array]:
-            state, rest = results[:size], results[size:]
-            return results if self.logs is None else [*state, *flat_logs(self.logs(state)), *rest]
+            return _loop(step, xla, len(rows), size)
 
         # The step is a graph of its own, so that its logs are known before the loop around it is made.
         what = "a chunk of steps"
@@ -179,7 +171,7 @@ class _Steps:
         return Program(step, specs, loop), structure
 
 
-def _loop(step: Traced, xla: bool, columns: int, size: int, end: Callable[[list[Array]], list[Array]]) -> Flat:
+def _loop(step: Traced, xla: bool, columns: int, size: int) -> Flat:
     """Return the function that runs a step in a loop.
 
     Args:
@@ -187,7 +179,6 @@ def _loop(step: Traced, xla: bool, columns: int, size: int, end: Callable[[list[
         xla: whether it is for XLA.
         columns: how many columns of data there are.
         size: how many arrays of state.
-        end: takes what the loop gives, and returns what the function gives.
     """
     checked = xla and step.has_check
     graph = step.graph if xla else apart(step.graph, step.specs)
@@ -205,7 +196,7 @@ def _loop(step: Traced, xla: bool, columns: int, size: int, end: Callable[[list[
 
         logged = [tf.zeros(spec.shape, spec.dtype) for spec in logs]
         first = [start, *state, *logged, *[tf.constant(True)] * checked]
-        return end(list(tf.while_loop(lambda i, *_: i < stop, body, first)[1:]))
+        return list(tf.while_loop(lambda i, *_: i < stop, body, first)[1:])
 
     return flat_loop
 
@@ -218,10 +209,8 @@ class TensorflowExecution(Backend):
         # A step that changes state is repeated; a prediction, or a user's function, may meet each shape but once.
         return _Compiled(self, fn, trains=donate_first)
 
-    def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
-        if parts is None or not fast.enabled("logs-at-the-end"):
-            return _Steps(self, step, None)
-        return _Steps(self, parts.silent_step, parts.logs)
+    def compile_steps(self, step: Step) -> StepRunner:
+        return _Steps(self, step)
 
     def compile_batches(self, fn: Callable[[State, Any], Any]) -> BatchesRunner | None:
         return Batches(fn, self.asarray) if computes_on_cpu() and fast.enabled("predict-batches") else None

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from polykeras import nested
 from polykeras.backend.spec import Array
+from polykeras.common import nested
 from polykeras_tensorflow.private import (
     NO_INLINE,
     FuncGraph,

@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from polykeras import nested
-from polykeras.backend.door import Handle
+from polykeras.backend.dispatch import Handle
 from polykeras.backend.native import Native
-from polykeras.backend.native_home import NativeHome, in_turn, leaf_name, on_host, other_framework, value_on
+from polykeras.backend.native_location import NativeLocation, in_turn, leaf_name, on_host, other_framework, value_on
 from polykeras.backend.spec import Array
+from polykeras.common import nested
 from polykeras_tensorflow.graphs import inlined_functions
 from polykeras_tensorflow.private import ResourceVariable, are_tapes_open, is_recorded, note_accessed, read_from
 
 
-class TensorflowHome(NativeHome):
+class TensorflowLocation(NativeLocation):
     """Variables stored in a `tf.Variable`."""
 
     name = "tensorflow"
@@ -35,8 +35,8 @@ class TensorflowHome(NativeHome):
     def note(self, variable: Any, assigned: bool = False) -> None:
         if not tf.executing_eagerly():
             self.stored(variable)
-        home, stored = variable._home
-        if home is self and stored.trainable is not variable.trainable:
+        location, stored = variable._location
+        if location is self and stored.trainable is not variable.trainable:
             stored._trainable = variable.trainable  # which its reads ask for
         if not assigned and variable.trainable and are_tapes_open():
             note_accessed(variable)
@@ -46,8 +46,8 @@ class TensorflowHome(NativeHome):
             return value
         if variable.trainable:
             note_accessed(variable)
-        home, stored = variable._home
-        if home is not self or not is_recorded([stored.handle]):
+        location, stored = variable._location
+        if location is not self or not is_recorded([stored.handle]):
             return value
         if tf.executing_eagerly() or value.graph is tf.compat.v1.get_default_graph():
             return read_from(value, stored.handle)
@@ -59,15 +59,15 @@ class TensorflowHome(NativeHome):
 
     def stored(self, variable: Any) -> tf.Variable:
         """Return the `tf.Variable` that stores a variable, from now on where none did so far."""
-        home, stored = variable._home
-        if home is self:
+        location, stored = variable._location
+        if location is self:
             return stored
         with in_turn():
             return self._made(variable)
 
     def _made(self, variable: Any) -> tf.Variable:
-        home, stored = variable._home
-        if home is self:  # another thread was first
+        location, stored = variable._location
+        if location is self:  # another thread was first
             return stored
         other = leaf_name(variable)
         if other is not None:
@@ -76,7 +76,7 @@ class TensorflowHome(NativeHome):
             array = value_on(variable, _backend())
             # Of memory of its own: others may hold the array.
             stored = ResourceVariable(array, trainable=variable.trainable, name=variable.name.replace("/", "_"))
-        variable._home, variable._lent = (self, stored), False
+        variable._location, variable._lent = (self, stored), False
         return stored
 
     def read(self, stored: tf.Variable, backend: Any) -> Any:
@@ -96,13 +96,13 @@ class TensorflowHome(NativeHome):
             return _backend().to_numpy(getattr(stored, "own_value", stored.value)())
 
 
-HOME = TensorflowHome()
+LOCATION = TensorflowLocation()
 
 
 class TensorflowNative(Native):
     """TensorFlow's own code looks at variables by tapes and graphs."""
 
-    home = HOME
+    location = LOCATION
 
     def distribute_strategy(self) -> tf.distribute.Strategy:
         return tf.distribute.get_strategy()
@@ -125,7 +125,7 @@ def _acts_as_variable(self: Any) -> bool:
 
 def _handle(self: Any) -> tf.Tensor:
     """The handle by which TensorFlow's own code knows the variable; from now on a `tf.Variable` stores it."""
-    return HOME.stored(self).handle
+    return LOCATION.stored(self).handle
 
 
 Handle._should_act_as_resource_variable = property(_acts_as_variable)  # type: ignore[attr-defined]
@@ -142,7 +142,7 @@ def _for_watching(watch: Any) -> Any:
 
     @wraps(watch)
     def method(self: Any, tensor: Any) -> None:
-        watch(self, nested.map_structure(lambda x: HOME.stored(x) if isinstance(x, Handle) else x, tensor))
+        watch(self, nested.map_structure(lambda x: LOCATION.stored(x) if isinstance(x, Handle) else x, tensor))
 
     return method
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from polykeras.backend.native_home import Adoption
+from polykeras.backend.native_location import Adoption
 from polykeras.backend.spec import Array
-from polykeras_tensorflow.native import HOME
+from polykeras_tensorflow.native import LOCATION
 from polykeras_tensorflow.private import ResourceVariable, assigned_to
 
 
@@ -28,7 +28,7 @@ class _Scoped:
 
     def _held(self) -> Array | None:
         value = self._scope_value(self._of_layer)
-        return None if value is None else HOME.read_in_scope(self._of_layer, value)
+        return None if value is None else LOCATION.read_in_scope(self._of_layer, value)
 
     def own_value(self) -> Array:
         """Return the value outside of scopes."""
@@ -107,7 +107,7 @@ def _bind(stored: Any, variable: Any, scope_value: Callable[[Any], Any], in_scop
 
 
 ADOPTION = Adoption(
-    HOME,
+    LOCATION,
     (tf.Variable, tf.Module),
     _parts,
     _describe,

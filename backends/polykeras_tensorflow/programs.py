@@ -9,12 +9,12 @@ import tensorflow as tf
 
 from polykeras import fast
 from polykeras.backend.spec import Array
-from polykeras.draws import fixed_by_tracing
+from polykeras.common.global_draws import fixed_by_tracing
 from polykeras_tensorflow.compiler import compiling
+from polykeras_tensorflow.graph_rewrites import replace_slow_nodes
 from polykeras_tensorflow.graphs import Flat, inlined_functions, trace
 from polykeras_tensorflow.private import call
 from polykeras_tensorflow.sharing import shared
-from polykeras_tensorflow.takeover import replace_slow_nodes
 from polykeras_tensorflow.xla import choose, collecting_checks, hand_on, raise_out_of_range
 
 Around = Callable[["Traced", bool], Flat]
@@ -57,7 +57,7 @@ class Traced:
             results = [*results, *self.checks.result()]
             graph = tf.compat.v1.get_default_graph()
             self.xla = repeated and choose(graph, self.checks, what)
-            taken_over = self.xla and alone and fast.enabled("takeover")
+            taken_over = self.xla and alone and fast.enabled("graph-rewrites")
             return replace_slow_nodes(graph, results) if taken_over else results
 
         with collecting_checks() as self.checks:

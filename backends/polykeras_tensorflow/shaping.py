@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from polykeras.arguments import shape_tuple
 from polykeras.backend import Backend
 from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.spec import Array, Axis, Shape
 from polykeras.backend.symbolic import UnknownDim
+from polykeras.common.arguments import shape_tuple
 from polykeras_tensorflow.elementwise import scalar_like
 from polykeras_tensorflow.sizes import GraphSize, sizes_of
 

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from polykeras import config, dtypes, fast
-from polykeras.arguments import shape_tuple
 from polykeras.backend.arrays import ArrayMethods
 from polykeras.backend.spec import Shape
+from polykeras.common.arguments import shape_tuple
 
 UNSUPPORTED = {
     "uint64": "torch has hardly any kernels for uint64; use int64, or float64 for values above 2**63 - 1.",

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polykeras import nested
 from polykeras.backend.autodiff import AutodiffMethods
+from polykeras.common import nested
 
 _depth: ContextVar[int] = ContextVar("polykeras_torch_gradient_depth", default=0)
 # The contexts of what is computed now, as long as the outermost `value_and_grad` runs.

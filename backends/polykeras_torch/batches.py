@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from polykeras import fast, nested
+from polykeras import fast
+from polykeras.common import nested
 from polykeras_torch.compiler.replay import signature
 from polykeras_torch.compiler.rewriting import LINE
 from polykeras_torch.indexing import select
@@ -95,18 +96,6 @@ class Batches:
         if slices := self.data.slices(self.indices):
             return zip(*(known[self.start : self.stop] for known in slices), strict=True)
         return iter(self)
-
-    def joined(self, column: int, first: int, steps: int) -> Tensor:
-        """Return what a column has in several batches, one after the other.
-
-        Args:
-            column: its number.
-            first: the first batch, by its place in the chunk.
-            steps: how many batches.
-        """
-        start, whole = self.start + first, self.data.columns[column]
-        rows = _on_device(self.indices[start : start + steps], whole)
-        return select(whole, 0, rows.reshape(-1).to(torch.int64))
 
 
 def _follow(rows: np.ndarray) -> bool:

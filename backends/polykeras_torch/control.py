@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polykeras import nested
 from polykeras.backend.control import ControlMethods
 from polykeras.backend.scopes import Scope
+from polykeras.common import nested
 from polykeras_torch.compiler.recorder import is_recorded
 
 

@@ -10,19 +10,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from polykeras import fast, nested
-from polykeras.backend.execution import ExecutionMethods, KnownRule, Rule, arrays_and_statics
+from polykeras import fast
+from polykeras.backend.execution import ExecutionMethods, FusedKernel, Rule, arrays_and_statics
 from polykeras.backend.spec import Shape
-from polykeras.backend.steps import Step, StepParts, StepRunner
-from polykeras.recent import Recent
+from polykeras.backend.steps import Step, StepRunner
+from polykeras.common import nested
+from polykeras.common.lru_cache import LRUCache
 from polykeras_torch.arrays import current_device, torch_dtype
 from polykeras_torch.batches import Data
 from polykeras_torch.compiler.global_state import global_state
 from polykeras_torch.compiler.recorder import is_recorded
 from polykeras_torch.compiler.replay import Recording, are_blocks, contiguous, current, is_watched, record, signature
-from polykeras_torch.heap import keep_freed_memory
+from polykeras_torch.malloc import keep_freed_memory
 from polykeras_torch.private import TensorWithoutValues, can_record, values_left_out
-from polykeras_torch.steps import Steps, StepsInParts
+from polykeras_torch.steps import Steps
 from polykeras_torch.subnormals import subnormals_as_zero
 from polykeras_torch.updates import KERNELS, suits
 
@@ -58,11 +59,9 @@ class TorchExecution(ExecutionMethods):
         keep_freed_memory()
         return _Compiled(self, fn, donate_first)
 
-    def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
+    def compile_steps(self, step: Step) -> StepRunner:
         keep_freed_memory()
-        if parts is None or parts.look is None or not can_record() or not fast.enabled("logs-at-the-end"):
-            return Steps(step)
-        return StepsInParts(step, parts)
+        return Steps(step)
 
     def ready_rows(self, data: Any, indices: np.ndarray) -> Any:
         return Data(data, indices)
@@ -75,13 +74,15 @@ class TorchExecution(ExecutionMethods):
         rule: Rule,
         lists: Sequence[Sequence[Tensor]],
         scalars: Sequence[Any] = (),
-        known_as: KnownRule | None = None,
+        fused_kernel: FusedKernel | None = None,
     ) -> list[list[Tensor]]:
-        if known_as is not None and known_as.name in KERNELS and fast.enabled("fused-updates") and suits(lists):
+        if fused_kernel is not None and fused_kernel.name in KERNELS and fast.enabled("fused-updates") and suits(lists):
             if is_recorded(lists[0][0]):  # and not in each step of plain Python
-                fast.explain(f"{known_as.name}'s rule on torch", "its own kernel", "that updates all variables at once")
-            return KERNELS[known_as.name](lists, scalars, **known_as.numbers)
-        return super().map_elementwise(rule, lists, scalars, known_as)
+                fast.explain(
+                    f"{fused_kernel.name}'s rule on torch", "its own kernel", "that updates all variables at once"
+                )
+            return KERNELS[fused_kernel.name](lists, scalars, **fused_kernel.numbers)
+        return super().map_elementwise(rule, lists, scalars, fused_kernel)
 
     def infer_shapes(
         self,
@@ -120,7 +121,7 @@ class _Compiled:
         self._backend = backend
         self._fn = fn
         self._donate_first = donate_first
-        self._recorded: Recent[Recording] = Recent()
+        self._recorded: LRUCache[Recording] = LRUCache()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if torch.is_inference_mode_enabled():  # its tensors could not be differentiated later

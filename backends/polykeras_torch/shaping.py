@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from polykeras.arguments import shape_tuple
 from polykeras.backend.shaping import ShapeMethods
 from polykeras.backend.spec import Axis, Shape
+from polykeras.common.arguments import shape_tuple
 from polykeras_torch.arrays import retry_wide
 
 

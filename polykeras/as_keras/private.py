@@ -13,8 +13,10 @@ import numpy as np
 
 from polykeras import config
 from polykeras.applications.building import fitting_shape
-from polykeras.arguments import int_tuple
-from polykeras.backend.door import find_symbolic
+from polykeras.backend.dispatch import find_symbolic
+from polykeras.common.arguments import int_tuple
+from polykeras.common.naming import reset_names as reset_uids
+from polykeras.common.naming import to_snake_case, unique_name
 from polykeras.graph import KerasTensor, Operation, infer_outputs, is_keras_tensor
 from polykeras.layers.attention.heads import attention_equations
 from polykeras.layers.base.context import get_mask as get_keras_mask
@@ -24,8 +26,6 @@ from polykeras.layers.merging.merging import Merge
 from polykeras.layers.pooling.pooling import _GlobalPool as BaseGlobalPooling
 from polykeras.layers.pooling.pooling import _Pool as BasePooling
 from polykeras.layers.recurrent.dropout_masks import DropoutRNNCell
-from polykeras.naming import reset_names as reset_uids
-from polykeras.naming import to_snake_case, unique_name
 from polykeras.optimizers import Optimizer as BaseOptimizer
 from polykeras.saving.lambdas import is_code_allowed
 from polykeras.training.data.checks import weights_from_classes

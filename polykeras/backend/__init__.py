@@ -12,6 +12,8 @@ from polykeras.backend.registry import (
     set_matmul_precision,
     use_backend,
 )
+from polykeras.common.lazy import lazy_names
+from polykeras.common.naming import clear_session, get_uid
 from polykeras.config import (
     epsilon,
     floatx,
@@ -23,8 +25,6 @@ from polykeras.config import (
 from polykeras.dtypes import is_float as is_float_dtype
 from polykeras.dtypes import is_int as is_int_dtype
 from polykeras.dtypes import result_type, standardize_dtype
-from polykeras.lazy import lazy_names
-from polykeras.naming import clear_session, get_uid
 
 if TYPE_CHECKING:
     from polykeras.graph import is_keras_tensor as is_keras_tensor

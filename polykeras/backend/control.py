@@ -7,10 +7,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from polykeras import dtypes, nested
+from polykeras import dtypes
 from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.sorting import SortingMethods
 from polykeras.backend.spec import Array, op
+from polykeras.common import nested
 
 
 class ControlMethods(SortingMethods, ABC):

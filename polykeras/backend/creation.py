@@ -7,7 +7,7 @@ from abc import ABC
 from typing import Any, Literal
 
 from polykeras import config, dtypes
-from polykeras.backend.door import Handle
+from polykeras.backend.dispatch import Handle
 from polykeras.backend.joining import JoiningMethods
 from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.spec import Array, Shape, op

@@ -11,17 +11,17 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from polykeras import nested
 from polykeras.backend.padding import PaddingMethods
 from polykeras.backend.spec import Array, Shape
-from polykeras.backend.steps import State, Step, StepParts, StepRunner
+from polykeras.backend.steps import State, Step, StepRunner
+from polykeras.common import nested
 
 BatchesRunner: TypeAlias = Callable[[State, Any, int], Any]
 Rule: TypeAlias = Callable[..., tuple[Array, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class KnownRule:
+class FusedKernel:
     """What an elementwise rule is called where frameworks have a kernel of it.
 
     Attributes:
@@ -79,13 +79,12 @@ class ExecutionMethods(PaddingMethods, ABC):
         """
 
     @abstractmethod
-    def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
+    def compile_steps(self, step: Step) -> StepRunner:
         """Return a function that runs consecutive steps over rows of arrays that lie on the device.
 
         Args:
             step: the pure `(state, batch) -> (state, logs)`. The state is a list of arrays and keeps its shapes
                 and dtypes; `batch` is a tree of arrays of one first length; logs is a dict of scalar arrays.
-            parts: the same in parts, where it has them; a backend need not look at them.
 
         Returns:
             `run(state, data, indices, start, stop) -> (state, logs)`: for `i` in `range(start, stop)` the step
@@ -236,7 +235,7 @@ class ExecutionMethods(PaddingMethods, ABC):
         rule: Rule,
         lists: Sequence[Sequence[Array]],
         scalars: Sequence[Any] = (),
-        known_as: KnownRule | None = None,
+        fused_kernel: FusedKernel | None = None,
     ) -> list[list[Array]]:
         """Run one elementwise rule over the arrays of an optimizer: the one hook through which updates go.
 
@@ -244,7 +243,7 @@ class ExecutionMethods(PaddingMethods, ABC):
             rule: takes one array of each list and the scalars, returns a tuple of arrays.
             lists: for instance `[parameters, gradients, first_moments]`, of one length.
             scalars: passed on as they are.
-            known_as: what the rule is, for a backend that has a kernel of it; others need not look.
+            fused_kernel: what the rule is, for a backend that has a kernel of it; others need not look.
 
         Returns:
             One list for each result of the rule. A backend may run the rule on several arrays at once, since it

@@ -8,11 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from polykeras import budget, dtypes
-from polykeras.backend.door import convert
+from polykeras import dtypes
+from polykeras.backend.dispatch import convert
 from polykeras.backend.nan_reduction import NanReductionMethods
 from polykeras.backend.shaping import canonical_axis
 from polykeras.backend.spec import Array, Shape, op, required
+from polykeras.common import budget
 
 
 class IndexingMethods(NanReductionMethods, ABC):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Sequence
 
-from polykeras import budget, dtypes
+from polykeras import dtypes
 from polykeras.backend.shaping import ShapeMethods, canonical_axis
 from polykeras.backend.spec import Array, op
+from polykeras.common import budget
 
 
 class JoiningMethods(ShapeMethods, ABC):

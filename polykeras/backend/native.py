@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from polykeras.backend.native_home import NativeHome
+    from polykeras.backend.native_location import NativeLocation
 
 
 class Native:
     """The hook of a framework without such objects: it does nothing, and is never asked for more.
 
     Attributes:
-        home: how variables are stored that such code has looked at; None where it sees arrays only.
+        location: how variables are stored that such code has looked at; None where it sees arrays only.
         steps_take_state: whether Keras's models on this framework have `train_step(state, data)`.
         asked: whether native code of this process has asked for the objects in which gradients gather. From then on
             each read of a trainable variable outside of steps makes one.
@@ -27,7 +27,7 @@ class Native:
         steps: whether a user's own step may ask for such objects.
     """
 
-    home: NativeHome | None = None
+    location: NativeLocation | None = None
     steps_take_state: bool = False
     asked: bool = False
     layer_base: type | None = None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from polykeras import fast, nested
+from polykeras import fast
+from polykeras.common import nested
 
 
 def plain_form(backend: Any, contract: type) -> Any:

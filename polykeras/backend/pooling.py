@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import budget, config, dtypes
+from polykeras import config, dtypes
 from polykeras.backend.nn import ConvolutionMethods
 from polykeras.backend.shaping import is_below
 from polykeras.backend.spec import Array, op
 from polykeras.backend.windows import PerAxis, per_axis, window_padding
+from polykeras.common import budget
 
 
 def _pair(value: PerAxis) -> tuple[int, int]:

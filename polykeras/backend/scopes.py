@@ -49,8 +49,8 @@ class Scope:
         """Return the variable's value as this scope sees it, on the current backend."""
         key = id(variable)
         if key in self._values:
-            value, home = self._values[key], registry.current().native.home
-            return value if home is None else home.read_in_scope(variable, value)
+            value, location = self._values[key], registry.current().native.location
+            return value if location is None else location.read_in_scope(variable, value)
         if self._closed:
             self.missing[key] = variable
             return variable._stored(registry.current())

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import budget, dtypes
+from polykeras import dtypes
 from polykeras.backend.fourier import FourierMethods, Pair
 from polykeras.backend.spec import Array, op
+from polykeras.common import budget
 
 # The raised cosines a - (1 - a) * cos(2 pi k / n), in their periodic form.
 _WINDOWS = {"hann": 0.5, "hamming": 0.54}

@@ -1,6 +1,6 @@
 """How a contract method declares itself an op: which arguments are arrays and how their dtypes meet.
 
-The declaration is read once, by `polykeras.backend.door.bind`; inside a backend the method is an ordinary method.
+The declaration is read once, by `polykeras.backend.dispatch.bind`; inside a backend the method is an ordinary method.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class OpSpec:
-    """What the door does with the arguments of one op.
+    """What dispatch does with the arguments of one op.
 
     Attributes:
         arrays: names of the parameters that are arrays, or (nested lists or tuples of) them.

@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from polykeras.cli.errors import CommandError, one_line
-from polykeras.release import __version__
+from polykeras.common.release import __version__
 
 COMMANDS = ("doctor", "show", "convert", "parity", "bench", "as-keras")
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import dtypes, losses, nested
+from polykeras import dtypes, losses
 from polykeras.cli.errors import CommandError
 from polykeras.cli.models import Experiment, load_experiment
+from polykeras.common import nested
 from polykeras.graph import KerasTensor
 from polykeras.losses import Loss
 from polykeras.models import Model

@@ -23,7 +23,7 @@ from polykeras import config, fast
 from polykeras.backend import BackendInfo, backends, registry
 from polykeras.cli.errors import one_line
 from polykeras.cli.texts import print_json, table
-from polykeras.release import __version__
+from polykeras.common.release import __version__
 
 _SECONDS = 180
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")

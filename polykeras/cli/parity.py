@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import nested
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import registry, use_backend
 from polykeras.cli.choices import chosen_backends, runs_nowhere
@@ -30,6 +29,7 @@ from polykeras.cli.errors import CommandError, ScriptError, one_line
 from polykeras.cli.models import add_model_arguments
 from polykeras.cli.page import Cell, page
 from polykeras.cli.texts import print_json, table
+from polykeras.common import nested
 from polykeras.models import Functional, Model
 from polykeras.random import set_random_seed
 

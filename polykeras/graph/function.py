@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from polykeras import budget, nested
+from polykeras.common import budget, nested
 from polykeras.graph.operation import Operation
 from polykeras.graph.order import by_depth, walk
 from polykeras.graph.tensor import KerasTensor

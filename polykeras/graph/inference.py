@@ -12,17 +12,17 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from polykeras import nested
 from polykeras.backend import Backend, registry
 from polykeras.backend.symbolic import (
     SYMBOLIC,
     SymbolicArray,
     UnknownDim,
     cannot_run_on_shapes,
-    last_look,
+    last_size_read,
     note_failure,
     stand_in,
 )
+from polykeras.common import nested
 from polykeras.graph.tensor import KerasTensor
 from polykeras.variables import Scope, Variable, value_of
 
@@ -174,9 +174,9 @@ def _infer_symbolically(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: d
             stand_in.reset(before)
 
     leave = _way_out()
-    before = last_look()
+    before = last_size_read()
     first = run(_STAND_INS[0])
-    second = first if last_look() == before else run(_STAND_INS[1])
+    second = first if last_size_read() == before else run(_STAND_INS[1])
     return nested.map_structure(_merge, first, second)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from polykeras import nested, ops
+from polykeras import ops
+from polykeras.common import nested
+from polykeras.common.naming import to_snake_case, unique_name
 from polykeras.graph.inference import infer_outputs
 from polykeras.graph.tensor import KerasTensor
-from polykeras.naming import to_snake_case, unique_name
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import Registry
 

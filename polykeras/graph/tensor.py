@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from polykeras import dtypes, nested
-from polykeras.backend.door import Symbolic
-from polykeras.naming import unique_name
+from polykeras import dtypes
+from polykeras.backend.dispatch import Symbolic
+from polykeras.common import nested
+from polykeras.common.naming import unique_name
 from polykeras.operators import ArrayOperators
 
 if TYPE_CHECKING:

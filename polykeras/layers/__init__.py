@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from polykeras.common.lazy import lazy_names
 from polykeras.layers import (
     attention,
     convolution,
@@ -32,7 +33,6 @@ from polykeras.layers.recurrent import *
 from polykeras.layers.regularization import *
 from polykeras.layers.reshaping import *
 from polykeras.layers.wrappers import *
-from polykeras.lazy import lazy_names
 from polykeras.saving.serialization import serialize_keras_object
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ import numpy as np
 
 from polykeras import ops, random
 from polykeras.backend import image_data_format, set_image_data_format
+from polykeras.common.naming import reset_names as reset_uids
 from polykeras.config import ImageDataFormat, floatx
 from polykeras.layers import Input
 from polykeras.layers.base.context import current_context
 from polykeras.models import Model
-from polykeras.naming import reset_names as reset_uids
 from polykeras.variables import Variable
 
 __all__ = ["reset_uids"]

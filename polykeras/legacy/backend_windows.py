@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from polykeras import ops
-from polykeras.arguments import int_tuple
+from polykeras.common.arguments import int_tuple
 from polykeras.config import image_data_format
 from polykeras.layers import UpSampling2D
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from polykeras import changes
+from polykeras.common import version_counter
 from polykeras.graph import is_keras_tensor
 from polykeras.graph.inference import outside_inference
 from polykeras.layers.base.own_metrics import own_metrics
@@ -28,5 +28,5 @@ def add_metric(layer: Any, value: Any, name: str | None, aggregation: str | None
         with outside_inference():  # where shapes alone are known
             found = Mean(name=name)
         own_metrics(layer).append(found)
-        changes.note()
+        version_counter.bump()
     found.update_state(value)

@@ -6,7 +6,7 @@ import warnings
 from typing import Any
 
 from polykeras import activations, layers, ops
-from polykeras.arguments import positive_int
+from polykeras.common.arguments import positive_int
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.base.weights import keep_options, known_sizes, make_weight
 from polykeras.layers.recurrent.conv_lstm import ConvLSTMCell

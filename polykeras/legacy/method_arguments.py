@@ -8,8 +8,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from polykeras import nested
-from polykeras.arguments import positive_int
+from polykeras.common import nested
+from polykeras.common.arguments import positive_int
 
 Arguments = dict[str, Any]
 Change = str | None | Callable[[Any, Arguments, str], str]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras.arguments import takes_old_arguments
+from polykeras.common.arguments import takes_old_arguments
 
 
 def _instead(old: str, today: str, stacklevel: int = 3) -> None:

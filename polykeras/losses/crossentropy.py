@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import dtypes, logits, ops
+from polykeras import dtypes, ops
+from polykeras.common import logits
 from polykeras.losses.labels import (
     BinaryLabelsLoss,
     class_numbers,

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, ClassVar, TypeVar
 
-from polykeras import config, dtypes, logits, nested, ops
+from polykeras import config, dtypes, ops
+from polykeras.common import logits, nested
+from polykeras.common.naming import to_snake_case
 from polykeras.layers.base.context import get_mask
 from polykeras.losses.reduction import REDUCTIONS, reduce_weighted
-from polykeras.naming import to_snake_case
 from polykeras.saving.configurable import Configurable, init_parameters
 from polykeras.saving.serialization import Registry, deserialize_keras_object, serialize_keras_object
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from polykeras import config, dtypes, ops
+from polykeras import config, ops
 from polykeras.losses.labels import class_numbers
 from polykeras.losses.loss import aligned
 from polykeras.metrics.mean import FUNCTIONS, MeanMetricWrapper
@@ -95,17 +94,6 @@ class _ShareOfRight(MeanMetricWrapper):
     """The mean of ones and zeros, one for each prediction."""
 
     direction = "up"
-    _class_axes = 0  # at the end of the predictions
-
-    def counts_wholes(self, y_pred: Any) -> bool:
-        """Return whether there is one prediction a sample, so that no means of several are added up."""
-        shape = ops.shape(y_pred)
-        one = math.prod(shape[1 : len(shape) - self._class_axes]) == 1
-        return bool(shape) and one and dtypes.bits(self.dtype) >= 32
-
-
-class _ShareOfRightClasses(_ShareOfRight):
-    _class_axes = 1
 
 
 @METRICS.register()
@@ -137,7 +125,7 @@ class BinaryAccuracy(_ShareOfRight):
 
 
 @METRICS.register()
-class CategoricalAccuracy(_ShareOfRightClasses):
+class CategoricalAccuracy(_ShareOfRight):
     """How often the largest prediction is that of the true class, for one-hot labels.
 
     Args:
@@ -150,7 +138,7 @@ class CategoricalAccuracy(_ShareOfRightClasses):
 
 
 @METRICS.register()
-class SparseCategoricalAccuracy(_ShareOfRightClasses):
+class SparseCategoricalAccuracy(_ShareOfRight):
     """How often the largest prediction is that of the true class, for class numbers.
 
     Args:
@@ -163,7 +151,7 @@ class SparseCategoricalAccuracy(_ShareOfRightClasses):
 
 
 @METRICS.register()
-class TopKCategoricalAccuracy(_ShareOfRightClasses):
+class TopKCategoricalAccuracy(_ShareOfRight):
     """How often the true class is among the `k` best predictions, for one-hot labels.
 
     Args:
@@ -178,7 +166,7 @@ class TopKCategoricalAccuracy(_ShareOfRightClasses):
 
 
 @METRICS.register()
-class SparseTopKCategoricalAccuracy(_ShareOfRightClasses):
+class SparseTopKCategoricalAccuracy(_ShareOfRight):
     """How often the true class is among the `k` best predictions, for class numbers.
 
     Args:

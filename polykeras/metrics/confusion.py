@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from polykeras import dtypes, ops
+from polykeras import ops
 from polykeras.losses.loss import aligned
 from polykeras.losses.reduction import left_aligned
 from polykeras.metrics.mean import sample_weights
@@ -67,10 +67,6 @@ class ConfusionMetric(Metric):
                 )
             truth, scores, weight = (part[..., self.class_id] for part in (truth, scores, weight))
         self._count(scores, truth, weight)
-
-    def counts_wholes(self, y_pred: Any) -> bool:
-        """Return whether there is one decision a sample, and the dtype holds their number."""
-        return math.prod(ops.shape(y_pred)[1:]) == 1 and dtypes.bits(self.dtype) >= 32
 
     def _scores(self, y_pred: Any) -> Any:
         return y_pred

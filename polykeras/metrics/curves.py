@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import budget, config, ops
-from polykeras.arguments import positive_int
+from polykeras import config, ops
+from polykeras.common import budget
+from polykeras.common.arguments import positive_int
 from polykeras.metrics.confusion import ConfusionMetric, share
 from polykeras.metrics.metric import METRICS
 from polykeras.metrics.thresholds import from_each, sums_between
@@ -119,10 +120,6 @@ class AUC(CurveMetric):
         self.built = not multi_label or num_labels is not None
         if self.built:
             self._add_between(*([num_labels] if num_labels else []))
-
-    def counts_wholes(self, y_pred: Any) -> bool:
-        """Return whether there is one decision a sample, which counts as one, and the dtype holds their number."""
-        return self.label_weights is None and super().counts_wholes(y_pred)
 
     def _scores(self, y_pred: Any) -> Any:
         return super()._scores(ops.sigmoid(y_pred) if self.from_logits else y_pred)

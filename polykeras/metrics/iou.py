@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from polykeras import budget, ops
+from polykeras import ops
+from polykeras.common import budget
 from polykeras.losses.loss import aligned
 from polykeras.losses.reduction import left_aligned
 from polykeras.metrics.mean import sample_weights

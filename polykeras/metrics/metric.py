@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from polykeras import config, dtypes, initializers, ops
+from polykeras.common.naming import to_snake_case
 from polykeras.layers.base.own_metrics import Measure
 from polykeras.layers.base.tracking import tracked
-from polykeras.naming import to_snake_case
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import Registry
 from polykeras.variables import Variable, functionalize, unique
@@ -107,17 +107,6 @@ class Metric(Configurable, Measure):
     def result(self) -> Any:
         """Return the value: a scalar, or a dict of scalars."""
         raise NotImplementedError(f"{type(self).__name__} does not implement `result`.")
-
-    def counts_wholes(self, y_pred: Any) -> bool:
-        """Return whether the state counts samples, where these have no weights: adds up whole numbers, one for each.
-
-        Up to 2^24 in float32, sums of whole numbers are the same in any order: such a metric of polykeras's own (those
-        of users are not asked) may be given several batches as one.
-
-        Args:
-            y_pred: predictions, or anything of their shape.
-        """
-        return False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Take a batch into account and return the value so far."""

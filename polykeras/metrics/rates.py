@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from polykeras import budget, ops
-from polykeras.arguments import positive_int
+from polykeras import ops
+from polykeras.common import budget
+from polykeras.common.arguments import positive_int
 from polykeras.metrics.confusion import share
 from polykeras.metrics.curves import CurveMetric
 from polykeras.metrics.metric import METRICS

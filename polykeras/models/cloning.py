@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from polykeras import nested
+from polykeras.common import nested
 from polykeras.layers.base.layer import Layer
 from polykeras.layers.core.input_layer import Input, InputLayer
 from polykeras.models.model import Model

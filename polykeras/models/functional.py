@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from polykeras import dtypes, nested
+from polykeras import dtypes
 from polykeras.backend import registry
+from polykeras.common import nested
 from polykeras.graph import GraphFunction, KerasTensor
 from polykeras.layers.base.context import set_masks
 from polykeras.layers.base.layer import LAYERS, Layer

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import nested
+from polykeras.common import nested
 from polykeras.graph import KerasTensor, Node, Operation, OpOperation
 from polykeras.models import keras_ops
 from polykeras.saving.custom_objects import custom_object_scope

@@ -10,10 +10,11 @@ from importlib import import_module
 from typing import IO, Any, ClassVar
 
 from polykeras import fast
-from polykeras.arguments import takes_old_arguments
 from polykeras.backend import registry
+from polykeras.common.arguments import takes_old_arguments
+from polykeras.common.naming import did_you_mean
+from polykeras.common.unsupported import not_yet
 from polykeras.graph import KerasTensor
-from polykeras.later import not_yet
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.base.shapes import map_shapes
 from polykeras.models.functional_config import functional_from_config
@@ -21,7 +22,6 @@ from polykeras.models.graph_ends import GraphEnds
 from polykeras.models.quantizing import quantize_model
 from polykeras.models.repeated_calls import RepeatedCalls
 from polykeras.models.summary import summary_text
-from polykeras.naming import did_you_mean
 from polykeras.saving.custom_objects import custom_object_scope
 from polykeras.saving.limits import check_readable
 from polykeras.saving.model_files import save_model

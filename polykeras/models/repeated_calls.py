@@ -1,9 +1,9 @@
 """Calls of a model on arrays, one after the other: compiled from the third one of a shape on.
 
 `model(x)` in a loop costs an eager operation for each step of each layer. Where a backend says that these are slow, and
-nothing but the layers of this library is in the model, the call is compiled as `predict` compiles it. What is not
-certain to be the same is left alone: layers and models of the user (whose Python code may do anything), calls in
-training mode, with masks or keyword arguments, within a step or a gradient, and models that add losses.
+every layer of the model has the trait `pure_call`, the call is compiled as `predict` compiles it. All else is left
+alone: layers and models of users that do not state the trait (their Python code may do anything), calls in training
+mode, with masks or keyword arguments, within a step or a gradient, and models that add losses.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import changes, fast, masks, nested
+from polykeras import fast
 from polykeras.backend import Backend, registry
+from polykeras.common import masks, nested, version_counter
+from polykeras.common.naming import is_ours
 from polykeras.graph import KerasTensor
 from polykeras.layers.base.context import current_context
 from polykeras.layers.base.tracking import PLAIN
-from polykeras.layers.core.lambda_layer import Lambda
-from polykeras.naming import is_ours
 from polykeras.training.step_cache import StepCache
 from polykeras.training.steps import CompiledStep
 from polykeras.variables import is_functional
@@ -29,7 +29,7 @@ SHAPES = 16  # that are compiled at most, and then no more: each takes time and 
 
 
 def _as_of() -> tuple[int, int]:
-    return changes.last(), changes.last_setting()
+    return version_counter.version(), version_counter.settings_version()
 
 
 class _Same:
@@ -110,10 +110,9 @@ def _made(model: Any, backend: Backend) -> CompiledStep | None:
 
 
 def _is_known(model: Any) -> bool:
-    """Return whether all there is to a call is in layers of this library, without masks and losses."""
+    """Return whether all layers say that their call is pure, and none makes masks or losses."""
     return not model.run_eagerly and all(
-        is_ours(type(layer))
-        and not isinstance(layer, Lambda)
+        vars(type(layer)).get("pure_call", is_ours(type(layer)))
         and not layer._makes_masks
         and layer.activity_regularizer is None
         and not layer._added_losses()

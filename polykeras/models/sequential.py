@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from polykeras import nested
+from polykeras.common import nested
+from polykeras.common.naming import unique_name
 from polykeras.graph import KerasTensor
 from polykeras.graph.inference import known_shape
 from polykeras.layers.base.context import set_masks, within
@@ -13,7 +14,6 @@ from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.core.input_layer import InputLayer
 from polykeras.models.functional import Functional
 from polykeras.models.model import Model
-from polykeras.naming import unique_name
 from polykeras.saving.custom_objects import custom_object_scope
 from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
 

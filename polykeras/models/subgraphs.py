@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from polykeras import nested
+from polykeras.common import nested
 from polykeras.graph import GraphFunction, KerasTensor, Node
 from polykeras.layers.core.input_layer import Input
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import dtypes, nested
+from polykeras import dtypes
+from polykeras.common import nested
 
 _BITS = {"bool": 8, "bfloat16": 16}
 

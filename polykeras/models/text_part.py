@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import dtypes, nested
+from polykeras import dtypes
 from polykeras.backend import foreign_data, registry
+from polykeras.common import nested
 from polykeras.graph import GraphFunction, KerasTensor
 from polykeras.layers.base.layer import Layer
 from polykeras.training.data.dataset import PyDataset

@@ -8,7 +8,7 @@ dtypes by `polykeras.dtypes`.
 
 from typing import TYPE_CHECKING
 
-from polykeras.lazy import lazy_names
+from polykeras.common.lazy import lazy_names
 from polykeras.ops import numpy as numpy  # after all families, of which it is a view
 from polykeras.ops.arithmetic import *
 from polykeras.ops.arrays import *

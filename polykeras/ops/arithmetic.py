@@ -1,7 +1,7 @@
 """Arithmetic: remainders, rounding, signs, clipping and whole numbers."""
 
 from polykeras.backend import Backend
-from polykeras.backend.door import bind
+from polykeras.backend.dispatch import bind
 
 __all__ = [
     "absolute",

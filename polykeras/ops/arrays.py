@@ -1,7 +1,7 @@
 """Creation and the properties of arrays."""
 
 from polykeras.backend import Backend
-from polykeras.backend.door import bind
+from polykeras.backend.dispatch import bind
 
 __all__ = [
     "arange",

@@ -1,4 +1,4 @@
-"""What the door does for the other ops, for those that take functions or trees and are written by hand."""
+"""What dispatch does for the other ops, for those that take functions or trees and are written by hand."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import functools
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from polykeras import nested
 from polykeras.backend import registry
-from polykeras.backend.door import convert, find_symbolic
+from polykeras.backend.dispatch import convert, find_symbolic
+from polykeras.common import nested
 
 __all__: list[str] = []  # the public names of a family of ops; there are none here
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from polykeras import dtypes
 from polykeras.backend import Backend, registry
-from polykeras.backend.door import Handle, Symbolic, bind, convert
+from polykeras.backend.dispatch import Handle, Symbolic, bind, convert
 from polykeras.backend.normalization import refuse_sparse
 from polykeras.backend.spec import Array
 from polykeras.ops.by_hand import gives_way

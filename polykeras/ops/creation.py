@@ -1,7 +1,7 @@
 """Arrays made from numbers: ranges, masks, windows and diagonals."""
 
 from polykeras.backend import Backend
-from polykeras.backend.door import bind
+from polykeras.backend.dispatch import bind
 
 __all__ = [
     "array",

@@ -1,7 +1,7 @@
 """Elementwise operations that backends implement, and those next to them."""
 
 from polykeras.backend import Backend
-from polykeras.backend.door import bind
+from polykeras.backend.dispatch import bind
 
 __all__ = [
     "abs",

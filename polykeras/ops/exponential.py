@@ -1,7 +1,7 @@
 """Powers, exponentials and logarithms."""
 
 from polykeras.backend import Backend
-from polykeras.backend.door import bind
+from polykeras.backend.dispatch import bind
 
 __all__ = [
     "cbrt",

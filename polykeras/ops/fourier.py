@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from polykeras.backend import Backend
-from polykeras.backend.door import bind
+from polykeras.backend.dispatch import bind
 
 __all__ = [
     "angle",

@@ -1,7 +1,7 @@
 """Indexing by arrays, sorting and searching."""
 
 from polykeras.backend import Backend
-from polykeras.backend.door import bind
+from polykeras.backend.dispatch import bind
 
 __all__ = [
     "argsort",

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import budget, ops
+from polykeras import ops
 from polykeras.backend.spec import Array
+from polykeras.common import budget
 
 __all__: list[str] = []  # the public names of a family of ops; there are none here
 

@@ -1,7 +1,7 @@
 """Arrays joined, repeated, split and shifted."""
 
 from polykeras.backend import Backend
-from polykeras.backend.door import bind
+from polykeras.backend.dispatch import bind
 
 __all__ = [
     "append",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from polykeras.backend import Backend
-from polykeras.backend.door import bind
+from polykeras.backend.dispatch import bind
 from polykeras.ops.transforms import jvp
 
 __all__ = [

@@ -1,7 +1,7 @@
 """Comparisons, logic and bits."""
 
 from polykeras.backend import Backend
-from polykeras.backend.door import bind
+from polykeras.backend.dispatch import bind
 
 __all__ = [
     "bitwise_invert",

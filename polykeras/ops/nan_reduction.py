@@ -1,7 +1,7 @@
 """Reductions and scans that pass over nan."""
 
 from polykeras.backend import Backend
-from polykeras.backend.door import bind
+from polykeras.backend.dispatch import bind
 
 __all__ = [
     "nanargmax",

@@ -1,7 +1,7 @@
 """Padding in all its modes."""
 
 from polykeras.backend import Backend
-from polykeras.backend.door import bind
+from polykeras.backend.dispatch import bind
 
 __all__ = [
     "pad",

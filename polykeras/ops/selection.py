@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras.backend import Backend
-from polykeras.backend.door import bind
+from polykeras.backend.dispatch import bind
 from polykeras.ops.indexing import nonzero
 
 __all__ = ["where"]

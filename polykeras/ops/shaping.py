@@ -1,7 +1,7 @@
 """Shapes: reorder, join, split, pad and slice."""
 
 from polykeras.backend import Backend
-from polykeras.backend.door import bind
+from polykeras.backend.dispatch import bind
 
 __all__ = [
     "broadcast_to",

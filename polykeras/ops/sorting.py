@@ -1,7 +1,7 @@
 """Sorted order put to use: largest elements, membership, unique values."""
 
 from polykeras.backend import Backend
-from polykeras.backend.door import bind
+from polykeras.backend.dispatch import bind
 
 __all__ = [
     "argpartition",

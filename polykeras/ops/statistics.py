@@ -1,7 +1,7 @@
 """Order statistics, histograms, correlation and differences."""
 
 from polykeras.backend import Backend
-from polykeras.backend.door import bind
+from polykeras.backend.dispatch import bind
 
 __all__ = [
     "bincount",

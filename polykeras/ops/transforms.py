@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import nested
 from polykeras.backend import registry
-from polykeras.backend.door import convert
+from polykeras.backend.dispatch import convert
 from polykeras.backend.spec import Array
+from polykeras.common import nested
 from polykeras.ops.by_hand import as_arrays, gives_way, returning_arrays
 
 __all__ = [

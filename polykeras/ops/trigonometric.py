@@ -1,7 +1,7 @@
 """Circular and hyperbolic functions."""
 
 from polykeras.backend import Backend
-from polykeras.backend.door import bind
+from polykeras.backend.dispatch import bind
 
 __all__ = [
     "arccos",

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Unpack
 
 from polykeras.backend import current
-from polykeras.backend.door import convert
-from polykeras.backend.execution import KnownRule
+from polykeras.backend.dispatch import convert
+from polykeras.backend.execution import FusedKernel
 from polykeras.optimizers.arguments import LearningRate, OptimizerArguments, SharedArguments, check_beta
 from polykeras.optimizers.base import Optimizer, registry
 from polykeras.optimizers.positional import shared_arguments
@@ -73,10 +73,10 @@ class Adam(Optimizer):
         size = backend.sqrt(largest[0] if largest else velocity)
         return (parameter - rate * momentum / (size + self.epsilon), momentum, velocity, *largest)
 
-    def known_rule(self) -> KnownRule | None:
+    def fused_kernel(self) -> FusedKernel | None:
         if type(self).rule is not Adam.rule or type(self).scalars is not Adam.scalars:
             return None  # a user's own
-        return KnownRule("adam", {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon})
+        return FusedKernel("adam", {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon})
 
 
 @registry.register()

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from polykeras.naming import did_you_mean
+from polykeras.common.naming import did_you_mean
 from polykeras.optimizers.schedules.base import LearningRateSchedule, scalar_dtype
 from polykeras.variables import Variable
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from polykeras import ops
 from polykeras.backend import Backend, current
-from polykeras.backend.door import convert
-from polykeras.backend.execution import KnownRule
+from polykeras.backend.dispatch import convert
+from polykeras.backend.execution import FusedKernel
 from polykeras.optimizers.averages import move_averages
 from polykeras.optimizers.gradients import checked, clip_each, clip_together, clip_values, present
 from polykeras.optimizers.minimizing import minimize
@@ -64,7 +64,7 @@ class Optimizer(OptimizerState):
         """
         raise NotImplementedError(f"{type(self).__name__} must implement `rule`.")
 
-    def known_rule(self) -> KnownRule | None:
+    def fused_kernel(self) -> FusedKernel | None:
         """Return what `rule` is called where frameworks have a kernel of it; None where it is nothing well known."""
         return None
 
@@ -204,7 +204,7 @@ class Optimizer(OptimizerState):
             decayed = [v for v in group if self.weight_decay_of(v) is not None]
             if plain:
                 gradients = [by_variable[id(v)] for v in plain]
-                self._run(backend, self._element, gradients, plain, scalars, self.known_rule())
+                self._run(backend, self._element, gradients, plain, scalars, self.fused_kernel())
             if decayed:
                 shrink = rate * self.weight_decay
                 gradients = [by_variable[id(v)] for v in decayed]
@@ -231,13 +231,13 @@ class Optimizer(OptimizerState):
         gradients: list[Any],
         group: list[Variable],
         scalars: list[Any],
-        known_as: KnownRule | None = None,
+        fused_kernel: FusedKernel | None = None,
     ) -> None:
         """Run a rule over variables of one dtype, and store the results."""
         targets = [group, *(self._of(slots, group) for slots in self._slots)]
         lists = [gradients, *(read_state(variables, backend) for variables in targets)]
         scalars = [backend.cast(scalar, group[0].dtype) for scalar in scalars]
-        results = backend.map_elementwise(rule, lists, scalars, known_as)
+        results = backend.map_elementwise(rule, lists, scalars, fused_kernel)
         for variables, values in zip(targets, results, strict=True):
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from polykeras import dtypes
 from polykeras.backend import Backend
-from polykeras.backend.door import convert
+from polykeras.backend.dispatch import convert
 
 if TYPE_CHECKING:
     from polykeras.variables import Variable

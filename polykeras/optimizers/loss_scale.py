@@ -7,9 +7,9 @@ from functools import reduce
 from typing import Any
 
 from polykeras import initializers, ops
-from polykeras.arguments import positive_int
 from polykeras.backend import current
-from polykeras.backend.door import convert
+from polykeras.backend.dispatch import convert
+from polykeras.common.arguments import positive_int
 from polykeras.optimizers.arguments import LearningRate
 from polykeras.optimizers.base import Optimizer, registry
 from polykeras.saving.configurable import init_parameters

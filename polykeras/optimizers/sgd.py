@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Unpack
 
-from polykeras.backend.execution import KnownRule
+from polykeras.backend.execution import FusedKernel
 from polykeras.optimizers.arguments import LearningRate, OptimizerArguments, check_between
 from polykeras.optimizers.base import Optimizer, registry
 from polykeras.optimizers.positional import shared_arguments
@@ -52,7 +52,7 @@ class SGD(Optimizer):
             return parameter + (self.momentum * momentum - step), momentum
         return parameter + momentum, momentum
 
-    def known_rule(self) -> KnownRule | None:
+    def fused_kernel(self) -> FusedKernel | None:
         if self.momentum or type(self).rule is not SGD.rule or type(self).scalars is not SGD.scalars:
             return None  # frameworks keep a momentum without the rate in it; or a user's own
-        return KnownRule("gradient descent", {})
+        return FusedKernel("gradient descent", {})

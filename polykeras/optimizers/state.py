@@ -8,19 +8,20 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from polykeras import changes, initializers, ops
-from polykeras.naming import to_snake_case, unique_name
+from polykeras import initializers, ops
+from polykeras.common import version_counter
+from polykeras.common.checkpointable import Checkpointable
+from polykeras.common.naming import to_snake_case, unique_name
 from polykeras.optimizers import arguments
 from polykeras.optimizers.arguments import LearningRate
 from polykeras.optimizers.schedules.base import LearningRateSchedule, scalar_dtype
-from polykeras.saveable import Saveable
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import serialize_keras_object
 from polykeras.variables import Variable
 from polykeras.variables.adopted import kinds, variables_in
 
 
-class OptimizerState(Saveable, Configurable):
+class OptimizerState(Checkpointable, Configurable):
     """The part of an `Optimizer` that does not compute; arguments as there."""
 
     def __init__(
@@ -113,7 +114,7 @@ class OptimizerState(Saveable, Configurable):
         if callable(value):
             self._variables = [variable for variable in self._variables if variable is not previous]
             self._learning_rate = value
-            changes.note()
+            version_counter.bump()
         elif isinstance(previous, Variable):
             previous.assign(arguments.learning_rate_number(self, value))
         else:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+from polykeras.common.unsupported import NotYet
 from polykeras.dtype_policies import QUANTIZATION_MODES, check_mode
-from polykeras.later import NotYet
 from polykeras.quantizers.quantizer import QUANTIZERS, AbsMaxQuantizer
 from polykeras.saving.configurable import Configurable
 

@@ -13,8 +13,8 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from polykeras.release import __version__
-from polykeras.saveable import Saveable
+from polykeras.common.checkpointable import Checkpointable
+from polykeras.common.release import __version__
 from polykeras.saving import shared_objects
 from polykeras.saving.errors import SavedFileError, reading
 from polykeras.saving.files.atomic import atomic_write
@@ -162,7 +162,9 @@ def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> I
         yield file
 
 
-def _load_assets(model: Saveable, archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], name: str) -> None:
+def _load_assets(
+    model: Checkpointable, archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], name: str
+) -> None:
     part: Any
     for path, part in parts(model):
         if not hasattr(part, "load_assets"):

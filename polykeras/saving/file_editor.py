@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras.naming import did_you_mean
+from polykeras.common.naming import did_you_mean
 
 Tree = dict[str, Any]
 """Objects by name; each a dict of its weights (arrays) and of the objects within it (dicts)."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, TypeVar
 
-from polykeras.naming import did_you_mean, to_snake_case
+from polykeras.common.naming import did_you_mean, to_snake_case
 from polykeras.saving.custom_objects import find_custom, find_exactly
 
 C = TypeVar("C")

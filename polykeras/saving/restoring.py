@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from polykeras import budget
-from polykeras.saveable import Saveable
+from polykeras.common import budget
+from polykeras.common.checkpointable import Checkpointable
 from polykeras.saving.custom_objects import custom_object_scope
 from polykeras.saving.errors import SavedFileError, reading
 from polykeras.saving.files.base import ArrayFile
@@ -48,7 +48,7 @@ def model_of_config(config: Any, path: str, place: str, size: int = 0, alone: bo
     """
     with reading(path, place), values_deferred(), budget.limited(_FREE_STEPS + _STEPS_A_BYTE * size):
         model = deserialize_keras_object(with_numbers_on_both(config))
-    if not isinstance(model, Saveable) or not (hasattr(model, "fit") or (alone and model._alone_in_files)):
+    if not isinstance(model, Checkpointable) or not (hasattr(model, "fit") or (alone and model._alone_in_files)):
         raise SavedFileError(path, place, f"describes no model but {type(model).__name__}.")
     return model
 

@@ -13,7 +13,7 @@ from types import FunctionType
 from typing import Any, Generic, TypeVar
 
 from polykeras.backend import registry
-from polykeras.naming import with_article
+from polykeras.common.naming import with_article
 from polykeras.saving import plain, shared_objects
 from polykeras.saving.custom_objects import custom_object_scope, find_custom, find_exactly, get_registered_name
 from polykeras.saving.lambdas import code_allowed, describe_lambda, lambda_of

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from polykeras import budget
+from polykeras.common import budget
 
 _described: ContextVar[dict[int, tuple[Any, dict[str, Any]]] | None] = ContextVar("polykeras_described", default=None)
 _made: ContextVar[dict[Any, Any] | None] = ContextVar("polykeras_made", default=None)

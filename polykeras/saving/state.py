@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from polykeras.backend import registry
-from polykeras.saveable import Saveable
+from polykeras.common.checkpointable import Checkpointable
 from polykeras.saving.errors import SavedFileError, reading
 from polykeras.saving.files.base import ArrayFile, StoredArray, Writer
 from polykeras.saving.walk import parts
@@ -24,7 +24,7 @@ def group_of(path: str) -> str:
     return f"{path}/{ARRAYS}" if path else ARRAYS
 
 
-def save_state(root: Saveable, writer: Writer) -> None:
+def save_state(root: Checkpointable, writer: Writer) -> None:
     """Write the arrays of all parts of a model."""
     for path, part in parts(root):
         arrays: dict[str, Any] = {}
@@ -35,7 +35,9 @@ def save_state(root: Saveable, writer: Writer) -> None:
             writer.write(group_of(path), host, {"name": name} if isinstance(name, str) else {})
 
 
-def load_state(root: Saveable, file: ArrayFile, skip_mismatch: bool = False, without: Sequence[str] = ()) -> list[str]:
+def load_state(
+    root: Checkpointable, file: ArrayFile, skip_mismatch: bool = False, without: Sequence[str] = ()
+) -> list[str]:
     """Read the arrays of all parts of a model.
 
     Args:
@@ -85,7 +87,7 @@ def _is_within(path: str, others: Sequence[str]) -> bool:
     return any(path == other or path.startswith(f"{other}/") for other in others)
 
 
-def _load_part(part: Saveable, store: Mapping[str, StoredArray], path: str, group: str) -> None:
+def _load_part(part: Checkpointable, store: Mapping[str, StoredArray], path: str, group: str) -> None:
     with reading(path, group):
         try:
             part.load_own_variables(store)
@@ -96,7 +98,7 @@ def _load_part(part: Saveable, store: Mapping[str, StoredArray], path: str, grou
 
 
 @contextmanager
-def unchanged_on_error(found: list[Saveable]) -> Iterator[None]:
+def unchanged_on_error(found: list[Checkpointable]) -> Iterator[None]:
     """Give the variables of some parts their values back where the block raises."""
     before = kept_values(v for part in found for v in part._saved_variables())
     try:

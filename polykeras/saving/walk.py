@@ -10,30 +10,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from polykeras.naming import to_snake_case
-from polykeras.saveable import Saveable, contained
+from polykeras.common.checkpointable import Checkpointable, contained
+from polykeras.common.naming import to_snake_case
 
 
-def parts(root: Saveable) -> Iterator[tuple[str, Saveable]]:
+def parts(root: Checkpointable) -> Iterator[tuple[str, Checkpointable]]:
     """Return all parts of a model with their paths, the model itself, of path "", first; each once."""
     seen: dict[int, Any] = {}
     yield from _visit(root, "", seen)
 
 
-def _visit(part: Saveable, path: str, seen: dict[int, Any]) -> Iterator[tuple[str, Saveable]]:
+def _visit(part: Checkpointable, path: str, seen: dict[int, Any]) -> Iterator[tuple[str, Checkpointable]]:
     if id(part) in seen:
         return
     seen[id(part)] = part  # which keeps it alive: its id stays its own
     yield path, part
     for name, value in _attributes(part):
         inner = f"{path}/{name}" if path else name
-        if isinstance(value, Saveable):
+        if isinstance(value, Checkpointable):
             yield from _visit(value, inner, seen)
         elif isinstance(value, (list, tuple, dict)):
             yield from _visit_container(value, inner, seen)
 
 
-def _attributes(part: Saveable) -> Iterator[tuple[str, Any]]:
+def _attributes(part: Checkpointable) -> Iterator[tuple[str, Any]]:
     hidden = type(part)._unwalked() | set(getattr(part, "_untracked", ()))
     names = {name for name in (*vars(part), *type(part)._class_names()) if not name.startswith("__")} - hidden
     # What a graph is made of comes before what a subclass adds to it.
@@ -46,13 +46,13 @@ def _attributes(part: Saveable) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def _visit_container(container: Any, path: str, seen: dict[int, Any]) -> Iterator[tuple[str, Saveable]]:
+def _visit_container(container: Any, path: str, seen: dict[int, Any]) -> Iterator[tuple[str, Checkpointable]]:
     if id(container) in seen or not container:
         return
     seen[id(container)] = container
     counts: dict[str, int] = {}
     for value in contained(container):
-        if isinstance(value, Saveable):
+        if isinstance(value, Checkpointable):
             name = _numbered(to_snake_case(getattr(type(value), "_name_in_files", type(value).__name__)), counts)
             yield from _visit(value, f"{path}/{name}", seen)
         elif isinstance(value, (list, tuple, dict)):

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from polykeras.naming import are_ours
+from polykeras.common.naming import are_ours
 from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from polykeras import nested, ops
+from polykeras import ops
+from polykeras.common import nested
 from polykeras.losses import Loss, as_loss
 from polykeras.metrics import Mean, Metric
 from polykeras.training.older import name_metrics

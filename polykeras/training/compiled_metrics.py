@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections import Counter
-from typing import Any, TypeAlias
+from typing import Any
 
-from polykeras import masks, metrics, nested, ops
-from polykeras.layers.base.context import get_mask
+from polykeras import metrics, ops
+from polykeras.common import nested
 from polykeras.metrics import MeanMetricWrapper, Metric
-from polykeras.naming import is_ours
 from polykeras.training.outputs import by_output, flat_like, name_outputs
-
-Seen: TypeAlias = list[tuple[Any, Any, Any]]
-"""Labels, predictions and their masks, by output."""
 
 _ACCURACY = ("accuracy", "acc")
 _CROSSENTROPY = ("crossentropy", "ce")
@@ -69,15 +64,6 @@ def check_names(spec: Any) -> None:
             raise ValueError(f"metrics takes instances; received the class {leaf.__name__}. Write {leaf.__name__}().")
 
 
-def _mask_by_sample(y_pred: Any) -> Any:
-    """Return the mask of predictions with an entry for each sample, or None."""
-    mask = get_mask(y_pred)
-    if mask is None:
-        return None
-    mask = ops.convert_to_tensor(mask)
-    return ops.broadcast_to(mask, (ops.shape(y_pred)[0], *ops.shape(mask)[1:]))
-
-
 class CompiledMetrics:
     """The metrics of all outputs.
 
@@ -92,7 +78,6 @@ class CompiledMetrics:
         self._specs = (metrics, weighted_metrics)
         self._names: list[str] | None = None
         self._rows: list[tuple[int, Metric, bool]] = []
-        self._counting: dict[int, list[Metric]] = {}  # those that may see several batches as one, by output
         self.output_names: list[str] | None = None
 
     @property
@@ -148,36 +133,19 @@ class CompiledMetrics:
                     used.add(metric.name)
                     self._rows.append((i, metric, weighted))
 
-    @property
-    def count_later(self) -> bool:
-        """Whether there are metrics that may see several batches as one; known after the first batch."""
-        return bool(self._counting)
-
-    def _find_counting(self, outputs: list[Any]) -> None:
-        """Find the metrics that may see several batches as one: of one output, without weights."""
-        rows = Counter(id(metric) for _, metric, _ in self._rows)
-        for i, metric, weighted in self._rows:
-            mask = get_mask(outputs[i])
-            whole = not weighted and (mask is None or ops.dtype(mask) == "bool")
-            if whole and rows[id(metric)] == 1 and is_ours(type(metric)) and metric.counts_wholes(outputs[i]):
-                self._counting.setdefault(i, []).append(metric)
-
     def build(self, y_true: Any, y_pred: Any) -> None:
         """Make the metrics that labels and outputs like these want, where that was not done yet."""
         if self._names is None:
             self._names = name_outputs(y_pred, self.output_names)
             self._build(flat_like(y_true, y_pred, self._names, "y"), y_pred)
-            self._find_counting(nested.flatten(y_pred))
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None, seen: Seen | None = None) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take a batch into account.
 
         Args:
             y_true: labels by output.
             y_pred: the outputs.
             sample_weight: weights by output, or one array for all; only for weighted metrics.
-            seen: where metrics that may see several batches as one are left out, what `count` wants for them is added
-                to this list.
         """
         self.build(y_true, y_pred)
         assert self._names is not None
@@ -186,22 +154,5 @@ class CompiledMetrics:
             weights = flat_like(sample_weight, y_pred, self._names, "sample_weight")
         else:
             weights = [sample_weight] * len(outputs)
-        later: set[int] = set()
-        if seen is not None:
-            seen += [(labels[i], outputs[i], _mask_by_sample(outputs[i])) for i in self._counting]
-            later = {id(metric) for metrics in self._counting.values() for metric in metrics}
         for i, metric, weighted in self._rows:
-            if id(metric) not in later:
-                metric.update_state(labels[i], outputs[i], sample_weight=weights[i] if weighted else None)
-
-    def count(self, seen: Seen) -> None:
-        """Take one or several batches into account in the metrics that were left out.
-
-        Args:
-            seen: what was added to the list, of several batches one after the other; nothing where labels lacked.
-        """
-        for (y_true, y_pred, mask), counting in zip(seen, self._counting.values(), strict=bool(seen)):
-            if mask is not None:
-                masks.keep(y_pred, mask)
-            for metric in counting:
-                metric.update_state(y_true, y_pred)
+            metric.update_state(labels[i], outputs[i], sample_weight=weights[i] if weighted else None)

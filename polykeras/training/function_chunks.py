@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
-from polykeras import nested
 from polykeras.backend import Backend
+from polykeras.common import nested
 from polykeras.training.chunks import Chunk
 from polykeras.training.data.array_source import ArraySource
 from polykeras.training.data.sources import Source

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from polykeras import config
-from polykeras.arguments import positive_int, takes_old_arguments
 from polykeras.backend import registry
 from polykeras.backend.host_memory import freed_memory_kept
+from polykeras.common.arguments import positive_int, takes_old_arguments
 from polykeras.training.callbacks.assemble import assemble
 from polykeras.training.callbacks.base import Callback
 from polykeras.training.callbacks.callback_list import CallbackList

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import dtypes, nested
+from polykeras import dtypes
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import Backend
+from polykeras.common import nested
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.padding import Filled
 from polykeras.training.steps import CompiledStep, EagerStep

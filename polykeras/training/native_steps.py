@@ -15,11 +15,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from polykeras import config, dtypes, nested
+from polykeras import config, dtypes
 from polykeras.backend import Backend
 from polykeras.backend.native import Native
 from polykeras.backend.scopes import current_scope
-from polykeras.naming import are_ours
+from polykeras.common import nested
+from polykeras.common.naming import are_ours
 from polykeras.optimizers.gradients import NoGradients
 from polykeras.variables import Scope, Variable, outside_scopes, read_state, value_of
 from polykeras.variables.leaves import AskedStep, asked_step, leaf_of

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from polykeras import nested
+from polykeras.common import nested
 
 if TYPE_CHECKING:
     from polykeras.metrics import Metric

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from polykeras import nested
-from polykeras.arguments import takes_old_arguments
 from polykeras.backend import registry
+from polykeras.common import nested
+from polykeras.common.arguments import takes_old_arguments
 from polykeras.training.compiled_loss import CompiledLoss
 from polykeras.training.data.checks import host_tree
 from polykeras.training.data.sources import make_batch

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from polykeras import nested
-from polykeras.naming import did_you_mean
+from polykeras.common import nested
+from polykeras.common.naming import did_you_mean
 
 
 def name_outputs(y_pred: Any, model_names: list[str] | None) -> list[str]:

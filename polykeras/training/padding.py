@@ -17,8 +17,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from polykeras import activations, config, masks, nested, ops
+from polykeras import activations, config, ops
 from polykeras.backend.symbolic import cannot_run_on_shapes
+from polykeras.common import masks, nested
+from polykeras.common.naming import is_ours
 from polykeras.graph import KerasTensor, infer_outputs
 from polykeras.graph.operation import OpOperation
 from polykeras.layers.base.context import get_mask
@@ -26,7 +28,6 @@ from polykeras.layers.base.layer import Layer
 from polykeras.layers.base.shapes import map_shapes
 from polykeras.losses.loss import MIXING
 from polykeras.losses.reduction import left_aligned
-from polykeras.naming import is_ours
 
 # ---- filling up ------------------------------------------------------------------------------------------------------
 

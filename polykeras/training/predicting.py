@@ -12,9 +12,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from polykeras import dtypes, fast, nested
+from polykeras import dtypes, fast
 from polykeras.backend import Backend
 from polykeras.backend.execution import CannotMap
+from polykeras.common import nested
 from polykeras.training import padding
 from polykeras.training.data.array_source import ArraySource
 from polykeras.training.data.checks import has_nan, to_host

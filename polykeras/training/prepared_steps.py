@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from polykeras import config, logits, nested
+from polykeras import config
 from polykeras.backend import Backend, registry
 from polykeras.backend.symbolic import cannot_run_on_shapes
+from polykeras.common import logits, nested
+from polykeras.common.naming import are_ours
 from polykeras.graph.inference import infer_outputs
 from polykeras.graph.tensor import KerasTensor
 from polykeras.layers.base.tracking import tracked
 from polykeras.metrics import Metric
-from polykeras.naming import are_ours
 from polykeras.optimizers import Optimizer
 from polykeras.random import SeedGenerator
 from polykeras.training import padding
-from polykeras.training.compiled_metrics import CompiledMetrics, Seen
+from polykeras.training.compiled_metrics import CompiledMetrics
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.nan_guard import guarded
 from polykeras.training.native_steps import native_step
 from polykeras.training.state_steps import StateStep, takes_state
 from polykeras.training.step_cache import StepCache
-from polykeras.training.step_forms import Parts
 from polykeras.training.steps import CompiledStep, EagerStep, shapes_of
 from polykeras.training.verification import VerifiedStep
 from polykeras.training.wrapped_step import ResettingStep
@@ -47,7 +47,6 @@ class Plan:
     layers: list[Any]
     valid: Any = None  # which rows of the batch count, bool `(batch,)`; None for all
     rows: Any = None  # how many, a float scalar
-    seen: Seen | None = None  # where what metrics see is left for later; None where they see it at once
 
 
 # Of the step that runs in this thread: another one may predict with the same model at the same time.
@@ -143,9 +142,9 @@ class PreparedSteps:
         resets_inside = resets and built and are_ours(self, "reset_metrics")
         resets_inside = resets_inside and all(are_ours(metric, "reset_state") for metric in self.metrics)
 
-        def planned(batch: Any, seen: Seen | None = None) -> Any:
+        def planned(batch: Any) -> Any:
             data, numbers = batch if isinstance(batch, padding.Filled) else (batch, None)
-            current = plan and replace(plan, seen=seen)
+            current = plan
             if current is not None and numbers is not None:
                 valid = padding.valid_rows(numbers)
                 current = replace(current, valid=valid, rows=padding.count(valid))
@@ -161,35 +160,14 @@ class PreparedSteps:
             return result if kind == "predict" else _flat_logs(kind, result)
 
         cls = EagerStep if self.run_eagerly else CompiledStep
-        parts = self._parts(kind, planned) if plan is not None and not resets else None
         # What a prediction uses beside weights is found by tracing: each argument of a compiled call takes its time.
         state = self.variables if kind == "predict" else self._all_variables()
-        made = cls(planned, state, backend, donate=kind != "predict", parts=parts)
+        made = cls(planned, state, backend, donate=kind != "predict")
         if config.verify() and backend.is_compiled() and not self.run_eagerly:
             made = VerifiedStep(made, self, backend, kind, config.verify())
         if kind == "train" and config.nan_guard():
             made = guarded(made, self, backend)
         return ResettingStep(made, self, backend) if resets and not resets_inside else made
-
-    def _parts(self, kind: str, planned: Callable[..., Any]) -> Parts | None:
-        """Return a step in parts; None where a user wrote what makes or holds its logs, which may want each step."""
-        code = (f"{kind}_step", "compute_loss", "compute_metrics", "get_metrics_result", "metrics", "metrics_variables")
-        if kind == "predict" or not are_ours(self, *code):
-            return None
-        metrics = self._compiled_metrics
-        look = metrics.count if metrics is not None and metrics.count_later else None
-        # Where some look on later, one that a user wrote might read their state, which is to be that of the step.
-        watched = ("result", "variables", *(["update_state"] if look else []))
-        if not all(are_ours(metric, *watched) for metric in self.metrics):
-            return None
-
-        def step(batch: Any) -> Seen:
-            seen: Seen = []
-            planned(batch, seen)
-            return seen
-
-        report = lambda: _flat_logs(kind, self.get_metrics_result())  # noqa: E731
-        return Parts(step, look, report, lambda: self.metrics_variables)
 
     def _fills(self, kind: str, step: CompiledStep, batch: Any) -> bool:
         """Return whether the last batch of an epoch may be filled up to the size of the one given, of host arrays."""

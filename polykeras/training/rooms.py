@@ -1,8 +1,8 @@
 """How much room data get on the device, where steps are compiled for each number of rows and of steps.
 
 The first data that a step meets get the room that they need. Where the next ones have another size, as in the folds of
-a cross-validation, they get the room of earlier ones if they fit, or a rounded one, so that sizes that change all the
-time are few programs. Nothing looks at the rows that are too many.
+a cross-validation, they get the room of earlier ones if they fit, or a rounded one, the coarser the more rooms there
+are: sizes that change all the time are few programs. Nothing looks at the rows that are too many.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ class Rooms:
         known = [room for room in self._given if rows <= room[0] <= _MOST * rows and steps <= room[1]]
         if known:
             return min(known)
-        room = (rounded(rows), rounded(steps)) if self._given else (rows, steps)
+        coarser = min(len(self._given) - 1, 3)
+        room = (rounded(rows, coarser), rounded(steps, coarser)) if self._given else (rows, steps)
         self._given.append(room)
         return room
 
 
-def rounded(size: int) -> int:
-    """Return the next of few numbers: an eighth greater at most."""
-    unit = 1 << max(0, size.bit_length() - 4)
+def rounded(size: int, coarser: int = 0) -> int:
+    """Return the next of few numbers: an eighth greater at most; with `coarser` 1, 2 or 3 a quarter, a half, twice."""
+    unit = 1 << max(0, size.bit_length() - 4 + coarser)
     return -(-size // unit) * unit
 
 

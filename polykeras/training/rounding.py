@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import dtypes, nested
+from polykeras import dtypes
 from polykeras.backend import Backend
+from polykeras.common import nested
 
 ROUNDED = 8  # units of the last place in which a number may differ that has the size of the greatest one beside it
 COMPUTED = 32  # the same for what a step adds to it, or returns, sums of products; or a quarter of half of the digits

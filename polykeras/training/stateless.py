@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from polykeras.backend import registry
-from polykeras.backend.door import convert
+from polykeras.backend.dispatch import convert
 from polykeras.variables import Scope, Variable, read_state
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import TypeVar
 
-from polykeras import changes
 from polykeras.backend import Backend
+from polykeras.common import version_counter
 from polykeras.training.steps import CompiledStep
 
 Step = TypeVar("Step", bound=CompiledStep | None)
@@ -37,7 +37,7 @@ class StepCache:
         backend: Backend,
         fingerprint: Callable[[], tuple[Hashable, ...]],
         make: Callable[[], Step],
-        as_of: Callable[[], Hashable] = changes.last,
+        as_of: Callable[[], Hashable] = version_counter.version,
     ) -> Step:
         """Return a step, made now if there is none for this fingerprint.
 

@@ -1,38 +1,12 @@
-"""A step as pure functions of a state: whole, and in the parts in which some backends run it."""
+"""A step as a pure function of a state, and what a backend made of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from typing import Any
 
-from polykeras.backend.execution import BatchesRunner, StepParts
+from polykeras.backend.execution import BatchesRunner
 from polykeras.variables import Variable, functionalize
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """A step in parts, as plain code over variables; see `StepParts`.
-
-    Attributes:
-        step: takes a batch, and returns what is to be looked at.
-        look: takes that, of one or several steps; None where there is nothing.
-        report: returns the logs.
-        known: returns the variables that `look` and `report` know.
-    """
-
-    step: Callable[[Any], Any]
-    look: Callable[[Any], None] | None
-    report: Callable[[], dict[str, Any]]
-    known: Callable[[], list[Variable]]
-
-    def pure(self, variables: Sequence[Variable]) -> StepParts:
-        """Return the parts as pure functions of a state, and of some of it."""
-        places = {id(variable): place for place, variable in enumerate(variables)}
-        known = [variable for variable in self.known() if id(variable) in places]
-        look = self.look and functionalize(self.look, known)
-        report = functionalize(self.report, known)
-        return StepParts(functionalize(self.step, variables), [places[id(v)] for v in known], look, report)
 
 
 class Form:
@@ -43,19 +17,10 @@ class Form:
         in_code: whether it runs now: most errors are mistakes in it, and then nothing is given away either.
     """
 
-    def __init__(
-        self, step: Callable[[Any], Any], variables: list[Variable], changes_only: bool, parts: Parts | None
-    ) -> None:
+    def __init__(self, step: Callable[[Any], Any], variables: list[Variable], changes_only: bool) -> None:
         self.variables = variables
         self.is_traced = self.in_code = False
         self.pure = self._marking(functionalize(step, variables, changes_only))
-        pure_parts = parts and parts.pure(variables)
-        self.parts = pure_parts and replace(
-            pure_parts,
-            step=self._marking(pure_parts.step),
-            look=pure_parts.look and self._marking(pure_parts.look),
-            report=self._marking(pure_parts.report),
-        )
         self.chunk: Callable[..., Any] | None = None
         self.single: Callable[..., Any] | None = None
         self.several: BatchesRunner | None = None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
-from polykeras import nested
 from polykeras.backend import registry
+from polykeras.common import nested
 from polykeras.training.data.checks import host_tree
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.logs import to_host

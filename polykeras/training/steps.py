@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from polykeras import dtypes, nested
+from polykeras import dtypes
 from polykeras.backend import Backend
 from polykeras.backend.execution import BatchesRunner, CannotMap
-from polykeras.recent import Recent
+from polykeras.common import nested
+from polykeras.common.lru_cache import LRUCache
 from polykeras.training.chunks import ChunkSize
 from polykeras.training.collection import uncollected
 from polykeras.training.interrupts import Uninterrupted
 from polykeras.training.rooms import Rooms
-from polykeras.training.step_forms import Form, Parts
+from polykeras.training.step_forms import Form
 from polykeras.variables import (
     TRACES,
     NewVariables,
@@ -58,7 +58,6 @@ class CompiledStep:
         backend: where it runs.
         donate: whether the memory of the state may be used for the new one. Not for prediction, which changes (almost)
             nothing, returns what it changes alone, and may happen in several threads.
-        parts: the step in parts, where it has them.
 
     Attributes:
         step: the step that was given, as plain Python.
@@ -72,18 +71,16 @@ class CompiledStep:
         variables: Sequence[Variable],
         backend: Backend,
         donate: bool = True,
-        parts: Parts | None = None,
     ) -> None:
         self._backend = backend
         self._donate = donate
         self._has_run = False
         self.log_names: list[str] = []
-        self._chunk_sizes: Recent[ChunkSize] = Recent()  # by `shapes_of` a batch
-        self._rooms: Recent[Rooms] = Recent()  # by the rows of a batch
-        self.fills: Recent[bool] = Recent()
+        self._chunk_sizes: LRUCache[ChunkSize] = LRUCache()  # by `shapes_of` a batch
+        self._rooms: LRUCache[Rooms] = LRUCache()  # by the rows of a batch
+        self.fills: LRUCache[bool] = LRUCache()
         self._maps = not donate
         self.step = self._noting(step)
-        self._parts = parts and replace(parts, report=self._noting(parts.report))
         self._form = self._form_of(variables)
 
     @property
@@ -105,7 +102,7 @@ class CompiledStep:
         return (self._rooms.get(batch) or self._rooms.put(batch, Rooms())).fitting(rows, steps)
 
     def _form_of(self, variables: Sequence[Variable]) -> Form:
-        return Form(self.step, unique(variables), not self._donate, self._parts)
+        return Form(self.step, unique(variables), not self._donate)
 
     def _noting(self, step: Callable[..., Any]) -> Callable[..., Any]:
         def noted(*batch: Any) -> Any:
@@ -162,7 +159,7 @@ class CompiledStep:
 
         def run(form: Form, state: list[Any]) -> tuple[Any, Any]:
             if form.chunk is None:
-                form.chunk = self._backend.compile_steps(form.pure, form.parts)
+                form.chunk = self._backend.compile_steps(form.pure)
             return form.chunk(state, data, indices, start, stop)
 
         return self._run(run)
@@ -263,8 +260,11 @@ class EagerStep(CompiledStep):
         return self._run_one(nested.map_structure(self._backend.place, batch))  # native code may change it in place
 
     def _run_one(self, batch: Any) -> Any:
-        home = self._backend.native.home
-        with Scope() as scope, home.in_step() if home else nullcontext():  # a step that fails changes no variable
+        location = self._backend.native.location
+        with (
+            Scope() as scope,
+            location.in_step() if location else nullcontext(),
+        ):  # a step that fails changes no variable
             result = self.step(batch)
         with Uninterrupted():  # all of them or none
             for variable, value in zip(*scope.updates(), strict=True):

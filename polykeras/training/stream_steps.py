@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from polykeras import nested
 from polykeras.backend import Backend
+from polykeras.common import nested
 from polykeras.training.chunks import Chunk, ChunkSize, NextStop, end_of_chunk, never
 from polykeras.training.data.packs import Pack
 from polykeras.training.data.streams import StreamSource

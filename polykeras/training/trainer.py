@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from polykeras import nested, optimizers
-from polykeras.arguments import call_with_taken, positive_int, takes_old_arguments
+from polykeras import optimizers
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import registry
+from polykeras.common import nested
+from polykeras.common.arguments import call_with_taken, positive_int, takes_old_arguments
 from polykeras.dtype_policies import DTypePolicy
 from polykeras.layers.base.own_metrics import own_metrics
 from polykeras.metrics import Mean, Metric
@@ -218,10 +219,9 @@ class Trainer(CompileConfig, PreparedSteps, Loops, StepFunctions, Stateless):
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Update the compiled metrics with a batch and return the values of all."""
-        seen = self._plan.seen if self._plan else None
         if self._compiled_metrics is not None and y is not None:
-            self._compiled_metrics.update_state(y, y_pred, sample_weight, seen)
-        return self.get_metrics_result() if seen is None else {}  # else they are asked for after several steps
+            self._compiled_metrics.update_state(y, y_pred, sample_weight)
+        return self.get_metrics_result()
 
     def get_metrics_result(self) -> dict[str, Any]:
         """Return the values of all metrics by name."""

@@ -25,9 +25,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from polykeras import dtypes, fast, nested
+from polykeras import dtypes, fast
 from polykeras.backend import Backend, registry
-from polykeras.backend.native_home import on_host
+from polykeras.backend.native_location import on_host
+from polykeras.common import nested
 from polykeras.training.rounding import described, difference, moved, moved_tree, rounding
 from polykeras.training.steps import CompiledStep
 from polykeras.training.wrapped_step import WrappedStep
@@ -149,7 +150,7 @@ class VerifiedStep(WrappedStep):
 
         Arrays are copied, as native code in a step may change them in place.
         """
-        values = {id(variable): home[1] for variable, home in given}
+        values = {id(variable): location[1] for variable, location in given}
         missing: list[Variable] = []
         for _ in range(TRACES):
             state = self._state()
@@ -232,7 +233,7 @@ class VerifiedStep(WrappedStep):
         """
         if found.keys() != right.keys():
             return [f"it gives {', '.join(sorted(found.keys() ^ right.keys()))} in only one of the two forms"]
-        values = [on_host(value) if home is None else home.to_numpy(value) for _, (home, value) in given]
+        values = [on_host(value) if location is None else location.to_numpy(value) for _, (location, value) in given]
         before = dict(zip(_names([variable for variable, _ in given]), values, strict=True))
         epsilon = self._epsilon()
         allowed = {name: rounding(value, before.get(name), epsilon) for name, value in right.items()}
@@ -262,8 +263,8 @@ class VerifiedStep(WrappedStep):
             return given
         epsilon = self._epsilon()
         return [
-            (variable, (home[0], moved(home[1], self._backend, (sample, i), epsilon)))
-            for i, (variable, home) in enumerate(given)
+            (variable, (location[0], moved(location[1], self._backend, (sample, i), epsilon)))
+            for i, (variable, location) in enumerate(given)
         ]
 
     def _error(self, where: str, other: str, wrong: list[str]) -> RuntimeError:

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from polykeras.common.lazy import lazy_names
+from polykeras.common.naming import clear_session
 from polykeras.config import (
     disable_interactive_logging,
     enable_interactive_logging,
@@ -9,8 +11,6 @@ from polykeras.config import (
 )
 from polykeras.dtypes import standardize_dtype
 from polykeras.graph import is_keras_tensor
-from polykeras.lazy import lazy_names
-from polykeras.naming import clear_session
 from polykeras.random import set_random_seed
 from polykeras.saving.custom_objects import (
     CustomObjectScope,

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from polykeras.lazy import lazy_names
+from polykeras.common.lazy import lazy_names
 
 if TYPE_CHECKING:
     from polykeras.legacy.saving import deserialize_keras_object, serialize_keras_object

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from polykeras import nested
+from polykeras.common import nested
 
 
 @dataclass

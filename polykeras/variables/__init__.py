@@ -1,8 +1,8 @@
-"""Variables, which have a home, and scopes, in which stateful code becomes a pure function.
+"""Variables, which have a location, and scopes, in which stateful code becomes a pure function.
 
-A variable's value lives on one backend at a time, its *home*: the host after construction. Read under another current
-backend it moves there, through host memory, exactly. Inside a `Scope` reads and assignments go to the scope and the
-variable itself stays as it was; `functionalize` uses that to turn code over variables into
+A variable's value lives on one backend at a time, its *location*: the host after construction. Read under another
+current backend it moves there, through host memory, exactly. Inside a `Scope` reads and assignments go to the scope,
+and the variable itself stays as it was. `functionalize` uses that to turn code over variables into
 `(state, *arguments) -> (state, result)`, in one place for all backends.
 """
 

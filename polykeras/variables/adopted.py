@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from polykeras.backend.native_home import ADOPTIONS, Adoption, in_turn
+from polykeras.backend.native_location import ADOPTIONS, Adoption, in_turn
 from polykeras.backend.scopes import current_scope, is_functional
 from polykeras.variables.variable import Variable
 
@@ -39,7 +39,7 @@ def _adopt(adoption: Adoption, stored: Any, owner: str) -> Variable:
     name, shape, dtype, trainable = adoption.describe(stored)
     variable = Variable(adoption.native.to_numpy(stored), shape, dtype, trainable, autocast=False, name=name)
     variable.path = f"{owner}/{name}"
-    variable._home = (adoption.native, stored)
+    variable._location = (adoption.native, stored)
     adoption.bind(stored, variable, _scope_value, is_functional)
     return variable
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from polykeras import nested
 from polykeras.backend import Backend
-from polykeras.backend.door import Handle
+from polykeras.backend.dispatch import Handle
 from polykeras.backend.scopes import Scope
+from polykeras.common import nested
 from polykeras.variables.state import read_state, write_state
 from polykeras.variables.variable import Variable
 

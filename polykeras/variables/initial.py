@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import budget, dtypes
+from polykeras import dtypes
 from polykeras.backend import registry
-from polykeras.backend.door import Handle
+from polykeras.backend.dispatch import Handle
 from polykeras.backend.scopes import outside_scopes
+from polykeras.common import budget
 
 _deferring: ContextVar[bool] = ContextVar("polykeras_deferring", default=False)
 

@@ -1,6 +1,6 @@
 """Leaves: objects of a framework in which native code finds the values of variables, and their gradients.
 
-A variable has none until native code asks. From then on the leaf holds the value whenever the variable is at home on
+A variable has none until native code asks. From then on the leaf holds the value whenever the variable is on
 that framework, so that what either changes the other one sees; it stays the same object for good, also where the
 variable goes to another backend and comes back, since native optimizers know parameters by identity.
 """
@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakValueDictionary
 
-from polykeras.backend.native_home import NativeHome, in_turn, other_framework
+from polykeras.backend.native_location import NativeLocation, in_turn, other_framework
 
 if TYPE_CHECKING:
     from polykeras.backend import Backend
@@ -89,7 +89,7 @@ def leaf_of(variable: Variable, backend: Backend, trainable: bool = True) -> Any
     """Return the object of a framework that holds a variable's value from now on, which moves there.
 
     Args:
-        variable: of any home.
+        variable: of any location.
         backend: of the framework.
         trainable: False where the layer that holds the variable is frozen.
     """
@@ -99,15 +99,15 @@ def leaf_of(variable: Variable, backend: Backend, trainable: bool = True) -> Any
 
 def _leaf_of(variable: Variable, backend: Backend, trainable: bool) -> Any:
     leaf = variable._leaf
-    if isinstance(variable._home[0], NativeHome):
-        raise other_framework(variable, variable._home[0].name, backend.name)
+    if isinstance(variable._location[0], NativeLocation):
+        raise other_framework(variable, variable._location[0].name, backend.name)
     if leaf is None or leaf.backend is not backend:
         value = variable._stored(backend)
         held = backend.native.leaf(backend.place(value) if variable._lent is KEPT else value, variable.trainable)
         variable._leaf = Leaf(backend, held, variable.trainable)
         _by_held[id(held)] = variable
         variable._leaf.train(trainable and variable.trainable)
-        variable._home = (backend, held)
+        variable._location = (backend, held)
     else:
         variable._stored(backend)  # from where it was meanwhile
     return variable._leaf.held  # type: ignore[union-attr]
@@ -123,7 +123,7 @@ def hold_in(variable: Variable, backend: Backend, held: Any) -> Variable:
     """
     variable._leaf = Leaf(backend, held, variable.trainable)
     _by_held[id(held)] = variable
-    variable._home = (backend, held)
+    variable._location = (backend, held)
     variable._lent = True
     return variable
 

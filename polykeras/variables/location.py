@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from polykeras.backend import Backend
-from polykeras.backend.door import Handle
-from polykeras.backend.native_home import NativeHome
+from polykeras.backend.dispatch import Handle
+from polykeras.backend.native_location import NativeLocation
 from polykeras.variables import runs
 from polykeras.variables.leaves import Leaf
 
@@ -19,25 +19,25 @@ class Located(Handle):
 
     Attributes:
         path: its name, for messages.
-        _home: the backend, None for the host, and its array; or, on the host, a function that makes it when it is
+        _location: the backend, None for the host, and its array; or, on the host, a function that makes it when it is
             needed. Where native code has looked at it: how it is stored for that code, and the framework's object that
             stores it.
         _lent: whether somebody else may hold the array; `KEPT`, and relies on its numbers.
         _leaf: what native code knows it by.
     """
 
-    __slots__ = ("_dtype", "_home", "_leaf", "_lent", "_shape", "path")
+    __slots__ = ("_dtype", "_leaf", "_lent", "_location", "_shape", "path")
 
     def __init__(self, shape: tuple[int, ...], dtype: str, host: Any, path: str) -> None:
         self._shape, self._dtype, self.path = shape, dtype, path
-        self._home: tuple[Backend | NativeHome | None, Any] = (None, host)
+        self._location: tuple[Backend | NativeLocation | None, Any] = (None, host)
         self._lent: bool | int = False
         self._leaf: Leaf | None = None
 
     @property
-    def home(self) -> str:
+    def location(self) -> str:
         """The name of the backend that holds the value; `"host"` where none has read it yet."""
-        backend = self._home[0]
+        backend = self._location[0]
         return "host" if backend is None else backend.name
 
     def _plain(self, backend: Backend) -> Any:
@@ -47,19 +47,19 @@ class Located(Handle):
 
     def _stored(self, backend: Backend) -> Any:
         """The value outside any scope, moved to `backend` where it was elsewhere."""
-        home, value = self._home
-        if home is backend:
+        location, value = self._location
+        if location is backend:
             return value
         if not backend.holds_values:
             return backend.full(self._shape, 0, self._dtype)
         if self._dtype in backend.unsupported_dtypes:
             raise TypeError(f"Variable {self.path!r} is {self._dtype}, which {backend.unsupported_dtypes[self._dtype]}")
-        if isinstance(home, NativeHome):
-            return home.read(value, backend)
+        if isinstance(location, NativeLocation):
+            return location.read(value, backend)
         moved = backend.place(self._host_value())
         if not backend.is_traced(moved):
             self._keep(backend, moved)
-            return self._home[1]
+            return self._location[1]
         return moved
 
     def _keep(self, backend: Backend | None, value: Any, lent: bool | int = False) -> None:
@@ -68,25 +68,25 @@ class Located(Handle):
         Where native code knows an object that holds the value, it takes the numbers.
         """
         with runs.turn:
-            (home, stored), leaf = self._home, self._leaf
-            if isinstance(home, NativeHome):
-                home.write(stored, backend, value)
+            (location, stored), leaf = self._location, self._leaf
+            if isinstance(location, NativeLocation):
+                location.write(stored, backend, value)
             else:
                 if leaf is not None and leaf.backend is backend:
                     value = leaf.filled(value)
                 elif leaf is not None:
                     leaf.leave()
-                self._home = (backend, value)
+                self._location = (backend, value)
                 self._lent = lent
 
     def _host_value(self) -> np.ndarray:
         """The value outside any scope on the host, which is made now where nobody needed it so far."""
-        home, value = self._home
-        if home is not None:
-            return home.to_numpy(value)
+        location, value = self._location
+        if location is not None:
+            return location.to_numpy(value)
         if isinstance(value, partial):
             value = value()
-            self._home = (None, value)
+            self._location = (None, value)
         return value
 
     def _owned(self, backend: Backend) -> Any:
@@ -94,17 +94,17 @@ class Located(Handle):
         value = self._stored(backend)
         if self._leaf is not None:
             return backend.place(value)  # native code holds it, and finds it as it is if what runs fails
-        if self._lent and not isinstance(self._home[0], NativeHome):
+        if self._lent and not isinstance(self._location[0], NativeLocation):
             value = backend.place(value)
             if not backend.is_traced(value):
-                self._home = (backend, value)
+                self._location = (backend, value)
                 self._lent = False
         return value
 
     def _store(self, backend: Backend, value: Any) -> None:
         """Take over a result of a compiled function, whose shape and dtype are known to be right."""
-        if self._leaf is None and not isinstance(self._home[0], NativeHome):
-            self._home = (backend, value)
+        if self._leaf is None and not isinstance(self._location[0], NativeLocation):
+            self._location = (backend, value)
             self._lent = False
         else:
             self._keep(backend, value)

@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec
 
-from polykeras.backend import native_home
-from polykeras.backend.native_home import tell
+from polykeras.backend import native_location
+from polykeras.backend.native_location import tell
 from polykeras.backend.scopes import current_scope
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ P = ParamSpec("P")
 
 LONGEST = 600.0  # seconds to wait: a chunk of steps takes a tenth of one, compiling it may take minutes
 
-turn = native_home.turn
+turn = native_location.turn
 _changed = threading.Condition(turn)
 _runs: list[Run] = []  # of all threads
 
@@ -34,7 +34,7 @@ _runs: list[Run] = []  # of all threads
 def _begin_anew() -> None:
     """Forget the other threads: a forked process has none of them, whatever they held."""
     global turn, _changed
-    turn = native_home.turn = threading.RLock()
+    turn = native_location.turn = threading.RLock()
     _changed = threading.Condition(turn)
     _runs.clear()
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from polykeras import nested
 from polykeras.backend import Backend
-from polykeras.backend.native_home import NativeHome, tell
+from polykeras.backend.native_location import NativeLocation, tell
 from polykeras.backend.scopes import current_scope
+from polykeras.common import nested
 from polykeras.variables.leaves import KEPT
 from polykeras.variables.variable import Variable
 
@@ -31,19 +31,19 @@ def kept_values(variables: Iterable[Variable]) -> list[tuple[Variable, Any]]:
     kept = []
     for variable in unique(variables):
         variable._lent = KEPT  # steps that follow must not use the memory again, nor native code that comes to ask
-        home, value = variable._home
-        if isinstance(home, NativeHome):
-            home, value = None, variable.numpy()
-        elif variable._leaf is not None and home is not None:
-            value = home.place(value)
-        kept.append((variable, (home, value)))
+        location, value = variable._location
+        if isinstance(location, NativeLocation):
+            location, value = None, variable.numpy()
+        elif variable._leaf is not None and location is not None:
+            value = location.place(value)
+        kept.append((variable, (location, value)))
     return kept
 
 
 def put_back(kept: Iterable[tuple[Variable, Any]]) -> None:
     """Give variables back what `kept_values` found."""
-    for variable, home in kept:
-        variable._keep(*home, lent=KEPT)
+    for variable, location in kept:
+        variable._keep(*location, lent=KEPT)
 
 
 def read_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:
@@ -80,7 +80,7 @@ def write_state(variables: Sequence[Variable], values: Sequence[Any], backend: B
     scope = current_scope.get()
     if scope is None and len(values) and backend.is_traced(values[0]):  # all of them, or none
         for variable in variables:
-            if not isinstance(variable._home[0], NativeHome):
+            if not isinstance(variable._location[0], NativeLocation):
                 raise variable._traced_elsewhere(backend)
     for variable, value in zip(variables, values, strict=True):
         if scope is None:

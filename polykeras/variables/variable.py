@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import changes, dtypes, nested
+from polykeras import dtypes
 from polykeras.backend import Backend, registry
-from polykeras.backend.native_home import NativeHome, tell
+from polykeras.backend.native_location import NativeLocation, tell
 from polykeras.backend.scopes import current_autocast, current_scope, outside_scopes
+from polykeras.common import nested, version_counter
 from polykeras.operators import ArrayOperators
 from polykeras.variables import runs
 from polykeras.variables.initial import can_wait, check_sizes, initial_value
@@ -101,7 +102,7 @@ class Variable(Located, ArrayOperators):
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
-        changes.note()
+        version_counter.bump()
         if (leaf := getattr(self, "_leaf", None)) is not None:
             leaf.train(self._trainable)
 
@@ -168,17 +169,17 @@ class Variable(Located, ArrayOperators):
         if scope is not None:
             return np.array(registry.current().to_numpy(scope.read(self)))
         with runs.turn:
-            home = self._home[0]
-            if home is None or not runs.others_run():
+            location = self._location[0]
+            if location is None or not runs.others_run():
                 return np.array(self._host_value())
-        with Run([self], home) as run:  # type: ignore[arg-type]
-            return np.array(home.to_numpy(run.values[0]))
+        with Run([self], location) as run:  # type: ignore[arg-type]
+            return np.array(location.to_numpy(run.values[0]))
 
     def _lend(self, backend: Backend) -> Any:
         """The value outside any scope, which somebody may keep: steps that follow leave its memory alone."""
         native = backend.native
-        if native.home is not None and native.home.looks():
-            native.home.note(self)
+        if native.location is not None and native.location.looks():
+            native.location.note(self)
         with runs.turn:
             if not runs.others_run():
                 value = self._stored(backend)
@@ -194,9 +195,9 @@ class Variable(Located, ArrayOperators):
 
     def _make_leaf(self, value: Any) -> None:
         """Make a value that was lent the variable's leaf, where the variable holds it still."""
-        home, stored = self._home
-        if stored is value and self._lent is True and isinstance(home, Backend):
-            leaf_of(self, home)
+        location, stored = self._location
+        if stored is value and self._lent is True and isinstance(location, Backend):
+            leaf_of(self, location)
 
     def _traced_elsewhere(self, backend: Backend) -> TypeError:
         """Return the error for a value of a trace that knows nothing of this variable."""
@@ -236,7 +237,7 @@ class Variable(Located, ArrayOperators):
             scope.write(self, value)
             return value
         tell(backend, [self], assigned=True)
-        if isinstance(self._home[0], NativeHome):
+        if isinstance(self._location[0], NativeLocation):
             self._keep(backend, value)
             return value
         if backend.is_traced(value):
@@ -271,7 +272,7 @@ class Variable(Located, ArrayOperators):
         """Copies and pickles hold the value on the host: they need no framework to be read."""
         slots = (*Located.__slots__, *Variable.__slots__)
         state = {name: getattr(self, name) for name in slots if name != "__weakref__"}
-        return None, state | {"_home": (None, self.numpy()), "_lent": False, "_leaf": None}
+        return None, state | {"_location": (None, self.numpy()), "_lent": False, "_leaf": None}
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

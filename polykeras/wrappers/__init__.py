@@ -1,6 +1,6 @@
 """Models as estimators of scikit-learn, which has to be installed."""
 
-from polykeras.lazy import lazy_names
+from polykeras.common.lazy import lazy_names
 from polykeras.wrappers.estimators import SKLearnClassifier, SKLearnRegressor, SKLearnTransformer
 
 __all__ = ["SKLearnClassifier", "SKLearnRegressor", "SKLearnTransformer"]

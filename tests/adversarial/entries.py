@@ -17,8 +17,8 @@ import pytest
 
 import polykeras as keras
 from adversarial.harness import Entry, Outcome, Program, judge, plain
-from polykeras import nested
 from polykeras.backend import Backend
+from polykeras.common import nested
 
 DEVICES, ONE_WAY = "two devices", "switches that cannot be put back"
 OWN_PROCESS = (DEVICES, ONE_WAY)

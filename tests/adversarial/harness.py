@@ -49,7 +49,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from polykeras import nested
+from polykeras.common import nested
 
 Outcome: TypeAlias = Literal["equal", "refused", "read once"]
 Entry: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]

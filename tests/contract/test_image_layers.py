@@ -13,8 +13,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 import polykeras
 from helpers.runner import in_one_program
 from polykeras import layers as L
-from polykeras import nested, ops
+from polykeras import ops
 from polykeras.backend import Backend, use_backend
+from polykeras.common import nested
 from polykeras.layers.image.base import ImageLayer
 
 RNG = np.random.default_rng(4)

@@ -11,8 +11,9 @@ import pytest
 from contract.layer_cases import LAYER_CASES
 from differential import opponent
 from helpers.layer_runner import LayerCase
-from polykeras import layers, nested, ops
+from polykeras import layers, ops
 from polykeras.backend import use_backend
+from polykeras.common import nested
 from polykeras.layers import Layer
 from polykeras.saving.configurable import init_parameters
 from recorded.store import of_keras

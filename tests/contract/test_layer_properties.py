@@ -20,8 +20,9 @@ from helpers.parity import assert_parity, largest
 from helpers.reference import REFERENCE
 from helpers.runner import narrowed, running
 from known_differences import known
-from polykeras import layers, nested
+from polykeras import layers
 from polykeras.backend import Backend, registry
+from polykeras.common import nested
 from polykeras.graph import KerasTensor
 
 NUMPY = registry.load(REFERENCE)

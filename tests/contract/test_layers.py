@@ -19,8 +19,9 @@ from contract.layer_cases import LAYER_CASES, OWN
 from helpers.layer_runner import LayerCase
 from helpers.reference import REFERENCE, check
 from known_differences import known
-from polykeras import layers, nested
+from polykeras import layers
 from polykeras.backend import Backend, registry, use_backend
+from polykeras.common import nested
 from polykeras.layers import InputSpec
 from polykeras.saving.custom_objects import custom_object_scope
 

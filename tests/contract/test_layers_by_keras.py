@@ -14,8 +14,8 @@ import pytest
 
 from differential import opponent
 from polykeras import layers as ours
-from polykeras import nested
 from polykeras.backend import use_backend
+from polykeras.common import nested
 
 pytestmark = pytest.mark.keras
 

@@ -12,7 +12,7 @@ from contract.metric_cases import BINARY, CASES, WEIGHT, N
 from contract.references.metrics import counts
 from helpers import f32
 from helpers.parity import assert_parity
-from polykeras import Sequential, initializers, layers, masks, metrics, ops
+from polykeras import Sequential, initializers, layers, metrics, ops
 from polykeras.autodiff import function
 from polykeras.backend import Backend
 from polykeras.graph import KerasTensor
@@ -260,42 +260,3 @@ def test_fit_resets_as_the_initializers_say(backend: Backend) -> None:
     model.compile(SGD(0.0), "mse", metrics=[Lowest()])
     rows = np.array([[3.0], [1.0]], "float32")
     assert model.fit(rows, rows, epochs=2, verbose=0).history["lowest"] == [2.0, 2.0]
-
-
-def one_decision(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return labels and predictions of a case; of several binary decisions a sample the first."""
-    _, y, p, _ = CASES[name]
-    return (y[:, :1], p[:, :1]) if y is BINARY and "class" not in name and "top" not in name else (y, p)
-
-
-COUNTING = sorted(name for name, (metric, *_) in CASES.items() if metric.counts_wholes(one_decision(name)[1]))
-
-
-def test_which_metrics_count() -> None:
-    accuracies = {"accuracy", "binary", "sparse", "sparse-column", "categorical", "top-2", "sparse-top-3"}
-    assert accuracies | {"tp", "fn", "fp", "tn", "precision", "recall-many", "roc", "pr"} <= set(COUNTING)
-    assert not {"roc-label-weights", "mse", "cosine", "pearson"} & set(COUNTING)  # sums that are not whole
-    for several in (metrics.BinaryAccuracy(), metrics.AUC(), metrics.SparseCategoricalAccuracy()):
-        assert not several.counts_wholes(np.zeros((8, 5, 3)))
-    assert not metrics.BinaryAccuracy(dtype="float16").counts_wholes(np.zeros((8, 1)))
-    assert not metrics.AUC(label_weights=[0.3]).counts_wholes(np.zeros((8, 1)))
-
-
-@pytest.mark.parametrize("name", COUNTING)
-@pytest.mark.parametrize("masked", [False, True])
-def test_metrics_that_count_see_several_batches_as_one(backend: Backend, name: str, masked: bool) -> None:
-    y, p = one_decision(name)
-    states = []
-    for batch in (1, 3, 16, N):
-        metric = fresh(CASES[name][0])
-        for i in range(0, N, batch):
-            part = slice(i, i + batch)
-            scores = ops.convert_to_tensor(f32(p[part]))
-            if masked:
-                masks.keep(scores, ops.convert_to_tensor((np.arange(N) % 3 > 0)[part]))
-            metric.update_state(f32(y[part]), scores)
-        states.append([variable.numpy() for variable in metric.variables])
-    for other in states[1:]:
-        for a, b in zip(states[0], other, strict=True):
-            np.testing.assert_array_equal(a, b)
-    assert any(value.any() for value in states[0])

@@ -12,7 +12,7 @@ from contract import optimizer_formulas as formulas
 from contract.optimizer_cases import GRADIENTS, START, STEPS, assert_close, expected_of, train, values, variables
 from polykeras import autodiff, constraints, ops, optimizers
 from polykeras.backend import Backend
-from polykeras.naming import reset_names
+from polykeras.common.naming import reset_names
 from polykeras.optimizers import schedules
 from polykeras.variables import Variable
 

@@ -32,7 +32,7 @@ def test_steps_follow_the_formula(backend: Backend, case: str) -> None:
     make, formula = CASES[case]
     trained = train(make())
     assert_close(values(trained), expected_of(formula))
-    assert [variable.home for variable in trained] == [backend.name] * 3
+    assert [variable.location for variable in trained] == [backend.name] * 3
 
 
 @pytest.mark.parametrize("case", CASES)

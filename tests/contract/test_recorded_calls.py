@@ -10,8 +10,9 @@ import pytest
 import polykeras
 from helpers.runner import ONE_FUNCTION
 from known_differences import known, of
-from polykeras import activations, losses, metrics, nested, ops, optimizers
+from polykeras import activations, losses, metrics, ops, optimizers
 from polykeras.backend import Backend
+from polykeras.common import nested
 from recorded.calls import TABLES, Call, run
 from recorded.compare import assert_recorded
 from recorded.differing import DIFFERING

@@ -15,8 +15,8 @@ from contract.table import Case
 from helpers import assert_parity
 from helpers.reference import REFERENCE
 from helpers.runner import float_arrays, gradients, objective, running, values, weights
-from polykeras import nested
 from polykeras.backend import Backend, registry
+from polykeras.common import nested
 
 
 def numpy_backend() -> Backend:

@@ -9,7 +9,7 @@ import pytest
 
 from polykeras import ops
 from polykeras.backend import Backend
-from polykeras.backend.door import bind
+from polykeras.backend.dispatch import bind
 from polykeras.backend.spec import OpSpec
 from polykeras.backend.symbolic import SymbolicBackend
 

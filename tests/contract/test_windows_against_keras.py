@@ -12,7 +12,8 @@ from numpy.testing import assert_allclose
 
 from differential.opponent import keras, quiet
 from polykeras import layers as L
-from polykeras import nested, ops
+from polykeras import ops
+from polykeras.common import nested
 
 pytestmark = [pytest.mark.slow, pytest.mark.keras]
 

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from known_differences import of
-from polykeras import dtypes, nested
+from polykeras import dtypes
 from polykeras.backend import use_backend
+from polykeras.common import nested
 
 EVERYTHING = os.environ.get("POLYKERAS_COMPARE") == "all"
 """Whether each case runs in each dtype and with each weight, which takes some minutes; else one of a kind does."""

@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from differential.opponent import keras, quiet
-from polykeras import nested
+from polykeras.common import nested
 from polykeras.layers.image.boxes import FORMATS
 from polykeras.utils import bounding_boxes
 

@@ -11,7 +11,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from differential.opponent import keras, quiet
-from polykeras import layers, nested, ops
+from polykeras import layers, ops
+from polykeras.common import nested
 
 pytestmark = pytest.mark.keras
 

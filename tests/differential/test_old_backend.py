@@ -9,8 +9,9 @@ import pytest
 
 from differential.opponent import keras
 from polykeras import backend as K
-from polykeras import nested, ops
+from polykeras import ops
 from polykeras.backend import Backend
+from polykeras.common import nested
 
 pytestmark = pytest.mark.keras
 RNG = np.random.default_rng(0)

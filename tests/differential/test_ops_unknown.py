@@ -11,7 +11,8 @@ from contract.table import NUMBERS, Case
 from differential.opponent import Mismatch, failed, keras, quiet, settle
 from differential.test_ops import BY_OP, applied, given
 from helpers.runner import all_arrays
-from polykeras import dtypes, nested
+from polykeras import dtypes
+from polykeras.common import nested
 
 pytestmark = [pytest.mark.slow, pytest.mark.keras]
 

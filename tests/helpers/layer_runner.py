@@ -11,8 +11,8 @@ import numpy as np
 
 from helpers.parity import RTOL
 from helpers.runner import ONE_FUNCTION, all_kinds, host, latest, narrowed, running, weighted
-from polykeras import nested
 from polykeras.backend import Backend
+from polykeras.common import nested
 from polykeras.graph import KerasTensor
 from polykeras.layers import Layer
 from polykeras.utils import set_random_seed

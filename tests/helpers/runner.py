@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from polykeras import config, function, nested
-from polykeras.backend import Backend, door, use_backend
+from polykeras import config, function
+from polykeras.backend import Backend, dispatch, use_backend
+from polykeras.common import nested
 
 if TYPE_CHECKING:
     from contract.table import Case
@@ -25,7 +26,7 @@ Objective: TypeAlias = Callable[[list[Any]], tuple[Any, Any]]
 @functools.cache
 def public(op: str) -> Callable[..., Any]:
     """Return the public function of a contract method, as `polykeras.ops` binds it."""
-    return door.bind(getattr(Backend, op))
+    return dispatch.bind(getattr(Backend, op))
 
 
 @contextmanager

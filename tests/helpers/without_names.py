@@ -122,7 +122,8 @@ def core() -> dict[str, list[float]]:
 
 
 def _flat(values: Any) -> list[float]:
-    from polykeras import nested, ops
+    from polykeras import ops
+    from polykeras.common import nested
 
     arrays = [np.asarray(ops.convert_to_numpy(leaf), "float64") for leaf in nested.flatten(values)]
     return [float(number) for array in arrays for number in array.ravel()]

@@ -148,7 +148,7 @@ def test_five_epochs_on_a_tour(make: Callable[[], keras.Model]) -> None:
     assert hopped.keys() == stayed.keys()
     for name in stayed:
         assert worst(hopped[name], stayed[name]) <= 1e-5, name
-    assert traveller.optimizer.iterations.home == "jax"
+    assert traveller.optimizer.iterations.location == "jax"
     pairs = [
         *zip(traveller.variables, reference.variables, strict=True),
         *zip(traveller.optimizer.variables, reference.optimizer.variables, strict=True),

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import polykeras as pk
-from polykeras import activations, layers, logits, losses, ops
+from polykeras import activations, layers, losses, ops
+from polykeras.common import logits
 
 LARGE = 200.0  # the softmax of (0, LARGE) is (0, 1) in float32
 

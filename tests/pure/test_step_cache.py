@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from time import sleep
 from typing import Any
 
-from polykeras import changes
+from polykeras.common import version_counter
 from polykeras.training.step_cache import KEPT, StepCache
 
 
@@ -15,7 +15,7 @@ def cached(cache: StepCache, fingerprint: Any, made: list[Any], kind: str = "tra
         made.append((kind, fingerprint))
         return f"{kind} {fingerprint}"
 
-    changes.note()
+    version_counter.bump()
     return cache.get(kind, "numpy", lambda: (fingerprint,), make)  # type: ignore[arg-type, type-var]
 
 
@@ -65,11 +65,11 @@ def test_what_changes_after_the_look_is_seen_by_the_next_one() -> None:
         looks.append(state[0])
         if len(looks) == 2:  # another thread, just after the look that follows the making
             state[0] = "new"
-            changes.note()
+            version_counter.bump()
         return (looks[-1],)
 
     def get() -> Any:
         return cache.get("predict", "numpy", fingerprint, lambda: f"for {state[0]}")  # type: ignore[arg-type, type-var]
 
-    changes.note()
+    version_counter.bump()
     assert [get(), get()] == ["for old", "for new"]

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from polykeras import nested, tree
+from polykeras import tree
+from polykeras.common import nested
 
 Pair = namedtuple("Pair", ["x", "y"])
 STRUCTURE: Any = {"b": [1, None, (2,)], "a": Pair(None, 3), "c": OrderedDict(z=[], y=4)}

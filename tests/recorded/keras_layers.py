@@ -11,8 +11,9 @@ import numpy as np
 from differential.opponent import host, keras
 from helpers.layer_runner import LayerCase
 from helpers.runner import narrowed, weights
-from polykeras import layers, nested
+from polykeras import layers
 from polykeras.backend import Backend, registry
+from polykeras.common import nested
 from recorded.layers import LEFT_OUT, TABLE
 from recorded.store import Records, names_in
 

@@ -12,7 +12,8 @@ from contract.layer_cases import LAYER_CASES
 from helpers.layer_runner import LayerCase
 from known_differences.from_keras import EXCHANGED
 from polykeras import layers as L
-from polykeras import nested, ops
+from polykeras import ops
+from polykeras.common import nested
 from recorded.store import of_keras
 from saving.exchange_own import registered
 

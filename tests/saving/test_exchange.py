@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 
 import polykeras as keras
-from polykeras import nested
 from polykeras.backend import use_backend
+from polykeras.common import nested
 from saving.exchange_cases import CASES, MODELS, of_layer, perceptron
 
 FRAMEWORKS = [name for name in ("jax", "torch", "tensorflow") if find_spec(name)]

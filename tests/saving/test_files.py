@@ -15,8 +15,9 @@ import pytest
 import polykeras as keras
 from contract.layer_cases import LAYER_CASES, OWN
 from helpers.layer_runner import LayerCase
-from polykeras import layers, nested
+from polykeras import layers
 from polykeras.backend import Backend, use_backend
+from polykeras.common import nested
 from polykeras.saving import SavedFileError
 from polykeras.saving.walk import parts
 from saving.exchange_cases import MODELS, of_layer

@@ -21,8 +21,8 @@ import pytest
 
 import polykeras as keras
 from differential.opponent import EVERYTHING
-from polykeras import naming
 from polykeras.backend import use_backend
+from polykeras.common import naming
 from polykeras.saving.files import hdf5
 from polykeras.saving.files.hdf5_texts_reader import texts_of
 from saving.masked_graphs import masked_graphs

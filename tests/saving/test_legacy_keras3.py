@@ -17,7 +17,8 @@ import pytest
 
 import polykeras
 from helpers import data
-from polykeras import Input, Model, Sequential, layers, nested
+from polykeras import Input, Model, Sequential, layers
+from polykeras.common import nested
 from polykeras.saving import load_model
 
 FRAMEWORKS = [name for name in ("jax", "torch", "tensorflow") if find_spec(name)]

@@ -28,7 +28,7 @@ import numpy as np
 from losses import EnoughTrained
 
 import polykeras.as_keras
-from polykeras import nested
+from polykeras.common import nested
 
 STEPS = int(os.environ.get("SCRIPT_STEPS", "2"))  # of an epoch
 NATIVE = "SCRIPT_STEPS" in os.environ  # whether losses are to fall, and loops of the script's own are noted and cut

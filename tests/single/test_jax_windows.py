@@ -188,7 +188,7 @@ def test_max_pooling_of_nan_and_of_integers(jb: Backend) -> None:
 
 
 def test_ops_through_the_door(jb: Backend) -> None:
-    from polykeras.backend.door import bind
+    from polykeras.backend.dispatch import bind
 
     with use_backend("jax"):
         assert isinstance(bind(Backend.add)(1, np.float64(2)), jax.Array)

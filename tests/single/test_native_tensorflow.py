@@ -394,7 +394,7 @@ def test_neutral_code_makes_no_variables_of_tensorflow() -> None:
     model.fit(X, Y, epochs=1, verbose=0)
     model(X)
     neutral_step(model, optimizers.SGD())(X, Y)
-    stored = [v for v in [*model.variables, *model.optimizer.variables] if isinstance(v._home[1], tf.Variable)]
+    stored = [v for v in [*model.variables, *model.optimizer.variables] if isinstance(v._location[1], tf.Variable)]
     assert stored == []
 
 
@@ -596,7 +596,7 @@ def test_steps_are_verified_where_variables_are_stored_by_tensorflow(seen: str) 
         with tf.GradientTape() as tape:
             loss = loss_of(model, training=False)
         tape.gradient(loss, model.trainable_variables)
-        assert model.weights[0].home == "tensorflow"
+        assert model.weights[0].location == "tensorflow"
     utils.set_random_seed(0)
     plain.fit(X, Y, batch_size=8, shuffle=False, verbose=0)
     utils.set_random_seed(0)

@@ -13,7 +13,7 @@ import pytest
 
 from helpers.parity import assert_parity
 from polykeras.backend import Backend, registry, use_backend
-from polykeras.backend.door import bind
+from polykeras.backend.dispatch import bind
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional

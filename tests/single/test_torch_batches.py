@@ -65,23 +65,6 @@ def test_batches_of_a_stream_are_cut_out_and_not_gathered(monkeypatch: pytest.Mo
         model.fit(iter(stream), steps_per_epoch=100, epochs=3, verbose=0)
 
 
-@pytest.mark.parametrize("on_host", [False, True])
-@pytest.mark.parametrize("rows", ROWS.values(), ids=list(ROWS))
-def test_several_batches_of_a_column_joined(rows: Any, on_host: bool) -> None:
-    from polykeras_torch.batches import Batches, Data
-
-    columns = [column(shape, dtype) for shape, dtype in COLUMNS]
-    indices = rows.to(torch.int32)
-    indices = indices.numpy() if on_host else indices
-    batches, later = (Batches(Data(columns), indices, start, len(rows)) for start in (0, 1))
-    found = list(later)
-    assert len(found) == len(rows) - 1
-    for number in range(len(columns)):
-        assert torch.equal(batches.joined(number, 0, 1), columns[number][rows[0]])
-        if found:
-            assert torch.equal(later.joined(number, 0, len(later)), torch.cat([batch[number] for batch in found]))
-
-
 @pytest.mark.skipif(not fast.enabled(), reason="a fast path")
 def test_a_run_of_rows_is_used_in_place_and_begins_where_it_is_told() -> None:
     from polykeras_torch.batches import Batches, Data

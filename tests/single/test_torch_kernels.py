@@ -38,7 +38,7 @@ def test_a_kernel_gives_what_the_rule_gives(tb: Any, name: str, dtype: str) -> N
         return optimizer.rule(gradient, parameter, rest[:slots], rest[slots:])
 
     expected = tb.map_elementwise(rule, lists, scalars)
-    received = tb.map_elementwise(rule, lists, scalars, optimizer.known_rule())
+    received = tb.map_elementwise(rule, lists, scalars, optimizer.fused_kernel())
     tolerance = 1e-6 if dtype == "float32" else 1e-14  # a rounding or two
     torch.testing.assert_close(received, expected, rtol=tolerance, atol=tolerance)
     torch.testing.assert_close(lists, before, rtol=0, atol=0)  # the old values are left alone
@@ -49,9 +49,9 @@ def test_no_kernel_is_named_for_other_rules() -> None:
         def rule(self, gradient: Any, parameter: Any, slots: Any, scalars: Any) -> Any:
             return (parameter - gradient,)
 
-    assert k.optimizers.SGD(0.1).known_rule() is not None
-    assert k.optimizers.SGD(0.1, momentum=0.9).known_rule() is None
-    assert Own(0.1).known_rule() is None
+    assert k.optimizers.SGD(0.1).fused_kernel() is not None
+    assert k.optimizers.SGD(0.1, momentum=0.9).fused_kernel() is None
+    assert Own(0.1).fused_kernel() is None
 
 
 @pytest.mark.skipif(not fast.enabled(), reason="a fast path")

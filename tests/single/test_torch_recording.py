@@ -584,11 +584,14 @@ def loops(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], list[str]]]:
     written: list[tuple[list[str], list[str]]] = []
     loop = _Writer.loop
 
-    def noted(self: Any, before: Any, nodes: Any, *args: Any) -> Any:
+    def noted(self: Any, before: Any, instructions: Any, *args: Any) -> Any:
         written.append(
-            tuple([node.op._schema.name.removeprefix("aten::") for node in part] for part in (before, nodes))
+            tuple(
+                [instruction.op._schema.name.removeprefix("aten::") for instruction in part]
+                for part in (before, instructions)
+            )
         )
-        return loop(self, before, nodes, *args)
+        return loop(self, before, instructions, *args)
 
     monkeypatch.setattr(_Writer, "loop", noted)
     return written

@@ -16,8 +16,9 @@ import pytest
 
 import polykeras as k
 from helpers.calls import counted
-from polykeras import draws, fast
+from polykeras import fast
 from polykeras.backend import use_backend
+from polykeras.common import global_draws
 
 torch = pytest.importorskip("torch")
 pytestmark = [
@@ -174,7 +175,7 @@ def test_random_numbers_that_another_thread_draws(tb: Any, ours: bool) -> None:
     drawn, stop = threading.Event(), threading.Event()
 
     def work() -> None:
-        with draws.elsewhere() if ours else nullcontext():
+        with global_draws.elsewhere() if ours else nullcontext():
             while not stop.is_set():
                 random.random(), np.random.rand(), torch.rand(1)
                 drawn.set()
@@ -198,7 +199,7 @@ def test_random_numbers_that_another_thread_draws(tb: Any, ours: bool) -> None:
 
 def test_a_thread_of_ours_that_has_ended_may_have_drawn(tb: Any) -> None:
     def fn(x: Any) -> Any:
-        with draws.elsewhere():
+        with global_draws.elsewhere():
             random.random(), np.random.rand(), torch.rand(1)
         return x + 1
 

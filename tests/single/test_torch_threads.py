@@ -84,7 +84,7 @@ def test_one_thread_is_for_small_products_among_short_kernels(
 ) -> None:
     with Recorder(arguments) as recorder:
         function(*arguments)
-    assert wants_one_thread(recorder.nodes, recorder.seen) is expected
+    assert wants_one_thread(recorder.instructions, recorder.tensors) is expected
 
 
 def test_the_number_comes_back_after_an_error_too() -> None:
@@ -165,7 +165,7 @@ def test_chunks_of_small_layers_run_in_one_thread(uses: list[int]) -> None:
 def test_a_model_has_the_bits_of_several_threads(uses: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     ours = trained(32)
     assert uses
-    monkeypatch.setattr("polykeras_torch.compiler.replay.wants_one_thread", lambda nodes, seen: False)
+    monkeypatch.setattr("polykeras_torch.compiler.replay.wants_one_thread", lambda instructions, seen: False)
     uses.clear()
     theirs = trained(32)
     assert uses == []
@@ -190,7 +190,7 @@ def test_products_have_the_bits_of_several_threads(transposed: bool) -> None:
         b = torch.randn(k, n)
         with Recorder([a, b]) as recorder:
             several = torch.mm(a, b)
-        if wants_one_thread(recorder.nodes, recorder.seen):
+        if wants_one_thread(recorder.instructions, recorder.tensors):
             with one_thread():
                 assert torch.equal(several, torch.mm(a, b)), (m, n, k)
             compared += 1

@@ -53,7 +53,7 @@ def test_is_found_and_listed(environment: dict[str, str]) -> None:
 def test_counts_the_primitives_of_a_composite(environment: dict[str, str]) -> None:
     code = """
 from polykeras.backend import use_backend
-from polykeras.backend.door import bind
+from polykeras.backend.dispatch import bind
 from polykeras.backend import Backend
 with use_backend("counting") as backend:
     bind(Backend.log_softmax)([[1.0, 2.0]])

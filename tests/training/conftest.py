@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from polykeras.naming import reset_names
+from polykeras.common.naming import reset_names
 from polykeras.random import set_random_seed
 
 

@@ -1,7 +1,7 @@
 """Counts how often the host asks a framework for a value: each time it waits until that value is computed.
 
-It listens at the frameworks' own doors. Python reaches values through a few methods of their arrays and through NumPy;
-aten kernels of PyTorch may wait too (`_local_scalar_dense`), which its profiler tells. JAX's `transfer_guard` would not
+It listens at the frameworks' own methods. Python reaches values through a few methods of their arrays and through
+NumPy. Kernels of PyTorch may wait too (`_local_scalar_dense`), as its profiler tells. JAX's `transfer_guard` would not
 do: on a CPU, where nothing is transferred, it guards nothing.
 """
 
@@ -77,21 +77,21 @@ def host_reads(framework: str, kernels: bool = False) -> Iterator[list[str]]:
         framework: "jax", "tensorflow" or "torch".
         kernels: whether to ask PyTorch's profiler too, which knows at the end of the context and cannot be nested.
     """
-    module, name, doors = DOORS[framework]
+    module, name, methods = DOORS[framework]
     array = getattr(importlib.import_module(module), name)
     listener = _Listener()
     with ExitStack() as stack:
-        for door in doors:
-            own = getattr(array, door)
+        for method in methods:
+            own = getattr(array, method)
             if isinstance(own, property):
                 assert own.fget is not None
-                watched: Any = property(listener.around(f"{name}.{door}", own.fget, lambda *_: True))
+                watched: Any = property(listener.around(f"{name}.{method}", own.fget, lambda *_: True))
             else:
-                watched = listener.around(f"{name}.{door}", own, lambda *_: True)
-            stack.enter_context(mock.patch.object(array, door, watched))
-        for door in ("asarray", "array"):  # NumPy reads the memory of arrays without asking them
-            watched = listener.around(f"numpy.{door}", getattr(np, door), lambda *args: _holds(args[:1], array))
-            stack.enter_context(mock.patch.object(np, door, watched))
+                watched = listener.around(f"{name}.{method}", own, lambda *_: True)
+            stack.enter_context(mock.patch.object(array, method, watched))
+        for method in ("asarray", "array"):  # NumPy reads the memory of arrays without asking them
+            watched = listener.around(f"numpy.{method}", getattr(np, method), lambda *args: _holds(args[:1], array))
+            stack.enter_context(mock.patch.object(np, method, watched))
         profile: Any = None
         if kernels and framework in PROFILERS:
             profiler = importlib.import_module(PROFILERS[framework])

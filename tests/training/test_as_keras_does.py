@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polykeras import Input, KerasTensor, Layer, Model, Sequential, Variable, callbacks, layers, nested, ops, optimizers
+from polykeras import Input, KerasTensor, Layer, Model, Sequential, Variable, callbacks, layers, ops, optimizers
 from polykeras.backend import Backend, floatx, result_type, standardize_dtype
+from polykeras.common import nested
 from polykeras.losses import mean_absolute_error
 from polykeras.metrics import MeanAbsoluteError, MeanMetricWrapper
 from polykeras.models import clone_model

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polykeras import nested
+from polykeras.common import nested
 from polykeras.training.data.familiar import Familiar
 from polykeras.training.data.packs import Pack, Packing
 from polykeras.training.data.preparation import Preparation

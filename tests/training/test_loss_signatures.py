@@ -10,8 +10,8 @@ import pytest
 import polykeras as keras
 from helpers import data
 from polykeras import Input, Model, layers, ops
-from polykeras.arguments import call_with_taken
 from polykeras.backend import Backend
+from polykeras.common.arguments import call_with_taken
 
 OFFERED = {"x": 1, "y": 2, "y_pred": 3, "sample_weight": 4, "training": 5}
 

@@ -13,8 +13,9 @@ import pytest
 
 import polykeras
 from helpers.memory import grown_megabytes
-from polykeras import Sequential, layers, recent
+from polykeras import Sequential, layers
 from polykeras.backend import Backend
+from polykeras.common import lru_cache
 
 SHAPES = 400
 KEPT = 4
@@ -32,7 +33,7 @@ reads_statm = pytest.mark.skipif(sys.platform != "linux", reason="the resident s
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep few programs, so that few shapes are enough to see that others go."""
-    monkeypatch.setattr(recent, "PROGRAMS", KEPT)
+    monkeypatch.setattr(lru_cache, "PROGRAMS", KEPT)
 
 
 class NewPrograms:
@@ -115,7 +116,7 @@ def test_memory_is_flat_over_hundreds_of_shapes(backend: Backend) -> None:
 def test_what_is_kept_is_noticed(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     if not backend.is_compiled():
         pytest.skip("nothing is compiled")
-    monkeypatch.setattr(recent, "PROGRAMS", 10 * SHAPES)
+    monkeypatch.setattr(lru_cache, "PROGRAMS", 10 * SHAPES)
     run = ways(backend)["predict_on_batch"]
     run(1)
     new = NewPrograms()

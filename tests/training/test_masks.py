@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import polykeras as keras
-from polykeras import layers, masks, ops
+from polykeras import layers, ops
 from polykeras.backend import Backend
+from polykeras.common import masks
 
 IDS = np.array([[1, 2, 0, 0], [3, 0, 0, 0]], "int32")
 MASK = IDS != 0

@@ -24,7 +24,7 @@ def test_moves_through_all_backends_are_exact(all_backends: list[Backend], dtype
             continue
         with use_backend(backend):
             value = variable.value
-            assert (backend.dtype(value), variable.home) == (dtype, backend.name)
+            assert (backend.dtype(value), variable.location) == (dtype, backend.name)
             np.testing.assert_array_equal(backend.to_numpy(value).astype("float64"), before.astype("float64"))
     np.testing.assert_array_equal(variable.numpy().astype("float64"), before.astype("float64"))
 
@@ -37,7 +37,7 @@ def test_numpy_does_not_move_a_variable(all_backends: list[Backend]) -> None:
         for other in all_backends:
             with use_backend(other):
                 assert variable.numpy().tolist() == [2.0]
-        assert variable.home == backend.name
+        assert variable.location == backend.name
 
 
 def test_two_threads_train_two_models_on_two_backends(all_backends: list[Backend]) -> None:

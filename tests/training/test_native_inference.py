@@ -99,7 +99,7 @@ def test_nothing_of_the_inference_stays(backend: Backend) -> None:
     assert int(layer.dropout.seed_generator.state.numpy()[2]) == 0
     np.testing.assert_array_equal(layer.norm.moving_mean.numpy(), np.zeros(3))
     for variable in layer.variables:
-        assert variable.home in ("host", backend.name)
+        assert variable.location in ("host", backend.name)
         assert np.isfinite(variable.numpy()).all()
     rows = data(5, 4)
     assert host(Model(x, y)(rows)).shape == (5, 3)
@@ -125,7 +125,7 @@ def test_no_initial_value_is_drawn_for_a_look_at_its_shape(backend: Backend) -> 
 
     layer = Within()
     layer(Input((4,)))
-    assert [v.home for v in layer.weights] == ["host"] * 4
+    assert [v.location for v in layer.weights] == ["host"] * 4
 
 
 def test_random_streams_stay_where_they_are(backend: Backend) -> None:

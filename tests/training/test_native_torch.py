@@ -110,7 +110,7 @@ def test_parameters_stay_the_same(change: str, tmp_path: Path) -> None:
         with use_backend("numpy"):
             for v in model.weights:
                 v.assign(np.asarray(v.value) + 1.0)
-            assert {v.home for v in model.weights} == {"numpy"}
+            assert {v.location for v in model.weights} == {"numpy"}
     assert all(a is b for a, b in zip(parameters, model.parameters(), strict=True))
     assert any(not torch.equal(a, b) for a, b in zip(before, parameters, strict=True))
     for p, v in zip(parameters, model.weights, strict=True):

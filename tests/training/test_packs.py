@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 import polykeras
-from polykeras import Sequential, layers, nested, ops
+from polykeras import Sequential, layers, ops
 from polykeras.backend import Backend
 from polykeras.backend.host_memory import aligned_empty
+from polykeras.common import nested
 from polykeras.training.data import PyDataset, packs
 from polykeras.training.data.pace import PATIENCE
 from polykeras.training.data.packs import Pack, Packing, pack_capacity

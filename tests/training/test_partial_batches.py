@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import polykeras.naming
+import polykeras.common.naming
 from polykeras import Input, Model, Sequential, layers, losses, metrics, ops
 from polykeras.backend import Backend, use_backend
 from polykeras.optimizers import SGD
@@ -52,7 +52,7 @@ def compare(make: Callable[[], Any], x: Any, y: Any, tolerance: float = 2e-6, **
     """
     runs = []
     for prepare in (lambda model: model, unfilled):
-        polykeras.naming.reset_names()
+        polykeras.common.naming.reset_names()
         set_random_seed(0)
         model = prepare(make())
         data = (x, y) if fit.get("sample_weight") is None else (x, y, fit["sample_weight"])

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polykeras import Input, Model, Sequential, callbacks, config, fast, layers, nested, ops
+from polykeras import Input, Model, Sequential, callbacks, config, fast, layers, ops
 from polykeras.backend import Backend
+from polykeras.common import nested
 from polykeras.training import loops
 from polykeras.training.predicting import TOGETHER
 from polykeras.training.steps import CompiledStep

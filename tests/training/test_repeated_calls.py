@@ -160,6 +160,25 @@ def test_the_code_of_users_is_never_compiled(backend: Backend, compiled: list[st
     assert compiled == []
 
 
+def test_a_class_of_users_may_say_that_its_call_is_pure(backend: Backend, compiled: list[str]) -> None:
+    class Doubled(layers.Layer):
+        pure_call = True
+
+        def call(self, inputs: Any) -> Any:
+            return inputs * 2
+
+    class Inherits(Doubled):
+        def call(self, inputs: Any) -> Any:
+            return inputs * 3
+
+    for layer, pure in ((Doubled(), True), (Inherits(), False)):
+        compiled.clear()
+        model = Sequential([Input((6,)), layer])
+        results = [called(model) for _ in range(4)]
+        assert bool(compiled) == (pure and backend.compiles_calls)
+        np.testing.assert_array_equal(results[0], results[-1])
+
+
 def test_losses_and_masks_are_there_after_each_call(backend: Backend, compiled: list[str]) -> None:
     penalised = Sequential([Input((6,)), layers.Dense(2, activity_regularizer="l2")])
     for _ in range(4):

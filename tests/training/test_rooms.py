@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polykeras import Sequential, layers, nested, utils
+from polykeras import Sequential, layers, utils
 from polykeras.backend import Backend
+from polykeras.common import nested
 from polykeras.training.rooms import Rooms, in_room, rounded
 from polykeras.training.steps import CompiledStep
 
@@ -44,7 +45,15 @@ def test_rounded_sizes_are_an_eighth_greater_at_most(size: int) -> None:
 
 def test_growing_sizes_are_few_rooms() -> None:
     rooms = Rooms()
-    assert len({rooms.fitting(rows, -(-rows // 32)) for rows in range(32, 20_000, 32)}) < 80
+    assert len({rooms.fitting(rows, -(-rows // 32)) for rows in range(32, 20_000, 32)}) < 15
+    rooms = Rooms()
+    assert len({rooms.fitting(rows, -(-rows // 32)) for rows in range(100, 700, 10)}) < 9
+
+
+@pytest.mark.parametrize("coarser", [1, 2, 3])
+def test_coarse_sizes_are_never_refused_for_what_they_were_made(coarser: int) -> None:
+    for size in range(1, 5000):
+        assert size <= rounded(size, coarser) <= size * (1 + 2.0 ** (coarser - 3))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int8", "bool", "complex64", "U5"])

@@ -22,11 +22,11 @@ from polykeras.variables import Run
 
 def test_is_on_the_host_until_it_is_read(backend: Backend) -> None:
     variable = Variable([1.0, 2.0], name="w")
-    assert variable.home == "host"
+    assert variable.location == "host"
     assert variable.numpy().tolist() == [1.0, 2.0]
-    assert variable.home == "host"
+    assert variable.location == "host"
     assert backend.is_tensor(variable.value)
-    assert variable.home == backend.name
+    assert variable.location == backend.name
     assert (variable.shape, variable.ndim, variable.dtype, len(variable)) == ((2,), 1, "float32", 2)
 
 
@@ -123,7 +123,7 @@ def test_copies_and_pickles_hold_the_value_on_the_host(backend: Backend) -> None
     variable = Variable([1.0, 2.0], trainable=False, name="w")
     variable.assign_add(1.0)
     for twin in (copy.deepcopy(variable), pickle.loads(pickle.dumps(variable))):
-        assert twin.home == "host"
+        assert twin.location == "host"
         assert (twin.name, twin.trainable, twin.numpy().tolist()) == ("w", False, [2.0, 3.0])
         twin.assign([0.0, 0.0])
     assert variable.numpy().tolist() == [2.0, 3.0]
@@ -204,10 +204,10 @@ def test_a_restart_takes_what_an_initializer_gives_and_leaves_it_on_the_host(
     variable = Variable(np.full((2, 3), 5.0, "float32"))
     lent = variable.value
     variable._restart(initializer)
-    assert variable.home == "host"
+    assert variable.location == "host"
     variable.assign_add(np.ones((2, 3)))
     assert host(variable).tolist() == [[1.0] * 3] * 2
-    assert variable.home == backend.name
+    assert variable.location == backend.name
     assert host(lent).tolist() == [[5.0] * 3] * 2
 
 

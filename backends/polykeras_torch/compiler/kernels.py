@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polykeras_torch.compiler.nodes import Seen
+from polykeras_torch.compiler.instructions import TensorInfo
 from polykeras_torch.private import callable_of, schema_of
 
 # torch's own bindings parse their arguments faster than those of the operator overloads, by 0.4 us a call. Those
@@ -35,7 +35,6 @@ _POINTWISE_GRADIENTS = {"sigmoid_backward", "tanh_backward", "threshold_backward
 _WITH_NUMBERS = {"add", "div", "eq", "ge", "gt", "le", "lt", "mul", "ne", "rsub", "sub"}
 # fmt: on
 
-COPY_INTO: Any = torch.ops.aten.copy_.default
 
 _EXACT = (torch.float32, torch.float64, torch.int32, torch.int64)
 
@@ -80,7 +79,7 @@ def is_copy(op: Any) -> bool:
     return op is torch.ops.aten.clone.default
 
 
-def number_as_tensor(op: Any, tensor: Seen, number: Any) -> Tensor | None:
+def number_as_tensor(op: Any, tensor: TensorInfo, number: Any) -> Tensor | None:
     """Return a number that an overload takes beside a tensor as a tensor, which spares 1.5 us a call.
 
     None where the result might be another one.

@@ -7,21 +7,18 @@ cheaper and leaves ordinary tensors as results.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
 from polykeras import fast
+from polykeras_torch.compiler.instructions import Instruction, Slot
 from polykeras_torch.compiler.kernels import binding, binding_into, is_copy
-from polykeras_torch.compiler.nodes import Node, Slot
-from polykeras_torch.compiler.packing import Pack, with_packed_updates
 from polykeras_torch.compiler.recorder import Recorder
 from polykeras_torch.compiler.rewriting import (
     needed,
-    with_given_memory,
     with_numbers_as_tensors,
     with_reused_memory,
     with_sums_in_shape,
@@ -33,26 +30,15 @@ from polykeras_torch.compiler.rewriting import (
 Program: TypeAlias = Callable[[Sequence[Tensor]], list[Tensor]]
 """Recorded calls as a function: takes tensors, laid out like the recorded inputs; returns a list of the results."""
 
+Repetition: TypeAlias = Callable[[list[Tensor], Iterable[Sequence[Tensor]]], list[Tensor]]
+"""Recorded calls as a loop, for inputs of which the first are a state: between steps there is nothing but a `for`.
+
+It takes the state, as a list that it empties, and for each step the inputs that follow it; it returns the new state.
+"""
+
 
 # Constants that are the same where they are printed the same; others are told apart as objects.
 _PRINTED = (float, complex, torch.dtype, torch.device, torch.layout, torch.memory_format)
-
-
-@dataclass(frozen=True, slots=True)
-class Repetition:
-    """Recorded calls as a loop, for inputs of which the first are a state: between steps there is nothing but a `for`.
-
-    Attributes:
-        run: takes the state, as a list that it empties; a tensor for each pack; for each step a tensor for each result
-            that is wanted, which takes it; and an iterator of the inputs that follow the state, asked for as many as
-            there are steps. Returns the new state.
-        packs: the parts of the state that are to lie side by side, each time in the tensor that is given for the pack.
-    """
-
-    run: Callable[
-        [list[Tensor], Sequence[Tensor], Iterable[Sequence[Tensor]], Iterator[Sequence[Tensor]]], list[Tensor]
-    ]
-    packs: list[Pack]
 
 
 def compile_program(recorder: Recorder, inputs: int, outputs: Sequence[Slot], donated: Collection[int] = ()) -> Program:
@@ -64,43 +50,37 @@ def compile_program(recorder: Recorder, inputs: int, outputs: Sequence[Slot], do
         outputs: the slots to return.
         donated: the numbers of the inputs whose memory may be used for results.
     """
-    nodes = _simplified(recorder, inputs, outputs, donated)
-    return _Writer().function(nodes, inputs, outputs)
+    instructions = _simplified(recorder, inputs, outputs, donated)
+    return _Writer().function(instructions, inputs, outputs)
 
 
-def compile_repetition(recorder: Recorder, inputs: int, state: Sequence[Slot], placed: Sequence[Slot]) -> Repetition:
+def compile_repetition(recorder: Recorder, inputs: int, state: Sequence[Slot]) -> Repetition:
     """Return the recorded calls as a loop.
 
     Args:
         recorder: has run.
         inputs: the number of its inputs; they have the first slots.
         state: the slots of the new state, which is the first inputs in the next step; their memory may be used.
-        placed: the slots of results, which are put into given memory.
     """
-    seen = recorder.seen
-    nodes = _simplified(recorder, inputs, [*state, *placed], range(len(state)))
-    packs: list[Pack] = []
-    if fast.enabled("packed-state"):
-        nodes, packs = with_packed_updates(nodes, seen, state)
-    used = {slot.number for node in nodes for slot in (*node.reads(), *node.results())}
-    free = max(used, default=0) + len(seen)  # inputs that nobody reads have numbers too
-    memory = [Slot(free + i) for i in range(len(placed))]
-    nodes = with_given_memory(nodes, seen, placed, memory)
-    before, nodes = without_lasting(nodes, seen, state, written_memory(recorder.nodes, seen))
-    return Repetition(_Writer().loop(before, nodes, inputs, state, [pack.slot for pack in packs], memory), packs)
+    tensors = recorder.tensors
+    instructions = _simplified(recorder, inputs, state, range(len(state)))
+    before, instructions = without_lasting(instructions, tensors, state, written_memory(recorder.instructions, tensors))
+    return _Writer().loop(before, instructions, inputs, state)
 
 
-def _simplified(recorder: Recorder, inputs: int, results: Sequence[Slot], donated: Collection[int]) -> list[Node]:
+def _simplified(
+    recorder: Recorder, inputs: int, results: Sequence[Slot], donated: Collection[int]
+) -> list[Instruction]:
     """Return the calls that are needed for results, which reuse memory."""
-    seen = recorder.seen
-    written = written_memory(recorder.nodes, seen)
-    nodes = needed(recorder.nodes, seen, inputs, results, written)
-    nodes = without_constants(nodes, seen, inputs, written)
-    nodes = with_sums_in_shape(nodes, seen, results)
-    nodes = with_numbers_as_tensors(nodes, seen)
+    tensors = recorder.tensors
+    written = written_memory(recorder.instructions, tensors)
+    instructions = needed(recorder.instructions, tensors, inputs, results, written)
+    instructions = without_constants(instructions, tensors, inputs, written)
+    instructions = with_sums_in_shape(instructions, tensors, results)
+    instructions = with_numbers_as_tensors(instructions, tensors)
     if not fast.enabled("in-place-results"):
-        return nodes
-    return with_reused_memory(nodes, seen, donated, results, inputs)
+        return instructions
+    return with_reused_memory(instructions, tensors, donated, results, inputs)
 
 
 class _Writer:
@@ -110,38 +90,36 @@ class _Writer:
         self._globals: dict[str, Any] = {}
         self._names: dict[Any, str] = {}
 
-    def function(self, nodes: Sequence[Node], inputs: int, outputs: Sequence[Slot]) -> Callable[..., list[Tensor]]:
+    def function(
+        self, instructions: Sequence[Instruction], inputs: int, outputs: Sequence[Slot]
+    ) -> Callable[..., list[Tensor]]:
         """Return the function over inputs that does the calls and returns the outputs."""
         lines = self._taken(range(inputs), "inputs")
-        lines += self._calls(nodes, {slot.number for slot in outputs})
+        lines += self._calls(instructions, {slot.number for slot in outputs})
         lines.append(f"return {self._argument(outputs)}")
         return self._compiled("inputs", lines)
 
     def loop(
         self,
-        before: Sequence[Node],
-        nodes: Sequence[Node],
+        before: Sequence[Instruction],
+        instructions: Sequence[Instruction],
         inputs: int,
         state: Sequence[Slot],
-        packs: Sequence[Slot],
-        memory: Sequence[Slot],
     ) -> Callable[..., list[Tensor]]:
         """Return the function that does some calls, and then others for each step; see `Repetition`."""
         size = len(state)
-        batch, room = self._names_of(range(size, inputs)), self._names_of(slot.number for slot in memory)
+        batch = self._names_of(range(size, inputs))
         new = self._names_of(slot.number for slot in state)
-        lasting = [slot for node in before for slot in node.results()]
-        body = self._calls(nodes, {slot.number for slot in (*state, *packs, *lasting)})
+        lasting = [slot for instruction in before for slot in instruction.results()]
+        body = self._calls(instructions, {slot.number for slot in (*state, *lasting)})
         body += [f"{self._names_of(range(size))} = {new}"] if size else []
         spare = {slot.number for slot in state} - set(range(size))
         body += [f"del {self._names_of(spare)}"] if spare else []
         lines = [*self._taken(range(size), "state"), "state.clear()"]
-        lines += self._taken([slot.number for slot in packs], "packs")
-        lines += [self._call(node) for node in before]
-        # The places come first: where they end no batch is taken from the iterator.
-        lines += [f"for ({room}), ({batch}) in zip(places, batches):", *(f"    {line}" for line in body or ["pass"])]
+        lines += [self._call(instruction) for instruction in before]
+        lines += [f"for ({batch}) in batches:", *(f"    {line}" for line in body or ["pass"])]
         lines.append(f"return [{self._names_of(range(size))}]")
-        return self._compiled("state, packs, places, batches", lines)
+        return self._compiled("state, batches", lines)
 
     def _compiled(self, parameters: str, lines: Sequence[str]) -> Callable[..., list[Tensor]]:
         source = f"def program({parameters}):\n" + "\n".join(f"    {line}" for line in lines)
@@ -155,35 +133,38 @@ class _Writer:
     def _names_of(numbers: Iterable[int]) -> str:
         return "".join(f"t{number}, " for number in numbers)
 
-    def _calls(self, nodes: Sequence[Node], needed_later: Collection[int]) -> list[str]:
+    def _calls(self, instructions: Sequence[Instruction], needed_later: Collection[int]) -> list[str]:
         """Return the lines of the calls, which let go of what is not needed later after its last use."""
-        last = {slot.number: place for place, node in enumerate(nodes) for slot in node.reads()}
-        last |= dict.fromkeys(needed_later, len(nodes))
+        last = {slot.number: place for place, instruction in enumerate(instructions) for slot in instruction.reads()}
+        last |= dict.fromkeys(needed_later, len(instructions))
         lines = []
-        for place, node in enumerate(nodes):
-            lines.append(self._call(node))
-            done = {slot.number for slot in node.reads() if last[slot.number] == place}
-            done |= {slot.number for slot in node.results() if slot.number not in last}
+        for place, instruction in enumerate(instructions):
+            lines.append(self._call(instruction))
+            done = {slot.number for slot in instruction.reads() if last[slot.number] == place}
+            done |= {slot.number for slot in instruction.results() if slot.number not in last}
             if done:
                 lines.append(f"del {', '.join(f't{i}' for i in sorted(done))}")
         return lines
 
-    def _call(self, node: Node) -> str:
-        if node.into is not None and is_copy(node.op):
-            return f"{self._argument(node.results()[0])} = {self._argument(node.into)}"
-        arguments = [self._argument(value) for value in node.args]
-        arguments += [f"{name}={self._argument(value)}" for name, value in node.kwargs.items()]
-        function = binding(node.op)
-        into = binding_into(node.op) if node.into is not None else None
+    def _call(self, instruction: Instruction) -> str:
+        if instruction.into is not None and is_copy(instruction.op):
+            return f"{self._argument(instruction.results()[0])} = {self._argument(instruction.into)}"
+        arguments = [self._argument(value) for value in instruction.args]
+        arguments += [f"{name}={self._argument(value)}" for name, value in instruction.kwargs.items()]
+        function = binding(instruction.op)
+        into = binding_into(instruction.op) if instruction.into is not None else None
         if into is not None:
             function, name = into
-            arguments.append(f"{name}={self._argument(node.into)}")
+            arguments.append(f"{name}={self._argument(instruction.into)}")
         call = f"{self._name(function, 'op')}({', '.join(arguments)})"
-        written = {slot.number for slot in node.writes}
-        names = [f"t{slot.number}" if slot is not None and slot.number not in written else "_" for slot in node.outputs]
+        written = {slot.number for slot in instruction.writes}
+        names = [
+            f"t{slot.number}" if slot is not None and slot.number not in written else "_"
+            for slot in instruction.outputs
+        ]
         if not names or set(names) == {"_"}:
             return call
-        return f"{names[0] if node.single else ', '.join(names) + ','} = {call}"
+        return f"{names[0] if instruction.single else ', '.join(names) + ','} = {call}"
 
     def _argument(self, value: Any) -> str:
         if isinstance(value, Slot):

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from polykeras_torch.compiler.guarded import Guarded
 from polykeras_torch.compiler.hidden_reads import HiddenReads
-from polykeras_torch.compiler.nodes import Node, Seen, Slot, replace
+from polykeras_torch.compiler.instructions import Instruction, Slot, TensorInfo, replace
 from polykeras_torch.compiler.operators import (
     draws,
     is_plain,
@@ -46,7 +46,7 @@ _active: ContextVar[Recorder | None] = ContextVar("polykeras_torch_recorder", de
 
 
 class Recorder(DispatchMode):
-    """Within this context, calls of operators in this thread are noted in `nodes`.
+    """Within this context, calls of operators in this thread are noted in `instructions`.
 
     Args:
         inputs: the tensors that the function gets, no two of which share memory.
@@ -54,15 +54,15 @@ class Recorder(DispatchMode):
 
     Attributes:
         guarded: those inputs.
-        nodes: the calls, in their order.
-        seen: the tensor of each slot, as it was in this run.
+        instructions: the calls, in their order.
+        tensors: one for each slot, as it was in this run.
         refused: why the run may not be repeated from the list; None where it may.
     """
 
     def __init__(self, inputs: Sequence[Tensor], guarded: int = 0) -> None:
         super().__init__()
-        self.nodes: list[Node] = []
-        self.seen: list[Seen] = []
+        self.instructions: list[Instruction] = []
+        self.tensors: list[TensorInfo] = []
         self.refused: str | None = None
         self._slots: dict[Hashable, Slot] = {}
         self._bases: dict[int, Slot] = {}  # the first slot of each storage
@@ -123,7 +123,7 @@ class Recorder(DispatchMode):
 
     def finish(self) -> None:
         """Refuse, after the run, what used tensors or random numbers that were made out of sight of the dispatcher."""
-        if self._outside.was_made_here([seen.value for seen in self.seen]):
+        if self._outside.was_made_here([tensor.value for tensor in self.tensors]):
             self.refuse("it computes with a tensor that was made out of sight of the dispatcher")
         self._check_generator()
 
@@ -142,7 +142,7 @@ class Recorder(DispatchMode):
             return self._from_outside(tensor, storage)
         # A view of memory we know that was made out of our sight.
         base = self._bases[storage]
-        if self.seen[base.number].dtype != tensor.dtype:
+        if self.tensors[base.number].dtype != tensor.dtype:
             self.refuse("it views a tensor as another dtype out of sight of the dispatcher")
         if tensor.storage_offset() != self._offsets[storage]:
             self.refuse("it views a part of a tensor out of sight of the dispatcher")
@@ -150,7 +150,7 @@ class Recorder(DispatchMode):
         constant, steady = storage not in self._variable | self._steady, storage not in self._variable
         found = self._new(tensor, constant, steady)
         view = torch.ops.aten.as_strided.default
-        self.nodes.append(Node(view, args, {}, [found], True, [], constant, steady=steady))
+        self.instructions.append(Instruction(view, args, {}, [found], True, [], constant, steady=steady))
         return found
 
     def _from_outside(self, tensor: Tensor, storage: int) -> Slot:
@@ -165,7 +165,7 @@ class Recorder(DispatchMode):
         """Return a copy that is made anew in each run, also of a constant."""
         copied = tensor.clone()
         if not self.refused:
-            self.nodes[-1].constant = self.nodes[-1].steady = False
+            self.instructions[-1].constant = self.instructions[-1].steady = False
             self._variable.add(storage_of(copied))
         return copied
 
@@ -199,7 +199,7 @@ class Recorder(DispatchMode):
         self._is_fresh = self._host_reads.copies and func is torch.ops.aten.lift_fresh.default
         slots: list[Slot] = []
         slotted = replace((args, kwargs), lambda tensor: slots.append(self._plain_slot(tensor)) or slots[-1], Tensor)
-        memory = {self.seen[slot.number].memory for slot in slots}
+        memory = {self.tensors[slot.number].memory for slot in slots}
         drawn = draws(func)
         if drawn:
             self._check_generator()
@@ -241,7 +241,7 @@ class Recorder(DispatchMode):
             if not constant:
                 (self._steady if steady else self._variable).add(storage)
         single = not isinstance(result, (tuple, list))
-        known = len(self.seen)
+        known = len(self.tensors)
         leaves = [result] if single else result
         outputs = [self._result(leaf, constant, steady) if isinstance(leaf, Tensor) else None for leaf in leaves]
         if makes_room_only(func) and result.numel():
@@ -250,7 +250,7 @@ class Recorder(DispatchMode):
             return  # the same memory under the same name: `detach`, a view that changes nothing
         writes = [self.slot(tensor) for tensor in written]
         args, kwargs = slotted
-        self.nodes.append(Node(func, args, kwargs, outputs, single, writes, constant, steady=steady))
+        self.instructions.append(Instruction(func, args, kwargs, outputs, single, writes, constant, steady=steady))
 
     def _result(self, tensor: Tensor, constant: bool, steady: bool) -> Slot:
         self._check_plain(tensor, "computes")
@@ -258,7 +258,7 @@ class Recorder(DispatchMode):
 
     def _new(self, tensor: Tensor, constant: bool, steady: bool = False, value: Tensor | None = None) -> Slot:
         memory = storage_of(tensor)
-        slot = self._slots[_key(tensor)] = Slot(len(self.seen))
+        slot = self._slots[_key(tensor)] = Slot(len(self.tensors))
         storage = tensor.untyped_storage()
         if memory not in self._bases:
             self._bases[memory] = slot
@@ -268,7 +268,7 @@ class Recorder(DispatchMode):
             (self._steady if steady or value is not None else self._variable).add(memory)
         whole = storage.nbytes() == tensor.nbytes
         layout = tensor.dtype, tensor.shape, tensor.device, memory, tensor.is_contiguous(), whole
-        self.seen.append(Seen(*layout, tensor if constant else value))
+        self.tensors.append(TensorInfo(*layout, tensor if constant else value))
         return slot
 
 

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from itertools import islice
 from operator import attrgetter
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from polykeras import fast, nested
-from polykeras.draws import HostDraws
+from polykeras import fast
+from polykeras.common import nested
+from polykeras.common.global_draws import HostDraws
 from polykeras_torch.compiler.global_state import has_settings, is_looked_on, settings_applied, without_autocast_cache
-from polykeras_torch.compiler.nodes import Slot
+from polykeras_torch.compiler.instructions import Slot
 from polykeras_torch.compiler.operators import is_plain
 from polykeras_torch.compiler.outside import Foreign
 from polykeras_torch.compiler.ownership import memory, own, with_copies, written_to
-from polykeras_torch.compiler.packing import Pack, lay_side_by_side, take_apart
 from polykeras_torch.compiler.program import Program, Repetition, compile_program, compile_repetition
 from polykeras_torch.compiler.recorder import Recorder
 from polykeras_torch.compiler.rewriting import written_memory
@@ -75,13 +76,9 @@ class Recording:
         leaves: the results of the run.
         outputs: the slots of those results that are tensors, by place.
         definition: the tree of the results.
-        advances: how many of the first results `advance` computes; 0 where it is not going to be called.
+        advances: whether `advance` is going to be called, for the donated state alone.
         changed: the arguments that native code in a run that cannot be repeated changes in place: they are the
             caller's, and it gets copies.
-
-    Attributes:
-        handed: of the results after the state (the donated tensors) those that are arguments, handed through as they
-            were: by place, which of the arguments after the donated ones. The others `advance` puts into given memory.
     """
 
     def __init__(
@@ -94,7 +91,7 @@ class Recording:
         leaves: Sequence[Any],
         outputs: dict[int, Slot],
         definition: Any,
-        advances: int = 0,
+        advances: bool = False,
         changed: Sequence[int] = (),
     ) -> None:
         self._fn = fn
@@ -104,9 +101,7 @@ class Recording:
         self._template = [None if i in outputs else leaf for i, leaf in enumerate(leaves)]
         self._program: Program | None = None
         self._repetition: Repetition | None = None
-        self._packs: list[Pack] = []
-        self.handed: dict[int, int] = {}
-        small = recorder is not None and wants_one_thread(recorder.nodes, recorder.seen)
+        small = recorder is not None and wants_one_thread(recorder.instructions, recorder.tensors)
         self._wants_one_thread = small and fast.enabled("one-thread")
         if self._wants_one_thread:
             fast.explain("what was recorded on torch", "computed by one thread", "its products are too small for two")
@@ -119,20 +114,11 @@ class Recording:
         self._modules = modules
         self._foreign = Foreign(recorder.foreign())
         slots = list(outputs.values())
-        written = written_memory(recorder.nodes, recorder.seen)
-        self._changed = [i for i in range(donated, inputs) if recorder.seen[i].memory in written]
+        written = written_memory(recorder.instructions, recorder.tensors)
+        self._changed = [i for i in range(donated, inputs) if recorder.tensors[i].memory in written]
         self._program = compile_program(recorder, inputs, slots, range(donated))
-        if advances and self._places[:advances] == list(range(advances)):
-            others = range(donated, advances)
-            numbers = {i: slots[i].number for i in others}
-            self.handed = {
-                i: number - donated
-                for i, number in numbers.items()
-                if number < inputs and recorder.seen[number].memory not in written
-            }
-            placed = [slots[i] for i in others if i not in self.handed]
-            self._repetition = compile_repetition(recorder, inputs, slots[:donated], placed)
-            self._packs = self._repetition.packs
+        if advances and self._places[:donated] == list(range(donated)):
+            self._repetition = compile_repetition(recorder, inputs, slots[:donated])
 
     def _holds(self) -> bool:
         """Return whether the modules that were called are as they were, and tensors from outside where they were."""
@@ -182,20 +168,13 @@ class Recording:
             results = filled
         return nested.unflatten(self._definition, results)
 
-    def advance(
-        self,
-        state: list[Tensor],
-        packs: Sequence[Tensor],
-        places: Iterable[Sequence[Tensor]],
-        batches: Iterator[Sequence[Tensor]],
-    ) -> list[Tensor]:
+    def advance(self, state: list[Tensor], batches: Iterator[Sequence[Tensor]], times: int) -> list[Tensor]:
         """Repeat what was recorded several times, each time with the state that the time before returned.
 
         Args:
-            state: the first tensors, which were given to `pack`; the list is emptied.
-            packs: what `pack` returned.
-            places: for each time a tensor for each result that is not handed through, which takes its values.
-            batches: the tensors after the state; as many are taken as there are places.
+            state: the first tensors; the list is emptied.
+            batches: the tensors after the state; as many are taken as it is repeated.
+            times: how often.
 
         Returns:
             The new state.
@@ -205,15 +184,7 @@ class Recording:
             columns = [i - self._donated for i in self._changed]
             batches = (with_copies(batch, columns) for batch in batches)
         with below_autograd(), self._threads():
-            return self._repetition.run(state, packs, places, batches)
-
-    def pack(self, state: list[Tensor]) -> list[Tensor]:
-        """Give the state the layout that `advance` wants, within the list, and return the packs for it."""
-        return lay_side_by_side(state, self._packs)
-
-    def unpack(self, state: list[Tensor]) -> None:
-        """Give each tensor of the state memory of its own again, within the list."""
-        take_apart(state, self._packs)
+            return self._repetition(state, islice(batches, times))
 
 
 def current(recording: Recording | None) -> Recording | None:
@@ -226,7 +197,6 @@ def record(
     tensors: Sequence[Tensor],
     donated: int = 0,
     advances: bool = False,
-    lends: bool = False,
 ) -> tuple[Any, Recording]:
     """Run a function, and return its result and a form of it that is repeated faster.
 
@@ -237,7 +207,6 @@ def record(
         donated: how many of the first tensors give their memory away; in their place, `fn` returns first a list of as
             many.
         advances: whether `Recording.advance` is going to be called, for the state alone.
-        lends: whether it is, for all results, and those after the state may lie in the memory of arguments.
     """
     others = range(donated, len(tensors))
     if not can_record():
@@ -251,7 +220,7 @@ def record(
     with without_autocast_cache(), HostDraws() as host, modules, Recorder(inputs, donated) as recorder:
         leaves, definition = nested.flatten_with_def(_run(fn, inputs, recorder))
         with without_functions():  # which would tell the recorder of all that is asked of tensors here
-            leaves = _owned(leaves, inputs, donated, recorder, lends)
+            leaves = _owned(leaves, inputs, donated, recorder)
             arrays = [(i, leaf) for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
             outputs = recorder.followed(lambda: {i: recorder.output(leaf) for i, leaf in arrays})
     recorder.followed(recorder.finish)
@@ -262,25 +231,21 @@ def record(
     recorder.followed(lambda: recorder.refuse(why) if (why := modules.why_not()) else None)
     changed = written_to(inputs, others)
     rest = len(tensors), donated, leaves
-    advanced = len(leaves) if lends else donated if advances else 0
     recording = recorder.followed(
-        lambda: Recording(fn, recorder, modules, *rest, outputs or {}, definition, advanced, changed)
+        lambda: Recording(fn, recorder, modules, *rest, outputs or {}, definition, advances, changed)
     )
     if recording is None or recorder.refused:
         _warn(recorder.refused or "nothing was recorded")
-        recording = Recording(fn, None, None, *rest, {}, definition, 0, changed)
+        recording = Recording(fn, None, None, *rest, {}, definition, changed=changed)
     return nested.unflatten(definition, leaves), recording
 
 
-def _owned(leaves: Sequence[Any], inputs: Sequence[Tensor], donated: int, recorder: Recorder, lends: bool) -> list[Any]:
+def _owned(leaves: Sequence[Any], inputs: Sequence[Tensor], donated: int, recorder: Recorder) -> list[Any]:
     """Return the results of a run in memory that callers may own."""
     if any(isinstance(leaf, Tensor) and leaf.requires_grad for leaf in leaves):
         recorder.refuse("its result is to be differentiated by torch itself")
         return list(leaves)
-    count = donated if lends else len(leaves)
-    owned = own(leaves[:count], memory(inputs[donated:]), recorder)
-    lent = memory([*inputs[:donated], *owned[:donated]])
-    return [*owned, *(own([x], lent, recorder)[0] for x in leaves[count:])]
+    return own(leaves, memory(inputs[donated:]), recorder)
 
 
 def _run(fn: Callable[[Sequence[Tensor]], Any], inputs: Sequence[Tensor], recorder: Recorder) -> Any:

@@ -13,7 +13,7 @@ import torch
 from torch.jit import ScriptModule
 from torch.nn import Module
 
-from polykeras.draws import OurThreads
+from polykeras.common.global_draws import OurThreads
 from polykeras_torch.native_module import TorchModule
 from polykeras_torch.private import HOOKS_OF_ALL_MODULES
 

@@ -8,7 +8,7 @@ from functools import cache
 
 import torch
 
-from polykeras_torch.compiler.nodes import Node, Seen, Slot, replace
+from polykeras_torch.compiler.instructions import Instruction, Slot, TensorInfo, replace
 from polykeras_torch.private import schema_of
 
 # Multiplications and additions of a matrix product. Two threads wait for each other, 1.3 us a product: five layers of
@@ -31,57 +31,57 @@ _LONG = (
 # fmt: on
 
 
-def wants_one_thread(nodes: Sequence[Node], seen: Sequence[Seen]) -> bool:
+def wants_one_thread(instructions: Sequence[Instruction], tensors: Sequence[TensorInfo]) -> bool:
     """Return whether one thread computes a recording faster: two would be given products that are too small for them.
 
     It depends on shapes and dtypes alone, and such products of float32 have the same bits in one thread and in several
     (of float64 they do not): those of a program do not depend on how it is run.
     """
-    if any(tensor.device.type != "cpu" for tensor in seen):
+    if any(tensor.device.type != "cpu" for tensor in tensors):
         return False
-    products: list[Node] = []
+    products: list[Instruction] = []
     updated = 0
-    for node in nodes:
-        if node.constant:
+    for instruction in instructions:
+        if instruction.constant:
             continue
-        name = _name(node)
+        name = _name(instruction)
         if name in _PRODUCTS:
-            products.append(node)
+            products.append(instruction)
         elif name.startswith("_fused_"):
-            updated += _numbers(node, seen)
-        elif not _is_short(node, seen):
+            updated += _numbers(instruction, tensors)
+        elif not _is_short(instruction, tensors):
             return False
-    if any(seen[node.results()[0].number].dtype is not torch.float32 for node in products):
+    if any(tensors[instruction.results()[0].number].dtype is not torch.float32 for instruction in products):
         return False
-    largest = max([_product(node, seen) for node in products], default=0)
+    largest = max([_product(instruction, tensors) for instruction in products], default=0)
     return _GIVEN_TWO < largest <= _WORTH_TWO and updated <= max(_NUMBERS, _UPDATED * len(products))
 
 
-def _name(node: Node) -> str:
+def _name(instruction: Instruction) -> str:
     """Return the name of torch's own operator, without the mark of those that change their argument; "" for others."""
-    namespace, _, name = schema_of(node.op).name.partition("::")
+    namespace, _, name = schema_of(instruction.op).name.partition("::")
     return name.removesuffix("_") if namespace == "aten" else ""
 
 
-def _product(node: Node, seen: Sequence[Seen]) -> int:
+def _product(instruction: Instruction, tensors: Sequence[TensorInfo]) -> int:
     """Return the operations of a matrix product; 0 where a matrix is a vector."""
-    result = seen[node.results()[0].number].shape
-    factor = node.args[_PRODUCTS[_name(node)]]
-    return 2 * result.numel() * seen[factor.number].shape[-1] if min(result[-2:]) > 1 else 0
+    result = tensors[instruction.results()[0].number].shape
+    factor = instruction.args[_PRODUCTS[_name(instruction)]]
+    return 2 * result.numel() * tensors[factor.number].shape[-1] if min(result[-2:]) > 1 else 0
 
 
-def _numbers(node: Node, seen: Sequence[Seen]) -> int:
+def _numbers(instruction: Instruction, tensors: Sequence[TensorInfo]) -> int:
     """Return over how many numbers a kernel goes: those of its largest argument or result; of a list, of all in it."""
-    slots = [[slot] for slot in node.results()]
-    for argument in (*node.args, *node.kwargs.values()):
+    slots = [[slot] for slot in instruction.results()]
+    for argument in (*instruction.args, *instruction.kwargs.values()):
         slots.append([])
         replace(argument, slots[-1].append, Slot)
-    return max(sum(seen[slot.number].shape.numel() for slot in several) for several in slots)
+    return max(sum(tensors[slot.number].shape.numel() for slot in several) for several in slots)
 
 
-def _is_short(node: Node, seen: Sequence[Seen]) -> bool:
-    name = _name(node)
-    return bool(name) and not any(part in name for part in _LONG) and _numbers(node, seen) < _NUMBERS
+def _is_short(instruction: Instruction, tensors: Sequence[TensorInfo]) -> bool:
+    name = _name(instruction)
+    return bool(name) and not any(part in name for part in _LONG) and _numbers(instruction, tensors) < _NUMBERS
 
 
 @contextmanager

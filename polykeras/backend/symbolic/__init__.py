@@ -4,7 +4,13 @@
 returns what a real backend would, at no cost and with no framework.
 """
 
-from polykeras.backend.symbolic.array import NeedsValues, SymbolicArray, cannot_run_on_shapes, last_look, note_failure
+from polykeras.backend.symbolic.array import (
+    NeedsValues,
+    SymbolicArray,
+    cannot_run_on_shapes,
+    last_size_read,
+    note_failure,
+)
 from polykeras.backend.symbolic.backend import SYMBOLIC, SymbolicBackend
 from polykeras.backend.symbolic.dims import UnknownDim, stand_in
 
@@ -15,7 +21,7 @@ __all__ = [
     "SymbolicBackend",
     "UnknownDim",
     "cannot_run_on_shapes",
-    "last_look",
+    "last_size_read",
     "note_failure",
     "stand_in",
 ]

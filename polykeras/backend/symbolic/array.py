@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dis import opname
 from typing import Any
 
-from polykeras import budget, dtypes
+from polykeras import dtypes
 from polykeras.backend.symbolic.dims import Dims, UnknownDim, broadcast, index_shape, is_known
+from polykeras.common import budget
 
 SCALARS = (bool, int, float, complex)
 
@@ -53,12 +54,12 @@ def note_failure(error: Exception) -> None:
 
 
 _numbers = itertools.count(1)
-_last_look = 0
+_last_size_read = 0
 
 
-def last_look() -> int:
+def last_size_read() -> int:
     """Return a number that is another one after each time that code asked an array for sizes which are unknown."""
-    return _last_look
+    return _last_size_read
 
 
 class SymbolicArray:
@@ -92,10 +93,10 @@ class SymbolicArray:
 
     @property
     def shape(self) -> Dims:
-        """The sizes, for everybody else, who may lose the mark of unknown ones: so it is noted (`last_look`)."""
-        global _last_look
+        """The sizes, for everybody else, who may lose the mark of unknown ones: so it is noted (`last_size_read`)."""
+        global _last_size_read
         if not all(map(is_known, self.dims)):
-            _last_look = next(_numbers)
+            _last_size_read = next(_numbers)
         return self.dims
 
     @property

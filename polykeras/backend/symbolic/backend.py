@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from polykeras import nested
 from polykeras.backend.base import Backend
-from polykeras.backend.steps import Step, StepParts, StepRunner
+from polykeras.backend.steps import Step, StepRunner
 from polykeras.backend.symbolic.array import NeedsValues, SymbolicArray, from_value
 from polykeras.backend.symbolic.core import first_size, first_slices, stacked
 from polykeras.backend.symbolic.dims import agree, meet
 from polykeras.backend.symbolic.linear import SymbolicLinear
+from polykeras.common import nested
 
 
 class SymbolicBackend(SymbolicLinear, Backend):
@@ -79,7 +79,7 @@ class SymbolicBackend(SymbolicLinear, Backend):
 
         return run
 
-    def compile_steps(self, step: Step, parts: StepParts | None = None) -> StepRunner:
+    def compile_steps(self, step: Step) -> StepRunner:
         def run(state: list[Any], data: Any, indices: Any, start: int, stop: int) -> tuple[list[Any], Any]:
             return step(state, self.rows(data, indices[0]))
 

@@ -9,11 +9,12 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from polykeras import config, dtypes, nested
+from polykeras import config, dtypes
 from polykeras.backend.elementwise import ElementwiseMethods
 from polykeras.backend.spec import Shape
 from polykeras.backend.symbolic.array import NeedsValues, SymbolicArray, combine, from_value, is_scalar
 from polykeras.backend.symbolic.dims import UnknownDim, agree, as_dims, broadcast, stand_in
+from polykeras.common import nested
 
 Unary = Callable[..., SymbolicArray]
 
@@ -38,7 +39,7 @@ def combine_strictly(name: str, *operands: Any) -> SymbolicArray:
     """Return what arrays of one dtype, and Python scalars that take it, give together.
 
     Raises:
-        TypeError: the dtypes differ. The public ops promote at the door, so this is a slip of a composite.
+        TypeError: the dtypes differ. The public ops promote at dispatch, so this is a slip of a composite.
     """
     result = combine(name, *operands)
     dtypes_of = [None if is_scalar(x) else from_value(x).dtype for x in operands]

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import nested
 from polykeras.backend import Backend, registry
 from polykeras.backend.symbolic import NeedsValues
+from polykeras.common import nested
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.base.native import note_wrapper, variable_around
 from polykeras.saving.lambdas import is_code_allowed
@@ -89,8 +89,8 @@ class TorchModuleWrapper(Layer):
 
     def native_leaves(self, trainable: bool) -> dict[str, Any]:
         for variable in self._held.values():
-            if variable.home != "host" and not is_functional():
-                variable.value  # noqa: B018  (at home in the module again)
+            if variable.location != "host" and not is_functional():
+                variable.value  # noqa: B018  (back in the module again)
         return {}
 
     # ---- calling -----------------------------------------------------------------------------------------------

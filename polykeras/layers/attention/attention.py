@@ -6,7 +6,7 @@ from functools import reduce
 from typing import Any, ClassVar, Literal
 
 from polykeras import ops, random
-from polykeras.arguments import rate
+from polykeras.common.arguments import rate
 from polykeras.layers.attention.heads import lowest
 from polykeras.layers.base.layer import LAYERS, Layer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops, random
-from polykeras.arguments import positive_int, rate
+from polykeras.common.arguments import positive_int, rate
 from polykeras.layers.attention.heads import Heads
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.base.weights import keep_options

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from polykeras import random
-from polykeras.arguments import positive_int, rate
+from polykeras.common.arguments import positive_int, rate
 from polykeras.layers.attention.heads import Heads
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.base.weights import keep_options

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from functools import cache, wraps
 from typing import Any
 
-from polykeras import nested
 from polykeras.backend import Backend
+from polykeras.common import nested
 from polykeras.graph import KerasTensor
 from polykeras.graph.inference import known_shape, outside_inference
 from polykeras.layers.base.call_arguments import CallSpec, call_spec

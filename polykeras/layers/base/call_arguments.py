@@ -7,9 +7,10 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from polykeras import dtypes, nested
+from polykeras import dtypes
 from polykeras.backend import Backend
-from polykeras.backend.door import Handle
+from polykeras.backend.dispatch import Handle
+from polykeras.common import nested
 from polykeras.layers.base.context import CallContext
 
 _POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD

@@ -5,8 +5,8 @@ from __future__ import annotations
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
-from polykeras import masks, nested
 from polykeras.backend import Backend, registry
+from polykeras.common import masks, nested
 from polykeras.graph import KerasTensor
 from polykeras.graph.inference import known_shape
 from polykeras.layers.base.call_arguments import call_spec, prepare_arguments

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from polykeras import masks, nested
 from polykeras.backend import Backend, registry
 from polykeras.backend.symbolic import SYMBOLIC
+from polykeras.common import masks, nested
 
 if TYPE_CHECKING:
     from polykeras.layers.base.state import StateMixin

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from polykeras import nested
 from polykeras.backend import Backend
+from polykeras.common import nested
 from polykeras.graph.inference import known_shape
 
 

@@ -6,9 +6,11 @@ import inspect
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from polykeras import dtype_policies, nested, regularizers
+from polykeras import dtype_policies, regularizers
 from polykeras.backend import registry
-from polykeras.backend.door import convert, find_symbolic
+from polykeras.backend.dispatch import convert, find_symbolic
+from polykeras.common import nested
+from polykeras.common.naming import is_ours
 from polykeras.graph import Operation
 from polykeras.layers.base.building import BuildMixin, completed
 from polykeras.layers.base.call_arguments import call_spec
@@ -19,7 +21,6 @@ from polykeras.layers.base.old_arguments import takes_old_names
 from polykeras.layers.base.shapes import take_input_shape
 from polykeras.layers.base.state import StateMixin
 from polykeras.layers.base.symbolic import SymbolicMixin
-from polykeras.naming import is_ours
 from polykeras.saving.configurable import init_parameters
 from polykeras.saving.serialization import Registry
 from polykeras.variables import Scope, read_state
@@ -59,10 +60,11 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
     _lacks: ClassVar[dict[str, Any]] = {}
     _untracked = ("inbound_nodes", "_init_arguments", "_losses", "_lossy", "_build_shapes")
 
-    # Whether a class says of itself that no sample of a batch changes what becomes of another one: True, or "not in
-    # training". Subclasses do not inherit it. Only then the last batch of an epoch may be filled up; see
-    # `polykeras.training.padding`.
+    # Traits, which a class states of itself; subclasses do not inherit them. `sample_by_sample`: no sample of a batch
+    # changes what becomes of another one (True, or "not in training"), so that `training.padding` may fill a batch up.
+    # `pure_call`: a call depends on arrays and variables alone and does nothing else, so that it may be compiled.
     sample_by_sample: ClassVar[bool | str] = False
+    pure_call: ClassVar[bool] = True  # of the layers of polykeras; of a user's it must be stated
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from polykeras import initializers, ops
-from polykeras.arguments import positive_int
+from polykeras.common.arguments import positive_int
 from polykeras.layers.base.layer import Layer
 from polykeras.variables import Variable
 

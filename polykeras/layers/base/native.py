@@ -12,11 +12,11 @@ from importlib import import_module
 from typing import Any
 from weakref import WeakValueDictionary
 
-from polykeras import changes
 from polykeras.backend import Backend, registry
-from polykeras.backend.native_home import in_turn
+from polykeras.backend.native_location import in_turn
 from polykeras.backend.symbolic import NeedsValues
-from polykeras.saveable import contained
+from polykeras.common import version_counter
+from polykeras.common.checkpointable import contained
 from polykeras.variables import Variable, is_functional
 from polykeras.variables.leaves import asked_step, hold_in, known_by, leaf_of
 
@@ -155,7 +155,7 @@ def _join(backend: Backend) -> None:
     base = backend.native.layer_base
     if base is not None and base not in NativeBase.__mro__:
         NativeBase.__bases__ = (base, *NativeBase.__bases__)
-        changes.note()
+        version_counter.bump()
     _parts.update(dict.fromkeys(backend.native.parts, backend))
 
 
@@ -188,11 +188,11 @@ class _List(list[Any]):
     """A list that takes in what is put into it later too."""
 
     def append(self, part: Any) -> None:
-        changes.note()
+        version_counter.bump()
         super().append(adopted(part))
 
     def extend(self, parts: Iterable[Any]) -> None:
-        changes.note()
+        version_counter.bump()
         super().extend(map(adopted, parts))
 
     def __iadd__(self, parts: Iterable[Any]) -> Any:
@@ -200,11 +200,11 @@ class _List(list[Any]):
         return self
 
     def insert(self, index: Any, part: Any) -> None:
-        changes.note()
+        version_counter.bump()
         super().insert(index, adopted(part))
 
     def __setitem__(self, place: Any, part: Any) -> None:
-        changes.note()
+        version_counter.bump()
         super().__setitem__(place, [adopted(each) for each in part] if isinstance(place, slice) else adopted(part))
 
 
@@ -212,7 +212,7 @@ class _Dict(dict[str, Any]):
     """A dict that takes in what is put into it later too."""
 
     def __setitem__(self, name: str, part: Any) -> None:
-        changes.note()
+        version_counter.bump()
         super().__setitem__(name, adopted(part))
 
     def update(self, *parts: Any, **named: Any) -> None:

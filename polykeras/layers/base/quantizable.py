@@ -9,9 +9,9 @@ from collections.abc import Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from polykeras import dtype_policies, ops
+from polykeras.common.naming import is_ours
 from polykeras.graph.inference import outside_inference
 from polykeras.layers.base.low_rank import LowRank
-from polykeras.naming import is_ours
 from polykeras.variables import Variable
 
 if TYPE_CHECKING:

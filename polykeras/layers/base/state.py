@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from polykeras import changes, constraints, dtypes, initializers, nested, regularizers
+from polykeras import constraints, dtypes, initializers, regularizers
+from polykeras.common import nested, version_counter
+from polykeras.common.checkpointable import Checkpointable
 from polykeras.graph.inference import note_set
 from polykeras.layers.base.context import current_context
 from polykeras.layers.base.native import adopted, own_names
@@ -19,7 +21,6 @@ from polykeras.layers.base.old_arguments import or_name_first
 from polykeras.layers.base.own_metrics import OWN_METRICS, own_metrics
 from polykeras.layers.base.tracking import PLAIN, Tracker, tracked
 from polykeras.random import SeedGenerator
-from polykeras.saveable import Saveable
 from polykeras.variables import Variable, note_losses, unique
 from polykeras.variables.adopted import kinds, variables_in
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from polykeras.layers.base.layer import Layer
 
 
-class StateMixin(Saveable):
+class StateMixin(Checkpointable):
     """What a layer holds: making weights, finding those of sublayers too, saving them, and the terms of the loss."""
 
     _untracked: ClassVar[tuple[str, ...]] = ()
@@ -48,10 +49,10 @@ class StateMixin(Saveable):
             if type(value) not in PLAIN:
                 value = adopted(value)
             if type(value) not in PLAIN or type(old) not in PLAIN or name == "_trainable":
-                changes.note()  # a part may have been exchanged
+                version_counter.bump()  # a part may have been exchanged
                 note_set(self, name)
             elif value != old:
-                changes.note_setting()
+                version_counter.bump_settings()
         try:
             super().__setattr__(name, value)
         except AttributeError as error:
@@ -65,7 +66,7 @@ class StateMixin(Saveable):
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
-        changes.note()
+        version_counter.bump()
 
     # ---- sublayers ---------------------------------------------------------------------------------------------
 

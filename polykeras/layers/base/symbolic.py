@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 
-from polykeras import nested
 from polykeras.backend import registry
 from polykeras.backend.symbolic import cannot_run_on_shapes
+from polykeras.common import nested
 from polykeras.graph import KerasTensor, Node, infer_outputs
 from polykeras.layers.base.building import with_shapes
 from polykeras.layers.base.call_arguments import call_spec

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
-from polykeras.saveable import contained
+from polykeras.common.checkpointable import contained
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from polykeras import activations, config, ops
-from polykeras.arguments import int_tuple
+from polykeras.common.arguments import int_tuple
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import Layer
 from polykeras.layers.base.weights import known_sizes, make_weight

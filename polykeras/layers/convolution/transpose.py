@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops
-from polykeras.arguments import int_tuple, positive_int
+from polykeras.common.arguments import int_tuple, positive_int
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.base.weights import keep_options, make_weight
 from polykeras.layers.convolution.base import BaseConv, PerAxis

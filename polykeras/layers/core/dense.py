@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import activations, ops
-from polykeras.arguments import positive_int
+from polykeras.common.arguments import positive_int
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.base.low_rank import AdaptedWeight

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from polykeras import dtypes, ops
-from polykeras.arguments import positive_int
 from polykeras.backend import registry
+from polykeras.common.arguments import positive_int
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.base.low_rank import AdaptedWeight
 from polykeras.layers.base.quantizable import Quantizable

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from polykeras import config, nested, ops, random
+from polykeras import config, ops, random
 from polykeras.backend.spec import Array
+from polykeras.common import nested
 from polykeras.layers.base.layer import Layer
 from polykeras.layers.image import boxes
 from polykeras.ops.image.layout import as_batch, as_images

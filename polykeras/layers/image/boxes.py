@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import nested, ops
+from polykeras import ops
 from polykeras.backend.spec import Array
+from polykeras.common import nested
 
 FORMATS = (
     *("xyxy", "yxyx", "xywh", "center_xywh", "center_yxhw"),

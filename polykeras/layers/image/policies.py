@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from polykeras import ops, random
-from polykeras.arguments import positive_int
 from polykeras.backend.spec import Array
+from polykeras.common.arguments import positive_int
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.image.base import ImageLayer, RandomImageLayer, Transformation, factor_range
 from polykeras.layers.image.color import LAST, RandomBrightness, RandomColorDegeneration, RandomContrast

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops, random
-from polykeras.arguments import positive_int
 from polykeras.backend.spec import Array
+from polykeras.common.arguments import positive_int
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.image.base import ImageLayer, RandomImageLayer, Transformation
 from polykeras.ops.image.sizes import crop_box

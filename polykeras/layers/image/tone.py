@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from polykeras import ops, random
-from polykeras.arguments import int_tuple, positive_int
 from polykeras.backend.spec import Array
+from polykeras.common.arguments import int_tuple, positive_int
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.image.base import (
     ImageLayer,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops
-from polykeras.arguments import int_tuple
+from polykeras.common.arguments import int_tuple
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.convolution.base import PerAxis, Spatial
 

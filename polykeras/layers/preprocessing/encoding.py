@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import ops
-from polykeras.arguments import positive_int
+from polykeras.common.arguments import positive_int
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.preprocessing.host import DataLayer, Tokens
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from polykeras import ops
+from polykeras.common.naming import unique_name
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.preprocessing.discretization import Discretization
 from polykeras.layers.preprocessing.encoding import CategoryEncoding
@@ -14,7 +15,6 @@ from polykeras.layers.preprocessing.host import DataLayer
 from polykeras.layers.preprocessing.index_lookup import IndexLookup
 from polykeras.layers.preprocessing.lookups import IntegerLookup, StringLookup
 from polykeras.layers.preprocessing.numeric import Normalization, Rescaling
-from polykeras.naming import unique_name
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import deserialize_keras_object
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import config, dtypes
-from polykeras.arguments import positive_int
+from polykeras.common.arguments import positive_int
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.preprocessing.encoding import MODES, encode_tokens, encoded_shape, refuse_sparse
 from polykeras.layers.preprocessing.encoding import output_mode as one_of_modes

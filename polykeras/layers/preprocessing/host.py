@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from polykeras import dtypes, nested, ops
+from polykeras import dtypes, ops
 from polykeras.backend import foreign_data, registry
-from polykeras.backend.door import Handle
+from polykeras.backend.dispatch import Handle
 from polykeras.backend.symbolic import SymbolicArray
+from polykeras.common import nested
 from polykeras.graph import KerasTensor
 from polykeras.layers.base.layer import Layer
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import budget, config, dtypes
+from polykeras import config, dtypes
+from polykeras.common import budget
 from polykeras.layers.base.layer import Layer
 from polykeras.layers.preprocessing.encoding import output_mode, refuse_sparse
 from polykeras.layers.preprocessing.host import Tokens, as_bytes, as_text, batches, host_data, is_data

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from polykeras import activations, ops, random
-from polykeras.arguments import positive_int, rate
+from polykeras.common.arguments import positive_int, rate
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import Layer
 from polykeras.layers.base.weights import known_sizes, make_weight

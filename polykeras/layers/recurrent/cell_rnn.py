@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from polykeras.common.naming import to_snake_case
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.recurrent.base_cell import RecurrentCell
 from polykeras.layers.recurrent.rnn import RNN
-from polykeras.naming import to_snake_case
 
 _OWN = ("activity_regularizer", "return_sequences", "return_state", "go_backwards", "stateful", "unroll")
 """Arguments of recurrent layers that are no cell's."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from polykeras import fast, nested, ops
+from polykeras import fast, ops
 from polykeras.backend import registry
+from polykeras.common import nested
 from polykeras.graph import KerasTensor, infer_outputs
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.recurrent.base_cell import RecurrentCell

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from polykeras import nested, ops
+from polykeras import ops
 from polykeras.backend import registry
 from polykeras.backend.symbolic.dims import is_known
+from polykeras.common import nested
 from polykeras.graph import KerasTensor, infer_outputs
 from polykeras.layers.recurrent.base_cell import Step
 from polykeras.variables import Scope, Variable, read_state

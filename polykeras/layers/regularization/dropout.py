@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from polykeras import ops, random, regularizers
-from polykeras.arguments import rate as share
 from polykeras.backend.activations import SELU_ALPHA, SELU_SCALE
+from polykeras.common.arguments import rate as share
 from polykeras.layers.base.layer import LAYERS, Layer
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops
-from polykeras.arguments import int_tuple
 from polykeras.backend.shaping import is_below
+from polykeras.common.arguments import int_tuple
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.convolution.base import Spatial
 

@@ -6,8 +6,8 @@ from math import prod
 from typing import Any
 
 from polykeras import config, ops
-from polykeras.arguments import positive_int
 from polykeras.backend.symbolic.dims import infer_reshape
+from polykeras.common.arguments import positive_int
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS, Layer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops
-from polykeras.arguments import int_tuple, positive_int
+from polykeras.common.arguments import int_tuple, positive_int
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.convolution.base import Spatial

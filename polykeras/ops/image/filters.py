@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import dtypes, ops
-from polykeras.arguments import int_tuple
 from polykeras.backend.spec import Array
+from polykeras.common.arguments import int_tuple
 from polykeras.ops.image.layout import as_batch, as_images, float_dtype, image_op, rounded
 
 _ACROSS = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))

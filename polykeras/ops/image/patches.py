@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import budget, config, ops
-from polykeras.arguments import int_tuple
+from polykeras import config, ops
 from polykeras.backend.spec import Array
+from polykeras.common import budget
+from polykeras.common.arguments import int_tuple
 from polykeras.ops.image.layout import as_images, image_op
 
 

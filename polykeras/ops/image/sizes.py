@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from polykeras import ops
-from polykeras.arguments import int_tuple
 from polykeras.backend.spec import Array
+from polykeras.common.arguments import int_tuple
 from polykeras.ops.image.layout import as_images, cut, float_dtype, image_op, rounded, space_axes
 from polykeras.ops.interpolation import INTERPOLATIONS, resize_axis
 

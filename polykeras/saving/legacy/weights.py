@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from polykeras.backend import registry
-from polykeras.saveable import SavedGroup
+from polykeras.common.checkpointable import SavedGroup
 from polykeras.saving.errors import SavedFileError, reading
 from polykeras.saving.files.base import StoredArray
 from polykeras.saving.files.hdf5 import Hdf5File

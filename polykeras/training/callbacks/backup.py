@@ -6,7 +6,7 @@ import os
 import warnings
 from typing import Any
 
-from polykeras.arguments import positive_int
+from polykeras.common.arguments import positive_int
 from polykeras.training.callbacks.rhythm import EverySteps
 from polykeras.training.interrupts import Termination
 from polykeras.training.resuming.files import BackupFiles

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from polykeras.arguments import positive_int, takes_old_arguments
+from polykeras.common.arguments import positive_int, takes_old_arguments
 from polykeras.saving.model_files import save_model
 from polykeras.saving.weights import SUFFIXES, save_weights
 from polykeras.training.callbacks.monitor import MonitorCallback

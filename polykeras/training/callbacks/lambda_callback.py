@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from polykeras.naming import did_you_mean
+from polykeras.common.naming import did_you_mean
 from polykeras.training.callbacks.base import Callback
 
 _HOOKS = frozenset(name for name in vars(Callback) if name.startswith("on_"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras.arguments import takes_old_arguments
+from polykeras.common.arguments import takes_old_arguments
 from polykeras.training.callbacks.base import Callback
 from polykeras.training.callbacks.monitor import MonitorCallback
 from polykeras.training.callbacks.progress import announce

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import ops
-from polykeras.naming import did_you_mean
+from polykeras.common.naming import did_you_mean
 from polykeras.training.callbacks.base import Callback
 
 

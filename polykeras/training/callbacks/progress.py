@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import config
-from polykeras.arguments import takes_old_arguments
+from polykeras.common.arguments import takes_old_arguments
 from polykeras.training.callbacks.base import Callback
 
 REDRAW_SECONDS = 0.1

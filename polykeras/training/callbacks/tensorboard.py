@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import ops
-from polykeras.arguments import takes_old_arguments
+from polykeras.common.arguments import takes_old_arguments
 from polykeras.layers import Embedding
 from polykeras.training.callbacks.profiling import Profile
 from polykeras.training.callbacks.rhythm import EverySteps

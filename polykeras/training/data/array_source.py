@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import nested
 from polykeras.backend.host_memory import aligned_empty, is_worth_copying
+from polykeras.common import nested
 from polykeras.training.data.checks import NAMES, check_host_arrays, check_values
 from polykeras.training.data.orders import Orders
 from polykeras.training.data.unpack import pack_x_y_sample_weight

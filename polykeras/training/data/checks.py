@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import config, dtypes, nested
+from polykeras import config, dtypes
+from polykeras.common import nested
 from polykeras.training.data.tables import table_array
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 

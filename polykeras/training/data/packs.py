@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import nested
 from polykeras.backend.host_memory import ALIGNMENT, aligned, aligned_empty
+from polykeras.common import nested
 from polykeras.training.data.checks import has_nan
 from polykeras.training.data.familiar import Familiar
 from polykeras.training.data.pace import Pace

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import nested
+from polykeras.common import nested
 from polykeras.training.data.checks import NAMES, check_host_arrays, check_values, host_tree, weights_from_classes
 from polykeras.training.data.familiar import Familiar
 from polykeras.training.data.unpack import unpack_x_y_sample_weight

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from polykeras import config, nested
-from polykeras.arguments import positive_int
+from polykeras import config
 from polykeras.backend.foreign_data import batches_of, lies_ready
+from polykeras.common import nested
+from polykeras.common.arguments import positive_int
 from polykeras.training.data.array_source import ArraySource
 from polykeras.training.data.checks import host_tree, weights_from_classes
 from polykeras.training.data.dataset import PyDataset

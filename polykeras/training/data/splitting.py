@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from polykeras import nested
+from polykeras.common import nested
 from polykeras.training.data.checks import NAMES, host_tree
 from polykeras.training.data.tables import is_sparse
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TypeAlias
 
-from polykeras import draws
+from polykeras.common import global_draws
 
 _Job: TypeAlias = tuple[Callable[[], None], threading.Lock]
 _Jobs: TypeAlias = "SimpleQueue[_Job | None]"
@@ -92,7 +92,7 @@ def _work(jobs: _Jobs) -> None:
         job, done = item
         del item
         try:
-            with draws.elsewhere():
+            with global_draws.elsewhere():
                 job()
         finally:
             del job  # what it holds is not to live until the next one comes

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from polykeras import config, ops
-from polykeras.arguments import int_tuple
 from polykeras.backend import registry
+from polykeras.common.arguments import int_tuple
 from polykeras.ops.interpolation import INTERPOLATIONS
 from polykeras.utils.data.directory import DirectoryData, check_format, mapped
 from polykeras.utils.data.pipeline import Dataset

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import nested, random
-from polykeras.arguments import positive_int
+from polykeras import random
 from polykeras.backend import foreign_data
+from polykeras.common import nested
+from polykeras.common.arguments import positive_int
 from polykeras.utils.data.elements import as_rows, map_in_threads, shown, stack, stack_padded, stack_ragged
 
 INFINITE = -1

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras import nested
+from polykeras.common import nested
 from polykeras.training.data.checks import as_array
 from polykeras.utils.data.pipeline import Dataset
 

@@ -11,7 +11,8 @@ import numpy as np
 from contract.table import B, drawn
 from helpers.layer_runner import LayerCase
 from polykeras import layers as L
-from polykeras import nested, ops
+from polykeras import ops
+from polykeras.common import nested
 
 _ids: set[str] = set()
 

@@ -1,4 +1,4 @@
-"""A cache of the things that were used last: of programs, recordings and traces, which take memory.
+"""A least-recently-used cache, for programs, recordings and traces, which take memory.
 
 There is one for each function that is compiled. What it does not keep is compiled again when it is needed.
 """
@@ -14,8 +14,8 @@ PROGRAMS = 128
 """How many programs of one function are kept, one for each set of shapes: more than a loop over batches has."""
 
 
-class Recent(Generic[T]):
-    """Things by key, of which those that were used last are kept.
+class LRUCache(Generic[T]):
+    """A least-recently-used cache: things by key, of which those that were used last are kept.
 
     A hit costs little more than that of a dict: a key is hashed once, and the order is looked at only where something
     has to go. Threads may use one without a lock: the worst that comes of it is that another thing goes.

@@ -1,4 +1,4 @@
-"""Metrics that count may look at several steps at once: the logs are the same, to the last bit where they count."""
+"""Metrics and logs in chunks of steps: they are the same, to the last bit, however steps are grouped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from polykeras import Input, Model, Sequential, config, layers, metrics, ops
 from polykeras.backend import Backend
 from polykeras.optimizers import Adam
 from polykeras.random import set_random_seed
-from polykeras.training.steps import CompiledStep
 
 ROWS, BATCH = 203, 4  # fifty batches and one of three rows
 RNG = np.random.default_rng(0)
@@ -59,16 +58,6 @@ def history(name: str, **compiled: Any) -> dict[str, list[float]]:
     return model.fit(x, y, batch_size=BATCH, epochs=2, validation_data=(x, y), verbose=0).history
 
 
-def parts_of(model: Any) -> list[Any]:
-    """Return the parts of the steps that a model was run with, in their order."""
-    return [step._parts for step in model._steps.values() if isinstance(step, CompiledStep)]
-
-
-def looks_of(model: Any) -> list[Any]:
-    """Return what looks at several of those steps at once; None where nothing does."""
-    return [parts and parts.look for parts in parts_of(model)]
-
-
 @pytest.mark.parametrize("name", MAKERS)
 def test_the_logs_do_not_depend_on_how_steps_are_grouped(backend: Backend, name: str) -> None:
     eager = history(name, run_eagerly=True)
@@ -78,15 +67,6 @@ def test_the_logs_do_not_depend_on_how_steps_are_grouped(backend: Backend, name:
         np.testing.assert_array_equal(one[log], some[log], err_msg=log)
         np.testing.assert_array_equal(one[log], many[log], err_msg=log)
     assert list(eager) == list(one) == list(many)
-
-
-@pytest.mark.parametrize("name", MAKERS)
-def test_these_models_have_metrics_that_look_at_several_steps(backend: Backend, name: str) -> None:
-    model, x, y, given = MAKERS[name]()
-    model.compile("sgd", LOSSES[name], metrics=given)
-    model.fit(x, y, verbose=0)
-    model.evaluate(x, y, verbose=0)
-    assert [look is not None for look in looks_of(model)] == [True, True]
 
 
 class Own(metrics.SparseCategoricalAccuracy):
@@ -110,27 +90,7 @@ def test_what_a_user_wrote_sees_each_batch(backend: Backend) -> None:
         model = cls([Input((6,)), layers.Dense(3, "softmax")])
         model.compile("sgd", "sparse_categorical_crossentropy", metrics=[given])
         logs = model.fit(X, CLASSES, verbose=0).history
-        assert looks_of(model) == [None]
         assert all(values[0] > 0 for values in logs.values())
-
-
-def test_logs_are_made_where_a_chunk_ends_unless_a_user_wrote_some(backend: Backend) -> None:
-    class Calls(metrics.SparseCategoricalAccuracy):
-        def result(self) -> Any:
-            self.count.assign(self.count + 1.0)
-            return self.count.value
-
-    class OwnResults(Sequential):
-        def get_metrics_result(self) -> Any:
-            return super().get_metrics_result()
-
-    calls = Calls(name="calls")
-    for cls, given, whole in ((Sequential, "ce", False), (Sequential, calls, True), (OwnResults, "ce", True)):
-        model = cls([Input((6,)), layers.Dense(3, "softmax")])
-        model.compile("sgd", "sparse_categorical_crossentropy", metrics=[given], steps_per_execution=4)
-        model.fit(X[:32], CLASSES[:32], batch_size=4, verbose=0)
-        assert [parts is None for parts in parts_of(model)] == [whole]
-    assert float(calls.count.numpy()) == 32 + 8  # the result was asked for in each step
 
 
 def test_a_model_that_names_its_metrics_itself(backend: Backend) -> None:
@@ -162,7 +122,6 @@ def test_weighted_metrics_see_each_batch(backend: Backend) -> None:
     model, x, y, _ = binary()
     model.compile("sgd", "mse", weighted_metrics=["accuracy"])
     model.fit(x, y, sample_weight=RNG.uniform(size=ROWS), verbose=0)
-    assert looks_of(model) == [None]
 
 
 def test_batches_without_labels_leave_the_metrics_alone(backend: Backend) -> None:
@@ -178,7 +137,6 @@ def test_a_metric_of_two_outputs_sees_both(backend: Backend) -> None:
     model, shared = Model(x, outputs), metrics.BinaryAccuracy()
     model.compile("sgd", "mse", metrics={"a": [shared], "b": [shared]})
     model.fit(X, {"a": BINARY, "b": np.ones((ROWS, 3), "float32")}, verbose=0)
-    assert looks_of(model) == [None]
     assert float(shared.count.numpy()) == 2 * ROWS
 
 
@@ -207,7 +165,6 @@ def test_a_loss_of_a_users_that_looks_at_metrics_sees_them_as_they_are(backend: 
         model.compile("sgd", "binary_crossentropy", metrics=["accuracy"], steps_per_execution=steps)
         model.fit(X[:200], BINARY[:200], batch_size=4, verbose=0)
         weights.append(model.get_weights()[0])
-        assert looks_of(model) == [None]
     np.testing.assert_array_equal(*weights)
 
 

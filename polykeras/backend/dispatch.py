@@ -1,4 +1,4 @@
-"""The one door between users and a backend: conversion, dtype promotion and symbolic handling happen here, once.
+"""Dispatch between users and a backend: conversion, dtype promotion and symbolic handling happen here, once.
 
 `bind` turns a method of the contract into a public function. The function finds the current backend, converts each
 array argument, brings them to their common dtype, and calls the method. An argument may be a `Handle` (something that

@@ -27,7 +27,7 @@ def contained(container: Any) -> Iterator[Any]:
             return
 
 
-class Saveable:
+class Checkpointable:
     """Mixin of objects with variables that are saved.
 
     A class says which variables are its own; those of objects among its attributes are found by themselves. It
@@ -99,7 +99,7 @@ class Saveable:
             variable.assign(value)
 
 
-class SavedGroup(Saveable):
+class SavedGroup(Checkpointable):
     """Variables that files keep as those of an object within another one, which here is none.
 
     Args:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pickle
 import threading
 
-from polykeras.recent import PROGRAMS, Recent
+from polykeras.common.lru_cache import PROGRAMS, LRUCache
 
 
 def test_what_was_used_least_lately_goes() -> None:
-    kept: Recent[str] = Recent(2)
+    kept: LRUCache[str] = LRUCache(2)
     assert kept.get("a") is None
     assert kept.put("a", "A") == "A"
     kept.put("b", "B")
@@ -20,7 +20,7 @@ def test_what_was_used_least_lately_goes() -> None:
 
 
 def test_a_thing_in_place_of_another_takes_no_room() -> None:
-    kept: Recent[int] = Recent(2)
+    kept: LRUCache[int] = LRUCache(2)
     for number in range(5):
         kept.put("a", number)
     kept.put("b", 9)
@@ -28,20 +28,20 @@ def test_a_thing_in_place_of_another_takes_no_room() -> None:
 
 
 def test_there_is_a_bound_by_itself() -> None:
-    kept: Recent[int] = Recent()
+    kept: LRUCache[int] = LRUCache()
     for number in range(3 * PROGRAMS):
         kept.put(number, number)
     assert kept.values() == list(range(2 * PROGRAMS, 3 * PROGRAMS))
 
 
 def test_it_can_be_pickled() -> None:
-    kept: Recent[int] = Recent(2)
+    kept: LRUCache[int] = LRUCache(2)
     kept.put("a", 1)
     assert pickle.loads(pickle.dumps(kept)).get("a") == 1
 
 
 def test_threads_may_share_one() -> None:
-    kept: Recent[int] = Recent(4)
+    kept: LRUCache[int] = LRUCache(4)
     failures: list[Exception] = []
 
     def work(seed: int) -> None:

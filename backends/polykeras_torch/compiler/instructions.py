@@ -18,7 +18,7 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class TensorInfo:
     """What is kept of a tensor, which itself may be gone.
 
     Attributes:
@@ -41,7 +41,7 @@ class Seen:
 
 
 @dataclass(slots=True)
-class Node:
+class Instruction:
     """One operator call.
 
     Attributes:

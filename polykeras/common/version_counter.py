@@ -9,24 +9,24 @@ _last = 0
 _last_setting = 0
 
 
-def note() -> None:
+def bump() -> None:
     """Note that some object came to hold other parts, or that what is trained changed."""
     global _last
     _last = next(_numbers)
 
 
-def note_setting() -> None:
+def bump_settings() -> None:
     """Note that a number, string or flag of some layer became another one."""
     global _last_setting
     _last_setting = next(_numbers)
 
 
-def last_setting() -> int:
+def settings_version() -> int:
     """Return a number that is another one after each such change."""
     return _last_setting
 
 
-def last() -> int:
+def version() -> int:
     """Return a number that is another one after each change, of whichever object.
 
     A list or dict that is changed in place goes unnoticed, unless what was put into it was made for that.

@@ -14,18 +14,18 @@ import numpy as np
 from polykeras.backend.native import Native
 
 turn = threading.RLock()
-"""Held for moments, in which values of variables are taken or given, or get another home; another one after a fork."""
+"""Held for moments, in which values of variables are taken or given, or move; a new lock after a fork."""
 
 
-class NativeHome:
-    """How variables appear to native code of one framework; a backend that needs it has one as `native.home`.
+class NativeLocation:
+    """How variables appear to native code of one framework; a backend that needs it has one as `native.location`.
 
-    It is also the *home* of variables that native code has looked at: those are stored in an object of the framework
+    It is also where variables live that native code has looked at: in an object of the framework
     (`tf.Variable`), which native code may read and change, for good.
     """
 
     name: str
-    native: Native = Native()  # as a backend's that has no such home
+    native: Native = Native()  # as a backend's that has no such location
 
     # ---- told of reads and assignments ---------------------------------------------------------------------------
 
@@ -50,7 +50,7 @@ class NativeHome:
         """Return the context of a step that runs as plain Python in a scope, whatever compiles itself in it."""
         return nullcontext()
 
-    # ---- the home of variables that were looked at ---------------------------------------------------------------
+    # ---- the location of variables that were looked at -----------------------------------------------------
 
     def read(self, stored: Any, backend: Any) -> Any:
         """Return what an object of the framework stores, as an array of a backend."""
@@ -72,16 +72,16 @@ class NativeHome:
 
 
 def in_turn() -> AbstractContextManager[Any]:
-    """Return the context in which this thread alone takes or gives values of variables, or moves them to a home."""
+    """Return the context in which this thread alone takes or gives values of variables, or moves them to a location."""
     return turn
 
 
 def tell(backend: Any, variables: Iterable[Any], assigned: bool = False) -> None:
     """Tell the native code of a backend's framework, where it looks, of variables about to be read or assigned."""
-    home = backend.native.home
-    if home is not None and home.looks():
+    location = backend.native.location
+    if location is not None and location.looks():
         for variable in variables:
-            home.note(variable, assigned)
+            location.note(variable, assigned)
 
 
 def other_framework(variable: Any, first: str, second: str) -> RuntimeError:
@@ -113,7 +113,7 @@ class Adoption:
     """How objects of a framework that hold variables of its own (`tf.Variable`, `tf.Module`) become parts of layers.
 
     Attributes:
-        native: the home of those variables.
+        native: the location of those variables.
         kinds: the classes of such objects.
         parts: returns the framework's variables in one of them, as they are now.
         describe: returns the name, shape, dtype and whether it is trainable of one of the framework's variables.
@@ -123,7 +123,7 @@ class Adoption:
             there is a scope, which takes what is assigned.
     """
 
-    native: NativeHome
+    native: NativeLocation
     kinds: tuple[type, ...]
     parts: Callable[[Any], Iterable[Any]]
     describe: Callable[[Any], tuple[str, tuple[int, ...], str, bool]]

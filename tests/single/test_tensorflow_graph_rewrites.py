@@ -14,7 +14,7 @@ from polykeras.backend import use_backend
 
 # By way of the backend, which leaves Keras out of TensorFlow's import.
 tf = pytest.importorskip("polykeras_tensorflow.backend").tf
-takeover = pytest.importorskip("polykeras_tensorflow.takeover")
+graph_rewrites = pytest.importorskip("polykeras_tensorflow.graph_rewrites")
 graphs = pytest.importorskip("polykeras_tensorflow.graphs")
 programs = pytest.importorskip("polykeras_tensorflow.programs")
 pytestmark = [pytest.mark.needs("tensorflow"), pytest.mark.cpu_only("what XLA is asked for on the CPU")]
@@ -68,7 +68,7 @@ def test_no_bit_changes_in_xla(tb: Any, fn: Any, dtype: str) -> None:
     x, y = _values(dtype), _values(dtype, seed=1)
 
     def others(x: Any, y: Any) -> list[Any]:
-        results = takeover.replace_slow_nodes(tf.compat.v1.get_default_graph(), fn(x, y))
+        results = graph_rewrites.replace_slow_nodes(tf.compat.v1.get_default_graph(), fn(x, y))
         assert fn is not _all_kinds or not _living(x.graph, results) & {*KINDS}
         return results
 
@@ -103,7 +103,7 @@ def test_other_dtypes_stay_as_they_are(tb: Any) -> None:
     @tf.function(autograph=False)
     def kept(x: Any) -> Any:
         result = raw.Relu(features=x)
-        (same,) = takeover.replace_slow_nodes(x.graph, [result])
+        (same,) = graph_rewrites.replace_slow_nodes(x.graph, [result])
         assert same is result
         return same
 
@@ -116,7 +116,7 @@ def test_a_training_step_is_taken_over_at_once(tb: Any, monkeypatch: pytest.Monk
 
     def noted(graph: Any, results: Any) -> Any:
         before = _living(graph, results)
-        results = takeover.replace_slow_nodes(graph, results)
+        results = graph_rewrites.replace_slow_nodes(graph, results)
         seen.append(before - _living(graph, results))
         return results
 
@@ -137,7 +137,7 @@ def test_what_waits_for_a_node_goes_on_waiting(tb: Any) -> None:
             after = raw.Relu(features=x)
         with tf.control_dependencies([raw.Relu(features=-x)]):
             last = tf.identity(after)
-        (last,) = takeover.replace_slow_nodes(x.graph, [last])
+        (last,) = graph_rewrites.replace_slow_nodes(x.graph, [last])
         (other,) = last.op.inputs
         assert other.op.type == "Maximum"
         assert other.op.control_inputs
