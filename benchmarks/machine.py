@@ -28,11 +28,6 @@ def _cache(level: int) -> int | None:
     return None
 
 
-def last_cache() -> int | None:
-    """Return the bytes of the last cache, None where the machine does not tell."""
-    return _cache(3) or _cache(2)
-
-
 def load() -> float:
     """Return the load average of the last minute: how many wanted to run, we among them."""
     return round(os.getloadavg()[0], 2)

@@ -1,4 +1,4 @@
-"""Tables for the documents: what stands between `<!-- table NAME -->` and `<!-- end -->` is replaced by table NAME."""
+"""Tables: what a run prints, and what stands in documents between `<!-- table NAME -->` and `<!-- end -->`."""
 
 from __future__ import annotations
 
@@ -9,17 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.checking import LOSSES, PREDICTIONS, tolerance
-from benchmarks.competitors import ALL, COMPETITORS, FRAMEWORKS, OURS
-from benchmarks.curves import knees, lines_of
-from benchmarks.physics import Bound, bounds, cache_bytes, reached, work_of
+from benchmarks.competitors import COMPETITORS, FRAMEWORKS, OURS, TUNED
 from benchmarks.rows import Row, comparable, geometric_mean, label_of, name_of, present_peers, ratios
 from benchmarks.sections import SECTIONS
 from benchmarks.summary import summary
-from benchmarks.tasks import TASKS
 
 PLACE = re.compile(r"<!-- table (?P<name>[\w ]+?) -->\n(?P<body>(?:(?!<!-- table ).)*?)<!-- end -->", re.DOTALL)
 START = re.compile(r"<!-- table ([\w ]+?) -->")
-ORDER = (OURS, "keras", "native", "plain")
 Machine = Mapping[str, Any]
 
 
@@ -34,28 +30,20 @@ def _cell(row: Row | None, peers: list[str]) -> str:
     return " / ".join(_figure(row[who]) if who in row else "-" for who in (OURS, *peers))
 
 
-def _frameworks(rows: Iterable[Row]) -> list[str]:
-    known = {row["framework"]: None for row in rows}
-    return [f for f in FRAMEWORKS if f in known] + [f for f in known if f not in FRAMEWORKS]
+def _frameworks(rows: Iterable[Row]) -> dict[str, str]:
+    """Return the frameworks of rows, and their names, in the order of `FRAMEWORKS`."""
+    known: dict[str, None] = dict.fromkeys(row["framework"] for row in rows)
+    order = [*(name for name in FRAMEWORKS if name in known), *(name for name in known if name not in FRAMEWORKS)]
+    return {name: FRAMEWORKS.get(name, name) for name in order}
 
 
-def _heads(frameworks: Iterable[str]) -> list[str]:
-    return [FRAMEWORKS.get(framework, framework) for framework in frameworks]
-
-
-def _measured(row: Row) -> str:
-    """Return a measure with its unit, which one of both may say already."""
-    measure, unit = row["measure"], row["unit"]
-    if measure in unit or unit in measure:
-        return max(measure, unit, key=len)
-    return f"{measure} ({unit})"
-
-
-def _name(row: Row) -> str:
-    label, several = label_of(row["task"]), len(set(SECTIONS[row["section"]].measures.values())) > 1
-    if not several:
+def _name(row: Row, units: set[str | None]) -> str:
+    """Return what a row measures; with its unit where the section has several, which the measure may say already."""
+    if len(units) == 1:
         return name_of(row)
-    return f"{label}, {_measured(row)}" if label else _measured(row)
+    label, measure, unit = label_of(row["task"]), row["measure"], row["unit"]
+    said = max(measure, unit, key=len) if measure in unit or unit in measure else f"{measure} ({unit})"
+    return f"{label}, {said}" if label else said
 
 
 def _figure(value: float) -> str:
@@ -63,84 +51,68 @@ def _figure(value: float) -> str:
     return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
 
-def _means(rows: list[Row], peers: list[str]) -> str:
+def _means(rows: list[Row]) -> str:
     """Return the geometric means and the least cells: over all, and a framework."""
     parts = []
-    for peer in peers:
+    for peer in present_peers(rows):
         found = [(ratio, row["framework"]) for ratio, row in ratios(rows, peer)]
         each = []
-        for framework, head in zip(_frameworks(rows), _heads(_frameworks(rows)), strict=True):
+        for framework, head in _frameworks(rows).items():
             if own := [ratio for ratio, where in found if where == framework]:
                 each.append(f"{head} {geometric_mean(own):.2f}, least {min(own):.2f}")
         mean = geometric_mean([ratio for ratio, _ in found])
-        words = f"{COMPETITORS[peer].words.capitalize()} / polykeras"
+        words = COMPETITORS[peer].words
+        words = f"{words[0].upper()}{words[1:]} / polykeras"
         parts.append(f"{words}: geometric mean {mean:.2f} over {len(found)} cells ({'; '.join(each)})")
     return ". ".join(parts) + "."
 
 
-def cells(name: str, rows: list[Row], machine: Machine) -> list[str]:
-    """Return a table of models (and measures) against frameworks; with the means where ratios are compared."""
+def _tuned(rows: list[Row]) -> list[str]:
+    """Return what "tuned" stands for, and what was the best in how many cells; nothing where it was not measured."""
+    best = [row["tuned_way"] for row in rows if "tuned_way" in row]
+    if not best:
+        return []
+    counts = ", ".join(f"{way} {best.count(way)}" for way in sorted(set(best), key=best.count, reverse=True))
+    ways = "; ".join(
+        f"{' / '.join(TUNED[name])} on {head}" for name, head in _frameworks(rows).items() if name in TUNED
+    )
+    return [
+        f"Tuned is the best of Keras's defaults and of these arguments of `compile`, cell by cell: {ways} (32 steps is "
+        f"`steps_per_execution=32`; XLA and torch.compile are `jit_compile=True`). The best was: {counts}."
+    ]
+
+
+def cells(name: str, rows: list[Row], machine: Machine, tasks: Iterable[str] | None = None) -> list[str]:
+    """Return a table of models (and measures) against frameworks; with the means where ratios are compared.
+
+    Args:
+        name: of the section.
+        rows: of all sections.
+        machine: on which they were measured.
+        tasks: whose lines are shown; None for all. The means are over all in any case.
+    """
     own = [row for row in comparable(rows) if row["section"] == name]
     if not own:
         return []
-    section, peers, frameworks = SECTIONS[name], [p for p in ORDER if p in present_peers(own)], _frameworks(own)
+    section, peers, frameworks = SECTIONS[name], present_peers(own), _frameworks(own)
+    units: set[str | None] = {*section.measures.values(), *([section.unit] if section.unit else [])}
     places: dict[str, dict[str, Row]] = {}
     for row in own:
-        places.setdefault(_name(row), {})[row["framework"]] = row
-    units = set(section.measures.values())
-    unit = f"{units.pop()}: " if len(units) == 1 and section.table == "ratios" else ""
+        if tasks is None or row["task"] in tasks:
+            places.setdefault(_name(row, units), {})[row["framework"]] = row
+    unit = f"{next(iter(units))}: " if len(units) == 1 else ""
     who = " / ".join(COMPETITORS[name].words for name in (OURS, *peers))
     lines = [[place, *(_cell(found.get(f), peers) for f in frameworks)] for place, found in places.items()]
-    table = _lines([unit + who, *_heads(frameworks)], lines)
+    table = _lines([unit + who, *frameworks.values()], lines)
     if section.table != "ratios" or not peers:
         return table
     table.append("")
-    measures = list(dict.fromkeys(row["measure"] for row in own))
+    measures = [None] if section.unit else list(dict.fromkeys(row["measure"] for row in own))
     for measure in measures:
-        same = [row for row in own if row["measure"] == measure]
-        table.append((f"{measure}: " if len(measures) > 1 else "") + _means(same, present_peers(same)))
-    return table
-
-
-def scaling_knees(rows: list[Row], machine: Machine) -> list[str]:
-    """Return the knees of each axis on each framework."""
-    found = lines_of(rows)
-    frameworks = [f for f in FRAMEWORKS if any(f == own for _, own in found)]
-    axes = dict.fromkeys(axis for axis, _ in found)
-
-    def words(axis: str, framework: str) -> str:
-        line = found.get((axis, framework))
-        return "" if line is None else ", ".join(knees(line)) or "none"
-
-    return (
-        _lines(["knees", *_heads(frameworks)], [[a, *(words(a, f) for f in frameworks)] for a in axes]) if axes else []
-    )
-
-
-def _least(bound: Bound) -> str:
-    """Return the shortest time of a step, and our share of it."""
-    least = f"{bound.milliseconds:.2g}{'*' if bound.by_bytes else ''}"
-    return least if bound.share is None else f"{least}, {100 * bound.share:.0f} %"
-
-
-def physics(rows: list[Row], machine: Machine) -> list[str]:
-    """Return the work of a step of each model, and the shares of what the machine reaches."""
-    rates = reached(rows)
-    frameworks = [framework for framework in FRAMEWORKS if framework in rates]
-    if not frameworks:
-        return []
-    cache, lines = cache_bytes(machine.get("l3_bytes")), []
-    for name, task in TASKS.items():
-        work = work_of(task)
-        found = bounds(rows, name, work, cache)
-        figures = [f"{size / 1e6:.3g}" for size in (work.flops, work.held, work.moved(cache))]
-        lines.append([task.label, *figures, *(_least(found[framework]) for framework in frameworks)])
-    each = [f"{rates[f][0]:.0f} GFLOP/s, {rates[f][1]:.0f} GB/s on {FRAMEWORKS[f]}" for f in frameworks]
-    return [
-        *_lines(["ms a step takes at least, over ours", "MFLOP", "MB held", "MB moved", *_heads(frameworks)], lines),
-        "",
-        f"Reached: {'; '.join(each)}; last cache {cache / 2**20:.0f} MB. *: the bytes take longer than the arithmetic.",
-    ]
+        same = [row for row in own if measure in (None, row["measure"])]
+        if present_peers(same):
+            table.append((f"{measure}: " if len(measures) > 1 else "") + _means(same))
+    return table + _tuned(own)
 
 
 def check(rows: list[Row], machine: Machine) -> list[str]:
@@ -151,20 +123,17 @@ def check(rows: list[Row], machine: Machine) -> list[str]:
     frameworks, places = _frameworks(own), {(r["task"], r["measure"], r["framework"]): r for r in own}
 
     def cell(row: Row | None) -> str:
-        return " / ".join(f"{row[who]:.0e}" if who in row else "-" for who in ALL[1:]) if row else ""
+        return " / ".join(f"{row[who]:.0e}" if who in row else "-" for who in ("keras", "native")) if row else ""
 
     lines = [
         [f"{label_of(task)}, {measure}", *(cell(places.get((task, measure, f))) for f in frameworks)]
         for task, measure in dict.fromkeys((row["task"], row["measure"]) for row in own)
     ]
-    wider = [f"{r['task']} of Keras on {r['framework']} {tolerance(r, 'keras'):g}" for r in own if _wider(r)]
+    wide = [r for r in own if tolerance(r, "keras") > tolerance(r, "native")]
+    wider = [f"{r['task']} of Keras on {r['framework']} {tolerance(r, 'keras'):g}" for r in wide]
     allowed = f"Tolerance: losses {LOSSES:g}, relative; predictions {PREDICTIONS:g}, absolute"
-    head = ["differences from polykeras: Keras 3 / by hand", *_heads(frameworks)]
+    head = ["differences from polykeras: Keras 3 / by hand", *frameworks.values()]
     return [*_lines(head, lines), "", "; ".join([allowed, *wider]) + "."]
-
-
-def _wider(row: Row) -> bool:
-    return tolerance(row, "keras") > tolerance(row, "native")
 
 
 def machine_table(rows: list[Row], machine: Machine) -> list[str]:
@@ -183,14 +152,12 @@ def machine_table(rows: list[Row], machine: Machine) -> list[str]:
     return _lines(["machine", ""], lines)
 
 
-OWN: dict[str, Callable[[list[Row], Machine], list[str]]] = {
+TABLES: dict[str, Callable[[list[Row], Machine], list[str]]] = {
     "summary": summary,
-    "scaling knees": scaling_knees,
-    "physics": physics,
+    **{name: partial(cells, name) for name, section in SECTIONS.items() if section.table != "check"},
     "check": check,
     "machine": machine_table,
 }
-TABLES = OWN | {n: partial(cells, n) for n, s in SECTIONS.items() if s.table in ("ratios", "numbers")}
 
 
 def table(name: str, rows: list[Row], machine: Machine) -> list[str] | None:

@@ -1,9 +1,10 @@
-"""The sections train, predict, first, fast and calls: steps, first epochs, predictions, calls in a loop."""
+"""The sections train, predict, first, others and calls: steps, first epochs, predictions, calls in a loop."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from statistics import median
@@ -12,12 +13,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from benchmarks.tasks import TASKS, Task
+from benchmarks.tasks import OTHERS, TASKS, Task
 from benchmarks.timing import median_seconds, seconds_a_call, seconds_of
 
 EPOCHS = 5
 SECONDS = 1.0  # of epochs after the first, at least: 4 of a small model are over in a neighbour's moment
-FAST_EPOCHS = 3  # the plain forms take up to a hundred times as long
 CALLS = 1000
 Ways = Mapping[str, list[str]]  # by measure: the ways by hand that are asked for; a measure without any: all
 Made = TypeVar("Made")
@@ -63,11 +63,6 @@ def asked_ways(measure: str, makers: Mapping[str, Made], ways: Ways | None) -> d
     return {way: make for way, make in makers.items() if way in wanted}
 
 
-def _orders(task: Task) -> Callable[[], np.ndarray]:
-    rng = np.random.default_rng(0)
-    return lambda: rng.permutation(task.batch * task.steps).astype("int32").reshape(task.steps, task.batch)
-
-
 def native_epochs(
     framework: str, name: str, task: Task, x: Any, y: Any
 ) -> dict[str, Callable[[], Callable[[], float]]]:
@@ -79,8 +74,9 @@ def native_epochs(
     trainers = loops_by_hand(framework).trainers(name, task.initial_weights(), x, y, 0.2)
 
     def shuffled(make: Callable[[], Callable[[np.ndarray], float]]) -> Callable[[], float]:
-        epoch, order = make(), _orders(task)
-        return lambda: epoch(order())
+        epoch, rng = make(), np.random.default_rng(0)
+        rows = task.batch * task.steps
+        return lambda: epoch(rng.permutation(rows).astype("int32").reshape(task.steps, task.batch))
 
     return {way: partial(shuffled, make) for way, make in trainers.items()}
 
@@ -116,8 +112,8 @@ def native_seconds(
     return seconds, losses[:epochs]
 
 
-def _fitted(who: str, task: Task, epochs: int, at_least: float = 0.0) -> tuple[Any, Any, list[float], list[float]]:
-    """Return the data, a model trained on them, the seconds of its epochs and the losses of its first ones.
+def fitted(who: str, task: Task, epochs: int, at_least: float = 0.0) -> tuple[Any, Any, list[float], list[float]]:
+    """Return the inputs, a model trained on them, the seconds of its epochs and the losses of its first ones.
 
     Args:
         who: "keras" or "polykeras".
@@ -125,25 +121,26 @@ def _fitted(who: str, task: Task, epochs: int, at_least: float = 0.0) -> tuple[A
         epochs: how many, and the number of losses.
         at_least: the seconds of those after the first; the model is fitted again where they are shorter.
     """
-    x, y = task.data()
+    arguments = task.fit_arguments()
     model = model_of(who, task)
-    fit = partial(epochs_of_fit, library(who), model, epochs, x=x, y=y, batch_size=task.batch)
+    fit = partial(epochs_of_fit, library(who), model, epochs, **arguments)
     seconds, losses = fit()
     while sum(seconds[1:]) < at_least:
         seconds += fit()[0][1:]  # to the first one of a `fit` belongs its beginning
-    return x, model, seconds, losses
+    return arguments["x"], model, seconds, losses
 
 
-def first(who: str, framework: str, name: str) -> dict[str, Any]:
+def first(who: str, framework: str, name: str, compiled: Mapping[str, Any] = {}) -> dict[str, Any]:
     """Return the seconds of the first epoch, tracing and compiling included."""
-    _, _, seconds, losses = _fitted(who, TASKS[name], epochs=1)
+    _, _, seconds, losses = fitted(who, replace(TASKS[name], compiled=compiled), epochs=1)
     return {"first": seconds[0], "losses": losses}
 
 
-def fast(who: str, framework: str, name: str) -> dict[str, Any]:
-    """Return milliseconds a step; the environment says whether fast paths are taken."""
-    _, _, seconds, losses = _fitted(who, TASKS[name], FAST_EPOCHS)
-    return {"fast": milliseconds_a_step(seconds, TASKS[name].steps), "losses": losses}
+def others(who: str, framework: str, name: str) -> dict[str, Any]:
+    """Return milliseconds a step by the rule of the section train, and the seconds of the first epoch."""
+    _, _, seconds, losses = fitted(who, OTHERS[name], EPOCHS)
+    step = milliseconds_a_step(seconds, OTHERS[name].steps)
+    return {"a step": step, "the first epoch": seconds[0], "losses": losses}
 
 
 def _milliseconds_a_batch(call: Callable[[], Any], task: Task) -> float:
@@ -156,9 +153,11 @@ def _native_predictions(framework: str, name: str, x: Any, ways: Ways | None) ->
     return {way: _milliseconds_a_batch(make(), TASKS[name]) for way, make in wanted.items()}
 
 
-def predict(who: str, framework: str, name: str, ways: Ways | None = None) -> dict[str, Any]:
+def predict(
+    who: str, framework: str, name: str, ways: Ways | None = None, compiled: Mapping[str, Any] = {}
+) -> dict[str, Any]:
     """Return milliseconds a batch of `predict` over the rows of an epoch."""
-    task = TASKS[name]
+    task = replace(TASKS[name], compiled=compiled)
     x, _ = task.data()
     if who == "native":
         return {"ways": {"predict": _native_predictions(framework, name, x, ways)}}
@@ -178,7 +177,9 @@ def _native_train(framework: str, name: str, ways: Ways | None) -> dict[str, Any
     return {"ways": {"train": steps, "predict": predictions}, "losses": losses}
 
 
-def train(who: str, framework: str, name: str, ways: Ways | None = None) -> dict[str, Any]:
+def train(
+    who: str, framework: str, name: str, ways: Ways | None = None, compiled: Mapping[str, Any] = {}
+) -> dict[str, Any]:
     """Return milliseconds a step, the median of the epochs after the first, and what can be measured in passing.
 
     That is the first epoch's seconds, the losses, and milliseconds a batch of `predict` after training. Of the loops by
@@ -186,15 +187,11 @@ def train(who: str, framework: str, name: str, ways: Ways | None = None) -> dict
     """
     if who == "native":
         return _native_train(framework, name, ways)
-    task = TASKS[name]
-    x, model, seconds, losses = _fitted(who, task, EPOCHS, SECONDS)
+    task = replace(TASKS[name], compiled=compiled)
+    x, model, seconds, losses = fitted(who, task, EPOCHS, SECONDS)
     call = partial(model.predict, x, batch_size=task.batch, verbose=0)
     result = {"first": seconds[0], "train": milliseconds_a_step(seconds, task.steps), "losses": losses}
     return result | {"predict": _milliseconds_a_batch(call, task)}
-
-
-def _rows(data: Any, stop: int) -> Any:
-    return {key: part[:stop] for key, part in data.items()} if isinstance(data, dict) else data[:stop]
 
 
 def calls(who: str, framework: str, name: str) -> dict[str, Any]:
@@ -203,7 +200,7 @@ def calls(who: str, framework: str, name: str) -> dict[str, Any]:
     x, y = task.data(steps=1)
     model = model_of(who, task)
     k = importlib.import_module(who)
-    row = _rows(x, 1)
+    row = k.tree.map_structure(lambda part: part[:1], x)
     tensor = k.tree.map_structure(k.ops.convert_to_tensor, row)
     functions: dict[str, Callable[[], Any]] = {
         "predict(x[:1])": lambda: model.predict(row, verbose=0),

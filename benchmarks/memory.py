@@ -22,11 +22,13 @@ import numpy as np
 
 from benchmarks.measures import library, model_of
 from benchmarks.tasks import TASKS, Task
+from benchmarks.timing import seconds_of
 
 STATUS = Path("/proc/self/status")
 REPEATS = 50
 WARM_UP = 5
 SHORT = 4  # steps
+SIZES = range(100, 700, 10)  # rows: 60 sizes, in steps of no batch
 
 
 def _megabytes(field: str) -> float:
@@ -82,28 +84,41 @@ def memory(who: str, framework: str, name: str) -> dict[str, Any]:
     }
 
 
+def _resident() -> float:
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    return _megabytes("VmRSS")
+
+
 def _growth(work: Callable[[], Any]) -> float:
     """Return by how many MB the resident set grows over the repetitions of `work` that follow on some first ones."""
-    trim = ctypes.CDLL(None).malloc_trim
-
-    def resident() -> float:
-        gc.collect()
-        trim(0)
-        return _megabytes("VmRSS")
-
     for _ in range(WARM_UP):
         work()
-    start = resident()
+    start = _resident()
     for _ in range(REPEATS):
         work()
         gc.collect()
-    return resident() - start
+    return _resident() - start
+
+
+def _sizes(model: Any, task: Task) -> dict[str, float]:
+    """Return milliseconds a `fit` on data of a new size each time, and by how many MB memory grows over all of them."""
+    data = [(x[:rows], y[:rows]) for x, y in [task.data()] for rows in SIZES]
+
+    def fits() -> None:
+        for x, y in data:
+            model.fit(x, y, batch_size=task.batch, verbose=0)
+
+    start = _resident()
+    seconds = seconds_of(fits)
+    return {"a fit of a new size": 1000 * seconds / len(SIZES), f"{len(SIZES)} sizes": _resident() - start}
 
 
 def growth(who: str, framework: str, name: str) -> dict[str, Any]:
     """Return MB by which memory grows over 50 fits of one model, and over 50 models made, fitted shortly and dropped.
 
-    Also how many of the dropped models are still there. Nobody calls `clear_session`.
+    Also how many of the dropped models are still there, as nobody calls `clear_session`; and what fits on data of many
+    sizes take.
     """
     task: Task = TASKS[name]
     x, y = task.data(SHORT)
@@ -119,4 +134,5 @@ def growth(who: str, framework: str, name: str) -> dict[str, Any]:
 
     models = _growth(make_and_drop)
     alive = float(sum(reference() is not None for reference in made))
-    return {f"{REPEATS} fits": fits, f"{REPEATS} models": models, "models alive": alive}
+    found = {f"{REPEATS} fits": fits, f"{REPEATS} models": models, "models alive": alive}
+    return found | _sizes(model, task)

@@ -1,9 +1,10 @@
 """What each fast path gains by itself: `python -m benchmarks.paths [--only NAMES] [--frameworks ...] [--tasks ...]`.
 
-Each process measures polykeras with one path taken away (`POLYKERAS_FAST=-NAME`), or with all of them, in rounds. A
-gain is the shortest time without the path over the shortest with all: a machine that has something else to do makes
-times longer, never shorter. A path is measured on the frameworks that it names, in all tasks: what it gains is the
-geometric mean over the cells in which it changes anything at all, and a cell counts as such from 3 % on.
+Each process measures polykeras with one path taken away (`POLYKERAS_FAST=-NAME`; the path `all`, which must be asked
+for, stands for all of them), or with all of them, in rounds. A gain is the shortest time without the path over the
+shortest with all: a machine that has something else to do makes times longer, never shorter. A path is measured on the
+frameworks that it names, in all tasks: what it gains is the geometric mean over the cells in which it changes anything
+at all, and a cell counts as such from 3 % on.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from polykeras.fast import PATHS
 
 SECTIONS = {"train": ("train", "first", "predict"), "calls": ("predict(x[:1])", "model(x)", "train_on_batch")}
 MOVED = 0.03
+ALL = "all"
 WORTH = 1.1
 Gains = dict[str, list[float]]
 
@@ -34,12 +36,13 @@ def paths_on(framework: str, only: Sequence[str]) -> list[str]:
         named = [name for name in FRAMEWORKS.values() if name in about.partition(":")[0]]
         return not named or FRAMEWORKS[framework] in named
 
-    return [name for name, about in PATHS.items() if name in only and concerns(about)]
+    known = {ALL: "all of them"} | PATHS
+    return [name for name, about in known.items() if name in only and concerns(about)]
 
 
 def measured(framework: str, task: str, sections: Sequence[str], without: str | None) -> dict[str, float]:
     """Return the times of one process for each section, by measure."""
-    os.environ["POLYKERAS_FAST"] = f"-{without}" if without else "1"
+    os.environ["POLYKERAS_FAST"] = {None: "1", ALL: "0"}.get(without, f"-{without}")
     found: dict[str, float] = {}
     for section in sections:
         result = run(OURS, framework, task, section)[0]

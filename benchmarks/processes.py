@@ -8,13 +8,14 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
 
+from benchmarks.competitors import TUNED
 from benchmarks.machine import load
-from benchmarks.rows import Result, Row, failure, failures, near_ways, rows_of
+from benchmarks.rows import Result, Row, failure, failures, measures_of, near_ways, rows_of
 from benchmarks.sections import SECTIONS, competitors, rounds_of
 
 TIMEOUT = 600  # seconds of a process; the longest takes three minutes on a quiet machine
@@ -23,6 +24,7 @@ TOLD = re.compile(r"^polykeras|warning", re.IGNORECASE)
 NUMBERS = re.compile(r"0x[0-9a-f]+|\d+")  # lines that differ in these alone say the same
 # Deprecations within the frameworks are theirs; what warns of slow or wrong results is of these kinds.
 WARNINGS = ("-W", "ignore", "-W", "default::UserWarning", "-W", "default::RuntimeWarning")
+Ways = Mapping[str, list[str]]
 
 
 def compile_sources(packages: Iterable[str]) -> None:
@@ -40,10 +42,18 @@ class WorkerError(RuntimeError):
     """A process failed, or took too long; the message is the end of what it wrote on stderr."""
 
 
-def run(who: str, framework: str, task: str, section: str, ways: dict[str, list[str]] | None = None) -> tuple[Any, str]:
-    """Return what one process of the worker prints, and what it writes on stderr."""
+def run(who: str, framework: str, task: str, section: str, **given: Any) -> tuple[Any, str]:
+    """Return what one process of the worker prints, and what it writes on stderr.
+
+    Args:
+        who: is measured.
+        framework: on which.
+        task: of the section, or its part.
+        section: what is measured.
+        **given: more arguments of the section's function, as JSON takes them.
+    """
     command = [sys.executable, *WARNINGS, "-m", "benchmarks.worker", who, framework, task, "--section", section]
-    command += ["--ways", json.dumps(ways)] if ways else []
+    command += ["--given", json.dumps(given)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT)
     except subprocess.TimeoutExpired as slow:
@@ -56,6 +66,30 @@ def run(who: str, framework: str, task: str, section: str, ways: dict[str, list[
         raise WorkerError(f"it printed no JSON: {done.stdout[-ERROR:]!r}") from nothing
 
 
+def run_tuned(framework: str, task: str, section: str, ways: Ways) -> tuple[Result, str]:
+    """Return what Keras measures in each way to tune it, and what was written on stderr.
+
+    Each way has a process of its own, so that its first epoch finds nothing compiled.
+    """
+    asked = {way for near in ways.values() for way in near}
+    found: dict[str, dict[str, float]] = {}
+    said = ""
+    for way, compiled in TUNED[framework].items():
+        if way in asked or not asked:
+            result, stderr = run("keras", framework, task, section, compiled=compiled)
+            said += stderr
+            for measure in measures_of(result):
+                found.setdefault(measure, {})[way] = result[measure]
+    return {"ways": found}, said
+
+
+def run_competitor(who: str, framework: str, task: str, section: str, ways: Ways) -> tuple[Result, str]:
+    """Return what a competitor measures: in the ways that are asked for, or in all where there are none."""
+    if who == "tuned":
+        return run_tuned(framework, task, section, ways)
+    return run(who, framework, task, section, **({"ways": ways} if ways else {}))
+
+
 def rotated(who: tuple[str, ...], turn: int) -> tuple[str, ...]:
     """Return the competitors in the order of round `turn`: each is first, and comes after each, as often as others."""
     start = turn % max(len(who), 1)
@@ -63,10 +97,19 @@ def rotated(who: tuple[str, ...], turn: int) -> tuple[str, ...]:
 
 
 class Runner:
-    """Measures cells, goes on where a process fails, and prints what processes say on stderr, each line once."""
+    """Measures cells, goes on where a process fails, and prints what processes say on stderr, each line once.
 
-    def __init__(self, console: Console, start: Callable[..., tuple[Any, str]] = run) -> None:
+    Args:
+        console: where to print.
+        only: the competitors that are measured; all of each section where there are none.
+        start: starts the processes.
+    """
+
+    def __init__(
+        self, console: Console, only: Iterable[str] = (), start: Callable[..., tuple[Any, str]] = run_competitor
+    ) -> None:
         self.console = console
+        self._only = tuple(only)
         self._start = start
         self._told: set[str] = set()
 
@@ -81,22 +124,22 @@ class Runner:
     def _results(self, cell: tuple[str, str, str], rounds: int) -> tuple[dict[str, list[Result]], list[Row]]:
         """Return what each competitor's processes returned, and rows of those that failed, which run no more."""
         section, framework, task = cell
-        who = competitors(framework, section)
+        who = competitors(framework, section, self._only)
         results: dict[str, list[Result]] = {name: [] for name in who}
         failed: dict[str, Row] = {}
-        ways: dict[str, list[str]] = {}
+        ways: dict[str, dict[str, list[str]]] = {name: {} for name in who}
         for turn in range(rounds):
             for name in rotated(who, turn):
                 if name in failed:
                     continue
                 try:
-                    result, stderr = self._start(name, framework, task, section, ways if name == "native" else None)
+                    result, stderr = self._start(name, framework, task, section, ways[name])
                 except WorkerError as error:
                     failed[name] = failure(section, framework, task, name, str(error))
                     continue
                 results[name].append(result)
                 self._tell(name, framework, stderr)
-                ways = ways or near_ways(result)
+                ways[name] = ways[name] or near_ways(result)
         return results, list(failed.values())
 
     def measure(self, section: str, framework: str, task: str, rounds: int) -> list[Row]:

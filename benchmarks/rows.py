@@ -8,11 +8,10 @@ from statistics import fmean, median
 from typing import Any
 
 from benchmarks.competitors import OURS, PEERS
-from benchmarks.other_models import OTHERS
 from benchmarks.sections import SECTIONS, section_of
-from benchmarks.tasks import TASKS
+from benchmarks.tasks import OTHERS, TASKS
 
-NEAR = 1.5  # ways by hand whose first round was within this of the best are measured again: rounds differ by 30 %
+NEAR = 1.5  # ways whose first round was within this of the best are measured again: rounds differ by 30 %
 BAD = "failed"
 Row = dict[str, Any]
 Result = dict[str, Any]
@@ -27,7 +26,7 @@ def measures_of(result: Result) -> list[str]:
 
 
 def near_ways(result: Result) -> dict[str, list[str]]:
-    """Return, by measure, the ways by hand worth measuring again: nearly as good as the best."""
+    """Return, by measure, the ways worth measuring again: nearly as good as the best."""
     near = {}
     for measure, numbers in result.get("ways", {}).items():
         best = min(numbers.values())
@@ -35,20 +34,30 @@ def near_ways(result: Result) -> dict[str, list[str]]:
     return near
 
 
-def _of_ways(results: list[Result], measure: str) -> Row:
-    """Return the number of the best way by hand, by the medians over its rounds, and the rounds of all ways."""
-    found = [result["ways"][measure] for result in results if measure in result.get("ways", {})]
-    ways: dict[str, list[float]] = {}
-    for numbers in found:
-        for way, number in numbers.items():
-            ways.setdefault(way, []).append(number)
+def _best_way(who: str, ways: Mapping[str, list[float]]) -> Row:
+    """Return the number of the best way, by the medians over its rounds, and the rounds of all ways."""
     best = min(ways, key=lambda way: median(ways[way]))
-    return {"native": median(ways[best]), "native_rounds": ways[best], "native_way": best, "native_ways": ways}
+    return {who: median(ways[best]), f"{who}_rounds": ways[best], f"{who}_way": best, f"{who}_ways": dict(ways)}
 
 
-def _losses(result: Result, row: Row) -> list[float] | None:
+def _of_ways(who: str, results: list[Result], measure: str) -> Row:
+    ways: dict[str, list[float]] = {}
+    for result in results:
+        for way, number in result.get("ways", {}).get(measure, {}).items():
+            ways.setdefault(way, []).append(number)
+    return _best_way(who, ways)
+
+
+def _with_defaults(row: Row) -> Row:
+    """Return a row in which Keras's defaults are one of the ways to tune it."""
+    if not {"tuned_ways", "keras_rounds"} <= row.keys():
+        return row
+    return row | _best_way("tuned", row["tuned_ways"] | {"defaults": row["keras_rounds"]})
+
+
+def _losses(result: Result, way: str | None) -> list[float] | None:
     losses = result.get("losses")
-    return losses.get(row.get("native_way")) if isinstance(losses, dict) else losses
+    return losses.get(way) if isinstance(losses, dict) else losses
 
 
 def rows_of(section: str, framework: str, task: str, results: Mapping[str, list[Result]], load: float) -> list[Row]:
@@ -71,13 +80,13 @@ def rows_of(section: str, framework: str, task: str, results: Mapping[str, list[
             if who not in of.who or measure not in measures_of(runs[0]):
                 continue
             if measure in runs[0].get("ways", {}):
-                row |= _of_ways(runs, measure)
+                row |= _of_ways(who, runs, measure)
             else:
                 row[who] = median(run[measure] for run in runs)
                 row[f"{who}_rounds"] = [run[measure] for run in runs]
-            if measure != "predict" and (losses := _losses(runs[0], row)):
+            if measure != "predict" and (losses := _losses(runs[0], row.get(f"{who}_way"))):
                 row[f"{who}_losses"] = losses
-        rows.append(row)
+        rows.append(_with_defaults(row))
     return rows
 
 
@@ -92,7 +101,7 @@ def failures(rows: Iterable[Row]) -> list[Row]:
 
 
 def comparable(rows: Iterable[Row]) -> list[Row]:
-    """Return the rows that have a number of ours: all tables but those of the machine and of the check need one."""
+    """Return the rows that have a number of ours: all tables but that of the check need one."""
     return [row for row in rows if OURS in row]
 
 
@@ -108,15 +117,16 @@ def _key(row: Row) -> tuple[str, ...]:
 
 
 def merged(runs: Iterable[list[Row]]) -> list[Row]:
-    """Return the rows of several runs as those of one, in the order of the registry; later ones win.
+    """Return the rows of several runs as those of one, in the order of the registry; numbers of later ones win.
 
-    What failed in an earlier run is forgotten where a later one has the cell.
+    A competitor that a later run did not measure keeps its numbers. What failed in an earlier run is forgotten where a
+    later one has the cell.
     """
     found: dict[tuple[str, ...], Row] = {}
     for rows in runs:
         cells = {_cell(row) for row in rows}
         found = {key: row for key, row in found.items() if "error" not in row or _cell(row) not in cells}
-        found |= {_key(row): row for row in rows}
+        found |= {_key(row): _with_defaults(found.get(_key(row), {}) | row) for row in rows}
     order = list(SECTIONS)
     return sorted(found.values(), key=lambda row: order.index(row["section"]))
 
@@ -135,22 +145,6 @@ def ratios(rows: Iterable[Row], peer: str) -> list[tuple[float, Row]]:
     return sorted(((row[peer] / row[OURS], row) for row in both), key=lambda pair: pair[0])
 
 
-def spread(row: Row, peer: str) -> tuple[float, float] | None:
-    """Return the least and the greatest of the ratios of the rounds; None where there were not two."""
-    theirs, ours = row.get(f"{peer}_rounds", []), row.get(f"{OURS}_rounds", [])
-    # A way by hand that was dropped after the first round, or a process that failed, has fewer rounds.
-    found = [their / our for their, our in zip(theirs, ours, strict=False)]
-    return (min(found), max(found)) if len(found) > 1 else None
-
-
-def ratio_words(row: Row, peer: str) -> str:
-    """Return the ratio of the medians and the spread of the rounds: "2.31 (2.1-2.5)"; nothing without `peer`."""
-    if peer not in row:
-        return ""
-    ends = spread(row, peer)
-    return f"{row[peer] / row[OURS]:.2f}" + ("" if ends is None else f" ({ends[0]:.2f}-{ends[1]:.2f})")
-
-
 def label_of(task: str) -> str:
     """Return what tables say for a task; nothing for parts that are no models."""
     known = TASKS.get(task) or OTHERS.get(task)
@@ -159,8 +153,11 @@ def label_of(task: str) -> str:
 
 def name_of(row: Row) -> str:
     """Return what a row measures, in words."""
-    measure = row["measure"] if len(SECTIONS[row["section"]].measures) > 1 else ""
-    return ", ".join(part for part in (label_of(row["task"]), measure) if part)
+    section = SECTIONS[row["section"]]
+    if section.unit:  # measures are places on an axis
+        return f"{row['task']} {int(row['measure']):,}"
+    measure = row["measure"] if len(section.measures) > 1 else ""
+    return ", ".join(part for part in (label_of(row["task"]), measure) if part) or row["task"]
 
 
 def present_peers(rows: Iterable[Row]) -> list[str]:

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Literal
 
-from benchmarks.competitors import ALL, OURS
-from benchmarks.other_models import OTHERS
+from benchmarks.competitors import OURS, TUNED
 from benchmarks.scaling import AXES
-from benchmarks.tasks import FIRST_FOUR, TASKS
+from benchmarks.tasks import FIRST_FOUR, OTHERS, TASKS
 
 
 @dataclass(frozen=True)
@@ -24,15 +23,14 @@ class Section:
         name: also that of the function that measures it.
         about: a line for `--help`.
         module: of `benchmarks`, in which the function is.
-        title: of its table.
         measures: what a process returns, and the unit of each.
         seconds: of one process, about, on two cores: to say how long a run will take.
-        unit: of measures that are not listed; None where all are.
         who: competes.
         tasks: what is measured unless `--tasks` says otherwise.
         parts: what is measured where there are no tasks of `benchmarks.tasks`.
         passing: sections whose measures its processes return too.
-        table: its kind.
+        table: its kind: ratios are compared, of numbers something else is asked, a check has no times.
+        unit: of measures that are not listed, which are places on an axis; None where all are listed.
         joined: whether one process does all tasks, once.
         asked_for: whether it is measured only where `--sections` names it.
     """
@@ -40,15 +38,14 @@ class Section:
     name: str
     about: str
     module: str
-    title: str
     measures: Mapping[str, str]
     seconds: int
-    unit: str | None = None
-    who: tuple[str, ...] = ALL
+    who: tuple[str, ...]
     tasks: tuple[str, ...] = tuple(TASKS)
     parts: tuple[str, ...] = ()
     passing: tuple[str, ...] = ()
-    table: Literal["ratios", "numbers", "curves", "physics", "check"] = "ratios"
+    table: Literal["ratios", "numbers", "check"] = "ratios"
+    unit: str | None = None
     joined: bool = False
     asked_for: bool = False
 
@@ -57,193 +54,66 @@ class Section:
         return self.measures.get(measure, self.unit)
 
 
-TWO = ALL[:2]
+TWO = (OURS, "keras")
+THREE = (*TWO, "native")
+CALLS = ("predict(x[:1])", "model(x)", "train_on_batch")
+PEAKS = ("peak of the first fit", "peak of a second fit", "first fit over the start", "second fit over the start")
+RATES = ("rate of arrays in order", "rate of a generator", "rate of a DataLoader", "rate of a DataLoader of tensors")
+COSTS = ("silent again", "bar", "accuracy", "accuracy and AUC")
+BACKUPS = ("backup each 100 steps", "backup each 20 steps", "model each 100 steps")
+BUILDING = {
+    **dict.fromkeys(("import", "import with framework", "build 300 layers", "summary"), "s"),
+    "Dense call": "us a call",
+}
+GROWTH = {"50 fits": "MB", "50 models": "MB", "models alive": "of 55", "a fit of a new size": "ms", "60 sizes": "MB"}
+STREAMS = dict.fromkeys(RATES, "of the rate in memory") | {"slow source": "of the longer of both"}
+
+# fmt: off
 _SECTIONS = (
     Section(
-        "train",
-        "ms a step",
-        module="measures",
-        title="Training: milliseconds a step",
-        measures={"train": "ms a step"},
-        seconds=18,
-        passing=("first", "predict"),
-    ),
+        "train", "ms a step", "measures", {"train": "ms a step"}, 18, who=(OURS, "keras", "tuned", "native"),
+        passing=("first", "predict")),
     Section(
-        "predict",
-        "ms a batch over many rows; comes with train at little cost",
-        module="measures",
-        title="predict on the rows of an epoch: milliseconds a batch",
-        measures={"predict": "ms a batch"},
-        seconds=10,
-    ),
+        "predict", "ms a batch over many rows; comes with train at little cost", "measures",
+        {"predict": "ms a batch"}, 10, who=(OURS, "keras", "tuned", "native")),
     Section(
-        "calls",
-        "a thousand times `predict(x[:1])`, `model(x)`, `train_on_batch`",
-        module="measures",
-        title="Calls in a Python loop: milliseconds a call",
-        measures=dict.fromkeys(("predict(x[:1])", "model(x)", "train_on_batch"), "ms a call"),
-        seconds=12,
-        who=TWO,
-        tasks=FIRST_FOUR,
-    ),
+        "calls", "a thousand times `predict(x[:1])`, `model(x)`, `train_on_batch`", "measures",
+        dict.fromkeys(CALLS, "ms a call"), 12, who=TWO, tasks=FIRST_FOUR),
     Section(
-        "first",
-        "the first epoch with tracing and compiling; comes with train at no cost",
-        module="measures",
-        title="First epoch, tracing and compiling included: seconds",
-        measures={"first": "s"},
-        seconds=9,
-        who=TWO,
-    ),
+        "first", "the first epoch with tracing and compiling; comes with train at no cost", "measures",
+        {"first": "s"}, 9, who=(OURS, "keras", "tuned")),
     Section(
-        "fast",
-        "ms a step beside polykeras without its fast paths (POLYKERAS_FAST=0)",
-        module="measures",
-        title="What the fast paths gain together: milliseconds a step",
-        measures={"fast": "ms a step"},
-        seconds=12,
-        who=(OURS, "plain"),
-        asked_for=True,
-    ),
+        "others", "ms a step and first epoch of models that nobody tuned anything for", "measures",
+        {"a step": "ms a step", "the first epoch": "s"}, 12, who=TWO, parts=tuple(OTHERS)),
     Section(
-        "others",
-        "ms a step and first epoch of models that nobody tuned anything for",
-        module="others",
-        title="Other models: milliseconds a step, seconds of the first epoch",
-        measures={"a step": "ms a step", "the first epoch": "s"},
-        seconds=12,
-        who=TWO,
-        parts=tuple(OTHERS),
-    ),
+        "build", "import, 300 layers, summary, one eager call", "building", BUILDING, 16, who=THREE,
+        parts=("build",)),
     Section(
-        "build",
-        "import, 300 layers, summary, one eager call",
-        module="building",
-        title="Import, 300 layers, summary: seconds; one Dense call in eager mode: microseconds",
-        measures={
-            "import": "s",
-            "import with framework": "s",
-            "build 300 layers": "s",
-            "summary": "s",
-            "Dense call": "us a call",
-        },
-        seconds=16,
-        parts=("build",),
-    ),
+        "memory", "peak of `fit`", "memory", dict.fromkeys(PEAKS, "MB"), 6, who=TWO, tasks=FIRST_FOUR),
     Section(
-        "memory",
-        "peak of `fit`, in MB",
-        module="memory",
-        title="Peak of memory in fit, and what it is over the start: MB",
-        measures={
-            **dict.fromkeys(("peak of the first fit", "peak of a second fit"), "MB"),
-            **dict.fromkeys(("first fit over the start", "second fit over the start"), "MB"),
-        },
-        seconds=6,
-        who=TWO,
-        tasks=FIRST_FOUR,
-    ),
+        "growth", "of memory over 50 fits, 50 models made and dropped, and fits of 60 sizes, with their time", "memory",
+        GROWTH, 40, who=TWO, tasks=("mlp",), table="numbers"),
     Section(
-        "growth",
-        "of memory over 50 fits, and over 50 models made and dropped",
-        module="memory",
-        title="Memory over repetitions: growth of the resident set",
-        measures={"50 fits": "MB", "50 models": "MB", "models alive": "of 55"},
-        seconds=20,
-        who=TWO,
-        tasks=("mlp",),
-        table="numbers",
-    ),
+        "streaming", "rates from a generator and a DataLoader; how far a slow source is overlapped", "streaming",
+        STREAMS, 10, who=TWO, tasks=("mlp", "wide"), table="numbers"),  # streams need arrays
     Section(
-        "streaming",
-        "rates from a generator and a DataLoader; how far a slow source is overlapped",
-        module="streaming",
-        title="Training from streams, beside arrays in memory",
-        measures={
-            "ms a step, generator": "ms a step",
-            "ms a batch, DataLoader alone": "ms a batch",
-            "rate of arrays in order": "of the rate in memory",
-            "rate of a generator": "of the rate in memory",
-            "rate of a DataLoader": "of the rate in memory",
-            "rate of a DataLoader of tensors": "of the rate in memory",
-            "slow source": "of the longer of both",
-        },
-        seconds=10,
-        who=TWO,
-        tasks=("mlp", "wide"),  # streams need arrays
-        table="numbers",
-    ),
+        "progress", "what the bar and metrics cost", "beside",
+        # What the bar costs is asked of us alone, and an AUC needs two classes.
+        dict.fromkeys(COSTS, "% of a step"), 80, who=(OURS,), tasks=("mlp", "lstm"), table="numbers"),
     Section(
-        "progress",
-        "what the bar and metrics cost; how often the host reads values",
-        module="progress",
-        title="The progress bar and metrics, in percent of a step; reads of values by the host",
-        measures={
-            **dict.fromkeys(("silent again", "bar", "accuracy", "accuracy and AUC"), "% of a step"),
-            "host reads in 1000 steps": "reads",
-            "host reads inside chunks": "reads",
-        },
-        seconds=80,
-        who=(OURS,),  # what the bar costs is asked of us alone
-        tasks=("mlp", "lstm"),  # an AUC needs two classes
-        table="numbers",
-    ),
+        "saving", "what backups and checkpoints cost while training goes on", "beside",
+        dict.fromkeys(BACKUPS, "% of a step"), 60, who=TWO, tasks=("mlp", "wide"), table="numbers", asked_for=True),
     Section(
-        "saving",
-        "what backups and checkpoints cost while training goes on",
-        module="saving",
-        title="Backups and checkpoints while training goes on, in percent of a step",
-        measures=dict.fromkeys(
-            ("backup each 100 steps", "backup each 20 steps", "model each 100 steps"), "% of a step"
-        ),
-        seconds=60,
-        who=TWO,
-        tasks=("mlp", "wide"),
-        table="numbers",
-        asked_for=True,
-    ),
+        "scaling", "the time of a step against batch, width, depth and rows", "scaling", {}, 20, who=THREE,
+        parts=tuple(AXES), unit="ms a step"),
     Section(
-        "scaling",
-        "the time of a step against batch, width, depth and rows: a picture each",
-        module="scaling",
-        title="Step time against size: milliseconds a step",
-        measures={},
-        unit="ms a step",
-        seconds=20,
-        parts=tuple(AXES),
-        table="curves",
-    ),
-    Section(
-        "physics",
-        "FLOPs and bytes of a step against what this machine reaches",
-        module="physics",
-        title="What a step takes at least, and our share of the limit",
-        measures={"matmul": "GFLOP/s", "triad": "GB/s"},
-        unit="FLOPs",
-        seconds=5,
-        who=("native",),
-        parts=("machine",),
-        table="physics",
-    ),
-    Section(
-        "check",
-        "that all compute the same losses and predictions: no times",
-        module="checking",
-        title="Differences from polykeras over two epochs of eight steps",
-        measures={"losses": "relative", "predictions": "absolute"},
-        seconds=60,
-        table="check",
-        joined=True,
-    ),
+        "check", "that all compute the same losses and predictions: no times", "checking",
+        {"losses": "relative", "predictions": "absolute"}, 60, who=THREE, table="check", joined=True),
 )
+# fmt: on
 SECTIONS = {section.name: section for section in _SECTIONS}
 DEFAULT = tuple(section.name for section in _SECTIONS if not section.asked_for)
 QUICK = ("train", "calls", "check")
-
-
-def sections_of(table: str) -> list[Section]:
-    """Return the sections with one kind of table."""
-    return [section for section in SECTIONS.values() if section.table == table]
 
 
 def section_of(measure: str, measured: str) -> Section:
@@ -259,12 +129,19 @@ def section_of(measure: str, measured: str) -> Section:
     )
 
 
-def competitors(framework: str, section: str) -> tuple[str, ...]:
-    """Return who is measured: polykeras alone where there is no loop by hand, as Keras does not train there either."""
+def competitors(framework: str, section: str, only: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return who is measured: polykeras alone where there is no loop by hand, as Keras does not train there either.
+
+    Args:
+        framework: on which.
+        section: what is measured.
+        only: of these; all where there are none.
+    """
     who = SECTIONS[section].who
-    if find_spec(f"benchmarks.native.loops_{framework}"):
-        return who
-    return tuple(name for name in who if name in (OURS, "plain"))
+    if not find_spec(f"benchmarks.native.loops_{framework}"):
+        who = (OURS,)
+    wanted = set(only)
+    return tuple(name for name in who if name in wanted) if wanted else who
 
 
 Cell = tuple[str, str, str]
@@ -296,9 +173,11 @@ def rounds_of(section: str, rounds: int) -> int:
     return 1 if SECTIONS[section].joined else rounds
 
 
-def expected_seconds(cells: Iterable[Cell], rounds: int) -> int:
-    """Return about how long it takes to measure cells."""
-    return sum(
-        rounds_of(section, rounds) * SECTIONS[section].seconds * len(competitors(framework, section))
-        for section, framework, _ in cells
-    )
+def expected_seconds(cells: Iterable[Cell], rounds: int, only: Iterable[str] = ()) -> int:
+    """Return about how long it takes to measure cells; Keras runs a process for each way to tune it."""
+    seconds = 0
+    for section, framework, _ in cells:
+        who = competitors(framework, section, only)
+        processes = len(who) + (len(TUNED[framework]) - 1 if "tuned" in who else 0)
+        seconds += rounds_of(section, rounds) * SECTIONS[section].seconds * processes
+    return seconds

@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib
 import itertools
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -63,19 +62,11 @@ def streaming(who: str, framework: str, name: str) -> dict[str, Any]:
 
     fits: dict[str, Callable[[], Any]] = {
         "memory": lambda: model.fit(x, y, batch_size=task.batch, epochs=EPOCHS, verbose=0),
-        "in order": lambda: model.fit(x, y, batch_size=task.batch, epochs=EPOCHS, verbose=0, shuffle=False),
-        "generator": generator,
-        "DataLoader": lambda: model.fit(loader, epochs=EPOCHS, verbose=0),
-        "DataLoader of tensors": lambda: model.fit(rows, epochs=EPOCHS, verbose=0),
+        "arrays in order": lambda: model.fit(x, y, batch_size=task.batch, epochs=EPOCHS, verbose=0, shuffle=False),
+        "a generator": generator,
+        "a DataLoader": lambda: model.fit(loader, epochs=EPOCHS, verbose=0),
+        "a DataLoader of tensors": lambda: model.fit(rows, epochs=EPOCHS, verbose=0),
     }
     step = {kind: seconds / (EPOCHS * task.steps) for kind, seconds in medians(in_turn(fits, RUNS)).items()}
-    alone = median_seconds(lambda: deque(loader, 0), RUNS, warm_up=0) / task.steps
-    return {
-        "ms a step, generator": 1000 * step["generator"],
-        "ms a batch, DataLoader alone": 1000 * alone,
-        "rate of arrays in order": step["memory"] / step["in order"],
-        "rate of a generator": step["memory"] / step["generator"],
-        "rate of a DataLoader": step["memory"] / step["DataLoader"],
-        "rate of a DataLoader of tensors": step["memory"] / step["DataLoader of tensors"],
-        "slow source": _overlap(model, batches, step["generator"]),
-    }
+    found = {f"rate of {kind}": step["memory"] / step[kind] for kind in fits if kind != "memory"}
+    return found | {"slow source": _overlap(model, batches, step["a generator"])}

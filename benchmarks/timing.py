@@ -33,12 +33,6 @@ def median_seconds(function: Callable[[], Any], runs: int, warm_up: int = 1, at_
     return median(times)
 
 
-def least_seconds(function: Callable[[], Any], runs: int) -> float:
-    """Return the seconds of the quickest of `runs` calls after a first: what a machine can do, not what one gets."""
-    function()
-    return min(seconds_of(function) for _ in range(runs))
-
-
 def seconds_a_call(function: Callable[[], Any], calls: int, most_seconds: float = 20.0, warm_up: int = 10) -> float:
     """Return the seconds that a call takes in a Python loop, the median of `LOOPS` loops.
 

@@ -50,7 +50,7 @@ PATHS = {
     "one-batch": "`predict` of one batch that nobody watches, straight to the step",
     "one-thread": "PyTorch: steps of small products in one thread",
     "pooling-gradients": "TensorFlow: the gradient of a maximum of tiled windows as comparisons",
-    "predict-batches": "JAX: small batches of a prediction in one program",
+    "predict-batches": "JAX, TensorFlow: small batches of a prediction in one program",
     "recorder": "PyTorch: compiled functions recorded once and repeated",
     "repeated-calls": "`model(x)` compiled from its third call on",
     "rows": "JAX: lookups of wide rows, and their gradients, row by row",

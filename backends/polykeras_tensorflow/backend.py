@@ -11,7 +11,7 @@ from polykeras_tensorflow.autodiff import TensorflowAutodiff
 from polykeras_tensorflow.control import TensorflowControl
 from polykeras_tensorflow.convolution import TensorflowConvolution
 from polykeras_tensorflow.elementwise import TensorflowElementwise
-from polykeras_tensorflow.execution import TensorflowExecution
+from polykeras_tensorflow.execution import TensorflowExecution, compile_batches
 from polykeras_tensorflow.fourier import TensorflowFourier
 from polykeras_tensorflow.framework import TensorflowFramework
 from polykeras_tensorflow.indexing import TensorflowIndexing
@@ -54,5 +54,6 @@ class TensorflowBackend(
         compiles=True,
         compiles_each_size=True,  # XLA does
         compiles_calls=True,
+        compile_batches=compile_batches,
     )
     native = TensorflowNative(ADOPTION)

@@ -16,12 +16,15 @@ import numpy as np
 import tensorflow as tf
 
 from polykeras import fast
+from polykeras.backend import registry
+from polykeras.backend.execution_policy import BatchesRunner
 from polykeras.backend.families.execution import Execution, arrays_and_statics
 from polykeras.backend.spec import Array, Shape
 from polykeras.backend.steps import State, Step, StepRunner, check_state, kinds_of
 from polykeras.common import nested
 from polykeras.common.lru_cache import LRUCache
 from polykeras_tensorflow.arrays import computes_on_cpu
+from polykeras_tensorflow.batches import Batches
 from polykeras_tensorflow.graphs import Flat, apart, functions_run_plainly, result_specs, spec_of, tracing_settings
 from polykeras_tensorflow.private import call, shape_of
 from polykeras_tensorflow.programs import Program, Traced
@@ -207,6 +210,13 @@ def _loop(step: Traced, xla: bool, columns: int, size: int) -> Flat:
         return list(tf.while_loop(lambda i, *_: i < stop, body, first)[1:])
 
     return flat_loop
+
+
+def compile_batches(fn: Callable[[State, Any], Any]) -> BatchesRunner | None:
+    """See `ExecutionPolicy.compile_batches`."""
+    if not computes_on_cpu() or not fast.enabled("predict-batches"):
+        return None
+    return Batches(fn, registry.current().asarray)
 
 
 class TensorflowExecution(Execution):

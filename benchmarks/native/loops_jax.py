@@ -171,15 +171,15 @@ def trainers(name: str, weights: Any, x: Any, y: Any, dropout: float) -> dict[st
 
 
 def predictors(name: str, weights: Any, x: Any) -> dict[str, Callable[[], Callable[[], np.ndarray]]]:
-    """Return ways to predict all rows: a jitted call a batch, and one `lax.map` over the batches."""
+    """Return ways to predict all rows: a jitted call a batch, and one `lax.map` over the batches, with all options."""
     batch, activation = TASKS[name].batch, ACTIVATIONS[TASKS[name].loss]
 
     def forward(model: Any, x: Any) -> Any:
         params, statistics = model
         return activation(MODELS[name](params, statistics, x, Mode(False))[0])
 
-    def stepwise() -> Callable[[], np.ndarray]:
-        model, call = _initial(name, weights)[:2], jax.jit(forward)
+    def stepwise(options: Any) -> Callable[[], np.ndarray]:
+        model, call = _initial(name, weights)[:2], jax.jit(forward, compiler_options=options)
         starts = range(0, len(jax.tree.leaves(x)[0]), batch)
 
         def predict() -> np.ndarray:
@@ -188,9 +188,17 @@ def predictors(name: str, weights: Any, x: Any) -> dict[str, Callable[[], Callab
 
         return predict
 
-    def mapped() -> Callable[[], np.ndarray]:
-        model, call = _initial(name, weights)[:2], jax.jit(lambda model, x: lax.map(partial(forward, model), x))
+    def mapped(options: Any) -> Callable[[], np.ndarray]:
+        model = _initial(name, weights)[:2]
+        call = jax.jit(lambda model, x: lax.map(partial(forward, model), x), compiler_options=options)
         batches = jax.tree.map(lambda a: a.reshape(-1, batch, *a.shape[1:]), x)
         return lambda: np.concatenate(np.asarray(call(model, batches)))
 
-    return {"step": _dispatched(True, stepwise), "map": _dispatched(False, mapped)}
+    choices: dict[str, Any] = {"": None, ", LLVM 2": LLVM_2}
+    if name in CONVOLUTIONAL:
+        choices[", XLA's convolutions"] = OWN_CONVOLUTIONS
+    return {
+        way + what: _dispatched(in_own_thread, partial(make, options))
+        for way, make, in_own_thread in (("step", stepwise, True), ("map", mapped, False))
+        for what, options in choices.items()
+    }

@@ -1,7 +1,8 @@
 """PyTorch by hand: modules, autograd and a fused optimizer.
 
-The ways differ in how rows come (gathered step by step, or the whole epoch at once), in threads, and in what the C
-library does with freed memory; `torch.compile` is another where there is a C++ compiler.
+The ways differ in how rows come (gathered step by step, or the whole epoch at once), in threads, and in the switches
+that `fit` has: the C library keeps freed memory, and subnormal numbers count as zero. `torch.compile` is another where
+there is a C++ compiler.
 """
 
 from __future__ import annotations
@@ -72,31 +73,33 @@ def _permuted(x: Any, y: Any, order: torch.Tensor) -> Iterator[tuple[Any, Any]]:
 
 @dataclass(frozen=True)
 class _Way:
-    """How steps are run: where rows come from, threads, whether memory is kept, whether the module is compiled."""
+    """How steps are run: where rows come from, threads, whether switches are set, whether the module is compiled."""
 
     batches: Callable[..., Iterator[tuple[Any, Any]]] = _permuted
     threads: int = THREADS
-    keeps_memory: bool = False
+    switched: bool = False
     compiled: bool = False
 
+    def set(self) -> None:
+        """Set threads and switches; memory that is once kept stays so, and ways that ask for it come last."""
+        torch.set_num_threads(self.threads)
+        torch.set_flush_denormal(self.switched)
+        if self.switched:
+            keep_freed_memory()
 
-def _ways() -> dict[str, _Way]:
-    ways = {
-        "rows gathered": _Way(_gathered),
-        "epoch permuted": _Way(),
-        "one thread": _Way(threads=1),
-        "memory kept": _Way(keeps_memory=True),
-        "memory kept, one thread": _Way(threads=1, keeps_memory=True),
-    }
-    if shutil.which("g++") or shutil.which("clang++"):
-        ways["memory kept, torch.compile"] = _Way(keeps_memory=True, compiled=True)
-    return ways
+
+WAYS = {
+    "as it comes": _Way(),
+    "switches": _Way(switched=True),
+    "switches, rows gathered": _Way(_gathered, switched=True),
+    "switches, one thread": _Way(threads=1, switched=True),
+}
+if shutil.which("g++") or shutil.which("clang++"):
+    WAYS["switches, torch.compile"] = _Way(switched=True, compiled=True)
 
 
 def _trainer(name: str, weights: Any, data: tuple[Any, Any], dropout: float, way: _Way) -> Epoch:
     torch.manual_seed(0)
-    if way.keeps_memory:
-        keep_freed_memory()
     task = TASKS[name]
     x, y = _tensors(data[0]), torch.from_numpy(data[1])
     y = y.long() if task.loss == "classes" else y
@@ -108,7 +111,7 @@ def _trainer(name: str, weights: Any, data: tuple[Any, Any], dropout: float, way
     group, numbers = optimizer.param_groups[0], count(1)
 
     def epoch(order: np.ndarray) -> float:
-        torch.set_num_threads(way.threads)
+        way.set()
         total = torch.zeros(())
         for inputs, labels in way.batches(x, y, torch.from_numpy(order).long()):
             # Keras adds epsilon before the bias correction, PyTorch after it: so the losses are the same.
@@ -126,28 +129,26 @@ def _trainer(name: str, weights: Any, data: tuple[Any, Any], dropout: float, way
 def trainers(name: str, weights: Any, x: Any, y: Any, dropout: float) -> dict[str, Callable[[], Epoch]]:
     """Return ways to train: each call begins anew and returns `epoch(order) -> mean loss`, order (steps, batch)."""
     make = partial(_trainer, name, weights, (x, y), dropout)
-    return {description: partial(make, way) for description, way in _ways().items()}
+    return {description: partial(make, way) for description, way in WAYS.items()}
 
 
 def predictors(name: str, weights: Any, x: Any) -> dict[str, Callable[[], Callable[[], np.ndarray]]]:
-    """Return ways to predict all rows: with all threads and with one, and with freed memory kept."""
+    """Return ways to predict all rows: those of training but for where rows come from."""
     task = TASKS[name]
     data = _tensors(x)
     rows = len(next(iter(x.values()))) if isinstance(x, dict) else len(x)
 
-    def make(threads: int, keeps_memory: bool) -> Callable[[], np.ndarray]:
-        if keeps_memory:
-            keep_freed_memory()
-        model = MODELS[name](arranged(name, weights), 0.0).eval()
+    def make(way: _Way) -> Callable[[], np.ndarray]:
+        module = MODELS[name](arranged(name, weights), 0.0).eval()
+        model = torch.compile(module) if way.compiled else module
 
         @torch.inference_mode()
         def predict() -> np.ndarray:
-            torch.set_num_threads(threads)
+            way.set()
             starts = range(0, rows, task.batch)
             logits = [model(_rows(data, slice(i, i + task.batch))) for i in starts]
             return ACTIVATIONS[task.loss](torch.cat(logits)).numpy()
 
         return predict
 
-    ways = {"all threads": (THREADS, False), "one thread": (1, False), "memory kept": (THREADS, True)}
-    return {description: partial(make, *way) for description, way in ways.items()}
+    return {description: partial(make, way) for description, way in WAYS.items() if way.batches is not _gathered}

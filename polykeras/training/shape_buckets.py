@@ -1,8 +1,8 @@
 """Shape buckets: the sizes that data get on the device, where steps are compiled for each number of rows and of steps.
 
 The first data of a step get the size that they need. Where the next ones have another size, as in the folds of a
-cross-validation, they get a bucket of earlier data if they fit, or a rounded one: sizes that change all the time are
-few programs. No step reads the rows that are too many.
+cross-validation, they get a bucket of earlier data if they fit, or a rounded one, the coarser the more buckets there
+are: sizes that change all the time are few programs. No step reads the rows that are too many.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ class ShapeBuckets:
         known = [bucket for bucket in self._given if rows <= bucket[0] <= _MOST * rows and steps <= bucket[1]]
         if known:
             return min(known)
-        bucket = (rounded(rows), rounded(steps)) if self._given else (rows, steps)
+        coarser = min(len(self._given) - 1, 3)
+        bucket = (rounded(rows, coarser), rounded(steps, coarser)) if self._given else (rows, steps)
         self._given.append(bucket)
         return bucket
 
 
-def rounded(size: int) -> int:
-    """Return the next of few numbers: an eighth greater at most."""
-    unit = 1 << max(0, size.bit_length() - 4)
+def rounded(size: int, coarser: int = 0) -> int:
+    """Return the next of few numbers: an eighth greater at most; with `coarser` 1, 2 or 3 a quarter, a half, twice."""
+    unit = 1 << max(0, size.bit_length() - 4 + coarser)
     return -(-size // unit) * unit
 
 

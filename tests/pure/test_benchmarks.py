@@ -1,4 +1,4 @@
-"""What the benchmarks make of their numbers: rows, ways by hand, ratios, knees, what is asked, markdown, several runs.
+"""What the benchmarks make of their numbers: rows, ways, ratios, what is asked, tables, several runs.
 
 All rows here are made by hand; no framework is needed, and nothing is timed.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks import claims, curves, machine, markdown, paths, picture, rows, sections, tables, timing
+from benchmarks import claims, machine, markdown, paths, picture, processes, rows, scaling, sections, timing
 from benchmarks.__main__ import main, options_of, read_runs
 from benchmarks.checking import LOSSES, PREDICTIONS, _packed, beyond, check_rows
+from benchmarks.competitors import TUNED
 from benchmarks.measures import asked_ways
 from benchmarks.processes import Runner, WorkerError, compile_sources, rotated
 from benchmarks.tasks import FIRST_FOUR, TASKS
@@ -78,8 +80,11 @@ def test_every_section_has_its_function() -> None:
 
 
 def test_the_time_of_a_run_counts_processes() -> None:
-    one = sections.SECTIONS["fast"].seconds
-    assert sections.expected_seconds([("fast", "jax", "mlp")] * 3, 2) == 3 * 2 * 2 * one
+    one = sections.SECTIONS["calls"].seconds
+    assert sections.expected_seconds([("calls", "jax", "mlp")] * 3, 2) == 3 * 2 * 2 * one
+    ways = {f: sections.expected_seconds([("first", f, "mlp")], 1) for f in TUNED}
+    assert ways == {f: (2 + len(own)) * sections.SECTIONS["first"].seconds for f, own in TUNED.items()}
+    assert sections.expected_seconds([("train", "tensorflow", "mlp")], 2, ["tuned"]) == 2 * 3 * 18
     check = [("check", "jax", "mlp,gru")]
     assert sections.expected_seconds(check, 3) == sections.expected_seconds(check, 1) > 0
 
@@ -91,8 +96,17 @@ def test_the_command_line() -> None:
     assert options_of(["--quick", "--sections", "train"]).sections == ["train"]
     check = options_of(["--check", "--tasks", "mlp,gru"])
     assert (check.sections, check.tasks, check.json.name) == (["check"], ["mlp", "gru"], "check.json")
+    assert options_of(["--who", "polykeras,tuned"]).who == ["polykeras", "tuned"]
     with pytest.raises(SystemExit):
         options_of(["--sections", "trian"])
+    with pytest.raises(SystemExit):
+        options_of(["--who", "kears"])
+
+
+def test_who_competes() -> None:
+    assert sections.competitors("jax", "train") == ("polykeras", "keras", "tuned", "native")
+    assert sections.competitors("jax", "train", ["tuned", "polykeras"]) == ("polykeras", "tuned")
+    assert sections.competitors("of_nobody", "train") == ("polykeras",)
 
 
 # ---- rows --------------------------------------------------------------------------------------------------------
@@ -107,9 +121,6 @@ def test_rows_hold_medians_and_rounds() -> None:
     assert (train["polykeras"], train["polykeras_rounds"], train["keras"]) == (2.0, [1.0, 3.0], 5.0)
     assert (train["unit"], train["load"], train["polykeras_losses"]) == ("ms a step", 1.5, [0.5])
     assert (first["section"], first["measure"], first["unit"], first["polykeras"]) == ("first", "first", "s", 8.0)
-    assert rows.spread(train, "keras") == (2.0, 4.0)
-    assert rows.ratio_words(train, "keras") == "2.50 (2.00-4.00)"
-    assert rows.ratio_words(train, "native") == ""
 
 
 def test_the_best_way_is_the_least_of_the_medians() -> None:
@@ -123,6 +134,42 @@ def test_the_best_way_is_the_least_of_the_medians() -> None:
     assert (made["native"], made["native_way"], made["native_rounds"]) == (1.1, "b", [1.1, 1.1, 1.2])
     assert made["native_ways"] == {"a": [1.0, 1.4, 1.3], "b": [1.1, 1.1, 1.2], "slow": [2.0]}
     assert made["native_losses"] == [2.0]
+
+
+def test_the_defaults_are_a_way_to_tune() -> None:
+    """Keras tuned is never slower than Keras; so also where its defaults come from another run."""
+    tuned = [{"ways": {"train": {"XLA": 3.0, "32 steps": 1.0}, "first": {"XLA": 9.0, "32 steps": 9.0}}}]
+    keras = [{"train": 2.0, "first": 5.0}]
+    made = rows.rows_of("train", "tensorflow", "mlp", {"polykeras": keras, "keras": keras, "tuned": tuned}, 0.0)
+    first, train = sorted(made, key=lambda r: r["section"])
+    assert (train["tuned"], train["tuned_way"]) == (1.0, "32 steps")
+    assert (first["tuned"], first["tuned_way"], first["tuned_rounds"]) == (5.0, "defaults", [5.0])
+    assert first["tuned_ways"] == {"XLA": [9.0], "32 steps": [9.0], "defaults": [5.0]}
+    alone = rows.rows_of("train", "tensorflow", "mlp", {"tuned": tuned}, 0.0)
+    assert [row["tuned"] for row in alone] == [1.0, 9.0]
+    again = rows.merged([rows.rows_of("train", "tensorflow", "mlp", {"keras": keras}, 0.0), alone])
+    assert [(row["tuned"], row["keras"]) for row in again] == [(1.0, 2.0), (5.0, 5.0)]
+
+
+def test_each_way_to_tune_has_its_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[Any] = []
+
+    def run(who: str, framework: str, task: str, section: str, **given: Any) -> tuple[Any, str]:
+        called.append((who, given))
+        return {"train": float(len(called)), "losses": [0.1]}, "said;"
+
+    monkeypatch.setattr(processes, "run", run)
+    result, said = processes.run_competitor("tuned", "tensorflow", "mlp", "train", {})
+    assert called == [("keras", {"compiled": arguments}) for arguments in TUNED["tensorflow"].values()]
+    assert result == {"ways": {"train": {"32 steps": 1.0, "XLA": 2.0, "32 steps, XLA": 3.0}}}
+    assert said == "said;" * 3
+    called.clear()
+    processes.run_competitor("tuned", "tensorflow", "mlp", "train", {"train": ["XLA"], "first": ["XLA", "32 steps"]})
+    assert called == [("keras", {"compiled": TUNED["tensorflow"][way]}) for way in ("32 steps", "XLA")]
+    called.clear()
+    processes.run_competitor("native", "jax", "mlp", "train", {"train": ["scan"]})
+    processes.run_competitor("keras", "jax", "mlp", "train", {})
+    assert called == [("native", {"ways": {"train": ["scan"]}}), ("keras", {})]
 
 
 def test_ways_that_are_near_the_best_are_measured_again() -> None:
@@ -167,8 +214,8 @@ class Workers:
 
 
 def test_a_cell_asks_later_rounds_for_the_near_ways() -> None:
-    workers, out = Workers(), io.StringIO()
-    (made,) = Runner(Console(file=out, width=200), workers).measure("train", "jax", "mlp", 2)
+    workers, out, who = Workers(), io.StringIO(), ("polykeras", "keras", "native")
+    (made,) = Runner(Console(file=out, width=200), who, workers).measure("train", "jax", "mlp", 2)
     assert [who for who, _ in workers.calls] == ["polykeras", "keras", "native", "keras", "native", "polykeras"]
     assert [ways for who, ways in workers.calls if who == "native"] == [{}, {"train": ["a"]}]
     assert made["native_ways"] == {"a": [1.0, 1.0], "b": [3.0]}
@@ -179,7 +226,7 @@ def test_a_cell_asks_later_rounds_for_the_near_ways() -> None:
 
 def test_a_failure_is_a_row_and_the_others_go_on() -> None:
     workers = Workers(fails="keras")
-    made = Runner(Console(file=io.StringIO()), workers).measure("train", "jax", "mlp", 3)
+    made = Runner(Console(file=io.StringIO()), start=workers).measure("train", "jax", "mlp", 3)
     assert [who for who, _ in workers.calls].count("keras") == 1, "what failed runs no more"
     (failed,) = rows.failures(made)
     assert (failed["who"], failed["section"], failed["error"]) == ("keras", "train", "a line\nthe end of it")
@@ -189,10 +236,9 @@ def test_a_failure_is_a_row_and_the_others_go_on() -> None:
 
 
 def test_without_ours_there_is_nothing_to_compare() -> None:
-    made = Runner(Console(file=io.StringIO()), Workers(fails="polykeras")).measure("train", "jax", "mlp", 1)
+    made = Runner(Console(file=io.StringIO()), start=Workers(fails="polykeras")).measure("train", "jax", "mlp", 1)
     assert rows.comparable(made) == []
-    for show in (tables.show, claims.show_claims, curves.show_scaling, claims.show_check):
-        assert printed(show, made, Console) == ""
+    assert markdown.table("train", made, {}) == markdown.table("summary", made, {}) == []
 
 
 # ---- several runs ------------------------------------------------------------------------------------------------
@@ -204,6 +250,7 @@ def test_later_runs_win() -> None:
         row("calls", "model(x)", polykeras=1.0),
         row("first", "first", keras=1.0),
     ]
+    old[0]["keras"] = 5.0
     new = [row("train", "train", polykeras=2.0), row("train", "train", framework="torch", polykeras=3.0)]
     found = rows.merged([old, new])
     assert [(r["section"], r["framework"], r.get("polykeras")) for r in found] == [
@@ -212,6 +259,7 @@ def test_later_runs_win() -> None:
         ("calls", "jax", 1.0),
         ("first", "jax", None),
     ]
+    assert found[0]["keras"] == 5.0, "who is not measured again keeps its numbers"
 
 
 def test_what_was_measured_again_did_not_fail() -> None:
@@ -254,6 +302,7 @@ def test_a_report_from_files(tmp_path: Path, undrawn: list[Any], capsys: pytest.
     assert text.startswith("before\n<!-- table train -->\n|")
     assert text.endswith("<!-- end -->\nafter\n<!-- table growth -->\n<!-- end -->\n")
     assert "table growth: left as it is, no rows" in said
+    assert "Keras 3 / polykeras: geometric mean 5.00" in said
     assert "this took" in said
     assert [len(drawn) for drawn in undrawn] == [1, 1]
     assert json.loads(one.read_text())["rows"][0]["keras"] == 4.0, "what is read is not written"
@@ -265,7 +314,7 @@ def test_a_failure_ends_with_one(tmp_path: Path, undrawn: list[Any]) -> None:
     assert main(["--from", str(file), "--png", str(tmp_path / "p.png")]) == 1
 
 
-# ---- ratios, knees -----------------------------------------------------------------------------------------------
+# ---- ratios ------------------------------------------------------------------------------------------------------
 
 
 def test_ratios_are_sorted_and_need_both() -> None:
@@ -273,31 +322,18 @@ def test_ratios_are_sorted_and_need_both() -> None:
     some += [row("train", "train", "conv", keras=1.0), row("train", "train", "lstm", polykeras=1.0)]
     assert [(ratio, r["task"]) for ratio, r in rows.ratios(some, "keras")] == [(0.5, "gru"), (3.0, "mlp")]
     assert rows.geometric_mean([1.0, 4.0]) == pytest.approx(2.0)
-    assert rows.spread(some[0], "keras") is None
 
 
-def test_tables_print_the_spread() -> None:
-    text = printed(tables.show, [row("train", "train", polykeras=[1.0, 1.0, 2.0], keras=[4.0, 3.0, 4.0])], Console)
-    assert "4.00 (2.00-4.00)" in text
-    assert "geometric mean 4.00" in text
-
-
-def line(ours: list[float], keras: list[float], native: list[float]) -> list[dict[str, Any]]:
-    places = zip((1, 4, 16), ours, keras, native, strict=True)
-    return [row("scaling", str(p), "batch", polykeras=o, keras=k, native=n) for p, o, k, n in places]
-
-
-def test_a_knee_is_growth_beyond_both_others() -> None:
-    assert curves.knees(line([1, 2, 4], [1, 2, 4], [1, 2, 4])) == []
-    assert curves.knees(line([1, 2, 8], [1, 2, 4], [1, 2, 4])) == ["4 to 16"]
-    assert curves.knees(line([1, 2, 8], [1, 2, 7], [1, 2, 4])) == [], "one of the others has it too"
-    assert curves.knees(line([1, 1, 1.4], [1, 1, 0.5], [1, 1, 0.5])) == [], "it is flat"
-
-
-def test_knees_are_not_met() -> None:
-    shuffled = line([1, 2, 8], [1, 2, 4], [1, 2, 4])[::-1]
-    assert claims.unmet(shuffled) == ["scaling: a knee that others lack, batch on jax: 4 to 16"]
-    assert claims.unmet(line([1, 2, 4], [1, 2, 4], [1, 2, 4])) == []
+def test_places_on_an_axis() -> None:
+    task, epochs = scaling.place("rows", 2**16)
+    assert (task.batch, task.steps, epochs) == (256, 256, 4)
+    task, epochs = scaling.place("depth", 200)
+    assert (task.batch, task.steps, epochs) == (32, 16, 6)
+    assert len(task.data()[0]) == 32 * 16
+    steps = {width: scaling.place("width", width)[0].steps for width in scaling.AXES["width"]}
+    assert steps[8] == 256 > steps[512] == 38 > steps[2048] == 16, (
+        "what tells the time of a step takes few of long ones"
+    )
 
 
 # ---- what is asked -----------------------------------------------------------------------------------------------
@@ -309,9 +345,9 @@ def test_limits() -> None:
         row("streaming", "rate of a DataLoader of tensors", polykeras=0.1),
     ]
     assert claims.unmet(kept) == []
-    assert claims.unmet([row("growth", "50 models", polykeras=5.0)]) == ["50 models, mlp on jax: 5 (flat: <= 2.5)"]
+    assert claims.unmet([row("growth", "50 models", polykeras=5.0)]) == ["50 models, mlp on jax: 5 (<= 2.5)"]
     assert len(claims.unmet([row("build", "import", "build", polykeras=0.16)])) == 1
-    assert "no limit" in printed(claims.show_claims, kept, Console)
+    assert claims.unmet([row("streaming", "rate of a generator", polykeras=float("nan"))])[0].endswith("nan (>= 0.8)")
 
 
 def test_ratios_that_are_asked() -> None:
@@ -351,8 +387,8 @@ def test_nothing_measured_is_not_all_as_asked() -> None:
     good = [row("train", "train", polykeras=1.0, keras=4.0)]
     out = io.StringIO()
     assert not claims.show_unmet(good, Console(file=out, width=2000), ["train"])
-    assert "not measured: train, by hand / ours" in out.getvalue()
-    good[0]["native"] = 1.5
+    assert "not measured: train, Keras 3 tuned / ours; train, by hand / ours;" in out.getvalue()
+    good[0] |= {"native": 1.5, "tuned": 2.0}
     assert claims.show_unmet(good, Console(file=out, width=2000), ["train"])
     assert not claims.show_unmet(good, Console(file=out, width=2000), ["train", "growth"])
     assert claims.not_measured(good, ["train"]) == []
@@ -362,6 +398,8 @@ def test_who_is_behind_is_said() -> None:
     assert claims.honest([row("train", "train", polykeras=1.0, keras=3.0, native=1.5)]) == []
     ours, by_hand = claims.honest([row("train", "train", "conv", polykeras=1.0, keras=0.8, native=1.6)])
     assert ours == "polykeras beaten: train conv on jax (Keras 3 0.80)"
+    (tuned,) = claims.honest([row("predict", "predict", "gru", polykeras=1.0, keras=2.0, tuned=0.9)])
+    assert tuned == "polykeras beaten: predict gru on jax (Keras 3 tuned 0.90)"
     assert by_hand == "by hand slower than Keras: train conv on jax (0.50)"
 
 
@@ -388,7 +426,10 @@ def test_losses_have_a_tolerance(factor: float, bad: list[str]) -> None:
     native = checked(0.4 * (1 + factor * LOSSES), [0.1 + 0.5 * PREDICTIONS], "scan")
     losses, predictions = check_rows("jax", ["mlp"], {"polykeras": ours, "native": native})
     assert (beyond(losses), beyond(predictions), losses["native_way"]) == (bad, [], "scan")
-    assert f"{1 - len(bad)} of 1 within" in printed(claims.show_check, [losses], Console)
+    assert len(claims.unmet([losses])) == len(bad)
+    told = markdown.table("check", [losses, predictions], {})
+    assert told is not None
+    assert told[2].startswith(f"| {TASKS['mlp'].label}, losses | - / ")
 
 
 # ---- markdown ----------------------------------------------------------------------------------------------------
@@ -419,8 +460,10 @@ def test_tables_of_numbers() -> None:
     ]
     (named,) = markdown.table("others", [row("others", "a step", "residual", polykeras=1.0)], {})[2:]  # type: ignore[index]
     assert named.startswith("| subclassed residual blocks, GELU, AdamW, batch 64, ms a step |")
-    knees = markdown.table("scaling knees", line([1, 2, 8], [1, 2, 4], [1, 2, 4]), {})
-    assert knees == ["| knees | JAX |", "| --- | --- |", "| batch | 4 to 16 |"]
+    scaled = markdown.table("scaling", [row("scaling", "1024", "rows", polykeras=1.0, keras=2.0)], {})
+    assert scaled is not None
+    assert scaled[:3] == ["| ms a step: polykeras / Keras 3 | JAX |", "| --- | --- |", "| rows 1,024 | 1 / 2 |"]
+    assert scaled[-1].startswith("Keras 3 / polykeras: geometric mean 2.00 over 1 cells")
     told = markdown.table("machine", SOME, {"cpu": "X", "avx512f": False, "l3_bytes": 2**25, "versions": {"jax": "1"}})
     assert told is not None
     assert told[2:] == [
@@ -432,18 +475,30 @@ def test_tables_of_numbers() -> None:
     ]
 
 
+def test_a_footnote_says_what_tuned_is() -> None:
+    tuned = {"polykeras": 1.0, "keras": 4.0, "tuned": 2.0, "tuned_way": "32 steps"}
+    some = [row("train", "train", "mlp", **tuned), row("train", "train", "gru", **tuned)]
+    lines = markdown.table("train", some, {})
+    assert lines is not None
+    assert lines[0] == "| ms a step: polykeras / Keras 3 / Keras 3 tuned | JAX |"
+    assert "Keras 3 tuned / polykeras: geometric mean 2.00" in lines[-2]
+    assert lines[-1].startswith("Tuned is the best of Keras's defaults and of these arguments of `compile`")
+    assert "32 steps on JAX" in lines[-1]
+    assert lines[-1].endswith("The best was: 32 steps 2.")
+
+
 def test_only_what_stands_between_the_markers_is_replaced() -> None:
-    text = "a\n<!-- table train -->\nold\n<!-- end -->\nb\n<!-- table nonsense -->\nkept\n<!-- end -->\n<!-- table fast -->\nc"
+    text = "a\n<!-- table train -->\nold\n<!-- end -->\nb\n<!-- table nonsense -->\nkept\n<!-- end -->\n<!-- table others -->\nc"
     made, said = markdown.replaced(text, SOME, {})
     assert "old" not in made
-    assert made.endswith("b\n<!-- table nonsense -->\nkept\n<!-- end -->\n<!-- table fast -->\nc")
-    assert [s.partition(": left")[0] for s in said] == ["table nonsense", "table fast"]
+    assert made.endswith("b\n<!-- table nonsense -->\nkept\n<!-- end -->\n<!-- table others -->\nc")
+    assert [s.partition(": left")[0] for s in said] == ["table nonsense", "table others"]
     assert "no <!-- end --> follows" in said[1]
     assert markdown.replaced(made, SOME, {})[0] == made, "doing it twice changes nothing"
 
 
 def test_every_table_has_a_name() -> None:
-    asked = "train,first,predict,calls,build,memory,growth,streaming,progress,scaling knees,physics,fast,others,check,machine"
+    asked = "summary,train,first,predict,calls,build,memory,growth,streaming,progress,scaling,others,check,machine"
     assert set(asked.split(",")) <= set(markdown.TABLES)
     assert markdown.table("nonsense", SOME, {}) is None
     assert all(markdown.table(name, [], {}) == [] for name in markdown.TABLES)
@@ -497,4 +552,13 @@ def test_gains_of_paths_are_means_over_the_cells_that_they_move() -> None:
     found = {"xla": {"tensorflow": {"train": [2.0, 2.0, 1.01], "first": [0.99]}}}
     assert paths.table(found)[2] == "| xla | TensorFlow | 2.00 (2) | 1.00 (0) | - | - | - | - | yes |"
     assert "xla" in paths.paths_on("tensorflow", ["xla", "freed-memory"])
-    assert paths.paths_on("jax", ["xla", "freed-memory"]) == ["freed-memory"]
+    assert paths.paths_on("jax", ["xla", "freed-memory", "all"]) == ["all", "freed-memory"]
+
+
+def test_paths_are_taken_away_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLYKERAS_FAST", "")
+    seen: list[str] = []
+    monkeypatch.setattr(paths, "run", lambda *cell: (seen.append(os.environ["POLYKERAS_FAST"]) or {"train": 1.0}, ""))
+    for without in (None, "xla", "all"):
+        assert paths.measured("jax", "mlp", ["train"], without) == {"train": 1.0}
+    assert seen == ["1", "-xla", "0"]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import polykeras
-from benchmarks.host_reads import host_reads, reads_inside_chunks
 from polykeras import Sequential, layers, ops
 from polykeras.backend import Backend, use_backend
+from training.host_reads import host_reads, reads_inside_chunks
 
 X = np.random.default_rng(0).normal(size=(400, 6)).astype("float32")
 Y = (X[:, :1] > 0).astype("float32")

@@ -45,7 +45,15 @@ def test_rounded_sizes_are_an_eighth_greater_at_most(size: int) -> None:
 
 def test_growing_sizes_are_few_buckets() -> None:
     buckets = ShapeBuckets()
-    assert len({buckets.fitting(rows, -(-rows // 32)) for rows in range(32, 20_000, 32)}) < 80
+    assert len({buckets.fitting(rows, -(-rows // 32)) for rows in range(32, 20_000, 32)}) < 15
+    buckets = ShapeBuckets()
+    assert len({buckets.fitting(rows, -(-rows // 32)) for rows in range(100, 700, 10)}) < 9
+
+
+@pytest.mark.parametrize("coarser", [1, 2, 3])
+def test_coarse_sizes_are_never_refused_for_what_they_were_made(coarser: int) -> None:
+    for size in range(1, 5000):
+        assert size <= rounded(size, coarser) <= size * (1 + 2.0 ** (coarser - 3))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int8", "bool", "complex64", "U5"])

@@ -1,7 +1,7 @@
-"""The section progress: what the bar and metrics cost, in percent of a step, and how often the host asks for values.
+"""The sections progress and saving: what goes on beside training, in percent of a step.
 
-The bar is drawn into a pseudo-terminal, whose other end a thread reads, as a terminal would. Epochs with and without
-alternate in one process; the percentage is the median of their ratios.
+Epochs with and without alternate in one process; a percentage is the median of their ratios. The bar is drawn into a
+pseudo-terminal, whose other end a thread reads, as a terminal would.
 """
 
 from __future__ import annotations
@@ -9,19 +9,22 @@ from __future__ import annotations
 import os
 import pty
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 from typing import Any
 
-from benchmarks.host_reads import host_reads, reads_inside_chunks
-from benchmarks.measures import library
+from benchmarks.measures import library, model_of
 from benchmarks.tasks import LOSSES, TASKS, Task
 from benchmarks.timing import in_turn, percent_over, seconds_of
 
 EPOCHS = 50  # a round is off by 10 % where others use the machine, the median of so many by 1 or 2
 EPOCH_SECONDS = 0.25
 MOST_STEPS = 5000
+SAVING_STEPS = 400
+SAVING_EPOCHS = 12  # of each kind: on PyTorch those of the wide model take four seconds in Keras
 
 
 @contextmanager
@@ -53,7 +56,7 @@ def _model(k: Any, task: Task, metrics: list[Any]) -> Any:
 
 
 def progress(who: str, framework: str, name: str) -> dict[str, Any]:
-    """Return percentages of a step, and counts of the host's reads of values, of a task with binary labels."""
+    """Return what the bar and metrics cost, of a task with binary labels."""
     k, task = library(who), TASKS[name]
     plain, alike, accurate = _model(k, task, []), _model(k, task, []), _model(k, task, ["accuracy"])
     area = _model(k, task, ["accuracy", k.metrics.AUC()])
@@ -65,20 +68,35 @@ def progress(who: str, framework: str, name: str) -> dict[str, Any]:
     def epoch(model: Any, verbose: int = 0) -> Callable[[], Any]:
         return lambda: model.fit(x, y, batch_size=task.batch, verbose=verbose)
 
+    epochs = {
+        "silent": epoch(plain),
+        "silent again": epoch(alike),
+        "bar": epoch(plain, verbose=1),
+        "accuracy": epoch(accurate),
+        "accuracy and AUC": epoch(area),
+    }
     with _terminal():
+        return dict(percent_over(in_turn(epochs, EPOCHS, warm_up=2), "silent", "silent again"))
+
+
+def saving(who: str, framework: str, name: str) -> dict[str, Any]:
+    """Return what backups each 100 and each 20 steps cost, and whole models each 100.
+
+    Keras writes weights where we write the run.
+    """
+    k, task = library(who), TASKS[name]
+    model = model_of(who, task)
+    x, y = task.data(SAVING_STEPS)
+
+    def epoch(make: Callable[[], Any] | None = None) -> Callable[[], Any]:
+        return lambda: model.fit(x, y, batch_size=task.batch, verbose=0, callbacks=[make()] if make else [])
+
+    with tempfile.TemporaryDirectory() as folder:
+        run, whole = str(Path(folder, "backup")), str(Path(folder, "model.keras"))
         epochs = {
-            "silent": epoch(plain),
-            "silent again": epoch(alike),
-            "bar": epoch(plain, verbose=1),
-            "accuracy": epoch(accurate),
-            "accuracy and AUC": epoch(area),
+            "without": epoch(),
+            "backup each 100 steps": epoch(lambda: k.callbacks.BackupAndRestore(run, save_freq=100)),
+            "backup each 20 steps": epoch(lambda: k.callbacks.BackupAndRestore(run, save_freq=20)),
+            "model each 100 steps": epoch(lambda: k.callbacks.ModelCheckpoint(whole, save_freq=100)),
         }
-        costs = percent_over(in_turn(epochs, EPOCHS, warm_up=2), "silent", "silent again")
-        with host_reads(framework) as reads:
-            epoch(area, verbose=1)()
-    counts = {"host reads in 1000 steps": 1000 * len(reads) / (len(y) // task.batch)}
-    if who == "polykeras":
-        with reads_inside_chunks(framework) as (inside, _):
-            epoch(area)()
-        counts["host reads inside chunks"] = float(len(inside))
-    return costs | counts
+        return dict(percent_over(in_turn(epochs, SAVING_EPOCHS, warm_up=2), "without"))
