@@ -82,7 +82,7 @@ def test_few_programs_are_kept(backend: Backend, way: str) -> None:
         if rows in (3 * KEPT, 4 * KEPT, 5 * KEPT - 1):
             counts.append(new.count())
     assert max(counts) <= 4 * KEPT  # a program may be more than one object
-    if backend.is_compiled():
+    if backend.execution.compiles:
         assert max(counts) >= KEPT - 1
 
 
@@ -98,7 +98,7 @@ def test_what_is_used_stays(backend: Backend) -> None:
     for rows in range(2, 3 * KEPT):
         noting(X[:1])
         noting(X[:rows])
-    if backend.is_compiled():
+    if backend.execution.compiles:
         assert traces.count((1, 2)) <= 4
         noting(X[:2])
         assert traces.count((2, 2)) == 2, "this one was gone"
@@ -114,7 +114,7 @@ def test_memory_is_flat_over_hundreds_of_shapes(backend: Backend) -> None:
 
 @reads_statm
 def test_what_is_kept_is_noticed(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not backend.is_compiled():
+    if not backend.execution.compiles:
         pytest.skip("nothing is compiled")
     monkeypatch.setattr(lru_cache, "PROGRAMS", 10 * SHAPES)
     run = ways(backend)["predict_on_batch"]
