@@ -25,11 +25,11 @@ print("backend:", keras.backend.backend())
 # never seen.
 
 # %%
-digits = load_digits()
-images = (digits.data / 16.0).astype("float32")
+pixels, labels = map(np.asarray, load_digits(return_X_y=True))
+images = (pixels / 16.0).astype("float32")
 order = np.random.default_rng(0).permutation(len(images))
-x_train, y_train = images[order[:1437]], digits.target[order[:1437]]
-x_test, y_test = images[order[1437:]], digits.target[order[1437:]]
+x_train, y_train = images[order[:1437]], labels[order[:1437]]
+x_test, y_test = images[order[1437:]], labels[order[1437:]]
 print(x_train.shape, x_test.shape)
 
 figure, places = plt.subplots(1, 10, figsize=(10, 1.4))
@@ -125,7 +125,7 @@ plt.show()
 
 # %%
 moons, sides = make_moons(128, noise=0.1, random_state=0)
-moons = moons.astype("float32")
+moons = np.asarray(moons, "float32")
 ticks = np.linspace(-2.5, 3, 60)
 plane = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2).astype("float32")
 
@@ -257,7 +257,7 @@ assert curves["SGD, rate 0.1, momentum 0.9"][-1] < curves["SGD, rate 0.1"][-1] <
 # %%
 few, few_sides = make_circles(60, noise=0.25, factor=0.4, random_state=1)
 many, many_sides = make_circles(500, noise=0.25, factor=0.4, random_state=2)
-few, many = few.astype("float32"), many.astype("float32")
+few, many = np.asarray(few, "float32"), np.asarray(many, "float32")
 
 networks = {
     "too small: 1 number": [layers.Dense(1, "tanh")],
