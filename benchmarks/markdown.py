@@ -14,6 +14,7 @@ from benchmarks.curves import knees, lines_of
 from benchmarks.physics import Bound, bounds, cache_bytes, reached, work_of
 from benchmarks.rows import Row, comparable, geometric_mean, label_of, name_of, present_peers, ratios
 from benchmarks.sections import SECTIONS
+from benchmarks.summary import summary
 from benchmarks.tasks import TASKS
 
 PLACE = re.compile(r"<!-- table (?P<name>[\w ]+?) -->\n(?P<body>(?:(?!<!-- table ).)*?)<!-- end -->", re.DOTALL)
@@ -183,6 +184,7 @@ def machine_table(rows: list[Row], machine: Machine) -> list[str]:
 
 
 OWN: dict[str, Callable[[list[Row], Machine], list[str]]] = {
+    "summary": summary,
     "scaling knees": scaling_knees,
     "physics": physics,
     "check": check,

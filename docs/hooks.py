@@ -21,11 +21,11 @@ from mkdocs.structure.pages import Page
 import polykeras
 
 ROOT = Path(__file__).parents[1]
-OUTSIDE = ("CONTRIBUTING.md", "SECURITY.md", "backends/polykeras_torch/compiler/README.md")
+OUTSIDE = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "backends/polykeras_torch/compiler/README.md")
 """Pages that keep their place in the repository; on the site they have the same path."""
 NOTEBOOKS = ROOT / "examples" / "notebooks"
 SPLIT = ("layers", "ops")
-"""Rooms with a page for each family."""
+"""Modules with a page for each family."""
 LINK = re.compile(r"(\]\()([^)#:\s]+)((?:#[^)\s]*)?\))")
 
 
@@ -34,12 +34,12 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     reference = next(entry["Reference"] for entry in config.nav if "Reference" in entry)
     menus: dict[str, list[Any]] = {}
     for path in reference_pages():
-        *room, name = Path(path).with_suffix("").parts[1:]
+        *module, name = Path(path).with_suffix("").parts[1:]
         entry = {name: path}
-        if room and room[0] not in menus:
-            menus[room[0]] = []
-            reference.append({room[0]: menus[room[0]]})
-        (menus[room[0]] if room else reference).append(entry)
+        if module and module[0] not in menus:
+            menus[module[0]] = []
+            reference.append({module[0]: menus[module[0]]})
+        (menus[module[0]] if module else reference).append(entry)
     return config
 
 
@@ -93,7 +93,7 @@ def notebook_page(name: str, notebook: Any) -> str:
     return f"{title}\n\n[Download this notebook]({name}.ipynb) to run it in Jupyter.\n{end}{text}"
 
 
-# The reference: a page for each room of the public API, from its `__all__`.
+# The reference: a page for each module of the public API, from its `__all__`.
 
 
 class Examples(griffe.Extension):
@@ -117,30 +117,30 @@ def reference_pages() -> dict[str, str]:
     """Return the text of each page of the reference, by its path."""
     if not _PAGES:
         shown: dict[int, str] = {}
-        for path, module, prefix, names in rooms():
+        for path, module, prefix, names in pages():
             text = "\n".join(entry(f"{prefix}.{name}", getattr(module, name), shown) for name in names)
             _PAGES[path] = f"# {title(path)}\n\n{inspect.getdoc(module) or ''}\n\n{text}"
     return _PAGES
 
 
-def rooms() -> Iterator[tuple[str, ModuleType, str, list[str]]]:
+def pages() -> Iterator[tuple[str, ModuleType, str, list[str]]]:
     """Yield path, module, public prefix and names of each page."""
     top = [name for name in polykeras.__all__ if not inspect.ismodule(getattr(polykeras, name))]
     modules = [name for name in polykeras.__all__ if inspect.ismodule(getattr(polykeras, name))]
-    yield "reference/polykeras.md", polykeras, "polykeras", top  # first: rooms then refer to the base classes here
-    for room in modules:
-        module = getattr(polykeras, room)
-        prefix = f"polykeras.{room}"
-        if room in SPLIT:
+    yield "reference/polykeras.md", polykeras, "polykeras", top  # first: modules then refer to the base classes here
+    for public in modules:
+        module = getattr(polykeras, public)
+        prefix = f"polykeras.{public}"
+        if public in SPLIT:
             families = sorted(path.stem for path in Path(module.__path__[0]).iterdir() if not path.stem.startswith("_"))
             for family in families:
                 part = import_module(f"{prefix}.{family}")
                 names = [name for name in getattr(part, "__all__", ()) if hasattr(module, name)]
-                own = f"{prefix}.image" if (room, family) == ("ops", "image") else prefix
+                own = f"{prefix}.image" if (public, family) == ("ops", "image") else prefix
                 if names := names or (part.__all__ if own != prefix else []):
-                    yield f"reference/{room}/{family}.md", part, own, names
+                    yield f"reference/{public}/{family}.md", part, own, names
             continue
-        yield f"reference/{room}.md", module, prefix, public_names(module)
+        yield f"reference/{public}.md", module, prefix, public_names(module)
 
 
 def public_names(module: ModuleType) -> list[str]:

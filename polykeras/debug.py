@@ -12,6 +12,7 @@ from polykeras.common import nested
 from polykeras.models import Model
 from polykeras.training.data.sources import make_batch
 from polykeras.training.steps import CompiledStep
+from polykeras.training.steps.prepare import prepare
 
 __all__ = ["program"]
 
@@ -68,7 +69,7 @@ def program(
         batch = nested.map_structure(lambda leaf: np.zeros(leaf.shape, dtypes.numpy_dtype(leaf.dtype)), step.example)
     else:
         batch = make_batch(model._texts_to_numbers(x), y, sample_weight, None).first_batch()
-        step = model._prepare(kind, batch)
+        step = prepare(model, kind, batch)
     text = step.program(batch, stage)
     head = [f"# {kind}_step of model {model.name!r} on {backend.name}"]
     if text is None:

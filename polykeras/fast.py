@@ -37,7 +37,6 @@ PATHS = {
     "adopted-memory": "TensorFlow: small arrays in memory that it takes over, as large ones",
     "borrowed-memory": "JAX, PyTorch, TensorFlow: host memory that is used in place",
     "caller-thread": "JAX: programs for the CPU in the thread that calls them",
-    "compile-ahead": "JAX, TensorFlow: steps compiled before large data come to the device",
     "convolution-kernels": "JAX: convolutions by XLA's own kernels, in loops too",
     "convolution-products": "JAX: convolutions of few channels and of groups as products",
     "eager-programs": "JAX: some composites as one program in eager code",

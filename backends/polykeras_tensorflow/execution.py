@@ -16,14 +16,12 @@ import numpy as np
 import tensorflow as tf
 
 from polykeras import fast
-from polykeras.backend import Backend
-from polykeras.backend.execution import arrays_and_statics
-from polykeras.backend.host_memory import can_be_lent
+from polykeras.backend.families.execution import Execution, arrays_and_statics
 from polykeras.backend.spec import Array, Shape
 from polykeras.backend.steps import State, Step, StepRunner, check_state, kinds_of
 from polykeras.common import nested
 from polykeras.common.lru_cache import LRUCache
-from polykeras_tensorflow.arrays import computes_on_cpu, in_place, is_adopted
+from polykeras_tensorflow.arrays import computes_on_cpu
 from polykeras_tensorflow.graphs import Flat, apart, functions_run_plainly, result_specs, spec_of, tracing_settings
 from polykeras_tensorflow.private import call, shape_of
 from polykeras_tensorflow.programs import Program, Traced
@@ -124,7 +122,7 @@ class _Steps:
             raise RuntimeError("Steps of training run by themselves: call `fit` outside of `tf.function`.")
         columns, definition = nested.flatten_with_def(data)
         batch = indices.shape[1]
-        if functions_run_plainly() and start < stop:
+        if functions_run_plainly():
             return self._run_eagerly(state, data, indices, start, stop)
         key = (definition, _signature(state), batch, _signature(columns, first=1), tracing_settings())
         found = self.programs.get(key)
@@ -211,7 +209,7 @@ def _loop(step: Traced, xla: bool, columns: int, size: int) -> Flat:
     return flat_loop
 
 
-class TensorflowExecution(Backend):
+class TensorflowExecution(Execution):
     """Compilation by `tf.function`, without autograph."""
 
     def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
@@ -226,24 +224,6 @@ class TensorflowExecution(Backend):
         if tf.executing_eagerly():
             tf.test.experimental.sync_devices()
 
-    def is_traced(self, x: Any) -> bool:
-        return tf.is_symbolic_tensor(x)
-
-    def start_profile(self, folder: str) -> Callable[[], None] | None:
-        tf.profiler.experimental.start(folder)
-
-        def stop() -> None:
-            self.synchronize()
-            tf.profiler.experimental.stop()
-
-        return stop
-
-    def is_compiled(self) -> bool:
-        return True
-
-    def compiles_ahead(self) -> bool:
-        return fast.enabled("compile-ahead") and computes_on_cpu()
-
     def infer_shapes(
         self,
         fn: Callable[[list[Array], Callable[[], AbstractContextManager[Any]]], Sequence[Array]],
@@ -255,18 +235,3 @@ class TensorflowExecution(Backend):
             if spec.shape.rank is None:
                 raise ValueError("A tensor's number of axes is not known. Tell it by `tensor.set_shape(...)`.")
         return [(tuple(spec.shape), spec.dtype.name) for spec in found]
-
-    def seed_framework(self, seed: int) -> None:
-        tf.random.set_seed(seed)
-
-    def borrows_in_place(self, x: Any) -> bool:
-        # Memory that is not aligned ends the process (TensorFlow 2.21).
-        return can_be_lent(x) and fast.enabled("borrowed-memory") and computes_on_cpu()
-
-    def borrow(self, x: Any) -> Array:
-        return in_place(x) if self.borrows_in_place(x) else self.asarray(x)
-
-    def place(self, x: Any) -> Array:
-        if isinstance(x, tf.Tensor):
-            return x
-        return self.asarray(np.array(x) if isinstance(x, np.ndarray) and not is_adopted(x) else x)

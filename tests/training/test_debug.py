@@ -36,7 +36,7 @@ def test_a_program_of_a_batch(backend: Backend, kind: Any, stage: Any) -> None:
     text = debug.program(model, kind, X, y, stage=stage)
     first, *rest = text.splitlines()
     assert first == f"# {kind}_step of model {model.name!r} on {backend.name}"
-    if not backend.is_compiled():
+    if not backend.execution.compiles:
         assert rest == ["# it runs as plain Python: nothing is compiled"]
         return
     assert rest[0] == f"# argument 0: {model.name}/hidden/kernel float32[4, 5]"
@@ -60,7 +60,7 @@ def test_after_fit_no_batch_is_needed(backend: Backend) -> None:
     for kind in ("train", "test"):
         text = debug.program(model, kind)
         assert f"{kind}_step" in text
-        assert ("of the batch, float32[4, 4]" in text) == backend.is_compiled()
+        assert ("of the batch, float32[4, 4]" in text) == backend.execution.compiles
     with pytest.raises(ValueError, match="the predict step"):
         debug.program(model, "predict")
     for before, after in zip(weights, model.get_weights(), strict=True):

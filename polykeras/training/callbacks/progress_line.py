@@ -23,7 +23,7 @@ def announce(message: str) -> None:
 
 
 def say(text: str, end: str = "\n") -> None:
-    """Print a text, or log it where interactive logging is disabled."""
+    """Print a text, or log it where interactive logging is off."""
     if config.is_interactive_logging_enabled():
         print(text, end=end, flush=True)
     else:
