@@ -26,9 +26,8 @@ print("installed:", ", ".join(frameworks))
 # state.
 
 # %%
-data = load_breast_cancer()
-x = ((data.data - data.data.mean(axis=0)) / data.data.std(axis=0)).astype("float32")
-y = data.target
+measured, y = map(np.asarray, load_breast_cancer(return_X_y=True))
+x = ((measured - measured.mean(axis=0)) / measured.std(axis=0)).astype("float32")
 
 
 def make_model():
