@@ -7,7 +7,7 @@ BIN     := $(VENV)/bin
 # Without this, TensorFlow greets every import with its build flags.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help demo test test-all parity bench count coverage-api docs lint types clean
+.PHONY: help demo test test-all parity bench count coverage-api docs notebooks lint types clean
 
 help:
 	@echo "make demo [BACKEND=numpy|jax|torch|tensorflow]   train a network on real data and look at it"
@@ -18,6 +18,7 @@ help:
 	@echo "make count    how much there is: methods, overrides, lines, lengths, import chains"
 	@echo "make coverage-api   what there is of the installed Keras's names, signatures and members (docs/coverage.md)"
 	@echo "make docs     the documentation site, in outputs/site"
+	@echo "make notebooks   examples/notebooks as files for Jupyter, in outputs/notebooks"
 	@echo "make lint     style and import rules"
 	@echo "make types    pyright over the library, the backends, the examples and the benchmarks"
 	@echo "make clean    remove environments and outputs"
@@ -75,6 +76,12 @@ coverage-api: $(VENV)/extra-all-cpu $(VENV)/extra-keras
 
 docs: $(VENV)/extra-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+notebooks: $(patsubst examples/notebooks/%.py,outputs/notebooks/%.ipynb,$(wildcard examples/notebooks/*.py))
+
+outputs/notebooks/%.ipynb: examples/notebooks/%.py $(VENV)/extra-notebooks
+	@mkdir -p $(@D)
+	$(BIN)/jupytext --quiet --to ipynb --update-metadata '{"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}' --output $@ $<
 
 lint: $(VENV)/tox
 	$(BIN)/tox run -e lint

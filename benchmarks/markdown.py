@@ -12,6 +12,7 @@ from benchmarks.checking import LOSSES, PREDICTIONS, tolerance
 from benchmarks.competitors import COMPETITORS, FRAMEWORKS, OURS, TUNED
 from benchmarks.rows import Row, comparable, geometric_mean, label_of, name_of, present_peers, ratios
 from benchmarks.sections import SECTIONS
+from benchmarks.summary import summary
 from benchmarks.tasks import FIRST_FOUR
 
 PLACE = re.compile(r"<!-- table (?P<name>[\w ]+?) -->\n(?P<body>(?:(?!<!-- table ).)*?)<!-- end -->", re.DOTALL)
@@ -164,6 +165,7 @@ def machine_table(rows: list[Row], machine: Machine) -> list[str]:
 
 TABLES: dict[str, Callable[[list[Row], Machine], list[str]]] = {
     "readme": readme,
+    "summary": summary,
     **{name: partial(cells, name) for name, section in SECTIONS.items() if section.table != "check"},
     "check": check,
     "machine": machine_table,

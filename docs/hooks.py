@@ -1,4 +1,4 @@
-"""What `mkdocs build` asks this project: pages of the reference, and pages that lie outside of `docs/`."""
+"""What `mkdocs build` asks this project: pages of the reference, of notebooks, and pages outside of `docs/`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import griffe
+import jupytext
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -20,10 +21,11 @@ from mkdocs.structure.pages import Page
 import polykeras
 
 ROOT = Path(__file__).parents[1]
-OUTSIDE = ("CONTRIBUTING.md", "SECURITY.md", "backends/polykeras_torch/compiler/README.md")
+OUTSIDE = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "backends/polykeras_torch/compiler/README.md")
 """Pages that keep their place in the repository; on the site they have the same path."""
+NOTEBOOKS = ROOT / "examples" / "notebooks"
 SPLIT = ("layers", "ops")
-"""Rooms with a page for each family."""
+"""Modules with a page for each family."""
 LINK = re.compile(r"(\]\()([^)#:\s]+)((?:#[^)\s]*)?\))")
 
 
@@ -32,18 +34,18 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     reference = next(entry["Reference"] for entry in config.nav if "Reference" in entry)
     menus: dict[str, list[Any]] = {}
     for path in reference_pages():
-        *room, name = Path(path).with_suffix("").parts[1:]
+        *module, name = Path(path).with_suffix("").parts[1:]
         entry = {name: path}
-        if room and room[0] not in menus:
-            menus[room[0]] = []
-            reference.append({room[0]: menus[room[0]]})
-        (menus[room[0]] if room else reference).append(entry)
+        if module and module[0] not in menus:
+            menus[module[0]] = []
+            reference.append({module[0]: menus[module[0]]})
+        (menus[module[0]] if module else reference).append(entry)
     return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages of the reference, and those outside of `docs/`."""
-    for path, text in reference_pages().items():
+    """Add the pages of the reference, those of notebooks, and those outside of `docs/`."""
+    for path, text in (reference_pages() | dict(notebook_files())).items():
         files.append(File.generated(config, path, content=text))
     for path in OUTSIDE:
         files.append(File.generated(config, path, abs_src_path=str(ROOT / path)))
@@ -67,7 +69,31 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     return LINK.sub(moved, markdown)
 
 
-# The reference: a page for each room of the public API, from its `__all__`.
+# Notebooks: each source is a page, with the pictures in `docs/pictures/notebooks`, and a file for Jupyter.
+
+
+def notebook_files() -> Iterator[tuple[str, str]]:
+    """Yield path and text of the pages of notebooks, and of the files for Jupyter."""
+    for source in sorted(NOTEBOOKS.glob("*.py")):
+        notebook = jupytext.read(source)
+        notebook.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "Python 3"}
+        yield f"notebooks/{source.stem}.ipynb", jupytext.writes(notebook, fmt="ipynb")
+        yield f"notebooks/{source.stem}.md", notebook_page(source.stem, notebook)
+
+
+def notebook_page(name: str, notebook: Any) -> str:
+    """Return a notebook as Markdown."""
+    parts, shown = [], 0
+    for cell in notebook.cells:
+        parts.append(cell.source if cell.cell_type == "markdown" else f"```python\n{cell.source}\n```")
+        if "plt.show()" in cell.source:
+            shown += 1
+            parts.append(f"![what the code above draws](../pictures/notebooks/{name}_{shown}.png)")
+    title, end, text = "\n\n".join(parts).partition("\n")
+    return f"{title}\n\n[Download this notebook]({name}.ipynb) to run it in Jupyter.\n{end}{text}"
+
+
+# The reference: a page for each module of the public API, from its `__all__`.
 
 
 class Examples(griffe.Extension):
@@ -91,30 +117,30 @@ def reference_pages() -> dict[str, str]:
     """Return the text of each page of the reference, by its path."""
     if not _PAGES:
         shown: dict[int, str] = {}
-        for path, module, prefix, names in rooms():
+        for path, module, prefix, names in pages():
             text = "\n".join(entry(f"{prefix}.{name}", getattr(module, name), shown) for name in names)
             _PAGES[path] = f"# {title(path)}\n\n{inspect.getdoc(module) or ''}\n\n{text}"
     return _PAGES
 
 
-def rooms() -> Iterator[tuple[str, ModuleType, str, list[str]]]:
+def pages() -> Iterator[tuple[str, ModuleType, str, list[str]]]:
     """Yield path, module, public prefix and names of each page."""
     top = [name for name in polykeras.__all__ if not inspect.ismodule(getattr(polykeras, name))]
     modules = [name for name in polykeras.__all__ if inspect.ismodule(getattr(polykeras, name))]
-    yield "reference/polykeras.md", polykeras, "polykeras", top  # first: rooms then refer to the base classes here
-    for room in modules:
-        module = getattr(polykeras, room)
-        prefix = f"polykeras.{room}"
-        if room in SPLIT:
+    yield "reference/polykeras.md", polykeras, "polykeras", top  # first: modules then refer to the base classes here
+    for public in modules:
+        module = getattr(polykeras, public)
+        prefix = f"polykeras.{public}"
+        if public in SPLIT:
             families = sorted(path.stem for path in Path(module.__path__[0]).iterdir() if not path.stem.startswith("_"))
             for family in families:
                 part = import_module(f"{prefix}.{family}")
                 names = [name for name in getattr(part, "__all__", ()) if hasattr(module, name)]
-                own = f"{prefix}.image" if (room, family) == ("ops", "image") else prefix
+                own = f"{prefix}.image" if (public, family) == ("ops", "image") else prefix
                 if names := names or (part.__all__ if own != prefix else []):
-                    yield f"reference/{room}/{family}.md", part, own, names
+                    yield f"reference/{public}/{family}.md", part, own, names
             continue
-        yield f"reference/{room}.md", module, prefix, public_names(module)
+        yield f"reference/{public}.md", module, prefix, public_names(module)
 
 
 def public_names(module: ModuleType) -> list[str]:

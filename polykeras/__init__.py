@@ -47,6 +47,7 @@ from polykeras.variables import Variable
 if TYPE_CHECKING:
     from polykeras import applications as applications
     from polykeras import datasets as datasets
+    from polykeras import debug as debug
     from polykeras import distillation as distillation
     from polykeras import distribution as distribution
     from polykeras import export as export
@@ -63,8 +64,8 @@ if TYPE_CHECKING:
     from polykeras.scopes import name_scope as name_scope
 
 _ROOMS = (
-    *("applications", "datasets", "distillation", "distribution", "export", "legacy", "preprocessing", "quantizers"),
-    *("visualization", "wrappers"),
+    *("applications", "datasets", "debug", "distillation", "distribution", "export", "legacy", "preprocessing"),
+    *("quantizers", "visualization", "wrappers"),
 )
 LATER: dict[str, str] = {name: f"polykeras.{name}" for name in _ROOMS}
 LATER |= {"Quantizer": "polykeras.quantizers"}
@@ -118,6 +119,7 @@ __all__ = [
     "constraints",
     "custom_gradient",
     "datasets",
+    "debug",
     "device",
     "distillation",
     "distribution",

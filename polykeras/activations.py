@@ -7,7 +7,9 @@ from typing import Any
 
 from polykeras import ops
 from polykeras.backend import registry as backends
+from polykeras.backend.spec import Array
 from polykeras.common import logits
+from polykeras.common.types import ActivationLike, ArrayLike
 from polykeras.saving.serialization import Registry, serialize_keras_object
 from polykeras.variables import value_of
 
@@ -42,7 +44,7 @@ threshold = registry.register()(ops.threshold)
 
 
 @registry.register()
-def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
+def relu(x: ArrayLike, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Array:
     """Return the rectified linear unit of `x`.
 
     Args:
@@ -66,7 +68,7 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
 
 
 @registry.register()
-def gelu(x: Any, approximate: bool = False) -> Any:
+def gelu(x: ArrayLike, approximate: bool = False) -> Array:
     """Return `x` times the standard normal distribution function of `x`.
 
     Hendrycks and Gimpel, "Gaussian error linear units", https://arxiv.org/abs/1606.08415.
@@ -79,7 +81,7 @@ def gelu(x: Any, approximate: bool = False) -> Any:
 
 
 @registry.register()
-def softmax(x: Any, axis: int | Sequence[int] = -1) -> Any:
+def softmax(x: ArrayLike, axis: int | Sequence[int] = -1) -> Array:
     """Return `exp(x) / sum(exp(x))` along `axis`.
 
     Args:
@@ -99,25 +101,25 @@ def softmax(x: Any, axis: int | Sequence[int] = -1) -> Any:
 
 
 @registry.register()
-def exponential(x: Any) -> Any:
+def exponential(x: ArrayLike) -> Array:
     """Return e to the power `x`."""
     return ops.exp(x)
 
 
 @registry.register()
-def linear(x: Any) -> Any:
+def linear(x: ArrayLike) -> Array:
     """Return `x`."""
     return x
 
 
 @registry.register()
-def mish(x: Any) -> Any:
+def mish(x: ArrayLike) -> Array:
     """Return `x * tanh(softplus(x))`. Misra, "Mish", https://arxiv.org/abs/1908.08681."""
     return ops.multiply(x, ops.tanh(ops.softplus(x)))
 
 
 @registry.register()
-def hard_sigmoid_of_keras_2(x: Any) -> Any:
+def hard_sigmoid_of_keras_2(x: ArrayLike) -> Array:
     """Return `clip(0.2 * x + 0.5, 0, 1)`, which Keras 1 and 2 called `hard_sigmoid`; files of theirs mean this one.
 
     Args:
@@ -130,7 +132,7 @@ def hard_sigmoid_of_keras_2(x: Any) -> Any:
     return ops.clip(ops.add(ops.multiply(x, 0.2), 0.5), 0.0, 1.0)
 
 
-def get(identifier: Any) -> Activation:
+def get(identifier: ActivationLike) -> Activation:
     """Return an activation function.
 
     Args:
@@ -147,7 +149,7 @@ def serialize(activation: Activation) -> Any:
     return serialize_keras_object(activation)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Activation:
+def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Activation:
     """Return the activation of a config.
 
     Args:

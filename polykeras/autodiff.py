@@ -183,6 +183,7 @@ class Function(Generic[P, R]):
         functools.update_wrapper(self, fn, updated=())
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return the function's results; arguments as for the function, compiled once for each shape of them."""
         backend = registry.current()
         leaves, definition = nested.flatten_with_def((args, kwargs))
         static = tuple((i, leaf) for i, leaf in enumerate(leaves) if _is_static(leaf))

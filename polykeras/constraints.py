@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from polykeras import ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ConstraintLike
 from polykeras.config import epsilon
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import Registry, serialize_keras_object
@@ -18,7 +20,7 @@ Axis = int | Sequence[int]
 class Constraint(Configurable):
     """Base of constraints: a function from weights to weights. A plain function of yours will do as well."""
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: Array) -> Array:
         """Return weights that satisfy the constraint.
 
         Args:
@@ -27,11 +29,11 @@ class Constraint(Configurable):
         return w
 
 
-def _norms(w: Any, axis: Axis) -> Any:
+def _norms(w: Array, axis: Axis) -> Array:
     return ops.sqrt(ops.sum(ops.square(w), axis=axis, keepdims=True))
 
 
-def _rescaled(w: Any, norms: Any, wanted: Any) -> Any:
+def _rescaled(w: Array, norms: Array, wanted: Array) -> Array:
     return ops.multiply(w, ops.divide(wanted, ops.add(norms, epsilon())))
 
 
@@ -51,7 +53,7 @@ class MaxNorm(Constraint):
         self.max_value = max_value
         self.axis = axis
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: Array) -> Array:
         norms = _norms(w, self.axis)
         return _rescaled(w, norms, ops.minimum(norms, self.max_value))
 
@@ -60,7 +62,7 @@ class MaxNorm(Constraint):
 class NonNeg(Constraint):
     """Sets negative weights to 0."""
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: Array) -> Array:
         return ops.maximum(w, 0)
 
 
@@ -75,7 +77,7 @@ class UnitNorm(Constraint):
     def __init__(self, axis: Axis = 0) -> None:
         self.axis = axis
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: Array) -> Array:
         return _rescaled(w, _norms(w, self.axis), 1.0)
 
 
@@ -96,7 +98,7 @@ class MinMaxNorm(Constraint):
         self.rate = rate
         self.axis = axis
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: Array) -> Array:
         norms = _norms(w, self.axis)
         inside = ops.minimum(ops.maximum(norms, self.min_value), self.max_value)
         wanted = ops.add(ops.multiply(self.rate, inside), ops.multiply(1 - self.rate, norms))
@@ -109,7 +111,7 @@ unit_norm = UnitNorm
 min_max_norm = MinMaxNorm
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: ConstraintLike) -> Any:
     """Return a constraint.
 
     Args:
@@ -127,7 +129,7 @@ def serialize(constraint: Any) -> Any:
     return serialize_keras_object(constraint)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return the constraint of a config.
 
     Args:

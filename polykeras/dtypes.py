@@ -157,6 +157,9 @@ def result_type(*dtypes: Any, floatx: str | None = None) -> str:
         The least dtype that all operands promote to; the default dtype of its kind where only Python scalars
         took part.
 
+    Raises:
+        ValueError: there are no operands.
+
     Example:
         >>> result_type("int32", "float16")
         'float16'

@@ -1,7 +1,7 @@
 """Random numbers: one stream for all backends.
 
 `set_random_seed(0)` then means one experiment and not one a framework: weights and shuffles come from NumPy on the
-host, and what is drawn inside a computation comes from the portable bits of `polykeras.backend.random`.
+host, and what is drawn inside a computation comes from the portable bits of `polykeras.backend.families.random`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import Any
 from polykeras import dtypes, ops
 from polykeras.backend import Backend
 from polykeras.backend.dispatch import bind
-from polykeras.backend.random import signed
+from polykeras.backend.families.random import signed
 from polykeras.backend.spec import Array
 from polykeras.common.arguments import shape_tuple
+from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.seeds import SeedGenerator, draw_seed, host_generator, is_int, key_of, set_random_seed
 
 __all__ = [
@@ -46,7 +47,7 @@ _shuffle = bind(Backend.random_shuffle)
 _dropout = bind(Backend.random_dropout)
 
 
-def _float(dtype: Any) -> str:
+def _float(dtype: DTypeLike) -> str:
     name = dtypes.standardize_dtype(dtype)
     if not dtypes.is_float(name):
         raise ValueError(f"Expected a float dtype, or None; received {dtype!r}. For integers there is `randint`.")
@@ -65,9 +66,9 @@ def _scaled(numbers: Array, factor: Any, offset: Any, dtype: str) -> Array:
 
 def uniform(
     shape: Sequence[int] | int,
-    minval: Any = 0.0,
-    maxval: Any = 1.0,
-    dtype: Any = None,
+    minval: ArrayLike = 0.0,
+    maxval: ArrayLike = 1.0,
+    dtype: DTypeLike = None,
     seed: int | SeedGenerator | None = None,
 ) -> Array:
     """Return floats drawn evenly from `[minval, maxval)`.
@@ -88,9 +89,9 @@ def uniform(
 
 def normal(
     shape: Sequence[int] | int,
-    mean: Any = 0.0,
-    stddev: Any = 1.0,
-    dtype: Any = None,
+    mean: ArrayLike = 0.0,
+    stddev: ArrayLike = 1.0,
+    dtype: DTypeLike = None,
     seed: int | SeedGenerator | None = None,
 ) -> Array:
     """Return numbers of a normal distribution.
@@ -108,9 +109,9 @@ def normal(
 
 def truncated_normal(
     shape: Sequence[int] | int,
-    mean: Any = 0.0,
-    stddev: Any = 1.0,
-    dtype: Any = None,
+    mean: ArrayLike = 0.0,
+    stddev: ArrayLike = 1.0,
+    dtype: DTypeLike = None,
     seed: int | SeedGenerator | None = None,
 ) -> Array:
     """Return numbers of a normal distribution of which only what lies within two deviations is kept.
@@ -127,7 +128,11 @@ def truncated_normal(
 
 
 def randint(
-    shape: Sequence[int] | int, minval: Any, maxval: Any, dtype: Any = "int32", seed: int | SeedGenerator | None = None
+    shape: Sequence[int] | int,
+    minval: ArrayLike,
+    maxval: ArrayLike,
+    dtype: DTypeLike = "int32",
+    seed: int | SeedGenerator | None = None,
 ) -> Array:
     """Return integers drawn evenly from `[minval, maxval)`: the same ones on all backends.
 
@@ -154,7 +159,9 @@ def randint(
     return ops.cast(_integers(key_of(seed), shape_tuple(shape), minval, maxval), name)
 
 
-def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: int | SeedGenerator | None = None) -> Array:
+def categorical(
+    logits: ArrayLike, num_samples: int, dtype: str = "int32", seed: int | SeedGenerator | None = None
+) -> Array:
     """Return classes drawn with the probabilities `softmax(logits)`.
 
     Args:
@@ -169,7 +176,9 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: int |
     return ops.cast(_categorical(logits, key_of(seed), num_samples), dtype)
 
 
-def gamma(shape: Sequence[int] | int, alpha: Any, dtype: Any = None, seed: int | SeedGenerator | None = None) -> Array:
+def gamma(
+    shape: Sequence[int] | int, alpha: ArrayLike, dtype: DTypeLike = None, seed: int | SeedGenerator | None = None
+) -> Array:
     """Return numbers of a gamma distribution of scale 1.
 
     Args:
@@ -182,7 +191,11 @@ def gamma(shape: Sequence[int] | int, alpha: Any, dtype: Any = None, seed: int |
 
 
 def beta(
-    shape: Sequence[int] | int, alpha: Any, beta: Any, dtype: Any = None, seed: int | SeedGenerator | None = None
+    shape: Sequence[int] | int,
+    alpha: ArrayLike,
+    beta: ArrayLike,
+    dtype: DTypeLike = None,
+    seed: int | SeedGenerator | None = None,
 ) -> Array:
     """Return numbers of a beta distribution.
 
@@ -199,9 +212,9 @@ def beta(
 
 def binomial(
     shape: Sequence[int] | int,
-    counts: Any,
-    probabilities: Any,
-    dtype: Any = None,
+    counts: ArrayLike,
+    probabilities: ArrayLike,
+    dtype: DTypeLike = None,
     seed: int | SeedGenerator | None = None,
 ) -> Array:
     """Return numbers of successes in `counts` independent trials, as floats.
@@ -217,7 +230,7 @@ def binomial(
     return _binomial(trials, chances, key_of(seed), shape_tuple(shape))
 
 
-def shuffle(x: Any, axis: int = 0, seed: int | SeedGenerator | None = None) -> Array:
+def shuffle(x: ArrayLike, axis: int = 0, seed: int | SeedGenerator | None = None) -> Array:
     """Return `x` with its slices along `axis` in random order.
 
     Args:
@@ -229,7 +242,10 @@ def shuffle(x: Any, axis: int = 0, seed: int | SeedGenerator | None = None) -> A
 
 
 def dropout(
-    inputs: Any, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | SeedGenerator | None = None
+    inputs: ArrayLike,
+    rate: float,
+    noise_shape: Sequence[int | None] | None = None,
+    seed: int | SeedGenerator | None = None,
 ) -> Array:
     """Return `inputs` with a part `rate` of its elements set to 0, and the others divided by `1 - rate`.
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from polykeras import ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import RegularizerLike
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import Registry, serialize_keras_object
 
@@ -16,7 +18,7 @@ registry: Registry[Regularizer] = Registry("regularizer", "keras.regularizers")
 class Regularizer(Configurable):
     """Base of regularizers: a function from an array to a scalar. A plain function of yours will do as well."""
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Array) -> Array:
         """Return the penalty.
 
         Args:
@@ -45,7 +47,7 @@ class L1L2(Regularizer):
         self.l1 = _factor(self, "l1", l1)
         self.l2 = _factor(self, "l2", l2)
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Array) -> Array:
         if not self.l1:
             return ops.multiply(self.l2, ops.sum(ops.square(x)))
         absolute = ops.multiply(self.l1, ops.sum(ops.abs(x)))
@@ -63,7 +65,7 @@ class L1(Regularizer):
     def __init__(self, l1: float = 0.01) -> None:
         self.l1 = _factor(self, "l1", l1)
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Array) -> Array:
         return ops.multiply(self.l1, ops.sum(ops.abs(x)))
 
 
@@ -82,7 +84,7 @@ class L2(Regularizer):
     def __init__(self, l2: float = 0.01) -> None:
         self.l2 = _factor(self, "l2", l2)
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Array) -> Array:
         return ops.multiply(self.l2, ops.sum(ops.square(x)))
 
 
@@ -93,6 +95,9 @@ class OrthogonalRegularizer(Regularizer):
     Args:
         factor: 0 or more.
         mode: `"rows"` or `"columns"`.
+
+    Raises:
+        ValueError: another mode, or a factor that is negative or no number.
     """
 
     def __init__(self, factor: float = 0.01, mode: Literal["rows", "columns"] = "rows") -> None:
@@ -101,7 +106,7 @@ class OrthogonalRegularizer(Regularizer):
         self.factor = _factor(self, "factor", factor)
         self.mode = mode
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Array) -> Array:
         shape = ops.shape(x)
         if len(shape) != 2:
             raise ValueError(f"OrthogonalRegularizer takes matrices; received an array of shape {shape}.")
@@ -121,7 +126,7 @@ l1_l2 = L1L2
 orthogonal_regularizer = OrthogonalRegularizer
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: RegularizerLike) -> Any:
     """Return a regularizer.
 
     Args:
@@ -139,7 +144,7 @@ def serialize(regularizer: Any) -> Any:
     return serialize_keras_object(regularizer)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return the regularizer of a config.
 
     Args:

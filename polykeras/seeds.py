@@ -12,7 +12,7 @@ import numpy as np
 
 from polykeras import config
 from polykeras.backend import registry
-from polykeras.backend.random import Keys
+from polykeras.backend.families.random import key_of_seed
 from polykeras.backend.spec import Array
 from polykeras.common.checkpointable import Checkpointable
 from polykeras.common.naming import unique_name
@@ -31,6 +31,9 @@ class SeedGenerator(Checkpointable):
 
     Attributes:
         state: int32 `(3,)`: two words made of the seed, and how many keys were drawn.
+
+    Raises:
+        ValueError: `seed` is no int.
 
     Example:
         >>> from polykeras import random
@@ -164,6 +167,9 @@ def set_random_seed(seed: int) -> None:
     Args:
         seed: an int.
 
+    Raises:
+        ValueError: `seed` is no int.
+
     Example:
         >>> from polykeras import random
         >>> set_random_seed(0)
@@ -234,6 +240,7 @@ def host_generator(seed: int | SeedGenerator | None = None) -> np.random.Generat
     return np.random.Generator(np.random.Philox(sequence))
 
 
+@key_of_seed.supply
 def key_of(seed: int | SeedGenerator | None) -> Array:
     """Return the key, int32 `(2,)`, that a function of `polykeras.random` draws from.
 
@@ -247,6 +254,3 @@ def key_of(seed: int | SeedGenerator | None) -> Array:
     if is_int(seed):
         return registry.current().asarray(_key_of_int(int(seed)))
     raise ValueError(f"`seed` must be an int, a `SeedGenerator` or None; received {seed!r}.")
-
-
-Keys.of = staticmethod(key_of)

@@ -57,6 +57,10 @@ def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
 def pack_sequence_as(structure: Any, flat_sequence: Iterable[Any]) -> Any:
     """Return `flat_sequence` packed in the shape of `structure`.
 
+    Args:
+        structure: nested dicts, lists and tuples.
+        flat_sequence: a leaf for each of its leaves, in the order of `flatten`.
+
     Raises:
         ValueError: there are more or fewer leaves than places.
     """
@@ -70,6 +74,9 @@ def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool
         func: takes a leaf of each.
         *structures: nested dicts, lists and tuples.
         none_is_leaf: whether `func` is applied to None too; else it stays.
+
+    Returns:
+        A structure of that shape, of what `func` returned.
 
     Raises:
         ValueError: there are no structures, or they differ.
@@ -90,6 +97,14 @@ def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool
 def map_structure_up_to(shallow_structure: Any, func: Callable[..., Any], *structures: Any) -> Any:
     """Apply `func` to the parts of structures that lie where `shallow_structure` has its leaves.
 
+    Args:
+        shallow_structure: says how deep to go.
+        func: takes a part of each structure.
+        *structures: begin like `shallow_structure`, and may go deeper.
+
+    Returns:
+        A structure of the shape of `shallow_structure`, of what `func` returned.
+
     Raises:
         ValueError: there are no structures, or one does not begin like `shallow_structure`.
     """
@@ -106,7 +121,15 @@ def is_shape(part: Any) -> bool:
 
 
 def map_shape_structure(func: Callable[[Any], Any], structure: Any) -> Any:
-    """Apply `func` to the shapes (tuples or lists of ints and None) in a structure, and to what is no container."""
+    """Apply `func` to the shapes (tuples or lists of ints and None) in a structure, and to what is no container.
+
+    Args:
+        func: takes a shape.
+        structure: nested dicts, lists and tuples of shapes.
+
+    Returns:
+        The structure, of what `func` returned.
+    """
     return optree.tree_map(func, structure, is_leaf=is_shape, none_is_leaf=True, namespace=NAMESPACE)
 
 
@@ -122,7 +145,15 @@ def assert_same_structure(a: Any, b: Any, check_types: bool | None = None) -> No
 
 
 def assert_same_paths(a: Any, b: Any) -> None:
-    """Raise `ValueError` when the leaves of two structures have other paths; a list may be a tuple."""
+    """Raise `ValueError` when the leaves of two structures have other paths; a list may be a tuple.
+
+    Args:
+        a: nested dicts, lists and tuples.
+        b: another structure.
+
+    Raises:
+        ValueError: the paths differ; the message names those that only one structure has.
+    """
     left, right = ({path for path, _ in flatten_with_path(structure)} for structure in (a, b))
     if left != right:
         raise ValueError(f"Expected leaves at the same paths; only one structure has {sorted(left ^ right, key=repr)}.")
@@ -144,6 +175,9 @@ def traverse(func: Callable[[Any], Any], structure: Any, top_down: bool = True) 
         func: takes a part; returns its replacement, None to leave it, or `MAP_TO_NONE` to have None there.
         structure: nested dicts, lists and tuples.
         top_down: whether a container comes before its parts, which are not visited where it is replaced.
+
+    Returns:
+        A new structure; what was not replaced is in it as it was.
 
     Example:
         >>> traverse(lambda part: part * 10 if isinstance(part, int) else None, {"a": [1, 2], "b": 3})

@@ -34,10 +34,6 @@ hypothesis.settings.register_profile("polykeras", deadline=None, derandomize=Tru
 hypothesis.settings.load_profile("polykeras")
 
 
-EXCHANGES = ("exchange", "exchanged")
-"""Fixtures with a process of Keras, on one framework, which answers all tests of a file."""
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--backends", default=None, help="comma-separated backends to test; all installed by default")
     parser.addoption("--device", default="cpu", help="the device to test, such as cuda or gpu:1; cpu by default")
@@ -119,8 +115,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason="Keras and all its frameworks are not installed"))
         if os.environ.get("POLYKERAS_VERIFY") and item.get_closest_marker("counts_runs"):
             item.add_marker(pytest.mark.skip(reason="counts runs, of which POLYKERAS_VERIFY makes more"))
-        if item.get_closest_marker("keras") and config.pluginmanager.hasplugin("xdist"):
-            item.add_marker(pytest.mark.xdist_group(asking_keras_together(item)))
         needed = [marker.args for marker in item.iter_markers("needs")]
         if "all_backends" in getattr(item, "fixturenames", ()) or any(len(names) > 1 for names in needed):
             item.add_marker(pytest.mark.together)
@@ -136,12 +130,6 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     # From 700: what traces and compiles makes much that is soon gone; this saves a tenth of the time.
     gc.set_threshold(10_000, 10, 10)
-
-
-def asking_keras_together(item: pytest.Item) -> str:
-    """Return the name of those tests that `--dist loadgroup` gives one worker: a file's, or of it those of a framework."""
-    params = getattr(getattr(item, "callspec", None), "params", {})
-    return " ".join([item.path.name, *(str(params[name]) for name in EXCHANGES if name in params)])
 
 
 def asks_for_backends(item: pytest.Item) -> bool:

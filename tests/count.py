@@ -18,7 +18,7 @@ from known_differences import FROM_KERAS, KNOWN
 
 ROOT = Path(__file__).parents[1]
 LIBRARY = sorted((ROOT / "polykeras").rglob("*.py"))
-CONTRACT = sorted((ROOT / "polykeras/backend").glob("*.py"))
+CONTRACT = sorted((ROOT / "polykeras/backend/families").glob("*.py"))
 BACKENDS = {path.name.removeprefix("polykeras_"): path for path in sorted((ROOT / "backends").glob("polykeras_*"))}
 FRAMEWORKS = frozenset(BACKENDS) | {"symbolic"}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -100,7 +100,7 @@ def private_names(path: Path) -> int:
 
 def programs() -> list[tuple[str, str]]:
     """Return frameworks and how their adversarial programs end, as the page says, to which tests hold them."""
-    page = (ROOT / "docs/compiled_code.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/compiled_programs.md").read_text(encoding="utf-8")
     return re.findall(r"<!-- programs: (\w+) -->\n\d+ programs: (.*)\.", page)
 
 

@@ -13,7 +13,7 @@ from jax import lax
 from jax.core import Tracer
 
 from polykeras import config, dtypes, fast
-from polykeras.backend import Backend
+from polykeras.backend.families.arrays import Arrays
 from polykeras.backend.host_memory import aligned_copy, can_be_lent, is_worth_copying
 from polykeras.backend.spec import Array, Shape
 from polykeras.common import nested
@@ -139,8 +139,8 @@ def find_device(name: str) -> Any:
     raise ValueError(f"The jax backend has no device {name!r}. It has: {', '.join(known)}.")
 
 
-class JaxArrays(Backend):
-    """See `polykeras.backend.arrays`."""
+class JaxArrays(Arrays):
+    """See `polykeras.backend.families.arrays`."""
 
     @property
     def unsupported_dtypes(self) -> dict[str, str]:

@@ -14,8 +14,9 @@ from jax import lax
 from jax.core import eval_jaxpr
 
 from polykeras import dtypes
+from polykeras.backend.families.autodiff import Autodiff
 from polykeras.backend.spec import Array
-from polykeras_jax.arrays import JaxArrays, split_arrays
+from polykeras_jax.arrays import split_arrays
 
 # How many custom gradients are being traced around this place. A gradient may call its own function again, without
 # end; from the third derivative on JAX's lazy form takes over, in which nothing traced may be closed over.
@@ -53,8 +54,8 @@ def _cotangent(arg: Array, gradient: Array) -> Array | None:
     return jnp.broadcast_to(gradient, arg.shape).astype(arg.dtype)
 
 
-class JaxAutodiff(JaxArrays):
-    """See `polykeras.backend.autodiff`."""
+class JaxAutodiff(Autodiff):
+    """See `polykeras.backend.families.autodiff`."""
 
     def stop_gradient(self, variable: Array) -> Array:
         return lax.stop_gradient(variable)

@@ -1,14 +1,25 @@
-"""The jax backend: one class, put together from a mixin for each family of the contract."""
+"""The jax backend: the families of the contract, put together."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 import jax
 
+from polykeras.backend import Backend, ExecutionPolicy
 from polykeras.backend.native import Native
-from polykeras_jax.accelerators import has_accelerators
-from polykeras_jax.execution import JaxExecution
+from polykeras_jax.activations import JaxActivations
+from polykeras_jax.arrays import JaxArrays
+from polykeras_jax.autodiff import JaxAutodiff
+from polykeras_jax.control import JaxControl
+from polykeras_jax.convolution import JaxConvolution
+from polykeras_jax.elementwise import JaxElementwise
+from polykeras_jax.execution import JaxExecution, compile_batches
+from polykeras_jax.fourier import JaxFourier
+from polykeras_jax.framework import JaxFramework
+from polykeras_jax.indexing import JaxIndexing
+from polykeras_jax.linalg import JaxLinalg
+from polykeras_jax.random import JaxRandom
+from polykeras_jax.reduction import JaxReduction
+from polykeras_jax.shaping import JaxShaping
 
 
 class JaxNative(Native):
@@ -17,28 +28,35 @@ class JaxNative(Native):
     steps_take_state = True
 
 
-class JaxBackend(JaxExecution):
+class JaxBackend(
+    JaxArrays,
+    JaxShaping,
+    JaxIndexing,
+    JaxElementwise,
+    JaxReduction,
+    JaxRandom,
+    JaxLinalg,
+    JaxFourier,
+    JaxActivations,
+    JaxConvolution,
+    JaxAutodiff,
+    JaxControl,
+    JaxExecution,
+    JaxFramework,
+    Backend,
+):
     """JAX behind the contract.
 
-    JAX has no hidden random state, so `seed_framework` stays the contract's, which does nothing. Nothing that changes
-    numbers on a CPU is set in `jax.config`: 64-bit dtypes and the platform are the user's choice.
+    Nothing that changes numbers on a CPU is set in `jax.config`: 64-bit dtypes and the platform are the user's choice.
     """
 
-    name: ClassVar[str] = "jax"
-    version: ClassVar[str] = jax.__version__
-    compiles_calls = True
-    compiles_each_size = True
+    name = "jax"
+    version = jax.__version__
+    execution = ExecutionPolicy(
+        compiles=True,
+        compiles_each_size=True,
+        compiles_calls=True,
+        donates=True,
+        compile_batches=compile_batches,
+    )
     native = JaxNative()
-
-    def foreign(self, framework: str, wanted_by: str) -> Any:
-        if framework != self.name:
-            return super().foreign(framework, wanted_by)
-        from polykeras_jax import foreign
-
-        return foreign
-
-    def set_matmul_precision(self, precision: str | None) -> None:
-        chosen = getattr(jax.config, "jax_default_matmul_precision")  # noqa: B009  (no stub)
-        # What decides is whether there is a plugin: to ask for the devices would begin to use them.
-        if precision is not None or (chosen is None and has_accelerators()):
-            jax.config.update("jax_default_matmul_precision", precision or "highest")

@@ -11,18 +11,18 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from polykeras.backend.execution import BatchesRunner, CannotMap
+from polykeras.backend.execution_policy import BatchesRunner, CannotMap
 from polykeras.backend.spec import Array
 from polykeras.backend.steps import State
 from polykeras_jax.compiling import compiled, for_programs
 
-# What XLA computes with other, slow code in a loop on the CPU: convolutions that are not those of `convolution.py`
+# What XLA computes with other, slow code in a loop on the CPU: convolutions that are not those of `conv_kernels.py`
 # (https://github.com/jax-ml/jax/issues/12868), and windows, which its library computes together with them elsewhere.
 _SLOW = ("conv_general_dilated", "reduce_window", "select_and_")
 
 
 def over_batches(fn: Callable[[State, Any], Any]) -> BatchesRunner:
-    """Return a function over several batches; see `ExecutionMethods.compile_batches`."""
+    """Return a function over several batches; see `ExecutionPolicy.compile_batches`."""
     function_here = for_programs(lambda: jax.jit(fn))
 
     def loop(state: State, batches: Any, count: Array) -> Any:

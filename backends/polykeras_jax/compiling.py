@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import jax
 
 from polykeras import fast
+from polykeras.backend.hlo import without_places
 from polykeras.common import lru_cache
 from polykeras.common.global_draws import fixed_by_tracing
 from polykeras_jax.arrays import on_cpu
@@ -91,7 +92,13 @@ def compiled(fn: Callable[..., Any], options: dict[str, Any] | None = None, **ji
                 raise
         return inner(*args, **kwargs)
 
-    return run
+    def program(stage: str, *args: Any, **kwargs: Any) -> str:
+        lowered = here()[0].lower(*args, **kwargs)
+        return lowered.as_text() if stage == "traced" else without_places(lowered.compile().as_text())
+
+    shown: Any = run
+    shown.program = program
+    return shown
 
 
 def for_settings(make: Callable[[], T]) -> Callable[[], T]:

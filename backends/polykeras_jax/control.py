@@ -9,13 +9,16 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from polykeras.backend.families.control import Control
 from polykeras_jax.arrays import settled, strong
 from polykeras_jax.loops import in_loop
-from polykeras_jax.random import JaxRandom
 
 
-class JaxControl(JaxRandom):
-    """See `polykeras.backend.control`. Values that a loop carries lose their weak type, which would not last."""
+class JaxControl(Control):
+    """See `polykeras.backend.families.control`.
+
+    Values that a loop carries lose their weak type, which would not last.
+    """
 
     def _arrays(self, structure: Any) -> Any:
         return jax.tree.map(lambda leaf: strong(self.asarray(leaf)), structure)

@@ -46,6 +46,8 @@ def _depthwise(x: Array, kernel: Array, strides: tuple[int, ...], dilation: tupl
     Args:
         x: padded, with as many channels as filters.
         kernel: `(*window, filters)`.
+        strides: one an axis.
+        dilation: one an axis.
     """
     window, filters = kernel.shape[:-1], kernel.shape[-1]
     if len(window) == 2 and set(strides) == {1} and prod(window) <= _SMALL:

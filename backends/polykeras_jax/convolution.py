@@ -1,16 +1,10 @@
-"""A convolution whose gradients are convolutions that XLA has kernels for on the CPU, in loops too.
-
-XLA brings convolutions into the form that its kernels take, but only in the entry of a program: the gradients that JAX
-forms of its own take another one, and in a loop, as a chunk of training steps is, plain code computes them instead
-(https://github.com/jax-ml/jax/issues/12868). The kernel's gradient of 32 filters of 3x3 on 64 images of 14x14 takes 146
-ms so, and 2 ms in the form below (jax 0.10.2, 2 cores). As the gradients are convolutions of this kind again, so are
-theirs.
-"""
+"""Convolution and pooling on JAX."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain
 from math import prod
 from typing import Any
 
@@ -19,158 +13,157 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from polykeras import fast
+from polykeras.backend.families.convolution import Convolution
 from polykeras.backend.spec import Array
 from polykeras.backend.windows import Padding
-from polykeras_jax.arrays import is_whole
+from polykeras_jax.arrays import on_cpu
 from polykeras_jax.compiling import has_convolution_kernels
-from polykeras_jax.conv_products import conv_products
+from polykeras_jax.conv_kernels import conv, has_kernel, native_conv
+from polykeras_jax.conv_products import conv_products, conv_transpose_products
 from polykeras_jax.loops import inside_loop
-from polykeras_jax.private import CAN_DEFINE_PRIMITIVES, define_product, primitive
-from polykeras_jax.windows import pad
-
-# Numbers under one place of the window, below which a product with the slices of the input is faster: 64 images of
-# 28x28 with one channel and 32 filters of 3x3 take 0.5 ms so, and 1.7 with the kernel; with eight channels 3.1 and 2.4.
-_FEW = 64
-_LARGE = 2**24  # numbers that those slices must not have: they lie in memory, window times the input
-
-_conv = primitive("polykeras_conv")
+from polykeras_jax.windows import along, pad
 
 
-def has_kernel(x: Array, kernel: Array, groups: int) -> bool:
-    """Return whether a convolution in the program that is traced now is for `conv`: XLA has a kernel, or a product."""
-    return (
-        CAN_DEFINE_PRIMITIVES
-        and has_convolution_kernels()
-        and groups == 1
-        and x.ndim <= 4
-        and x.dtype == kernel.dtype == np.float32
-        and is_whole(x)
-        and is_whole(kernel)
-        and not _is_for_library(kernel)
-    )
+def _fold_axis(x: Array, axis: int, size: int, stride: int, combine: Callable[[Array, Array], Array]) -> Array:
+    """Return windows along one axis reduced from front to back."""
+    if stride == size:  # windows that tile the axis: a view, cheaper than strided slices in the gradient too
+        count = x.shape[axis] // size
+        x = lax.slice_in_dim(x, 0, count * size, axis=axis)
+        x = x.reshape(*x.shape[:axis], count, size, *x.shape[axis + 1 :])
+        parts = [lax.index_in_dim(x, i, axis + 1, keepdims=False) for i in range(size)]
+    else:
+        parts = along(x, axis, size, stride)
+    total = parts[0]
+    for part in parts[1:]:
+        total = combine(total, part)
+    return total
 
 
-def _is_for_library(kernel: Array) -> bool:
-    """Return whether the library YNNPACK may compute a convolution together with what follows, in less time than alone.
-
-    A prediction's first layer with 32 filters on one channel, a relu and a maximum of windows take two thirds of the
-    time so. The library takes no convolution of 16 filters or fewer, and none along one axis.
-    """
-    *window, _, filters = kernel.shape
-    fused = len(window) == 2 and prod(window) > 1 and filters > 16
-    return fused and _is_few(kernel) and not inside_loop()
+def _first_max(a: Array, b: Array) -> Array:
+    """Return the larger of two; the gradient of a tie goes to `a` alone; nan is larger than all."""
+    keep = a >= b
+    if jnp.issubdtype(a.dtype, jnp.inexact):
+        keep |= jnp.isnan(a)
+    return jnp.where(keep, a, b)
 
 
-def _is_few(kernel: Array) -> bool:
-    return prod(kernel.shape[:-1]) < _FEW
+def _lowest(x: Array) -> Any:
+    return -jnp.inf if jnp.issubdtype(x.dtype, jnp.inexact) else jnp.iinfo(x.dtype).min
 
 
-def conv(x: Array, kernel: Array, strides: Sequence[int], padding: Padding, dilation: Sequence[int]) -> Array:
-    """Return the convolution of `(batch, *spatial, depth)` and `(*window, depth, filters)`."""
-    cropped = [(min(before, 0), min(after, 0)) for before, after in padding]
-    padding = tuple((max(before, 0), max(after, 0)) for before, after in padding)
-    return _conv.bind(pad(x, cropped), kernel, strides=tuple(strides), padding=padding, dilation=tuple(dilation))
-
-
-def dimension_numbers(rank: int) -> tuple[str, str, str]:
-    """Return the order of axes that is ours, and that of XLA's kernels."""
-    axes = "DHW"[-rank:]
-    return f"N{axes}C", f"{axes}IO", f"N{axes}C"
-
-
-def native_conv(
-    x: Array,
-    kernel: Array,
-    *,
-    strides: Sequence[int],
-    padding: Padding,
-    dilation: Sequence[int],
-    spread: Sequence[int] | None = None,
-    groups: int = 1,
+def _folded(
+    x: Array, pool_size: tuple[int, ...], strides: tuple[int, ...], combine: Callable[[Array, Array], Array]
 ) -> Array:
-    """Return the convolution as JAX has it; the inputs may be spread by zeros, as between strides."""
-    return lax.conv_general_dilated(
-        x,
-        kernel,
-        strides,
-        padding,
-        lhs_dilation=spread,
-        rhs_dilation=dilation,
-        dimension_numbers=dimension_numbers(len(strides)),
-        feature_group_count=groups,
-    )
+    """Return windows reduced axis by axis.
+
+    The last axis is the first: of equal maxima the first in row-major order is the first of the first row that has one.
+    """
+    for axis in reversed(range(len(pool_size))):
+        x = _fold_axis(x, axis + 1, pool_size[axis], strides[axis], combine)
+    return x
 
 
-def _products(x: Array, kernel: Array, *, strides: Any, padding: Any, dilation: Any) -> Array:
-    return conv_products(pad(x, padding), kernel, strides, dilation, 1)
+def _tiles(x: Array, pool_size: tuple[int, ...]) -> Array:
+    """Return windows that tile `x`, with an axis for the places along each: `(batch, *(count, size), channels)`."""
+    counts = [n // size for n, size in zip(x.shape[1:-1], pool_size, strict=True)]
+    used = [slice(count * size) for count, size in zip(counts, pool_size, strict=True)]
+    return x[:, *used].reshape(x.shape[0], *chain(*zip(counts, pool_size, strict=True)), x.shape[-1])
 
 
-def _compute(x: Array, kernel: Array, *, padding: Any, **geometry: Any) -> Array:
-    """Compute a convolution on the CPU: what a program is made of."""
-    window, spatial = kernel.shape[:-2], x.shape[1:-1]
-    places = prod(window)
-    if 0 not in _shape(x, kernel, padding=padding, **geometry):
-        if places == 1 or (_is_few(kernel) and x.size * places < _LARGE):
-            return _products(x, kernel, padding=padding, **geometry)
-        if any(w > n for w, n in zip(window, spatial, strict=True)):
-            # Else XLA exchanges a small input and its larger kernel, for which it has no kernel: 529 ms for 10.
-            x, padding = lax.optimization_barrier(pad(x, padding)), [(0, 0)] * len(window)
-    return native_conv(x, kernel, padding=padding, **geometry)
+@partial(jax.custom_jvp, nondiff_argnums=(1, 2))
+def _max_pool(x: Array, pool_size: tuple[int, ...], strides: tuple[int, ...]) -> Array:
+    """Return the maxima of windows.
+
+    Axis by axis in loops, where that takes less time (1.1 ms for 1.5 on 128 images of 26x26x32). But XLA computes it
+    anew for each who reads it, also in another order, as the gradient of a convolution by a kernel does: there, and
+    outside of loops, XLA's own operation, whose result stays. A step of two convolutions takes 27 ms so, and 31 axis
+    by axis; a prediction of three convolutions for 256 images 42 and 105, as a library computes both together.
+    """
+    if inside_loop() and not has_convolution_kernels():
+        return _folded(x, pool_size, strides, lax.max)
+    low = np.asarray(_lowest(x), x.dtype)
+    return lax.reduce_window(x, low, lax.max, (1, *pool_size, 1), (1, *strides, 1), "VALID")
 
 
-def _shape(x: Any, kernel: Any, *, strides: Any, padding: Any, dilation: Any) -> tuple[int, ...]:
-    sizes = [
-        max(0, (n + before + after - d * (w - 1) - 1) // s + 1)
-        for n, (before, after), w, s, d in zip(x.shape[1:-1], padding, kernel.shape, strides, dilation, strict=False)
-    ]
-    return (x.shape[0], *sizes, kernel.shape[-1])
+@_max_pool.defjvp
+def _max_pool_jvp(pool_size: Any, strides: Any, primals: Any, tangents: Any) -> Any:
+    """Let the first of equal maxima in row-major order have the gradient; nan is larger than all."""
+    if pool_size != strides:
+        return jax.jvp(lambda x: _folded(x, pool_size, strides, _first_max), primals, tangents)
+    out = _max_pool(*primals, pool_size, strides)
+    # One comparison a place, where the folded maximum takes two selections: a tenth of a step of two convolutions.
+    # Places are floats, as the CPU's library reduces those alone.
+    x, tangent = (_tiles(part, pool_size) for part in (*primals, *tangents))
+    axes = tuple(range(2, x.ndim - 1, 2))
+    places = _tiles(np.arange(prod(pool_size), dtype="float32").reshape(1, *pool_size, 1), pool_size)
+    largest = x == jnp.expand_dims(out, axes)
+    if jnp.issubdtype(x.dtype, jnp.inexact):
+        largest |= jnp.isnan(x)
+    first = jnp.where(largest, places, np.float32(places.size)).min(axes, keepdims=True)
+    return out, jnp.where(places == first, tangent, 0).sum(axes)
 
 
-def _type(x: Any, kernel: Any, **geometry: Any) -> Any:
-    return x.update(shape=_shape(x, kernel, **geometry), weak_type=False)
+def _as_products() -> bool:
+    """Return whether convolutions are written as products where XLA has no fast kernel.
+
+    In loops those are all that `conv_kernels.py` does not take; elsewhere those of groups and of spread inputs
+    (https://github.com/jax-ml/jax/issues/12868). A step of two layers on 128 images of 28x28 took 375 ms with
+    `lax.conv` in a loop and 40 ms so, one depthwise layer 1500 ms and 15 ms (jax 0.10.2, 2 cores).
+    """
+    return on_cpu() and fast.enabled("convolution-products")
 
 
-def _gradient_of_inputs(upstream: Array, x: Any, kernel: Array, *, strides: Any, padding: Any, dilation: Any) -> Array:
-    """Return the convolution of the upstream, spread by the strides, with the kernel from back to front."""
-    if upstream.size == 0:
-        return jnp.zeros(x.aval.shape, upstream.dtype)
-    rank = len(strides)
-    spread = [(0, 0, 0)]
-    for n, m, w, s, d, (before, _) in zip(
-        x.aval.shape[1:-1], upstream.shape[1:-1], kernel.shape, strides, dilation, padding, strict=False
-    ):
-        low = d * (w - 1) - before
-        spread.append((low, n + d * (w - 1) - (m - 1) * s - 1 - low, s - 1))
-    back = lax.optimization_barrier(jnp.flip(kernel, range(rank)).swapaxes(-1, -2))
-    whole = lax.pad(upstream, np.zeros((), upstream.dtype), [*spread, (0, 0, 0)])
-    return conv(whole, back, (1,) * rank, ((0, 0),) * rank, dilation)
+class JaxConvolution(Convolution):
+    """See `polykeras.backend.families.convolution`."""
 
+    def conv_nd(
+        self,
+        inputs: Array,
+        kernel: Array,
+        strides: Sequence[int],
+        padding: Padding,
+        dilation: Sequence[int],
+        groups: int = 1,
+    ) -> Array:
+        if has_kernel(inputs, kernel, groups):
+            return conv(inputs, kernel, strides, padding, dilation)
+        if _as_products() and (inside_loop() or groups > 1):
+            return conv_products(pad(inputs, padding), kernel, tuple(strides), tuple(dilation), groups)
+        return native_conv(inputs, kernel, strides=strides, padding=padding, dilation=dilation, groups=groups)
 
-def _gradient_of_kernel(upstream: Array, x: Array, kernel: Any, *, strides: Any, padding: Any, dilation: Any) -> Array:
-    """Return the convolution of the inputs with the upstream, in which channels and batch change places."""
-    if upstream.size == 0:
-        return jnp.zeros(kernel.aval.shape, upstream.dtype)
-    rank = len(strides)
-    axes = range(1, rank + 1)
-    seen = []
-    for n, m, w, s, d, (before, _) in zip(
-        x.shape[1:-1], upstream.shape[1:-1], kernel.aval.shape, strides, dilation, padding, strict=False
-    ):
-        seen.append((before, d * (w - 1) + (m - 1) * s + 1 - n - before))
-    x, upstream = lax.optimization_barrier((x, upstream))
-    rows = lax.optimization_barrier(x.transpose(rank + 1, *axes, 0))
-    columns = lax.optimization_barrier(upstream.transpose(*axes, 0, rank + 1))
-    return conv(rows, columns, dilation, tuple(seen), strides).transpose(*axes, 0, rank + 1)
+    def conv_transpose_nd(
+        self, inputs: Array, kernel: Array, strides: Sequence[int], padding: Padding, dilation: Sequence[int]
+    ) -> Array:
+        if _as_products():
+            drop = tuple((before, after) for before, after in padding)
+            return conv_transpose_products(inputs, kernel, tuple(strides), drop, tuple(dilation))
+        axes = tuple(range(len(strides)))
+        spans = [d * (kernel.shape[i] - 1) for i, d in enumerate(dilation)]
+        return native_conv(
+            inputs,
+            jnp.flip(kernel, axes).swapaxes(-1, -2),
+            strides=(1,) * len(axes),
+            padding=[(span - before, span - after) for span, (before, after) in zip(spans, padding, strict=True)],
+            dilation=dilation,
+            spread=strides,
+        )
 
+    def max_pool_nd(self, inputs: Array, pool_size: Sequence[int], strides: Sequence[int], padding: Padding) -> Array:
+        x = pad(inputs, padding, _lowest(inputs))
+        return _max_pool(x, tuple(pool_size), tuple(strides))
 
-def _over_batches(arrays: Any, axes: Any, **geometry: Any) -> tuple[Array, int]:
-    """Return the convolutions over a further axis: as one of more inputs, or as products."""
-    x, kernel = arrays
-    if axes[1] is None:
-        x = jnp.moveaxis(x, axes[0], 0)
-        out = _conv.bind(x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), kernel, **geometry)
-        return out.reshape(*x.shape[:2], *out.shape[1:]), 0
-    return jax.vmap(partial(_products, **geometry), tuple(axes))(x, kernel), 0
-
-
-define_product(_conv, native_conv, _compute, _type, (_gradient_of_inputs, _gradient_of_kernel), _over_batches)
+    def average_pool_nd(
+        self, inputs: Array, pool_size: Sequence[int], strides: Sequence[int], padding: Padding
+    ) -> Array:
+        x = pad(inputs, padding)
+        if x.dtype.itemsize < 4:
+            x = x.astype("float32")
+        counts = np.ones(())
+        for i, (n, size, stride, (before, _)) in enumerate(
+            zip(inputs.shape[1:-1], pool_size, strides, padding, strict=True)
+        ):
+            x = _fold_axis(x, i + 1, size, stride, jnp.add)
+            starts = np.arange(x.shape[i + 1]) * stride - before
+            counts = np.multiply.outer(counts, np.minimum(starts + size, n) - np.maximum(starts, 0))
+        return (x / counts[..., None].astype(x.dtype)).astype(inputs.dtype)

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial, wraps
-from typing import Any
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.core import Tracer
 
-from polykeras import fast
-from polykeras.backend import Backend
+from polykeras.backend.families.elementwise import Elementwise
 from polykeras.backend.spec import Array
-from polykeras_jax.autodiff import JaxAutodiff
-
-
-def one_program(method: Callable[..., Any]) -> Any:
-    """Return a composite, a function of arrays and numbers, that eager code runs as one compiled program.
-
-    Each operation takes JAX 5 us to start, and one of `lax` outside of a program 10 us or more, however small the
-    arrays. Within a trace the composite is what it was: its operations become part of what is traced.
-    """
-    if not fast.enabled("eager-programs"):
-        return method
-    return wraps(method)(jax.jit(method, static_argnums=0, inline=True))
 
 
 @jax.custom_jvp
@@ -46,16 +31,6 @@ def _quotient(x1: Array, x2: Array) -> Array:
 _quotient.defjvps(lambda tangent, out, x1, x2: tangent / x2, lambda tangent, out, x1, x2: -tangent * (out / x2))
 
 
-@jax.custom_jvp
-def _relu(x: Array) -> Array:
-    return lax.max(x, lax.full_like(x, 0))
-
-
-# JAX's own derivative at 0 and nan is that of `max`: a half, and nan's share.
-_relu.defjvps(lambda tangent, out, x: jnp.where(x <= 0, 0, tangent))
-_relu_program = jax.jit(_relu, inline=True)
-
-
 def _divide(x1: Array, x2: Array) -> Array:
     if not isinstance(x1, Tracer) and not isinstance(x2, Tracer):
         return jnp.divide(x1, x2)  # nobody differentiates, and a call of the other takes 100 us
@@ -73,8 +48,8 @@ def _abs(x: Array) -> Array:
 _logistic = jax.jit(lax.logistic, inline=True)
 
 
-class JaxElementwise(JaxAutodiff):
-    """See `polykeras.backend.elementwise`."""
+class JaxElementwise(Elementwise):
+    """See `polykeras.backend.families.elementwise`."""
 
     def abs(self, x: Array) -> Array:
         return jnp.abs(x) if x.dtype.kind in "biuc" else _abs(x)
@@ -197,16 +172,3 @@ class JaxElementwise(JaxAutodiff):
 
     def sigmoid(self, x: Array) -> Array:
         return _logistic(x)  # half the time of an LSTM's step, beside the composite
-
-    def relu(self, x: Array) -> Array:
-        return _relu_program(x)  # a maximum, unlike a choice, XLA computes together with the products around it
-
-    # ---- composites of the contract, as they are -----------------------------------------------------------------
-    # Those that give the same bits in one program as one by one (with the default flags of XLA): gelu does not, of
-    # which XLA fuses products and sums.
-
-    elu, leaky_relu, relu6, selu = map(one_program, (Backend.elu, Backend.leaky_relu, Backend.relu6, Backend.selu))
-    hard_sigmoid, hard_silu, log_sigmoid, silu, softplus = map(
-        one_program,
-        (Backend.hard_sigmoid, Backend.hard_silu, Backend.log_sigmoid, Backend.silu, Backend.softplus),
-    )

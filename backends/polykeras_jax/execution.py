@@ -13,13 +13,13 @@ import numpy as np
 from jax.core import Tracer
 
 from polykeras import fast
-from polykeras.backend.execution import BatchesRunner
+from polykeras.backend.execution_policy import BatchesRunner
+from polykeras.backend.families.execution import Execution
 from polykeras.backend.spec import Array, Shape
 from polykeras.backend.steps import State, Step, StepRunner
 from polykeras_jax.arrays import held_dtype, name_of, native_dtype, on_cpu
 from polykeras_jax.batches import over_batches
 from polykeras_jax.compiling import compiled, step_options
-from polykeras_jax.control import JaxControl
 from polykeras_jax.loops import in_loop
 from polykeras_jax.steps import loop_of
 
@@ -39,12 +39,14 @@ def _donatable(first: Any, others: Sequence[Any]) -> Any:
 
 def _donating(fn: Callable[..., Any], static: Sequence[str] = ()) -> Callable[..., Any]:
     """Return `fn` compiled with the options of steps, its first argument donated, for each value of static ones."""
-    program = compiled(fn, step_options(), donate_argnums=0, static_argnames=static)
+    program: Any = compiled(fn, step_options(), donate_argnums=0, static_argnames=static)
 
     def run(first: Any, *args: Any, **kwargs: Any) -> Any:
         return program(_donatable(first, jax.tree.leaves((args, kwargs))), *args, **kwargs)
 
-    return run
+    shown: Any = run
+    shown.program = program.program
+    return shown
 
 
 def _are_runs(indices: np.ndarray) -> bool:
@@ -52,26 +54,13 @@ def _are_runs(indices: np.ndarray) -> bool:
     return indices.shape[1] > 0 and bool((np.diff(indices) == 1).all())
 
 
-class JaxExecution(JaxControl):
-    """See `polykeras.backend.execution`."""
+def compile_batches(fn: Callable[[State, Any], Any]) -> BatchesRunner | None:
+    """See `ExecutionPolicy.compile_batches`."""
+    return over_batches(fn) if on_cpu() and fast.enabled("predict-batches") else None
 
-    def is_compiled(self) -> bool:
-        return True
 
-    def donates(self) -> bool:
-        return True
-
-    def start_profile(self, folder: str) -> Callable[[], None] | None:
-        jax.profiler.start_trace(folder)
-
-        def stop() -> None:
-            self.synchronize()
-            jax.profiler.stop_trace()
-
-        return stop
-
-    def compiles_ahead(self) -> bool:
-        return on_cpu() and fast.enabled("compile-ahead")
+class JaxExecution(Execution):
+    """See `polykeras.backend.families.execution`."""
 
     def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
         if not donate_first:
@@ -83,7 +72,7 @@ class JaxExecution(JaxControl):
         program = _donating(loop_of(step, self.asarray), ["in_order"])
 
         def run(state: State, data: Any, indices: Array, start: int, stop: int) -> tuple[State, Any]:
-            if stop < start or (stop == start and not self.compiles_ahead()):
+            if stop <= start:
                 raise ValueError(f"compile_steps: expected start < stop; received start={start}, stop={stop}.")
             # Of a stream, whose batches lie one after the other.
             in_order = isinstance(indices, np.ndarray) and on_cpu() and fast.enabled("slices") and _are_runs(indices)
@@ -99,9 +88,6 @@ class JaxExecution(JaxControl):
         given = [jax.ShapeDtypeStruct(tuple(shape), native_dtype(held_dtype(dtype))) for shape, dtype in specs]
         found = jax.eval_shape(lambda arrays: list(fn(arrays, jax.ensure_compile_time_eval)), given)
         return [(tuple(x.shape), name_of(x.dtype)) for x in found]
-
-    def compile_batches(self, fn: Callable[[State, Any], Any]) -> BatchesRunner | None:
-        return over_batches(fn) if on_cpu() and fast.enabled("predict-batches") else None
 
     def synchronize(self, x: Any = None) -> None:
         started = jax.live_arrays() if x is None else jax.tree.leaves(x)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
+from polykeras.backend.families.fourier import Fourier
 from polykeras.backend.spec import Array
-from polykeras_jax.linalg import JaxLinalg
 
 
-class JaxFourier(JaxLinalg):
-    """See `polykeras.backend.fourier`."""
+class JaxFourier(Fourier):
+    """See `polykeras.backend.families.fourier`."""
 
     def complex_fft(self, x: Array) -> Array:
         return jnp.fft.fft(x)

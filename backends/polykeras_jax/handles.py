@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from polykeras.backend.dispatch import Handle
+from polykeras.backend.dispatch import for_each_handle
 
 
 def accept_handles() -> None:
@@ -16,14 +16,7 @@ def accept_handles() -> None:
     take a variable for a tree of one leaf, its value; what comes out is an array. They refuse other objects since
     jax 0.8, though Keras's guides give variables to functions compiled by `jax.jit`.
     """
-    for kind in _classes(Handle):
-        _accept(kind)
-
-    def accept_later(cls: type, **options: Any) -> None:
-        super(Handle, cls).__init_subclass__(**options)  # type: ignore[arg-type]
-        _accept(cls)
-
-    Handle.__init_subclass__ = classmethod(accept_later)  # type: ignore[assignment]
+    for_each_handle(_accept)
 
 
 def _accept(kind: type) -> None:
@@ -38,7 +31,3 @@ def _value(handle: Any) -> Any:
 
 def _only(_: None, children: Any) -> Any:
     return children[0]
-
-
-def _classes(kind: type) -> list[type]:
-    return [kind, *(sub for child in kind.__subclasses__() for sub in _classes(child))]

@@ -7,8 +7,8 @@ from typing import Literal
 import jax.numpy as jnp
 from jax import lax
 
+from polykeras.backend.families.indexing import Indexing
 from polykeras.backend.spec import Array, Shape
-from polykeras_jax.reduction import JaxReduction
 from polykeras_jax.rows import is_added_fast, take_rows
 
 # Of the frameworks' ways with an index out of range, "fill" keeps the contract: the value there is unspecified (nan for
@@ -21,8 +21,8 @@ def _wide(indices: Array) -> Array:
     return indices.astype("int32") if indices.dtype.itemsize < 4 else indices
 
 
-class JaxIndexing(JaxReduction):
-    """See `polykeras.backend.indexing`."""
+class JaxIndexing(Indexing):
+    """See `polykeras.backend.families.indexing`."""
 
     def take(self, x: Array, indices: Array, axis: int | None = None) -> Array:
         indices = _wide(indices)

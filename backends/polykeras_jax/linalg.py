@@ -8,12 +8,12 @@ import jax.numpy as jnp
 from jax import lax
 from jax.scipy import linalg as jsl
 
+from polykeras.backend.families.linalg import Linalg
 from polykeras.backend.spec import Array
-from polykeras_jax.indexing import JaxIndexing
 
 
-class JaxLinalg(JaxIndexing):
-    """See `polykeras.backend.linalg`."""
+class JaxLinalg(Linalg):
+    """See `polykeras.backend.families.linalg`."""
 
     def matmul(self, x1: Array, x2: Array) -> Array:
         return jnp.matmul(x1, x2, preferred_element_type="int32" if x1.dtype == "int8" else None)

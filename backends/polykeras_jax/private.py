@@ -1,7 +1,7 @@
 """Every private name of JAX that this backend uses, each with what happens without it.
 
 `jax.extend` and `jax.interpreters` come without a promise from release to release. What is used of them defines
-primitives of our own: convolutions (`convolution.py`) and sums of rows (`rows.py`), whose gradients XLA has fast code
+primitives of our own: convolutions (`conv_kernels.py`) and sums of rows (`rows.py`), whose gradients XLA has fast code
 for. Without one of the names JAX's own operations compute both.
 """
 

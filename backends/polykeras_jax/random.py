@@ -9,9 +9,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from polykeras.backend.random import MULTIPLIERS, SHIFTS
+from polykeras.backend.families.random import MULTIPLIERS, SHIFTS, Random
 from polykeras.backend.spec import Array, Shape
-from polykeras_jax.nn import JaxNeural
 
 
 @partial(jax.jit, static_argnums=1)
@@ -28,8 +27,8 @@ def _triple32(key: Array, shape: tuple[int, ...]) -> Array:
     return lax.bitcast_convert_type(x, jnp.int32).reshape(shape)
 
 
-class JaxRandom(JaxNeural):
-    """See `polykeras.backend.random`."""
+class JaxRandom(Random):
+    """See `polykeras.backend.families.random`."""
 
     def random_bits(self, key: Array, shape: Shape) -> Array:
         return _triple32(key, tuple(shape))

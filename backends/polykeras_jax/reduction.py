@@ -5,9 +5,9 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from polykeras import dtypes
+from polykeras.backend.families.reduction import Reduction
 from polykeras.backend.spec import Array, Axis
 from polykeras_jax.arrays import name_of, native_dtype
-from polykeras_jax.shaping import JaxShaping
 
 
 def _axes(axis: Axis) -> int | tuple[int, ...] | None:
@@ -25,8 +25,8 @@ def _running_dtype(x: Array, dtype: str | None) -> str:
     return _sum_dtype(x, dtype or dtypes.number_type(name_of(x.dtype)))
 
 
-class JaxReduction(JaxShaping):
-    """See `polykeras.backend.reduction`."""
+class JaxReduction(Reduction):
+    """See `polykeras.backend.families.reduction`."""
 
     def sum(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
         return jnp.sum(x, _axes(axis), _sum_dtype(x), keepdims=keepdims)

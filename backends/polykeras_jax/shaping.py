@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 from jax import lax
 
+from polykeras.backend.families.shaping import Shaping
 from polykeras.backend.spec import Array, Axis, Shape
 from polykeras.common.arguments import shape_tuple
-from polykeras_jax.elementwise import JaxElementwise
 
 
-class JaxShaping(JaxElementwise):
-    """See `polykeras.backend.shaping`."""
+class JaxShaping(Shaping):
+    """See `polykeras.backend.families.shaping`."""
 
     def reshape(self, x: Array, newshape: Shape | int) -> Array:
         return jnp.reshape(x, newshape)

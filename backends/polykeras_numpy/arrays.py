@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import config, dtypes
-from polykeras.backend import Backend
+from polykeras.backend.families.arrays import Arrays
 from polykeras.backend.spec import Array, Shape
 from polykeras.common.arguments import shape_tuple
 from polykeras_numpy.private import ArrayVSpace
@@ -53,7 +53,7 @@ def _cast(x: Any, dtype: np.dtype[Any]) -> Any:
 rule(_cast, lambda g, ans, x, dtype: _cast(fit(g, x), x.dtype))  # `fit`: a complex gradient of a float is real
 
 
-class NumpyArrays(Backend):
+class NumpyArrays(Arrays):
     """Arrays are `numpy.ndarray` or NumPy scalars; under differentiation, autograd's boxes of them."""
 
     def asarray(self, x: Any, dtype: str | None = None) -> Array:
@@ -93,6 +93,9 @@ class NumpyArrays(Backend):
                 "Return it from the function instead (as part of `aux`), or call `stop_gradient` on it first."
             )
         return np.asarray(x)
+
+    def place(self, x: Any) -> Array:
+        return np.array(self.asarray(x))
 
     def array_types(self) -> tuple[type, ...]:
         return (ArrayBox,)  # NumPy's own arrays take no attributes

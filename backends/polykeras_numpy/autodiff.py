@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from polykeras import dtypes
+from polykeras.backend.families.autodiff import Autodiff
 from polykeras.backend.spec import Array
 from polykeras.common import nested
-from polykeras_numpy.arrays import NumpyArrays
 from polykeras_numpy.private import level_of, node_of, value_of
 from polykeras_numpy.tape import Node, backward, isbox, new_box, new_level, raw
 
@@ -22,7 +22,7 @@ def _takes_positional(grad: Callable[..., Any]) -> bool:
                          inspect.Parameter.VAR_POSITIONAL})  # fmt: skip
 
 
-class NumpyAutodiff(NumpyArrays):
+class NumpyAutodiff(Autodiff):
     """Reverse mode on a tape of our own kind (see `polykeras_numpy.tape`)."""
 
     def stop_gradient(self, variable: Array) -> Array:

@@ -10,15 +10,26 @@ import numpy as np
 
 from polykeras import dtypes
 from polykeras.backend import Backend
-from polykeras.backend.shaping import ShapeMethods
-from polykeras.backend.written_gradients import WrittenGradients
+from polykeras.backend.families.shaping import Shaping
+from polykeras.backend.families.written_gradients import WrittenGradients
 from polykeras.common import nested
-from polykeras_numpy.arrays import seen_bfloat16
+from polykeras_numpy.activations import NumpyActivations
+from polykeras_numpy.arrays import NumpyArrays, seen_bfloat16
+from polykeras_numpy.autodiff import NumpyAutodiff
+from polykeras_numpy.control import NumpyControl
+from polykeras_numpy.convolution import NumpyConvolution
+from polykeras_numpy.elementwise import NumpyElementwise
 from polykeras_numpy.execution import NumpyExecution
+from polykeras_numpy.fourier import NumpyFourier
+from polykeras_numpy.framework import NumpyFramework
+from polykeras_numpy.indexing import NumpyIndexing
+from polykeras_numpy.linalg import NumpyLinalg
+from polykeras_numpy.reduction import NumpyReduction
+from polykeras_numpy.shaping import NumpyShaping
 
 B = TypeVar("B", bound=type[Backend])
 
-_MOVES = frozenset(vars(ShapeMethods)) | {"shape", "ndim", "size", "full", "zeros", "ones", "zeros_like", "ones_like"}
+_MOVES = frozenset(vars(Shaping)) | {"shape", "ndim", "size", "full", "zeros", "ones", "zeros_like", "ones_like"}
 """Ops that compute nothing."""
 _WIDE = ("ctc_loss", "ctc_decode")
 """Ops whose floats are float32 at least."""
@@ -65,7 +76,23 @@ def _guard_ops(cls: B) -> B:
 
 
 @_guard_ops
-class NumpyBackend(WrittenGradients, NumpyExecution):
+class NumpyBackend(
+    NumpyArrays,
+    NumpyShaping,
+    NumpyIndexing,
+    NumpyElementwise,
+    NumpyReduction,
+    NumpyLinalg,
+    NumpyFourier,
+    NumpyActivations,
+    NumpyConvolution,
+    WrittenGradients,
+    NumpyAutodiff,
+    NumpyControl,
+    NumpyExecution,
+    NumpyFramework,
+    Backend,
+):
     """Arrays in memory, one thread of Python, and autograd's tape."""
 
     name = "numpy"

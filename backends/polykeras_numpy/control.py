@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from polykeras.backend.families.control import Control
 from polykeras.backend.scopes import Scope
 from polykeras.common import nested
-from polykeras_numpy.nn import NumpyNeural
 from polykeras_numpy.tape import raw
 
 
-class NumpyControl(NumpyNeural):
+class NumpyControl(Control):
     """Branches and loops run as they are written, and are recorded as the calls that they made."""
 
     def cond(self, pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:

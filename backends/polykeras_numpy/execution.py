@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from polykeras.backend.families.execution import Execution
 from polykeras.backend.spec import Array
 from polykeras.backend.steps import State, Step, StepRunner, check_state, kinds_of
 from polykeras.common import nested
-from polykeras_numpy.control import NumpyControl
 
 
-class NumpyExecution(NumpyControl):
+class NumpyExecution(Execution):
     """A step is an ordinary call. NumPy is kept from warning of infinities once around it, not in each operation."""
 
     def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
@@ -45,9 +45,3 @@ class NumpyExecution(NumpyControl):
 
     def synchronize(self, x: Any = None) -> None:
         """Return at once: NumPy computes when it is called."""
-
-    def seed_framework(self, seed: int) -> None:
-        np.random.seed(seed)
-
-    def place(self, x: Any) -> Array:
-        return np.array(self.asarray(x))

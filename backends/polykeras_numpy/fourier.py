@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from polykeras.backend.families.fourier import Fourier
 from polykeras.backend.spec import Array
-from polykeras_numpy.linalg import NumpyLinalg
 from polykeras_numpy.tape import anp, primitive, rule
 
 
@@ -50,7 +50,7 @@ rule(_rfft, lambda g, ans, x: anp.real(_fft(_first(g, x.shape[-1]), x.shape[-1])
 rule(_irfft, _irfft_vjp)
 
 
-class NumpyFourier(NumpyLinalg):
+class NumpyFourier(Fourier):
     """NumPy's pocketfft, which keeps single precision."""
 
     def complex_fft(self, x: Array) -> Array:

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from polykeras.backend.families.linalg import Linalg
 from polykeras.backend.spec import Array
 from polykeras.backend.symbolic.products import matmul_shape
 from polykeras_numpy import factor
-from polykeras_numpy.indexing import NumpyIndexing
 from polykeras_numpy.tape import anp, fit, raw, rule
 
 _SHORT = ("float16", "bfloat16")
@@ -49,7 +49,7 @@ rule(anp.matmul, _matmul_vjp_left, _matmul_vjp_right)
 rule(anp.swapaxes, lambda g, ans, x, i, j: anp.swapaxes(g, i, j))
 
 
-class NumpyLinalg(NumpyIndexing):
+class NumpyLinalg(Linalg):
     """LAPACK through NumPy. Sums of products of 16-bit floats are formed in float32."""
 
     def matmul(self, x1: Array, x2: Array) -> Array:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from polykeras import dtypes
+from polykeras.backend.families.reduction import Reduction
 from polykeras.backend.spec import Array, Axis
-from polykeras_numpy.shaping import NumpyShaping, broadcast_to
+from polykeras_numpy.shaping import broadcast_to
 from polykeras_numpy.tape import anp, isbox, raw, rule, total
 
 
@@ -50,7 +51,7 @@ rule(anp.min, _extremum_vjp)
 rule(anp.cumsum, _cumsum_vjp)
 
 
-class NumpyReduction(NumpyShaping):
+class NumpyReduction(Reduction):
     """NumPy's reductions in the dtypes of the contract; 16-bit floats add and multiply up in float32."""
 
     def _widened(self, x: Array, dtype: str | None) -> tuple[Array, str]:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from polykeras.backend.families.shaping import Shaping
 from polykeras.backend.spec import Array, Axis, Shape
 from polykeras.common.arguments import shape_tuple
-from polykeras_numpy.elementwise import NumpyElementwise
 from polykeras_numpy.tape import anp, fit, primitive, rule, rule_all
 
 
@@ -60,7 +60,7 @@ rule(_pad, lambda g, ans, x, pad_width, value: g[_inner(x, pad_width)])
 rule(_flip, lambda g, ans, x, axis: _flip(g, axis))
 
 
-class NumpyShaping(NumpyElementwise):
+class NumpyShaping(Shaping):
     """Views wherever NumPy gives views: nobody writes into an array."""
 
     def reshape(self, x: Array, newshape: Shape | int) -> Array:

@@ -9,8 +9,17 @@ from polykeras.backend import Backend, Provider
 
 
 def _load() -> Backend:
-    from polykeras_tensorflow.backend import TensorflowBackend
+    from polykeras_tensorflow.backend import TensorflowBackend  # first: it prepares the import of TensorFlow
+    from polykeras_tensorflow.checkpoints import accept_ours
+    from polykeras_tensorflow.framework import share_memory
+    from polykeras_tensorflow.handles import accept_handles
+    from polykeras_tensorflow.private import leave_to_python
 
+    share_memory()
+    accept_handles()
+    accept_ours()
+    # In a user's `tf.function` autograph would rewrite our code too, and fail at some of it. Keras's it leaves alone.
+    leave_to_python("polykeras", "polykeras_tensorflow")
     return TensorflowBackend()
 
 

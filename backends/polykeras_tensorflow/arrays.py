@@ -11,10 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from polykeras import config, dtypes, fast
-from polykeras.backend import Backend
-from polykeras.backend.elementwise import SCALARS
-from polykeras.backend.host_memory import aligned_copy, has_numbers, is_worth_copying
-from polykeras.backend.shaping import is_below
+from polykeras.backend.axes import is_below
+from polykeras.backend.families.arrays import Arrays
+from polykeras.backend.families.elementwise import SCALARS
+from polykeras.backend.host_memory import aligned_copy, can_be_lent, has_numbers, is_worth_copying
 from polykeras.backend.spec import Array, Shape
 from polykeras.common.arguments import shape_tuple
 from polykeras_tensorflow.sizes import GraphSize, sizes_of
@@ -92,7 +92,7 @@ def _number(x: Any) -> float:
     return number.__index__() if isinstance(x, tf.Tensor) and x.dtype.is_integer else number
 
 
-class TensorflowArrays(Backend):
+class TensorflowArrays(Arrays):
     """What an array is: a `tf.Tensor`."""
 
     def asarray(self, x: Any, dtype: str | None = None) -> Array:
@@ -137,6 +137,21 @@ class TensorflowArrays(Backend):
                 "Return it from the function and convert it outside."
             )
         return np.asarray(x.numpy())
+
+    def borrows_in_place(self, x: Any) -> bool:
+        # Memory that is not aligned ends the process (TensorFlow 2.21).
+        return can_be_lent(x) and fast.enabled("borrowed-memory") and computes_on_cpu()
+
+    def borrow(self, x: Any) -> Array:
+        return in_place(x) if self.borrows_in_place(x) else self.asarray(x)
+
+    def place(self, x: Any) -> Array:
+        if isinstance(x, tf.Tensor):
+            return x
+        return self.asarray(np.array(x) if isinstance(x, np.ndarray) and not is_adopted(x) else x)
+
+    def is_traced(self, x: Any) -> bool:
+        return tf.is_symbolic_tensor(x)
 
     def array_types(self) -> tuple[type, ...]:
         return (tf.Tensor,)

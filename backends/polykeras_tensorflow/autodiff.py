@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from polykeras.backend import Backend
+from polykeras.backend.families.autodiff import Autodiff
 from polykeras.backend.spec import Array
 from polykeras.common import nested
 from polykeras_tensorflow.graphs import Flattened, spec_of, trace
@@ -33,7 +33,7 @@ def _call_gradient(grad: Callable[..., Any], upstream: tuple[Array, ...]) -> Any
     return grad(*upstream)
 
 
-class TensorflowAutodiff(Backend):
+class TensorflowAutodiff(Autodiff):
     """Gradients by `tf.GradientTape`; tapes nest."""
 
     def stop_gradient(self, variable: Array) -> Array:

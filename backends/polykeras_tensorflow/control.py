@@ -7,14 +7,14 @@ from typing import Any
 
 import tensorflow as tf
 
-from polykeras.backend import Backend
+from polykeras.backend.families.control import Control
 from polykeras.backend.spec import Array
 from polykeras.common import nested
 from polykeras_tensorflow.graphs import result_specs, spec_of
 from polykeras_tensorflow.sizes import GraphSize, sizes_of
 
 
-class TensorflowControl(Backend):
+class TensorflowControl(Control):
     """Branches and loops over traced values."""
 
     def cond(self, pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:

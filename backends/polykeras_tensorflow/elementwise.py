@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from polykeras.backend import Backend
-from polykeras.backend.elementwise import SCALARS
-from polykeras.backend.shaping import canonical_axis
+from polykeras.backend.families.elementwise import SCALARS, Elementwise
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.graphs import constant
 from polykeras_tensorflow.kernels import erfinv, floor_divide, maximum, minimum, power
@@ -19,7 +16,6 @@ raw = tf.raw_ops
 
 HALVES = (tf.float16, tf.bfloat16)
 WIDE = (tf.float32, tf.float64)
-_SOFTMAX_AXES = 4  # one less than oneDNN's kernel takes: `vectorized_map` adds one
 
 
 def operands(x1: Any, x2: Any) -> tuple[Array, Array]:
@@ -36,7 +32,7 @@ def scalar_like(value: bool | int | float | complex, x: Array) -> Array:
     return constant(np.asarray(value).astype(x.dtype.as_numpy_dtype), x.dtype)
 
 
-class TensorflowElementwise(Backend):
+class TensorflowElementwise(Elementwise):
     """Kernels of TensorFlow, with the gradients and dtypes that it lacks."""
 
     # ---- one argument ------------------------------------------------------------------------------------------
@@ -210,17 +206,5 @@ class TensorflowElementwise(Backend):
 
     # ---- composites of the contract, on native kernels -----------------------------------------------------------
 
-    def relu(self, x: Array) -> Array:
-        # With its gradient a third of the time of a convolution's step, beside the composite.
-        return raw.Relu(features=x) if x.dtype.is_floating else super().relu(x)
-
     def sigmoid(self, x: Array) -> Array:
         return raw.Sigmoid(x=x)  # half the time of an LSTM's step, beside the composite
-
-    def softmax(self, x: Array, axis: int | Sequence[int] = -1) -> Array:
-        # The composite and its gradient are six kernels more. oneDNN's has at most five axes; of halves, the sum would
-        # be in halves.
-        rank = x.shape.rank
-        suits = x.dtype in WIDE and 0 < rank <= _SOFTMAX_AXES and x.shape[-1] != 0
-        native = suits and isinstance(axis, int) and canonical_axis(axis, rank) == rank - 1
-        return raw.Softmax(logits=x) if native else super().softmax(x, axis)

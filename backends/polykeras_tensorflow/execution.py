@@ -16,14 +16,13 @@ import numpy as np
 import tensorflow as tf
 
 from polykeras import fast
-from polykeras.backend import Backend
-from polykeras.backend.execution import BatchesRunner, arrays_and_statics
-from polykeras.backend.host_memory import can_be_lent
+from polykeras.backend.execution_policy import BatchesRunner
+from polykeras.backend.families.execution import Execution, arrays_and_statics
 from polykeras.backend.spec import Array, Shape
 from polykeras.backend.steps import State, Step, StepRunner, check_state, kinds_of
 from polykeras.common import nested
 from polykeras.common.lru_cache import LRUCache
-from polykeras_tensorflow.arrays import computes_on_cpu, in_place, is_adopted
+from polykeras_tensorflow.arrays import computes_on_cpu
 from polykeras_tensorflow.batches import Batches
 from polykeras_tensorflow.graphs import Flat, apart, functions_run_plainly, result_specs, spec_of, tracing_settings
 from polykeras_tensorflow.private import call, shape_of
@@ -65,9 +64,20 @@ class _Compiled:
         if functions_run_plainly():
             args, kwargs = nested.unflatten(definition, nested.interleave(arrays, statics))
             return nested.map_structure(self.backend.asarray, self.fn(*args, **kwargs))
-        key = (definition, tuple(statics.items()), _signature(arrays), tracing_settings())
-        program, structure = self.programs.get(key) or self.programs.put(key, self._trace(definition, statics, arrays))
+        program, structure = self._program_for(definition, statics, arrays)
         return nested.unflatten(structure, program(arrays))
+
+    def program(self, stage: str, *args: Any) -> str | None:
+        """Return as text what runs for some arguments; see `Backend.compile`."""
+        if functions_run_plainly():
+            return None
+        leaves, definition = nested.flatten_with_def((args, {}))
+        arrays, statics = arrays_and_statics(leaves, tf.Tensor, self.backend.asarray)
+        return self._program_for(definition, statics, arrays)[0].text(stage, arrays)
+
+    def _program_for(self, definition: Any, statics: dict[int, Any], arrays: list[Array]) -> tuple[Program, Any]:
+        key = (definition, tuple(statics.items()), _signature(arrays), tracing_settings())
+        return self.programs.get(key) or self.programs.put(key, self._trace(definition, statics, arrays))
 
     def _trace(self, definition: Any, statics: dict[int, Any], arrays: list[Array]) -> tuple[Program, Any]:
         structure: Any = None
@@ -114,7 +124,7 @@ class _Steps:
             raise RuntimeError("Steps of training run by themselves: call `fit` outside of `tf.function`.")
         columns, definition = nested.flatten_with_def(data)
         batch = indices.shape[1]
-        if functions_run_plainly() and start < stop:
+        if functions_run_plainly():
             return self._run_eagerly(state, data, indices, start, stop)
         key = (definition, _signature(state), batch, _signature(columns, first=1), tracing_settings())
         found = self.programs.get(key)
@@ -201,7 +211,12 @@ def _loop(step: Traced, xla: bool, columns: int, size: int) -> Flat:
     return flat_loop
 
 
-class TensorflowExecution(Backend):
+def compile_batches(fn: Callable[[State, Any], Any]) -> BatchesRunner | None:
+    """See `ExecutionPolicy.compile_batches`."""
+    return Batches(fn) if computes_on_cpu() and fast.enabled("predict-batches") else None
+
+
+class TensorflowExecution(Execution):
     """Compilation by `tf.function`, without autograph."""
 
     def compile(self, fn: Callable[..., Any], donate_first: bool = False) -> Callable[..., Any]:
@@ -212,30 +227,9 @@ class TensorflowExecution(Backend):
     def compile_steps(self, step: Step) -> StepRunner:
         return _Steps(self, step)
 
-    def compile_batches(self, fn: Callable[[State, Any], Any]) -> BatchesRunner | None:
-        return Batches(fn, self.asarray) if computes_on_cpu() and fast.enabled("predict-batches") else None
-
     def synchronize(self, x: Any = None) -> None:
         if tf.executing_eagerly():
             tf.test.experimental.sync_devices()
-
-    def is_traced(self, x: Any) -> bool:
-        return tf.is_symbolic_tensor(x)
-
-    def start_profile(self, folder: str) -> Callable[[], None] | None:
-        tf.profiler.experimental.start(folder)
-
-        def stop() -> None:
-            self.synchronize()
-            tf.profiler.experimental.stop()
-
-        return stop
-
-    def is_compiled(self) -> bool:
-        return True
-
-    def compiles_ahead(self) -> bool:
-        return fast.enabled("compile-ahead") and computes_on_cpu()
 
     def infer_shapes(
         self,
@@ -248,18 +242,3 @@ class TensorflowExecution(Backend):
             if spec.shape.rank is None:
                 raise ValueError("A tensor's number of axes is not known. Tell it by `tensor.set_shape(...)`.")
         return [(tuple(spec.shape), spec.dtype.name) for spec in found]
-
-    def seed_framework(self, seed: int) -> None:
-        tf.random.set_seed(seed)
-
-    def borrows_in_place(self, x: Any) -> bool:
-        # Memory that is not aligned ends the process (TensorFlow 2.21).
-        return can_be_lent(x) and fast.enabled("borrowed-memory") and computes_on_cpu()
-
-    def borrow(self, x: Any) -> Array:
-        return in_place(x) if self.borrows_in_place(x) else self.asarray(x)
-
-    def place(self, x: Any) -> Array:
-        if isinstance(x, tf.Tensor):
-            return x
-        return self.asarray(np.array(x) if isinstance(x, np.ndarray) and not is_adopted(x) else x)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from polykeras.backend import Backend
+from polykeras.backend.families.fourier import Fourier
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.elementwise import WIDE
 
 raw = tf.raw_ops
 
 
-class TensorflowFourier(Backend):
+class TensorflowFourier(Fourier):
     """Transforms along the last axis."""
 
     def complex_fft(self, x: Array) -> Array:

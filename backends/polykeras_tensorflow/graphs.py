@@ -191,3 +191,20 @@ def result_specs(fn: Flat, specs: Sequence[tf.TensorSpec]) -> list[tf.TensorSpec
         return [spec_of(x) for x in trace(fn, specs).structured_outputs]
     with FuncGraph("specs").as_default():
         return [spec_of(x) for x in fn(*(tf.compat.v1.placeholder(spec.dtype, spec.shape) for spec in specs))]
+
+
+def listing(graph: Any) -> str:
+    """Return the nodes of a concrete function as text, a line each, and below those of the functions that it calls."""
+    definition = graph.graph.as_graph_def()
+    parts = [(graph.name.decode(), definition.node)]
+    parts += [(function.signature.name, function.node_def) for function in definition.library.function]
+    lines: list[str] = []
+    for name, nodes in parts:
+        lines.append(f"{name}:")
+        lines += [f"    {node.name} = {node.op}({', '.join([*node.input, *_called(node)])})" for node in nodes]
+    return "\n".join(lines)
+
+
+def _called(node: Any) -> list[str]:
+    """Return the functions that a node of a graph calls, each by the name of the argument that it is."""
+    return [f"{name}={value.func.name}" for name, value in sorted(node.attr.items()) if value.HasField("func")]

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
-from polykeras.backend import Backend
-from polykeras.backend.shaping import canonical_axis
+from polykeras.backend.axes import canonical_axis
+from polykeras.backend.families.indexing import Indexing
 from polykeras.backend.spec import Array, Shape
 from polykeras.backend.symbolic.dims import broadcast
 from polykeras_tensorflow.elementwise import HALVES
@@ -62,7 +62,7 @@ def _sort_keys(x: Array) -> Array:
     return raw.Cast(x=x, DstT=wide)
 
 
-class TensorflowIndexing(Backend):
+class TensorflowIndexing(Indexing):
     """Reads and writes at computed places."""
 
     def take(self, x: Array, indices: Array, axis: int | None = None) -> Array:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
-from polykeras.backend import Backend
+from polykeras.backend.families.linalg import Linalg
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.elementwise import HALVES
 
@@ -40,7 +40,7 @@ def _product(x1: Array, x2: Array) -> Array:
     return raw.MatMul(a=x1, b=x2)
 
 
-class TensorflowLinalg(Backend):
+class TensorflowLinalg(Linalg):
     """Products contract; decompositions work on the last two axes."""
 
     # ---- products ----------------------------------------------------------------------------------------------

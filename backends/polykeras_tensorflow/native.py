@@ -15,9 +15,18 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from polykeras.backend import registry
 from polykeras.backend.dispatch import Handle
 from polykeras.backend.native import Native
-from polykeras.backend.native_location import NativeLocation, in_turn, leaf_name, on_host, other_framework, value_on
+from polykeras.backend.native_location import (
+    Adoption,
+    NativeLocation,
+    in_turn,
+    leaf_name,
+    on_host,
+    other_framework,
+    value_on,
+)
 from polykeras.backend.spec import Array
 from polykeras.common import nested
 from polykeras_tensorflow.graphs import inlined_functions
@@ -104,13 +113,14 @@ class TensorflowNative(Native):
 
     location = LOCATION
 
+    def __init__(self, adoption: Adoption) -> None:
+        self.adoption = adoption
+
     def distribute_strategy(self) -> tf.distribute.Strategy:
         return tf.distribute.get_strategy()
 
 
 def _backend() -> Any:
-    from polykeras.backend import registry
-
     return registry.load("tensorflow")
 
 

@@ -8,11 +8,12 @@ from contextlib import nullcontext
 import tensorflow as tf
 
 from polykeras import fast
+from polykeras.backend.hlo import without_places
 from polykeras.backend.spec import Array
 from polykeras.common.global_draws import fixed_by_tracing
 from polykeras_tensorflow.compiler import compiling
 from polykeras_tensorflow.graph_rewrites import replace_slow_nodes
-from polykeras_tensorflow.graphs import Flat, inlined_functions, trace
+from polykeras_tensorflow.graphs import Flat, inlined_functions, listing, trace
 from polykeras_tensorflow.private import call
 from polykeras_tensorflow.sharing import shared
 from polykeras_tensorflow.xla import choose, collecting_checks, hand_on, raise_out_of_range
@@ -112,16 +113,39 @@ class Program:
         except (tf.errors.UnimplementedError, tf.errors.InvalidArgumentError) as error:
             if self._has_run:
                 raise
-            reason = error.message.splitlines()[0]
-            fast.explain(self._traced.what, "TensorFlow's kernels", f"XLA could not compile it: {reason}")
-            self._xla = False
-            self._traced = self._traced.for_kernels()
-            self._graph = self._make()
+            self._leave_xla(error)
             return call(self._graph, arrays)
         self._has_run = True
         if self._traced.has_check and not bool(results.pop()):
             raise_out_of_range()
         return results
+
+    def _leave_xla(self, error: tf.errors.OpError) -> None:
+        reason = error.message.splitlines()[0]
+        fast.explain(self._traced.what, "TensorFlow's kernels", f"XLA could not compile it: {reason}")
+        self._xla = False
+        self._traced = self._traced.for_kernels()
+        self._graph = self._make()
+
+    def text(self, stage: str, arrays: list[Array]) -> str:
+        """Return the program as text: XLA's before or after it optimizes, or the graph for TensorFlow's kernels.
+
+        Args:
+            stage: "traced" or "compiled", which are the same for TensorFlow's kernels.
+            arrays: of the specs; their values are not used.
+        """
+        if self._xla:
+            graph = self._graph  # of a function, which alone has this method
+            function = tf.function(lambda *arrays: call(graph, list(arrays)), autograph=False, jit_compile=True)
+            try:
+                with compiling():
+                    show = function.experimental_get_compiler_ir(*arrays)
+                    return without_places(show(stage="hlo" if stage == "traced" else "optimized_hlo"))
+            except (tf.errors.UnimplementedError, tf.errors.InvalidArgumentError) as error:
+                if self._has_run:
+                    raise
+                self._leave_xla(error)
+        return listing(self._graph)
 
     def _run(self, arrays: list[Array]) -> list[Array]:
         """Return what the graph gives; XLA may have to compile it, or parts of it, first."""

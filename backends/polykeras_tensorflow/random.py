@@ -6,8 +6,7 @@ from math import prod
 
 import tensorflow as tf
 
-from polykeras.backend import Backend
-from polykeras.backend.random import MULTIPLIERS, SHIFTS
+from polykeras.backend.families.random import MULTIPLIERS, SHIFTS, Random
 from polykeras.backend.spec import Array, Shape
 from polykeras_tensorflow.graphs import constant
 
@@ -18,7 +17,7 @@ def _mixed(x: Array, shift: int) -> Array:
     return raw.BitwiseXor(x=x, y=raw.RightShift(x=x, y=constant(shift, tf.uint32)))
 
 
-class TensorflowRandom(Backend):
+class TensorflowRandom(Random):
     """The contract's hash in unsigned words, whose right shift is the logical one: a third of the passes less."""
 
     def random_bits(self, key: Array, shape: Shape) -> Array:

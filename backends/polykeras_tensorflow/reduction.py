@@ -7,8 +7,8 @@ from typing import Any
 import tensorflow as tf
 
 from polykeras import dtypes
-from polykeras.backend import Backend
-from polykeras.backend.shaping import canonical_axis
+from polykeras.backend.axes import canonical_axis
+from polykeras.backend.families.reduction import Reduction
 from polykeras.backend.spec import Array, Axis
 
 raw = tf.raw_ops
@@ -22,7 +22,7 @@ def _axes(x: Array, axis: Axis) -> tuple[int, ...]:
     return tuple(canonical_axis(a, ndim) for a in ((axis,) if isinstance(axis, int) else axis))
 
 
-class TensorflowReduction(Backend):
+class TensorflowReduction(Reduction):
     """Many values to one."""
 
     def sum(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:

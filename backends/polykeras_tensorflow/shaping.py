@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from polykeras.backend import Backend
-from polykeras.backend.shaping import canonical_axis
+from polykeras.backend.axes import canonical_axis
+from polykeras.backend.families.shaping import Shaping
 from polykeras.backend.spec import Array, Axis, Shape
 from polykeras.backend.symbolic import UnknownDim
 from polykeras.common.arguments import shape_tuple
@@ -17,7 +17,7 @@ from polykeras_tensorflow.sizes import GraphSize, sizes_of
 raw = tf.raw_ops
 
 
-class TensorflowShaping(Backend):
+class TensorflowShaping(Shaping):
     """Movement of elements."""
 
     def reshape(self, x: Array, newshape: Shape | int) -> Array:

@@ -18,12 +18,6 @@ def _batches_of(source: Any) -> Iterator[Any]:
     return batches_of(source)
 
 
-def _lies_ready(source: Any) -> bool:
-    from polykeras_torch.loaders import lies_ready
-
-    return lies_ready(source)
-
-
 _LAYER_METHODS = """
     add_module apply bfloat16 buffers children cpu cuda double eval float forward get_buffer get_parameter
     get_submodule half load_state_dict modules named_buffers named_children named_modules named_parameters parameters
@@ -38,6 +32,5 @@ provider = Provider(
     install='pip install "polykeras[torch]"',
     tested=("2.6", "2.15"),
     batches_of=_batches_of,
-    lies_ready=_lies_ready,
     layer_methods=frozenset(_LAYER_METHODS.split()),
 )

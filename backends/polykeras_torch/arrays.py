@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from polykeras import config, dtypes, fast
-from polykeras.backend.arrays import ArrayMethods
+from polykeras.backend.families.arrays import Arrays
 from polykeras.backend.spec import Shape
 from polykeras.common.arguments import shape_tuple
 
@@ -164,8 +164,12 @@ def _from_numpy(x: np.ndarray, dtype: str | None = None) -> Tensor:
     return torch.from_numpy(x)
 
 
-class TorchArrays(ArrayMethods):
+class TorchArrays(Arrays):
     """Arrays are `torch.Tensor`s: tensors that a user made come in and go out as they are."""
+
+    @property
+    def unsupported_dtypes(self) -> dict[str, str]:
+        return UNSUPPORTED
 
     def asarray(self, x: Any, dtype: str | None = None) -> Tensor:
         if torch.is_inference_mode_enabled():  # what is made in it could not be differentiated outside
@@ -195,6 +199,13 @@ class TorchArrays(ArrayMethods):
     def borrows_in_place(self, x: Any) -> bool:
         known = isinstance(x, np.ndarray) and x.dtype.name in TORCH_DTYPES and x.dtype.isnative
         return known and _can_be_shared(x) and fast.enabled("borrowed-memory") and current_device().type == "cpu"
+
+    def place(self, x: Any) -> Tensor:
+        with torch.inference_mode(False):
+            array = self.asarray(x).detach()
+            from_host = isinstance(x, np.ndarray) and array.device.type == "cpu"
+            shares = from_host or (isinstance(x, Tensor) and x.device == array.device)
+            return array.clone(memory_format=torch.contiguous_format) if shares else array
 
     def to_numpy(self, x: Tensor) -> np.ndarray:
         # A copy, so that neither the user's array nor a snapshot of weights changes with the tensor's memory.

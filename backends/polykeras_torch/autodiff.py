@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polykeras.backend.autodiff import AutodiffMethods
+from polykeras.backend.families.autodiff import Autodiff
 from polykeras.common import nested
 
 _depth: ContextVar[int] = ContextVar("polykeras_torch_gradient_depth", default=0)
@@ -59,7 +59,7 @@ def _check_value(value: Any) -> None:
         raise TypeError(f"value_and_grad expected `fn` to return (float scalar, aux); the first is {what}.")
 
 
-class TorchAutodiff(AutodiffMethods):
+class TorchAutodiff(Autodiff):
     """Nothing builds a graph outside `value_and_grad`, unless the user's own tensors ask for one."""
 
     def stop_gradient(self, variable: Tensor) -> Tensor:

@@ -17,18 +17,13 @@ from polykeras_torch.compiler.rewriting import LINE
 from polykeras_torch.indexing import select
 
 _GATHERED = 2**20  # bytes of batches that are gathered at once, which stay in the cache
-_KEPT = 1024  # slices of a column at most, which take 1 KB each; a pack of a stream has up to 128
 
 
 class Data:
-    """Arrays whose first axis counts rows, and what each chunk of steps over them asks of them.
-
-    Slices of them are kept where those can be used in place: to make those of 80 steps takes as long as a step of a
-    small model.
+    """Arrays whose first axis counts rows.
 
     Args:
         data: a tree of arrays.
-        indices: those of chunks to come, `(steps, batch)`, read-only; None where nothing is known of them.
 
     Attributes:
         columns: the arrays.
@@ -36,21 +31,11 @@ class Data:
         kind: dtypes, shapes of a row, and devices: what was recorded for one kind is repeated for all data of it.
     """
 
-    __slots__ = ("_indices", "_slices", "columns", "definition", "kind")
+    __slots__ = ("columns", "definition", "kind")
 
-    def __init__(self, data: Any, indices: np.ndarray | None = None) -> None:
+    def __init__(self, data: Any) -> None:
         self.columns, self.definition = nested.flatten_with_def(data)
         self.kind = signature([column[:1] for column in self.columns])
-        self._indices = indices
-        self._slices: list[Sequence[Tensor]] = [] if indices is None else _slices(self.columns, indices)
-
-    def tree(self) -> Any:
-        """Return the arrays in their structure."""
-        return nested.unflatten(self.definition, self.columns)
-
-    def slices(self, indices: Any) -> list[Sequence[Tensor]]:
-        """Return for each column the slices at the rows of each step; none where they are not kept."""
-        return self._slices if self._indices is indices else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,29 +73,10 @@ class Batches:
         for block in rows.to(torch.int64).split(together):
             yield from zip(*(_gathered(column, block) for column in columns), strict=True)
 
-    def kept(self) -> Iterator[tuple[Tensor, ...]]:
-        """Return the batches as `__iter__`, out of slices that are kept with the rows, where there are some.
-
-        They are for kernels alone: neither for code that may hold or change them, nor for gradients to the columns.
-        """
-        if slices := self.data.slices(self.indices):
-            return zip(*(known[self.start : self.stop] for known in slices), strict=True)
-        return iter(self)
-
 
 def _follow(rows: np.ndarray) -> bool:
     """Return whether rows, counted from the front, follow one on the other through all steps."""
     return bool(rows[0, 0] >= 0 and (np.diff(rows.reshape(-1)) == 1).all())
-
-
-def _slices(columns: Sequence[Tensor], indices: np.ndarray) -> list[Sequence[Tensor]]:
-    """Return for each column its slices at all indices; none where some cannot be used in place, or are too many."""
-    if not fast.enabled("slices") or not indices.size or len(indices) > _KEPT or not _follow(indices):
-        return []
-    # Detached: kernels alone get them, and what has a gradient is not taken for data that have none.
-    slices = [_in_place(_run(column.detach(), indices), indices.shape) for column in columns]
-    found = [several for several in slices if several is not None]
-    return found if len(found) == len(columns) else []
 
 
 def _run(column: Tensor, rows: np.ndarray) -> Tensor:

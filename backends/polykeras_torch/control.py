@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polykeras.backend.control import ControlMethods
+from polykeras.backend.families.control import Control
 from polykeras.backend.scopes import Scope
 from polykeras.common import nested
 from polykeras_torch.compiler.recorder import is_recorded
 
 
-class TorchControl(ControlMethods):
+class TorchControl(Control):
     """Branches and loops that look at the values."""
 
     def cond(self, pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polykeras.backend.elementwise import ElementwiseMethods
+from polykeras.backend.families.elementwise import Elementwise
+from polykeras.backend.families.logical import Logical
 from polykeras_torch.arrays import WIDE, like, native, pair, retry_wide
 
 
@@ -35,22 +36,22 @@ def _floor_divide(x1: Tensor, x2: Tensor) -> Tensor:
     return torch.div(x1, x2, rounding_mode="floor")
 
 
-class TorchElementwise(ElementwiseMethods):
+class TorchElementwise(Elementwise, Logical):
     """One kernel an op; what torch lacks for uint16 and uint32 is tried again in int64, once it has failed."""
 
     # ---- one argument ------------------------------------------------------------------------------------------
 
-    exp = native(torch.exp, ElementwiseMethods.exp)
-    log = native(torch.log, ElementwiseMethods.log)
-    log1p = native(torch.log1p, ElementwiseMethods.log1p)
-    sqrt = native(torch.sqrt, ElementwiseMethods.sqrt)
-    sin = native(torch.sin, ElementwiseMethods.sin)
-    cos = native(torch.cos, ElementwiseMethods.cos)
-    tanh = native(torch.tanh, ElementwiseMethods.tanh)
-    erf = native(torch.erf, ElementwiseMethods.erf)
-    erfinv = native(torch.erfinv, ElementwiseMethods.erfinv)
-    floor = native(torch.floor, ElementwiseMethods.floor)
-    real = native(torch.real, ElementwiseMethods.real)
+    exp = native(torch.exp, Elementwise.exp)
+    log = native(torch.log, Elementwise.log)
+    log1p = native(torch.log1p, Elementwise.log1p)
+    sqrt = native(torch.sqrt, Elementwise.sqrt)
+    sin = native(torch.sin, Elementwise.sin)
+    cos = native(torch.cos, Elementwise.cos)
+    tanh = native(torch.tanh, Elementwise.tanh)
+    erf = native(torch.erf, Elementwise.erf)
+    erfinv = native(torch.erfinv, Elementwise.erfinv)
+    floor = native(torch.floor, Elementwise.floor)
+    real = native(torch.real, Elementwise.real)
 
     def abs(self, x: Tensor) -> Tensor:
         return x if x.dtype is torch.bool or x.dtype in WIDE else torch.abs(x)
@@ -171,10 +172,10 @@ class TorchElementwise(ElementwiseMethods):
     def not_equal(self, x1: Any, x2: Any) -> Tensor:
         return x1 != x2
 
-    rsqrt = native(torch.rsqrt, ElementwiseMethods.rsqrt)
-    sigmoid = native(torch.sigmoid, ElementwiseMethods.sigmoid)
-    isnan = native(torch.isnan, ElementwiseMethods.isnan)
-    isfinite = native(torch.isfinite, ElementwiseMethods.isfinite)
+    rsqrt = native(torch.rsqrt, Elementwise.rsqrt)
+    sigmoid = native(torch.sigmoid, Elementwise.sigmoid)
+    isnan = native(torch.isnan, Elementwise.isnan)
+    isfinite = native(torch.isfinite, Elementwise.isfinite)
 
     def softplus(self, x: Tensor) -> Tensor:
         # Above the threshold torch returns x: from there on log(1 + exp(-x)) is below half a unit in the last place.

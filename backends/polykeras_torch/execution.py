@@ -3,54 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from polykeras import fast
-from polykeras.backend.execution import ExecutionMethods, FusedKernel, Rule, arrays_and_statics
+from polykeras.backend.families.arrays import Arrays
+from polykeras.backend.families.execution import Execution, FusedKernel, Rule, arrays_and_statics
 from polykeras.backend.spec import Shape
 from polykeras.backend.steps import Step, StepRunner
 from polykeras.common import nested
 from polykeras.common.lru_cache import LRUCache
 from polykeras_torch.arrays import current_device, torch_dtype
-from polykeras_torch.batches import Data
 from polykeras_torch.compiler.global_state import global_state
-from polykeras_torch.compiler.recorder import is_recorded
+from polykeras_torch.compiler.instructions import Slot
+from polykeras_torch.compiler.program import text_of
+from polykeras_torch.compiler.recorder import Recorder, is_recorded
 from polykeras_torch.compiler.replay import Recording, are_blocks, contiguous, current, is_watched, record, signature
 from polykeras_torch.malloc import keep_freed_memory
-from polykeras_torch.private import TensorWithoutValues, can_record, values_left_out
+from polykeras_torch.private import TensorWithoutValues, values_left_out
 from polykeras_torch.steps import Steps
 from polykeras_torch.subnormals import subnormals_as_zero
 from polykeras_torch.updates import KERNELS, suits
 
 
-class TorchExecution(ExecutionMethods):
+class TorchExecution(Arrays, Execution):
     """Functions of trees become programs over flat lists of tensors, one a set of shapes and dtypes."""
-
-    def is_compiled(self) -> bool:
-        return can_record()
-
-    def donates(self) -> bool:
-        return can_record()
-
-    def start_profile(self, folder: str) -> Callable[[], None] | None:
-        from torch.profiler import profile, tensorboard_trace_handler
-
-        profiler = profile(on_trace_ready=tensorboard_trace_handler(folder))
-        profiler.start()
-
-        def stop() -> None:
-            self.synchronize()
-            profiler.stop()
-
-        return stop
-
-    def threads_disturb_steps(self) -> bool:
-        return current_device().type == "cpu"
 
     def is_traced(self, x: Any) -> bool:
         return is_recorded(x) or isinstance(x, TensorWithoutValues)
@@ -62,12 +42,6 @@ class TorchExecution(ExecutionMethods):
     def compile_steps(self, step: Step) -> StepRunner:
         keep_freed_memory()
         return Steps(step)
-
-    def ready_rows(self, data: Any, indices: np.ndarray) -> Any:
-        return Data(data, indices)
-
-    def rows(self, data: Any, index: Tensor) -> Any:
-        return super().rows(data.tree() if isinstance(data, Data) else data, self.asarray(index))
 
     def map_elementwise(
         self,
@@ -103,21 +77,11 @@ class TorchExecution(ExecutionMethods):
         elif torch.backends.mps.is_available():
             torch.mps.synchronize()
 
-    def seed_framework(self, seed: int) -> None:
-        torch.manual_seed(seed)
-
-    def place(self, x: Any) -> Tensor:
-        with torch.inference_mode(False):
-            array = self.asarray(x).detach()
-            from_host = isinstance(x, np.ndarray) and array.device.type == "cpu"
-            shares = from_host or (isinstance(x, Tensor) and x.device == array.device)
-            return array.clone(memory_format=torch.contiguous_format) if shares else array
-
 
 class _Compiled:
     """A function of trees, recorded once for each structure, set of shapes and dtypes, and other (static) leaves."""
 
-    def __init__(self, backend: ExecutionMethods, fn: Callable[..., Any], donate_first: bool) -> None:
+    def __init__(self, backend: Execution, fn: Callable[..., Any], donate_first: bool) -> None:
         self._backend = backend
         self._fn = fn
         self._donate_first = donate_first
@@ -129,11 +93,7 @@ class _Compiled:
                 return self(*args, **kwargs)
         leaves, definition = nested.flatten_with_def((args, kwargs))
         tensors, statics = arrays_and_statics(leaves, Tensor, self._backend.asarray)
-
-        def flat(tensors: Sequence[Tensor]) -> Any:
-            args, kwargs = nested.unflatten(definition, nested.interleave(tensors, statics))
-            return self._fn(*args, **kwargs)
-
+        flat = self._flat(definition, statics)
         if is_watched(tensors):
             return flat(tensors)
         try:
@@ -147,12 +107,41 @@ class _Compiled:
                 return self._run(key, flat, tensors, args)
         return self._run(key, flat, tensors, args)
 
+    def _flat(self, definition: Any, statics: dict[int, Any]) -> Callable[[Sequence[Tensor]], Any]:
+        """Return the function as one of the tensors among its arguments."""
+
+        def flat(tensors: Sequence[Tensor]) -> Any:
+            args, kwargs = nested.unflatten(definition, nested.interleave(tensors, statics))
+            return self._fn(*args, **kwargs)
+
+        return flat
+
+    def program(self, stage: str, *args: Any) -> str | None:
+        """Return as text what runs for some arguments, on copies of which it is recorded; see `Backend.compile`."""
+        leaves, definition = nested.flatten_with_def((args, {}))
+        tensors, statics = arrays_and_statics(leaves, Tensor, self._backend.asarray)
+        if is_watched(tensors) or not are_blocks(tensors):
+            return None
+        copies = [tensor.clone() for tensor in contiguous(tensors)]
+        donated = self._donated(args)
+        found: list[str] = []
+
+        def look(recorder: Recorder, outputs: list[Slot]) -> None:
+            found.append(text_of(stage, recorder, len(copies), outputs, range(donated)))
+
+        with subnormals_as_zero() if self._donate_first else nullcontext():
+            record(self._flat(definition, statics), copies, donated, look=look)
+        return found[0] if found else None
+
+    def _donated(self, args: Any) -> int:
+        """Return how many tensors give their memory away, the first ones."""
+        return sum(isinstance(leaf, Tensor) for leaf in nested.flatten(args[0])) if self._donate_first else 0
+
     def _run(self, key: Hashable, flat: Callable[..., Any], tensors: list[Tensor], args: Any) -> Any:
         if (found := current(self._recorded.get(key))) is not None:
             return found(contiguous(tensors))
         if not are_blocks(tensors):
             return flat(tensors)
-        donated = sum(isinstance(leaf, Tensor) for leaf in nested.flatten(args[0])) if self._donate_first else 0
-        result, recording = record(flat, contiguous(tensors), donated)
+        result, recording = record(flat, contiguous(tensors), self._donated(args))
         self._recorded.put(key, recording)
         return result

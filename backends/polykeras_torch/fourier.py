@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from polykeras.backend.fourier import FourierMethods
+from polykeras.backend.families.fourier import Fourier
 
 
-class TorchFourier(FourierMethods):
+class TorchFourier(Fourier):
     """Transforms along the last axis."""
 
     def complex_fft(self, x: Tensor) -> Tensor:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from polykeras import fast
-from polykeras.backend.indexing import IndexingMethods
-from polykeras.backend.shaping import canonical_axis
+from polykeras.backend.axes import canonical_axis
+from polykeras.backend.families.indexing import Indexing
 from polykeras.backend.spec import Shape
 from polykeras_torch.arrays import WIDE, retry_wide
 
@@ -36,7 +36,7 @@ def select(x: Tensor, axis: int, rows: Tensor) -> Tensor:
         return retry_wide(error, torch.index_select, x, axis, rows)
 
 
-class TorchIndexing(IndexingMethods):
+class TorchIndexing(Indexing):
     """Reads and writes at computed places."""
 
     def take(self, x: Tensor, indices: Any, axis: int | None = None) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from polykeras.backend.linalg import LinalgMethods
+from polykeras.backend.families.linalg import Linalg
 from polykeras_torch.arrays import WIDE
 
 # (dtype to compute in, dtype of the result) where torch has no matrix product, or the contract wants another result.
@@ -32,7 +32,7 @@ def _at_least_single(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
-class TorchLinalg(LinalgMethods):
+class TorchLinalg(Linalg):
     """Products and decompositions."""
 
     def matmul(self, x1: Tensor, x2: Tensor) -> Tensor:

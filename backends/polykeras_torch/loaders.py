@@ -16,10 +16,8 @@ import torch
 from torch.utils import data
 
 _MAP_PIPE: tuple[type, ...] = (data.MapDataPipe,) if hasattr(data, "MapDataPipe") else ()
-_SAMPLERS = (data.SequentialSampler, data.RandomSampler, data.WeightedRandomSampler)  # which hold nothing of a user's
 # Of arrays that become tensors as they are; the others are torch's to convert, or to refuse.
 _DTYPES = frozenset(map(np.dtype, ("?", "u1", "i1", "i2", "i4", "i8", "f2", "f4", "f8", "c8", "c16")))
-_TENSOR_DTYPES = frozenset(torch.from_numpy(np.empty(0, dtype)).dtype for dtype in _DTYPES)
 
 
 def batches_of(source: Any) -> Iterator[Any]:
@@ -41,41 +39,6 @@ def _reads_here(source: Any) -> bool:
     if type(source) is not data.DataLoader or source.num_workers or source.pin_memory or source.timeout:
         return False
     return not isinstance(source.dataset, (data.IterableDataset, *_MAP_PIPE))
-
-
-def lies_ready(source: Any) -> bool:
-    """Return whether a loader's batches are made of arrays in memory at once, by torch's code and ours alone.
-
-    Those are the rows of a `TensorDataset` (or of a part of one) whose tensors NumPy can share, and the items of a list
-    or tuple of batches; in an order of torch's, put together by torch.
-    """
-    if not _reads_here(source) or source.collate_fn not in (data.default_collate, data.default_convert):
-        return False
-    dataset: Any = source.dataset
-    if source.batch_sampler is None:
-        return type(source.sampler) in _SAMPLERS and type(dataset) in (list, tuple) and all(map(_is_of_arrays, dataset))
-    if type(source.batch_sampler) is not data.BatchSampler or type(source.batch_sampler.sampler) not in _SAMPLERS:
-        return False
-    while type(dataset) is data.Subset and _is_of_ints(dataset.indices):
-        dataset = dataset.dataset
-    return type(dataset) is data.TensorDataset and all(map(_is_shared, dataset.tensors))
-
-
-def _is_of_arrays(batch: Any) -> bool:
-    return type(batch) in (list, tuple) and all(map(_is_shared, batch))
-
-
-def _is_of_ints(indices: Any) -> bool:
-    return type(indices) is range or (type(indices) is list and set(map(type, indices)) <= {int})
-
-
-def _is_shared(part: Any) -> bool:
-    """Return whether a part of a batch, or of a data set, is an array that NumPy reads in place."""
-    if type(part) is np.ndarray:
-        return True
-    if type(part) is not torch.Tensor or part.layout is not torch.strided or part.device.type != "cpu":
-        return False
-    return not part.requires_grad and part.dtype in _TENSOR_DTYPES
 
 
 def _fetch_of(loader: data.DataLoader[Any]) -> Callable[[Any], Any]:

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from polykeras import config
-from polykeras.backend.losses import LossMethods
+from polykeras.backend.families.losses import Losses
 from polykeras_torch.private import BINARY_CROSSENTROPY_BACKWARD, is_transformed
 
 _LEAST = 1e-11  # the kernel takes products of a probability and its complement below 1e-12 for that
 
 
-class TorchLosses(LossMethods):
+class TorchLosses(Losses):
     """Small models spend more time on the dozen kernels of a cross-entropy and its gradient than on a layer."""
 
     def binary_crossentropy(self, target: Tensor, output: Tensor, from_logits: bool = False) -> Tensor:

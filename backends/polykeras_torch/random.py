@@ -7,7 +7,7 @@ from math import prod
 import torch
 from torch import Tensor
 
-from polykeras.backend.random import MULTIPLIERS, SHIFTS, RandomMethods
+from polykeras.backend.families.random import MULTIPLIERS, SHIFTS, Random
 from polykeras.backend.spec import Shape
 from polykeras_torch.arrays import current_device
 
@@ -17,7 +17,7 @@ def _mix(x: Tensor, shift: int) -> Tensor:
     return x.bitwise_xor_((x >> shift).bitwise_and_((1 << (32 - shift)) - 1))
 
 
-class TorchRandom(RandomMethods):
+class TorchRandom(Random):
     """The bits of the contract."""
 
     def random_bits(self, key: Tensor, shape: Shape) -> Tensor:

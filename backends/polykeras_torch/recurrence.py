@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polykeras.backend.recurrence import RecurrenceMethods
+from polykeras.backend.families.recurrence import Recurrence
 from polykeras_torch.autodiff import carried
 from polykeras_torch.private import LSTM, LSTM_BACKWARD, is_transformed
 
 _LSTM = 2  # the kernel's number for the mode
 
 
-class TorchRecurrence(RecurrenceMethods):
+class TorchRecurrence(Recurrence):
     """Twice as fast as the composites, which stay for other dtypes, devices and for second derivatives."""
 
     def lstm(

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from polykeras import dtypes
-from polykeras.backend.reduction import ReductionMethods
-from polykeras.backend.shaping import canonical_axis
+from polykeras.backend.axes import canonical_axis
+from polykeras.backend.families.reduction import Reduction
 from polykeras.backend.spec import Axis
 from polykeras_torch.arrays import WIDE, retry_wide, torch_dtype
 
@@ -43,7 +43,7 @@ def _amin(x: Tensor, axis: Any, keepdims: bool) -> Tensor:
     return torch.amin(x, () if axis is None else axis, keepdims)
 
 
-class TorchReduction(ReductionMethods):
+class TorchReduction(Reduction):
     """Torch takes an empty tuple of axes for all of them; the contract reduces nothing then."""
 
     def sum(self, x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from polykeras.backend.shaping import ShapeMethods
+from polykeras.backend.families.shaping import Shaping
 from polykeras.backend.spec import Axis, Shape
 from polykeras.common.arguments import shape_tuple
 from polykeras_torch.arrays import retry_wide
 
 
-class TorchShaping(ShapeMethods):
+class TorchShaping(Shaping):
     """Movement of elements."""
 
     def reshape(self, x: Tensor, newshape: Shape | int) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -31,7 +31,7 @@ class Steps:
         if torch.is_inference_mode_enabled():  # its tensors could not be differentiated
             with torch.inference_mode(False):
                 return self(state, data, indices, start, stop)
-        data = data if isinstance(data, Data) else Data(data)
+        data = Data(data)
         batches = Batches(data, indices, start, stop)
         with subnormals_as_zero():
             if is_watched([*state, *data.columns]):
@@ -59,7 +59,7 @@ class _Loop:
 
     def run(self, state: State, batches: Batches) -> tuple[State, Any]:
         self._recording = current(self._recording)
-        left, logs, steps = _left(batches, self._recording), None, len(batches)
+        left, logs, steps = iter(batches), None, len(batches)
         if self._recording is None:
             tensors = [*state, *next(left)]
             (state, logs), self._recording = record(self._step, tensors, donated=len(state), advances=True)
@@ -69,11 +69,6 @@ class _Loop:
         for batch in left:
             state, logs = self._recording([*state, *batch])
         return state, logs
-
-
-def _left(batches: Batches, recording: Recording | None) -> Iterator[tuple[Tensor, ...]]:
-    """Return the batches of a chunk, kept ones for kernels alone: where nothing is recorded, users' code gets them."""
-    return batches.kept() if recording is not None and recording.can_advance else iter(batches)
 
 
 def _flat(function: Callable[[State, Any], Any], size: int, definition: Any) -> Flat:

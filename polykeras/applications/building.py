@@ -208,7 +208,7 @@ def begin(asked: Asked, shape: Sequence[int | None]) -> tuple[Any, Any]:
     return sources, tensor
 
 
-def pooled(features: Any, pooling: str, pools: Pools) -> Any:
+def pooled(features: KerasTensor, pooling: str, pools: Pools) -> KerasTensor:
     """Return the averages (`"avg"`) or the largest values (`"max"`) of features over their places."""
     if pooling == "avg":
         return layers.GlobalAveragePooling2D(name=pools.average)(features)
@@ -224,7 +224,7 @@ def dense_head(pool: str | None, dropout: float = 0, **options: Any) -> Body:
         **options: for the `Dense` layer.
     """
 
-    def head(features: Any, asked: Asked) -> Any:
+    def head(features: KerasTensor, asked: Asked) -> KerasTensor:
         x = layers.GlobalAveragePooling2D(name=pool)(features)
         if dropout:
             x = layers.Dropout(dropout, name="top_dropout")(x)
@@ -282,7 +282,7 @@ def channels_of(x: Any) -> int:
     return x.shape[channel_axis()]
 
 
-def padding_before_stride(x: Any, kernel: int) -> tuple[tuple[int, int], tuple[int, int]]:
+def padding_before_stride(x: KerasTensor, kernel: int) -> tuple[tuple[int, int], tuple[int, int]]:
     """The zeros to put around images before a convolution of stride 2, as TensorFlow's "same" does.
 
     Args:

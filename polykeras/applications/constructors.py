@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from polykeras.applications.building import Asked, Body, build
+from polykeras.common.types import ActivationLike
+from polykeras.graph import KerasTensor
 from polykeras.models import Functional
 
 ARGUMENTS = """
@@ -37,11 +39,11 @@ class _Constructor(Protocol):
         self,
         include_top: bool = True,
         weights: str | os.PathLike[str] | None = "imagenet",
-        input_tensor: Any = None,
+        input_tensor: KerasTensor | None = None,
         input_shape: Sequence[int | None] | None = None,
         pooling: str | None = None,
         classes: int = 1000,
-        classifier_activation: Any = "softmax",
+        classifier_activation: ActivationLike = "softmax",
         name: str | None = ...,
     ) -> Functional:
         """Return a model."""
@@ -63,11 +65,11 @@ def constructor(title: str, default_name: str, source: str, body: Body, *rest: A
     def make(
         include_top: bool = True,
         weights: str | os.PathLike[str] | None = "imagenet",
-        input_tensor: Any = None,
+        input_tensor: KerasTensor | None = None,
         input_shape: Sequence[int | None] | None = None,
         pooling: str | None = None,
         classes: int = 1000,
-        classifier_activation: Any = "softmax",
+        classifier_activation: ActivationLike = "softmax",
         name: str | None = default_name,
     ) -> Functional:
         asked = Asked(

@@ -22,6 +22,9 @@ from polykeras.applications.building import (
 )
 from polykeras.applications.constructors import titled
 from polykeras.applications.imagenet_utils import decode_predictions, preprocessing
+from polykeras.backend.spec import Array
+from polykeras.common.types import ActivationLike, InputShape
+from polykeras.graph import KerasTensor
 from polykeras.initializers import Constant
 from polykeras.layers.base.layer import LAYERS
 from polykeras.models import Functional, Sequential
@@ -48,11 +51,11 @@ class LayerScale(layers.Layer):
         self.projection_dim = projection_dim
         self.input_spec = layers.InputSpec(min_ndim=1, axes={-1: projection_dim})
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: InputShape) -> None:
         """Make the factors."""
         self.gamma = self.add_weight((self.projection_dim,), Constant(self.init_values), name="gamma")
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Array) -> Array:
         """Return the scaled features."""
         return ops.multiply(x, self.gamma)
 
@@ -61,7 +64,7 @@ def _normalization(name: str | None = None) -> layers.LayerNormalization:
     return layers.LayerNormalization(epsilon=1e-6, name=name)
 
 
-def _block(inputs: Any, filters: int, name: str) -> Any:
+def _block(inputs: KerasTensor, filters: int, name: str) -> KerasTensor:
     x = layers.Conv2D(filters, 7, padding="same", groups=filters, name=f"{name}_depthwise_conv")(inputs)
     x = _normalization(f"{name}_layernorm")(x)
     x = layers.Dense(4 * filters, name=f"{name}_pointwise_conv_1")(x)
@@ -71,7 +74,9 @@ def _block(inputs: Any, filters: int, name: str) -> Any:
     return inputs + layers.Activation("linear", name=f"{name}_identity")(x)
 
 
-def _body(images: Any, name: str | None, depths: Sequence[int], widths: Sequence[int], scale: bool) -> Any:
+def _body(
+    images: KerasTensor, name: str | None, depths: Sequence[int], widths: Sequence[int], scale: bool
+) -> KerasTensor:
     x = images
     if scale and channels_of(x) == 3:
         means, deviations = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -94,7 +99,7 @@ def _body(images: Any, name: str | None, depths: Sequence[int], widths: Sequence
     return x
 
 
-def _outputs(features: Any, asked: Asked) -> Any:
+def _outputs(features: KerasTensor, asked: Asked) -> Any:
     if asked.include_top:
         x = layers.GlobalAveragePooling2D(name=f"{asked.name}_head_gap")(features)
         x = _normalization(f"{asked.name}_head_layernorm")(x)
@@ -114,11 +119,11 @@ def _variant(kind: str, depths: Sequence[int], widths: Sequence[int], *digests: 
         include_top: bool = True,
         include_preprocessing: bool = True,
         weights: str | os.PathLike[str] | None = "imagenet",
-        input_tensor: Any = None,
+        input_tensor: KerasTensor | None = None,
         input_shape: Sequence[int | None] | None = None,
         pooling: str | None = None,
         classes: int = 1000,
-        classifier_activation: Any = "softmax",
+        classifier_activation: ActivationLike = "softmax",
         name: str | None = default_name,
     ) -> Functional:
         asked = Asked(

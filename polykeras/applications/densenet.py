@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from polykeras import layers
 from polykeras.applications.building import Asked, Body, channel_axis, channels_of, kernels_at
 from polykeras.applications.constructors import constructor
 from polykeras.applications.imagenet_utils import decode_predictions, preprocessing
 from polykeras.applications.resnet import active
+from polykeras.graph import KerasTensor
 
 SOURCE = 'Huang et al., "Densely Connected Convolutional Networks", 2016, https://arxiv.org/abs/1608.06993'
 GROWTH = 32
 
 
-def _layer(x: Any, name: str) -> Any:
+def _layer(x: KerasTensor, name: str) -> KerasTensor:
     y = layers.Conv2D(4 * GROWTH, 1, use_bias=False, name=f"{name}_1_conv")(active(x, f"{name}_0"))
     y = layers.Conv2D(GROWTH, 3, padding="same", use_bias=False, name=f"{name}_2_conv")(active(y, f"{name}_1"))
     return layers.Concatenate(channel_axis(), name=f"{name}_concat")([x, y])
 
 
-def _transition(x: Any, name: str) -> Any:
+def _transition(x: KerasTensor, name: str) -> KerasTensor:
     x = active(x, name)
     x = layers.Conv2D(channels_of(x) // 2, 1, use_bias=False, name=f"{name}_conv")(x)
     return layers.AveragePooling2D(2, strides=2, name=f"{name}_pool")(x)
 
 
 def _body(*depths: int) -> Body:
-    def body(images: Any, asked: Asked) -> Any:
+    def body(images: KerasTensor, asked: Asked) -> KerasTensor:
         x = layers.ZeroPadding2D(3)(images)
         x = active(layers.Conv2D(64, 7, strides=2, use_bias=False, name="conv1_conv")(x), "conv1")
         x = layers.ZeroPadding2D(1)(x)

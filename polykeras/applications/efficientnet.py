@@ -17,6 +17,7 @@ from polykeras.applications.building import (
 )
 from polykeras.applications.constructors import constructor
 from polykeras.applications.imagenet_utils import decode_predictions, preprocessing
+from polykeras.graph import KerasTensor
 from polykeras.initializers import VarianceScaling
 
 SOURCE = (
@@ -46,7 +47,7 @@ def classifier_kernels() -> VarianceScaling:
     return VarianceScaling(1.0 / 3.0, "fan_out", "uniform")
 
 
-def convolved(x: Any, filters: int, kernel: int, name: str, **options: Any) -> Any:
+def convolved(x: KerasTensor, filters: int, kernel: int, name: str, **options: Any) -> KerasTensor:
     """Return a convolution without bias.
 
     Args:
@@ -60,7 +61,7 @@ def convolved(x: Any, filters: int, kernel: int, name: str, **options: Any) -> A
     return layers.Conv2D(filters, kernel, name=name, **options)(x)
 
 
-def active(x: Any, norm: str, activation: str, momentum: float = 0.99) -> Any:
+def active(x: KerasTensor, norm: str, activation: str, momentum: float = 0.99) -> KerasTensor:
     """Return the features normalized and under swish.
 
     Args:
@@ -73,7 +74,7 @@ def active(x: Any, norm: str, activation: str, momentum: float = 0.99) -> Any:
     return layers.Activation("swish", name=activation)(x)
 
 
-def gated(x: Any, filters: int, narrow: int, name: str) -> Any:
+def gated(x: KerasTensor, filters: int, narrow: int, name: str) -> KerasTensor:
     """Return the features, each times a gate that all together decide.
 
     Args:
@@ -89,7 +90,7 @@ def gated(x: Any, filters: int, narrow: int, name: str) -> Any:
     return layers.multiply([x, gates], name=f"{name}se_excite")
 
 
-def added(x: Any, before: Any, rate: float, name: str) -> Any:
+def added(x: KerasTensor, before: KerasTensor, rate: float, name: str) -> KerasTensor:
     """Return the features added to those before the block, which training drops for a share of the images.
 
     Args:
@@ -104,8 +105,8 @@ def added(x: Any, before: Any, rate: float, name: str) -> Any:
 
 
 def _block(
-    x: Any, filters_in: int, filters: int, kernel: int, widening: int, stride: int, rate: float, name: str
-) -> Any:
+    x: KerasTensor, filters_in: int, filters: int, kernel: int, widening: int, stride: int, rate: float, name: str
+) -> KerasTensor:
     before, wide = x, filters_in * widening
     if widening != 1:
         x = active(convolved(x, wide, 1, f"{name}expand_conv"), f"{name}expand_bn", f"{name}expand_activation")
@@ -130,7 +131,7 @@ def _variant(number: int, width: float, depth: float, size: int, dropout: float,
     def widened(filters: int) -> int:
         return divisible(filters * width)
 
-    def body(images: Any, asked: Asked) -> Any:
+    def body(images: KerasTensor, asked: Asked) -> KerasTensor:
         x = layers.Rescaling(1.0 / 255.0)(images)
         x = layers.Normalization(channel_axis())(x)
         if asked.published:
@@ -155,7 +156,7 @@ def _variant(number: int, width: float, depth: float, size: int, dropout: float,
         address = f"https://storage.googleapis.com/keras-applications/efficientnetb{number}{end}.h5"
         return Published(address, digests[0 if include_top else 1])
 
-    def head(features: Any, asked: Asked) -> Any:
+    def head(features: KerasTensor, asked: Asked) -> KerasTensor:
         return dense_head("avg_pool", dropout, kernel_initializer=classifier_kernels())(features, asked)
 
     name = f"EfficientNetB{number}"

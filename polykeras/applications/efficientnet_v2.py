@@ -12,6 +12,8 @@ from polykeras.applications.building import STORE, Asked, Published, build, chan
 from polykeras.applications.constructors import titled
 from polykeras.applications.efficientnet import active, added, classifier_kernels, convolved, gated, kernels
 from polykeras.applications.imagenet_utils import decode_predictions, preprocessing
+from polykeras.common.types import ActivationLike
+from polykeras.graph import KerasTensor
 from polykeras.models import Functional
 
 SOURCE = 'Tan and Le, "EfficientNetV2: Smaller Models and Faster Training", 2021, https://arxiv.org/abs/2104.00298'
@@ -69,11 +71,13 @@ LARGE: tuple[int, tuple[_Stage, ...]] = (
 MOMENTUM = 0.9
 
 
-def _active(x: Any, norm: str, activation: str) -> Any:
+def _active(x: KerasTensor, norm: str, activation: str) -> KerasTensor:
     return active(x, norm, activation, MOMENTUM)
 
 
-def _projected(x: Any, before: Any, rate: float, name: str, stride: int, act: bool = False) -> Any:
+def _projected(
+    x: KerasTensor, before: KerasTensor, rate: float, name: str, stride: int, act: bool = False
+) -> KerasTensor:
     """Return the end of a block, added to what it got where both have one shape."""
     x = layers.BatchNormalization(channel_axis(), momentum=MOMENTUM, name=f"{name}project_bn")(x)
     if act:
@@ -81,7 +85,7 @@ def _projected(x: Any, before: Any, rate: float, name: str, stride: int, act: bo
     return added(x, before, rate, name) if stride == 1 and channels_of(x) == channels_of(before) else x
 
 
-def _depthwise_block(x: Any, filters: int, widening: int, stride: int, rate: float, name: str) -> Any:
+def _depthwise_block(x: KerasTensor, filters: int, widening: int, stride: int, rate: float, name: str) -> KerasTensor:
     before, filters_in = x, channels_of(x)
     wide = filters_in * widening
     x = _active(convolved(x, wide, 1, f"{name}expand_conv"), f"{name}expand_bn", f"{name}expand_activation")
@@ -93,7 +97,7 @@ def _depthwise_block(x: Any, filters: int, widening: int, stride: int, rate: flo
     return _projected(convolved(x, filters, 1, f"{name}project_conv"), before, rate, name, stride)
 
 
-def _plain_block(x: Any, filters: int, widening: int, stride: int, rate: float, name: str) -> Any:
+def _plain_block(x: KerasTensor, filters: int, widening: int, stride: int, rate: float, name: str) -> KerasTensor:
     before = x
     if widening == 1:
         x = convolved(x, filters, 3, f"{name}project_conv", strides=stride)
@@ -103,7 +107,7 @@ def _plain_block(x: Any, filters: int, widening: int, stride: int, rate: float, 
     return _projected(convolved(x, filters, 1, f"{name}project_conv"), before, rate, name, stride)
 
 
-def _scaled(images: Any, variant: str) -> Any:
+def _scaled(images: KerasTensor, variant: str) -> KerasTensor:
     """Return the pixels in the scale that the weights of the variant were trained with."""
     if variant.startswith("b") and channels_of(images) == 3:
         variance = [deviation**2 for deviation in (0.229, 0.224, 0.225)]
@@ -120,7 +124,7 @@ def _variant(
     def widened(filters: int) -> int:
         return max(8, int((filters * width + 4) // 8 * 8))
 
-    def body(x: Any, asked: Asked) -> Any:
+    def body(x: KerasTensor, asked: Asked) -> KerasTensor:
         first, stages = network
         x = _active(convolved(x, widened(first), 3, "stem_conv", strides=2), "stem_bn", "stem_activation")
         done, total = 0, sum(stage[1] for stage in stages)
@@ -132,7 +136,7 @@ def _variant(
                 done += 1
         return _active(convolved(x, widened(1280), 1, "top_conv"), "top_bn", "top_activation")
 
-    def head(features: Any, asked: Asked) -> Any:
+    def head(features: KerasTensor, asked: Asked) -> KerasTensor:
         return dense_head("avg_pool", 0.2, kernel_initializer=classifier_kernels())(features, asked)
 
     def files(include_top: bool) -> Published:
@@ -142,11 +146,11 @@ def _variant(
     def make(
         include_top: bool = True,
         weights: str | os.PathLike[str] | None = "imagenet",
-        input_tensor: Any = None,
+        input_tensor: KerasTensor | None = None,
         input_shape: Sequence[int | None] | None = None,
         pooling: str | None = None,
         classes: int = 1000,
-        classifier_activation: Any = "softmax",
+        classifier_activation: ActivationLike = "softmax",
         include_preprocessing: bool = True,
         name: str | None = default_name,
     ) -> Functional:
@@ -161,7 +165,7 @@ def _variant(
             name=name,
         )
 
-        def from_pixels(images: Any, asked: Asked) -> Any:
+        def from_pixels(images: KerasTensor, asked: Asked) -> Any:
             return body(_scaled(images, variant) if include_preprocessing else images, asked)
 
         return build(asked, from_pixels, files, size, head=head)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import config, dtypes, ops
+from polykeras.common.types import ArrayLike
 
 CLASS_INDEX = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
 
@@ -22,7 +23,7 @@ _STEPS: dict[str, tuple[tuple[str, Any], ...]] = {
 }
 
 
-def preprocess_input(x: Any, data_format: str | None = None, mode: str = "caffe") -> Any:
+def preprocess_input(x: ArrayLike, data_format: str | None = None, mode: str = "caffe") -> Any:
     """Bring the pixels of RGB images to the scale that a model was trained with.
 
     Args:
@@ -66,7 +67,7 @@ def preprocess_input(x: Any, data_format: str | None = None, mode: str = "caffe"
     return x
 
 
-def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, Any]]]:
+def decode_predictions(preds: ArrayLike, top: int = 5) -> list[list[tuple[str, str, Any]]]:
     """Name the likeliest classes of ImageNet.
 
     The names are downloaded when they are first needed, and kept.
@@ -111,7 +112,7 @@ def preprocessing(mode: str | None) -> Callable[..., Any]:
         mode: as for `preprocess_input`; None where the models scale pixels by a layer of their own.
     """
 
-    def scaled(x: Any, data_format: str | None = None) -> Any:
+    def scaled(x: ArrayLike, data_format: str | None = None) -> Any:
         return x if mode is None else preprocess_input(x, data_format, mode)
 
     how = "as they are: the models scale them" if mode is None else f'brought to the scale of mode "{mode}"'

@@ -9,6 +9,8 @@ from polykeras.applications.building import Asked, Pools, channels_of, kernels_a
 from polykeras.applications.constructors import constructor
 from polykeras.applications.imagenet_utils import decode_predictions, preprocessing
 from polykeras.applications.inception_v3 import averaged, chain, convolved, joined, stem
+from polykeras.backend.spec import Array
+from polykeras.graph import KerasTensor
 from polykeras.layers.base.layer import LAYERS
 
 SOURCE = (
@@ -33,7 +35,7 @@ class CustomScaleLayer(layers.Layer):
         super().__init__(**kwargs)
         self.scale = scale
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return `inputs[0] + scale * inputs[1]`."""
         return ops.add(inputs[0], ops.multiply(inputs[1], self.scale))
 
@@ -46,7 +48,7 @@ _BRANCHES = {
 }
 
 
-def _blocks(x: Any, kind: str, count: int, scale: float, first: int = 1, active: bool = True) -> Any:
+def _blocks(x: KerasTensor, kind: str, count: int, scale: float, first: int = 1, active: bool = True) -> KerasTensor:
     for i in range(first, first + count):
         name = f"{kind}_{i}"
         mixed = joined([chain(x, *steps) for steps in _BRANCHES[kind]], f"{name}_mixed")
@@ -57,7 +59,7 @@ def _blocks(x: Any, kind: str, count: int, scale: float, first: int = 1, active:
     return x
 
 
-def _body(images: Any, asked: Asked) -> Any:
+def _body(images: KerasTensor, asked: Asked) -> KerasTensor:
     x = stem(images)
     branches = [convolved(x, 96, 1), chain(x, (48, 1), (64, 5)), chain(x, (64, 1), (96, 3), (96, 3)), averaged(x, 64)]
     x = _blocks(joined(branches, "mixed_5b"), "block35", 10, 0.17)

@@ -8,13 +8,19 @@ from polykeras import layers
 from polykeras.applications.building import Asked, Pools, channel_axis, kernels_at
 from polykeras.applications.constructors import constructor
 from polykeras.applications.imagenet_utils import decode_predictions, preprocessing
+from polykeras.graph import KerasTensor
 
 SOURCE = 'Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", 2015, https://arxiv.org/abs/1512.00567'
 
 
 def convolved(
-    x: Any, filters: int, kernel: int | tuple[int, int], stride: int = 1, padding: str = "same", name: str | None = None
-) -> Any:
+    x: KerasTensor,
+    filters: int,
+    kernel: int | tuple[int, int],
+    stride: int = 1,
+    padding: str = "same",
+    name: str | None = None,
+) -> KerasTensor:
     """Return a convolution without bias, normalized and rectified.
 
     Args:
@@ -30,14 +36,14 @@ def convolved(
     return layers.Activation("relu", name=name and f"{name}_ac")(x)
 
 
-def chain(x: Any, *steps: tuple[Any, ...]) -> Any:
+def chain(x: KerasTensor, *steps: tuple[Any, ...]) -> KerasTensor:
     """Return the last of convolutions after each other; each is told by its arguments after the first."""
     for step in steps:
         x = convolved(x, *step)
     return x
 
 
-def stem(images: Any) -> Any:
+def stem(images: KerasTensor) -> KerasTensor:
     """Return the features before the first branches."""
     x = chain(images, (32, 3, 2, "valid"), (32, 3, 1, "valid"), (64, 3))
     x = layers.MaxPooling2D(3, strides=2)(x)
@@ -45,17 +51,17 @@ def stem(images: Any) -> Any:
     return layers.MaxPooling2D(3, strides=2)(x)
 
 
-def joined(branches: list[Any], name: str | None = None) -> Any:
+def joined(branches: list[Any], name: str | None = None) -> KerasTensor:
     """Return the features of several branches, one after the other."""
     return layers.Concatenate(channel_axis(), name=name)(branches)
 
 
-def averaged(x: Any, filters: int) -> Any:
+def averaged(x: KerasTensor, filters: int) -> KerasTensor:
     """Return a convolution of the averages of neighbours."""
     return convolved(layers.AveragePooling2D(3, strides=1, padding="same")(x), filters, 1)
 
 
-def _square(x: Any, pool: int, name: str) -> Any:
+def _square(x: KerasTensor, pool: int, name: str) -> KerasTensor:
     branches = [
         convolved(x, 64, 1),
         chain(x, (48, 1), (64, 5)),
@@ -65,7 +71,7 @@ def _square(x: Any, pool: int, name: str) -> Any:
     return joined(branches, name)
 
 
-def _crossed(x: Any, width: int, name: str) -> Any:
+def _crossed(x: KerasTensor, width: int, name: str) -> KerasTensor:
     """Kernels of 7 x 7, as one of a row and one of a column."""
     row, column = (1, 7), (7, 1)
     branches = [
@@ -77,7 +83,7 @@ def _crossed(x: Any, width: int, name: str) -> Any:
     return joined(branches, name)
 
 
-def _widened(x: Any, i: int) -> Any:
+def _widened(x: KerasTensor, i: int) -> KerasTensor:
     """Branches that divide into a row and a column at their end."""
     straight = convolved(x, 320, 1)
     middle = convolved(x, 384, 1)
@@ -87,7 +93,7 @@ def _widened(x: Any, i: int) -> Any:
     return joined([straight, middle, double, averaged(x, 192)], f"mixed{9 + i}")
 
 
-def _body(images: Any, asked: Asked) -> Any:
+def _body(images: KerasTensor, asked: Asked) -> KerasTensor:
     x = stem(images)
     for i, pool in enumerate((32, 64, 64)):
         x = _square(x, pool, f"mixed{i}")

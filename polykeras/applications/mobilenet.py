@@ -6,12 +6,13 @@ import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from polykeras import layers
 from polykeras.applications.building import STORE, UNNAMED, Asked, Published, build, channel_axis, image_shape, sides
 from polykeras.applications.constructors import titled
 from polykeras.applications.imagenet_utils import decode_predictions, preprocessing
+from polykeras.common.types import ActivationLike
+from polykeras.graph import KerasTensor
 from polykeras.models import Functional
 
 SOURCE = (
@@ -52,12 +53,12 @@ def side_of_weights(shape: Sequence[int | None], known: Sequence[int]) -> int:
     return 224
 
 
-def _relu(x: Any, name: str) -> Any:
+def _relu(x: KerasTensor, name: str) -> KerasTensor:
     x = layers.BatchNormalization(channel_axis(), name=f"{name}_bn")(x)
     return layers.ReLU(6.0, name=f"{name}_relu")(x)
 
 
-def _separable(x: Any, filters: int, depth_multiplier: int, stride: int, block: int) -> Any:
+def _separable(x: KerasTensor, filters: int, depth_multiplier: int, stride: int, block: int) -> KerasTensor:
     if stride > 1:
         x = layers.ZeroPadding2D(((0, 1), (0, 1)), name=f"conv_pad_{block}")(x)
     name = f"conv_dw_{block}"
@@ -81,10 +82,10 @@ def MobileNet(
     dropout: float = 1e-3,
     include_top: bool = True,
     weights: str | os.PathLike[str] | None = "imagenet",
-    input_tensor: Any = None,
+    input_tensor: KerasTensor | None = None,
     pooling: str | None = None,
     classes: int = 1000,
-    classifier_activation: Any = "softmax",
+    classifier_activation: ActivationLike = "softmax",
     name: str | None = None,
 ) -> Functional:
     asked = Asked(
@@ -108,14 +109,14 @@ def MobileNet(
             )
         side = side_of_weights(shape, SIDES)
 
-    def body(images: Any, asked: Asked) -> Any:
+    def body(images: KerasTensor, asked: Asked) -> KerasTensor:
         x = layers.Conv2D(int(32 * alpha), 3, strides=2, padding="same", use_bias=False, name="conv1")(images)
         x = _relu(x, "conv1")
         for i, (filters, stride) in enumerate(BLOCKS, 1):
             x = _separable(x, int(filters * alpha), depth_multiplier, stride, i)
         return x
 
-    def head(features: Any, asked: Asked) -> Any:
+    def head(features: KerasTensor, asked: Asked) -> KerasTensor:
         x = layers.GlobalAveragePooling2D(keepdims=True)(features)
         x = layers.Dropout(dropout, name="dropout")(x)
         x = layers.Conv2D(classes, 1, padding="same", name="conv_preds")(x)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from polykeras import layers
 from polykeras.applications.building import (
@@ -25,6 +24,7 @@ from polykeras.applications.building import (
 from polykeras.applications.constructors import titled
 from polykeras.applications.imagenet_utils import decode_predictions, preprocessing
 from polykeras.applications.mobilenet import default_side, side_of_weights
+from polykeras.common.types import ActivationLike
 from polykeras.graph import KerasTensor
 from polykeras.models import Functional
 
@@ -37,7 +37,7 @@ WIDTHS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 STAGES = ((1, 16, 1), (2, 24, 2), (3, 32, 2), (4, 64, 2), (3, 96, 1), (3, 160, 2), (1, 320, 1))
 
 
-def normalized(x: Any, name: str) -> Any:
+def normalized(x: KerasTensor, name: str) -> KerasTensor:
     """Return the batch-normalized features, of slowly moving statistics."""
     return layers.BatchNormalization(channel_axis(), momentum=0.999, epsilon=1e-3, name=name)(x)
 
@@ -49,7 +49,7 @@ def check_tensor(asked: Asked) -> None:
         raise ValueError(f"`input_shape` {tuple(shape)} is not that of `input_tensor`, which has {tensor.shape[1:]}.")
 
 
-def _block(x: Any, filters: int, stride: int, block: int) -> Any:
+def _block(x: KerasTensor, filters: int, stride: int, block: int) -> KerasTensor:
     name = f"block_{block}_" if block else "expanded_conv_"
     before = x
     if block:
@@ -72,10 +72,10 @@ def MobileNetV2(
     alpha: float = 1.0,
     include_top: bool = True,
     weights: str | os.PathLike[str] | None = "imagenet",
-    input_tensor: Any = None,
+    input_tensor: KerasTensor | None = None,
     pooling: str | None = None,
     classes: int = 1000,
-    classifier_activation: Any = "softmax",
+    classifier_activation: ActivationLike = "softmax",
     name: str | None = None,
 ) -> Functional:
     asked = Asked(
@@ -100,7 +100,7 @@ def MobileNetV2(
             raise ValueError(f"Weights are published for alpha={', '.join(map(str, WIDTHS))}; received {alpha}.")
         side = side_of_weights(shape, SIDES)
 
-    def body(images: Any, asked: Asked) -> Any:
+    def body(images: KerasTensor, asked: Asked) -> KerasTensor:
         x = layers.Conv2D(divisible(32 * alpha), 3, strides=2, padding="same", use_bias=False, name="Conv1")(images)
         x = layers.ReLU(6.0, name="Conv1_relu")(normalized(x, "bn_Conv1"))
         block = 0

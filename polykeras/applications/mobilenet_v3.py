@@ -22,6 +22,8 @@ from polykeras.applications.building import (
 from polykeras.applications.constructors import titled
 from polykeras.applications.imagenet_utils import decode_predictions, preprocessing
 from polykeras.applications.mobilenet_v2 import check_tensor, normalized
+from polykeras.common.types import ActivationLike
+from polykeras.graph import KerasTensor
 from polykeras.models import Functional
 
 SOURCE = 'Howard et al., "Searching for MobileNetV3", 2019, https://arxiv.org/abs/1905.02244'
@@ -66,15 +68,15 @@ DIGESTS = {
 Activate = Callable[[Any], Any]
 
 
-def _relu(x: Any) -> Any:
+def _relu(x: KerasTensor) -> KerasTensor:
     return layers.ReLU()(x)
 
 
-def _hard_swish(x: Any) -> Any:
+def _hard_swish(x: KerasTensor) -> KerasTensor:
     return layers.Activation("hard_swish")(x)
 
 
-def _gated(x: Any, filters: int, name: str) -> Any:
+def _gated(x: KerasTensor, filters: int, name: str) -> KerasTensor:
     gates = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}avg_pool")(x)
     gates = layers.Conv2D(divisible(filters * 0.25), 1, padding="same", name=f"{name}conv")(gates)
     gates = layers.ReLU(name=f"{name}relu")(gates)
@@ -84,8 +86,8 @@ def _gated(x: Any, filters: int, name: str) -> Any:
 
 
 def _block(
-    x: Any, widening: float, filters: int, kernel: int, stride: int, gated: bool, active: Activate, block: int
-) -> Any:
+    x: KerasTensor, widening: float, filters: int, kernel: int, stride: int, gated: bool, active: Activate, block: int
+) -> KerasTensor:
     name = f"expanded_conv_{block}_" if block else "expanded_conv_"
     before, wide = x, divisible(channels_of(x) * widening)
     if block:
@@ -112,11 +114,11 @@ def _variant(title: str, kind: str, blocks: Sequence[_Block], last: int):
         minimalistic: bool = False,
         include_top: bool = True,
         weights: str | os.PathLike[str] | None = "imagenet",
-        input_tensor: Any = None,
+        input_tensor: KerasTensor | None = None,
         classes: int = 1000,
         pooling: str | None = None,
         dropout_rate: float = 0.2,
-        classifier_activation: Any = "softmax",
+        classifier_activation: ActivationLike = "softmax",
         include_preprocessing: bool = True,
         name: str | None = title,
     ) -> Functional:
@@ -134,7 +136,7 @@ def _variant(title: str, kind: str, blocks: Sequence[_Block], last: int):
         key = f"{kind}{'_minimalistic' if minimalistic else ''}_224_{alpha}_float"
         _check(asked, key)
 
-        def body(images: Any, asked: Asked) -> Any:
+        def body(images: KerasTensor, asked: Asked) -> KerasTensor:
             x = layers.Rescaling(1.0 / 127.5, -1.0)(images) if include_preprocessing else images
             x = layers.Conv2D(16, 3, strides=2, padding="same", use_bias=False, name="conv")(x)
             x = swish(normalized(x, "conv_bn"))
@@ -145,7 +147,7 @@ def _variant(title: str, kind: str, blocks: Sequence[_Block], last: int):
             x = layers.Conv2D(divisible(6 * channels_of(x)), 1, padding="same", use_bias=False, name="conv_1")(x)
             return swish(normalized(x, "conv_1_bn"))
 
-        def head(features: Any, asked: Asked) -> Any:
+        def head(features: KerasTensor, asked: Asked) -> KerasTensor:
             x = layers.GlobalAveragePooling2D(keepdims=True)(features)
             width = divisible(last * alpha) if alpha > 1.0 else last
             x = swish(layers.Conv2D(width, 1, padding="same", name="conv_2")(x))

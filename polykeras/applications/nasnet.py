@@ -22,6 +22,8 @@ from polykeras.applications.building import (
 )
 from polykeras.applications.constructors import titled
 from polykeras.applications.imagenet_utils import decode_predictions, preprocessing
+from polykeras.common.types import ActivationLike
+from polykeras.graph import KerasTensor
 from polykeras.models import Functional
 
 SOURCE = (
@@ -30,20 +32,20 @@ SOURCE = (
 )
 
 
-def _normalized(x: Any, name: str) -> Any:
+def _normalized(x: KerasTensor, name: str) -> KerasTensor:
     return layers.BatchNormalization(channel_axis(), momentum=0.9997, epsilon=1e-3, name=name)(x)
 
 
-def _relu(x: Any, name: str | None = None) -> Any:
+def _relu(x: KerasTensor, name: str | None = None) -> KerasTensor:
     return layers.Activation("relu", name=name)(x)
 
 
-def _pointwise(x: Any, filters: int, name: str) -> Any:
+def _pointwise(x: KerasTensor, filters: int, name: str) -> KerasTensor:
     layer = layers.Conv2D(filters, 1, padding="same", use_bias=False, kernel_initializer="he_normal", name=name)
     return layer(x)
 
 
-def _separable(x: Any, filters: int, kernel: int, name: str, stride: int = 1) -> Any:
+def _separable(x: KerasTensor, filters: int, kernel: int, name: str, stride: int = 1) -> KerasTensor:
     """Two separable convolutions, the first of which may leave places out."""
     x, padding = _relu(x), "same"
     if stride == 2:
@@ -56,7 +58,7 @@ def _separable(x: Any, filters: int, kernel: int, name: str, stride: int = 1) ->
     return _normalized(x, f"separable_conv_2_bn_{name}")
 
 
-def _adjusted(p: Any, x: Any, filters: int, name: str) -> Any:
+def _adjusted(p: KerasTensor | None, x: KerasTensor, filters: int, name: str) -> KerasTensor:
     """Return the features of the cell before the last, in the size and width of this one."""
     if p is None:
         return x
@@ -75,16 +77,16 @@ def _adjusted(p: Any, x: Any, filters: int, name: str) -> Any:
     return p
 
 
-def _normal(x: Any, p: Any, filters: int, name: str) -> tuple[Any, Any]:
+def _normal(x: KerasTensor, p: KerasTensor | None, filters: int, name: str) -> tuple[Any, Any]:
     """A cell that keeps the size; `p` is what the cell before the last gave."""
     before = x
     p = _adjusted(p, x, filters, name)
     h = _normalized(_pointwise(_relu(x), filters, f"normal_conv_1_{name}"), f"normal_bn_1_{name}")
 
-    def averaged(y: Any, part: str) -> Any:
+    def averaged(y: KerasTensor, part: str) -> KerasTensor:
         return layers.AveragePooling2D(3, strides=1, padding="same", name=f"normal_{part}_{name}")(y)
 
-    def added(i: int, left: Any, right: Any) -> Any:
+    def added(i: int, left: KerasTensor, right: KerasTensor) -> KerasTensor:
         return layers.add([left, right], name=f"normal_add_{i}_{name}")
 
     left, right = (_separable(y, filters, k, f"normal_{n}1_{name}") for y, k, n in ((h, 5, "left"), (p, 3, "right")))
@@ -97,17 +99,17 @@ def _normal(x: Any, p: Any, filters: int, name: str) -> tuple[Any, Any]:
     return layers.concatenate(parts, axis=channel_axis(), name=f"normal_concat_{name}"), before
 
 
-def _reduction(x: Any, p: Any, filters: int, name: str) -> tuple[Any, Any]:
+def _reduction(x: KerasTensor, p: KerasTensor | None, filters: int, name: str) -> tuple[Any, Any]:
     """A cell that leaves every second place out; `p` is what the cell before the last gave."""
     before = x
     p = _adjusted(p, x, filters, name)
     h = _normalized(_pointwise(_relu(x), filters, f"reduction_conv_1_{name}"), f"reduction_bn_1_{name}")
     padded = layers.ZeroPadding2D(padding_before_stride(h, 3), name=f"reduction_pad_1_{name}")(h)
 
-    def narrowed(y: Any, kernel: int, part: str) -> Any:
+    def narrowed(y: KerasTensor, kernel: int, part: str) -> KerasTensor:
         return _separable(y, filters, kernel, f"reduction_{part}_{name}", stride=2)
 
-    def added(left: Any, right: Any, part: str) -> Any:
+    def added(left: KerasTensor, right: KerasTensor, part: str) -> KerasTensor:
         return layers.add([left, right], name=f"reduction_{part}_{name}")
 
     one = added(narrowed(h, 5, "left1"), narrowed(p, 7, "right1"), "add_1")
@@ -126,7 +128,7 @@ def _reduction(x: Any, p: Any, filters: int, name: str) -> tuple[Any, Any]:
 def _body(filters: int, cells: int, stem: int, skip: bool) -> Body:
     """The network: three stacks of `cells`; `skip` where those after a reduction see over it."""
 
-    def body(images: Any, asked: Asked) -> Any:
+    def body(images: KerasTensor, asked: Asked) -> KerasTensor:
         convolution = layers.Conv2D(
             stem, 3, strides=2, use_bias=False, kernel_initializer="he_normal", name="stem_conv1"
         )
@@ -157,10 +159,10 @@ def _variant(kind: str, size: int, body: Body, *digests: str):
         input_shape: Sequence[int | None] | None = None,
         include_top: bool = True,
         weights: str | os.PathLike[str] | None = "imagenet",
-        input_tensor: Any = None,
+        input_tensor: KerasTensor | None = None,
         pooling: str | None = None,
         classes: int = 1000,
-        classifier_activation: Any = "softmax",
+        classifier_activation: ActivationLike = "softmax",
         name: str | None = default_name,
     ) -> Functional:
         if channel_axis() == 1:

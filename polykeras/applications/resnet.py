@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from polykeras import layers
 from polykeras.applications.building import Asked, Body, channel_axis, kernels_at
 from polykeras.applications.constructors import constructor
 from polykeras.applications.imagenet_utils import decode_predictions, preprocessing
+from polykeras.graph import KerasTensor
 
 SOURCE = 'He et al., "Deep Residual Learning for Image Recognition", 2015, https://arxiv.org/abs/1512.03385'
 
 
-def normalized(x: Any, name: str) -> Any:
+def normalized(x: KerasTensor, name: str) -> KerasTensor:
     """Return the batch-normalized features."""
     return layers.BatchNormalization(channel_axis(), epsilon=1.001e-5, name=name)(x)
 
 
-def active(x: Any, name: str) -> Any:
+def active(x: KerasTensor, name: str) -> KerasTensor:
     """Return the rectified features, normalized before."""
     return layers.Activation("relu", name=f"{name}_relu")(normalized(x, f"{name}_bn"))
 
 
-def stem(images: Any) -> Any:
+def stem(images: KerasTensor) -> KerasTensor:
     """Return the features of a convolution of 7 x 7 that leaves every second place out."""
     x = layers.ZeroPadding2D(3, name="conv1_pad")(images)
     return layers.Conv2D(64, 7, strides=2, name="conv1_conv")(x)
 
 
-def pooled_stem(x: Any) -> Any:
+def pooled_stem(x: KerasTensor) -> KerasTensor:
     """Return the largest features of neighbours, at every second place."""
     x = layers.ZeroPadding2D(1, name="pool1_pad")(x)
     return layers.MaxPooling2D(3, strides=2, name="pool1_pool")(x)
 
 
-def _block(x: Any, filters: int, stride: int, widen: bool, name: str) -> Any:
+def _block(x: KerasTensor, filters: int, stride: int, widen: bool, name: str) -> KerasTensor:
     shortcut = x
     if widen:
         shortcut = layers.Conv2D(4 * filters, 1, strides=stride, name=f"{name}_0_conv")(x)
@@ -47,7 +46,7 @@ def _block(x: Any, filters: int, stride: int, widen: bool, name: str) -> Any:
 
 
 def _body(*depths: int) -> Body:
-    def body(images: Any, asked: Asked) -> Any:
+    def body(images: KerasTensor, asked: Asked) -> KerasTensor:
         x = pooled_stem(active(stem(images), "conv1"))
         for stage, depth in enumerate(depths):
             for i in range(depth):

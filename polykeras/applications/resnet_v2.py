@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from polykeras import layers
 from polykeras.applications.building import Asked, Body, kernels_at
 from polykeras.applications.constructors import constructor
 from polykeras.applications.imagenet_utils import decode_predictions, preprocessing
 from polykeras.applications.resnet import active, pooled_stem, stem
+from polykeras.graph import KerasTensor
 
 SOURCE = 'He et al., "Identity Mappings in Deep Residual Networks", 2016, https://arxiv.org/abs/1603.05027'
 
 
-def _block(x: Any, filters: int, stride: int, widen: bool, name: str) -> Any:
+def _block(x: KerasTensor, filters: int, stride: int, widen: bool, name: str) -> KerasTensor:
     before = active(x, f"{name}_preact")
     if widen:
         x = layers.Conv2D(4 * filters, 1, strides=stride, name=f"{name}_0_conv")(before)
@@ -27,7 +26,7 @@ def _block(x: Any, filters: int, stride: int, widen: bool, name: str) -> Any:
 
 
 def _body(*depths: int) -> Body:
-    def body(images: Any, asked: Asked) -> Any:
+    def body(images: KerasTensor, asked: Asked) -> KerasTensor:
         x = pooled_stem(stem(images))
         for stage, depth in enumerate(depths):
             for i in range(depth):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from polykeras import layers
 from polykeras.applications.building import UNNAMED, Asked, Body, kernels_at
 from polykeras.applications.constructors import constructor
 from polykeras.applications.imagenet_utils import decode_predictions, preprocessing
+from polykeras.graph import KerasTensor
 
 SOURCE = (
     'Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2014, '
@@ -18,7 +17,7 @@ SOURCE = (
 def body_of(*depths: int) -> Body:
     """Return the body of a network with so many convolutions a block."""
 
-    def body(images: Any, asked: Asked) -> Any:
+    def body(images: KerasTensor, asked: Asked) -> KerasTensor:
         x = images
         for block, depth in enumerate(depths, 1):
             for i in range(1, depth + 1):
@@ -30,7 +29,7 @@ def body_of(*depths: int) -> Body:
     return body
 
 
-def head(features: Any, asked: Asked) -> Any:
+def head(features: KerasTensor, asked: Asked) -> KerasTensor:
     """Return the scores that two wide dense layers and the classifier give."""
     x = layers.Flatten(name="flatten")(features)
     for name in ("fc1", "fc2"):

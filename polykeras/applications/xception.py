@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from polykeras import layers
 from polykeras.applications.building import Asked, Pools, channel_axis, kernels_at
 from polykeras.applications.constructors import constructor
 from polykeras.applications.imagenet_utils import decode_predictions, preprocessing
+from polykeras.graph import KerasTensor
 
 SOURCE = (
     'Chollet, "Xception: Deep Learning with Depthwise Separable Convolutions", 2016, https://arxiv.org/abs/1610.02357'
 )
 
 
-def _relu(x: Any, name: str) -> Any:
+def _relu(x: KerasTensor, name: str) -> KerasTensor:
     return layers.Activation("relu", name=f"{name}_act")(x)
 
 
-def _normalized(x: Any, name: str | None = None) -> Any:
+def _normalized(x: KerasTensor, name: str | None = None) -> KerasTensor:
     return layers.BatchNormalization(channel_axis(), name=name and f"{name}_bn")(x)
 
 
-def _separable(x: Any, filters: int, name: str) -> Any:
+def _separable(x: KerasTensor, filters: int, name: str) -> KerasTensor:
     x = layers.SeparableConv2D(filters, 3, padding="same", use_bias=False, name=name)(x)
     return _normalized(x, name)
 
 
-def _narrowing(x: Any, block: int, first: int, second: int, active: bool = True) -> Any:
+def _narrowing(x: KerasTensor, block: int, first: int, second: int, active: bool = True) -> KerasTensor:
     """A block that leaves every second place out; `active` where its input is rectified."""
     name = f"block{block}"
     shortcut = _normalized(layers.Conv2D(second, 1, strides=2, padding="same", use_bias=False)(x))
@@ -39,7 +38,7 @@ def _narrowing(x: Any, block: int, first: int, second: int, active: bool = True)
     return layers.add([x, shortcut])
 
 
-def _body(images: Any, asked: Asked) -> Any:
+def _body(images: KerasTensor, asked: Asked) -> KerasTensor:
     x = images
     for name, filters, stride in (("block1_conv1", 32, 2), ("block1_conv2", 64, 1)):
         x = layers.Conv2D(filters, 3, strides=stride, use_bias=False, name=name)(x)

@@ -19,7 +19,11 @@ that `polykeras.backends()` lists."""
 
 
 def main(arguments: list[str]) -> None:
-    """Run what the arguments name, as `python` itself would."""
+    """Run what the arguments name, as `python` itself would.
+
+    Raises:
+        SystemExit: there is nothing to run; or help was asked for.
+    """
     by_module = arguments[:1] == ["-m"]
     rest = arguments[by_module:]
     if not rest or rest[0].startswith("-"):

@@ -41,7 +41,13 @@ T = TypeVar("T")
 
 
 class keras_export:  # a decorator, named as in Keras
-    """Leaves a function or a class as it is: names of Keras's API are those of polykeras."""
+    """Leaves a function or a class as it is: names of Keras's API are those of polykeras.
+
+    Args:
+        path: names in Keras's API.
+        package: not used.
+        parent: not used.
+    """
 
     def __init__(self, path: str | Sequence[str], package: str = "keras", parent: Any = None) -> None:
         self.path = path
@@ -52,12 +58,23 @@ class keras_export:  # a decorator, named as in Keras
 
 
 def compute_output_spec(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Return the symbolic results of a function, or a layer, of symbolic tensors."""
+    """Return the symbolic results of a function, or a layer, of symbolic tensors.
+
+    Args:
+        fn: takes arrays, or is a layer.
+        *args: symbolic tensors, in the structure in which it takes arrays.
+        **kwargs: further arguments of it.
+    """
     return infer_outputs(fn, args, kwargs)
 
 
 def any_symbolic_tensors(args: Any = None, kwargs: Mapping[str, Any] | None = None) -> bool:
-    """Return whether there are symbolic tensors among the arguments of a call."""
+    """Return whether there are symbolic tensors among the arguments of a call.
+
+    Args:
+        args: the positional ones.
+        kwargs: those by name.
+    """
     return find_symbolic((args or (), kwargs or {})) is not None
 
 
@@ -78,7 +95,7 @@ def get_object_name(obj: Any) -> str:
 
 
 def no_automatic_dependency_tracking(fn: F) -> F:
-    """Decorate a method: layers and weights in attributes that it sets first are not its object's own."""
+    """Return a method of which layers and weights in attributes that it sets first are not its object's own."""
 
     @functools.wraps(fn)
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -131,17 +148,36 @@ def to_list(x: Any) -> list[Any]:
 
 
 def print_msg(message: Any, line_break: bool = True) -> None:
-    """Print a message at once."""
+    """Print a message at once.
+
+    Args:
+        message: is made a text by `str`.
+        line_break: whether the line ends.
+    """
     print(message, end="\n" if line_break else "", flush=True)
 
 
 def standardize_tuple(value: Any, n: int, name: str, allow_zero: bool = False) -> tuple[int, ...]:
-    """Return `n` ints of one int or of `n`; they must be positive, or 0 where that is allowed."""
+    """Return `n` ints of one int or of `n`; they must be positive, or 0 where that is allowed.
+
+    Args:
+        value: an int, or a sequence of `n`.
+        n: how many.
+        name: of the argument, for the message.
+        allow_zero: whether 0 is allowed.
+
+    Raises:
+        ValueError: it is something else.
+    """
     return int_tuple(value, n, name, minimum=0 if allow_zero else 1)
 
 
 def standardize_data_format(data_format: str | None) -> str:
-    """Return where the channels are, by default as set by `set_image_data_format`."""
+    """Return where the channels are, by default as set by `set_image_data_format`.
+
+    Raises:
+        ValueError: another word.
+    """
     found = str(data_format or config.image_data_format()).lower()
     if found not in ("channels_first", "channels_last"):
         raise ValueError(f"`data_format` must be 'channels_first' or 'channels_last'; received {data_format!r}.")
@@ -149,7 +185,15 @@ def standardize_data_format(data_format: str | None) -> str:
 
 
 def canonicalize_axis(axis: int, num_dims: int) -> int:
-    """Return an axis counted from the front."""
+    """Return an axis counted from the front.
+
+    Args:
+        axis: an axis; negative ones count from the end.
+        num_dims: how many axes there are.
+
+    Raises:
+        ValueError: there is no such axis.
+    """
     if not -num_dims <= axis < num_dims:
         raise ValueError(f"axis {axis} is not among the {num_dims} of the array.")
     return axis % num_dims
@@ -182,7 +226,12 @@ def obtain_input_shape(
 
 
 class LazyModule:
-    """A framework that is imported when one of its names is first used."""
+    """A framework that is imported when one of its names is first used.
+
+    Args:
+        name: of the module.
+        pip_name: of the package that has it, where that is another.
+    """
 
     def __init__(self, name: str, pip_name: str | None = None) -> None:
         self._name, self._pip_name = name, pip_name or name

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from polykeras.backend.base import Backend
+from polykeras.backend.execution_policy import ExecutionPolicy
 from polykeras.backend.info import BackendInfo, backends
 from polykeras.backend.providers import Provider
 from polykeras.backend.registry import (
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Backend",
     "BackendInfo",
+    "ExecutionPolicy",
     "Provider",
     "backend",
     "backends",

@@ -2,64 +2,113 @@
 
 from __future__ import annotations
 
-from abc import ABC
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from polykeras.backend.execution import ExecutionMethods
+from polykeras.backend.execution_policy import ExecutionPolicy
+from polykeras.backend.families.activations import Activations
+from polykeras.backend.families.arithmetic import Arithmetic
+from polykeras.backend.families.arrays import Arrays
+from polykeras.backend.families.attention import Attention
+from polykeras.backend.families.autodiff import Autodiff
+from polykeras.backend.families.control import Control
+from polykeras.backend.families.convolution import Convolution
+from polykeras.backend.families.creation import Creation
+from polykeras.backend.families.decompositions import Decompositions
+from polykeras.backend.families.distributions import Distributions
+from polykeras.backend.families.elementwise import Elementwise
+from polykeras.backend.families.execution import Execution
+from polykeras.backend.families.exponential import Exponential
+from polykeras.backend.families.fourier import Fourier
+from polykeras.backend.families.framework import Framework
+from polykeras.backend.families.indexing import Indexing
+from polykeras.backend.families.joining import Joining
+from polykeras.backend.families.linalg import Linalg
+from polykeras.backend.families.logical import Logical
+from polykeras.backend.families.losses import Losses
+from polykeras.backend.families.nan_reduction import NanReduction
+from polykeras.backend.families.normalization import Normalization
+from polykeras.backend.families.padding import Padding
+from polykeras.backend.families.pooling import Pooling
+from polykeras.backend.families.random import Random
+from polykeras.backend.families.rearranging import Rearranging
+from polykeras.backend.families.recurrence import Recurrence
+from polykeras.backend.families.reduction import Reduction
+from polykeras.backend.families.shaping import Shaping
+from polykeras.backend.families.signal import Signal
+from polykeras.backend.families.sorting import Sorting
+from polykeras.backend.families.special import Special
+from polykeras.backend.families.statistics import Statistics
+from polykeras.backend.families.trigonometric import Trigonometric
 from polykeras.backend.native import Native
+from polykeras.backend.registry import load
 
 
-class Backend(ExecutionMethods, ABC):
+class Backend(
+    # arrays
+    Arrays,
+    Creation,
+    Shaping,
+    Joining,
+    Padding,
+    Rearranging,
+    Indexing,
+    Sorting,
+    # numbers
+    Elementwise,
+    Arithmetic,
+    Exponential,
+    Trigonometric,
+    Logical,
+    Special,
+    Reduction,
+    NanReduction,
+    Statistics,
+    Random,
+    Distributions,
+    # linear algebra
+    Linalg,
+    Decompositions,
+    Fourier,
+    Signal,
+    # neural networks
+    Activations,
+    Convolution,
+    Pooling,
+    Normalization,
+    Attention,
+    Recurrence,
+    Losses,
+    # functions and how they run
+    Autodiff,
+    Control,
+    Execution,
+    Framework,
+):
     """One framework behind the names of the Array API and Keras.
 
-    A subclass implements the abstract methods (about 100) and gets all others, each written once in the family
-    mixins below this class. It may override one of those where a native kernel pays; the reflection tests hold it to
-    the same parameters and defaults, and to no other public names.
+    A subclass implements the abstract methods (about 100) and gets all others, each written once in the families
+    above. It may override one of those where a native kernel pays; the reflection tests hold it to the same parameters
+    and defaults, and to no other public names.
 
     Attributes:
         name: as users write it, for instance `"torch"`.
         version: that of the framework.
         holds_values: False for the symbolic backend, whose arrays are shapes and dtypes only.
-        unsupported_dtypes: dtypes that arrays cannot have, mapped to the reason and the way out.
-        compiles_calls: whether calls of a model outside any step are worth compiling when they are repeated: where an
-            eager operation takes tens of microseconds, and compiled code can be differentiated like eager code.
-        compiles_each_size: whether another number of rows or of indices makes `compile_steps` compile its steps anew.
-        native: what it knows of code in the framework's own idiom; see `Native`.
-        can_differentiate: False where `value_and_grad` is not to be had at all.
+        execution: how it wants to be run.
+        native: what it knows of code in the framework's own idiom.
     """
 
     name: ClassVar[str]
     version: ClassVar[str] = ""
     holds_values: ClassVar[bool] = True
-    can_differentiate: ClassVar[bool] = True
-    compiles_calls: ClassVar[bool] = False
-    compiles_each_size: ClassVar[bool] = False
+    execution: ClassVar[ExecutionPolicy] = ExecutionPolicy()
     native: ClassVar[Native] = Native()
 
-    @property
-    def unsupported_dtypes(self) -> dict[str, str]:
-        """Dtypes this backend has not, each with the reason and the way out."""
-        return {}
-
-    def foreign(self, framework: str, wanted_by: str) -> Any:
-        """Return what a layer around code of a framework needs of it: a module of that framework's backend.
-
-        Args:
-            framework: by its import name.
-            wanted_by: the layer, for the message.
-
-        Raises:
-            ValueError: this backend is of another framework.
-        """
-        raise ValueError(
-            f"{wanted_by} runs code of {framework}, and so with the backend of that framework alone; the current one "
-            f"is {self.name!r}. Choose it before: `polykeras.set_backend({framework!r})`."
-        )
+    if TYPE_CHECKING:  # families may call what others have; of the whole, names are known
+        __getattr__: None
 
     def __repr__(self) -> str:
         return f"<polykeras backend {self.name}>"
 
     def __reduce__(self) -> Any:
-        from polykeras.backend.registry import load
-
         return load, (self.name,)

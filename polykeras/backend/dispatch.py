@@ -30,10 +30,27 @@ class Handle:
     __slots__ = ()
     __array_ufunc__ = None  # NumPy leaves operators to the handle, in-place ones too
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        _handles.append(cls)
+        for tell in _to_tell:
+            tell(cls)
+
     @property
     def value(self) -> Any:
         """The array."""
         raise NotImplementedError
+
+
+_handles: list[type[Handle]] = [Handle]
+_to_tell: list[Callable[[type[Handle]], None]] = []
+
+
+def for_each_handle(tell: Callable[[type[Handle]], None]) -> None:
+    """Call a function with each class of handles, defined now or later."""
+    _to_tell.append(tell)
+    for kind in _handles:
+        tell(kind)
 
 
 class Symbolic:

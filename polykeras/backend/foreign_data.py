@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from polykeras import fast
-from polykeras.backend.providers import Provider, provider_of, providers
+from polykeras.backend.providers import provider_of, providers
 from polykeras.backend.registry import load
 
 
@@ -31,7 +31,7 @@ def batches_of(source: Any) -> Iterator[Any]:
     Args:
         source: an iterable, of any framework and whatever the current backend is.
     """
-    provider = _quick_provider_of(source)
+    provider = provider_of(source) if fast.enabled("loaders") else None
     return iter(source) if provider is None else provider.batches_of(source)
 
 
@@ -51,14 +51,3 @@ def dataset_of(name: str, make: Callable[[], Iterator[Any]]) -> Any:
         able = ", ".join(other for other, found in providers().items() if found.dataset_of is not None)
         raise ValueError(f"The backend {name!r} makes no data sets; expected one of: {able}.")
     return provider.dataset_of(make)
-
-
-def lies_ready(source: Any) -> bool:
-    """Return whether `batches_of` takes the batches of some data out of memory, with no code of a user's."""
-    provider = _quick_provider_of(source)
-    return provider is not None and provider.lies_ready(source)
-
-
-def _quick_provider_of(source: Any) -> Provider | None:
-    """Return the provider of the framework that defines the type of some data, if its quicker ways may be taken."""
-    return provider_of(source) if fast.enabled("loaders") else None

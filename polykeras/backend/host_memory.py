@@ -130,9 +130,3 @@ def freed_memory_kept() -> Iterator[None]:
             _keeping -= 1
             if not _keeping:
                 _tune(_USUAL)
-
-
-def give_back() -> None:
-    """Give freed memory back to the system, where it is the C library of GNU that keeps it; some milliseconds."""
-    if is_glibc():
-        ctypes.CDLL(None).malloc_trim(0)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from polykeras.backend.native_location import NativeLocation
+    from polykeras.backend.native_location import Adoption, NativeLocation
 
 
 class Native:
@@ -18,6 +18,7 @@ class Native:
 
     Attributes:
         location: how variables are stored that such code has looked at; None where it sees arrays only.
+        adoption: how the framework's own variables, and what holds some, become parts of layers; None for none.
         steps_take_state: whether Keras's models on this framework have `train_step(state, data)`.
         asked: whether native code of this process has asked for the objects in which gradients gather. From then on
             each read of a trainable variable outside of steps makes one.
@@ -28,6 +29,7 @@ class Native:
     """
 
     location: NativeLocation | None = None
+    adoption: Adoption | None = None
     steps_take_state: bool = False
     asked: bool = False
     layer_base: type | None = None

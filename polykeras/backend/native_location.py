@@ -71,6 +71,16 @@ class NativeLocation:
         raise NotImplementedError
 
 
+def renew_turn() -> threading.RLock:
+    """Make another lock in place of `turn`, and return it.
+
+    It is for a forked process: a thread that is not there any more may hold the other one.
+    """
+    global turn
+    turn = threading.RLock()
+    return turn
+
+
 def in_turn() -> AbstractContextManager[Any]:
     """Return the context in which this thread alone takes or gives values of variables, or moves them to a location."""
     return turn
@@ -129,7 +139,3 @@ class Adoption:
     describe: Callable[[Any], tuple[str, tuple[int, ...], str, bool]]
     known: Callable[[Any], Any]
     bind: Callable[[Any, Any, Callable[[Any], Any], Callable[[], bool]], None]
-
-
-ADOPTIONS: list[Adoption] = []
-"""Of the backends that were loaded."""

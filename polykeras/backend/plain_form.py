@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from polykeras import fast
+from polykeras.backend.execution_policy import ExecutionPolicy
 from polykeras.common import nested
 
 
@@ -19,7 +20,7 @@ def plain_form(backend: Any, contract: type) -> Any:
     twin = object.__new__(type(backend))  # a copy of a backend is that backend
     vars(twin).update(vars(backend))
     made = fast.without_overrides(twin, contract)
-    made.__class__ = type(type(backend).__name__, (type(made),), {"compile": _as_it_is})
+    made.__class__ = type(type(backend).__name__, (type(made),), {"compile": _as_it_is, "execution": ExecutionPolicy()})
     return made
 
 

@@ -33,8 +33,6 @@ class Provider:
         batches_of: `iter` for data of a type that the framework defines, where it knows a quicker way to the same
             values; batches may hold NumPy's arrays in place of its own. Called only for these, and so where the
             framework is loaded.
-        lies_ready: says of such data whether `batches_of` takes their batches out of memory, with no code of a user's:
-            then no thread is needed to have one in hand.
         on_host: runs a function of host arrays within a function that the framework traces, as in a map over a data
             set: `on_host(function, arrays, spec)`, where `spec(*shapes)` gives shape and dtype of the result (None for
             sizes that are not known). Returns NotImplemented where no array is traced. Called only for arrays of the
@@ -50,7 +48,6 @@ class Provider:
     install: str = ""
     tested: tuple[str, str] | None = None
     batches_of: Callable[[Any], Iterator[Any]] = iter
-    lies_ready: Callable[[Any], bool] = lambda source: False
     on_host: Callable[[Callable[..., Any], list[Any], Callable[..., Any]], Any] | None = None
     dataset_of: Callable[[Callable[[], Iterator[Any]]], Any] | None = None
     layer_methods: frozenset[str] = frozenset()

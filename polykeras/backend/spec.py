@@ -5,10 +5,10 @@ The declaration is read once, by `polykeras.backend.dispatch.bind`; inside a bac
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, ParamSpec, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypeVar
 
 Array: TypeAlias = Any
 """A backend's own array: `jax.Array`, `torch.Tensor`, `tf.Tensor`, `numpy.ndarray`, ..."""
@@ -73,3 +73,16 @@ def required(
     """Declare a required op: abstract here, implemented by every backend. Arguments as for `op`."""
     spec = OpSpec(tuple(arrays.split()), promote, tuple(others.split()), tuple(indices.split()), required=True)
     return lambda method: _declare(abstractmethod(method), spec)
+
+
+class Family(ABC):  # noqa: B024  (the methods of the families are abstract)
+    """Base of the families of methods, such as `Reduction`.
+
+    A family calls methods of other families and imports none of them: `Backend` has them all. Their order there does
+    not matter, since no two families define the same name.
+    """
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Return a method of another family."""

@@ -1,4 +1,4 @@
-"""Show a model: its layers, and its sizes by dtype; with --plot a picture.
+"""Show a model: its layers, and its sizes by dtype; with --plot a picture, with --program what a step of it runs.
 
 A file of weights alone (.weights.h5, .npz, .safetensors, .weights.json) is shown as the list of its arrays.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from polykeras import dtypes
+from polykeras.cli.data import first_rows, prepared_experiment
 from polykeras.cli.errors import CommandError
 from polykeras.cli.models import add_model_arguments, load_experiment
 from polykeras.cli.texts import print_json, size, table
@@ -24,6 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_model_arguments(parser)
     parser.add_argument("--plot", metavar="FILE", help="draw the model to this file: .png, .svg or .pdf")
+    parser.add_argument(
+        "--program",
+        metavar="STEP",
+        choices=("train", "test", "predict"),
+        help="print only what this step (train, test or predict) runs on the default backend",
+    )
+    parser.set_defaults(batch_size=32, samples=32, length=16, seed=0)  # of the data
     parser.add_argument("--expand", action="store_true", help="show the layers of models within the model too")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -31,11 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Show what the options name; returns the exit status."""
     if options.model.endswith(SUFFIXES):
-        if options.plot:
-            raise CommandError(
-                f"{options.model!r} holds weights alone, of which there is no picture. Leave out --plot."
-            )
+        for name, what in (("plot", "picture"), ("program", "program")):
+            if getattr(options, name):
+                raise CommandError(f"{options.model!r} holds weights alone, which have no {what}. Leave out --{name}.")
         _show_weights(options)
+    elif options.program:
+        _show_program(options)
     else:
         _show_model(options)
     return 0
@@ -51,6 +60,18 @@ def _show_weights(options: argparse.Namespace) -> None:
         return
     rows = [(name, array.dtype, str(array.shape)) for name, array in arrays.items()]
     print(table(("array", "dtype", "shape"), rows), _size_table(sizes), sep="\n\n")
+
+
+def _show_program(options: argparse.Namespace) -> None:
+    from polykeras.debug import program
+
+    experiment, _ = prepared_experiment(options)
+    batch = [first_rows(data, options.batch_size) for data in (experiment.x, experiment.y)]
+    text = program(experiment.model, options.program, *batch)
+    if options.json:
+        print_json({"model": experiment.model.name, "step": options.program, "program": text})
+    else:
+        print(text)
 
 
 def _show_model(options: argparse.Namespace) -> None:

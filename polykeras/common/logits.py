@@ -14,9 +14,12 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from polykeras.backend.spec import Array
 
 
 class Known(NamedTuple):
@@ -51,7 +54,7 @@ def are_remembered() -> bool:
     return _known.get() is not None
 
 
-def remember(probabilities: Any, axis: Any, logits: Any) -> None:
+def remember(probabilities: Array, axis: Any, logits: Array) -> None:
     """Note of what a softmax made probabilities, where that is to be remembered, for as long as they live.
 
     Args:
@@ -70,19 +73,19 @@ def remember(probabilities: Any, axis: Any, logits: Any) -> None:
     known[key] = Known(reference, int(axis) % len(probabilities.shape), logits)
 
 
-def known(probabilities: Any) -> Known | None:
+def known(probabilities: Array) -> Known | None:
     """Return what is remembered of an array."""
     found = (_known.get() or {}).get(id(probabilities))
     return found if found is not None and found.reference() is probabilities else None
 
 
-def of(probabilities: Any, axis: int) -> Any:
+def of(probabilities: Array, axis: int) -> Array | None:
     """Return the logits whose softmax along an axis probabilities are; None where none are remembered."""
     found = known(probabilities)
     return found.logits if found is not None and found.axis == axis % len(probabilities.shape) else None
 
 
-def follow(probabilities: Any, result: Any, change: Callable[[Any], Any]) -> None:
+def follow(probabilities: Array, result: Array, change: Callable[[Any], Any]) -> None:
     """Remember logits of what became of probabilities, by a change that may as well come before the softmax: a cast."""
     found = known(probabilities)
     if found is not None and result is not probabilities:

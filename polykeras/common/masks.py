@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import threading
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from polykeras.backend.spec import Array
+
 
 _kept: dict[int, tuple[Any, Any]] = {}
 
@@ -12,7 +16,7 @@ _kept: dict[int, tuple[Any, Any]] = {}
 _boxes = threading.local()
 
 
-def keep(array: Any, mask: Any) -> None:
+def keep(array: Array, mask: Array) -> None:
     """Remember the mask of an array; none any more where it is None."""
     key = id(array)
     if mask is None:
@@ -27,7 +31,7 @@ def keep(array: Any, mask: Any) -> None:
     _kept[key] = (reference, mask)
 
 
-def kept(array: Any) -> Any:
+def kept(array: Array) -> Array | None:
     """Return the mask that is remembered of an array, or None."""
     return _kept[id(array)][1] if id(array) in _kept else None
 

@@ -57,6 +57,9 @@ def map_structure(func: Callable[..., Any], *structures: Any) -> Any:
         func: takes a leaf of the first structure, and what the others have in its place: leaves, or whole containers.
         *structures: nested dicts, lists and tuples. The others have the containers of the first one.
 
+    Returns:
+        A structure of the shape of the first one, of what `func` returned.
+
     Raises:
         ValueError: another structure lacks a container of the first one, or has another one in its place.
     """
@@ -79,7 +82,15 @@ def paths(structure: Any) -> list[str]:
 
 
 def assert_same_structure(a: Any, b: Any) -> None:
-    """Raise `ValueError`, showing both, when two structures differ; a list and a tuple do."""
+    """Raise `ValueError`, showing both, when two structures differ; a list and a tuple do.
+
+    Args:
+        a: nested dicts, lists and tuples.
+        b: another structure.
+
+    Raises:
+        ValueError: they differ.
+    """
     left, right = (optree.tree_structure(s, namespace=NAMESPACE) for s in (a, b))
     if left != right:
         raise ValueError(f"Expected two structures of one shape; received {left} and {right}.")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from polykeras import ops
+from polykeras.backend.spec import Array
 from polykeras.distillation.losses import DistillationLoss
 from polykeras.layers.base.layer import LAYERS
 from polykeras.metrics import Mean
@@ -102,12 +103,18 @@ class Distiller(Model):
         self.compile(**deserialize_keras_object(config))
 
     def call(self, inputs: Any, training: Any = None, **kwargs: Any) -> Any:
-        """Return the student's outputs."""
+        """Return the student's outputs.
+
+        Args:
+            inputs: what the student takes.
+            training: whether the student is being trained.
+            **kwargs: further arguments of the student.
+        """
         return self.student(inputs, training=training, **kwargs)
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
-    ) -> Any:
+    ) -> Array:
         """Return the weighted sum of the student's loss and the distances from the teacher."""
         if y_pred is None:
             y_pred = self(x, training=training)

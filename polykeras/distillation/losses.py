@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops, tree  # not `nested`: None stands for an output that is not compared
+from polykeras.backend.spec import Array
 from polykeras.layers.base.layer import LAYERS
 from polykeras.losses import KLDivergence, as_loss
 from polykeras.saving.configurable import Configurable
@@ -22,7 +23,7 @@ class DistillationLoss(Configurable):
     teacher_layer_name: str | None = None
     student_layer_name: str | None = None
 
-    def compute_loss(self, teacher_outputs: Any, student_outputs: Any, **kwargs: Any) -> Any:
+    def compute_loss(self, teacher_outputs: Any, student_outputs: Any, **kwargs: Any) -> Array:
         """Return the distance of a batch, a scalar.
 
         Args:
@@ -33,11 +34,27 @@ class DistillationLoss(Configurable):
         raise NotImplementedError(f"{type(self).__name__} does not implement `compute_loss`.")
 
     def validate_outputs(self, teacher_outputs: Any, student_outputs: Any) -> None:
-        """Raise `ValueError` where the outputs have different structures."""
+        """Raise `ValueError` where the outputs have different structures.
+
+        Args:
+            teacher_outputs: an array, or a structure of them.
+            student_outputs: an array, or a structure of them.
+
+        Raises:
+            ValueError: their structures differ.
+        """
         tree.assert_same_structure(teacher_outputs, student_outputs)
 
     def validate_model_compatibility(self, teacher: Any, student: Any) -> None:
-        """Raise `ValueError` where the models lack a layer that is compared."""
+        """Raise `ValueError` where the models lack a layer that is compared.
+
+        Args:
+            teacher: the model that is imitated.
+            student: the model that is trained.
+
+        Raises:
+            ValueError: a model lacks a layer that is compared, or has no symbolic inputs.
+        """
         for role, model, name in (
             ("teacher", teacher, self.teacher_layer_name),
             ("student", student, self.student_layer_name),
@@ -75,7 +92,7 @@ class _ByOutput(DistillationLoss):
     def _one(self, loss: Any, teacher: Any, student: Any) -> Any:
         return ops.mean(loss(teacher, student))
 
-    def compute_loss(self, teacher_outputs: Any, student_outputs: Any, **kwargs: Any) -> Any:
+    def compute_loss(self, teacher_outputs: Any, student_outputs: Any, **kwargs: Any) -> Array:
         """Return the sum of the outputs' distances; the teacher's outputs take the place of labels."""
 
         def one(loss: Any, teacher: Any, student: Any) -> Any:

@@ -41,7 +41,7 @@ def serialize(dtype_policy: DTypePolicy) -> Any:
     return serialize_keras_object(dtype_policy)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return the policy of a config.
 
     Args:

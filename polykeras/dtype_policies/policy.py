@@ -54,7 +54,13 @@ class DTypePolicy:
         return hash(self.name)
 
     def convert_input(self, x: Any, autocast: bool, dtype: Any) -> Any:
-        """Return what a layer is given as it computes with it: an array, a float one in `dtype` with `autocast`."""
+        """Return what a layer is given as it computes with it: an array, a float one in `dtype` with `autocast`.
+
+        Args:
+            x: anything; what is no array and no symbolic tensor is returned as it is.
+            autocast: whether floats are cast.
+            dtype: the one to which they are.
+        """
         if not (hasattr(x, "__array__") or ops.is_tensor(x) or is_keras_tensor(x)):
             return x
         x = ops.convert_to_tensor(x)

@@ -112,8 +112,16 @@ class Int4DTypePolicy(QuantizedDTypePolicy):
 
 
 class GPTQDTypePolicy(QuantizedDTypePolicy):
-    """Keras's policy of layers quantized by GPTQ, which is not available; arguments as `QuantizedDTypePolicy`."""
+    """Keras's policy of layers quantized by GPTQ, which is not available; arguments as `QuantizedDTypePolicy`.
+
+    Raises:
+        NotImplementedError: always.
+    """
 
 
 class AWQDTypePolicy(QuantizedDTypePolicy):
-    """Keras's policy of layers quantized by AWQ, which is not available; arguments as `QuantizedDTypePolicy`."""
+    """Keras's policy of layers quantized by AWQ, which is not available; arguments as `QuantizedDTypePolicy`.
+
+    Raises:
+        NotImplementedError: always.
+    """

@@ -9,7 +9,7 @@ from polykeras import ops
 from polykeras.common import nested
 from polykeras.common.naming import to_snake_case, unique_name
 from polykeras.graph.inference import infer_outputs
-from polykeras.graph.tensor import KerasTensor
+from polykeras.graph.tensor import KerasTensor, record_op
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import Registry
 
@@ -75,6 +75,9 @@ class Operation(Configurable):
 
     Args:
         name: unique names are made from the class's name where it is None.
+
+    Raises:
+        ValueError: `name` is no string, or has a `/` in it.
     """
 
     def __init__(self, name: str | None = None) -> None:
@@ -84,7 +87,12 @@ class Operation(Configurable):
         self.inbound_nodes: list[Node] = []
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Apply to arrays, or record a call on symbolic tensors."""
+        """Return the outputs for arrays; or, for symbolic tensors, record a call and return its symbolic outputs.
+
+        Args:
+            *args: what `call` takes.
+            **kwargs: what `call` takes by name.
+        """
         if any(isinstance(x, KerasTensor) for x in nested.flatten((args, kwargs))):
             return self.symbolic_call(*args, **kwargs)
         return self.call(*args, **kwargs)
@@ -94,15 +102,31 @@ class Operation(Configurable):
         raise NotImplementedError(f"{type(self).__name__} does not implement `call`.")
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the symbolic outputs for symbolic inputs, without recording a call."""
+        """Return the symbolic outputs for symbolic inputs, without recording a call.
+
+        Args:
+            *args: symbolic tensors, in the structure in which `call` takes arrays.
+            **kwargs: further arguments of `call`.
+        """
         return infer_outputs(self.call, args, kwargs)
 
     def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
-        """Record a call on symbolic tensors as part of the graph, and return its symbolic outputs."""
+        """Record a call on symbolic tensors as part of the graph, and return its symbolic outputs.
+
+        Args:
+            *args: symbolic tensors, in the structure in which `call` takes arrays.
+            **kwargs: further arguments of `call`.
+        """
         return self.record(args, kwargs, self.compute_output_spec(*args, **kwargs))
 
     def record(self, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> Any:
-        """Add a node to the graph and return its outputs."""
+        """Add a node to the graph and return its outputs.
+
+        Args:
+            args: the positional arguments of the call.
+            kwargs: those by name.
+            outputs: symbolic tensors, in a tree.
+        """
         return Node(self, args, kwargs, outputs).outputs
 
     def implied_tensors(self, node: Node) -> list[KerasTensor]:
@@ -195,9 +219,7 @@ class FunctionOperation(Operation):
         return self.function(*args, **kwargs)
 
 
+@record_op.supply
 def _record_op(op: str | Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Return the symbolic results of an op, or of a function, recorded as an operation of the graph."""
     return (OpOperation(op) if isinstance(op, str) else FunctionOperation(op))(*args, **kwargs)
-
-
-KerasTensor.record_op = staticmethod(_record_op)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from polykeras import dtypes
 from polykeras.backend.dispatch import Symbolic
 from polykeras.common import nested
 from polykeras.common.naming import unique_name
+from polykeras.common.supplied import Supplied
+from polykeras.common.types import DTypeLike
 from polykeras.operators import ArrayOperators
 
 if TYPE_CHECKING:
     from polykeras.graph.operation import Node
+
+record_op: Supplied[Callable[..., Any]] = Supplied("record_op", by="polykeras.graph.operation")
+"""Makes an op part of the graph: `record_op(name, args, kwargs)`, or a function without a name."""
 
 
 class KerasTensor(Symbolic, ArrayOperators):
@@ -38,7 +43,7 @@ class KerasTensor(Symbolic, ArrayOperators):
     def __init__(
         self,
         shape: Sequence[int | None],
-        dtype: Any = "float32",
+        dtype: DTypeLike = "float32",
         sparse: bool = False,
         ragged: bool = False,
         record_history: bool = True,
@@ -83,30 +88,26 @@ class KerasTensor(Symbolic, ArrayOperators):
     def _keras_mask(self, mask: Any) -> None:
         self._mask = mask
 
-    # Makes an op part of the graph: `record_op(name, args, kwargs)`, or a function without a name.
-    # `polykeras.graph.operation` sets it, which is built on this module.
-    record_op: ClassVar[Callable[..., Any]]
-
     def apply_op(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Record an op as an operation of the graph and return its symbolic results."""
         name = function.__op_name__
         if name in ("shape", "ndim", "size"):
             return {"shape": self.shape, "ndim": self.ndim, "size": self.size}[name]
-        return type(self).record_op(name or function, args, kwargs)
+        return record_op.get()(name or function, args, kwargs)
 
-    def reshape(self, newshape: Sequence[int]) -> Any:
+    def reshape(self, newshape: Sequence[int]) -> KerasTensor:
         """Return the tensor in another shape."""
-        return KerasTensor.record_op("reshape", (self, newshape), {})
+        return record_op.get()("reshape", (self, newshape), {})
 
-    def squeeze(self, axis: int | Sequence[int] | None = None) -> Any:
+    def squeeze(self, axis: int | Sequence[int] | None = None) -> KerasTensor:
         """Return the tensor without axes of size 1."""
-        return KerasTensor.record_op("squeeze", (self,), {"axis": axis})
+        return record_op.get()("squeeze", (self,), {"axis": axis})
 
     def __truediv__(self, other: Any) -> Any:  # Keras has an operation for the operator, beside that for `divide`
-        return KerasTensor.record_op("true_divide", (self, other), {})
+        return record_op.get()("true_divide", (self, other), {})
 
     def __rtruediv__(self, other: Any) -> Any:
-        return KerasTensor.record_op("true_divide", (other, self), {})
+        return record_op.get()("true_divide", (other, self), {})
 
     def __repr__(self) -> str:
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"

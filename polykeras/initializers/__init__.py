@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from polykeras.common.types import InitializerLike
 from polykeras.initializers.base import Initializer, registry
 from polykeras.initializers.constant import STFT, Constant, Identity, Ones, Zeros
 from polykeras.initializers.random import (
@@ -25,6 +26,7 @@ from polykeras.initializers.variance import (
     compute_fans,
 )
 from polykeras.saving.serialization import serialize_keras_object
+from polykeras.variables.initial import named_initializer
 
 # The other names under which Keras offers them.
 constant = Constant
@@ -45,7 +47,8 @@ variance_scaling = VarianceScaling
 zeros = zero = Zeros
 
 
-def get(identifier: Any) -> Any:
+@named_initializer.supply
+def get(identifier: InitializerLike) -> Any:
     """Return an initializer.
 
     Args:
@@ -65,7 +68,7 @@ def serialize(initializer: Any) -> Any:
     return serialize_keras_object(initializer)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return the initializer of a config.
 
     Args:

@@ -10,6 +10,8 @@ import numpy as np
 
 from polykeras import dtypes
 from polykeras.backend import registry as backends
+from polykeras.backend.spec import Array
+from polykeras.common.types import DTypeLike
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import Registry
 
@@ -35,7 +37,7 @@ class Initializer(Configurable):
         if not vars(cls).keys().isdisjoint(("__call__", "host_values", "sample")):
             cls.deferrable = vars(cls).get("deferrable", False)
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Any:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> Array:
         """Return the values as an array of the current backend.
 
         Args:

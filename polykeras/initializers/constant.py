@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from polykeras.backend.registry import loaded_backends
+from polykeras.common.types import ArrayLike
 from polykeras.initializers.base import Initializer, registry
 
 
@@ -42,7 +43,7 @@ class Constant(Initializer):
         [0.5, 0.5]
     """
 
-    def __init__(self, value: Any = 0.0) -> None:
+    def __init__(self, value: ArrayLike = 0.0) -> None:
         owner = next((backend for backend in loaded_backends() if backend.is_tensor(value)), None)
         array = np.asarray(value if owner is None else owner.to_numpy(value))
         self.value = array if array.ndim else array.item()
@@ -92,6 +93,9 @@ class STFT(Initializer):
         window: `"hann"`, `"hamming"`, `"blackman"`, `"boxcar"`, the values of a window (frame_length of them), or None.
         scaling: `"density"` divides the window by its L2 norm, `"spectrum"` by its L1 norm; None does not.
         periodic: whether the window continues into the next frame rather than being symmetric.
+
+    Raises:
+        ValueError: an unknown side, window or scaling.
     """
 
     def __init__(

@@ -48,7 +48,12 @@ class RandomInitializer(Initializer):
 
 
 def truncated_normal(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Return standard normal numbers; those beyond 2 are drawn again."""
+    """Return standard normal numbers; those beyond 2 are drawn again.
+
+    Args:
+        generator: where the numbers come from; how many it draws depends on what comes.
+        shape: of the result, float64.
+    """
     values = generator.standard_normal(shape)
     while True:
         beyond = np.abs(values) > 2.0

@@ -108,6 +108,11 @@ class GlorotUniform(_Preset):
     """Uniform with variance `2 / (fan_in + fan_out)`.
 
     Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010.
+
+    Args:
+        seed: see `RandomInitializer`.
+        input_axes: see `compute_fans`.
+        output_axes: see `compute_fans`.
     """
 
     _choice = (1.0, "fan_avg", "uniform")
@@ -115,7 +120,13 @@ class GlorotUniform(_Preset):
 
 @registry.register()
 class GlorotNormal(_Preset):
-    """Truncated normal with variance `2 / (fan_in + fan_out)`. Glorot and Bengio, AISTATS 2010."""
+    """Truncated normal with variance `2 / (fan_in + fan_out)`. Glorot and Bengio, AISTATS 2010.
+
+    Args:
+        seed: see `RandomInitializer`.
+        input_axes: see `compute_fans`.
+        output_axes: see `compute_fans`.
+    """
 
     _choice = (1.0, "fan_avg", "truncated_normal")
 
@@ -125,6 +136,11 @@ class HeUniform(_Preset):
     """Uniform with variance `2 / fan_in`, for ReLU.
 
     He et al., "Delving deep into rectifiers", ICCV 2015 (https://arxiv.org/abs/1502.01852).
+
+    Args:
+        seed: see `RandomInitializer`.
+        input_axes: see `compute_fans`.
+        output_axes: see `compute_fans`.
     """
 
     _choice = (2.0, "fan_in", "uniform")
@@ -132,20 +148,38 @@ class HeUniform(_Preset):
 
 @registry.register()
 class HeNormal(_Preset):
-    """Truncated normal with variance `2 / fan_in`, for ReLU. He et al. 2015, https://arxiv.org/abs/1502.01852."""
+    """Truncated normal with variance `2 / fan_in`, for ReLU. He et al. 2015, https://arxiv.org/abs/1502.01852.
+
+    Args:
+        seed: see `RandomInitializer`.
+        input_axes: see `compute_fans`.
+        output_axes: see `compute_fans`.
+    """
 
     _choice = (2.0, "fan_in", "truncated_normal")
 
 
 @registry.register()
 class LecunUniform(_Preset):
-    """Uniform with variance `1 / fan_in`. LeCun et al., "Efficient BackProp", 1998."""
+    """Uniform with variance `1 / fan_in`. LeCun et al., "Efficient BackProp", 1998.
+
+    Args:
+        seed: see `RandomInitializer`.
+        input_axes: see `compute_fans`.
+        output_axes: see `compute_fans`.
+    """
 
     _choice = (1.0, "fan_in", "uniform")
 
 
 @registry.register()
 class LecunNormal(_Preset):
-    """Truncated normal with variance `1 / fan_in`, for SELU. LeCun et al., "Efficient BackProp", 1998."""
+    """Truncated normal with variance `1 / fan_in`, for SELU. LeCun et al., "Efficient BackProp", 1998.
+
+    Args:
+        seed: see `RandomInitializer`.
+        input_axes: see `compute_fans`.
+        output_axes: see `compute_fans`.
+    """
 
     _choice = (1.0, "fan_in", "truncated_normal")

@@ -6,34 +6,64 @@ from collections.abc import Callable
 from typing import Any
 
 from polykeras import ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike
 from polykeras.graph import is_keras_tensor
 from polykeras.legacy.backend_arrays import ndim
 
 
-def foldl(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None, name: str | None = None) -> Any:
-    """Return what a function of two arguments makes of the rows of an array, from the first to the last."""
+def foldl(
+    fn: Callable[[Any, Any], Any], elems: ArrayLike, initializer: ArrayLike | None = None, name: str | None = None
+) -> Array:
+    """Return what a function of two arguments makes of the rows of an array, from the first to the last.
+
+    Args:
+        fn: takes what it returned last, and a row.
+        elems: rows along the first axis.
+        initializer: what it takes first; by default a row.
+        name: of no use; kept for Keras 2 code.
+    """
     first, rest = (elems[0], elems[1:]) if initializer is None else (initializer, elems)
     return ops.scan(lambda so_far, x: (fn(so_far, x), None), first, rest)[0]
 
 
-def foldr(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None, name: str | None = None) -> Any:
-    """Return what a function of two arguments makes of the rows of an array, from the last to the first."""
+def foldr(
+    fn: Callable[[Any, Any], Any], elems: ArrayLike, initializer: ArrayLike | None = None, name: str | None = None
+) -> Array:
+    """Return what a function of two arguments makes of the rows of an array, from the last to the first.
+
+    Args:
+        fn: takes what it returned last, and a row.
+        elems: rows along the first axis.
+        initializer: what it takes first; by default a row.
+        name: of no use; kept for Keras 2 code.
+    """
     return foldl(fn, ops.flip(elems, 0), initializer)
 
 
-def map_fn(fn: Callable[[Any], Any], elems: Any, name: str | None = None, dtype: Any = None) -> Any:
-    """Return what a function makes of each row, in a dtype if one is named."""
+def map_fn(fn: Callable[[Any], Any], elems: ArrayLike, name: str | None = None, dtype: str | None = None) -> Array:
+    """Return what a function makes of each row, in a dtype if one is named.
+
+    Args:
+        fn: takes a row.
+        elems: rows along the first axis.
+        name: of no use; kept for Keras 2 code.
+        dtype: of the result.
+    """
     found = ops.map(fn, elems)
     return found if dtype is None else ops.cast(found, dtype)
 
 
-def switch(condition: Any, then_expression: Any, else_expression: Any) -> Any:
+def switch(condition: ArrayLike, then_expression: Any, else_expression: Any) -> Array:
     """Return the one or the other, by a condition.
 
     Args:
         condition: booleans: one, or one for each row or number of the expressions.
         then_expression: an array, or a function without arguments that returns one.
         else_expression: in the same way.
+
+    Raises:
+        ValueError: the condition has more axes than the expressions.
     """
     if is_keras_tensor(condition) or ndim(condition) == 0:
         then, other = (lambda x=x: x if not callable(x) else x() for x in (then_expression, else_expression))

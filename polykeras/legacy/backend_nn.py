@@ -6,16 +6,35 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from polykeras import ops, random
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.config import epsilon, floatx, image_data_format
 from polykeras.ops import binary_crossentropy, categorical_crossentropy, sigmoid, softmax, softplus, softsign, tanh
+from polykeras.seeds import SeedGenerator
 
 __all__ = ["binary_crossentropy", "categorical_crossentropy", "sigmoid", "softmax", "softplus", "softsign", "tanh"]
 
 
 def batch_normalization(
-    x: Any, mean: Any, var: Any, beta: Any, gamma: Any, axis: int = -1, epsilon: float = 1e-3
-) -> Any:
-    """Return an array scaled by given means and variances, then by `gamma`, and moved by `beta`."""
+    x: ArrayLike,
+    mean: ArrayLike,
+    var: ArrayLike,
+    beta: ArrayLike,
+    gamma: ArrayLike,
+    axis: int = -1,
+    epsilon: float = 1e-3,
+) -> Array:
+    """Return an array scaled by given means and variances, then by `gamma`, and moved by `beta`.
+
+    Args:
+        x: numbers of any shape.
+        mean: one for each place along `axis`, or in a shape that broadcasts.
+        var: as `mean`.
+        beta: as `mean`, or None.
+        gamma: as `mean`, or None.
+        axis: the axis of the features.
+        epsilon: is added to the variance.
+    """
     rank = len(ops.shape(mean))
     if rank > 1:  # in a shape that broadcasts
         scale = ops.rsqrt(ops.add(var, epsilon)) if gamma is None else ops.rsqrt(ops.add(var, epsilon)) * gamma
@@ -23,8 +42,17 @@ def batch_normalization(
     return ops.batch_normalization(x, mean, var, axis, beta, gamma, epsilon)
 
 
-def bias_add(x: Any, bias: Any, data_format: str | None = None) -> Any:
-    """Return an array with a number added to each channel; a bias of several axes is one for each place."""
+def bias_add(x: ArrayLike, bias: ArrayLike, data_format: str | None = None) -> Array:
+    """Return an array with a number added to each channel; a bias of several axes is one for each place.
+
+    Args:
+        x: an array, a variable or a symbolic tensor.
+        bias: one number for each channel, or one for each place and channel, channels last.
+        data_format: where the channels of `x` are; as configured by default.
+
+    Raises:
+        ValueError: the bias has another number of axes.
+    """
     rank, axes = len(ops.shape(x)), ops.shape(bias)
     if len(axes) not in (1, rank - 1):
         raise ValueError(f"bias_add: the bias must have 1 or {rank - 1} axes; received a shape of {tuple(axes)}.")
@@ -36,14 +64,26 @@ def bias_add(x: Any, bias: Any, data_format: str | None = None) -> Any:
 
 
 def binary_focal_crossentropy(
-    target: Any,
-    output: Any,
+    target: ArrayLike,
+    output: ArrayLike,
     apply_class_balancing: bool = False,
     alpha: float = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
-) -> Any:
-    """Return the focal crossentropy of each number (https://arxiv.org/abs/1708.02002)."""
+) -> Array:
+    """Return the focal crossentropy of each number (https://arxiv.org/abs/1708.02002).
+
+    Args:
+        target: labels 0 and 1, of the shape of the predictions.
+        output: predictions.
+        apply_class_balancing: whether `alpha` weighs the label 1, and `1 - alpha` the label 0.
+        alpha: weighs the classes.
+        gamma: the larger, the less easy examples count.
+        from_logits: whether the predictions are logits, not probabilities.
+
+    Returns:
+        One number for each prediction.
+    """
     likely = ops.sigmoid(output) if from_logits else output
     right = target * likely + (1 - target) * (1 - likely)
     found = ops.power(1.0 - right, gamma) * ops.binary_crossentropy(target, likely)
@@ -51,18 +91,46 @@ def binary_focal_crossentropy(
 
 
 def categorical_focal_crossentropy(
-    target: Any, output: Any, alpha: Any = 0.25, gamma: float = 2.0, from_logits: bool = False, axis: int = -1
-) -> Any:
-    """Return the focal crossentropy over classes (https://arxiv.org/abs/1708.02002)."""
+    target: ArrayLike,
+    output: ArrayLike,
+    alpha: ArrayLike = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    axis: int = -1,
+) -> Array:
+    """Return the focal crossentropy over classes (https://arxiv.org/abs/1708.02002).
+
+    Args:
+        target: one-hot labels, of the shape of the predictions.
+        output: predictions.
+        alpha: weighs the classes.
+        gamma: the larger, the less easy examples count.
+        from_logits: whether the predictions are logits, not probabilities.
+        axis: the axis of the classes.
+
+    Returns:
+        The shape without `axis`.
+    """
     likely = ops.softmax(output, axis) if from_logits else output / ops.sum(output, axis, keepdims=True)
     likely = ops.clip(likely, epsilon(), 1 - epsilon())
     return ops.sum(-target * ops.log(likely) * ops.power(1.0 - likely, gamma) * alpha, axis)
 
 
 def sparse_categorical_crossentropy(
-    target: Any, output: Any, from_logits: bool = False, axis: int = -1, ignore_class: int | None = None
-) -> Any:
-    """Return the crossentropy with class numbers; 0 where these are `ignore_class`."""
+    target: ArrayLike, output: ArrayLike, from_logits: bool = False, axis: int = -1, ignore_class: int | None = None
+) -> Array:
+    """Return the crossentropy with class numbers; 0 where these are `ignore_class`.
+
+    Args:
+        target: integers, of the shape of the predictions without `axis`.
+        output: predictions.
+        from_logits: whether the predictions are logits, not probabilities.
+        axis: the axis of the classes.
+        ignore_class: a label that does not count.
+
+    Returns:
+        The shape of the labels.
+    """
     if ignore_class is None:
         return ops.sparse_categorical_crossentropy(target, output, from_logits, axis)
     valid = ops.not_equal(target, ignore_class)
@@ -70,7 +138,7 @@ def sparse_categorical_crossentropy(
     return ops.where(valid, found, 0)
 
 
-def ctc_batch_cost(y_true: Any, y_pred: Any, input_length: Any, label_length: Any) -> Any:
+def ctc_batch_cost(y_true: ArrayLike, y_pred: ArrayLike, input_length: ArrayLike, label_length: ArrayLike) -> Array:
     """Return the CTC loss of each sequence, whose last class is the blank.
 
     Args:
@@ -88,9 +156,17 @@ def ctc_batch_cost(y_true: Any, y_pred: Any, input_length: Any, label_length: An
 
 
 def ctc_decode(
-    y_pred: Any, input_length: Any, greedy: bool = True, beam_width: int = 100, top_paths: int = 1
+    y_pred: ArrayLike, input_length: ArrayLike, greedy: bool = True, beam_width: int = 100, top_paths: int = 1
 ) -> tuple[list[Any], Any]:
-    """Return the likeliest labels of probabilities `(batch, time, classes)`, filled up with -1, and their scores."""
+    """Return the likeliest labels of probabilities `(batch, time, classes)`, filled up with -1, and their scores.
+
+    Args:
+        y_pred: probabilities; the last class is the blank.
+        input_length: how many times of each sample count, `(batch,)`.
+        greedy: take the likeliest class at each time; else search by beams.
+        beam_width: how many prefixes a search keeps.
+        top_paths: how many labels of a sample a search returns.
+    """
     decoded, scores = ops.ctc_decode(
         ops.log(y_pred + epsilon()),
         ops.cast(input_length, "int32"),
@@ -102,62 +178,141 @@ def ctc_decode(
     return [decoded[path] for path in range(1 if greedy else top_paths)], scores
 
 
-def dropout(x: Any, level: float, noise_shape: Any = None, seed: Any = None) -> Any:
-    """Return an array with this share of its numbers set to 0, the others made larger."""
+def dropout(x: ArrayLike, level: float, noise_shape: Any = None, seed: int | SeedGenerator | None = None) -> Array:
+    """Return an array with this share of its numbers set to 0, the others made larger.
+
+    Args:
+        x: an array, a variable or a symbolic tensor.
+        level: the share, in [0, 1].
+        noise_shape: that of the mask, where it is to be broadcast.
+        seed: an int, or a `SeedGenerator`; None draws from the process-wide stream.
+    """
     return random.dropout(x, level, noise_shape, seed)
 
 
-def elu(x: Any, alpha: float = 1.0) -> Any:
-    """Return `x`, or `alpha * (exp(x) - 1)` below 0."""
+def elu(x: ArrayLike, alpha: float = 1.0) -> Array:
+    """Return `x`, or `alpha * (exp(x) - 1)` below 0.
+
+    Args:
+        x: an array, a variable or a symbolic tensor.
+        alpha: see above.
+    """
     return ops.elu(x, alpha)
 
 
-def hard_sigmoid(x: Any) -> Any:
+def hard_sigmoid(x: ArrayLike) -> Array:
     """Return `0.2 * x + 0.5` between 0 and 1, as Keras 2 has it."""
     return ops.clip(0.2 * ops.convert_to_tensor(x) + 0.5, 0.0, 1.0)
 
 
-def in_top_k(predictions: Any, targets: Any, k: int) -> Any:
-    """Return whether each class number is among the `k` likeliest."""
+def in_top_k(predictions: ArrayLike, targets: ArrayLike, k: int) -> Array:
+    """Return whether each class number is among the `k` likeliest.
+
+    Args:
+        predictions: scores, `(batch, classes)`.
+        targets: class numbers, `(batch,)`.
+        k: how many of the best count.
+
+    Returns:
+        bool, `(batch,)`.
+    """
     return ops.in_top_k(targets, predictions, k)
 
 
-def relu(x: Any, alpha: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
-    """Return `x` from `threshold` up to `max_value`, and `alpha * (x - threshold)` below."""
+def relu(x: ArrayLike, alpha: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Array:
+    """Return `x` from `threshold` up to `max_value`, and `alpha * (x - threshold)` below.
+
+    Args:
+        x: an array, a variable or a symbolic tensor.
+        alpha: the slope below `threshold`.
+        max_value: no larger number is returned; None: no bound.
+        threshold: where the slope changes.
+    """
     x = ops.convert_to_tensor(x)
     above = ops.where(ops.greater_equal(x, threshold), x, alpha * (x - threshold))
     return above if max_value is None else ops.minimum(above, max_value)
 
 
-def random_bernoulli(shape: Any, p: float = 0.0, dtype: Any = None, seed: Any = None) -> Any:
-    """Return ones with probability `p`, else zeros."""
+def random_bernoulli(
+    shape: Sequence[int], p: float = 0.0, dtype: str | None = None, seed: int | SeedGenerator | None = None
+) -> Array:
+    """Return ones with probability `p`, else zeros.
+
+    Args:
+        shape: of the result.
+        p: in [0, 1].
+        dtype: of the result; the default float dtype where None.
+        seed: an int, or a `SeedGenerator`; None draws from the process-wide stream.
+    """
     return ops.cast(ops.less(random.uniform(shape, seed=seed), p), dtype or floatx())
 
 
-def random_normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
-    """Return normally distributed numbers."""
+def random_normal(
+    shape: Sequence[int],
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: DTypeLike = None,
+    seed: int | SeedGenerator | None = None,
+) -> Array:
+    """Return normally distributed numbers.
+
+    Args:
+        shape: of the result.
+        mean: their mean.
+        stddev: their standard deviation.
+        dtype: a float dtype; the default one where None.
+        seed: an int, or a `SeedGenerator`; None draws from the process-wide stream.
+    """
     return random.normal(shape, mean, stddev, dtype, seed)
 
 
-def random_uniform(shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
-    """Return numbers drawn evenly from a range."""
+def random_uniform(
+    shape: Sequence[int],
+    minval: float = 0.0,
+    maxval: float = 1.0,
+    dtype: DTypeLike = None,
+    seed: int | SeedGenerator | None = None,
+) -> Array:
+    """Return numbers drawn evenly from a range.
+
+    Args:
+        shape: of the result.
+        minval: the least.
+        maxval: the end, not included.
+        dtype: a float dtype; the default one where None.
+        seed: an int, or a `SeedGenerator`; None draws from the process-wide stream.
+    """
     return random.uniform(shape, minval, maxval, dtype, seed)
 
 
-def truncated_normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
-    """Return normally distributed numbers, none further from the mean than two standard deviations."""
+def truncated_normal(
+    shape: Sequence[int],
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: DTypeLike = None,
+    seed: int | SeedGenerator | None = None,
+) -> Array:
+    """Return normally distributed numbers, none further from the mean than two standard deviations.
+
+    Args:
+        shape: of the result.
+        mean: their mean, before the cut.
+        stddev: their standard deviation, before the cut.
+        dtype: a float dtype; the default one where None.
+        seed: an int, or a `SeedGenerator`; None draws from the process-wide stream.
+    """
     return random.truncated_normal(shape, mean, stddev, dtype, seed)
 
 
 def rnn(
     step_function: Callable[[Any, list[Any]], tuple[Any, list[Any]]],
-    inputs: Any,
+    inputs: Array,
     initial_states: Sequence[Any],
     go_backwards: bool = False,
-    mask: Any = None,
+    mask: Array | None = None,
     constants: Sequence[Any] | None = None,
     unroll: bool = False,
-    input_length: Any = None,
+    input_length: ArrayLike | None = None,
     time_major: bool = False,
     zero_output_for_mask: bool = False,
     return_all_outputs: bool = True,

@@ -6,20 +6,31 @@ from collections.abc import Sequence
 from typing import Any
 
 from polykeras import ops
+from polykeras.backend.spec import Array
 from polykeras.common.arguments import int_tuple
+from polykeras.common.types import ArrayLike
 from polykeras.config import image_data_format
 from polykeras.layers import UpSampling2D
 
 
 def conv1d(
-    x: Any,
-    kernel: Any,
+    x: ArrayLike,
+    kernel: ArrayLike,
     strides: int = 1,
     padding: str = "valid",
     data_format: str | None = None,
     dilation_rate: int = 1,
-) -> Any:
-    """Return a convolution over one axis; padding may be "causal" too."""
+) -> Array:
+    """Return a convolution over one axis; padding may be "causal" too.
+
+    Args:
+        x: `(batch, time, channels)`, or channels first by `data_format`.
+        kernel: `(*window, channels, filters)`.
+        strides: the distances of neighbouring windows.
+        padding: `"valid"`, `"same"` or `"causal"`.
+        data_format: where the channels are; as configured by default.
+        dilation_rate: the distances of the elements of a window.
+    """
     form = data_format or image_data_format()
     if padding == "causal":
         x = temporal_padding(x, (dilation_rate * (ops.shape(kernel)[0] - 1), 0), form)
@@ -28,14 +39,23 @@ def conv1d(
 
 
 def conv2d(
-    x: Any,
-    kernel: Any,
-    strides: Any = 1,
+    x: ArrayLike,
+    kernel: ArrayLike,
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str | None = None,
-    dilation_rate: Any = 1,
-) -> Any:
-    """Return a convolution over two axes, or three."""
+    dilation_rate: int | Sequence[int] = 1,
+) -> Array:
+    """Return a convolution over two axes, or three.
+
+    Args:
+        x: `(batch, *space, channels)`, or channels first by `data_format`.
+        kernel: `(*window, channels, filters)`.
+        strides: the distances of neighbouring windows.
+        padding: `"valid"` or `"same"`.
+        data_format: where the channels are; as configured by default.
+        dilation_rate: the distances of the elements of a window.
+    """
     return ops.conv(x, kernel, strides, padding, data_format or image_data_format(), dilation_rate)
 
 
@@ -43,15 +63,24 @@ conv3d = conv2d  # the same, strides and dilations given for three axes
 
 
 def conv2d_transpose(
-    x: Any,
-    kernel: Any,
+    x: ArrayLike,
+    kernel: ArrayLike,
     output_shape: Sequence[Any],
-    strides: Any = (1, 1),
+    strides: int | Sequence[int] = (1, 1),
     padding: str = "valid",
     data_format: str | None = None,
-    dilation_rate: Any = (1, 1),
-) -> Any:
+    dilation_rate: int | Sequence[int] = (1, 1),
+) -> Array:
     """Return a transposed convolution whose result has a given shape.
+
+    Args:
+        x: `(batch, *space, channels)`, or channels first by `data_format`.
+        kernel: `(*window, filters, channels)`.
+        output_shape: the whole shape, with the batch and the channels.
+        strides: the distances of neighbouring windows.
+        padding: `"valid"` or `"same"`.
+        data_format: where the channels are; as configured by default.
+        dilation_rate: the distances of the elements of a window.
 
     Raises:
         ValueError: no convolution with these strides makes the input's shape of it.
@@ -70,41 +99,72 @@ def conv2d_transpose(
 
 
 def depthwise_conv2d(
-    x: Any,
-    depthwise_kernel: Any,
-    strides: Any = (1, 1),
+    x: ArrayLike,
+    depthwise_kernel: ArrayLike,
+    strides: int | Sequence[int] = (1, 1),
     padding: str = "valid",
     data_format: str | None = None,
-    dilation_rate: Any = (1, 1),
-) -> Any:
-    """Return a convolution of each channel by itself."""
+    dilation_rate: int | Sequence[int] = (1, 1),
+) -> Array:
+    """Return a convolution of each channel by itself.
+
+    Args:
+        x: `(batch, height, width, channels)`, or channels first by `data_format`.
+        depthwise_kernel: `(height, width, channels, multiplier)`.
+        strides: the distances of neighbouring windows.
+        padding: `"valid"` or `"same"`.
+        data_format: where the channels are; as configured by default.
+        dilation_rate: the distances of the elements of a window.
+    """
     form = data_format or image_data_format()
     return ops.depthwise_conv(x, depthwise_kernel, strides, padding, form, dilation_rate)
 
 
 def separable_conv2d(
-    x: Any,
-    depthwise_kernel: Any,
-    pointwise_kernel: Any,
-    strides: Any = (1, 1),
+    x: ArrayLike,
+    depthwise_kernel: ArrayLike,
+    pointwise_kernel: ArrayLike,
+    strides: int | Sequence[int] = (1, 1),
     padding: str = "valid",
     data_format: str | None = None,
-    dilation_rate: Any = (1, 1),
-) -> Any:
-    """Return a convolution of each channel by itself, then one over the channels."""
+    dilation_rate: int | Sequence[int] = (1, 1),
+) -> Array:
+    """Return a convolution of each channel by itself, then one over the channels.
+
+    Args:
+        x: `(batch, height, width, channels)`, or channels first by `data_format`.
+        depthwise_kernel: `(height, width, channels, multiplier)`.
+        pointwise_kernel: `(1, 1, channels * multiplier, filters)`.
+        strides: the distances of neighbouring windows.
+        padding: `"valid"` or `"same"`.
+        data_format: where the channels are; as configured by default.
+        dilation_rate: the distances of the elements of a window.
+    """
     form = data_format or image_data_format()
     return ops.separable_conv(x, depthwise_kernel, pointwise_kernel, strides, padding, form, dilation_rate)
 
 
 def pool2d(
-    x: Any,
-    pool_size: Any,
-    strides: Any = 1,
+    x: ArrayLike,
+    pool_size: int | Sequence[int],
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str | None = None,
     pool_mode: str = "max",
-) -> Any:
-    """Return the largest number, or the mean ("avg"), of each window over two axes, or three."""
+) -> Array:
+    """Return the largest number, or the mean ("avg"), of each window over two axes, or three.
+
+    Args:
+        x: `(batch, *space, channels)`, or channels first by `data_format`.
+        pool_size: the sizes of the window.
+        strides: the distances of neighbouring windows.
+        padding: `"valid"` or `"same"`.
+        data_format: where the channels are; as configured by default.
+        pool_mode: `"max"` or `"avg"`.
+
+    Raises:
+        ValueError: another mode.
+    """
     if pool_mode not in ("max", "avg"):
         raise ValueError(f"`pool_mode` must be 'max' or 'avg'; received {pool_mode!r}.")
     pool = ops.max_pool if pool_mode == "max" else ops.average_pool
@@ -115,36 +175,72 @@ pool3d = pool2d
 
 
 def resize_images(
-    x: Any, height_factor: int, width_factor: int, data_format: str | None, interpolation: str = "nearest"
-) -> Any:
-    """Return images made larger by whole factors."""
+    x: ArrayLike, height_factor: int, width_factor: int, data_format: str | None, interpolation: str = "nearest"
+) -> Array:
+    """Return images made larger by whole factors.
+
+    Args:
+        x: `(batch, height, width, channels)`, or channels first by `data_format`.
+        height_factor: a whole number.
+        width_factor: a whole number.
+        data_format: where the channels are; as configured by default.
+        interpolation: `"nearest"` or `"bilinear"`.
+    """
     return UpSampling2D((height_factor, width_factor), data_format, interpolation)(x)
 
 
-def resize_volumes(x: Any, depth_factor: int, height_factor: int, width_factor: int, data_format: str | None) -> Any:
-    """Return volumes made larger by whole factors."""
+def resize_volumes(
+    x: ArrayLike, depth_factor: int, height_factor: int, width_factor: int, data_format: str | None
+) -> Array:
+    """Return volumes made larger by whole factors.
+
+    Args:
+        x: `(batch, *space, channels)`, or channels first by `data_format`.
+        depth_factor: a whole number.
+        height_factor: a whole number.
+        width_factor: a whole number.
+        data_format: where the channels are; as configured by default.
+    """
     first = 1 if (data_format or image_data_format()) == "channels_last" else 2
     for axis, factor in enumerate((depth_factor, height_factor, width_factor), first):
         x = ops.repeat(x, factor, axis=axis)
     return x
 
 
-def temporal_padding(x: Any, padding: Any = (1, 1), data_format: str | None = "channels_last") -> Any:
-    """Return sequences with zeros before and after."""
+def temporal_padding(x: ArrayLike, padding: Any = (1, 1), data_format: str | None = "channels_last") -> Array:
+    """Return sequences with zeros before and after.
+
+    Args:
+        x: `(batch, time, channels)`.
+        padding: how many before and after.
+        data_format: where the channels are; as configured by default.
+    """
     return _padded(x, (padding,), data_format)
 
 
-def spatial_2d_padding(x: Any, padding: Any = ((1, 1), (1, 1)), data_format: str | None = None) -> Any:
-    """Return images with zeros around."""
+def spatial_2d_padding(x: ArrayLike, padding: Any = ((1, 1), (1, 1)), data_format: str | None = None) -> Array:
+    """Return images with zeros around.
+
+    Args:
+        x: `(batch, height, width, channels)`, or channels first by `data_format`.
+        padding: how many before and after, for each axis.
+        data_format: where the channels are; as configured by default.
+    """
     return _padded(x, padding, data_format)
 
 
-def spatial_3d_padding(x: Any, padding: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None) -> Any:
-    """Return volumes with zeros around."""
+def spatial_3d_padding(x: ArrayLike, padding: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None) -> Array:
+    """Return volumes with zeros around.
+
+    Args:
+        x: `(batch, *space, channels)`, or channels first by `data_format`.
+        padding: how many before and after, for each axis.
+        data_format: where the channels are; as configured by default.
+    """
     return _padded(x, padding, data_format)
 
 
-def _padded(x: Any, padding: Any, data_format: str | None) -> Any:
+def _padded(x: ArrayLike, padding: Any, data_format: str | None) -> Array:
     around = [(0, 0), *map(tuple, padding), (0, 0)]
     if (data_format or image_data_format()) == "channels_first":
         around = [(0, 0), (0, 0), *around[1:-1]]

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from polykeras.common import version_counter
+from polykeras.common.types import ArrayLike
 from polykeras.graph import is_keras_tensor
 from polykeras.graph.inference import outside_inference
 from polykeras.layers.base.own_metrics import own_metrics
 from polykeras.metrics import Mean
 
+if TYPE_CHECKING:
+    from polykeras.layers.base.layer import Layer
 
-def add_metric(layer: Any, value: Any, name: str | None, aggregation: str | None) -> None:
-    """Note a value in the mean of that name, which the layer keeps from the first call on; see `Layer.add_metric`."""
+
+def add_metric(layer: Layer, value: ArrayLike, name: str | None, aggregation: str | None) -> None:
+    """Note a value in the mean of that name, which the layer keeps from the first call on; see `Layer.add_metric`.
+
+    Args:
+        layer: the layer.
+        value: numbers of any shape.
+        name: of the metric.
+        aggregation: `"mean"`, or None for the same.
+
+    Raises:
+        ValueError: no name, or another aggregation.
+        NotImplementedError: a symbolic tensor.
+    """
     where = f"Layer {layer.name!r} ({type(layer).__name__}): `add_metric`"
     if not isinstance(name, str):
         raise ValueError(f"{where} needs the name of the metric; received name={name!r}.")

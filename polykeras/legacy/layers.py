@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 from polykeras import activations, layers, ops
+from polykeras.backend.spec import Array
 from polykeras.common.arguments import positive_int
+from polykeras.common.types import ActivationLike, ConstraintLike, InitializerLike, InputShape, RegularizerLike
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.base.weights import keep_options, known_sizes, make_weight
 from polykeras.layers.recurrent.conv_lstm import ConvLSTMCell
@@ -37,6 +40,9 @@ class ThresholdedReLU(Layer):
     Args:
         theta: the threshold, 0 or more.
         **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: `theta` is negative or None.
     """
 
     sample_by_sample = True
@@ -48,7 +54,7 @@ class ThresholdedReLU(Layer):
         self.theta = float(theta)
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the outputs, in the shape of the inputs."""
         return ops.where(ops.greater(inputs, self.theta), inputs, ops.zeros_like(inputs))
 
@@ -74,13 +80,13 @@ class Highway(Layer):
 
     def __init__(
         self,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -88,7 +94,7 @@ class Highway(Layer):
         self.use_bias = use_bias
         keep_options(self, locals() | {"bias_initializer": "zeros"}, "kernel", "bias")
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: InputShape) -> None:
         """Make the kernels and the biases."""
         (width,) = known_sizes(self, input_shape, [-1])
         self.kernel = make_weight(self, "kernel", (width, width))
@@ -98,7 +104,7 @@ class Highway(Layer):
             make_weight(self, "carry_bias", (width,), "bias", initializer="ones") if self.use_bias else None
         )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the outputs, in the shape of the inputs."""
         gate, x = ops.matmul(inputs, self.carry_kernel), ops.matmul(inputs, self.kernel)
         if self.bias is not None and self.carry_bias is not None:
@@ -131,11 +137,11 @@ class MaxoutDense(Layer):
         output_dim: int,
         nb_feature: int = 4,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -144,13 +150,13 @@ class MaxoutDense(Layer):
         self.use_bias = use_bias
         keep_options(self, locals() | {"bias_initializer": "zeros"}, "kernel", "bias")
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: InputShape) -> None:
         """Make the kernels and the biases."""
         (width,) = known_sizes(self, input_shape, [-1])
         self.kernel = make_weight(self, "kernel", (self.nb_feature, width, self.output_dim))
         self.bias = make_weight(self, "bias", (self.nb_feature, self.output_dim)) if self.use_bias else None
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the outputs, `(..., output_dim)`."""
         x = ops.einsum("...i,fio->...fo", inputs, self.kernel)
         return ops.max(x if self.bias is None else ops.add(x, self.bias), -2)
@@ -169,43 +175,94 @@ def _sized(options: dict[str, Any], *sizes: Any) -> dict[str, Any]:
     return options | ({"kernel_size": given[0] if len(given) == 1 else tuple(given)} if given else {})
 
 
-def AtrousConvolution1D(filters: int, filter_length: Any = None, **kwargs: Any) -> Any:
-    """Return a `Conv1D`, whose `dilation_rate` was the `atrous_rate`."""
+def AtrousConvolution1D(filters: int, filter_length: int | Sequence[int] | None = None, **kwargs: Any) -> Layer:
+    """Return a `Conv1D`, whose `dilation_rate` was the `atrous_rate`.
+
+    Args:
+        filters: how many there are.
+        filter_length: the `kernel_size`.
+        **kwargs: of the layer, in the words of any Keras.
+    """
     _instead("AtrousConvolution1D", "Conv1D")
     return layers.Conv1D(filters, **_sized(kwargs, filter_length))
 
 
-def AtrousConvolution2D(filters: int, nb_row: Any = None, nb_col: int | None = None, **kwargs: Any) -> Any:
-    """Return a `Conv2D`, whose `dilation_rate` was the `atrous_rate`."""
+def AtrousConvolution2D(
+    filters: int, nb_row: int | Sequence[int] | None = None, nb_col: int | None = None, **kwargs: Any
+) -> Layer:
+    """Return a `Conv2D`, whose `dilation_rate` was the `atrous_rate`.
+
+    Args:
+        filters: how many there are.
+        nb_row: the height of the window; or the `kernel_size`, without `nb_col`.
+        nb_col: its width.
+        **kwargs: of the layer, in the words of any Keras.
+    """
     _instead("AtrousConvolution2D", "Conv2D")
     return layers.Conv2D(filters, **_sized(kwargs, nb_row, nb_col))
 
 
 def Deconvolution2D(
-    filters: int, nb_row: Any = None, nb_col: int | None = None, output_shape: Any = None, **kwargs: Any
-) -> Any:
-    """Return a `Conv2DTranspose`; the output's shape follows from its other arguments."""
+    filters: int,
+    nb_row: int | Sequence[int] | None = None,
+    nb_col: int | None = None,
+    output_shape: Any = None,
+    **kwargs: Any,
+) -> Layer:
+    """Return a `Conv2DTranspose`; the output's shape follows from its other arguments.
+
+    Args:
+        filters: how many there are.
+        nb_row: the height of the window; or the `kernel_size`, without `nb_col`.
+        nb_col: its width.
+        output_shape: not used.
+        **kwargs: of the layer, in the words of any Keras.
+    """
     _instead("Deconvolution2D", "Conv2DTranspose")
     return layers.Conv2DTranspose(filters, **_sized(kwargs, nb_row, nb_col))
 
 
 def Deconvolution3D(
-    filters: int, kernel_dim1: Any = None, kernel_dim2: int | None = None, kernel_dim3: int | None = None, **kwargs: Any
-) -> Any:
-    """Return a `Conv3DTranspose`; the output's shape follows from its other arguments."""
+    filters: int,
+    kernel_dim1: int | Sequence[int] | None = None,
+    kernel_dim2: int | None = None,
+    kernel_dim3: int | None = None,
+    **kwargs: Any,
+) -> Layer:
+    """Return a `Conv3DTranspose`; the output's shape follows from its other arguments.
+
+    Args:
+        filters: how many there are.
+        kernel_dim1: the first size of the window; or the `kernel_size`, without the others.
+        kernel_dim2: the second.
+        kernel_dim3: the third.
+        **kwargs: of the layer, in the words of any Keras.
+    """
     _instead("Deconvolution3D", "Conv3DTranspose")
     kwargs.pop("output_shape", None)
     return layers.Conv3DTranspose(filters, **_sized(kwargs, kernel_dim1, kernel_dim2, kernel_dim3))
 
 
-def ConvLSTM2DCell(filters: int, kernel_size: Any, **kwargs: Any) -> Any:
-    """Return what a `ConvLSTM2D` does at one time."""
+def ConvLSTM2DCell(filters: int, kernel_size: int | Sequence[int], **kwargs: Any) -> Layer:
+    """Return what a `ConvLSTM2D` does at one time.
+
+    Args:
+        filters: how many there are.
+        kernel_size: height and width of the window, or one number for both.
+        **kwargs: as for `ConvLSTM2D`.
+    """
     _instead("ConvLSTM2DCell", "ConvLSTM2D")
     return ConvLSTMCell(2, filters, kernel_size, **kwargs)
 
 
-def ConvRecurrent2D(filters: int, kernel_size: Any, **kwargs: Any) -> Any:
-    """Return a `ConvLSTM2D`, the one layer of which it was the base class."""
+def ConvRecurrent2D(filters: int, kernel_size: int | Sequence[int], **kwargs: Any) -> Layer:
+    """Return a `ConvLSTM2D`, the one layer of which it was the base class.
+
+    Args:
+        filters: how many there are.
+        kernel_size: height and width of the window, or one number for both.
+        **kwargs: as for `ConvLSTM2D`.
+    """
     _instead("ConvRecurrent2D", "ConvLSTM2D")
     return layers.ConvLSTM2D(filters, kernel_size, **kwargs)
 

@@ -6,7 +6,9 @@ from itertools import product
 from typing import Any
 
 from polykeras import ops
+from polykeras.backend.spec import Array
 from polykeras.common.arguments import int_tuple, positive_int
+from polykeras.common.types import ActivationLike, ConstraintLike, InitializerLike, InputShape, RegularizerLike
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.base.weights import keep_options, known_sizes, make_weight
 from polykeras.layers.convolution.base import BaseConv
@@ -25,15 +27,15 @@ class _LocallyConnected(BaseConv):
         strides: Any = 1,
         padding: str = "valid",
         data_format: str | None = None,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         implementation: int = 1,
         **kwargs: Any,
     ) -> None:
@@ -47,7 +49,7 @@ class _LocallyConnected(BaseConv):
         windows = zip(sizes, self.kernel_size, self.strides, strict=True)
         return tuple((size - width) // stride + 1 for size, width, stride in windows)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: InputShape) -> None:
         """Make the kernels, one for each place, and as many biases."""
         channels = self._channels(input_shape)
         places = int_tuple(self._places(known_sizes(self, input_shape, self._space)), self.rank, "places", self)
@@ -57,7 +59,7 @@ class _LocallyConnected(BaseConv):
         self.kernel = make_weight(self, "kernel", (count, width, self.filters))
         self.bias = make_weight(self, "bias", (*places, self.filters)) if self.use_bias else None
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the outputs, `(batch, *places, filters)`, or channels first."""
         x = ops.moveaxis(inputs, 1, -1) if self.data_format == "channels_first" else inputs
         batch, *sizes, _ = ops.shape(x)

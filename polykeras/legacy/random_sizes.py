@@ -8,6 +8,7 @@ from typing import Any
 
 from polykeras import ops
 from polykeras.backend import registry
+from polykeras.backend.spec import Array
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.seeds import host_generator
 
@@ -43,7 +44,7 @@ class _RandomSize(Layer):
         self._range = (1.0 + lower, 1.0 + upper)
         self._generator = host_generator(seed)
 
-    def call(self, inputs: Any, training: bool = True) -> Any:
+    def call(self, inputs: Array, training: bool = True) -> Array:
         """Return the images in their new size; unchanged where not training.
 
         Args:
@@ -81,6 +82,9 @@ class RandomHeight(_RandomSize):
         interpolation: as for `Resizing`.
         seed: an int for the same sizes in each run.
         **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: a factor that is no number, or no pair from -1 in ascending order.
     """
 
 
@@ -93,6 +97,9 @@ class RandomWidth(_RandomSize):
         interpolation: as for `Resizing`.
         seed: an int for the same sizes in each run.
         **kwargs: as for `Layer`.
+
+    Raises:
+        ValueError: a factor that is no number, or no pair from -1 in ascending order.
     """
 
     _axis = -2

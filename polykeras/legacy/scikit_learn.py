@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
+from polykeras.common.types import ArrayLike
 from polykeras.models import Model
 from polykeras.utils import to_categorical
 
@@ -44,7 +45,11 @@ class BaseWrapper(BaseEstimator):
         return self.build_fn or self.__call__  # type: ignore[attr-defined]
 
     def check_params(self, params: dict[str, Any]) -> None:
-        """Raise `ValueError` for arguments that nothing takes."""
+        """Raise `ValueError` for arguments that nothing takes.
+
+        Raises:
+            ValueError: one that neither `build_fn` nor the model's methods take.
+        """
         functions = (Model.fit, Model.predict, Model.evaluate, self._build_function())
         known = {"nb_epoch"}.union(*(inspect.signature(function).parameters for function in functions))
         for name in params:
@@ -56,19 +61,24 @@ class BaseWrapper(BaseEstimator):
         return {**self.sk_params, "build_fn": self.build_fn}
 
     def set_params(self, **params: Any) -> Self:
-        """Set some arguments."""
+        """Set some arguments, and return this object."""
         self.build_fn = params.pop("build_fn", self.build_fn)
         self.check_params(params)
         self.sk_params = {**self.sk_params, **params}
         return self
 
     def filter_sk_params(self, fn: Callable[..., Any], override: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return those arguments that a function takes, and others that are given."""
+        """Return those arguments that a function takes, and others that are given.
+
+        Args:
+            fn: any function.
+            override: what is given, whether the function takes it or not.
+        """
         known = inspect.signature(fn).parameters
         return {name: value for name, value in self.sk_params.items() if name in known} | (override or {})
 
-    def fit(self, x: Any, y: Any, **kwargs: Any) -> Any:
-        """Make a model and train it; returns its history.
+    def fit(self, x: ArrayLike, y: ArrayLike, **kwargs: Any) -> Any:
+        """Make a model, train it, and return its history.
 
         Args:
             x: samples.
@@ -94,7 +104,7 @@ class KerasClassifier(ClassifierMixin, BaseWrapper):
         classes_: the classes, sorted.
     """
 
-    def fit(self, x: Any, y: Any, **kwargs: Any) -> Any:
+    def fit(self, x: ArrayLike, y: ArrayLike, **kwargs: Any) -> Any:
         """Make a model and train it; returns its history.
 
         Args:
@@ -109,14 +119,24 @@ class KerasClassifier(ClassifierMixin, BaseWrapper):
             self.classes_, y = np.unique(y.ravel(), return_inverse=True)
         return super().fit(x, y, **kwargs)
 
-    def predict(self, x: Any, **kwargs: Any) -> np.ndarray:
-        """Return classes, `(samples,)`; of a single output the second where it exceeds 0.5."""
+    def predict(self, x: ArrayLike, **kwargs: Any) -> np.ndarray:
+        """Return classes, `(samples,)`; of a single output the second where it exceeds 0.5.
+
+        Args:
+            x: samples.
+            **kwargs: further arguments of the model's `predict`.
+        """
         found = self._outputs(x, kwargs)
         numbers = found.argmax(-1) if found.shape[-1] > 1 else (found[:, 0] > 0.5).astype("int32")
         return self.classes_[numbers]
 
-    def predict_proba(self, x: Any, **kwargs: Any) -> np.ndarray:
-        """Return the probabilities of the classes, `(samples, classes)`; of a single output those of two."""
+    def predict_proba(self, x: ArrayLike, **kwargs: Any) -> np.ndarray:
+        """Return the probabilities of the classes, `(samples, classes)`; of a single output those of two.
+
+        Args:
+            x: samples.
+            **kwargs: further arguments of the model's `predict`.
+        """
         found = self._outputs(x, kwargs)
         return found if found.shape[-1] > 1 else np.hstack([1 - found, found])
 
@@ -124,6 +144,11 @@ class KerasClassifier(ClassifierMixin, BaseWrapper):
 class KerasRegressor(RegressorMixin, BaseWrapper):
     """A model as a regressor; arguments as for `BaseWrapper`. Its score is scikit-learn's R2."""
 
-    def predict(self, x: Any, **kwargs: Any) -> np.ndarray:
-        """Return predictions, without axes of a single place."""
+    def predict(self, x: ArrayLike, **kwargs: Any) -> np.ndarray:
+        """Return predictions, without axes of a single place.
+
+        Args:
+            x: samples.
+            **kwargs: further arguments of the model's `predict`.
+        """
         return np.squeeze(self._outputs(x, kwargs), -1)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from polykeras.common.arguments import takes_old_arguments
+from polykeras.common.types import ArrayLike
+
+if TYPE_CHECKING:
+    from polykeras.models import Model
 
 
 def _instead(old: str, today: str, stacklevel: int = 3) -> None:
@@ -16,7 +20,7 @@ def _instead(old: str, today: str, stacklevel: int = 3) -> None:
 
 @takes_old_arguments
 def fit_generator(
-    model: Any,
+    model: Model,
     generator: Any,
     steps_per_epoch: int | None = None,
     epochs: int = 1,
@@ -32,7 +36,25 @@ def fit_generator(
     shuffle: bool = True,
     initial_epoch: int = 0,
 ) -> Any:
-    """Train a model on batches, as `fit` does; how they are fetched is up to `fit`, or to a `PyDataset`."""
+    """Train a model on batches, as `fit` does, and return the history.
+
+    Args:
+        model: the model.
+        generator: gives batches: a generator, a `Sequence` or a `PyDataset`.
+        steps_per_epoch: as for `fit`.
+        epochs: as for `fit`.
+        verbose: as for `fit`.
+        callbacks: as for `fit`.
+        validation_data: as for `fit`.
+        validation_steps: as for `fit`.
+        validation_freq: as for `fit`.
+        class_weight: as for `fit`.
+        max_queue_size: not used.
+        workers: not used.
+        use_multiprocessing: not used.
+        shuffle: as for `fit`.
+        initial_epoch: as for `fit`.
+    """
     _instead("fit_generator", "fit", 4)
     return model.fit(
         generator,
@@ -51,7 +73,7 @@ def fit_generator(
 
 @takes_old_arguments
 def evaluate_generator(
-    model: Any,
+    model: Model,
     generator: Any,
     steps: int | None = None,
     callbacks: Any = None,
@@ -60,14 +82,25 @@ def evaluate_generator(
     use_multiprocessing: bool = False,
     verbose: Any = 0,
 ) -> Any:
-    """Return losses and metrics on batches, as `evaluate` does."""
+    """Return losses and metrics on batches, as `evaluate` does.
+
+    Args:
+        model: the model.
+        generator: gives batches: a generator, a `Sequence` or a `PyDataset`.
+        steps: as for `evaluate`.
+        callbacks: as for `evaluate`.
+        max_queue_size: not used.
+        workers: not used.
+        use_multiprocessing: not used.
+        verbose: as for `evaluate`.
+    """
     _instead("evaluate_generator", "evaluate", 4)
     return model.evaluate(generator, steps=steps, callbacks=callbacks, verbose=verbose)
 
 
 @takes_old_arguments
 def predict_generator(
-    model: Any,
+    model: Model,
     generator: Any,
     steps: int | None = None,
     callbacks: Any = None,
@@ -76,12 +109,23 @@ def predict_generator(
     use_multiprocessing: bool = False,
     verbose: Any = 0,
 ) -> Any:
-    """Return predictions for batches, as `predict` does."""
+    """Return predictions for batches, as `predict` does.
+
+    Args:
+        model: the model.
+        generator: gives batches: a generator, a `Sequence` or a `PyDataset`.
+        steps: as for `predict`.
+        callbacks: as for `predict`.
+        max_queue_size: not used.
+        workers: not used.
+        use_multiprocessing: not used.
+        verbose: as for `predict`.
+    """
     _instead("predict_generator", "predict", 4)
     return model.predict(generator, steps=steps, callbacks=callbacks, verbose=verbose)
 
 
-def predict_classes(model: Any, x: Any, batch_size: int = 32, verbose: Any = 0) -> np.ndarray:
+def predict_classes(model: Model, x: ArrayLike, batch_size: int = 32, verbose: Any = 0) -> np.ndarray:
     """Return class numbers: the likeliest of several, or 1 where a single output exceeds 0.5.
 
     Args:
@@ -98,8 +142,15 @@ def predict_classes(model: Any, x: Any, batch_size: int = 32, verbose: Any = 0) 
     return found.argmax(-1) if found.shape[-1] > 1 else (found > 0.5).astype("int32")
 
 
-def predict_proba(model: Any, x: Any, batch_size: int = 32, verbose: Any = 0) -> np.ndarray:
-    """Return what `predict` does."""
+def predict_proba(model: Model, x: ArrayLike, batch_size: int = 32, verbose: Any = 0) -> np.ndarray:
+    """Return what `predict` does.
+
+    Args:
+        model: the model.
+        x: as for `predict`.
+        batch_size: as for `predict`.
+        verbose: as for `predict`.
+    """
     _instead("predict_proba", "predict")
     return model.predict(x, batch_size=batch_size, verbose=verbose)
 

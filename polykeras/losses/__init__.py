@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from polykeras.backend.spec import Array
 from polykeras.losses.crossentropy import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -78,12 +80,16 @@ class Reduction:
 
     @classmethod
     def validate(cls, key: Any) -> None:
-        """Raise ValueError unless `key` is one of the four."""
+        """Raise ValueError unless `key` is one of the four.
+
+        Raises:
+            ValueError: it is another word.
+        """
         if key not in cls.all():
             raise ValueError(f"Unknown reduction {key!r}. Known: {', '.join(map(repr, cls.all()))}.")
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: str | Loss | type[Loss] | Callable[..., Array] | Mapping[str, Any] | None) -> Any:
     """Return a loss from a name, a config, a class, a function or a loss; None stays None.
 
     Raises:
@@ -97,12 +103,17 @@ def serialize(loss: Any) -> Any:
     return serialize_keras_object(loss)
 
 
-def deserialize(name: Any, custom_objects: Any = None) -> Any:
-    """Return the loss of a config or a name."""
+def deserialize(name: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Return the loss of a config or a name.
+
+    Args:
+        name: what `serialize` gave, or a name.
+        custom_objects: further names it may use.
+    """
     return LOSSES.deserialize(name, custom_objects)
 
 
-def as_loss(identifier: Any) -> Loss | None:
+def as_loss(identifier: str | Loss | type[Loss] | Callable[..., Array] | Mapping[str, Any] | None) -> Loss | None:
     """Return a `Loss` object from what users may write for one; None stays None.
 
     A built-in function becomes the class of it, which knows its labels' range; another one is wrapped.

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from polykeras import dtypes, ops
+from polykeras.backend.spec import Array
 from polykeras.common import logits
+from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.losses.labels import (
     BinaryLabelsLoss,
     class_numbers,
@@ -22,8 +24,8 @@ from polykeras.losses.loss import LOSSES, FunctionLoss
 
 @LOSSES.register("bce", "BCE")
 def binary_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
-) -> Any:
+    y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Array:
     """Return the mean over `axis` of `-y log(p) - (1 - y) log(1 - p)`.
 
     Args:
@@ -40,8 +42,8 @@ def binary_crossentropy(
 
 @LOSSES.register()
 def categorical_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
-) -> Any:
+    y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Array:
     """Return `-sum(y_true * log(p))` over the classes.
 
     Args:
@@ -64,8 +66,8 @@ def categorical_crossentropy(
 
 @LOSSES.register()
 def sparse_categorical_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
-) -> Any:
+    y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
+) -> Array:
     """Return `-log(p)` of the true class.
 
     Args:
@@ -91,7 +93,7 @@ def sparse_categorical_crossentropy(
 
 
 @LOSSES.register()
-def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Any:
+def categorical_generalized_cross_entropy(y_true: ArrayLike, y_pred: ArrayLike, q: float) -> Array:
     """Return `(1 - p**q) / q` with the probability `p` of the true class.
 
     Between the cross-entropy (`q` to 0) and the absolute error (`q` to 1), so that wrong labels disturb less.
@@ -110,7 +112,7 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) ->
     return (1.0 - ops.power(chosen, q)) / q
 
 
-def _logits_if_known(y_pred: Any, from_logits: bool, axis: int) -> tuple[Any, bool]:
+def _logits_if_known(y_pred: ArrayLike, from_logits: bool, axis: int) -> tuple[Any, bool]:
     """Return predictions and whether they are logits: those of which a softmax made them, where they are known."""
     known = logits.of(y_pred, axis)
     if known is None:
@@ -146,7 +148,7 @@ class BinaryCrossentropy(BinaryLabelsLoss, fn=binary_crossentropy):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str = "binary_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
         self.from_logits = from_logits
@@ -174,7 +176,7 @@ class CategoricalCrossentropy(FunctionLoss, fn=categorical_crossentropy):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str = "categorical_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
         self.from_logits = from_logits
@@ -202,14 +204,14 @@ class SparseCategoricalCrossentropy(FunctionLoss, fn=sparse_categorical_crossent
         reduction: str | None = "sum_over_batch_size",
         axis: int = -1,
         name: str = "sparse_categorical_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
         self.from_logits = from_logits
         self.ignore_class = ignore_class
         self.axis = axis
 
-    def compute_mask(self, y_true: Any, y_pred: Any) -> Any:
+    def compute_mask(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array | None:
         """Return which samples are not of the class to ignore."""
         if self.ignore_class is None:
             return None
@@ -247,7 +249,7 @@ class CategoricalGeneralizedCrossEntropy(FunctionLoss, fn=categorical_generalize
         q: float = 0.5,
         reduction: str | None = "sum_over_batch_size",
         name: str = "categorical_generalized_cross_entropy",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         if not 0 < q < 1:
             raise ValueError(f"CategoricalGeneralizedCrossEntropy: `q` must lie in (0, 1); received {q!r}.")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from polykeras import dtypes, ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.losses.loss import LOSSES, FunctionLoss, mixes_samples
 
 _NEVER = -1e4  # the logarithm of a pair that does not count: finite, so that gradients are, in float16 too
@@ -13,14 +13,14 @@ _NEVER = -1e4  # the logarithm of a pair that does not count: finite, so that gr
 @LOSSES.register()
 @mixes_samples
 def circle(
-    y_true: Any,
-    y_pred: Any,
-    ref_labels: Any = None,
-    ref_embeddings: Any = None,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    ref_labels: ArrayLike | None = None,
+    ref_embeddings: ArrayLike | None = None,
     remove_diagonal: bool = True,
     gamma: float = 80,
     margin: float = 0.4,
-) -> Any:
+) -> Array:
     """Return the circle loss of each sample: `log(1 + sum(exp(far pairs)) * sum(exp(near pairs)))`.
 
     With the cosine distance `d` of a pair, one of the same class counts `gamma * max(margin + d, 0) * (d - margin)`,
@@ -53,7 +53,7 @@ def circle(
     return ops.softplus(_logsumexp_where(same, far) + _logsumexp_where(different, near))
 
 
-def _logsumexp_where(condition: Any, x: Any) -> Any:
+def _logsumexp_where(condition: Array, x: Array) -> Array:
     return ops.logsumexp(ops.where(condition, x, _NEVER), axis=1)
 
 
@@ -77,17 +77,17 @@ class Circle(FunctionLoss, fn=circle):
         remove_diagonal: bool = True,
         reduction: str | None = "sum_over_batch_size",
         name: str = "circle",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
         self.gamma = gamma
         self.margin = margin
         self.remove_diagonal = remove_diagonal
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
         """Return the losses of the samples, compared with each other."""
         return circle(y_true, y_pred, remove_diagonal=self.remove_diagonal, gamma=self.gamma, margin=self.margin)
 
-    def compute_mask(self, y_true: Any, y_pred: Any) -> Any:
+    def compute_mask(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array | None:
         """Return which samples have a loss."""
         return ops.greater(self.call(y_true, y_pred), 0)

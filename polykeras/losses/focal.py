@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from polykeras import config, ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.losses.labels import BinaryLabelsLoss, floats, smooth_binary, smooth_classes
 from polykeras.losses.loss import LOSSES, FunctionLoss
 
 
 @LOSSES.register()
 def binary_focal_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
     apply_class_balancing: bool = False,
     alpha: float = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
-) -> Any:
+) -> Array:
     """Return the binary cross-entropy times `(1 - p_true)**gamma`, the mean over `axis`.
 
     Source: Lin et al., "Focal Loss for Dense Object Detection", 2017, https://arxiv.org/abs/1708.02002.
@@ -48,14 +48,14 @@ def binary_focal_crossentropy(
 
 @LOSSES.register()
 def categorical_focal_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
     alpha: float = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
-) -> Any:
+) -> Array:
     """Return the categorical cross-entropy times `alpha * (1 - p)**gamma`, class by class.
 
     Source: Lin et al., "Focal Loss for Dense Object Detection", 2017, https://arxiv.org/abs/1708.02002.
@@ -103,7 +103,7 @@ class BinaryFocalCrossentropy(BinaryLabelsLoss, fn=binary_focal_crossentropy):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str = "binary_focal_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
         self.apply_class_balancing = apply_class_balancing
@@ -138,7 +138,7 @@ class CategoricalFocalCrossentropy(FunctionLoss, fn=categorical_focal_crossentro
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str = "categorical_focal_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
         self.alpha = alpha

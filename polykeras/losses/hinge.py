@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from polykeras import ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike
 from polykeras.losses.labels import floats
 from polykeras.losses.loss import LOSSES, FunctionLoss
 
 
-def _signs(y_true: Any, y_pred: Any, name: str) -> tuple[Any, Any]:
+def _signs(y_true: ArrayLike, y_pred: ArrayLike, name: str) -> tuple[Array, Array]:
     """Return labels as -1 and 1 where they are 0 and 1, and predictions."""
     y_true, y_pred = floats(y_true, y_pred, name)
     is_binary = ops.all(ops.logical_or(ops.equal(y_true, 0.0), ops.equal(y_true, 1.0)))
@@ -17,22 +17,46 @@ def _signs(y_true: Any, y_pred: Any, name: str) -> tuple[Any, Any]:
 
 
 @LOSSES.register()
-def hinge(y_true: Any, y_pred: Any) -> Any:
-    """Return `mean(max(1 - y_true * y_pred, 0))` over the last axis, for labels -1 and 1 (or 0 and 1)."""
+def hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
+    """Return `mean(max(1 - y_true * y_pred, 0))` over the last axis, for labels -1 and 1 (or 0 and 1).
+
+    Args:
+        y_true: labels, `(..., n)`; those of a batch in which all are 0 or 1 are taken as -1 and 1.
+        y_pred: scores, of the shape of the labels.
+
+    Returns:
+        Floats, `(...)`: the shape without the last axis.
+    """
     y_true, y_pred = _signs(y_true, y_pred, "hinge")
     return ops.mean(ops.maximum(1.0 - y_true * y_pred, 0.0), axis=-1)
 
 
 @LOSSES.register()
-def squared_hinge(y_true: Any, y_pred: Any) -> Any:
-    """Return `mean(max(1 - y_true * y_pred, 0)**2)` over the last axis, for labels -1 and 1 (or 0 and 1)."""
+def squared_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
+    """Return `mean(max(1 - y_true * y_pred, 0)**2)` over the last axis, for labels -1 and 1 (or 0 and 1).
+
+    Args:
+        y_true: labels, `(..., n)`; those of a batch in which all are 0 or 1 are taken as -1 and 1.
+        y_pred: scores, of the shape of the labels.
+
+    Returns:
+        Floats, `(...)`: the shape without the last axis.
+    """
     y_true, y_pred = _signs(y_true, y_pred, "squared_hinge")
     return ops.mean(ops.square(ops.maximum(1.0 - y_true * y_pred, 0.0)), axis=-1)
 
 
 @LOSSES.register()
-def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
-    """Return `max(1 + best wrong - right, 0)` over the classes, for one-hot labels."""
+def categorical_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
+    """Return `max(1 + best wrong - right, 0)` over the classes, for one-hot labels (Crammer and Singer, 2001).
+
+    Args:
+        y_true: one-hot labels, `(..., classes)`.
+        y_pred: scores, of the shape of the labels.
+
+    Returns:
+        Floats, `(...)`: the shape without the last axis.
+    """
     y_true, y_pred = floats(y_true, y_pred, "categorical_hinge")
     right = ops.sum(y_true * y_pred, axis=-1)
     wrong = ops.max((1.0 - y_true) * y_pred, axis=-1)
@@ -51,4 +75,4 @@ class SquaredHinge(FunctionLoss, fn=squared_hinge):
 
 @LOSSES.register()
 class CategoricalHinge(FunctionLoss, fn=categorical_hinge):
-    """The margin between the right class and the best wrong one."""
+    """The margin between the right class and the best wrong one (Crammer and Singer, 2001)."""

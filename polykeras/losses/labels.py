@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import numpy as np
 
 from polykeras import dtypes, ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike
 from polykeras.losses.loss import FunctionLoss, aligned, match_ranks
 
 
-def floats(y_true: Any, y_pred: Any, name: str) -> tuple[Any, Any]:
+def floats(y_true: ArrayLike, y_pred: ArrayLike, name: str) -> tuple[Array, Array]:
     """Return labels and predictions as floats of one dtype and shape.
 
     Raises:
@@ -20,7 +21,7 @@ def floats(y_true: Any, y_pred: Any, name: str) -> tuple[Any, Any]:
     return _as_floats(*aligned(y_true, y_pred, name))
 
 
-def broadcast_floats(y_true: Any, y_pred: Any, name: str) -> tuple[Any, Any]:
+def broadcast_floats(y_true: ArrayLike, y_pred: ArrayLike, name: str) -> tuple[Array, Array]:
     """Return labels and predictions as floats of one dtype, which are broadcast to one shape, as in Keras.
 
     That is seldom meant, so it warns.
@@ -45,12 +46,12 @@ def broadcast_floats(y_true: Any, y_pred: Any, name: str) -> tuple[Any, Any]:
     return ops.broadcast_to(labels, shape), ops.broadcast_to(predictions, shape)
 
 
-def _as_floats(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+def _as_floats(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[Array, Array]:
     dtype = dtypes.float_type(ops.dtype(y_pred))
     return ops.cast(y_true, dtype), ops.cast(y_pred, dtype)
 
 
-def class_numbers(y_true: Any, y_pred: Any, axis: int, name: str) -> Any:
+def class_numbers(y_true: ArrayLike, y_pred: ArrayLike, axis: int, name: str) -> Array:
     """Return labels as int32, in the shape of the predictions without the axis of the classes.
 
     Args:
@@ -76,12 +77,12 @@ def class_numbers(y_true: Any, y_pred: Any, axis: int, name: str) -> Any:
     return ops.cast(y_true, "int32")
 
 
-def smooth_binary(y_true: Any, label_smoothing: float) -> Any:
+def smooth_binary(y_true: ArrayLike, label_smoothing: float) -> Array:
     """Return labels in [0, 1], moved toward one half by the share `label_smoothing`."""
     return y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing if label_smoothing else y_true
 
 
-def smooth_classes(y_true: Any, label_smoothing: float, axis: int) -> Any:
+def smooth_classes(y_true: ArrayLike, label_smoothing: float, axis: int) -> Array:
     """Return one-hot labels, moved toward the uniform distribution over `axis` by the share `label_smoothing`."""
     if not label_smoothing:
         return y_true

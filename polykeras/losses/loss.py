@@ -8,8 +8,10 @@ from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 from polykeras import config, dtypes, ops
+from polykeras.backend.spec import Array
 from polykeras.common import logits, nested
 from polykeras.common.naming import to_snake_case
+from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.layers.base.context import get_mask
 from polykeras.losses.reduction import REDUCTIONS, reduce_weighted
 from polykeras.saving.configurable import Configurable, init_parameters
@@ -41,7 +43,7 @@ class Loss(Configurable):
     sample_by_sample: ClassVar[bool] = False
 
     def __init__(
-        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
+        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: DTypeLike = None
     ) -> None:
         reduction = "sum_over_batch_size" if reduction == "auto" else reduction  # Keras 2's word
         if reduction not in REDUCTIONS:
@@ -57,7 +59,7 @@ class Loss(Configurable):
         policy = getattr(self._dtype, "compute_dtype", self._dtype)
         return config.floatx() if policy is None else dtypes.standardize_dtype(policy)
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> Array:
         """Return the loss of a batch.
 
         Args:
@@ -84,15 +86,20 @@ class Loss(Configurable):
             mask = counts if mask is None else ops.logical_and(mask, counts)
         return reduce_weighted(values, sample_weight, mask, self.reduction)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
         """Return the losses of the samples; their shape is that of the labels without the last axis."""
         raise NotImplementedError(f"{type(self).__name__} does not implement `call`.")
 
-    def compute_mask(self, y_true: Any, y_pred: Any) -> Any:
-        """Return, as bool in the shape of `call`'s result, which samples count; None for all."""
+    def compute_mask(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array | None:
+        """Return, as bool in the shape of `call`'s result, which samples count; None for all.
+
+        Args:
+            y_true: labels.
+            y_pred: predictions.
+        """
         return None
 
-    def check_labels(self, labels: Any, output_shape: tuple[int | None, ...], output: str) -> None:
+    def check_labels(self, labels: ArrayLike, output_shape: tuple[int | None, ...], output: str) -> None:
         """Refuse host labels that can only be a mistake.
 
         Args:
@@ -131,7 +138,7 @@ class FunctionLoss(Loss):
     fn: ClassVar[Callable[..., Any]]
 
     def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None
+        self, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: DTypeLike = None
     ) -> None:
         super().__init__(name, reduction, dtype)
 
@@ -144,7 +151,7 @@ class FunctionLoss(Loss):
             cls.__init__ = _constructor(fn.__name__)
             cls.__doc__ = f"{cls.__doc__}\n\n    Args:\n{_SHARED_ARGUMENTS}"
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
         """Return what the function gives."""
         function = type(self).fn
         return function(y_true, y_pred, **{name: getattr(self, name) for name in further_arguments(function)})
@@ -159,7 +166,7 @@ def _constructor(default: str) -> Callable[..., None]:
     """Return the constructor of a loss that is a function and nothing more."""
 
     def __init__(
-        self: FunctionLoss, reduction: str | None = "sum_over_batch_size", name: str = default, dtype: Any = None
+        self: FunctionLoss, reduction: str | None = "sum_over_batch_size", name: str = default, dtype: DTypeLike = None
     ) -> None:
         FunctionLoss.__init__(self, reduction, name, dtype)
 
@@ -199,14 +206,14 @@ class LossFunctionWrapper(Loss):
         fn: Callable[..., Any],
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(name or getattr(fn, "__name__", "loss"), reduction, dtype)
         self.fn = fn
         self._fn_kwargs = kwargs
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
         """Return what the function gives, labels and predictions brought to one rank."""
         if not nested.is_nested(y_true) and not nested.is_nested(y_pred):
             y_true, y_pred = match_ranks(y_true, y_pred)
@@ -223,12 +230,12 @@ class LossFunctionWrapper(Loss):
         return cls(**arguments | {"fn": LOSSES.get(arguments["fn"])})
 
 
-def _floats_as(x: Any, dtype: str) -> Any:
+def _floats_as(x: Array, dtype: str) -> Array:
     x = ops.convert_to_tensor(x)
     return ops.cast(x, dtype) if ops.dtype(x) in dtypes.FLOATS else x
 
 
-def aligned(y_true: Any, y_pred: Any, name: str) -> tuple[Any, Any]:
+def aligned(y_true: ArrayLike, y_pred: ArrayLike, name: str) -> tuple[Array, Array]:
     """Return labels and predictions as arrays of one shape.
 
     Args:
@@ -248,7 +255,7 @@ def aligned(y_true: Any, y_pred: Any, name: str) -> tuple[Any, Any]:
     return y_true, y_pred
 
 
-def match_ranks(x1: Any, x2: Any) -> tuple[Any, Any]:
+def match_ranks(x1: Array, x2: Array) -> tuple[Array, Array]:
     """Return two arrays of one rank: where one has a last axis of size 1 more, the other gets it too or it goes."""
     s1, s2 = ops.shape(x1), ops.shape(x2)
     if len(s1) == len(s2) + 1 and s1[-1] == 1:
@@ -258,7 +265,7 @@ def match_ranks(x1: Any, x2: Any) -> tuple[Any, Any]:
     return x1, x2
 
 
-def cast_predictions(y_pred: Any, dtype: str) -> Any:
+def cast_predictions(y_pred: ArrayLike, dtype: str) -> Array:
     """Return predictions in a dtype; what is known of their logits goes with them."""
     result = ops.cast(y_pred, dtype)
     logits.follow(y_pred, result, lambda x: ops.cast(x, dtype))

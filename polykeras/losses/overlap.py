@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from polykeras import config, ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.losses.labels import floats
 from polykeras.losses.loss import LOSSES, FunctionLoss, mixes_samples
 
@@ -14,7 +15,7 @@ Axis = int | Sequence[int] | None
 
 @LOSSES.register()
 @mixes_samples
-def dice(y_true: Any, y_pred: Any, axis: Axis = None) -> Any:
+def dice(y_true: ArrayLike, y_pred: ArrayLike, axis: Axis = None) -> Array:
     """Return 1 minus the Dice coefficient, `2 * sum(y_true * y_pred) / (sum(y_true) + sum(y_pred))`.
 
     Source: Milletari et al., "V-Net", 2016, https://arxiv.org/abs/1606.04797, without squares in the divisor.
@@ -31,7 +32,7 @@ def dice(y_true: Any, y_pred: Any, axis: Axis = None) -> Any:
 
 @LOSSES.register()
 @mixes_samples
-def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Axis = None) -> Any:
+def tversky(y_true: ArrayLike, y_pred: ArrayLike, alpha: float = 0.5, beta: float = 0.5, axis: Axis = None) -> Array:
     """Return 1 minus the Tversky index, `both / (both + alpha * missed + beta * false)`.
 
     `both`, `missed` and `false` are the sums of `y_true * y_pred`, `y_true * (1 - y_pred)` and `(1 - y_true) * y_pred`.
@@ -68,7 +69,7 @@ class Dice(FunctionLoss, fn=dice):
         reduction: str | None = "sum_over_batch_size",
         name: str = "dice",
         axis: Axis = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
         self.axis = axis
@@ -94,7 +95,7 @@ class Tversky(FunctionLoss, fn=tversky):
         reduction: str | None = "sum_over_batch_size",
         name: str = "tversky",
         axis: Axis = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
         self.alpha = alpha

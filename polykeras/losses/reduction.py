@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None)
 
 
-def reduce_weighted(values: Any, sample_weight: Any, mask: Any, reduction: str | None) -> Any:
+def reduce_weighted(
+    values: ArrayLike, sample_weight: ArrayLike | None, mask: Array | None, reduction: str | None
+) -> Array:
     """Return losses, weighted, masked and reduced.
 
     Args:
@@ -44,12 +48,12 @@ def reduce_weighted(values: Any, sample_weight: Any, mask: Any, reduction: str |
     return total / (size if size != 0 else 1)
 
 
-def _is_column(x: Any) -> bool:
+def _is_column(x: Array) -> bool:
     shape = () if x is None else ops.shape(x)
     return len(shape) == 2 and shape[-1] == 1
 
 
-def left_aligned(weight: Any, values: Any) -> Any:
+def left_aligned(weight: Array, values: ArrayLike) -> Array:
     """Return a weight with trailing axes, so that `(batch,)` meets `(batch, time)` on the batch axis.
 
     Raises:

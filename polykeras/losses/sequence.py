@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from polykeras import ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike
 from polykeras.losses.loss import LOSSES, FunctionLoss
 
 
 @LOSSES.register()
-def ctc(y_true: Any, y_pred: Any) -> Any:
+def ctc(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Return minus the logarithm of the probability of the labels, over all alignments with the outputs.
 
     Source: Graves et al., "Connectionist Temporal Classification", 2006; see `ops.ctc_loss`.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from polykeras.backend.spec import Array
 from polykeras.losses.crossentropy import (
     binary_crossentropy,
     categorical_crossentropy,
@@ -100,7 +102,7 @@ KLD = kld = kullback_leibler_divergence = kl_divergence
 logcosh = log_cosh
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: str | Metric | type[Metric] | Callable[..., Array] | Mapping[str, Any] | None) -> Any:
     """Return a metric from a name, a config, a class, a function or a metric; None stays None.
 
     Raises:
@@ -114,8 +116,13 @@ def serialize(metric: Any) -> Any:
     return serialize_keras_object(metric)
 
 
-def deserialize(config: Any, custom_objects: Any = None) -> Any:
-    """Return the metric of a config or a name."""
+def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Return the metric of a config or a name.
+
+    Args:
+        config: what `serialize` gave, or a name.
+        custom_objects: further names it may use.
+    """
     return METRICS.deserialize(config, custom_objects)
 
 

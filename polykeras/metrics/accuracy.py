@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from polykeras import config, ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.losses.labels import class_numbers
 from polykeras.losses.loss import aligned
 from polykeras.metrics.mean import FUNCTIONS, MeanMetricWrapper
@@ -12,14 +12,22 @@ from polykeras.metrics.metric import METRICS
 
 
 @FUNCTIONS.register()
-def accuracy(y_true: Any, y_pred: Any) -> Any:
-    """Return 1 where a prediction equals its label and 0 elsewhere, elementwise."""
+def accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
+    """Return 1 where a prediction equals its label and 0 elsewhere, elementwise.
+
+    Args:
+        y_true: labels, of any shape.
+        y_pred: predicted labels, of the same shape.
+
+    Returns:
+        The default float dtype, in that shape.
+    """
     y_true, y_pred = aligned(y_true, y_pred, "accuracy")
     return ops.cast(ops.equal(y_true, y_pred), config.floatx())
 
 
 @FUNCTIONS.register()
-def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
+def binary_accuracy(y_true: ArrayLike, y_pred: ArrayLike, threshold: float = 0.5) -> Array:
     """Return 1 where a prediction is on its label's side of the threshold and 0 elsewhere, elementwise.
 
     Args:
@@ -33,7 +41,7 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
 
 
 @FUNCTIONS.register()
-def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
+def categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Return 1 where the largest prediction is that of the true class and 0 elsewhere.
 
     Args:
@@ -45,7 +53,7 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
 
 
 @FUNCTIONS.register()
-def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
+def sparse_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Return 1 where the largest prediction is that of the true class and 0 elsewhere.
 
     Args:
@@ -58,7 +66,7 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
 
 
 @FUNCTIONS.register()
-def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
+def top_k_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike, k: int = 5) -> Array:
     """Return 1 where fewer than `k` classes have a larger prediction than the true one and 0 elsewhere.
 
     Args:
@@ -71,7 +79,9 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
 
 
 @FUNCTIONS.register()
-def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False) -> Any:
+def sparse_top_k_categorical_accuracy(
+    y_true: ArrayLike, y_pred: ArrayLike, k: int = 5, from_sorted_ids: bool = False
+) -> Array:
     """Return 1 where fewer than `k` classes have a larger prediction than the true one and 0 elsewhere.
 
     Args:
@@ -105,7 +115,7 @@ class Accuracy(_ShareOfRight):
         dtype: of the state.
     """
 
-    def __init__(self, name: str = "accuracy", dtype: Any = None) -> None:
+    def __init__(self, name: str = "accuracy", dtype: DTypeLike = None) -> None:
         super().__init__(accuracy, name, dtype)
 
 
@@ -119,7 +129,7 @@ class BinaryAccuracy(_ShareOfRight):
         threshold: predictions above it stand for 1.
     """
 
-    def __init__(self, name: str = "binary_accuracy", dtype: Any = None, threshold: float = 0.5) -> None:
+    def __init__(self, name: str = "binary_accuracy", dtype: DTypeLike = None, threshold: float = 0.5) -> None:
         super().__init__(binary_accuracy, name, dtype, threshold=threshold)
         self.threshold = threshold
 
@@ -133,7 +143,7 @@ class CategoricalAccuracy(_ShareOfRight):
         dtype: of the state.
     """
 
-    def __init__(self, name: str = "categorical_accuracy", dtype: Any = None) -> None:
+    def __init__(self, name: str = "categorical_accuracy", dtype: DTypeLike = None) -> None:
         super().__init__(categorical_accuracy, name, dtype)
 
 
@@ -146,7 +156,7 @@ class SparseCategoricalAccuracy(_ShareOfRight):
         dtype: of the state.
     """
 
-    def __init__(self, name: str = "sparse_categorical_accuracy", dtype: Any = None) -> None:
+    def __init__(self, name: str = "sparse_categorical_accuracy", dtype: DTypeLike = None) -> None:
         super().__init__(sparse_categorical_accuracy, name, dtype)
 
 
@@ -160,7 +170,7 @@ class TopKCategoricalAccuracy(_ShareOfRight):
         dtype: of the state.
     """
 
-    def __init__(self, k: int = 5, name: str = "top_k_categorical_accuracy", dtype: Any = None) -> None:
+    def __init__(self, k: int = 5, name: str = "top_k_categorical_accuracy", dtype: DTypeLike = None) -> None:
         super().__init__(top_k_categorical_accuracy, name, dtype, k=k)
         self.k = k
 
@@ -180,7 +190,7 @@ class SparseTopKCategoricalAccuracy(_ShareOfRight):
         self,
         k: int = 5,
         name: str = "sparse_top_k_categorical_accuracy",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         from_sorted_ids: bool = False,
     ) -> None:
         super().__init__(sparse_top_k_categorical_accuracy, name, dtype, k=k, from_sorted_ids=from_sorted_ids)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from polykeras import ops
+from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.losses.crossentropy import (
     binary_crossentropy,
     categorical_crossentropy,
@@ -32,7 +31,7 @@ class BinaryCrossentropy(MeanMetricWrapper):
     def __init__(
         self,
         name: str = "binary_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         from_logits: bool = False,
         label_smoothing: float = 0,
     ) -> None:
@@ -56,7 +55,7 @@ class CategoricalCrossentropy(MeanMetricWrapper):
     def __init__(
         self,
         name: str = "categorical_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         from_logits: bool = False,
         label_smoothing: float = 0,
         axis: int = -1,
@@ -84,7 +83,7 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
     def __init__(
         self,
         name: str = "sparse_categorical_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         from_logits: bool = False,
         ignore_class: int | None = None,
         axis: int = -1,
@@ -101,7 +100,7 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         self.ignore_class = ignore_class
         self.axis = axis
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
         """Take a batch into account; arguments as for `MeanMetricWrapper`."""
         if self.ignore_class is not None:
             classes = class_numbers(y_true, ops.convert_to_tensor(y_pred), self.axis, self.name)
@@ -114,14 +113,14 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
 
 @METRICS.register("kullback_leibler_divergence", "kld", "KLD")
 class KLDivergence(MeanMetricWrapper):
-    """The Kullback-Leibler divergence of two distributions.
+    """The Kullback-Leibler divergence of two distributions (Kullback and Leibler, 1951).
 
     Args:
         name: for logs.
         dtype: of the state.
     """
 
-    def __init__(self, name: str = "kl_divergence", dtype: Any = None) -> None:
+    def __init__(self, name: str = "kl_divergence", dtype: DTypeLike = None) -> None:
         super().__init__(kl_divergence, name, dtype)
 
 
@@ -134,7 +133,7 @@ class Poisson(MeanMetricWrapper):
         dtype: of the state.
     """
 
-    def __init__(self, name: str = "poisson", dtype: Any = None) -> None:
+    def __init__(self, name: str = "poisson", dtype: DTypeLike = None) -> None:
         super().__init__(poisson, name, dtype)
 
 
@@ -147,7 +146,7 @@ class Hinge(MeanMetricWrapper):
         dtype: of the state.
     """
 
-    def __init__(self, name: str = "hinge", dtype: Any = None) -> None:
+    def __init__(self, name: str = "hinge", dtype: DTypeLike = None) -> None:
         super().__init__(hinge, name, dtype)
 
 
@@ -160,18 +159,18 @@ class SquaredHinge(MeanMetricWrapper):
         dtype: of the state.
     """
 
-    def __init__(self, name: str = "squared_hinge", dtype: Any = None) -> None:
+    def __init__(self, name: str = "squared_hinge", dtype: DTypeLike = None) -> None:
         super().__init__(squared_hinge, name, dtype)
 
 
 @METRICS.register()
 class CategoricalHinge(MeanMetricWrapper):
-    """The margin between the right class and the best wrong one.
+    """The margin between the right class and the best wrong one (Crammer and Singer, 2001).
 
     Args:
         name: for logs.
         dtype: of the state.
     """
 
-    def __init__(self, name: str = "categorical_hinge", dtype: Any = None) -> None:
+    def __init__(self, name: str = "categorical_hinge", dtype: DTypeLike = None) -> None:
         super().__init__(categorical_hinge, name, dtype)

@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from polykeras import ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.losses.loss import aligned
 from polykeras.losses.reduction import left_aligned
 from polykeras.metrics.mean import sample_weights
@@ -34,20 +36,23 @@ class ConfusionMetric(Metric):
         top_k: int | None = None,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(dtype, name)
         self.thresholds = list(thresholds)
         self.top_k = top_k
         self.class_id = class_id
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
         """Take a batch into account.
 
         Args:
             y_true: labels 0 and 1 (whatever is not 0 counts as 1).
             y_pred: scores, in the shape of the labels. A mask that a layer attached to them counts.
             sample_weight: broadcasts to the labels from the left.
+
+        Raises:
+            ValueError: `class_id` is set, and there is no axis of classes.
         """
         weight = sample_weights(y_pred, sample_weight, self.dtype)
         y_true, y_pred = aligned(y_true, y_pred, type(self).__name__)
@@ -68,10 +73,10 @@ class ConfusionMetric(Metric):
             truth, scores, weight = (part[..., self.class_id] for part in (truth, scores, weight))
         self._count(scores, truth, weight)
 
-    def _scores(self, y_pred: Any) -> Any:
+    def _scores(self, y_pred: ArrayLike) -> Array:
         return y_pred
 
-    def _count(self, scores: Any, truth: Any, weight: Any, labels: int = 1) -> None:
+    def _count(self, scores: Array, truth: Array, weight: Array, labels: int = 1) -> None:
         """Add to the counts.
 
         Args:
@@ -82,19 +87,19 @@ class ConfusionMetric(Metric):
         """
         self._add(*(ops.reshape(part, (-1, labels)) for part in (scores, truth, weight)))
 
-    def _add(self, scores: Any, truth: Any, weight: Any) -> None:
+    def _add(self, scores: Array, truth: Array, weight: Array) -> None:
         """Add to the state what `_count` was given, in the shape `(samples, labels)`."""
         raise NotImplementedError
 
 
-def _only_top_k(scores: Any, k: int) -> Any:
+def _only_top_k(scores: Array, k: int) -> Array:
     """Return scores with all but the `k` largest ones along the last axis made -inf."""
     _, places = ops.top_k(scores, k)
     chosen = ops.any(ops.one_hot(places, ops.shape(scores)[-1], dtype="bool"), axis=-2)
     return ops.where(chosen, scores, -math.inf)
 
 
-def share(part: Any, rest: Any) -> Any:
+def share(part: Any, rest: Any) -> Array:
     """Return `part / (part + rest)`, 0 where both are 0."""
     return ops.divide_no_nan(part, part + rest)
 
@@ -119,7 +124,7 @@ class _AtThresholds(ConfusionMetric):
         top_k: int | None = None,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         # The k largest scores are positive, however small they are.
         default = 0.5 if top_k is None else -math.inf
@@ -128,7 +133,7 @@ class _AtThresholds(ConfusionMetric):
         for name in self.counts:
             setattr(self, name, self.add_variable((len(self.thresholds),), name=name))
 
-    def _add(self, scores: Any, truth: Any, weight: Any) -> None:
+    def _add(self, scores: Array, truth: Array, weight: Array) -> None:
         sums = sums_above(scores, truth, weight, np.array(self.thresholds))
         (negatives, false_positives), (positives, true_positives) = sums
         values = {
@@ -142,10 +147,10 @@ class _AtThresholds(ConfusionMetric):
             variable = getattr(self, name)
             variable.assign(variable + ops.reshape(values[name], variable.shape))
 
-    def _values(self) -> Any:
+    def _values(self) -> Array:
         raise NotImplementedError
 
-    def result(self) -> Any:
+    def result(self) -> Array:
         """Return a vector, one value a threshold; a scalar where there is one threshold."""
         values = self._values()
         return values if len(self.thresholds) > 1 else values[0]
@@ -179,7 +184,7 @@ class Precision(_AtThresholds):
     direction = "up"
     counts = ("true_positives", "false_positives")
 
-    def _values(self) -> Any:
+    def _values(self) -> Array:
         return share(self.true_positives, self.false_positives)
 
 
@@ -198,17 +203,17 @@ class Recall(_AtThresholds):
     direction = "up"
     counts = ("true_positives", "false_negatives")
 
-    def _values(self) -> Any:
+    def _values(self) -> Array:
         return share(self.true_positives, self.false_negatives)
 
 
 class _Count(_AtThresholds):
     def __init__(
-        self, thresholds: float | Sequence[float] | None = None, name: str | None = None, dtype: Any = None
+        self, thresholds: float | Sequence[float] | None = None, name: str | None = None, dtype: DTypeLike = None
     ) -> None:
         super().__init__(thresholds, name=name, dtype=dtype)
 
-    def _values(self) -> Any:
+    def _values(self) -> Array:
         return getattr(self, self.counts[0]).value
 
 

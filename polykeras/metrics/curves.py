@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from polykeras import config, ops
+from polykeras.backend.spec import Array
 from polykeras.common import budget
 from polykeras.common.arguments import positive_int
+from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.metrics.confusion import ConfusionMetric, share
 from polykeras.metrics.metric import METRICS
 from polykeras.metrics.thresholds import from_each, sums_between
@@ -35,32 +37,32 @@ class CurveMetric(ConfusionMetric):
     def _add_between(self, *labels: int) -> None:
         self.between = self.add_variable((len(self.thresholds) + 1, *labels, 2), name="between")
 
-    def _scores(self, y_pred: Any) -> Any:
+    def _scores(self, y_pred: ArrayLike) -> Array:
         return ops.minimum(ops.maximum(y_pred, 0.0), 1.0)
 
-    def _add(self, scores: Any, truth: Any, weight: Any) -> None:
+    def _add(self, scores: Array, truth: Array, weight: Array) -> None:
         sums = sums_between(scores, truth, weight, np.array(self.thresholds))
         # The batch's sums first: one by one, small numbers would be lost beside a large state.
         sums = ops.cast(ops.reshape(sums, self.between.shape), self.dtype)
         self.between.assign(self.between + sums)
 
     @property
-    def true_positives(self) -> Any:
+    def true_positives(self) -> Array:
         """Sums of weights with label 1 and a score above each threshold, `(thresholds,)` or `(thresholds, labels)`."""
         return from_each(self.between[..., 1])[1:]
 
     @property
-    def false_positives(self) -> Any:
+    def false_positives(self) -> Array:
         """The same with label 0."""
         return from_each(self.between[..., 0])[1:]
 
     @property
-    def false_negatives(self) -> Any:
+    def false_negatives(self) -> Array:
         """The same with label 1 and a score that is not above."""
         return ops.cumsum(self.between[..., 1], 0)[:-1]
 
     @property
-    def true_negatives(self) -> Any:
+    def true_negatives(self) -> Array:
         """The same with label 0."""
         return ops.cumsum(self.between[..., 0], 0)[:-1]
 
@@ -96,7 +98,7 @@ class AUC(CurveMetric):
         curve: str = "ROC",
         summation_method: str = "interpolation",
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         thresholds: Sequence[float] | None = None,
         multi_label: bool = False,
         num_labels: int | None = None,
@@ -121,10 +123,10 @@ class AUC(CurveMetric):
         if self.built:
             self._add_between(*([num_labels] if num_labels else []))
 
-    def _scores(self, y_pred: Any) -> Any:
+    def _scores(self, y_pred: ArrayLike) -> Array:
         return super()._scores(ops.sigmoid(y_pred) if self.from_logits else y_pred)
 
-    def _count(self, scores: Any, truth: Any, weight: Any, labels: int = 1) -> None:
+    def _count(self, scores: Array, truth: Array, weight: Array, labels: int = 1) -> None:
         if self.multi_label:
             shape = ops.shape(scores)
             if len(shape) != 2:
@@ -145,7 +147,7 @@ class AUC(CurveMetric):
     def _label_weights(self) -> Any:
         return ops.convert_to_tensor(self.label_weights, self.dtype)
 
-    def result(self) -> Any:
+    def result(self) -> Array:
         """Return the area, a scalar."""
         if not self.built:
             return ops.zeros(())
@@ -157,7 +159,7 @@ class AUC(CurveMetric):
         weights = self._label_weights()
         return ops.divide_no_nan(ops.sum(areas * weights), ops.sum(weights))
 
-    def _areas(self) -> Any:
+    def _areas(self) -> Array:
         """The areas between neighbouring thresholds."""
         if self.curve == "PR" and self.summation_method == "interpolation":
             return self._interpolated_precision()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import config, ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.losses.loss import aligned
 from polykeras.losses.reduction import left_aligned
 from polykeras.metrics.mean import sample_weights
@@ -15,7 +17,7 @@ AVERAGES = (None, "micro", "macro", "weighted")
 
 @METRICS.register()
 class FBetaScore(Metric):
-    """`(1 + beta**2) * precision * recall / (beta**2 * precision + recall)`.
+    """`(1 + beta**2) * precision * recall / (beta**2 * precision + recall)` (van Rijsbergen, 1979).
 
     Args:
         average: None for a score a class; `"micro"` for one over the counts of all classes together; `"macro"` for
@@ -37,7 +39,7 @@ class FBetaScore(Metric):
         beta: float = 1.0,
         threshold: float | None = None,
         name: str = "fbeta_score",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(dtype, name)
         if average not in AVERAGES:
@@ -63,7 +65,7 @@ class FBetaScore(Metric):
         self.intermediate_weights = self.add_variable(shape, dtype=self.dtype, name="intermediate_weights")
         self.built = True
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
         """Take a batch into account.
 
         Args:
@@ -78,7 +80,7 @@ class FBetaScore(Metric):
         decided = ops.cast(self._decisions(y_pred), self.dtype)
         axis = None if self.average == "micro" else 0
 
-        def total(counts: Any) -> Any:
+        def total(counts: Any) -> Array:
             return ops.sum(counts if weight is None else counts * left_aligned(weight, counts), axis=axis)
 
         self.true_positives.assign(self.true_positives + total(decided * y_true))
@@ -86,13 +88,13 @@ class FBetaScore(Metric):
         self.false_negatives.assign(self.false_negatives + total((1.0 - decided) * y_true))
         self.intermediate_weights.assign(self.intermediate_weights + total(y_true))
 
-    def _decisions(self, y_pred: Any) -> Any:
+    def _decisions(self, y_pred: ArrayLike) -> Array:
         if self.threshold is not None:
             return ops.greater(y_pred, self.threshold)
         largest = ops.equal(y_pred, ops.max(y_pred, axis=-1, keepdims=True))
         return ops.logical_and(largest, ops.greater(ops.abs(y_pred), 1e-9))  # a row of zeros decides nothing
 
-    def result(self) -> Any:
+    def result(self) -> Array:
         """Return the score: a vector where there is no average, else a scalar."""
         if not self.built:
             return ops.zeros((), self.dtype)
@@ -123,6 +125,6 @@ class F1Score(FBetaScore):
         average: str | None = None,
         threshold: float | None = None,
         name: str = "f1_score",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(average, 1.0, threshold, name, dtype)

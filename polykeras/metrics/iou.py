@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from polykeras import ops
+from polykeras.backend.spec import Array
 from polykeras.common import budget
+from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.losses.loss import aligned
 from polykeras.losses.reduction import left_aligned
 from polykeras.metrics.mean import sample_weights
@@ -15,7 +17,9 @@ from polykeras.metrics.metric import METRICS, Metric
 
 @METRICS.register()
 class IoU(Metric):
-    """Intersection over union, `tp / (tp + fp + fn)`, the mean over some classes; absent ones do not count.
+    """Intersection over union, `tp / (tp + fp + fn)`, the mean over some classes (Jaccard, 1912).
+
+    Classes that are absent do not count.
 
     Differs from Keras: the state is of the default float dtype, not int, so that weights need not be whole numbers.
 
@@ -40,7 +44,7 @@ class IoU(Metric):
         num_classes: int,
         target_class_ids: Sequence[int],
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         ignore_class: int | None = None,
         sparse_y_true: bool = True,
         sparse_y_pred: bool = True,
@@ -60,7 +64,7 @@ class IoU(Metric):
         self.axis = axis
         self.total_cm = self.add_variable((num_classes, num_classes), name="total_confusion_matrix")
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
         """Take a batch into account.
 
         Args:
@@ -84,10 +88,10 @@ class IoU(Metric):
         matrix = ops.segment_sum(ops.reshape(weight, (-1,)), cell, n * n)
         self.total_cm.assign(self.total_cm + ops.reshape(matrix, (n, n)))
 
-    def _known(self, classes: Any) -> Any:
+    def _known(self, classes: Any) -> Array:
         return ops.logical_and(ops.greater_equal(classes, 0), ops.less(classes, self.num_classes))
 
-    def result(self) -> Any:
+    def result(self) -> Array:
         """Return the mean, a scalar; 0 where no target was seen."""
         matrix = self.total_cm.value
         both = ops.diagonal(matrix)
@@ -114,12 +118,12 @@ class BinaryIoU(IoU):
         target_class_ids: Sequence[int] = (0, 1),
         threshold: float = 0.5,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(2, target_class_ids, name, dtype)
         self.threshold = threshold
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
         """Take a batch into account; arguments as for `IoU`, `y_pred` being scores."""
         weight = sample_weights(y_pred, sample_weight, self.dtype)
         super().update_state(y_true, ops.greater_equal(y_pred, self.threshold), weight)
@@ -143,7 +147,7 @@ class MeanIoU(IoU):
         self,
         num_classes: int,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         ignore_class: int | None = None,
         sparse_y_true: bool = True,
         sparse_y_pred: bool = True,
@@ -171,7 +175,7 @@ class OneHotIoU(IoU):
         num_classes: int,
         target_class_ids: Sequence[int],
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         ignore_class: int | None = None,
         sparse_y_pred: bool = False,
         axis: int = -1,
@@ -196,7 +200,7 @@ class OneHotMeanIoU(MeanIoU):
         self,
         num_classes: int,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         ignore_class: int | None = None,
         sparse_y_pred: bool = False,
         axis: int = -1,

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from polykeras import dtypes, ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.layers.base.context import get_mask
 from polykeras.losses.loss import LOSSES, cast_predictions, match_ranks
 from polykeras.losses.reduction import left_aligned
@@ -15,7 +17,7 @@ from polykeras.saving.serialization import Registry, deserialize_keras_object, s
 FUNCTIONS: Registry[Callable[..., Any]] = Registry("metric function", "keras.metrics.functions")
 
 
-def sample_weights(y_pred: Any, sample_weight: Any, dtype: str) -> Any:
+def sample_weights(y_pred: ArrayLike, sample_weight: ArrayLike | None, dtype: str) -> Array | None:
     """Return the weights of samples, None for all 1.
 
     Args:
@@ -31,7 +33,7 @@ def sample_weights(y_pred: Any, sample_weight: Any, dtype: str) -> Any:
     return mask if weight is None else left_aligned(weight, mask) * mask
 
 
-def _weighted(values: Any, sample_weight: Any, dtype: str) -> tuple[Any, Any]:
+def _weighted(values: ArrayLike, sample_weight: ArrayLike | None, dtype: str) -> tuple[Array, Array]:
     """Return values times weights, and the weights broadcast to the values; None where there are none."""
     values = ops.cast(values, dtype)
     if sample_weight is None:
@@ -44,7 +46,7 @@ def _weighted(values: Any, sample_weight: Any, dtype: str) -> tuple[Any, Any]:
     return values * weight, weight
 
 
-def _by_sample(values: Any) -> Any:
+def _by_sample(values: ArrayLike) -> Array:
     axes = tuple(range(1, len(ops.shape(values))))
     return ops.mean(values, axes) if axes else values
 
@@ -58,16 +60,21 @@ class Sum(Metric):
         dtype: of the state.
     """
 
-    def __init__(self, name: str = "sum", dtype: Any = None) -> None:
+    def __init__(self, name: str = "sum", dtype: DTypeLike = None) -> None:
         super().__init__(dtype, name)
         self.total = self.add_variable((), "zeros", self.dtype, name="total")
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:
-        """Add values, each times its weight."""
+    def update_state(self, values: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
+        """Add values, each times its weight.
+
+        Args:
+            values: numbers of any shape.
+            sample_weight: broadcasts to the values from the left; None counts each value once.
+        """
         products, _ = _weighted(values, sample_weight, self.dtype)
         self.total.assign(self.total + ops.sum(products))
 
-    def result(self) -> Any:
+    def result(self) -> Array:
         """Return the sum."""
         return self.total.value
 
@@ -83,12 +90,12 @@ class Mean(Metric):
         dtype: of the state.
     """
 
-    def __init__(self, name: str = "mean", dtype: Any = None) -> None:
+    def __init__(self, name: str = "mean", dtype: DTypeLike = None) -> None:
         super().__init__(dtype, name)
         self.total = self.add_variable((), "zeros", self.dtype, name="total")
         self.count = self.add_variable((), "zeros", self.dtype, name="count")
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+    def update_state(self, values: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
         """Take values into account, each with its weight.
 
         Args:
@@ -100,7 +107,7 @@ class Mean(Metric):
         self.total.assign(self.total + ops.sum(_by_sample(products)))
         self.count.assign(self.count + (samples * 1.0 if weight is None else ops.sum(_by_sample(weight))))
 
-    def result(self) -> Any:
+    def result(self) -> Array:
         """Return the mean."""
         return ops.divide_no_nan(self.total, self.count)
 
@@ -116,14 +123,14 @@ class MeanMetricWrapper(Mean):
         **kwargs: passed on to the function.
     """
 
-    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
+    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: DTypeLike = None, **kwargs: Any) -> None:
         super().__init__(name or getattr(fn, "name", None) or getattr(fn, "__name__", "metric"), dtype)
         self._fn = fn
         self._fn_kwargs = kwargs
         if type(self).direction is None and (fn in LOSSES or type(fn) in LOSSES):
             self.direction = "down"
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
         """Take a batch into account.
 
         Args:

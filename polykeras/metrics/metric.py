@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from polykeras import config, dtypes, initializers, ops
 from polykeras.common.naming import to_snake_case
+from polykeras.common.types import DTypeLike, InitializerLike
 from polykeras.layers.base.own_metrics import Measure
 from polykeras.layers.base.tracking import tracked
 from polykeras.saving.configurable import Configurable
@@ -40,7 +41,7 @@ class Metric(Configurable, Measure):
     # Whether a user's class says of itself that samples of weight 0, or masked ones, change nothing; see `Layer`.
     sample_by_sample: ClassVar[bool] = False
 
-    def __init__(self, dtype: Any = None, name: str | None = None) -> None:
+    def __init__(self, dtype: DTypeLike = None, name: str | None = None) -> None:
         self.name = name or to_snake_case(type(self).__name__)
         policy = getattr(dtype, "compute_dtype", dtype)
         self._dtype = config.floatx() if policy is None else dtypes.standardize_dtype(policy)
@@ -55,8 +56,8 @@ class Metric(Configurable, Measure):
     def add_variable(
         self,
         shape: Sequence[int] = (),
-        initializer: Any = "zeros",
-        dtype: Any = None,
+        initializer: InitializerLike = "zeros",
+        dtype: DTypeLike = None,
         aggregation: str = "sum",
         name: str | None = None,
     ) -> Variable:
@@ -82,9 +83,20 @@ class Metric(Configurable, Measure):
         return variable
 
     def add_weight(
-        self, shape: Sequence[int] = (), initializer: Any = None, dtype: Any = None, name: str | None = None
+        self,
+        shape: Sequence[int] = (),
+        initializer: InitializerLike = None,
+        dtype: DTypeLike = None,
+        name: str | None = None,
     ) -> Variable:
-        """Make a variable of this metric: `add_variable` under Keras's older name; zeros where None is given."""
+        """Return a new variable of this metric: Keras's older name of `add_variable`.
+
+        Args:
+            shape: its sizes.
+            initializer: a name, an initializer, or a function `(shape, dtype)`; for every reset too. Zeros where None.
+            dtype: by default the default float dtype.
+            name: for messages.
+        """
         return self.add_variable(shape, "zeros" if initializer is None else initializer, dtype, name=name)
 
     @property
@@ -109,12 +121,18 @@ class Metric(Configurable, Measure):
         raise NotImplementedError(f"{type(self).__name__} does not implement `result`.")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Take a batch into account and return the value so far."""
+        """Take a batch into account and return the value so far; arguments as for `update_state`."""
         self.update_state(*args, **kwargs)
         return self.result()
 
     def stateless_update_state(self, metric_variables: Sequence[Any], *args: Any, **kwargs: Any) -> list[Any]:
-        """Return the state after a batch, given the state before it, and change nothing."""
+        """Return the state after a batch, given the state before it, and change nothing.
+
+        Args:
+            metric_variables: the values of `variables`, in that order.
+            *args: as for `update_state`.
+            **kwargs: as for `update_state`.
+        """
         return functionalize(self.update_state, self.variables)(metric_variables, *args, **kwargs)[0]
 
     def stateless_result(self, metric_variables: Sequence[Any]) -> Any:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops
+from polykeras.backend.spec import Array
 from polykeras.common import budget
 from polykeras.common.arguments import positive_int
+from polykeras.common.types import DTypeLike
 from polykeras.metrics.confusion import share
 from polykeras.metrics.curves import CurveMetric
 from polykeras.metrics.metric import METRICS
@@ -25,7 +27,9 @@ class _BestAt(CurveMetric):
 
     direction = "up"
 
-    def __init__(self, value: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: Any) -> None:
+    def __init__(
+        self, value: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: DTypeLike
+    ) -> None:
         if not 0.0 <= value <= 1.0:
             raise ValueError(f"{type(self).__name__} takes a rate in [0, 1]; received {value}.")
         count = positive_int(num_thresholds, "num_thresholds", self)
@@ -67,12 +71,12 @@ class SensitivityAtSpecificity(_BestAt):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(specificity, num_thresholds, class_id, name, dtype)
         self.specificity = specificity
 
-    def result(self) -> Any:
+    def result(self) -> Array:
         """Return the rate."""
         return self._best(self._specificity(), self._recall())
 
@@ -95,12 +99,12 @@ class SpecificityAtSensitivity(_BestAt):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
         self.sensitivity = sensitivity
 
-    def result(self) -> Any:
+    def result(self) -> Array:
         """Return the rate."""
         return self._best(self._recall(), self._specificity())
 
@@ -123,12 +127,12 @@ class PrecisionAtRecall(_BestAt):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(recall, num_thresholds, class_id, name, dtype)
         self.recall = recall
 
-    def result(self) -> Any:
+    def result(self) -> Array:
         """Return the precision."""
         return self._best(self._recall(), self._precision())
 
@@ -151,11 +155,11 @@ class RecallAtPrecision(_BestAt):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(precision, num_thresholds, class_id, name, dtype)
         self.precision = precision
 
-    def result(self) -> Any:
+    def result(self) -> Array:
         """Return the recall."""
         return self._best(self._precision(), self._recall())

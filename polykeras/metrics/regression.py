@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import config, ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.losses.labels import floats
 from polykeras.losses.reduction import left_aligned
 from polykeras.losses.regression import (
@@ -22,23 +24,49 @@ from polykeras.metrics.metric import METRICS, Metric
 
 
 @FUNCTIONS.register()
-def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
-    """Return the cosine of the angle between labels and predictions along `axis`; 0 for a vector of zeros."""
+def cosine_similarity(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> Array:
+    """Return the cosine of the angle between labels and predictions along `axis`; 0 for a vector of zeros.
+
+    Args:
+        y_true: vectors along `axis`.
+        y_pred: vectors, of the shape of the labels.
+        axis: the axis of the vectors.
+
+    Returns:
+        Floats in [-1, 1], of the shape without `axis`.
+    """
     return -negative_cosine_similarity(y_true, y_pred, axis)
 
 
 @FUNCTIONS.register()
-def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
-    """Return Pearson's coefficient of correlation of labels and predictions along `axis`; 0 where one is constant."""
+def pearson_correlation(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> Array:
+    """Return Pearson's coefficient of correlation of labels and predictions along `axis`; 0 where one is constant.
+
+    Args:
+        y_true: labels, numbers.
+        y_pred: predictions, of the shape of the labels.
+        axis: the axis of the samples that are compared.
+
+    Returns:
+        Floats in [-1, 1], of the shape without `axis`.
+    """
     y_true, y_pred = _centred(*floats(y_true, y_pred, "pearson_correlation"), axis)
     return cosine_similarity(y_true, y_pred, axis)
 
 
 @FUNCTIONS.register()
-def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+def concordance_correlation(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> Array:
     """Return Lin's coefficient of concordance of labels and predictions along `axis`: 1 where they are equal.
 
     Source: L. Lin, "A concordance correlation coefficient to evaluate reproducibility", Biometrics 45 (1989).
+
+    Args:
+        y_true: labels, numbers.
+        y_pred: predictions, of the shape of the labels.
+        axis: the axis of the samples that are compared.
+
+    Returns:
+        Floats in [-1, 1], of the shape without `axis`.
     """
     y_true, y_pred = floats(y_true, y_pred, "concordance_correlation")
     shift = ops.mean(y_true, axis) - ops.mean(y_pred, axis)
@@ -47,7 +75,7 @@ def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
     return 2.0 * ops.mean(y_true * y_pred, axis) / (spread + config.epsilon())
 
 
-def _centred(y_true: Any, y_pred: Any, axis: int) -> tuple[Any, Any]:
+def _centred(y_true: ArrayLike, y_pred: ArrayLike, axis: int) -> tuple[Array, Array]:
     return y_true - ops.mean(y_true, axis, keepdims=True), y_pred - ops.mean(y_pred, axis, keepdims=True)
 
 
@@ -60,7 +88,7 @@ class MeanSquaredError(MeanMetricWrapper):
         dtype: of the state.
     """
 
-    def __init__(self, name: str = "mean_squared_error", dtype: Any = None) -> None:
+    def __init__(self, name: str = "mean_squared_error", dtype: DTypeLike = None) -> None:
         super().__init__(mean_squared_error, name, dtype)
 
 
@@ -73,7 +101,7 @@ class MeanAbsoluteError(MeanMetricWrapper):
         dtype: of the state.
     """
 
-    def __init__(self, name: str = "mean_absolute_error", dtype: Any = None) -> None:
+    def __init__(self, name: str = "mean_absolute_error", dtype: DTypeLike = None) -> None:
         super().__init__(mean_absolute_error, name, dtype)
 
 
@@ -86,7 +114,7 @@ class MeanAbsolutePercentageError(MeanMetricWrapper):
         dtype: of the state.
     """
 
-    def __init__(self, name: str = "mean_absolute_percentage_error", dtype: Any = None) -> None:
+    def __init__(self, name: str = "mean_absolute_percentage_error", dtype: DTypeLike = None) -> None:
         super().__init__(mean_absolute_percentage_error, name, dtype)
 
 
@@ -99,7 +127,7 @@ class MeanSquaredLogarithmicError(MeanMetricWrapper):
         dtype: of the state.
     """
 
-    def __init__(self, name: str = "mean_squared_logarithmic_error", dtype: Any = None) -> None:
+    def __init__(self, name: str = "mean_squared_logarithmic_error", dtype: DTypeLike = None) -> None:
         super().__init__(mean_squared_logarithmic_error, name, dtype)
 
 
@@ -112,11 +140,11 @@ class LogCoshError(MeanMetricWrapper):
         dtype: of the state.
     """
 
-    def __init__(self, name: str = "logcosh", dtype: Any = None) -> None:
+    def __init__(self, name: str = "logcosh", dtype: DTypeLike = None) -> None:
         super().__init__(log_cosh, name, dtype)
 
 
-def _squared_errors(y_true: Any, y_pred: Any) -> Any:
+def _squared_errors(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     y_true, y_pred = floats(y_true, y_pred, "RootMeanSquaredError")
     return ops.square(y_true - y_pred)
 
@@ -132,10 +160,10 @@ class RootMeanSquaredError(MeanMetricWrapper):
 
     direction = "down"
 
-    def __init__(self, name: str = "root_mean_squared_error", dtype: Any = None) -> None:
+    def __init__(self, name: str = "root_mean_squared_error", dtype: DTypeLike = None) -> None:
         super().__init__(_squared_errors, name, dtype)
 
-    def result(self) -> Any:
+    def result(self) -> Array:
         """Return the root."""
         return ops.sqrt(super().result())
 
@@ -152,7 +180,7 @@ class CosineSimilarity(MeanMetricWrapper):
 
     direction = "up"
 
-    def __init__(self, name: str = "cosine_similarity", dtype: Any = None, axis: int = -1) -> None:
+    def __init__(self, name: str = "cosine_similarity", dtype: DTypeLike = None, axis: int = -1) -> None:
         super().__init__(cosine_similarity, name, dtype, axis=axis)
         self.axis = axis
 
@@ -169,7 +197,7 @@ class PearsonCorrelation(MeanMetricWrapper):
 
     direction = "up"
 
-    def __init__(self, name: str = "pearson_correlation", dtype: Any = None, axis: int = -1) -> None:
+    def __init__(self, name: str = "pearson_correlation", dtype: DTypeLike = None, axis: int = -1) -> None:
         super().__init__(pearson_correlation, name, dtype, axis=axis)
         self.axis = axis
 
@@ -186,7 +214,7 @@ class ConcordanceCorrelation(MeanMetricWrapper):
 
     direction = "up"
 
-    def __init__(self, name: str = "concordance_correlation", dtype: Any = None, axis: int = -1) -> None:
+    def __init__(self, name: str = "concordance_correlation", dtype: DTypeLike = None, axis: int = -1) -> None:
         super().__init__(concordance_correlation, name, dtype, axis=axis)
         self.axis = axis
 
@@ -217,7 +245,7 @@ class R2Score(Metric):
         class_aggregation: str | None = "uniform_average",
         num_regressors: int = 0,
         name: str = "r2_score",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(dtype, name)
         if class_aggregation not in AGGREGATIONS:
@@ -239,7 +267,7 @@ class R2Score(Metric):
         self.count = self.add_variable(shape[1:], name="count")
         self.built = True
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
         """Take a batch into account.
 
         Args:
@@ -261,7 +289,7 @@ class R2Score(Metric):
         self.count.assign(self.count + ops.sum(weight, axis=0))
         self.num_samples.assign(self.num_samples + (ops.size(y_true) * 1.0 if counts is None else ops.sum(counts)))
 
-    def result(self) -> Any:
+    def result(self) -> Array:
         """Return the score; 0 for a column of equal labels, and before the first batch."""
         if not self.built:
             return ops.zeros(())
@@ -274,7 +302,7 @@ class R2Score(Metric):
             scores = ops.divide_no_nan(ops.sum(total * scores), ops.sum(total))
         return self._adjusted(scores) if self.num_regressors else scores
 
-    def _adjusted(self, scores: Any) -> Any:
+    def _adjusted(self, scores: Array) -> Any:
         rest = self.num_samples - (self.num_regressors + 1.0)
         adjusted = 1.0 - (1.0 - scores) * ops.divide_no_nan(self.num_samples - 1.0, rest)
         return ops.where(ops.greater(rest, 0.0), adjusted, scores)

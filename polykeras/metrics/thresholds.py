@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from polykeras import dtypes, ops
-from polykeras.backend.shaping import is_below
+from polykeras.backend.axes import is_below
+from polykeras.backend.spec import Array
 
 _MOST_COMPARISONS = 2**15
 """Up to so many, each score is compared with each threshold; of more, each score is put between two thresholds."""
 
 
-def sums_above(scores: Any, truth: Any, weight: Any, thresholds: np.ndarray) -> list[tuple[Any, Any]]:
+def sums_above(scores: Array, truth: Array, weight: Array, thresholds: np.ndarray) -> list[tuple[Any, Any]]:
     """Return sums of weights over all samples, and over those whose score is above each threshold.
 
     Args:
@@ -35,12 +36,12 @@ def sums_above(scores: Any, truth: Any, weight: Any, thresholds: np.ndarray) -> 
     return [(sums[0, :, label], sums[1:, :, label]) for label in range(2)]
 
 
-def from_each(sums: Any) -> Any:
+def from_each(sums: Any) -> Array:
     """Return the sums from each place on, to the last one."""
     return ops.flip(ops.cumsum(ops.flip(sums, 0), 0), 0)
 
 
-def sums_between(scores: Any, truth: Any, weight: Any, thresholds: np.ndarray) -> Any:
+def sums_between(scores: Array, truth: Array, weight: Array, thresholds: np.ndarray) -> Array:
     """Return sums of weights over the samples whose score is above so and so many thresholds.
 
     Args:
@@ -65,7 +66,7 @@ def sums_between(scores: Any, truth: Any, weight: Any, thresholds: np.ndarray) -
     return ops.reshape(sums, shape)
 
 
-def _passed(scores: Any, thresholds: np.ndarray) -> Any:
+def _passed(scores: Array, thresholds: np.ndarray) -> Array:
     """Return how many of the ascending thresholds each score is above, int32."""
     if _is_even(thresholds, ops.dtype(scores)):
         return _passed_in_grid(scores, thresholds)
@@ -75,7 +76,7 @@ def _passed(scores: Any, thresholds: np.ndarray) -> Any:
     return len(thresholds) - ops.searchsorted(_limits(-thresholds[::-1], scores), -scores, "right")
 
 
-def _passed_in_grid(scores: Any, thresholds: np.ndarray) -> Any:
+def _passed_in_grid(scores: Array, thresholds: np.ndarray) -> Array:
     """The same for thresholds near a grid from 0 to 1."""
     # In units of an interval a score above the first `i` and no more is about in (i - 1, i]. A quarter less than that
     # leaves `i - 1` or `i` when rounded up, however a little is rounded here; the threshold in this place tells which.
@@ -87,7 +88,7 @@ def _passed_in_grid(scores: Any, thresholds: np.ndarray) -> Any:
     return place + ops.cast(passed, "int32")
 
 
-def _limited(places: Any, size: int) -> Any:
+def _limited(places: Any, size: int) -> Array:
     """Return places, which are in range, so that a backend sees that they are: it need not have them checked.
 
     The form and its order are those that backends know (TensorFlow's `are_limited`).
@@ -103,10 +104,10 @@ def _is_even(thresholds: np.ndarray, dtype: str) -> bool:
     return float(np.abs(thresholds * intervals - np.arange(intervals + 1)).max()) < 0.01
 
 
-def _few(scores: Any, thresholds: np.ndarray) -> bool:
+def _few(scores: Array, thresholds: np.ndarray) -> bool:
     return is_below(len(thresholds) * math.prod(ops.shape(scores)), _MOST_COMPARISONS + 1)
 
 
-def _limits(thresholds: np.ndarray, scores: Any) -> Any:
+def _limits(thresholds: np.ndarray, scores: Array) -> Array:
     """Return thresholds, float64, in the dtype of the scores."""
     return ops.convert_to_tensor(thresholds.astype(np.float64), ops.dtype(scores))

@@ -86,7 +86,7 @@ def clone_model(
     return cls(inputs=nested.unflatten(function.input_definition, flat), outputs=outputs, name=model.name)
 
 
-def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Model:
     """Return the model that `Model.to_json` described, with new weights.
 
     Args:

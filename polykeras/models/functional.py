@@ -12,12 +12,13 @@ from polykeras.graph import GraphFunction, KerasTensor
 from polykeras.layers.base.context import set_masks
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.models.functional_config import functional_config
-from polykeras.models.model import Model
+from polykeras.models.model import Model, functional_class
 from polykeras.models.subgraphs import begun_with_inputs
 from polykeras.models.text_part import TextPart, to_rank
 from polykeras.training.data.tables import columns_by_name
 
 
+@functional_class.supply
 @LAYERS.register()
 class Functional(Model):
     """A model of the operations that lead from `inputs` to `outputs`.
@@ -27,6 +28,7 @@ class Functional(Model):
         outputs: a symbolic tensor, or a tree of them.
         name: by default made from the class's name.
         trainable: False freezes all layers.
+        **kwargs: as for `Model`.
 
     Raises:
         ValueError: the graph is disconnected, or two layers have one name.
@@ -174,13 +176,16 @@ class Functional(Model):
             want = dtypes.NARROWER.get(want, want)
         return x if dtype == want or dtype == self.compute_dtype else backend.cast(x, want)
 
-    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Compute the outputs.
 
         Args:
             inputs: arrays in the structure of the model's inputs, or a dict by the names of the input layers.
             training: whether layers such as dropout behave as in training.
             mask: masks of the inputs, in their structure.
+
+        Returns:
+            Arrays in the structure of the model's outputs.
         """
         if self._text_part is not None and self._text_part.takes(inputs):
             graph, flat = self._text_part.rest, [inputs[name] for name in self._text_part.names]
@@ -193,7 +198,7 @@ class Functional(Model):
         return outputs[0] if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else outputs
 
     @staticmethod
-    def _training(training: Any) -> Callable[..., Any]:
+    def _training(training: bool | None) -> Callable[..., Any]:
         """Return how operations are called: as in Keras, what is passed counts before what a graph says."""
 
         def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
@@ -215,6 +220,3 @@ def _shapes(tree: Any) -> Any:
     """Return the shapes of symbolic tensors; as in Keras, of a list of one its shape."""
     shapes = nested.map_structure(lambda x: x.shape, tree)
     return shapes[0] if isinstance(tree, list) and len(tree) == 1 else shapes
-
-
-Model.functional_class = Functional

@@ -7,12 +7,13 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import IO, Any, ClassVar
+from typing import IO, TYPE_CHECKING, Any
 
 from polykeras import fast
 from polykeras.backend import registry
 from polykeras.common.arguments import takes_old_arguments
 from polykeras.common.naming import did_you_mean
+from polykeras.common.supplied import Supplied
 from polykeras.common.unsupported import not_yet
 from polykeras.graph import KerasTensor
 from polykeras.layers.base.layer import LAYERS, Layer
@@ -28,7 +29,10 @@ from polykeras.saving.model_files import save_model
 from polykeras.saving.serialization import serialize_keras_object
 from polykeras.saving.shared_objects import sharing_objects
 from polykeras.saving.weights import load_weights, save_weights
-from polykeras.training.trainer import Trainer
+from polykeras.training.loops import Trainer
+
+if TYPE_CHECKING:
+    from polykeras.quantizers import QuantizationConfig
 
 # Methods of Keras 2, loaded when one is used.
 _OLD_METHODS = (
@@ -39,6 +43,9 @@ _OLD_METHODS = (
     "predict_proba",
     "reset_states",
 )
+
+functional_class: Supplied[type[Any]] = Supplied("functional_class", by="polykeras.models.functional")
+"""`Model(inputs, outputs)` makes one of these."""
 
 
 @LAYERS.register()
@@ -53,6 +60,9 @@ class Model(GraphEnds, Trainer, Layer):
         **kwargs: `inputs` and `outputs` by name; `name`, by default made from the class's name; `trainable`, False to
             freeze all layers; others as for `Layer`.
 
+    Raises:
+        TypeError: positional arguments that are not `inputs` and `outputs`.
+
     Example:
         >>> from polykeras import Input, Model, layers
         >>> x = Input((8,))
@@ -65,12 +75,9 @@ class Model(GraphEnds, Trainer, Layer):
     _first_end_in_configs = 0  # see `polykeras.models.functional_config`
     _untracked = (*Layer._untracked, "history", "_repeated")  # they come and go with each run
 
-    # `Model(inputs, outputs)` makes one of these. `polykeras.models.functional` sets it, which is built on this module.
-    functional_class: ClassVar[type[Any]]
-
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Model and _is_functional(args, kwargs):
-            return super().__new__(cls.functional_class, *args, **kwargs)
+            return super().__new__(functional_class.get(), *args, **kwargs)
         return super().__new__(cls, *args, **kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -85,7 +92,7 @@ class Model(GraphEnds, Trainer, Layer):
         Layer.__init__(self, **kwargs)
         self._repeated = RepeatedCalls()
         if ends:
-            self._functional = self.functional_class(**ends, name=self.name)
+            self._functional = functional_class.get()(**ends, name=self.name)
             self._first_end_in_configs = 1
             self.built = True
 
@@ -130,6 +137,10 @@ class Model(GraphEnds, Trainer, Layer):
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """Return a layer by its name or its place.
+
+        Args:
+            name: its name.
+            index: its place in `layers`; negative ones count from the end.
 
         Raises:
             ValueError: there is none, or neither or both of the arguments are given.
@@ -189,7 +200,11 @@ class Model(GraphEnds, Trainer, Layer):
         (print_fn or print)(text)
 
     def quantize(  # type: ignore[override]
-        self, mode: str | None = None, config: Any = None, filters: Any = None, type_check: bool = True
+        self,
+        mode: str | None = None,
+        config: QuantizationConfig | Mapping[str, Any] | None = None,
+        filters: Any = None,
+        type_check: bool = True,
     ) -> None:
         """Quantize the layers that can be: Dense, EinsumDense, Embedding and ReversibleEmbedding, nested ones too.
 
@@ -218,20 +233,40 @@ class Model(GraphEnds, Trainer, Layer):
         include_optimizer: bool = True,
         save_format: str | None = None,
     ) -> None:
-        """Write the model to a `.keras` or `.h5` file; see `polykeras.saving.save_model`."""
+        """Write the model to a `.keras` or `.h5` file; see `polykeras.saving.save_model`.
+
+        Args:
+            filepath: ends in `.keras`, or in `.h5` for the form of Keras 2; or an open file.
+            overwrite: whether a file that exists is replaced.
+            zipped: False writes the files of a `.keras` archive to a folder.
+            include_optimizer: for `.h5`: whether to write the optimizer's state.
+            save_format: accepted for Keras 2 code, without effect: the suffix says which form is written.
+        """
         save_model(self, filepath, overwrite, zipped, include_optimizer, save_format)
 
     @takes_old_arguments
     def save_weights(
         self, filepath: str | os.PathLike[str], overwrite: bool = True, max_shard_size: float | None = None
     ) -> None:
-        """Write the weights to a file; see `polykeras.saving.save_weights`."""
+        """Write the weights to a file; see `polykeras.saving.save_weights`.
+
+        Args:
+            filepath: ends in a suffix that `saving.save_weights` names.
+            overwrite: whether a file that exists is replaced.
+            max_shard_size: for `.weights.json`: how many GB go into one of several files.
+        """
         save_weights(self, filepath, overwrite, max_shard_size)
 
     def load_weights(
         self, filepath: str | os.PathLike[str], skip_mismatch: bool = False, by_name: bool = False
     ) -> None:
-        """Read the weights from a file; see `polykeras.saving.load_weights`."""
+        """Read the weights from a file; see `polykeras.saving.load_weights`.
+
+        Args:
+            filepath: what `save_weights` wrote, here or in Keras 3; a `.keras` file; or an `.h5` file of Keras 1 or 2.
+            skip_mismatch: leave out, with a warning, what the file does not hold or holds in other shapes.
+            by_name: for files of Keras 1 and 2: find layers by their names, not by their order.
+        """
         load_weights(self, filepath, skip_mismatch, by_name)
 
     def export(self, *args: Any, **kwargs: Any) -> None:

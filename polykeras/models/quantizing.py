@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from polykeras.layers.base.layer import Layer
 from polykeras.quantizers.configs import resolve
 
+if TYPE_CHECKING:
+    from polykeras.quantizers import QuantizationConfig
+
 Filters = str | Sequence[str] | Callable[[Layer], bool] | None
 
 
-def quantize_model(model: Layer, mode: str | None, config: Any, filters: Filters, type_check: bool) -> None:
+def quantize_model(
+    model: Layer,
+    mode: str | None,
+    config: QuantizationConfig | Mapping[str, Any] | None,
+    filters: Filters,
+    type_check: bool,
+) -> None:
     """Quantize each layer of a model that can be; see `Model.quantize`."""
     if not (filters is None or callable(filters) or isinstance(filters, (str, list, tuple))):
         raise TypeError(

@@ -20,8 +20,8 @@ from polykeras.common.naming import is_ours
 from polykeras.graph import KerasTensor
 from polykeras.layers.base.context import current_context
 from polykeras.layers.base.tracking import PLAIN
-from polykeras.training.step_cache import StepCache
 from polykeras.training.steps import CompiledStep
+from polykeras.training.steps.cache import StepCache
 from polykeras.variables import is_functional
 
 EAGER_CALLS = 2  # of each shape, before it is compiled
@@ -76,7 +76,7 @@ class RepeatedCalls:
         if any(isinstance(x, KerasTensor) for x in leaves):
             return None  # which does not load the current backend
         backend = registry.current()
-        if not backend.compiles_calls:
+        if not backend.execution.compiles_calls:
             return None
         if masks.are_kept() and any(masks.kept(x) is not None for x in leaves):
             return None

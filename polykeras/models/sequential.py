@@ -89,7 +89,11 @@ class Sequential(Model):
         self._layers.append(layer)
 
     def pop(self, rebuild: bool = True) -> Layer:
-        """Take away the last layer and return it."""
+        """Take away the last layer and return it.
+
+        Raises:
+            ValueError: there is no layer.
+        """
         if not self.layers:
             raise ValueError(f"The model {self.name!r} has no layer to take away.")
         layer, graph = self._layers.pop(), self._functional
@@ -150,8 +154,14 @@ class Sequential(Model):
         """The layers, without the input."""
         return [layer for layer in self._layers if not isinstance(layer, InputLayer)]
 
-    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
-        """Call one layer after the other."""
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Return what the layers give, called one after the other.
+
+        Args:
+            inputs: what the first layer takes.
+            training: whether layers such as dropout behave as in training.
+            mask: bool, which elements of the inputs are valid; None: all.
+        """
         if self._functional is not None:
             return self._functional.call(inputs, training, mask)
         if mask is not None:

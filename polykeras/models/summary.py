@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from polykeras import dtypes
 from polykeras.common import nested
+
+if TYPE_CHECKING:
+    from polykeras.layers.base.layer import Layer
 
 _BITS = {"bool": 8, "bfloat16": 16}
 
@@ -132,7 +135,7 @@ def _table(header: list[str], rows: list[list[str]], widths: list[int]) -> list[
 
 
 def summary_text(
-    model: Any,
+    model: Layer,
     line_length: int | None = None,
     positions: list[float] | None = None,
     expand_nested: bool = False,

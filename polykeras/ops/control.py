@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from polykeras.backend import registry
+from polykeras.common.types import ArrayLike
 from polykeras.ops.by_hand import as_arrays, gives_way, returning_arrays
 
 __all__ = [
@@ -20,7 +21,7 @@ __all__ = [
 
 
 @gives_way
-def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+def cond(pred: ArrayLike, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
     """Return the result of one of two functions, of which a compiled function contains both.
 
     Args:
@@ -33,8 +34,14 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
 
 
 @gives_way
-def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
-    """Return `branches[index](*operands)`; an index outside the list is moved to its nearer end."""
+def switch(index: ArrayLike, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    """Return `branches[index](*operands)`; an index outside the list is moved to its nearer end.
+
+    Args:
+        index: an int, or an int32 scalar array.
+        branches: functions of the operands, whose results have one structure, shapes and dtypes.
+        *operands: arrays, or trees of them.
+    """
     functions = [returning_arrays(branch) for branch in branches]
     return registry.current().switch(as_arrays(index), functions, *as_arrays(operands))
 
@@ -50,6 +57,9 @@ def while_loop(
         body: returns values of the same structure, shapes and dtypes.
         loop_vars: a tuple or list (unpacked into arguments), or one array.
         maximum_iterations: an upper bound.
+
+    Returns:
+        The last `loop_vars`.
     """
     backend = registry.current()
     return backend.while_loop(returning_arrays(cond), returning_arrays(body), as_arrays(loop_vars), maximum_iterations)
@@ -60,6 +70,15 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
     """Repeat `val = body_fun(i, val)` for `i` from `lower` to `upper - 1`.
 
     Differentiable where both bounds are Python ints.
+
+    Args:
+        lower: the first `i`: an int, or an int32 scalar array.
+        upper: the end, not included, as `lower`.
+        body_fun: takes `i` and a tree like `init_val`, and returns such a tree.
+        init_val: arrays, in a tree.
+
+    Returns:
+        The last `val`.
     """
     lower, upper = (x if isinstance(x, int) else as_arrays(x) for x in (lower, upper))
     return registry.current().fori_loop(lower, upper, returning_arrays(body_fun), as_arrays(init_val))
@@ -92,7 +111,15 @@ def scan(
 
 @gives_way
 def map(f: Callable[[Any], Any], xs: Any) -> Any:
-    """Apply `f` to each slice along the first axis of (the arrays of the tree) `xs`, one after the other."""
+    """Apply `f` to each slice along the first axis of (the arrays of the tree) `xs`, one after the other.
+
+    Args:
+        f: takes one slice, a tree like `xs` without the first axis, and returns a tree of arrays.
+        xs: arrays of one length along the first axis, in a tree.
+
+    Returns:
+        The results, stacked along a new first axis.
+    """
     return registry.current().map(returning_arrays(f), as_arrays(xs))
 
 

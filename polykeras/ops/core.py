@@ -10,8 +10,9 @@ import numpy as np
 from polykeras import dtypes
 from polykeras.backend import Backend, registry
 from polykeras.backend.dispatch import Handle, Symbolic, bind, convert
-from polykeras.backend.normalization import refuse_sparse
+from polykeras.backend.families.normalization import refuse_sparse
 from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.ops.by_hand import gives_way
 
 __all__ = [
@@ -36,7 +37,9 @@ rearrange = bind(Backend.rearrange)
 
 
 @gives_way
-def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Array:
+def convert_to_tensor(
+    x: ArrayLike, dtype: DTypeLike = None, sparse: bool | None = None, ragged: bool | None = None
+) -> Array:
     """Return `x` as an array of the current backend.
 
     Args:
@@ -44,6 +47,9 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
         dtype: of the result; by default that of `x`, for Python floats the default float dtype.
         sparse: refused.
         ragged: refused.
+
+    Raises:
+        ValueError: `sparse` or `ragged` is set.
     """
     refuse_sparse(sparse, "convert_to_tensor")
     if ragged:
@@ -56,7 +62,7 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
     return backend.asarray(x, name)
 
 
-def convert_to_numpy(x: Any) -> np.ndarray:
+def convert_to_numpy(x: ArrayLike) -> np.ndarray:
     """Return `x` as a NumPy array; waits for its computation.
 
     Raises:
@@ -73,7 +79,7 @@ def is_tensor(x: Any) -> bool:
     return registry.current().is_tensor(x)
 
 
-def shape(x: Any) -> tuple[int, ...]:
+def shape(x: ArrayLike) -> tuple[int, ...]:
     """Return the shape of `x`: ints. Only a `KerasTensor`, outside of layers, may have None for an unknown size."""
     if isinstance(x, (Symbolic, Handle)):
         return tuple(x.shape)  # type: ignore[union-attr]
@@ -81,7 +87,7 @@ def shape(x: Any) -> tuple[int, ...]:
     return backend.shape(convert(backend, x))
 
 
-def dtype(x: Any) -> str:
+def dtype(x: ArrayLike) -> str:
     """Return the dtype of `x` by name."""
     if isinstance(x, (Symbolic, Handle)):
         return x.dtype  # type: ignore[union-attr]

@@ -12,15 +12,16 @@ import numpy as np
 from polykeras import ops
 from polykeras.backend.spec import Array
 from polykeras.common import budget
+from polykeras.common.types import ArrayLike
 
 __all__: list[str] = []  # the public names of a family of ops; there are none here
 
 
-def _triangle(t: Any, xp: Any) -> Any:
+def _triangle(t: ArrayLike, xp: ArrayLike) -> Array:
     return xp.maximum(0.0, 1.0 - xp.abs(t))
 
 
-def _cubic(t: Any, xp: Any) -> Any:
+def _cubic(t: ArrayLike, xp: ArrayLike) -> Array:
     # Keys, "Cubic convolution interpolation for digital image processing", 1981, with a = -1/2.
     t = xp.abs(t)
     near, far = (1.5 * t - 2.5) * t * t + 1.0, ((-0.5 * t + 2.5) * t - 4.0) * t + 2.0

@@ -25,7 +25,15 @@ __all__ = [
 
 @gives_way
 def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
-    """Apply `function` to each slice along the first axis of (the arrays of the tree) `elements`, all at once."""
+    """Apply `function` to each slice along the first axis of (the arrays of the tree) `elements`, all at once.
+
+    Args:
+        function: takes one slice, a tree like `elements` without the first axis, and returns a tree of arrays.
+        elements: arrays of one length along the first axis, in a tree.
+
+    Returns:
+        The results, stacked along a new first axis.
+    """
     return registry.current().vectorized_map(returning_arrays(function), as_arrays(elements))
 
 

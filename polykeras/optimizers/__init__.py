@@ -22,7 +22,7 @@ from polykeras.optimizers.sgd import SGD
 from polykeras.saving.serialization import serialize_keras_object
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: str | Optimizer | type[Optimizer] | Mapping[str, Any]) -> Any:
     """Return an optimizer.
 
     Args:
@@ -42,7 +42,7 @@ def serialize(optimizer: Optimizer) -> Any:
     return serialize_keras_object(optimizer)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return the optimizer of a config, without state.
 
     Args:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Unpack
+from typing import Unpack
 
 from polykeras import ops
+from polykeras.backend.spec import Array
 from polykeras.optimizers.arguments import LearningRate, OptimizerArguments
 from polykeras.optimizers.base import Optimizer, registry
 from polykeras.optimizers.positional import shared_arguments
 from polykeras.variables import Variable
 
 
-def _root_mean_square(x: Any) -> Any:
+def _root_mean_square(x: Array) -> Array:
     return ops.sqrt(ops.mean(ops.square(x)))
 
 
@@ -71,7 +72,7 @@ class Adafactor(Optimizer):
             factors = [self.add_variable(shape, dtype=dtype, name=variable.name) for shape in shapes]
             self._moments.append([*factors, self.add_variable_from_reference(variable, "velocity")])
 
-    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+    def update_step(self, gradient: Array, variable: Variable, learning_rate: Array) -> None:
         """Update one variable."""
         moments = self._moments[self._get_variable_index(variable)]
         assert moments is not None

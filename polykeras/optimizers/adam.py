@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, Unpack
+from typing import Unpack
 
 from polykeras.backend import current
 from polykeras.backend.dispatch import convert
-from polykeras.backend.execution import FusedKernel
+from polykeras.backend.families.execution import FusedKernel
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike
 from polykeras.optimizers.arguments import LearningRate, OptimizerArguments, SharedArguments, check_beta
 from polykeras.optimizers.base import Optimizer, registry
 from polykeras.optimizers.positional import shared_arguments
@@ -16,7 +18,7 @@ from polykeras.optimizers.schedules.base import scalar_dtype
 from polykeras.variables import Variable
 
 
-def one_minus_power(beta: float, step: Any) -> Any:
+def one_minus_power(beta: float, step: ArrayLike) -> Array:
     """Return `1 - beta ** step`, which corrects the bias of an average that began at 0, to full precision."""
     backend = current()
     return -backend.expm1(step * math.log(beta)) if beta else backend.ones_like(step)
@@ -60,11 +62,13 @@ class Adam(Optimizer):
     def slots(self) -> list[dict[str, float]]:
         return [{"momentum": 0.0, "velocity": 0.0}, *([{"velocity_hat": 0.0}] if self.amsgrad else [])]
 
-    def scalars(self, learning_rate: Any, step: Any) -> list[Any]:
+    def scalars(self, learning_rate: Array, step: ArrayLike) -> list[Array]:
         correction = current().sqrt(one_minus_power(self.beta_2, step)) / one_minus_power(self.beta_1, step)
         return [learning_rate * correction]
 
-    def rule(self, gradient: Any, parameter: Any, slots: Sequence[Any], scalars: Sequence[Any]) -> tuple[Any, ...]:
+    def rule(
+        self, gradient: Array, parameter: Array, slots: Sequence[Array], scalars: Sequence[Array]
+    ) -> tuple[Array, ...]:
         backend, (rate,) = current(), scalars
         momentum, velocity, *largest = slots
         momentum = momentum + (1 - self.beta_1) * (gradient - momentum)
@@ -93,6 +97,9 @@ class AdamW(Adam):
         epsilon: see `Adam`.
         amsgrad: see `Adam`.
         **kwargs: see `Optimizer`.
+
+    Raises:
+        ValueError: no `weight_decay`.
     """
 
     @shared_arguments
@@ -145,10 +152,12 @@ class Adamax(Optimizer):
     def slots(self) -> list[dict[str, float]]:
         return [{"momentum": 0.0, "norm": 0.0}]
 
-    def scalars(self, learning_rate: Any, step: Any) -> list[Any]:
+    def scalars(self, learning_rate: Array, step: ArrayLike) -> list[Array]:
         return [learning_rate / one_minus_power(self.beta_1, step)]
 
-    def rule(self, gradient: Any, parameter: Any, slots: Sequence[Any], scalars: Sequence[Any]) -> tuple[Any, ...]:
+    def rule(
+        self, gradient: Array, parameter: Array, slots: Sequence[Array], scalars: Sequence[Array]
+    ) -> tuple[Array, ...]:
         backend, (rate,) = current(), scalars
         momentum, norm = slots
         momentum = momentum + (1 - self.beta_1) * (gradient - momentum)
@@ -196,7 +205,7 @@ class Nadam(Optimizer):
         if first:
             self._product = self.add_variable((), "ones", scalar_dtype(), "momentum_product")
 
-    def scalars(self, learning_rate: Any, step: Any) -> list[Any]:
+    def scalars(self, learning_rate: Array, step: ArrayLike) -> list[Array]:
         backend = current()
         now, following = (self.beta_1 * (1.0 - 0.5 * backend.exp(t * math.log(0.96))) for t in (step, step + 1.0))
         product = convert(backend, self._product) * now
@@ -207,7 +216,9 @@ class Nadam(Optimizer):
             1.0 / one_minus_power(self.beta_2, step),
         ]
 
-    def rule(self, gradient: Any, parameter: Any, slots: Sequence[Any], scalars: Sequence[Any]) -> tuple[Any, ...]:
+    def rule(
+        self, gradient: Array, parameter: Array, slots: Sequence[Array], scalars: Sequence[Array]
+    ) -> tuple[Array, ...]:
         momentum_rate, gradient_rate, correction = scalars
         momentum, velocity = slots
         momentum = momentum + (1 - self.beta_1) * (gradient - momentum)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from polykeras.backend import Backend, current
+from polykeras.backend.spec import Array
 from polykeras.variables import Variable, read_state
 
 
 def move_averages(
-    backend: Backend, variables: Sequence[Variable], averages: Sequence[Variable], share: Any, overwrite: Sequence[Any]
+    backend: Backend,
+    variables: Sequence[Variable],
+    averages: Sequence[Variable],
+    share: Array,
+    overwrite: Sequence[Array],
 ) -> None:
     """Move averages towards their variables by `share` of the distance.
 
@@ -29,6 +33,6 @@ def move_averages(
             target.assign(value)
 
 
-def _average_element(parameter: Any, average: Any, share: Any, *overwrite: Any) -> tuple[Any, ...]:
+def _average_element(parameter: Array, average: Array, share: Array, *overwrite: Array) -> tuple[Array, ...]:
     average = average + share * (parameter - average)
     return (average, *(current().where(now, average, parameter) for now in overwrite))

@@ -12,7 +12,9 @@ from typing import Any
 from polykeras import ops
 from polykeras.backend import Backend, current
 from polykeras.backend.dispatch import convert
-from polykeras.backend.execution import FusedKernel
+from polykeras.backend.families.execution import FusedKernel
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike
 from polykeras.optimizers.averages import move_averages
 from polykeras.optimizers.gradients import checked, clip_each, clip_together, clip_values, present
 from polykeras.optimizers.minimizing import minimize
@@ -51,7 +53,9 @@ class Optimizer(OptimizerState):
 
     # ---- what a subclass defines -------------------------------------------------------------------------------
 
-    def rule(self, gradient: Any, parameter: Any, slots: Sequence[Any], scalars: Sequence[Any]) -> tuple[Any, ...]:
+    def rule(
+        self, gradient: Array, parameter: Array, slots: Sequence[Array], scalars: Sequence[Array]
+    ) -> tuple[Array, ...]:
         """Return the new parameter and the new slots.
 
         Elementwise: a result at one place depends on the operands at that place only, and keeps the parameter's dtype.
@@ -68,7 +72,7 @@ class Optimizer(OptimizerState):
         """Return what `rule` is called where frameworks have a kernel of it; None where it is nothing well known."""
         return None
 
-    def scalars(self, learning_rate: Any, step: Any) -> list[Any]:
+    def scalars(self, learning_rate: Array, step: ArrayLike) -> list[Array]:
         """Return what is computed once for an update and the same for all variables.
 
         Args:
@@ -77,7 +81,7 @@ class Optimizer(OptimizerState):
         """
         return [learning_rate]
 
-    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+    def update_step(self, gradient: Array, variable: Variable, learning_rate: Array) -> None:
         """Update one variable: in place of `rule`, for an update that is not elementwise, or was written for Keras 3.
 
         Args:
@@ -87,27 +91,42 @@ class Optimizer(OptimizerState):
         """
         raise NotImplementedError
 
-    def assign(self, variable: Variable, value: Any) -> None:
-        """Assign to a variable."""
+    def assign(self, variable: Variable, value: ArrayLike) -> None:
+        """Assign to a variable.
+
+        Args:
+            variable: whose value is changed.
+            value: the new value, of its shape.
+        """
         variable.assign(value)
 
-    def assign_add(self, variable: Variable, value: Any) -> None:
-        """Add to a variable."""
+    def assign_add(self, variable: Variable, value: ArrayLike) -> None:
+        """Add to a variable.
+
+        Args:
+            variable: whose value is changed.
+            value: a number, or an array of its shape.
+        """
         variable.assign_add(value)
 
-    def assign_sub(self, variable: Variable, value: Any) -> None:
-        """Subtract from a variable."""
+    def assign_sub(self, variable: Variable, value: ArrayLike) -> None:
+        """Subtract from a variable.
+
+        Args:
+            variable: whose value is changed.
+            value: a number, or an array of its shape.
+        """
         variable.assign_sub(value)
 
     # ---- updates -----------------------------------------------------------------------------------------------
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Variable:
-        """Update variables: `apply`, given pairs. Returns the counter of steps."""
+        """Update variables by pairs of a gradient and a variable, and return the counter of steps."""
         pairs = list(grads_and_vars)
         self.apply([gradient for gradient, _ in pairs], [variable for _, variable in pairs])
         return self._iterations
 
-    def apply(self, grads: Sequence[Any], trainable_variables: Iterable[Variable] | None = None) -> None:
+    def apply(self, grads: Sequence[Array], trainable_variables: Iterable[Variable] | None = None) -> None:
         """Update variables. Those that are not trainable stay as they are.
 
         Args:
@@ -142,10 +161,22 @@ class Optimizer(OptimizerState):
         self._iterations.assign_add(1)
 
     def minimize(self, loss: Any, var_list: Any, tape: Any = None) -> Variable:
-        """Update variables by the gradients of a loss, as in tf.keras 2; see `optimizers.minimizing.minimize`."""
+        """Update variables by the gradients of a loss, as in tf.keras 2; see `optimizers.minimizing.minimize`.
+
+        Args:
+            loss: a function without arguments that computes the loss; or with `tape` the loss itself.
+            var_list: the variables, or a function that gives them.
+            tape: a `tf.GradientTape` that recorded the loss.
+
+        Returns:
+            The counter of steps.
+
+        Raises:
+            ValueError: the loss is a value, and there is no tape; or there are no variables.
+        """
         return minimize(self, loss, var_list, tape)
 
-    def _resolve(self, grads: list[Any], variables: Iterable[Variable] | None) -> list[Variable]:
+    def _resolve(self, grads: list[Array], variables: Iterable[Variable] | None) -> list[Variable]:
         if variables is None:
             if not self.built:
                 raise ValueError(
@@ -163,7 +194,7 @@ class Optimizer(OptimizerState):
             raise ValueError(f"Optimizer {self.name!r}: {len(grads)} gradients for {len(found)} variables.")
         return found
 
-    def _accumulate(self, backend: Backend, gradients: list[Any], variables: list[Variable]) -> None:
+    def _accumulate(self, backend: Backend, gradients: list[Array], variables: list[Variable]) -> None:
         steps = self.gradient_accumulation_steps
         accumulators = self._of(self._accumulators, variables)
         sums = [a + g for a, g in zip(read_state(accumulators, backend), gradients, strict=True)]
@@ -180,7 +211,7 @@ class Optimizer(OptimizerState):
         complete = ops.equal(ops.mod(ops.add(self._iterations, 1), steps), 0)
         branch(backend, complete, update, wait, unique([*self._trainable_variables, *self._variables]))
 
-    def _update(self, backend: Backend, gradients: list[Any], variables: list[Variable]) -> None:
+    def _update(self, backend: Backend, gradients: list[Array], variables: list[Variable]) -> None:
         if self.clipnorm is not None:
             gradients = clip_each(backend, gradients, self.clipnorm)
         elif self.global_clipnorm is not None:
@@ -196,7 +227,7 @@ class Optimizer(OptimizerState):
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable))
 
-    def _run_rule(self, backend: Backend, gradients: list[Any], variables: list[Variable], rate: Any) -> None:
+    def _run_rule(self, backend: Backend, gradients: list[Array], variables: list[Variable], rate: Array) -> None:
         scalars = self.scalars(rate, self._float(backend, self.iterations) + 1.0)
         by_variable = {id(v): g for v, g in zip(variables, gradients, strict=True)}
         for group in by_dtype(variables):
@@ -210,7 +241,7 @@ class Optimizer(OptimizerState):
                 gradients = [by_variable[id(v)] for v in decayed]
                 self._run(backend, self._decayed_element, gradients, decayed, [*scalars, shrink])
 
-    def _run_steps(self, backend: Backend, gradients: list[Any], variables: list[Variable], rate: Any) -> None:
+    def _run_steps(self, backend: Backend, gradients: list[Array], variables: list[Variable], rate: Array) -> None:
         for gradient, variable in zip(gradients, variables, strict=True):
             decay = self.weight_decay_of(variable)
             if decay is not None:
@@ -218,19 +249,19 @@ class Optimizer(OptimizerState):
                 variable.assign(value - value * backend.cast(rate * decay, variable.dtype))
             self.update_step(gradient, variable, rate)
 
-    def _element(self, gradient: Any, parameter: Any, *rest: Any) -> tuple[Any, ...]:
+    def _element(self, gradient: Array, parameter: Array, *rest: Array) -> tuple[Array, ...]:
         return self.rule(gradient, parameter, rest[: len(self._slots)], rest[len(self._slots) :])
 
-    def _decayed_element(self, gradient: Any, parameter: Any, *rest: Any) -> tuple[Any, ...]:
+    def _decayed_element(self, gradient: Array, parameter: Array, *rest: Array) -> tuple[Array, ...]:
         return self._element(gradient, parameter - parameter * rest[-1], *rest[:-1])
 
     def _run(
         self,
         backend: Backend,
         rule: Callable[..., Any],
-        gradients: list[Any],
+        gradients: list[Array],
         group: list[Variable],
-        scalars: list[Any],
+        scalars: list[Array],
         fused_kernel: FusedKernel | None = None,
     ) -> None:
         """Run a rule over variables of one dtype, and store the results."""
@@ -242,7 +273,7 @@ class Optimizer(OptimizerState):
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
 
-    def _float(self, backend: Backend, value: Any) -> Any:
+    def _float(self, backend: Backend, value: ArrayLike) -> Any:
         return backend.cast(convert(backend, value), scalar_dtype())
 
     def _current_rate(self, backend: Backend) -> Any:
@@ -275,14 +306,14 @@ class Optimizer(OptimizerState):
             if average is not None:
                 variable.assign(average)
 
-    def scale_loss(self, loss: Any) -> Any:
+    def scale_loss(self, loss: Array) -> Array:
         """Return the loss to differentiate: multiplied by `loss_scale_factor` where there is one."""
         return loss if self.loss_scale_factor is None else ops.multiply(loss, self.loss_scale_factor)
 
     # ---- state as values ---------------------------------------------------------------------------------------
 
     def stateless_apply(
-        self, optimizer_variables: Sequence[Any], grads: Sequence[Any], trainable_variables: Sequence[Any]
+        self, optimizer_variables: Sequence[Any], grads: Sequence[Array], trainable_variables: Sequence[Any]
     ) -> tuple[list[Any], list[Any]]:
         """Return what `apply` would make of given values; no variable changes.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Unpack
 
 from polykeras.backend import current
+from polykeras.backend.spec import Array
 from polykeras.optimizers.arguments import LearningRate, OptimizerArguments, check_between, check_positive
 from polykeras.optimizers.base import Optimizer, registry
 from polykeras.optimizers.positional import shared_arguments
@@ -57,7 +58,9 @@ class Ftrl(Optimizer):
     def slots(self) -> list[dict[str, float]]:
         return [{"accumulator": self.initial_accumulator_value, "linear": 0.0}]
 
-    def rule(self, gradient: Any, parameter: Any, slots: Sequence[Any], scalars: Sequence[Any]) -> tuple[Any, ...]:
+    def rule(
+        self, gradient: Array, parameter: Array, slots: Sequence[Array], scalars: Sequence[Array]
+    ) -> tuple[Array, ...]:
         backend, (rate,) = current(), scalars
         (before, linear), l1 = slots, self.l1_regularization_strength
         after = before + gradient * gradient

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from polykeras import dtypes
 from polykeras.backend import Backend
 from polykeras.backend.dispatch import convert
+from polykeras.backend.spec import Array
 
 if TYPE_CHECKING:
     from polykeras.variables import Variable
@@ -18,7 +19,7 @@ class NoGradients(ValueError):
     """None of the variables has a gradient."""
 
 
-def present(gradients: Sequence[Any], variables: Sequence[Variable]) -> list[tuple[Any, Variable]]:
+def present(gradients: Sequence[Array], variables: Sequence[Variable]) -> list[tuple[Any, Variable]]:
     """Return pairs of gradients and trainable variables, without those of no gradient: a warning names them.
 
     Raises:
@@ -40,7 +41,7 @@ def present(gradients: Sequence[Any], variables: Sequence[Variable]) -> list[tup
     return [pair for pair in pairs if pair[0] is not None]
 
 
-def checked(backend: Backend, gradient: Any, variable: Variable) -> Any:
+def checked(backend: Backend, gradient: Array, variable: Variable) -> Array:
     """Return a gradient as an array of the variable's dtype.
 
     Raises:
@@ -62,17 +63,17 @@ def checked(backend: Backend, gradient: Any, variable: Variable) -> Any:
     return gradient if dtype == variable.dtype else backend.cast(gradient, variable.dtype)
 
 
-def _square_sum(backend: Backend, x: Any) -> Any:
+def _square_sum(backend: Backend, x: Array) -> Array:
     if backend.dtype(x) != "float64":
         x = backend.cast(x, "float32")  # squares of 16-bit floats overflow early
     return backend.sum(x * x)
 
 
-def _scaled(backend: Backend, x: Any, factor: Any) -> Any:
+def _scaled(backend: Backend, x: Array, factor: Any) -> Array:
     return x * backend.cast(factor, backend.dtype(x))
 
 
-def clip_each(backend: Backend, gradients: list[Any], bound: float) -> list[Any]:
+def clip_each(backend: Backend, gradients: list[Array], bound: float) -> list[Array]:
     """Return the gradients, each shrunk so that its L2 norm is at most `bound`."""
     clipped = []
     for gradient in gradients:
@@ -81,7 +82,7 @@ def clip_each(backend: Backend, gradients: list[Any], bound: float) -> list[Any]
     return clipped
 
 
-def clip_together(backend: Backend, gradients: list[Any], bound: float) -> list[Any]:
+def clip_together(backend: Backend, gradients: list[Array], bound: float) -> list[Array]:
     """Return the gradients, shrunk by one factor so that the L2 norm of all together is at most `bound`."""
     sums = [_square_sum(backend, gradient) for gradient in gradients]
     total = sums[0]
@@ -93,6 +94,6 @@ def clip_together(backend: Backend, gradients: list[Any], bound: float) -> list[
     return [_scaled(backend, gradient, factor) for gradient in gradients]
 
 
-def clip_values(backend: Backend, gradients: list[Any], bound: float) -> list[Any]:
+def clip_values(backend: Backend, gradients: list[Array], bound: float) -> list[Array]:
     """Return the gradients with each element moved into `[-bound, bound]`."""
     return [backend.minimum(backend.maximum(gradient, -bound), bound) for gradient in gradients]

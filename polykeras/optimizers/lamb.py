@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from polykeras import ops
+from polykeras.backend.spec import Array
 from polykeras.optimizers.adam import one_minus_power
 from polykeras.optimizers.arguments import LearningRate, OptimizerArguments, check_beta
 from polykeras.optimizers.base import Optimizer, registry
@@ -47,7 +48,7 @@ class Lamb(Optimizer):
     def slots(self) -> list[dict[str, float]]:
         return [{"momentum": 0.0, "velocity": 0.0}]
 
-    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+    def update_step(self, gradient: Array, variable: Variable, learning_rate: Array) -> None:
         """Update one variable."""
         momentum, velocity = (self._of(slots, [variable])[0] for slots in self._slots)
         step = ops.cast(ops.add(self.iterations, 1), scalar_dtype())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Unpack
 
 from polykeras.backend import current
+from polykeras.backend.spec import Array
 from polykeras.optimizers.arguments import LearningRate, OptimizerArguments, check_between
 from polykeras.optimizers.base import Optimizer, registry
 from polykeras.optimizers.positional import shared_arguments
@@ -24,6 +25,9 @@ class Lion(Optimizer):
         beta_1: in (0, 1]; 0 would leave the sign of the gradient alone.
         beta_2: in [0, 1].
         **kwargs: see `Optimizer`.
+
+    Raises:
+        ValueError: a number out of its range.
     """
 
     @shared_arguments
@@ -43,7 +47,9 @@ class Lion(Optimizer):
     def slots(self) -> list[dict[str, float]]:
         return [{"momentum": 0.0}]
 
-    def rule(self, gradient: Any, parameter: Any, slots: Sequence[Any], scalars: Sequence[Any]) -> tuple[Any, ...]:
+    def rule(
+        self, gradient: Array, parameter: Array, slots: Sequence[Array], scalars: Sequence[Array]
+    ) -> tuple[Array, ...]:
         (rate,), (momentum,) = scalars, slots
         direction = current().sign(self.beta_1 * momentum + (1 - self.beta_1) * gradient)
         return parameter - rate * direction, self.beta_2 * momentum + (1 - self.beta_2) * gradient

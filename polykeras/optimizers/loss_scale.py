@@ -9,6 +9,7 @@ from typing import Any
 from polykeras import initializers, ops
 from polykeras.backend import current
 from polykeras.backend.dispatch import convert
+from polykeras.backend.spec import Array
 from polykeras.common.arguments import positive_int
 from polykeras.optimizers.arguments import LearningRate
 from polykeras.optimizers.base import Optimizer, registry
@@ -115,11 +116,11 @@ class LossScaleOptimizer(Optimizer):
 
     # ---- updates -----------------------------------------------------------------------------------------------
 
-    def scale_loss(self, loss: Any) -> Any:
+    def scale_loss(self, loss: Array) -> Array:
         """Return the loss to differentiate: multiplied by the current scale."""
         return ops.multiply(loss, self.dynamic_scale)
 
-    def apply(self, grads: Sequence[Any], trainable_variables: Iterable[Variable] | None = None) -> None:
+    def apply(self, grads: Sequence[Array], trainable_variables: Iterable[Variable] | None = None) -> None:
         """Update variables with gradients of the scaled loss, unless one of these is not finite.
 
         Args:
@@ -151,7 +152,7 @@ class LossScaleOptimizer(Optimizer):
         grown = backend.where(complete, 2.0 * scale, scale)
         self.dynamic_scale.assign(backend.where(finite, grown, 0.5 * scale))
 
-    def check_finite(self, grads: Sequence[Any]) -> Any:
+    def check_finite(self, grads: Sequence[Array]) -> Array:
         """Return whether all elements of all gradients are finite, a bool scalar; None is left out."""
         backend = current()
         arrays = [convert(backend, gradient) for gradient in grads if gradient is not None]

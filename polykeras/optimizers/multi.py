@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, Self
 
+from polykeras.backend.spec import Array
 from polykeras.optimizers.base import Optimizer, registry
 from polykeras.optimizers.loss_scale import LossScaleOptimizer
 from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
@@ -72,7 +73,12 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
-        """Return the map of a config."""
+        """Return the map of a config.
+
+        Args:
+            config: what `get_config` gave.
+            custom_objects: further names it may use.
+        """
         return cls(
             *(deserialize_keras_object(config[name], custom_objects) for name in ("default_optimizer", "optimizer_map"))
         )
@@ -177,7 +183,7 @@ class MultiOptimizer(Optimizer):
             if group:
                 yield optimizer, group
 
-    def apply(self, grads: Sequence[Any], trainable_variables: Iterable[Variable] | None = None) -> None:
+    def apply(self, grads: Sequence[Array], trainable_variables: Iterable[Variable] | None = None) -> None:
         """Update variables, each by its optimizer.
 
         Args:

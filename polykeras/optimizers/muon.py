@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from polykeras import ops
+from polykeras.backend.spec import Array
 from polykeras.optimizers.adam import one_minus_power
 from polykeras.optimizers.arguments import LearningRate, check_beta, check_between
 from polykeras.optimizers.base import Optimizer, registry
@@ -136,7 +137,7 @@ class Muon(Optimizer):
                 self.add_variable_from_reference(variable, "velocity") if kept and adam else None
             )
 
-    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+    def update_step(self, gradient: Array, variable: Variable, learning_rate: Array) -> None:
         """Update one variable."""
         index = self._get_variable_index(variable)
         momentum, velocity = self.momentums[index], self.adam_velocities[index]
@@ -152,7 +153,9 @@ class Muon(Optimizer):
             update = update * (max(variable.shape) ** 0.5 * self.rms_rate)
         variable.assign(variable - update)
 
-    def _adam_step(self, gradient: Any, variable: Variable, rate: Any, momentum: Variable, velocity: Variable) -> None:
+    def _adam_step(
+        self, gradient: Array, variable: Variable, rate: Array, momentum: Variable, velocity: Variable
+    ) -> None:
         step = ops.cast(ops.add(self.iterations, 1), scalar_dtype())
         momentum.assign(momentum + (1 - self.adam_beta_1) * (gradient - momentum))
         velocity.assign(velocity + (1 - self.adam_beta_2) * (ops.square(gradient) - velocity))
@@ -160,7 +163,7 @@ class Muon(Optimizer):
         rate = rate * ops.cast(correction, variable.dtype)
         variable.assign(variable - rate * momentum / (ops.sqrt(velocity) + self.epsilon))
 
-    def orthogonalize(self, x: Any) -> Any:
+    def orthogonalize(self, x: Array) -> Array:
         """Return nearly the orthogonal matrix that is nearest to a matrix, by Newton and Schulz's iteration."""
         rows, columns = ops.shape(x)
         x = ops.transpose(x) if rows > columns else x

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Unpack
 
 from polykeras.backend import current
+from polykeras.backend.spec import Array
 from polykeras.optimizers.arguments import LearningRate, OptimizerArguments, check_beta, check_between
 from polykeras.optimizers.base import Optimizer, registry
 from polykeras.optimizers.positional import shared_arguments
@@ -50,7 +51,9 @@ class RMSprop(Optimizer):
         momentum = [{"momentum": 0.0}] if self.momentum else []
         return [{"velocity": 0.0}, *momentum, *([{"average_gradient": 0.0}] if self.centered else [])]
 
-    def rule(self, gradient: Any, parameter: Any, slots: Sequence[Any], scalars: Sequence[Any]) -> tuple[Any, ...]:
+    def rule(
+        self, gradient: Array, parameter: Array, slots: Sequence[Array], scalars: Sequence[Array]
+    ) -> tuple[Array, ...]:
         backend, (rate,) = current(), scalars
         velocity = self.rho * slots[0] + (1 - self.rho) * (gradient * gradient)
         variance, averages = velocity, []

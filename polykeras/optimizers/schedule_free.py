@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Unpack
 
 from polykeras.backend import current
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike, InitializerLike
 from polykeras.optimizers.adam import one_minus_power
 from polykeras.optimizers.arguments import LearningRate, OptimizerArguments, check_beta
 from polykeras.optimizers.base import Optimizer, registry
@@ -29,6 +31,9 @@ class ScheduleFreeAdamW(Optimizer):
         epsilon: keeps the divisor from 0.
         warmup_steps: over so many steps the learning rate grows from 0.
         **kwargs: see `Optimizer`.
+
+    Raises:
+        ValueError: a number out of its range.
     """
 
     @shared_arguments
@@ -53,20 +58,22 @@ class ScheduleFreeAdamW(Optimizer):
         return [{"momentum": 0.0, "velocity": 0.0}]  # Keras's name of z
 
     def add_variable_from_reference(
-        self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
+        self, reference_variable: Variable, name: str | None = None, initializer: InitializerLike = "zeros"
     ) -> Variable:
         """Return a new variable as `Optimizer` makes it; `z` begins where the variable is."""
         if name == "momentum":
             initializer = lambda shape, dtype: reference_variable.numpy()  # noqa: E731
         return super().add_variable_from_reference(reference_variable, name, initializer)
 
-    def scalars(self, learning_rate: Any, step: Any) -> list[Any]:
+    def scalars(self, learning_rate: Array, step: ArrayLike) -> list[Array]:
         backend = current()
         if self.warmup_steps > 0:
             learning_rate = learning_rate * backend.minimum(step / self.warmup_steps, backend.ones_like(step))
         return [learning_rate, 1.0 / one_minus_power(self.beta_2, step), 1.0 / step]
 
-    def rule(self, gradient: Any, parameter: Any, slots: Sequence[Any], scalars: Sequence[Any]) -> tuple[Any, ...]:
+    def rule(
+        self, gradient: Array, parameter: Array, slots: Sequence[Array], scalars: Sequence[Array]
+    ) -> tuple[Array, ...]:
         rate, correction, weight = scalars
         before, velocity = slots
         velocity = velocity + (1 - self.beta_2) * (gradient * gradient - velocity)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Unpack
 
-from polykeras.backend.execution import FusedKernel
+from polykeras.backend.families.execution import FusedKernel
+from polykeras.backend.spec import Array
 from polykeras.optimizers.arguments import LearningRate, OptimizerArguments, check_between
 from polykeras.optimizers.base import Optimizer, registry
 from polykeras.optimizers.positional import shared_arguments
@@ -42,7 +43,9 @@ class SGD(Optimizer):
     def slots(self) -> list[dict[str, float]]:
         return [{"momentum": 0.0}] if self.momentum else []
 
-    def rule(self, gradient: Any, parameter: Any, slots: Sequence[Any], scalars: Sequence[Any]) -> tuple[Any, ...]:
+    def rule(
+        self, gradient: Array, parameter: Array, slots: Sequence[Array], scalars: Sequence[Array]
+    ) -> tuple[Array, ...]:
         (rate,) = scalars
         step = rate * gradient
         if not self.momentum:

@@ -9,9 +9,11 @@ from functools import cache
 from typing import Any
 
 from polykeras import initializers, ops
+from polykeras.backend.spec import Array
 from polykeras.common import version_counter
 from polykeras.common.checkpointable import Checkpointable
 from polykeras.common.naming import to_snake_case, unique_name
+from polykeras.common.types import DTypeLike, InitializerLike
 from polykeras.optimizers import arguments
 from polykeras.optimizers.arguments import LearningRate
 from polykeras.optimizers.schedules.base import LearningRateSchedule, scalar_dtype
@@ -175,8 +177,8 @@ class OptimizerState(Checkpointable, Configurable):
     def add_variable(
         self,
         shape: Sequence[int],
-        initializer: Any = "zeros",
-        dtype: Any = None,
+        initializer: InitializerLike = "zeros",
+        dtype: DTypeLike = None,
         aggregation: str | None = "none",
         layout: Any = None,
         name: str | None = None,
@@ -198,14 +200,23 @@ class OptimizerState(Checkpointable, Configurable):
         return variable
 
     def add_variable_from_reference(
-        self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
+        self, reference_variable: Variable, name: str | None = None, initializer: InitializerLike = "zeros"
     ) -> Variable:
-        """Return a new variable of the shape and dtype of another, named after it; arguments as `add_variable`."""
+        """Return a new variable of the shape and dtype of another, named after it.
+
+        Args:
+            reference_variable: the other one.
+            name: what comes after its path in the new name.
+            initializer: a name, an initializer, or a function `(shape, dtype)`.
+        """
         name = f"{reference_variable.path.replace('/', '_')}_{name or 'var'}"
         return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name=name)
 
     def add_optimizer_variables(
-        self, trainable_variables: Iterable[Variable], name: str | Sequence[str], initializer: Any = "zeros"
+        self,
+        trainable_variables: Iterable[Variable],
+        name: str | Sequence[str],
+        initializer: InitializerLike | Sequence[InitializerLike] = "zeros",
     ) -> Any:
         """Return one new variable for each of `trainable_variables`; None for those that take their gradient as value.
 
@@ -215,7 +226,7 @@ class OptimizerState(Checkpointable, Configurable):
             initializer: one for all, or a list with one for each name.
         """
         names = [name] if isinstance(name, str) else list(name)
-        firsts = initializer if isinstance(initializer, (list, tuple)) else [initializer] * len(names)
+        firsts: Any = initializer if isinstance(initializer, (list, tuple)) else [initializer] * len(names)
         lists: list[list[Variable | None]] = [[] for _ in names]
         for variable in trainable_variables:
             for one, first, slots in zip(names, firsts, lists, strict=True):
@@ -247,7 +258,7 @@ class OptimizerState(Checkpointable, Configurable):
     def _saved_variables(self) -> list[Variable]:
         return self.variables
 
-    def set_weights(self, weights: Sequence[Any]) -> None:
+    def set_weights(self, weights: Sequence[Array]) -> None:
         """Set the values of `variables`; nothing is changed where one of them does not fit.
 
         Raises:

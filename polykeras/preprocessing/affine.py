@@ -217,12 +217,23 @@ def zoom_factors(zoom_range: Sequence[float]) -> tuple[float, float]:
 
 
 def random_channel_shift(x: np.ndarray, intensity_range: float, channel_axis: int = 0) -> np.ndarray:
-    """Return an image with a random number of up to `intensity_range` added; see `apply_channel_shift`."""
+    """Return an image with a random number of up to `intensity_range` added; see `apply_channel_shift`.
+
+    Args:
+        x: the image.
+        intensity_range: the largest size of the number.
+        channel_axis: see `apply_channel_shift`.
+    """
     return apply_channel_shift(x, np.random.uniform(-intensity_range, intensity_range), channel_axis)
 
 
 def random_brightness(x: np.ndarray, brightness_range: Sequence[float], scale: bool = True) -> np.ndarray:
     """Return an image lit by a factor drawn from `brightness_range`; see `apply_brightness_shift`.
+
+    Args:
+        x: one image of 3 axes.
+        brightness_range: the least and the largest factor.
+        scale: see `apply_brightness_shift`.
 
     Raises:
         ValueError: `brightness_range` has not two numbers.

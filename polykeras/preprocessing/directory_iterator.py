@@ -134,6 +134,9 @@ class DirectoryIterator(BatchFromFilesMixin, Iterator):
         interpolation: see there.
         keep_aspect_ratio: see there.
         dtype: of the batches; the default float dtype by default.
+
+    Raises:
+        ValueError: an unknown `class_mode`.
     """
 
     allowed_class_modes = ("categorical", "binary", "sparse", "input", None)

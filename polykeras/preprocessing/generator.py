@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import config
+from polykeras.common.types import ArrayLike
 from polykeras.preprocessing.dataframe import DataFrameIterator
 from polykeras.preprocessing.directory_iterator import DirectoryIterator
 from polykeras.preprocessing.numpy_iterator import NumpyArrayIterator
@@ -128,11 +129,11 @@ class ImageDataGenerator(Standardization):
 
     def flow(
         self,
-        x: Any,
-        y: Any = None,
+        x: ArrayLike | Sequence[ArrayLike],
+        y: ArrayLike | None = None,
         batch_size: int = 32,
         shuffle: bool = True,
-        sample_weight: Any = None,
+        sample_weight: ArrayLike | None = None,
         seed: int | None = None,
         save_to_dir: str | None = None,
         save_prefix: str = "",

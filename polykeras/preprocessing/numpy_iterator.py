@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from polykeras import config
+from polykeras.common.types import ArrayLike
 from polykeras.preprocessing.iterators import Iterator
 
 if TYPE_CHECKING:
@@ -39,12 +41,12 @@ class NumpyArrayIterator(Iterator):
 
     def __init__(
         self,
-        x: Any,
-        y: Any,
+        x: ArrayLike | Sequence[ArrayLike],
+        y: ArrayLike | None,
         image_data_generator: ImageDataGenerator,
         batch_size: int = 32,
         shuffle: bool = False,
-        sample_weight: Any = None,
+        sample_weight: ArrayLike | None = None,
         seed: int | None = None,
         data_format: str | None = None,
         save_to_dir: str | None = None,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
+from polykeras.common.types import ArrayLike
 from polykeras.preprocessing.random_transforms import RandomTransforms
 
 
@@ -53,7 +53,7 @@ class Standardization(RandomTransforms):
             warnings.warn(f"ImageDataGenerator: {what} does nothing before `fit` was called with images.", stacklevel=3)
         return statistic is not None
 
-    def fit(self, x: Any, augment: bool = False, rounds: int = 1, seed: int | None = None) -> None:
+    def fit(self, x: ArrayLike, augment: bool = False, rounds: int = 1, seed: int | None = None) -> None:
         """Learn mean, deviation and correlations of images, as far as they are asked for.
 
         Args:

@@ -215,7 +215,12 @@ class Tokenizer:
                 yield other
 
     def texts_to_matrix(self, texts: Iterable[str | list[str]], mode: str = "binary") -> np.ndarray:
-        """Return a row for each text; see `sequences_to_matrix`."""
+        """Return a row for each text; see `sequences_to_matrix`.
+
+        Args:
+            texts: texts, or lists of words.
+            mode: see `sequences_to_matrix`.
+        """
         return self.sequences_to_matrix(self.texts_to_sequences(texts), mode)
 
     def sequences_to_matrix(self, sequences: Sequence[Sequence[int]], mode: str = "binary") -> np.ndarray:

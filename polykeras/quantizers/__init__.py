@@ -27,7 +27,7 @@ from polykeras.quantizers.rounding import (
 from polykeras.saving.serialization import serialize_keras_object
 
 
-def get(identifier: Any, **kwargs: Any) -> Any:
+def get(identifier: str | Quantizer | type[Quantizer] | Mapping[str, Any] | None, **kwargs: Any) -> Any:
     """Return a quantizer from a name, a config, a class or a quantizer; None stays None.
 
     Args:
@@ -44,8 +44,13 @@ def serialize(initializer: Any) -> Any:
     return serialize_keras_object(initializer)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Return the quantizer of a config."""
+def deserialize(config: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Return the quantizer of a config.
+
+    Args:
+        config: what `serialize` gave, or a name.
+        custom_objects: further names it may use.
+    """
     return QUANTIZERS.deserialize(config, custom_objects)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from polykeras.common.types import ArrayLike
 from polykeras.quantizers.rounding import Axis, abs_max_quantize
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import Registry
@@ -23,7 +24,7 @@ class Quantizer(Configurable):
     def __init__(self, output_dtype: str = "int8") -> None:
         self.output_dtype = output_dtype
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: ArrayLike) -> Any:
         """Return the quantized array."""
         return x
 
@@ -56,8 +57,14 @@ class AbsMaxQuantizer(Quantizer):
         self.value_range = value_range
         self.epsilon = epsilon
 
-    def __call__(self, x: Any, axis: Axis | None = None, to_numpy: bool = False) -> tuple[Any, Any]:
-        """Return numbers and scales; `axis` stands for that of the constructor, -1 where there is none."""
+    def __call__(self, x: ArrayLike, axis: Axis | None = None, to_numpy: bool = False) -> tuple[Any, Any]:
+        """Return numbers and scales, as `abs_max_quantize` does.
+
+        Args:
+            x: floats of any shape.
+            axis: in place of that of the constructor; -1 where there is none either.
+            to_numpy: see `abs_max_quantize`.
+        """
         axis = self.axis if axis is None else axis
         axis = -1 if axis is None else axis
         return abs_max_quantize(x, axis, self.value_range, self.output_dtype, self.epsilon, to_numpy)

@@ -10,12 +10,14 @@ import ml_dtypes
 import numpy as np
 
 from polykeras import ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike
 
 Axis = int | Sequence[int]
 
 
 def abs_max_quantize(
-    inputs: Any,
+    inputs: ArrayLike,
     axis: Axis,
     value_range: Sequence[int] = (-127, 127),
     dtype: str = "int8",
@@ -42,7 +44,7 @@ def abs_max_quantize(
 
 
 def abs_max_quantize_grouped_with_zero_point(
-    inputs: Any,
+    inputs: ArrayLike,
     block_size: int,
     value_range: Sequence[int] = (-8, 7),
     dtype: str = "int8",
@@ -80,8 +82,13 @@ def abs_max_quantize_grouped_with_zero_point(
 
 
 def fake_quant_with_min_max_vars(
-    inputs: Any, min_vals: Any, max_vals: Any, num_bits: int = 8, narrow_range: bool = False, axis: int | None = None
-) -> Any:
+    inputs: ArrayLike,
+    min_vals: ArrayLike,
+    max_vals: ArrayLike,
+    num_bits: int = 8,
+    narrow_range: bool = False,
+    axis: int | None = None,
+) -> Array:
     """Return floats rounded to the steps of whole numbers of few bits between a least and a largest value.
 
     The range is moved so that 0 is one of the steps. Gradients pass where a float lies inside; elsewhere they belong
@@ -111,7 +118,7 @@ def fake_quant_with_min_max_vars(
     return clipped + ops.stop_gradient(number * step - clipped)
 
 
-def quantize_and_dequantize(inputs: Any, scale: Any, quantized_dtype: str, compute_dtype: str) -> Any:
+def quantize_and_dequantize(inputs: ArrayLike, scale: ArrayLike, quantized_dtype: str, compute_dtype: str) -> Array:
     """Return floats as they come back from a small dtype.
 
     Args:
@@ -131,7 +138,7 @@ def quantize_and_dequantize(inputs: Any, scale: Any, quantized_dtype: str, compu
     return ops.multiply(ops.cast(ops.round(x / step) * step, compute_dtype), scale)
 
 
-def compute_float8_scale(amax: Any, scale: Any, dtype_max: float, margin: int = 0) -> Any:
+def compute_float8_scale(amax: ArrayLike, scale: ArrayLike, dtype_max: float, margin: int = 0) -> Array:
     """Return the scale by which numbers of sizes up to `amax` fit into an 8-bit float.
 
     Args:
@@ -145,14 +152,19 @@ def compute_float8_scale(amax: Any, scale: Any, dtype_max: float, margin: int = 
     return ops.where(known, amax * (2.0**margin / dtype_max), scale)
 
 
-def compute_float8_amax_history(x: Any, amax_history: Any) -> Any:
-    """Return a history of largest sizes, moved by one, with that of `x` in the first place."""
+def compute_float8_amax_history(x: ArrayLike, amax_history: ArrayLike) -> Array:
+    """Return a history of largest sizes, moved by one, with that of `x` in the first place.
+
+    Args:
+        x: floats of any shape.
+        amax_history: floats, `(length,)`, the newest first.
+    """
     amax_history = ops.convert_to_tensor(amax_history)
     newest = ops.cast(ops.max(ops.abs(x)), ops.dtype(amax_history))
     return ops.concatenate([ops.reshape(newest, (1,)), ops.roll(amax_history, -1)[1:]], axis=0)
 
 
-def _check_int8(array: Any, dtype: str, what: str) -> Any:
+def _check_int8(array: ArrayLike, dtype: str, what: str) -> Array:
     if dtype not in ("int8", "uint8"):
         raise ValueError(f"{what}: `dtype` must be 'int8' or 'uint8'; received {dtype!r}.")
     array = ops.convert_to_tensor(array)
@@ -161,7 +173,7 @@ def _check_int8(array: Any, dtype: str, what: str) -> Any:
     return array
 
 
-def pack_int4(arr: Any, axis: int = 0, dtype: str = "int8") -> tuple[Any, tuple[int, ...], int]:
+def pack_int4(arr: ArrayLike, axis: int = 0, dtype: str = "int8") -> tuple[Any, tuple[int, ...], int]:
     """Return numbers of 4 bits, two in each byte: the first in the lower half.
 
     Args:
@@ -185,7 +197,7 @@ def pack_int4(arr: Any, axis: int = 0, dtype: str = "int8") -> tuple[Any, tuple[
     return ops.convert_to_tensor(np.ascontiguousarray(packed)), packed.shape, size
 
 
-def unpack_int4(packed: Any, orig_len: int, axis: int = 0, dtype: str = "int8") -> Any:
+def unpack_int4(packed: ArrayLike, orig_len: int, axis: int = 0, dtype: str = "int8") -> Array:
     """Return the numbers that `pack_int4` packed.
 
     Args:

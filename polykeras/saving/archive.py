@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from polykeras.common.checkpointable import Checkpointable
 from polykeras.common.release import __version__
@@ -29,6 +29,9 @@ from polykeras.saving.shared_objects import sharing_objects
 from polykeras.saving.state import save_state
 from polykeras.saving.walk import parts
 
+if TYPE_CHECKING:
+    from polykeras.models import Model
+
 CONFIG, METADATA, WEIGHTS, ASSETS = "config.json", "metadata.json", "model.weights.h5", "assets"
 KERAS_VERSION = "3.15.0"
 """The version of Keras whose form the files have."""
@@ -36,7 +39,7 @@ KERAS_VERSION = "3.15.0"
 _MOST_ASSET_BYTES = 2**30
 
 
-def save_archive(model: Any, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+def save_archive(model: Model, path: str | os.PathLike[str], overwrite: bool = True) -> None:
     """Write a model to a `.keras` file, which is there as a whole or not at all.
 
     Args:
@@ -93,7 +96,7 @@ def load_archive(
     custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
     safe_mode: bool = True,
-) -> Any:
+) -> Model:
     """Return the model of a `.keras` file.
 
     Args:

@@ -76,7 +76,13 @@ def find_exactly(name: str) -> Any:
 def get_registered_object(
     name: str, custom_objects: Mapping[str, Any] | None = None, module_objects: Mapping[str, Any] | None = None
 ) -> Any:
-    """Return the user's object of a name: registered, in `custom_objects` or in `module_objects`; or None."""
+    """Return the user's object of a name: registered, in `custom_objects` or in `module_objects`; or None.
+
+    Args:
+        name: as it was registered, `package>name`, or without its package.
+        custom_objects: objects by name, after those that are registered.
+        module_objects: objects by name, after all others.
+    """
     found = find_custom(name)
     for objects in (custom_objects, module_objects):
         found = (objects or {}).get(name) if found is None else found

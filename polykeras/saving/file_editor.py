@@ -139,7 +139,15 @@ class KerasFileEditor:
         holder[name] = arrays
 
     def delete_weight(self, object_name: str, weight_name: str) -> None:
-        """Remove a weight of an object; see `rename_object` for the object's name."""
+        """Remove a weight of an object; see `rename_object` for the object's name.
+
+        Args:
+            object_name: see `rename_object`.
+            weight_name: the name of the weight in it.
+
+        Raises:
+            ValueError: there is no such weight; or no such object, or more than one.
+        """
         holder, name = self._find(object_name)
         weights = {key for key, value in holder[name].items() if not isinstance(value, dict)}
         if weight_name not in weights:
@@ -149,13 +157,25 @@ class KerasFileEditor:
         del holder[name][weight_name]
 
     def add_weights(self, object_name: str, weights: Mapping[str, Any]) -> None:
-        """Add weights, arrays by name, to an object; see `rename_object` for its name."""
+        """Add weights, arrays by name, to an object; see `rename_object` for its name.
+
+        Args:
+            object_name: see `rename_object`.
+            weights: arrays by name; one of a name that is there replaces that.
+
+        Raises:
+            ValueError: there is no such object, or more than one.
+        """
         arrays = _arrays(weights)
         holder, name = self._find(object_name)
         holder[name].update(arrays)
 
     def save(self, filepath: str | os.PathLike[str]) -> None:
-        """Write the weights to a `.weights.h5` file, which is there as a whole or not at all."""
+        """Write the weights to a `.weights.h5` file, which is there as a whole or not at all.
+
+        Raises:
+            ValueError: another suffix.
+        """
         from polykeras.saving.files.formats import write_arrays
         from polykeras.saving.state import group_of
 

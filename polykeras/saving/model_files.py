@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from polykeras.models import Model
 
 
 def save_model(
@@ -71,7 +74,7 @@ def load_model(
     custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
     safe_mode: bool = True,
-) -> Any:
+) -> Model:
     """Return the model of a file that `save_model` wrote, here or in Keras.
 
     A file may be a stranger's: it can name nothing but what is part of polykeras, what you registered and what you

@@ -8,9 +8,12 @@ import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from polykeras.saving.archive import CONFIG, load_archive, save_archive
+
+if TYPE_CHECKING:
+    from polykeras.models import Model
 
 _NAME = "model.keras"
 
@@ -25,7 +28,7 @@ def is_folder(path: str) -> bool:
     return os.path.isfile(os.path.join(path, CONFIG))
 
 
-def save_to_file(model: Any, file: IO[bytes]) -> None:
+def save_to_file(model: Model, file: IO[bytes]) -> None:
     """Write the archive of a model to an open file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, _NAME)
@@ -36,7 +39,7 @@ def save_to_file(model: Any, file: IO[bytes]) -> None:
 
 def load_from_file(
     file: IO[bytes], custom_objects: Mapping[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
-) -> Any:
+) -> Model:
     """Return the model of an archive, read from an open file up to its end; arguments as of `load_archive`."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, _NAME)
@@ -45,7 +48,7 @@ def load_from_file(
         return load_archive(path, custom_objects, compile, safe_mode)
 
 
-def save_folder(model: Any, path: str, overwrite: bool = True) -> None:
+def save_folder(model: Model, path: str, overwrite: bool = True) -> None:
     """Write what an archive of a model holds as files of a folder, each as a whole or not at all.
 
     Raises:
@@ -67,7 +70,7 @@ def save_folder(model: Any, path: str, overwrite: bool = True) -> None:
 
 def load_folder(
     path: str, custom_objects: Mapping[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
-) -> Any:
+) -> Model:
     """Return the model of a folder; arguments as of `load_archive`, by which it is read. Links are passed over."""
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder, _NAME)

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from polykeras import config
 from polykeras.backend import registry
-from polykeras.training.array_steps import array_chunks
+from polykeras.common import nested
+from polykeras.training import padding
+from polykeras.training.array_chunks import array_chunks
 from polykeras.training.callbacks.callback_list import CallbackList
 from polykeras.training.chunks import Chunk, ChunkSize, never, timed
 from polykeras.training.data.sources import ArraySource, Source
@@ -15,12 +19,13 @@ from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.function_chunks import logged_chunks
 from polykeras.training.logs import to_host
 from polykeras.training.resuming.progress import Progress
-from polykeras.training.steps import CompiledStep
+from polykeras.training.steps.compiled import CompiledStep, shapes_of
+from polykeras.training.steps.prepare import prepare
 from polykeras.training.stream_steps import stream_chunks
 
 
 def run_epoch(
-    model: Any, kind: str, source: Source, run: CallbackList, progress: Progress | None = None
+    model: Any, kind: str, source: Source, callback_list: CallbackList, progress: Progress | None = None
 ) -> tuple[dict[str, Any], int]:
     """Run one pass over a source, or the rest of one.
 
@@ -28,7 +33,7 @@ def run_epoch(
         model: has the steps.
         kind: "train" or "test".
         source: the data.
-        run: the callbacks.
+        callback_list: the callbacks.
         progress: where training is, which may be in the midst of an epoch.
 
     Returns:
@@ -42,16 +47,16 @@ def run_epoch(
         size = ChunkSize(batches_in_call(model))
         chunks = logged_chunks(source, own, registry.current(), size.steps, done)
     else:
-        step, size, chunks = _compiled_chunks(model, kind, source, run, progress, done)
+        step, size, chunks = _compiled_chunks(model, kind, source, callback_list, progress, done)
     for start, execute in chunks:
-        run.batch_begin(kind, start)
+        callback_list.batch_begin(kind, start)
         (logs, steps), seconds = timed(execute, lambda logs: to_host(logs, step.log_names if step else logs))
         if 2 * steps >= size.steps:  # of a chunk cut short most is overhead, or its batch is of another shape
             size.record(steps, seconds)
         done = start + steps
         if progress:
             progress.chunk_done(done, logs)
-        run.batch_end(kind, done - 1, logs)
+        callback_list.batch_end(kind, done - 1, logs)
         # A model that is to stop training is still evaluated on all data.
         if model.stop_training if kind == "train" else model.stop_evaluating:
             break
@@ -59,20 +64,32 @@ def run_epoch(
 
 
 def _compiled_chunks(
-    model: Any, kind: str, source: Source, run: CallbackList, progress: Progress | None, done: int
+    model: Any, kind: str, source: Source, callback_list: CallbackList, progress: Progress | None, done: int
 ) -> tuple[CompiledStep, ChunkSize, Iterator[Chunk]]:
     """Return the compiled step of an epoch, the length of its chunks, and the chunks."""
     backend, first = registry.current(), source.first_batch()
-    step = model._prepare(kind, first)
+    step = prepare(model, kind, first)
     fixed = model.steps_per_execution
-    size = step.chunk_size(first, int(fixed) if fixed != "auto" else 1 if run.watches(kind) else None)
-    next_stop = run.next_stop if progress else never
+    size = step.chunk_size(first, int(fixed) if fixed != "auto" else 1 if callback_list.watches(kind) else None)
+    next_stop = callback_list.next_stop if progress else never
     if progress:
         progress.step = step
     if isinstance(source, ArraySource):
-        filled = source.ends_partial and model._fills(kind, step, first)
+        filled = source.ends_partial and _fills(model, kind, step, first)
         return step, size, array_chunks(source, step, backend, size, filled, done, next_stop)
     return step, size, stream_chunks(source, step, backend, size, done, next_stop)
+
+
+def _fills(model: Any, kind: str, step: CompiledStep, batch: Any) -> bool:
+    """Return whether the last batch of an epoch may be filled up to the size of the one given, of host arrays."""
+    key = shapes_of(batch)
+    fills = step.fills.get(key)
+    if fills is None:
+        filled = padding.Filled(batch, np.zeros(len(nested.flatten(batch)[0]), np.int32))
+        fits = padding.why_not(model, kind) is None and padding.fits(step.step, filled)
+        fills = step.fills.put(key, fits)
+    model._forget_losses()
+    return fills
 
 
 def batches_in_call(model: Any) -> int:
@@ -88,7 +105,7 @@ def check_labels(model: Any, kind: str, source: Source) -> None:
     if not isinstance(source, ArraySource):
         source.check = lambda batch: loss.check_labels(unpack_x_y_sample_weight(batch)[1])
     elif (y := unpack_x_y_sample_weight(source.data)[1]) is not None:
-        model._prepare(kind, source.first_batch())
+        prepare(model, kind, source.first_batch())
         loss.check_labels(y)
 
 

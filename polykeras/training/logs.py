@@ -1,4 +1,4 @@
-"""What steps report, on the host."""
+"""Logs: what steps return, flat and by name, on the host."""
 
 from __future__ import annotations
 
@@ -27,3 +27,23 @@ def as_list(logs: dict[str, Any]) -> Any:
     """Return the values alone: a list, or the one where there is just one."""
     values = list(logs.values())
     return values[0] if len(values) == 1 else values
+
+
+def flat_logs(kind: str, logs: Any) -> dict[str, Any]:
+    """Return the logs of a step without dicts in dicts, whose items take the place of their dict.
+
+    Args:
+        kind: of the step, "train" or "test".
+        logs: what it returned.
+
+    Raises:
+        TypeError: there is no dict, or a log in it is None.
+    """
+    if not isinstance(logs, dict):
+        raise TypeError(f"{kind}_step must return scalars by name, a dict, for the logs; received {logs!r}.")
+    flat: dict[str, Any] = {}
+    for name, value in logs.items():
+        if value is None:
+            raise TypeError(f"{kind}_step must return scalars for the logs; {name!r} is None. Leave it out.")
+        flat |= flat_logs(kind, value) if isinstance(value, dict) else {name: value}
+    return flat

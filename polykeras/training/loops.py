@@ -1,9 +1,9 @@
-"""The loops over epochs and batches: `fit`, `evaluate` and `predict`."""
+"""The loops over epochs and batches: `fit`, `evaluate`, `predict`, and their forms for one batch."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -12,34 +12,26 @@ import numpy as np
 from polykeras import config
 from polykeras.backend import registry
 from polykeras.backend.host_memory import freed_memory_kept
+from polykeras.common import nested
 from polykeras.common.arguments import positive_int, takes_old_arguments
 from polykeras.training.callbacks.assemble import assemble
 from polykeras.training.callbacks.base import Callback
 from polykeras.training.callbacks.callback_list import CallbackList
 from polykeras.training.callbacks.history import History
-from polykeras.training.data.sources import Source, make_source
+from polykeras.training.data.checks import host_tree
+from polykeras.training.data.sources import Source, make_batch, make_source
 from polykeras.training.data.splitting import split_data
-from polykeras.training.epochs import batches_in_call, check_labels, check_steps, run_epoch
-from polykeras.training.function_chunks import function_chunks
-from polykeras.training.logs import as_list
-from polykeras.training.on_batch import OnBatch
-from polykeras.training.predicting import Prediction, joined, prediction_chunks, samples_if_filled, single_batch
+from polykeras.training.data.unpack import pack_x_y_sample_weight, unpack_x_y_sample_weight
+from polykeras.training.epochs import check_labels, check_steps, run_epoch
+from polykeras.training.logs import as_list, to_host
+from polykeras.training.predicting import joined, prediction_chunks, single_batch
 from polykeras.training.resuming.progress import Progress
-from polykeras.variables import Variable
+from polykeras.training.step_methods import StepMethods
+from polykeras.training.steps.prepare import prepare
 
 
-class Loops(OnBatch):
-    """The loops, for a class that has `train_step`, `test_step` and `predict_step` and knows how to compile them."""
-
-    name: str
-    stop_training: bool
-    stop_evaluating: bool
-    stop_predicting: bool
-    history: Any
-    trainable_variables: list[Variable]
-    optimizer: Any
-    _own_function: Callable[[str], Callable[[Any], Any] | None]
-    reset_metrics: Callable[[], None]
+class Trainer(StepMethods):
+    """The training half of a model: the loops over the steps."""
 
     @takes_old_arguments
     @freed_memory_kept()
@@ -68,12 +60,11 @@ class Loops(OnBatch):
             x: inputs: an array `(samples, ...)` of NumPy or any framework, or a tree of them; or a generator, a
                 `PyDataset`, a torch `DataLoader`, a `tf.data.Dataset`, or another iterable of batches. Arrays are to
                 stay as they are until `fit` ends: frameworks may read them in place, or a copy from its beginning.
-                Batches are fetched ahead in another thread, one for all epochs; on PyTorch small ones of a `DataLoader`
-                that lie in memory are taken without.
+                Batches are read ahead in another thread, one for all epochs.
             y: labels, in the structure of the outputs; not for streams.
             batch_size: samples in a step, 32 by default; without meaning for streams, which come in batches.
             epochs: the epoch at which to end: `epochs - initial_epoch` are run.
-            verbose: 0 silent, 1 a progress bar, 2 a line an epoch; "auto" is 1.
+            verbose: 0 silent, 1 a progress bar (in logs a line an epoch), 2 a line an epoch; "auto" is 1.
             callbacks: objects whose hooks are called during training.
             validation_split: the share of the samples, taken from the end, to evaluate on instead of training.
             validation_data: `(x, y)` or `(x, y, sample_weight)`, or a stream, to evaluate on after each epoch.
@@ -103,41 +94,44 @@ class Loops(OnBatch):
             (x, y, sample_weight), validation_data = split_data(x, y, sample_weight, validation_split)
         source = make_source(x, y, sample_weight, batch_size, shuffle, class_weight, steps_per_epoch)
         validation = self._validation_source(validation_data, validation_batch_size or batch_size, validation_steps)
-        run = assemble(callbacks, self, verbose, epochs, source.steps, records=True)
-        history = self.history = next(c for c in run.callbacks if isinstance(c, History))
-        progress = Progress(self, run.callbacks, source, validation, initial_epoch)
+        validated = validation.steps if validation is not None else None
+        callback_list = assemble(
+            callbacks, self, verbose, epochs, source.steps, records=True, validation_steps=validated
+        )
+        history = self.history = next(c for c in callback_list.callbacks if isinstance(c, History))
+        progress = Progress(self, callback_list.callbacks, source, validation, initial_epoch)
         check_labels(self, "train", source)
         if validation is not None:
             check_labels(self, "test", validation)
         self.stop_training = False
         try:
-            self._begin_training(run, progress, epochs)
+            progress.begin(callback_list, epochs)
             logs: dict[str, Any] = progress.position.logs
             for epoch in () if progress.is_over() else range(progress.position.epoch, epochs):
                 if progress.position.step == 0:
                     self.reset_metrics()
-                    run.epoch_begin(epoch)
+                    callback_list.epoch_begin(epoch)
                     progress.epoch_begun()
-                logs, steps = run_epoch(self, "train", source, run, progress)
+                logs, steps = run_epoch(self, "train", source, callback_list, progress)
                 if not self.stop_training:
                     check_steps(steps, steps_per_epoch, epoch)
                 if validation is not None and _validates(epoch, validation_freq):
-                    values = self._run_validation(validation, run)
+                    values = self._run_validation(validation, callback_list)
                     logs = logs | {f"val_{name}": value for name, value in values.items()}
                     progress.validation_done()
                 progress.epoch_done(logs)
-                run.epoch_end(epoch, logs)
+                callback_list.epoch_end(epoch, logs)
                 if self.stop_training:
                     break
             if self.optimizer is not None and self.optimizer.built:
                 self.optimizer.finalize_variable_values(self.trainable_variables)
-            run.end("train", logs)
+            callback_list.end("train", logs)
         finally:
             with ExitStack() as ends:  # all of them, also where one raises: leaving may let a signal through
                 if validation is not None:
                     ends.callback(validation.close)
                 ends.callback(source.close)
-                ends.callback(run.leave)
+                ends.callback(callback_list.leave)
         return history
 
     @takes_old_arguments
@@ -164,18 +158,18 @@ class Loops(OnBatch):
         """
         self._require_compiled("evaluate")
         source = make_source(self._texts_to_numbers(x), y, sample_weight, batch_size, steps=steps)
-        run = assemble(callbacks, self, verbose, 1, source.steps)
+        callback_list = assemble(callbacks, self, verbose, 1, source.steps)
         check_labels(self, "test", source)
-        run.begin("test")
+        callback_list.begin("test")
         self.reset_metrics()
         self.stop_evaluating = False
         try:
-            logs, done = run_epoch(self, "test", source, run)
+            logs, done = run_epoch(self, "test", source, callback_list)
         finally:
             source.close()
         if not self.stop_evaluating:
             check_steps(done, steps, None)
-        run.end("test", logs)
+        callback_list.end("test", logs)
         return logs if return_dict else as_list(logs)
 
     @takes_old_arguments
@@ -207,54 +201,78 @@ class Loops(OnBatch):
         own = self._own_function("predict")
         unwatched = callbacks is None and verbose == 0 and steps is None and own is None
         if unwatched and (batch := single_batch(x, batch_size)) is not None:
-            return joined([self._prepare("predict", batch).run_batch(batch)], backend, None)
+            return joined([prepare(self, "predict", batch).run_batch(batch)], backend, None)
         source = make_source(x, batch_size=batch_size, steps=steps)
-        run = assemble(callbacks, self, verbose, 1, source.steps)
+        callback_list = assemble(callbacks, self, verbose, 1, source.steps)
         parts: list[Any] = []
         done = 0
         self.stop_predicting = False
         try:
-            watched = run.watches("predict")
-            chunks, samples = self._prediction_chunks(source, own, watched)
-            run.begin("predict")
+            watched = callback_list.watches("predict")
+            chunks, samples = prediction_chunks(self, source, own, watched)
+            callback_list.begin("predict")
             for start, stop, execute in chunks:
-                run.batch_begin("predict", start)
+                callback_list.batch_begin("predict", start)
                 outputs = execute()
                 parts.append(outputs)
                 done = stop
-                run.batch_end("predict", stop - 1, {"outputs": outputs} if watched else {})
+                callback_list.batch_end("predict", stop - 1, {"outputs": outputs} if watched else {})
                 if self.stop_predicting:
                     break
         finally:
             source.close()
         if not self.stop_predicting:
             check_steps(done, steps, None)
-        run.end("predict", {})
+        callback_list.end("predict", {})
         return joined(parts, backend, samples)
+
+    # ---- one batch ---------------------------------------------------------------------------------------------
+
+    @takes_old_arguments
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: dict[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Do one training step on one batch. Metrics begin anew, and are those of this batch.
+
+        Returns:
+            As `evaluate`.
+        """
+        self._require_compiled("train_on_batch")
+        return self._one_batch("train", x, y, sample_weight, class_weight, return_dict)
+
+    @takes_old_arguments
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """Evaluate on one batch. Metrics begin anew, and are those of this batch. Returns as `evaluate`."""
+        self._require_compiled("test_on_batch")
+        return self._one_batch("test", x, y, sample_weight, None, return_dict)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Return the outputs for one batch, as NumPy arrays."""
+        batch = pack_x_y_sample_weight(host_tree(self._texts_to_numbers(x), "x"))
+        outputs = prepare(self, "predict", batch).run_batch(batch)
+        return nested.map_structure(registry.current().to_numpy, outputs)
 
     # ---- parts -------------------------------------------------------------------------------------------------
 
-    def _begin_training(self, run: CallbackList, progress: Progress, epochs: int) -> None:
-        """Begin a run, or go on with an earlier one that a callback knows."""
-        kept = run.join(progress)
-        if kept is None:
-            run.begin("train")
-            return
-        progress.check(kept, epochs)
-        run.begin("train")
-        progress.resume(kept, epochs, lambda batch: self._prepare("train", batch))
-        run.call("on_train_resume", progress.position.epoch, progress.position.step)
+    def _texts_to_numbers(self, x: Any) -> Any:
+        """Return inputs, or a stream of batches, in which texts have become numbers, where a model takes some."""
+        return x
 
-    def _prediction_chunks(
-        self, source: Source, own: Callable[[Any], Any] | None, watched: bool
-    ) -> tuple[Iterator[Prediction], int | None]:
-        """Return the chunks of a prediction, and how many samples there are where a last batch is filled up."""
-        backend = registry.current()
-        if own is not None:
-            return function_chunks(source, own, backend, batches_in_call(self)), None
-        step = self._prepare("predict", source.first_batch())
-        samples = None if watched else samples_if_filled(self, source, backend)
-        return prediction_chunks(source, step, backend, samples is not None, watched), samples
+    def _one_batch(
+        self, kind: str, x: Any, y: Any, weights: Any, class_weight: dict[int, float] | None, return_dict: bool
+    ) -> Any:
+        source = make_batch(self._texts_to_numbers(x), y, weights, class_weight)
+        batch = source.first_batch()
+        step = prepare(self, kind, batch, resets=True)
+        if self._compiled_loss is not None and y is not None:
+            self._compiled_loss.check_labels(unpack_x_y_sample_weight(batch)[1])
+        logs = to_host(step.run_batch(batch), step.log_names)
+        return logs if return_dict else as_list(logs)
 
     def _validation_source(self, data: Any, batch_size: int | None, steps: int | None) -> Source | None:
         if data is None:
@@ -264,12 +282,12 @@ class Loops(OnBatch):
             return make_source(self._texts_to_numbers(x), *others, batch_size=batch_size, steps=steps)
         return make_source(self._texts_to_numbers(data), steps=steps)
 
-    def _run_validation(self, source: Source, run: CallbackList) -> dict[str, Any]:
+    def _run_validation(self, source: Source, callback_list: CallbackList) -> dict[str, Any]:
         self.reset_metrics()
         self.stop_evaluating = False
-        run.begin("test")
-        logs, _ = run_epoch(self, "test", source, run)
-        run.end("test", logs)
+        callback_list.begin("test")
+        logs, _ = run_epoch(self, "test", source, callback_list)
+        callback_list.end("test", logs)
         return logs
 
 

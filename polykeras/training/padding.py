@@ -49,6 +49,11 @@ def fill(rows: np.ndarray, size: int) -> np.ndarray:
     return np.append(rows, np.full(size - len(rows), rows[0], rows.dtype))
 
 
+def unfilled(batch: Any) -> tuple[Any, Any]:
+    """Return the data of a batch, and the numbers of its rows, None where it is not a `Filled` one."""
+    return batch if isinstance(batch, Filled) else (batch, None)
+
+
 def valid_rows(numbers: Any) -> Any:
     """Return which rows of a batch that `fill` made count, bool `(batch,)`, from their numbers, int32 `(batch,)`."""
     first = np.arange(ops.shape(numbers)[0]) == 0

@@ -13,15 +13,18 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from polykeras import dtypes, fast
-from polykeras.backend import Backend
-from polykeras.backend.execution import CannotMap
+from polykeras.backend import Backend, registry
+from polykeras.backend.execution_policy import CannotMap
 from polykeras.common import nested
 from polykeras.training import padding
 from polykeras.training.data.array_source import ArraySource
 from polykeras.training.data.checks import has_nan, to_host
 from polykeras.training.data.sources import BATCH_SIZE, Source
-from polykeras.training.rooms import in_room
-from polykeras.training.steps import CompiledStep
+from polykeras.training.epochs import batches_in_call
+from polykeras.training.function_chunks import function_chunks
+from polykeras.training.shape_buckets import in_bucket
+from polykeras.training.steps.compiled import CompiledStep
+from polykeras.training.steps.prepare import prepare
 
 TOGETHER = 16  # batches in one go
 FEWEST = 4  # for which it is worth another program
@@ -45,28 +48,28 @@ def single_batch(x: Any, batch_size: int | None) -> np.ndarray | None:
     return None if has_nan([host]) else host
 
 
-def samples_if_filled(model: Any, source: Source, backend: Backend) -> int | None:
-    """Return how many samples there are if the last batch is to be filled up, so that its shape is not compiled too.
-
-    No mask is needed: the outputs for the rows too many are cut off.
-    """
-    if not isinstance(source, ArraySource) or not source.ends_partial or not backend.is_compiled():
-        return None
-    return source.samples if padding.why_not(model, "predict") is None else None
-
-
 def prediction_chunks(
-    source: Source, step: CompiledStep, backend: Backend, filled: bool, watched: bool
-) -> Iterator[Prediction]:
-    """Return the chunks of a prediction.
+    model: Any, source: Source, own: Callable[[Any], Any] | None, watched: bool
+) -> tuple[Iterator[Prediction], int | None]:
+    """Return the chunks of a prediction, and how many samples there are where a last batch is filled up.
 
     Args:
+        model: what predicts.
         source: the data.
-        step: what runs.
-        backend: where it runs.
-        filled: whether a last partial batch is filled up.
+        own: the function of the user's that runs the batches, where there is one.
         watched: whether somebody must see every single batch.
     """
+    backend = registry.current()
+    if own is not None:
+        return function_chunks(source, own, backend, batches_in_call(model)), None
+    step = prepare(model, "predict", source.first_batch())
+    samples = None if watched else _samples_if_filled(model, source, backend)
+    return _compiled_chunks(source, step, backend, samples is not None, watched), samples
+
+
+def _compiled_chunks(
+    source: Source, step: CompiledStep, backend: Backend, filled: bool, watched: bool
+) -> Iterator[Prediction]:
     if not isinstance(source, ArraySource):
         for i, batch in enumerate(source.epoch()):
             yield i, i + 1, lambda batch=batch: step.run_batch(batch)
@@ -81,6 +84,16 @@ def prediction_chunks(
         yield i, i + 1, lambda batch=batch: step.run_batch(batch)
 
 
+def _samples_if_filled(model: Any, source: Source, backend: Backend) -> int | None:
+    """Return how many samples there are if the last batch is to be filled up, so that its shape is not compiled too.
+
+    No mask is needed: the outputs for the rows too many are cut off.
+    """
+    if not isinstance(source, ArraySource) or not source.ends_partial or not backend.execution.compiles:
+        return None
+    return source.samples if padding.why_not(model, "predict") is None else None
+
+
 def _is_small(source: ArraySource, step: CompiledStep) -> bool:
     size = sum(leaf[: source.batch_size].nbytes for leaf in nested.flatten(source.data))
     return size + sum(dtypes.nbytes(v.shape, v.dtype) for v in step.variables) <= SMALL
@@ -91,7 +104,7 @@ def _of_several(source: ArraySource, step: CompiledStep, backend: Backend, start
 
     def stacked(leaf: np.ndarray) -> Any:
         rows = leaf[start * source.batch_size : stop * source.batch_size]
-        whole = in_room(rows, TOGETHER * source.batch_size)
+        whole = in_bucket(rows, TOGETHER * source.batch_size)
         batches = whole.reshape(TOGETHER, source.batch_size, *leaf.shape[1:])
         return batches if whole is rows else backend.borrow(batches)
 

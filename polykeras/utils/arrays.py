@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from polykeras.common.types import ArrayLike
 
-def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
+
+def to_categorical(x: ArrayLike, num_classes: int | None = None) -> np.ndarray:
     """Return class numbers as one-hot vectors.
 
     Args:
@@ -36,8 +36,17 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     return np.eye(classes, dtype="float32")[numbers]
 
 
-def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
-    """Return vectors along `axis` scaled to length 1 in the norm of that order; zeros stay zeros."""
+def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> np.ndarray:
+    """Return vectors along `axis` scaled to length 1 in the norm of that order; zeros stay zeros.
+
+    Args:
+        x: numbers of any shape.
+        axis: the axis of the vectors.
+        order: of the norm, as for `numpy.linalg.norm`.
+
+    Returns:
+        Floats, of at least 32 bits, in the shape of `x`.
+    """
     x = np.asarray(x, dtype=np.result_type(np.asarray(x).dtype, "float32"))
     length = np.atleast_1d(np.linalg.norm(x, order, axis, keepdims=True))
     return x / np.where(length == 0, 1, length)

@@ -8,6 +8,7 @@ from typing import Any
 
 from polykeras import config, ops
 from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike
 from polykeras.layers.image.boxes import clip_to_image_size, convert_format, crop, pad, under
 
 __all__ = [
@@ -24,13 +25,13 @@ __all__ = [
 
 
 def affine_transform(
-    boxes: Any,
-    angle: Any,
-    translate_x: Any,
-    translate_y: Any,
-    scale: Any,
-    shear_x: Any,
-    shear_y: Any,
+    boxes: ArrayLike,
+    angle: ArrayLike,
+    translate_x: ArrayLike,
+    translate_y: ArrayLike,
+    scale: ArrayLike,
+    shear_x: ArrayLike,
+    shear_y: ArrayLike,
     height: int,
     width: int,
     center_x: float | None = None,
@@ -74,7 +75,7 @@ def _sizes(image_shape: Sequence[int] | None) -> tuple[int | None, int | None]:
     return (None, None) if image_shape is None else (image_shape[0], image_shape[1])
 
 
-def _checked(encoding: str, variance: Any) -> Any:
+def _checked(encoding: str, variance: Any) -> Array:
     """Return the variance as an array, None for none."""
     if encoding not in ("center_xywh", "center_yxhw"):
         raise ValueError(f"Bounding boxes: deltas are those of 'center_xywh' or 'center_yxhw'; received {encoding!r}.")
@@ -87,8 +88,8 @@ def _checked(encoding: str, variance: Any) -> Any:
 
 
 def encode_box_to_deltas(
-    anchors: Any,
-    boxes: Any,
+    anchors: ArrayLike,
+    boxes: ArrayLike,
     anchor_format: str,
     box_format: str,
     encoding_format: str = "center_yxhw",
@@ -120,14 +121,14 @@ def encode_box_to_deltas(
 
 
 def decode_deltas_to_boxes(
-    anchors: Any,
-    boxes_delta: Any,
+    anchors: ArrayLike,
+    boxes_delta: ArrayLike,
     anchor_format: str,
     box_format: str,
     encoded_format: str = "center_yxhw",
     variance: Any = None,
     image_shape: Sequence[int] | None = None,
-) -> Any:
+) -> Array:
     """Return the boxes that differ from anchors by what `encode_box_to_deltas` gave.
 
     Args:
@@ -158,8 +159,8 @@ def decode_deltas_to_boxes(
 
 
 def compute_iou(
-    boxes1: Any,
-    boxes2: Any,
+    boxes1: ArrayLike,
+    boxes2: ArrayLike,
     bounding_box_format: str,
     use_masking: bool = False,
     mask_val: float = -1,
@@ -201,7 +202,9 @@ def compute_iou(
     return ops.where(nothing, ops.cast(mask_val, ops.dtype(result)), result)
 
 
-def compute_ciou(boxes1: Any, boxes2: Any, bounding_box_format: str, image_shape: Sequence[int] | None = None) -> Array:
+def compute_ciou(
+    boxes1: ArrayLike, boxes2: ArrayLike, bounding_box_format: str, image_shape: Sequence[int] | None = None
+) -> Array:
     """Return the complete intersection over union of boxes and others, one by one.
 
     Source: Zheng et al., "Enhancing geometric factors in model learning and inference for object detection and

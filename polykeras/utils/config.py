@@ -65,7 +65,12 @@ class Config:
         return self._config.items()
 
     def get(self, keyname: str, value: Any = None) -> Any:
-        """Return the value of a name, or `value` where there is none."""
+        """Return the value of a name, or `value` where there is none.
+
+        Args:
+            keyname: the name.
+            value: what is returned where there is none.
+        """
         return self._config.get(keyname, value)
 
     def pop(self, *args: Any) -> Any:
@@ -73,7 +78,7 @@ class Config:
         return self._changing().pop(*args)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
-        """Set many values, as `dict.update`; an error where the config is frozen."""
+        """Set many values, as `dict.update`; arguments as there. An error where the config is frozen."""
         self._changing().update(*args, **kwargs)
 
     def _changing(self) -> dict[str, Any]:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from polykeras import config, ops
+from polykeras.common.types import ArrayLike
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
     from PIL.Image import Image
 
 _MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
@@ -33,7 +35,9 @@ def _pillow(what: str) -> Any:
     return Image
 
 
-def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dtype: Any = None) -> Image:
+def array_to_img(
+    x: ArrayLike, data_format: str | None = None, scale: bool = True, dtype: DTypeLike | None = None
+) -> Image:
     """Return an image of Pillow made of an array.
 
     Args:
@@ -67,7 +71,7 @@ def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dty
     return image.fromarray(x.astype("uint8"))
 
 
-def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) -> np.ndarray:
+def img_to_array(img: Any, data_format: str | None = None, dtype: DTypeLike | None = None) -> np.ndarray:
     """Return the pixels of an image of Pillow.
 
     Args:
@@ -92,7 +96,7 @@ def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) ->
 
 def save_img(
     path: Any,
-    x: Any,
+    x: ArrayLike,
     data_format: str | None = None,
     file_format: str | None = None,
     scale: bool = True,
@@ -177,7 +181,7 @@ def load_img(
 
 
 def smart_resize(
-    x: Any, size: Sequence[int], interpolation: str = "bilinear", data_format: str | None = "channels_last"
+    x: ArrayLike, size: Sequence[int], interpolation: str = "bilinear", data_format: str | None = "channels_last"
 ) -> Any:
     """Return images in another size without distorting them: what does not fit its aspect ratio is cut off first.
 

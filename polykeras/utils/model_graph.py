@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from polykeras.common import nested
+
+if TYPE_CHECKING:
+    from polykeras.models import Model
 
 
 @dataclass
@@ -42,7 +45,7 @@ class Shown:
     trainable: bool = False
 
 
-def graph_of(model: Any, shown: Shown, expand_nested: bool = False) -> tuple[Cluster, list[tuple[int, int]]]:
+def graph_of(model: Model, shown: Shown, expand_nested: bool = False) -> tuple[Cluster, list[tuple[int, int]]]:
     """Return the boxes of a model, and its lines: pairs of ids of boxes.
 
     Args:

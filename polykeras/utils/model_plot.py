@@ -7,15 +7,18 @@ import shutil
 from html import escape
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from polykeras.utils.model_graph import Cluster, Shown, graph_of
+
+if TYPE_CHECKING:
+    from polykeras.models import Model
 
 _INSTALL = "Install Graphviz and `pip install pydot`, or `pip install matplotlib`."
 
 
 def model_to_dot(
-    model: Any,
+    model: Model,
     show_shapes: bool = False,
     show_dtype: bool = False,
     show_layer_names: bool = True,
@@ -82,7 +85,7 @@ def _fill(pydot: Any, graph: Any, cluster: Cluster) -> None:
 
 
 def plot_model(
-    model: Any,
+    model: Model,
     to_file: str | os.PathLike[str] = "model.png",
     show_shapes: bool = False,
     show_dtype: bool = False,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras.training.callbacks.progress import ProgressLine
+from polykeras.training.callbacks.progress_line import ProgressLine
 
 
 class Progbar:
@@ -81,7 +81,12 @@ class Progbar:
             self._line.end(self._means())
 
     def add(self, n: int, values: Iterable[tuple[str, Any]] | None = None) -> None:
-        """Show that `n` further steps are done; `values` as for `update`."""
+        """Show that `n` further steps are done; `values` as for `update`.
+
+        Args:
+            n: how many.
+            values: pairs of a name and the value of the last step.
+        """
         self.update(self._seen_so_far + n, values)
 
     def _is_stateful(self, name: str) -> bool:

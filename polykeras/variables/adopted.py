@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from polykeras.backend.native_location import ADOPTIONS, Adoption, in_turn
+from polykeras.backend import registry
+from polykeras.backend.native_location import Adoption, in_turn
 from polykeras.backend.scopes import current_scope, is_functional
 from polykeras.variables.variable import Variable
 
 
 def kinds() -> tuple[type, ...]:
     """Return the classes of what is, or holds, variables: ours, and those of the frameworks that were loaded."""
-    return (Variable, *(kind for adoption in ADOPTIONS for kind in adoption.kinds))
+    return (Variable, *(kind for adoption in _adoptions() for kind in adoption.kinds))
+
+
+def _adoptions() -> list[Adoption]:
+    found = (backend.native.adoption for backend in registry.loaded_backends())
+    return [adoption for adoption in found if adoption is not None]
 
 
 def variables_in(part: Any, owner: str) -> Iterator[Variable]:
@@ -25,7 +31,7 @@ def variables_in(part: Any, owner: str) -> Iterator[Variable]:
     if isinstance(part, Variable):
         yield part
         return
-    for adoption in ADOPTIONS:
+    for adoption in _adoptions():
         if isinstance(part, adoption.kinds):
             for stored in adoption.parts(part):
                 with in_turn():  # two threads that look first at once get one variable

@@ -28,7 +28,12 @@ class NewVariables(Exception):
 
 
 def ever_new(name: str, variables: Sequence[Variable]) -> RuntimeError:
-    """Return the error for a function that used variables unknown so far in each of `TRACES` traces."""
+    """Return the error for a function that used variables unknown so far in each of `TRACES` traces.
+
+    Args:
+        name: of the function.
+        variables: the last new ones.
+    """
     return RuntimeError(
         f"{name} makes new variables each time that it runs, the last ones {[v.path for v in variables]}. Make them "
         "once, outside of it or in the `build` of a layer, and use those."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -14,6 +14,10 @@ from polykeras.backend import registry
 from polykeras.backend.dispatch import Handle
 from polykeras.backend.scopes import outside_scopes
 from polykeras.common import budget
+from polykeras.common.supplied import Supplied
+
+named_initializer: Supplied[Callable[[Any], Any]] = Supplied("named_initializer", by="polykeras.initializers")
+"""Gives the initializer of a name, for `Variable("uniform", shape)`."""
 
 _deferring: ContextVar[bool] = ContextVar("polykeras_deferring", default=False)
 

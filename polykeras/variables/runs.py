@@ -34,7 +34,7 @@ _runs: list[Run] = []  # of all threads
 def _begin_anew() -> None:
     """Forget the other threads: a forked process has none of them, whatever they held."""
     global turn, _changed
-    turn = native_location.turn = threading.RLock()
+    turn = native_location.renew_turn()
     _changed = threading.Condition(turn)
     _runs.clear()
 
@@ -94,7 +94,13 @@ class Run:
             self._leave()
 
     def finish(self, write: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Call what gives the variables new values: all of them at once, for other runs."""
+        """Call what gives the variables new values: all of them at once, for other runs.
+
+        Args:
+            write: gives the variables their values.
+            *args: for `write`.
+            **kwargs: for `write`.
+        """
         with turn:
             write(*args, **kwargs)
 
@@ -116,7 +122,7 @@ class Run:
         if others:
             self._wait(others)
         if self._donates and not self._others():  # asked again: others may have come while this one waited
-            self._in_place = self._backend.donates()
+            self._in_place = self._backend.execution.donates
             return [variable._owned(self._backend) for variable in self._variables]
         values = [variable._plain(self._backend) for variable in self._variables]
         return [self._backend.place(value) for value in values] if self._donates else values

@@ -47,7 +47,12 @@ def put_back(kept: Iterable[tuple[Variable, Any]]) -> None:
 
 
 def read_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:
-    """Return the variables' values on `backend`, in their own dtypes: the state of a pure function."""
+    """Return the variables' values on `backend`, in their own dtypes: the state of a pure function.
+
+    Args:
+        variables: any variables.
+        backend: on which the values are wanted.
+    """
     scope = current_scope.get()
     if scope is None:
         tell(backend, variables)
@@ -56,14 +61,25 @@ def read_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:
 
 
 def lent_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:
-    """Return the variables' values as `read_state` does, for code that may keep them."""
+    """Return the variables' values as `read_state` does, for code that may keep them.
+
+    Args:
+        variables: any variables.
+        backend: on which the values are wanted.
+    """
     if current_scope.get() is not None:
         return read_state(variables, backend)
     return [variable._lend(backend) for variable in variables]
 
 
 def note_lent(variables: Sequence[Variable], values: Sequence[Any], result: Any) -> None:
-    """Note which of the variables' values are handed out in a result as they are."""
+    """Note which of the variables' values are handed out in a result as they are.
+
+    Args:
+        variables: whose values were lent.
+        values: the values, in the same order.
+        result: what is handed out, a tree.
+    """
     out = set(map(id, nested.flatten(result)))
     if not out.isdisjoint(map(id, values)):  # seldom
         for variable, value in zip(variables, values, strict=True):
@@ -73,6 +89,11 @@ def note_lent(variables: Sequence[Variable], values: Sequence[Any], result: Any)
 
 def write_state(variables: Sequence[Variable], values: Sequence[Any], backend: Backend) -> None:
     """Give the variables the state that a pure function returned.
+
+    Args:
+        variables: any variables.
+        values: one for each, in the same order.
+        backend: the values' one.
 
     Raises:
         TypeError: it ran as part of a function that the framework compiles by itself.

@@ -12,10 +12,12 @@ from polykeras import dtypes
 from polykeras.backend import Backend, registry
 from polykeras.backend.native_location import NativeLocation, tell
 from polykeras.backend.scopes import current_autocast, current_scope, outside_scopes
+from polykeras.backend.spec import Array
 from polykeras.common import nested, version_counter
+from polykeras.common.types import ArrayLike, DTypeLike, InitializerLike
 from polykeras.operators import ArrayOperators
 from polykeras.variables import runs
-from polykeras.variables.initial import can_wait, check_sizes, initial_value
+from polykeras.variables.initial import can_wait, check_sizes, initial_value, named_initializer
 from polykeras.variables.leaves import leaf_of
 from polykeras.variables.location import Located
 from polykeras.variables.runs import Run
@@ -61,9 +63,9 @@ class Variable(Located, ArrayOperators):
 
     def __init__(
         self,
-        initializer: Any,
+        initializer: InitializerLike | ArrayLike,
         shape: Sequence[int] | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         trainable: bool = True,
         autocast: bool = True,
         aggregation: str | None = "none",
@@ -74,9 +76,7 @@ class Variable(Located, ArrayOperators):
         name = name or "variable"
         wanted = None if dtype is None else dtypes.standardize_dtype(dtype)
         if isinstance(initializer, str):
-            from polykeras import initializers  # a room above this one: see `ignore_imports` in pyproject.toml
-
-            initializer = initializers.get(initializer)
+            initializer = named_initializer.get()(initializer)
         if wanted is not None and shape is not None:
             check_sizes(shape)
         if wanted is not None and shape is not None and can_wait(initializer, shape):
@@ -154,7 +154,7 @@ class Variable(Located, ArrayOperators):
     # ---- reading -----------------------------------------------------------------------------------------------
 
     @property
-    def value(self) -> Any:
+    def value(self) -> Array:
         """The value as an array of the current backend."""
         scope = current_scope.get()
         value = scope.read(self) if scope is not None else self._lend(registry.current())
@@ -208,7 +208,7 @@ class Variable(Located, ArrayOperators):
 
     # ---- writing -----------------------------------------------------------------------------------------------
 
-    def assign(self, value: Any) -> Any:
+    def assign(self, value: ArrayLike) -> Array:
         """Give the variable a new value of its own shape; the value is cast to its dtype.
 
         Args:
@@ -260,11 +260,11 @@ class Variable(Located, ArrayOperators):
         tell(registry.current(), [self], assigned=True)
         self._keep(None, first if can_wait(initializer, self._shape) else first())
 
-    def assign_add(self, value: Any) -> Any:
+    def assign_add(self, value: ArrayLike) -> Array:
         """Add to the value; return the new one."""
         return self.assign(self + value)
 
-    def assign_sub(self, value: Any) -> Any:
+    def assign_sub(self, value: ArrayLike) -> Array:
         """Subtract from the value; return the new one."""
         return self.assign(self - value)
 

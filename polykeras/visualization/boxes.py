@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import config, ops
+from polykeras.common.types import ArrayLike
 from polykeras.layers.image.boxes import convert_format
 from polykeras.visualization.gallery import image_batch, matplotlib_module, plot_image_gallery
 
@@ -16,7 +17,7 @@ _TEXT_SIZE = 30
 
 
 def draw_bounding_boxes(
-    images: Any,
+    images: ArrayLike,
     bounding_boxes: Mapping[str, Any],
     bounding_box_format: str,
     class_mapping: Mapping[int, str] | None = None,
@@ -121,7 +122,7 @@ def _write(image: np.ndarray, text: str, place: tuple[int, int], ink: np.ndarray
 
 
 def plot_bounding_box_gallery(
-    images: Any,
+    images: ArrayLike,
     bounding_box_format: str,
     y_true: Mapping[str, Any] | None = None,
     y_pred: Mapping[str, Any] | None = None,

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from polykeras import config, ops
+from polykeras.common.types import ArrayLike
 from polykeras.layers.image.base import rescaled
 
 
-def image_batch(images: Any, what: str, data_format: str | None) -> np.ndarray:
+def image_batch(images: ArrayLike, what: str, data_format: str | None) -> np.ndarray:
     """Return images as a NumPy array `(batch, height, width, channels)`.
 
     Raises:
@@ -42,9 +43,9 @@ def matplotlib_module(name: str, what: str) -> Any:
 
 
 def plot_image_gallery(
-    images: Any,
-    y_true: Any = None,
-    y_pred: Any = None,
+    images: ArrayLike,
+    y_true: ArrayLike | None = None,
+    y_pred: ArrayLike | None = None,
     label_map: Mapping[Any, str] | None = None,
     rows: int | None = None,
     cols: int | None = None,

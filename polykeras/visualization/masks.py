@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import config, ops
+from polykeras.common.types import ArrayLike
 from polykeras.visualization.gallery import image_batch, plot_image_gallery
 
 _STEPS = np.array([2**25 - 1, 2**15 - 1, 2**21 - 1])
@@ -15,8 +16,8 @@ _STEPS = np.array([2**25 - 1, 2**15 - 1, 2**21 - 1])
 
 
 def draw_segmentation_masks(
-    images: Any,
-    segmentation_masks: Any,
+    images: ArrayLike,
+    segmentation_masks: ArrayLike,
     num_classes: int | None = None,
     color_mapping: Mapping[int, Sequence[int]] | None = None,
     alpha: float = 0.8,
@@ -61,7 +62,7 @@ def draw_segmentation_masks(
     return np.where(classes[..., None] == ignore_index, batch, blended).astype("uint8")
 
 
-def _classes(masks: Any, images: np.ndarray, data_format: str | None) -> np.ndarray:
+def _classes(masks: ArrayLike, images: np.ndarray, data_format: str | None) -> np.ndarray:
     """Return masks as `(batch, height, width)`."""
     found = np.asarray(ops.convert_to_numpy(masks))
     if found.dtype.kind not in "iu":
@@ -78,11 +79,11 @@ def _classes(masks: Any, images: np.ndarray, data_format: str | None) -> np.ndar
 
 
 def plot_segmentation_mask_gallery(
-    images: Any,
+    images: ArrayLike,
     num_classes: int,
     value_range: Sequence[float] = (0, 255),
-    y_true: Any = None,
-    y_pred: Any = None,
+    y_true: ArrayLike | None = None,
+    y_pred: ArrayLike | None = None,
     color_mapping: Mapping[int, Sequence[int]] | None = None,
     blend: bool = True,
     alpha: float = 0.8,

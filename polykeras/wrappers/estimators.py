@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from polykeras.common.types import ArrayLike
 from polykeras.models import Model, clone_model
 
 try:
@@ -66,6 +67,9 @@ class SKLBase(BaseEstimator):
     def set_fit_request(self, **kwargs: Any) -> Self:
         """Say which metadata `fit` is to be given by pipelines, where scikit-learn's metadata routing is enabled.
 
+        Returns:
+            This estimator.
+
         Raises:
             RuntimeError: it is not.
         """
@@ -80,7 +84,7 @@ class SKLBase(BaseEstimator):
             self._metadata_request.fit.add_request(param=param, alias=alias)
         return self
 
-    def _new_model(self, X: Any, y: Any) -> Model:
+    def _new_model(self, X: ArrayLike, y: ArrayLike) -> Model:
         if self.warm_start and hasattr(self, "model_"):
             return self.model_
         if isinstance(self.model, Model):
@@ -93,13 +97,16 @@ class SKLBase(BaseEstimator):
             raise RuntimeError(f"{type(self).__name__}: the model must be compiled, with a loss and an optimizer.")
         return model
 
-    def fit(self, X: Any, y: Any, **kwargs: Any) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike, **kwargs: Any) -> Self:
         """Train a model.
 
         Args:
             X: samples, `(samples, features)`.
             y: targets.
             **kwargs: further arguments of the model's `fit`, before those of `fit_kwargs`.
+
+        Returns:
+            This estimator.
         """
         X, y = validate_data(self, X, y)
         y = self._encoded(y)
@@ -108,13 +115,13 @@ class SKLBase(BaseEstimator):
         self.model_ = model
         return self
 
-    def _outputs(self, X: Any) -> np.ndarray:
+    def _outputs(self, X: ArrayLike) -> np.ndarray:
         check_is_fitted(self)
         X = validate_data(self, X, reset=False)
         verbose = (self.fit_kwargs or {}).get("verbose", "auto")
         return self.model_.predict(X, verbose=verbose)
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Return predictions in the shape of the targets."""
         return self._decoded(self._outputs(X))
 
@@ -153,7 +160,7 @@ class SKLearnClassifier(ClassifierMixin, SKLBase):
         (4,)
     """
 
-    def decision_function(self, X: Any) -> np.ndarray:
+    def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Return the model's outputs, `(samples, classes)`."""
         return self._outputs(X)
 
@@ -204,7 +211,7 @@ class SKLearnTransformer(TransformerMixin, SKLBase):
         fit_kwargs: see `SKLBase`.
     """
 
-    def transform(self, X: Any) -> np.ndarray:
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Return the model's outputs."""
         return self._outputs(X)
 

@@ -51,21 +51,6 @@ def test_the_values_are_those_of_asarray(backend: Backend, dtype: str, form: str
     np.testing.assert_array_equal(backend.to_numpy(found), backend.to_numpy(expected))
 
 
-def test_a_chunk_of_no_steps_gives_the_state_back(backend: Backend) -> None:
-    if not backend.compiles_ahead():
-        pytest.skip(f"{backend.name} does not compile ahead")
-    run = backend.compile_steps(lambda state, batch: ([state[0] + backend.sum(batch), state[1] * 2], {"n": state[1]}))
-    indices = backend.asarray(np.arange(6, dtype=np.int32).reshape(3, 2))
-    room = aligned_empty((6, 4), "float32")
-    room[...] = np.nan  # whose values nobody reads
-    state = [backend.place(np.ones(3, "float32")), backend.place(np.asarray(5, np.int32))]
-    state, _ = run(state, backend.borrow(room), indices, 0, 0)
-    assert [backend.to_numpy(x).tolist() for x in state] == [[1.0] * 3, 5]
-    state, logs = run(state, backend.asarray(np.ones((6, 4), "float32")), indices, 0, 3)
-    assert [backend.to_numpy(x).tolist() for x in state] == [[25.0] * 3, 40]
-    assert int(backend.to_numpy(logs["n"])) == 20
-
-
 @pytest.mark.parametrize("dtype", ["float32", "int32"])
 def test_aligned_memory_is_used_in_place(backend: Backend, dtype: str) -> None:
     x = aligned_zeros((5, 7), dtype)
@@ -108,21 +93,3 @@ def test_placed_values_do_not_follow_the_host(backend: Backend, dtype: str, rows
     if x.flags.writeable:
         x[...] = 0
     np.testing.assert_array_equal(backend.to_numpy(placed), before)
-
-
-def test_rows_made_ready_run_as_they_are_and_follow_the_host(backend: Backend) -> None:
-    run = backend.compile_steps(lambda state, batch: ([state[0] * 2 + backend.sum(batch["x"])], {"n": state[0]}))
-    indices = np.arange(6, dtype=np.int32).reshape(3, 2)
-    indices.flags.writeable = False
-    room = aligned_zeros((6, 16), "float32")  # of which a batch of two fills cache lines
-    if not backend.borrows_in_place(room):
-        pytest.skip(f"{backend.name} copies")
-    data = {"x": backend.borrow(room), "y": None}
-    ready, others = backend.ready_rows(data, indices), indices[:, ::-1].copy()
-    for value in (1, 2):
-        room[...] = np.arange(value, value + 96).reshape(6, 16)
-        for start, stop, order in ((0, 3, indices), (1, 2, indices), (0, 3, others)):
-            results = [run([backend.place(np.float32(1))], rows, order, start, stop) for rows in (data, ready)]
-            (state, logs), (expected, expected_logs) = results
-            np.testing.assert_array_equal(backend.to_numpy(state[0]), backend.to_numpy(expected[0]))
-            np.testing.assert_array_equal(backend.to_numpy(logs["n"]), backend.to_numpy(expected_logs["n"]))

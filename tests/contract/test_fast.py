@@ -2,74 +2,58 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from helpers.forks import start
 from polykeras import fast
 from polykeras.backend import Backend
 
-OVERRIDES = """
-import inspect, sys
-from polykeras.backend import Backend, registry
-found = type(registry.load(sys.argv[1]))
-print(*(name for name in dir(Backend) if hasattr(getattr(Backend, name), "__op__")
-        and not getattr(getattr(Backend, name), "__isabstractmethod__", False)
-        and inspect.unwrap(getattr(found, name)) is not inspect.unwrap(getattr(Backend, name))))
-"""
-
-CALLS = """
-import sys
-import numpy as np
-import polykeras as keras
-with keras.use_backend(sys.argv[1]):
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), keras.layers.LayerNormalization()], name="m")
-    x = keras.ops.convert_to_tensor(np.ones((2, 4), "float32"))
-    for _ in range(4):
-        model(x)
-    model.compile("adam", "mse")
-    model.fit(np.ones((4, 4), "float32"), np.ones((4, 3), "float32"), verbose=0)
-"""
+PROGRAM = Path(__file__).with_name("fast_run.py")
 
 
-def run(code: str, backend: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    # With fast paths, also where the tests themselves run without.
-    environment = (
-        os.environ
-        | {"TF_CPP_MIN_LOG_LEVEL": "3", "POLYKERAS_FAST": "1", "PYTHONWARNINGS": "error::RuntimeWarning"}
-        | variables
-    )
-    command = [sys.executable, "-c", code, backend]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+def run(what: str, backend: str, **variables: str) -> tuple[int, str]:
+    """Return how a function of `fast_run.py` ended on a backend, and all that the process printed."""
+    variables = {"POLYKERAS_FAST": "1"} | variables  # with fast paths, also where the tests themselves run without
+    with TemporaryDirectory() as folder:
+        log = Path(folder) / "printed"
+        command = [str(PROGRAM), what, backend]
+        code = start(backend, command, log, ("-W", "error::RuntimeWarning"), **variables).wait()
+        return code, log.read_text()
+
+
+@cache
+def overrides(backend: str, switch: str = "1") -> list[str]:
+    """Return the names of a backend's own kernels, with `POLYKERAS_FAST` as the switch says."""
+    code, printed = run("overrides", backend, POLYKERAS_FAST=switch)
+    assert code == 0, printed
+    return next(line for line in printed.splitlines() if line.startswith("overrides:")).split()[1:]
 
 
 def test_the_switch_takes_the_overrides_away(backend: Backend) -> None:
-    fast, plain = run(OVERRIDES, backend.name), run(OVERRIDES, backend.name, POLYKERAS_FAST="0")
-    assert fast.returncode == plain.returncode == 0, fast.stderr + plain.stderr
-    assert fast.stdout.strip()
-    assert plain.stdout.strip() == ""
+    assert overrides(backend.name)
+    assert overrides(backend.name, "0") == []
 
 
 def test_a_wrong_value_is_refused() -> None:
-    done = run(OVERRIDES, "numpy", POLYKERAS_FAST="maybe")
-    assert done.returncode
-    assert "POLYKERAS_FAST must be 0 or 1, or names of fast paths" in done.stderr
-    assert "received 'maybe'" in done.stderr
+    code, printed = run("overrides", "numpy", POLYKERAS_FAST="maybe")
+    assert code
+    assert "POLYKERAS_FAST must be 0 or 1, or names of fast paths" in printed
+    assert "received 'maybe'" in printed
 
 
 def test_single_kernels_are_taken_away(backend: Backend) -> None:
-    whole = run(OVERRIDES, backend.name).stdout.split()
-    left = run(OVERRIDES, backend.name, POLYKERAS_FAST=f"-{whole[0]},-repeated-calls").stdout.split()
-    assert left == whole[1:]
-    assert run(OVERRIDES, backend.name, POLYKERAS_FAST="-kernels").stdout.split() == []
+    whole = overrides(backend.name)
+    assert overrides(backend.name, f"-{whole[0]},-repeated-calls") == whole[1:]
+    assert overrides(backend.name, "-kernels") == []
 
 
 def test_a_path_that_does_not_exist_is_refused() -> None:
-    done = run(OVERRIDES, "numpy", POLYKERAS_FAST="-recoder")
-    assert done.returncode
-    assert "POLYKERAS_FAST takes away recoder: expected fast paths (" in done.stderr
+    code, printed = run("overrides", "numpy", POLYKERAS_FAST="-recoder")
+    assert code
+    assert "POLYKERAS_FAST takes away recoder: expected fast paths (" in printed
 
 
 def test_each_path_is_asked_for_somewhere() -> None:
@@ -88,27 +72,31 @@ TOLD = {
 }
 
 
-def test_choices_are_told_where_that_is_asked_for(backend: Backend) -> None:
-    def lines(**variables: str) -> list[str]:
-        done = run(CALLS, backend.name, **variables)
-        assert done.returncode == 0, done.stderr
-        return [line for line in done.stderr.splitlines() if line.startswith("polykeras: ")]
+def told(backend: Backend, **variables: str) -> list[str]:
+    """Return what is said of choices while a model is called and trained."""
+    code, printed = run("calls", backend.name, **variables)
+    assert code == 0, printed
+    return [line for line in printed.splitlines() if line.startswith("polykeras: ")]
 
-    assert lines() == []
-    assert lines(POLYKERAS_EXPLAIN="1", POLYKERAS_FAST="0") == []
-    found, told = lines(POLYKERAS_EXPLAIN="1"), TOLD.get(backend.name, [])
-    assert len(found) == len(told)
-    for line, beginning in zip(found, told, strict=True):
-        assert line.startswith(f"polykeras: {beginning}")
+
+def begin_with(lines: list[str], beginnings: list[str]) -> bool:
+    """Return whether there is one line for each beginning, in this order."""
+    pairs = zip(lines, beginnings, strict=False)
+    return len(lines) == len(beginnings) and all(line.startswith(f"polykeras: {text}") for line, text in pairs)
+
+
+def test_choices_are_told_where_that_is_asked_for(backend: Backend) -> None:
+    assert told(backend) == []
+    assert told(backend, POLYKERAS_EXPLAIN="1", POLYKERAS_FAST="0") == []
+    lines = told(backend, POLYKERAS_EXPLAIN="1")
+    assert begin_with(lines, TOLD.get(backend.name, [])), lines
 
 
 AWAY = {"jax": "caller-thread", "tensorflow": "xla", "torch": "freed-memory"}
 
 
 def test_one_path_is_taken_away_alone(backend: Backend) -> None:
-    done = run(CALLS, backend.name, POLYKERAS_EXPLAIN="1", POLYKERAS_FAST=f"-{AWAY.get(backend.name, 'loaders')}")
-    assert done.returncode == 0, done.stderr
-    told = TOLD.get(backend.name, [])
-    without = {"jax": told[1:], "tensorflow": told[:1], "torch": told[1:]}.get(backend.name, [])
-    assert all(line in done.stderr for line in without)
-    assert not any(line in done.stderr for line in told if line not in without)
+    lines = told(backend, POLYKERAS_EXPLAIN="1", POLYKERAS_FAST=f"-{AWAY.get(backend.name, 'loaders')}")
+    whole = TOLD.get(backend.name, [])
+    left = {"jax": whole[1:], "tensorflow": whole[:1], "torch": whole[1:]}.get(backend.name, [])
+    assert begin_with(lines, left), lines

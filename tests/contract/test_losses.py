@@ -155,7 +155,7 @@ def test_a_loss_and_its_function_have_the_same_defaults(cls: type[losses.Functio
 def test_signatures_name_what_a_loss_is_called() -> None:
     """A loss that is one line has a constructor of its own."""
     assert str(inspect.signature(losses.MeanSquaredError)).endswith(
-        "name: 'str' = 'mean_squared_error', dtype: 'Any' = None) -> 'None'"
+        "name: 'str' = 'mean_squared_error', dtype: 'DTypeLike' = None) -> 'None'"
     )
     assert losses.Poisson().fn is losses.poisson
     assert "reduction: see `Loss`" in (inspect.getdoc(losses.Poisson) or "")

@@ -77,7 +77,7 @@ def test_a_new_learning_rate_takes_effect_without_a_new_trace(backend: Backend, 
     step(gradient)
     assert variable.numpy().tolist() == [-0.25, 0.75]
     assert optimizer.get_config()["learning_rate"] == 0.25
-    assert len(runs) == before if backend.is_compiled() else len(runs) > before
+    assert len(runs) == before if backend.execution.compiles else len(runs) > before
 
 
 def test_the_learning_rate_can_become_a_schedule(backend: Backend, variable: Variable) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,11 +12,13 @@ import pytest
 from polykeras import ops
 from polykeras.backend import Backend
 from polykeras.backend.dispatch import bind
-from polykeras.backend.spec import OpSpec
+from polykeras.backend.execution_policy import ExecutionPolicy
+from polykeras.backend.spec import Family, OpSpec
 from polykeras.backend.symbolic import SymbolicBackend
 
 REQUIRED = sorted(Backend.__abstractmethods__)
 MOST_REQUIRED = 110
+HELPERS = {"beam_search", "written_gradients"}  # files of the families' folder that hold none
 
 
 def _members(owner: type) -> dict[str, Any]:
@@ -84,6 +88,45 @@ def test_every_public_op_is_annotated_and_documented(name: str) -> None:
     assert signature.return_annotation is not signature.empty, f"ops.{name}: no return type"
 
 
+# ---- families -----------------------------------------------------------------------------------------------------
+
+FAMILIES = [cls for cls in Backend.__bases__ if cls.__mro__[1] is Family]
+
+
+def _defined(owner: type) -> set[str]:
+    """Return the names that a class defines itself, but those of Python."""
+    return {name for name in vars(owner) if not name.startswith(("__", "_abc_"))}
+
+
+def _public_of(owner: type) -> set[str]:
+    return {name for name in _defined(owner) if not name.startswith("_")}
+
+
+def test_the_contract_is_a_flat_list_of_families() -> None:
+    assert Backend.__bases__ == tuple(FAMILIES)
+    folder = Path(inspect.getfile(Family)).parent / "families"
+    files = {path.stem for path in folder.glob("*.py")} - {"__init__", *HELPERS}
+    assert sorted(cls.__module__.rpartition(".")[2] for cls in FAMILIES) == sorted(files)
+
+
+def test_no_two_families_define_a_name() -> None:
+    """So that their order does not matter."""
+    owners: dict[str, list[str]] = {}
+    for cls in (Backend, *FAMILIES):
+        for name in _defined(cls):
+            owners.setdefault(name, []).append(cls.__name__)
+    assert {name: names for name, names in owners.items() if len(names) > 1} == {}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_families_call_what_the_contract_has(family: type) -> None:
+    """A family knows no other one, so that no type checker sees a name that is misspelt."""
+    nodes = ast.walk(ast.parse(inspect.getsource(family)))
+    asked = {node.attr for node in nodes if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "self"}
+    known = {*dir(Backend), *Backend.__annotations__}
+    assert sorted(asked - known) == []
+
+
 class Contract:
     """What is asked of a backend's class."""
 
@@ -105,11 +148,25 @@ class Contract:
                 wrong[name] = f"{inspect.signature(own)}, declared {inspect.signature(declared)}"
         assert wrong == {}
 
+    def test_it_is_put_together_of_families(self, backend_class: type) -> None:
+        """Each of its parts is a subclass of families, and only the whole is a `Backend`: one style for all."""
+        parts = [cls for cls in backend_class.__bases__ if cls is not Backend]
+        if Backend not in backend_class.__bases__:
+            pytest.skip("fast paths are switched off, which puts another class before it")
+        assert backend_class.__bases__[-1] is Backend
+        assert [cls.__name__ for cls in parts if issubclass(cls, Backend) or not issubclass(cls, Family)] == []
+        astray = {
+            cls.__name__: _public_of(cls) - {name for base in cls.__mro__[1:] for name in vars(base)} for cls in parts
+        }
+        assert {name: names for name, names in astray.items() if names} == {}, (
+            "methods of families that it does not name"
+        )
+
     def test_names_itself(self, backend_class: type) -> None:
         assert isinstance(backend_class.name, str)
         assert backend_class.name
         assert isinstance(backend_class.holds_values, bool)
-        assert isinstance(backend_class.can_differentiate, bool)
+        assert isinstance(backend_class.execution, ExecutionPolicy)
 
 
 class TestBackend(Contract):

@@ -3,6 +3,8 @@
 Run as a program in a fresh process, as `without_names.py torch`: the framework is imported once, and a child process is
 forked for each name before the backend is loaded. There the name is not found, and all of the core must give the
 numbers that it gives with all names.
+
+Names that have nothing to do with each other may share a child, in which none of them is found.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ import re
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable, Collection
 from importlib import import_module
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +30,21 @@ EXACT = {"rtol": 2e-5, "atol": 2e-6}
 TRAINED = {"rtol": 2e-4, "atol": 2e-4}  # Adam's steps are as long for gradients of rounding errors as for others
 
 
-def outcome(backend: str) -> dict[str, Any]:
+def outcome(backend: str, together: Collection[str] = ()) -> dict[str, Any]:
     """Run the core on a backend, without each private name of its framework in turn.
+
+    Args:
+        backend: its name.
+        together: names that are taken away in one child, as none makes up for another one.
 
     Returns:
         For each name, and for "" where all are there: `values`, by part of the core; `warnings`, the texts; `asked`,
-        the names that the backend asked for; and `room`, what its module of private names has instead.
+        the names that the backend asked for; and `room`, what its module of private names has without this one.
     """
     path = os.pathsep.join(filter(None, (str(TESTS), os.environ.get("PYTHONPATH"))))
     level = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
     variables = os.environ | {"PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3", "XLA_FLAGS": level}
-    command = [sys.executable, __file__, backend]
+    command = [sys.executable, __file__, backend, *together]
     result = subprocess.run(command, capture_output=True, text=True, env=variables, timeout=600)
     assert result.returncode == 0, f"The process failed:\n{result.stderr[-3000:]}"
     return json.loads(result.stdout.splitlines()[-1])
@@ -129,9 +137,8 @@ def _flat(values: Any) -> list[float]:
     return [float(number) for array in arrays for number in array.ravel()]
 
 
-def _run(backend: str, away: str) -> dict[str, Any]:
-    """Return what the core gives in this process, in which one name is not found."""
-    import polykeras
+def _take_away(names: Collection[str]) -> list[str]:
+    """Have names not found from here on; return a list to which goes what is asked for."""
     from polykeras.backend import private_names
 
     asked: list[str] = []
@@ -139,34 +146,47 @@ def _run(backend: str, away: str) -> dict[str, Any]:
 
     def find(name: str, otherwise: Any = None) -> Any:
         asked.append(name)
-        return otherwise if name == away else found(name, otherwise)
+        return otherwise if name in names else found(name, otherwise)
 
     private_names.find = find  # before the backend's module takes it from there
+    return asked
+
+
+def _run(backend: str, away: Collection[str]) -> dict[str, Any]:
+    """Return what the core gives in this process, in which some names are not found."""
+    import polykeras
+
+    asked = _take_away(away)
     with warnings.catch_warnings(record=True) as caught, polykeras.use_backend(backend):
         warnings.simplefilter("always")
         values = core()
-    texts = [str(warning.message) for warning in caught]
-    return {"values": values, "warnings": texts, "asked": asked, "room": _room(backend)}
+    return {"values": values, "warnings": [str(warning.message) for warning in caught], "asked": asked}
 
 
-def _room(backend: str) -> dict[str, str]:
-    """Return what stands in the module of private names, without addresses in memory."""
-    module = import_module(f"polykeras_{backend}.private")
-    return {name: re.sub(" at 0x[0-9a-f]+", "", repr(value)) for name, value in vars(module).items()}
+def _room(backend: str, away: Collection[str]) -> dict[str, Any]:
+    """Return what is in the module of private names where some are not found, without addresses in memory."""
+    _take_away(away)
+    spec = find_spec(f"polykeras_{backend}.private")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    there = {name: value for name, value in vars(module).items() if not name.startswith("__")}
+    return {"room": {name: re.sub(" at 0x[0-9a-f]+", "", repr(value)) for name, value in there.items()}}
 
 
-def _child(backend: str, away: str, answers: Any) -> None:
+def _child(work: Callable[..., Any], backend: str, away: Collection[str], answers: Any) -> None:
     try:
-        answers.send(_run(backend, away))
+        answers.send(work(backend, away))
     except BaseException as error:
         answers.send({"error": f"{type(error).__name__}: {error}"})
         raise
 
 
-def _in_child(backend: str, away: str) -> dict[str, Any]:
+def _in_child(work: Callable[..., Any], backend: str, away: Collection[str] = ()) -> dict[str, Any]:
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_child, args=(backend, away, theirs))
+    process = context.Process(target=_child, args=(work, backend, away, theirs))
     process.start()
     theirs.close()
     try:
@@ -177,7 +197,7 @@ def _in_child(backend: str, away: str) -> dict[str, Any]:
         process.join()
 
 
-def _main(backend: str) -> None:
+def _main(backend: str, together: list[str]) -> None:
     import polykeras
 
     if backend == "tensorflow":
@@ -187,11 +207,13 @@ def _main(backend: str) -> None:
         core()  # which imports, once for all children, what is loaded when it is first named
     gc.collect()
     gc.freeze()  # children look for garbage in what is theirs, and copy no memory for it
-    results = {"": _in_child(backend, "")}
-    for name in results[""].get("asked", ()):
-        results[name] = _in_child(backend, name)
+    results = {"": _in_child(_run, backend) | _in_child(_room, backend)}
+    names = dict.fromkeys(results[""].get("asked", ()))
+    for group in [together, *([name] for name in names if name not in together)]:
+        run = _in_child(_run, backend, group)
+        results |= {name: run | _in_child(_room, backend, [name]) for name in group}
     print(json.dumps(results))
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1])
+    _main(sys.argv[1], sys.argv[2:])

@@ -133,7 +133,7 @@ def test_the_step_is_compiled(kind: str, backend: Backend) -> None:
     model.fit(points(), verbose=0)
     first = model.python_runs
     model.fit(points(), epochs=4, verbose=0)
-    if backend.is_compiled():
+    if backend.execution.compiles:
         assert 1 <= first < 6, "once for shapes, and to trace it"
         assert model.python_runs == first
     else:

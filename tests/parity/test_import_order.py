@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Iterable
 from functools import cache
-from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,8 @@ from parity.processes import run_python
 from polykeras import layers
 
 FRAMEWORKS = ("jax", "torch", "tensorflow")
+ORDERS = [FRAMEWORKS[i:] + FRAMEWORKS[:i] for i in range(3)]
+"""In these, each framework comes first once and last once, and before each other one at least once."""
 
 PROGRAM = """
 import json, sys
@@ -52,7 +53,7 @@ def record(backend: str) -> dict[str, Any]:
 
 
 @pytest.mark.needs(*FRAMEWORKS, "numpy")
-@pytest.mark.parametrize("order", list(permutations(FRAMEWORKS)), ids=",".join)
+@pytest.mark.parametrize("order", ORDERS, ids=",".join)
 def test_any_order_in_another_process(order: tuple[str, ...]) -> None:
     """Import in this order, train on each: the same bits as here. Python's hash seed is another one, too."""
     found = json.loads(run_python(PROGRAM, *order, PYTHONHASHSEED=str(1 + FRAMEWORKS.index(order[0]))))

@@ -213,6 +213,17 @@ def test_show_lists_weights(folder: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "--plot" in refusal(capsys, "show", "m.npz", "--plot", "p.png")
 
 
+def test_show_prints_a_program(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with keras.use_backend("numpy"):
+        text = run(capsys, "show", "nets.py:small", "--program", "train")
+        assert text.endswith("on numpy\n# it runs as plain Python: nothing is compiled\n")
+        report = json.loads(run(capsys, "show", "nets.py:small", "--program", "predict", "--json"))
+        assert report["step"] == "predict"
+        assert report["program"].startswith("# predict_step of model 'sequential")
+        run(capsys, "convert", "nets.py:small", "m.npz")
+        assert "--program" in refusal(capsys, "show", "m.npz", "--program", "train")
+
+
 def test_show_draws(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "p.png" in run(capsys, "show", "nets.py:small", "--plot", "p.png")
     assert Path("p.png").read_bytes().startswith(b"\x89PNG")

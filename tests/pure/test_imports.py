@@ -40,3 +40,18 @@ def test_imports_little() -> None:
     code = "import sys, numpy; before = set(sys.modules); import polykeras; print(*(set(sys.modules) - before))"
     others = [name for name in _python(code).split() if not name.startswith("polykeras")]
     assert len(others) < MOST, others
+
+
+def test_what_is_supplied_from_above_is_listed() -> None:
+    """Calls that go up the house are few, and all are supplied once `polykeras` is imported."""
+    code = (
+        "import gc, polykeras; from polykeras.common.supplied import Supplied; "
+        "found = [x for x in gc.get_objects() if type(x) is Supplied]; assert all(x.get() for x in found); "
+        "print(*sorted(x.by for x in found))"
+    )
+    assert _python(code).split() == [
+        "polykeras.graph.operation",  # ops on symbolic tensors
+        "polykeras.initializers",  # `Variable("uniform", shape)`
+        "polykeras.models.functional",  # `Model(inputs, outputs)`
+        "polykeras.seeds",  # seeds of ops
+    ]

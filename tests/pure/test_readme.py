@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.__main__ import read_runs
+from benchmarks.markdown import replaced
 from helpers.documents import FENCE, fences, programs
 
 ROOT = Path(__file__).parents[2]
@@ -18,13 +20,17 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 FENCES = fences(README)
 PROGRAMS = programs(README)
 INLINE = re.findall(r"`([^`\n]+)`", FENCE.sub("", README))
-MADE = {"outputs/"}
-"""Paths that only exist once something ran."""
+LINKS = re.findall(r"\]\(([^)#\s]+)", FENCE.sub("", README))
 
 
 def test_there_is_something_to_test() -> None:
-    assert len(PROGRAMS) >= 3
+    assert len(PROGRAMS) >= 2
     assert len(INLINE) >= 20
+    assert len(LINKS) >= 15
+
+
+def test_a_newcomer_reads_it_to_its_end() -> None:
+    assert README.count("\n") < 150
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=range(1, len(PROGRAMS) + 1))
@@ -55,12 +61,25 @@ def test_each_make_target_exists() -> None:
 
 
 def test_each_path_exists() -> None:
-    picture = [word for language, text in FENCES if not language for word in text.split()]
     path = re.compile(r"[\w.-]+(/[\w.-]*)+|[\w.-]+\.(py|md|toml)")
-    named = {word.rstrip(":,") for word in [*INLINE, *picture] if path.fullmatch(word.rstrip(":,"))} - MADE
-    assert len(named) >= 15
-    places = (ROOT, ROOT / "polykeras")
-    assert [name for name in sorted(named) if not any((place / name).exists() for place in places)] == []
+    named = {*LINKS, *filter(path.fullmatch, INLINE)}
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+def test_every_name_of_keras_is_there_as_it_says() -> None:
+    assert "Every public name of Keras 3.15 exists." in README
+    coverage = (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8")
+    assert coverage.startswith("# What polykeras has of Keras 3.15")
+    assert re.search(r"^- Names: (\d+) of \1 ", coverage, re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/performance.md"])
+def test_tables_are_made_of_the_measurements(page: str) -> None:
+    machine, rows = read_runs([ROOT / "docs" / "measurements.json"])
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert "<!-- table summary -->" in text
+    command = f"python -m benchmarks --from docs/measurements.json --docs {page}"
+    assert replaced(text, rows, machine)[0] == text, f"the tables are old: {command} writes them anew"
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")

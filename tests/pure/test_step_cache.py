@@ -7,7 +7,7 @@ from time import sleep
 from typing import Any
 
 from polykeras.common import version_counter
-from polykeras.training.step_cache import KEPT, StepCache
+from polykeras.training.steps.cache import KEPT, StepCache
 
 
 def cached(cache: StepCache, fingerprint: Any, made: list[Any], kind: str = "train") -> Any:

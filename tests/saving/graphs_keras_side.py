@@ -1,9 +1,9 @@
 """What Keras 3 makes of random graphs, in a process of its own: `python graphs_keras_side.py FOLDER`.
 
-`plan.json` in the folder lists the graphs: suffix of the files for which each is meant, seed, and whether to exchange
-such files. Keras makes each graph from the same lines as polykeras and sets the weights of `ours.npz` in it. It reads
-`SEED.SUFFIX`, which polykeras wrote, and writes `SEED.theirs.SUFFIX`, and `SEED.ops.h5` of some graphs with ops. What it
-predicts and holds goes to `theirs.npz`, the order of layers and weights to `theirs.json`.
+`plan.json` in the folder lists the graphs: suffix of the files for which each is meant, and seed. Keras makes each graph
+from the same lines as polykeras and sets the weights of `ours.npz` in it. It reads `SEED.SUFFIX`, which polykeras wrote, and
+writes `SEED.theirs.SUFFIX`, and `SEED.ops.h5` of some graphs with ops. What it predicts and holds goes to `theirs.npz`, the
+order of layers and weights to `theirs.json`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Side:
         self.orders: dict[str, Any] = {}
         self.failed: dict[str, str] = {}
 
-    def visit(self, suffix: str, seed: int, files: bool, ours: np.ndarray) -> None:
+    def visit(self, suffix: str, seed: int, ours: np.ndarray) -> None:
         """Make a graph, set our weights in it, and exchange files."""
         reset_uids()
         name = f"{seed}{suffix}"
@@ -49,13 +49,12 @@ class Side:
         model.set_weights(list(draw_arrays(f"theirs {seed}", len(model.weights))))
         self.arrays[f"{name} weights"] = np.array(model.get_weights())
         self.arrays[f"{name} predicted"] = predicted(keras, model, seed)
-        if files:
-            try:
-                self._exchange(model, seed, suffix)
-                if suffix == ".keras":
-                    self.orders[f"{name} clone"] = order(keras.models.clone_model(model))
-            except Exception:
-                self.failed[name] = traceback.format_exc()[-1500:]
+        try:
+            self._exchange(model, seed, suffix)
+            if suffix == ".keras":
+                self.orders[f"{name} clone"] = order(keras.models.clone_model(model))
+        except Exception:
+            self.failed[name] = traceback.format_exc()[-1500:]
 
     def _exchange(self, model: Any, seed: int, suffix: str) -> None:
         if suffix == ".weights.h5":
@@ -78,8 +77,8 @@ def main(folder: Path) -> None:
     gc.set_threshold(20_000, 20, 50)  # looking for garbage in all that Keras imports takes a seventh of the time
     with np.load(folder / "ours.npz") as ours, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # `.h5` is old, and weights are loaded twice
-        for suffix, seed, files in plan:
-            side.visit(suffix, seed, files, ours[f"{seed}{suffix}"])
+        for suffix, seed in plan:
+            side.visit(suffix, seed, ours[f"{seed}{suffix}"])
         for name, make in masked_graphs(keras).items():
             reset_uids()
             side.orders[name] = order(make())

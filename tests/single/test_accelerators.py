@@ -129,7 +129,7 @@ def test_tensorflow() -> None:
 @pytest.mark.needs("jax")
 def test_jax(monkeypatch: pytest.MonkeyPatch) -> None:
     import jax
-    from polykeras_jax import backend as module
+    from polykeras_jax import framework as module
 
     backend = registry.load("jax")
     chosen = lambda: jax.config.jax_default_matmul_precision  # noqa: E731

@@ -16,8 +16,8 @@ from polykeras.training.steps import CompiledStep
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
 compiling = pytest.importorskip("polykeras_jax.compiling")
+conv_kernels = pytest.importorskip("polykeras_jax.conv_kernels")
 convolution = pytest.importorskip("polykeras_jax.convolution")
-nn = pytest.importorskip("polykeras_jax.nn")
 in_loop = pytest.importorskip("polykeras_jax.loops").in_loop
 pytestmark = [
     pytest.mark.needs("jax"),
@@ -51,7 +51,7 @@ def random(*shape: int, seed: int = 0) -> Any:
 
 
 def native(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any) -> Any:
-    numbers = convolution.dimension_numbers(len(strides))
+    numbers = conv_kernels.dimension_numbers(len(strides))
     return jax.lax.conv_general_dilated(x, kernel, strides, padding, rhs_dilation=dilation, dimension_numbers=numbers)
 
 
@@ -67,7 +67,7 @@ def test_value_and_derivatives_are_those_of_jax(
     x, kernel = random(*shape), random(*window, seed=1)
     directions = random(*shape, seed=2), random(*window, seed=3)
     geometry = strides, padding, dilation
-    assert convolution.conv(x, kernel, *geometry).shape == native(x, kernel, *geometry).shape
+    assert conv_kernels.conv(x, kernel, *geometry).shape == native(x, kernel, *geometry).shape
 
     def both(conv: Any) -> Any:
         def loss(x: Any, kernel: Any) -> Any:
@@ -79,7 +79,7 @@ def test_value_and_derivatives_are_those_of_jax(
         value, tangent = jax.jvp(lambda *a: conv(*a, *geometry), (x, kernel), directions)
         return value, tangent, jax.grad(loss, (0, 1))(x, kernel), jax.grad(slope, (0, 1))(x, kernel)
 
-    close(jax.jit(lambda: both(convolution.conv))(), jax.jit(lambda: both(native))())
+    close(jax.jit(lambda: both(conv_kernels.conv))(), jax.jit(lambda: both(native))())
 
 
 @pytest.mark.parametrize("axes", [(0, None), (1, None), (None, 0), (0, 1)])
@@ -94,8 +94,8 @@ def test_over_a_further_axis(axes: Any) -> None:
     def gradients(conv: Any) -> Any:
         return jax.grad(lambda x, kernel: jnp.tanh(loss(conv)(x, kernel) / 9).sum(), (0, 1))(*more)
 
-    close(loss(convolution.conv)(*more), loss(native)(*more))
-    close(gradients(convolution.conv), gradients(native))
+    close(loss(conv_kernels.conv)(*more), loss(native)(*more))
+    close(gradients(conv_kernels.conv), gradients(native))
 
 
 def made_of(options: Any, program: Any, *args: Any) -> str:
@@ -127,7 +127,7 @@ def test_the_gradients_are_of_the_form_that_kernels_take_in_a_loop(
         text = made_of(options, lambda x, kernel: jax.lax.fori_loop(0, 3, step, (x, kernel)), x, kernel)
         return [line for line in text.splitlines() if " convolution(" in line]
 
-    ours = convolutions(convolution.conv)
+    ours = convolutions(conv_kernels.conv)
     assert len(ours) == 3
     assert all(form in line for line in ours)
     theirs = convolutions(native)
@@ -169,11 +169,11 @@ def test_what_xla_has_no_kernel_for_is_a_product_in_loops(
     seen: list[bool], monkeypatch: pytest.MonkeyPatch, shape: Any, window: Any, dtype: str, groups: int
 ) -> None:
     products: list[Any] = []
-    conv_products = nn.conv_products
-    monkeypatch.setattr(nn, "conv_products", lambda *args: (products.append(args), conv_products(*args))[1])
+    conv_products = convolution.conv_products
+    monkeypatch.setattr(convolution, "conv_products", lambda *args: (products.append(args), conv_products(*args))[1])
     backend = load("jax")
     x, kernel = random(*shape).astype(dtype), random(*window, seed=1).astype(dtype)
-    ones, numbers = (1,) * (len(shape) - 2), convolution.dimension_numbers(len(shape) - 2)
+    ones, numbers = (1,) * (len(shape) - 2), conv_kernels.dimension_numbers(len(shape) - 2)
 
     @in_loop
     def conv(x: Any, kernel: Any) -> Any:
@@ -229,13 +229,13 @@ def test_arrays_that_are_spread_over_devices_are_left_to_jax(seen: list[bool]) -
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Say for each convolution that is traced whether it is left to XLA's kernels."""
     found: list[bool] = []
-    asked = convolution.has_kernel
+    asked = conv_kernels.has_kernel
 
     def has_kernel(*args: Any) -> bool:
         found.append(asked(*args))
         return found[-1]
 
-    monkeypatch.setattr("polykeras_jax.nn.has_kernel", has_kernel)
+    monkeypatch.setattr("polykeras_jax.convolution.has_kernel", has_kernel)
     return found
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from polykeras import activations, fast, ops, use_backend, value_and_grad
 from polykeras.backend import Backend
-from polykeras.backend.host_memory import aligned_empty
 from polykeras.backend.registry import load
 
 jax = pytest.importorskip("jax")
@@ -131,41 +130,14 @@ def test_one_array_may_stand_at_two_places_of_the_state(jb: Backend) -> None:
     np.testing.assert_array_equal([a, b], [[2, 2], [4, 4]])
 
 
-def test_a_step_must_return_all_of_its_state(jb: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_must_return_all_of_its_state(jb: Backend) -> None:
     run = jb.compile_steps(lambda state, batch: ([], {}))
     with pytest.raises(ValueError, match="1 state arrays and returned 0"):
         run([jb.ones((2,))], jb.asarray(DATA), jb.asarray(INDICES), 0, 1)
     with pytest.raises(ValueError, match="start < stop"):
         run([jb.ones((2,))], jb.asarray(DATA), jb.asarray(INDICES), 2, 1)
-    monkeypatch.setattr(type(jb), "compiles_ahead", lambda self: False)
     with pytest.raises(ValueError, match="start < stop"):
         run([jb.ones((2,))], jb.asarray(DATA), jb.asarray(INDICES), 1, 1)
-
-
-@pytest.mark.skipif(not fast.enabled(), reason="a fast path")
-def test_a_chunk_of_no_steps_compiles_what_others_run(jb: Backend) -> None:
-    compiled: list[str] = []
-
-    def listen(event: str, seconds: float, **kwargs: Any) -> None:
-        if "backend_compile" in event:
-            compiled.append(event)
-
-    assert jb.compiles_ahead()
-    run = jb.compile_steps(lambda state, batch: ([state[0] + jb.sum(batch)], {"sum": jb.sum(batch)}))
-    room = jb.borrow(aligned_empty(DATA.shape, DATA.dtype))
-    data, indices, state = jb.asarray(DATA), jb.asarray(INDICES), [jb.asarray(2.0)]
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    try:
-        state, _ = run(state, room, indices, 0, 0)
-        assert compiled
-        assert float(state[0]) == 2
-        del compiled[:]
-        state, logs = run(state, data, indices, 0, 5)
-        assert not compiled
-    finally:
-        jax.monitoring.unregister_event_duration_listener(listen)
-    assert float(state[0]) == DATA.sum() + 2
-    assert float(logs["sum"]) == DATA[INDICES[4]].sum()
 
 
 def test_python_scalars_may_become_state_but_not_change_its_kind(jb: Backend) -> None:

@@ -63,9 +63,11 @@ def test_convolution_equals_that_of_xla(
     dilation: Any,
     groups: int,
 ) -> None:
-    monkeypatch.setattr("polykeras_jax.nn.on_cpu", lambda: on_cpu)
+    monkeypatch.setattr("polykeras_jax.convolution.on_cpu", lambda: on_cpu)
     layouts: list[Any] = []
-    monkeypatch.setattr("polykeras_jax.nn.conv_products", lambda *args: (layouts.append(args), conv_products(*args))[1])
+    monkeypatch.setattr(
+        "polykeras_jax.convolution.conv_products", lambda *args: (layouts.append(args), conv_products(*args))[1]
+    )
     x, kernel = random(*shape), random(*window, seed=1)
     axes = "DHW"[: len(strides)]
 
@@ -108,7 +110,7 @@ def test_convolution_equals_that_of_xla(
 def test_transposed_convolution_is_the_gradient_of_convolution(
     jb: Backend, monkeypatch: pytest.MonkeyPatch, on_cpu: bool, window: Any, strides: Any, padding: Any, dilation: Any
 ) -> None:
-    monkeypatch.setattr("polykeras_jax.nn.on_cpu", lambda: on_cpu)
+    monkeypatch.setattr("polykeras_jax.convolution.on_cpu", lambda: on_cpu)
     inputs = (4, 5, 3)[: len(window)]
     x, kernel = random(2, *inputs, 3), random(*window, 6, 3, seed=1)
     out = jb.conv_transpose_nd(x, kernel, strides, padding, dilation)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-import weakref
 from typing import Any
 
 import numpy as np
@@ -72,33 +71,6 @@ def test_a_run_of_rows_is_used_in_place_and_begins_where_it_is_told() -> None:
     data = column((96, 16), "float32")
     for i, (batch,) in enumerate(Batches(Data([data]), ROWS["a run"].to(torch.int32).numpy(), 3, 9)):
         assert batch.data_ptr() == data[8 + 8 * (3 + i) :].data_ptr()
-
-
-@pytest.mark.parametrize("same", [False, True])
-@pytest.mark.parametrize("rows", ROWS.values(), ids=list(ROWS))
-def test_kept_batches_are_the_same(rows: Any, same: bool) -> None:
-    from polykeras_torch.batches import Batches, Data
-
-    columns = [column(shape, dtype) for shape, dtype in COLUMNS]
-    indices = rows.to(torch.int32).numpy()
-    for start, stop in ((0, len(rows)), (0, 1), (len(rows) - 1, len(rows)), (1, 1)):
-        data = Data(columns[:1] if start else columns, indices if same else np.zeros_like(indices))
-        batches = Batches(data, indices, start, stop)
-        for one, other in zip(batches, batches.kept(), strict=True):
-            assert all(torch.equal(*parts) for parts in zip(one, other, strict=True))
-
-
-@pytest.mark.skipif(not fast.enabled(), reason="a fast path")
-def test_slices_are_made_once_and_live_as_long_as_the_rows() -> None:
-    from polykeras_torch.batches import Batches, Data
-
-    indices = ROWS["a run"].to(torch.int32).numpy()
-    data = Data([column((96, 16), "float32")], indices)
-    first, again = ([batch for (batch,) in Batches(data, indices, 0, 5).kept()] for _ in range(2))
-    assert all(one is other for one, other in zip(first, again, strict=True))
-    held = weakref.ref(first[0])
-    del data, first, again
-    assert held() is None
 
 
 @pytest.mark.skipif(not fast.enabled(), reason="a fast path")

@@ -11,7 +11,7 @@ import pytest
 import polykeras as k
 from polykeras import fast
 from polykeras.backend import use_backend
-from polykeras.backend.losses import LossMethods
+from polykeras.backend.families.losses import Losses
 
 torch = pytest.importorskip("torch")
 pytestmark = [pytest.mark.needs("torch"), pytest.mark.cpu_only("kernels, threads and memory of the CPU")]
@@ -84,7 +84,7 @@ def test_an_error_in_a_chunk_leaves_the_processor_as_it_was(tb: Any) -> None:
 
 
 def composite(tb: Any, *args: Any) -> Any:
-    return LossMethods.binary_crossentropy(tb, *args)
+    return Losses.binary_crossentropy(tb, *args)
 
 
 def test_binary_crossentropy_and_its_gradients_are_those_of_the_composite(tb: Any) -> None:

@@ -136,54 +136,6 @@ def test_batches_and_draws_of_the_loader(kind: str) -> None:
     assert found[0] == found[1]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_what_lies_ready_is_made_of_arrays_by_no_code_of_a_users(kind: str) -> None:
-    rows = ("rows", "rows shuffled", "full batches", "own generator", "a part", "a part of a part", "drawn again")
-    assert loaders.lies_ready(loader_of(kind)) == (kind in (*rows, "ready", "ready shuffled", "ready, transposed"))
-
-
-class Subclass(torch.Tensor):
-    """A tensor with code of its own."""
-
-
-class Column:
-    """What a `TensorDataset` takes for a tensor."""
-
-    def size(self, axis: int) -> int:
-        return len(Y)
-
-    def __getitem__(self, index: Any) -> Any:
-        return torch.tensor(Y[index])
-
-
-class Filled(data.TensorDataset):
-    """Rows that are more than a look at tensors."""
-
-
-NOT_READY = {
-    "workers": lambda: data.DataLoader(TENSORS, num_workers=1),
-    "a limit of time": lambda: data.DataLoader(TENSORS, num_workers=1, timeout=3),
-    "endless": lambda: data.DataLoader(Endless()),
-    "a user's data set": lambda: data.DataLoader(Filled(torch.from_numpy(X))),
-    "a part of a user's data set": lambda: data.DataLoader(data.Subset(Samples(), [0, 1])),
-    "a user's sampler in batches": lambda: data.DataLoader(
-        TENSORS, batch_sampler=data.BatchSampler(Eager(), 4, drop_last=False)
-    ),
-    "a user's list of indices": lambda: data.DataLoader(TENSORS, sampler=data.SubsetRandomSampler([1, 2])),
-    "a tensor with code": lambda: data.DataLoader(data.TensorDataset(torch.ones(4).as_subclass(Subclass))),
-    "what looks like a tensor": lambda: data.DataLoader(data.TensorDataset(Column())),
-    "a sparse tensor": lambda: data.DataLoader(data.TensorDataset(torch.eye(4).to_sparse())),
-    "a list of anything": lambda: data.DataLoader([Samples()], batch_size=None),
-    "a list with anything": lambda: data.DataLoader([*READY, (X[:5], Column())], batch_size=None),
-    "no loader": lambda: READY,
-}
-
-
-@pytest.mark.parametrize("what", NOT_READY)
-def test_where_code_of_a_users_may_run_nothing_lies_ready(what: str) -> None:
-    assert not loaders.lies_ready(NOT_READY[what]())
-
-
 def test_arrays_stay_arrays_and_rows_are_taken_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(type(part) is np.ndarray for batch in loaders.batches_of(loader_of("ready")) for part in batch)
 

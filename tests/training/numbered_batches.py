@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polykeras.training.data.packs import Pack
+from polykeras.training.data.batches import BufferSlice
 from polykeras.training.data.streams import StreamSource
 
 
@@ -26,18 +26,26 @@ class Repeated:
         return iter(self.batches)
 
 
-def values(source: StreamSource, most: int | None = None, together: int | None = None) -> tuple[list[int], list[int]]:
+def batches_in(item: Any) -> list[Any]:
+    """Return the batches of a slice of a buffer, or what is one batch in a list."""
+    if not isinstance(item, BufferSlice):
+        return [item]
+    return [item.buffer.rows(place, place + 1) for place in range(item.start, item.stop)]
+
+
+def values(source: StreamSource, most: int | None = None, together: int = 1) -> tuple[list[int], list[int]]:
     """Return which batches came, and how many at a time, in an epoch or until there were `most`."""
     found: list[int] = []
     sizes: list[int] = []
-    for item in source.packs(together):
-        if isinstance(item, Pack):
-            found += [int(item.batch(i)[0][0, 0]) for i in range(item.count)]
-            sizes.append(item.count)
-            if most is not None and len(found) >= most:
-                break  # with the pack in hand
-            item.release()
-        else:
-            found.append(int(item[0][0, 0]))
-            sizes.append(1)
+    epoch = source.epoch(together)
+    for item in epoch:
+        batches = batches_in(item)
+        for x, y in batches:
+            assert (x == x[0, 0]).all()
+            assert (y == -x[0, 0]).all()
+            found.append(int(x[0, 0]))
+        sizes.append(len(batches))
+        if most is not None and len(found) >= most:
+            break  # with the slice in hand
+    epoch.close()
     return found, sizes

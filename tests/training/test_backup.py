@@ -69,7 +69,7 @@ class CutAt(callbacks.Callback):
 def make(optimizer: Any = "adam", units: int = 5, **kwargs: Any) -> Any:
     """Return the same model as in another process."""
     keras.utils.set_random_seed(7)
-    keras.naming.reset_names()
+    keras.common.naming.reset_names()
     model = keras.Sequential(
         [
             keras.Input((3,)),
@@ -176,7 +176,7 @@ def test_training_that_was_stopped_within_an_epoch(backend: Backend, tmp_path: P
 def test_a_model_that_is_built_by_fit(backend: Backend, tmp_path: Path) -> None:
     def model() -> Any:
         keras.utils.set_random_seed(7)
-        keras.naming.reset_names()
+        keras.common.naming.reset_names()
         made = keras.Sequential([layers.Dense(4), layers.Dropout(0.5), layers.Dense(1)])
         made.compile("sgd", "mse")
         return made
@@ -289,7 +289,7 @@ def test_variables_that_nothing_holds(backend: Backend, tmp_path: Path) -> None:
     def model() -> Any:
         global count
         keras.utils.set_random_seed(7)
-        keras.naming.reset_names()
+        keras.common.naming.reset_names()
         count = keras.Variable(0.0, name="count")
         made = Own([keras.Input((3,)), layers.Dense(1)])
         made.compile("sgd", "mse")
@@ -422,7 +422,7 @@ def test_chunks_end_where_it_is_time(backend: Backend, tmp_path: Path, make_call
     second = ends.index(50) + 1
     assert {12, 24, 36, 48} <= set(ends[:second])
     assert {10, 22, 34, 46} <= set(ends[second:])  # two steps of the first epoch count
-    if backend.is_compiled():
+    if backend.execution.compiles:
         assert len(ends) < 50
     if make_callback is callbacks.ModelCheckpoint:
         names = {path.name for path in tmp_path.iterdir()}
@@ -709,7 +709,7 @@ def test_an_interrupt_says_what_may_be_lost(backend: Backend, monkeypatch: pytes
     with pytest.raises(KeyboardInterrupt) as caught:
         model.fit(X, Y, 4, 1, 0)
     noted = any("Load them again" in note for note in getattr(caught.value, "__notes__", []))
-    assert noted == (done > 0 and backend.donates())
+    assert noted == (done > 0 and backend.execution.donates)
 
 
 def test_sigterm_at_the_very_end(tmp_path: Path, ending: list[int]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import polykeras as keras
 from polykeras import ops
-from polykeras.training.collection import uncollected
+from polykeras.training.steps.collection import uncollected
 
 
 def test_nothing_is_collected_within_nested_blocks_and_it_goes_on_after_an_error() -> None:

@@ -51,8 +51,6 @@ def test_a_student_alone_learns_what_the_teacher_says(backend: Backend) -> None:
     losses = [LogitsDistillation(), FeatureDistillation("mse", "hidden", "hidden")]
     distiller = Distiller(teacher, student, losses, [1.0, 2.0], student_loss_weight=0.0)
     distiller.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    if not backend.can_differentiate:
-        pytest.skip("a backend without slopes trains nothing")
     distiller.optimizer.learning_rate = 0.03
     history = distiller.fit(X, Y, batch_size=16, epochs=60, verbose=0).history
     assert {"loss", "total_loss", "student_loss", "distillation_loss", "accuracy"} <= set(history)

@@ -250,7 +250,7 @@ def test_learning_rate_without_a_new_trace(backend: Backend) -> None:
     model.optimizer.learning_rate = 0.0
     model.fit(X[:48], Y[:48], batch_size=16, epochs=2, verbose=0)
     np.testing.assert_array_equal(model.get_weights()[0], before)
-    if backend.is_compiled():
+    if backend.execution.compiles:
         assert traces == first, "a new rate, and a second fit, trace nothing anew"
 
 

@@ -53,9 +53,9 @@ def test_traces_again_only_for_new_shapes_and_static_arguments(backend: Backend)
     assert learned <= 2
     for i in range(5):
         assert float(run(np.full(3, i, "float32"))) == 6.0 * i
-    first = 0 if backend.is_compiled() else 5
+    first = 0 if backend.execution.compiles else 5
     assert fn.runs - learned == first
-    if not backend.is_compiled():
+    if not backend.execution.compiles:
         return
     for arguments, traces in [
         ((np.ones(4, "float32"),), True),  # another shape
@@ -130,7 +130,7 @@ def test_a_training_loop_without_fit(backend: Backend) -> None:
     losses = [float(host(run(x, y))) for _ in range(20)]
     assert losses[-1] < 0.5 * losses[0]
     assert int(optimizer.iterations) == 20
-    if backend.is_compiled():
+    if backend.execution.compiles:
         assert fn.runs <= 2
 
 

@@ -13,6 +13,7 @@ from differential import opponent
 from helpers import data, host
 from polykeras import Input, Model, Sequential, layers, losses, ops
 from polykeras.backend import Backend
+from polykeras.graph import is_keras_tensor
 from polykeras.models import Functional
 
 
@@ -149,7 +150,7 @@ OPS: dict[str, Any] = {
     "sum": lambda x: ops.sum(x, axis=1),
     "mean keepdims": lambda x: ops.mean(x, axis=(0, 2), keepdims=True),
     "reshape": lambda x: ops.reshape(x, (-1, 6)),
-    "method reshape": lambda x: x.reshape((-1, 6)) if hasattr(x, "record_op") else ops.reshape(x, (-1, 6)),
+    "method reshape": lambda x: x.reshape((-1, 6)) if is_keras_tensor(x) else ops.reshape(x, (-1, 6)),
     "transpose": lambda x: ops.transpose(x, (0, 2, 1)),
     "concatenate": lambda x: ops.concatenate([x, x * 2], axis=-1),
     "stack": lambda x: ops.stack([x, x], axis=1),

@@ -83,13 +83,13 @@ def test_logs_are_brought_to_the_host_once_a_chunk(backend: Backend, monkeypatch
 def test_a_read_inside_a_chunk_is_noticed(framework: str, backend: Backend) -> None:
     model = trained()
     (step,) = model._steps.values()
-    chunk = step._form.chunk
+    chunk = step._programs.chunk
 
     def reading(state: Any, *args: Any) -> Any:
         backend.to_numpy(state[0])
         return chunk(state, *args)
 
-    step._form.chunk = reading
+    step._programs.chunk = reading
     with reads_inside_chunks(framework) as (inside, _):
         model.fit(X, Y, batch_size=10, verbose=0)
     assert len(inside) == STEPS // CHUNK

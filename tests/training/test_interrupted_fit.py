@@ -28,7 +28,7 @@ def interruptible() -> Iterator[None]:
 
 def make() -> Any:
     keras.utils.set_random_seed(7)
-    keras.naming.reset_names()
+    keras.common.naming.reset_names()
     model = keras.Sequential([keras.Input((3,)), layers.Dense(4), layers.Dropout(0.5), layers.Dense(1)])
     model.compile("adam", "mse")
     return model
@@ -88,19 +88,19 @@ def test_an_error_within_steps_says_what_it_may_mean(
 
         def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
             if epoch == 2:
-                form = next(step for step in model._steps.values())._form
-                run = form.chunk
+                programs = next(step for step in model._steps.values())._programs
+                run = programs.chunk
 
                 def broken(state: Any, *args: Any) -> Any:
                     run(state, *args)
                     raise RuntimeError("out of memory")
 
-                monkeypatch.setattr(form, "chunk", broken)
+                monkeypatch.setattr(programs, "chunk", broken)
 
     with pytest.raises(RuntimeError, match="out of memory") as caught:
         model.fit(X, Y, 4, 3, 0, [keep, Breaks()])
     notes = "".join(getattr(caught.value, "__notes__", []))
-    assert ("let `fit` go on from the backup of a `BackupAndRestore`" in notes) == backend.donates()
+    assert ("let `fit` go on from the backup of a `BackupAndRestore`" in notes) == backend.execution.donates
     monkeypatch.undo()
     assert model.fit(X, Y, 4, 3, 0, keep).history == history
     assert all((a == b).all() for a, b in zip(model.get_weights(), whole.get_weights(), strict=True))

@@ -34,7 +34,7 @@ def test_an_interrupt_waits_for_the_chunk(backend: Backend, monkeypatch: pytest.
     model.compile(keras.optimizers.SGD(0.01), "mse")
     model.fit(X, Y, batch_size=2, verbose=0)
     (step,) = model._steps.values()
-    run = step._form.chunk
+    run = step._programs.chunk
 
     def interrupted(*args: Any) -> Any:
         result = run(*args)  # the old state is given away now, and the new one is in no variable yet
@@ -44,7 +44,7 @@ def test_an_interrupt_waits_for_the_chunk(backend: Backend, monkeypatch: pytest.
     before = model.get_weights()
     done = int(model.optimizer.iterations)
     with monkeypatch.context() as patch:
-        patch.setattr(step._form, "chunk", interrupted)
+        patch.setattr(step._programs, "chunk", interrupted)
         with pytest.raises(KeyboardInterrupt):
             model.fit(X, Y, batch_size=2, verbose=0)
     assert int(model.optimizer.iterations) > done

@@ -46,7 +46,7 @@ def test_steps_per_epoch_take_a_part_of_arrays(backend: Backend) -> None:
 
 @pytest.mark.counts_runs
 def test_traces_are_one_for_each_shape_of_batch(backend: Backend) -> None:
-    if not backend.is_compiled():
+    if not backend.execution.compiles:
         pytest.skip(f"{backend.name} runs the step's Python code each time")
     model = linear(Counting, metrics=["mae"])
     model.fit(X, Y, batch_size=10, epochs=3, verbose=0)

@@ -271,7 +271,7 @@ def test_random_sizes(backend: Backend, cls: str, axis: int) -> None:
 
 
 def test_a_random_size_of_what_is_compiled_is_warned_of(backend: Backend) -> None:
-    if not backend.is_compiled():
+    if not backend.execution.compiles:
         pytest.skip(f"{backend.name} compiles nothing")
     resized = function(lambda x: layers.RandomHeight((0.5, 0.5))(x, training=True))
     with pytest.warns(RuntimeWarning, match="draws one size for all calls"):

@@ -41,12 +41,12 @@ def test_who_comes_while_a_run_waits_keeps_what_it_reads(backend: Backend) -> No
             reader.__enter__()
         second.result()
     reader.__exit__(None, None, None)
-    assert given[0] is not reader.values[0] or not backend.donates()
+    assert given[0] is not reader.values[0] or not backend.execution.donates
     assert runs._runs == []
 
 
 def test_a_step_that_waits_for_a_reader_of_its_state_is_told(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not backend.donates():
+    if not backend.execution.donates:
         pytest.skip("nobody waits: no memory is given away")
     monkeypatch.setattr(runs, "LONGEST", 0.05)
     variable = Variable([1.0, 2.0])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import faulthandler
 import random
-import threading
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -13,16 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polykeras.training.data import packs
-from polykeras.training.data.packs import Pack
+from polykeras.training.data import batches as module
 from polykeras.training.data.streams import StreamSource
+from training.numbered_batches import batches_in
 
 SECONDS = 60.0  # a run takes some milliseconds
 
 
 @pytest.fixture(autouse=True)
-def small_packs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(packs, "PACK_BATCHES", 16)
+def small_buffers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(module, "BATCHES", 16)
     faulthandler.dump_traceback_later(SECONDS, exit=True)  # a reader that hangs cannot be told to stop
     yield
     faulthandler.cancel_dump_traceback_later()
@@ -30,39 +29,10 @@ def small_packs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def numbers(item: Any) -> list[int]:
     """Return which batches these are, each of which is one number throughout."""
-    batches = [item.batch(i) for i in range(item.count)] if isinstance(item, Pack) else [item]
-    for x, y in batches:
+    for x, y in batches_in(item):
         assert (x == x[0, 0]).all()
         assert (y == -x[0, 0]).all()
-    return [int(x[0, 0]) for x, _ in batches]
-
-
-def test_the_thread_has_a_batch_in_hand_where_packing_begins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reader packs what waits, slowly, while the thread would put the next batch down: it waits for its turn."""
-    reader, packs_now = threading.get_ident(), threading.Event()
-    write = Pack.write
-
-    def slowly(self: Pack, place: int, leaves: Any) -> None:
-        if threading.get_ident() == reader:
-            packs_now.set()
-            time.sleep(0.02)
-        write(self, place, leaves)
-
-    def batches() -> Iterator[Any]:
-        for i in range(20):
-            if i == 2:
-                assert packs_now.wait(SECONDS)
-            yield np.full((3, 2), i, "float32"), np.full((3, 1), -i, "float32")
-
-    monkeypatch.setattr(Pack, "write", slowly)
-    source, found = StreamSource(batches, None), list[int]()
-    source.first_batch()
-    time.sleep(0.02)  # the second one waits by now, most likely
-    for item in source.packs():
-        found += numbers(item)
-        item.release()
-    source.close()
-    assert found == list(range(20))
+    return [int(x[0, 0]) for x, _ in batches_in(item)]
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -82,18 +52,18 @@ def test_batches_come_once_and_in_turn(seed: int) -> None:
 
     limit = choose.choice([None, choose.randrange(1, 40)])
     source = StreamSource(batches, limit, depth=choose.choice([None, 1, 8]))
-    together = choose.choice([None, 3, 7])
+    together = choose.choice([0, 1, 1, 3, 7])
     for _ in range(choose.randrange(1, 5)):
-        stop = choose.choice([None, None, None, choose.randrange(1, 20)])  # cut short, with a pack in hand
+        stop = choose.choice([None, None, None, choose.randrange(1, 20)])  # cut short, with a slice in hand
         found: list[int] = []
-        epoch = source.packs(together)
+        epoch = source.epoch(together)
         for item in epoch:
+            before = numbers(item)
             maybe_wait()
-            found += numbers(item)
+            assert numbers(item) == before
+            found += before
             if stop is not None and len(found) >= stop:
                 break
-            if isinstance(item, Pack):
-                item.release()
         epoch.close()
         if stop is None:
             assert len(found) == (count if limit is None else limit)

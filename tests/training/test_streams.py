@@ -15,7 +15,8 @@ import polykeras
 from polykeras import Sequential, layers
 from polykeras.backend import Backend
 from polykeras.training.data import PyDataset
-from polykeras.training.data.prefetch import Prefetch
+from polykeras.training.data.reader import THREAD_NAME
+from polykeras.training.data.sources import make_source
 from polykeras.training.steps import CompiledStep
 
 X = np.random.default_rng(0).normal(size=(60, 3)).astype("float32")
@@ -61,11 +62,11 @@ def numbers(model: Watched) -> list[int]:
     return [firsts.index(value) for value in model.seen]
 
 
-def fetchers() -> list[threading.Thread]:
-    """Return the threads that fetch ahead, after a moment in which they may end."""
+def readers() -> list[threading.Thread]:
+    """Return the threads that read ahead, after a moment in which they may end."""
     gc.collect()
     for _ in range(50):
-        alive = [t for t in threading.enumerate() if t.name == "polykeras-prefetch"]
+        alive = [t for t in threading.enumerate() if t.name == THREAD_NAME]
         if not alive:
             break
         time.sleep(0.02)
@@ -88,7 +89,7 @@ def test_a_generator_is_asked_for_what_is_used_and_no_more(backend: Backend) -> 
     assert asked == [0, 1, 2, 3]
     model.fit(source, steps_per_epoch=2, epochs=1, verbose=0)  # goes on where the last one stopped
     assert numbers(model) == asked == [0, 1, 2, 3, 4, 5]
-    assert fetchers() == []
+    assert readers() == []
 
 
 def test_a_finite_generator_ends_its_epoch_and_cannot_begin_another(backend: Backend) -> None:
@@ -113,7 +114,7 @@ def test_an_exception_in_a_generator_comes_where_its_batch_would(backend: Backen
     with pytest.raises(OSError, match="no such picture"):
         model.fit(generate(), verbose=0)
     assert numbers(model) == list(range(at))
-    assert fetchers() == []
+    assert readers() == []
 
 
 def test_generators_to_validate_evaluate_and_predict(backend: Backend) -> None:
@@ -130,7 +131,7 @@ def test_generators_to_validate_evaluate_and_predict(backend: Backend) -> None:
     expected = model.predict(X, verbose=0)
     np.testing.assert_allclose(model.predict(endless(), steps=3, verbose=0), expected[:30], rtol=1e-5)
     np.testing.assert_allclose(model.predict((batch(i)[0] for i in range(6)), verbose=0), expected, rtol=1e-5)
-    assert fetchers() == []
+    assert readers() == []
 
 
 def test_batches_of_several_sizes(backend: Backend) -> None:
@@ -195,7 +196,7 @@ def test_a_data_set_keeps_its_order(backend: Backend, workers: int) -> None:
     model.fit(dataset, shuffle=False, epochs=2, verbose=0)
     assert numbers(model) == [0, 1, 2, 3, 4, 5] * 2
     assert sorted(map(str, dataset.diary[:8])) == sorted(map(str, ["begin", 0, 1, 2, 3, 4, 5, "end"]))
-    assert fetchers() == []
+    assert readers() == []
 
 
 def test_a_data_set_is_shuffled_as_the_seed_says(backend: Backend) -> None:
@@ -236,7 +237,7 @@ def test_an_exception_in_a_data_set(backend: Backend, workers: int) -> None:
     with pytest.raises(OSError, match="no such picture"):
         model.fit(Broken(workers=workers), shuffle=False, verbose=0)
     assert numbers(model) == [0, 1]
-    assert fetchers() == []
+    assert readers() == []
 
 
 def test_a_data_set_says_what_it_lacks(backend: Backend) -> None:
@@ -288,37 +289,61 @@ def test_arrays_of_another_framework(backend: Backend, all_backends: list[Backen
         assert model.predict(other.asarray(X), verbose=0).shape == (60, 1)
 
 
-# ---- the thread that fetches ahead -------------------------------------------------------------------------------
+# ---- the thread that reads ahead ---------------------------------------------------------------------------------
 
 
-def test_prefetch_ends_with_its_reader() -> None:
-    def endless() -> Iterator[int]:
-        i = 0
+def test_the_thread_ends_with_its_source() -> None:
+    def endless() -> Iterator[Any]:
         while True:
-            yield i
-            i += 1
+            yield batch(0)
 
-    reader = Prefetch(endless(), 3)
-    assert [next(reader) for _ in range(5)] == [0, 1, 2, 3, 4]
-    assert len(fetchers()) == 1
-    reader.close()
-    assert fetchers() == []
-    reader = Prefetch(endless(), 3)
-    next(reader)
-    del reader  # or is dropped
-    assert fetchers() == []
+    source: Any = make_source(endless(), steps=1000)
+    epoch = source.epoch()
+    for _ in range(5):
+        next(epoch)
+    assert len(readers()) == 1
+    source.close()
+    assert readers() == []
+    epoch.close()
+    source = make_source(endless(), steps=1000)
+    next(epoch := source.epoch())
+    del source, epoch  # or is dropped
+    assert readers() == []
 
 
-def test_prefetch_passes_on_whatever_is_raised() -> None:
-    def interrupted() -> Iterator[int]:
-        yield 1
+def test_whatever_is_raised_is_passed_on(backend: Backend) -> None:
+    def interrupted() -> Iterator[Any]:
+        yield batch(0)
         raise KeyboardInterrupt
 
-    reader = Prefetch(interrupted())
-    assert next(reader) == 1
+    model = watched()
     with pytest.raises(KeyboardInterrupt):
-        next(reader)
-    assert fetchers() == []
+        model.fit(interrupted(), verbose=0)
+    assert numbers(model) == [0]
+    assert readers() == []
+
+
+def test_an_iterator_that_blocks_does_not_hold_up_the_end(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("polykeras.training.data.streams.CLOSING_SECONDS", 0.05)
+    goes_on = threading.Event()
+
+    class Blocking:
+        def __iter__(self) -> Iterator[Any]:
+            yield from (batch(i) for i in range(3))
+            goes_on.wait(60.0)
+
+    class Stop(polykeras.callbacks.Callback):
+        def on_train_batch_end(self, number: int, logs: Any = None) -> None:
+            if number == 2:
+                raise OSError("the disk is full")
+
+    model = watched()
+    with pytest.raises(OSError, match="disk"):
+        model.fit(Blocking(), callbacks=[Stop()], verbose=0)
+    (thread,) = [t for t in threading.enumerate() if t.name == THREAD_NAME]
+    goes_on.set()
+    thread.join(60.0)
+    assert not thread.is_alive()
 
 
 def test_an_interrupted_fit_leaves_no_thread_and_a_usable_model(backend: Backend) -> None:
@@ -334,7 +359,7 @@ def test_an_interrupted_fit_leaves_no_thread_and_a_usable_model(backend: Backend
     model = linear()
     with pytest.raises(KeyboardInterrupt):
         model.fit(endless(), steps_per_epoch=100, callbacks=[Interrupt()], verbose=0)
-    assert fetchers() == []
+    assert readers() == []
     assert int(model.optimizer.iterations) == 3
     model.fit(X, Y, verbose=0)
 
@@ -350,7 +375,7 @@ def test_an_error_that_is_kept_leaves_no_thread(backend: Backend, method: str) -
     model = linear()
     with pytest.raises(OSError, match="disk") as kept:
         getattr(model, method)((batch(0) for _ in range(100)), callbacks=[Fails()], verbose=0)
-    assert fetchers() == []
+    assert readers() == []
     assert kept.tb is not None  # and with it all that was running
 
 
@@ -359,7 +384,7 @@ def test_a_model_that_does_not_take_the_data_leaves_no_thread(backend: Backend) 
     for method in (model.fit, model.evaluate, model.predict):
         with pytest.raises(ValueError, match="expected") as kept:
             method((np.ones((4, 7), "float32"), np.ones((4, 1), "float32")) for _ in range(100))
-        assert fetchers() == []
+        assert readers() == []
         assert kept.tb is not None
 
 

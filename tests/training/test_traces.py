@@ -30,7 +30,7 @@ class Unknown(Counter):
 @pytest.fixture
 def tracing(backend: Backend) -> Backend:
     """Each backend under test that traces."""
-    if not backend.is_compiled():
+    if not backend.execution.compiles:
         pytest.skip(f"{backend.name} runs the step's Python code each time")
     return backend
 

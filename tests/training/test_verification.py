@@ -11,8 +11,8 @@ import pytest
 import polykeras as keras
 from polykeras import config, layers, ops
 from polykeras.backend import Backend
-from polykeras.training import verification
 from polykeras.training.steps import CompiledStep, EagerStep
+from polykeras.training.steps.wrappers import verification
 
 X = np.random.default_rng(0).normal(size=(28, 4)).astype("float32")
 Y = (X[:, 0] > 0).astype("int32")
@@ -42,7 +42,7 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.fixture
 def compiling(backend: Backend) -> Backend:
-    if not backend.is_compiled():
+    if not backend.execution.compiles:
         pytest.skip("there is no compiled step to verify")
     return backend
 
@@ -144,7 +144,7 @@ def test_off_it_costs_nothing(backend: Backend) -> None:
     assert [type(step) for step in model._steps.values()] == [CompiledStep]
     config.set_verify(1)
     model.fit(X, Y, batch_size=8, verbose=0)
-    assert all(type(step) is CompiledStep for step in model._steps.values()) != backend.is_compiled()
+    assert all(type(step) is CompiledStep for step in model._steps.values()) != backend.execution.compiles
     eager = honest(run_eagerly=True)
     eager.fit(X, Y, batch_size=8, verbose=0)
     assert [type(step) for step in eager._steps.values()] == [EagerStep]

@@ -1,4 +1,4 @@
-"""The thread that reads streams: one for all epochs of a source."""
+"""The thread that reads a stream: one for all epochs of a source."""
 
 from __future__ import annotations
 
@@ -17,93 +17,87 @@ import pytest
 
 from polykeras import Sequential, layers
 from polykeras.backend import Backend
-from polykeras.training.data.prefetch import THREAD_NAME
+from polykeras.training.data.reader import THREAD_NAME, Worker
 from polykeras.training.data.sources import make_source
-from polykeras.training.data.worker import Worker
 
-NAME = "a worker of a test"
 setting: ContextVar[int] = ContextVar("setting", default=0)
 
 
+@pytest.fixture(autouse=True)
+def no_thread_before_or_after() -> Iterator[None]:
+    assert threads() == []
+    yield
+    assert threads() == []
+
+
 def threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == NAME]
+    return [thread for thread in threading.enumerate() if thread.name == THREAD_NAME]
 
 
-def test_jobs_are_done_in_turn_by_one_thread_in_the_callers_context() -> None:
-    worker, seen = Worker(NAME), []
+def test_functions_run_one_after_the_other_in_one_thread_and_one_context() -> None:
+    """So a generator may set something in one call of `next` and set it back in another one."""
+    worker = Worker()
     assert threads() == []
-    for number in range(3):
-        token = setting.set(number)
-        task = worker.start(lambda: seen.append((setting.get(), threading.get_ident())))
-        setting.reset(token)
-    assert task.wait(60.0)
-    assert [number for number, _ in seen] == [0, 1, 2]
-    assert {thread.ident for thread in threads()} == {ident for _, ident in seen}
-    assert worker.close(60.0)
-    assert threads() == []
+    token = setting.set(3)
+
+    def add() -> tuple[int, int]:
+        setting.set(setting.get() + 1)
+        return setting.get(), threading.get_ident()
+
+    futures = [worker.submit(add) for _ in range(3)]
+    found = [future.result(60.0) for future in futures]
+    assert [value for value, _ in found] == [4, 5, 6]
+    assert setting.get() == 3
+    setting.reset(token)
+    assert {ident for _, ident in found} == {thread.ident for thread in threads()}
+    worker.close(60.0)
 
 
-def test_a_job_that_is_held_up_is_not_waited_for() -> None:
-    worker, goes_on = Worker(NAME), threading.Event()
-    task = worker.start(goes_on.wait)  # type: ignore[arg-type]
-    assert not task.wait(0.01)
-    assert not worker.close(0.01)
+def test_a_function_that_blocks_is_not_waited_for() -> None:
+    worker, goes_on = Worker(), threading.Event()
+    future = worker.submit(goes_on.wait)
+    with pytest.raises(TimeoutError):
+        future.result(0.01)
+    worker.close(0.01)
+    (thread,) = threads()
     goes_on.set()
-    assert task.wait(60.0)
-    for thread in threads():
-        thread.join(60.0)
-    assert threads() == []
+    assert future.result(60.0)
+    thread.join(60.0)
 
 
-def test_a_closed_worker_begins_anew() -> None:
-    worker = Worker(NAME)
-    for _ in range(2):
-        assert worker.start(lambda: None).wait(60.0)
-        assert len(threads()) == 1
-        assert worker.close(60.0)
-    assert worker.close(60.0)
-    assert threads() == []
-
-
-def test_a_dropped_worker_ends_after_its_job() -> None:
-    worker, goes_on = Worker(NAME), threading.Event()
-    task = worker.start(goes_on.wait)  # type: ignore[arg-type]
+def test_a_dropped_worker_ends_after_its_function() -> None:
+    worker, goes_on = Worker(), threading.Event()
+    future = worker.submit(goes_on.wait)
     (thread,) = threads()
     del worker
     gc.collect()
-    assert not task.wait(0.01)
+    assert not future.done()
     goes_on.set()
     thread.join(60.0)
-    assert not thread.is_alive()
 
 
-def test_a_done_job_is_not_held() -> None:
+def test_a_function_that_ran_is_not_held() -> None:
     class Large:
         def __call__(self) -> None:
-            held.append(self)
+            pass
 
-    held: list[Any] = []
     gone = threading.Event()
-    worker, large = Worker(NAME), Large()
+    worker, large = Worker(), Large()
     weakref.finalize(large, gone.set)
-    assert worker.start(large).wait(60.0)
+    worker.submit(large).result(60.0)
     del large
-    held.clear()
     assert gone.wait(60.0)
-    assert worker.close(60.0)
+    worker.close(60.0)
 
 
-def test_a_call_is_waited_for_and_raises_what_it_raised() -> None:
-    worker, seen = Worker(NAME), []
-    worker.call(lambda: seen.append(threading.current_thread().name))
-    assert seen == [NAME]
-
+def test_what_a_function_raises_is_raised_where_its_result_is_asked_for() -> None:
     def fails() -> None:
-        raise KeyboardInterrupt("of the job")
+        raise KeyboardInterrupt("of the function")
 
-    with pytest.raises(KeyboardInterrupt, match="of the job"):
-        worker.call(fails)
-    assert worker.close(60.0)
+    worker = Worker()
+    with pytest.raises(KeyboardInterrupt, match="of the function"):
+        worker.submit(fails).result(60.0)
+    worker.close(60.0)
 
 
 def from_sqlite(rows: int = 4) -> Iterator[Any]:

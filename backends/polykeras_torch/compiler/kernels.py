@@ -39,7 +39,7 @@ _WITH_NUMBERS = {"add", "div", "eq", "ge", "gt", "le", "lt", "mul", "ne", "rsub"
 _EXACT = (torch.float32, torch.float64, torch.int32, torch.int64)
 
 
-def _name(op: Any) -> str:
+def name_of(op: Any) -> str:
     """Return the name of an overload of torch's own, "" for others."""
     namespace, _, name = schema_of(op).name.partition("::")
     return name if namespace == "aten" else ""
@@ -52,7 +52,7 @@ def _overload(op: Any) -> str:
 
 def binding(op: Any) -> Callable[..., Any]:
     """Return the cheapest way to call an overload."""
-    name = _name(op)
+    name = name_of(op)
     if name in _BOUND:
         return getattr(torch, name)
     return getattr(Tensor, name) if name in _METHODS else callable_of(op)
@@ -64,7 +64,7 @@ def binding_into(op: Any) -> tuple[Callable[..., Any], str] | None:
     None where there is none, or where elements of the result depend on other elements: then the result may not take
     the memory of an argument.
     """
-    name = _name(op)
+    name = name_of(op)
     if _overload(op) == "Scalar_Tensor":  # a number first: the bindings of some (`bitwise_and`) take no `out`
         return None
     if name in _POINTWISE and _overload(op) not in ("Scalar_mode", "Tensor_mode"):
@@ -84,10 +84,10 @@ def number_as_tensor(op: Any, tensor: TensorInfo, number: Any) -> Tensor | None:
 
     None where the result might be another one.
     """
-    if _name(op) not in _WITH_NUMBERS or type(number) not in (int, float) or tensor.dtype not in _EXACT:
+    if name_of(op) not in _WITH_NUMBERS or type(number) not in (int, float) or tensor.dtype not in _EXACT:
         return None
     if not tensor.dtype.is_floating_point:
         info = torch.iinfo(tensor.dtype)
-        if type(number) is float or _name(op) == "div" or not info.min <= number <= info.max:
+        if type(number) is float or name_of(op) == "div" or not info.min <= number <= info.max:
             return None
     return torch.tensor(number, dtype=tensor.dtype, device=tensor.device)

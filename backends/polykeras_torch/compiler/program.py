@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from polykeras import fast
-from polykeras_torch.compiler.instructions import Instruction, Slot
-from polykeras_torch.compiler.kernels import binding, binding_into, is_copy
+from polykeras_torch.compiler.instructions import Instruction, Slot, TensorInfo
+from polykeras_torch.compiler.kernels import binding, binding_into, is_copy, name_of
 from polykeras_torch.compiler.recorder import Recorder
 from polykeras_torch.compiler.rewriting import (
     needed,
@@ -68,6 +68,21 @@ def compile_repetition(recorder: Recorder, inputs: int, state: Sequence[Slot]) -
     return _Writer().loop(before, instructions, inputs, state)
 
 
+def text_of(stage: str, recorder: Recorder, inputs: int, outputs: Sequence[Slot], donated: Collection[int] = ()) -> str:
+    """Return recorded calls as text, in the form of a Python function.
+
+    Args:
+        stage: "traced" for the calls as they were recorded, "compiled" for the source of `compile_program`'s result.
+        recorder: has run.
+        inputs: as for `compile_program`, and so are the others.
+        outputs: the slots to return.
+        donated: the numbers of the inputs whose memory may be used for results.
+    """
+    traced = stage == "traced"
+    instructions = recorder.instructions if traced else _simplified(recorder, inputs, outputs, donated)
+    return _Writer().text(instructions, recorder.tensors, inputs, outputs, frees=not traced)
+
+
 def _simplified(
     recorder: Recorder, inputs: int, results: Sequence[Slot], donated: Collection[int]
 ) -> list[Instruction]:
@@ -94,10 +109,33 @@ class _Writer:
         self, instructions: Sequence[Instruction], inputs: int, outputs: Sequence[Slot]
     ) -> Callable[..., list[Tensor]]:
         """Return the function over inputs that does the calls and returns the outputs."""
-        lines = self._taken(range(inputs), "inputs")
-        lines += self._calls(instructions, {slot.number for slot in outputs})
-        lines.append(f"return {self._argument(outputs)}")
-        return self._compiled("inputs", lines)
+        calls = self._calls(instructions, {slot.number for slot in outputs})
+        return self._compiled("inputs", self._around(calls, inputs, outputs))
+
+    def text(
+        self,
+        instructions: Sequence[Instruction],
+        tensors: Sequence[TensorInfo],
+        inputs: int,
+        outputs: Sequence[Slot],
+        frees: bool,
+    ) -> str:
+        """Return the source of that function, below comments that say what the constants are.
+
+        `frees` says whether it lets go of tensors.
+        """
+        kept = outputs if frees else map(Slot, range(len(tensors)))
+        source = _source(
+            "inputs", self._around(self._calls(instructions, {slot.number for slot in kept}), inputs, outputs)
+        )
+        made = {slot.number for instruction in instructions for slot in instruction.results()}
+        read = {slot.number for instruction in instructions for slot in instruction.reads()}
+        values = {f"t{i}": tensors[i].value for i in sorted(read - made - set(range(inputs)))}
+        values |= {name: value for name, value in self._globals.items() if not callable(value)}
+        return "\n".join([*(f"# {name} = {_shown(value)}" for name, value in values.items()), source])
+
+    def _around(self, calls: list[str], inputs: int, outputs: Sequence[Slot]) -> list[str]:
+        return [*self._taken(range(inputs), "inputs"), *calls, f"return {self._argument(outputs)}"]
 
     def loop(
         self,
@@ -122,8 +160,7 @@ class _Writer:
         return self._compiled("state, batches", lines)
 
     def _compiled(self, parameters: str, lines: Sequence[str]) -> Callable[..., list[Tensor]]:
-        source = f"def program({parameters}):\n" + "\n".join(f"    {line}" for line in lines)
-        exec(compile(source, "<recorded step>", "exec"), self._globals)
+        exec(compile(_source(parameters, lines), "<recorded step>", "exec"), self._globals)
         return self._globals["program"]
 
     def _taken(self, numbers: Collection[int], name: str) -> list[str]:
@@ -156,7 +193,7 @@ class _Writer:
         if into is not None:
             function, name = into
             arguments.append(f"{name}={self._argument(instruction.into)}")
-        call = f"{self._name(function, 'op')}({', '.join(arguments)})"
+        call = f"{self._name(function, name_of(instruction.op) or 'op')}({', '.join(arguments)})"
         written = {slot.number for slot in instruction.writes}
         names = [
             f"t{slot.number}" if slot is not None and slot.number not in written else "_"
@@ -175,10 +212,21 @@ class _Writer:
             return repr(value)
         return self._name(value, "c")
 
-    def _name(self, value: Any, letter: str) -> str:
-        """Return the name of a global with this value."""
+    def _name(self, value: Any, stem: str) -> str:
+        """Return the name of a global with this value: a stem and a number."""
         key = (type(value), repr(value) if isinstance(value, _PRINTED) else id(value))
         if key not in self._names:
-            self._names[key] = f"{letter}{len(self._names)}"
+            self._names[key] = f"{stem}_{len(self._names)}"
             self._globals[self._names[key]] = value
         return self._names[key]
+
+
+def _source(parameters: str, lines: Sequence[str]) -> str:
+    return f"def program({parameters}):\n" + "\n".join(f"    {line}" for line in lines)
+
+
+def _shown(value: Any) -> str:
+    """Return a constant as text: of a larger tensor what it is."""
+    if isinstance(value, Tensor) and value.numel() > 1:
+        return f"constant of {value.dtype}, {tuple(value.shape)}"
+    return repr(value)

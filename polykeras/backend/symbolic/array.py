@@ -9,6 +9,7 @@ from typing import Any
 
 from polykeras import dtypes
 from polykeras.backend.symbolic.dims import Dims, UnknownDim, broadcast, index_shape, is_known
+from polykeras.backend.symbolic.products import matmul_shape
 from polykeras.common import budget
 
 SCALARS = (bool, int, float, complex)
@@ -169,8 +170,6 @@ class SymbolicArray:
 
 
 def _product(x1: SymbolicArray, x2: SymbolicArray) -> SymbolicArray:
-    from polykeras.backend.symbolic.products import matmul_shape
-
     return SymbolicArray(matmul_shape(x1.dims, x2.dims), dtypes.result_type(x1.dtype, x2.dtype))
 
 

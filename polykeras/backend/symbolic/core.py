@@ -10,7 +10,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from polykeras import config, dtypes
-from polykeras.backend.elementwise import ElementwiseMethods
+from polykeras.backend.families.arrays import Arrays
+from polykeras.backend.families.autodiff import Autodiff
+from polykeras.backend.families.elementwise import Elementwise
 from polykeras.backend.spec import Shape
 from polykeras.backend.symbolic.array import NeedsValues, SymbolicArray, combine, from_value, is_scalar
 from polykeras.backend.symbolic.dims import UnknownDim, agree, as_dims, broadcast, stand_in
@@ -98,7 +100,7 @@ def complex_dtype(dtype: str, name: str) -> str:
     return _WHOLE[dtype]
 
 
-class SymbolicCore(ElementwiseMethods):
+class SymbolicCore(Arrays, Elementwise, Autodiff):
     """Families arrays, autodiff and elementwise."""
 
     # ---- arrays, the host and devices --------------------------------------------------------------------------

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from polykeras.backend.nn import ConvolutionMethods
+from polykeras.backend.families.convolution import Convolution
+from polykeras.backend.families.fourier import Fourier
+from polykeras.backend.families.linalg import Linalg
 from polykeras.backend.symbolic import products
 from polykeras.backend.symbolic.array import SymbolicArray
 from polykeras.backend.symbolic.core import combine_strictly, complex_dtype, real_dtype
-from polykeras.backend.symbolic.shapes import SymbolicShapes
 from polykeras.backend.windows import Padding
 
 
@@ -34,7 +35,7 @@ def _pool(
     return SymbolicArray((shape[0], *spatial, shape[-1]), inputs.dtype)
 
 
-class SymbolicLinear(SymbolicShapes, ConvolutionMethods):
+class SymbolicLinear(Linalg, Fourier, Convolution):
     """Families linalg, fourier and nn."""
 
     # ---- linear algebra ----------------------------------------------------------------------------------------

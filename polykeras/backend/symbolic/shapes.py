@@ -7,11 +7,13 @@ from math import prod
 from typing import Any, Literal
 
 from polykeras import dtypes
-from polykeras.backend.indexing import IndexingMethods
-from polykeras.backend.shaping import canonical_axis
+from polykeras.backend.axes import canonical_axis
+from polykeras.backend.families.indexing import Indexing
+from polykeras.backend.families.reduction import Reduction
+from polykeras.backend.families.shaping import Shaping
 from polykeras.backend.spec import Axis, Shape
 from polykeras.backend.symbolic.array import SymbolicArray
-from polykeras.backend.symbolic.core import SymbolicCore, combine_strictly
+from polykeras.backend.symbolic.core import combine_strictly
 from polykeras.backend.symbolic.dims import (
     Dims,
     UnknownDim,
@@ -70,7 +72,7 @@ def _check_block(x: SymbolicArray, start: Any, block: Dims) -> None:
         )
 
 
-class SymbolicShapes(SymbolicCore, IndexingMethods):
+class SymbolicShapes(Shaping, Indexing, Reduction):
     """Families shaping, reduction and indexing."""
 
     # ---- shaping -----------------------------------------------------------------------------------------------

@@ -52,10 +52,10 @@ class FlaxLayer(JaxLayer):
         def init(rng: Any, inputs: Any, **told: Any) -> Any:
             return _parts(module.init(rng, inputs, method=method, **told))
 
-        def apply_in_training(params: Any, state: Any, rng: Any, inputs: Any, training: Any) -> Any:
+        def apply_in_training(params: Any, state: Any, rng: Any, inputs: Any, training: bool | None) -> Any:
             return apply(params, state, rng, inputs, training=training)
 
-        def init_in_training(rng: Any, inputs: Any, training: Any) -> Any:
+        def init_in_training(rng: Any, inputs: Any, training: bool | None) -> Any:
             return init(rng, inputs, training=training)
 
         def apply_alone(params: Any, state: Any, rng: Any, inputs: Any) -> Any:

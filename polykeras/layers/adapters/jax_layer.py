@@ -140,8 +140,13 @@ class JaxLayer(Layer):
         self.params = self._variables_of(params, trainable=True)
         self.state = self._variables_of(state, trainable=False)
 
-    def call(self, inputs: Any, training: Any = False) -> Any:
-        """Return what the function gives; its new state, where it has one, goes to `state`."""
+    def call(self, inputs: Any, training: bool | None = False) -> Any:
+        """Return what the function gives; its new state, where it has one, goes to `state`.
+
+        Args:
+            inputs: what the function takes as its inputs: an array, or a structure of them.
+            training: is handed to functions that take it.
+        """
         jax, training = self._jax(), bool(training)
         known = {"params": jax.values(self.params), "state": jax.values(self.state), "inputs": inputs}
         known["training"] = training

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from polykeras.backend import registry
+from polykeras.common.types import DTypeLike
 from polykeras.config import is_unsafe_deserialization_enabled
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.saving.lambdas import is_code_allowed
@@ -46,7 +48,7 @@ class TFSMLayer(Layer):
         call_training_endpoint: str | None = None,
         trainable: bool = True,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         tensorflow = registry.current().foreign("tensorflow", type(self).__name__)
         super().__init__(trainable=trainable, name=name, dtype=dtype)
@@ -58,7 +60,13 @@ class TFSMLayer(Layer):
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = False, **kwargs: Any) -> Any:
-        """Return what the endpoint gives for the inputs and further arguments of it."""
+        """Return what the endpoint gives for the inputs and further arguments of it.
+
+        Args:
+            inputs: the first argument of the endpoint.
+            training: calls the endpoint for training, where one was named.
+            **kwargs: further arguments of the endpoint, by name.
+        """
         registry.current().foreign("tensorflow", self._title())
         name = (training and self.call_training_endpoint) or self.call_endpoint
         if not is_functional():
@@ -70,8 +78,15 @@ class TFSMLayer(Layer):
         return outputs
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None, safe_mode: bool | None = None) -> Any:
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None, safe_mode: bool | None = None
+    ) -> Any:
         """Return the layer of a config, which loads the SavedModel: only where the file is trusted.
+
+        Args:
+            config: what `get_config` gave.
+            custom_objects: not used; kept for Keras code.
+            safe_mode: whether to refuse; None: unless unsafe loading was allowed, for a file or at large.
 
         Raises:
             ValueError: unsafe loading was not allowed.

@@ -96,7 +96,17 @@ class TorchModuleWrapper(Layer):
     # ---- calling -----------------------------------------------------------------------------------------------
 
     def call(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
-        """Call the module; `training` says whether it trains, or the module itself where it is None."""
+        """Call the module; `training` says whether it trains, or the module itself where it is None.
+
+        Args:
+            *args: what the module takes.
+            training: puts the module into training or evaluation mode for this call; None leaves it in the mode in
+                which it is.
+            **kwargs: further arguments of the module, by name.
+
+        Returns:
+            What the module returns.
+        """
         if not registry.current().holds_values:
             return self._on_shapes(args, kwargs)
         backend = self._current("call")
@@ -168,8 +178,15 @@ class TorchModuleWrapper(Layer):
         return config | {"module": packed, "output_shape": self._given_shape}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None, safe_mode: bool | None = None) -> Any:
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None, safe_mode: bool | None = None
+    ) -> Any:
         """Return the layer of a config, whose module is unpickled: only where the file is trusted.
+
+        Args:
+            config: what `get_config` gave.
+            custom_objects: not used; kept for Keras code.
+            safe_mode: whether to refuse; None: unless unsafe loading was allowed, for a file or at large.
 
         Raises:
             ValueError: unsafe loading was not allowed.

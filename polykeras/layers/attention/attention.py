@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 from typing import Any, ClassVar, Literal
 
 from polykeras import ops, random
+from polykeras.backend.spec import Array
 from polykeras.common.arguments import rate
 from polykeras.layers.attention.heads import lowest
 from polykeras.layers.base.layer import LAYERS, Layer
@@ -68,7 +70,7 @@ class Attention(Layer):
                 f"{self._title()} takes a list [query, value] or [query, value, key]; received {inputs!r}."
             )
 
-    def _calculate_scores(self, query: Any, key: Any) -> Any:
+    def _calculate_scores(self, query: Array, key: Array) -> Array:
         """Return how well each key fits each query, `(batch, queries, keys)`."""
         if self.score_mode == "dot":
             scores = ops.matmul(query, ops.swapaxes(key, -2, -1))
@@ -79,12 +81,12 @@ class Attention(Layer):
 
     def call(
         self,
-        inputs: Any,
+        inputs: Sequence[Array],
         mask: Any = None,
-        training: Any = False,
+        training: bool | None = False,
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
-    ) -> Any:
+    ) -> Array | tuple[Array, Array]:
         """Return the output `(batch, queries, value's features)`, or a tuple of it and the attention weights.
 
         Where masks leave a query no key, its output is the mean of all values.
@@ -126,8 +128,13 @@ class Attention(Layer):
             raise ValueError(f"{self._title()} takes masks as a list [query_mask, value_mask]; received {mask!r}.")
         return mask[0], mask[1]
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Return the mask of the query."""
+    def compute_mask(self, inputs: Sequence[Array], mask: Any = None) -> Array | None:
+        """Return the mask of the query.
+
+        Args:
+            inputs: the list of query, value and key.
+            mask: a list with the masks of query and value, `(batch, time)` each or None; or None.
+        """
         return self._masks(mask)[0]
 
 
@@ -154,11 +161,11 @@ class AdditiveAttention(Attention):
         self._check(input_shape)
         self.scale = self.add_weight((input_shape[0][-1],), "glorot_uniform", name="scale") if self.use_scale else None
 
-    def _calculate_scores(self, query: Any, key: Any) -> Any:
+    def _calculate_scores(self, query: Array, key: Array) -> Array:
         terms = ops.tanh(_sums(query, key))
         return ops.sum(terms if self.scale is None else ops.multiply(terms, self.scale), axis=-1)
 
 
-def _sums(query: Any, key: Any) -> Any:
+def _sums(query: Array, key: Array) -> Array:
     """Return the sum of each query and each key, `(batch, queries, keys, features)`."""
     return ops.add(ops.expand_dims(query, -2), ops.expand_dims(key, -3))

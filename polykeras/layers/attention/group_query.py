@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops, random
+from polykeras.backend.spec import Array
 from polykeras.common.arguments import positive_int, rate
+from polykeras.common.types import ConstraintLike, InitializerLike, InputShape, RegularizerLike
 from polykeras.layers.attention.heads import Heads
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.base.weights import keep_options
@@ -60,13 +62,13 @@ class GroupQueryAttention(Heads):
         use_bias: bool = True,
         sliding_window: int | None = None,
         flash_attention: bool | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
         seed: int | None = None,
         **kwargs: Any,
@@ -90,11 +92,17 @@ class GroupQueryAttention(Heads):
         self.seed_generator = random.SeedGenerator(seed) if dropout else None
         self.supports_masking = True
 
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
-        """Make the projections."""
+    def build(self, query_shape: InputShape, value_shape: InputShape, key_shape: InputShape | None = None) -> None:
+        """Make the projections.
+
+        Args:
+            query_shape: `(batch, targets, features)`.
+            value_shape: `(batch, sources, features)`.
+            key_shape: as `value_shape`, which it is by default.
+        """
         shared = (self.num_key_value_heads, self.head_dim)
         queries, sizes = (self.num_query_heads, self.head_dim), (query_shape[-1],)
         self._make_projections((query_shape, value_shape, key_shape), queries, shared, shared, sizes)
 
-    def _repeated(self, x: Any) -> Any:
+    def _repeated(self, x: Array) -> Array:
         return ops.repeat(x, self.num_repeats, axis=2) if self.num_repeats > 1 else x

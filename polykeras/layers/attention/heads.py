@@ -9,6 +9,8 @@ from functools import reduce
 from typing import Any
 
 from polykeras import ops, random
+from polykeras.backend.spec import Array
+from polykeras.common.types import InputShape
 from polykeras.initializers import Initializer
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import Layer
@@ -59,7 +61,7 @@ class Heads(Layer):
         queries: tuple[int, int],
         keys: tuple[int, int],
         values: tuple[int, int],
-        sizes: tuple[int, ...],
+        sizes: InputShape,
     ) -> None:
         """Make the projections.
 
@@ -88,7 +90,7 @@ class Heads(Layer):
         self._output_dense = self._projection("attention_output", (*query_shape[:-1], *heads), sizes, bound=2)
         self.input_spec = InputSpec(ndim=len(query_shape), axes={-1: query_shape[-1]})
 
-    def _projection(self, name: str, shape: Any, outer: tuple[int, ...], bound: int = 1) -> EinsumDense:
+    def _projection(self, name: str, shape: Any, outer: InputShape, bound: int = 1) -> EinsumDense:
         """Return the product of the last `bound` axes of inputs with a kernel that has the axes `outer` beside them."""
         known_sizes(self, shape, range(-bound, 0))
         free, letters = len(shape) - bound, iter(string.ascii_letters)
@@ -118,17 +120,17 @@ class Heads(Layer):
 
     def call(
         self,
-        query: Any,
-        value: Any,
-        key: Any = None,
-        query_mask: Any = None,
-        value_mask: Any = None,
-        key_mask: Any = None,
-        attention_mask: Any = None,
+        query: Array,
+        value: Array,
+        key: Array | None = None,
+        query_mask: Array | None = None,
+        value_mask: Array | None = None,
+        key_mask: Array | None = None,
+        attention_mask: Array | None = None,
         return_attention_scores: bool = False,
-        training: Any = None,
+        training: bool | None = None,
         use_causal_mask: bool = False,
-    ) -> Any:
+    ) -> Array | tuple[Array, Array]:
         """Return the output `(batch, ..., features)`, or a tuple of it and the attention weights.
 
         Where masks leave a query no key, its output is the projected mean of all values.
@@ -160,7 +162,7 @@ class Heads(Layer):
         output = self._output_dense(output if gate is None else ops.multiply(output, gate))
         return (output, weights) if return_attention_scores else output
 
-    def _repeated(self, x: Any) -> Any:
+    def _repeated(self, x: Array) -> Array:
         """Return keys or values with a head for each of the queries'."""
         return x
 
@@ -184,13 +186,13 @@ class Heads(Layer):
 
     def _compute_attention(
         self,
-        query: Any,
-        key: Any,
-        value: Any,
-        attention_mask: Any = None,
-        training: Any = None,
+        query: Array,
+        key: Array,
+        value: Array,
+        attention_mask: Array | None = None,
+        training: bool | None = None,
         return_attention_scores: bool = False,
-    ) -> tuple[Any, Any]:
+    ) -> tuple[Array, Array]:
         """Return the heads' outputs, and the attention weights (None where they were not made).
 
         Layers of other libraries call it, or put their own in its place: Keras has it under this name.
@@ -211,7 +213,7 @@ class Heads(Layer):
         scale = 1.0 / math.sqrt(ops.shape(query)[-1])
         return ops.dot_product_attention(query, key, value, mask=mask, scale=scale), None
 
-    def _attend(self, q: Any, k: Any, v: Any, mask: Any, dropping: bool) -> tuple[Any, Any]:
+    def _attend(self, q: Array, k: Array, v: Array, mask: Array | None, dropping: bool) -> tuple[Array, Array]:
         """Return the heads' outputs, `(batch, ..., heads, value_dim)`, and the attention weights."""
         rank = ops.ndim(q)
         axes = self._axes(rank - 1)
@@ -221,7 +223,7 @@ class Heads(Layer):
         targets, sources = ([ops.shape(x)[i] for i in axes] for x in (q, k))
         free = [*(ops.shape(q)[i] for i in rest), ops.shape(q)[-2]]
 
-        def folded(x: Any, places: list[int]) -> Any:
+        def folded(x: Array, places: list[int]) -> Any:
             return ops.reshape(ops.transpose(x, order), (*free, math.prod(places), ops.shape(x)[-1]))
 
         scaled = ops.multiply(folded(q, targets), 1.0 / math.sqrt(ops.shape(q)[-1]))
@@ -234,7 +236,7 @@ class Heads(Layer):
         weights = ops.reshape(weights, (*free, *targets, *sources))
         return ops.transpose(output, [order.index(i) for i in range(rank)]), weights
 
-    def _folded_mask(self, mask: Any, count: int, rank: int) -> Any:
+    def _folded_mask(self, mask: Array | None, count: int, rank: int) -> Any:
         """Return a mask with the axes of the scores, `(batch and free axes, heads, queries, keys)`."""
         shape = ops.shape(mask)
         kept, targets, sources = shape[: -2 * count], shape[-2 * count : -count], shape[-count:]
@@ -248,12 +250,12 @@ class Heads(Layer):
 
     def _compute_attention_mask(
         self,
-        query: Any,
-        value: Any,
-        query_mask: Any = None,
-        value_mask: Any = None,
-        key_mask: Any = None,
-        attention_mask: Any = None,
+        query: Array,
+        value: Array,
+        query_mask: Array | None = None,
+        value_mask: Array | None = None,
+        key_mask: Array | None = None,
+        attention_mask: Array | None = None,
         use_causal_mask: bool = False,
     ) -> Any:
         """Return which query may see which key, `(batch, queries, keys)`, or None for all; Keras has this name."""
@@ -271,11 +273,11 @@ class Heads(Layer):
                 parts.append(ops.less(ops.abs(distance), self.sliding_window))
         return reduce(ops.logical_and, parts) if parts else None
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Array, previous_mask: Array | None) -> Array | None:
         """Return the mask of the query."""
         return previous_mask
 
 
-def lowest(scores: Any) -> float:
+def lowest(scores: Array) -> float:
     """Return the score of what a mask leaves out: it fits the dtype, and its `exp` is 0 beside any other's."""
     return -3e4 if ops.dtype(scores) == "float16" else -1e9

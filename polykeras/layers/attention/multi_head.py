@@ -7,6 +7,7 @@ from typing import Any
 
 from polykeras import random
 from polykeras.common.arguments import positive_int, rate
+from polykeras.common.types import ConstraintLike, InitializerLike, InputShape, RegularizerLike
 from polykeras.layers.attention.heads import Heads
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.base.weights import keep_options
@@ -74,13 +75,13 @@ class MultiHeadAttention(Heads):
         attention_axes: int | Sequence[int] | None = None,
         sliding_window: int | None = None,
         flash_attention: bool | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
         seed: int | None = None,
         **kwargs: Any,
@@ -101,8 +102,14 @@ class MultiHeadAttention(Heads):
         self.seed_generator = random.SeedGenerator(seed) if dropout else None
         self.supports_masking = True
 
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
-        """Make the projections."""
+    def build(self, query_shape: InputShape, value_shape: InputShape, key_shape: InputShape | None = None) -> None:
+        """Make the projections.
+
+        Args:
+            query_shape: `(batch, *targets, features)`.
+            value_shape: `(batch, *sources, features)`.
+            key_shape: as `value_shape`, which it is by default.
+        """
         queries, values = (self.num_heads, self.key_dim), (self.num_heads, self.value_dim)
         sizes = self._output_sizes or (query_shape[-1],)
         self._make_projections((query_shape, value_shape, key_shape), queries, queries, values, sizes)

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from polykeras.backend import Backend, registry
+from polykeras.backend.spec import Array
 from polykeras.backend.symbolic import SYMBOLIC
 from polykeras.common import masks, nested
 
@@ -52,21 +53,21 @@ class CallContext:
     def __exit__(self, *exc_info: object) -> None:
         _context.reset(self._token)
 
-    def set_mask(self, tensor: Any, mask: Any) -> None:
+    def set_mask(self, tensor: Array, mask: Array | None) -> None:
         """Attach a mask to a tensor, or take it off where `mask` is None."""
         if mask is None and masks.kept(tensor) is None:
             self.masks.pop(id(tensor), None)
         else:
             self.masks[id(tensor)] = (tensor, mask)
 
-    def passes_mask(self, tensor: Any, result: Any) -> Any:
+    def passes_mask(self, tensor: Array, result: Array) -> Array:
         """Return `result`, which stands for `tensor` and gets its mask."""
         mask = self.mask_of(tensor)
         if mask is not None:
             self.set_mask(result, mask)
         return result
 
-    def mask_of(self, tensor: Any) -> Any:
+    def mask_of(self, tensor: Array) -> Array | None:
         """Return the mask of a tensor, or None."""
         entry = self.masks.get(id(tensor))
         return entry[1] if entry else masks.kept(tensor)
@@ -121,7 +122,7 @@ def _flat_masks(given: Any) -> list[Any]:
     return [given]
 
 
-def get_mask(tensor: Any) -> Any:
+def get_mask(tensor: Array) -> Array | None:
     """Return the mask that the layer which made `tensor` gave it, or None."""
     context = _context.get()
     if context is not None:
@@ -129,7 +130,7 @@ def get_mask(tensor: Any) -> Any:
     return masks.kept(tensor)
 
 
-def set_mask(tensor: Any, mask: Any) -> None:
+def set_mask(tensor: Array, mask: Array | None) -> None:
     """Give a tensor a mask, or take it off where `mask` is None."""
     context = _context.get()
     (masks.keep if context is None else context.set_mask)(tensor, mask)

@@ -21,6 +21,7 @@ class InputSpec:
         min_ndim: smallest rank.
         axes: required sizes by axis.
         allow_last_axis_squeeze: whether a last axis of size 1 may be missing or too many.
+        name: of the input; kept for Keras code, says nothing about what fits.
         optional: whether None may come instead.
     """
 
@@ -61,7 +62,12 @@ class InputSpec:
         return cls(**config)
 
     def complaint(self, shape: tuple[int | None, ...], dtype: str) -> str | None:
-        """Return what is wrong with an input of this shape and dtype, or None."""
+        """Return what is wrong with an input of this shape and dtype, or None.
+
+        Args:
+            shape: None for unknown sizes, which fit every size.
+            dtype: the name of a dtype.
+        """
         ndim = len(shape)
         if self.ndim is not None and ndim != self.ndim and not self.allow_last_axis_squeeze:
             return f"expected {self.ndim} axes (ndim={self.ndim}); received {ndim}"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from polykeras import dtype_policies, regularizers
 from polykeras.backend import registry
 from polykeras.backend.dispatch import convert, find_symbolic
 from polykeras.common import nested
 from polykeras.common.naming import is_ours
+from polykeras.common.types import DTypeLike, RegularizerLike
 from polykeras.graph import Operation
 from polykeras.layers.base.building import BuildMixin, completed
 from polykeras.layers.base.call_arguments import call_spec
@@ -24,6 +25,9 @@ from polykeras.layers.base.symbolic import SymbolicMixin
 from polykeras.saving.configurable import init_parameters
 from polykeras.saving.serialization import Registry
 from polykeras.variables import Scope, read_state
+
+if TYPE_CHECKING:
+    from polykeras.quantizers import QuantizationConfig
 
 LAYERS: Registry[Any] = Registry("layer", "keras.layers")
 _SHAPES_IN_GRAPHS = {"input_shape": "input", "output_shape": "output"}
@@ -43,6 +47,9 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
         name: by default made from the class's name.
         **kwargs: `input_shape`, `input_dim`, `batch_input_shape`, `batch_size` as in Keras 2, for the first layer of
             a `Sequential`.
+
+    Raises:
+        TypeError: an argument that the class does not know.
 
     Example:
         >>> from polykeras import layers, ops
@@ -69,9 +76,9 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
     def __init__(
         self,
         *,
-        activity_regularizer: Any = None,
+        activity_regularizer: RegularizerLike = None,
         trainable: bool = True,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         autocast: bool = True,
         name: str | None = None,
         **kwargs: Any,
@@ -141,8 +148,18 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
         """How the layer is quantized: `"int8"`, `"int4"`, `"float8"` or None."""
         return self._own_policy().quantization_mode
 
-    def quantize(self, mode: str | None = None, type_check: bool = True, config: Any = None) -> None:
+    def quantize(
+        self,
+        mode: str | None = None,
+        type_check: bool = True,
+        config: QuantizationConfig | Mapping[str, Any] | None = None,
+    ) -> None:
         """Raise: only Dense, EinsumDense, Embedding and ReversibleEmbedding can be quantized.
+
+        Args:
+            mode: see `Dense.quantize`.
+            type_check: see `Dense.quantize`.
+            config: see `Dense.quantize`.
 
         Raises:
             NotImplementedError: always.
@@ -183,7 +200,12 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
         raise NotImplementedError(f"{type(self).__name__} does not implement `call`.")
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """Return the mask of the outputs: that of the inputs, for a layer that supports masking."""
+        """Return the mask of the outputs: that of the inputs, for a layer that supports masking.
+
+        Args:
+            inputs: what the layer was called with.
+            previous_mask: the masks that came with the inputs, in their structure; None where there is none.
+        """
         return previous_mask
 
     def __getstate__(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from polykeras import initializers, ops
 from polykeras.common.arguments import positive_int
+from polykeras.common.types import InitializerLike
 from polykeras.layers.base.layer import Layer
 from polykeras.variables import Variable
 
@@ -75,8 +76,8 @@ class LowRank(Layer):
         self,
         rank: int,
         lora_alpha: float | None = None,
-        a_initializer: Any = "he_uniform",
-        b_initializer: Any = "zeros",
+        a_initializer: InitializerLike = "he_uniform",
+        b_initializer: InitializerLike = "zeros",
     ) -> None:
         """Freeze the weight, and train two of a low rank whose product is added to it.
 
@@ -107,7 +108,7 @@ class LowRank(Layer):
             raise ValueError(f"{self._title()}: LoRA is enabled already, with rank {self.lora_rank}.")
         weight, (*rows, width) = vars(self)[name], self._adapted_shape()
 
-        def factor(which: str, shape: tuple[int, ...], initializer: Any) -> None:
+        def factor(which: str, shape: tuple[int, ...], initializer: InitializerLike) -> None:
             # float32, as small steps of training would be lost in fewer bits.
             made = self.add_weight(
                 shape,

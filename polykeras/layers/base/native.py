@@ -58,6 +58,9 @@ class NativeMixin(NativeBase):
         """Return what native code knows this layer's own weights by: those that are trained, or the others.
 
         A layer that is frozen has the same weights as before, in which no gradients gather.
+
+        Raises:
+            RuntimeError: within a function that is compiled or differentiated here.
         """
         backend = self._native_backend()
         if (step := asked_step.get()) is not None:

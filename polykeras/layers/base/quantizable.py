@@ -5,10 +5,11 @@ Such a layer names its product, `self._product(ops.matmul, inputs)`, and what be
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from polykeras import dtype_policies, ops
+from polykeras.backend.spec import Array
 from polykeras.common.naming import is_ours
 from polykeras.graph.inference import outside_inference
 from polykeras.layers.base.low_rank import LowRank
@@ -16,6 +17,7 @@ from polykeras.variables import Variable
 
 if TYPE_CHECKING:
     from polykeras.layers.quantized.layout import Layout
+    from polykeras.quantizers import QuantizationConfig
 
 
 class Quantizable(LowRank):
@@ -36,7 +38,9 @@ class Quantizable(LowRank):
     _default_activation_quantizers: ClassVar[tuple[str, ...]] = ("int8",)
     _quantized: Any = None
 
-    def __init__(self, *args: Any, quantization_config: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, quantization_config: QuantizationConfig | Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.quantization_config = quantization_config
 
@@ -46,19 +50,19 @@ class Quantizable(LowRank):
 
     # ---- what a layer computes ---------------------------------------------------------------------------------
 
-    def _product(self, function: Callable[[Any, Any], Any], inputs: Any, name: str = "kernel") -> Any:
+    def _product(self, function: Callable[[Any, Any], Any], inputs: Array, name: str = "kernel") -> Array:
         """Return `function(inputs, weight)`, linear in both, as it is computed with the layer's quantization."""
         if self._quantized is None:
             return function(inputs, getattr(self, name))
         return self._quantized.product(function, inputs, name)
 
-    def _rows(self, indices: Any, name: str) -> Any:
+    def _rows(self, indices: Array, name: str) -> Array:
         """Return rows of a table."""
         if self._quantized is None:
             return ops.take(getattr(self, name), indices, axis=0)
         return self._quantized.rows(indices, name)
 
-    def _shift(self, x: Any) -> Any:
+    def _shift(self, x: Array) -> Array:
         """Return `x` with the bias added, where there is one."""
         bias: Any = self.bias  # type: ignore[attr-defined]
         if bias is None:
@@ -107,7 +111,12 @@ class Quantizable(LowRank):
         with outside_inference():  # arrays that it makes are to have values
             self._quantized = (Float8 if mode == "float8" else WholeNumbers)(self, self._layouts(), mode, config)
 
-    def quantize(self, mode: str | None = None, type_check: bool = True, config: Any = None) -> None:
+    def quantize(
+        self,
+        mode: str | None = None,
+        type_check: bool = True,
+        config: QuantizationConfig | Mapping[str, Any] | None = None,
+    ) -> None:
         """Keep the weights as whole numbers, or compute with 8-bit floats in training.
 
         Args:
@@ -149,12 +158,20 @@ class Quantizable(LowRank):
             assert self._quantized is not None
             self.dtype_policy = f"{self._quantized.policy_name}_from_{source.name}"
 
-    def quantized_build(self, input_shape: Any, mode: str, config: Any = None) -> None:
-        """Quantize the layer's weights, as `quantize`; the shape is known from them."""
+    def quantized_build(
+        self, input_shape: Any, mode: str, config: QuantizationConfig | Mapping[str, Any] | None = None
+    ) -> None:
+        """Quantize the layer's weights, as `quantize`; the shape is known from them.
+
+        Args:
+            input_shape: not used.
+            mode: see `quantize`.
+            config: see `quantize`.
+        """
         self.quantize(mode, False, config)
 
     def quantized_call(self, *args: Any, **kwargs: Any) -> Any:
-        """Return what `call` does: it is that of the quantized layer."""
+        """Return what `call` does, which is that of the quantized layer; arguments as for `call`."""
         return self.call(*args, **kwargs)
 
     def _drop_weight(self, name: str) -> None:

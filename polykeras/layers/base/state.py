@@ -14,6 +14,7 @@ import numpy as np
 from polykeras import constraints, dtypes, initializers, regularizers
 from polykeras.common import nested, version_counter
 from polykeras.common.checkpointable import Checkpointable
+from polykeras.common.types import ArrayLike, ConstraintLike, DTypeLike, InitializerLike, RegularizerLike
 from polykeras.graph.inference import note_set
 from polykeras.layers.base.context import current_context
 from polykeras.layers.base.native import adopted, own_names
@@ -90,12 +91,12 @@ class StateMixin(Checkpointable):
     def add_weight(
         self,
         shape: Sequence[int] | None = None,
-        initializer: Any = None,
-        dtype: Any = None,
+        initializer: InitializerLike = None,
+        dtype: DTypeLike = None,
         trainable: bool = True,
         autocast: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
+        regularizer: RegularizerLike = None,
+        constraint: ConstraintLike = None,
         aggregation: str | None = "none",
         overwrite_with_gradient: bool = False,
         name: str | None = None,
@@ -132,10 +133,10 @@ class StateMixin(Checkpointable):
         return variable
 
     def add_variable(self, *args: Any, **kwargs: Any) -> Variable:
-        """Make a variable of this layer: `add_weight` under Keras's older name."""
+        """Return a new variable of this layer: Keras's older name of `add_weight`; arguments as for that."""
         return self.add_weight(*args, **kwargs)
 
-    def add_metric(self, value: Any, name: str | None = None, aggregation: str | None = "mean") -> None:
+    def add_metric(self, value: ArrayLike, name: str | None = None, aggregation: str | None = "mean") -> None:
         """Keep the mean of what is computed in `call`, for the logs, as in Keras 2.
 
         Args:

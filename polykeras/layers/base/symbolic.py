@@ -59,6 +59,10 @@ class SymbolicMixin:
         """Return the symbolic outputs for symbolic inputs, without recording a call.
 
         What the class writes in `compute_output_shape` is believed; else `call` runs on shapes alone.
+
+        Args:
+            *args: symbolic tensors, in the structure in which `call` takes arrays.
+            **kwargs: further arguments of `call`.
         """
         written = type(self).compute_output_shape is not SymbolicMixin.compute_output_shape
         if written and self._can_build_alone():

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from polykeras import activations, config, ops
+from polykeras.backend.spec import Array
 from polykeras.common.arguments import int_tuple
+from polykeras.common.types import ActivationLike
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import Layer
 from polykeras.layers.base.weights import known_sizes, make_weight
@@ -103,7 +105,7 @@ def keep_window(
     return window
 
 
-def beside_channels(bias: Any, rank: int, data_format: str) -> Any:
+def beside_channels(bias: Array, rank: int, data_format: str) -> Array:
     """Return a bias `(filters,)` in the form in which it is added to `(..., *space, filters)`, or filters first."""
     return ops.reshape(bias, (-1, *(1,) * rank)) if data_format == "channels_first" else bias
 
@@ -136,7 +138,7 @@ class BaseConv(Spatial):
         padding: str,
         data_format: str | None,
         dilation_rate: PerAxis,
-        activation: Any,
+        activation: ActivationLike,
         use_bias: bool,
         **kwargs: Any,
     ) -> None:
@@ -164,7 +166,7 @@ class BaseConv(Spatial):
     def _make_bias(self, filters: int) -> None:
         self.bias = make_weight(self, "bias", (filters,)) if self.use_bias else None
 
-    def _finish(self, x: Any) -> Any:
+    def _finish(self, x: Array) -> Array:
         """Return the activation of `x` plus the bias."""
         if self.bias is not None:
             x = ops.add(x, beside_channels(self.bias, self.rank, self.data_format))

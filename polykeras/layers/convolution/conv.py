@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops
+from polykeras.backend.spec import Array
 from polykeras.common.arguments import positive_int
+from polykeras.common.types import ActivationLike, ConstraintLike, InitializerLike, InputShape, RegularizerLike
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.base.low_rank import AdaptedWeight, LowRank
 from polykeras.layers.base.weights import keep_options, make_weight
@@ -13,7 +15,11 @@ from polykeras.layers.convolution.base import BaseConv, PerAxis
 
 
 class Conv(LowRank, BaseConv):
-    """A convolution with a kernel over space and channels; arguments as for `Conv2D`."""
+    """A convolution with a kernel over space and channels; arguments as for `Conv2D`.
+
+    Raises:
+        ValueError: an argument out of range; filters or channels that groups do not divide.
+    """
 
     kernel = AdaptedWeight()
 
@@ -26,15 +32,15 @@ class Conv(LowRank, BaseConv):
         data_format: str | None = None,
         dilation_rate: PerAxis = 1,
         groups: int = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -54,7 +60,7 @@ class Conv(LowRank, BaseConv):
             raise ValueError(f"{type(self).__name__}: filters ({filters}) must be divisible by groups ({groups}).")
         keep_options(self, locals(), "kernel", "bias")
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: InputShape) -> None:
         """Make the kernel `(*kernel_size, channels / groups, filters)` and the bias."""
         channels = self._channels(input_shape)
         if channels % self.groups:
@@ -65,7 +71,7 @@ class Conv(LowRank, BaseConv):
         self.kernel = make_weight(self, "kernel", (*self.kernel_size, channels // self.groups, self.filters))
         self._make_bias(self.filters)
 
-    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+    def convolution_op(self, inputs: Array, kernel: Array) -> Array:
         """Return the convolution alone. A subclass that gives its kernel another form overrides this.
 
         Args:
@@ -74,7 +80,7 @@ class Conv(LowRank, BaseConv):
         """
         return ops.conv(inputs, kernel, **self._window)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the convolution of `(batch, *space, channels)`, or of channels first by `data_format`."""
         return self._finish(self.convolution_op(inputs, self.kernel))
 
@@ -148,6 +154,9 @@ class Conv3D(Conv):
 
     Arguments as for `Conv2D`, with three numbers where that has two; `"channels_first"` is for
     `(batch, channels, *space)`.
+
+    Raises:
+        ValueError: as `Conv2D`.
     """
 
     sample_by_sample = True

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops
+from polykeras.backend.spec import Array
 from polykeras.common.arguments import positive_int
+from polykeras.common.types import ActivationLike, ConstraintLike, InitializerLike, InputShape, RegularizerLike
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.base.weights import keep_options, make_weight
 from polykeras.layers.convolution.base import BaseConv, PerAxis
@@ -24,15 +26,15 @@ class DepthwiseConv(BaseConv):
         depth_multiplier: int = 1,
         data_format: str | None = None,
         dilation_rate: PerAxis = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        bias_constraint: Any = None,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        depthwise_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -49,7 +51,7 @@ class DepthwiseConv(BaseConv):
         self.depth_multiplier = positive_int(depth_multiplier, "depth_multiplier", self)
         keep_options(self, locals(), "depthwise", "bias")
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: InputShape) -> None:
         """Make the kernel and the bias."""
         channels = self._channels(input_shape)
         self.kernel = make_weight(
@@ -57,7 +59,7 @@ class DepthwiseConv(BaseConv):
         )
         self._make_bias(channels * self.depth_multiplier)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the filtered channels, those of one channel side by side."""
         return self._finish(ops.depthwise_conv(inputs, self.kernel, **self._window))
 
@@ -120,18 +122,18 @@ class SeparableConv(BaseConv):
         data_format: str | None = None,
         dilation_rate: PerAxis = 1,
         depth_multiplier: int = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        pointwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        pointwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        pointwise_constraint: Any = None,
-        bias_constraint: Any = None,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        pointwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        depthwise_regularizer: RegularizerLike = None,
+        pointwise_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        pointwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -149,7 +151,7 @@ class SeparableConv(BaseConv):
         self.depth_multiplier = positive_int(depth_multiplier, "depth_multiplier", self)
         keep_options(self, locals(), "depthwise", "pointwise", "bias")
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: InputShape) -> None:
         """Make both kernels and the bias."""
         channels = self._channels(input_shape)
         self.depthwise_kernel = make_weight(
@@ -160,7 +162,7 @@ class SeparableConv(BaseConv):
         )
         self._make_bias(self.filters)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the mixture of the filtered channels."""
         return self._finish(ops.separable_conv(inputs, self.depthwise_kernel, self.pointwise_kernel, **self._window))
 

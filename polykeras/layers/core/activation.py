@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import activations, ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ActivationLike, ConstraintLike, InitializerLike, InputShape, RegularizerLike
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.base.weights import keep_options, known_sizes, make_weight
@@ -37,11 +39,11 @@ class Activation(_Elementwise):
 
     sample_by_sample = True
 
-    def __init__(self, activation: Any, **kwargs: Any) -> None:
+    def __init__(self, activation: ActivationLike, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the function's values."""
         return inputs if self.activation is None else self.activation(inputs)
 
@@ -70,7 +72,7 @@ class ReLU(_Elementwise):
         self.negative_slope = _not_negative(negative_slope, "negative_slope", self)
         self.threshold = _not_negative(threshold, "threshold", self)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the function's values."""
         return activations.relu(
             inputs, negative_slope=self.negative_slope, max_value=self.max_value, threshold=self.threshold
@@ -96,7 +98,7 @@ class LeakyReLU(_Elementwise):
         super().__init__(**kwargs)
         self.negative_slope = _not_negative(negative_slope, "negative_slope", self)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the function's values."""
         return ops.leaky_relu(inputs, self.negative_slope)
 
@@ -120,9 +122,9 @@ class PReLU(_Elementwise):
 
     def __init__(
         self,
-        alpha_initializer: Any = "zeros",
-        alpha_regularizer: Any = None,
-        alpha_constraint: Any = None,
+        alpha_initializer: InitializerLike = "zeros",
+        alpha_regularizer: RegularizerLike = None,
+        alpha_constraint: ConstraintLike = None,
         shared_axes: Any = None,
         **kwargs: Any,
     ) -> None:
@@ -130,14 +132,14 @@ class PReLU(_Elementwise):
         keep_options(self, locals(), "alpha")
         self.shared_axes = [shared_axes] if isinstance(shared_axes, int) else shared_axes and list(shared_axes)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: InputShape) -> None:
         """Make the slopes, one an element of a sample unless axes share them."""
         own = [i for i in range(1, len(input_shape)) if i not in (self.shared_axes or ())]
         sizes = dict(zip(own, known_sizes(self, input_shape, own), strict=True))
         self.alpha = make_weight(self, "alpha", [sizes.get(i, 1) for i in range(1, len(input_shape))])
         self.input_spec = InputSpec(ndim=len(input_shape), axes=sizes)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the function's values."""
         return ops.subtract(ops.relu(inputs), ops.multiply(self.alpha, ops.relu(ops.negative(inputs))))
 
@@ -157,7 +159,7 @@ class ELU(_Elementwise):
         super().__init__(**kwargs)
         self.alpha = float(alpha)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the function's values."""
         return ops.elu(inputs, self.alpha)
 
@@ -177,7 +179,7 @@ class Softmax(_Elementwise):
         super().__init__(**kwargs)
         self.axis = axis
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: Array, mask: Array | None = None) -> Array:
         """Return the function's values.
 
         Args:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from polykeras import activations, ops
+from polykeras.backend.spec import Array
 from polykeras.common.arguments import positive_int
+from polykeras.common.types import ActivationLike, ConstraintLike, InitializerLike, InputShape, RegularizerLike
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.base.low_rank import AdaptedWeight
 from polykeras.layers.base.quantizable import Quantizable
 from polykeras.layers.base.weights import keep_options, known_sizes, make_weight
 from polykeras.layers.quantized.layout import Layout, of_matrix
+
+if TYPE_CHECKING:
+    from polykeras.quantizers import QuantizationConfig
 
 
 @LAYERS.register()
@@ -50,18 +56,18 @@ class Dense(Quantizable):
     def __init__(
         self,
         units: int,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
-        quantization_config: Any = None,
+        quantization_config: QuantizationConfig | Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -78,15 +84,20 @@ class Dense(Quantizable):
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: InputShape) -> None:
         """Make the kernel and the bias."""
         (width,) = known_sizes(self, input_shape, [-1])
         self.kernel = make_weight(self, "kernel", (width, self.units))
         self.bias = make_weight(self, "bias", (self.units,)) if self.use_bias else None
         self.input_spec = InputSpec(min_ndim=2, axes={-1: width})
 
-    def call(self, inputs: Any, training: Any = None) -> Any:
-        """Return the outputs, `(..., units)`, for inputs `(..., input width)`; `training` changes nothing."""
+    def call(self, inputs: Array, training: bool | None = None) -> Array:
+        """Return the outputs, `(..., units)`, for inputs `(..., input width)`; `training` changes nothing.
+
+        Args:
+            inputs: floats; the last axis has the width with which the layer was built.
+            training: only for layers around this one.
+        """
         x = self._shift(self._product(ops.matmul, inputs))
         return x if self.activation is None else self.activation(x)
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from polykeras import activations, initializers, ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ActivationLike, ConstraintLike, InitializerLike, InputShape, RegularizerLike
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.base.low_rank import AdaptedWeight
 from polykeras.layers.base.quantizable import Quantizable
 from polykeras.layers.base.weights import keep_options, make_weight
 from polykeras.layers.quantized.layout import Layout, of_einsum
+
+if TYPE_CHECKING:
+    from polykeras.quantizers import QuantizationConfig
 
 
 @LAYERS.register()
@@ -58,17 +63,17 @@ class EinsumDense(Quantizable):
         self,
         equation: str,
         output_shape: int | Sequence[int | None],
-        activation: Any = None,
+        activation: ActivationLike = None,
         bias_axes: str | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
-        quantization_config: Any = None,
+        quantization_config: QuantizationConfig | Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config, **kwargs)
@@ -78,7 +83,7 @@ class EinsumDense(Quantizable):
         self.bias_axes = bias_axes
         keep_options(self, locals(), "kernel", "bias")
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: InputShape) -> None:
         """Make the kernel and the bias."""
         try:
             axes = _analyse(self.equation, tuple(input_shape), self.partial_output_shape, self.bias_axes)
@@ -93,7 +98,7 @@ class EinsumDense(Quantizable):
         self._trailing = axes.trailing
         self.input_spec = InputSpec(ndim=len(input_shape))
 
-    def call(self, inputs: Any, training: Any = None) -> Any:
+    def call(self, inputs: Array, training: bool | None = None) -> Array:
         """Return the outputs.
 
         Args:
@@ -103,7 +108,7 @@ class EinsumDense(Quantizable):
         x = self._shift(self._product(self._multiplied, inputs))
         return x if self.activation is None else self.activation(x)
 
-    def _multiplied(self, inputs: Any, kernel: Any) -> Any:
+    def _multiplied(self, inputs: Array, kernel: Array) -> Array:
         if self._trailing:  # a plain product, for which frameworks need no equation
             return ops.tensordot(inputs, kernel, axes=self._trailing)
         return ops.einsum(self.equation, inputs, kernel)

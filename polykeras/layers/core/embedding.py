@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from polykeras import dtypes, ops
 from polykeras.backend import registry
+from polykeras.backend.spec import Array
 from polykeras.common.arguments import positive_int
+from polykeras.common.types import ConstraintLike, InitializerLike, InputShape, RegularizerLike
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.base.low_rank import AdaptedWeight
 from polykeras.layers.base.quantizable import Quantizable
 from polykeras.layers.base.weights import keep_options, make_weight
 from polykeras.layers.quantized.layout import Layout, of_matrix
 from polykeras.variables import Variable
+
+if TYPE_CHECKING:
+    from polykeras.quantizers import QuantizationConfig
 
 
 @LAYERS.register()
@@ -60,14 +66,14 @@ class Embedding(Quantizable):
         self,
         input_dim: int,
         output_dim: int,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        embeddings_constraint: Any = None,
+        embeddings_initializer: InitializerLike = "uniform",
+        embeddings_regularizer: RegularizerLike = None,
+        embeddings_constraint: ConstraintLike = None,
         mask_zero: bool = False,
         weights: Any = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
-        quantization_config: Any = None,
+        quantization_config: QuantizationConfig | Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         length = kwargs.pop("input_length", None)
@@ -84,11 +90,11 @@ class Embedding(Quantizable):
         self._makes_masks = mask_zero
         self.autocast = False
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: InputShape | None = None) -> None:
         """Make the table."""
         self.embeddings = make_weight(self, "embeddings", (self.input_dim, self.output_dim))
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the vectors, `(..., output_dim)`, of integers `(...)`."""
         self._check_indices(inputs)
         if not dtypes.is_int(ops.dtype(inputs)):
@@ -98,7 +104,7 @@ class Embedding(Quantizable):
     def _layouts(self) -> list[Layout]:
         return [of_matrix("embeddings", (self.input_dim, self.output_dim), axis=1)]
 
-    def _check_indices(self, inputs: Any) -> None:
+    def _check_indices(self, inputs: Array) -> None:
         backend = registry.current()
         if backend.is_traced(inputs):
             return
@@ -112,8 +118,13 @@ class Embedding(Quantizable):
                 f"received the index {indices[~inside][0]}. Make `input_dim` larger, or mend the data."
             )
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Return where the inputs are not 0, with `mask_zero`."""
+    def compute_mask(self, inputs: Array, mask: Array | None = None) -> Array | None:
+        """Return where the inputs are not 0, as bool of their shape, with `mask_zero`; None otherwise.
+
+        Args:
+            inputs: integers of any shape.
+            mask: not used.
+        """
         return ops.not_equal(inputs, 0) if self.mask_zero else None
 
 
@@ -135,10 +146,15 @@ class Masking(Layer):
         self.mask_value = mask_value
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the inputs `(batch, time, features)`, zeros at the times to skip."""
         return ops.where(ops.any(ops.not_equal(inputs, self.mask_value), axis=-1, keepdims=True), inputs, 0)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Return where any feature differs from the value, `(batch, time)`."""
+    def compute_mask(self, inputs: Array, mask: Array | None = None) -> Array | None:
+        """Return where any feature differs from the value, `(batch, time)`.
+
+        Args:
+            inputs: shape `(batch, time, features)`.
+            mask: not used: the layer makes a new one.
+        """
         return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)

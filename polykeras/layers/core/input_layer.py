@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import dtypes
+from polykeras.common.types import DTypeLike
 from polykeras.graph import KerasTensor, Node
 from polykeras.layers.base.layer import LAYERS, Layer
 
@@ -27,6 +28,10 @@ class InputLayer(Layer):
         optional: whether None may be passed.
         name: of the layer and its input.
         **old_names: `input_shape` and `batch_input_shape`, in place of `shape` and `batch_shape`.
+
+    Raises:
+        ValueError: sizes that are no ints, or not exactly one of `shape` and `batch_shape`; `sparse` or `ragged` is
+            set.
     """
 
     sample_by_sample = True
@@ -35,7 +40,7 @@ class InputLayer(Layer):
         self,
         shape: Sequence[int | None] | int | None = None,
         batch_size: int | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         sparse: bool | None = None,
         ragged: bool | None = None,
         batch_shape: Sequence[int | None] | None = None,
@@ -98,7 +103,7 @@ class InputLayer(Layer):
 def Input(
     shape: Sequence[int | None] | int | None = None,
     batch_size: int | None = None,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     sparse: bool | None = None,
     ragged: bool | None = None,
     batch_shape: Sequence[int | None] | None = None,

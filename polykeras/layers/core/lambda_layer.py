@@ -53,13 +53,24 @@ class Lambda(Layer):
         self.supports_masking = self._makes_masks = mask is not None
         self._takes = _argument_names(function) & {"mask", "training"}
 
-    def call(self, inputs: Any, mask: Any = None, training: Any = None) -> Any:
-        """Return what the function gives."""
+    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+        """Return what the function gives.
+
+        Args:
+            inputs: the first argument of the function.
+            mask: that of the inputs, for a function that takes a `mask`.
+            training: for a function that takes it.
+        """
         extra = {name: value for name, value in (("mask", mask), ("training", training)) if name in self._takes}
         return self.function(inputs, **self.arguments, **extra)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Return the mask that was given, or what the function for it gives."""
+        """Return the mask that was given, or what the function for it gives.
+
+        Args:
+            inputs: what the layer was called with.
+            mask: the mask of the inputs, or None.
+        """
         return self.mask(inputs, mask) if callable(self.mask) else self.mask
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from polykeras import ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ConstraintLike, InitializerLike, InputShape, RegularizerLike
 from polykeras.layers.base.context import set_mask
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.core.embedding import Embedding
@@ -48,11 +50,11 @@ class ReversibleEmbedding(Embedding):
         input_dim: int,
         output_dim: int,
         tie_weights: bool = True,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        embeddings_constraint: Any = None,
+        embeddings_initializer: InitializerLike = "uniform",
+        embeddings_regularizer: RegularizerLike = None,
+        embeddings_constraint: ConstraintLike = None,
         mask_zero: bool = False,
-        reverse_dtype: Any = None,
+        reverse_dtype: str | None = None,
         logit_soft_cap: float | None = None,
         **kwargs: Any,
     ) -> None:
@@ -69,14 +71,14 @@ class ReversibleEmbedding(Embedding):
         self.reverse_dtype = reverse_dtype
         self.logit_soft_cap = logit_soft_cap
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: InputShape | None = None) -> None:
         """Make the table, and the kernel of the way back where it has one."""
         super().build(input_shape)
         if not self.tie_weights:
             shape = (self.output_dim, self.input_dim)
             self.reverse_embeddings = self.add_weight(shape, self.embeddings_initializer, name="reverse_embeddings")
 
-    def call(self, inputs: Any, reverse: bool = False) -> Any:
+    def call(self, inputs: Array, reverse: bool = False) -> Array:
         """Return vectors or scores.
 
         Args:
@@ -95,7 +97,7 @@ class ReversibleEmbedding(Embedding):
         cap = self.logit_soft_cap
         return scores if cap is None else ops.multiply(ops.tanh(ops.divide(scores, cap)), cap)
 
-    def _scores(self, inputs: Any, kernel: Any) -> Any:
+    def _scores(self, inputs: Array, kernel: Array) -> Array:
         kernel = ops.transpose(kernel) if self.tie_weights else kernel
         if self.reverse_dtype is not None:
             inputs, kernel = ops.cast(inputs, self.reverse_dtype), ops.cast(kernel, self.reverse_dtype)
@@ -105,6 +107,6 @@ class ReversibleEmbedding(Embedding):
         more = [of_matrix("reverse_embeddings", (self.output_dim, self.input_dim), packed_axis=0, index=None)]
         return super()._layouts() + ([] if self.tie_weights else more)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Array, mask: Array | None = None) -> Array | None:
         """Return None: `call` gives vectors their mask, and scores have none."""
         return None

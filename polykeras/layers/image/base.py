@@ -8,9 +8,11 @@ from typing import Any, ClassVar
 from polykeras import config, ops, random
 from polykeras.backend.spec import Array
 from polykeras.common import nested
+from polykeras.common.types import ArrayLike
 from polykeras.layers.base.layer import Layer
 from polykeras.layers.image import boxes
 from polykeras.ops.image.layout import as_batch, as_images
+from polykeras.seeds import SeedGenerator
 
 Transformation = Mapping[str, Any]
 """What was drawn for a batch, and its `"size"`, `(height, width)`."""
@@ -124,7 +126,7 @@ class ImageLayer(Layer):
 
     # ---- for subclasses ------------------------------------------------------------------------------------------
 
-    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+    def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
         """Return what is random for a batch of the shape `(batch, height, width, channels)`."""
         return {}
 
@@ -152,7 +154,9 @@ class ImageLayer(Layer):
 
     # ---- the public methods of Keras -----------------------------------------------------------------------------
 
-    def get_random_transformation(self, data: Any, training: Any = True, seed: Any = None) -> Transformation | None:
+    def get_random_transformation(
+        self, data: ArrayLike | Mapping[str, Any], training: bool | None = True, seed: int | SeedGenerator | None = None
+    ) -> Transformation | None:
         """Return what is drawn for a batch: the same for images, masks and boxes.
 
         Args:
@@ -170,8 +174,15 @@ class ImageLayer(Layer):
         generator = getattr(self, "generator", None) if seed is None else seed
         return {**self._draw(batch, generator), "size": batch[1:3]}
 
-    def transform_images(self, images: Any, transformation: Any = None, training: Any = True) -> Array:
-        """Return images, changed where it is `training`, in the dtype in which the layer computes."""
+    def transform_images(self, images: ArrayLike, transformation: Any = None, training: bool | None = True) -> Array:
+        """Return images, changed where it is `training`, in the dtype in which the layer computes.
+
+        Args:
+            images: shape `(batch, height, width, channels)`, or one image; channels first by `data_format`.
+            transformation: what `get_random_transformation` gave for the batch; None changes nothing, unless the layer
+                draws nothing.
+            training: whether to change them at all; layers that also work outside of training do not ask.
+        """
         images = as_images(images, type(self).__name__)
         if not self.keeps_dtype:
             images = ops.cast(images, self.compute_dtype)
@@ -180,22 +191,45 @@ class ImageLayer(Layer):
         batch, back = as_batch(images, self.data_format)
         return back(ops.cast(self._transform(batch, transformation), ops.dtype(images)))
 
-    def transform_labels(self, labels: Any, transformation: Any = None, training: Any = True) -> Any:
-        """Return the labels of a batch, changed where it is `training`."""
+    def transform_labels(self, labels: ArrayLike, transformation: Any = None, training: bool | None = True) -> Array:
+        """Return the labels of a batch, changed where it is `training`.
+
+        Args:
+            labels: an array with a row for each image.
+            transformation: what `get_random_transformation` gave for the batch; None changes nothing, unless the layer
+                draws nothing.
+            training: whether to change them at all; layers that also work outside of training do not ask.
+        """
         return self._transform_labels(labels, transformation) if self._applies(transformation, training) else labels
 
     def transform_segmentation_masks(
-        self, segmentation_masks: Any, transformation: Any = None, training: Any = True
+        self, segmentation_masks: ArrayLike, transformation: Any = None, training: bool | None = True
     ) -> Array:
-        """Return masks, changed as the images are, without mixing classes."""
+        """Return masks, changed as the images are, without mixing classes.
+
+        Args:
+            segmentation_masks: class numbers, in the layout of the images.
+            transformation: what `get_random_transformation` gave for the batch; None changes nothing, unless the layer
+                draws nothing.
+            training: whether to change them at all; layers that also work outside of training do not ask.
+        """
         if not self._applies(transformation, training):
             return segmentation_masks
         masks = as_images(segmentation_masks, type(self).__name__)
         batch, back = as_batch(masks, self.data_format)
         return back(self._transform_masks(batch, transformation))
 
-    def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any, training: Any = True) -> Any:
-        """Return the bounding boxes of a batch, changed as the images are, and cut off where the image ends."""
+    def transform_bounding_boxes(
+        self, bounding_boxes: Mapping[str, Any], transformation: Any, training: bool | None = True
+    ) -> Mapping[str, Any]:
+        """Return the bounding boxes of a batch, changed as the images are, and cut off where the image ends.
+
+        Args:
+            bounding_boxes: a dict of `"boxes"`, `(batch, n, 4)` in the layer's format, and `"labels"`, `(batch, n)`.
+            transformation: what `get_random_transformation` gave for the batch; None changes nothing, unless the layer
+                draws nothing.
+            training: whether to change them at all; layers that also work outside of training do not ask.
+        """
         if not self._moves_pixels or not self._applies(transformation, training):
             return bounding_boxes
         height, width = transformation["size"]
@@ -206,22 +240,48 @@ class ImageLayer(Layer):
         cut = boxes.clip_to_image_size(moved, height, width)
         return boxes.convert_format(cut, "xyxy", form, height, width)  # type: ignore[arg-type]
 
-    def transform_single_image(self, image: Any, transformation: Any, training: Any = True) -> Array:
-        """Return one image, changed as `transform_images` does it."""
+    def transform_single_image(self, image: ArrayLike, transformation: Any, training: bool | None = True) -> Array:
+        """Return one image, changed as `transform_images` does it.
+
+        Args:
+            image: shape `(height, width, channels)`, or channels first by `data_format`.
+            transformation: as for the batch.
+            training: whether to change it at all; layers that also work outside of training do not ask.
+        """
         return _unbatched(self.transform_images(_batched(image), transformation, training))
 
-    def transform_single_label(self, label: Any, transformation: Any, training: Any = True) -> Any:
-        """Return the label of one image, changed as `transform_labels` does it."""
+    def transform_single_label(self, label: ArrayLike, transformation: Any, training: bool | None = True) -> Array:
+        """Return the label of one image, changed as `transform_labels` does it.
+
+        Args:
+            label: that of one image.
+            transformation: as for the batch.
+            training: whether to change it at all; layers that also work outside of training do not ask.
+        """
         return _unbatched(self.transform_labels(_batched(label), transformation, training))
 
     def transform_single_segmentation_mask(
-        self, segmentation_mask: Any, transformation: Any, training: Any = True
+        self, segmentation_mask: ArrayLike, transformation: Any, training: bool | None = True
     ) -> Array:
-        """Return the mask of one image, changed as `transform_segmentation_masks` does it."""
+        """Return the mask of one image, changed as `transform_segmentation_masks` does it.
+
+        Args:
+            segmentation_mask: class numbers, in the layout of the image.
+            transformation: as for the batch.
+            training: whether to change it at all; layers that also work outside of training do not ask.
+        """
         return _unbatched(self.transform_segmentation_masks(_batched(segmentation_mask), transformation, training))
 
-    def transform_single_bounding_box(self, bounding_box: Any, transformation: Any, training: Any = True) -> Any:
-        """Return the boxes of one image, `(n, 4)` with labels `(n,)`, changed as `transform_bounding_boxes` does it."""
+    def transform_single_bounding_box(
+        self, bounding_box: Mapping[str, Any], transformation: Any, training: bool | None = True
+    ) -> Mapping[str, Any]:
+        """Return the boxes of one image, `(n, 4)` with labels `(n,)`, changed as `transform_bounding_boxes` does it.
+
+        Args:
+            bounding_box: a dict of `"boxes"` and `"labels"`.
+            transformation: as for the batch.
+            training: whether to change it at all; layers that also work outside of training do not ask.
+        """
         return _unbatched(self.transform_bounding_boxes(_batched(bounding_box), transformation, training))
 
     def get_config(self) -> dict[str, Any]:
@@ -231,11 +291,20 @@ class ImageLayer(Layer):
             del made["factor"]
         return made
 
-    def _applies(self, transformation: Any, training: Any) -> bool:
+    def _applies(self, transformation: Any, training: bool | None) -> bool:
         return not self.only_training or (bool(training) and transformation is not None)
 
-    def call(self, data: Any, training: Any = True) -> Any:
-        """Return the images, changed; for a dict a new one, with all that belongs to them."""
+    def call(self, data: ArrayLike | Mapping[str, Any], training: bool | None = True) -> Any:
+        """Return the images, changed; for a dict a new one, with all that belongs to them.
+
+        Args:
+            data: images, a batch or one; or a dict of `"images"` and any of `"labels"`, `"bounding_boxes"` and
+                `"segmentation_masks"`.
+            training: whether to change them at all; layers that also work outside of training do not ask.
+
+        Raises:
+            ValueError: bounding boxes, but no `bounding_box_format`.
+        """
         transformation = self.get_random_transformation(data, training=training)
         if not isinstance(data, Mapping):
             return self.transform_images(data, transformation, training=training)
@@ -290,7 +359,7 @@ class RandomImageLayer(ImageLayer):
         self.generator = random.SeedGenerator(seed)
 
 
-def chosen(batch: int, factor: tuple[float, float], seed: Any) -> Array:
+def chosen(batch: int, factor: tuple[float, float], seed: int | SeedGenerator | None) -> Array:
     """Return which images are changed, `(batch,)`: each with a probability that is drawn from a range."""
     probability = random.uniform((batch,), *factor, seed=seed)
     return random.uniform((batch,), seed=seed) < probability

@@ -10,6 +10,7 @@ import numpy as np
 from polykeras import ops
 from polykeras.backend.spec import Array
 from polykeras.common import nested
+from polykeras.common.types import ArrayLike
 
 FORMATS = (
     *("xyxy", "yxyx", "xywh", "center_xywh", "center_yxhw"),
@@ -52,8 +53,13 @@ def _from_corners(corners: Sequence[Array], form: str) -> Array:
 
 
 def convert_format(
-    boxes: Any, source: str, target: str, height: Any = None, width: Any = None, dtype: str = "float32"
-) -> Any:
+    boxes: ArrayLike,
+    source: str,
+    target: str,
+    height: ArrayLike | None = None,
+    width: ArrayLike | None = None,
+    dtype: str = "float32",
+) -> Array:
     """Return bounding boxes in another format.
 
     Args:
@@ -92,7 +98,10 @@ def convert_format(
 
 
 def clip_to_image_size(
-    bounding_boxes: Mapping[str, Any], height: Any = None, width: Any = None, bounding_box_format: str = "xyxy"
+    bounding_boxes: Mapping[str, Any],
+    height: ArrayLike | None = None,
+    width: ArrayLike | None = None,
+    bounding_box_format: str = "xyxy",
 ) -> dict[str, Any]:
     """Return bounding boxes of which nothing lies outside the image; the labels of those without area become -1.
 
@@ -123,7 +132,14 @@ def clip_to_image_size(
     return result
 
 
-def crop(boxes: Any, top: Any, left: Any, height: Any, width: Any, bounding_box_format: str = "xyxy") -> Array:
+def crop(
+    boxes: ArrayLike,
+    top: ArrayLike,
+    left: ArrayLike,
+    height: ArrayLike,
+    width: ArrayLike,
+    bounding_box_format: str = "xyxy",
+) -> Array:
     """Return boxes within a part of the image.
 
     Args:
@@ -141,7 +157,12 @@ def crop(boxes: Any, top: Any, left: Any, height: Any, width: Any, bounding_box_
 
 
 def pad(
-    boxes: Any, top: Any, left: Any, height: Any = None, width: Any = None, bounding_box_format: str = "xyxy"
+    boxes: ArrayLike,
+    top: ArrayLike,
+    left: ArrayLike,
+    height: ArrayLike | None = None,
+    width: ArrayLike | None = None,
+    bounding_box_format: str = "xyxy",
 ) -> Array:
     """Return boxes in an image to which rows above and columns at the left were added.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from polykeras import config, ops, random
 from polykeras.backend.spec import Array
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.image.base import RandomImageLayer, Transformation, factor_range, per_image, rescaled, value_pair
+from polykeras.seeds import SeedGenerator
 
 LAST: dict[str, Any] = {"data_format": "channels_last"}
 """Within these layers, channels are last."""
@@ -29,12 +31,18 @@ class RandomBrightness(RandomImageLayer):
 
     sample_by_sample = True
 
-    def __init__(self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        factor: float | Sequence[float],
+        value_range: Sequence[float] = (0, 255),
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(seed, **kwargs)
         self.factor = factor_range(factor, "factor", self, -1.0)
         self.value_range = value_pair(value_range, self)
 
-    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+    def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
         low, high = self.value_range
         return {"rgb_delta": random.uniform((shape[0],), *self.factor, seed=seed) * (high - low)}
 
@@ -59,12 +67,18 @@ class RandomContrast(RandomImageLayer):
 
     sample_by_sample = True
 
-    def __init__(self, factor: Any, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        factor: float | Sequence[float],
+        value_range: Sequence[float] = (0, 255),
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(seed, **kwargs)
         self.factor = factor_range(factor, "factor", self)
         self.value_range = value_range
 
-    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+    def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
         low, high = self.factor
         return {"contrast_factor": random.uniform((shape[0],), 1.0 - low, 1.0 + high, seed=seed)}
 
@@ -94,8 +108,8 @@ class RandomHue(RandomImageLayer):
 
     def __init__(
         self,
-        factor: Any,
-        value_range: Any = (0, 255),
+        factor: float | Sequence[float],
+        value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
         **kwargs: Any,
@@ -104,7 +118,7 @@ class RandomHue(RandomImageLayer):
         self.factor = factor_range(factor, "factor", self)
         self.value_range = value_range
 
-    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+    def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
         sign = ops.where(random.uniform((shape[0],), seed=seed) > 0.5, -0.5, 0.5)
         return {"factor": sign * random.uniform((shape[0],), *self.factor, seed=seed)}
 
@@ -135,8 +149,8 @@ class RandomSaturation(RandomImageLayer):
 
     def __init__(
         self,
-        factor: Any,
-        value_range: Any = (0, 255),
+        factor: float | Sequence[float],
+        value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
         **kwargs: Any,
@@ -145,7 +159,7 @@ class RandomSaturation(RandomImageLayer):
         self.factor = factor_range(factor, "factor", self, -1.0)
         self.value_range = value_pair(value_range, self)
 
-    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+    def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
         factor = random.uniform((shape[0],), *self.factor, seed=seed)
         return {"factor": factor / (1.0 - factor + config.epsilon())}
 
@@ -175,8 +189,8 @@ class RandomColorDegeneration(RandomImageLayer):
 
     def __init__(
         self,
-        factor: Any,
-        value_range: Any = (0, 255),
+        factor: float | Sequence[float],
+        value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
         **kwargs: Any,
@@ -185,7 +199,7 @@ class RandomColorDegeneration(RandomImageLayer):
         self.factor = factor_range(factor, "factor", self, -1.0)
         self.value_range = value_pair(value_range, self)
 
-    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+    def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
         return {"factor": random.uniform((shape[0],), *self.factor, seed=seed)}
 
     def _transform(self, images: Array, transformation: Transformation) -> Array:
@@ -217,7 +231,7 @@ class RandomGrayscale(RandomImageLayer):
         factor_range(factor, "factor", self)
         self.factor = factor
 
-    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+    def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
         return {"applies": random.uniform((shape[0],), seed=seed) < self.factor}
 
     def _transform(self, images: Array, transformation: Transformation) -> Array:
@@ -247,11 +261,11 @@ class RandomColorJitter(RandomImageLayer):
 
     def __init__(
         self,
-        value_range: Any = (0, 255),
-        brightness_factor: Any = None,
-        contrast_factor: Any = None,
-        saturation_factor: Any = None,
-        hue_factor: Any = None,
+        value_range: Sequence[float] = (0, 255),
+        brightness_factor: float | Sequence[float] | None = None,
+        contrast_factor: float | Sequence[float] | None = None,
+        saturation_factor: float | Sequence[float] | None = None,
+        hue_factor: float | Sequence[float] | None = None,
         seed: int | None = None,
         data_format: str | None = None,
         **kwargs: Any,
@@ -271,7 +285,7 @@ class RandomColorJitter(RandomImageLayer):
         own = {"value_range": value_range, "seed": seed, "dtype": self.dtype_policy, **LAST}
         self._steps = [layer(factor, **own) for layer, factor in wanted.items() if factor is not None]
 
-    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+    def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
         return {"steps": [step._draw(shape, seed) for step in self._steps]}
 
     def _transform(self, images: Array, transformation: Transformation) -> Array:

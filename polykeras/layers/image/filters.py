@@ -13,6 +13,7 @@ from polykeras.layers.image.geometry import Mapped
 from polykeras.ops.image.filters import each_channel
 from polykeras.ops.image.sampling import ORDERS
 from polykeras.ops.image.transforms import displaced, smooth_field
+from polykeras.seeds import SeedGenerator
 
 
 @LAYERS.register()
@@ -35,8 +36,8 @@ class RandomSharpness(RandomImageLayer):
 
     def __init__(
         self,
-        factor: Any,
-        value_range: Any = (0, 255),
+        factor: float | Sequence[float],
+        value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
         **kwargs: Any,
@@ -45,7 +46,7 @@ class RandomSharpness(RandomImageLayer):
         self.factor = factor_range(factor, "factor", self)
         self.value_range = value_pair(value_range, self)
 
-    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+    def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
         return {"factor": random.uniform((shape[0],), *self.factor, seed=seed)}
 
     def _transform(self, images: Array, transformation: Transformation) -> Array:
@@ -77,10 +78,10 @@ class RandomGaussianBlur(RandomImageLayer):
 
     def __init__(
         self,
-        factor: Any = 1.0,
+        factor: float | Sequence[float] = 1.0,
         kernel_size: Any = 3,
         sigma: Any = 1.0,
-        value_range: Any = (0, 255),
+        value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
         **kwargs: Any,
@@ -96,7 +97,7 @@ class RandomGaussianBlur(RandomImageLayer):
         self.sigma = factor_range(sigma, "sigma", self)
         self.value_range = value_range
 
-    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+    def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
         applies = chosen(shape[0], self.factor, seed)
         return {"should_apply_blur": applies, "blur_factor": random.uniform((2,), *self.sigma, seed=seed) + 1e-6}
 
@@ -131,12 +132,12 @@ class RandomElasticTransform(Mapped):
 
     def __init__(
         self,
-        factor: Any = 1.0,
+        factor: float | Sequence[float] = 1.0,
         scale: Any = 1.0,
         interpolation: str = "bilinear",
         fill_mode: str = "reflect",
         fill_value: float = 0.0,
-        value_range: Any = (0, 255),
+        value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
         data_format: str | None = None,
         **kwargs: Any,
@@ -146,7 +147,7 @@ class RandomElasticTransform(Mapped):
         self.scale = factor_range(scale, "scale", self)
         self.value_range = value_range
 
-    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+    def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
         batch, height, width, _ = shape
         applies = chosen(batch, self.factor, seed)
         strength = random.uniform((), *self.scale, seed=seed)
@@ -164,7 +165,9 @@ class RandomElasticTransform(Mapped):
         return ops.clip(super()._transform(images, transformation), *self.value_range)
 
 
-def rectangles(shape: tuple[int, ...], heights: Array, widths: Array, seed: Any) -> tuple[Array, Array]:
+def rectangles(
+    shape: tuple[int, ...], heights: Array, widths: Array, seed: int | SeedGenerator | None
+) -> tuple[Array, Array]:
     """Return a rectangle at a random place in each image, bool `(batch, height, width, 1)`, and what part it covers.
 
     Args:
@@ -209,10 +212,10 @@ class RandomErasing(RandomImageLayer):
 
     def __init__(
         self,
-        factor: Any = 1.0,
+        factor: float | Sequence[float] = 1.0,
         scale: Any = (0.02, 0.33),
         fill_value: float | Sequence[float] | None = None,
-        value_range: Any = (0, 255),
+        value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
         data_format: str | None = None,
         **kwargs: Any,
@@ -225,7 +228,7 @@ class RandomErasing(RandomImageLayer):
         self.fill_value = fill_value
         self.value_range = value_range
 
-    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+    def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
         parts = ops.sqrt(random.uniform((shape[0], 2), *self.scale, seed=seed))
         masks, _ = rectangles(shape, parts[:, 1], parts[:, 0], seed)
         applies = chosen(shape[0], self.factor, seed)

@@ -8,6 +8,7 @@ from polykeras import ops, random
 from polykeras.backend.spec import Array
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.image.base import RandomImageLayer, Transformation, option, per_image
+from polykeras.seeds import SeedGenerator
 
 
 @LAYERS.register()
@@ -37,7 +38,7 @@ class RandomFlip(RandomImageLayer):
         super().__init__(seed, data_format, **kwargs)
         self.mode = option(mode, "mode", ("horizontal", "vertical", "horizontal_and_vertical"), self)
 
-    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+    def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
         return {"flips": random.uniform((shape[0],), seed=seed) <= 0.5}
 
     def _transform(self, images: Array, transformation: Transformation) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from polykeras import ops, random
@@ -10,6 +11,7 @@ from polykeras.backend.spec import Array
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.image import boxes
 from polykeras.layers.image.base import RandomImageLayer, Transformation, factor_range, option
+from polykeras.seeds import SeedGenerator
 
 
 class Mapped(RandomImageLayer):
@@ -83,7 +85,7 @@ class RandomRotation(Mapped):
 
     def __init__(
         self,
-        factor: Any,
+        factor: float | Sequence[float],
         fill_mode: str = "reflect",
         interpolation: str = "bilinear",
         seed: int | None = None,
@@ -94,7 +96,7 @@ class RandomRotation(Mapped):
         super().__init__(fill_mode, interpolation, fill_value, seed=seed, data_format=data_format, **kwargs)
         self.factor = factor_range(factor, "factor", self, -1.0)
 
-    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+    def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
         low, high = self.factor
         return {"angle": random.uniform((shape[0],), low * 360.0, high * 360.0, seed=seed)}
 
@@ -128,8 +130,8 @@ class RandomZoom(Mapped):
 
     def __init__(
         self,
-        height_factor: Any,
-        width_factor: Any = None,
+        height_factor: float | Sequence[float],
+        width_factor: float | Sequence[float] | None = None,
         fill_mode: str = "reflect",
         interpolation: str = "bilinear",
         seed: int | None = None,
@@ -143,7 +145,7 @@ class RandomZoom(Mapped):
         self._heights = factor_range(height_factor, "height_factor", self, least)
         self._widths = None if width_factor is None else factor_range(width_factor, "width_factor", self, least)
 
-    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+    def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
         def draw(bounds: tuple[float, float]) -> Array:
             return random.uniform((shape[0],), 1.0 + bounds[0], 1.0 + bounds[1], seed=seed)
 
@@ -178,8 +180,8 @@ class RandomTranslation(Mapped):
 
     def __init__(
         self,
-        height_factor: Any,
-        width_factor: Any,
+        height_factor: float | Sequence[float],
+        width_factor: float | Sequence[float],
         fill_mode: str = "reflect",
         interpolation: str = "bilinear",
         seed: int | None = None,
@@ -192,7 +194,7 @@ class RandomTranslation(Mapped):
         self._heights = factor_range(height_factor, "height_factor", self, -1.0)
         self._widths = factor_range(width_factor, "width_factor", self, -1.0)
 
-    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+    def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
         batch, height, width, _ = shape
         down = random.uniform((batch,), *self._heights, seed=seed) * float(height)
         right = random.uniform((batch,), *self._widths, seed=seed) * float(width)
@@ -225,8 +227,8 @@ class RandomShear(Mapped):
 
     def __init__(
         self,
-        x_factor: Any = 0.0,
-        y_factor: Any = 0.0,
+        x_factor: float | Sequence[float] = 0.0,
+        y_factor: float | Sequence[float] = 0.0,
         interpolation: str = "bilinear",
         fill_mode: str = "reflect",
         fill_value: float = 0.0,
@@ -238,7 +240,7 @@ class RandomShear(Mapped):
         self.x_factor = factor_range(x_factor, "x_factor", self, -1.0)
         self.y_factor = factor_range(y_factor, "y_factor", self, -1.0)
 
-    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+    def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
         sign = ops.where(random.uniform((shape[0],), seed=seed) > 0.5, -1.0, 1.0)
         down = random.uniform((shape[0],), *self.y_factor, seed=seed)
         right = random.uniform((shape[0],), *self.x_factor, seed=seed)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from polykeras import ops, random
 from polykeras.backend.spec import Array
 from polykeras.common.arguments import positive_int
+from polykeras.common.types import ArrayLike
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.image.base import ImageLayer, RandomImageLayer, Transformation, factor_range
 from polykeras.layers.image.filters import rectangles
+from polykeras.seeds import SeedGenerator
 
 
-def _order(batch: int, seed: Any) -> Array:
+def _order(batch: int, seed: int | SeedGenerator | None) -> Array:
     return random.shuffle(ops.arange(batch, dtype="int32"), seed=seed)
 
 
@@ -45,7 +47,7 @@ class MixUp(RandomImageLayer):
         super().__init__(seed, data_format, **kwargs)
         self.alpha = alpha
 
-    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+    def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
         order = _order(shape[0], seed)
         return {"permutation_order": order, "mix_weight": random.beta((shape[0],), self.alpha, self.alpha, seed=seed)}
 
@@ -56,7 +58,9 @@ class MixUp(RandomImageLayer):
     _transform_labels = _transform
     _transform_masks = _transform
 
-    def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any, training: Any = True) -> Any:
+    def transform_bounding_boxes(
+        self, bounding_boxes: Mapping[str, Any], transformation: Any, training: bool | None = True
+    ) -> Mapping[str, Any]:
         """Return the boxes of both images."""
         if not self._applies(transformation, training):
             return bounding_boxes
@@ -88,17 +92,23 @@ class CutMix(RandomImageLayer):
     """
 
     def __init__(
-        self, factor: Any = 1.0, seed: int | None = None, data_format: str | None = None, **kwargs: Any
+        self,
+        factor: float | Sequence[float] = 1.0,
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(seed, data_format, **kwargs)
         self.factor = factor_range(factor, "factor", self)
 
-    def get_random_transformation(self, data: Any, training: Any = True, seed: Any = None) -> Transformation | None:
+    def get_random_transformation(
+        self, data: ArrayLike | Mapping[str, Any], training: bool | None = True, seed: int | SeedGenerator | None = None
+    ) -> Transformation | None:
         """Return what is drawn for a batch, None for a single image; see `ImageLayer`."""
         single = len(ops.shape(data["images"] if isinstance(data, Mapping) else data)) == 3
         return None if single else super().get_random_transformation(data, training, seed)
 
-    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+    def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
         alpha = random.uniform((), *self.factor, seed=seed) + 1e-6
         side = ops.sqrt(1.0 - random.beta((shape[0],), alpha, alpha, seed=seed))
         masks, covered = rectangles(shape, side, side, seed)
@@ -114,7 +124,9 @@ class CutMix(RandomImageLayer):
         others = ops.take(labels, transformation["permutation_order"], axis=0)
         return _mixed(labels, others, transformation["mix_weight"])
 
-    def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any, training: Any = True) -> Any:
+    def transform_bounding_boxes(
+        self, bounding_boxes: Mapping[str, Any], transformation: Any, training: bool | None = True
+    ) -> Mapping[str, Any]:
         """Refuse: what remains of a box is not known.
 
         Raises:
@@ -144,17 +156,19 @@ class MaxNumBoundingBoxes(ImageLayer):
         self.max_number = positive_int(max_number, "max_number", self)
         self.fill_value = int(fill_value)
 
-    def transform_images(self, images: Any, transformation: Any = None, training: Any = True) -> Any:
+    def transform_images(self, images: ArrayLike, transformation: Any = None, training: bool | None = True) -> Array:
         """Return the images."""
         return images
 
     def transform_segmentation_masks(
-        self, segmentation_masks: Any, transformation: Any = None, training: Any = True
-    ) -> Any:
+        self, segmentation_masks: ArrayLike, transformation: Any = None, training: bool | None = True
+    ) -> Array:
         """Return the masks."""
         return segmentation_masks
 
-    def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any, training: Any = True) -> Any:
+    def transform_bounding_boxes(
+        self, bounding_boxes: Mapping[str, Any], transformation: Any, training: bool | None = True
+    ) -> Mapping[str, Any]:
         """Return as many boxes and labels as were asked for."""
 
         def brought(values: Array) -> Array:

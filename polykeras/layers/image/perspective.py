@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from polykeras import ops, random
@@ -10,6 +11,7 @@ from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.image.base import RandomImageLayer, Transformation, chosen, factor_range, per_image
 from polykeras.layers.image.geometry import Mapped
 from polykeras.ops.image.transforms import homography
+from polykeras.seeds import SeedGenerator
 
 
 @LAYERS.register()
@@ -34,7 +36,7 @@ class RandomPerspective(Mapped):
 
     def __init__(
         self,
-        factor: Any = 1.0,
+        factor: float | Sequence[float] = 1.0,
         scale: float = 1.0,
         interpolation: str = "bilinear",
         fill_value: float = 0.0,
@@ -47,7 +49,7 @@ class RandomPerspective(Mapped):
         factor_range(scale, "scale", self)
         self.scale = scale
 
-    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+    def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
         batch, height, width, _ = shape
         applies = chosen(batch, self.factor, seed)
         moved = random.uniform((batch, 4, 2), -0.5 * self.scale, 0.5 * self.scale, seed=seed)

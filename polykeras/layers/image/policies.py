@@ -14,6 +14,7 @@ from polykeras.layers.image.color import LAST, RandomBrightness, RandomColorDege
 from polykeras.layers.image.filters import RandomSharpness
 from polykeras.layers.image.geometry import RandomRotation, RandomShear, RandomTranslation
 from polykeras.layers.image.tone import AutoContrast, Equalization, RandomPosterization, Solarization
+from polykeras.seeds import SeedGenerator
 
 
 class _Policy(RandomImageLayer):
@@ -28,7 +29,9 @@ class _Policy(RandomImageLayer):
 
     _names: ClassVar[Sequence[str]] = ()
 
-    def __init__(self, value_range: Any, factor: Any, interpolation: str, **kwargs: Any) -> None:
+    def __init__(
+        self, value_range: Sequence[float], factor: float | Sequence[float], interpolation: str, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.value_range = value_range
         self.factor = factor_range(factor, "factor", self)
@@ -98,9 +101,9 @@ class RandAugment(_Policy):
 
     def __init__(
         self,
-        value_range: Any = (0, 255),
+        value_range: Sequence[float] = (0, 255),
         num_ops: int = 2,
-        factor: Any = 0.5,
+        factor: float | Sequence[float] = 0.5,
         interpolation: str = "bilinear",
         seed: int | None = None,
         data_format: str | None = None,
@@ -110,7 +113,7 @@ class RandAugment(_Policy):
         self.num_ops = num_ops
         self._layers = self._made(self._names)
 
-    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+    def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
         chosen = random.randint((self.num_ops,), 0, len(self._names), seed=seed)
         drawn = [{**layer._draw(shape, seed), "size": shape[1:3]} for layer in self._layers]
         return {"layer_idxes": chosen, "transforms": drawn}
@@ -161,10 +164,10 @@ class AugMix(_Policy):
 
     def __init__(
         self,
-        value_range: Any = (0, 255),
+        value_range: Sequence[float] = (0, 255),
         num_chains: int = 3,
         chain_depth: int = 3,
-        factor: Any = 0.3,
+        factor: float | Sequence[float] = 0.3,
         alpha: float = 1.0,
         all_ops: bool = True,
         interpolation: str = "bilinear",
@@ -179,7 +182,7 @@ class AugMix(_Policy):
         self.all_ops = all_ops
         self._layers = self._made((*_GEOMETRY, *_TONES, *(_COLORS if all_ops else ())))
 
-    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+    def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
         weights = random.gamma((self.num_chains,), self.alpha, seed=seed)
         own = random.beta((), self.alpha, self.alpha, seed=seed)
         count = (self.num_chains, self.chain_depth)

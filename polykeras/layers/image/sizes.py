@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from polykeras import ops, random
 from polykeras.backend.spec import Array
 from polykeras.common.arguments import positive_int
+from polykeras.common.types import ArrayLike
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.image.base import ImageLayer, RandomImageLayer, Transformation
 from polykeras.ops.image.sizes import crop_box
+from polykeras.seeds import SeedGenerator
 
 
 def _scaled_boxes(corners: Array, start: tuple[float, float], scale: tuple[float, float]) -> Array:
@@ -203,7 +206,9 @@ class RandomCrop(RandomImageLayer, _Sized):
     ) -> None:
         super().__init__(height=height, width=width, seed=seed, data_format=data_format, name=name, **kwargs)
 
-    def get_random_transformation(self, data: Any, training: Any = True, seed: Any = None) -> Transformation | None:
+    def get_random_transformation(
+        self, data: ArrayLike | Mapping[str, Any], training: bool | None = True, seed: int | SeedGenerator | None = None
+    ) -> Transformation | None:
         """Return where the part begins; see `ImageLayer`."""
         drawn = dict(super().get_random_transformation(data, training, seed) or {})
         height, width = drawn["size"]

@@ -19,6 +19,7 @@ from polykeras.layers.image.base import (
     rescaled,
     value_pair,
 )
+from polykeras.seeds import SeedGenerator
 
 BYTES = (0, 255)
 
@@ -42,8 +43,8 @@ class RandomInvert(RandomImageLayer):
 
     def __init__(
         self,
-        factor: Any = 1.0,
-        value_range: Any = (0, 255),
+        factor: float | Sequence[float] = 1.0,
+        value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
         data_format: str | None = None,
         **kwargs: Any,
@@ -52,7 +53,7 @@ class RandomInvert(RandomImageLayer):
         self.factor = factor_range(factor, "factor", self)
         self.value_range = value_range
 
-    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+    def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
         return {"apply_inversion": chosen(shape[0], self.factor, seed)}
 
     def _transform(self, images: Array, transformation: Transformation) -> Array:
@@ -80,8 +81,8 @@ class RandomPosterization(RandomImageLayer):
 
     def __init__(
         self,
-        factor: Any,
-        value_range: Any = (0, 255),
+        factor: float | Sequence[float],
+        value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
         **kwargs: Any,
@@ -90,7 +91,7 @@ class RandomPosterization(RandomImageLayer):
         self.factor = factor_range(factor, "factor", self, 1, 8)
         self.value_range = value_pair(value_range, self)
 
-    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+    def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
         low, high = (int(n) for n in self.factor)
         if low == high:
             return {"shift_factor": ops.full((shape[0],), 8 - low, "int32")}
@@ -122,9 +123,9 @@ class Solarization(RandomImageLayer):
 
     def __init__(
         self,
-        addition_factor: Any = 0.0,
-        threshold_factor: Any = 0.0,
-        value_range: Any = (0, 255),
+        addition_factor: float | Sequence[float] = 0.0,
+        threshold_factor: float | Sequence[float] = 0.0,
+        value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -133,7 +134,7 @@ class Solarization(RandomImageLayer):
         self.threshold_factor = factor_range(threshold_factor, "threshold_factor", self)
         self.value_range = value_pair(value_range, self)
 
-    def _draw(self, shape: tuple[int, ...], seed: Any) -> dict[str, Any]:
+    def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
         def draw(factor: tuple[float, float]) -> Array:  # the lower bound is one of values, as in Keras
             return random.uniform((shape[0],), factor[0], factor[1] * 255, seed=seed)
 
@@ -160,7 +161,7 @@ class AutoContrast(ImageLayer):
 
     sample_by_sample = True
 
-    def __init__(self, value_range: Any = (0, 255), **kwargs: Any) -> None:
+    def __init__(self, value_range: Sequence[float] = (0, 255), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.value_range = value_pair(value_range, self)
 
@@ -198,7 +199,7 @@ class Equalization(RandomImageLayer):
     _not_in_config = (*RandomImageLayer._not_in_config, "seed")
 
     def __init__(
-        self, value_range: Any = (0, 255), bins: int = 256, data_format: str | None = None, **kwargs: Any
+        self, value_range: Sequence[float] = (0, 255), bins: int = 256, data_format: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
         self.bins = positive_int(bins, "bins", self)
@@ -241,7 +242,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
 
     def __init__(
         self,
-        value_range: Any = (0, 255),
+        value_range: Sequence[float] = (0, 255),
         clip_limit: float = 4.0,
         tile_grid_size: Sequence[int] = (8, 8),
         data_format: str | None = None,

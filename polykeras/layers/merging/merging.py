@@ -8,7 +8,9 @@ from math import prod
 from typing import Any
 
 from polykeras import ops
+from polykeras.backend.spec import Array
 from polykeras.backend.symbolic.dims import agree, broadcast, merge
+from polykeras.common.types import ArrayLike
 from polykeras.layers.base.layer import LAYERS, Layer
 
 
@@ -23,11 +25,16 @@ class Merge(Layer):
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
-        """Return the combination of arrays of one rank, with their masks of that rank, or None."""
+    def merge(self, inputs: list[Array], masks: list[Array | None]) -> Array:
+        """Return the combination of arrays of one rank, with their masks of that rank, or None.
+
+        Args:
+            inputs: at least two arrays.
+            masks: bool, one for each input, or None.
+        """
         raise NotImplementedError
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: Sequence[Array], mask: Sequence[Array | None] | None = None) -> Array:
         """Return the combination of a list of arrays.
 
         Args:
@@ -46,7 +53,7 @@ class Merge(Layer):
         aligned = [x if ops.ndim(x) == rank else ops.reshape(x, s) for x, s in zip(arrays, shapes, strict=True)]
         return self.merge(aligned, masks)
 
-    def _checked(self, inputs: Any, least: int = 1, most: int | None = None) -> list[Any]:
+    def _checked(self, inputs: Sequence[Array], least: int = 1, most: int | None = None) -> list[Any]:
         """Return the list of inputs; raise `ValueError` where it is none, too short or too long."""
         if isinstance(inputs, (list, tuple)) and least <= len(inputs) <= (most or len(inputs)):
             return list(inputs)
@@ -62,8 +69,13 @@ class Merge(Layer):
             mask = ops.expand_dims(mask, -1)
         return mask
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Return where any input is valid; None where one of them has no mask."""
+    def compute_mask(self, inputs: Sequence[Array], mask: Sequence[Array | None] | None = None) -> Array | None:
+        """Return where any input is valid; None where one of them has no mask.
+
+        Args:
+            inputs: what the layer was called with.
+            mask: the masks of the inputs, in a list; None where an input has none.
+        """
         masks = list(mask or [None])
         return None if any(mask is None for mask in masks) else reduce(ops.logical_or, masks)
 
@@ -74,7 +86,7 @@ class Add(Merge):
 
     sample_by_sample = True
 
-    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+    def merge(self, inputs: list[Array], masks: list[Array | None]) -> Array:
         """Return the sum."""
         return reduce(ops.add, inputs)
 
@@ -85,7 +97,7 @@ class Subtract(Merge):
 
     sample_by_sample = True
 
-    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+    def merge(self, inputs: list[Array], masks: list[Array | None]) -> Array:
         """Return the difference."""
         return ops.subtract(*self._checked(inputs, 2, 2))
 
@@ -96,7 +108,7 @@ class Multiply(Merge):
 
     sample_by_sample = True
 
-    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+    def merge(self, inputs: list[Array], masks: list[Array | None]) -> Array:
         """Return the product."""
         factors = [x if mask is None else ops.where(mask, x, 1) for x, mask in zip(inputs, masks, strict=True)]
         product = reduce(ops.multiply, factors)
@@ -111,7 +123,7 @@ class Average(Merge):
 
     sample_by_sample = True
 
-    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+    def merge(self, inputs: list[Array], masks: list[Array | None]) -> Array:
         """Return the mean."""
         return ops.divide(reduce(ops.add, inputs), len(inputs))
 
@@ -119,7 +131,7 @@ class Average(Merge):
 class _Extreme(Merge):
     """The largest or smallest of the elements that are not masked."""
 
-    def _choose(self, choose: Any, inputs: list[Any], masks: list[Any]) -> Any:
+    def _choose(self, choose: Any, inputs: list[Array], masks: list[Array | None]) -> Any:
         best, valid = inputs[0], masks[0]
         for x, mask in zip(inputs[1:], masks[1:], strict=True):
             x = x if mask is None else ops.where(mask, x, best)
@@ -134,7 +146,7 @@ class Maximum(_Extreme):
 
     sample_by_sample = True
 
-    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+    def merge(self, inputs: list[Array], masks: list[Array | None]) -> Array:
         """Return the maximum."""
         return self._choose(ops.maximum, inputs, masks)
 
@@ -145,7 +157,7 @@ class Minimum(_Extreme):
 
     sample_by_sample = True
 
-    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+    def merge(self, inputs: list[Array], masks: list[Array | None]) -> Array:
         """Return the minimum."""
         return self._choose(ops.minimum, inputs, masks)
 
@@ -165,7 +177,7 @@ class Concatenate(Merge):
         super().__init__(**kwargs)
         self.axis = axis
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Sequence[Array]) -> Array:
         """Return the joined arrays.
 
         Raises:
@@ -180,7 +192,7 @@ class Concatenate(Merge):
         merge(shapes, self.axis % len(shapes[0]), where=f"Layer {self.name!r} (Concatenate)")
         return ops.concatenate(arrays, axis=self.axis)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Sequence[Array], mask: Sequence[Array | None] | None = None) -> Array | None:
         """Return the masks joined in the same way, inputs without one being valid; None where none has one."""
         masks = list(mask or [None])
         if all(mask is None for mask in masks):
@@ -219,7 +231,7 @@ class Dot(Merge):
         self._pair = pair
         self.normalize = normalize
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Sequence[Array]) -> Array:
         """Return the batch-wise tensor product, summed along `axes`: the other axes of both; `(batch, 1)` without.
 
         Raises:
@@ -241,46 +253,88 @@ class Dot(Merge):
         right = ops.reshape(ops.moveaxis(y, b, 1), (batch, size, prod(rest_y)))
         return ops.reshape(ops.matmul(left, right), (batch, *((*rest_x, *rest_y) or (1,))))
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Sequence[Array], mask: Sequence[Array | None] | None = None) -> Array | None:
         """Return None."""
         return None
 
 
-def add(inputs: Any, **kwargs: Any) -> Any:
-    """Return `Add(**kwargs)(inputs)`."""
+def add(inputs: Sequence[ArrayLike], **kwargs: Any) -> Array:
+    """Return `Add(**kwargs)(inputs)`.
+
+    Args:
+        inputs: the arrays, as for `Add`.
+        **kwargs: of the layer.
+    """
     return Add(**kwargs)(inputs)
 
 
-def subtract(inputs: Any, **kwargs: Any) -> Any:
-    """Return `Subtract(**kwargs)(inputs)`."""
+def subtract(inputs: Sequence[ArrayLike], **kwargs: Any) -> Array:
+    """Return `Subtract(**kwargs)(inputs)`.
+
+    Args:
+        inputs: the arrays, as for `Subtract`.
+        **kwargs: of the layer.
+    """
     return Subtract(**kwargs)(inputs)
 
 
-def multiply(inputs: Any, **kwargs: Any) -> Any:
-    """Return `Multiply(**kwargs)(inputs)`."""
+def multiply(inputs: Sequence[ArrayLike], **kwargs: Any) -> Array:
+    """Return `Multiply(**kwargs)(inputs)`.
+
+    Args:
+        inputs: the arrays, as for `Multiply`.
+        **kwargs: of the layer.
+    """
     return Multiply(**kwargs)(inputs)
 
 
-def average(inputs: Any, **kwargs: Any) -> Any:
-    """Return `Average(**kwargs)(inputs)`."""
+def average(inputs: Sequence[ArrayLike], **kwargs: Any) -> Array:
+    """Return `Average(**kwargs)(inputs)`.
+
+    Args:
+        inputs: the arrays, as for `Average`.
+        **kwargs: of the layer.
+    """
     return Average(**kwargs)(inputs)
 
 
-def maximum(inputs: Any, **kwargs: Any) -> Any:
-    """Return `Maximum(**kwargs)(inputs)`."""
+def maximum(inputs: Sequence[ArrayLike], **kwargs: Any) -> Array:
+    """Return `Maximum(**kwargs)(inputs)`.
+
+    Args:
+        inputs: the arrays, as for `Maximum`.
+        **kwargs: of the layer.
+    """
     return Maximum(**kwargs)(inputs)
 
 
-def minimum(inputs: Any, **kwargs: Any) -> Any:
-    """Return `Minimum(**kwargs)(inputs)`."""
+def minimum(inputs: Sequence[ArrayLike], **kwargs: Any) -> Array:
+    """Return `Minimum(**kwargs)(inputs)`.
+
+    Args:
+        inputs: the arrays, as for `Minimum`.
+        **kwargs: of the layer.
+    """
     return Minimum(**kwargs)(inputs)
 
 
-def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
-    """Return `Concatenate(axis, **kwargs)(inputs)`."""
+def concatenate(inputs: Sequence[ArrayLike], axis: int = -1, **kwargs: Any) -> Array:
+    """Return `Concatenate(axis, **kwargs)(inputs)`.
+
+    Args:
+        inputs: the arrays, as for `Concatenate`.
+        axis: the axis to join.
+        **kwargs: of the layer.
+    """
     return Concatenate(axis=axis, **kwargs)(inputs)
 
 
-def dot(inputs: Any, axes: Any = -1, **kwargs: Any) -> Any:
-    """Return `Dot(axes, **kwargs)(inputs)`."""
+def dot(inputs: Sequence[ArrayLike], axes: Any = -1, **kwargs: Any) -> Array:
+    """Return `Dot(axes, **kwargs)(inputs)`.
+
+    Args:
+        inputs: the arrays, as for `Dot`.
+        axes: the axes to multiply along, see `Dot`.
+        **kwargs: of the layer.
+    """
     return Dot(axes=axes, **kwargs)(inputs)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from polykeras import config, initializers, ops
+from polykeras.backend.spec import Array, Shape
+from polykeras.common.types import ConstraintLike, InitializerLike, RegularizerLike
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.normalization.layer_normalization import Scaled
 from polykeras.variables import Variable
@@ -53,14 +55,14 @@ class BatchNormalization(Scaled):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        moving_mean_initializer: Any = "zeros",
-        moving_variance_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        moving_mean_initializer: InitializerLike = "zeros",
+        moving_variance_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         renorm: bool = False,
         renorm_clipping: Mapping[str, float] | None = None,
         renorm_momentum: float = 0.99,
@@ -88,12 +90,12 @@ class BatchNormalization(Scaled):
         self.renorm_momentum = float(renorm_momentum)
         self.synchronized = synchronized
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Make scale, offset and running statistics."""
         super().build(input_shape)
         size = input_shape[self.axis]
 
-        def running(name: str, initializer: Any) -> Variable:
+        def running(name: str, initializer: InitializerLike) -> Variable:
             return self.add_weight((size,), initializer, trainable=False, autocast=False, name=name)
 
         def deviation(shape: Any, dtype: Any = None) -> Any:
@@ -106,7 +108,7 @@ class BatchNormalization(Scaled):
             self.renorm_mean = running("renorm_mean", self.moving_mean_initializer)
             self.renorm_stddev = running("renorm_stddev", deviation)
 
-    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+    def call(self, inputs: Array, training: bool | None = None, mask: Array | None = None) -> Array:
         """Return the normalized inputs.
 
         Args:
@@ -122,12 +124,12 @@ class BatchNormalization(Scaled):
         y = self._train(x, mask) if training and self.trainable else self._infer(x)
         return y if ops.dtype(y) == dtype else ops.cast(y, dtype)
 
-    def _infer(self, x: Any) -> Any:
+    def _infer(self, x: Array) -> Array:
         return ops.batch_normalization(
             x, self.moving_mean, self.moving_variance, self.axis, self.beta, self.gamma, self.epsilon
         )
 
-    def _train(self, x: Any, mask: Any) -> Any:
+    def _train(self, x: Array, mask: Array | None) -> Array:
         if mask is None and not self.renorm:
             y, mean, variance = ops.normalize_batch(x, self.axis, self.beta, self.gamma, self.epsilon)
             self._update(mean, variance)
@@ -141,7 +143,7 @@ class BatchNormalization(Scaled):
         self._update(mean, variance)
         return ops.batch_normalization(x, mean, variance, self.axis, beta, gamma, self.epsilon)
 
-    def _statistics(self, x: Any, mask: Any) -> tuple[Any, Any]:
+    def _statistics(self, x: Array, mask: Array | None) -> tuple[Array, Array]:
         """Return the mean and the variance of a batch, of the places that count."""
         shape = ops.shape(x)
         axes = tuple(i for i in range(len(shape)) if i != self.axis % len(shape))
@@ -153,7 +155,7 @@ class BatchNormalization(Scaled):
         variance = ops.sum(ops.square(ops.where(valid, ops.subtract(x, mean), 0)), axes, keepdims=True) / count
         return ops.reshape(mean, (-1,)), ops.reshape(variance, (-1,))
 
-    def _valid(self, mask: Any, x: Any) -> Any:
+    def _valid(self, mask: Array | None, x: Array) -> Any:
         have, want = ops.shape(mask), ops.shape(x)
         if len(have) != len(want) - 1:
             raise ValueError(
@@ -162,7 +164,7 @@ class BatchNormalization(Scaled):
             )
         return ops.broadcast_to(ops.expand_dims(ops.cast(mask, "bool"), -1), want)
 
-    def _update(self, mean: Any, variance: Any) -> None:
+    def _update(self, mean: Array, variance: Array) -> None:
         """Move the running statistics towards those of the batch."""
         mean, variance = ops.stop_gradient(mean), ops.stop_gradient(variance)
         if not self.renorm:
@@ -176,7 +178,7 @@ class BatchNormalization(Scaled):
         _move(self.moving_stddev, deviation, self.momentum)
         self.moving_variance.assign(ops.relu(ops.square(self.moving_stddev) - self.epsilon))
 
-    def _correction(self, mean: Any, variance: Any) -> tuple[Any, Any]:
+    def _correction(self, mean: Array, variance: Array) -> tuple[Array, Array]:
         """Return factor and offset that make of the batch's normalization that of the running statistics."""
         bounds = self.renorm_clipping or {}
         floor = self.epsilon**0.5  # keeps from dividing by 0 early in training
@@ -196,11 +198,11 @@ def _move(variable: Variable, value: Any, momentum: float) -> None:
     variable.assign(ops.add(ops.multiply(variable, momentum), ops.multiply(value, 1.0 - momentum)))
 
 
-def _multiply(x: Any, factor: Any) -> Any:
+def _multiply(x: Array, factor: Any) -> Array:
     return x if factor is None else ops.multiply(x, factor)
 
 
-def _add(x: Any, other: Any) -> Any:
+def _add(x: Array, other: Array) -> Array:
     return x if other is None else ops.add(x, other)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import dtypes, ops
+from polykeras.backend.spec import Array, Shape
+from polykeras.common.types import ConstraintLike, InitializerLike, RegularizerLike
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.normalization.layer_normalization import Scaled, along
 
@@ -46,12 +48,12 @@ class GroupNormalization(Scaled):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -72,7 +74,7 @@ class GroupNormalization(Scaled):
         self.groups = groups
         self.autocast = False
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Make scale and offset."""
         super().build(input_shape)
         channels = input_shape[self.axis]
@@ -84,7 +86,7 @@ class GroupNormalization(Scaled):
                 f"of one size; received the shape {tuple(input_shape)}."
             )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the normalized inputs."""
         shape = ops.shape(inputs)
         axis = self.axis % len(shape)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from polykeras import dtypes, ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ConstraintLike, InitializerLike, InputShape, RegularizerLike
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.base.weights import keep_options, known_sizes, make_weight
@@ -23,12 +25,12 @@ class Scaled(Layer):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -39,7 +41,7 @@ class Scaled(Layer):
         keep_options(self, locals(), "beta", "gamma")
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: InputShape) -> None:
         """Make scale and offset."""
         if not isinstance(self.axis, int):  # in the order of the weights' axes, which Keras takes from the numbers
             self.axis = sorted(a % len(input_shape) for a in self.axis)
@@ -82,12 +84,12 @@ class LayerNormalization(Scaled):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         *,
         rms_scaling: bool = False,
         **kwargs: Any,
@@ -114,7 +116,7 @@ class LayerNormalization(Scaled):
                 stacklevel=2,
             )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the normalized inputs."""
         axis = self.axis if isinstance(self.axis, int) else tuple(self.axis)
         if self.rms_scaling:
@@ -126,7 +128,7 @@ class LayerNormalization(Scaled):
         return ops.cast(outputs, self.compute_dtype)
 
 
-def along(weight: Any, x: Any, axis: int | Sequence[int]) -> Any:
+def along(weight: Any, x: Array, axis: int | Sequence[int]) -> Array:
     """Return a weight of the sizes of some axes of `x` such that it broadcasts to `x`.
 
     Args:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from polykeras import ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import InputShape
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.base.weights import known_sizes
@@ -36,7 +38,7 @@ class RMSNormalization(Layer):
         self.axis: int | list[int] = axis if isinstance(axis, int) else list(axis)
         self.epsilon = float(epsilon)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: InputShape) -> None:
         """Make the scale."""
         if not isinstance(self.axis, int):  # in the order of the weight's axes
             self.axis = sorted(a % len(input_shape) for a in self.axis)
@@ -45,7 +47,7 @@ class RMSNormalization(Layer):
         self.scale = self.add_weight(shape, "ones", name="scale")
         self.input_spec = InputSpec(ndim=len(input_shape), axes=dict(zip(axes, shape, strict=True)))
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Array) -> Array:
         """Return the normalized inputs."""
         axis = self.axis if isinstance(self.axis, int) else tuple(self.axis)
         return ops.rms_normalization(x, self.scale, axis=axis, epsilon=self.epsilon)
@@ -78,7 +80,7 @@ class UnitNormalization(Layer):
         self.axis: int | list[int] = axis if isinstance(axis, int) else list(axis)
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the normalized inputs."""
         axis = self.axis if isinstance(self.axis, int) else tuple(self.axis)
         return ops.normalize(inputs, axis=axis, order=2, epsilon=1e-12)

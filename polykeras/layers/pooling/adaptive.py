@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops
+from polykeras.backend.spec import Array
 from polykeras.common.arguments import int_tuple
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.convolution.base import PerAxis, Spatial
@@ -19,13 +20,13 @@ class _AdaptivePool(Spatial):
 
 
 class _AdaptiveAveragePool(_AdaptivePool):
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the mean of each window."""
         return ops.adaptive_average_pool(inputs, self.output_size, self.data_format)
 
 
 class _AdaptiveMaxPool(_AdaptivePool):
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the maximum of each window."""
         return ops.adaptive_max_pool(inputs, self.output_size, self.data_format)
 

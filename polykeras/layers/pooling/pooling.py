@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops
+from polykeras.backend.spec import Array
 from polykeras.common.arguments import int_tuple
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.convolution.base import PerAxis, Spatial, standardize_padding
@@ -39,7 +40,7 @@ class _Pool(Spatial):
 class _MaxPool(_Pool):
     pool_mode = "max"
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the maximum of each window."""
         return ops.max_pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
 
@@ -47,7 +48,7 @@ class _MaxPool(_Pool):
 class _AveragePool(_Pool):
     pool_mode = "average"
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the mean of each window, padding left out."""
         return ops.average_pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
 
@@ -136,7 +137,7 @@ class _GlobalPool(Spatial):
 
 
 class _GlobalMaxPool(_GlobalPool):
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the maximum of each channel."""
         return ops.max(inputs, axis=self._space, keepdims=self.keepdims)
 
@@ -167,14 +168,17 @@ class GlobalMaxPooling2D(_GlobalMaxPool):
 
 @LAYERS.register("GlobalMaxPool3D")
 class GlobalMaxPooling3D(_GlobalMaxPool):
-    """The maximum over a volume: `(batch, *space, channels)` to `(batch, channels)`; see `GlobalMaxPooling1D`."""
+    """The maximum over a volume: `(batch, *space, channels)` to `(batch, channels)`.
+
+    Arguments as for `GlobalMaxPooling1D`.
+    """
 
     sample_by_sample = True
     rank = 3
 
 
 class _GlobalAveragePool(_GlobalPool):
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the mean of each channel."""
         return ops.mean(inputs, axis=self._space, keepdims=self.keepdims)
 
@@ -192,7 +196,7 @@ class GlobalAveragePooling1D(_GlobalPool):
         super().__init__(data_format, keepdims, **kwargs)
         self.supports_masking = True
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: Array, mask: Array | None = None) -> Array:
         """Return the mean of each channel; 0 where a mask leaves nothing.
 
         Args:
@@ -207,8 +211,13 @@ class GlobalAveragePooling1D(_GlobalPool):
         count = ops.sum(ops.cast(valid, ops.dtype(inputs)), axis=axis, keepdims=self.keepdims)
         return ops.divide(total, ops.maximum(count, 1))
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Return None: no time is left."""
+    def compute_mask(self, inputs: Array, mask: Array | None = None) -> Array | None:
+        """Return None: no time is left.
+
+        Args:
+            inputs: not used.
+            mask: not used.
+        """
         return None
 
 
@@ -225,7 +234,10 @@ class GlobalAveragePooling2D(_GlobalAveragePool):
 
 @LAYERS.register("GlobalAvgPool3D")
 class GlobalAveragePooling3D(_GlobalAveragePool):
-    """The mean over a volume: `(batch, *space, channels)` to `(batch, channels)`; see `GlobalMaxPooling1D`."""
+    """The mean over a volume: `(batch, *space, channels)` to `(batch, channels)`.
+
+    Arguments as for `GlobalMaxPooling1D`.
+    """
 
     sample_by_sample = True
     rank = 3

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from polykeras import ops
+from polykeras.backend.spec import Array
 from polykeras.backend.symbolic import SymbolicArray
+from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.preprocessing.encoding import MODES, encode, refuse_sparse
 from polykeras.layers.preprocessing.encoding import output_mode as one_of_modes
@@ -49,7 +51,7 @@ class Discretization(DataLayer):
         epsilon: float = 0.01,
         output_mode: str = "int",
         sparse: bool = False,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         name: str | None = None,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
@@ -103,8 +105,12 @@ class Discretization(DataLayer):
         """Forget the data."""
         self.summary = np.zeros((2, 0), "float32")
 
-    def call(self, inputs: Any) -> Any:
-        """Return the bins of the inputs, in the form of `output_mode`."""
+    def call(self, inputs: ArrayLike) -> Array:
+        """Return the bins of the inputs, in the form of `output_mode`.
+
+        Raises:
+            ValueError: there are no boundaries yet.
+        """
         boundaries = self.bin_boundaries
         if boundaries is None:
             if not isinstance(inputs, SymbolicArray):
@@ -126,7 +132,7 @@ class Discretization(DataLayer):
         layer.bin_boundaries = boundaries
         return layer
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Read the summary that older files of Keras hold."""
         if len(store) == 1:
             self.summary = np.asarray(store["0"])

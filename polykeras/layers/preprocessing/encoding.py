@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from polykeras import ops
+from polykeras.backend.spec import Array
 from polykeras.common.arguments import positive_int
+from polykeras.common.types import ArrayLike
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.preprocessing.host import DataLayer, Tokens
 
@@ -139,7 +141,7 @@ class CategoryEncoding(DataLayer):
         self.num_tokens = positive_int(num_tokens, "num_tokens", self)
         self.sparse = refuse_sparse(sparse, "CategoryEncoding")
 
-    def call(self, inputs: Any, count_weights: Any = None) -> Any:
+    def call(self, inputs: ArrayLike, count_weights: ArrayLike | None = None) -> Array:
         """Return the encoded inputs, as floats.
 
         Args:

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from polykeras import config, dtypes
+from polykeras.backend.spec import Array
 from polykeras.common.arguments import positive_int
+from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.preprocessing.encoding import MODES, encode_tokens, encoded_shape, refuse_sparse
 from polykeras.layers.preprocessing.encoding import output_mode as one_of_modes
@@ -72,7 +74,7 @@ class Hashing(Layer):
             raise ValueError(f"Hashing: `salt` must be an int or two; received {salt}.")
         self.built = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: ArrayLike) -> Array:
         """Return the bins of the inputs, in the form of `output_mode`."""
         return run_on_host(self._hashed, [inputs], self._spec)
 
@@ -123,7 +125,7 @@ class HashedCrossing(Layer):
         output_mode: str = "int",
         sparse: bool = False,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         **kwargs: Any,
     ) -> None:
         self.output_mode = one_of_modes(output_mode, MODES[:2], "HashedCrossing")
@@ -132,7 +134,7 @@ class HashedCrossing(Layer):
         self.sparse = refuse_sparse(sparse, "HashedCrossing")
         self.built = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: ArrayLike) -> Array:
         """Return the bins.
 
         Args:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from polykeras import config
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike
 from polykeras.layers.preprocessing.encoding import encode_tokens, encoded_shape
 from polykeras.layers.preprocessing.hashes import bins
 from polykeras.layers.preprocessing.host import Tokens, as_bytes, as_text, host_data, run_on_host
@@ -24,8 +27,12 @@ class IndexLookup(Vocabulary):
 
     # ---- calling -----------------------------------------------------------------------------------------------
 
-    def call(self, inputs: Any) -> Any:
-        """Return the places of the inputs in the vocabulary, in the form of `output_mode`."""
+    def call(self, inputs: ArrayLike) -> Array:
+        """Return the places of the inputs in the vocabulary, in the form of `output_mode`.
+
+        Raises:
+            RuntimeError: there is no vocabulary yet, whose size the outputs have.
+        """
         if self._frozen_size is None and not self._size_is_free():
             raise RuntimeError(
                 f"{self._title()} has no vocabulary yet, whose size its outputs have: pass `vocabulary`, or call "
@@ -98,12 +105,12 @@ class IndexLookup(Vocabulary):
             made[name] = plain if plain is None else [as_text(v) for v in plain]
         return made | {"vocabulary_size": self._frozen_size}
 
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
         """Write the inverse document frequencies, where there are some."""
         if self.idf_weights is not None:
             store["idf_weights"] = self.idf_weights
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Read what `save_own_variables` wrote."""
         if self.output_mode == "tf_idf" and "idf_weights" in store:
             self.idf_weights = np.asarray(store["idf_weights"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from polykeras.common.types import ArrayLike
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.preprocessing.index_lookup import IndexLookup
 
@@ -57,7 +58,7 @@ class StringLookup(IndexLookup):
         mask_token: str | None = None,
         oov_token: str | None = "[UNK]",
         vocabulary: Any = None,
-        idf_weights: Any = None,
+        idf_weights: ArrayLike | None = None,
         invert: bool = False,
         output_mode: str = "int",
         pad_to_max_tokens: bool = False,
@@ -127,7 +128,7 @@ class IntegerLookup(IndexLookup):
         oov_token: int | None = -1,
         vocabulary: Any = None,
         vocabulary_dtype: str = "int64",
-        idf_weights: Any = None,
+        idf_weights: ArrayLike | None = None,
         invert: bool = False,
         output_mode: str = "int",
         sparse: bool = False,

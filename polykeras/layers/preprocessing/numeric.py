@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from polykeras import config, ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike, InputShape
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.base.weights import known_sizes
@@ -66,7 +68,7 @@ class Normalization(DataLayer):
     def _kept(self, ndim: int) -> list[int]:
         return sorted(a % ndim for a in self.axis)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: InputShape) -> None:
         """Make the weights mean, variance and (so that files of Keras fit) count, where they were not given."""
         ndim = len(input_shape)
         if any(not -ndim <= axis < ndim for axis in self.axis):
@@ -74,7 +76,7 @@ class Normalization(DataLayer):
         axes = self._kept(ndim)
         shape = known_sizes(self, input_shape, axes)
         self.input_spec = InputSpec(ndim=ndim, axes=dict(zip(axes, shape, strict=True)))
-        self._spread = [input_shape[i] if i in axes else 1 for i in range(ndim)]
+        self._spread: list[Any] = [input_shape[i] if i in axes else 1 for i in range(ndim)]
         if self.input_mean is None:
             self.adapt_mean = self.add_weight(shape, "zeros", trainable=False, name="mean")
             self.adapt_variance = self.add_weight(shape, "ones", trainable=False, name="variance")
@@ -128,12 +130,12 @@ class Normalization(DataLayer):
         """Take over `adapt_mean` and `adapt_variance`: kept for Keras code, as they are read in each call anyway."""
 
     @property
-    def mean(self) -> Any:
+    def mean(self) -> Array | None:
         """The mean, of the inputs' number of axes; None before the layer is built."""
         return self._statistic(0) if self.built else None
 
     @property
-    def variance(self) -> Any:
+    def variance(self) -> Array | None:
         """The variance, in the same way."""
         return self._statistic(1) if self.built else None
 
@@ -141,7 +143,7 @@ class Normalization(DataLayer):
         statistics = self._given if self.input_mean is not None else (self.adapt_mean, self.adapt_variance)
         return ops.reshape(ops.convert_to_tensor(statistics[which], self.compute_dtype), self._spread)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the scaled inputs, as floats."""
         inputs = ops.cast(inputs, self.compute_dtype)
         deviation = ops.maximum(ops.sqrt(self._statistic(1)), config.epsilon())
@@ -168,13 +170,13 @@ class Rescaling(DataLayer):
 
     sample_by_sample = True
 
-    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
+    def __init__(self, scale: ArrayLike, offset: ArrayLike = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scale = scale
         self.offset = offset
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the scaled inputs, as floats."""
         inputs = ops.cast(inputs, self.compute_dtype)
         return ops.add(ops.multiply(inputs, self._by_channel(self.scale)), self._by_channel(self.offset))

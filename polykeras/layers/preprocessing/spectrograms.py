@@ -7,6 +7,8 @@ from typing import Any, Literal
 import numpy as np
 
 from polykeras import config, initializers, ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import InputShape
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.preprocessing.host import DataLayer
@@ -77,7 +79,7 @@ class MelSpectrogram(DataLayer):
         self.power_to_db, self.top_db, self.mag_exp = power_to_db, top_db, mag_exp
         self.min_power, self.ref_power = min_power, ref_power
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the spectrogram.
 
         Args:
@@ -110,7 +112,7 @@ class MelSpectrogram(DataLayer):
         lower_edge_hertz: float = 125.0,
         upper_edge_hertz: float = 3800.0,
         dtype: str = "float32",
-    ) -> Any:
+    ) -> Array:
         """Return the matrix that turns frequencies into bands on the mel scale: triangles, each beside the next.
 
         Args:
@@ -195,7 +197,7 @@ class STFTSpectrogram(Layer):
         self.data_format = config.standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=3)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: InputShape) -> None:
         """Make the kernels that are needed."""
         bands = (self.fft_length or 2 ** (self.frame_length - 1).bit_length()) // 2 + 1
         for side in ("real", "imag"):
@@ -204,7 +206,7 @@ class STFTSpectrogram(Layer):
                 name = f"{side}_kernel"
                 setattr(self, name, self.add_weight((self.frame_length, 1, bands), start, name=name))
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the transform.
 
         Args:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from polykeras import dtypes
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.preprocessing.host import Tokens, as_bytes, batches, host_data, is_data, run_on_host, texts
 from polykeras.layers.preprocessing.lookups import StringLookup
@@ -40,6 +42,8 @@ class TextVectorization(Layer):
         ragged: whether rows of integers keep their lengths: then the layer gives a NumPy array of arrays.
         encoding: of texts that come as bytes.
         name: of the layer.
+        has_input_vocabulary: in configs of files: whether the layer was made with a vocabulary, and did not learn it.
+        vocabulary_size: in configs of files: how many tokens it had, for the shape of outputs before it is set.
         **kwargs: as for `Layer`.
 
     Raises:
@@ -68,7 +72,7 @@ class TextVectorization(Layer):
         output_sequence_length: int | None = None,
         pad_to_max_tokens: bool = False,
         vocabulary: Any = None,
-        idf_weights: Any = None,
+        idf_weights: ArrayLike | None = None,
         sparse: bool = False,
         ragged: bool = False,
         encoding: str = "utf-8",
@@ -162,8 +166,13 @@ class TextVectorization(Layer):
         """Return the size of the vocabulary, special tokens included."""
         return self._lookup_layer.vocabulary_size()
 
-    def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
-        """Set the vocabulary, instead of learning it; see `StringLookup.set_vocabulary`."""
+    def set_vocabulary(self, vocabulary: Any, idf_weights: ArrayLike | None = None) -> None:
+        """Set the vocabulary, instead of learning it; see `StringLookup.set_vocabulary`.
+
+        Args:
+            vocabulary: tokens, or the path of a text file.
+            idf_weights: inverse document frequencies, one a token, for the output mode `"tf_idf"`.
+        """
         self._lookup_layer.set_vocabulary(vocabulary, idf_weights)
 
     # ---- tokens ------------------------------------------------------------------------------------------------
@@ -219,7 +228,7 @@ class TextVectorization(Layer):
 
     # ---- calling -----------------------------------------------------------------------------------------------
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: ArrayLike) -> Array:
         """Return the tokens of the texts in the form of `output_mode`."""
         if self.output_mode != "int":
             return run_on_host(lambda data: self._lookup_layer._look_up(self._tokens_of(data)), [inputs], self._spec)
@@ -257,11 +266,11 @@ class TextVectorization(Layer):
         taken = ("max_tokens", "pad_to_max_tokens", "sparse", "vocabulary", "idf_weights")
         return made | {name: inner[name] for name in taken} | {"vocabulary_size": self.vocabulary_size()}
 
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
         """Write the inverse document frequencies, where there are some."""
         self._lookup_layer.save_own_variables(store)
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Read what `save_own_variables` wrote."""
         self._lookup_layer.load_own_variables(store)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from polykeras import config, dtypes
 from polykeras.common import budget
+from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.layers.base.layer import Layer
 from polykeras.layers.preprocessing.encoding import output_mode, refuse_sparse
 from polykeras.layers.preprocessing.host import Tokens, as_bytes, as_text, batches, host_data, is_data
@@ -38,7 +39,7 @@ class Vocabulary(Layer):
         oov_token: Any,
         vocabulary_dtype: str,
         vocabulary: Any = None,
-        idf_weights: Any = None,
+        idf_weights: ArrayLike | None = None,
         invert: bool = False,
         output_mode: str = "int",
         sparse: bool = False,
@@ -49,7 +50,7 @@ class Vocabulary(Layer):
         vocabulary_size: int | None = None,
         has_input_vocabulary: bool | None = None,
         trainable: bool = True,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(name=name, trainable=trainable)
         owner = type(self).__name__
@@ -76,7 +77,7 @@ class Vocabulary(Layer):
         elif idf_weights is not None:
             self.idf_weights = np.asarray(host_data(idf_weights), config.floatx())
 
-    def _check(self, owner: str, idf_weights: Any) -> None:
+    def _check(self, owner: str, idf_weights: ArrayLike | None) -> None:
         def refuse(message: str) -> None:
             raise ValueError(f"{owner}: {message}.")
 
@@ -140,7 +141,7 @@ class Vocabulary(Layer):
         special = [self.mask_token] * self._first_oov() + [self.oov_token] * self.num_oov_indices
         return [*(special if include_special_tokens else ()), *map(self._shown, self._tokens)]
 
-    def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
+    def set_vocabulary(self, vocabulary: Any, idf_weights: ArrayLike | None = None) -> None:
         """Set the vocabulary, instead of learning it by `adapt`.
 
         Args:

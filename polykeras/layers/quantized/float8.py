@@ -8,6 +8,7 @@ from typing import Any
 import ml_dtypes
 
 from polykeras import ops
+from polykeras.backend.spec import Array
 from polykeras.dtype_policies import QuantizedFloat8DTypePolicy
 from polykeras.layers.quantized.layout import Layout
 from polykeras.quantizers import compute_float8_amax_history, compute_float8_scale, quantize_and_dequantize
@@ -57,11 +58,11 @@ class Float8:
         more = [f"{what}_{part}" for what in ("inputs", kernel, "outputs_grad") for part in ("scale", "amax_history")]
         return [kernel, *bias, *more]
 
-    def _state(self, what: str) -> tuple[Any, Any]:
+    def _state(self, what: str) -> tuple[Array, Array]:
         parts = vars(self.layer)
         return ops.convert_to_tensor(parts[f"{what}_scale"]), ops.convert_to_tensor(parts[f"{what}_amax_history"])
 
-    def product(self, function: Callable[[Any, Any], Any], inputs: Any, name: str) -> Any:
+    def product(self, function: Callable[[Any, Any], Any], inputs: Array, name: str) -> Array:
         """Return `function(inputs, weight)` of rounded arguments, whose gradient is rounded as it comes in."""
         dtype = self.layer.compute_dtype
         inputs, weight = ops.cast(inputs, dtype), ops.convert_to_tensor(getattr(self.layer, name))
@@ -71,8 +72,8 @@ class Float8:
 
     def _rounds(self, form: str, dtype: str) -> Callable[..., Any]:
         @ops.custom_gradient
-        def rounded(x: Any, scale: Any, history: Any) -> Any:
-            def gradients(upstream: Any) -> Any:
+        def rounded(x: Array, scale: Array, history: Array) -> Array:
+            def gradients(upstream: Array) -> Any:
                 return upstream, *_next_state(x, scale, history, form)
 
             return quantize_and_dequantize(x, scale, form, dtype), gradients
@@ -81,8 +82,8 @@ class Float8:
 
     def _rounds_gradients(self, form: str, dtype: str) -> Callable[..., Any]:
         @ops.custom_gradient
-        def unchanged(x: Any, scale: Any, history: Any) -> Any:
-            def gradients(upstream: Any) -> Any:
+        def unchanged(x: Array, scale: Array, history: Array) -> Array:
+            def gradients(upstream: Array) -> Any:
                 rounded = quantize_and_dequantize(upstream, scale, form, dtype)
                 return rounded, *_next_state(upstream, scale, history, form)
 
@@ -90,13 +91,13 @@ class Float8:
 
         return unchanged
 
-    def shift(self, bias: Any) -> Any:
+    def shift(self, bias: Array) -> Array:
         """Return a bias as it is added: float32 in the precision of bfloat16, for which devices have kernels."""
         bias = ops.convert_to_tensor(bias)
         return ops.cast(ops.cast(bias, "bfloat16"), "float32") if self.layer.compute_dtype == "float32" else bias
 
 
-def _next_state(x: Any, scale: Any, history: Any, form: str) -> tuple[Any, Any]:
+def _next_state(x: Array, scale: Array, history: Array, form: str) -> tuple[Array, Array]:
     """Return the scale that follows from the history, and the history with the size of `x`."""
     largest = float(ml_dtypes.finfo(form).max)
     return compute_float8_scale(ops.max(history), scale, largest), compute_float8_amax_history(x, history)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from polykeras import ops
+from polykeras.backend.spec import Array
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Layout:
         """The axis of the matrix along which scales are shared, and blocks lie."""
         return self.summed[0] if len(self.shape) == 2 and self.matrix == self.shape else 0
 
-    def spread_scale(self, scale: Any) -> Any:
+    def spread_scale(self, scale: Array) -> Array:
         """Return the scales of inputs, with size 1 where products sum, so that they broadcast against the outputs."""
         if self.spread is None:
             return scale

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from polykeras import dtypes, ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike
 from polykeras.dtype_policies import Int4DTypePolicy
 from polykeras.layers.quantized.layout import Layout
 from polykeras.quantizers import (
@@ -85,7 +87,7 @@ class WholeNumbers:
             made.assign(value)
             setattr(self.layer, name, made)
 
-    def numbers_of(self, layout: Layout, values: Any) -> dict[str, Any]:
+    def numbers_of(self, layout: Layout, values: ArrayLike) -> dict[str, Any]:
         """Return the parts of a weight.
 
         Args:
@@ -122,8 +124,8 @@ class WholeNumbers:
         return numbers
 
     def _floats(
-        self, layout: Layout, numbers: Any, axis: int, pick: Callable[[Any], Any] = ops.convert_to_tensor
-    ) -> Any:
+        self, layout: Layout, numbers: Array, axis: int, pick: Callable[[Any], Any] = ops.convert_to_tensor
+    ) -> Array:
         """Return the floats of numbers, `pick` from scales what belongs to them; these are shared along `axis`."""
         parts = vars(self.layer)
         numbers = ops.cast(numbers, self.layer.compute_dtype)
@@ -135,7 +137,7 @@ class WholeNumbers:
         scale, zero = ops.take(scale, blocks, axis=axis), ops.take(zero, blocks, axis=axis)
         return ops.cast(ops.multiply(ops.subtract(numbers, zero), scale), self.layer.compute_dtype)
 
-    def floats(self, layout: Layout) -> Any:
+    def floats(self, layout: Layout) -> Array:
         """Return a weight as floats."""
         numbers = self._numbers(layout)
         if self.mode == "int4":
@@ -147,7 +149,7 @@ class WholeNumbers:
 
     # ---- what a layer computes ---------------------------------------------------------------------------------
 
-    def product(self, function: Callable[[Any, Any], Any], inputs: Any, name: str) -> Any:
+    def product(self, function: Callable[[Any, Any], Any], inputs: Array, name: str) -> Array:
         """Return `function(inputs, weight)`, which is linear in both, and of LoRA's product with it.
 
         Gradients are those of the floats that the numbers stand for: rounding the inputs counts for nothing.
@@ -165,7 +167,7 @@ class WholeNumbers:
             outputs = ops.add(outputs, ops.cast(function(inputs, ops.cast(self.layer._delta(), dtype)), dtype))
         return outputs
 
-    def _rounded(self, layout: Layout, inputs: Any) -> tuple[Any, Any]:
+    def _rounded(self, layout: Layout, inputs: Array) -> tuple[Array, Array]:
         """Return inputs as whole numbers, of a float dtype, and their scales as outputs take them."""
         if not dtypes.is_float(ops.dtype(inputs)):
             inputs = ops.cast(inputs, self.layer.compute_dtype)
@@ -176,7 +178,7 @@ class WholeNumbers:
         difference = ops.subtract(ops.cast(numbers, ops.dtype(scaled)), ops.stop_gradient(scaled))
         return ops.add(scaled, difference), layout.spread_scale(scale)
 
-    def rows(self, indices: Any, name: str) -> Any:
+    def rows(self, indices: Array, name: str) -> Array:
         """Return rows of a matrix as floats: only these are unpacked."""
         layout = self.layouts[name]
 
@@ -191,11 +193,11 @@ class WholeNumbers:
             rows = ops.add(rows, ops.cast(pick(self.layer._delta()), ops.dtype(rows)))
         return rows
 
-    def shift(self, bias: Any) -> Any:
+    def shift(self, bias: Array) -> Array:
         """Return a bias as it is added."""
         return bias
 
-    def read(self, name: str) -> Any:
+    def read(self, name: str) -> Array:
         """Return what the layer's attribute is: the numbers."""
         return self._numbers(self.layouts[name]) if self.mode == "int4" else vars(self.layer)[name]
 

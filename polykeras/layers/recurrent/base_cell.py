@@ -11,7 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from polykeras import activations, ops, random
+from polykeras.backend.spec import Array
 from polykeras.common.arguments import positive_int, rate
+from polykeras.common.types import ActivationLike, InputShape
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import Layer
 from polykeras.layers.base.weights import known_sizes, make_weight
@@ -35,7 +37,7 @@ class RecurrentCell(Layer):
     def __init__(
         self,
         units: int,
-        activation: Any,
+        activation: ActivationLike,
         use_bias: bool,
         dropout: float,
         recurrent_dropout: float,
@@ -54,7 +56,7 @@ class RecurrentCell(Layer):
         self.state_size: int | list[int] = self.units
         self.output_size = self.units
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: InputShape) -> None:
         """Make the kernels and the bias."""
         (features,) = known_sizes(self, input_shape, [-1])
         width = self.gates * self.units
@@ -66,12 +68,12 @@ class RecurrentCell(Layer):
     def _make_bias(self, width: int) -> Any:
         return make_weight(self, "bias", (width,))
 
-    def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
+    def get_initial_state(self, batch_size: int | None = None) -> list[Array]:
         """Return zeros for the states of a batch, each `(batch, units)`."""
         sizes = self.state_size if isinstance(self.state_size, list) else [self.state_size]
         return [ops.zeros((batch_size, size), self.compute_dtype) for size in sizes]  # type: ignore[arg-type]
 
-    def start(self, inputs: Any, training: Any = False) -> tuple[Any, Step]:
+    def start(self, inputs: Array, training: bool | None = False) -> tuple[Any, Step]:
         """Do what does not depend on the state, and return what each step takes, and the step.
 
         Args:
@@ -83,7 +85,7 @@ class RecurrentCell(Layer):
         """
         raise NotImplementedError
 
-    def along(self, inputs: Any, states: list[Any], training: Any) -> tuple[Any, list[Any]] | None:
+    def along(self, inputs: Array, states: list[Array], training: bool | None) -> tuple[Array, list[Array]] | None:
         """Run along all times in one operation, where there is one for this cell as it is set up.
 
         Args:
@@ -96,7 +98,9 @@ class RecurrentCell(Layer):
         """
         return None
 
-    def call(self, inputs: Any, states: Any, training: Any = False) -> tuple[Any, Any]:
+    def call(
+        self, inputs: Array, states: Array | list[Array], training: bool | None = False
+    ) -> tuple[Array, Array | list[Array]]:
         """Return output and new states.
 
         Args:
@@ -109,7 +113,7 @@ class RecurrentCell(Layer):
         new = step(x, list(states) if several else [states])
         return new[0], new if several else new[0]
 
-    def _dropped(self, inputs: Any, training: Any) -> Any:
+    def _dropped(self, inputs: Array, training: bool | None) -> Array:
         """Return the inputs after dropout, whose one mask serves all times."""
         if not (training and self.dropout):
             return inputs
@@ -117,12 +121,12 @@ class RecurrentCell(Layer):
         noise = (*(1,) * (len(shape) - 2), *shape[-2:])
         return random.dropout(inputs, self.dropout, noise, seed=self.seed_generator)
 
-    def _project(self, inputs: Any, bias: Any, training: Any) -> Any:
+    def _project(self, inputs: Array, bias: Array, training: bool | None) -> Array:
         """Return the product of the inputs (after dropout) with the kernel, plus the bias."""
         x = ops.matmul(self._dropped(inputs, training), self.kernel)
         return x if bias is None else ops.add(x, bias)
 
-    def _state_dropout(self, inputs: Any, training: Any) -> Callable[[Any], Any]:
+    def _state_dropout(self, inputs: Array, training: bool | None) -> Callable[[Any], Any]:
         """Return a function that drops from a state: the same elements at all times, and in all gates."""
         if not training or not self.recurrent_dropout:
             return lambda h: h

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras.common.naming import to_snake_case
+from polykeras.common.types import InputShape
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.recurrent.base_cell import RecurrentCell
 from polykeras.layers.recurrent.rnn import RNN
@@ -30,7 +31,7 @@ class CellRNN(RNN):
         super().__init__(cell(**rest, **shared, name=to_snake_case(cell.__name__)), **own, **kwargs)
         self.input_spec = InputSpec(ndim=3)
 
-    def build(self, sequences_shape: Any) -> None:
+    def build(self, sequences_shape: InputShape) -> None:
         """Build the cell, and the states of a stateful layer."""
         super().build(sequences_shape)
         self.input_spec = InputSpec(ndim=3, axes={-1: sequences_shape[-1]})

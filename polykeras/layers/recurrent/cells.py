@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from polykeras import activations, ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.base.weights import keep_options, make_weight
 from polykeras.layers.recurrent.base_cell import RecurrentCell, Step
@@ -20,17 +22,17 @@ class SimpleRNNCell(RecurrentCell):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
+        activation: ActivationLike = "tanh",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
@@ -39,16 +41,24 @@ class SimpleRNNCell(RecurrentCell):
         super().__init__(units, activation, use_bias, dropout, recurrent_dropout, seed, **kwargs)
         keep_options(self, locals(), "kernel", "recurrent", "bias")
 
-    def call(self, sequence: Any, states: Any, training: Any = False) -> tuple[Any, Any]:
-        """Return output and new states, as `RecurrentCell.call`: Keras calls the inputs of this cell so."""
+    def call(
+        self, sequence: Array, states: Array | list[Array], training: bool | None = False
+    ) -> tuple[Array, Array | list[Array]]:
+        """Return output and new states, as `RecurrentCell.call`: Keras calls the inputs of this cell so.
+
+        Args:
+            sequence: the inputs at one time, `(batch, features)`.
+            states: arrays `(batch, units)` in a list; or the only one.
+            training: whether dropout is applied.
+        """
         return super().call(sequence, states, training)
 
-    def start(self, inputs: Any, training: Any = False) -> tuple[Any, Step]:
+    def start(self, inputs: Array, training: bool | None = False) -> tuple[Any, Step]:
         """Return the inputs' part, and the step; see `RecurrentCell.start`."""
         kernel, activation = self.recurrent_kernel.value, activations.get(self.activation)
         drop = self._state_dropout(inputs, training)
 
-        def step(x: Any, states: list[Any]) -> list[Any]:
+        def step(x: Array, states: list[Array]) -> list[Array]:
             return [activation(ops.add(x, ops.matmul(drop(states[0]), kernel)))]
 
         return self._project(inputs, self.bias, training), step
@@ -67,19 +77,19 @@ class LSTMCell(RecurrentCell):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
         unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
@@ -101,13 +111,13 @@ class LSTMCell(RecurrentCell):
 
         return make_weight(self, "bias", (width,), initializer=initializer)
 
-    def start(self, inputs: Any, training: Any = False) -> tuple[Any, Step]:
+    def start(self, inputs: Array, training: bool | None = False) -> tuple[Any, Step]:
         """Return the inputs' part, and the step, whose states are output and memory; see `RecurrentCell.start`."""
         kernel = self.recurrent_kernel.value
         activation, gate = activations.get(self.activation), activations.get(self.recurrent_activation)
         drop = self._state_dropout(inputs, training)
 
-        def step(x: Any, states: list[Any]) -> list[Any]:
+        def step(x: Array, states: list[Array]) -> list[Array]:
             h, c = states
             i, f, g, o = ops.split(ops.add(x, ops.matmul(drop(h), kernel)), 4, axis=-1)
             c = ops.add(ops.multiply(gate(f), c), ops.multiply(gate(i), activation(g)))
@@ -115,7 +125,7 @@ class LSTMCell(RecurrentCell):
 
         return self._project(inputs, self.bias, training), step
 
-    def along(self, inputs: Any, states: list[Any], training: Any) -> tuple[Any, list[Any]] | None:
+    def along(self, inputs: Array, states: list[Array], training: bool | None) -> tuple[Array, list[Array]] | None:
         """Run along all times with `ops.lstm`, where the activations are its own; see `RecurrentCell.along`."""
         usual = (self.activation, self.recurrent_activation) == (activations.tanh, activations.sigmoid)
         if not usual or (training and self.recurrent_dropout) or type(self).start is not LSTMCell.start:
@@ -139,18 +149,18 @@ class GRUCell(RecurrentCell):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         reset_after: bool = True,
@@ -165,25 +175,25 @@ class GRUCell(RecurrentCell):
     def _make_bias(self, width: int) -> Any:
         return make_weight(self, "bias", (2, width) if self.reset_after else (width,))
 
-    def start(self, inputs: Any, training: Any = False) -> tuple[Any, Step]:
+    def start(self, inputs: Array, training: bool | None = False) -> tuple[Any, Step]:
         """Return the inputs' part, and the step; see `RecurrentCell.start`."""
         kernel, bias = self.recurrent_kernel.value, None if self.bias is None else self.bias.value
         activation, gate = activations.get(self.activation), activations.get(self.recurrent_activation)
         drop, cut = self._state_dropout(inputs, training), 2 * self.units
 
-        def finish(x_gates: Any, h_gates: Any, h: Any, candidate: Callable[[Any], Any]) -> list[Any]:
+        def finish(x_gates: Array, h_gates: Array, h: Array, candidate: Callable[[Any], Any]) -> list[Array]:
             z, r = ops.split(ops.add(x_gates, h_gates), 2, axis=-1)
             new = candidate(gate(r))
             return [ops.add(new, ops.multiply(gate(z), ops.subtract(h, new)))]
 
-        def step_after(x: Any, states: list[Any]) -> list[Any]:
+        def step_after(x: Array, states: list[Array]) -> list[Array]:
             inner = ops.matmul(drop(states[0]), kernel)
             if bias is not None:
                 inner = ops.add(inner, bias[1])
             (x_gates, x_new), (h_gates, h_new) = ops.split(x, [cut], axis=-1), ops.split(inner, [cut], axis=-1)
             return finish(x_gates, h_gates, states[0], lambda r: activation(ops.add(x_new, ops.multiply(r, h_new))))
 
-        def step_before(x: Any, states: list[Any]) -> list[Any]:
+        def step_before(x: Array, states: list[Array]) -> list[Array]:
             h = drop(states[0])
             x_gates, x_new = ops.split(x, [cut], axis=-1)
             return finish(
@@ -198,7 +208,7 @@ class GRUCell(RecurrentCell):
         kernel_gates, kernel_new = kernel[:, :cut], kernel[:, cut:]
         return self._project(inputs, bias, training), step_before
 
-    def along(self, inputs: Any, states: list[Any], training: Any) -> tuple[Any, list[Any]] | None:
+    def along(self, inputs: Array, states: list[Array], training: bool | None) -> tuple[Array, list[Array]] | None:
         """Run along all times with `ops.gru`, where it is that; see `RecurrentCell.along`."""
         usual = (self.activation, self.recurrent_activation) == (activations.tanh, activations.sigmoid)
         plain = self.reset_after and type(self).start is GRUCell.start

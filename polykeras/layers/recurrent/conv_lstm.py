@@ -7,6 +7,8 @@ from math import prod
 from typing import Any
 
 from polykeras import activations, ops, random
+from polykeras.backend.spec import Array, Shape
+from polykeras.common.types import ActivationLike, ConstraintLike, InitializerLike, InputShape, RegularizerLike
 from polykeras.graph import KerasTensor, infer_outputs
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS
@@ -44,7 +46,7 @@ class ConvLSTMCell(LSTMCell):
         self._channel_axis = -1 if self._window["data_format"] == "channels_last" else -1 - rank
         self.input_spec = InputSpec(ndim=rank + 2)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Make the kernels and the bias, and find out the size of the states, which the inputs' size gives."""
         if None in input_shape[1:]:
             raise ValueError(
@@ -62,17 +64,17 @@ class ConvLSTMCell(LSTMCell):
         size[self._channel_axis] = self.filters
         self._state_shape = tuple(size)
 
-    def get_initial_state(self, batch_size: int) -> list[Any]:
+    def get_initial_state(self, batch_size: int) -> list[Array]:
         """Return zeros for output and memory of a batch."""
         return [ops.zeros((batch_size, *self._state_shape), self.compute_dtype) for _ in range(2)]
 
-    def start(self, inputs: Any, training: Any = False) -> tuple[Any, Step]:
+    def start(self, inputs: Array, training: bool | None = False) -> tuple[Any, Step]:
         """Return the inputs' part, and the step, whose states are output and memory; see `RecurrentCell.start`."""
         kernel, axis = self.recurrent_kernel.value, self._channel_axis
         activation, gate = activations.get(self.activation), activations.get(self.recurrent_activation)
         drop = self._state_dropout(inputs, training)
 
-        def step(x: Any, states: list[Any]) -> list[Any]:
+        def step(x: Array, states: list[Array]) -> list[Array]:
             h, c = states
             product = ops.conv(drop(h), kernel, padding="same", data_format=self.data_format)
             i, f, g, o = ops.split(ops.add(x, product), 4, axis=axis)
@@ -81,7 +83,7 @@ class ConvLSTMCell(LSTMCell):
 
         return self._project(inputs, self.bias, training), step
 
-    def _project(self, inputs: Any, bias: Any, training: Any = False) -> Any:
+    def _project(self, inputs: Array, bias: Array, training: bool | None = False) -> Array:
         """Return the convolution of the inputs (after dropout), of all times at once, plus the bias."""
         x = self._dropped(inputs, training)
         shape = ops.shape(x)
@@ -94,10 +96,10 @@ class ConvLSTMCell(LSTMCell):
     # Each gate has a mask of its own, as in Keras. What the gates see stands side by side, in as many groups of
     # channels, each of which `ops.conv` meets with its part of the kernel.
 
-    def _for_each_gate(self, x: Any) -> Any:
+    def _for_each_gate(self, x: Array) -> Array:
         return ops.concatenate([x] * self.gates, axis=self._channel_axis)
 
-    def _dropped(self, inputs: Any, training: Any) -> Any:
+    def _dropped(self, inputs: Array, training: bool | None) -> Array:
         """Return the inputs, or what dropout leaves of them for each gate: the same at all times."""
         if not (training and self.dropout):
             return inputs
@@ -106,7 +108,7 @@ class ConvLSTMCell(LSTMCell):
         noise = (*(1,) * (len(shape) - own), *shape[-own:])
         return random.dropout(x, self.dropout, noise, seed=self.seed_generator)
 
-    def _state_dropout(self, inputs: Any, training: Any) -> Callable[[Any], Any]:
+    def _state_dropout(self, inputs: Array, training: bool | None) -> Callable[[Any], Any]:
         """Return a function that gives what dropout leaves of a state for each gate: the same at all times."""
         if not training or not self.recurrent_dropout:
             return lambda h: h
@@ -129,20 +131,20 @@ class ConvLSTM(CellRNN):
         padding: str = "valid",
         data_format: str | None = None,
         dilation_rate: PerAxis = 1,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
         unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
@@ -155,7 +157,7 @@ class ConvLSTM(CellRNN):
         super().__init__(ConvLSTMCell, locals() | {"rank": self.rank}, **kwargs)
         self.input_spec = InputSpec(ndim=self.rank + 3)
 
-    def build(self, sequences_shape: Any) -> None:
+    def build(self, sequences_shape: InputShape) -> None:
         """Build the cell, and the states of a stateful layer."""
         super().build(sequences_shape)
         self.input_spec = InputSpec(shape=(None, None, *sequences_shape[2:]))

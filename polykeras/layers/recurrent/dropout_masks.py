@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from polykeras import ops, random
+from polykeras.backend.spec import Array
 
 
 class DropoutRNNCell:
@@ -22,7 +23,7 @@ class DropoutRNNCell:
     _dropout_mask: Any = None
     _recurrent_dropout_mask: Any = None
 
-    def get_dropout_mask(self, step_input: Any) -> Any:
+    def get_dropout_mask(self, step_input: Array) -> Array | None:
         """Return the mask of the inputs, of zeros and `1 / (1 - dropout)`; None without dropout.
 
         Args:
@@ -32,13 +33,13 @@ class DropoutRNNCell:
             self._dropout_mask = self._create_dropout_mask(step_input, self.dropout)
         return self._dropout_mask
 
-    def get_recurrent_dropout_mask(self, step_input: Any) -> Any:
+    def get_recurrent_dropout_mask(self, step_input: Array) -> Array | None:
         """Return the mask of a state `(batch, size)`; None without dropout of states."""
         if self._recurrent_dropout_mask is None and self.recurrent_dropout > 0:
             self._recurrent_dropout_mask = self._create_dropout_mask(step_input, self.recurrent_dropout)
         return self._recurrent_dropout_mask
 
-    def _create_dropout_mask(self, step_input: Any, dropout_rate: float) -> Any:
+    def _create_dropout_mask(self, step_input: Array, dropout_rate: float) -> Array | None:
         count = getattr(self, "dropout_mask_count", None)
         ones = ops.ones_like(step_input)
         masks = [random.dropout(ones, dropout_rate, seed=self.seed_generator) for _ in range(count or 1)]
@@ -54,7 +55,7 @@ class DropoutRNNCell:
 
 
 @contextmanager
-def masks_drawn(cell: Any, inputs: Any, states: list[Any]) -> Iterator[None]:
+def masks_drawn(cell: Any, inputs: Array, states: list[Array]) -> Iterator[None]:
     """Let a cell have its masks before the loop, in which nothing may be kept, and none after it.
 
     Args:

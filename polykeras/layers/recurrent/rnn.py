@@ -6,7 +6,9 @@ from typing import Any
 
 from polykeras import fast, ops
 from polykeras.backend import registry
+from polykeras.backend.spec import Array
 from polykeras.common import nested
+from polykeras.common.types import InputShape
 from polykeras.graph import KerasTensor, infer_outputs
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.recurrent.base_cell import RecurrentCell
@@ -83,14 +85,18 @@ class RNN(Layer):
         """Whether there is one state only."""
         return not isinstance(self.cell.state_size, (list, tuple))
 
-    def get_initial_state(self, batch_size: int) -> list[Any]:
+    def get_initial_state(self, batch_size: int) -> list[Array]:
         """Return the states in which the layer begins where it is given none."""
         return initial_states(self.cell, batch_size)
 
     # ---- building ----------------------------------------------------------------------------------------------
 
-    def build(self, sequences_shape: Any) -> None:
-        """Build the cell, and the states of a stateful layer."""
+    def build(self, sequences_shape: InputShape) -> None:
+        """Build the cell, and the states of a stateful layer.
+
+        Raises:
+            ValueError: the layer is stateful, and the batch size is not known.
+        """
         batch, _, *features = sequences_shape
         shape = (batch, *features)
         for cell in self._cells():
@@ -137,7 +143,9 @@ class RNN(Layer):
 
     # ---- calling -----------------------------------------------------------------------------------------------
 
-    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = False) -> Any:
+    def call(
+        self, sequences: Array, initial_state: Any = None, mask: Array | None = None, training: bool | None = False
+    ) -> Array:
         """Run the cell along the time axis.
 
         Args:
@@ -162,7 +170,7 @@ class RNN(Layer):
         return (output, *last) if self.return_state else output
 
     def inner_loop(
-        self, sequences: Any, initial_state: Any, mask: Any, training: Any = False
+        self, sequences: Array, initial_state: Any, mask: Array | None, training: bool | None = False
     ) -> tuple[Any, Any, list[Any]]:
         """Run the cell along all times, whatever the layer returns.
 
@@ -179,7 +187,7 @@ class RNN(Layer):
         outputs, last = self._run_all(xs, as_list(initial_state), valid, training, True)
         return outputs[-1], ops.swapaxes(outputs, 0, 1), last
 
-    def _by_time(self, sequences: Any, mask: Any) -> tuple[Any, Any]:
+    def _by_time(self, sequences: Array, mask: Array | None) -> tuple[Any, Any]:
         """Return inputs and mask with the axis of times first, in the order in which the cell sees them."""
         xs = ops.swapaxes(sequences, 0, 1)
         valid = None if mask is None else ops.swapaxes(ops.cast(mask, "bool"), 0, 1)
@@ -187,7 +195,7 @@ class RNN(Layer):
             xs, valid = ops.flip(xs, 0), None if valid is None else ops.flip(valid, 0)
         return xs, valid
 
-    def _begin(self, sequences: Any, given: Any) -> list[Any]:
+    def _begin(self, sequences: Array, given: Any) -> list[Array]:
         batch = ops.shape(sequences)[0]
         if self.states is not None:
             expected = nested.flatten(self.states)[0].shape[0]
@@ -208,7 +216,9 @@ class RNN(Layer):
             return nested.map_structure(lambda variable: variable.value, self.states)
         return self.get_initial_state(batch)
 
-    def _run_all(self, xs: Any, states: list[Any], valid: Any, training: Any, all_times: bool) -> tuple[Any, list[Any]]:
+    def _run_all(
+        self, xs: Array, states: list[Array], valid: Array | None, training: bool | None, all_times: bool
+    ) -> tuple[Array, list[Array]]:
         """Return the outputs at all times, or the last one, and the last states."""
         cells = self._cells()
         if cells == [self.cell]:
@@ -222,8 +232,8 @@ class RNN(Layer):
         return xs, last
 
     def _run(
-        self, cell: Any, xs: Any, states: list[Any], valid: Any, training: Any, all_times: bool
-    ) -> tuple[Any, list[Any]]:
+        self, cell: Any, xs: Array, states: list[Array], valid: Array | None, training: bool | None, all_times: bool
+    ) -> tuple[Array, list[Array]]:
         loop = self.unroll, self.zero_output_for_mask
         if isinstance(cell, RecurrentCell) and type(cell).call in _CALLS:
             whole = cell.along(xs, states, training) if valid is None and fast.enabled("whole-recurrence") else None
@@ -233,7 +243,7 @@ class RNN(Layer):
             xs, cell_step = cell.start(xs, training)
             return along_time(cell_step, xs, states, valid, all_times, *loop)
 
-        def step(x: Any, carried: list[Any]) -> list[Any]:
+        def step(x: Array, carried: list[Array]) -> list[Array]:
             return list(call_cell(cell, x, carried[1], training))
 
         # Masks depend on shapes alone, and there need not be a first time.
@@ -242,7 +252,12 @@ class RNN(Layer):
             output, carried = along_time(step, xs, [output, states], valid, all_times, *loop, variables)
         return output, carried[1]
 
-    def compute_mask(self, sequences: Any, mask: Any = None) -> Any:
-        """Return the mask of the outputs: that of the times where sequences are returned."""
+    def compute_mask(self, sequences: Array, mask: Array | None = None) -> Any:
+        """Return the mask of the outputs: that of the times where sequences are returned.
+
+        Args:
+            sequences: what the layer was called with.
+            mask: `(batch, time)` as bool, or None.
+        """
         mask = mask if self.return_sequences else None
         return [mask, *(None for _ in self.state_size)] if self.return_state else mask

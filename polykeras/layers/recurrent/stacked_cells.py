@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import InputShape
 from polykeras.layers.base.call_arguments import call_spec
 from polykeras.layers.base.layer import LAYERS, Layer
 
 
-def as_list(states: Any) -> list[Any]:
+def as_list(states: Array) -> list[Array]:
     """Return states as a list, also where there is one only."""
     return list(states) if isinstance(states, (list, tuple)) else [states]
 
@@ -23,7 +25,7 @@ def check_cell(cell: Any) -> None:
         )
 
 
-def initial_states(cell: Any, batch_size: int | None) -> list[Any]:
+def initial_states(cell: Any, batch_size: int | None) -> list[Array]:
     """Return the states in which a cell begins: zeros `(batch, size)` unless it says otherwise."""
     if hasattr(cell, "get_initial_state"):
         return as_list(cell.get_initial_state(batch_size=batch_size))
@@ -37,7 +39,7 @@ def output_size(cell: Any) -> int:
     return as_list(cell.state_size)[0] if size is None else size
 
 
-def call_cell(cell: Any, inputs: Any, states: list[Any], training: Any) -> tuple[Any, list[Any]]:
+def call_cell(cell: Any, inputs: Array, states: list[Array], training: bool | None) -> tuple[Array, list[Array]]:
     """Return the output and the new states of any cell at one time."""
     takes_training = isinstance(cell, Layer) and call_spec(type(cell).call).has_training
     output, new = cell(inputs, states, training=training) if takes_training else cell(inputs, states)
@@ -74,18 +76,18 @@ class StackedRNNCells(Layer):
         """The width of the top cell's output."""
         return output_size(self.cells[-1])
 
-    def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
+    def get_initial_state(self, batch_size: int | None = None) -> list[Array]:
         """Return the initial states of all cells, a list each."""
         return [initial_states(cell, batch_size) for cell in self.cells]
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: InputShape) -> None:
         """Build the cells that have a `build`; others are built when they are called."""
         for cell in self.cells:
             if isinstance(cell, Layer) and not cell.built and type(cell).build is not Layer.build:
                 cell.build(input_shape)
             input_shape = (*input_shape[:-1], output_size(cell))
 
-    def call(self, inputs: Any, states: Any, training: Any = False) -> tuple[Any, list[Any]]:
+    def call(self, inputs: Array, states: Array, training: bool | None = False) -> tuple[Array, list[Array]]:
         """Return the top cell's output, and the new states of all cells.
 
         Args:

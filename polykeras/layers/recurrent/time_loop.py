@@ -7,6 +7,7 @@ from typing import Any
 
 from polykeras import ops
 from polykeras.backend import registry
+from polykeras.backend.spec import Array
 from polykeras.backend.symbolic.dims import is_known
 from polykeras.common import nested
 from polykeras.graph import KerasTensor, infer_outputs
@@ -16,14 +17,14 @@ from polykeras.variables import Scope, Variable, read_state
 
 def along_time(
     step: Step,
-    xs: Any,
-    states: list[Any],
-    valid: Any,
+    xs: Array,
+    states: list[Array],
+    valid: Array | None,
     all_times: bool,
     unroll: bool = False,
     zeros_where_masked: bool = False,
     variables: Sequence[Variable] = (),
-) -> tuple[Any, list[Any]]:
+) -> tuple[Array, list[Array]]:
     """Run a step along time.
 
     Args:
@@ -41,10 +42,10 @@ def along_time(
     """
     backend = registry.current()
 
-    def shown(output: Any, now: Any) -> Any:
+    def shown(output: Array, now: Array) -> Any:
         return _where_valid(now, output, 0) if now is not None and zeros_where_masked else output
 
-    def body(carry: tuple[Any, Any], inputs: tuple[Any, Any]) -> tuple[tuple[Any, Any], Any]:
+    def body(carry: tuple[Any, Any], inputs: tuple[Array, Array]) -> tuple[tuple[Any, Any], Any]:
         (old, values), (x, now) = carry, inputs
         with Scope(variables, values):
             new = step(x, old)
@@ -62,12 +63,12 @@ def along_time(
     return outputs, states
 
 
-def _where_valid(valid: Any, x: Any, other: Any) -> Any:
+def _where_valid(valid: Array | None, x: Array, other: Any) -> Array:
     """Return `x` for the samples in a mask `(batch,)`, `other` for the rest."""
     return ops.where(ops.reshape(valid, (*ops.shape(valid), *(1,) * (len(ops.shape(x)) - 1))), x, other)
 
 
-def rehearse(step: Step, xs: Any, states: list[Any]) -> tuple[list[Variable], Any]:
+def rehearse(step: Step, xs: Array, states: list[Array]) -> tuple[list[Variable], Any]:
     """Run a step of a user's cell on shapes alone; for real where a graph of a user's does not know them.
 
     Returns:
@@ -76,11 +77,11 @@ def rehearse(step: Step, xs: Any, states: list[Any]) -> tuple[list[Variable], An
     backend = registry.current()
     written: dict[int, Variable] = {}
 
-    def shape_of(x: Any, drop: int = 0) -> KerasTensor:
+    def shape_of(x: Array, drop: int = 0) -> KerasTensor:
         dims = backend.shape(x)[drop:]
         return KerasTensor([n if is_known(n) else None for n in dims], backend.dtype(x), name="rehearsed")
 
-    def rehearsed(x: Any, states: Any) -> Any:
+    def rehearsed(x: Array, states: Array) -> Any:
         with Scope() as scope:
             output = step(x, [None, states])[0]
         written.update(scope.written)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from polykeras import ops, random, regularizers
-from polykeras.backend.activations import SELU_ALPHA, SELU_SCALE
+from polykeras.backend.families.activations import SELU_ALPHA, SELU_SCALE
+from polykeras.backend.spec import Array
 from polykeras.common.arguments import rate as share
 from polykeras.layers.base.layer import LAYERS, Layer
 
@@ -34,8 +35,13 @@ class BaseDropout(_Random):
         """Return the shape of the mask for inputs of that shape; None for the same."""
         return None
 
-    def call(self, inputs: Any, training: Any = False) -> Any:
-        """Return the inputs, thinned out where `training`."""
+    def call(self, inputs: Array, training: bool | None = False) -> Array:
+        """Return the inputs, thinned out where `training`.
+
+        Args:
+            inputs: floats of any shape that the layer takes.
+            training: whether anything is dropped.
+        """
         if not training or self.rate == 0:
             return inputs
         return random.dropout(inputs, self.rate, self._mask_shape(ops.shape(inputs)), seed=self.seed_generator)
@@ -105,7 +111,7 @@ class AlphaDropout(BaseDropout):
         super().__init__(rate, seed, **kwargs)
         self.noise_shape = _checked_noise_shape(noise_shape, self)
 
-    def call(self, inputs: Any, training: Any = False) -> Any:
+    def call(self, inputs: Array, training: bool | None = False) -> Array:
         """Return the inputs, thinned out where `training`."""
         if not training or self.rate == 0:
             return inputs
@@ -140,8 +146,13 @@ class GaussianNoise(_Random):
             raise ValueError(f"GaussianNoise: `stddev` must be a number of at least 0; received {stddev!r}.")
         self.stddev = float(stddev)
 
-    def call(self, inputs: Any, training: Any = False) -> Any:
-        """Return the inputs, with noise where `training`."""
+    def call(self, inputs: Array, training: bool | None = False) -> Array:
+        """Return the inputs, with noise where `training`.
+
+        Args:
+            inputs: floats of any shape.
+            training: whether there is noise.
+        """
         if not training or self.stddev == 0:
             return inputs
         noise = random.normal(ops.shape(inputs), 0.0, self.stddev, dtype=ops.dtype(inputs), seed=self.seed_generator)
@@ -150,7 +161,7 @@ class GaussianNoise(_Random):
 
 @LAYERS.register()
 class GaussianDropout(_Random):
-    """Multiplies with normal noise around 1 while training, of the variance that dropout would have.
+    """Multiplies by normal noise around 1 while training, of the variance of dropout (Srivastava et al., 2014).
 
     Args:
         rate: as for `Dropout`, below 1; the noise has the standard deviation `sqrt(rate / (1 - rate))`.
@@ -169,8 +180,13 @@ class GaussianDropout(_Random):
         if self.rate == 1:
             raise ValueError("GaussianDropout: `rate` must be below 1, where the noise would be infinite; received 1.")
 
-    def call(self, inputs: Any, training: Any = False) -> Any:
-        """Return the inputs, times noise where `training`."""
+    def call(self, inputs: Array, training: bool | None = False) -> Array:
+        """Return the inputs, times noise where `training`.
+
+        Args:
+            inputs: floats of any shape.
+            training: whether there is noise.
+        """
         if not training or self.rate == 0:
             return inputs
         spread = (self.rate / (1.0 - self.rate)) ** 0.5
@@ -198,6 +214,6 @@ class ActivityRegularization(Layer):
         self.l2 = l2
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the inputs."""
         return inputs

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from polykeras import config
+from polykeras.common.types import DTypeLike
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.regularization.dropout import BaseDropout
@@ -18,7 +19,7 @@ class _SpatialDropout(BaseDropout):
     data_format = "channels_last"
 
     def __init__(
-        self, rate: float, seed: int | None = None, name: str | None = None, dtype: Any = None, **kwargs: Any
+        self, rate: float, seed: int | None = None, name: str | None = None, dtype: DTypeLike = None, **kwargs: Any
     ) -> None:
         super().__init__(rate, seed, name=name, dtype=dtype, **kwargs)
         self.input_spec = InputSpec(ndim=self.rank + 2)
@@ -61,7 +62,7 @@ class _SpatialDropoutND(_SpatialDropout):
         data_format: str | None = None,
         seed: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(rate, seed, name, dtype, **kwargs)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops
-from polykeras.backend.shaping import is_below
+from polykeras.backend.axes import is_below
+from polykeras.backend.spec import Array
 from polykeras.common.arguments import int_tuple
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.convolution.base import Spatial
@@ -31,7 +32,7 @@ class _ZeroPadding(Spatial):
         pairs = _pairs(padding, self.rank, "padding", self)
         self.padding = pairs[0] if self.rank == 1 else pairs
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the inputs with zeros around."""
         widths: list[Any] = [(0, 0)] * (self.rank + 2)
         widths[self._space[0] : self._space[0] + self.rank] = [self.padding] if self.rank == 1 else self.padding
@@ -80,7 +81,7 @@ class ZeroPadding3D(_ZeroPadding):
 
 
 class _Cropping(Spatial):
-    def _crop(self, inputs: Any, pairs: tuple[tuple[int, int], ...]) -> Any:
+    def _crop(self, inputs: Array, pairs: tuple[tuple[int, int], ...]) -> Array:
         shape = ops.shape(inputs)
         index: list[Any] = [slice(None)] * len(shape)
         for axis, (before, after) in zip(self._space, pairs, strict=True):
@@ -112,7 +113,7 @@ class Cropping1D(_Cropping):
         super().__init__("channels_last", **kwargs)
         self.cropping = _pairs(cropping, 1, "cropping", self)[0]
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the inputs without their margins; `ValueError` where nothing is left."""
         return self._crop(inputs, (self.cropping,))
 
@@ -137,7 +138,7 @@ class Cropping2D(_Cropping):
         super().__init__(data_format, **kwargs)
         self.cropping = _pairs(cropping, 2, "cropping", self)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the inputs without their margins; `ValueError` where nothing is left."""
         return self._crop(inputs, self.cropping)
 
@@ -162,6 +163,6 @@ class Cropping3D(_Cropping):
         super().__init__(data_format, **kwargs)
         self.cropping = _pairs(cropping, 3, "cropping", self)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the inputs without their margins; `ValueError` where nothing is left."""
         return self._crop(inputs, self.cropping)

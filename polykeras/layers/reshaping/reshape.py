@@ -6,6 +6,7 @@ from math import prod
 from typing import Any
 
 from polykeras import config, ops
+from polykeras.backend.spec import Array
 from polykeras.backend.symbolic.dims import infer_reshape
 from polykeras.common.arguments import positive_int
 from polykeras.layers.base.input_spec import InputSpec
@@ -33,7 +34,7 @@ class Flatten(Layer):
         self.data_format = config.standardize_data_format(data_format)
         self.input_spec = InputSpec(min_ndim=1)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return `(batch, features)`."""
         batch, *sizes = ops.shape(inputs)
         if self.data_format == "channels_first" and len(sizes) > 1:
@@ -61,7 +62,7 @@ class Reshape(Layer):
         if sum(n == -1 for n in self.target_shape) > 1:
             raise ValueError(f"Reshape: at most one size may be -1; received {self.target_shape}.")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return `(batch, *target_shape)`.
 
         Raises:
@@ -95,7 +96,7 @@ class Permute(Layer):
             raise ValueError(f"Permute: `dims` must hold each of 1 to {len(self.dims)} once; received {self.dims}.")
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the inputs with their axes reordered."""
         return ops.transpose(inputs, (0, *self.dims))
 
@@ -116,7 +117,7 @@ class RepeatVector(Layer):
         self.n = positive_int(n, "n", self)
         self.input_spec = InputSpec(ndim=2)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the repeated vectors."""
         batch, features = ops.shape(inputs)
         return ops.broadcast_to(ops.expand_dims(inputs, 1), (batch, self.n, features))

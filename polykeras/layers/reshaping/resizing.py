@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops
+from polykeras.backend.spec import Array
 from polykeras.common.arguments import int_tuple, positive_int
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS, Layer
@@ -31,7 +32,7 @@ class UpSampling1D(Layer):
         self.size = positive_int(size, "size", self)
         self.input_spec = InputSpec(ndim=3)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the longer sequence."""
         return ops.repeat(inputs, self.size, axis=1)
 
@@ -68,7 +69,7 @@ class UpSampling2D(Spatial):
                 f"{interpolation!r}."
             )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the larger images."""
         for axis, factor in zip(self._space, self.size, strict=True):
             if self.interpolation == "nearest":
@@ -98,7 +99,7 @@ class UpSampling3D(Spatial):
         super().__init__(data_format, **kwargs)
         self.size = int_tuple(size, 3, "size", self)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Array:
         """Return the larger volumes."""
         for axis, factor in zip(self._space, self.size, strict=True):
             inputs = ops.repeat(inputs, factor, axis=axis)

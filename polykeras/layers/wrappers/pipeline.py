@@ -38,7 +38,7 @@ class Pipeline(Layer):
                 raise ValueError(f"Pipeline takes a list of layers; received {layer!r} ({type(layer).__name__}).")
         self.layers = list(layers)
 
-    def call(self, inputs: Any, training: Any = True, mask: Any = None) -> Any:
+    def call(self, inputs: Any, training: bool | None = True, mask: Any = None) -> Any:
         """Return what the last layer gives.
 
         Args:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from polykeras import ops
+from polykeras.backend.spec import Array
 from polykeras.graph import KerasTensor, infer_outputs
 from polykeras.layers.base.call_arguments import call_spec
 from polykeras.layers.base.layer import LAYERS, Layer
@@ -71,7 +72,7 @@ class TimeDistributed(Wrapper):
                 f"received the shape {shape}."
             )
 
-    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+    def call(self, inputs: Any, training: bool | None = None, mask: Array | None = None) -> Any:
         """Return the layer's outputs, `(batch, time, ...)`.
 
         Args:
@@ -177,7 +178,9 @@ class Bidirectional(Layer):
         for layer in (self.forward_layer, self.backward_layer):
             build_within(layer, sequences_shape)
 
-    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = None) -> Any:
+    def call(
+        self, sequences: Any, initial_state: Any = None, mask: Array | None = None, training: bool | None = None
+    ) -> Any:
         """Return the merged outputs.
 
         Args:
@@ -207,8 +210,13 @@ class Bidirectional(Layer):
         output = _MERGE[self.merge_mode](forward, backward)
         return (output, *states) if states else output
 
-    def compute_mask(self, sequences: Any, mask: Any = None) -> Any:
-        """Return the mask of the outputs: that of the times where sequences are returned."""
+    def compute_mask(self, sequences: Any, mask: Array | None = None) -> Any:
+        """Return the mask of the outputs: that of the times where sequences are returned.
+
+        Args:
+            sequences: what the layer was called with.
+            mask: `(batch, time)` as bool, or None.
+        """
         mask = mask if self.return_sequences else None
         outputs = [mask] if self.merge_mode else [mask, mask]
         if self.return_state:
@@ -236,7 +244,7 @@ class Bidirectional(Layer):
         }
 
 
-def _run(layer: Any, sequences: Any, initial_state: Any, mask: Any, training: Any) -> Any:
+def _run(layer: Any, sequences: Any, initial_state: Any, mask: Array | None, training: bool | None) -> Any:
     """Call one of the two layers with what it takes."""
     spec = call_spec(type(layer).call)
     given = {"initial_state": initial_state} if initial_state is not None else {}

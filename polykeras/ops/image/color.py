@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from polykeras import dtypes, ops
 from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike
 from polykeras.ops.image.layout import as_images, channel_axis, float_dtype, image_op
 
 _LUMINANCE = (0.2989, 0.5870, 0.1140)
@@ -13,8 +12,8 @@ _LUMINANCE = (0.2989, 0.5870, 0.1140)
 
 
 @image_op
-def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Array:
-    """Return how bright the pixels of coloured images look, `0.2989 r + 0.587 g + 0.114 b`.
+def rgb_to_grayscale(images: ArrayLike, data_format: str | None = None) -> Array:
+    """Return how bright the pixels of coloured images look, `0.2989 r + 0.587 g + 0.114 b` (ITU-R BT.601).
 
     Args:
         images: one image `(height, width, 3)` or a batch of them; or channels first. Images of one channel stay.
@@ -38,7 +37,7 @@ def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Array:
     return ops.cast(ops.expand_dims(gray, axis), dtype)
 
 
-def _planes(images: Any, op: str, data_format: str | None) -> tuple[list[Array], int]:
+def _planes(images: ArrayLike, op: str, data_format: str | None) -> tuple[list[Array], int]:
     images = as_images(images, op)
     dtype = ops.dtype(images)
     axis = channel_axis(images, data_format)
@@ -51,8 +50,8 @@ def _planes(images: Any, op: str, data_format: str | None) -> tuple[list[Array],
 
 
 @image_op
-def rgb_to_hsv(images: Any, data_format: str | None = None) -> Array:
-    """Return the hue, saturation and value of coloured images.
+def rgb_to_hsv(images: ArrayLike, data_format: str | None = None) -> Array:
+    """Return the hue, saturation and value of coloured images (Smith, 1978).
 
     Args:
         images: floats from 0 to 1: one image `(height, width, 3)` or a batch of them; or channels first.
@@ -79,7 +78,7 @@ def rgb_to_hsv(images: Any, data_format: str | None = None) -> Array:
 
 
 @image_op
-def hsv_to_rgb(images: Any, data_format: str | None = None) -> Array:
+def hsv_to_rgb(images: ArrayLike, data_format: str | None = None) -> Array:
     """Return coloured images of hue, saturation and value: what `rgb_to_hsv` undoes.
 
     Args:

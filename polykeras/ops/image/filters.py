@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from polykeras import dtypes, ops
 from polykeras.backend.spec import Array
 from polykeras.common.arguments import int_tuple
+from polykeras.common.types import ArrayLike
 from polykeras.ops.image.layout import as_batch, as_images, float_dtype, image_op, rounded
 
 _ACROSS = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
@@ -32,7 +34,10 @@ def each_channel(images: Array, kernel: Array, padding: str) -> Array:
 
 @image_op
 def gaussian_blur(
-    images: Any, kernel_size: Any = (3, 3), sigma: Any = (1.0, 1.0), data_format: str | None = None
+    images: ArrayLike,
+    kernel_size: int | Sequence[int] = (3, 3),
+    sigma: float | Sequence[float] = (1.0, 1.0),
+    data_format: str | None = None,
 ) -> Array:
     """Return images under a Gaussian, with zeros beyond the border.
 
@@ -56,7 +61,7 @@ def gaussian_blur(
 
 
 @image_op
-def sobel_edges(images: Any, data_format: str | None = None) -> Array:
+def sobel_edges(images: ArrayLike, data_format: str | None = None) -> Array:
     """Return how images change down and across, by Sobel's kernels, with zeros beyond the border.
 
     Args:
@@ -77,8 +82,8 @@ def sobel_edges(images: Any, data_format: str | None = None) -> Array:
 
 @image_op
 def ssim(
-    image1: Any,
-    image2: Any,
+    image1: ArrayLike,
+    image2: ArrayLike,
     max_val: float = 1.0,
     filter_size: int = 11,
     filter_sigma: float = 1.5,

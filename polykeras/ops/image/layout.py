@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from polykeras import config, dtypes, ops
 from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike
 from polykeras.ops.by_hand import gives_way
 
 P = ParamSpec("P")
@@ -20,7 +21,7 @@ def image_op(function: Callable[P, R]) -> Callable[P, R]:
     return wrapper
 
 
-def as_images(images: Any, op: str, ranks: tuple[int, ...] = (3, 4)) -> Array:
+def as_images(images: ArrayLike, op: str, ranks: tuple[int, ...] = (3, 4)) -> Array:
     """Return images as an array of the backend.
 
     Raises:

@@ -11,6 +11,7 @@ from polykeras import config, ops
 from polykeras.backend.spec import Array
 from polykeras.common import budget
 from polykeras.common.arguments import int_tuple
+from polykeras.common.types import ArrayLike
 from polykeras.ops.image.layout import as_images, image_op
 
 
@@ -61,7 +62,7 @@ def _windows(x: Array, axis: int, length: int, step: int, dilation: int, padding
 
 @image_op
 def extract_patches(
-    images: Any,
+    images: ArrayLike,
     size: int | Sequence[int],
     strides: int | Sequence[int] | None = None,
     dilation_rate: int | Sequence[int] = 1,
@@ -93,7 +94,7 @@ def extract_patches(
 
 @image_op
 def extract_patches_3d(
-    volumes: Any,
+    volumes: ArrayLike,
     size: int | Sequence[int],
     strides: int | Sequence[int] | None = None,
     dilation_rate: int | Sequence[int] = 1,

@@ -8,6 +8,7 @@ from typing import Any
 
 from polykeras import dtypes, ops
 from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike
 from polykeras.ops.image.layout import float_dtype, image_op
 
 FILL_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
@@ -17,6 +18,11 @@ ORDERS = {"nearest": 0, "bilinear": 1}
 
 def check_mode(op: str, fill_mode: str, interpolation: str = "nearest") -> int:
     """Return the order of an interpolation.
+
+    Args:
+        op: the name of the op, for messages.
+        fill_mode: what lies outside of the image.
+        interpolation: how to read between pixels.
 
     Raises:
         ValueError: the interpolation or the fill mode is unknown.
@@ -58,7 +64,7 @@ def sample(
     sizes: Sequence[int],
     order: int,
     fill_mode: str,
-    fill_value: Any,
+    fill_value: float,
     start: Array | int = 0,
 ) -> Array:
     """Return the values at places of an array.
@@ -110,7 +116,7 @@ def rounded_away(result: Array, dtype: str) -> Array:
 
 @image_op
 def map_coordinates(
-    inputs: Any, coordinates: Any, order: int, fill_mode: str = "constant", fill_value: float = 0.0
+    inputs: ArrayLike, coordinates: ArrayLike, order: int, fill_mode: str = "constant", fill_value: float = 0.0
 ) -> Array:
     """Return the values of an array at places between its elements.
 

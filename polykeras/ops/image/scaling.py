@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from polykeras import dtypes, ops
 from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike
 from polykeras.ops.image.layout import float_dtype, image_op
 from polykeras.ops.interpolation import KERNELS
 
@@ -35,10 +35,10 @@ def _matrix(size: int, target: int, scale: Array, translation: Array, method: st
 
 @image_op
 def scale_and_translate(
-    images: Any,
+    images: ArrayLike,
     output_shape: Sequence[int],
-    scale: Any,
-    translation: Any,
+    scale: ArrayLike,
+    translation: ArrayLike,
     spatial_dims: Sequence[int],
     method: str,
     antialias: bool = True,

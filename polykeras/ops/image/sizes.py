@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from polykeras import ops
 from polykeras.backend.spec import Array
 from polykeras.common.arguments import int_tuple
+from polykeras.common.types import ArrayLike
 from polykeras.ops.image.layout import as_images, cut, float_dtype, image_op, rounded, space_axes
 from polykeras.ops.interpolation import INTERPOLATIONS, resize_axis
 
@@ -32,7 +32,7 @@ def _pad_widths(size: Sequence[int], target: Sequence[int]) -> tuple[int, int]:
 
 @image_op
 def resize(
-    images: Any,
+    images: ArrayLike,
     size: Sequence[int],
     interpolation: str = "bilinear",
     antialias: bool = False,
@@ -121,7 +121,7 @@ _COLUMNS = ("left_{}", "right_{}", "target_width")
 
 @image_op
 def pad_images(
-    images: Any,
+    images: ArrayLike,
     top_padding: int | None = None,
     left_padding: int | None = None,
     bottom_padding: int | None = None,
@@ -159,7 +159,7 @@ def pad_images(
 
 @image_op
 def crop_images(
-    images: Any,
+    images: ArrayLike,
     top_cropping: int | None = None,
     left_cropping: int | None = None,
     bottom_cropping: int | None = None,

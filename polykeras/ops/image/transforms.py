@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from polykeras import dtypes, ops
 from polykeras.backend import registry
-from polykeras.backend.random import Keys
+from polykeras.backend.families.random import key_of_seed
 from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike
 from polykeras.ops.image.filters import gaussian_blur
 from polykeras.ops.image.layout import as_batch, as_images, float_dtype, image_op
 from polykeras.ops.image.sampling import check_mode, rounded_away, sample
+
+if TYPE_CHECKING:
+    from polykeras.seeds import SeedGenerator
 
 
 def _place_dtype(*arrays: Array) -> str:
@@ -24,7 +28,7 @@ def _grid(height: int, width: int, dtype: str) -> tuple[Array, Array]:
     return ops.reshape(x, (1, 1, width)), ops.reshape(y, (1, height, 1))
 
 
-def look_up(images: Array, x: Array, y: Array, order: int, fill_mode: str, fill_value: Any) -> Array:
+def look_up(images: Array, x: Array, y: Array, order: int, fill_mode: str, fill_value: float) -> Array:
     """Return the values of each image at its own places.
 
     Args:
@@ -56,8 +60,8 @@ def _projected(images: Array, transform: Array, order: int, fill_mode: str, fill
 
 @image_op
 def affine_transform(
-    images: Any,
-    transform: Any,
+    images: ArrayLike,
+    transform: ArrayLike,
     interpolation: str = "bilinear",
     fill_mode: str = "constant",
     fill_value: float = 0,
@@ -116,9 +120,9 @@ def homography(start_points: Array, end_points: Array) -> Array:
 
 @image_op
 def perspective_transform(
-    images: Any,
-    start_points: Any,
-    end_points: Any,
+    images: ArrayLike,
+    start_points: ArrayLike,
+    end_points: ArrayLike,
     interpolation: str = "bilinear",
     fill_value: float = 0,
     data_format: str | None = None,
@@ -156,13 +160,13 @@ def perspective_transform(
 
 @image_op
 def elastic_transform(
-    images: Any,
+    images: ArrayLike,
     alpha: float = 20.0,
     sigma: float = 5.0,
     interpolation: str = "bilinear",
     fill_mode: str = "reflect",
     fill_value: float = 0.0,
-    seed: Any = None,
+    seed: int | SeedGenerator | None = None,
     data_format: str | None = None,
 ) -> Array:
     """Return images whose pixels are moved by smooth random fields, as if printed on rubber.
@@ -194,7 +198,12 @@ def elastic_transform(
 
 
 def smooth_field(
-    shape: tuple[int, ...], alpha: Any, sigma: Any, seed: Any, dtype: str, widest: float | None = None
+    shape: tuple[int, ...],
+    alpha: Any,
+    sigma: Any,
+    seed: int | SeedGenerator | None,
+    dtype: str,
+    widest: float | None = None,
 ) -> Array:
     """Return how far pixels are moved along x and y, `(batch, height, width, 2)`.
 
@@ -207,13 +216,13 @@ def smooth_field(
         widest: the largest that `sigma` may be, where it is an array.
     """
     work = dtypes.result_type("float32", float_dtype(dtype))
-    noise = registry.current().random_normal(Keys.of(seed), (*shape[:3], 2), work)
+    noise = registry.current().random_normal(key_of_seed.get()(seed), (*shape[:3], 2), work)
     size = int(6 * (sigma if widest is None else widest)) | 1
     deviations = ops.stack([ops.convert_to_tensor(sigma, work)] * 2)
     return gaussian_blur(noise * sigma, (size, size), deviations, "channels_last") * alpha
 
 
-def displaced(images: Array, field: Array, order: int, fill_mode: str, fill_value: Any) -> Array:
+def displaced(images: Array, field: Array, order: int, fill_mode: str, fill_value: float) -> Array:
     """Return images `(batch, height, width, channels)` whose pixels are looked up at a distance from their place."""
     _, height, width, _ = ops.shape(images)
     dx, dy = ops.unstack(field, axis=3)

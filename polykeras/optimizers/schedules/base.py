@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from polykeras import ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike
 from polykeras.config import floatx
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import Registry, serialize_keras_object
@@ -21,7 +23,7 @@ def scalar_dtype() -> str:
 class LearningRateSchedule(Configurable):
     """Base of schedules: a function from the step to a learning rate."""
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: ArrayLike) -> Array:
         """Return the learning rate.
 
         Args:
@@ -42,7 +44,7 @@ def positive(owner: LearningRateSchedule, name: str, value: float) -> float:
     return value
 
 
-def as_float(step: Any) -> Any:
+def as_float(step: ArrayLike) -> Array:
     """Return a step as a scalar of `scalar_dtype()`."""
     return ops.cast(step, scalar_dtype())
 
@@ -52,7 +54,9 @@ def serialize(learning_rate_schedule: LearningRateSchedule) -> Any:
     return serialize_keras_object(learning_rate_schedule)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> LearningRateSchedule:
+def deserialize(
+    config: str | Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+) -> LearningRateSchedule:
     """Return the schedule of a config.
 
     Args:

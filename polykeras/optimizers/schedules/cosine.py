@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from polykeras import ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike
 from polykeras.optimizers.schedules.base import LearningRateSchedule, as_float, positive, registry, scalar_dtype
 
 _LAST_STEP = 2**31  # steps are counted in int32
@@ -36,6 +38,9 @@ class CosineDecay(LearningRateSchedule):
         name: for reading only.
         warmup_target: what the warmup reaches, and from where the rate falls. None: no warmup.
         warmup_steps: how long the warmup takes; `decay_steps` are counted from its end.
+
+    Raises:
+        ValueError: `decay_steps` is not positive, or `warmup_steps` is negative.
     """
 
     def __init__(
@@ -56,11 +61,11 @@ class CosineDecay(LearningRateSchedule):
         self.warmup_target = warmup_target
         self.warmup_steps = warmup_steps
 
-    def _falling(self, step: Any, top: float) -> Any:
+    def _falling(self, step: ArrayLike, top: float) -> Any:
         fraction = ops.minimum(ops.divide(step, self.decay_steps), 1.0)
         return ops.multiply(top, _above(self.alpha, _cosine(fraction)))
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: ArrayLike) -> Array:
         step = as_float(step)
         if self.warmup_target is None:
             return self._falling(step, self.initial_learning_rate)
@@ -109,7 +114,7 @@ class CosineDecayRestarts(LearningRateSchedule):
             lengths.append(lengths[-1] * self.t_mul)
         return np.array(starts), np.array(lengths)
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: ArrayLike) -> Array:
         step = as_float(step)
         if self.t_mul == 1:
             period = ops.floor(ops.divide(step, self.first_decay_steps))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from polykeras import ops
+from polykeras.backend.spec import Array
+from polykeras.common.types import ArrayLike
 from polykeras.optimizers.schedules.base import LearningRateSchedule, as_float, positive, registry, scalar_dtype
 
 
@@ -39,7 +40,7 @@ class ExponentialDecay(LearningRateSchedule):
         self.staircase = staircase
         self.name = name
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: ArrayLike) -> Array:
         exponent = ops.divide(as_float(step), self.decay_steps)
         if self.staircase:
             exponent = ops.floor(exponent)
@@ -54,6 +55,9 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         boundaries: increasing steps.
         values: one more than boundaries.
         name: for reading only.
+
+    Raises:
+        ValueError: the boundaries do not increase, or the numbers of boundaries and values do not fit.
     """
 
     def __init__(self, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant") -> None:
@@ -68,7 +72,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         self.values = values
         self.name = name
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: ArrayLike) -> Array:
         rate = ops.cast(self.values[0], scalar_dtype())
         for boundary, value in zip(self.boundaries, self.values[1:], strict=True):
             rate = ops.where(ops.greater(step, boundary), value, rate)
@@ -104,7 +108,7 @@ class PolynomialDecay(LearningRateSchedule):
         self.cycle = cycle
         self.name = name
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: ArrayLike) -> Array:
         fraction = ops.divide(as_float(step), self.decay_steps)
         if self.cycle:
             fraction = ops.divide(fraction, ops.maximum(1.0, ops.ceil(fraction)))
@@ -138,7 +142,7 @@ class InverseTimeDecay(LearningRateSchedule):
         self.staircase = staircase
         self.name = name
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: ArrayLike) -> Array:
         time = ops.divide(as_float(step), self.decay_steps)
         if self.staircase:
             time = ops.floor(time)

@@ -77,7 +77,12 @@ def texts_of(path: str, owners: list[str]) -> dict[str, str | list[str]]:
 
 
 def main(path: str, owners: list[str]) -> None:
-    """Print the texts."""
+    """Print the texts.
+
+    Args:
+        path: of the file.
+        owners: the objects whose attributes are read.
+    """
     import h5py  # noqa: F401 (before memory is bounded)
 
     _bound_memory()

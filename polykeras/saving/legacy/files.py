@@ -6,7 +6,7 @@ import json
 import os
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from polykeras.saving.archive import KERAS_VERSION
 from polykeras.saving.custom_objects import get_registered_name
@@ -37,6 +37,10 @@ from polykeras.saving.limits import check_readable, read_json
 from polykeras.saving.restoring import following, model_of_config
 from polykeras.saving.shared_objects import sharing_objects
 
+if TYPE_CHECKING:
+    from polykeras.layers.base.layer import Layer
+    from polykeras.models import Model
+
 MODEL, TRAINING = "model_config", "training_config"
 
 # Readers ask it for one thing: whether convolution kernels are turned around, as Theano's were.
@@ -51,7 +55,7 @@ def load_legacy(
     custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
     safe_mode: bool = True,
-) -> Any:
+) -> Model:
     """Return the model of an `.h5` file: of Keras 1 or 2, or one that Keras 3 wrote in that form.
 
     Args:
@@ -129,7 +133,7 @@ def _compile(model: Any, file: Hdf5File, origin: Origin, found: list[Found]) -> 
 
 
 def save_legacy(
-    model: Any, path: str | os.PathLike[str], overwrite: bool = True, include_optimizer: bool = True
+    model: Model, path: str | os.PathLike[str], overwrite: bool = True, include_optimizer: bool = True
 ) -> None:
     """Write a model to an `.h5` file, in the form in which Keras 3 does; it is there as a whole or not at all.
 
@@ -161,7 +165,7 @@ def save_legacy(
             _write_state(model, file)
 
 
-def save_legacy_weights(model: Any, path: str, overwrite: bool = True) -> None:
+def save_legacy_weights(model: Layer, path: str, overwrite: bool = True) -> None:
     """Write the weights of a model to an `.h5` file in the form of Keras 2; it is there as a whole or not at all.
 
     Args:

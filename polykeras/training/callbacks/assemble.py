@@ -18,6 +18,7 @@ def assemble(
     epochs: int,
     steps: int | None,
     records: bool = False,
+    validation_steps: int | None = None,
 ) -> CallbackList:
     """Return the list of callbacks of a run.
 
@@ -28,6 +29,7 @@ def assemble(
         epochs: the last epoch.
         steps: in an epoch, None where unknown.
         records: whether there is to be a history, also where the user gives none.
+        validation_steps: in a validation, None where unknown, or where there is none.
 
     Returns:
         The user's callbacks, then the progress display, then the history, which sees what others added to the logs.
@@ -39,6 +41,6 @@ def assemble(
     others = [c for c in given if not isinstance(c, History)]
     level = 1 if verbose == "auto" else int(verbose)
     shown = any(isinstance(c, ProgbarLogger) for c in given)
-    progress = [] if shown else make_progress(level, epochs, steps)
+    progress = [] if shown else make_progress(level, epochs, steps, validation_steps)
     every = [*others, *progress, *histories]
     return CallbackList(every, model=model, verbose=level, epochs=epochs, steps=steps)

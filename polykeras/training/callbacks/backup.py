@@ -11,7 +11,7 @@ from polykeras.training.callbacks.rhythm import EverySteps
 from polykeras.training.interrupts import Termination
 from polykeras.training.resuming.files import BackupFiles
 from polykeras.training.resuming.progress import Progress
-from polykeras.training.resuming.state import Kept
+from polykeras.training.resuming.state import SavedRun
 
 
 class BackupAndRestore(EverySteps):
@@ -72,13 +72,13 @@ class BackupAndRestore(EverySteps):
         self._termination = Termination()
         self._warned = False
 
-    def _join(self, progress: Progress) -> Kept | None:
+    def _join(self, progress: Progress) -> SavedRun | None:
         if progress.watched:
             raise ValueError("`fit` takes one BackupAndRestore; received several.")
         self._steps = 0
         self._progress = progress
         progress.watched = True
-        kept = Kept.read(self._files)
+        kept = SavedRun.read(self._files)
         self._termination.begin()
         return kept
 

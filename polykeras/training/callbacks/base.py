@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from polykeras.training.callbacks.attributes import plain_attributes, set_attributes
+
+if TYPE_CHECKING:
+    from polykeras.models import Model
 
 
 class Callback:
@@ -41,7 +44,7 @@ class Callback:
         """The model that is trained."""
         return self._model
 
-    def set_model(self, model: Any) -> None:
+    def set_model(self, model: Model) -> None:
         """Tell which model is trained."""
         self._model = model
 
@@ -101,23 +104,53 @@ class Callback:
         """Called after the last epoch, with its logs."""
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Called before an epoch, counted from 0."""
+        """Called before an epoch, counted from 0.
+
+        Args:
+            epoch: counted from 0.
+            logs: empty; kept for Keras code.
+        """
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Called after an epoch and its validation (`val_...` in the logs)."""
+        """Called after an epoch and its validation (`val_...` in the logs).
+
+        Args:
+            epoch: counted from 0.
+            logs: the means of the epoch by name; those of the validation as `val_...`.
+        """
 
     def on_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """The old name of `on_train_batch_begin`."""
+        """The old name of `on_train_batch_begin`.
+
+        Args:
+            batch: see there.
+            logs: see there.
+        """
 
     def on_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """The old name of `on_train_batch_end`."""
+        """The old name of `on_train_batch_end`.
+
+        Args:
+            batch: see there.
+            logs: see there.
+        """
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Called before a training step."""
+        """Called before a training step.
+
+        Args:
+            batch: the step, counted from 0.
+            logs: empty; kept for Keras code.
+        """
         self.on_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Called after a training step."""
+        """Called after a training step.
+
+        Args:
+            batch: the step, counted from 0.
+            logs: the loss and the metrics so far, by name.
+        """
         self.on_batch_end(batch, logs)
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -127,10 +160,20 @@ class Callback:
         """Called after evaluation or validation."""
 
     def on_test_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Called before a step of evaluation."""
+        """Called before a step of evaluation.
+
+        Args:
+            batch: the step, counted from 0.
+            logs: empty; kept for Keras code.
+        """
 
     def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Called after a step of evaluation."""
+        """Called after a step of evaluation.
+
+        Args:
+            batch: the step, counted from 0.
+            logs: the loss and the metrics so far, by name.
+        """
 
     def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Called before prediction."""
@@ -139,10 +182,20 @@ class Callback:
         """Called after prediction."""
 
     def on_predict_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Called before a step of prediction."""
+        """Called before a step of prediction.
+
+        Args:
+            batch: the step, counted from 0.
+            logs: empty; kept for Keras code.
+        """
 
     def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Called after a step of prediction; `logs["outputs"]` are the outputs."""
+        """Called after a step of prediction; `logs["outputs"]` are the outputs.
+
+        Args:
+            batch: the step, counted from 0.
+            logs: `"outputs"`, those of the step.
+        """
 
 
 _BATCH_HOOKS = {

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from polykeras.training.callbacks.base import Callback, watches_batches
 from polykeras.training.callbacks.history import History
 from polykeras.training.callbacks.progress import ProgbarLogger
+
+if TYPE_CHECKING:
+    from polykeras.models import Model
 
 
 class CallbackList(Callback):
@@ -30,7 +33,7 @@ class CallbackList(Callback):
         callbacks: Iterable[Callback] | Callback | None = None,
         add_history: bool = False,
         add_progbar: bool = False,
-        model: Any = None,
+        model: Model | None = None,
         **params: Any,
     ) -> None:
         super().__init__()
@@ -48,7 +51,7 @@ class CallbackList(Callback):
         self.set_model(model)
         self.set_params(params)
 
-    def set_model(self, model: Any) -> None:
+    def set_model(self, model: Model | None) -> None:
         """Tell all callbacks which model is trained; it gets the history that is among them."""
         if model is None:
             return
@@ -89,16 +92,33 @@ class CallbackList(Callback):
             callback._leave()
 
     def call(self, hook: str, *args: Any, **kwargs: Any) -> None:
-        """Call one hook of all callbacks."""
+        """Call one hook of all callbacks.
+
+        Args:
+            hook: its name.
+            *args: what it takes.
+            **kwargs: what it takes by name.
+        """
         for callback in self.callbacks:
             getattr(callback, hook)(*args, **kwargs)
 
     def batch_begin(self, kind: str, batch: int) -> None:
-        """A step, or chunk of steps, of a `"train"`, `"test"` or `"predict"` run begins."""
+        """A step, or chunk of steps, of a `"train"`, `"test"` or `"predict"` run begins.
+
+        Args:
+            kind: `"train"`, `"test"` or `"predict"`.
+            batch: the step, counted from 0.
+        """
         self.call(f"on_{kind}_batch_begin", batch, {})
 
     def batch_end(self, kind: str, batch: int, logs: dict[str, Any]) -> None:
-        """A step, or chunk of steps, ended."""
+        """A step, or chunk of steps, ended.
+
+        Args:
+            kind: `"train"`, `"test"` or `"predict"`.
+            batch: the last step that is done, counted from 0.
+            logs: what the hooks get.
+        """
         self.call(f"on_{kind}_batch_end", batch, logs)
 
     def epoch_begin(self, epoch: int) -> None:
@@ -106,7 +126,12 @@ class CallbackList(Callback):
         self.call("on_epoch_begin", epoch, {})
 
     def epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
-        """An epoch ended. Callbacks may add to the logs."""
+        """An epoch ended. Callbacks may add to the logs.
+
+        Args:
+            epoch: counted from 0.
+            logs: what the hooks get.
+        """
         self.call("on_epoch_end", epoch, logs)
 
     def begin(self, kind: str) -> None:
@@ -114,7 +139,12 @@ class CallbackList(Callback):
         self.call(f"on_{kind}_begin", {})
 
     def end(self, kind: str, logs: dict[str, Any]) -> None:
-        """A run ended."""
+        """A run ended.
+
+        Args:
+            kind: `"train"`, `"test"` or `"predict"`.
+            logs: what the hooks get.
+        """
         self.call(f"on_{kind}_end", logs)
 
 

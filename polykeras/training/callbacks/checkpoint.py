@@ -9,7 +9,7 @@ from polykeras.common.arguments import positive_int, takes_old_arguments
 from polykeras.saving.model_files import save_model
 from polykeras.saving.weights import SUFFIXES, save_weights
 from polykeras.training.callbacks.monitor import MonitorCallback
-from polykeras.training.callbacks.progress import announce
+from polykeras.training.callbacks.progress_line import announce
 from polykeras.training.callbacks.rhythm import EverySteps
 
 _WHOLE = (".keras", ".h5", ".hdf5")

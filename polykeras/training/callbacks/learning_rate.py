@@ -11,7 +11,7 @@ import numpy as np
 from polykeras.common.arguments import takes_old_arguments
 from polykeras.training.callbacks.base import Callback
 from polykeras.training.callbacks.monitor import MonitorCallback
-from polykeras.training.callbacks.progress import announce
+from polykeras.training.callbacks.progress_line import announce
 
 
 def _rate(optimizer: Any) -> float:

@@ -40,6 +40,10 @@ class MonitorCallback(Callback):
     def is_better(self, value: float, reference: float | None) -> bool:
         """Return whether a value beats another one by more than `min_delta`; any value beats None.
 
+        Args:
+            value: the newer one.
+            reference: the older one, or None.
+
         Raises:
             ValueError: the mode is `"auto"`, and no metric says which values are better.
         """

@@ -7,7 +7,7 @@ from typing import Any
 
 from polykeras.training.callbacks.base import Callback
 from polykeras.training.callbacks.monitor import MonitorCallback
-from polykeras.training.callbacks.progress import announce
+from polykeras.training.callbacks.progress_line import announce
 
 
 class EarlyStopping(MonitorCallback):

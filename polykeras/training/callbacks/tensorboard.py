@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from polykeras.common.arguments import takes_old_arguments
 from polykeras.layers import Embedding
 from polykeras.training.callbacks.profiling import Profile
 from polykeras.training.callbacks.rhythm import EverySteps
+
+if TYPE_CHECKING:
+    from polykeras.models import Model
 
 
 class TensorBoard(EverySteps):
@@ -86,7 +89,7 @@ class TensorBoard(EverySteps):
 
     # ---- hooks -------------------------------------------------------------------------------------------------
 
-    def set_model(self, model: Any) -> None:
+    def set_model(self, model: Model) -> None:
         """Write the model's graph, and where its embeddings will be."""
         super().set_model(model)
         self._close()

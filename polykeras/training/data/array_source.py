@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from polykeras.backend.host_memory import aligned_empty, is_worth_copying
 from polykeras.common import nested
 from polykeras.training.data.checks import NAMES, check_host_arrays, check_values
 from polykeras.training.data.orders import Orders
 from polykeras.training.data.unpack import pack_x_y_sample_weight
 from polykeras.training.padding import Filled, fill
-from polykeras.training.rooms import in_room
+from polykeras.training.shape_buckets import in_bucket
 
 
 class ArraySource:
@@ -76,31 +75,11 @@ class ArraySource:
         rows = rows or self.samples
 
         def placed(leaf: np.ndarray) -> Any:
-            return backend.asarray(leaf) if len(leaf) == rows else backend.borrow(in_room(leaf, rows))
+            return backend.asarray(leaf) if len(leaf) == rows else backend.borrow(in_bucket(leaf, rows))
 
         if (backend, rows) not in self._resident:
             self._resident = {(backend, rows): _each_once(placed, self.data)}
         return _numbered(backend, self._resident[backend, rows], rows, numbered)
-
-    def is_to_come(self, backend: Any, rows: int | None = None) -> bool:
-        """Return whether large data, with room for so many rows, are not on the backend's device yet."""
-        return (backend, rows or self.samples) not in self._resident and any(
-            map(is_worth_copying, nested.flatten(self.data))
-        )
-
-    def room(self, backend: Any, numbered: bool = False, rows: int | None = None) -> Any:
-        """Return what `resident` will, with memory that nobody has written to in place of large arrays.
-
-        The system provides such memory when it is first written to.
-        """
-        rows = rows or self.samples
-
-        def like(leaf: np.ndarray) -> Any:
-            if not is_worth_copying(leaf):
-                return backend.asarray(in_room(leaf, rows))
-            return backend.borrow(aligned_empty((rows, *leaf.shape[1:]), leaf.dtype))
-
-        return _numbered(backend, _each_once(like, self.data), rows, numbered)
 
     def batches(self, filled: bool = False, first: int = 0) -> Iterator[Any]:
         """Return the batches from a first one on, in the order of the rows, as host arrays; `filled` as for `order`."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from polykeras import config
-from polykeras.backend.foreign_data import batches_of, lies_ready
+from polykeras.backend.foreign_data import batches_of
 from polykeras.common import nested
 from polykeras.common.arguments import positive_int
 from polykeras.training.data.array_source import ArraySource
@@ -89,9 +89,7 @@ def _stream(x: Any, steps: int | None, shuffle: bool, class_weight: dict[int, fl
         )
     if hasattr(x, "__next__"):
         return StreamSource(lambda: x, steps, restarts=False, class_weight=class_weight)
-    return StreamSource(
-        lambda: batches_of(x), steps, length=_length(x), class_weight=class_weight, ready=lambda: lies_ready(x)
-    )
+    return StreamSource(lambda: batches_of(x), steps, length=_length(x), class_weight=class_weight)
 
 
 def make_source(

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import chain, islice
-from threading import Event
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain, count, islice
 from typing import Any
 
-from polykeras import fast
-from polykeras.backend import registry
-from polykeras.training.data.checks import check_values
-from polykeras.training.data.direct import Direct
+from polykeras.training.data.batches import Batch, Buffer, BufferSlice, prepared
 from polykeras.training.data.orders import Orders
-from polykeras.training.data.packs import Pack, Packing, pack_capacity
-from polykeras.training.data.prefetch import CLOSING_SECONDS, THREAD_NAME, Prefetch
-from polykeras.training.data.preparation import Preparation, checked_copy
-from polykeras.training.data.worker import Worker
+from polykeras.training.data.reader import END, BatchQueue, Worker, read_into
+
+CLOSING_SECONDS = 5.0  # for which the end of reading is waited for: an iterator may block
 
 
 def _endless(make: Callable[[], Iterator[Any]]) -> Iterator[Any]:
@@ -28,85 +25,55 @@ def _endless(make: Callable[[], Iterator[Any]]) -> Iterator[Any]:
             yield item
 
 
-class StreamSource:
-    """Batches from an iterable, fetched ahead by a thread where that helps: never more of them than the epoch takes.
+def _nothing(*args: Any) -> None:
+    pass
 
-    Args:
+
+@dataclass(eq=False)
+class StreamSource:
+    """Batches from an iterable, read ahead by a thread: never more of them than the epoch takes.
+
+    It is one thread for all epochs, as what an iterator opens may belong to it (a connection to SQLite does).
+
+    Attributes:
         make: returns an iterator over the data from their beginning; a Python generator can only return itself.
         limit: batches in an epoch, the next of which goes on where it stopped; None for all there are.
         restarts: whether `make` begins anew.
         length: how many batches there are, None where that is not known.
         class_weight: weights by class, turned into sample weights.
         on_epoch_end: called after each epoch.
-        depth: how many batches are fetched ahead; None for a few, or some packs of small ones.
+        depth: how many batches are read ahead; None for two, or a buffer of small ones.
         orders: what `make` takes its orders from, where it does.
-        ready: says whether the batches lie in memory, and no code of a user's makes them: see `Provider.lies_ready`.
-
-    Attributes:
-        steps: batches in an epoch, None where that is not known.
-        orders: as given, or one that nobody uses.
-        given: how many batches were given out.
-        check: called with each batch before it is given out; it may raise, and returns whether it could look.
+        check: called with each batch, or several in one, before it is given out; it may raise.
     """
 
-    def __init__(
-        self,
-        make: Callable[[], Iterator[Any]],
-        limit: int | None,
-        restarts: bool = True,
-        length: int | None = None,
-        class_weight: dict[int, float] | None = None,
-        on_epoch_end: Callable[[], None] | None = None,
-        depth: int | None = None,
-        orders: Orders | None = None,
-        ready: Callable[[], bool] = lambda: False,
-    ) -> None:
-        self._make = make
-        self._limit = limit
-        self._restarts = restarts
-        self._prepare = Preparation(class_weight)
-        self._depth = depth or 2
-        self._most_in_pack = None if depth is None else max(1, depth // 2)
-        self._ready = ready
-        self._packing: Packing | None = None
-        self._worker = Worker(THREAD_NAME)  # one, as what an iterator opens may belong to the thread
-        self._items: Iterator[Any] | None = None  # where the next epoch goes on
-        self._ahead: Prefetch | Direct | None = None  # an epoch that was begun
-        self._running: Prefetch | Direct | None = None  # the one whose batches are given out
-        self._first: list[Any] = []
-        self._sought: Iterator[Any] | None = None  # the rest of an epoch that was begun in an earlier run
-        self._last_skipped: list[Any] = []
-        self._sample: Any = None  # a batch of it, where nothing is left
-        self.given = 0
-        self.orders = orders or Orders()
-        self.steps = length if limit is None else limit
-        self.on_epoch_end = on_epoch_end
-        self.check: Callable[[Any], bool] = lambda batch: True
+    make: Callable[[], Iterator[Any]]
+    limit: int | None
+    restarts: bool = True
+    length: int | None = None
+    class_weight: dict[int, float] | None = None
+    on_epoch_end: Callable[[], None] = field(default_factory=lambda: _nothing)
+    depth: int | None = None
+    orders: Orders = field(default_factory=Orders)
+    check: Callable[[Any], Any] = field(default_factory=lambda: _nothing)
+
+    def __post_init__(self) -> None:
+        self._worker = Worker()
+        self._all = _endless(self.make) if self.restarts else self.make()  # for epochs that go on
+        self._begun: Iterator[Any] | None = None  # what is left of an epoch of which an item was read
+        self._sample: list[Any] = []  # the latest one of these items
+        self._queue: BatchQueue | None = None  # of the latest epoch
+        self._given = 0  # batches
+
+    @property
+    def steps(self) -> int | None:
+        """The batches in an epoch, None where that is not known."""
+        return self.length if self.limit is None else self.limit
 
     @property
     def goes_on(self) -> bool:
         """Whether an epoch goes on in the data where the one before it ended, instead of beginning with them."""
-        return self._limit is not None or not self._restarts
-
-    def _going_on(self) -> Iterator[Any]:
-        if self._items is None:
-            self._items = _endless(self._make) if self._restarts else self._make()
-        return self._items
-
-    def _begin(self) -> Prefetch | Direct:
-        if self._sought is not None:
-            items, self._sought = self._sought, None
-        elif self.goes_on:
-            items = islice(self._going_on(), self._limit)
-        else:
-            self.orders.forget()
-            items = self._make()
-        if self._packing is not None:
-            self._packing.reset()
-        if registry.current().threads_disturb_steps() and self._ready():
-            return Direct(items, self._prepare, checked_copy, self._packing)
-        # Copies: a generator may fill the same arrays anew while these wait.
-        return Prefetch(items, self._depth, self._prepare, checked_copy, self._packing, self._worker)
+        return self.limit is not None or not self.restarts
 
     def first_batch(self) -> Any:
         """Return the first batch of the next epoch, to learn shapes from.
@@ -114,46 +81,89 @@ class StreamSource:
         Raises:
             ValueError: there is none.
         """
-        if self._sample is not None:
-            return self._sample
-        if not self._first:
-            self._ahead = self._begin()
-            try:
-                self._first = [next(self._ahead)]
-            except StopIteration:
-                if self._last_skipped:
-                    self._sample = self._prepare(self._last_skipped[0])
-                    return self._sample
-                raise ValueError(self._nothing()) from None
-        first = self._first[0]
-        return first.batch(0) if isinstance(first, Pack) else first
+        return self._first().data
 
-    def _nothing(self) -> str:
-        if not self.given:
-            return "The data are empty: the generator or data set gave no batch."
-        return (
-            f"The generator ended: it gave {self.given} batches to the epochs before and nothing to this one, since "
+    def _first(self) -> Batch:
+        self._begin()
+        if self._sample:
+            return prepared(self._sample[0], self.class_weight)
+        if not self._given:
+            raise ValueError("The data are empty: the generator or data set gave no batch.")
+        raise ValueError(
+            f"The generator ended: it gave {self._given} batches to the epochs before and nothing to this one, since "
             "it cannot begin anew. Let it go on without end and pass `steps_per_epoch`, or pass a PyDataset."
         )
 
-    def _items_of_epoch(self) -> Iterator[Any]:
-        if self._ahead is None:
-            self.first_batch()
-        ahead, self._ahead = self._ahead, None
-        if isinstance(ahead, Direct) and ahead.packing is None:  # large batches, for long steps: a thread is worth it
-            ahead = Prefetch(ahead, self._depth, worker=self._worker)
-        self._last_skipped, self._sample = [], None
-        self._running = ahead
-        pending, self._first = self._first, []
+    def _begin(self) -> Iterator[Any]:
+        """Begin the next epoch, if that was not done: read its first item. Return its items."""
+        if self._begun is not None:
+            return self._begun
+        if self.goes_on:
+            items = islice(self._all, self.limit)
+        else:
+            self.orders.forget()
+            items = self.make()
+        item = self._next_item(items)
+        self._sample = [] if item is END else [item]
+        self._begun = chain(self._sample, items)
+        return self._begun
+
+    def _next_item(self, items: Iterator[Any]) -> Any:
+        return self._worker.submit(partial(next, items, END)).result()
+
+    def epoch(self, together: int = 0) -> Generator[Any, None, None]:
+        """Return the batches of one epoch: fewer than `steps` only where the data ended.
+
+        Args:
+            together: 0 for one batch at a time. Otherwise small batches that are like the first one come as
+                `BufferSlice`s of those that are there, or of multiples of so many, but where the data or batches of
+                that kind end. Who asks for the next item is done with a slice.
+        """
+        first = self._first()
+        buffer = Buffer.like(first, self.depth, together) if together else None
+        queue = self._queue = BatchQueue(self.depth or 2, buffer, together)
+        prepare = partial(prepared, class_weight=self.class_weight, known=first.signature)
+        reading = self._worker.submit(partial(read_into, queue, self._begin(), prepare))
+        self._begun, self._sample = None, []
         try:
-            yield from chain(pending, ahead)  # type: ignore[arg-type]
+            while (item := queue.get()) is not END:
+                yield from self._checked(item)
+                queue.done(item)
+            reading.result()  # raises what ended the batches
         finally:
-            self._running = None
-            if not ahead.close():  # type: ignore[union-attr]
-                self._packing = None  # its thread may still write into a pack,
-                self._worker = Worker(THREAD_NAME)  # and is no good for others
-        if self.on_epoch_end is not None:
-            self.on_epoch_end()
+            queue.close()
+            try:
+                reading.exception(CLOSING_SECONDS)
+            except TimeoutError:
+                self._worker = Worker()  # the other one is held up in the iterator
+            del reading  # it holds the error, and the error this frame
+        self.on_epoch_end()
+
+    def _checked(self, item: Any) -> Iterator[Any]:
+        """Return a batch or a slice that is right; of a slice that is not, the batches before the wrong one."""
+        places = range(item.start, item.stop) if isinstance(item, BufferSlice) else ()
+        self._given += len(places) or 1
+        try:
+            self.check(item.buffer.rows(item.start, item.stop) if places else item)
+        except Exception:
+            for place in places:
+                self.check(item.buffer.rows(place, place + 1))
+                yield BufferSlice(item.buffer, place, place + 1)
+            raise
+        yield item
+
+    def close(self) -> None:
+        """End the thread that reads, also where an error ended an epoch: its traceback may outlive it."""
+        if self._queue is not None:
+            self._queue.close()
+        self._abandon()
+        self._worker.close(CLOSING_SECONDS)
+
+    def _abandon(self) -> None:
+        """Let an epoch that was begun end in the thread that began it."""
+        if self._begun is not None:
+            begun, self._begun, self._sample = [self._begun], None, []
+            self._worker.submit(begun.clear)
 
     # ---- going on with an earlier run --------------------------------------------------------------------------
 
@@ -176,118 +186,27 @@ class StreamSource:
             ValueError: there are not so many batches.
         """
         for _ in range(epochs):
+            self._begin()
             if self.goes_on:
-                self._skip(self._going_on(), self._limit)
-            else:
-                passed = [self._make()]  # which ends with the call, and not here
-                self._worker.call(lambda items=passed: next(items.pop(), None))
-            if self.on_epoch_end is not None:
-                self.on_epoch_end()
+                self._skip(self.limit)
+            self._abandon()
+            self.on_epoch_end()
         if not self.goes_on:
             before_epoch()
         if batches:
-            items = self._going_on() if self.goes_on else iter(self._make())
-            self._last_skipped = self._skip(items, batches)
-            left = None if self._limit is None else self._limit - batches
-            self._sought = islice(items, left)
+            self._skip(batches)
 
-    def _skip(self, items: Iterator[Any], count: int | None) -> list[Any]:
-        """Pass over so many batches, in the thread that reads the others; return the last of them in a list."""
-        before, last, abandoned = self.given, [], Event()
-
-        def skip() -> None:
-            for item in islice(items, count):
-                self.given += 1
-                last[:] = [item]
-                if abandoned.is_set():
-                    return
-
-        try:
-            self._worker.call(skip)
-        finally:
-            abandoned.set()  # by an interrupt, which ends the wait and is to end the reading
-        done = self.given - before
-        if count is not None and done < count:
-            raise ValueError(
-                f"The run that is to go on had taken {count} batches of these data where now {done} come. Pass the "
-                "same data, from their beginning; or remove the backup to begin anew."
-            )
-        return last
-
-    def epoch(self) -> Iterator[Any]:
-        """Return the batches of one epoch: fewer than `steps` only where the data ended."""
-        self._packing = None
-        for item in self._items_of_epoch():
-            for batch in _unpacked(item) if isinstance(item, Pack) else (item,):
-                self.given += 1
-                self.check(batch)
-                yield batch
-
-    def packs(self, together: int | None = None) -> Iterator[Any]:
-        """Return the batches of one epoch, small ones that are like the first one as `Pack`s of those that are there.
-
-        Packs want to be released. A batch that differs, or is large, comes as it is.
-
-        Args:
-            together: how many batches are to be in each pack, but where the data or batches of that kind end; None for
-                as many as are there.
-        """
-        first = self.first_batch()
-        capacity = pack_capacity(first, self._most_in_pack, together)
-        if capacity > 1 and self._packing is None and self._first:
-            self._packing = Packing(first, capacity, together is not None, self.check)
-            self._ahead.start_packing(self._packing, self._first)  # type: ignore[union-attr]
-            who = "the thread that trains" if isinstance(self._ahead, Direct) else "a thread"
-            fast.explain("batches of a stream", f"up to {capacity} together, read by {who}", "they are small")
-            self._first = []
-        for item in self._items_of_epoch():
-            error = self._checked(item)
-            if not isinstance(item, Pack) or item.count:
-                yield item
-            if error is not None:
-                raise error
-
-    def _checked(self, item: Any) -> Exception | None:
-        """Check a batch, or all in a pack; return the error, of which what comes before it in the pack is free."""
-        if not isinstance(item, Pack):  # who fetched it looked for nan
-            self.given += 1
-            self.check(item)
-            return None
-        self.given += item.count
-        if item.is_checked:
-            return None
-        item.look_for_nan()
-        rows = item.rows(item.count)
-        try:
-            if item.has_nan:
-                check_values(rows)
-            self.check(rows)
-        except Exception as found:
-            for i in range(item.count):
-                try:
-                    check_values(item.batch(i))
-                    self.check(item.batch(i))
-                except Exception as error:
-                    item.count = i
-                    return error
-            item.count = 0  # all at once are refused, and none by itself
-            return found
-        return None
-
-    def close(self) -> None:
-        """End the thread that fetches ahead, also where an error ended an epoch: its traceback may outlive it."""
-        ended = True
-        for reader in (self._running, self._ahead):
-            ended = (reader is None or reader.close()) and ended
-        ended = self._worker.close(CLOSING_SECONDS if ended else 0.0) and ended
-        if self._packing is not None and ended:
-            self._packing.close()
-        self._packing = None
-        self._ahead = self._running = None
-        self._first = []
-
-
-def _unpacked(pack: Pack) -> Iterator[Any]:
-    for i in range(pack.count):
-        yield checked_copy(pack.batch(i))
-    pack.release()
+    def _skip(self, batches: int | None) -> None:
+        """Pass over so many batches of the epoch, or all."""
+        items = self._begin()
+        for done in count():
+            item = self._next_item(items) if done != batches else END
+            if item is END and batches in (done, None):
+                return
+            if item is END:
+                raise ValueError(
+                    f"The run that is to go on had taken {batches} batches of these data where now {done} come. Pass "
+                    "the same data, from their beginning; or remove the backup to begin anew."
+                )
+            self._sample = [item]
+            self._given += 1

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from polykeras import seeds
 from polykeras.training.data.sources import Source
 from polykeras.training.data.streams import StreamSource
-from polykeras.training.resuming.state import Kept, kept_state, restore_state
+from polykeras.training.resuming.state import SavedRun, restore_state, saved_run
+from polykeras.training.steps.prepare import prepare
+
+if TYPE_CHECKING:
+    from polykeras.training.callbacks.callback_list import CallbackList
 
 
 @dataclass
@@ -65,6 +69,25 @@ class Progress:
 
     # ---- what the loop tells -----------------------------------------------------------------------------------
 
+    def begin(self, callback_list: CallbackList, epochs: int) -> None:
+        """Begin a run, or go on with an earlier one that a callback knows.
+
+        Args:
+            callback_list: the callbacks.
+            epochs: the epoch at which this run is to end.
+
+        Raises:
+            ValueError: the earlier run cannot go on with these arguments, or this model.
+        """
+        kept = callback_list.join(self)
+        if kept is None:
+            callback_list.begin("train")
+            return
+        self.check(kept, epochs)
+        callback_list.begin("train")
+        self.resume(kept, epochs)
+        callback_list.call("on_train_resume", self.position.epoch, self.position.step)
+
     def epoch_begun(self) -> None:
         """An epoch has begun, and nothing of its data is read yet; or only as a run that goes on began to."""
         self.position.logs = {}
@@ -95,7 +118,7 @@ class Progress:
 
     # ---- writing it down ---------------------------------------------------------------------------------------
 
-    def kept(self) -> Kept:
+    def kept(self) -> SavedRun:
         """Return all of the run's state, on the host."""
         with self.source.orders.lock:
             orders = list(self.source.orders.drawn)
@@ -110,11 +133,11 @@ class Progress:
             "at_epoch": self._at_epoch,
             "stop_training": self.model.stop_training,
         }
-        return kept_state(self.model, self.step, self.callbacks, run)
+        return saved_run(self.model, self.step, self.callbacks, run)
 
     # ---- going on ----------------------------------------------------------------------------------------------
 
-    def check(self, kept: Kept, epochs: int) -> None:
+    def check(self, kept: SavedRun, epochs: int) -> None:
         """Refuse to go on with other arguments where that cannot be, before anything is changed.
 
         Args:
@@ -142,13 +165,12 @@ class Progress:
         if changed:
             warnings.warn(f"{where}, with {'; '.join(changed)}. It goes on with the new ones.", stacklevel=4)
 
-    def resume(self, kept: Kept, epochs: int, prepare: Any) -> None:
+    def resume(self, kept: SavedRun, epochs: int) -> None:
         """Put the state of an earlier run back, and the data to where it was.
 
         Args:
             kept: its state.
             epochs: the epoch at which this run is to end.
-            prepare: returns what runs a step, by a batch.
 
         Raises:
             ValueError: the model, its optimizer or the data are not those of the earlier run; the model is unchanged.
@@ -165,7 +187,7 @@ class Progress:
         first = self.source.first_batch()
         with self.source.orders.lock:  # what is fetched ahead waits with further orders
             process = seeds.process_state() if trains else run["process"]
-            self.step = prepare(first)
+            self.step = prepare(self.model, "train", first)
             restore_state(kept, self.model, self.step, first, self.callbacks)
             seeds.set_process_state(process)
         if not trains or not isinstance(self.source, StreamSource):

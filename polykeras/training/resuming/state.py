@@ -20,7 +20,7 @@ _THE_SAME = "Train the same model, compiled in the same way; or remove the folde
 
 
 @dataclass
-class Kept:
+class SavedRun:
     """A run's state.
 
     Attributes:
@@ -65,7 +65,7 @@ class Kept:
             raise
 
     @classmethod
-    def read(cls, files: BackupFiles) -> Kept | None:
+    def read(cls, files: BackupFiles) -> SavedRun | None:
         """Return what was written, None where nothing was.
 
         Raises:
@@ -85,11 +85,11 @@ class Kept:
             return cls(decode(text["run"], arrays), callbacks, variables, text["optimizers"], str(files.folder))
 
 
-def kept_state(model: Any, step: Any, callbacks: list[Any], run: dict[str, Any]) -> Kept:
+def saved_run(model: Any, step: Any, callbacks: list[Any], run: dict[str, Any]) -> SavedRun:
     """Return the state of a run: of the model, of callbacks, and what the loop knows."""
     groups = _groups(model, step)
     variables = {group: [(v.path, v.numpy()) for v in found] for group, found in groups.items()}
-    return Kept(run, [(type(c).__qualname__, c.get_state()) for c in callbacks], variables, _optimizers(model))
+    return SavedRun(run, [(type(c).__qualname__, c.get_state()) for c in callbacks], variables, _optimizers(model))
 
 
 def _optimizers(model: Any) -> list[str]:
@@ -120,7 +120,7 @@ def _groups(model: Any, step: Any) -> dict[str, list[Variable]]:
     return groups
 
 
-def restore_state(kept: Kept, model: Any, step: Any, batch: Any, callbacks: list[Any]) -> None:
+def restore_state(kept: SavedRun, model: Any, step: Any, batch: Any, callbacks: list[Any]) -> None:
     """Give variables and callbacks the state of an earlier run.
 
     Args:
@@ -156,7 +156,7 @@ def restore_state(kept: Kept, model: Any, step: Any, batch: Any, callbacks: list
     _restore_callbacks(kept.callbacks, callbacks)
 
 
-def _checked_groups(kept: Kept, model: Any, step: Any) -> dict[str, list[Variable]]:
+def _checked_groups(kept: SavedRun, model: Any, step: Any) -> dict[str, list[Variable]]:
     """Return the variables that get the values of an earlier run, which they fit."""
     groups = _groups(model, step)
     if kept.run["position"]["step"] == 0 and not _fits(groups["metrics"], kept.variables["metrics"]):

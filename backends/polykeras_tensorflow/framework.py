@@ -1,0 +1,44 @@
+"""What this backend does with TensorFlow itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import tensorflow as tf
+
+from polykeras.backend.families.framework import Framework
+
+
+def share_memory() -> None:
+    """Have TensorFlow take a GPU's memory as it needs it: else it takes all at once, and torch and JAX find none."""
+    for gpu in tf.config.list_physical_devices("GPU"):
+        with suppress(RuntimeError):  # the device is in use already: the user has chosen
+            tf.config.experimental.set_memory_growth(gpu, True)
+
+
+class TensorflowFramework(Framework):
+    """Settings, seeds, profiles and foreign code of TensorFlow."""
+
+    def foreign(self, framework: str, wanted_by: str) -> Any:
+        if framework != self.name:
+            return super().foreign(framework, wanted_by)
+        from polykeras_tensorflow import foreign
+
+        return foreign
+
+    def set_matmul_precision(self, precision: str | None) -> None:
+        tf.config.experimental.enable_tensor_float_32_execution(precision == "high")
+
+    def seed_framework(self, seed: int) -> None:
+        tf.random.set_seed(seed)
+
+    def start_profile(self, folder: str) -> Callable[[], None] | None:
+        tf.profiler.experimental.start(folder)
+
+        def stop() -> None:
+            self.synchronize()
+            tf.profiler.experimental.stop()
+
+        return stop

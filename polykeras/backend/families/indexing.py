@@ -1,0 +1,324 @@
+"""Indexing by arrays, sorting and searching."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from polykeras import dtypes
+from polykeras.backend.axes import canonical_axis
+from polykeras.backend.dispatch import convert
+from polykeras.backend.spec import Array, Family, Shape, op, required
+from polykeras.common import budget
+
+
+class Indexing(Family):
+    """Reads and writes at computed places. Indices are integers; negative ones count from the end."""
+
+    # ---- required ----------------------------------------------------------------------------------------------
+
+    @required("x", indices="indices")
+    def take(self, x: Array, indices: Array, axis: int | None = None) -> Array:
+        """Return the slices of `x` at `indices` along `axis`, or elements of the flat array.
+
+        An index out of range is an error on the numpy backend; elsewhere the result there is unspecified, but no
+        other element is touched. The gradient adds up over equal indices.
+
+        Args:
+            x: an array of any shape.
+            indices: integers of any shape; negative ones count from the end.
+            axis: one axis; None takes elements of `x` in row-major order, as one vector.
+
+        Returns:
+            Shape `x.shape[:axis] + indices.shape + x.shape[axis+1:]`.
+        """
+        raise NotImplementedError
+
+    @required("x", indices="indices")
+    def take_along_axis(self, x: Array, indices: Array, axis: int | None = None) -> Array:
+        """Return `x` at `indices` along `axis` only: the two broadcast along all other axes.
+
+        Args:
+            x: an array of any shape.
+            indices: integers, with as many axes as `x`; negative ones count from the end.
+            axis: one axis; None takes the elements of `x` in row-major order, as one vector.
+
+        Returns:
+            The dtype of `x`; the shape of `indices`, broadcast with that of `x` along all axes but `axis`.
+        """
+        raise NotImplementedError
+
+    @required("x values", "common", indices="indices")
+    def scatter_reduce(
+        self, x: Array, indices: Array, values: Array, reduction: Literal["set", "add", "max", "min", "mul"] = "add"
+    ) -> Array:
+        """Return `x` with `values` put at, or combined into, the places `indices`.
+
+        Args:
+            x: an array.
+            indices: integers, shape `[..., k]`: each row indexes the first `k` axes of `x`.
+            values: shape `indices.shape[:-1] + x.shape[k:]`.
+            reduction: `"set"` with equal indices leaves one of the values, unspecified which. Gradients are
+                required for `"set"` and `"add"` only.
+        """
+        raise NotImplementedError
+
+    @required("x", indices="start_indices")
+    def dynamic_slice(self, x: Array, start_indices: Array, shape: Shape) -> Array:
+        """Return the block of `shape` that starts at `start_indices` (one integer an axis; may be traced).
+
+        A block that would stick out is moved inward to fit.
+        """
+        raise NotImplementedError
+
+    @required("x updates", "common", indices="start_indices")
+    def dynamic_update_slice(self, x: Array, start_indices: Array, updates: Array) -> Array:
+        """Return `x` with the block at `start_indices` replaced; indices as for `dynamic_slice`."""
+        raise NotImplementedError
+
+    @required("x")
+    def sort(self, x: Array, axis: int | None = -1) -> Array:
+        """Return `x` in ascending order along `axis` (flattened where None); nan comes last.
+
+        Args:
+            x: an array of any shape.
+            axis: one axis; None takes the elements of `x` in row-major order, as one vector.
+        """
+        raise NotImplementedError
+
+    @required("x")
+    def argsort(self, x: Array, axis: int | None = -1) -> Array:
+        """Return int32 indices that sort `x` along `axis` (flattened where None); equal elements keep their order.
+
+        Args:
+            x: an array of any shape; nan counts as largest.
+            axis: one axis; None takes the elements of `x` in row-major order, as one vector.
+        """
+        raise NotImplementedError
+
+    @required("sorted_sequence values", "common")
+    def searchsorted(self, sorted_sequence: Array, values: Array, side: Literal["left", "right"] = "left") -> Array:
+        """Return the int32 places at which `values` would be inserted into a sorted vector to keep it sorted.
+
+        Args:
+            sorted_sequence: a vector in ascending order.
+            values: an array of any shape.
+            side: `"left"`: before elements equal to a value; `"right"`: after them.
+
+        Returns:
+            The shape of `values`.
+        """
+        raise NotImplementedError
+
+    @required("x")
+    def nonzero(self, x: Array) -> tuple[Array, ...]:
+        """Return the int32 indices of elements that are not 0, one vector an axis.
+
+        Raises:
+            TypeError: inside a compiled function, where the number of such elements is not known.
+        """
+        raise NotImplementedError
+
+    # ---- composed ----------------------------------------------------------------------------------------------
+
+    @op("x")
+    def get_item(self, x: Array, key: Any) -> Array:
+        """Return `x[key]`.
+
+        Args:
+            x: an array.
+            key: ints, slices (of any step but 0), `None`, `...` and integer arrays, or a tuple of them. Arrays
+                broadcast to each other; their axes stand in the place of the first one where they are neighbours,
+                in front otherwise, as in NumPy. Masks are not keys: the shape would depend on values (use `where`).
+
+        Raises:
+            IndexError: more indices than axes.
+        """
+        keys = list(key) if isinstance(key, tuple) else [key]
+        if any(k is Ellipsis for k in keys):
+            place = next(i for i, k in enumerate(keys) if k is Ellipsis)
+            used = sum(k is not None for k in keys) - 1
+            keys[place : place + 1] = [slice(None)] * (self.ndim(x) - used)
+        if sum(k is not None for k in keys) > self.ndim(x):
+            raise IndexError(f"Too many indices for an array of shape {self.shape(x)}: {key!r}.")
+        arrays = {i: self._index(k) for i, k in enumerate(keys) if not isinstance(k, (int, slice, type(None)))}
+        if arrays:  # an int beside arrays is one of them
+            arrays |= {i: self.asarray(k, "int32") for i, k in enumerate(keys) if isinstance(k, int)}
+        x = self._basic_item(x, [slice(None) if i in arrays else k for i, k in enumerate(keys)])
+        if not arrays:
+            return x
+        gone = [i for i, k in enumerate(keys) if isinstance(k, int) and i not in arrays]
+        return self._gather(x, {i - sum(g < i for g in gone): index for i, index in sorted(arrays.items())})
+
+    def _index(self, key: Any) -> Array:
+        index = self.array(key)
+        if self.dtype(index) == "bool" or not self.dtype(index).lstrip("u").startswith("int"):
+            raise TypeError(f"An index must hold integers; received dtype {self.dtype(index)}. Use `where` for masks.")
+        return index
+
+    def _basic_item(self, x: Array, keys: Sequence[Any]) -> Array:
+        """Return `x[keys]` for ints, slices and None; frameworks do not agree on negative steps, so they are flips."""
+        shape, axis, forward, flips = self.shape(x), 0, [], []
+        for k in keys:
+            if isinstance(k, slice) and k.step is not None and k.step < 0:
+                taken = range(*k.indices(shape[axis]))
+                flips.append(sum(not isinstance(done, int) for done in forward))
+                last = taken[-1] if taken else 0
+                k = slice(last, taken[0] + 1 if taken else 0, -k.step)
+            forward.append(k)
+            axis += k is not None
+        x = x[tuple(forward)]
+        return self.flip(x, tuple(flips)) if flips else x
+
+    def _gather(self, x: Array, arrays: dict[int, Array]) -> Array:
+        """Return `x` indexed by arrays at some of its axes, which one `take` from a flat axis does for all."""
+        axes = list(arrays)
+        if len(axes) == 1:
+            return self.take(x, arrays[axes[0]], axes[0])
+        shape = self.shape(x)
+        flat: Array = 0
+        dtype = dtypes.result_type(*(self.dtype(index) for index in arrays.values()))
+        for a in axes:
+            index, n = self.cast(arrays[a], dtype), shape[a]
+            index = self.where(self.less(index, 0), index + n, index)
+            flat = flat * n + index
+        x = self.moveaxis(x, axes, range(len(axes)))
+        x = self.reshape(x, (-1, *self.shape(x)[len(axes) :]))
+        x = self.take(x, flat, 0)
+        neighbours = axes == list(range(axes[0], axes[0] + len(axes)))
+        ndim = self.ndim(flat)
+        return self.moveaxis(x, range(ndim), range(axes[0], axes[0] + ndim)) if neighbours and axes[0] else x
+
+    @op("x")
+    def repeat(self, x: Array, repeats: Any, axis: int | None = None) -> Array:
+        """Return `x` with each slice along `axis` repeated in place.
+
+        Args:
+            x: an array; flattened where `axis` is None.
+            repeats: how often; an int, or one int a slice (host values: they decide the shape).
+            axis: the axis, or None.
+
+        Raises:
+            TypeError: `repeats` are no integers.
+            ValueError: their number is not the size of the axis.
+        """
+        if axis is None:
+            x, axis = self.ravel(x), 0
+        shape = self.shape(x)
+        axis = canonical_axis(axis, len(shape))
+        counts = self.to_numpy(repeats) if self.is_tensor(repeats) else np.asarray(repeats)
+        if counts.dtype.kind not in "iu":
+            raise TypeError(f"repeat: `repeats` must be an integer, or one for each slice; received {repeats!r}.")
+        if counts.size == 1:
+            count = repeats if isinstance(repeats, int) else int(counts.item())
+            wide = (*shape[: axis + 1], count, *shape[axis + 1 :])
+            x = self.broadcast_to(self.expand_dims(x, axis + 1), wide)
+            return self.reshape(x, (*shape[:axis], shape[axis] * count, *shape[axis + 1 :]))
+        if counts.shape != (shape[axis],):
+            raise ValueError(f"repeat: expected {shape[axis]} counts for axis {axis} of shape {shape}; got {repeats}.")
+        budget.spend(int(np.sum(counts)))
+        return self.take(x, self.host_constant(np.repeat(np.arange(counts.size), counts), "int32"), axis)
+
+    @op("choicelist default", "common")
+    def select(self, condlist: Sequence[Any], choicelist: Sequence[Array], default: Any = 0) -> Array:
+        """Return, elementwise, the first choice whose condition holds.
+
+        Args:
+            condlist: bool arrays.
+            choicelist: as many arrays; all broadcast.
+            default: taken where no condition holds.
+
+        Raises:
+            ValueError: there are not as many conditions as choices.
+        """
+        if len(condlist) != len(choicelist) or not condlist:
+            raise ValueError(
+                f"select: expected as many conditions as choices; received {len(condlist)} and {len(choicelist)}."
+            )
+        result = default
+        for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
+            result = self.where(self.array(condition), choice, result)
+        return result
+
+    @op("values", indices="indices")
+    def scatter(self, indices: Array, values: Array, shape: Shape) -> Array:
+        """Return zeros of `shape` with `values` added at `indices`; values of equal indices add up.
+
+        Args:
+            indices: integers, shape `[..., k]`: each row indexes the first `k` axes of the result.
+            values: shape `indices.shape[:-1] + shape[k:]`.
+            shape: ints.
+        """
+        return self.scatter_reduce(self.zeros(shape, self.dtype(values)), indices, values, "add")
+
+    @op("inputs updates", "common", indices="indices")
+    def scatter_update(
+        self,
+        inputs: Array,
+        indices: Array,
+        updates: Array,
+        reduction: Literal["add", "max", "min", "mul"] | None = None,
+    ) -> Array:
+        """Return `inputs` with `updates` put at `indices`, or combined into those places.
+
+        Args:
+            inputs: an array.
+            indices: integers, shape `[..., k]`: each row indexes the first `k` axes of `inputs`.
+            updates: shape `indices.shape[:-1] + inputs.shape[k:]`.
+            reduction: how to combine; None replaces.
+        """
+        return self.scatter_reduce(inputs, indices, updates, reduction or "set")
+
+    @op("inputs")
+    def slice(self, inputs: Array, start_indices: Any, shape: Shape) -> Array:
+        """Return a block of an array.
+
+        Args:
+            inputs: an array.
+            start_indices: where it starts, one integer an axis: a list of ints, or an array.
+            shape: its sizes; -1 takes what is left of an axis.
+
+        Raises:
+            ValueError: a size is negative, but for -1.
+        """
+        if any(n < -1 for n in shape):
+            raise ValueError(f"slice: a size is 0 or more, or -1 for what is left; received shape {tuple(shape)}.")
+        backend: Any = self
+        starts = convert(backend, start_indices)
+        if -1 in shape:
+            known = isinstance(start_indices, (list, tuple)) and all(isinstance(i, int) for i in start_indices)
+            message = "slice: the start of an axis of size -1 is not known while a function is compiled."
+            firsts = start_indices if known else [self.size_from(starts[i], message) for i in range(len(shape))]
+            sizes = zip(self.shape(inputs), firsts, shape, strict=True)
+            shape = [size - first if n == -1 else n for size, first, n in sizes]
+        return self.dynamic_slice(inputs, starts, shape)
+
+    @op("inputs updates", "common", indices="start_indices")
+    def slice_update(self, inputs: Array, start_indices: Array, updates: Array) -> Array:
+        """Return `inputs` with the block at `start_indices` replaced by `updates`.
+
+        Args:
+            inputs: an array of any shape.
+            start_indices: integers, one for each axis of `inputs`: the first corner of the block.
+            updates: the new block, with as many axes as `inputs`, none of them longer.
+        """
+        return self.dynamic_update_slice(inputs, start_indices, updates)
+
+    @op(indices="indices")
+    def unravel_index(self, indices: Array, shape: Shape) -> tuple[Array, ...]:
+        """Return the index along each axis of `shape` for indices into the flat array.
+
+        Args:
+            indices: integers of any shape, into the elements in row-major order.
+            shape: the sizes of the axes.
+
+        Returns:
+            One array of the shape of `indices` for each axis.
+        """
+        result = []
+        for n in reversed(shape):
+            result.append(self.mod(indices, n))
+            indices = self.floor_divide(indices, n)
+        return tuple(reversed(result))

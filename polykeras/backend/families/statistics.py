@@ -1,0 +1,343 @@
+"""Order statistics, histograms, correlation and differences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from polykeras import config
+from polykeras.backend.axes import canonical_axis
+from polykeras.backend.spec import Array, Axis, Family, op
+
+QuantileMethod = Literal["linear", "lower", "higher", "midpoint", "nearest"]
+_QUANTILE_METHODS = ("linear", "lower", "higher", "midpoint", "nearest")
+
+
+class Statistics(Family):
+    """Composed from sorting, reductions and products."""
+
+    # ---- quantiles ---------------------------------------------------------------------------------------------
+
+    @op("x", "float")
+    def quantile(
+        self, x: Array, q: Any, axis: Axis = None, method: QuantileMethod = "linear", keepdims: bool = False
+    ) -> Array:
+        """Return quantiles over `axis`; nan where any element is nan.
+
+        Args:
+            x: an array.
+            q: probabilities in [0, 1], a number or a vector. Host values are placed exactly.
+            axis: an int, several, or None for all.
+            method: what to make of the two neighbours of a place between elements.
+            keepdims: keep reduced axes with size 1.
+
+        Returns:
+            Shape `q.shape` + that of the reduction.
+        """
+        lines, kept = self._lines(x, axis)
+        low, high, weight = self._between(q, self.shape(lines)[-1], method)
+        ordered = self.sort(lines, -1)
+        result = self._mixed(self.take(ordered, low, -1), self.take(ordered, high, -1), weight)
+        missing = self.any(self.isnan(lines), -1)
+        missing = self.reshape(missing, (*self.shape(missing), *(1,) * self.ndim(low)))
+        return self._arranged(self.where(missing, math.nan, result), self.ndim(low), kept if keepdims else None)
+
+    @op("x", "float")
+    def nanquantile(
+        self, x: Array, q: Any, axis: Axis = None, method: QuantileMethod = "linear", keepdims: bool = False
+    ) -> Array:
+        """Return quantiles over `axis` of what is not nan, and nan of nothing.
+
+        Args:
+            x: numbers; integers become floats.
+            q: fractions in [0, 1], a scalar or a vector.
+            axis: one axis, several, or None for all.
+            method: see `quantile`.
+            keepdims: keep the reduced axes, with size 1.
+        """
+        lines, kept = self._lines(x, axis)
+        count = self.sum(self.cast(self.equal(lines, lines), self.dtype(lines)), -1)
+        dtype = self.dtype(lines)
+        q = self.cast(q, dtype) if self.is_tensor(q) else self.asarray(q, dtype)
+        ndim = self.ndim(q)
+        count = self.reshape(count, (*self.shape(count), *(1,) * ndim))
+        low, high, weight = self._between(q, self.maximum(count, 1.0), method)
+        index_shape = (*self.shape(low)[: self.ndim(low) - ndim], -1)
+        ordered = self.sort(lines, -1)
+        ends = (self.take_along_axis(ordered, self.reshape(place, index_shape), -1) for place in (low, high))
+        lower, upper = (self.reshape(end, self.shape(low)) for end in ends)
+        result = self._mixed(lower, upper, weight)
+        return self._arranged(result, ndim, kept if keepdims else None)
+
+    def _lines(self, x: Array, axis: Axis) -> tuple[Array, tuple[int, ...]]:
+        """Return `x` with the axes to reduce flattened into the last one, and its shape with 1 in their places."""
+        shape = self.shape(x)
+        axes = range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
+        axes = tuple(canonical_axis(a, len(shape)) for a in axes)
+        x = self.moveaxis(x, axes, range(-len(axes), 0)) if axes else self.expand_dims(x, -1)
+        batch = self.shape(x)[: len(shape) - len(axes)]
+        x = self.reshape(x, (*batch, self.reduced_size(x, tuple(range(len(batch), self.ndim(x))))))
+        return x, tuple(1 if i in axes else n for i, n in enumerate(shape))
+
+    def _between(self, q: Any, count: Any, method: str) -> tuple[Array, Array, Array]:
+        """Return the int32 places of the two neighbours of each quantile and the weight of the upper one.
+
+        Args:
+            q: host numbers, or an array.
+            count: of elements: an int, or a float array beside an array `q`.
+            method: see `quantile`.
+        """
+        if method not in _QUANTILE_METHODS:
+            raise ValueError(f"quantile: expected a method of {', '.join(_QUANTILE_METHODS)}; received {method!r}.")
+        if self.is_tensor(q):
+            place = q * (count - 1)
+            low, nearest = self.floor(place), self.round(place)
+            high = self.minimum(low + 1, self.ones_like(low) * (count - 1))
+        else:
+            place = np.asarray(q, "float64") * (count - 1)
+            low, nearest = np.floor(place), np.round(place)
+            high = np.minimum(low + 1, count - 1)
+        weight = {"linear": place - low, "midpoint": 0.5}.get(method, 0.0)
+        if method in ("higher", "midpoint"):  # a place on an element has no upper neighbour
+            high = low + (place > low) if not self.is_tensor(q) else low + self.cast(low < place, self.dtype(low))
+            low = high if method == "higher" else low
+        if method == "nearest":
+            low = high = nearest
+        if self.is_tensor(q):
+            return self.cast(low, "int32"), self.cast(high, "int32"), weight + self.zeros_like(place)
+        weights = self.host_constant(np.broadcast_to(weight, place.shape), config.floatx())
+        return self.host_constant(low, "int32"), self.host_constant(high, "int32"), weights
+
+    def _mixed(self, low: Array, high: Array, weight: Array) -> Array:
+        """Return `low` moved towards `high` by `weight`; equal infinities stay."""
+        same = self.equal(low, high)
+        step = self.where(same, 0.0, high) - self.where(same, 0.0, low)
+        return low + self.cast(weight, self.dtype(low)) * step
+
+    def _arranged(self, result: Array, ndim: int, kept: tuple[int, ...] | None) -> Array:
+        """Return `result` with its last `ndim` axes, those of the quantiles, in front."""
+        result = self.moveaxis(result, range(-ndim, 0), range(ndim)) if ndim else result
+        return result if kept is None else self.reshape(result, (*self.shape(result)[:ndim], *kept))
+
+    @op("x", "float")
+    def percentile(
+        self, x: Array, q: Any, axis: Axis = None, method: QuantileMethod = "linear", keepdims: bool = False
+    ) -> Array:
+        """Return percentiles over `axis`: `quantile` with `q` in [0, 100].
+
+        Args:
+            x: numbers; integers become floats.
+            q: a scalar or a vector.
+            axis: one axis, several, or None for all.
+            method: see `quantile`.
+            keepdims: keep the reduced axes, with size 1.
+        """
+        return self.quantile(x, self._hundredth(q), axis, method, keepdims)
+
+    @op("x", "float")
+    def nanpercentile(
+        self, x: Array, q: Any, axis: Axis = None, method: QuantileMethod = "linear", keepdims: bool = False
+    ) -> Array:
+        """Return percentiles over `axis` of what is not nan: `nanquantile` with `q` in [0, 100].
+
+        Args:
+            x: numbers; integers become floats.
+            q: a scalar or a vector.
+            axis: one axis, several, or None for all.
+            method: see `quantile`.
+            keepdims: keep the reduced axes, with size 1.
+        """
+        return self.nanquantile(x, self._hundredth(q), axis, method, keepdims)
+
+    def _hundredth(self, q: Any) -> Any:
+        return self.cast(q, config.floatx()) / 100.0 if self.is_tensor(q) else np.asarray(q, "float64") / 100.0
+
+    @op("x", "float")
+    def median(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+        """Return the median over `axis`; nan where any element is nan.
+
+        Args:
+            x: numbers; integers become floats.
+            axis: one axis, several, or None for all.
+            keepdims: keep the reduced axes, with size 1.
+        """
+        return self.quantile(x, 0.5, axis, "linear", keepdims)
+
+    @op("x", "float")
+    def nanmedian(self, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+        """Return the median over `axis` of what is not nan, and nan of nothing.
+
+        Args:
+            x: numbers; integers become floats.
+            axis: one axis, several, or None for all.
+            keepdims: keep the reduced axes, with size 1.
+        """
+        return self.nanquantile(x, 0.5, axis, "linear", keepdims)
+
+    # ---- histograms --------------------------------------------------------------------------------------------
+
+    @op("x bins", "common")
+    def digitize(self, x: Array, bins: Array) -> Array:
+        """Return, as int32, the number of the bin of each element: 0 below `bins[0]`, `len(bins)` from the last on.
+
+        Args:
+            x: numbers.
+            bins: a vector of ascending edges; an element on an edge belongs to the bin above it.
+        """
+        return self.searchsorted(bins, x, "right")
+
+    @op("x weights")
+    def bincount(self, x: Array, weights: Array | None = None, minlength: int = 0, sparse: bool = False) -> Array:
+        """Return how often each number 0, 1, 2, ... occurs.
+
+        Args:
+            x: non-negative integers: a vector, or a matrix whose rows are counted each for itself.
+            weights: numbers of the shape of `x` to add up instead of ones.
+            minlength: least length of the result. Where values cannot be read (in compiled functions and when shapes
+                are inferred) it is the length, and larger numbers are not counted.
+            sparse: not supported.
+
+        Returns:
+            int32, or the dtype of `weights`; shape `(length,)`, or `(rows, length)`.
+
+        Raises:
+            ValueError: `sparse` is set, or `x` is neither a vector nor a matrix.
+        """
+        if sparse:
+            raise ValueError("bincount: sparse=True is not supported; use the dense result.")
+        if self.ndim(x) not in (1, 2):
+            raise ValueError(f"bincount: expected a vector or a matrix; received shape {self.shape(x)}.")
+        length = self._bin_count(x, minlength)
+        rows = self.cast(self.reshape(x, (1, -1) if self.ndim(x) == 1 else self.shape(x)), "int32")
+        count, n = self.shape(rows)
+        outside = self.logical_or(self.less(rows, 0), self.less(length - 1, rows))
+        numbers = self.arange(count, dtype="int32")[:, None] * (length + 1)
+        places = self.reshape(self.where(outside, length, rows) + numbers, (count * n, 1))
+        values = self.full((count * n,), 1, "int32") if weights is None else self.ravel(weights)
+        totals = self.scatter_reduce(self.zeros((count * (length + 1),), self.dtype(values)), places, values, "add")
+        totals = self.reshape(totals, (count, length + 1))[:, :length]
+        return totals[0] if self.ndim(x) == 1 else totals
+
+    def _bin_count(self, x: Array, minlength: int) -> int:
+        if self.is_traced(x) and minlength > 0:
+            return minlength
+        largest = self.size_from(
+            self.max(self.cast(x, "int32"), initial=-1),
+            "bincount: the largest number is not known while a function is compiled. Give `minlength`: it is the "
+            "length there.",
+        )
+        return max(largest + 1, minlength)
+
+    @op("x", "float")
+    def histogram(
+        self, x: Array, bins: int | Sequence[float] = 10, range: tuple[float, float] | None = None
+    ) -> tuple[Array, Array]:
+        """Return how many elements lie in each bin, and the edges.
+
+        Args:
+            x: numbers, in any shape.
+            bins: how many bins of one width, or a vector of ascending edges.
+            range: the outermost edges; the smallest and the largest element by default. Elements outside are not
+                counted.
+
+        Returns:
+            `(counts, edges)`: floats as in Keras, `(bins,)` and `(bins + 1,)`. A bin has its lower edge, the last both.
+        """
+        x = self.ravel(x)
+        if isinstance(bins, int):
+            low, high = (self.min(x), self.max(x)) if range is None else (self.asarray(v, self.dtype(x)) for v in range)
+            flat = self.cast(self.equal(low, high), self.dtype(x)) * 0.5  # one value only: a bin around it
+            edges = self.linspace(low - flat, high + flat, bins + 1)
+        else:
+            edges = self.cast(self.asarray(bins), self.dtype(x))
+        count = self.shape(edges)[0] - 1
+        place = self.searchsorted(edges, x, "right") - 1
+        place = self.where(self.equal(x, edges[-1]), count - 1, place)
+        outside = self.logical_not(self.logical_and(self.less_equal(edges[0], x), self.less_equal(x, edges[-1])))
+        place = self.where(outside, count, place)
+        counts = self.scatter_reduce(
+            self.zeros((count + 1,), "int32"), place[:, None], self.ones_like(place, "int32"), "add"
+        )
+        return self.cast(counts[:count], self.dtype(x)), edges
+
+    # ---- correlation and differences ---------------------------------------------------------------------------
+
+    @op("x", "float")
+    def corrcoef(self, x: Array) -> Array:
+        """Return the matrix of correlations between the rows of `x`; for a vector, the scalar 1."""
+        vector = self.ndim(x) < 2
+        rows = self.reshape(x, (1, -1)) if vector else x
+        rows = rows - self.mean(rows, 1, True)
+        covariance = self.matmul(rows, self.transpose(rows))
+        scale = self.sqrt(self.diagonal(covariance))
+        result = self.clip(covariance / scale[:, None] / scale[None, :], -1.0, 1.0)
+        return result[0, 0] if vector else result
+
+    @op("x1 x2", "float")
+    def correlate(self, x1: Array, x2: Array, mode: Literal["valid", "same", "full"] = "valid") -> Array:
+        """Return the cross-correlation `c[k] = sum_n x1[n + k] * x2[n]` of two vectors.
+
+        Args:
+            x1: a vector of `m` numbers.
+            x2: a vector of `n` numbers.
+            mode: `"full"` gives each of the `m + n - 1` overlaps, `"same"` the middle `max(m, n)`, `"valid"` those
+                where the shorter lies wholly within the longer.
+
+        Raises:
+            ValueError: an operand is no vector, or an unknown mode.
+        """
+        if self.ndim(x1) != 1 or self.ndim(x2) != 1 or mode not in ("valid", "same", "full"):
+            raise ValueError(
+                f'correlate: expected two vectors and a mode "valid", "same" or "full"; received shapes '
+                f"{self.shape(x1)} and {self.shape(x2)}, and {mode!r}."
+            )
+        m, n = self.shape(x1)[0], self.shape(x2)[0]
+        if m < n:  # the sum turned around
+            return self.flip(self.correlate(x2, x1, mode))
+        before, after = {"valid": (0, 0), "same": (n // 2, n - 1 - n // 2), "full": (n - 1, n - 1)}[mode]
+        result = self.conv_nd(x1[None, :, None], x2[:, None, None], (1,), [(before, after)], (1,))
+        return result[0, :, 0]
+
+    @op("a")
+    def diff(self, a: Array, n: int = 1, axis: int = -1) -> Array:
+        """Return the differences of neighbours along `axis`, `n` times over; of bools, whether they differ.
+
+        Args:
+            a: at least one axis.
+            n: how often; each time makes the axis one shorter.
+            axis: one axis.
+
+        Raises:
+            ValueError: `n` is negative.
+        """
+        axis = canonical_axis(axis, self.ndim(a))
+        if n < 0:
+            raise ValueError(f"diff: expected n of 0 or more; received {n}.")
+        for _ in range(n):
+            size = self.shape(a)[axis]
+            later, earlier = self.slice_axis(a, 1, size, axis), self.slice_axis(a, 0, max(size - 1, 0), axis)
+            a = self.not_equal(later, earlier) if self.dtype(a) == "bool" else later - earlier
+        return a
+
+    @op("y x", "float")
+    def trapezoid(self, y: Array, x: Array | None = None, dx: float = 1.0, axis: int = -1) -> Array:
+        """Return the integral of samples along `axis` by the trapezoidal rule.
+
+        Args:
+            y: samples.
+            x: their places, a vector or of the shape of `y`; evenly spaced by `dx` where None.
+            dx: the distance.
+            axis: the axis.
+        """
+        axis = canonical_axis(axis, self.ndim(y))
+        size = self.shape(y)[axis]
+        sums = self.slice_axis(y, 1, size, axis) + self.slice_axis(y, 0, size - 1, axis)
+        if x is None:
+            return self.sum(sums, axis) * (0.5 * dx)
+        steps = self.diff(x, axis=axis if self.ndim(x) == self.ndim(y) else -1)
+        if self.ndim(steps) == 1:
+            steps = self.reshape(steps, (-1, *(1,) * (self.ndim(y) - axis - 1)))
+        return self.sum(sums * steps, axis) * 0.5

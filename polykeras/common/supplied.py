@@ -1,0 +1,59 @@
+"""What a module needs and a module built on it supplies: a call that goes up the house, declared on both sides.
+
+Below, the need is a value of the module:
+
+    record_op: Supplied[Callable[..., Any]] = Supplied("record_op", by="polykeras.graph.operation")
+    ...
+    record_op.get()(name, args, kwargs)
+
+Above, the module named there supplies it when it is loaded:
+
+    @record_op.supply
+    def _record_op(name, args, kwargs): ...
+
+There are few of these; `tests/pure/test_imports.py` lists them.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+class Supplied(Generic[T]):
+    """A function or a class that a module built on this one supplies, once.
+
+    Args:
+        name: of what is needed, for messages.
+        by: the module that supplies it.
+    """
+
+    __slots__ = ("_found", "_name", "by")
+
+    def __init__(self, name: str, by: str) -> None:
+        self._name = name
+        self.by = by
+        self._found: T | None = None
+
+    def supply(self, found: S) -> S:
+        """Supply it: a decorator of the function or class.
+
+        Raises:
+            RuntimeError: another module does so.
+        """
+        if found.__module__ != self.by:
+            raise RuntimeError(f"{self._name} is supplied by {self.by}; received one of {found.__module__}.")
+        self._found = found  # type: ignore[assignment]
+        return found
+
+    def get(self) -> T:
+        """Return what was supplied.
+
+        Raises:
+            RuntimeError: nothing was: the module was not loaded.
+        """
+        if self._found is None:
+            raise RuntimeError(f"{self._name} is supplied by {self.by}, which `import polykeras` loads.")
+        return self._found

@@ -1,0 +1,48 @@
+"""Chunks of steps over arrays, which lie on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from polykeras.backend import Backend
+from polykeras.training.chunks import Chunk, ChunkSize, NextStop, end_of_chunk, never
+from polykeras.training.data.array_source import ArraySource
+from polykeras.training.shape_buckets import in_bucket
+from polykeras.training.steps.compiled import CompiledStep
+
+
+def array_chunks(
+    source: ArraySource,
+    step: CompiledStep,
+    backend: Backend,
+    size: ChunkSize,
+    filled: bool = False,
+    done: int = 0,
+    next_stop: NextStop = never,
+) -> Iterator[Chunk]:
+    """Return the chunks of an epoch over arrays: the number of the first step, and a function that runs the chunk.
+
+    The function returns the last logs and the number of steps done.
+
+    Args:
+        source: the arrays.
+        step: what runs.
+        backend: where it runs.
+        size: how long chunks are.
+        filled: whether a last partial batch is filled up; the step is given the numbers of the rows too.
+        done: the steps of the epoch that were done already.
+        next_stop: where chunks end at the latest.
+    """
+    full, rest = source.order(filled)
+    rows, steps = step.bucket(source.batch_size, source.samples, len(full))
+    indices = backend.place(in_bucket(full, steps))
+    data = source.resident(backend, filled, rows)
+    start = done
+    while start < len(full):
+        stop = end_of_chunk(start, size, len(full), next_stop)
+        yield start, lambda first=start, last=stop: (step.run_rows(data, indices, first, last), last - first)
+        start = stop
+    if rest is not None and start == len(full):
+        # A batch of another shape; its one step is compiled by itself.
+        row = backend.place(rest[None])
+        yield start, lambda: (step.run_rows(data, row, 0, 1), 1)

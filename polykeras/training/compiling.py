@@ -1,0 +1,240 @@
+"""What `compile` tells a model: optimizer, losses and metrics, which the model keeps, and saves as plain data."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from polykeras import config, optimizers
+from polykeras.common.arguments import positive_int, takes_old_arguments
+from polykeras.common.naming import are_ours
+from polykeras.dtype_policies import DTypePolicy
+from polykeras.layers.base.own_metrics import own_metrics
+from polykeras.layers.base.tracking import tracked
+from polykeras.metrics import Mean, Metric
+from polykeras.optimizers import Optimizer
+from polykeras.random import SeedGenerator
+from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
+from polykeras.training.compiled_loss import CompiledLoss
+from polykeras.training.compiled_metrics import CompiledMetrics
+from polykeras.training.older import or_metrics_third
+from polykeras.training.steps.cache import StepCache
+from polykeras.variables import Variable, unique
+
+if TYPE_CHECKING:
+    from polykeras.layers.base.layer import Layer
+
+_FUNCTIONS = ("train_function", "test_function", "predict_function")
+
+
+class Compiled:
+    """A model that is compiled: the base of a trainer.
+
+    Attributes:
+        train_function: see `make_train_function`; None before.
+        test_function: see `make_test_function`.
+        predict_function: see `make_predict_function`.
+    """
+
+    _may_have_native_state = False  # whether a step of the user's may keep a state in objects of a framework
+
+    # What the other half of a model, a layer, gives.
+    name: str
+    dtype_policy: DTypePolicy
+    losses: list[Any]
+    variables: list[Variable]
+    trainable_variables: list[Variable]
+    non_trainable_variables: list[Variable]
+    __call__: Callable[..., Any]
+    _flatten_layers: Callable[[], list[Layer]]
+    _forget_losses: Callable[[], None]
+
+    train_function: Callable[[Iterable[Any]], Any] | None
+    test_function: Callable[[Iterable[Any]], Any] | None
+    predict_function: Callable[[Iterable[Any]], Any] | None
+
+    def __init__(self) -> None:
+        self.optimizer: Any = None  # an `Optimizer` once compiled: not a union, so that steps need not ask
+        self.stop_training = self.stop_evaluating = self.stop_predicting = False
+        self.history: Any = None
+        self.run_eagerly = False
+        self.steps_per_execution: int | str = "auto"
+        self.compiled = False
+        self._compiled_loss: CompiledLoss | None = None
+        self._compiled_metrics: CompiledMetrics | None = None
+        self._loss_tracker: Mean | None = None
+        self._steps = StepCache()
+        self._forget_functions()
+        self._compile_arguments: dict[str, Any] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies, shallow ones too, and pickles are compiled anew: steps belong to one model."""
+        state: Any = super().__getstate__()
+        return state | {"_steps": StepCache(), **dict.fromkeys(_FUNCTIONS)}
+
+    def _forget_functions(self) -> None:
+        self.train_function = self.test_function = self.predict_function = None
+
+    @takes_old_arguments
+    @or_metrics_third
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int | str = "auto",
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Say how the model is trained.
+
+        Args:
+            optimizer: a name or an optimizer.
+            loss: a name, a `Loss` or a function `(y_true, y_pred)`; a list or dict of them by output.
+            loss_weights: the weight of each output's loss, a list or dict.
+            metrics: names, `Metric`s or functions; a list, or a dict or list of lists by output. `"accuracy"` picks
+                the binary, categorical or sparse one by the shapes of labels and outputs.
+            weighted_metrics: as `metrics`, with sample and class weights applied.
+            run_eagerly: run steps as plain Python, to debug them.
+            steps_per_execution: how many steps run without the host; `"auto"` chooses by their time.
+            jit_compile: accepted for Keras code. Steps are always compiled where the backend compiles.
+            auto_scale_loss: put the optimizer of a `mixed_float16` model into a `LossScaleOptimizer`.
+
+        Raises:
+            ValueError: an unknown name (the nearest one is suggested).
+        """
+        self.optimizer = optimizers.get(optimizer)
+        scaled = auto_scale_loss and self.dtype_policy.name == "mixed_float16"
+        if scaled and not isinstance(self.optimizer, optimizers.LossScaleOptimizer | None):
+            self.optimizer = optimizers.LossScaleOptimizer(self.optimizer)
+        self._compiled_loss = None if loss is None else CompiledLoss(loss, loss_weights)
+        self._compiled_metrics = (
+            CompiledMetrics(metrics, weighted_metrics) if metrics is not None or weighted_metrics is not None else None
+        )
+        for compiled in (self._compiled_loss, self._compiled_metrics):
+            if compiled is not None:
+                compiled.output_names = getattr(self, "output_names", None)
+        self._loss_tracker = Mean(name="loss")
+        self.run_eagerly = run_eagerly
+        if steps_per_execution != "auto":
+            positive_int(steps_per_execution, "steps_per_execution")
+        self.steps_per_execution = steps_per_execution
+        self.jit_compile = jit_compile
+        self.stop_training = False
+        self.compiled = True
+        self._steps = StepCache()
+        self._forget_functions()
+        self._compile_arguments = {
+            "optimizer": optimizer,
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+            "run_eagerly": run_eagerly,
+            "steps_per_execution": steps_per_execution,
+            "jit_compile": jit_compile,
+            "auto_scale_loss": auto_scale_loss,
+        }
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """Return what `compile` was told, as plain data; None where it was not called."""
+        if not self.compiled:
+            return None
+        told = dict(self._compile_arguments, optimizer=self.optimizer)
+        del told["auto_scale_loss"]  # the optimizer shows it
+        if told["steps_per_execution"] == "auto":  # a word that Keras has not
+            del told["steps_per_execution"]
+        return {name: serialize_keras_object(value) for name, value in told.items()}
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile with what `get_compile_config` gave, here or in Keras.
+
+        A model with a `compile` of its own has these methods of its own too, or is compiled by hand after loading.
+        """
+        if not are_ours(self, "compile"):
+            warnings.warn(
+                f"{type(self).__name__} has its own `compile` and was not compiled: call `compile`, or give the class "
+                "`get_compile_config` and `compile_from_config`.",
+                stacklevel=2,
+            )
+            return
+        told = deserialize_keras_object(config)
+        if told.get("steps_per_execution") == 1:  # Keras's default, where ours is to choose
+            del told["steps_per_execution"]
+        self.compile(**told)
+
+    def _require_compiled(self, method: str) -> None:
+        if not self.compiled:
+            raise ValueError(
+                f"Model {self.name!r} must be compiled before `{method}`: call "
+                "`model.compile(optimizer=..., loss=...)` first."
+            )
+
+    @property
+    def loss(self) -> Any:
+        """The loss as given to `compile`."""
+        return self._compile_arguments.get("loss")
+
+    # ---- what it has -------------------------------------------------------------------------------------------
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """All metrics: the loss, those of `compile`, and those that layers or a user's own step hold."""
+        found: list[Metric] = []
+        if self._loss_tracker is not None:
+            found.append(self._loss_tracker)
+        if self._compiled_loss is not None:
+            found += self._compiled_loss.metrics
+        if self._compiled_metrics is not None:
+            found += self._compiled_metrics.metrics
+        for layer in self._flatten_layers():
+            found += own_metrics(layer)
+        return list({id(metric): metric for metric in found}.values())
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names under which metrics appear in logs."""
+        return [metric.name for metric in self.metrics]
+
+    @property
+    def metrics_variables(self) -> list[Variable]:
+        """The state of all metrics."""
+        return [variable for metric in self.metrics for variable in metric.variables]
+
+    def reset_metrics(self) -> None:
+        """Begin all metrics again."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def _optimizers(self) -> list[Optimizer]:
+        """The optimizers of the model and of models in it: a user's own step may have several."""
+        models = [layer for layer in self._flatten_layers() if isinstance(layer, Compiled)]
+        found = [optimizer for model in models for optimizer in tracked(model, Optimizer)]
+        return list({id(optimizer): optimizer for optimizer in found}.values())
+
+    def _all_variables(self) -> list[Variable]:
+        """Everything a step may read or change."""
+        found = [*self.variables, *self.metrics_variables]
+        for optimizer in self._optimizers():
+            found += optimizer.variables
+        return unique(found)
+
+    def _fingerprint(self) -> tuple[Any, ...]:
+        """What a compiled step depends on and may change after `compile`: frozen or exchanged layers, schedules."""
+        parts: list[Any] = [config.nan_guard(), config.verify(), *config.defaults()]
+        for layer in self._flatten_layers():
+            held = (*layer._own_weights, *vars(layer).values())
+            parts += [
+                layer,
+                layer.trainable,
+                layer.dtype_policy.name,
+                *(v for v in held if isinstance(v, Variable) and not v.trainable),
+            ]
+            parts += tracked(layer, (SeedGenerator, Metric))
+        for optimizer in self._optimizers():
+            parts += [optimizer, getattr(optimizer, "_learning_rate", None)]
+        return tuple(parts)

@@ -1,0 +1,122 @@
+"""Batches of a stream on the host, and memory for many small ones, so that many steps can run over them in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from polykeras.backend import Backend
+from polykeras.backend.host_memory import aligned_empty
+from polykeras.common import nested
+from polykeras.training.data.checks import NAMES, check_host_arrays, host_tree, weights_from_classes
+from polykeras.training.data.unpack import unpack_x_y_sample_weight
+
+BYTES, BATCHES = 16 * 2**20, 256  # of a buffer, at most
+MOST_BYTES = 128 * 2**20  # where the user says how many batches run together
+
+Signature: TypeAlias = tuple[Any, list[tuple[tuple[int, ...], np.dtype[Any]]]]
+"""The structure of a batch, and the shape and dtype of each of its arrays."""
+
+
+class Batch(NamedTuple):
+    """What a step is given, a tree of NumPy arrays; these arrays; and what it may have in common with other batches."""
+
+    data: Any
+    leaves: list[np.ndarray]
+    signature: Signature
+
+
+def prepared(item: Any, class_weight: dict[int, float] | None = None, known: Signature | None = None) -> Batch:
+    """Return a batch of NumPy arrays in their training dtypes, in the same memory where that can be.
+
+    Args:
+        item: `x`, or a tuple or list `(x,)`, `(x, y)` or `(x, y, sample_weight)`. Values are not looked at.
+        class_weight: weights by class, turned into sample weights.
+        known: of batches whose lengths need not be compared again.
+    """
+    parts = unpack_x_y_sample_weight(item)
+    host = [None if part is None else host_tree(part, name) for part, name in zip(parts, NAMES, strict=True)]
+    data: Any = tuple(host[: len(item)]) if isinstance(item, (tuple, list)) else host[0]
+    if class_weight is not None:
+        if host[2] is not None:
+            raise ValueError("Pass class_weight or sample_weight, not both: the batches carry sample weights.")
+        data = host[0], host[1], weights_from_classes(host[1], class_weight)
+    leaves, definition = nested.flatten_with_def(data)
+    signature = definition, [(leaf.shape, leaf.dtype) for leaf in leaves]
+    if signature != known:
+        check_host_arrays(dict(zip(NAMES, host, strict=True)), ragged=True)
+    return Batch(data, leaves, signature)
+
+
+class Buffer:
+    """Memory that is filled with batches of one signature again and again, and that backends on the CPU use in place.
+
+    Args:
+        signature: of each batch.
+        capacity: how many batches there is room for.
+
+    Attributes:
+        signature: as given.
+        capacity: as given.
+        indices: the rows of each batch among all rows, int32 `(capacity, batch)`; read-only, so that what backends make
+            of them lasts.
+    """
+
+    def __init__(self, signature: Signature, capacity: int) -> None:
+        self.signature, self.capacity = signature, capacity
+        self._definition, kinds = signature
+        self._arrays = [aligned_empty((capacity, *shape), dtype) for shape, dtype in kinds]
+        self.indices = np.arange(capacity * kinds[0][0][0], dtype=np.int32).reshape(capacity, -1)
+        self.indices.flags.writeable = False
+        self._borrowed: tuple[Backend, Any] | None = None
+
+    @classmethod
+    def like(cls, batch: Batch, most: int | None = None, together: int = 1) -> Buffer | None:
+        """Return a buffer for batches like a first one; None where they are large, and copies would cost more.
+
+        Args:
+            batch: the first one.
+            most: how many there is room for at most.
+            together: how many are to run together. While some run there is room for others.
+        """
+        size = max(1, sum(leaf.nbytes for leaf in batch.leaves))
+        capacity = min(BATCHES, BYTES // size, most or BATCHES)
+        if together > 1:
+            capacity = together * max(2, capacity // together)
+        if capacity < 2 or capacity * size > MOST_BYTES or len({len(leaf) for leaf in batch.leaves}) > 1:
+            return None  # of inputs of different lengths, the rows have no common numbers
+        return cls(batch.signature, capacity)
+
+    def write(self, place: int, leaves: Sequence[np.ndarray]) -> None:
+        """Copy the arrays of a batch to a place."""
+        for array, leaf in zip(self._arrays, leaves, strict=True):
+            array[place] = leaf
+
+    def rows(self, start: int, stop: int) -> Any:
+        """Return the batches from `start` to before `stop` as one, as views."""
+        parts = [array[start:stop] for array in self._arrays]
+        joined = [part.reshape(part.shape[0] * part.shape[1], *part.shape[2:]) for part in parts]
+        return nested.unflatten(self._definition, joined)
+
+    def on_device(self, backend: Backend) -> Any:
+        """Return all rows for compiled steps, also those not written yet: shapes, and so what is compiled, stay.
+
+        What is used in place is borrowed once, as that takes as long as several steps of a small model.
+        """
+        if self._borrowed is not None and self._borrowed[0] is backend:
+            return self._borrowed[1]
+        host = self.rows(0, self.capacity)
+        rows = nested.map_structure(backend.borrow, host)
+        if all(map(backend.borrows_in_place, nested.flatten(host))):
+            self._borrowed = backend, rows
+        return rows
+
+
+class BufferSlice(NamedTuple):
+    """The batches of a buffer from the place `start` to before `stop`."""
+
+    buffer: Buffer
+    start: int
+    stop: int

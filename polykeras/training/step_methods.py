@@ -1,0 +1,275 @@
+"""What a step of a model does, and what a user's own model overrides: `train_step`, `compute_loss`, ..."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from polykeras.autodiff import value_and_grad
+from polykeras.backend import registry
+from polykeras.backend.dispatch import convert
+from polykeras.common import nested
+from polykeras.common.arguments import call_with_taken
+from polykeras.training import padding
+from polykeras.training.compiled_metrics import CompiledMetrics
+from polykeras.training.compiling import Compiled
+from polykeras.training.data.unpack import unpack_x_y_sample_weight
+from polykeras.training.older import OldCompiledLoss
+from polykeras.training.state_tree import assign_tree, state_tree
+from polykeras.training.steps.context import step_context
+from polykeras.training.steps.functions import StepFunction
+from polykeras.training.steps.with_state import also_with_state
+from polykeras.variables import Scope, Variable, read_state
+
+
+class StepMethods(Compiled):
+    """A compiled model that knows what a step is."""
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """Return the scalar that training minimises: the compiled loss, and what layers added.
+
+        Args:
+            x: the inputs.
+            y: the labels.
+            y_pred: the model's outputs for `x`.
+            sample_weight: weights of the samples.
+            training: whether this is a training step.
+
+        Raises:
+            ValueError: there is nothing to minimise.
+        """
+        terms = []
+        if self._compiled_loss is not None and y is not None:
+            context = step_context(self)
+            terms.append(self._compiled_loss(y, y_pred, sample_weight, context and context.rows))
+        terms += self._terms_of_layers()
+        if not terms:
+            if training:
+                raise ValueError(
+                    f"Model {self.name!r} has no loss to minimise: pass `loss=` to compile and y to fit, call "
+                    "`add_loss` in a layer, or override `compute_loss`."
+                )
+            return 0.0
+        total = terms[0]
+        for term in terms[1:]:
+            total = total + term
+        return total
+
+    def _loss_of(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
+        """Return what `compute_loss` gives; one of a user's takes what it wants: older Keras had no `training`."""
+        offered = {"x": x, "y": y, "y_pred": y_pred, "sample_weight": sample_weight, "training": training}
+        return call_with_taken(self.compute_loss, offered, {"y_true": "y"})
+
+    def _terms_of_layers(self) -> list[Any]:
+        """What layers and regularizers add; the same as `losses`, without a search for them each time."""
+        context = step_context(self)
+        if context is None:
+            return self.losses
+        terms = [term for layer in context.layers for term in layer._added_losses()]
+        return terms + [v.regularizer(v.value) for v in context.trainable if v.regularizer is not None]
+
+    @property
+    def compiled_loss(self) -> OldCompiledLoss:
+        """The loss of `compile` as a function of labels and outputs that notes its value, for Keras 2's own steps."""
+        return OldCompiledLoss(self._compiled_loss, self._track_loss)
+
+    @property
+    def compiled_metrics(self) -> CompiledMetrics:
+        """The metrics of `compile`, for Keras 2's own steps; `compute_metrics` updates them and gives their values."""
+        return self._compiled_metrics or CompiledMetrics(None)
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Update the compiled metrics with a batch and return the values of all."""
+        if self._compiled_metrics is not None and y is not None:
+            self._compiled_metrics.update_state(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Return the values of all metrics by name."""
+        results: dict[str, Any] = {}
+        context = step_context(self)
+        for metric in context.metrics if context else self.metrics:
+            value = metric.result()
+            results.update(value if isinstance(value, dict) else {metric.name: value})
+        return results
+
+    @also_with_state("train")
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """Do one step of training on a batch: what `fit` repeats.
+
+        Override it to train in your own way. It is plain code over variables, written with `polykeras.ops` and
+        `polykeras.value_and_grad`, and runs compiled on every backend.
+
+        Args:
+            data: a batch: `(x, y)`, `(x, y, sample_weight)` where there are weights of samples or classes, or `x`
+                where there are inputs alone; of a stream, what it gave. `unpack_x_y_sample_weight` takes all of them.
+
+        Returns:
+            Scalars by name, for the logs. A dict among them is taken for the scalars in it.
+        """
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        variables = self._variables_to_train(x)
+
+        def loss_and_outputs() -> tuple[Any, Any]:
+            y_pred = self._marked(self(x, training=True))
+            loss = self._loss_of(x, y, y_pred, sample_weight, training=True)
+            return (loss if self.optimizer is None else self.optimizer.scale_loss(loss)), (loss, y_pred)
+
+        (_, (loss, y_pred)), gradients = value_and_grad(loss_and_outputs, variables, has_aux=True)()
+        self._track_loss(loss, x)
+        if variables:
+            assert self.optimizer is not None
+            self.optimizer.apply(gradients, variables)
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    _plain_train_step = train_step  # which a user's class may override
+
+    @also_with_state("test")
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Do one step of evaluation on a batch; see `train_step`."""
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        y_pred = self._marked(self(x, training=False))
+        self._track_loss(self._loss_of(x, y, y_pred, sample_weight, training=False), x)
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    @also_with_state("predict")
+    def predict_step(self, data: Any) -> Any:
+        """Return the outputs for a batch; see `train_step`."""
+        x, _, _ = unpack_x_y_sample_weight(data)
+        return self(x, training=False)
+
+    def _track_loss(self, loss: Any, x: Any) -> None:
+        if self._loss_tracker is not None:
+            context = step_context(self)
+            rows = context and context.rows
+            if rows is None:
+                leaves = nested.flatten(x)
+                rows = (registry.current().shape(leaves[0])[0] if leaves else 1) * 1.0
+            self._loss_tracker.update_state(loss, sample_weight=rows)
+
+    def _marked(self, y_pred: Any) -> Any:
+        """Return outputs, of which those of filling rows are masked; refuse where layers added a loss of all rows."""
+        context = step_context(self)
+        if context is not None and context.valid is not None:
+            if any(layer._added_losses() for layer in context.layers):
+                raise ValueError("What layers add to the loss cannot be masked row by row.")
+            padding.mark(y_pred, context.valid)
+        return y_pred
+
+    def _variables_to_train(self, x: Any) -> list[Variable]:
+        context = step_context(self)
+        if context is not None:
+            return context.trainable
+        if not all(layer.built for layer in self._flatten_layers()):
+            with Scope():  # native code, which shapes alone could not build: what this call changes is dropped
+                self(x, training=False)
+            self._forget_losses()
+        return self.trainable_variables
+
+    # ---- loops by hand -----------------------------------------------------------------------------------------
+
+    def make_train_function(self, force: bool = False) -> Callable[[Iterable[Any]], Any]:
+        """Make `train_function`, which trains on the next batch of an iterator and returns the metrics so far.
+
+        A class may override it: `fit` calls what it leaves in `self.train_function`, with an iterator over the next
+        `steps_per_execution` batches, and takes the dict that is returned for the logs.
+
+        Args:
+            force: whether a function that is there is replaced.
+
+        Returns:
+            The function. It raises `StopIteration` where the iterator ends, and resets no metrics.
+        """
+        if force or self.train_function is None:
+            self.train_function = StepFunction(self, "train")
+        return self.train_function
+
+    def make_test_function(self, force: bool = False) -> Callable[[Iterable[Any]], Any]:
+        """Make `test_function`, which evaluates the next batch of an iterator; see `make_train_function`."""
+        if force or self.test_function is None:
+            self.test_function = StepFunction(self, "test")
+        return self.test_function
+
+    def make_predict_function(self, force: bool = False) -> Callable[[Iterable[Any]], Any]:
+        """Make `predict_function`, which returns the outputs for the next batch as NumPy arrays."""
+        if force or self.predict_function is None:
+            self.predict_function = StepFunction(self, "predict")
+        return self.predict_function
+
+    def _own_function(self, kind: str) -> Callable[[Iterable[Any]], Any] | None:
+        """Return the function of the user's that is to run the batches; None where there is none."""
+        name = f"{kind}_function"
+        if getattr(type(self), f"make_{name}") is not getattr(StepMethods, f"make_{name}"):
+            getattr(self, f"make_{name}")()
+        function = getattr(self, name)
+        return None if isinstance(function, StepFunction) else function
+
+    # ---- the state as values -----------------------------------------------------------------------------------
+
+    def get_state_tree(self, value_format: str = "backend_tensor") -> dict[str, Any]:
+        """Return the values of all variables: nested dicts by the parts of their paths, as `"dense"`, `"kernel"`.
+
+        Args:
+            value_format: `"backend_tensor"`, or `"numpy_array"`.
+
+        Returns:
+            A dict with the keys `trainable_variables`, `non_trainable_variables`, `optimizer_variables` and
+            `metrics_variables`.
+
+        Raises:
+            ValueError: another format, or two variables have one path.
+        """
+        return state_tree(self, value_format)
+
+    def set_state_tree(self, state_tree: Mapping[str, Any]) -> None:
+        """Set variables to the values of a tree that `get_state_tree` gave; those that it lacks stay as they are.
+
+        Args:
+            state_tree: as `get_state_tree` returns it.
+
+        Raises:
+            ValueError: it has another key, or a value of another shape. Nothing is changed then.
+
+        Warns:
+            UserWarning: a path is none of a variable's.
+        """
+        assign_tree(self, state_tree)
+
+    def stateless_compute_loss(
+        self,
+        trainable_variables: Sequence[Any],
+        non_trainable_variables: Sequence[Any],
+        metrics_variables: Sequence[Any],
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> tuple[Any, tuple[list[Any], list[Any], list[Any]]]:
+        """Return what `compute_loss` gives for given values of the variables, and change none.
+
+        Args:
+            trainable_variables: values for the property of that name.
+            non_trainable_variables: in the same way.
+            metrics_variables: in the same way.
+            x: the inputs.
+            y: the labels.
+            y_pred: the outputs.
+            sample_weight: weights of the samples.
+            training: whether this is a training step.
+
+        Returns:
+            `(loss, (trainable_variables, non_trainable_variables, metrics_variables))`, with the values afterwards.
+
+        Raises:
+            ValueError: a list has another length.
+        """
+        backend = registry.current()
+        groups = self.trainable_variables, self.non_trainable_variables, self.metrics_variables
+        given = [*trainable_variables, *non_trainable_variables, *metrics_variables]
+        with Scope([v for group in groups for v in group], [convert(backend, value) for value in given]):
+            loss = self._loss_of(x, y, y_pred, sample_weight, training)
+            first, second, third = (read_state(group, backend) for group in groups)
+        return loss, (first, second, third)

@@ -1,0 +1,281 @@
+"""One step of a model, compiled: it is traced with its state as an argument, and runs on a batch or over rows.
+
+This is the one place where `train_step`, `test_step` and `predict_step`, which are plain code over variables, become
+functions that a backend compiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+
+from polykeras import dtypes
+from polykeras.backend import Backend
+from polykeras.backend.execution_policy import BatchesRunner, CannotMap
+from polykeras.common import nested
+from polykeras.common.lru_cache import LRUCache
+from polykeras.training.chunks import ChunkSize
+from polykeras.training.interrupts import Uninterrupted
+from polykeras.training.shape_buckets import ShapeBuckets
+from polykeras.training.steps.collection import uncollected
+from polykeras.variables import (
+    TRACES,
+    NewVariables,
+    Run,
+    Variable,
+    ever_new,
+    functionalize,
+    unique,
+    write_changes,
+    write_state,
+)
+
+LARGE_OUTPUTS = 2**18  # bytes of a batch: several of them at once take memory, and more time than calls
+
+_LOST = (
+    "Where this came from a compiled step, and not from compiling it, memory of the model's state may have been given "
+    "away already: its weights may be those of no step. Load them again, or let `fit` go on from the backup of a "
+    "`BackupAndRestore`."
+)
+
+
+def shapes_of(batch: Any) -> tuple[Any, ...]:
+    """Return what batches of one structure and of one shape in each part have in common."""
+    leaves, definition = nested.flatten_with_def(batch)
+    return (definition, *(leaf.shape for leaf in leaves))
+
+
+class CompiledStep:
+    """One step of a model on one backend.
+
+    Args:
+        step: takes a batch, returns logs (or predictions).
+        variables: the state it is known to use. What else it uses is found by tracing.
+        backend: where it runs.
+        donate: whether the memory of the state may be used for the new one. Not for prediction, which changes (almost)
+            nothing, returns what it changes alone, and may happen in several threads.
+
+    Attributes:
+        step: the step that was given, as plain Python.
+        log_names: the names in the order in which the step gave them; backends may return them in another one.
+        example: the shapes and dtypes of the batch that it was made for, a tree of `KerasTensor`s.
+        fills: whether it takes filled batches, by what is known of a batch's shapes; see `polykeras.training.padding`.
+        is_eager: whether it runs as plain Python.
+    """
+
+    is_eager = False
+
+    def __init__(
+        self,
+        step: Callable[[Any], Any],
+        variables: Sequence[Variable],
+        backend: Backend,
+        donate: bool = True,
+    ) -> None:
+        self._backend = backend
+        self._donate = donate
+        self._has_run = False
+        # Whether code of the step ran to its end since it was traced anew (before that nothing is given away), and
+        # whether it runs now: most errors are mistakes in it, and then nothing is given away either.
+        self._is_traced = self._in_code = False
+        self.log_names: list[str] = []
+        self.example: Any = None
+        self._chunk_sizes: LRUCache[ChunkSize] = LRUCache()  # by `shapes_of` a batch
+        self._buckets: LRUCache[ShapeBuckets] = LRUCache()  # by the rows of a batch
+        self.fills: LRUCache[bool] = LRUCache()
+        self._maps = not donate
+        self.step = step
+        self._programs = self._programs_over(variables)
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The state that it is known to use by now."""
+        return self._programs.variables
+
+    # ---- what is known of sizes --------------------------------------------------------------------------------
+
+    def chunk_size(self, batch: Any, fixed: int | None) -> ChunkSize:
+        """Return what was learned of the length of chunks of batches like this one, or the length asked for."""
+        if fixed:
+            return ChunkSize(fixed)
+        key = shapes_of(batch)
+        return self._chunk_sizes.get(key) or self._chunk_sizes.put(key, ChunkSize())
+
+    def bucket(self, batch: int, rows: int, steps: int) -> tuple[int, int]:
+        """Return for how many rows, and indices of how many steps of `batch` rows, to compile; see `ShapeBuckets`."""
+        if not self._backend.execution.compiles_each_size:
+            return rows, steps
+        return (self._buckets.get(batch) or self._buckets.put(batch, ShapeBuckets())).fitting(rows, steps)
+
+    # ---- tracing -----------------------------------------------------------------------------------------------
+
+    def _programs_over(self, variables: Sequence[Variable]) -> _Programs:
+        return _Programs(self._watched(self.step), unique(variables), not self._donate)
+
+    def _watched(self, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """Return the step, for tracing, such that it notes when it runs, and the names of its logs."""
+
+        def watched(batch: Any) -> Any:
+            self._in_code = True
+            result = step(batch)
+            self._in_code, self._is_traced = False, True  # not where it raises
+            if isinstance(result, dict):
+                self.log_names = list(result)
+            return result
+
+        return watched
+
+    def _run(self, run: Callable[[_Programs, list[Any]], tuple[Any, Any]]) -> Any:
+        if self._has_run:
+            with Uninterrupted() if self._donate else nullcontext():
+                return self._run_or_trace(run)
+        with uncollected():  # it is traced, and may be compiled for long: to be interrupted
+            result = self._run_or_trace(run)
+        self._has_run = True
+        return result
+
+    def _run_or_trace(self, run: Callable[[_Programs, list[Any]], tuple[Any, Any]]) -> Any:
+        new: list[Variable] = []
+        for _ in range(TRACES):
+            programs = self._programs
+            self._in_code = False
+            try:
+                with Run(programs.variables, self._backend, self._donate) as running:
+                    state, result = run(programs, running.values)
+                    running.finish(self._write, programs, running.values, state, result)
+                return result
+            except NewVariables as found:
+                new = found.variables
+                self._programs = self._programs_over([*programs.variables, *new])
+                self._is_traced = False
+            except (Exception, KeyboardInterrupt) as error:
+                if self._is_traced and not self._in_code and self._donate and self._backend.execution.donates:
+                    error.add_note(_LOST)
+                raise
+        raise ever_new("A step of the model", new)
+
+    def _write(self, programs: _Programs, given: list[Any], state: Any, result: Any) -> None:
+        if self._donate:
+            write_state(programs.variables, state, self._backend)
+        else:
+            write_changes(programs.variables, given, state, result, self._backend)
+
+    # ---- running -----------------------------------------------------------------------------------------------
+
+    def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
+        """Run the steps `start` to `stop` over rows of arrays on the device; return the logs of the last one.
+
+        Args:
+            data: a tree of arrays.
+            indices: the rows of each step's batch, `(steps, batch)`.
+            start: the first step.
+            stop: the one after the last.
+        """
+
+        def run(programs: _Programs, state: list[Any]) -> tuple[Any, Any]:
+            if programs.chunk is None:
+                programs.chunk = self._backend.compile_steps(programs.pure)
+            return programs.chunk(state, data, indices, start, stop)
+
+        return self._run(run)
+
+    def run_batch(self, batch: Any) -> Any:
+        """Run one step on a batch of host arrays; return its logs or predictions."""
+
+        def run(programs: _Programs, state: list[Any]) -> tuple[Any, Any]:
+            if programs.single is None:
+                programs.single = self._backend.compile(programs.pure, donate_first=self._donate)
+            return programs.single(state, batch)
+
+        return self._run(run)
+
+    def program(self, batch: Any, stage: str) -> str | None:
+        """Return as text what `run_batch` runs; None where that is plain Python. Changes no variable.
+
+        Args:
+            batch: a tree of host arrays; their values are not used.
+            stage: "traced" or "compiled"; see `Backend.compile`.
+        """
+
+        def show(programs: _Programs, state: list[Any]) -> tuple[Any, str | None]:
+            if programs.single is None:
+                programs.single = self._backend.compile(programs.pure, donate_first=self._donate)
+            program = getattr(programs.single, "program", None)
+            return state if self._donate else {}, program and program(stage, state, batch)
+
+        return self._run_or_trace(show)
+
+    def maps(self) -> bool:
+        """Return whether `run_batches` is worth trying: whether the backend has one program for several batches."""
+        self._maps = self._maps and self._several(self._programs) is not None
+        return self._maps
+
+    def _several(self, programs: _Programs) -> BatchesRunner | None:
+        if programs.several is None:
+            programs.several = self._backend.execution.compile_batches(_outputs_of(programs.pure, self._backend))
+        return programs.several
+
+    def run_batches(self, batches: Any, count: int) -> Any:
+        """Run one step that changes nothing on each of several batches.
+
+        Args:
+            batches: a tree of arrays `(most, *shape of a batch)`.
+            count: the number of batches, the first ones.
+
+        Returns:
+            What they returned, each leaf `(most, ...)`.
+
+        Raises:
+            CannotMap: they are to be run one by one, now and later.
+        """
+
+        def run(programs: _Programs, state: list[Any]) -> tuple[Any, Any]:
+            several = self._several(programs)
+            if several is None:
+                raise CannotMap(f"single calls are as good on {self._backend.name}")
+            return {}, several(state, batches, count)
+
+        try:
+            return self._run(run)
+        except CannotMap:
+            self._maps = False
+            raise
+
+
+class _Programs:
+    """The pure functions of a step over one list of variables, and what a backend made of them.
+
+    Where more variables are found, the step gets new ones. A thread that predicts may still run the old ones.
+    """
+
+    def __init__(self, step: Callable[[Any], Any], variables: list[Variable], changes_only: bool) -> None:
+        self.variables = variables
+        self.pure = functionalize(step, variables, changes_only)
+        self.chunk: Callable[..., Any] | None = None
+        self.single: Callable[..., Any] | None = None
+        self.several: BatchesRunner | None = None
+
+
+def _outputs_of(
+    pure: Callable[[list[Any], Any], tuple[dict[int, Any], Any]], backend: Backend
+) -> Callable[[list[Any], Any], Any]:
+    """Return a pure function for its outputs alone; it refuses to change a state, and to give what has no or long rows.
+
+    There is room for the outputs of several batches before the first one is computed.
+    """
+
+    def outputs_of(state: list[Any], batch: Any) -> Any:
+        changes, outputs = pure(state, batch)
+        if changes:
+            raise CannotMap("it changes variables")
+        leaves = nested.flatten(outputs)
+        if not all(map(np.ndim, leaves)):
+            raise CannotMap("it returns a scalar for each batch")
+        if sum(dtypes.nbytes(backend.shape(x), backend.dtype(x)) for x in leaves) > LARGE_OUTPUTS:
+            raise CannotMap("its outputs are large")
+        return outputs
+
+    return outputs_of

@@ -1,0 +1,104 @@
+"""From a model's `train_step`, `test_step` or `predict_step` to a compiled step: `prepare`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from polykeras import config
+from polykeras.backend import Backend, registry
+from polykeras.common import logits
+from polykeras.common.naming import are_ours
+from polykeras.training import padding
+from polykeras.training.logs import flat_logs
+from polykeras.training.steps.build import build, symbolic
+from polykeras.training.steps.compiled import CompiledStep
+from polykeras.training.steps.context import StepContext, running
+from polykeras.training.steps.eager import EagerStep
+from polykeras.training.steps.native import native_step
+from polykeras.training.steps.with_state import neutral_step
+from polykeras.training.steps.wrappers.nan_guard import GuardedStep
+from polykeras.training.steps.wrappers.verification import VerifiedStep
+from polykeras.training.steps.wrappers.wrapped import ResettingStep
+
+if TYPE_CHECKING:
+    from polykeras.training.step_methods import StepMethods
+
+
+def prepare(model: StepMethods, kind: str, batch: Any, resets: bool = False) -> CompiledStep:
+    """Return a step of a model, compiled for the current backend; build what is not built yet.
+
+    The model keeps its steps. One is made anew where something has changed on which it depends.
+
+    Args:
+        model: whose step it is.
+        kind: "train", "test" or "predict".
+        batch: one, whose values are not read.
+        resets: whether the step begins metrics anew.
+    """
+    backend = registry.current()
+    key = f"{kind}, from new metrics" if resets else kind
+    return model._steps.get(key, backend, model._fingerprint, lambda: _made(model, kind, batch, backend, resets))
+
+
+def _made(model: StepMethods, kind: str, batch: Any, backend: Backend, resets: bool) -> CompiledStep:
+    step = neutral_step(model, kind, backend)
+    built = build(model, kind, step, batch)
+    context = None
+    if built:
+        context = StepContext(model, model.trainable_variables, model.metrics, model._flatten_layers())
+        if kind == "train" and not context.trainable and are_ours(model, "train_step"):
+            warnings.warn(
+                f"The model {model.name!r} does not have any trainable weights: its steps change none. What is "
+                "trainable counts as it is now, not as it was at `compile`: set it before each training.",
+                stacklevel=2,
+            )
+    # In the compiled step a reset costs nothing. A user's own is called each time: it may do more than assign.
+    resets_inside = resets and built and are_ours(model, "reset_metrics")
+    resets_inside = resets_inside and all(are_ours(metric, "reset_state") for metric in model.metrics)
+    step = _in_context(native_step(step, model, kind, backend), model, kind, context, resets_inside)
+    cls = EagerStep if model.run_eagerly else CompiledStep
+    # What a prediction uses beside weights is found by tracing: each argument of a compiled call takes its time.
+    state = model.variables if kind == "predict" else model._all_variables()
+    made = cls(step, state, backend, donate=kind != "predict")
+    made.example = symbolic(batch)
+    if config.verify() and backend.execution.compiles and not model.run_eagerly:
+        made = VerifiedStep(made, model, backend, kind, config.verify())
+    if kind == "train" and config.nan_guard():
+        made = GuardedStep(made, model, backend)
+    return ResettingStep(made, model, backend) if resets and not resets_inside else made
+
+
+def _in_context(
+    step: Callable[[Any], Any], model: StepMethods, kind: str, known: StepContext | None, resets: bool
+) -> Callable[[Any], Any]:
+    """Return a step that runs in a context, takes filled batches, and returns flat logs.
+
+    Args:
+        step: takes a batch.
+        model: whose step it is.
+        kind: "train", "test" or "predict".
+        known: the context without a batch; None where nothing is known.
+        resets: whether metrics begin anew in the step.
+    """
+
+    def run(batch: Any) -> Any:
+        data, numbers = padding.unfilled(batch)
+        context = known
+        if context is not None and numbers is not None:
+            valid = padding.valid_rows(numbers)
+            context = replace(context, valid=valid, rows=padding.count(valid))
+        token = running.set(context)
+        try:
+            if resets:
+                model.reset_metrics()
+            with logits.remembered():
+                result = step(data)
+        finally:
+            running.reset(token)
+            model._forget_losses()
+        return result if kind == "predict" else flat_logs(kind, result)
+
+    return run

@@ -1,0 +1,300 @@
+"""Compiled steps held against their plain form.
+
+With `POLYKERAS_VERIFY=N`, or `polykeras.config.set_verify(N)`, each Nth chunk of steps runs three times from the same
+state: as it would anyhow; one by one, as compiled steps; and each of these also as plain Python, on the same backend,
+with no compilation, recording or fast path. A compiled step is compared with the plain one that began where it began,
+so that rounding cannot add up and the step that is wrong is known; the chunk is compared with its steps. What the chunk
+gave is what counts. Off, it costs nothing: steps are wrapped, or not, when they are made.
+
+How far rounding goes is measured, where it is not obvious. Adam divides by the gradient's size, so that it makes a
+whole update of a gradient that is nothing but rounding, as that of a bias before a batch normalization. So where two
+results differ by more than some units of their last place, the plain step runs again from states and data that differ
+by that much, and the difference has to be much greater than those it then shows.
+
+A step that gives two results from one state, run as plain Python twice, draws random numbers of its own (`torch.rand`,
+`np.random`) or changes Python's state. What differs then is not verified, which a warning says once.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable
+from threading import RLock
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from polykeras import dtypes, fast
+from polykeras.backend import Backend, registry
+from polykeras.backend.native_location import on_host
+from polykeras.common import nested
+from polykeras.training.steps.compiled import CompiledStep
+from polykeras.training.steps.wrappers.rounding import described, difference, moved, moved_tree, rounding
+from polykeras.training.steps.wrappers.wrapped import WrappedStep
+from polykeras.variables import TRACES, Scope, Variable, ever_new, put_back, read_state, unique
+
+Kept: TypeAlias = list[tuple[Variable, Any]]
+"""What variables held, by `kept_values`."""
+Outcome: TypeAlias = dict[str, np.ndarray]
+"""What there is after a step, on the host: variables, and logs or outputs."""
+SAMPLES = 3  # how often the plain step runs from other states to see how far rounding goes
+# How many times as far a difference must go to be none of rounding. Adam squares gradients, also those that are nothing
+# but rounding, of which XLA makes some times as much as plain code.
+BEYOND = 256
+TOLD = 5  # differences in a message
+
+# Verified runs put the state back and run again, which nobody else may do in between.
+_turn = RLock()
+
+
+class VerifiedStep(WrappedStep):
+    """A step that is held against its plain form.
+
+    Args:
+        step: the step.
+        model: whose step it is.
+        backend: where it runs.
+        kind: "train", "test" or "predict".
+        each: of how many chunks one is.
+    """
+
+    def __init__(self, step: CompiledStep, model: Any, backend: Backend, kind: str, each: int) -> None:
+        super().__init__(step, model, backend)
+        self._kind, self._each = kind, each
+        self._plain = registry.plain(backend)
+        self._chunks = 0
+        self._found: list[Variable] = []  # that the plain step uses, beside those of the model
+        self._knows_all = self._warned = False
+
+    def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
+        """Run steps as `CompiledStep.run_rows` does.
+
+        Raises:
+            RuntimeError: they are not what their Python code says; the model is as it was before them.
+        """
+        if start == stop:
+            return self._step.run_rows(data, indices, start, stop)
+        run = lambda first, last: self._step.run_rows(data, indices, first, last)  # noqa: E731
+        return self._run_chunk(run, lambda i: self._backend.rows(data, indices[i]), start, stop)
+
+    def run_batch(self, batch: Any) -> Any:
+        """Run a step as `CompiledStep.run_batch` does. Raises: as `run_rows`."""
+        run = lambda first, last: self._step.run_batch(batch)  # noqa: E731
+        return self._run_chunk(run, lambda i: nested.map_structure(self._backend.place, batch), 0, 1)
+
+    def run_batches(self, batches: Any, count: int) -> Any:
+        """Run steps that change nothing as `CompiledStep.run_batches` does. Raises: as `run_rows`."""
+        with _turn:
+            outputs = self._step.run_batches(batches, count)
+            if self._is_due():
+                given = self._kept()
+                for i in range(count):
+                    batch = nested.map_structure(lambda leaf, i=i: self._backend.place(leaf[i]), batches)
+                    found = self._outcome(nested.map_structure(lambda leaf, i=i: leaf[i], outputs), self._state())
+                    self._compare_with_plain(found, given, batch, self._done + i)
+            self._done += count
+            return outputs
+
+    def _is_due(self) -> bool:
+        self._chunks += 1
+        return self._chunks % self._each == 0
+
+    def _run_chunk(self, run: Callable[[int, int], Any], batch: Callable[[int], Any], start: int, stop: int) -> Any:
+        with _turn:
+            logs = self._verified(run, batch, start, stop) if self._is_due() else run(start, stop)
+            self._done += stop - start
+            return logs
+
+    def _verified(self, run: Callable[[int, int], Any], batch: Callable[[int], Any], start: int, stop: int) -> Any:
+        """Run the steps `start` to `stop` in one go, and find out whether that was right.
+
+        Args:
+            run: runs steps, from the first to before the last, compiled.
+            batch: returns the batch of a step.
+            start: the first step.
+            stop: the one after the last.
+        """
+        if not self._knows_all:
+            self._plainly(self._kept(), batch(start))
+            self._knows_all = True
+        before = self._kept()
+        try:
+            if stop - start == 1:
+                return self._single(run, batch, start, self._done)
+            logs = run(start, stop)
+            after = self._kept()
+            put_back(before)
+            for i in range(start, stop):
+                self._single(run, batch, i, self._done + i - start)
+            put_back(after)
+            self._compare_chunk(run, self._outcome(logs, self._state()), before, start, stop)
+        except BaseException:
+            put_back(before)
+            raise
+        put_back(after)
+        return logs
+
+    def _single(self, run: Callable[[int, int], Any], batch: Callable[[int], Any], i: int, number: int) -> Any:
+        """Run one compiled step, and compare it with the plain one."""
+        given = self._kept()
+        logs = run(i, i + 1)
+        self._compare_with_plain(self._outcome(logs, self._state()), given, batch(i), number)
+        return logs
+
+    # ---- plain steps -------------------------------------------------------------------------------------------
+
+    def _plainly(self, given: Kept, batch: Any) -> Outcome:
+        """Return what there is after a step as plain Python, from what variables held before it; they stay as they are.
+
+        Arrays are copied, as native code in a step may change them in place.
+        """
+        values = {id(variable): location[1] for variable, location in given}
+        missing: list[Variable] = []
+        for _ in range(TRACES):
+            state = self._state()
+            others = [variable for variable in state if id(variable) not in values]
+            values |= dict(zip(map(id, others), read_state(others, self._backend), strict=True))
+            arrays = [self._backend.place(values[id(variable)]) for variable in state]
+            with registry.use_backend(self._plain), fast.off(), Scope(state, arrays, closed=True) as scope:
+                logs = self._step.step(nested.map_structure(self._backend.place, batch))
+                missing = list(scope.missing.values())
+                if not missing:
+                    return self._outcome(logs, state)  # in the scope, in which variables are as after the step
+            self._found += missing
+        raise ever_new("A step of the model", missing)
+
+    def _state(self) -> list[Variable]:
+        return unique([*super()._state(), *self._found])
+
+    def _outcome(self, logs: Any, variables: Iterable[Variable]) -> Outcome:
+        """Return the values of variables, and logs or outputs, by what they are called in messages."""
+        variables = list(variables)
+        found: Outcome = dict(zip(_names(variables), [variable.numpy() for variable in variables], strict=True))
+        word = "output" if self._kind == "predict" else "log"
+        for path, leaf in zip(nested.paths(logs), nested.flatten(logs), strict=True):
+            host = self._backend.to_numpy(leaf) if self._backend.is_tensor(leaf) else leaf
+            found[f"{word} {path}".rstrip()] = np.array(host)
+        return found
+
+    # ---- comparing ---------------------------------------------------------------------------------------------
+
+    def _compare_with_plain(self, found: Outcome, given: Kept, batch: Any, number: int) -> None:
+        def again(sample: int) -> Outcome:
+            state, rows = self._moved(given, sample), moved_tree(batch, self._backend, sample, self._epsilon())
+            return self._plainly(state, rows)
+
+        wrong = self._wrong(found, self._plainly(given, batch), given, again)
+        if wrong:
+            raise self._error(f"{self._kind} step {number} (counted from 0)", "the step as plain Python", wrong)
+
+    def _compare_chunk(
+        self, run: Callable[[int, int], Any], found: Outcome, before: Kept, start: int, stop: int
+    ) -> None:
+        """Compare what a chunk gave with what its compiled steps give, which are known to be right."""
+
+        def one_by_one(kept: Kept, last: int) -> Outcome:
+            put_back(kept)
+            logs: Any = {}
+            for i in range(start, last):
+                logs = run(i, i + 1)
+            return self._outcome(logs, self._state())
+
+        def wrong_until(last: int) -> list[str]:
+            put_back(before)
+            logs = run(start, last)
+            return wrong(self._outcome(logs, self._state()), last)
+
+        def wrong(chunk: Outcome, last: int) -> list[str]:
+            again = lambda sample: one_by_one(self._moved(before, sample), last)  # noqa: E731
+            return self._wrong(chunk, one_by_one(before, last), before, again)
+
+        differences = wrong(found, stop)
+        if not differences:
+            return
+        right, bad = start + 1, stop  # a chunk of one step is that step
+        while bad - right > 1:
+            middle = (right + bad) // 2
+            here = wrong_until(middle)
+            right, bad, differences = (right, middle, here) if here else (middle, bad, differences)
+        number = self._done + bad - 1 - start
+        where = f"{self._kind} step {number} (counted from 0), run in one chunk with those from step {self._done} on"
+        raise self._error(where, "the same compiled steps one by one", differences)
+
+    def _wrong(self, found: Outcome, right: Outcome, given: Kept, again: Callable[[int], Outcome]) -> list[str]:
+        """Return in what an outcome is not the right one, and by how much.
+
+        Args:
+            found: the outcome.
+            right: what it is to be.
+            given: the state before the steps.
+            again: makes the right one again: for 0 from the same state, for other numbers from one that is moved.
+        """
+        if found.keys() != right.keys():
+            return [f"it gives {', '.join(sorted(found.keys() ^ right.keys()))} in only one of the two forms"]
+        values = [on_host(value) if location is None else location.to_numpy(value) for _, (location, value) in given]
+        before = dict(zip(_names([variable for variable, _ in given]), values, strict=True))
+        epsilon = self._epsilon()
+        allowed = {name: rounding(value, before.get(name), epsilon) for name, value in right.items()}
+        apart = {name: difference(found[name], right[name]) for name in right}
+        apart = {name: by for name, by in apart.items() if by > allowed[name]}
+        if not apart:
+            return []
+        samples = [again(sample) for sample in range(1 + SAMPLES)]
+        spread = {name: [difference(sample[name], right[name]) for sample in samples] for name in apart}
+        drawn = [name for name in apart if spread[name][0] > allowed[name]]
+        if drawn:
+            self._warn(drawn)
+        limits = {name: allowed[name] + BEYOND * max(spread[name]) for name in apart if name not in drawn}
+        wrong = [name for name, limit in limits.items() if apart[name] > limit]
+        wrong.sort(key=lambda name: limits[name] / apart[name])  # what is furthest from rounding comes first
+        told = [described(name, apart[name], limits[name], right[name], before.get(name)) for name in wrong[:TOLD]]
+        return told + ([f"and so {len(wrong) - TOLD} others"] if len(wrong) > TOLD else [])
+
+    def _epsilon(self) -> float:
+        """Return the unit in the last place of 1, in the least precise dtype in which the model computes."""
+        computed = {layer.compute_dtype for layer in self._model._flatten_layers()} | {v.dtype for v in self._state()}
+        return max([dtypes.eps(name) for name in computed if name and dtypes.is_float(name)], default=2.0**-23)
+
+    def _moved(self, given: Kept, sample: int) -> Kept:
+        """Return a state whose numbers differ by some units of their last place; for sample 0 itself."""
+        if not sample:
+            return given
+        epsilon = self._epsilon()
+        return [
+            (variable, (location[0], moved(location[1], self._backend, (sample, i), epsilon)))
+            for i, (variable, location) in enumerate(given)
+        ]
+
+    def _error(self, where: str, other: str, wrong: list[str]) -> RuntimeError:
+        return RuntimeError(
+            f"Verification of compiled steps on {self._backend.name}, model {self._model.name!r}: {where} of the pass "
+            f"over the data does not give what {other} give{'' if 'steps' in other else 's'}: {'; '.join(wrong)}. The "
+            "model is as it was before the chunk. Either the step depends on something in Python that changed since it "
+            "was compiled (an attribute, a global, a setting: make it a Variable), or a fast path is wrong: please "
+            "report it. With POLYKERAS_FAST=0, or compiled with run_eagerly=True, the model may do without."
+        )
+
+    def _warn(self, names: list[str]) -> None:
+        if self._warned:
+            return
+        self._warned = True
+        warnings.warn(
+            f"The {self._kind} step of model {self._model.name!r} cannot be verified in full: twice from the same "
+            f"state it gave other values for {', '.join(names)}. It draws random numbers of a framework or NumPy, or "
+            "changes Python's state. Draw with polykeras.random and a SeedGenerator to have it verified, or switch "
+            "verification off for this model.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
+def _names(variables: Iterable[Variable]) -> list[str]:
+    """Return what variables are called in messages, each otherwise: by their paths, and the number of those before."""
+    seen = Counter[str]()
+    names = []
+    for variable in variables:
+        number = seen[variable.path]
+        names.append(f"variable {variable.path!r}" + (f" (no. {number + 1} of that path)" if number else ""))
+        seen[variable.path] += 1
+    return names
