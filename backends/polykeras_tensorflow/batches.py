@@ -24,11 +24,9 @@ class Batches:
 
     Args:
         fn: the function.
-        asarray: makes tensors.
     """
 
-    def __init__(self, fn: Callable[[State, Any], Any], asarray: Callable[[Any], Array]) -> None:
-        self._asarray = asarray
+    def __init__(self, fn: Callable[[State, Any], Any]) -> None:
         self._fn = fn
         self._programs: LRUCache[tuple[Program, Any]] = LRUCache()
 
@@ -37,7 +35,7 @@ class Batches:
         if functions_run_plainly() or not tf.executing_eagerly():
             raise CannotMap("no graphs are run here")
         leaves, definition = nested.flatten_with_def(batches)
-        columns = [self._asarray(leaf) for leaf in leaves]
+        columns = [tf.convert_to_tensor(leaf) for leaf in leaves]
         specs = [spec_of(x) for x in (*columns, *state)]
         key = (definition, tuple((spec.dtype, *spec.shape) for spec in specs), tracing_settings())
         found = self._programs.get(key) or self._programs.put(key, self._trace(definition, specs, len(columns)))
@@ -51,7 +49,7 @@ class Batches:
             nonlocal structure
             outputs = self._fn(list(arrays[columns:]), nested.unflatten(definition, arrays[:columns]))
             leaves, structure = nested.flatten_with_def(outputs)
-            return [self._asarray(leaf) for leaf in leaves]
+            return [tf.convert_to_tensor(leaf) for leaf in leaves]
 
         room = specs[0].shape[0]
         rows = [tf.TensorSpec(spec.shape[1:], spec.dtype) for spec in specs[:columns]]

@@ -16,7 +16,6 @@ import numpy as np
 import tensorflow as tf
 
 from polykeras import fast
-from polykeras.backend import registry
 from polykeras.backend.execution_policy import BatchesRunner
 from polykeras.backend.families.execution import Execution, arrays_and_statics
 from polykeras.backend.spec import Array, Shape
@@ -214,9 +213,7 @@ def _loop(step: Traced, xla: bool, columns: int, size: int) -> Flat:
 
 def compile_batches(fn: Callable[[State, Any], Any]) -> BatchesRunner | None:
     """See `ExecutionPolicy.compile_batches`."""
-    if not computes_on_cpu() or not fast.enabled("predict-batches"):
-        return None
-    return Batches(fn, registry.current().asarray)
+    return Batches(fn) if computes_on_cpu() and fast.enabled("predict-batches") else None
 
 
 class TensorflowExecution(Execution):
