@@ -21,7 +21,14 @@ from mkdocs.structure.pages import Page
 import polykeras
 
 ROOT = Path(__file__).parents[1]
-OUTSIDE = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "backends/polykeras_torch/compiler/README.md")
+OUTSIDE = (
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "backends/polykeras_jax/README.md",
+    "backends/polykeras_tensorflow/README.md",
+    "backends/polykeras_torch/compiler/README.md",
+)
 """Pages that keep their place in the repository; on the site they have the same path."""
 NOTEBOOKS = ROOT / "examples" / "notebooks"
 SPLIT = ("layers", "ops")
