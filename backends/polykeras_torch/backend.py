@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 
-from polykeras import fast
 from polykeras.backend import Backend, ExecutionPolicy
 from polykeras_torch.activations import TorchActivations
 from polykeras_torch.arrays import TorchArrays
@@ -20,13 +19,13 @@ from polykeras_torch.linalg import TorchLinalg
 from polykeras_torch.losses import TorchLosses
 from polykeras_torch.native import TorchNative
 from polykeras_torch.normalization import TorchNormalization
-from polykeras_torch.private import LACKING
+from polykeras_torch.private import can_record
 from polykeras_torch.random import TorchRandom
 from polykeras_torch.recurrence import TorchRecurrence
 from polykeras_torch.reduction import TorchReduction
 from polykeras_torch.shaping import TorchShaping
 
-_RECORDS = fast.enabled("recorder") and not LACKING
+_RECORDS = can_record()  # which warns where the release lacks what the recorder needs
 
 
 class TorchBackend(
