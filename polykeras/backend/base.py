@@ -10,6 +10,7 @@ from polykeras.backend.families.arithmetic import Arithmetic
 from polykeras.backend.families.arrays import Arrays
 from polykeras.backend.families.attention import Attention
 from polykeras.backend.families.autodiff import Autodiff
+from polykeras.backend.families.bitwise import Bitwise
 from polykeras.backend.families.control import Control
 from polykeras.backend.families.convolution import Convolution
 from polykeras.backend.families.creation import Creation
@@ -63,6 +64,7 @@ class Backend(
     Exponential,
     Trigonometric,
     Logical,
+    Bitwise,
     Special,
     Reduction,
     NanReduction,
