@@ -11,7 +11,7 @@ from polykeras.backend import Backend, Provider
 def _load() -> Backend:
     from polykeras_jax.accelerators import share_memory
     from polykeras_jax.backend import JaxBackend
-    from polykeras_jax.dispatch import run_where_called
+    from polykeras_jax.caller_thread import run_where_called
     from polykeras_jax.handles import accept_handles
 
     share_memory()

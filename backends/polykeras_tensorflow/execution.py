@@ -143,7 +143,7 @@ class _Steps:
         return state, nested.map_structure(self.backend.asarray, logs)
 
     def _places(self, indices: Any) -> Array:
-        """Return indices as a tensor: read-only ones, as those of a stream's packs, are made into one once."""
+        """Return indices as a tensor: read-only ones, as those of a stream's buffer, are made into one once."""
         lasts = isinstance(indices, np.ndarray) and not indices.flags.writeable
         if not lasts or not tf.executing_eagerly() or not computes_on_cpu():
             return tf.convert_to_tensor(indices)

@@ -21,7 +21,7 @@ from polykeras.training.logs import to_host
 from polykeras.training.resuming.progress import Progress
 from polykeras.training.steps.compiled import CompiledStep, shapes_of
 from polykeras.training.steps.prepare import prepare
-from polykeras.training.stream_steps import stream_chunks
+from polykeras.training.stream_chunks import stream_chunks
 
 
 def run_epoch(

@@ -124,8 +124,6 @@ class StepMethods(Compiled):
             self.optimizer.apply(gradients, variables)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
-    _plain_train_step = train_step  # which a user's class may override
-
     @also_with_state("test")
     def test_step(self, data: Any) -> dict[str, Any]:
         """Do one step of evaluation on a batch; see `train_step`."""

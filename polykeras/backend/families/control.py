@@ -71,10 +71,6 @@ class Control(Family):
 
     # ---- composed ----------------------------------------------------------------------------------------------
 
-    def device_get(self, x: Array) -> Any:
-        """Return a scalar array as a Python number; waits for it."""
-        return self.to_numpy(x).item()
-
     def map(self, f: Callable[[Any], Any], xs: Any) -> Any:
         """Apply `f` to each slice along the first axis of (the arrays of the tree) `xs`, one after the other.
 

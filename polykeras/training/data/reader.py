@@ -87,7 +87,7 @@ class BatchQueue(Queue[Any]):
 
 
 def read_into(queue: BatchQueue, items: Iterator[Any], prepare: Callable[[Any], Batch]) -> None:
-    """Put what is made of items into a queue until nobody wants more; and `END`, where they end or one is wrong."""
+    """Prepare items and put them into a queue until it is closed. Put `END` after the last one, also after an error."""
     try:
         for item in items:
             batch = prepare(item)

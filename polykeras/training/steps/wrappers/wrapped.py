@@ -20,7 +20,7 @@ class WrappedStep(CompiledStep):
     """
 
     def __init__(self, step: CompiledStep, model: Any, backend: Backend) -> None:
-        self._step, self._model, self._backend = step, model, backend  # and nothing of a step's own
+        self._step, self._model, self._backend = step, model, backend
         self.is_eager = step.is_eager
         self._done = 0  # steps of the pass over the data
 
