@@ -9,7 +9,9 @@ import jax.numpy as jnp
 from jax import lax
 from jax.core import Tracer
 
+from polykeras.backend.families.bitwise import Bitwise
 from polykeras.backend.families.elementwise import Elementwise
+from polykeras.backend.families.logical import Logical
 from polykeras.backend.spec import Array
 
 
@@ -48,8 +50,8 @@ def _abs(x: Array) -> Array:
 _logistic = jax.jit(lax.logistic, inline=True)
 
 
-class JaxElementwise(Elementwise):
-    """See `polykeras.backend.families.elementwise`."""
+class JaxElementwise(Elementwise, Logical, Bitwise):
+    """See `elementwise`, `logical` and `bitwise` in `polykeras.backend.families`."""
 
     def abs(self, x: Array) -> Array:
         return jnp.abs(x) if x.dtype.kind in "biuc" else _abs(x)

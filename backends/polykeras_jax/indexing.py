@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from polykeras.backend.families.indexing import Indexing
+from polykeras.backend.families.sorting import Sorting
 from polykeras.backend.spec import Array, Shape
 from polykeras_jax.rows import is_added_fast, take_rows
 
@@ -21,8 +22,8 @@ def _wide(indices: Array) -> Array:
     return indices.astype("int32") if indices.dtype.itemsize < 4 else indices
 
 
-class JaxIndexing(Indexing):
-    """See `polykeras.backend.families.indexing`."""
+class JaxIndexing(Indexing, Sorting):
+    """See `indexing` and `sorting` in `polykeras.backend.families`."""
 
     def take(self, x: Array, indices: Array, axis: int | None = None) -> Array:
         indices = _wide(indices)

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from polykeras.backend.families.bitwise import Bitwise
 from polykeras.backend.families.elementwise import Elementwise
+from polykeras.backend.families.logical import Logical
 from polykeras.backend.spec import Array
 from polykeras_numpy import special
 from polykeras_numpy.tape import anp, fit, primitive, rule
@@ -98,7 +100,7 @@ rule(where, lambda g, ans, c, x, y: np.zeros(c.shape, c.dtype), lambda g, ans, c
      lambda g, ans, c, x, y: fit(where(c, 0, g), y))  # fmt: skip
 
 
-class NumpyElementwise(Elementwise):
+class NumpyElementwise(Elementwise, Logical, Bitwise):
     """NumPy's universal functions; nothing is added where they do what the contract says."""
 
     def abs(self, x: Array) -> Array:

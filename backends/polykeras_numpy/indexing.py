@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from polykeras.backend.families.indexing import Indexing
+from polykeras.backend.families.sorting import Sorting
 from polykeras.backend.spec import Array, Shape
 from polykeras_numpy.private import SparseObject, vspace
 from polykeras_numpy.tape import primitive, put, raw, rule
@@ -107,7 +108,7 @@ def _ordered(x: Any) -> np.ndarray:
     return values.astype(np.float32) if values.dtype.name == "bfloat16" else values
 
 
-class NumpyIndexing(Indexing):
+class NumpyIndexing(Indexing, Sorting):
     """NumPy raises IndexError on an index out of range, so that mistakes show here first."""
 
     def take(self, x: Array, indices: Array, axis: int | None = None) -> Array:

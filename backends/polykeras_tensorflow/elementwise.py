@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from polykeras.backend.families.bitwise import Bitwise
 from polykeras.backend.families.elementwise import SCALARS, Elementwise
+from polykeras.backend.families.logical import Logical
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.graphs import constant
 from polykeras_tensorflow.kernels import erfinv, floor_divide, maximum, minimum, power
@@ -32,7 +34,7 @@ def scalar_like(value: bool | int | float | complex, x: Array) -> Array:
     return constant(np.asarray(value).astype(x.dtype.as_numpy_dtype), x.dtype)
 
 
-class TensorflowElementwise(Elementwise):
+class TensorflowElementwise(Elementwise, Logical, Bitwise):
     """Kernels of TensorFlow, with the gradients and dtypes that it lacks."""
 
     # ---- one argument ------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from polykeras.backend.axes import canonical_axis
 from polykeras.backend.families.indexing import Indexing
+from polykeras.backend.families.sorting import Sorting
 from polykeras.backend.spec import Array, Shape
 from polykeras.backend.symbolic.dims import broadcast
 from polykeras_tensorflow.elementwise import HALVES
@@ -62,7 +63,7 @@ def _sort_keys(x: Array) -> Array:
     return raw.Cast(x=x, DstT=wide)
 
 
-class TensorflowIndexing(Indexing):
+class TensorflowIndexing(Indexing, Sorting):
     """Reads and writes at computed places."""
 
     def take(self, x: Array, indices: Array, axis: int | None = None) -> Array:

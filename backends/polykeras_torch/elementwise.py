@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from polykeras.backend.families.bitwise import Bitwise
 from polykeras.backend.families.elementwise import Elementwise
 from polykeras.backend.families.logical import Logical
 from polykeras_torch.arrays import WIDE, like, native, pair, retry_wide
@@ -36,7 +37,7 @@ def _floor_divide(x1: Tensor, x2: Tensor) -> Tensor:
     return torch.div(x1, x2, rounding_mode="floor")
 
 
-class TorchElementwise(Elementwise, Logical):
+class TorchElementwise(Elementwise, Logical, Bitwise):
     """One kernel an op; what torch lacks for uint16 and uint32 is tried again in int64, once it has failed."""
 
     # ---- one argument ------------------------------------------------------------------------------------------
@@ -174,8 +175,8 @@ class TorchElementwise(Elementwise, Logical):
 
     rsqrt = native(torch.rsqrt, Elementwise.rsqrt)
     sigmoid = native(torch.sigmoid, Elementwise.sigmoid)
-    isnan = native(torch.isnan, Elementwise.isnan)
-    isfinite = native(torch.isfinite, Elementwise.isfinite)
+    isnan = native(torch.isnan, Logical.isnan)
+    isfinite = native(torch.isfinite, Logical.isfinite)
 
     def softplus(self, x: Tensor) -> Tensor:
         # Above the threshold torch returns x: from there on log(1 + exp(-x)) is below half a unit in the last place.

@@ -11,6 +11,7 @@ from torch import Tensor
 from polykeras import fast
 from polykeras.backend.axes import canonical_axis
 from polykeras.backend.families.indexing import Indexing
+from polykeras.backend.families.sorting import Sorting
 from polykeras.backend.spec import Shape
 from polykeras_torch.arrays import WIDE, retry_wide
 
@@ -36,7 +37,7 @@ def select(x: Tensor, axis: int, rows: Tensor) -> Tensor:
         return retry_wide(error, torch.index_select, x, axis, rows)
 
 
-class TorchIndexing(Indexing):
+class TorchIndexing(Indexing, Sorting):
     """Reads and writes at computed places."""
 
     def take(self, x: Tensor, indices: Any, axis: int | None = None) -> Tensor:

@@ -58,36 +58,46 @@ __all__ = [
 
 # Functions of Keras 2's backend, `K.sum` and the like, loaded when one is used.
 _ARRAYS = """
-    abs all any arange argmax argmin batch_dot batch_flatten cast cast_to_floatx clip concatenate constant cos
-    count_params cumprod cumsum dot dtype equal exp expand_dims flatten gather greater greater_equal
-    identity int_shape is_sparse l2_normalize less less_equal log logsumexp max maximum mean min minimum
-    ndim not_equal one_hot ones_like permute_dimensions pow prod repeat repeat_elements reshape reverse round
-    shape sign sin sqrt square squeeze stack std stop_gradient sum tile to_dense transpose var zeros_like
+    arange batch_flatten cast cast_to_floatx concatenate constant count_params dtype expand_dims flatten gather
+    identity int_shape is_sparse ndim one_hot ones_like permute_dimensions repeat repeat_elements reshape reverse
+    shape squeeze stack stop_gradient tile to_dense transpose zeros_like
+"""
+_MATH = """
+    abs all any argmax argmin batch_dot clip cos cumprod cumsum dot equal exp greater greater_equal l2_normalize
+    less less_equal log logsumexp max maximum mean min minimum not_equal pow prod round sign sin sqrt square std sum
+    var
 """
 _NETWORKS = """
-    batch_normalization bias_add binary_crossentropy binary_focal_crossentropy categorical_crossentropy
-    categorical_focal_crossentropy ctc_batch_cost ctc_decode dropout elu hard_sigmoid in_top_k
-    random_bernoulli random_normal random_uniform relu rnn sigmoid softmax softplus softsign
-    sparse_categorical_crossentropy tanh truncated_normal
+    batch_normalization bias_add dropout elu hard_sigmoid in_top_k random_bernoulli random_normal random_uniform
+    relu rnn sigmoid softmax softplus softsign tanh truncated_normal
+"""
+_LOSSES = """
+    binary_crossentropy binary_focal_crossentropy categorical_crossentropy categorical_focal_crossentropy
+    ctc_batch_cost ctc_decode sparse_categorical_crossentropy
 """
 _CONTROL = "foldl foldr map_fn switch"
 _WINDOWS = """
     conv1d conv2d conv2d_transpose conv3d depthwise_conv2d pool2d pool3d resize_images resize_volumes
     separable_conv2d spatial_2d_padding spatial_3d_padding temporal_padding
 """
+_VARIABLES = """
+    batch_get_value batch_set_value eval eye get_value moving_average_update ones random_normal_variable
+    random_uniform_variable set_value update update_add update_sub variable zeros
+"""
 _STATE = """
-    batch_get_value batch_set_value ctc_label_dense_to_sparse eval eye function get_value gradients
-    image_dim_ordering in_test_phase in_train_phase learning_phase moving_average_update name_scope ones
-    placeholder random_normal_variable random_uniform_variable reset_uids set_image_dim_ordering
-    set_learning_phase set_value update update_add update_sub variable zeros
+    ctc_label_dense_to_sparse function gradients image_dim_ordering in_test_phase in_train_phase learning_phase
+    name_scope placeholder reset_uids set_image_dim_ordering set_learning_phase
 """
 LATER: dict[str, str] = {"is_keras_tensor": "polykeras.graph", "Variable": "polykeras.variables"} | {
     name: f"polykeras.legacy.backend_{room}"
     for room, names in (
         ("arrays", _ARRAYS),
+        ("math", _MATH),
         ("control", _CONTROL),
         ("nn", _NETWORKS),
+        ("losses", _LOSSES),
         ("windows", _WINDOWS),
+        ("variables", _VARIABLES),
         ("state", _STATE),
     )
     for name in names.split()

@@ -10,6 +10,7 @@ from polykeras.backend.families.arithmetic import Arithmetic
 from polykeras.backend.families.arrays import Arrays
 from polykeras.backend.families.attention import Attention
 from polykeras.backend.families.autodiff import Autodiff
+from polykeras.backend.families.bitwise import Bitwise
 from polykeras.backend.families.control import Control
 from polykeras.backend.families.convolution import Convolution
 from polykeras.backend.families.creation import Creation
@@ -20,11 +21,13 @@ from polykeras.backend.families.execution import Execution
 from polykeras.backend.families.exponential import Exponential
 from polykeras.backend.families.fourier import Fourier
 from polykeras.backend.families.framework import Framework
+from polykeras.backend.families.histograms import Histograms
 from polykeras.backend.families.indexing import Indexing
 from polykeras.backend.families.joining import Joining
 from polykeras.backend.families.linalg import Linalg
 from polykeras.backend.families.logical import Logical
 from polykeras.backend.families.losses import Losses
+from polykeras.backend.families.matrices import Matrices
 from polykeras.backend.families.nan_reduction import NanReduction
 from polykeras.backend.families.normalization import Normalization
 from polykeras.backend.families.padding import Padding
@@ -39,6 +42,7 @@ from polykeras.backend.families.sorting import Sorting
 from polykeras.backend.families.special import Special
 from polykeras.backend.families.statistics import Statistics
 from polykeras.backend.families.trigonometric import Trigonometric
+from polykeras.backend.families.windows import Windows
 from polykeras.backend.native import Native
 from polykeras.backend.registry import load
 
@@ -47,6 +51,7 @@ class Backend(
     # arrays
     Arrays,
     Creation,
+    Matrices,
     Shaping,
     Joining,
     Padding,
@@ -59,10 +64,12 @@ class Backend(
     Exponential,
     Trigonometric,
     Logical,
+    Bitwise,
     Special,
     Reduction,
     NanReduction,
     Statistics,
+    Histograms,
     Random,
     Distributions,
     # linear algebra
@@ -70,6 +77,7 @@ class Backend(
     Decompositions,
     Fourier,
     Signal,
+    Windows,
     # neural networks
     Activations,
     Convolution,

@@ -98,7 +98,8 @@ _OLD_FUNCTIONS = """
     AtrousConvolution1D AtrousConvolution2D ConvLSTM2DCell ConvRecurrent2D Deconvolution2D Deconvolution3D Recurrent
     experimental merge
 """
-OLD: dict[str, str] = dict.fromkeys(f"{_OLD_CLASSES} {_OLD_FUNCTIONS}".split(), "polykeras.legacy.layers")
+OLD: dict[str, str] = dict.fromkeys(_OLD_CLASSES.split(), "polykeras.legacy.layers")
+OLD |= dict.fromkeys(_OLD_FUNCTIONS.split(), "polykeras.legacy.layer_names")
 OLD |= dict.fromkeys(_OLD_SIZES.split(), "polykeras.legacy.random_sizes")
 """Names of Keras 1 and 2 that Keras 3 has not, with the module of each."""
 if TYPE_CHECKING:

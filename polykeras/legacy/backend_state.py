@@ -1,24 +1,22 @@
-"""Variables, functions of graphs and settings of Keras 2's backend: `K.variable`, `K.function`, `K.learning_phase`."""
+"""Functions of graphs and settings of Keras 2's backend: `K.function`, `K.learning_phase` and the like."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from polykeras import ops, random
+from polykeras import ops
 from polykeras.backend import image_data_format, set_image_data_format
-from polykeras.backend.spec import Array
 from polykeras.common.naming import reset_names as reset_uids
-from polykeras.common.types import ArrayLike, ConstraintLike, DTypeLike
-from polykeras.config import ImageDataFormat, floatx
+from polykeras.common.types import ArrayLike, DTypeLike
+from polykeras.config import ImageDataFormat
 from polykeras.layers import Input
 from polykeras.layers.base.context import current_context
+from polykeras.legacy.backend_variables import batch_get_value
 from polykeras.models import Model
-from polykeras.seeds import SeedGenerator
-from polykeras.variables import Variable
 
 if TYPE_CHECKING:
     from polykeras.graph import KerasTensor
@@ -27,168 +25,6 @@ __all__ = ["reset_uids"]
 
 _ORDERS: dict[ImageDataFormat, str] = {"channels_last": "tf", "channels_first": "th"}
 _phase: int | None = None
-
-
-def variable(
-    value: ArrayLike, dtype: DTypeLike = None, name: str | None = None, constraint: ConstraintLike = None
-) -> Variable:
-    """Return a variable that holds a value, in the default float dtype if none is named.
-
-    Args:
-        value: numbers, nested lists or an array.
-        dtype: of the variable; the default float dtype where None.
-        name: of the variable.
-        constraint: a function of the new value after each update.
-    """
-    made = Variable(ops.convert_to_numpy(value), dtype=dtype or floatx(), name=name)
-    if constraint is not None:
-        made.constraint = constraint
-    return made
-
-
-def zeros(shape: Sequence[int], dtype: DTypeLike = None, name: str | None = None) -> Variable:
-    """Return a variable of zeros.
-
-    Args:
-        shape: its sizes.
-        dtype: of the variable; the default float dtype where None.
-        name: of the variable.
-    """
-    return variable(np.zeros(shape), dtype, name)
-
-
-def ones(shape: Sequence[int], dtype: DTypeLike = None, name: str | None = None) -> Variable:
-    """Return a variable of ones.
-
-    Args:
-        shape: its sizes.
-        dtype: of the variable; the default float dtype where None.
-        name: of the variable.
-    """
-    return variable(np.ones(shape), dtype, name)
-
-
-def eye(size: int, dtype: DTypeLike = None, name: str | None = None) -> Variable:
-    """Return a variable that holds an identity matrix.
-
-    Args:
-        size: how many rows, and columns.
-        dtype: of the variable; the default float dtype where None.
-        name: of the variable.
-    """
-    return variable(np.eye(size), dtype, name)
-
-
-def random_normal_variable(
-    shape: Sequence[int],
-    mean: float,
-    scale: float,
-    dtype: DTypeLike = None,
-    name: str | None = None,
-    seed: int | SeedGenerator | None = None,
-) -> Variable:
-    """Return a variable of normally distributed numbers.
-
-    Args:
-        shape: its sizes.
-        mean: of the numbers.
-        scale: their standard deviation.
-        dtype: of the variable; the default float dtype where None.
-        name: of the variable.
-        seed: an int, or a `SeedGenerator`; None draws from the process-wide stream.
-    """
-    return variable(random.normal(shape, mean, scale, dtype, seed), dtype, name)
-
-
-def random_uniform_variable(
-    shape: Sequence[int],
-    low: float,
-    high: float,
-    dtype: DTypeLike = None,
-    name: str | None = None,
-    seed: int | SeedGenerator | None = None,
-) -> Variable:
-    """Return a variable of numbers drawn evenly from a range.
-
-    Args:
-        shape: its sizes.
-        low: the least.
-        high: the end, not included.
-        dtype: of the variable; the default float dtype where None.
-        name: of the variable.
-        seed: an int, or a `SeedGenerator`; None draws from the process-wide stream.
-    """
-    return variable(random.uniform(shape, low, high, dtype, seed), dtype, name)
-
-
-def get_value(x: ArrayLike) -> np.ndarray:
-    """Return the value of a variable or an array as a NumPy array."""
-    return ops.convert_to_numpy(x)
-
-
-eval = get_value
-
-
-def batch_get_value(tensors: Iterable[Any]) -> list[np.ndarray]:
-    """Return the values of variables or arrays as NumPy arrays."""
-    return [get_value(tensor) for tensor in tensors]
-
-
-def set_value(x: Variable, value: ArrayLike) -> None:
-    """Give a variable a value.
-
-    Args:
-        x: the variable.
-        value: an array of its shape.
-    """
-    x.assign(np.asarray(value))
-
-
-def batch_set_value(tuples: Iterable[tuple[Variable, Any]]) -> None:
-    """Give variables values."""
-    for x, value in tuples:
-        set_value(x, value)
-
-
-def update(x: Variable, new_x: ArrayLike) -> Array:
-    """Give a variable a value, and return the value.
-
-    Args:
-        x: the variable.
-        new_x: an array of its shape.
-    """
-    return x.assign(new_x)
-
-
-def update_add(x: Variable, increment: ArrayLike) -> Array:
-    """Add to a variable, and return its value.
-
-    Args:
-        x: the variable.
-        increment: a number, or an array of its shape.
-    """
-    return x.assign_add(increment)
-
-
-def update_sub(x: Variable, decrement: ArrayLike) -> Array:
-    """Subtract from a variable, and return its value.
-
-    Args:
-        x: the variable.
-        decrement: a number, or an array of its shape.
-    """
-    return x.assign_sub(decrement)
-
-
-def moving_average_update(x: Variable, value: ArrayLike, momentum: float) -> Array:
-    """Move a variable towards a value, `momentum * x + (1 - momentum) * value`, and return its new value.
-
-    Args:
-        x: the variable.
-        value: an array of its shape.
-        momentum: in [0, 1].
-    """
-    return x.assign(x * momentum + ops.cast(value, x.dtype) * (1 - momentum))
 
 
 def placeholder(

@@ -70,6 +70,7 @@ from polykeras.metrics.mean import (
     Sum,
 )
 from polykeras.metrics.metric import METRICS, Metric
+from polykeras.metrics.r2_score import R2Score
 from polykeras.metrics.rates import (
     PrecisionAtRecall,
     RecallAtPrecision,
@@ -85,7 +86,6 @@ from polykeras.metrics.regression import (
     MeanSquaredError,
     MeanSquaredLogarithmicError,
     PearsonCorrelation,
-    R2Score,
     RootMeanSquaredError,
     concordance_correlation,
     cosine_similarity,

@@ -10,7 +10,6 @@ from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any
 
 from polykeras import fast
-from polykeras.backend import registry
 from polykeras.common.arguments import takes_old_arguments
 from polykeras.common.naming import did_you_mean
 from polykeras.common.supplied import Supplied
@@ -35,14 +34,7 @@ if TYPE_CHECKING:
     from polykeras.quantizers import QuantizationConfig
 
 # Methods of Keras 2, loaded when one is used.
-_OLD_METHODS = (
-    "fit_generator",
-    "evaluate_generator",
-    "predict_generator",
-    "predict_classes",
-    "predict_proba",
-    "reset_states",
-)
+_OLD = ("fit_generator", "evaluate_generator", "predict_generator", "predict_classes", "predict_proba", "reset_states")
 
 functional_class: Supplied[type[Any]] = Supplied("functional_class", by="polykeras.models.functional")
 """`Model(inputs, outputs)` makes one of these."""
@@ -109,14 +101,9 @@ class Model(GraphEnds, Trainer, Layer):
         return super().__call__(*args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
-        if name in _OLD_METHODS:
+        if name in _OLD:
             return functools.partial(getattr(import_module("polykeras.legacy.training"), name), self)
         return super().__getattr__(name)
-
-    @property
-    def distribute_strategy(self) -> Any:
-        """TensorFlow's strategy in whose scope this is asked, for code that asks for it, such as callbacks."""
-        return registry.current().native.distribute_strategy()
 
     # ---- the graph ---------------------------------------------------------------------------------------------
 
@@ -129,9 +116,7 @@ class Model(GraphEnds, Trainer, Layer):
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the outputs: what a subclass overrides."""
         graph = self._graph_model()
-        if graph is None:
-            return super().call(*args, **kwargs)
-        return graph(*args, **kwargs)
+        return super().call(*args, **kwargs) if graph is None else graph(*args, **kwargs)
 
     # ---- layers and weights ------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import numpy as np
 from polykeras.common.naming import did_you_mean
 from polykeras.optimizers.schedules.base import LearningRateSchedule, scalar_dtype
 from polykeras.variables import Variable
+from polykeras.variables.adopted import kinds, variables_in
 
 LearningRate = float | LearningRateSchedule | Callable[[], Any]
 
@@ -97,3 +98,15 @@ def check_clipping(owner: object, **bounds: float | None) -> None:
             raise ValueError(
                 f"{type(owner).__name__}: `{name}` must be positive; received {bound!r}. None: no clipping."
             )
+
+
+def adopted(owner: Any, variable: Any) -> Variable:
+    """Return our variable in place of one of a framework; raise `TypeError` for anything else."""
+    found = list(variables_in(variable, owner.name)) if isinstance(variable, kinds()) else []
+    if len(found) != 1:
+        raise TypeError(
+            f"Optimizer {owner.name!r} updates variables: a `polykeras.Variable`, or a `tf.Variable` where the "
+            f"tensorflow backend is loaded. Received {variable!r}, of {type(variable).__name__}. Make it a "
+            "`polykeras.Variable`."
+        )
+    return found[0]

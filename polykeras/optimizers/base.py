@@ -6,7 +6,7 @@ An optimizer is one elementwise rule over arrays. This class runs it over lists 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from polykeras import ops
@@ -18,6 +18,7 @@ from polykeras.common.types import ArrayLike
 from polykeras.optimizers.averages import move_averages
 from polykeras.optimizers.gradients import checked, clip_each, clip_together, clip_values, present
 from polykeras.optimizers.minimizing import minimize
+from polykeras.optimizers.running import run_rule, run_steps
 from polykeras.optimizers.schedules.base import scalar_dtype
 from polykeras.optimizers.state import OptimizerState
 from polykeras.saving.serialization import Registry
@@ -220,58 +221,18 @@ class Optimizer(OptimizerState):
             gradients = clip_values(backend, gradients, self.clipvalue)
         rate = self._current_rate(backend)
         if type(self).update_step is not Optimizer.update_step:
-            self._run_steps(backend, gradients, variables, rate)
+            run_steps(self, backend, gradients, variables, rate)
         else:
-            self._run_rule(backend, gradients, variables, rate)
+            run_rule(self, backend, gradients, variables, rate)
         for variable in variables:
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable))
-
-    def _run_rule(self, backend: Backend, gradients: list[Array], variables: list[Variable], rate: Array) -> None:
-        scalars = self.scalars(rate, self._float(backend, self.iterations) + 1.0)
-        by_variable = {id(v): g for v, g in zip(variables, gradients, strict=True)}
-        for group in by_dtype(variables):
-            plain = [v for v in group if self.weight_decay_of(v) is None]
-            decayed = [v for v in group if self.weight_decay_of(v) is not None]
-            if plain:
-                gradients = [by_variable[id(v)] for v in plain]
-                self._run(backend, self._element, gradients, plain, scalars, self.fused_kernel())
-            if decayed:
-                shrink = rate * self.weight_decay
-                gradients = [by_variable[id(v)] for v in decayed]
-                self._run(backend, self._decayed_element, gradients, decayed, [*scalars, shrink])
-
-    def _run_steps(self, backend: Backend, gradients: list[Array], variables: list[Variable], rate: Array) -> None:
-        for gradient, variable in zip(gradients, variables, strict=True):
-            decay = self.weight_decay_of(variable)
-            if decay is not None:
-                (value,) = read_state([variable], backend)
-                variable.assign(value - value * backend.cast(rate * decay, variable.dtype))
-            self.update_step(gradient, variable, rate)
 
     def _element(self, gradient: Array, parameter: Array, *rest: Array) -> tuple[Array, ...]:
         return self.rule(gradient, parameter, rest[: len(self._slots)], rest[len(self._slots) :])
 
     def _decayed_element(self, gradient: Array, parameter: Array, *rest: Array) -> tuple[Array, ...]:
         return self._element(gradient, parameter - parameter * rest[-1], *rest[:-1])
-
-    def _run(
-        self,
-        backend: Backend,
-        rule: Callable[..., Any],
-        gradients: list[Array],
-        group: list[Variable],
-        scalars: list[Array],
-        fused_kernel: FusedKernel | None = None,
-    ) -> None:
-        """Run a rule over variables of one dtype, and store the results."""
-        targets = [group, *(self._of(slots, group) for slots in self._slots)]
-        lists = [gradients, *(read_state(variables, backend) for variables in targets)]
-        scalars = [backend.cast(scalar, group[0].dtype) for scalar in scalars]
-        results = backend.map_elementwise(rule, lists, scalars, fused_kernel)
-        for variables, values in zip(targets, results, strict=True):
-            for variable, value in zip(variables, values, strict=True):
-                variable.assign(value)
 
     def _float(self, backend: Backend, value: ArrayLike) -> Any:
         return backend.cast(convert(backend, value), scalar_dtype())

@@ -20,7 +20,6 @@ from polykeras.optimizers.schedules.base import LearningRateSchedule, scalar_dty
 from polykeras.saving.configurable import Configurable
 from polykeras.saving.serialization import serialize_keras_object
 from polykeras.variables import Variable
-from polykeras.variables.adopted import kinds, variables_in
 
 
 class OptimizerState(Checkpointable, Configurable):
@@ -46,9 +45,7 @@ class OptimizerState(Checkpointable, Configurable):
         arguments.refuse_unknown(self, kwargs)
         arguments.check_clipping(self, clipnorm=clipnorm, clipvalue=clipvalue, global_clipnorm=global_clipnorm)
         self.weight_decay = weight_decay
-        self.clipnorm = clipnorm
-        self.clipvalue = clipvalue
-        self.global_clipnorm = global_clipnorm
+        self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
         self.use_ema = use_ema
         self.ema_momentum = arguments.check_between(0, 1, self, "ema_momentum", ema_momentum)
         self.ema_overwrite_frequency = arguments.check_count(
@@ -156,17 +153,7 @@ class OptimizerState(Checkpointable, Configurable):
 
     def _ours(self, variables: Iterable[Any]) -> list[Variable]:
         """Return variables with ours in place of those of a framework, whose values these go on storing."""
-        return [v if isinstance(v, Variable) else self._adopted(v) for v in variables]
-
-    def _adopted(self, variable: Any) -> Variable:
-        found = list(variables_in(variable, self.name)) if isinstance(variable, kinds()) else []
-        if len(found) != 1:
-            raise TypeError(
-                f"Optimizer {self.name!r} updates variables: a `polykeras.Variable`, or a `tf.Variable` where the "
-                f"tensorflow backend is loaded. Received {variable!r}, of {type(variable).__name__}. Make it a "
-                "`polykeras.Variable`."
-            )
-        return found[0]
+        return [v if isinstance(v, Variable) else arguments.adopted(self, v) for v in variables]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy holds other variables, which it knows by identity."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from polykeras import config, optimizers
+from polykeras.backend import registry
 from polykeras.common.arguments import positive_int, takes_old_arguments
 from polykeras.common.naming import are_ours
 from polykeras.dtype_policies import DTypePolicy
@@ -180,6 +181,11 @@ class Compiled:
         return self._compile_arguments.get("loss")
 
     # ---- what it has -------------------------------------------------------------------------------------------
+
+    @property
+    def distribute_strategy(self) -> Any:
+        """TensorFlow's strategy in whose scope this is asked, for code that asks for it, such as callbacks."""
+        return registry.current().native.distribute_strategy()
 
     @property
     def metrics(self) -> list[Metric]:

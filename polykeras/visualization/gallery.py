@@ -12,7 +12,7 @@ import numpy as np
 
 from polykeras import config, ops
 from polykeras.common.types import ArrayLike
-from polykeras.layers.image.base import rescaled
+from polykeras.layers.image.factors import rescaled
 
 
 def image_batch(images: ArrayLike, what: str, data_format: str | None) -> np.ndarray:

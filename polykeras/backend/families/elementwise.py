@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
-from polykeras import dtypes
 from polykeras.backend.spec import Array, Family, op, required
 
 SCALARS = (bool, int, float, complex)
@@ -197,76 +194,6 @@ class Elementwise(Family):
         """
         raise NotImplementedError
 
-    @required("x1 x2", "common")
-    def equal(self, x1: Array, x2: Array) -> Array:
-        """Return whether `x1 == x2`, elementwise, as bool; nan equals nothing.
-
-        Args:
-            x1: numbers of any shape.
-            x2: of a shape that broadcasts with that of `x1`.
-        """
-        raise NotImplementedError
-
-    @required("x1 x2", "common")
-    def less(self, x1: Array, x2: Array) -> Array:
-        """Return whether `x1 < x2`, elementwise, as bool.
-
-        Args:
-            x1: numbers of any shape.
-            x2: of a shape that broadcasts with that of `x1`.
-        """
-        raise NotImplementedError
-
-    @required("x y", "common")
-    def bitwise_and(self, x: Array, y: Array) -> Array:
-        """Return the bits set in both operands: integers, or bools.
-
-        Args:
-            x: integers or bools of any shape.
-            y: of a shape that broadcasts with that of `x`.
-        """
-        raise NotImplementedError
-
-    @required("x y", "common")
-    def bitwise_or(self, x: Array, y: Array) -> Array:
-        """Return the bits set in either operand: integers, or bools.
-
-        Args:
-            x: integers or bools of any shape.
-            y: of a shape that broadcasts with that of `x`.
-        """
-        raise NotImplementedError
-
-    @required("x y", "common")
-    def bitwise_xor(self, x: Array, y: Array) -> Array:
-        """Return the bits set in one operand only: integers, or bools.
-
-        Args:
-            x: integers or bools of any shape.
-            y: of a shape that broadcasts with that of `x`.
-        """
-        raise NotImplementedError
-
-    @required("x y", "common")
-    def left_shift(self, x: Array, y: Array) -> Array:
-        """Return `x` shifted left by `y` bits; integers.
-
-        Args:
-            x: integers of any shape.
-            y: how many bits: not negative, below the width of the dtype.
-        """
-        raise NotImplementedError
-
-    @required("x y", "common")
-    def right_shift(self, x: Array, y: Array) -> Array:
-        """Return `x` shifted right by `y` bits; a signed operand keeps its sign (arithmetic shift).
-
-        Args:
-            x: integers of any shape.
-            y: how many bits: not negative, below the width of the dtype.
-        """
-        raise NotImplementedError
-
     @required("real imag", "float")
     def complex(self, real: Array, imag: Array) -> Array:
         """Return complex numbers from two float arrays of one dtype, float32 or float64."""
@@ -346,19 +273,3 @@ class Elementwise(Family):
         same = self.equal(x1, x2)  # infinities too, whose difference would be nan
         distance = self.abs(self.where(same, 0.0, x1) - self.where(same, 0.0, x2))
         return self.maximum(x1, x2) + self.log1p(self.exp(-distance))
-
-    @op("x")
-    def isnan(self, x: Array) -> Array:
-        """Return whether each element is nan, as bool."""
-        return self.logical_not(self.equal(x, x))
-
-    @op("x")
-    def logical_not(self, x: Array) -> Array:
-        """Return whether each element is zero or False, as bool."""
-        return self.equal(x, False if self.dtype(x) == "bool" else 0)
-
-    @op("x")
-    def isfinite(self, x: Array) -> Array:
-        """Return whether each element is neither nan nor infinite, as bool."""
-        inexact = self.dtype(x) in dtypes.FLOATS + dtypes.COMPLEX
-        return self.less(self.abs(x), math.inf) if inexact else self.equal(x, x)

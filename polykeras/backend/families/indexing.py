@@ -1,4 +1,4 @@
-"""Indexing by arrays, sorting and searching."""
+"""Reads and writes at computed places."""
 
 from __future__ import annotations
 
@@ -76,49 +76,6 @@ class Indexing(Family):
     @required("x updates", "common", indices="start_indices")
     def dynamic_update_slice(self, x: Array, start_indices: Array, updates: Array) -> Array:
         """Return `x` with the block at `start_indices` replaced; indices as for `dynamic_slice`."""
-        raise NotImplementedError
-
-    @required("x")
-    def sort(self, x: Array, axis: int | None = -1) -> Array:
-        """Return `x` in ascending order along `axis` (flattened where None); nan comes last.
-
-        Args:
-            x: an array of any shape.
-            axis: one axis; None takes the elements of `x` in row-major order, as one vector.
-        """
-        raise NotImplementedError
-
-    @required("x")
-    def argsort(self, x: Array, axis: int | None = -1) -> Array:
-        """Return int32 indices that sort `x` along `axis` (flattened where None); equal elements keep their order.
-
-        Args:
-            x: an array of any shape; nan counts as largest.
-            axis: one axis; None takes the elements of `x` in row-major order, as one vector.
-        """
-        raise NotImplementedError
-
-    @required("sorted_sequence values", "common")
-    def searchsorted(self, sorted_sequence: Array, values: Array, side: Literal["left", "right"] = "left") -> Array:
-        """Return the int32 places at which `values` would be inserted into a sorted vector to keep it sorted.
-
-        Args:
-            sorted_sequence: a vector in ascending order.
-            values: an array of any shape.
-            side: `"left"`: before elements equal to a value; `"right"`: after them.
-
-        Returns:
-            The shape of `values`.
-        """
-        raise NotImplementedError
-
-    @required("x")
-    def nonzero(self, x: Array) -> tuple[Array, ...]:
-        """Return the int32 indices of elements that are not 0, one vector an axis.
-
-        Raises:
-            TypeError: inside a compiled function, where the number of such elements is not known.
-        """
         raise NotImplementedError
 
     # ---- composed ----------------------------------------------------------------------------------------------

@@ -11,10 +11,7 @@ from polykeras.backend.spec import Array, Family, op, required
 
 
 class Linalg(Family):
-    """Products contract; decompositions work on the last two axes, for each matrix of a batch.
-
-    What is composed of decompositions is in `Decompositions`.
-    """
+    """Products contract; decompositions work on each matrix of a batch. What is composed of these: `Decompositions`."""
 
     # ---- required ----------------------------------------------------------------------------------------------
 
@@ -159,7 +156,7 @@ class Linalg(Family):
         x1, x2 = self._both(x1, x2)
         if self.dtype(x1).startswith("complex"):
             x1 = self.complex(self.real(x1), -self.imag(x1))
-        return self._narrow_product(self._flattened(x1), self._flattened(x2))
+        return self._narrow_product(self.ravel(x1), self.ravel(x2))
 
     @op("x1 x2", "common")
     def inner(self, x1: Array, x2: Array) -> Array:
@@ -296,9 +293,6 @@ class Linalg(Family):
         """Return the matrix product in the dtype of the operands, of int8 too, of which `matmul` makes int32."""
         product = self.matmul(x1, x2)
         return self.cast(product, "int8") if self.dtype(x1) == "int8" else product
-
-    def _flattened(self, x: Array) -> Array:
-        return self.reshape(x, (self.size(x),))
 
     def _transposed(self, x: Array) -> Array:
         """Return the transposes of the matrices in the last two axes."""

@@ -1,15 +1,37 @@
-"""Comparisons, logic and bits."""
+"""Comparisons and logic."""
 
 from __future__ import annotations
 
 import math
 
 from polykeras import dtypes
-from polykeras.backend.spec import Array, Family, op
+from polykeras.backend.spec import Array, Family, op, required
 
 
 class Logical(Family):
-    """Composed from `equal`, `less` and the bitwise operations."""
+    """Composed from `equal`, `less` and the operations of `Bitwise`."""
+
+    # ---- required ----------------------------------------------------------------------------------------------
+
+    @required("x1 x2", "common")
+    def equal(self, x1: Array, x2: Array) -> Array:
+        """Return whether `x1 == x2`, elementwise, as bool; nan equals nothing.
+
+        Args:
+            x1: numbers of any shape.
+            x2: of a shape that broadcasts with that of `x1`.
+        """
+        raise NotImplementedError
+
+    @required("x1 x2", "common")
+    def less(self, x1: Array, x2: Array) -> Array:
+        """Return whether `x1 < x2`, elementwise, as bool.
+
+        Args:
+            x1: numbers of any shape.
+            x2: of a shape that broadcasts with that of `x1`.
+        """
+        raise NotImplementedError
 
     # ---- comparisons -------------------------------------------------------------------------------------------
 
@@ -74,6 +96,17 @@ class Logical(Family):
     # ---- kinds of numbers --------------------------------------------------------------------------------------
 
     @op("x")
+    def isnan(self, x: Array) -> Array:
+        """Return whether each element is nan, as bool."""
+        return self.logical_not(self.equal(x, x))
+
+    @op("x")
+    def isfinite(self, x: Array) -> Array:
+        """Return whether each element is neither nan nor infinite, as bool."""
+        inexact = self.dtype(x) in dtypes.FLOATS + dtypes.COMPLEX
+        return self.less(self.abs(x), math.inf) if inexact else self.equal(x, x)
+
+    @op("x")
     def isinf(self, x: Array) -> Array:
         """Return whether each element is infinite, as bool."""
         return self.equal(self.abs(x), math.inf) if self._is_inexact(x) else self._nowhere(x)
@@ -100,6 +133,11 @@ class Logical(Family):
         return self.full(self.shape(x), False, "bool")
 
     # ---- logic -------------------------------------------------------------------------------------------------
+
+    @op("x")
+    def logical_not(self, x: Array) -> Array:
+        """Return whether each element is zero or False, as bool."""
+        return self.equal(x, False if self.dtype(x) == "bool" else 0)
 
     @op("x1 x2")
     def logical_and(self, x1: Array, x2: Array) -> Array:
@@ -130,39 +168,3 @@ class Logical(Family):
             x2: of a shape that broadcasts with that of `x1`.
         """
         return self.bitwise_xor(self.cast(x1, "bool"), self.cast(x2, "bool"))
-
-    # ---- bits --------------------------------------------------------------------------------------------------
-
-    @op("x")
-    def bitwise_invert(self, x: Array) -> Array:
-        """Return integers with every bit flipped, or the "not" of bools."""
-        dtype = self.dtype(x)
-        if dtype == "bool":
-            return self.logical_not(x)
-        ones = self.full((), dtypes.limits(dtype)[1] if dtype in dtypes.UNSIGNED else -1, dtype)
-        return self.bitwise_xor(x, ones)
-
-    @op("x")
-    def bitwise_not(self, x: Array) -> Array:
-        """Return integers with every bit flipped: another name of `bitwise_invert`."""
-        return self.bitwise_invert(x)
-
-    @op("x y", "common")
-    def bitwise_left_shift(self, x: Array, y: Array) -> Array:
-        """Return `x` shifted left by `y` bits: another name of `left_shift`.
-
-        Args:
-            x: integers of any shape.
-            y: how many bits: not negative, below the width of the dtype.
-        """
-        return self.left_shift(x, y)
-
-    @op("x y", "common")
-    def bitwise_right_shift(self, x: Array, y: Array) -> Array:
-        """Return `x` shifted right by `y` bits: another name of `right_shift`.
-
-        Args:
-            x: integers of any shape.
-            y: how many bits: not negative, below the width of the dtype.
-        """
-        return self.right_shift(x, y)

@@ -12,7 +12,9 @@ import numpy as np
 from polykeras import config, dtypes
 from polykeras.backend.families.arrays import Arrays
 from polykeras.backend.families.autodiff import Autodiff
+from polykeras.backend.families.bitwise import Bitwise
 from polykeras.backend.families.elementwise import Elementwise
+from polykeras.backend.families.logical import Logical
 from polykeras.backend.spec import Shape
 from polykeras.backend.symbolic.array import NeedsValues, SymbolicArray, combine, from_value, is_scalar
 from polykeras.backend.symbolic.dims import UnknownDim, agree, as_dims, broadcast, stand_in
@@ -100,8 +102,8 @@ def complex_dtype(dtype: str, name: str) -> str:
     return _WHOLE[dtype]
 
 
-class SymbolicCore(Arrays, Elementwise, Autodiff):
-    """Families arrays, autodiff and elementwise."""
+class SymbolicCore(Arrays, Elementwise, Logical, Bitwise, Autodiff):
+    """Families arrays, autodiff, elementwise, logical and bitwise."""
 
     # ---- arrays, the host and devices --------------------------------------------------------------------------
 

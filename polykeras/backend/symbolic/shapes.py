@@ -11,6 +11,7 @@ from polykeras.backend.axes import canonical_axis
 from polykeras.backend.families.indexing import Indexing
 from polykeras.backend.families.reduction import Reduction
 from polykeras.backend.families.shaping import Shaping
+from polykeras.backend.families.sorting import Sorting
 from polykeras.backend.spec import Axis, Shape
 from polykeras.backend.symbolic.array import SymbolicArray
 from polykeras.backend.symbolic.core import combine_strictly
@@ -72,8 +73,8 @@ def _check_block(x: SymbolicArray, start: Any, block: Dims) -> None:
         )
 
 
-class SymbolicShapes(Shaping, Indexing, Reduction):
-    """Families shaping, reduction and indexing."""
+class SymbolicShapes(Shaping, Indexing, Sorting, Reduction):
+    """Families shaping, reduction, indexing and sorting."""
 
     # ---- shaping -----------------------------------------------------------------------------------------------
 

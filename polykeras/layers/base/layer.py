@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from polykeras import dtype_policies, regularizers
 from polykeras.backend import registry
@@ -14,9 +14,9 @@ from polykeras.common.naming import is_ours
 from polykeras.common.types import DTypeLike, RegularizerLike
 from polykeras.graph import Operation
 from polykeras.layers.base.building import BuildMixin, completed
-from polykeras.layers.base.call_arguments import call_spec
 from polykeras.layers.base.calling import begins_symbolic, call_outermost, call_within
 from polykeras.layers.base.context import current_context
+from polykeras.layers.base.keras_members import KerasMembers
 from polykeras.layers.base.native import NativeMixin
 from polykeras.layers.base.old_arguments import takes_old_names
 from polykeras.layers.base.shapes import take_input_shape
@@ -26,14 +26,11 @@ from polykeras.saving.configurable import init_parameters
 from polykeras.saving.serialization import Registry
 from polykeras.variables import Scope, read_state
 
-if TYPE_CHECKING:
-    from polykeras.quantizers import QuantizationConfig
-
 LAYERS: Registry[Any] = Registry("layer", "keras.layers")
 _SHAPES_IN_GRAPHS = {"input_shape": "input", "output_shape": "output"}
 
 
-class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
+class Layer(StateMixin, BuildMixin, SymbolicMixin, KerasMembers, Operation, NativeMixin):
     """A function of arrays with weights.
 
     Subclasses write `__init__` (arguments), `build` (weights, once the input's shape is known) and `call` (the
@@ -137,52 +134,6 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, Operation, NativeMixin):
     def input_dtype(self) -> str:
         """The dtype to which float inputs are cast."""
         return self.dtype_policy.compute_dtype
-
-    # ---- what Keras's code asks of a layer ---------------------------------------------------------------------
-
-    supports_jit = True
-    _built_path: str | None = None
-
-    @property
-    def quantization_mode(self) -> str | None:
-        """How the layer is quantized: `"int8"`, `"int4"`, `"float8"` or None."""
-        return self._own_policy().quantization_mode
-
-    def quantize(
-        self,
-        mode: str | None = None,
-        type_check: bool = True,
-        config: QuantizationConfig | Mapping[str, Any] | None = None,
-    ) -> None:
-        """Raise: only Dense, EinsumDense, Embedding and ReversibleEmbedding can be quantized.
-
-        Args:
-            mode: see `Dense.quantize`.
-            type_check: see `Dense.quantize`.
-            config: see `Dense.quantize`.
-
-        Raises:
-            NotImplementedError: always.
-        """
-        raise NotImplementedError(f"{self._title()}: layers of its class are not quantized.")
-
-    @property
-    def path(self) -> str | None:
-        """The names of the layers around it and its own, as they were when it was built; None before."""
-        return self._built_path
-
-    @property
-    def call_signature_parameters(self) -> list[str]:
-        """The names of the parameters of `call`."""
-        return list(inspect.signature(self.call).parameters)
-
-    @property
-    def _call_has_training_arg(self) -> bool:
-        return call_spec(type(self).call).has_training
-
-    @property
-    def _call_has_mask_arg(self) -> bool:
-        return call_spec(type(self).call).has_mask
 
     # ---- to be overridden --------------------------------------------------------------------------------------
 

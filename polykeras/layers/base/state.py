@@ -101,7 +101,7 @@ class StateMixin(Checkpointable):
         overwrite_with_gradient: bool = False,
         name: str | None = None,
     ) -> Variable:
-        """Make a variable of this layer.
+        """Make a variable of this layer, and return it.
 
         Args:
             shape: ints; `()` by default.
@@ -115,9 +115,6 @@ class StateMixin(Checkpointable):
             aggregation: how replicas would combine it; kept for Keras code, one process has one replica.
             overwrite_with_gradient: the optimizer stores the gradient itself as the new value.
             name: for summaries and files.
-
-        Returns:
-            The variable.
         """
         dtype = dtypes.standardize_dtype(dtype) if dtype is not None else self.variable_dtype
         if initializer is None:
@@ -160,8 +157,7 @@ class StateMixin(Checkpointable):
         return unique([*self._own_weights, *found])
 
     def _trainable_first(self) -> list[Variable]:
-        own = self._own_variables()
-        return [v for v in own if v.trainable] + [v for v in own if not v.trainable]
+        return sorted(self._own_variables(), key=lambda v: not v.trainable)
 
     @property
     def weights(self) -> list[Variable]:
@@ -185,10 +181,8 @@ class StateMixin(Checkpointable):
         if not self.trainable or id(self) in seen:
             return []
         seen.add(id(self))
-        found = [v for v in self._own_variables() if v.trainable]
-        for layer in self._held_layers():
-            found += layer._trainable_weights(seen)
-        return found
+        own = [v for v in self._own_variables() if v.trainable]
+        return own + [v for layer in self._held_layers() for v in layer._trainable_weights(seen)]
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
@@ -300,7 +294,5 @@ class StateMixin(Checkpointable):
     @property
     def losses(self) -> list[Any]:
         """The scalar terms of the last call's `add_loss`, and the penalties of weight regularizers."""
-        terms: list[Any] = []
-        for layer in self._flatten_layers():
-            terms += layer._added_losses()
+        terms = [term for layer in self._flatten_layers() for term in layer._added_losses()]
         return terms + [v.regularizer(v.value) for v in self.trainable_weights if v.regularizer is not None]

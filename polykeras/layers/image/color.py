@@ -8,7 +8,8 @@ from typing import Any
 from polykeras import config, ops, random
 from polykeras.backend.spec import Array
 from polykeras.layers.base.layer import LAYERS
-from polykeras.layers.image.base import RandomImageLayer, Transformation, factor_range, per_image, rescaled, value_pair
+from polykeras.layers.image.base import RandomImageLayer, Transformation
+from polykeras.layers.image.factors import factor_range, per_image, rescaled, value_pair
 from polykeras.seeds import SeedGenerator
 
 LAST: dict[str, Any] = {"data_format": "channels_last"}

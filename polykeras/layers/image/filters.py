@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from polykeras import ops, random
 from polykeras.backend.spec import Array
 from polykeras.layers.base.layer import LAYERS
-from polykeras.layers.image.base import RandomImageLayer, Transformation, chosen, factor_range, per_image, value_pair
+from polykeras.layers.image.base import RandomImageLayer, Transformation
+from polykeras.layers.image.factors import chosen, factor_range, per_image, value_pair
 from polykeras.layers.image.geometry import Mapped
 from polykeras.ops.image.filters import each_channel
 from polykeras.ops.image.sampling import ORDERS

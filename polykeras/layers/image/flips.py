@@ -7,7 +7,8 @@ from typing import Any
 from polykeras import ops, random
 from polykeras.backend.spec import Array
 from polykeras.layers.base.layer import LAYERS
-from polykeras.layers.image.base import RandomImageLayer, Transformation, option, per_image
+from polykeras.layers.image.base import RandomImageLayer, Transformation
+from polykeras.layers.image.factors import option, per_image
 from polykeras.seeds import SeedGenerator
 
 

@@ -10,7 +10,8 @@ from polykeras import ops, random
 from polykeras.backend.spec import Array
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.image import boxes
-from polykeras.layers.image.base import RandomImageLayer, Transformation, factor_range, option
+from polykeras.layers.image.base import RandomImageLayer, Transformation
+from polykeras.layers.image.factors import factor_range, option
 from polykeras.seeds import SeedGenerator
 
 

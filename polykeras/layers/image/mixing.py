@@ -10,7 +10,8 @@ from polykeras.backend.spec import Array
 from polykeras.common.arguments import positive_int
 from polykeras.common.types import ArrayLike
 from polykeras.layers.base.layer import LAYERS
-from polykeras.layers.image.base import ImageLayer, RandomImageLayer, Transformation, factor_range
+from polykeras.layers.image.base import ImageLayer, RandomImageLayer, Transformation
+from polykeras.layers.image.factors import factor_range
 from polykeras.layers.image.filters import rectangles
 from polykeras.seeds import SeedGenerator
 

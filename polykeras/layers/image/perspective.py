@@ -8,7 +8,8 @@ from typing import Any
 from polykeras import ops, random
 from polykeras.backend.spec import Array
 from polykeras.layers.base.layer import LAYERS
-from polykeras.layers.image.base import RandomImageLayer, Transformation, chosen, factor_range, per_image
+from polykeras.layers.image.base import RandomImageLayer, Transformation
+from polykeras.layers.image.factors import chosen, factor_range, per_image
 from polykeras.layers.image.geometry import Mapped
 from polykeras.ops.image.transforms import homography
 from polykeras.seeds import SeedGenerator

@@ -9,8 +9,9 @@ from polykeras import ops, random
 from polykeras.backend.spec import Array
 from polykeras.common.arguments import positive_int
 from polykeras.layers.base.layer import LAYERS
-from polykeras.layers.image.base import ImageLayer, RandomImageLayer, Transformation, factor_range
+from polykeras.layers.image.base import ImageLayer, RandomImageLayer, Transformation
 from polykeras.layers.image.color import LAST, RandomBrightness, RandomColorDegeneration, RandomContrast
+from polykeras.layers.image.factors import factor_range
 from polykeras.layers.image.filters import RandomSharpness
 from polykeras.layers.image.geometry import RandomRotation, RandomShear, RandomTranslation
 from polykeras.layers.image.tone import AutoContrast, Equalization, RandomPosterization, Solarization

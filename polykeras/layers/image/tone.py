@@ -9,16 +9,8 @@ from polykeras import ops, random
 from polykeras.backend.spec import Array
 from polykeras.common.arguments import int_tuple, positive_int
 from polykeras.layers.base.layer import LAYERS
-from polykeras.layers.image.base import (
-    ImageLayer,
-    RandomImageLayer,
-    Transformation,
-    chosen,
-    factor_range,
-    per_image,
-    rescaled,
-    value_pair,
-)
+from polykeras.layers.image.base import ImageLayer, RandomImageLayer, Transformation
+from polykeras.layers.image.factors import chosen, factor_range, per_image, rescaled, value_pair
 from polykeras.seeds import SeedGenerator
 
 BYTES = (0, 255)

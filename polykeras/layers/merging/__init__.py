@@ -1,5 +1,6 @@
 """Layers of several inputs."""
 
+from polykeras.layers.merging.functions import add, average, concatenate, dot, maximum, minimum, multiply, subtract
 from polykeras.layers.merging.merging import (
     Add,
     Average,
@@ -9,14 +10,6 @@ from polykeras.layers.merging.merging import (
     Minimum,
     Multiply,
     Subtract,
-    add,
-    average,
-    concatenate,
-    dot,
-    maximum,
-    minimum,
-    multiply,
-    subtract,
 )
 
 __all__ = [

@@ -234,9 +234,7 @@ class Vocabulary(Layer):
         self.idf_weights = self._padded(np.concatenate([front, weights])).astype(config.floatx())
 
     def _padded(self, weights: np.ndarray) -> np.ndarray:
-        if self.pad_to_max_tokens:
-            return np.pad(weights, (0, (self.max_tokens or 0) - len(weights)))
-        return weights
+        return np.pad(weights, (0, (self.max_tokens or 0) - len(weights))) if self.pad_to_max_tokens else weights
 
     # ---- learning it -------------------------------------------------------------------------------------------
 

@@ -1,0 +1,81 @@
+"""Factors and ranges of values of layers over images: read from arguments, drawn, and applied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from polykeras import ops, random
+from polykeras.backend.spec import Array
+from polykeras.layers.base.layer import Layer
+from polykeras.seeds import SeedGenerator
+
+
+def factor_range(
+    value: Any, name: str, owner: Layer, low: float = 0.0, high: float = 1.0, at_least: float | None = None
+) -> tuple[float, float]:
+    """Return the range of a random factor from a pair, or from one number `f`, which means -f to f.
+
+    Args:
+        value: what the user passed.
+        name: of the argument.
+        owner: the layer, for the message.
+        low: the least that is allowed.
+        high: the most.
+        at_least: where the range of a single number is cut off; `low` by default.
+
+    Raises:
+        ValueError: it is something else, or out of bounds.
+    """
+    numbers = value if isinstance(value, (list, tuple)) else (value,)
+    good = all(isinstance(v, (int, float)) and low <= v <= high for v in numbers)
+    if not good or (len(numbers) != 2 and numbers is value):
+        raise ValueError(
+            f"{type(owner).__name__}: `{name}` must be a number, or a pair of them, from {low} to {high}; received "
+            f"{value!r}."
+        )
+    if numbers is value:
+        return min(numbers), max(numbers)
+    size = abs(numbers[0])
+    return max(-size, low if at_least is None else at_least), size
+
+
+def option(value: Any, name: str, known: tuple[str, ...], owner: Any) -> str:
+    """Return `value` if it is one of the known words.
+
+    Raises:
+        ValueError: it is anything else.
+    """
+    if value not in known:
+        raise ValueError(f"{type(owner).__name__}: `{name}` must be one of {', '.join(known)}; received {value!r}.")
+    return value
+
+
+def value_pair(value: Any, owner: Layer) -> list[float]:
+    """Return the range of pixel values, sorted.
+
+    Raises:
+        ValueError: it is no pair of numbers.
+    """
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        raise ValueError(f"{type(owner).__name__}: `value_range` must be a pair of numbers; received {value!r}.")
+    return sorted(value)
+
+
+def rescaled(images: Array, source: Sequence[float], target: Sequence[float]) -> Array:
+    """Return images whose values lie in another range."""
+    if tuple(source) == tuple(target):
+        return images
+    return (images - source[0]) / (source[1] - source[0]) * (target[1] - target[0]) + target[0]
+
+
+def per_image(numbers: Array, images: Array) -> Array:
+    """Return one number an image in a form that broadcasts to the images, in their dtype."""
+    numbers = ops.reshape(numbers, (-1, 1, 1, 1))
+    return numbers if ops.dtype(numbers) == "bool" else ops.cast(numbers, ops.dtype(images))
+
+
+def chosen(batch: int, factor: tuple[float, float], seed: int | SeedGenerator | None) -> Array:
+    """Return which images are changed, `(batch,)`: each with a probability that is drawn from a range."""
+    probability = random.uniform((batch,), *factor, seed=seed)
+    return random.uniform((batch,), seed=seed) < probability
