@@ -11,7 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 help:
 	@echo "make demo [BACKEND=numpy|jax|torch|tensorflow]   train a network on real data and look at it"
-	@echo "make test     style, and the contract on each backend, while you work (some ten minutes on two cores)"
+	@echo "make test     style, and the contract on each backend, while you work (about eight minutes on two cores)"
 	@echo "make test-all everything that CI checks (tox: every backend alone, all together, lint, types)"
 	@echo "make parity   the matrix of operations and layers by backends, with the worst error of each"
 	@echo "make bench    step times beside Keras 3 and hand-written loops"

@@ -10,7 +10,7 @@ from benchmarks.rows import Row, comparable, geometric_mean, ratios
 
 QUESTIONS = {
     ("train", "train"): "a training step",
-    ("others", "a step"): "a training step, nothing tuned for the model",
+    ("others", "a step"): "a training step of models that we did not tune for",
     ("first", "first"): "the first epoch, with compilation",
     ("predict", "predict"): "`predict` on many rows, a batch",
     ("calls", "predict(x[:1])"): "`predict(x[:1])` in a loop",
@@ -28,7 +28,7 @@ def summary(rows: list[Row], machine: Mapping[str, Any]) -> list[str]:
         machine: is not looked at.
 
     Returns:
-        Lines of Markdown; none if nobody was compared with.
+        Lines of Markdown, with how to read the first cell below; none if nobody was compared with.
     """
     asked = {
         question: [row for row in comparable(rows) if (row["section"], row["measure"]) == question]
@@ -37,7 +37,19 @@ def summary(rows: list[Row], machine: Mapping[str, Any]) -> list[str]:
     peers = [peer for peer in PEERS if any(ratios(own, peer) for own in asked.values())]
     lines = [_line(QUESTIONS[question], own, peers) for question, own in asked.items() if own]
     head = [" / ".join(COMPETITORS[peer].words for peer in peers), *FRAMEWORKS.values()]
-    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *lines)] if peers else []
+    if not peers:
+        return []
+    table = [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *lines)]
+    return [*table, "", _reading([cell for _, *cells in lines for cell in cells], peers)]
+
+
+def _reading(cells: list[str], peers: list[str]) -> str:
+    """Return a sentence that says what the numbers of a cell mean, for the first of those with most numbers."""
+    cell = min(cells, key=lambda cell: cell.split(" / ").count("-"))
+    numbers = dict(zip(peers, cell.split(" / "), strict=True))
+    words = {COMPETITORS[peer].words: number for peer, number in numbers.items() if number != "-"}
+    told = [f"{number} times as long as polykeras ({who})" for who, number in words.items()]
+    return f"Read {cell} as: {', '.join(told)}. A dash: not measured."
 
 
 def _line(words: str, rows: list[Row], peers: list[str]) -> list[str]:
