@@ -62,11 +62,15 @@ history = model.fit(images, epochs=options.epochs, batch_size=64, verbose=0).his
 begin, end = history["reconstruction"][0], history["reconstruction"][-1]
 print(f"The error of the reconstructed pixels fell from {begin:.2f} to {end:.2f}, through a code of two numbers.")
 
-grid = np.linspace(-2, 2, 12, dtype="float32")
-codes = np.stack(np.meshgrid(grid, grid), -1).reshape(-1, 2)
-tiles = model.decoder.predict(codes, verbose=0).reshape(12, 12, 8, 8).transpose(0, 2, 1, 3).reshape(96, 96)
+grid = np.linspace(-2, 2, 8, dtype="float32")
+codes = np.stack(np.meshgrid(grid, -grid), -1).reshape(-1, 2)  # the first row of a picture is the upper one
+written = model.decoder.predict(codes, verbose=0).reshape(8, 8, 8, 8)
+spaced = np.pad(written, ((0, 0), (0, 0), (1, 1), (1, 1)))  # white between the digits
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8))
-plot_curves(left, dict(history), "pixels' error, divergence")
-right.imshow(tiles, cmap="gray_r", extent=(-2, 2, -2, 2))
+plot_curves(left, dict(history), "loss")
+edge = 2 + (grid[1] - grid[0]) / 2
+right.imshow(spaced.transpose(0, 2, 1, 3).reshape(80, 80), cmap="gray_r", extent=(-edge, edge, -edge, edge))
+right.set_xlabel("first number of the code")
+right.set_ylabel("second number of the code")
 right.set_title("what the decoder writes for each code", fontsize=9)
 save_figure(figure, "custom_train_step")

@@ -22,7 +22,8 @@ digits = load("digits")
 # 8 x 8 pixels to 28 x 28: each pixel of the result takes its nearest one.
 nearest = np.arange(28) * 8 // 28
 images = (digits.images[:, nearest][:, :, nearest] / 16.0).astype("float32")
-(x_train, y_train), (x_test, y_test) = split(images.reshape(-1, 784), digits.target % 2)
+(x_train, digits_train), (x_test, digits_test) = split(images.reshape(-1, 784), digits.target)
+y_train, y_test = digits_train % 2, digits_test % 2
 
 model = Sequential()
 model.add(Dense(32, input_dim=784, activation="sigmoid"))
@@ -56,13 +57,14 @@ tiles = np.zeros((3, 4, 38, 38))
 tiles[:, :, :28, 5:33] = x_test[:12].reshape(3, 4, 28, 28)
 right_axes.imshow(tiles.transpose(0, 2, 1, 3).reshape(3 * 38, 4 * 38), cmap="gray_r")
 right_axes.set_axis_off()
-right_axes.set_title("digits it never saw, and how sure it is", fontsize=9)
+right_axes.set_title("digits it never saw: what it says, and how sure it is\n(green: right, red: wrong)", fontsize=9)
 for i, p in enumerate(probability):
     row, column = divmod(i, 4)
     good = (p > 0.5) == bool(y_test[i])
-    text = f"odd, {p:.0%}" if p > 0.5 else f"even, {1 - p:.0%}"
+    guess = f"odd, {p:.0%}" if p > 0.5 else f"even, {1 - p:.0%}"
     place = (column * 38 + 19, row * 38 + 33)
-    right_axes.text(*place, text, color="#009E73" if good else "#D55E00", fontsize=8, ha="center", va="center")
+    color = "#009E73" if good else "#D55E00"
+    right_axes.text(*place, f"{digits_test[i]}: {guess}", color=color, fontsize=8, ha="center", va="center")
 save_figure(figure, "demo")
 
 print("\nWhat next?")

@@ -48,7 +48,7 @@ right.imshow(np.log1p(confusion), cmap="Blues")
 right.set_xticks(range(10))
 right.set_yticks(range(10))
 right.set_xlabel("read as")
-right.set_ylabel("is")
+right.set_ylabel("true digit")
 for i, j in zip(*np.nonzero(confusion), strict=True):
     right.text(j, i, confusion[i, j], ha="center", va="center", fontsize=7, color="white" if i == j else "black")
 save_figure(figure, "digits_convnet")

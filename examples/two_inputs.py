@@ -48,6 +48,7 @@ figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
 plot_curves(
     left, {"training": history["digit_accuracy"], "validation": history["val_digit_accuracy"]}, "digit accuracy"
 )
-plot_curves(right, {"training": history["ink_mae"], "validation": history["val_ink_mae"]}, "error of the ink", log=True)
+errors = {"training": history["ink_mae"], "validation": history["val_ink_mae"]}
+plot_curves(right, errors, "error of the share of dark pixels", log=True)
 save_figure(figure, "two_inputs")
 assert np.isfinite(error)

@@ -77,7 +77,9 @@ assert accuracy > 0.93
 # %% [markdown]
 # The left picture shows the loss, which training makes small, and the middle one the share of images that are read
 # correctly. The right one shows the kernel of the first layer as images, one for each of the 32 numbers that the layer
-# returns. Before training they are noise. After it, many look for strokes.
+# returns. Where a weight is blue, it is positive: ink at that pixel makes the number larger. Where it is red, ink makes
+# it smaller. Before training the kernel is faint noise. After it, the weights are larger, and in some images neighbours
+# have the same colour: these answer to a stroke in that place.
 
 # %%
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 3.4), width_ratios=(1, 1, 1.3))
@@ -213,7 +215,8 @@ plt.show()
 # of the step for each weight by itself.
 #
 # The learning rate often matters more than the choice of the optimizer: too small, and little happens; too large, and
-# the steps lead nowhere.
+# the steps lead nowhere. In the left picture both look the same: the curves of the rates 0.003 and 3 are flat, and lie
+# on each other.
 
 # %%
 optimizers = {
@@ -263,8 +266,8 @@ many, many_sides = make_circles(500, noise=0.25, factor=0.4, random_state=2)
 few, many = np.asarray(few, "float32"), np.asarray(many, "float32")
 
 networks = {
-    "too small: 1 number": [layers.Dense(1, "tanh")],
-    "too large: 2 x 128 numbers": [layers.Dense(128, "relu"), layers.Dense(128, "relu")],
+    "too small: 1 unit": [layers.Dense(1, "tanh")],
+    "too large: 2 x 128 units": [layers.Dense(128, "relu"), layers.Dense(128, "relu")],
     "the same, with dropout": [
         layers.Dense(128, "relu"),
         layers.Dropout(0.5),
@@ -289,7 +292,7 @@ for (above, below), (title, hidden) in zip(places.T, networks.items(), strict=Tr
     last[title] = (log.history["loss"][-1], log.history["val_loss"][-1])
 figure.tight_layout()
 plt.show()
-assert last["the same, with dropout"][1] < last["too large: 2 x 128 numbers"][1] < last["too small: 1 number"][1]
+assert last["the same, with dropout"][1] < last["too large: 2 x 128 units"][1] < last["too small: 1 unit"][1]
 for title, (training, test) in last.items():
     print(f"{title:>28}: training {training:.2f}, test {test:.2f}")
 
@@ -302,6 +305,7 @@ for title, (training, test) in last.items():
 #
 # ## Where to go next
 #
-# - *One experiment, four frameworks*, the other notebook: the same network on JAX, PyTorch, TensorFlow and NumPy.
+# - *One experiment, four frameworks* (`four_frameworks.py`, beside this notebook): one network on JAX, PyTorch,
+#   TensorFlow and NumPy.
 # - The how-to guides of the documentation: a training step of your own, resuming after a crash, and more.
 # - `examples/`: convolutions, recurrent networks, models with several inputs.
