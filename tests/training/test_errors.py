@@ -233,6 +233,24 @@ def test_unknown_argument_of_a_layer(backend: Backend) -> None:
         layers.Dense(2, colour="red")
 
 
+def test_classes_of_losses_and_metrics_are_called_as_in_keras(backend: Backend) -> None:
+    history = []
+    for call in (lambda cls: cls, lambda cls: cls()):
+        keras.utils.set_random_seed(0)
+        m = keras.Sequential([keras.Input((3,)), layers.Dense(1)])
+        m.compile(
+            "sgd",
+            call(keras.losses.MeanSquaredError),
+            metrics=[call(keras.metrics.MeanAbsoluteError)],
+            weighted_metrics=[call(keras.metrics.MeanSquaredError)],
+        )
+        history.append(m.fit(X, Y, epochs=2, verbose=0).history)
+    assert history[0] == history[1]
+    assert set(history[0]) == {"loss", "mean_absolute_error", "mean_squared_error"}
+    with fails("MeanIoU ... num_classes", TypeError):
+        m.compile("sgd", "mse", metrics=[keras.metrics.MeanIoU])
+
+
 def test_no_loss(backend: Backend) -> None:
     with fails("no loss to minimise ... `loss=`"):
         model(loss=None).fit(X, Y, verbose=0)
