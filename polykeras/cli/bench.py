@@ -3,7 +3,7 @@
 Each backend runs in a process of its own. One after the other they load their framework and train
 the first epoch, which compiles; meanwhile the others wait. Then, in each round, each of them trains
 an epoch and predicts all data, in turn: what disturbs the machine for a while disturbs all of them.
-What is short is repeated for a fifth of a second. Of the rounds the medians count; how many times
+Short measurements are repeated for 0.2 s. Of the rounds the medians count; how many times
 the fastest one's time the others take is found within each round.
 
 The exit status is 1 if a backend fails where others run.
