@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -44,6 +45,8 @@ class Sequential(Model):
         self._functional: Functional | None = None
         self._names: tuple[str | None, str | None] = None, None  # of the graph's input layer and of itself
         self._layers: list[Layer] = []
+        if isinstance(layers, Layer):
+            raise TypeError(f"Sequential takes one list of layers, as Sequential([a, b]); received {layers!r} first.")
         for layer in layers or ():
             self._append(layer)
         self._build_if_known()
@@ -69,6 +72,9 @@ class Sequential(Model):
     def _append(self, layer: Any) -> None:
         if isinstance(layer, KerasTensor) and layer.history:
             layer = layer.history[0].operation
+        if inspect.isclass(layer):
+            name = layer.__name__
+            raise ValueError(f"Sequential takes layers; received the class {name}. Write {name}(...), which makes one.")
         if not isinstance(layer, Layer):
             raise ValueError(f"Sequential takes layers; received {layer!r} ({type(layer).__name__}).")
         if any(other.name == layer.name for other in self._layers):
