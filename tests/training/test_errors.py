@@ -231,6 +231,22 @@ def test_duplicate_names(backend: Backend) -> None:
 def test_unknown_argument_of_a_layer(backend: Backend) -> None:
     with fails("Dense got unexpected argument(s): colour", TypeError):
         layers.Dense(2, colour="red")
+    with fails("argument(s): activaton. Did you mean 'activation'? It takes units", TypeError):
+        layers.Dense(2, activaton="relu")
+    with fails("Did you mean 'trainable'?", TypeError):  # an argument of all layers
+        layers.Dense(2, trainble=False)
+
+
+def test_a_missing_argument_of_a_layer_names_the_class_that_was_called(backend: Backend) -> None:
+    with pytest.raises(TypeError, match=r"^Conv2D\(\) missing 1 required positional argument: 'kernel_size'"):
+        layers.Conv2D(16)
+
+    class Mine(layers.Conv2D):
+        def __init__(self) -> None:
+            super().__init__(16)
+
+    with pytest.raises(TypeError, match=r"^Conv\.__init__\(\) missing"):  # nothing is missing in `Mine()`
+        Mine()
 
 
 def test_classes_of_losses_and_metrics_are_called_as_in_keras(backend: Backend) -> None:
