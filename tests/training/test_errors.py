@@ -45,8 +45,34 @@ def message(call: Callable[[], Any]) -> str:
 
 def test_wrong_rank_names_the_layer(backend: Backend) -> None:
     layer = layers.Conv1D(4, 3, name="listen")
-    with fails("'listen' (Conv1D) ... 3 axes ... received 2"):
+    with fails("'listen' (Conv1D) ... 3 axes ... received 2 ... The axes are (batch, steps, channels). `x[None]` adds"):
         layer(X)
+    image = np.ones((8, 8), "float32")
+    with fails("4 axes (ndim=4); received 2 ... The axes are (batch, height, width, channels). `x[None]` adds an axis"):
+        layers.Conv2D(4, 3)(image)
+    first = layers.MaxPooling2D(data_format="channels_first")
+    text = message(lambda: first(np.ones((1, 1, 8, 8, 1), "float32")))
+    assert "The axes are (batch, channels, height, width)." in text
+    assert "x[None]" not in text  # there is none to add
+
+
+@pytest.mark.parametrize("kind", [layers.LSTM, layers.GRU, layers.SimpleRNN])
+@pytest.mark.parametrize("symbolic", [True, False])
+def test_wrong_rank_names_the_recurrent_layer_and_not_its_cell(kind: Any, symbolic: bool, backend: Backend) -> None:
+    layer = kind(4, name="read")
+    x = keras.Input((3,)) if symbolic else X
+    with fails(f"'read' ({kind.__name__}) ... expected 3 axes ... received 2 ... axes are (batch, time, features)"):
+        layer(x)
+    assert not layer.cell.built
+    assert layer(X[None]).shape == (1, 4)  # nothing is left of the attempt
+
+
+def test_one_sample_in_place_of_a_batch(backend: Backend) -> None:
+    with fails("expected shape (None, 3); received (3,). None is the number of samples; ... x[:1] or x[None]"):
+        model()(X[0])
+    with fails("received (3,). None is the number of samples; ... x[:1] or x[None]"):
+        model().predict(X[0])
+    assert "number of samples" not in message(lambda: model()(X[:, :2]))
 
 
 def test_wrong_width_names_the_layer(backend: Backend) -> None:

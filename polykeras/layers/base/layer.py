@@ -214,6 +214,9 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, KerasMembers, Operation, Nati
     # Whether `compute_mask` may give a mask where the inputs have none (Masking, Embedding(mask_zero=True)).
     _makes_masks = False
 
+    # What the axes of the inputs are, for messages where there is another number of them; () where that is free.
+    _input_axes: tuple[str, ...] = ()
+
     def _title(self) -> str:
         return f"Layer {self.name!r} ({type(self).__name__})"
 
