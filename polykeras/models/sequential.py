@@ -29,6 +29,10 @@ class Sequential(Model):
         trainable: False freezes all layers.
         name: by default made from the class's name.
 
+    Raises:
+        TypeError: a layer in place of the list.
+        ValueError: something in the list is no layer, or two of them have one name.
+
     Example:
         >>> from polykeras import Sequential, layers
         >>> model = Sequential([layers.Input((784,)), layers.Dense(32, activation="relu"), layers.Dense(10)])
