@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from polykeras import config, fast
 from polykeras.backend.plain_form import plain_form
 from polykeras.backend.providers import providers
+from polykeras.common.naming import did_you_mean
 
 if TYPE_CHECKING:
     from polykeras.backend.base import Backend
@@ -48,11 +49,7 @@ def load(name: str) -> Backend:
     known = providers()
     installed = [n for n, provider in known.items() if provider.installed()]
     if not isinstance(name, str) or name not in known:
-        near = difflib.get_close_matches(str(name), known, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(
-            f"Unknown backend {name!r}.{hint} Known: {', '.join(known)}. Installed: {', '.join(installed)}."
-        )
+        raise ValueError(unknown_backend(name))
     provider = known[name]
     if name not in installed:
         raise ImportError(
@@ -69,6 +66,17 @@ def load(name: str) -> Backend:
                 tell(backend)
             _loaded[name] = backend
     return _loaded[name]
+
+
+def unknown_backend(name: object) -> str:
+    """Return the message for a name that no backend has; it suggests the nearest one, or the one of an abbreviation."""
+    known = providers()
+    hint = did_you_mean(str(name), known)
+    if not hint and isinstance(name, str) and len(name) > 1:
+        short = re.compile(".*".join(map(re.escape, name.lower())))  # its letters, in order, from the first one
+        hint = next((f" Did you mean {other!r}?" for other in known if short.match(other)), "")
+    installed = [other for other, provider in known.items() if provider.installed()]
+    return f"Unknown backend {name!r}.{hint} Known: {', '.join(known)}. Installed: {', '.join(installed)}."
 
 
 def when_loaded(tell: Callable[[Backend], None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from polykeras.backend import backends
 from polykeras.backend.providers import providers
+from polykeras.backend.registry import unknown_backend
 from polykeras.cli.errors import CommandError
 
 
@@ -22,8 +23,12 @@ def chosen_backends(text: str | None, least: int = 2) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()] if text else installed
     for name in names:
         if name not in installed:
-            hint = f" Install it with `{known[name].install}`." if name in known else f" Known: {', '.join(known)}."
-            raise CommandError(f"Backend {name!r} is not installed.{hint} Installed: {', '.join(installed)}.")
+            if name not in known:
+                raise CommandError(unknown_backend(name))
+            raise CommandError(
+                f"Backend {name!r} is not installed. Install it with `{known[name].install}`. "
+                f"Installed: {', '.join(installed)}."
+            )
     if len(names) < least:
         others = "; ".join(info.install for info in known.values() if not info.installed)
         more = f" To install others: {others}." if others else ""

@@ -134,7 +134,8 @@ def _functions(found: dict[str, Any]) -> list[str]:
 
 def _checked(model: Any, name: str) -> Model:
     if not isinstance(model, Model):
-        raise CommandError(f"{name} gives {type(model).__name__!r}; expected a model of polykeras.")
+        hint = "; does it lack a `return model`?" if model is None else "; expected a model of polykeras."
+        raise CommandError(f"{name} returned {'None' if model is None else f'{type(model).__name__!r}'}{hint}")
     return model
 
 

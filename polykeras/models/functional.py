@@ -167,9 +167,10 @@ class Functional(Model):
         x, sizes = to_rank(backend, x, tensor.shape), tensor.shape
         shape = backend.shape(x)
         if len(shape) != len(sizes) or any(w not in (None, n) for w, n in zip(sizes[1:], shape[1:], strict=True)):
+            one = " None is the number of samples; for one sample pass x[:1] or x[None]."
             raise ValueError(
                 f"Model {self.name!r}: input {self._name_of(tensor)!r} does not fit: expected shape {sizes}; received "
-                f"{tuple(shape)}."
+                f"{tuple(shape)}.{one if len(shape) == len(sizes) - 1 and sizes[0] is None else ''}"
             )
         dtype, want = backend.dtype(x), tensor.dtype
         if want in backend.unsupported_dtypes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,6 +29,10 @@ class Sequential(Model):
         trainable: False freezes all layers.
         name: by default made from the class's name.
 
+    Raises:
+        TypeError: a layer in place of the list.
+        ValueError: something in the list is no layer, or two of them have one name.
+
     Example:
         >>> from polykeras import Sequential, layers
         >>> model = Sequential([layers.Input((784,)), layers.Dense(32, activation="relu"), layers.Dense(10)])
@@ -44,6 +49,8 @@ class Sequential(Model):
         self._functional: Functional | None = None
         self._names: tuple[str | None, str | None] = None, None  # of the graph's input layer and of itself
         self._layers: list[Layer] = []
+        if isinstance(layers, Layer):
+            raise TypeError(f"Sequential takes one list of layers, as Sequential([a, b]); received {layers!r} first.")
         for layer in layers or ():
             self._append(layer)
         self._build_if_known()
@@ -69,6 +76,9 @@ class Sequential(Model):
     def _append(self, layer: Any) -> None:
         if isinstance(layer, KerasTensor) and layer.history:
             layer = layer.history[0].operation
+        if inspect.isclass(layer):
+            name = layer.__name__
+            raise ValueError(f"Sequential takes layers; received the class {name}. Write {name}(...), which makes one.")
         if not isinstance(layer, Layer):
             raise ValueError(f"Sequential takes layers; received {layer!r} ({type(layer).__name__}).")
         if any(other.name == layer.name for other in self._layers):

@@ -108,4 +108,6 @@ def load_model(
         from polykeras.saving.legacy.files import load_legacy
 
         return load_legacy(path, custom_objects, compile, safe_mode)
+    if os.path.isdir(path):
+        raise ValueError(f"The folder {path!r} holds no model: there is no {unzipped.CONFIG} in it.")
     raise ValueError(f"Models are read from files that end in '.keras', '.h5' or '.hdf5'; received {path!r}.")

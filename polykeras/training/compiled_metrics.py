@@ -55,13 +55,14 @@ def check_names(spec: Any) -> None:
     """Refuse a misspelt metric at once.
 
     Raises:
+        TypeError: a class that cannot be called without arguments.
         ValueError: an unknown name; the nearest one is suggested.
     """
     for leaf in nested.flatten(spec):
         if isinstance(leaf, str) and leaf.lower() not in (*_ACCURACY, *_CROSSENTROPY):
             metrics.get(leaf)
-        elif inspect.isclass(leaf) and issubclass(leaf, Metric):
-            raise ValueError(f"metrics takes instances; received the class {leaf.__name__}. Write {leaf.__name__}().")
+        elif inspect.isclass(leaf):
+            metrics.get(leaf)  # which makes one, as in Keras
 
 
 class CompiledMetrics:

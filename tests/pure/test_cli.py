@@ -55,6 +55,9 @@ def number():
 
 def four():
     return 1, 2, 3, 4
+
+def nothing():
+    small()
 """
 
 
@@ -147,11 +150,13 @@ def _names(action: argparse.Action) -> list[str]:
         (["show", "m.keras"], "There is no file 'm.keras'"),
         (["show", "nets.py"], "script.py:function"),
         (["show", "other.py:small"], "There is no script 'other.py'"),
-        (["show", "nets.py:large"], "It has small, secret, Double, doubling, broken, number, four."),
+        (["show", "nets.py:large"], "It has small, secret, Double, doubling, broken, number, four, nothing."),
         (["show", "nets.py:broken"], "nets.py:24: ZeroDivisionError: division by zero"),
-        (["show", "nets.py:number"], "'int'"),
+        (["show", "nets.py:number"], "nets.py:number returned 'int'; expected a model"),
+        (["show", "nets.py:nothing"], "nets.py:nothing returned None; does it lack a `return model`?"),
+        (["show", "."], "The folder '.' holds no model: there is no config.json in it."),
         (["show", "nets.py:four"], "returned 4 values"),
-        (["parity", "nets.py:small", "--backends", "numpi,numpy"], "Backend 'numpi' is not installed"),
+        (["parity", "nets.py:small", "--backends", "numpi,numpy"], "Unknown backend 'numpi'. Did you mean 'numpy'?"),
         (["parity", "nets.py:small", "--backends", "numpy"], "Expected 2 backends or more"),
         (["as-keras"], "expected script.py or -m module"),
         (["as-keras", "other.py"], "there is no script 'other.py'"),

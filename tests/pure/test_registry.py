@@ -188,6 +188,12 @@ def test_unknown_backend_without_a_near_name() -> None:
     assert "Did you mean" not in str(error.value)
 
 
+@pytest.mark.parametrize(("name", "near"), [("PLAIN", "plain"), ("pl", "plain"), ("qk", "quick"), ("planes", "plain")])
+def test_capitals_and_abbreviations_are_understood(name: str, near: str) -> None:
+    with pytest.raises(ValueError, match=rf"Unknown backend '{name}'\. Did you mean '{near}'\?"):
+        set_backend(name)
+
+
 def test_absent_framework_gives_the_pip_line() -> None:
     with pytest.raises(ImportError, match=rf"needs {ABSENT}, which is not installed") as error:
         load("quick")

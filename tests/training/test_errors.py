@@ -45,8 +45,34 @@ def message(call: Callable[[], Any]) -> str:
 
 def test_wrong_rank_names_the_layer(backend: Backend) -> None:
     layer = layers.Conv1D(4, 3, name="listen")
-    with fails("'listen' (Conv1D) ... 3 axes ... received 2"):
+    with fails("'listen' (Conv1D) ... 3 axes ... received 2 ... The axes are (batch, steps, channels). `x[None]` adds"):
         layer(X)
+    image = np.ones((8, 8), "float32")
+    with fails("4 axes (ndim=4); received 2 ... The axes are (batch, height, width, channels). `x[None]` adds an axis"):
+        layers.Conv2D(4, 3)(image)
+    first = layers.MaxPooling2D(data_format="channels_first")
+    text = message(lambda: first(np.ones((1, 1, 8, 8, 1), "float32")))
+    assert "The axes are (batch, channels, height, width)." in text
+    assert "x[None]" not in text  # there is none to add
+
+
+@pytest.mark.parametrize("kind", [layers.LSTM, layers.GRU, layers.SimpleRNN])
+@pytest.mark.parametrize("symbolic", [True, False])
+def test_wrong_rank_names_the_recurrent_layer_and_not_its_cell(kind: Any, symbolic: bool, backend: Backend) -> None:
+    layer = kind(4, name="read")
+    x = keras.Input((3,)) if symbolic else X
+    with fails(f"'read' ({kind.__name__}) ... expected 3 axes ... received 2 ... axes are (batch, time, features)"):
+        layer(x)
+    assert not layer.cell.built
+    assert layer(X[None]).shape == (1, 4)  # nothing is left of the attempt
+
+
+def test_one_sample_in_place_of_a_batch(backend: Backend) -> None:
+    with fails("expected shape (None, 3); received (3,). None is the number of samples; ... x[:1] or x[None]"):
+        model()(X[0])
+    with fails("received (3,). None is the number of samples; ... x[:1] or x[None]"):
+        model().predict(X[0])
+    assert "number of samples" not in message(lambda: model()(X[:, :2]))
 
 
 def test_wrong_width_names_the_layer(backend: Backend) -> None:
@@ -231,6 +257,40 @@ def test_duplicate_names(backend: Backend) -> None:
 def test_unknown_argument_of_a_layer(backend: Backend) -> None:
     with fails("Dense got unexpected argument(s): colour", TypeError):
         layers.Dense(2, colour="red")
+    with fails("argument(s): activaton. Did you mean 'activation'? It takes units", TypeError):
+        layers.Dense(2, activaton="relu")
+    with fails("Did you mean 'trainable'?", TypeError):  # an argument of all layers
+        layers.Dense(2, trainble=False)
+
+
+def test_a_missing_argument_of_a_layer_names_the_class_that_was_called(backend: Backend) -> None:
+    with pytest.raises(TypeError, match=r"^Conv2D\(\) missing 1 required positional argument: 'kernel_size'"):
+        layers.Conv2D(16)
+
+    class Mine(layers.Conv2D):
+        def __init__(self) -> None:
+            super().__init__(16)
+
+    with pytest.raises(TypeError, match=r"^Conv\.__init__\(\) missing"):  # nothing is missing in `Mine()`
+        Mine()
+
+
+def test_classes_of_losses_and_metrics_are_called_as_in_keras(backend: Backend) -> None:
+    history = []
+    for call in (lambda cls: cls, lambda cls: cls()):
+        keras.utils.set_random_seed(0)
+        m = keras.Sequential([keras.Input((3,)), layers.Dense(1)])
+        m.compile(
+            "sgd",
+            call(keras.losses.MeanSquaredError),
+            metrics=[call(keras.metrics.MeanAbsoluteError)],
+            weighted_metrics=[call(keras.metrics.MeanSquaredError)],
+        )
+        history.append(m.fit(X, Y, epochs=2, verbose=0).history)
+    assert history[0] == history[1]
+    assert set(history[0]) == {"loss", "mean_absolute_error", "mean_squared_error"}
+    with fails("MeanIoU ... num_classes", TypeError):
+        m.compile("sgd", "mse", metrics=[keras.metrics.MeanIoU])
 
 
 def test_no_loss(backend: Backend) -> None:

@@ -48,7 +48,7 @@ def test_the_first_bad_layer_is_named(backend: Backend) -> None:
     with pytest.raises(FloatingPointError) as caught:
         model.fit(X, Y, batch_size=8, verbose=0, shuffle=False)
     text = str(caught.value)
-    assert "Step 0 (counted from 0) of the pass over the data" in text
+    assert "Step 0 of the epoch (the first is 0), of model" in text
     assert "the output of layer 'root' (Root) has" in text
     assert "its inputs lie from -" in text
     assert _unchanged(model, before)
@@ -60,7 +60,7 @@ def test_the_step_within_a_chunk_is_found(backend: Backend) -> None:
     model.compile("sgd", "mse", steps_per_execution=10)
     x = np.ones((40, 1), "float32")
     x[27] = -1.0
-    with pytest.raises(FloatingPointError, match=r"Step 6 \(counted from 0\) of the pass.*layer 'root'"):
+    with pytest.raises(FloatingPointError, match=r"Step 6 of the epoch \(the first is 0\).*layer 'root'"):
         model.fit(x, x, batch_size=4, verbose=0, shuffle=False)
     assert int(model.optimizer.iterations) == 6
 
@@ -127,7 +127,7 @@ def test_streams_partial_batches_and_plain_python_are_counted_alike(backend: Bac
         for data, arguments in ((batches(), {}), (x, {"y": x, "batch_size": 4, "shuffle": False})):
             model = keras.Sequential([keras.Input((1,)), Root(name="root"), layers.Dense(1)])
             model.compile("sgd", "mse", run_eagerly=eagerly)
-            with pytest.raises(FloatingPointError, match=r"Step 9 \(counted from 0\).*layer 'root'"):
+            with pytest.raises(FloatingPointError, match=r"Step 9 of the epoch \(the first is 0\).*layer 'root'"):
                 model.fit(data, verbose=0, **arguments)
             assert int(model.optimizer.iterations) == 9
 
@@ -138,7 +138,7 @@ def test_the_bad_step_of_a_stream_is_found_within_a_pack(backend: Backend) -> No
     x[23, 2] = -1.0
     model = keras.Sequential([keras.Input((16,)), Root(name="root"), layers.Dense(1)])
     model.compile("sgd", "mse")
-    with pytest.raises(FloatingPointError, match=r"Step 23 \(counted from 0\).*layer 'root'"):
+    with pytest.raises(FloatingPointError, match=r"Step 23 of the epoch \(the first is 0\).*layer 'root'"):
         model.fit(((batch, batch[:, :1]) for batch in x), verbose=0)
     assert int(model.optimizer.iterations) == 23
 

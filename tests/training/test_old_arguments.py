@@ -135,13 +135,21 @@ def test_only_models_have_files_of_keras_2(tmp_path: Path) -> None:
 
 ERRORS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "nothing": (lambda m: m.fit(X, Y, nothing=1), "unexpected keyword argument 'nothing'"),
+    "a near one": (lambda m: m.fit(X, Y, epoch=1), r"^Sequential\.fit\(\) got .* 'epoch'\. Did you mean 'epochs'\?"),
+    "a near one of compile": (
+        lambda m: m.compile(metric=[]),
+        r"compile\(\) got .* 'metric'\. Did you mean 'metrics'\?",
+    ),
     "another method's": (lambda m: m.predict(X, nb_epoch=1), "unexpected keyword argument 'nb_epoch'"),
     "both": (lambda m: m.fit(X, Y, epochs=1, nb_epoch=1), "`nb_epoch` is Keras 1's or 2's name of `epochs`; both"),
     "twice": (lambda m: m.fit(X, x=X, nb_epoch=1), "fit"),
     "too many": (lambda m: m.predict(X, 1, 0, 1, None, 1, workers=1), "predict"),
     "no reset": (lambda m: m.train_on_batch(X, Y, reset_metrics=False), "only True can be given; received False"),
     "targets": (lambda m: m.compile("sgd", "mse", target_tensors=[1]), "only None can be given"),
-    "a callback's": (lambda m: callbacks.ModelCheckpoint("w.keras", nothing=1), "unexpected keyword argument"),
+    "a callback's": (
+        lambda m: callbacks.ModelCheckpoint("w.keras", monitr=1),
+        r"^ModelCheckpoint\(\) got .* Did you mean 'monitor'\?",
+    ),
 }
 
 

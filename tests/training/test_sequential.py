@@ -96,6 +96,10 @@ def test_sequential_pop_and_add(backend: Backend) -> None:
 def test_sequential_refuses(backend: Backend) -> None:
     with pytest.raises(ValueError, match=r"Sequential takes layers; received 3 \(int\)"):
         Sequential([3])
+    with pytest.raises(ValueError, match=r"received the class Dense\. Write Dense\(\.\.\.\)"):
+        Sequential([layers.Dense])
+    with pytest.raises(TypeError, match=r"takes one list of layers, as Sequential\(\[a, b\]\); received <Dense name=d"):
+        Sequential(layers.Dense(3, name="d"), layers.Dense(1))
     with pytest.raises(ValueError, match="Two layers of the model 's' are called 'd'"):
         Sequential([layers.Dense(1, name="d"), layers.Dense(1, name="d")], name="s")
     with pytest.raises(ValueError, match="An input can only be the first layer"):

@@ -14,6 +14,7 @@ from polykeras.graph import KerasTensor
 from polykeras.graph.inference import known_shape, outside_inference
 from polykeras.layers.base.call_arguments import CallSpec, call_spec
 from polykeras.layers.base.context import within
+from polykeras.layers.base.input_spec import assert_input_compatibility
 from polykeras.layers.base.shapes import map_shapes
 from polykeras.variables import Variable, outside_scopes
 
@@ -47,6 +48,8 @@ class BuildMixin:
 
     def _build(self, backend: Backend, spec: CallSpec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Build with the shapes of the arguments of a call."""
+        if args:  # before a layer within this one is built, whose message would be of another shape
+            assert_input_compatibility(self, args[0], backend)
         given = dict(zip(spec.names, args, strict=False)) | kwargs
         shapes = {
             name: nested.map_structure(lambda x: _shape_of(backend, x), value)

@@ -69,7 +69,7 @@ def call_within(layer: Layer, context: CallContext, args: tuple[Any, ...], kwarg
         if not (layer.built or layer._building):
             layer._build(backend, spec, args, kwargs)
         if layer.input_spec is not None and args:
-            assert_input_compatibility(layer.input_spec, args[0], backend, layer._title)
+            assert_input_compatibility(layer, args[0], backend)
         if layer.compute_dtype != layer.variable_dtype:
             with autocast_scope(layer.compute_dtype):
                 outputs = layer.call(*args, **kwargs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from polykeras.backend import Backend
@@ -89,18 +89,21 @@ class InputSpec:
         return None
 
 
-def assert_input_compatibility(spec: Any, inputs: Any, backend: Backend, title: Callable[[], str]) -> None:
-    """Hold the inputs of a layer, which `title` names for messages, against its `input_spec`.
+def assert_input_compatibility(layer: Any, inputs: Any, backend: Backend) -> None:
+    """Hold the inputs of a layer against its `input_spec`, if it has one.
 
     Raises:
         ValueError: names the layer, the input, what was expected and what received.
     """
+    spec = layer.input_spec
+    if spec is None:
+        return
     if isinstance(spec, InputSpec) and backend.is_tensor(inputs):
         specs, leaves = [spec], [inputs]
     else:
         specs, leaves = nested.flatten(spec), nested.flatten(inputs)
     if len(specs) != len(leaves):
-        raise ValueError(f"{title()} expects {len(specs)} input(s); received {len(leaves)}.")
+        raise ValueError(f"{layer._title()} expects {len(specs)} input(s); received {len(leaves)}.")
     for i, (one, leaf) in enumerate(zip(specs, leaves, strict=True)):
         if one is None or not backend.is_tensor(leaf):
             continue
@@ -108,4 +111,13 @@ def assert_input_compatibility(spec: Any, inputs: Any, backend: Backend, title: 
         complaint = one.complaint(shape, backend.dtype(leaf))
         if complaint:
             which = f"input {one.name or i}" if len(specs) > 1 or one.name else "the input"
-            raise ValueError(f"{title()}: {which} does not fit: {complaint} (full shape {shape}).")
+            hint = _axes_hint(one, shape, layer._input_axes)
+            raise ValueError(f"{layer._title()}: {which} does not fit: {complaint} (full shape {shape}).{hint}")
+
+
+def _axes_hint(spec: InputSpec, shape: tuple[int | None, ...], names: tuple[str, ...]) -> str:
+    """Return what to do about a shape that has another number of axes than those that the layer names, else nothing."""
+    if len(names) != spec.ndim or len(shape) == len(names):
+        return ""
+    how = " `x[None]` adds an axis in front, for a batch of one; `x[..., None]` adds one at the end."
+    return f" The axes are ({', '.join(names)}).{how if len(shape) < len(names) else ''}"

@@ -10,7 +10,7 @@ from polykeras import dtype_policies, regularizers
 from polykeras.backend import registry
 from polykeras.backend.dispatch import convert, find_symbolic
 from polykeras.common import nested
-from polykeras.common.naming import is_ours
+from polykeras.common.naming import did_you_mean, is_ours
 from polykeras.common.types import DTypeLike, RegularizerLike
 from polykeras.graph import Operation
 from polykeras.layers.base.building import BuildMixin, completed
@@ -83,8 +83,9 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, KerasMembers, Operation, Nati
         self._batch_input_shape = take_input_shape(kwargs)
         self._initial_weights = kwargs.pop("weights", None)
         if kwargs:
+            near = "".join(did_you_mean(name, [p.name for p in init_parameters(type(self))]) for name in kwargs)
             raise TypeError(
-                f"{type(self).__name__} got unexpected argument(s): {', '.join(kwargs)}. "
+                f"{type(self).__name__} got unexpected argument(s): {', '.join(kwargs)}.{near} "
                 f"It takes {', '.join(p for p in inspect.signature(type(self)).parameters if p != 'kwargs')}."
             )
         super().__init__(name)
@@ -212,6 +213,9 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, KerasMembers, Operation, Nati
 
     # Whether `compute_mask` may give a mask where the inputs have none (Masking, Embedding(mask_zero=True)).
     _makes_masks = False
+
+    # What the axes of the inputs are, for messages where there is another number of them; () where that is free.
+    _input_axes: tuple[str, ...] = ()
 
     def _title(self) -> str:
         return f"Layer {self.name!r} ({type(self).__name__})"

@@ -26,7 +26,14 @@ def takes_old_names(init: Callable[..., None]) -> Callable[..., None]:
         if not OLD_NAMES.isdisjoint(kwargs):
             kwargs = import_module("polykeras.legacy.arguments").translate(type(self), kwargs)
             object.__setattr__(self, "_init_arguments", (args, kwargs))
-        init(self, *args, **kwargs)
+        try:
+            init(self, *args, **kwargs)
+        except TypeError as error:
+            told = str(error).partition(f"{init.__qualname__}() ")
+            if told[0] or not told[1] or type(self).__init__ is not __init__:
+                raise
+            # Python names the base whose `__init__` it is, as Conv; who called the class knows Conv2D.
+            raise TypeError(f"{type(self).__name__}() {told[2]}") from None
 
     return __init__
 

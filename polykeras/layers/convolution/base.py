@@ -54,6 +54,12 @@ class Spatial(Layer):
         return tuple(range(first, first + self.rank))
 
     @property
+    def _input_axes(self) -> tuple[str, ...]:  # type: ignore[override]
+        space = ("depth", "height", "width")[-self.rank :] if self.rank > 1 else ("steps",)
+        last = self.data_format == "channels_last"
+        return ("batch", *space, "channels") if last else ("batch", "channels", *space)
+
+    @property
     def _channel_axis(self) -> int:
         return -1 if self.data_format == "channels_last" else 1
 

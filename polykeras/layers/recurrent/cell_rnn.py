@@ -20,6 +20,7 @@ _NO_ARGUMENTS = ("self", "kwargs", "__class__", "use_cudnn")
 class CellRNN(RNN):
     """A recurrent layer whose cell's arguments are its own, and its attributes."""
 
+    _input_axes = ("batch", "time", "features")
     _not_in_config = (*RNN._not_in_config, "cell", "given", "use_cudnn")
 
     def __init__(self, cell: type[RecurrentCell], given: dict[str, Any], **kwargs: Any) -> None:

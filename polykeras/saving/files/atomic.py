@@ -30,11 +30,15 @@ def atomic_write(path: str | os.PathLike[str], overwrite: bool = True) -> Iterat
 
     Raises:
         FileExistsError: it exists and must not be replaced.
+        FileNotFoundError: there is no such folder.
         OSError: the system refuses; what was there is unchanged.
     """
     target = Path(os.path.realpath(path))
     if not overwrite and os.path.lexists(target):
         raise _exists(path)
+    if not target.parent.exists():
+        folder = os.path.dirname(os.fspath(path)) or os.fspath(target.parent)
+        raise FileNotFoundError(f"There is no folder {folder!r}: {os.fspath(path)!r} was not written. Make it first.")
     prefix = f".{_shortened(target.name)}-"
     _remove_abandoned(target.parent, prefix)
     mode = _mode_of(target)

@@ -62,7 +62,7 @@ def _directory_size(path: str, size: int) -> int:
         if tail[at : at + 4] != _END or tail[-2:] != b"\0\0":
             at = tail.rfind(_END)
         if at < 0 or at + 22 > len(tail):
-            raise SavedFileError(path, "", "is no zip archive.")
+            raise SavedFileError(path, "", f"is not a {os.path.splitext(path)[1]} file: it is no zip archive.")
         sizes = [struct.unpack_from("<L", tail, at + 12)[0]]
         if at >= 20 and tail[at - 20 : at - 16] == _END_64_PLACE:
             sizes = []

@@ -72,9 +72,8 @@ def load_legacy(
         origin = origin_of(file)
         config, size = _json(file, MODEL)
         if config is None:
-            raise SavedFileError(
-                name, "", f"has no {MODEL}: it holds no model, or weights alone. Make the model and use `load_weights`."
-            )
+            text = f"holds weights only, no model (it has no {MODEL}). Make the model, then use `load_weights`."
+            raise SavedFileError(name, "", text)
         context = Context(name, origin, MODEL)
         with reading(name, MODEL):
             translated = translate_layer(config, context)

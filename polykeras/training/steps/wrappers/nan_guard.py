@@ -73,7 +73,7 @@ class GuardedStep(WrappedStep):
         found = self._bad_before() or _first_bad(
             self._model, nested.map_structure(self._backend.asarray, batch), self._backend, after
         )
-        where = f"Step {self._done} (counted from 0) of the pass over the data, of model {self._model.name!r}"
+        where = f"Step {self._done} of the epoch (the first is 0), of model {self._model.name!r}"
         raise FloatingPointError(f"{where}: {found} The model is as it was before the step.")
 
     def _kept(self) -> list[tuple[Variable, Any]]:
