@@ -13,9 +13,9 @@ from torch import Tensor
 from polykeras import fast
 from polykeras.common import nested
 from polykeras_torch.compiler.replay import signature
-from polykeras_torch.compiler.rewriting import LINE
 from polykeras_torch.indexing import select
 
+_LINE = 64  # bytes of a cache line, with which torch's memory begins
 _GATHERED = 2**20  # bytes of batches that are gathered at once, which stay in the cache
 
 
@@ -87,7 +87,7 @@ def _run(column: Tensor, rows: np.ndarray) -> Tensor:
 def _in_place(run: Tensor, shape: tuple[int, ...]) -> Sequence[Tensor] | None:
     """Return the slices of a run for each step; None where one begins within a cache line, or rows are missing."""
     steps, batch = shape
-    if len(run) < steps * batch or not _keeps_lines(run, batch) or run.data_ptr() % LINE:
+    if len(run) < steps * batch or not _keeps_lines(run, batch) or run.data_ptr() % _LINE:
         return None
     return run.unflatten(0, shape).unbind(0)
 
@@ -116,4 +116,4 @@ def _keeps_lines(column: Tensor, batch: int) -> bool:
 
     Matrix products may round in another way where they begin elsewhere; a step's numbers must not depend on its place.
     """
-    return column[:1].nbytes * batch % LINE == 0
+    return column[:1].nbytes * batch % _LINE == 0

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from polykeras import config, dtypes, ops
+from polykeras.common.arguments import one_of
 from polykeras.common.types import ArrayLike
 
 CLASS_INDEX = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
@@ -44,8 +45,7 @@ def preprocess_input(x: ArrayLike, data_format: str | None = None, mode: str = "
         >>> preprocess_input(np.array([[[0.0, 127.5, 255.0]]]), mode="tf").tolist()
         [[[-1.0, 0.0, 1.0]]]
     """
-    if mode not in _STEPS:
-        raise ValueError(f"preprocess_input: `mode` must be one of {', '.join(_STEPS)}; received {mode!r}.")
+    one_of(mode, _STEPS, "preprocess_input: `mode`")
     data_format = data_format or config.image_data_format()
     if data_format not in ("channels_first", "channels_last"):
         raise ValueError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -34,6 +34,22 @@ def takes_old_arguments(method: F) -> F:
         return method(self, *args, **kwargs)
 
     return wrapper  # type: ignore[return-value]
+
+
+def one_of(value: Any, known: Collection[Any], what: str) -> Any:
+    """Return `value` if it is one of the known words.
+
+    Args:
+        value: what the user passed.
+        known: what it may be.
+        what: whose argument it is, and which, for the message.
+
+    Raises:
+        ValueError: it is anything else.
+    """
+    if value not in known:
+        raise ValueError(f"{what} must be one of {', '.join(known)}; received {value!r}.")
+    return value
 
 
 def _is_int(value: Any) -> bool:

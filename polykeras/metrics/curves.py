@@ -10,7 +10,7 @@ import numpy as np
 from polykeras import config, ops
 from polykeras.backend.spec import Array
 from polykeras.common import budget
-from polykeras.common.arguments import positive_int
+from polykeras.common.arguments import one_of, positive_int
 from polykeras.common.types import ArrayLike, DTypeLike
 from polykeras.metrics.confusion import ConfusionMetric, share
 from polykeras.metrics.metric import METRICS
@@ -109,8 +109,8 @@ class AUC(CurveMetric):
         epsilon = config.epsilon()
         # Ends beyond 0 and 1: all scores are above the first, none is above the last.
         super().__init__([-epsilon, *inner, 1.0 + epsilon], name=name, dtype=dtype)
-        self.curve = _one_of(curve.upper(), CURVES, "curve")
-        self.summation_method = _one_of(summation_method.lower(), SUMMATIONS, "summation_method")
+        self.curve = one_of(curve.upper(), CURVES, "AUC: curve")
+        self.summation_method = one_of(summation_method.lower(), SUMMATIONS, "AUC: summation_method")
         if num_labels and not multi_label:
             raise ValueError("AUC: num_labels goes with multi_label=True.")
         self.num_thresholds = len(self.thresholds)
@@ -216,9 +216,3 @@ def _inner_thresholds(num_thresholds: int, thresholds: Sequence[float] | None) -
     if any(not 0.0 <= t <= 1.0 for t in values):
         raise ValueError(f"AUC: thresholds must be numbers in [0, 1]; received {thresholds!r}.")
     return values
-
-
-def _one_of(value: str, known: tuple[str, ...], name: str) -> str:
-    if value not in known:
-        raise ValueError(f"AUC: {name} must be one of {', '.join(known)}; received {value!r}.")
-    return value

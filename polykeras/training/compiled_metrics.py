@@ -59,10 +59,9 @@ def check_names(spec: Any) -> None:
         ValueError: an unknown name; the nearest one is suggested.
     """
     for leaf in nested.flatten(spec):
-        if isinstance(leaf, str) and leaf.lower() not in (*_ACCURACY, *_CROSSENTROPY):
+        named = isinstance(leaf, str) and leaf.lower() not in (*_ACCURACY, *_CROSSENTROPY)
+        if named or inspect.isclass(leaf):  # of a class one is made, as in Keras
             metrics.get(leaf)
-        elif inspect.isclass(leaf):
-            metrics.get(leaf)  # which makes one, as in Keras
 
 
 class CompiledMetrics:

@@ -17,7 +17,6 @@ from polykeras_torch.compiler.operators import draws
 aten: Any = torch.ops.aten
 _SUM = aten.sum.dim_IntList
 _VIEW = aten.view.default
-LINE = 64  # bytes of a cache line, with which torch's memory begins
 _WORTHWHILE = 1024  # elements from which on the memory of a result is worth sparing
 
 

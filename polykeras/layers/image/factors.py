@@ -40,17 +40,6 @@ def factor_range(
     return max(-size, low if at_least is None else at_least), size
 
 
-def option(value: Any, name: str, known: tuple[str, ...], owner: Any) -> str:
-    """Return `value` if it is one of the known words.
-
-    Raises:
-        ValueError: it is anything else.
-    """
-    if value not in known:
-        raise ValueError(f"{type(owner).__name__}: `{name}` must be one of {', '.join(known)}; received {value!r}.")
-    return value
-
-
 def value_pair(value: Any, owner: Layer) -> list[float]:
     """Return the range of pixel values, sorted.
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from polykeras import ops, random
 from polykeras.backend.spec import Array
+from polykeras.common.arguments import one_of
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.image.base import RandomImageLayer, Transformation
-from polykeras.layers.image.factors import option, per_image
+from polykeras.layers.image.factors import per_image
 from polykeras.seeds import SeedGenerator
 
 
@@ -37,7 +38,9 @@ class RandomFlip(RandomImageLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(seed, data_format, **kwargs)
-        self.mode = option(mode, "mode", ("horizontal", "vertical", "horizontal_and_vertical"), self)
+        self.mode = one_of(
+            mode, ("horizontal", "vertical", "horizontal_and_vertical"), f"{type(self).__name__}: `mode`"
+        )
 
     def _draw(self, shape: tuple[int, ...], seed: int | SeedGenerator | None) -> dict[str, Any]:
         return {"flips": random.uniform((shape[0],), seed=seed) <= 0.5}

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 from polykeras import ops, random
 from polykeras.backend.spec import Array
+from polykeras.common.arguments import one_of
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.image import boxes
 from polykeras.layers.image.base import RandomImageLayer, Transformation
-from polykeras.layers.image.factors import factor_range, option
+from polykeras.layers.image.factors import factor_range
 from polykeras.seeds import SeedGenerator
 
 
@@ -30,8 +31,8 @@ class Mapped(RandomImageLayer):
 
     def __init__(self, fill_mode: str, interpolation: str, fill_value: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.fill_mode = option(fill_mode, "fill_mode", self._fill_modes, self)
-        self.interpolation = option(interpolation, "interpolation", ("nearest", "bilinear"), self)
+        self.fill_mode = one_of(fill_mode, self._fill_modes, f"{type(self).__name__}: `fill_mode`")
+        self.interpolation = one_of(interpolation, ("nearest", "bilinear"), f"{type(self).__name__}: `interpolation`")
         self.fill_value = fill_value
 
     def _maps(self, transformation: Transformation) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 
 from polykeras import ops
 from polykeras.backend.spec import Array
-from polykeras.common.arguments import positive_int
+from polykeras.common.arguments import one_of, positive_int
 from polykeras.common.types import ArrayLike
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.preprocessing.host import DataLayer, Tokens
@@ -23,9 +23,7 @@ def output_mode(mode: str, allowed: tuple[str, ...], owner: str) -> str:
         ValueError: it is none of those allowed.
     """
     mode = {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(mode, mode)
-    if mode not in allowed:
-        raise ValueError(f"{owner}: `output_mode` must be one of {', '.join(allowed)}; received {mode!r}.")
-    return mode
+    return one_of(mode, allowed, f"{owner}: `output_mode`")
 
 
 def refuse_sparse(sparse: bool, owner: str) -> bool:

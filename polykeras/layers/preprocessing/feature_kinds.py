@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from polykeras import ops
+from polykeras.common.arguments import one_of
 from polykeras.common.naming import unique_name
 from polykeras.layers.base.layer import LAYERS
 from polykeras.layers.preprocessing.discretization import Discretization
@@ -22,9 +23,7 @@ _PLACE = "keras.src.layers.preprocessing.feature_space"
 
 
 def _checked(output_mode: str, *known: str) -> str:
-    if output_mode not in known:
-        raise ValueError(f"`output_mode` of a feature must be one of {', '.join(known)}; received {output_mode!r}.")
-    return output_mode
+    return one_of(output_mode, known, "`output_mode` of a feature")
 
 
 @LAYERS.register()

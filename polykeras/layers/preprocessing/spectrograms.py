@@ -8,6 +8,7 @@ import numpy as np
 
 from polykeras import config, initializers, ops
 from polykeras.backend.spec import Array
+from polykeras.common.arguments import one_of
 from polykeras.common.types import InputShape
 from polykeras.layers.base.input_spec import InputSpec
 from polykeras.layers.base.layer import LAYERS, Layer
@@ -179,8 +180,7 @@ class STFTSpectrogram(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if mode not in _MODES:
-            raise ValueError(f"STFTSpectrogram: `mode` must be one of {', '.join(_MODES)}; received {mode!r}.")
+        one_of(mode, _MODES, "STFTSpectrogram: `mode`")
         if padding not in ("valid", "same"):
             raise ValueError(f"STFTSpectrogram: `padding` must be 'valid' or 'same'; received {padding!r}.")
         if frame_step is not None and not 1 <= frame_step <= frame_length:

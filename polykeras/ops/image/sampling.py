@@ -8,6 +8,7 @@ from typing import Any
 
 from polykeras import dtypes, ops
 from polykeras.backend.spec import Array
+from polykeras.common.arguments import one_of
 from polykeras.common.types import ArrayLike
 from polykeras.ops.image.layout import float_dtype, image_op
 
@@ -27,10 +28,8 @@ def check_mode(op: str, fill_mode: str, interpolation: str = "nearest") -> int:
     Raises:
         ValueError: the interpolation or the fill mode is unknown.
     """
-    if interpolation not in ORDERS:
-        raise ValueError(f"{op}: `interpolation` must be one of {', '.join(ORDERS)}; received {interpolation!r}.")
-    if fill_mode not in FILL_MODES:
-        raise ValueError(f"{op}: `fill_mode` must be one of {', '.join(FILL_MODES)}; received {fill_mode!r}.")
+    one_of(interpolation, ORDERS, f"{op}: `interpolation`")
+    one_of(fill_mode, FILL_MODES, f"{op}: `fill_mode`")
     return ORDERS[interpolation]
 
 

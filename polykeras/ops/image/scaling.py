@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from polykeras import dtypes, ops
 from polykeras.backend.spec import Array
+from polykeras.common.arguments import one_of
 from polykeras.common.types import ArrayLike
 from polykeras.ops.image.layout import float_dtype, image_op
 from polykeras.ops.interpolation import KERNELS
@@ -63,8 +64,7 @@ def scale_and_translate(
     Raises:
         ValueError: an unknown method, or arguments of other lengths.
     """
-    if method not in _METHODS:
-        raise ValueError(f"scale_and_translate: `method` must be one of {', '.join(_METHODS)}; received {method!r}.")
+    one_of(method, _METHODS, "scale_and_translate: `method`")
     images, scale, translation = (ops.convert_to_tensor(x) for x in (images, scale, translation))
     shape = ops.shape(images)
     if len(output_shape) != len(shape):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from polykeras import ops
 from polykeras.backend.spec import Array
-from polykeras.common.arguments import int_tuple
+from polykeras.common.arguments import int_tuple, one_of
 from polykeras.common.types import ArrayLike
 from polykeras.ops.image.layout import as_images, cut, float_dtype, image_op, rounded, space_axes
 from polykeras.ops.interpolation import INTERPOLATIONS, resize_axis
@@ -66,10 +66,7 @@ def resize(
     """
     images = as_images(images, "resize")
     target = int_tuple(tuple(size), 2, "size")
-    if interpolation not in INTERPOLATIONS:
-        raise ValueError(
-            f"resize: `interpolation` must be one of {', '.join(INTERPOLATIONS)}; received {interpolation!r}."
-        )
+    one_of(interpolation, INTERPOLATIONS, "resize: `interpolation`")
     if fill_mode != "constant":
         raise ValueError(f"resize: `fill_mode` must be 'constant'; received {fill_mode!r}.")
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
