@@ -20,7 +20,7 @@ from polykeras.common.naming import is_ours
 from polykeras.graph import KerasTensor
 from polykeras.layers.base.context import current_context
 from polykeras.layers.base.tracking import PLAIN
-from polykeras.training.steps import CompiledStep
+from polykeras.training.steps import CompiledStep, Step
 from polykeras.training.steps.cache import StepCache
 from polykeras.variables import is_functional
 
@@ -101,7 +101,7 @@ def _fingerprint(model: Any) -> tuple[Hashable, ...]:
     return tuple(found)
 
 
-def _made(model: Any, backend: Backend) -> CompiledStep | None:
+def _made(model: Any, backend: Backend) -> Step | None:
     """Return the compiled call for the model as it is now, or None where it is not to be compiled."""
     if not _is_known(model):
         return None

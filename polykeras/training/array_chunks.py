@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from polykeras.backend import Backend
-from polykeras.training.chunks import Chunk, ChunkSize, NextStop, end_of_chunk, never
+from polykeras.training.chunks import Chunk, NextStop, end_of_chunk, never
 from polykeras.training.data.array_source import ArraySource
 from polykeras.training.shape_buckets import in_bucket
-from polykeras.training.steps.compiled import CompiledStep
+from polykeras.training.steps.sizes import ChunkSize
+from polykeras.training.steps.step import Step
 
 
 def array_chunks(
     source: ArraySource,
-    step: CompiledStep,
+    step: Step,
     backend: Backend,
     size: ChunkSize,
     filled: bool = False,
@@ -34,7 +35,7 @@ def array_chunks(
         next_stop: where chunks end at the latest.
     """
     full, rest = source.order(filled)
-    rows, steps = step.bucket(source.batch_size, source.samples, len(full))
+    rows, steps = step.sizes.bucket(source.batch_size, source.samples, len(full))
     indices = backend.place(in_bucket(full, steps))
     data = source.resident(backend, filled, rows)
     start = done

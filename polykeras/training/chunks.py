@@ -1,46 +1,12 @@
-"""How many steps run in one go, without the host.
-
-A chunk is long enough that dispatch costs nothing, and short enough that a progress bar moves.
-"""
+"""Chunks: consecutive steps that run in one call of a backend."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from math import log2
 from typing import Any, TypeAlias
 
-CHUNK_SECONDS = 0.1  # to which the number of steps comes as near as a power of two can
-MOST_STEPS = 2**16
-
-
-class ChunkSize:
-    """Chooses how many steps run in one go, a power of two, from how long they took.
-
-    Few numbers occur, so that what goes several steps at a time within a chunk comes out even.
-
-    Args:
-        fixed: a number that the user or a callback asks for; None to choose.
-    """
-
-    def __init__(self, fixed: int | None = None) -> None:
-        self.fixed = fixed
-        self._chosen = 1
-        self._compiled = False
-
-    @property
-    def steps(self) -> int:
-        """The number of steps of the next chunk."""
-        return self.fixed or self._chosen
-
-    def record(self, steps: int, seconds: float) -> None:
-        """Take note of a chunk's time. The first chunk is left out: it compiles."""
-        if self._compiled and not self.fixed:
-            wanted = CHUNK_SECONDS * steps / max(seconds, 1e-6)
-            # Grow by at most eight times: a short chunk is mostly overhead and says little.
-            self._chosen = 2 ** round(log2(max(1, min(wanted, 8 * self._chosen, MOST_STEPS))))
-        self._compiled = True
-
+from polykeras.training.steps.sizes import ChunkSize
 
 Chunk: TypeAlias = tuple[int, Callable[[], tuple[Any, int]]]
 NextStop: TypeAlias = Callable[[int], int | None]

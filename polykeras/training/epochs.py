@@ -13,14 +13,15 @@ from polykeras.common import nested
 from polykeras.training import padding
 from polykeras.training.array_chunks import array_chunks
 from polykeras.training.callbacks.callback_list import CallbackList
-from polykeras.training.chunks import Chunk, ChunkSize, never, timed
+from polykeras.training.chunks import Chunk, never, timed
 from polykeras.training.data.sources import ArraySource, Source
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.function_chunks import logged_chunks
 from polykeras.training.logs import to_host
 from polykeras.training.resuming.progress import Progress
-from polykeras.training.steps.compiled import CompiledStep, shapes_of
 from polykeras.training.steps.prepare import prepare
+from polykeras.training.steps.sizes import ChunkSize, shapes_of
+from polykeras.training.steps.step import Step
 from polykeras.training.stream_chunks import stream_chunks
 
 
@@ -65,12 +66,13 @@ def run_epoch(
 
 def _compiled_chunks(
     model: Any, kind: str, source: Source, callback_list: CallbackList, progress: Progress | None, done: int
-) -> tuple[CompiledStep, ChunkSize, Iterator[Chunk]]:
+) -> tuple[Step, ChunkSize, Iterator[Chunk]]:
     """Return the compiled step of an epoch, the length of its chunks, and the chunks."""
     backend, first = registry.current(), source.first_batch()
     step = prepare(model, kind, first)
+    step.begin_pass(done)
     fixed = model.steps_per_execution
-    size = step.chunk_size(first, int(fixed) if fixed != "auto" else 1 if callback_list.watches(kind) else None)
+    size = step.sizes.chunk(first, int(fixed) if fixed != "auto" else 1 if callback_list.watches(kind) else None)
     next_stop = callback_list.next_stop if progress else never
     if progress:
         progress.step = step
@@ -80,14 +82,14 @@ def _compiled_chunks(
     return step, size, stream_chunks(source, step, backend, size, done, next_stop)
 
 
-def _fills(model: Any, kind: str, step: CompiledStep, batch: Any) -> bool:
+def _fills(model: Any, kind: str, step: Step, batch: Any) -> bool:
     """Return whether the last batch of an epoch may be filled up to the size of the one given, of host arrays."""
     key = shapes_of(batch)
-    fills = step.fills.get(key)
+    fills = step.sizes.fills.get(key)
     if fills is None:
         filled = padding.Filled(batch, np.zeros(len(nested.flatten(batch)[0]), np.int32))
-        fits = padding.why_not(model, kind) is None and padding.fits(step.step, filled)
-        fills = step.fills.put(key, fits)
+        fits = padding.why_not(model, kind) is None and padding.fits(step.function, filled)
+        fills = step.sizes.fills.put(key, fits)
     model._forget_losses()
     return fills
 

@@ -23,8 +23,8 @@ from polykeras.training.data.sources import BATCH_SIZE, Source
 from polykeras.training.epochs import batches_in_call
 from polykeras.training.function_chunks import function_chunks
 from polykeras.training.shape_buckets import in_bucket
-from polykeras.training.steps.compiled import CompiledStep
 from polykeras.training.steps.prepare import prepare
+from polykeras.training.steps.step import Step
 
 TOGETHER = 16  # batches in one go
 FEWEST = 4  # for which it is worth another program
@@ -63,13 +63,12 @@ def prediction_chunks(
     if own is not None:
         return function_chunks(source, own, backend, batches_in_call(model)), None
     step = prepare(model, "predict", source.first_batch())
+    step.begin_pass()
     samples = None if watched else _samples_if_filled(model, source, backend)
     return _compiled_chunks(source, step, backend, samples is not None, watched), samples
 
 
-def _compiled_chunks(
-    source: Source, step: CompiledStep, backend: Backend, filled: bool, watched: bool
-) -> Iterator[Prediction]:
+def _compiled_chunks(source: Source, step: Step, backend: Backend, filled: bool, watched: bool) -> Iterator[Prediction]:
     if not isinstance(source, ArraySource):
         for i, batch in enumerate(source.epoch()):
             yield i, i + 1, lambda batch=batch: step.run_batch(batch)
@@ -94,12 +93,12 @@ def _samples_if_filled(model: Any, source: Source, backend: Backend) -> int | No
     return source.samples if padding.why_not(model, "predict") is None else None
 
 
-def _is_small(source: ArraySource, step: CompiledStep) -> bool:
+def _is_small(source: ArraySource, step: Step) -> bool:
     size = sum(leaf[: source.batch_size].nbytes for leaf in nested.flatten(source.data))
     return size + sum(dtypes.nbytes(v.shape, v.dtype) for v in step.variables) <= SMALL
 
 
-def _of_several(source: ArraySource, step: CompiledStep, backend: Backend, start: int, stop: int) -> Any:
+def _of_several(source: ArraySource, step: Step, backend: Backend, start: int, stop: int) -> Any:
     """Return the outputs of some batches, of which a last partial one is filled up, on the host."""
 
     def stacked(leaf: np.ndarray) -> Any:

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from polykeras.backend import Backend
-from polykeras.training.chunks import Chunk, ChunkSize, NextStop, end_of_chunk, never
+from polykeras.training.chunks import Chunk, NextStop, end_of_chunk, never
 from polykeras.training.data.batches import BufferSlice
 from polykeras.training.data.streams import StreamSource
-from polykeras.training.steps import CompiledStep
+from polykeras.training.steps.sizes import ChunkSize
+from polykeras.training.steps.step import Step
 
 
 def stream_chunks(
     source: StreamSource,
-    step: CompiledStep,
+    step: Step,
     backend: Backend,
     size: ChunkSize,
     done: int = 0,
@@ -28,8 +29,7 @@ def stream_chunks(
     Where the user says how many steps run in one go, each chunk has so many, except where the data, or batches of the
     first one's shapes, end.
     """
-    alone = step.is_eager or not backend.execution.compiles
-    for item in source.epoch(0 if alone else size.fixed or 1):
+    for item in source.epoch(size.fixed or 1 if step.compiles else 0):
         if not isinstance(item, BufferSlice):
             yield done, lambda batch=item: (step.run_batch(batch), 1)
             done += 1

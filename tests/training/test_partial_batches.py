@@ -34,7 +34,7 @@ def unfilled(model: Any) -> Any:
 
 def fills(model: Any) -> list[bool]:
     """Return what was decided about each kind of batch that a model was run on."""
-    return [answer for step in model._steps.values() for answer in step.fills.values()]
+    return [answer for step in model._steps.values() for answer in step.sizes.fills.values()]
 
 
 def compare(make: Callable[[], Any], x: Any, y: Any, tolerance: float = 2e-6, **fit: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The compiled steps of a model, found again as long as nothing changed on which they depend."""
+"""The steps of a model, found again as long as nothing changed on which they depend."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from polykeras.backend import Backend
 from polykeras.common import version_counter
-from polykeras.training.steps.compiled import CompiledStep
+from polykeras.training.steps.step import Step
 
-T = TypeVar("T", bound=CompiledStep | None)
+T = TypeVar("T", bound=Step | None)
 
 KEPT = 8  # of a kind on a backend: each holds the layers and schedules that it was made for, and its programs
 
@@ -24,8 +24,8 @@ class StepCache:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._made: dict[tuple[Hashable, ...], CompiledStep | None] = {}
-        self._latest: dict[Hashable, tuple[Hashable, CompiledStep | None]] = {}  # by backend and kind, as of a change
+        self._made: dict[tuple[Hashable, ...], Step | None] = {}
+        self._latest: dict[Hashable, tuple[Hashable, Step | None]] = {}  # by backend and kind, as of a change
 
     def __reduce__(self) -> tuple[type[StepCache], tuple[()]]:
         """Copies and pickles of a model are compiled anew: what a backend made of the steps belongs to one model."""
@@ -66,7 +66,7 @@ class StepCache:
             self._latest[backend, kind] = now, step
         return step  # type: ignore[return-value]
 
-    def values(self) -> list[CompiledStep]:
+    def values(self) -> list[Step]:
         """Return all steps that there are."""
         with self._lock:
             return [step for step in self._made.values() if step is not None]

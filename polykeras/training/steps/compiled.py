@@ -16,11 +16,9 @@ from polykeras import dtypes
 from polykeras.backend import Backend
 from polykeras.backend.execution_policy import BatchesRunner, CannotMap
 from polykeras.common import nested
-from polykeras.common.lru_cache import LRUCache
-from polykeras.training.chunks import ChunkSize
 from polykeras.training.interrupts import Uninterrupted
-from polykeras.training.shape_buckets import ShapeBuckets
 from polykeras.training.steps.collection import uncollected
+from polykeras.training.steps.step import Step
 from polykeras.variables import (
     TRACES,
     NewVariables,
@@ -42,91 +40,47 @@ _LOST = (
 )
 
 
-def shapes_of(batch: Any) -> tuple[Any, ...]:
-    """Return what batches of one structure and of one shape in each part have in common."""
-    leaves, definition = nested.flatten_with_def(batch)
-    return (definition, *(leaf.shape for leaf in leaves))
-
-
-class CompiledStep:
-    """One step of a model on one backend.
+class CompiledStep(Step):
+    """A step that is traced with its state as an argument, and compiled.
 
     Args:
-        step: takes a batch, returns logs (or predictions).
-        variables: the state it is known to use. What else it uses is found by tracing.
-        backend: where it runs.
+        function: see `Step`.
+        variables: the state that it is known to use. What else it uses is found by tracing.
+        backend: see `Step`.
         donate: whether the memory of the state may be used for the new one. Not for prediction, which changes (almost)
             nothing, returns what it changes alone, and may happen in several threads.
-
-    Attributes:
-        step: the step that was given, as plain Python.
-        log_names: the names in the order in which the step gave them; backends may return them in another one.
-        example: the shapes and dtypes of the batch that it was made for, a tree of `KerasTensor`s.
-        fills: whether it takes filled batches, by what is known of a batch's shapes; see `polykeras.training.padding`.
-        is_eager: whether it runs as plain Python.
     """
 
-    is_eager = False
-
     def __init__(
-        self,
-        step: Callable[[Any], Any],
-        variables: Sequence[Variable],
-        backend: Backend,
-        donate: bool = True,
+        self, function: Callable[[Any], Any], variables: Sequence[Variable], backend: Backend, donate: bool = True
     ) -> None:
-        self._backend = backend
+        super().__init__(function, backend, backend.execution.compiles)
         self._donate = donate
         self._has_run = False
         # Whether code of the step ran to its end since it was traced anew (before that nothing is given away), and
         # whether it runs now: most errors are mistakes in it, and then nothing is given away either.
         self._is_traced = self._in_code = False
-        self.log_names: list[str] = []
-        self.example: Any = None
-        self._chunk_sizes: LRUCache[ChunkSize] = LRUCache()  # by `shapes_of` a batch
-        self._buckets: LRUCache[ShapeBuckets] = LRUCache()  # by the rows of a batch
-        self.fills: LRUCache[bool] = LRUCache()
         self._maps = not donate
-        self.step = step
         self._programs = self._programs_over(variables)
 
     @property
     def variables(self) -> list[Variable]:
-        """The state that it is known to use by now."""
+        """The state that the step is known to use so far."""
         return self._programs.variables
-
-    # ---- what is known of sizes --------------------------------------------------------------------------------
-
-    def chunk_size(self, batch: Any, fixed: int | None) -> ChunkSize:
-        """Return what was learned of the length of chunks of batches like this one, or the length asked for."""
-        if fixed:
-            return ChunkSize(fixed)
-        key = shapes_of(batch)
-        return self._chunk_sizes.get(key) or self._chunk_sizes.put(key, ChunkSize())
-
-    def bucket(self, batch: int, rows: int, steps: int) -> tuple[int, int]:
-        """Return for how many rows, and indices of how many steps of `batch` rows, to compile; see `ShapeBuckets`."""
-        if not self._backend.execution.compiles_each_size:
-            return rows, steps
-        return (self._buckets.get(batch) or self._buckets.put(batch, ShapeBuckets())).fitting(rows, steps)
 
     # ---- tracing -----------------------------------------------------------------------------------------------
 
     def _programs_over(self, variables: Sequence[Variable]) -> _Programs:
-        return _Programs(self._watched(self.step), unique(variables), not self._donate)
+        return _Programs(self._watched, unique(variables), not self._donate)
 
-    def _watched(self, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """Return the step, for tracing, such that it notes when it runs, and the names of its logs."""
-
-        def watched(batch: Any) -> Any:
-            self._in_code = True
-            result = step(batch)
-            self._in_code, self._is_traced = False, True  # not where it raises
-            if isinstance(result, dict):
-                self.log_names = list(result)
-            return result
-
-        return watched
+    def _watched(self, batch: Any) -> Any:
+        """Run the function; note when it runs, and the names of its logs."""
+        self._in_code = True
+        result = self.function(batch)
+        self._in_code, self._is_traced = False, True  # not where it raises
+        if isinstance(result, dict):
+            self.log_names[:] = result
+        return result
 
     def _run(self, run: Callable[[_Programs, list[Any]], tuple[Any, Any]]) -> Any:
         if self._has_run:
@@ -166,14 +120,7 @@ class CompiledStep:
     # ---- running -----------------------------------------------------------------------------------------------
 
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
-        """Run the steps `start` to `stop` over rows of arrays on the device; return the logs of the last one.
-
-        Args:
-            data: a tree of arrays.
-            indices: the rows of each step's batch, `(steps, batch)`.
-            start: the first step.
-            stop: the one after the last.
-        """
+        """Run consecutive steps in one call of the backend."""
 
         def run(programs: _Programs, state: list[Any]) -> tuple[Any, Any]:
             if programs.chunk is None:
@@ -183,7 +130,7 @@ class CompiledStep:
         return self._run(run)
 
     def run_batch(self, batch: Any) -> Any:
-        """Run one step on a batch of host arrays; return its logs or predictions."""
+        """Run one step on a batch of host arrays."""
 
         def run(programs: _Programs, state: list[Any]) -> tuple[Any, Any]:
             if programs.single is None:
@@ -193,12 +140,7 @@ class CompiledStep:
         return self._run(run)
 
     def program(self, batch: Any, stage: str) -> str | None:
-        """Return as text what `run_batch` runs; None where that is plain Python. Changes no variable.
-
-        Args:
-            batch: a tree of host arrays; their values are not used.
-            stage: "traced" or "compiled"; see `Backend.compile`.
-        """
+        """Return the program of `run_batch` as text."""
 
         def show(programs: _Programs, state: list[Any]) -> tuple[Any, str | None]:
             if programs.single is None:
@@ -209,7 +151,7 @@ class CompiledStep:
         return self._run_or_trace(show)
 
     def maps(self) -> bool:
-        """Return whether `run_batches` is worth trying: whether the backend has one program for several batches."""
+        """Return whether the backend has one program for several batches."""
         self._maps = self._maps and self._several(self._programs) is not None
         return self._maps
 
@@ -219,18 +161,7 @@ class CompiledStep:
         return programs.several
 
     def run_batches(self, batches: Any, count: int) -> Any:
-        """Run one step that changes nothing on each of several batches.
-
-        Args:
-            batches: a tree of arrays `(most, *shape of a batch)`.
-            count: the number of batches, the first ones.
-
-        Returns:
-            What they returned, each leaf `(most, ...)`.
-
-        Raises:
-            CannotMap: they are to be run one by one, now and later.
-        """
+        """Run a step that changes nothing on each of several batches, in one call of the backend."""
 
         def run(programs: _Programs, state: list[Any]) -> tuple[Any, Any]:
             several = self._several(programs)

@@ -18,6 +18,7 @@ from polykeras.training.steps.compiled import CompiledStep
 from polykeras.training.steps.context import StepContext, running
 from polykeras.training.steps.eager import EagerStep
 from polykeras.training.steps.native import native_step
+from polykeras.training.steps.step import Step
 from polykeras.training.steps.with_state import neutral_step
 from polykeras.training.steps.wrappers.nan_guard import GuardedStep
 from polykeras.training.steps.wrappers.verification import VerifiedStep
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from polykeras.training.step_methods import StepMethods
 
 
-def prepare(model: StepMethods, kind: str, batch: Any, resets: bool = False) -> CompiledStep:
+def prepare(model: StepMethods, kind: str, batch: Any, resets: bool = False) -> Step:
     """Return a step of a model, compiled for the current backend; build what is not built yet.
 
     The model keeps its steps. One is made anew where something has changed on which it depends.
@@ -43,7 +44,7 @@ def prepare(model: StepMethods, kind: str, batch: Any, resets: bool = False) -> 
     return model._steps.get(key, backend, model._fingerprint, lambda: _made(model, kind, batch, backend, resets))
 
 
-def _made(model: StepMethods, kind: str, batch: Any, backend: Backend, resets: bool) -> CompiledStep:
+def _made(model: StepMethods, kind: str, batch: Any, backend: Backend, resets: bool) -> Step:
     step = neutral_step(model, kind, backend)
     built = build(model, kind, step, batch)
     context = None
@@ -59,12 +60,15 @@ def _made(model: StepMethods, kind: str, batch: Any, backend: Backend, resets: b
     resets_inside = resets and built and are_ours(model, "reset_metrics")
     resets_inside = resets_inside and all(are_ours(metric, "reset_state") for metric in model.metrics)
     step = _in_context(native_step(step, model, kind, backend), model, kind, context, resets_inside)
-    cls = EagerStep if model.run_eagerly else CompiledStep
     # What a prediction uses beside weights is found by tracing: each argument of a compiled call takes its time.
     state = model.variables if kind == "predict" else model._all_variables()
-    made = cls(step, state, backend, donate=kind != "predict")
+    made: Step
+    if model.run_eagerly:
+        made = EagerStep(step, state, backend)
+    else:
+        made = CompiledStep(step, state, backend, donate=kind != "predict")
     made.example = symbolic(batch)
-    if config.verify() and backend.execution.compiles and not model.run_eagerly:
+    if config.verify() and made.compiles:
         made = VerifiedStep(made, model, backend, kind, config.verify())
     if kind == "train" and config.nan_guard():
         made = GuardedStep(made, model, backend)

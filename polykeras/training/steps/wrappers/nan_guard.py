@@ -22,7 +22,7 @@ from polykeras.common import nested
 from polykeras.common.naming import are_ours
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.padding import unfilled
-from polykeras.training.steps.compiled import CompiledStep
+from polykeras.training.steps.step import Step
 from polykeras.training.steps.with_state import neutral_step
 from polykeras.training.steps.wrappers.wrapped import WrappedStep
 from polykeras.variables import Scope, Variable, put_back
@@ -37,15 +37,15 @@ class GuardedStep(WrappedStep):
         backend: where it runs.
     """
 
-    def __init__(self, step: CompiledStep, model: Any, backend: Backend) -> None:
+    def __init__(self, step: Step, model: Any, backend: Backend) -> None:
         super().__init__(step, model, backend)
         self._constants: set[int] | None = None  # what is not finite on purpose, such as a mask of -inf
 
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
-        """Run steps as `CompiledStep.run_rows` does.
+        """Run consecutive steps over rows of arrays.
 
         Raises:
-            FloatingPointError: one left a number behind that is not finite; the model is as it was before that step.
+            FloatingPointError: a step left a number that is not finite. The model is as it was before that step.
         """
         before = self._kept()
         logs = self._step.run_rows(data, indices, start, stop)
@@ -59,7 +59,7 @@ class GuardedStep(WrappedStep):
         raise FloatingPointError("A chunk of steps gave numbers that are not finite; its steps one by one did not.")
 
     def run_batch(self, batch: Any) -> Any:
-        """Run a step as `CompiledStep.run_batch` does. Raises: as `run_rows`."""
+        """Run one step on a batch. Raises: as `run_rows`."""
         return self._run_watched(lambda: self._step.run_batch(batch), batch)
 
     def _run_watched(self, run: Callable[[], Any], batch: Any) -> Any:

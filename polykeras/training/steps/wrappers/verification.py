@@ -29,7 +29,7 @@ from polykeras import dtypes, fast
 from polykeras.backend import Backend, registry
 from polykeras.backend.native_location import on_host
 from polykeras.common import nested
-from polykeras.training.steps.compiled import CompiledStep
+from polykeras.training.steps.step import Step
 from polykeras.training.steps.wrappers.rounding import described, difference, moved, moved_tree, rounding
 from polykeras.training.steps.wrappers.wrapped import WrappedStep
 from polykeras.variables import TRACES, Scope, Variable, ever_new, put_back, read_state, unique
@@ -59,7 +59,7 @@ class VerifiedStep(WrappedStep):
         each: of how many chunks one is.
     """
 
-    def __init__(self, step: CompiledStep, model: Any, backend: Backend, kind: str, each: int) -> None:
+    def __init__(self, step: Step, model: Any, backend: Backend, kind: str, each: int) -> None:
         super().__init__(step, model, backend)
         self._kind, self._each = kind, each
         self._plain = registry.plain(backend)
@@ -68,10 +68,10 @@ class VerifiedStep(WrappedStep):
         self._knows_all = self._warned = False
 
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
-        """Run steps as `CompiledStep.run_rows` does.
+        """Run consecutive steps over rows of arrays.
 
         Raises:
-            RuntimeError: they are not what their Python code says; the model is as it was before them.
+            RuntimeError: the steps do not give what their Python code gives. The model is as it was before them.
         """
         if start == stop:
             return self._step.run_rows(data, indices, start, stop)
@@ -79,12 +79,12 @@ class VerifiedStep(WrappedStep):
         return self._run_chunk(run, lambda i: self._backend.rows(data, indices[i]), start, stop)
 
     def run_batch(self, batch: Any) -> Any:
-        """Run a step as `CompiledStep.run_batch` does. Raises: as `run_rows`."""
+        """Run one step on a batch. Raises: as `run_rows`."""
         run = lambda first, last: self._step.run_batch(batch)  # noqa: E731
         return self._run_chunk(run, lambda i: nested.map_structure(self._backend.place, batch), 0, 1)
 
     def run_batches(self, batches: Any, count: int) -> Any:
-        """Run steps that change nothing as `CompiledStep.run_batches` does. Raises: as `run_rows`."""
+        """Run a step that changes nothing on each of several batches. Raises: as `run_rows`."""
         with _turn:
             outputs = self._step.run_batches(batches, count)
             if self._is_due():
@@ -157,7 +157,7 @@ class VerifiedStep(WrappedStep):
             values |= dict(zip(map(id, others), read_state(others, self._backend), strict=True))
             arrays = [self._backend.place(values[id(variable)]) for variable in state]
             with registry.use_backend(self._plain), fast.off(), Scope(state, arrays, closed=True) as scope:
-                logs = self._step.step(nested.map_structure(self._backend.place, batch))
+                logs = self.function(nested.map_structure(self._backend.place, batch))
                 missing = list(scope.missing.values())
                 if not missing:
                     return self._outcome(logs, state)  # in the scope, in which variables are as after the step
