@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,18 +12,18 @@ from polykeras import config
 from polykeras.backend import registry
 from polykeras.common import nested
 from polykeras.training import padding
-from polykeras.training.array_chunks import array_chunks
 from polykeras.training.callbacks.callback_list import CallbackList
-from polykeras.training.chunks import Chunk, never, timed
+from polykeras.training.chunks.arrays import array_chunks
+from polykeras.training.chunks.chunk import Chunk, never
+from polykeras.training.chunks.functions import batches_in_call, function_chunks, gives_logs
+from polykeras.training.chunks.streams import stream_chunks
 from polykeras.training.data.sources import ArraySource, Source
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
-from polykeras.training.function_chunks import logged_chunks
 from polykeras.training.logs import to_host
 from polykeras.training.resuming.progress import Progress
 from polykeras.training.steps.prepare import prepare
 from polykeras.training.steps.sizes import ChunkSize, shapes_of
 from polykeras.training.steps.step import Step
-from polykeras.training.stream_chunks import stream_chunks
 
 
 def run_epoch(
@@ -46,15 +47,16 @@ def run_epoch(
     own, step = model._own_function(kind), None
     if own is not None:
         size = ChunkSize(batches_in_call(model))
-        chunks = logged_chunks(source, own, registry.current(), size.steps, done)
+        chunks = function_chunks(source, gives_logs(own), registry.current(), size.steps, done)
     else:
         step, size, chunks = _compiled_chunks(model, kind, source, callback_list, progress, done)
-    for start, execute in chunks:
+    for start, done, run in chunks:
         callback_list.batch_begin(kind, start)
-        (logs, steps), seconds = timed(execute, lambda logs: to_host(logs, step.log_names if step else logs))
-        if 2 * steps >= size.steps:  # of a chunk cut short most is overhead, or its batch is of another shape
-            size.record(steps, seconds)
-        done = start + steps
+        begin = time.perf_counter()
+        logs = run()
+        logs = to_host(logs, step.log_names if step else logs)  # which waits for the chunk
+        if 2 * (done - start) >= size.steps:  # of a chunk cut short most is overhead, or its batch is of another shape
+            size.record(done - start, time.perf_counter() - begin)
         if progress:
             progress.chunk_done(done, logs)
         callback_list.batch_end(kind, done - 1, logs)
@@ -92,11 +94,6 @@ def _fills(model: Any, kind: str, step: Step, batch: Any) -> bool:
         fills = step.sizes.fills.put(key, fits)
     model._forget_losses()
     return fills
-
-
-def batches_in_call(model: Any) -> int:
-    """Return how many batches one call of a function of the user's has: one where nothing is asked for."""
-    return 1 if model.steps_per_execution == "auto" else int(model.steps_per_execution)
 
 
 def check_labels(model: Any, kind: str, source: Source) -> None:

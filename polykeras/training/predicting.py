@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -17,11 +17,11 @@ from polykeras.backend import Backend, registry
 from polykeras.backend.execution_policy import CannotMap
 from polykeras.common import nested
 from polykeras.training import padding
+from polykeras.training.chunks.chunk import Chunk
+from polykeras.training.chunks.functions import batches_in_call, function_chunks
 from polykeras.training.data.array_source import ArraySource
 from polykeras.training.data.checks import has_nan, to_host
 from polykeras.training.data.sources import BATCH_SIZE, Source
-from polykeras.training.epochs import batches_in_call
-from polykeras.training.function_chunks import function_chunks
 from polykeras.training.shape_buckets import in_bucket
 from polykeras.training.steps.prepare import prepare
 from polykeras.training.steps.step import Step
@@ -29,9 +29,6 @@ from polykeras.training.steps.step import Step
 TOGETHER = 16  # batches in one go
 FEWEST = 4  # for which it is worth another program
 SMALL = 2**18  # bytes of a batch and the weights together; with more of them, computing takes longer than calling
-
-Prediction: TypeAlias = tuple[int, int, Callable[[], Any]]
-"""The number of a chunk's first batch, that after its last, and a function that returns their outputs."""
 
 
 def single_batch(x: Any, batch_size: int | None) -> np.ndarray | None:
@@ -50,7 +47,7 @@ def single_batch(x: Any, batch_size: int | None) -> np.ndarray | None:
 
 def prediction_chunks(
     model: Any, source: Source, own: Callable[[Any], Any] | None, watched: bool
-) -> tuple[Iterator[Prediction], int | None]:
+) -> tuple[Iterator[Chunk], int | None]:
     """Return the chunks of a prediction, and how many samples there are where a last batch is filled up.
 
     Args:
@@ -68,7 +65,7 @@ def prediction_chunks(
     return _compiled_chunks(source, step, backend, samples is not None, watched), samples
 
 
-def _compiled_chunks(source: Source, step: Step, backend: Backend, filled: bool, watched: bool) -> Iterator[Prediction]:
+def _compiled_chunks(source: Source, step: Step, backend: Backend, filled: bool, watched: bool) -> Iterator[Chunk]:
     if not isinstance(source, ArraySource):
         for i, batch in enumerate(source.epoch()):
             yield i, i + 1, lambda batch=batch: step.run_batch(batch)

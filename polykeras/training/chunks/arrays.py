@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from polykeras.backend import Backend
-from polykeras.training.chunks import Chunk, NextStop, end_of_chunk, never
+from polykeras.training.chunks.chunk import Chunk, NextStop, end_of_chunk, never
 from polykeras.training.data.array_source import ArraySource
 from polykeras.training.shape_buckets import in_bucket
 from polykeras.training.steps.sizes import ChunkSize
@@ -21,17 +21,15 @@ def array_chunks(
     done: int = 0,
     next_stop: NextStop = never,
 ) -> Iterator[Chunk]:
-    """Return the chunks of an epoch over arrays: the number of the first step, and a function that runs the chunk.
-
-    The function returns the last logs and the number of steps done.
+    """Yield the chunks of an epoch over arrays.
 
     Args:
         source: the arrays.
         step: what runs.
         backend: where it runs.
         size: how long chunks are.
-        filled: whether a last partial batch is filled up; the step is given the numbers of the rows too.
-        done: the steps of the epoch that were done already.
+        filled: whether a last partial batch is filled up. If so, the step is given the numbers of the rows too.
+        done: the steps of the epoch that are done already.
         next_stop: where chunks end at the latest.
     """
     full, rest = source.order(filled)
@@ -41,9 +39,9 @@ def array_chunks(
     start = done
     while start < len(full):
         stop = end_of_chunk(start, size, len(full), next_stop)
-        yield start, lambda first=start, last=stop: (step.run_rows(data, indices, first, last), last - first)
+        yield start, stop, lambda first=start, last=stop: step.run_rows(data, indices, first, last)
         start = stop
     if rest is not None and start == len(full):
         # A batch of another shape; its one step is compiled by itself.
         row = backend.place(rest[None])
-        yield start, lambda: (step.run_rows(data, row, 0, 1), 1)
+        yield start, start + 1, lambda: step.run_rows(data, row, 0, 1)

@@ -1,4 +1,4 @@
-"""Chunks of steps by functions of the user's own: an assigned `train_function`, or what `make_train_function` made."""
+"""Chunks that a user's own function runs: an assigned `train_function`, or what `make_train_function` made."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from polykeras.backend import Backend
 from polykeras.common import nested
-from polykeras.training.chunks import Chunk
+from polykeras.training.chunks.chunk import Chunk
 from polykeras.training.data.array_source import ArraySource
 from polykeras.training.data.sources import Source
 
@@ -25,17 +25,22 @@ class Batches(list[Any]):
         return self.pop(0)
 
 
+def batches_in_call(model: Any) -> int:
+    """Return how many batches one call of a user's function gets: one where `compile` was told nothing."""
+    return 1 if model.steps_per_execution == "auto" else int(model.steps_per_execution)
+
+
 def function_chunks(
     source: Source, function: Callable[[Any], Any], backend: Backend, size: int, done: int = 0
-) -> Iterator[tuple[int, int, Callable[[], Any]]]:
-    """Return the chunks of an epoch, as `prediction_chunks`: each is one call of a function on so many batches.
+) -> Iterator[Chunk]:
+    """Yield the chunks of an epoch: each is one call of a function.
 
     Args:
         source: the data.
         function: takes `Batches` of the backend's arrays; returns logs or predictions.
         backend: where it runs.
-        size: how many batches a call has; fewer where the data end.
-        done: the steps of the epoch that were done already.
+        size: how many batches a call gets; fewer where the data end.
+        done: the steps of the epoch that are done already.
     """
     epoch = source.epoch(done) if isinstance(source, ArraySource) else source.epoch()
     while host := list(islice(epoch, size)):
@@ -44,20 +49,13 @@ def function_chunks(
         done += len(host)
 
 
-def logged_chunks(
-    source: Source, function: Callable[[Any], Any], backend: Backend, size: int, done: int = 0
-) -> Iterator[Chunk]:
-    """Return the chunks of an epoch of training or evaluation; arguments as for `function_chunks`.
+def gives_logs(function: Callable[[Any], Any]) -> Callable[[Any], dict[str, Any]]:
+    """Return a function that does the same, and raises TypeError where that returns no dict of logs."""
 
-    Raises:
-        TypeError: a call returned no dict of logs.
-    """
-
-    def logged(execute: Callable[[], Any]) -> dict[str, Any]:
-        logs = execute()
+    def checked(batches: Any) -> dict[str, Any]:
+        logs = function(batches)
         if not isinstance(logs, dict):
             raise TypeError(f"Expected a dict of logs by name from {function!r}; received {logs!r}.")
         return logs
 
-    for start, stop, execute in function_chunks(source, function, backend, size, done):
-        yield start, lambda execute=execute, count=stop - start: (logged(execute), count)
+    return checked
