@@ -38,8 +38,8 @@ class Metric(Configurable, Measure):
     direction: str | None = None
     """`"up"` or `"down"`: which values are better, for callbacks with `mode="auto"`; None where it is not known."""
 
-    # Whether a user's class says of itself that samples of weight 0, or masked ones, change nothing; see `Layer`.
-    sample_by_sample: ClassVar[bool] = False
+    # A trait: samples that are masked change nothing. Of the metrics of polykeras; a user's must state it.
+    sample_by_sample: ClassVar[bool] = True
 
     def __init__(self, dtype: DTypeLike = None, name: str | None = None) -> None:
         self.name = name or to_snake_case(type(self).__name__)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from polykeras import config, optimizers
 from polykeras.backend import registry
 from polykeras.common.arguments import positive_int, takes_old_arguments
-from polykeras.common.naming import are_ours
+from polykeras.common.traits import overrides
 from polykeras.dtype_policies import DTypePolicy
 from polykeras.layers.base.own_metrics import own_metrics
 from polykeras.layers.base.tracking import tracked
@@ -156,7 +156,7 @@ class Compiled:
 
         A model with a `compile` of its own has these methods of its own too, or is compiled by hand after loading.
         """
-        if not are_ours(self, "compile"):
+        if overrides(self, "compile"):
             warnings.warn(
                 f"{type(self).__name__} has its own `compile` and was not compiled: call `compile`, or give the class "
                 "`get_compile_config` and `compile_from_config`.",

@@ -6,12 +6,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from polykeras import config
 from polykeras.backend import registry
-from polykeras.common import nested
-from polykeras.training import padding
 from polykeras.training.callbacks.callback_list import CallbackList
 from polykeras.training.chunks.arrays import array_chunks
 from polykeras.training.chunks.chunk import Chunk, never
@@ -21,8 +17,9 @@ from polykeras.training.data.sources import ArraySource, Source
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.logs import to_host
 from polykeras.training.resuming.progress import Progress
+from polykeras.training.steps.fillable import fills
 from polykeras.training.steps.prepare import prepare
-from polykeras.training.steps.sizes import ChunkSize, shapes_of
+from polykeras.training.steps.sizes import ChunkSize
 from polykeras.training.steps.step import Step
 
 
@@ -79,21 +76,9 @@ def _compiled_chunks(
     if progress:
         progress.step = step
     if isinstance(source, ArraySource):
-        filled = source.ends_partial and _fills(model, kind, step, first)
+        filled = source.ends_partial and fills(model, kind, step, first)
         return step, size, array_chunks(source, step, backend, size, filled, done, next_stop)
     return step, size, stream_chunks(source, step, backend, size, done, next_stop)
-
-
-def _fills(model: Any, kind: str, step: Step, batch: Any) -> bool:
-    """Return whether the last batch of an epoch may be filled up to the size of the one given, of host arrays."""
-    key = shapes_of(batch)
-    fills = step.sizes.fills.get(key)
-    if fills is None:
-        filled = padding.Filled(batch, np.zeros(len(nested.flatten(batch)[0]), np.int32))
-        fits = padding.why_not(model, kind) is None and padding.fits(step.function, filled)
-        fills = step.sizes.fills.put(key, fits)
-    model._forget_losses()
-    return fills
 
 
 def check_labels(model: Any, kind: str, source: Source) -> None:

@@ -16,13 +16,13 @@ from polykeras import dtypes, fast
 from polykeras.backend import Backend, registry
 from polykeras.backend.execution_policy import CannotMap
 from polykeras.common import nested
-from polykeras.training import padding
 from polykeras.training.chunks.chunk import Chunk
 from polykeras.training.chunks.functions import batches_in_call, function_chunks
 from polykeras.training.data.array_source import ArraySource
 from polykeras.training.data.checks import has_nan, to_host
 from polykeras.training.data.sources import BATCH_SIZE, Source
 from polykeras.training.shape_buckets import in_bucket
+from polykeras.training.steps.fillable import why_not
 from polykeras.training.steps.prepare import prepare
 from polykeras.training.steps.step import Step
 
@@ -87,7 +87,7 @@ def _samples_if_filled(model: Any, source: Source, backend: Backend) -> int | No
     """
     if not isinstance(source, ArraySource) or not source.ends_partial or not backend.execution.compiles:
         return None
-    return source.samples if padding.why_not(model, "predict") is None else None
+    return source.samples if why_not(model, "predict") is None else None
 
 
 def _is_small(source: ArraySource, step: Step) -> bool:

@@ -64,9 +64,9 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, KerasMembers, Operation, Nati
     _lacks: ClassVar[dict[str, Any]] = {}
     _untracked = ("inbound_nodes", "_init_arguments", "_losses", "_lossy", "_build_shapes")
 
-    # Traits, which a class states of itself; subclasses do not inherit them. `sample_by_sample`: no sample of a batch
-    # changes what becomes of another one (True, or "not in training"), so that `training.padding` may fill a batch up.
-    # `pure_call`: a call depends on arrays and variables alone and does nothing else, so that it may be compiled.
+    # Traits, which a class states of itself; a user's class inherits none (`common.traits`). `sample_by_sample`: no
+    # sample of a batch changes what becomes of another one (True, or "not in training"), so that a batch may be filled
+    # up. `pure_call`: a call depends on arrays and variables alone and does nothing else, so that it may be compiled.
     sample_by_sample: ClassVar[bool | str] = False
     pure_call: ClassVar[bool] = True  # of the layers of polykeras; of a user's it must be stated
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from polykeras.backend.symbolic import cannot_run_on_shapes
 from polykeras.common import nested
-from polykeras.common.naming import are_ours
+from polykeras.common.traits import overrides
 from polykeras.graph.inference import infer_outputs
 from polykeras.graph.tensor import KerasTensor
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
@@ -26,9 +26,9 @@ def build(model: StepMethods, kind: str, step: Callable[[Any], Any], batch: Any)
         step: takes a batch.
         batch: one, whose values are not read.
     """
-    if kind != "predict" and not are_ours(model, f"{kind}_step"):
+    if kind != "predict" and overrides(model, f"{kind}_step"):
         _build_metrics(model, batch)
-    built = _run_on_shapes(model, step.build if isinstance(step, StateStep) else step, batch)
+    built = runs_on_shapes(model, step.build if isinstance(step, StateStep) else step, batch)
     if built and kind == "train" and model.optimizer is not None and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     return built
@@ -52,7 +52,14 @@ def _build_metrics(model: StepMethods, batch: Any) -> None:
         model._forget_losses()
 
 
-def _run_on_shapes(model: StepMethods, step: Callable[[Any], Any], batch: Any) -> bool:
+def runs_on_shapes(model: StepMethods, step: Callable[[Any], Any], batch: Any) -> bool:
+    """Run a step on shapes alone; return whether that was possible, and not where it holds native code.
+
+    Args:
+        model: whose step it is.
+        step: takes a batch.
+        batch: one, whose values are not read.
+    """
     try:
         infer_outputs(step, (symbolic(batch),), {}, native=False)
     except Exception as error:

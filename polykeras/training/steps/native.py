@@ -20,7 +20,7 @@ from polykeras.backend import Backend
 from polykeras.backend.native import Native
 from polykeras.backend.scopes import current_scope
 from polykeras.common import nested
-from polykeras.common.naming import are_ours
+from polykeras.common.traits import overrides
 from polykeras.optimizers.gradients import NoGradients
 from polykeras.variables import Scope, Variable, outside_scopes, read_state, value_of
 from polykeras.variables.leaves import AskedStep, asked_step, leaf_of
@@ -37,7 +37,7 @@ _WHY_PLAIN = (
 
 def native_step(step: Callable[[Any], Any], model: Any, kind: str, backend: Backend) -> Callable[[Any], Any]:
     """Return a step that may be written in the framework's idiom; the step itself where it is not the user's own."""
-    if kind != "train" or not backend.native.steps or are_ours(model, "train_step"):
+    if kind != "train" or not backend.native.steps or not overrides(model, "train_step"):
         return step
     return _NativeStep(step, model, backend)
 

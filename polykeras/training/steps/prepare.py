@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from polykeras import config
 from polykeras.backend import Backend, registry
 from polykeras.common import logits
-from polykeras.common.naming import are_ours
+from polykeras.common.traits import overrides
 from polykeras.training import padding
 from polykeras.training.logs import flat_logs
 from polykeras.training.steps.build import build, symbolic
@@ -50,15 +50,15 @@ def _made(model: StepMethods, kind: str, batch: Any, backend: Backend, resets: b
     context = None
     if built:
         context = StepContext(model, model.trainable_variables, model.metrics, model._flatten_layers())
-        if kind == "train" and not context.trainable and are_ours(model, "train_step"):
+        if kind == "train" and not context.trainable and not overrides(model, "train_step"):
             warnings.warn(
                 f"The model {model.name!r} does not have any trainable weights: its steps change none. What is "
                 "trainable counts as it is now, not as it was at `compile`: set it before each training.",
                 stacklevel=2,
             )
     # In the compiled step a reset costs nothing. A user's own is called each time: it may do more than assign.
-    resets_inside = resets and built and are_ours(model, "reset_metrics")
-    resets_inside = resets_inside and all(are_ours(metric, "reset_state") for metric in model.metrics)
+    resets_inside = resets and built and not overrides(model, "reset_metrics")
+    resets_inside = resets_inside and not any(overrides(metric, "reset_state") for metric in model.metrics)
     step = _in_context(native_step(step, model, kind, backend), model, kind, context, resets_inside)
     # What a prediction uses beside weights is found by tracing: each argument of a compiled call takes its time.
     state = model.variables if kind == "predict" else model._all_variables()

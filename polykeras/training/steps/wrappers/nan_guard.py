@@ -19,7 +19,7 @@ from polykeras import dtypes
 from polykeras.autodiff import value_and_grad
 from polykeras.backend import Backend
 from polykeras.common import nested
-from polykeras.common.naming import are_ours
+from polykeras.common.traits import overrides
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.padding import unfilled
 from polykeras.training.steps.step import Step
@@ -110,7 +110,7 @@ def _first_bad(model: Any, batch: Any, backend: Backend, after: Sequence[tuple[V
         for name, leaf in zip(nested.paths(part), nested.flatten(part), strict=True):
             if leaf is not None and not _is_finite(backend, leaf):
                 return f"the data are not finite: {what} {name or ''} {_counts(backend, leaf)}.".replace("  ", " ")
-    if not are_ours(model, "train_step"):
+    if overrides(model, "train_step"):
         return _bad_layer(model, backend, lambda: neutral_step(model, "train", backend)(data)) or _bad_update(after)
     found = _bad_layer(model, backend, lambda: model(x, training=True))
     if found:
