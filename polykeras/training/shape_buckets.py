@@ -22,9 +22,9 @@ class ShapeBuckets:
 
     def fitting(self, rows: int, steps: int) -> tuple[int, int]:
         """Return the number of rows of a bucket, and of how many steps the indices are, for data of a size."""
-        known = [bucket for bucket in self._given if rows <= bucket[0] <= _MOST * rows and steps <= bucket[1]]
-        if known:
-            return min(known)
+        large_enough = [bucket for bucket in self._given if rows <= bucket[0] <= _MOST * rows and steps <= bucket[1]]
+        if large_enough:
+            return min(large_enough)
         coarser = min(len(self._given) - 1, 3)
         bucket = (rounded(rows, coarser), rounded(steps, coarser)) if self._given else (rows, steps)
         self._given.append(bucket)

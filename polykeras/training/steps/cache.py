@@ -12,7 +12,7 @@ from polykeras.training.steps.step import Step
 
 T = TypeVar("T", bound=Step | None)
 
-KEPT = 8  # of a kind on a backend: each holds the layers and schedules that it was made for, and its programs
+MOST = 8  # steps of a kind on a backend: each holds the layers and schedules that it was made for, and its programs
 
 
 class StepCache:
@@ -24,7 +24,7 @@ class StepCache:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._made: dict[tuple[Hashable, ...], Step | None] = {}
+        self._steps: dict[tuple[Hashable, ...], Step | None] = {}
         self._latest: dict[Hashable, tuple[Hashable, Step | None]] = {}  # by backend and kind, as of a change
 
     def __reduce__(self) -> tuple[type[StepCache], tuple[()]]:
@@ -53,20 +53,20 @@ class StepCache:
             return step  # type: ignore[return-value]
         now, key = as_of(), (backend, kind, fingerprint())
         with self._lock:
-            known = key in self._made
-            step = self._made.get(key)
-        if not known:  # not under the lock: the code of layers runs
+            found = key in self._steps
+            step = self._steps.get(key)
+        if not found:  # not under the lock: the code of layers runs
             step = make()
             now, key = as_of(), (backend, kind, fingerprint())
         with self._lock:
-            self._made.pop(key, None)
-            self._made[key] = step  # the latest comes last
-            for oldest in [made for made in self._made if made[:2] == key[:2]][:-KEPT]:
-                del self._made[oldest]
+            self._steps.pop(key, None)
+            self._steps[key] = step  # the latest comes last
+            for oldest in [other for other in self._steps if other[:2] == key[:2]][:-MOST]:
+                del self._steps[oldest]
             self._latest[backend, kind] = now, step
         return step  # type: ignore[return-value]
 
     def values(self) -> list[Step]:
         """Return all steps that there are."""
         with self._lock:
-            return [step for step in self._made.values() if step is not None]
+            return [step for step in self._steps.values() if step is not None]

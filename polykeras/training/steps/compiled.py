@@ -71,9 +71,9 @@ class CompiledStep(Step):
     # ---- tracing -----------------------------------------------------------------------------------------------
 
     def _programs_over(self, variables: Sequence[Variable]) -> _Programs:
-        return _Programs(self._watched, unique(variables), not self._donate)
+        return _Programs(self._traced, unique(variables), not self._donate)
 
-    def _watched(self, batch: Any) -> Any:
+    def _traced(self, batch: Any) -> Any:
         """Run the function; note when it runs, and the names of its logs."""
         self._in_code = True
         result = self.function(batch)
@@ -82,24 +82,24 @@ class CompiledStep(Step):
             self.log_names[:] = result
         return result
 
-    def _run(self, run: Callable[[_Programs, list[Any]], tuple[Any, Any]]) -> Any:
+    def _execute(self, call: Callable[[_Programs, list[Any]], tuple[Any, Any]]) -> Any:
         if self._has_run:
             with Uninterrupted() if self._donate else nullcontext():
-                return self._run_or_trace(run)
+                return self._execute_or_trace(call)
         with uncollected():  # it is traced, and may be compiled for long: to be interrupted
-            result = self._run_or_trace(run)
+            result = self._execute_or_trace(call)
         self._has_run = True
         return result
 
-    def _run_or_trace(self, run: Callable[[_Programs, list[Any]], tuple[Any, Any]]) -> Any:
+    def _execute_or_trace(self, call: Callable[[_Programs, list[Any]], tuple[Any, Any]]) -> Any:
         new: list[Variable] = []
         for _ in range(TRACES):
             programs = self._programs
             self._in_code = False
             try:
-                with Run(programs.variables, self._backend, self._donate) as running:
-                    state, result = run(programs, running.values)
-                    running.finish(self._write, programs, running.values, state, result)
+                with Run(programs.variables, self._backend, self._donate) as run:
+                    state, result = call(programs, run.values)
+                    run.finish(self._write, programs, run.values, state, result)
                 return result
             except NewVariables as found:
                 new = found.variables
@@ -122,22 +122,22 @@ class CompiledStep(Step):
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
         """Run consecutive steps in one call of the backend."""
 
-        def run(programs: _Programs, state: list[Any]) -> tuple[Any, Any]:
+        def call(programs: _Programs, state: list[Any]) -> tuple[Any, Any]:
             if programs.chunk is None:
                 programs.chunk = self._backend.compile_steps(programs.pure)
             return programs.chunk(state, data, indices, start, stop)
 
-        return self._run(run)
+        return self._execute(call)
 
     def run_batch(self, batch: Any) -> Any:
         """Run one step on a batch of host arrays."""
 
-        def run(programs: _Programs, state: list[Any]) -> tuple[Any, Any]:
+        def call(programs: _Programs, state: list[Any]) -> tuple[Any, Any]:
             if programs.single is None:
                 programs.single = self._backend.compile(programs.pure, donate_first=self._donate)
             return programs.single(state, batch)
 
-        return self._run(run)
+        return self._execute(call)
 
     def program(self, batch: Any, stage: str) -> str | None:
         """Return the program of `run_batch` as text."""
@@ -148,7 +148,7 @@ class CompiledStep(Step):
             program = getattr(programs.single, "program", None)
             return state if self._donate else {}, program and program(stage, state, batch)
 
-        return self._run_or_trace(show)
+        return self._execute_or_trace(show)
 
     def maps(self) -> bool:
         """Return whether the backend has one program for several batches."""
@@ -163,14 +163,14 @@ class CompiledStep(Step):
     def run_batches(self, batches: Any, count: int) -> Any:
         """Run a step that changes nothing on each of several batches, in one call of the backend."""
 
-        def run(programs: _Programs, state: list[Any]) -> tuple[Any, Any]:
+        def call(programs: _Programs, state: list[Any]) -> tuple[Any, Any]:
             several = self._several(programs)
             if several is None:
                 raise CannotMap(f"single calls are as good on {self._backend.name}")
             return {}, several(state, batches, count)
 
         try:
-            return self._run(run)
+            return self._execute(call)
         except CannotMap:
             self._maps = False
             raise

@@ -38,8 +38,8 @@ def fills(model: Any, kind: str, step: Step, batch: Any) -> bool:
         step: a step of the model.
         batch: a whole batch of host arrays, whose values are not read.
     """
-    known, key = step.sizes.fills, shapes_of(batch)
-    found = known.get(key)
+    answers, key = step.sizes.fills, shapes_of(batch)
+    found = answers.get(key)
     if found is None:
         found = why_not(model, kind) is None
         if found:
@@ -48,7 +48,7 @@ def fills(model: Any, kind: str, step: Step, batch: Any) -> bool:
                 found = runs_on_shapes(model, step.function, filled)
             except ValueError:  # values of another shape than that of the mask
                 found = False
-        known.put(key, found)
+        answers.put(key, found)
     return found
 
 

@@ -63,9 +63,9 @@ class _LeafScope(Scope):
 
     def write(self, variable: Variable, value: Any) -> None:
         """Record a new value, which for those variables is a leaf too; the gradient stays."""
-        known = self._leaves.get(id(variable))
-        if known is not None:
-            value = self._native.step_leaf(value, known[1])
+        entry = self._leaves.get(id(variable))
+        if entry is not None:
+            value = self._native.step_leaf(value, entry[1])
             self._leaves[id(variable)] = variable, value, self._native.changes(value)
         super().write(variable, value)
 
@@ -89,13 +89,13 @@ class _NativeStep(AskedStep):
 
     def __call__(self, data: Any) -> Any:
         for attempt in range(_ATTEMPTS):
-            known = len(self._model.trainable_variables)
+            before = len(self._model.trainable_variables)
             try:
                 return self._plainly(data) if self._way == _PLAIN else self._in_scope(data)
             except _Asked as asked:
                 self._way = asked.way
             except Exception as error:
-                built = self._way == _LEAVES and len(self._model.trainable_variables) > known
+                built = self._way == _LEAVES and len(self._model.trainable_variables) > before
                 # Neutral code gives no gradient that is None. What was differentiated by its inputs has them.
                 lacks = isinstance(error, NoGradients) or self._native.lacks_leaves(error)
                 asks = self._way == _NEUTRAL and lacks

@@ -41,10 +41,10 @@ def prepare(model: StepMethods, kind: str, batch: Any, resets: bool = False) -> 
     """
     backend = registry.current()
     key = f"{kind}, from new metrics" if resets else kind
-    return model._steps.get(key, backend, model._fingerprint, lambda: _made(model, kind, batch, backend, resets))
+    return model._steps.get(key, backend, model._fingerprint, lambda: _new_step(model, kind, batch, backend, resets))
 
 
-def _made(model: StepMethods, kind: str, batch: Any, backend: Backend, resets: bool) -> Step:
+def _new_step(model: StepMethods, kind: str, batch: Any, backend: Backend, resets: bool) -> Step:
     step = neutral_step(model, kind, backend)
     built = build(model, kind, step, batch)
     context = None
@@ -76,7 +76,7 @@ def _made(model: StepMethods, kind: str, batch: Any, backend: Backend, resets: b
 
 
 def _in_context(
-    step: Callable[[Any], Any], model: StepMethods, kind: str, known: StepContext | None, resets: bool
+    step: Callable[[Any], Any], model: StepMethods, kind: str, context: StepContext | None, resets: bool
 ) -> Callable[[Any], Any]:
     """Return a step that runs in a context, takes filled batches, and returns flat logs.
 
@@ -84,17 +84,17 @@ def _in_context(
         step: takes a batch.
         model: whose step it is.
         kind: "train", "test" or "predict".
-        known: the context without a batch; None where nothing is known.
+        context: the context without a batch; None where nothing is known.
         resets: whether metrics begin anew in the step.
     """
 
     def run(batch: Any) -> Any:
         data, numbers = padding.unfilled(batch)
-        context = known
+        of_batch = context
         if context is not None and numbers is not None:
             valid = padding.valid_rows(numbers)
-            context = replace(context, valid=valid, rows=padding.count(valid))
-        token = running.set(context)
+            of_batch = replace(context, valid=valid, rows=padding.count(valid))
+        token = running.set(of_batch)
         try:
             if resets:
                 model.reset_metrics()

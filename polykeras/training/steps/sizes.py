@@ -26,7 +26,7 @@ class ChunkSize:
     def __init__(self, fixed: int | None = None) -> None:
         self.fixed = fixed
         self._chosen = 1
-        self._compiled = False
+        self._is_first = True
 
     @property
     def steps(self) -> int:
@@ -40,11 +40,11 @@ class ChunkSize:
             steps: the number of steps that ran.
             seconds: the time that they took.
         """
-        if self._compiled and not self.fixed:
+        if not self._is_first and not self.fixed:
             wanted = CHUNK_SECONDS * steps / max(seconds, 1e-6)
             # Grow by at most eight times: a short chunk is mostly overhead and says little.
             self._chosen = 2 ** round(log2(max(1, min(wanted, 8 * self._chosen, MOST_STEPS))))
-        self._compiled = True
+        self._is_first = False
 
 
 class StepSizes:

@@ -24,7 +24,7 @@ from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.padding import unfilled
 from polykeras.training.steps.step import Step
 from polykeras.training.steps.with_state import neutral_step
-from polykeras.training.steps.wrappers.wrapped import WrappedStep
+from polykeras.training.steps.wrappers.wrapped import Snapshot, WrappedStep
 from polykeras.variables import Scope, Variable, put_back
 
 
@@ -47,7 +47,7 @@ class GuardedStep(WrappedStep):
         Raises:
             FloatingPointError: a step left a number that is not finite. The model is as it was before that step.
         """
-        before = self._kept()
+        before = self._snapshot()
         logs = self._step.run_rows(data, indices, start, stop)
         if self._is_sound(logs):
             self._done += stop - start
@@ -55,15 +55,15 @@ class GuardedStep(WrappedStep):
         put_back(before)
         for i in range(start, stop):
             rows = self._backend.rows(data, indices[i])
-            self._run_watched(lambda i=i: self._step.run_rows(data, indices, i, i + 1), rows)
+            self._run_checked(lambda i=i: self._step.run_rows(data, indices, i, i + 1), rows)
         raise FloatingPointError("A chunk of steps gave numbers that are not finite; its steps one by one did not.")
 
     def run_batch(self, batch: Any) -> Any:
         """Run one step on a batch. Raises: as `run_rows`."""
-        return self._run_watched(lambda: self._step.run_batch(batch), batch)
+        return self._run_checked(lambda: self._step.run_batch(batch), batch)
 
-    def _run_watched(self, run: Callable[[], Any], batch: Any) -> Any:
-        before = self._kept()
+    def _run_checked(self, run: Callable[[], Any], batch: Any) -> Any:
+        before = self._snapshot()
         logs = run()
         if self._is_sound(logs):
             self._done += 1
@@ -76,18 +76,18 @@ class GuardedStep(WrappedStep):
         where = f"Step {self._done} of the epoch (the first is 0), of model {self._model.name!r}"
         raise FloatingPointError(f"{where}: {found} The model is as it was before the step.")
 
-    def _kept(self) -> list[tuple[Variable, Any]]:
+    def _snapshot(self) -> Snapshot:
         if self._constants is None:
             constant = [v for v in self._model.variables if not v.trainable and _bad_numbers(v, v.numpy())]
             self._constants = set(map(id, constant))
-        return super()._kept()
+        return super()._snapshot()
 
-    def _watched(self) -> list[Variable]:
+    def _checked(self) -> list[Variable]:
         return [v for v in self._model._all_variables() if id(v) not in (self._constants or ())]
 
     def _bad_before(self) -> str | None:
         """Return which variable is not finite without any step, None for none."""
-        for variable in self._watched():
+        for variable in self._checked():
             bad = _bad_numbers(variable, variable.numpy())
             if bad:
                 return f"{bad} of the numbers in {variable.path!r} were not finite before the step."
@@ -95,7 +95,7 @@ class GuardedStep(WrappedStep):
 
     def _is_sound(self, logs: Any) -> bool:
         backend = self._backend
-        values = [v.value for v in self._watched() if dtypes.is_float(v.dtype)]
+        values = [v.value for v in self._checked() if dtypes.is_float(v.dtype)]
         values += [x for x in nested.flatten(logs) if backend.is_tensor(x) and dtypes.is_float(backend.dtype(x))]
         if not values:
             return True

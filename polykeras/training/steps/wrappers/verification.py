@@ -31,11 +31,9 @@ from polykeras.backend.native_location import on_host
 from polykeras.common import nested
 from polykeras.training.steps.step import Step
 from polykeras.training.steps.wrappers.rounding import described, difference, moved, moved_tree, rounding
-from polykeras.training.steps.wrappers.wrapped import WrappedStep
+from polykeras.training.steps.wrappers.wrapped import Snapshot, WrappedStep
 from polykeras.variables import TRACES, Scope, Variable, ever_new, put_back, read_state, unique
 
-Kept: TypeAlias = list[tuple[Variable, Any]]
-"""What variables held, by `kept_values`."""
 Outcome: TypeAlias = dict[str, np.ndarray]
 """What there is after a step, on the host: variables, and logs or outputs."""
 SAMPLES = 3  # how often the plain step runs from other states to see how far rounding goes
@@ -88,7 +86,7 @@ class VerifiedStep(WrappedStep):
         with _turn:
             outputs = self._step.run_batches(batches, count)
             if self._is_due():
-                given = self._kept()
+                given = self._snapshot()
                 for i in range(count):
                     batch = nested.map_structure(lambda leaf, i=i: self._backend.place(leaf[i]), batches)
                     found = self._outcome(nested.map_structure(lambda leaf, i=i: leaf[i], outputs), self._state())
@@ -116,14 +114,14 @@ class VerifiedStep(WrappedStep):
             stop: the one after the last.
         """
         if not self._knows_all:
-            self._plainly(self._kept(), batch(start))
+            self._plainly(self._snapshot(), batch(start))
             self._knows_all = True
-        before = self._kept()
+        before = self._snapshot()
         try:
             if stop - start == 1:
                 return self._single(run, batch, start, self._done)
             logs = run(start, stop)
-            after = self._kept()
+            after = self._snapshot()
             put_back(before)
             for i in range(start, stop):
                 self._single(run, batch, i, self._done + i - start)
@@ -137,14 +135,14 @@ class VerifiedStep(WrappedStep):
 
     def _single(self, run: Callable[[int, int], Any], batch: Callable[[int], Any], i: int, number: int) -> Any:
         """Run one compiled step, and compare it with the plain one."""
-        given = self._kept()
+        given = self._snapshot()
         logs = run(i, i + 1)
         self._compare_with_plain(self._outcome(logs, self._state()), given, batch(i), number)
         return logs
 
     # ---- plain steps -------------------------------------------------------------------------------------------
 
-    def _plainly(self, given: Kept, batch: Any) -> Outcome:
+    def _plainly(self, given: Snapshot, batch: Any) -> Outcome:
         """Return what there is after a step as plain Python, from what variables held before it; they stay as they are.
 
         Arrays are copied, as native code in a step may change them in place.
@@ -179,7 +177,7 @@ class VerifiedStep(WrappedStep):
 
     # ---- comparing ---------------------------------------------------------------------------------------------
 
-    def _compare_with_plain(self, found: Outcome, given: Kept, batch: Any, number: int) -> None:
+    def _compare_with_plain(self, found: Outcome, given: Snapshot, batch: Any, number: int) -> None:
         def again(sample: int) -> Outcome:
             state, rows = self._moved(given, sample), moved_tree(batch, self._backend, sample, self._epsilon())
             return self._plainly(state, rows)
@@ -189,12 +187,12 @@ class VerifiedStep(WrappedStep):
             raise self._error(f"{self._kind} step {number} (counted from 0)", "the step as plain Python", wrong)
 
     def _compare_chunk(
-        self, run: Callable[[int, int], Any], found: Outcome, before: Kept, start: int, stop: int
+        self, run: Callable[[int, int], Any], found: Outcome, before: Snapshot, start: int, stop: int
     ) -> None:
         """Compare what a chunk gave with what its compiled steps give, which are known to be right."""
 
-        def one_by_one(kept: Kept, last: int) -> Outcome:
-            put_back(kept)
+        def one_by_one(snapshot: Snapshot, last: int) -> Outcome:
+            put_back(snapshot)
             logs: Any = {}
             for i in range(start, last):
                 logs = run(i, i + 1)
@@ -221,7 +219,7 @@ class VerifiedStep(WrappedStep):
         where = f"{self._kind} step {number} (counted from 0), run in one chunk with those from step {self._done} on"
         raise self._error(where, "the same compiled steps one by one", differences)
 
-    def _wrong(self, found: Outcome, right: Outcome, given: Kept, again: Callable[[int], Outcome]) -> list[str]:
+    def _wrong(self, found: Outcome, right: Outcome, given: Snapshot, again: Callable[[int], Outcome]) -> list[str]:
         """Return in what an outcome is not the right one, and by how much.
 
         Args:
@@ -256,7 +254,7 @@ class VerifiedStep(WrappedStep):
         computed = {layer.compute_dtype for layer in self._model._flatten_layers()} | {v.dtype for v in self._state()}
         return max([dtypes.eps(name) for name in computed if name and dtypes.is_float(name)], default=2.0**-23)
 
-    def _moved(self, given: Kept, sample: int) -> Kept:
+    def _moved(self, given: Snapshot, sample: int) -> Snapshot:
         """Return a state whose numbers differ by some units of their last place; for sample 0 itself."""
         if not sample:
             return given

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from polykeras.backend import Backend
 from polykeras.training.steps.step import Step
 from polykeras.variables import Variable, kept_values, read_state, unique
+
+Snapshot: TypeAlias = list[tuple[Variable, Any]]
+"""What variables hold at one moment, by `kept_values`."""
 
 
 class WrappedStep(Step):
@@ -58,10 +61,10 @@ class WrappedStep(Step):
         """Return all that the step may read or change, as far as it is known."""
         return unique([*self._model._all_variables(), *self.variables])
 
-    def _kept(self) -> list[tuple[Variable, Any]]:
+    def _snapshot(self) -> Snapshot:
         """Return what these variables hold, for `put_back`."""
         variables = self._state()
-        read_state(variables, self._backend)  # so that what is kept lies where the step runs
+        read_state(variables, self._backend)  # so that the values lie where the step runs
         return kept_values(variables)
 
 
