@@ -1,11 +1,11 @@
-"""The last batch of an epoch, filled up to the size of the others, so that one compiled step does for all of them.
+"""Filling up the last batch of an epoch to the size of the others, so that one compiled step serves all batches.
 
-A batch of fewer rows is another shape, for which a step would be traced and compiled once more. Its first row is
-repeated instead, and the repetitions become masked samples: they get the mask that losses and metrics know from
-sequences, and count for nothing in values, gradients and means. Random numbers stay those of the smaller batch, since
-they come from an element's place, counted along the samples first.
+A batch of fewer rows has another shape, for which a step would be traced and compiled once more. Instead, its first row
+is repeated, and the repetitions become masked samples: losses and metrics know such masks from sequences, and values,
+gradients and means leave the masked samples out. Random numbers stay those of the smaller batch, since they depend on
+the place of an element, counted along the samples first.
 
-`steps/fillable.py` decides for which models that holds.
+`steps/fillable.py` decides for which models that changes nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Filled(NamedTuple):
 
     Attributes:
         data: what a step is given: `x`, `(x, y)`, ...
-        numbers: of its rows in the data, int32 `(batch,)`, made by `fill`.
+        numbers: the numbers of its rows in the data, int32 `(batch,)`, made by `fill`.
     """
 
     data: Any
@@ -46,7 +46,7 @@ def fill(rows: np.ndarray, size: int) -> np.ndarray:
 
 
 def unfilled(batch: Any) -> tuple[Any, Any]:
-    """Return the data of a batch, and the numbers of its rows, None where it is not a `Filled` one."""
+    """Return the data of a batch, and the numbers of its rows; None for these if it is not `Filled`."""
     return batch if isinstance(batch, Filled) else (batch, None)
 
 
@@ -62,20 +62,20 @@ def count(valid: Any) -> Any:
 
 
 def mark(y_pred: Any, valid: Any) -> None:
-    """Give the outputs of a model a mask, or narrow the one that they have, to the rows that count.
+    """Mask the outputs of a model, so that only valid rows count. A mask that is there is narrowed.
 
     Args:
         y_pred: a tree of arrays `(batch, ...)`.
-        valid: bool `(batch,)`.
+        valid: which rows count, bool `(batch,)`.
 
     Raises:
-        ValueError: an output has no axis beside that of the samples: a loss would take its mean over them.
+        ValueError: an output has no axis beside that of the samples: a loss would take its mean over the samples.
     """
     for output in nested.flatten(y_pred):
         rank, mask = len(ops.shape(output)), get_mask(output)
         if rank < 2:
             raise ValueError(f"Outputs of shape {ops.shape(output)} cannot be masked row by row.")
-        if mask is None:  # one entry for what a loss gives: the labels without the last axis
+        if mask is None:  # in the shape of the losses: that of the labels without the last axis
             mask = ops.reshape(valid, (-1, *(1,) * (rank - 2)))
         else:
             mask = ops.logical_and(left_aligned(valid, mask), ops.cast(mask, "bool"))

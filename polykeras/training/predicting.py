@@ -1,7 +1,7 @@
-"""In which chunks `predict` runs, whether it fills up its last batch, and what becomes of the outputs.
+"""Predictions: their chunks, whether the last batch is filled up, and how the outputs are joined.
 
-A chunk is one batch; or several small ones that lie in arrays, where the backend has one program for them and nobody
-watches.
+A chunk is one batch. It is several batches if they are small and lie in arrays, the backend has one program for them,
+and no callback must see each batch.
 """
 
 from __future__ import annotations
@@ -26,16 +26,23 @@ from polykeras.training.steps.fillable import why_not
 from polykeras.training.steps.prepare import prepare
 from polykeras.training.steps.step import Step
 
-TOGETHER = 16  # batches in one go
-FEWEST = 4  # for which it is worth another program
-SMALL = 2**18  # bytes of a batch and the weights together; with more of them, computing takes longer than calling
+TOGETHER = 16  # batches in one call
+FEWEST = 4  # batches that are worth another program
+SMALL = 2**18  # bytes of a batch and the weights together: with more, computing takes longer than calling
 
 
 def single_batch(x: Any, batch_size: int | None) -> np.ndarray | None:
-    """Return inputs that are one array of no more rows than a batch as that batch, on the host; None for others.
+    """Return inputs that are one batch as that batch.
 
-    There is nothing to cut up, to count or to put together: a prediction in a loop takes half the time. What is wrong
-    with the data is left to `make_source`, which says it.
+    Such inputs need not be cut up, counted or joined, so that a prediction in a loop takes half the time. Wrong data
+    are left to `make_source`, which says what is wrong.
+
+    Args:
+        x: the inputs.
+        batch_size: as given to `predict`.
+
+    Returns:
+        The batch as a NumPy array `(rows, ...)`; None if `x` is not one NumPy array, or has too many rows.
     """
     most = BATCH_SIZE if batch_size is None else batch_size
     plain = type(x) is np.ndarray and type(most) is int and fast.enabled("one-batch")
@@ -48,13 +55,16 @@ def single_batch(x: Any, batch_size: int | None) -> np.ndarray | None:
 def prediction_chunks(
     model: Any, source: Source, own: Callable[[Any], Any] | None, watched: bool
 ) -> tuple[Iterator[Chunk], int | None]:
-    """Return the chunks of a prediction, and how many samples there are where a last batch is filled up.
+    """Return the chunks of a prediction.
 
     Args:
-        model: what predicts.
+        model: the model that predicts.
         source: the data.
-        own: the function of the user's that runs the batches, where there is one.
-        watched: whether somebody must see every single batch.
+        own: the user's function that runs the batches; None if there is none.
+        watched: whether a callback must see each batch.
+
+    Returns:
+        The chunks; and the number of samples if the last batch is filled up, else None.
     """
     backend = registry.current()
     if own is not None:
@@ -81,9 +91,9 @@ def _compiled_chunks(source: Source, step: Step, backend: Backend, filled: bool,
 
 
 def _samples_if_filled(model: Any, source: Source, backend: Backend) -> int | None:
-    """Return how many samples there are if the last batch is to be filled up, so that its shape is not compiled too.
+    """Return the number of samples if the last batch is to be filled up, so that its shape is not compiled too.
 
-    No mask is needed: the outputs for the rows too many are cut off.
+    No mask is needed: the outputs for the rows that are too many are cut off.
     """
     if not isinstance(source, ArraySource) or not source.ends_partial or not backend.execution.compiles:
         return None
@@ -96,7 +106,7 @@ def _is_small(source: ArraySource, step: Step) -> bool:
 
 
 def _of_several(source: ArraySource, step: Step, backend: Backend, start: int, stop: int) -> Any:
-    """Return the outputs of some batches, of which a last partial one is filled up, on the host."""
+    """Return the outputs of several batches on the host; a last partial batch is filled up."""
 
     def stacked(leaf: np.ndarray) -> Any:
         rows = leaf[start * source.batch_size : stop * source.batch_size]
@@ -118,12 +128,15 @@ def _of_several(source: ArraySource, step: Step, backend: Backend, start: int, s
 
 
 def joined(parts: list[Any], backend: Backend, samples: int | None) -> Any:
-    """Return the outputs of all batches as NumPy arrays, the samples of one batch after those of the other.
+    """Join the outputs of all batches.
 
     Args:
         parts: the outputs of each batch.
-        backend: what made them.
-        samples: how many count; None for all.
+        backend: the backend whose arrays they are.
+        samples: how many samples count; None for all.
+
+    Returns:
+        A tree of NumPy arrays `(samples, ...)`.
 
     Raises:
         ValueError: an output is a scalar: it has no samples.
@@ -140,7 +153,7 @@ def joined(parts: list[Any], backend: Backend, samples: int | None) -> Any:
 
 
 def _concatenated(outputs: Sequence[np.ndarray]) -> np.ndarray:
-    return np.concatenate(outputs) if len(outputs) > 1 else np.array(outputs[0])  # a copy of its own, in half the time
+    return np.concatenate(outputs) if len(outputs) > 1 else np.array(outputs[0])  # a copy too, in half the time
 
 
 def _on_host(leaf: Any, backend: Backend) -> np.ndarray:

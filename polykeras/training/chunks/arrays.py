@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from polykeras.backend import Backend
-from polykeras.training.chunks.chunk import Chunk, NextStop, end_of_chunk, never
+from polykeras.training.chunks.chunk import Chunk, NextStop, end_of_chunk
 from polykeras.training.data.array_source import ArraySource
 from polykeras.training.shape_buckets import in_bucket
 from polykeras.training.steps.sizes import ChunkSize
@@ -19,7 +19,7 @@ def array_chunks(
     size: ChunkSize,
     filled: bool = False,
     done: int = 0,
-    next_stop: NextStop = never,
+    next_stop: NextStop | None = None,
 ) -> Iterator[Chunk]:
     """Yield the chunks of an epoch over arrays.
 
@@ -30,7 +30,7 @@ def array_chunks(
         size: how long chunks are.
         filled: whether a last partial batch is filled up. If so, the step is given the numbers of the rows too.
         done: the steps of the epoch that are done already.
-        next_stop: where chunks end at the latest.
+        next_stop: where a callback wants control; None for nowhere.
     """
     full, rest = source.order(filled)
     rows, steps = step.sizes.bucket(source.batch_size, source.samples, len(full))

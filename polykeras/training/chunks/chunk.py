@@ -13,19 +13,15 @@ NextStop: TypeAlias = Callable[[int], int | None]
 """Takes the number of steps done; returns the step after which a callback wants control, None where none does."""
 
 
-def never(done: int) -> None:
-    """Want control nowhere in an epoch."""
-
-
-def end_of_chunk(start: int, size: ChunkSize, most: int, next_stop: NextStop) -> int:
+def end_of_chunk(start: int, size: ChunkSize, most: int, next_stop: NextStop | None) -> int:
     """Return the step before which a chunk ends.
 
     Args:
         start: the first step.
         size: how long chunks are.
         most: the step before which it ends at the latest.
-        next_stop: where a callback wants control before.
+        next_stop: where a callback wants control; None for nowhere.
     """
-    stop = next_stop(start)
+    stop = next_stop(start) if next_stop else None
     end = min(start + size.steps, most)
     return end if stop is None else min(end, max(stop, start + 1))

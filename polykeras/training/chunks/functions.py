@@ -47,15 +47,3 @@ def function_chunks(
         batches = Batches(nested.map_structure(backend.place, host))
         yield done, done + len(host), lambda given=batches: function(given)
         done += len(host)
-
-
-def gives_logs(function: Callable[[Any], Any]) -> Callable[[Any], dict[str, Any]]:
-    """Return a function that does the same, and raises TypeError where that returns no dict of logs."""
-
-    def checked(batches: Any) -> dict[str, Any]:
-        logs = function(batches)
-        if not isinstance(logs, dict):
-            raise TypeError(f"Expected a dict of logs by name from {function!r}; received {logs!r}.")
-        return logs
-
-    return checked

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from polykeras.backend import Backend
-from polykeras.training.chunks.chunk import Chunk, NextStop, end_of_chunk, never
+from polykeras.training.chunks.chunk import Chunk, NextStop, end_of_chunk
 from polykeras.training.data.batches import BufferSlice
 from polykeras.training.data.streams import StreamSource
 from polykeras.training.steps.sizes import ChunkSize
@@ -22,7 +22,7 @@ def stream_chunks(
     backend: Backend,
     size: ChunkSize,
     done: int = 0,
-    next_stop: NextStop = never,
+    next_stop: NextStop | None = None,
 ) -> Iterator[Chunk]:
     """Yield the chunks of an epoch over a stream; a thread may read batches while a chunk runs.
 
@@ -35,7 +35,7 @@ def stream_chunks(
         backend: where it runs.
         size: how long chunks are.
         done: the steps of the epoch that are done already.
-        next_stop: where chunks end at the latest.
+        next_stop: where a callback wants control; None for nowhere.
     """
     for item in source.epoch(size.fixed or 1 if step.compiles else 0):
         if not isinstance(item, BufferSlice):

@@ -1,4 +1,4 @@
-"""A model's steps: code over variables becomes a compiled step, which is kept, and runs over rows of arrays."""
+"""Steps: code over variables becomes a compiled step, which the model keeps and runs over rows of arrays."""
 
 from polykeras.training.steps.compiled import CompiledStep
 from polykeras.training.steps.eager import EagerStep

@@ -1,4 +1,4 @@
-"""The steps of a model, found again as long as nothing changed on which they depend."""
+"""The steps of a model, which are used again until something changes that they depend on."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ MOST = 8  # steps of a kind on a backend: each holds the layers and schedules th
 
 
 class StepCache:
-    """Steps by backend, kind and fingerprint: what they depend on that may change, frozen layers for instance.
+    """Steps by backend, kind and fingerprint: what they depend on that may change, for instance frozen layers.
 
-    Several threads may predict with a model. Keys hold variables, whose hash is Python code: another thread may run
-    while one is looked for.
+    Several threads may use it. Keys hold variables, whose hash is Python code, so that another thread may run during a
+    lookup.
     """
 
     def __init__(self) -> None:
@@ -39,14 +39,16 @@ class StepCache:
         make: Callable[[], T],
         as_of: Callable[[], Hashable] = version_counter.version,
     ) -> T:
-        """Return a step, made now if there is none for this fingerprint.
+        """Return the step for a fingerprint; make it if there is none.
 
         Args:
             kind: what the step does.
             backend: where it runs.
-            fingerprint: is called only after changes: looking for the reasons takes longer than a small step.
-            make: makes the step; what it builds may change the fingerprint. None, for no step, is remembered too.
-            as_of: is another one after each change of what may be in the fingerprint.
+            fingerprint: returns the fingerprint. It is called only after a change, since it takes longer than a small
+                step.
+            make: returns a new step, or None for no step, which is remembered too. What it builds may change the
+                fingerprint.
+            as_of: returns another value after each change of what the fingerprint may hold.
         """
         last, step = self._latest.get((backend, kind), (None, None))
         if last == as_of():

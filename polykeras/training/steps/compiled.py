@@ -1,7 +1,7 @@
-"""One step of a model, compiled: it is traced with its state as an argument, and runs on a batch or over rows.
+"""A compiled step: it is traced with its state as an argument, and runs on a batch or over rows.
 
-This is the one place where `train_step`, `test_step` and `predict_step`, which are plain code over variables, become
-functions that a backend compiles.
+This is the one place where `train_step`, `test_step` and `predict_step`, plain code over variables, become functions
+that a backend compiles.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from polykeras.variables import (
     write_state,
 )
 
-LARGE_OUTPUTS = 2**18  # bytes of a batch: several of them at once take memory, and more time than calls
+LARGE_OUTPUTS = 2**18  # bytes of a batch: larger outputs of several batches take memory, and no less time
 
 _LOST = (
     "Where this came from a compiled step, and not from compiling it, memory of the model's state may have been given "
@@ -45,10 +45,10 @@ class CompiledStep(Step):
 
     Args:
         function: see `Step`.
-        variables: the state that it is known to use. What else it uses is found by tracing.
+        variables: the state that it is known to use. Tracing finds what else it uses.
         backend: see `Step`.
-        donate: whether the memory of the state may be used for the new one. Not for prediction, which changes (almost)
-            nothing, returns what it changes alone, and may happen in several threads.
+        donate: whether the new state may use the memory of the old one. False for predictions: they change (almost)
+            nothing, return only what they change, and may run in several threads.
     """
 
     def __init__(
@@ -57,8 +57,8 @@ class CompiledStep(Step):
         super().__init__(function, backend, backend.execution.compiles)
         self._donate = donate
         self._has_run = False
-        # Whether code of the step ran to its end since it was traced anew (before that nothing is given away), and
-        # whether it runs now: most errors are mistakes in it, and then nothing is given away either.
+        # Whether the function has run to its end since it was last traced, and whether it runs now. Most errors are
+        # mistakes in it. In both cases no memory has been given away yet.
         self._is_traced = self._in_code = False
         self._maps = not donate
         self._programs = self._programs_over(variables)
@@ -74,7 +74,7 @@ class CompiledStep(Step):
         return _Programs(self._traced, unique(variables), not self._donate)
 
     def _traced(self, batch: Any) -> Any:
-        """Run the function; note when it runs, and the names of its logs."""
+        """Run the function while it is traced; note that it runs, and the names of its logs."""
         self._in_code = True
         result = self.function(batch)
         self._in_code, self._is_traced = False, True  # not where it raises
@@ -86,7 +86,7 @@ class CompiledStep(Step):
         if self._has_run:
             with Uninterrupted() if self._donate else nullcontext():
                 return self._execute_or_trace(call)
-        with uncollected():  # it is traced, and may be compiled for long: to be interrupted
+        with uncollected():  # the first call compiles, which may take long: Ctrl-C may interrupt it
             result = self._execute_or_trace(call)
         self._has_run = True
         return result
@@ -177,9 +177,9 @@ class CompiledStep(Step):
 
 
 class _Programs:
-    """The pure functions of a step over one list of variables, and what a backend made of them.
+    """The pure function of a step over one list of variables, and what a backend made of it.
 
-    Where more variables are found, the step gets new ones. A thread that predicts may still run the old ones.
+    If more variables are found, the step gets a new object. Another thread that predicts may still run the old one.
     """
 
     def __init__(self, step: Callable[[Any], Any], variables: list[Variable], changes_only: bool) -> None:
@@ -193,9 +193,10 @@ class _Programs:
 def _outputs_of(
     pure: Callable[[list[Any], Any], tuple[dict[int, Any], Any]], backend: Backend
 ) -> Callable[[list[Any], Any], Any]:
-    """Return a pure function for its outputs alone; it refuses to change a state, and to give what has no or long rows.
+    """Return a pure function that returns outputs only, for several batches in one call.
 
-    There is room for the outputs of several batches before the first one is computed.
+    It raises `CannotMap` while it is traced if it changes variables, or if an output has no rows or is large: the
+    outputs of all batches need memory before the first one is computed.
     """
 
     def outputs_of(state: list[Any], batch: Any) -> Any:

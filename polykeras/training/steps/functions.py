@@ -1,4 +1,4 @@
-"""Steps as functions of an iterator, for loops that are written by hand: what `make_train_function` makes."""
+"""Steps as functions of an iterator, for loops written by hand: what `make_train_function` makes."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 
 class StepFunction:
-    """Takes an iterator (or a list of one batch), runs the next batch of it, and returns logs or predictions.
+    """A function that takes an iterator (or a list of one batch), and runs a step on the next batch.
 
-    A class that overrides `make_train_function`, `make_test_function` or `make_predict_function`, or a function that is
-    assigned after `compile` (`model.train_function = mine`), takes over: `fit`, `evaluate` and `predict` call it, as
-    plain Python, with the next `steps_per_execution` batches of the backend's arrays (one where that is "auto", fewer
-    at the end of the data). They come as an iterator that is also a list, as Keras gives lists on PyTorch. What comes
-    back are logs by name, or the predictions for all batches of the call. The `*_on_batch` methods do not call it, and
-    there is no form with a state, `train_function(state, iterator)`.
+    A user's function takes its place if a class overrides `make_train_function`, `make_test_function` or
+    `make_predict_function`, or if a function is assigned after `compile` (`model.train_function = mine`). `fit`,
+    `evaluate` and `predict` then call it as plain Python. It gets the next `steps_per_execution` batches of the
+    backend's arrays (one if that is `"auto"`, fewer at the end of the data), as an iterator that is also a list, since
+    Keras gives lists on PyTorch. It returns logs by name, or the predictions for all batches of the call. The
+    `*_on_batch` methods do not call it, and there is no form with a state, `train_function(state, iterator)`.
 
     Args:
-        model: whose step runs.
-        kind: "train", "test" or "predict".
+        model: the model whose step runs.
+        kind: `"train"`, `"test"` or `"predict"`.
 
     Example:
         >>> import numpy as np

@@ -1,13 +1,13 @@
-"""Steps of a user's own in a framework's idiom: gradients gather in leaves, and are asked of them.
+"""A user's own steps in a framework's idiom: gradients are gathered in leaves, and read from them.
 
-Such a step runs within the same functions as any other: its variables are read from a scope. So it can be recorded, and
-run in chunks. It is not told from a neutral one beforehand. It runs as neutral code, and where it asks for gradients
-after all, it begins anew with leaves in the scope. Where it asks for objects that outlive it (`parameters()`), or an
-optimizer of the framework's own is at work, it runs as plain Python on the variables themselves.
+Such a step runs within the same functions as any other step, and its variables are read from a scope. So it can be
+recorded, and run in chunks. Nothing tells it from a neutral step beforehand. It runs as neutral code first. If it asks
+for gradients, it begins again with leaves in the scope. If it asks for objects that outlive it (`parameters()`), or
+uses an optimizer of the framework, it runs as plain Python on the variables themselves.
 
-An attempt that is given up has changed no variable of ours. What else it changed stays changed, and changes again in
-the next attempt: plain attributes (a counter), objects of the framework that no layer holds and that it changes itself,
-lists that were appended to. A step is given up where it needs another way than those before: mostly the first one.
+An attempt that is given up has changed no variable of ours. Other changes stay, and happen again in the next attempt:
+plain attributes (a counter), lists, and objects of the framework that no layer holds. An attempt is given up only if
+the step needs another way, which is mostly known after the first step.
 """
 
 from __future__ import annotations
@@ -36,14 +36,21 @@ _WHY_PLAIN = (
 
 
 def native_step(step: Callable[[Any], Any], model: Any, kind: str, backend: Backend) -> Callable[[Any], Any]:
-    """Return a step that may be written in the framework's idiom; the step itself where it is not the user's own."""
+    """Return a step that may be written in the framework's idiom; the step itself if the user did not write it.
+
+    Args:
+        step: takes a batch.
+        model: the model whose step it is.
+        kind: `"train"`, `"test"` or `"predict"`.
+        backend: where it runs.
+    """
     if kind != "train" or not backend.native.steps or not overrides(model, "train_step"):
         return step
     return _NativeStep(step, model, backend)
 
 
 class _Asked(BaseException):
-    """The step is to begin anew, in another way. No code of a user's catches it."""
+    """The step must begin again, in another way. A user's `except Exception` does not catch this."""
 
     def __init__(self, way: int) -> None:
         super().__init__(way)
@@ -51,7 +58,7 @@ class _Asked(BaseException):
 
 
 class _LeafScope(Scope):
-    """A scope in which some variables are leaves, after assignments too."""
+    """A scope in which some variables are leaves, also after assignments."""
 
     __slots__ = ("_leaves", "_native")
 
@@ -62,7 +69,7 @@ class _LeafScope(Scope):
         self._leaves = {id(v): (v, leaf, native.changes(leaf)) for v, leaf in zip(variables, leaves, strict=True)}
 
     def write(self, variable: Variable, value: Any) -> None:
-        """Record a new value, which for those variables is a leaf too; the gradient stays."""
+        """Record a new value; for those variables it becomes a leaf, and the gradient stays."""
         entry = self._leaves.get(id(variable))
         if entry is not None:
             value = self._native.step_leaf(value, entry[1])
@@ -78,7 +85,7 @@ class _LeafScope(Scope):
 
 
 class _NativeStep(AskedStep):
-    """A user's own `train_step`, in whichever way it turns out to need."""
+    """A user's own `train_step`, run in the way that it turns out to need."""
 
     def __init__(self, step: Callable[[Any], Any], model: Any, backend: Backend) -> None:
         self._step = step
@@ -153,12 +160,12 @@ class _NativeStep(AskedStep):
     # ---- what the step is told ---------------------------------------------------------------------------------
 
     def forget_gradients(self, variables: Sequence[Variable]) -> None:
-        """Drop the gradients of variables; begin anew where they are no leaves yet."""
+        """Drop the gradients of variables; begin again if they are no leaves yet."""
         if self._way == _NEUTRAL:
             raise _Asked(_LEAVES)
         for variable in variables:
             self._native.forget_gradient(variable.value)
 
     def ask_for_objects(self) -> NoReturn:
-        """Begin anew as plain Python."""
+        """Begin again as plain Python."""
         raise _Asked(_PLAIN)

@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
 
 def prepare(model: StepMethods, kind: str, batch: Any, resets: bool = False) -> Step:
-    """Return a step of a model, compiled for the current backend; build what is not built yet.
+    """Return a step of a model for the current backend; build what is not built yet.
 
-    The model keeps its steps. One is made anew where something has changed on which it depends.
+    The model keeps its steps. A new one is made if something changed that the step depends on.
 
     Args:
-        model: whose step it is.
-        kind: "train", "test" or "predict".
-        batch: one, whose values are not read.
-        resets: whether the step begins metrics anew.
+        model: the model whose step it is.
+        kind: `"train"`, `"test"` or `"predict"`.
+        batch: a batch, whose values are not read.
+        resets: whether the step resets the metrics before it runs.
     """
     backend = registry.current()
     key = f"{kind}, from new metrics" if resets else kind
@@ -56,11 +56,11 @@ def _new_step(model: StepMethods, kind: str, batch: Any, backend: Backend, reset
                 "trainable counts as it is now, not as it was at `compile`: set it before each training.",
                 stacklevel=2,
             )
-    # In the compiled step a reset costs nothing. A user's own is called each time: it may do more than assign.
+    # A reset inside of the compiled step costs nothing. A user's own may do more than assign: it is called each time.
     resets_inside = resets and built and not overrides(model, "reset_metrics")
     resets_inside = resets_inside and not any(overrides(metric, "reset_state") for metric in model.metrics)
     step = _in_context(native_step(step, model, kind, backend), model, kind, context, resets_inside)
-    # What a prediction uses beside weights is found by tracing: each argument of a compiled call takes its time.
+    # Each argument of a compiled call takes time. What a prediction uses beside weights is found by tracing.
     state = model.variables if kind == "predict" else model._all_variables()
     made: Step
     if model.run_eagerly:
@@ -82,10 +82,10 @@ def _in_context(
 
     Args:
         step: takes a batch.
-        model: whose step it is.
-        kind: "train", "test" or "predict".
-        context: the context without a batch; None where nothing is known.
-        resets: whether metrics begin anew in the step.
+        model: the model whose step it is.
+        kind: `"train"`, `"test"` or `"predict"`.
+        context: what is known without a batch; None if that is nothing.
+        resets: whether the step resets the metrics.
     """
 
     def run(batch: Any) -> Any:
