@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,7 @@ class CompiledStep(Step):
     # ---- tracing -----------------------------------------------------------------------------------------------
 
     def _programs_over(self, variables: Sequence[Variable]) -> _Programs:
-        return _Programs(self._traced, unique(variables), not self._donate)
+        return _Programs(self._traced, unique(variables), self._backend, self._donate)
 
     def _traced(self, batch: Any) -> Any:
         """Run the function while it is traced; note that it runs, and the names of its logs."""
@@ -121,30 +122,16 @@ class CompiledStep(Step):
 
     def run_rows(self, data: Any, indices: Any, start: int, stop: int) -> Any:
         """Run consecutive steps in one call of the backend."""
-
-        def call(programs: _Programs, state: list[Any]) -> tuple[Any, Any]:
-            if programs.chunk is None:
-                programs.chunk = self._backend.compile_steps(programs.pure)
-            return programs.chunk(state, data, indices, start, stop)
-
-        return self._execute(call)
+        return self._execute(lambda programs, state: programs.chunk(state, data, indices, start, stop))
 
     def run_batch(self, batch: Any) -> Any:
         """Run one step on a batch of host arrays."""
-
-        def call(programs: _Programs, state: list[Any]) -> tuple[Any, Any]:
-            if programs.single is None:
-                programs.single = self._backend.compile(programs.pure, donate_first=self._donate)
-            return programs.single(state, batch)
-
-        return self._execute(call)
+        return self._execute(lambda programs, state: programs.single(state, batch))
 
     def program(self, batch: Any, stage: str) -> str | None:
         """Return the program of `run_batch` as text."""
 
         def show(programs: _Programs, state: list[Any]) -> tuple[Any, str | None]:
-            if programs.single is None:
-                programs.single = self._backend.compile(programs.pure, donate_first=self._donate)
             program = getattr(programs.single, "program", None)
             return state if self._donate else {}, program and program(stage, state, batch)
 
@@ -152,22 +139,16 @@ class CompiledStep(Step):
 
     def maps(self) -> bool:
         """Return whether the backend has one program for several batches."""
-        self._maps = self._maps and self._several(self._programs) is not None
+        self._maps = self._maps and self._programs.several is not None
         return self._maps
-
-    def _several(self, programs: _Programs) -> BatchesRunner | None:
-        if programs.several is None:
-            programs.several = self._backend.execution.compile_batches(_outputs_of(programs.pure, self._backend))
-        return programs.several
 
     def run_batches(self, batches: Any, count: int) -> Any:
         """Run a step that changes nothing on each of several batches, in one call of the backend."""
 
         def call(programs: _Programs, state: list[Any]) -> tuple[Any, Any]:
-            several = self._several(programs)
-            if several is None:
+            if programs.several is None:
                 raise CannotMap(f"single calls are as good on {self._backend.name}")
-            return {}, several(state, batches, count)
+            return {}, programs.several(state, batches, count)
 
         try:
             return self._execute(call)
@@ -177,17 +158,32 @@ class CompiledStep(Step):
 
 
 class _Programs:
-    """The pure function of a step over one list of variables, and what a backend made of it.
+    """The pure function of a step over one list of variables, and what a backend makes of it when it is asked for.
 
     If more variables are found, the step gets a new object. Another thread that predicts may still run the old one.
     """
 
-    def __init__(self, step: Callable[[Any], Any], variables: list[Variable], changes_only: bool) -> None:
+    def __init__(
+        self, function: Callable[[Any], Any], variables: list[Variable], backend: Backend, donate: bool
+    ) -> None:
         self.variables = variables
-        self.pure = functionalize(step, variables, changes_only)
-        self.chunk: Callable[..., Any] | None = None
-        self.single: Callable[..., Any] | None = None
-        self.several: BatchesRunner | None = None
+        self._pure = functionalize(function, variables, changes_only=not donate)
+        self._backend, self._donate = backend, donate
+
+    @cached_property
+    def chunk(self) -> Callable[..., Any]:
+        """Runs consecutive steps over rows."""
+        return self._backend.compile_steps(self._pure)
+
+    @cached_property
+    def single(self) -> Callable[..., Any]:
+        """Runs one step on a batch."""
+        return self._backend.compile(self._pure, donate_first=self._donate)
+
+    @cached_property
+    def several(self) -> BatchesRunner | None:
+        """Runs a step on each of several batches; None where single calls are as good."""
+        return self._backend.execution.compile_batches(_outputs_of(self._pure, self._backend))
 
 
 def _outputs_of(
