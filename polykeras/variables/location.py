@@ -9,9 +9,9 @@ import numpy as np
 
 from polykeras.backend import Backend
 from polykeras.backend.dispatch import Handle
-from polykeras.backend.native_location import NativeLocation
+from polykeras.backend.native import NativeLocation
 from polykeras.variables import runs
-from polykeras.variables.leaves import Leaf
+from polykeras.variables.native_parameters import NativeParameter
 
 
 class Located(Handle):
@@ -23,16 +23,16 @@ class Located(Handle):
             needed. Where native code has looked at it: how it is stored for that code, and the framework's object that
             stores it.
         _lent: whether somebody else may hold the array; `KEPT`, and relies on its numbers.
-        _leaf: what native code knows it by.
+        _parameter: the parameter by which native code knows it.
     """
 
-    __slots__ = ("_dtype", "_leaf", "_lent", "_location", "_shape", "path")
+    __slots__ = ("_dtype", "_lent", "_location", "_parameter", "_shape", "path")
 
     def __init__(self, shape: tuple[int, ...], dtype: str, host: Any, path: str) -> None:
         self._shape, self._dtype, self.path = shape, dtype, path
         self._location: tuple[Backend | NativeLocation | None, Any] = (None, host)
         self._lent: bool | int = False
-        self._leaf: Leaf | None = None
+        self._parameter: NativeParameter | None = None
 
     @property
     def location(self) -> str:
@@ -43,7 +43,7 @@ class Located(Handle):
     def _plain(self, backend: Backend) -> Any:
         """The stored value as an array of which nobody gathers gradients."""
         value = self._stored(backend)
-        return value if self._leaf is None else backend.stop_gradient(value)
+        return value if self._parameter is None else backend.stop_gradient(value)
 
     def _stored(self, backend: Backend) -> Any:
         """The value outside any scope, moved to `backend` where it was elsewhere."""
@@ -68,14 +68,14 @@ class Located(Handle):
         Where native code knows an object that holds the value, it takes the numbers.
         """
         with runs.turn:
-            (location, stored), leaf = self._location, self._leaf
+            (location, stored), parameter = self._location, self._parameter
             if isinstance(location, NativeLocation):
                 location.write(stored, backend, value)
             else:
-                if leaf is not None and leaf.backend is backend:
-                    value = leaf.filled(value)
-                elif leaf is not None:
-                    leaf.leave()
+                if parameter is not None and parameter.backend is backend:
+                    value = parameter.take_back(value)
+                elif parameter is not None:
+                    parameter.leave()
                 self._location = (backend, value)
                 self._lent = lent
 
@@ -92,7 +92,7 @@ class Located(Handle):
     def _owned(self, backend: Backend) -> Any:
         """The value outside any scope, in memory that nobody else refers to: it may be donated."""
         value = self._stored(backend)
-        if self._leaf is not None:
+        if self._parameter is not None:
             return backend.place(value)  # native code holds it, and finds it as it is if what runs fails
         if self._lent and not isinstance(self._location[0], NativeLocation):
             value = backend.place(value)
@@ -103,7 +103,7 @@ class Located(Handle):
 
     def _store(self, backend: Backend, value: Any) -> None:
         """Take over a result of a compiled function, whose shape and dtype are known to be right."""
-        if self._leaf is None and not isinstance(self._location[0], NativeLocation):
+        if self._parameter is None and not isinstance(self._location[0], NativeLocation):
             self._location = (backend, value)
             self._lent = False
         else:

@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec
 
-from polykeras.backend import native_location
-from polykeras.backend.native_location import tell
+from polykeras.backend.native import location as native_location
+from polykeras.backend.native.location import note_access
 from polykeras.backend.scopes import current_scope
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Run:
         if scope is not None:  # the state is that of a function around it
             self.values = [scope.read(variable) for variable in self._variables]
             return self
-        tell(self._backend, self._variables)
+        note_access(self._backend, self._variables)
         with turn:
             others = self._others()
             try:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from polykeras.backend import Backend
-from polykeras.backend.native_location import NativeLocation, tell
+from polykeras.backend.native import NativeLocation
+from polykeras.backend.native.location import note_access
 from polykeras.backend.scopes import current_scope
 from polykeras.common import nested
-from polykeras.variables.leaves import KEPT
+from polykeras.variables.native_parameters import KEPT
 from polykeras.variables.variable import Variable
 
 
@@ -34,7 +35,7 @@ def kept_values(variables: Iterable[Variable]) -> list[tuple[Variable, Any]]:
         location, value = variable._location
         if isinstance(location, NativeLocation):
             location, value = None, variable.numpy()
-        elif variable._leaf is not None and location is not None:
+        elif variable._parameter is not None and location is not None:
             value = location.place(value)
         kept.append((variable, (location, value)))
     return kept
@@ -55,7 +56,7 @@ def read_state(variables: Sequence[Variable], backend: Backend) -> list[Any]:
     """
     scope = current_scope.get()
     if scope is None:
-        tell(backend, variables)
+        note_access(backend, variables)
         return [variable._plain(backend) for variable in variables]
     return [scope.read(variable) for variable in variables]
 

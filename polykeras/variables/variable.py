@@ -10,7 +10,8 @@ import numpy as np
 
 from polykeras import dtypes
 from polykeras.backend import Backend, registry
-from polykeras.backend.native_location import NativeLocation, tell
+from polykeras.backend.native import NativeLocation
+from polykeras.backend.native.location import note_access
 from polykeras.backend.scopes import current_autocast, current_scope, outside_scopes
 from polykeras.backend.spec import Array
 from polykeras.common import nested, version_counter
@@ -18,8 +19,8 @@ from polykeras.common.types import ArrayLike, DTypeLike, InitializerLike
 from polykeras.operators import ArrayOperators
 from polykeras.variables import runs
 from polykeras.variables.initial import can_wait, check_sizes, initial_value, named_initializer
-from polykeras.variables.leaves import leaf_of
 from polykeras.variables.location import Located
+from polykeras.variables.native_parameters import parameter_of
 from polykeras.variables.runs import Run
 
 
@@ -103,8 +104,8 @@ class Variable(Located, ArrayOperators):
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
         version_counter.bump()
-        if (leaf := getattr(self, "_leaf", None)) is not None:
-            leaf.train(self._trainable)
+        if (parameter := getattr(self, "_parameter", None)) is not None:
+            parameter.set_trainable(self._trainable)
 
     # ---- what it is --------------------------------------------------------------------------------------------
 
@@ -170,34 +171,35 @@ class Variable(Located, ArrayOperators):
             return np.array(registry.current().to_numpy(scope.read(self)))
         with runs.turn:
             location = self._location[0]
-            if location is None or not runs.others_run():
+            if location is None or isinstance(location, NativeLocation) or not runs.others_run():
                 return np.array(self._host_value())
-        with Run([self], location) as run:  # type: ignore[arg-type]
+        with Run([self], location) as run:
             return np.array(location.to_numpy(run.values[0]))
 
     def _lend(self, backend: Backend) -> Any:
         """The value outside any scope, which somebody may keep: steps that follow leave its memory alone."""
-        native = backend.native
-        if native.location is not None and native.location.looks():
-            native.location.note(self)
+        location, parameters = backend.native.location, backend.native.parameters
+        if location is not None and location.is_watching():
+            location.note_access(self)
         with runs.turn:
             if not runs.others_run():
                 value = self._stored(backend)
-                if native.asked and self._trainable and native.can_track():
-                    value = leaf_of(self, backend)
+                if parameters is not None and parameters.requested and self._trainable and parameters.is_grad_enabled():
+                    value = parameter_of(self, backend)
                 if not self._lent:
                     self._lent = True
-                    native.note_lent(value, self._make_leaf)
+                    if parameters is not None:
+                        parameters.track_value(value, self._make_parameter)
                 return value
         with outside_scopes(), Run([self], backend) as run:
             self._lent = True
             return run.values[0]
 
-    def _make_leaf(self, value: Any) -> None:
-        """Make a value that was lent the variable's leaf, where the variable holds it still."""
+    def _make_parameter(self, value: Any) -> None:
+        """Make a value that was given out the variable's parameter, if it still is its value."""
         location, stored = self._location
         if stored is value and self._lent is True and isinstance(location, Backend):
-            leaf_of(self, location)
+            parameter_of(self, location)
 
     def _traced_elsewhere(self, backend: Backend) -> TypeError:
         """Return the error for a value of a trace that knows nothing of this variable."""
@@ -236,7 +238,7 @@ class Variable(Located, ArrayOperators):
         if scope is not None:
             scope.write(self, value)
             return value
-        tell(backend, [self], assigned=True)
+        note_access(backend, [self], assigned=True)
         if isinstance(self._location[0], NativeLocation):
             self._keep(backend, value)
             return value
@@ -257,7 +259,7 @@ class Variable(Located, ArrayOperators):
             self.assign(initializer(self._shape, dtype=self._dtype))
             return
         first: Any = partial(initial_value, initializer, self._shape, self._dtype, self.name)
-        tell(registry.current(), [self], assigned=True)
+        note_access(registry.current(), [self], assigned=True)
         self._keep(None, first if can_wait(initializer, self._shape) else first())
 
     def assign_add(self, value: ArrayLike) -> Array:
@@ -272,7 +274,7 @@ class Variable(Located, ArrayOperators):
         """Copies and pickles hold the value on the host: they need no framework to be read."""
         slots = (*Located.__slots__, *Variable.__slots__)
         state = {name: getattr(self, name) for name in slots if name != "__weakref__"}
-        return None, state | {"_location": (None, self.numpy()), "_lent": False, "_leaf": None}
+        return None, state | {"_location": (None, self.numpy()), "_lent": False, "_parameter": None}
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -12,7 +12,7 @@ from polykeras.config import is_unsafe_deserialization_enabled
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.saving.lambdas import is_code_allowed
 from polykeras.variables import is_functional
-from polykeras.variables.adopted import variables_in
+from polykeras.variables.adapters import variables_in
 
 __all__ = ["TFSMLayer"]
 

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from polykeras.backend import Backend, registry
+from polykeras.backend.native import NativeModules
 from polykeras.backend.symbolic import NeedsValues
 from polykeras.common import nested
 from polykeras.layers.base.layer import LAYERS, Layer
-from polykeras.layers.base.native import note_wrapper, variable_around
+from polykeras.layers.base.native.attributes import note_wrapper, variable_around
 from polykeras.saving.lambdas import is_code_allowed
 from polykeras.variables import Variable, is_functional
-from polykeras.variables.leaves import hold_in
+from polykeras.variables.native_parameters import bind_parameter, parameters_of
 
 __all__ = ["TorchModuleWrapper"]
 
@@ -50,16 +51,15 @@ class TorchModuleWrapper(Layer):
     def __init__(self, module: Any, name: str | None = None, output_shape: Any = None, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self._framework = registry.load("torch")
-        native = self._framework.native
-        held = native.held(module)
-        trained = native.trained(module)
+        held = self._native.get_arrays(module)
+        trained = self._native.get_trainable_names(module)
         object.__setattr__(self, "module", module)  # as it is
         note_wrapper(module, self)
         self._held: dict[str, Variable] = {
             key: variable_around(array, self._framework, key in trained, key) for key, array in held.items()
         }
         self._own_weights.extend(self._held.values())
-        self._inner = native.within(module)
+        self._inner = self._native.find_layers(module)
         self._given_shape = output_shape
         self.built = True
 
@@ -67,11 +67,16 @@ class TorchModuleWrapper(Layer):
         """Hold the values of a copy's variables in the copy of the module."""
         vars(self).update(state)
         note_wrapper(self.module, self)
-        held = self._framework.native.held(self.module)
+        held = self._native.get_arrays(self.module)
         for key, variable in self._held.items():
             value = variable.numpy()
-            hold_in(variable, self._framework, held[key])
-            self._framework.native.fill(held[key], self._framework.asarray(value))
+            bind_parameter(variable, self._framework, held[key])
+            parameters_of(self._framework).copy_into(held[key], self._framework.asarray(value))
+
+    @property
+    def _native(self) -> NativeModules:
+        assert self._framework.native.modules is not None
+        return self._framework.native.modules
 
     def __getattr__(self, name: str) -> Any:
         module = vars(self).get("module")
@@ -87,7 +92,7 @@ class TorchModuleWrapper(Layer):
     def native_children(self) -> dict[str, Any]:
         return {"module": self.module}
 
-    def native_leaves(self, trainable: bool) -> dict[str, Any]:
+    def native_tensors(self, trainable: bool) -> dict[str, Any]:
         for variable in self._held.values():
             if variable.location != "host" and not is_functional():
                 variable.value  # noqa: B018  (back in the module again)
@@ -113,9 +118,9 @@ class TorchModuleWrapper(Layer):
         if not is_functional():
             for variable in self._held.values():
                 variable._stored(backend)  # in the module, wherever it was
-            return backend.native.call(self.module, None, training, args, kwargs)[0]
+            return self._native.call(self.module, None, training, args, kwargs)[0]
         values = {name: variable.value for name, variable in self._held.items()}
-        outputs, changed = backend.native.call(self.module, values, training, args, kwargs)
+        outputs, changed = self._native.call(self.module, values, training, args, kwargs)
         for name, value in changed.items():
             self._held[name].assign(value)
         return outputs
@@ -150,7 +155,7 @@ class TorchModuleWrapper(Layer):
             store[name] = variable.numpy()
 
     def _saved(self) -> dict[str, Variable]:
-        kept = self._framework.native.kept(self.module)
+        kept = self._native.get_saved_names(self.module)
         return {name: variable for name, variable in self._held.items() if name in kept}
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
@@ -173,7 +178,7 @@ class TorchModuleWrapper(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments; the module as torch pickles it."""
-        packed = base64.b64encode(self._framework.native.packed(self.module)).decode("ascii")
+        packed = base64.b64encode(self._native.serialize(self.module)).decode("ascii")
         config = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype_policy.name}
         return config | {"module": packed, "output_shape": self._given_shape}
 
@@ -199,5 +204,6 @@ class TorchModuleWrapper(Layer):
                 "trust the file, load it with `safe_mode=False`, or call "
                 "`polykeras.config.enable_unsafe_deserialization()`."
             )
-        unpacked = registry.load("torch").native.unpacked(base64.b64decode(config["module"]))
-        return cls(**config | {"module": unpacked})
+        modules = registry.load("torch").native.modules
+        assert modules is not None
+        return cls(**config | {"module": modules.deserialize(base64.b64decode(config["module"]))})

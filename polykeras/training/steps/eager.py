@@ -42,7 +42,7 @@ class EagerStep(CompiledStep):
     def _run_one(self, batch: Any) -> Any:
         location = self._backend.native.location
         # A step that fails changes no variable.
-        with Scope() as scope, location.in_step() if location else nullcontext():
+        with Scope() as scope, location.eager_step() if location else nullcontext():
             result = self.step(batch)
         if isinstance(result, dict):
             self.log_names = list(result)

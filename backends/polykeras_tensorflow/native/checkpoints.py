@@ -12,7 +12,7 @@ from polykeras.backend.dispatch import Handle
 from polykeras.backend.spec import Array
 from polykeras.common import nested
 from polykeras.common.checkpointable import Checkpointable
-from polykeras_tensorflow.native import LOCATION
+from polykeras_tensorflow.native.location import LOCATION
 from polykeras_tensorflow.private import Trackable, track
 
 _NAME = "variables"
@@ -89,7 +89,7 @@ def _give(part: Any, variables: Sequence[Any], stored: Sequence[bytes]) -> None:
         )
     for variable, value in zip(variables, stored, strict=True):
         tensor = tf.io.parse_tensor(value, variable.dtype)
-        LOCATION.stored(variable).assign(tensor)  # for good, also where a step's scope is dropped
+        LOCATION.get_stored(variable).assign(tensor)  # for good, also where a step's scope is dropped
         variable.assign(tensor)
 
 
@@ -140,7 +140,7 @@ def _setting(set_attribute: Callable[[Any, str, Any], None]) -> Callable[[Any, s
     return method
 
 
-def accept_ours() -> None:
+def accept_checkpointables() -> None:
     """Have `tf.train.Checkpoint` take models, layers, optimizers, metrics and variables."""
     checkpoint: Any = tf.train.Checkpoint
     checkpoint.__init__ = _making(checkpoint.__init__)

@@ -1,4 +1,4 @@
-"""What layers around code of JAX's own need: its trees and its keys for random numbers."""
+"""What layers around functions of JAX need: its trees and its keys for random numbers."""
 
 from __future__ import annotations
 
