@@ -143,7 +143,7 @@ are_tapes_open: Callable[[], bool] = _always if _no_tapes is None else _are_tape
 def _read_for_tapes(variable: Any) -> None:
     if variable.trainable:
         variable.handle  # noqa: B018 (which makes the variable one of TensorFlow's)
-        variable._location[1].value()
+        variable.native_object.value()
 
 
 note_accessed: Callable[[Any], None] = find("tensorflow.python.pywrap_tfe:TFE_Py_TapeVariableAccessed", _read_for_tapes)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from polykeras.backend import registry
+from polykeras.backend import registry, value_lock
 from polykeras.backend.native import VariableAdapter
-from polykeras.backend.native.location import in_turn
 from polykeras.backend.scopes import current_scope, is_functional
 from polykeras.variables.variable import Variable
 
@@ -35,7 +34,7 @@ def variables_in(part: Any, owner: str) -> Iterator[Variable]:
     for adapter in _adapters():
         if isinstance(part, adapter.types):
             for stored in adapter.get_variables(part):
-                with in_turn():  # two threads that ask first at once get one variable
+                with value_lock.lock:  # two threads that ask first at once get one variable
                     bound = adapter.find_bound(stored)
                     bound = _adapt(adapter, stored, owner) if bound is None else bound
                 yield bound
@@ -46,11 +45,11 @@ def _adapt(adapter: VariableAdapter, stored: Any, owner: str) -> Variable:
     name, shape, dtype, trainable = adapter.describe(stored)
     variable = Variable(adapter.location.to_numpy(stored), shape, dtype, trainable, autocast=False, name=name)
     variable.path = f"{owner}/{name}"
-    variable._location = (adapter.location, stored)
+    variable.store_in(adapter.location, stored)
     adapter.bind(stored, variable, _value_in_scope, is_functional)
     return variable
 
 
 def _value_in_scope(variable: Variable) -> Any:
     scope = current_scope.get()
-    return None if scope is None else scope.held(variable)
+    return None if scope is None else scope.find_value(variable)

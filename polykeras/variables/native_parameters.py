@@ -12,16 +12,14 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakValueDictionary
 
+from polykeras.backend import value_lock
 from polykeras.backend.native import NativeLocation, NativeParameters
-from polykeras.backend.native.location import in_turn, two_frameworks_error
+from polykeras.backend.native.location import two_frameworks_error
+from polykeras.variables.sharing import FROZEN, SHARED
 
 if TYPE_CHECKING:
     from polykeras.backend import Backend
     from polykeras.variables.variable import Variable
-
-
-KEPT = 2
-"""What `Variable._lent` is where somebody relies on an array's numbers: no parameter is made of its memory."""
 
 
 class RestartableStep:
@@ -104,22 +102,22 @@ def parameter_of(variable: Variable, backend: Backend, trainable: bool = True) -
     Raises:
         RuntimeError: an object of another framework stores the variable.
     """
-    with in_turn():  # two threads that ask first at once get one parameter
+    with value_lock.lock:  # two threads that ask first at once get one parameter
         return _parameter_of(variable, backend, trainable)
 
 
 def _parameter_of(variable: Variable, backend: Backend, trainable: bool) -> Any:
-    parameter = variable._parameter
+    parameter = variable.native_parameter
     if isinstance(variable._location[0], NativeLocation):
         raise two_frameworks_error(variable, variable._location[0].name, backend.name)
     if parameter is None or parameter.backend is not backend:
-        value = variable._stored(backend)
-        own = backend.place(value) if variable._lent is KEPT else value
+        value = variable.stored_value(backend)
+        own = backend.place(value) if variable._sharing is FROZEN else value
         array = parameters_of(backend).make(own, variable.trainable)
         parameter = _bind(variable, backend, array)
         parameter.set_trainable(trainable and variable.trainable)
     else:
-        variable._stored(backend)  # which moves it there from where it was meanwhile
+        variable.stored_value(backend)  # which moves it there from where it was meanwhile
     return parameter.array
 
 
@@ -135,12 +133,12 @@ def bind_parameter(variable: Variable, backend: Backend, array: Any) -> Variable
         The variable.
     """
     _bind(variable, backend, array)
-    variable._lent = True
+    variable._sharing = SHARED
     return variable
 
 
 def _bind(variable: Variable, backend: Backend, array: Any) -> NativeParameter:
-    parameter = variable._parameter = NativeParameter(backend, array, variable.trainable)
+    parameter = variable.native_parameter = NativeParameter(backend, array, variable.trainable)
     _variables[id(array)] = variable
     variable._location = (backend, array)
     return parameter
@@ -153,6 +151,6 @@ _variables: WeakValueDictionary[int, Variable] = WeakValueDictionary()
 def variable_of(array: Any) -> Variable | None:
     """Return the variable whose parameter an object of a framework is, or None."""
     variable = _variables.get(id(array))
-    if variable is None or variable._parameter is None or variable._parameter.array is not array:
+    if variable is None or variable.native_parameter is None or variable.native_parameter.array is not array:
         return None
     return variable

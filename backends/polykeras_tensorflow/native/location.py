@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from polykeras.backend import registry
+from polykeras.backend import registry, value_lock
 from polykeras.backend.native import NativeLocation
-from polykeras.backend.native.location import in_turn, on_host, parameter_framework, two_frameworks_error, value_on
+from polykeras.backend.native.location import on_host, two_frameworks_error
 from polykeras.backend.spec import Array
 from polykeras_tensorflow.graphs import inlined_functions
 from polykeras_tensorflow.private import ResourceVariable, are_tapes_open, is_recorded, note_accessed, read_from
@@ -33,8 +33,8 @@ class TensorflowLocation(NativeLocation):
     def note_access(self, variable: Any, assigned: bool = False) -> None:
         if not tf.executing_eagerly():
             self.get_stored(variable)
-        location, stored = variable._location
-        if location is self and stored.trainable is not variable.trainable:
+        stored = variable.native_object
+        if stored is not None and stored.trainable is not variable.trainable:
             stored._trainable = variable.trainable  # which its reads ask for
         if not assigned and variable.trainable and are_tapes_open():
             note_accessed(variable)
@@ -44,8 +44,8 @@ class TensorflowLocation(NativeLocation):
             return value
         if variable.trainable:
             note_accessed(variable)
-        location, stored = variable._location
-        if location is not self or not is_recorded([stored.handle]):
+        stored = variable.native_object
+        if stored is None or not is_recorded([stored.handle]):
             return value
         if tf.executing_eagerly() or value.graph is tf.compat.v1.get_default_graph():
             return read_from(value, stored.handle)
@@ -57,24 +57,23 @@ class TensorflowLocation(NativeLocation):
 
     def get_stored(self, variable: Any) -> tf.Variable:
         """Return the `tf.Variable` that stores a variable. It is made if there is none."""
-        location, stored = variable._location
-        if location is self:
+        stored = variable.native_object
+        if stored is not None:
             return stored
-        with in_turn():
+        with value_lock.lock:
             return self._make_stored(variable)
 
     def _make_stored(self, variable: Any) -> tf.Variable:
-        location, stored = variable._location
-        if location is self:  # another thread was first
+        stored = variable.native_object
+        if stored is not None:  # another thread was first
             return stored
-        other = parameter_framework(variable)
-        if other is not None:
-            raise two_frameworks_error(variable, other, self.name)
+        if variable.native_parameter is not None:
+            raise two_frameworks_error(variable, variable.native_parameter.backend.name, self.name)
         with tf.init_scope():
-            array = value_on(variable, _backend())
+            array = variable.stored_value(_backend())
             # Of memory of its own: others may hold the array.
             stored = ResourceVariable(array, trainable=variable.trainable, name=variable.name.replace("/", "_"))
-        variable._location, variable._lent = (self, stored), False
+        variable.store_in(self, stored)
         return stored
 
     def read(self, stored: tf.Variable, backend: Any) -> Any:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
 import numpy as np
-
-turn = threading.RLock()
-"""Held for moments, in which values of variables are taken or given, or move; a new lock after a fork."""
 
 
 class NativeLocation:
@@ -79,21 +75,6 @@ class NativeLocation:
         raise NotImplementedError
 
 
-def renew_turn() -> threading.RLock:
-    """Make another lock in place of `turn`, and return it.
-
-    It is for a forked process: a thread that is not there any more may hold the other one.
-    """
-    global turn
-    turn = threading.RLock()
-    return turn
-
-
-def in_turn() -> AbstractContextManager[Any]:
-    """Return the context in which this thread alone takes or gives values of variables, or moves them to a location."""
-    return turn
-
-
 def note_access(backend: Any, variables: Iterable[Any], assigned: bool = False) -> None:
     """Let a framework's native code, if it watches, see that variables are about to be read or assigned.
 
@@ -122,17 +103,6 @@ def two_frameworks_error(variable: Any, first: str, second: str) -> RuntimeError
     )
 
 
-def parameter_framework(variable: Any) -> str | None:
-    """Return the name of the framework that has a parameter for a variable; None for none."""
-    parameter = variable._parameter
-    return None if parameter is None else parameter.backend.name
-
-
-def value_on(variable: Any, backend: Any) -> Any:
-    """Return the value that a variable has outside of scopes, as an array of a backend."""
-    return variable._stored(backend)
-
-
 def on_host(value: Any) -> np.ndarray:
-    """Return a value on the host, made now where it is a `partial` that makes it."""
+    """Return a value on the host, which is made now if it is a `partial` that makes it."""
     return value() if isinstance(value, partial) else value

@@ -117,7 +117,7 @@ class TorchModuleWrapper(Layer):
         backend = self._current("call")
         if not is_functional():
             for variable in self._held.values():
-                variable._stored(backend)  # in the module, wherever it was
+                variable.stored_value(backend)  # moves into the module, wherever it was
             return self._native.call(self.module, None, training, args, kwargs)[0]
         values = {name: variable.value for name, variable in self._held.items()}
         outputs, changed = self._native.call(self.module, values, training, args, kwargs)

@@ -143,7 +143,7 @@ class _NativeStep(RestartableStep):
         self._model._may_have_native_state = True
         scope = current_scope.get()
         if scope is not None:
-            scope.renew(self._backend)
+            scope.reload(self._backend)
         return result
 
     def _detached(self, result: Any) -> Any:

@@ -7,9 +7,8 @@ from importlib import import_module
 from typing import Any
 from weakref import WeakValueDictionary
 
-from polykeras.backend import Backend, registry
+from polykeras.backend import Backend, registry, value_lock
 from polykeras.backend.native import NativeModules
-from polykeras.backend.native.location import in_turn
 from polykeras.common import version_counter
 from polykeras.layers.base.native.mixin import NativeMixin
 from polykeras.variables import Variable
@@ -127,7 +126,7 @@ def variable_around(array: Any, backend: Backend, trainable: bool = True, name: 
         trainable: whether it is trained, for a new variable.
         name: of a new variable.
     """
-    with in_turn():
+    with value_lock.lock:
         known = variable_of(array)
         if known is not None:
             return known

@@ -78,7 +78,7 @@ class NativeMixin(NativeBase):
         for variable in self._own_variables():
             if variable.trainable is trainable:
                 tensor = parameter_of(variable, backend, self.trainable)
-                variable._parameter.set_trainable(trainable and self.trainable)  # type: ignore[union-attr]
+                variable.native_parameter.set_trainable(trainable and self.trainable)  # type: ignore[union-attr]
                 found[_free(variable.name, found)] = tensor
         return found
 
@@ -116,8 +116,8 @@ class NativeMixin(NativeBase):
     def _freeze_parameters(self) -> None:
         """Let gradients gather in the parameters of this layer, or not, after `trainable` was set."""
         for variable in self._own_variables():
-            if variable._parameter is not None:
-                variable._parameter.set_trainable(variable.trainable and self.trainable)
+            if variable.native_parameter is not None:
+                variable.native_parameter.set_trainable(variable.trainable and self.trainable)
 
 
 def _layers_in(value: Any, seen: set[int]) -> Any:
