@@ -1,9 +1,9 @@
 """Runs of compiled steps on the arrays of variables, in several threads at once.
 
 A run that donates its state leaves variables without a value until they get new ones. Other threads that read these
-variables wait for that moment, and see all of the old values or all of the new ones. A run that finds others at work, or
-waiting, donates copies, so that nobody waits for it. So threads may predict with a model at any time while another one
-trains it.
+variables wait for that moment, and see all of the old values or all of the new ones. A run that finds others at work,
+or waiting, donates copies, so that nobody waits for it. So threads may predict with a model at any time while another
+one trains it.
 """
 
 from __future__ import annotations

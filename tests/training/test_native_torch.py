@@ -979,7 +979,7 @@ def test_a_gradient_penalty_alone(eagerly: bool) -> None:
         assert falls(model.fit(X, epochs=15, batch_size=8, verbose=0).history["loss"])
 
 
-def test_threads_that_look_first_at_once_find_one_leaf() -> None:
+def test_threads_that_ask_first_at_once_find_one_parameter() -> None:
     for _ in range(20):
         model, barrier, found = network(), threading.Barrier(4), []
 

@@ -40,7 +40,7 @@ class _Scoped:
 
     @property
     def handle(self) -> Array:
-        """The handle; in eager code of a scope, whose operations read by it, that of a variable with its value."""
+        """The handle, by which eager operations read. In a scope it is that of a variable with the scope's value."""
         value = self._scope_value(self._bound) if tf.executing_eagerly() else None
         if value is None:
             return super().handle  # type: ignore[misc]

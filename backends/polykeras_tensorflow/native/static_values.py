@@ -42,7 +42,7 @@ def _index(self: tf.Tensor) -> int:
 
 
 def _for_static_values(iterate: Any) -> Any:
-    """Return `Tensor.__iter__` such that the sizes in a `tf.shape(x)` may be looped over, where they are known."""
+    """Return `Tensor.__iter__` such that it loops over the sizes in a `tf.shape(x)`, if these are known."""
 
     @wraps(iterate)
     def method(self: Any) -> Any:

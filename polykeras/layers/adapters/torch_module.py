@@ -23,16 +23,16 @@ __all__ = ["TorchModuleWrapper"]
 
 @LAYERS.register()
 class TorchModuleWrapper(Layer):
-    """A `torch.nn.Module` as a layer: its parameters and buffers are weights, trained and saved as those of layers.
+    """A `torch.nn.Module` as a layer: its parameters and buffers are weights, trained and saved like those of layers.
 
-    A module that is set as an attribute of a layer or model is put into one of these by itself. The module's own
-    parameters hold the values, so that code of PyTorch that has them sees what `fit` does, and the other way round.
-    It needs the torch backend.
+    A module that is set as an attribute of a layer or model is wrapped in this layer automatically. The module's own
+    parameters hold the values, so PyTorch code that has them sees what `fit` does, and the other way round. It needs
+    the torch backend.
 
     Args:
-        module: the module; of a lazy one the parameters must be there.
+        module: the module. A lazy one must have its parameters already.
         name: by default made from the class's name.
-        output_shape: that of the outputs, with the batch axis, where the module cannot be run to find it.
+        output_shape: the shape of the outputs, with the batch axis, if it cannot be found by running the module.
         **kwargs: as for `Layer`.
 
     Raises:
@@ -46,7 +46,7 @@ class TorchModuleWrapper(Layer):
         torch.Size([1, 2])
     """
 
-    _untracked = (*Layer._untracked, "module", "_held")
+    _untracked = (*Layer._untracked, "module", "_native_variables")
 
     def __init__(self, module: Any, name: str | None = None, output_shape: Any = None, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
@@ -55,20 +55,20 @@ class TorchModuleWrapper(Layer):
         trained = self._native.get_trainable_names(module)
         object.__setattr__(self, "module", module)  # as it is
         note_wrapper(module, self)
-        self._held: dict[str, Variable] = {
+        self._native_variables: dict[str, Variable] = {
             key: variable_around(array, self._framework, key in trained, key) for key, array in held.items()
         }
-        self._own_weights.extend(self._held.values())
+        self._own_weights.extend(self._native_variables.values())
         self._inner = self._native.find_layers(module)
         self._given_shape = output_shape
         self.built = True
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Hold the values of a copy's variables in the copy of the module."""
+        """Let the copy of the module hold the values of the copy's variables."""
         vars(self).update(state)
         note_wrapper(self.module, self)
         held = self._native.get_arrays(self.module)
-        for key, variable in self._held.items():
+        for key, variable in self._native_variables.items():
             value = variable.numpy()
             bind_parameter(variable, self._framework, held[key])
             parameters_of(self._framework).copy_into(held[key], self._framework.asarray(value))
@@ -93,7 +93,7 @@ class TorchModuleWrapper(Layer):
         return {"module": self.module}
 
     def native_tensors(self, trainable: bool) -> dict[str, Any]:
-        for variable in self._held.values():
+        for variable in self._native_variables.values():
             if variable.location != "host" and not is_functional():
                 variable.value  # noqa: B018  (back in the module again)
         return {}
@@ -101,28 +101,30 @@ class TorchModuleWrapper(Layer):
     # ---- calling -----------------------------------------------------------------------------------------------
 
     def call(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
-        """Call the module; `training` says whether it trains, or the module itself where it is None.
+        """Call the module.
 
         Args:
             *args: what the module takes.
-            training: puts the module into training or evaluation mode for this call; None leaves it in the mode in
-                which it is.
+            training: puts the module into training or evaluation mode for this call; None keeps its mode.
             **kwargs: further arguments of the module, by name.
 
         Returns:
             What the module returns.
+
+        Raises:
+            RuntimeError: the current backend is another one.
         """
         if not registry.current().holds_values:
             return self._on_shapes(args, kwargs)
         backend = self._current("call")
         if not is_functional():
-            for variable in self._held.values():
+            for variable in self._native_variables.values():
                 variable.stored_value(backend)  # moves into the module, wherever it was
             return self._native.call(self.module, None, training, args, kwargs)[0]
-        values = {name: variable.value for name, variable in self._held.items()}
+        values = {name: variable.value for name, variable in self._native_variables.items()}
         outputs, changed = self._native.call(self.module, values, training, args, kwargs)
         for name, value in changed.items():
-            self._held[name].assign(value)
+            self._native_variables[name].assign(value)
         return outputs
 
     def _current(self, what: str) -> Backend:
@@ -139,7 +141,7 @@ class TorchModuleWrapper(Layer):
         """Return a symbolic output of the shape that was given.
 
         Raises:
-            NeedsValues: none was; the framework finds it by running the module on arrays without values.
+            NeedsValues: no shape was given. Then the framework runs the module on arrays without values.
         """
         if self._given_shape is None:
             raise NeedsValues(f"{self._title()} runs a module of {self._framework.name}.")
@@ -156,13 +158,13 @@ class TorchModuleWrapper(Layer):
 
     def _saved(self) -> dict[str, Variable]:
         kept = self._native.get_saved_names(self.module)
-        return {name: variable for name, variable in self._held.items() if name in kept}
+        return {name: variable for name, variable in self._native_variables.items() if name in kept}
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Read what `save_own_variables` wrote.
 
         Raises:
-            ValueError: names or shapes are others.
+            ValueError: `store` has other names or shapes.
         """
         own = self._saved()
         if set(store) != set(own):
@@ -177,7 +179,7 @@ class TorchModuleWrapper(Layer):
             variable.assign(arrays[name])
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments; the module as torch pickles it."""
+        """Return the arguments of `__init__`, the module as a pickle of torch."""
         packed = base64.b64encode(self._native.serialize(self.module)).decode("ascii")
         config = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype_policy.name}
         return config | {"module": packed, "output_shape": self._given_shape}
@@ -186,12 +188,12 @@ class TorchModuleWrapper(Layer):
     def from_config(
         cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None, safe_mode: bool | None = None
     ) -> Any:
-        """Return the layer of a config, whose module is unpickled: only where the file is trusted.
+        """Return the layer of a config. It unpickles the module, which is done only if the file is trusted.
 
         Args:
             config: what `get_config` gave.
             custom_objects: not used; kept for Keras code.
-            safe_mode: whether to refuse; None: unless unsafe loading was allowed, for a file or at large.
+            safe_mode: whether to refuse; None: refuse unless unsafe loading was allowed, for the file or the process.
 
         Raises:
             ValueError: unsafe loading was not allowed.
