@@ -165,10 +165,10 @@ def _recorded(value: Array, handle: Array) -> Array:
 
 def _recorded_plainly(value: Array, handle: Array) -> Array:
     @tf.custom_gradient
-    def read(_: Array) -> Any:
-        return tf.identity(value), lambda gradient: gradient
+    def read(value: Array, _: Array) -> Any:  # both get the gradient: a tape may watch either
+        return tf.identity(value), lambda gradient: (gradient, gradient)
 
-    return read(handle)
+    return read(value, handle)
 
 
 read_from: Callable[[Array, Array], Array] = _recorded_plainly if _record is None else _recorded

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -48,3 +51,72 @@ def test_graphs_are_called_plainly_without_what_their_options_need(results: dict
         )
         assert result["room"]["call"] == f"<function {'_call_plainly' if plainly else '_call'}>"
         assert result["warnings"] == []
+
+
+TAPES = (
+    "tensorflow.python.pywrap_tfe:TFE_Py_TapeSetIsEmpty",
+    "tensorflow.python.pywrap_tfe:TFE_Py_TapeVariableAccessed",
+    "tensorflow.python.pywrap_tfe:TFE_Py_TapeSetShouldRecordBackprop",
+    "tensorflow.python.eager.record:record_operation",
+)
+"""What stands in for one of these asks for the others: together they decide what a tape sees of a variable."""
+GRADIENTS = """
+import itertools, json, os, sys
+
+sys.modules["keras"] = None  # which takes longer than all else
+import tensorflow
+
+import polykeras as keras
+from polykeras import ops
+from polykeras.backend import private_names
+
+
+def gradients():
+    tf = tensorflow
+    weight = keras.Variable([1.0, 2.0])
+    loss = lambda: ops.sum(weight * weight * weight)
+    neutral = keras.value_and_grad(loss, [weight])
+    slopes = {"neutral": neutral()[1][0], "compiled": keras.function(neutral)()[1][0]}
+    with tf.GradientTape() as tape:
+        value = loss()
+    slopes["tape"] = tape.gradient(value, weight)
+    slopes["neutral, of a `tf.Variable`"] = neutral()[1][0]
+    slopes["compiled, of a `tf.Variable`"] = keras.function(neutral)()[1][0]
+
+    def within():
+        with tf.GradientTape() as tape:
+            value = loss()
+        return ops.sum(tape.gradient(value, weight)), value
+
+    slopes["of a tape's gradient"] = keras.value_and_grad(within, [weight], has_aux=True)()[1][0] / 2.0 * weight
+    with tf.GradientTape() as tape:
+        slope = ops.sum(neutral()[1][0])
+    slopes["of a gradient, by a tape"] = tape.gradient(slope, weight) / 2.0 * weight
+    return {name: ops.convert_to_numpy(slope).tolist() for name, slope in slopes.items()}
+
+
+names, found = sys.argv[1:], private_names.find
+for count in range(len(names) + 1):
+    for away in itertools.combinations(names, count):
+        sys.stdout.flush()
+        if os.fork() == 0:
+            private_names.find = lambda name, otherwise=None: otherwise if name in away else found(name, otherwise)
+            try:
+                with keras.use_backend("tensorflow"):
+                    result = gradients()
+            except BaseException as error:
+                result = {"error": f"{type(error).__name__}: {error}"}
+            print(json.dumps([away, result]), flush=True)
+            os._exit(0)
+        os.wait()
+"""
+
+
+def test_gradients_stay_without_any_of_the_names_for_tapes() -> None:
+    command = [sys.executable, "-c", GRADIENTS, *TAPES]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(lines) == 2 ** len(TAPES)
+    wrong = [(away, name, slope) for away, slopes in lines for name, slope in slopes.items() if slope != [3.0, 12.0]]
+    assert wrong == []
