@@ -53,7 +53,11 @@ class Located(Handle):
         return value if self.native_parameter is None else backend.stop_gradient(value)
 
     def stored_value(self, backend: Backend) -> Any:
-        """Return the value outside of all scopes, as an array of a backend. It moves there if it was elsewhere."""
+        """Return the value outside of all scopes, as an array of a backend. It moves there if it was elsewhere.
+
+        Raises:
+            TypeError: the backend has no such dtype.
+        """
         location, value = self._location
         if location is backend:
             return value

@@ -36,7 +36,17 @@ _WHY_PLAIN = (
 
 
 def native_step(step: Callable[[Any], Any], model: Any, kind: str, backend: Backend) -> Callable[[Any], Any]:
-    """Return a step that may be written in the framework's idiom; the step itself where it is not the user's own."""
+    """Return a step that may be written in the framework's idiom.
+
+    Args:
+        step: that of the model.
+        model: whose step it is.
+        kind: "train", "test" or "predict".
+        backend: of the framework.
+
+    Returns:
+        A step of the same arguments; the step itself if it is not a user's `train_step`.
+    """
     if kind != "train" or backend.native.steps is None or are_ours(model, "train_step"):
         return step
     return _NativeStep(step, model, backend, backend.native.steps)
@@ -94,7 +104,7 @@ class _NativeStep(RestartableStep):
         for attempt in range(_ATTEMPTS):
             known = len(self._model.trainable_variables)
             try:
-                return self._plainly(data) if self._way == _PLAIN else self._in_scope(data)
+                return self._run_eagerly(data) if self._way == _PLAIN else self._run_in_scope(data)
             except _Restart as restart:
                 self._way = restart.way
             except Exception as error:
@@ -107,7 +117,7 @@ class _NativeStep(RestartableStep):
                 self._way = _PARAMETERS
         raise AssertionError("a step in plain Python asks for nothing")
 
-    def _in_scope(self, data: Any) -> Any:
+    def _run_in_scope(self, data: Any) -> Any:
         token = restartable_step.set(self)
         try:
             with self._scope() as scope:
@@ -126,7 +136,7 @@ class _NativeStep(RestartableStep):
         variables = [v for v in self._model.trainable_variables if dtypes.is_float(v.dtype)]
         return _ParameterScope(variables, read_state(variables, self._backend), self._parameters, self._hooks)
 
-    def _plainly(self, data: Any) -> Any:
+    def _run_eagerly(self, data: Any) -> Any:
         if config.verify() and not self._model.run_eagerly:
             raise RuntimeError(
                 "A step that changes objects of a framework, such as the state of its optimizer, cannot be verified: "
