@@ -164,15 +164,25 @@ def _recorded(value: Array, handle: Array) -> Array:
 
 
 def _recorded_plainly(value: Array, handle: Array) -> Array:
-    @tf.custom_gradient
-    def read(value: Array, _: Array) -> Any:  # both get the gradient: a tape may watch either
-        return tf.identity(value), lambda gradient: (gradient, gradient)
+    if is_recorded([value]):  # the gradient would go to the handle alone, and be zero for who asks for the value's
+        raise RuntimeError(
+            f"This TensorFlow, {tf.__version__}, lacks `record_operation`, by which polykeras tells the gradient by a "
+            "variable that a `tf.Variable` stores from that by its value. Take no gradient within another one, or use "
+            "a version that polykeras is tested with."
+        )
 
-    return read(value, handle)
+    @tf.custom_gradient
+    def read(_: Array) -> Any:
+        return tf.identity(value), lambda gradient: gradient
+
+    return read(handle)
 
 
 read_from: Callable[[Array, Array], Array] = _recorded_plainly if _record is None else _recorded
-"""`(value, handle)`: return the value such that tapes take it for what was read of a variable by its handle."""
+"""`(value, handle)`: return the value such that tapes take it for what was read of a variable by its handle.
+
+Without the name it raises where a tape watches the value too.
+"""
 
 
 def _linked(value: Array, handle: Array) -> Array:

@@ -11,8 +11,9 @@ import tensorflow as tf
 
 def accept_static_values() -> None:
     """Let Python take tensors of a graph whose values are known: as ints, and sizes as a list to loop over."""
-    tf.Tensor.__index__ = _index
-    tf.Tensor.__iter__ = _for_static_values(tf.Tensor.__iter__)
+    cls: Any = tf.Tensor
+    cls.__index__ = _index
+    cls.__iter__ = _for_static_values(cls.__iter__)
 
 
 def _static_value(x: tf.Tensor) -> Any:
