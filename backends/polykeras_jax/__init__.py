@@ -12,7 +12,7 @@ def _load() -> Backend:
     from polykeras_jax.accelerators import share_memory
     from polykeras_jax.backend import JaxBackend
     from polykeras_jax.caller_thread import run_where_called
-    from polykeras_jax.handles import accept_handles
+    from polykeras_jax.native.handles import accept_handles
 
     share_memory()
     run_where_called()

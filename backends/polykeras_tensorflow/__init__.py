@@ -10,14 +10,16 @@ from polykeras.backend import Backend, Provider
 
 def _load() -> Backend:
     from polykeras_tensorflow.backend import TensorflowBackend  # first: it prepares the import of TensorFlow
-    from polykeras_tensorflow.checkpoints import accept_ours
     from polykeras_tensorflow.framework import share_memory
-    from polykeras_tensorflow.handles import accept_handles
+    from polykeras_tensorflow.native.checkpoints import accept_checkpointables
+    from polykeras_tensorflow.native.handles import accept_handles
+    from polykeras_tensorflow.native.static_values import accept_static_values
     from polykeras_tensorflow.private import leave_to_python
 
     share_memory()
     accept_handles()
-    accept_ours()
+    accept_static_values()
+    accept_checkpointables()
     # In a user's `tf.function` autograph would rewrite our code too, and fail at some of it. Keras's it leaves alone.
     leave_to_python("polykeras", "polykeras_tensorflow")
     return TensorflowBackend()

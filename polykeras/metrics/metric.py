@@ -110,7 +110,7 @@ class Metric(Configurable, Measure):
     def reset_state(self) -> None:
         """Forget all batches: each variable begins again as its initializer says; one without, at zeros."""
         for variable, initializer in self._first_values():
-            variable._restart(initializer)
+            variable.reinitialize(initializer)
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Take a batch into account."""

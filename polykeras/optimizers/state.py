@@ -153,7 +153,7 @@ class OptimizerState(Checkpointable, Configurable):
 
     def _ours(self, variables: Iterable[Any]) -> list[Variable]:
         """Return variables with ours in place of those of a framework, whose values these go on storing."""
-        return [v if isinstance(v, Variable) else arguments.adopted(self, v) for v in variables]
+        return [v if isinstance(v, Variable) else arguments.adapted(self, v) for v in variables]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy holds other variables, which it knows by identity."""

@@ -17,7 +17,7 @@ from polykeras.layers.base.building import BuildMixin, completed
 from polykeras.layers.base.calling import begins_symbolic, call_outermost, call_within
 from polykeras.layers.base.context import current_context
 from polykeras.layers.base.keras_members import KerasMembers
-from polykeras.layers.base.native import NativeMixin
+from polykeras.layers.base.native.mixin import NativeMixin
 from polykeras.layers.base.old_arguments import takes_old_names
 from polykeras.layers.base.shapes import take_input_shape
 from polykeras.layers.base.state import StateMixin

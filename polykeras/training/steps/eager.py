@@ -45,7 +45,7 @@ class EagerStep(Step):
     def _run_one(self, batch: Any) -> Any:
         location = self._backend.native.location
         # A step that fails changes no variable.
-        with Scope() as scope, location.in_step() if location else nullcontext():
+        with Scope() as scope, location.eager_step() if location else nullcontext():
             result = self.function(batch)
         if isinstance(result, dict):
             self.log_names[:] = result

@@ -27,7 +27,7 @@ import numpy as np
 
 from polykeras import dtypes, fast
 from polykeras.backend import Backend, registry
-from polykeras.backend.native_location import on_host
+from polykeras.backend.native.location import on_host
 from polykeras.common import nested
 from polykeras.training.steps.step import Step
 from polykeras.training.steps.wrappers.rounding import described, difference, moved, moved_tree, rounding

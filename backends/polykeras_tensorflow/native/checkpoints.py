@@ -12,16 +12,16 @@ from polykeras.backend.dispatch import Handle
 from polykeras.backend.spec import Array
 from polykeras.common import nested
 from polykeras.common.checkpointable import Checkpointable
-from polykeras_tensorflow.native import LOCATION
+from polykeras_tensorflow.native.location import LOCATION
 from polykeras_tensorflow.private import Trackable, track
 
 _NAME = "variables"
 
 
 class Part(Trackable):
-    """What stands for one of ours in a checkpoint: the values of its variables, as a vector of strings, one each.
+    """One of our objects in a checkpoint: the values of its variables, as a vector with one string for each.
 
-    So a file is read also where some of the variables do not exist yet, as those of an optimizer before its first step.
+    So a file can be read before all variables exist, for instance before the first step of an optimizer.
 
     Args:
         part: has `variables`.
@@ -56,7 +56,7 @@ class Part(Trackable):
 
 
 class _BuildFirst:
-    """The `build` of an optimizer whose variables take their values as soon as its first step has made them.
+    """The `build` of an optimizer whose variables take values of a checkpoint when its first step has made them.
 
     Args:
         part: the optimizer.
@@ -76,10 +76,10 @@ class _BuildFirst:
 
 
 def _give(part: Any, variables: Sequence[Any], stored: Sequence[bytes]) -> None:
-    """Give variables their values.
+    """Assign the values of a checkpoint.
 
     Raises:
-        ValueError: there are not as many.
+        ValueError: there are more or fewer variables than values.
     """
     if len(stored) != len(variables):
         raise ValueError(
@@ -89,7 +89,7 @@ def _give(part: Any, variables: Sequence[Any], stored: Sequence[bytes]) -> None:
         )
     for variable, value in zip(variables, stored, strict=True):
         tensor = tf.io.parse_tensor(value, variable.dtype)
-        LOCATION.stored(variable).assign(tensor)  # for good, also where a step's scope is dropped
+        LOCATION.get_stored(variable).assign(tensor)  # for good, also where a step's scope is dropped
         variable.assign(tensor)
 
 
@@ -99,7 +99,7 @@ def _is_ours(part: Any) -> bool:
 
 
 def _refuse_within(value: Any, name: str) -> None:
-    """Raise where ours is in a list, tuple or dict: TensorFlow would save nothing of it, and not say so."""
+    """Refuse an object of ours in a list, tuple or dict: TensorFlow would not save it, and not say so."""
     found = next((part for part in nested.flatten(value) if part is not value and _is_ours(part)), None)
     if found is not None:
         raise ValueError(
@@ -109,8 +109,8 @@ def _refuse_within(value: Any, name: str) -> None:
         )
 
 
-def _making(init: Callable[..., None]) -> Callable[..., None]:
-    """Return `tf.train.Checkpoint.__init__` such that it takes what is ours."""
+def _init_with_ours(init: Callable[..., None]) -> Callable[..., None]:
+    """Return `tf.train.Checkpoint.__init__` such that it takes objects of ours."""
 
     @wraps(init)
     def method(self: Any, root: Any = None, **parts: Any) -> None:
@@ -125,8 +125,8 @@ def _making(init: Callable[..., None]) -> Callable[..., None]:
     return method
 
 
-def _setting(set_attribute: Callable[[Any, str, Any], None]) -> Callable[[Any, str, Any], None]:
-    """Return `tf.train.Checkpoint.__setattr__` such that it takes what is ours."""
+def _setattr_with_ours(set_attribute: Callable[[Any, str, Any], None]) -> Callable[[Any, str, Any], None]:
+    """Return `tf.train.Checkpoint.__setattr__` such that it takes objects of ours."""
 
     @wraps(set_attribute)
     def method(self: Any, name: str, value: Any) -> None:
@@ -140,8 +140,8 @@ def _setting(set_attribute: Callable[[Any, str, Any], None]) -> Callable[[Any, s
     return method
 
 
-def accept_ours() -> None:
-    """Have `tf.train.Checkpoint` take models, layers, optimizers, metrics and variables."""
+def accept_checkpointables() -> None:
+    """Let `tf.train.Checkpoint` take models, layers, optimizers, metrics and variables."""
     checkpoint: Any = tf.train.Checkpoint
-    checkpoint.__init__ = _making(checkpoint.__init__)
-    checkpoint.__setattr__ = _setting(checkpoint.__setattr__)
+    checkpoint.__init__ = _init_with_ours(checkpoint.__init__)
+    checkpoint.__setattr__ = _setattr_with_ours(checkpoint.__setattr__)

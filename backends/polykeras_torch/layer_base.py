@@ -1,4 +1,4 @@
-"""What layers are on torch: modules, whose parameters are the variables of polykeras."""
+"""The base that layers get on torch: they are modules, whose parameters are the variables of polykeras."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import Module
 
 
-class _Of:
-    """An attribute that is computed of a layer, unless the layer has one of this name itself."""
+class _Computed:
+    """An attribute that is computed for a layer, unless the layer has one of this name itself."""
 
     def __init__(self, get: Callable[[Any], Any]) -> None:
         self._get = get
@@ -22,7 +22,7 @@ class _Of:
 
 
 def _as_modules(children: dict[str, Any]) -> dict[str, Module]:
-    """Return modules by name, with one around each dict, as torch takes a name with dots for a way through modules."""
+    """Return modules by name. A dict becomes a module, because torch takes a name with dots for a path of modules."""
     found: dict[str, Module] = {}
     for name, child in children.items():
         if isinstance(child, dict):
@@ -35,16 +35,16 @@ def _as_modules(children: dict[str, Any]) -> dict[str, Module]:
 
 
 class TorchModule(Module):
-    """The last base of all layers where this backend is loaded.
+    """The last base of all layers once this backend is loaded.
 
-    Torch's own methods do their work over what a module holds. Here that is looked up in the layer each time: what it
-    holds may change, as when it is built. What Python itself calls stays what it is for other objects.
+    Torch's own methods work on what a module holds. Here they look it up in the layer each time, because it changes,
+    for instance when the layer is built. Methods that Python itself calls are those of other objects.
     """
 
-    _parameters = _Of(lambda layer: layer.native_leaves(True))  # type: ignore[assignment]
-    _buffers = _Of(lambda layer: layer.native_leaves(False))  # type: ignore[assignment]
-    _modules = _Of(lambda layer: _as_modules(layer.native_children()))  # type: ignore[assignment]
-    training = _Of(lambda layer: layer._mode is not False)  # type: ignore[assignment]
+    _parameters = _Computed(lambda layer: layer.native_tensors(True))  # type: ignore[assignment]
+    _buffers = _Computed(lambda layer: layer.native_tensors(False))  # type: ignore[assignment]
+    _modules = _Computed(lambda layer: _as_modules(layer.native_children()))  # type: ignore[assignment]
+    training = _Computed(lambda layer: layer._mode is not False)  # type: ignore[assignment]
 
     __setattr__ = object.__setattr__  # type: ignore[assignment]
     __delattr__ = object.__delattr__  # type: ignore[assignment]
@@ -62,7 +62,7 @@ class TorchModule(Module):
         self.native_zero_grad()  # type: ignore[operator]
 
     def train(self, mode: bool = True) -> Any:
-        """Say what `training` is in calls that do not say it, of this layer and those within it."""
+        """Set what `training` is in calls that do not say it, of this layer and those in it."""
         for module in self.modules():
             if isinstance(module, TorchModule):
                 module._mode = bool(mode)  # type: ignore[arg-type]

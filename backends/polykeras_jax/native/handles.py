@@ -1,4 +1,4 @@
-"""What stands for an array, as our variables do, given to JAX's own functions."""
+"""Handles, which stand for an array as our variables do, given to JAX's own functions."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from polykeras.backend.dispatch import for_each_handle
 
 
 def accept_handles() -> None:
-    """Have JAX take variables for their values.
+    """Let JAX take variables for their values.
 
-    Its functions of arrays ask for `__jax_array__`. Transformations (`jit`, `grad`, `device_put`, ...) and `jax.tree`
-    take a variable for a tree of one leaf, its value; what comes out is an array. They refuse other objects since
-    jax 0.8, though Keras's guides give variables to functions compiled by `jax.jit`.
+    JAX's functions of arrays ask for `__jax_array__`. Transformations (`jit`, `grad`, `device_put`, ...) and `jax.tree`
+    take a variable for a tree with one leaf, its value, and return an array. Since jax 0.8 they refuse other objects,
+    though Keras's guides give variables to functions compiled by `jax.jit`.
     """
     for_each_handle(_accept)
 

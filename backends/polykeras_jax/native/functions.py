@@ -1,4 +1,4 @@
-"""What layers around code of JAX's own need: its trees and its keys for random numbers."""
+"""What layers around functions of JAX need: its trees and its keys for random numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from polykeras_jax.arrays import name_of
 
 
 def tree_map(fn: Callable[..., Any], first: Any, *rest: Any) -> Any:
-    """Return the tree of what a function makes of the leaves; trees are those of JAX, with the classes known to it."""
+    """Return the tree of the results of a function on the leaves. Trees are JAX's, with the classes that JAX knows."""
     return jax.tree_util.tree_map(fn, first, *rest)
 
 
@@ -35,7 +35,7 @@ def dtype_of(array: Any) -> str:
 
 
 def key(words: Any) -> Any:
-    """Return a key of JAX's, uint32 `(2,)`, of one of ours, int32 `(2,)`."""
+    """Return one of our keys, int32 `(2,)`, as a key of JAX, uint32 `(2,)`."""
     return lax.bitcast_convert_type(jnp.asarray(words), jnp.uint32)
 
 
@@ -45,12 +45,12 @@ def ones(shape: Sequence[int]) -> Any:
 
 
 def concretely() -> AbstractContextManager[Any]:
-    """Return a context in which JAX computes at once, also where it traces the code around."""
+    """Return a context in which JAX computes at once, also while it traces the code around."""
     return jax.ensure_compile_time_eval()
 
 
 def flax_without_params() -> Any:
-    """Return Flax's filter of all collections of variables but that of the parameters.
+    """Return Flax's filter for all collections of variables except the parameters.
 
     Raises:
         ImportError: Flax is not installed.

@@ -1,8 +1,8 @@
-"""What a layer around a SavedModel needs of TensorFlow: the functions in it, on the values that a scope has.
+"""The functions of a SavedModel, called on the values of a scope, for the layer around it.
 
-A graph of a SavedModel knows its variables by their handles, which it captured. On other values, as in a step that is
-compiled or differentiated, it gets handles of variables that are made for this call, from which gradients go on to the
-values.
+A graph of a SavedModel knows its variables by the handles that it captured. In a step that is compiled or
+differentiated the variables have other values. Then the graph gets the handles of variables that are made for this
+call, and gradients reach the values through them.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ class SavedModel:
     def call_on_values(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], values: Sequence[Array]
     ) -> tuple[Any, dict[int, Array]]:
-        """Return what a function gives where the variables have other values, which gradients reach.
+        """Return what a function returns on other values of the variables. Gradients reach these values.
 
         Args:
             name: that of the function.
-            args: of the call, with tensors of the current graph, or eager ones.
-            kwargs: likewise.
+            args: of the call, with tensors of the current graph or eager tensors.
+            kwargs: of the call, in the same way.
             values: one for each of `variables`.
 
         Returns:
@@ -100,7 +100,7 @@ class SavedModel:
         return results, {place: _read(handle, self.variables[place].dtype) for place, handle in written.items()}
 
     def _with_shapes(self, results: list[Array], graph: Any, arrays: list[Array]) -> list[Array]:
-        """Return results with their shapes, which graphs with loops and branches do not tell: one run on zeros does."""
+        """Return results with static shapes, which graphs with loops or branches lack. A run on zeros finds them."""
         with tf.init_scope():
             zeros = [tf.zeros(x.shape, x.dtype) for x in arrays]
             values = [_read(handle, v.dtype) for handle, v in zip(self._handles, self.variables, strict=True)]
@@ -121,7 +121,7 @@ def _variables_of(functions: Any) -> list[tf.Variable]:
 
 
 def _handle_of(value: Array) -> Array:
-    """Return the handle of a new variable with a value, such that tapes take what is read by it for the value."""
+    """Return the handle of a new variable with a value. Tapes take what is read by the handle for the value."""
     handle = raw.VarHandleOp(dtype=value.dtype, shape=value.shape, shared_name=anonymous_name())
     raw.AssignVariableOp(resource=handle, value=value)
     return assigned_to(value, handle)
