@@ -15,10 +15,10 @@ from polykeras.as_keras.places import RELEASE, is_module, modules_within, public
 from polykeras.backend import registry
 
 TENSORFLOW = "tensorflow"
-_OLD_COPY = f"{TENSORFLOW}.python.keras"  # of Keras 2, in TensorFlow's own folder
+_LEGACY_COPY = f"{TENSORFLOW}.python.keras"  # of Keras 2, in TensorFlow's own folder
 _PUBLIC = f"{TENSORFLOW}.keras"
 # Where Keras is found. The first that fits counts. Keras 3 was Keras Core before its release.
-_ROOTS = ("keras._tf_keras.keras", "keras.api", _OLD_COPY, _PUBLIC, "keras_core", "keras")
+_ROOTS = ("keras._tf_keras.keras", "keras.api", _LEGACY_COPY, _PUBLIC, "keras_core", "keras")
 
 
 def _within_keras(name: str) -> str | None:
@@ -69,7 +69,7 @@ class KerasFinder(MetaPathFinder, Loader):
         name = _within_keras(fullname)
         if name is None or not is_module(name):
             return None  # a module of ours has no place on the disk, so others find nothing below it
-        if fullname.startswith(_OLD_COPY) and not _is_ours(_PUBLIC):
+        if fullname.startswith(_LEGACY_COPY) and not _is_ours(_PUBLIC):
             return None  # TensorFlow is being imported, and takes some names of its own from there
         return ModuleSpec(fullname, self, is_package=True)
 
@@ -110,7 +110,7 @@ def tensorflow_imported() -> None:
     the backend where nothing says another one.
     """
     registry.prefer(TENSORFLOW)
-    for name in [name for name in sys.modules if f"{name}.".startswith(f"{_OLD_COPY}.")]:
+    for name in [name for name in sys.modules if f"{name}.".startswith(f"{_LEGACY_COPY}.")]:
         del sys.modules[name]
     import_module(_PUBLIC)  # which sets `tf.keras` too
-    import_module(_OLD_COPY)
+    import_module(_LEGACY_COPY)

@@ -95,7 +95,7 @@ class Iterator(PyDataset):
         return self._get_batches_of_transformed_samples(rows)
 
     def next(self) -> Any:
-        """Return the next batch, as in older code."""
+        """Return the next batch, as legacy code calls it."""
         return next(self)
 
     def _get_batches_of_transformed_samples(self, index_array: np.ndarray) -> Any:

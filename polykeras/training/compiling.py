@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from polykeras import config, optimizers
 from polykeras.backend import registry
-from polykeras.common.arguments import positive_int, takes_old_arguments
+from polykeras.common.arguments import positive_int
+from polykeras.common.legacy_arguments import takes_legacy_arguments, takes_legacy_order
 from polykeras.common.naming import are_ours
 from polykeras.dtype_policies import DTypePolicy
 from polykeras.layers.base.own_metrics import own_metrics
@@ -17,9 +18,8 @@ from polykeras.metrics import Mean, Metric
 from polykeras.optimizers import Optimizer
 from polykeras.random import SeedGenerator
 from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
-from polykeras.training.compiled_loss import CompiledLoss
+from polykeras.training.compiled_loss import CompiledLoss, name_metrics
 from polykeras.training.compiled_metrics import CompiledMetrics
-from polykeras.training.older import or_metrics_third
 from polykeras.training.steps.cache import StepCache
 from polykeras.variables import Variable, unique
 
@@ -77,8 +77,13 @@ class Compiled:
     def _forget_functions(self) -> None:
         self.train_function = self.test_function = self.predict_function = None
 
-    @takes_old_arguments
-    @or_metrics_third
+    @takes_legacy_arguments
+    @takes_legacy_order(
+        "optimizer loss metrics loss_weights weighted_metrics run_eagerly",
+        2,
+        name_metrics,
+        "compile: the third argument was `metrics` in Keras 2 and is `loss_weights` today; pass names.",
+    )
     def compile(
         self,
         optimizer: Any = "rmsprop",

@@ -13,7 +13,8 @@ from polykeras import config
 from polykeras.backend import registry
 from polykeras.backend.host_memory import freed_memory_kept
 from polykeras.common import nested
-from polykeras.common.arguments import positive_int, takes_old_arguments
+from polykeras.common.arguments import positive_int
+from polykeras.common.legacy_arguments import takes_legacy_arguments
 from polykeras.training.callbacks.assemble import assemble
 from polykeras.training.callbacks.base import Callback
 from polykeras.training.callbacks.callback_list import CallbackList
@@ -33,7 +34,7 @@ from polykeras.training.steps.prepare import prepare
 class Trainer(StepMethods):
     """The training half of a model: the loops over the steps."""
 
-    @takes_old_arguments
+    @takes_legacy_arguments
     @freed_memory_kept()
     def fit(
         self,
@@ -134,7 +135,7 @@ class Trainer(StepMethods):
                 ends.callback(callback_list.leave)
         return history
 
-    @takes_old_arguments
+    @takes_legacy_arguments
     @freed_memory_kept()
     def evaluate(
         self,
@@ -172,7 +173,7 @@ class Trainer(StepMethods):
         callback_list.end("test", logs)
         return logs if return_dict else as_list(logs)
 
-    @takes_old_arguments
+    @takes_legacy_arguments
     def predict(
         self,
         x: Any,
@@ -228,7 +229,7 @@ class Trainer(StepMethods):
 
     # ---- one batch ---------------------------------------------------------------------------------------------
 
-    @takes_old_arguments
+    @takes_legacy_arguments
     def train_on_batch(
         self,
         x: Any,
@@ -245,7 +246,7 @@ class Trainer(StepMethods):
         self._require_compiled("train_on_batch")
         return self._one_batch("train", x, y, sample_weight, class_weight, return_dict)
 
-    @takes_old_arguments
+    @takes_legacy_arguments
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Evaluate on one batch. Metrics begin anew, and are those of this batch. Returns as `evaluate`."""
         self._require_compiled("test_on_batch")

@@ -14,7 +14,7 @@ from polykeras.training import padding
 from polykeras.training.compiled_metrics import CompiledMetrics
 from polykeras.training.compiling import Compiled
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
-from polykeras.training.older import OldCompiledLoss
+from polykeras.training.legacy_loss import LegacyCompiledLoss
 from polykeras.training.state_tree import assign_tree, state_tree
 from polykeras.training.steps.context import step_context
 from polykeras.training.steps.functions import StepFunction
@@ -58,7 +58,7 @@ class StepMethods(Compiled):
         return total
 
     def _loss_of(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
-        """Return what `compute_loss` gives; one of a user's takes what it wants: older Keras had no `training`."""
+        """Return what `compute_loss` gives; one of a user's takes what it wants: Keras 2 had no `training`."""
         offered = {"x": x, "y": y, "y_pred": y_pred, "sample_weight": sample_weight, "training": training}
         return call_with_taken(self.compute_loss, offered, {"y_true": "y"})
 
@@ -71,9 +71,9 @@ class StepMethods(Compiled):
         return terms + [v.regularizer(v.value) for v in context.trainable if v.regularizer is not None]
 
     @property
-    def compiled_loss(self) -> OldCompiledLoss:
+    def compiled_loss(self) -> LegacyCompiledLoss:
         """The loss of `compile` as a function of labels and outputs that notes its value, for Keras 2's own steps."""
-        return OldCompiledLoss(self._compiled_loss, self._track_loss)
+        return LegacyCompiledLoss(self._compiled_loss, self._track_loss)
 
     @property
     def compiled_metrics(self) -> CompiledMetrics:

@@ -17,8 +17,8 @@ from polykeras.layers.base.building import BuildMixin, completed
 from polykeras.layers.base.calling import begins_symbolic, call_outermost, call_within
 from polykeras.layers.base.context import current_context
 from polykeras.layers.base.keras_members import KerasMembers
+from polykeras.layers.base.legacy_names import takes_legacy_names
 from polykeras.layers.base.native import NativeMixin
-from polykeras.layers.base.old_arguments import takes_old_names
 from polykeras.layers.base.shapes import take_input_shape
 from polykeras.layers.base.state import StateMixin
 from polykeras.layers.base.symbolic import SymbolicMixin
@@ -104,7 +104,7 @@ class Layer(StateMixin, BuildMixin, SymbolicMixin, KerasMembers, Operation, Nati
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "__init__" in vars(cls) and is_ours(cls):
-            cls.__init__ = takes_old_names(cls.__init__)
+            cls.__init__ = takes_legacy_names(cls.__init__)
         if "build" in vars(cls):
             cls.build = completed(cls.build)
         if "compute_mask" in vars(cls) and not is_ours(cls):

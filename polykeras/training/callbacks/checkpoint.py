@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from polykeras.common.arguments import positive_int, takes_old_arguments
+from polykeras.common.arguments import positive_int
+from polykeras.common.legacy_arguments import takes_legacy_arguments
 from polykeras.saving.model_files import save_model
 from polykeras.saving.weights import SUFFIXES, save_weights
 from polykeras.training.callbacks.monitor import MonitorCallback
@@ -44,7 +45,7 @@ class ModelCheckpoint(MonitorCallback, EverySteps):
     _waited = 0
     """Epochs since it saved last, or looked whether to."""
 
-    @takes_old_arguments
+    @takes_legacy_arguments
     def __init__(
         self,
         filepath: str | os.PathLike[str],
