@@ -187,13 +187,6 @@ class TensorflowArrays(Arrays):
     def device_scope(self, device: str) -> AbstractContextManager[None]:
         return tf.device(find_device(device))
 
-    def to_device(self, x: Array, device: str) -> Array:
-        target = find_device(device)
-        if not tf.is_symbolic_tensor(x) and x.device.endswith(target):
-            return x
-        with tf.device(target):
-            return tf.identity(x)
-
     def full(self, shape: Shape | int, fill_value: Any, dtype: str | None = None) -> Array:
         value = self.asarray(fill_value, dtype or config.floatx())
         dims = tf.convert_to_tensor(shape_tuple(shape), tf.int32)

@@ -250,9 +250,6 @@ class TorchArrays(Arrays):
         finally:
             _device.reset(token)
 
-    def to_device(self, x: Tensor, device: str) -> Tensor:
-        return x.to(find_device(device))
-
     def full(self, shape: Shape | int, fill_value: Any, dtype: str | None = None) -> Tensor:
         dtype = dtype or config.floatx()
         if isinstance(fill_value, (bool, int, float, complex)):

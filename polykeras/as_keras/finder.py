@@ -11,8 +11,9 @@ from types import ModuleType
 from typing import Any
 
 import polykeras
-from polykeras.as_keras.places import RELEASE, is_module, modules_within, public_names, sources_of
+from polykeras.as_keras.places import is_module, modules_within, public_names, sources_of
 from polykeras.backend import registry
+from polykeras.common.release import KERAS_RELEASE
 
 TENSORFLOW = "tensorflow"
 _LEGACY_COPY = f"{TENSORFLOW}.python.keras"  # of Keras 2, in TensorFlow's own folder
@@ -80,7 +81,7 @@ class KerasFinder(MetaPathFinder, Loader):
     def exec_module(self, module: ModuleType) -> None:
         """Say which release of Keras it is like."""
         if _within_keras(module.__name__) in ("", "src", "version", "src.version"):
-            module.__dict__.update(__version__=RELEASE, version=lambda: RELEASE)
+            module.__dict__.update(__version__=KERAS_RELEASE, version=lambda: KERAS_RELEASE)
         if _within_keras(module.__name__) == "":
             module.__file__ = polykeras.__file__  # the folder of Keras, for code that asks
 

@@ -13,9 +13,6 @@ from types import ModuleType
 
 from polykeras.legacy.paths import LEGACY_PATHS
 
-RELEASE = "3.15.1"
-"""The release of Keras whose API we give."""
-
 _PUBLIC = """
     activations applications applications.convnext applications.densenet applications.efficientnet
     applications.efficientnet_v2 applications.imagenet_utils applications.inception_resnet_v2

@@ -17,7 +17,7 @@ from polykeras.training.chunks import Chunk, ChunkSize, never, timed
 from polykeras.training.data.sources import ArraySource, Source
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.function_chunks import logged_chunks
-from polykeras.training.logs import to_host
+from polykeras.training.logs import host_logs
 from polykeras.training.resuming.progress import Progress
 from polykeras.training.steps.compiled import CompiledStep, shapes_of
 from polykeras.training.steps.prepare import prepare
@@ -50,7 +50,7 @@ def run_epoch(
         step, size, chunks = _compiled_chunks(model, kind, source, callback_list, progress, done)
     for start, execute in chunks:
         callback_list.batch_begin(kind, start)
-        (logs, steps), seconds = timed(execute, lambda logs: to_host(logs, step.log_names if step else logs))
+        (logs, steps), seconds = timed(execute, lambda logs: host_logs(logs, step.log_names if step else logs))
         if 2 * steps >= size.steps:  # of a chunk cut short most is overhead, or its batch is of another shape
             size.record(steps, seconds)
         done = start + steps

@@ -10,7 +10,7 @@ import numpy as np
 from polykeras.backend import registry
 
 
-def to_host(logs: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+def host_logs(logs: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
     """Return logs as Python floats, or arrays, in the order of `names`; waits for them."""
     backend = registry.current()
     if not names:  # nothing to wait for below, and the memory of the batches is about to be used again

@@ -24,7 +24,7 @@ from polykeras.training.data.sources import Source, make_batch, make_source
 from polykeras.training.data.splitting import split_data
 from polykeras.training.data.unpack import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from polykeras.training.epochs import check_labels, check_steps, run_epoch
-from polykeras.training.logs import as_list, to_host
+from polykeras.training.logs import as_list, host_logs
 from polykeras.training.predicting import joined, prediction_chunks, single_batch
 from polykeras.training.resuming.progress import Progress
 from polykeras.training.step_methods import StepMethods
@@ -272,7 +272,7 @@ class Trainer(StepMethods):
         step = prepare(self, kind, batch, resets=True)
         if self._compiled_loss is not None and y is not None:
             self._compiled_loss.check_labels(unpack_x_y_sample_weight(batch)[1])
-        logs = to_host(step.run_batch(batch), step.log_names)
+        logs = host_logs(step.run_batch(batch), step.log_names)
         return logs if return_dict else as_list(logs)
 
     def _validation_source(self, data: Any, batch_size: int | None, steps: int | None) -> Source | None:

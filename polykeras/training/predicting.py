@@ -18,7 +18,7 @@ from polykeras.backend.execution_policy import CannotMap
 from polykeras.common import nested
 from polykeras.training import padding
 from polykeras.training.data.array_source import ArraySource
-from polykeras.training.data.checks import has_nan, to_host
+from polykeras.training.data.checks import has_nan, host_array
 from polykeras.training.data.sources import BATCH_SIZE, Source
 from polykeras.training.epochs import batches_in_call
 from polykeras.training.function_chunks import function_chunks
@@ -44,7 +44,7 @@ def single_batch(x: Any, batch_size: int | None) -> np.ndarray | None:
     plain = type(x) is np.ndarray and type(most) is int and fast.enabled("one-batch")
     if not plain or x.ndim == 0 or not 0 < len(x) <= most:
         return None
-    host = to_host(x, "x")
+    host = host_array(x, "x")
     return None if has_nan([host]) else host
 
 

@@ -9,7 +9,7 @@ from polykeras.backend import registry
 from polykeras.common import nested
 from polykeras.training.data.checks import host_tree
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
-from polykeras.training.logs import to_host
+from polykeras.training.logs import host_logs
 from polykeras.training.steps.prepare import prepare
 
 if TYPE_CHECKING:
@@ -68,4 +68,4 @@ class StepFunction:
         labels = unpack_x_y_sample_weight(data)[1]
         if model._compiled_loss is not None and labels is not None:
             model._compiled_loss.check_labels(labels)
-        return to_host(step.run_batch(data), step.log_names)
+        return host_logs(step.run_batch(data), step.log_names)
