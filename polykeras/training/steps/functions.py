@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from polykeras.backend import registry
 from polykeras.common import nested
-from polykeras.training.data.checks import host_tree
+from polykeras.training.data.batches import prepared
+from polykeras.training.data.checks import check_values
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.logs import host_logs
 from polykeras.training.steps.prepare import prepare
@@ -52,16 +53,13 @@ class StepFunction:
 
         Raises:
             StopIteration: there is no next batch.
-            ValueError: the model is not compiled.
+            ValueError: the model is not compiled, or the arrays of the batch do not go together or hold nan.
         """
         model, kind = self._model, self._kind
         if kind != "predict":
             model._require_compiled(f"{kind}_function")
-        batch = next(iter(iterator))
-        parts = batch if isinstance(batch, (tuple, list)) else (batch,)
-        names = ("x", "y", "sample_weight")
-        host = tuple(None if part is None else host_tree(part, name) for part, name in zip(parts, names, strict=False))
-        data = host if isinstance(batch, (tuple, list)) else host[0]
+        data = prepared(next(iter(iterator))).data
+        check_values(data)
         step = prepare(model, kind, data)
         if kind == "predict":
             return nested.map_structure(registry.current().to_numpy, step.run_batch(data))
