@@ -64,9 +64,9 @@ def test_a_path_of_another_backend_may_be_named_without_loading_its_framework() 
     assert "frameworks: none" in printed
 
 
-def asked_for(room: str) -> set[str]:
+def asked_for(folder: str) -> set[str]:
     """Return the names of the paths that the code below a folder of the repository asks for."""
-    sources = (Path(__file__).parents[2] / room).rglob("*.py")
+    sources = (Path(__file__).parents[2] / folder).rglob("*.py")
     code = "\n".join(path.read_text("utf-8") for path in sources)
     return set(re.findall(r'fast\.enabled\("([^"]*)"\)', code))
 
