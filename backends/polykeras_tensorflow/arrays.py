@@ -13,10 +13,10 @@ import tensorflow as tf
 from polykeras import config, dtypes, fast
 from polykeras.backend.axes import is_below
 from polykeras.backend.families.arrays import Arrays
-from polykeras.backend.families.elementwise import SCALARS
 from polykeras.backend.host_memory import aligned_copy, can_be_lent, has_numbers, is_worth_copying
 from polykeras.backend.spec import Array, Shape
 from polykeras.common.arguments import shape_tuple
+from polykeras.dtypes import SCALARS
 from polykeras_tensorflow.sizes import GraphSize, sizes_of
 
 _DTYPES = {name: tf.as_dtype(name) for name in dtypes.ALL}

@@ -15,8 +15,6 @@ from polykeras.utils.image import array_to_img
 if TYPE_CHECKING:
     pass
 
-_CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}
-
 
 class Iterator(PyDataset):
     """Batches of numbered samples, in an order that NumPy's global generator draws: by number, or one after the other.

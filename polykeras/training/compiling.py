@@ -211,11 +211,6 @@ class Compiled:
         """The names under which metrics appear in logs."""
         return [metric.name for metric in self.metrics]
 
-    @property
-    def metrics_variables(self) -> list[Variable]:
-        """The state of all metrics."""
-        return [variable for metric in self.metrics for variable in metric.variables]
-
     def reset_metrics(self) -> None:
         """Begin all metrics again."""
         for metric in self.metrics:

@@ -11,8 +11,7 @@ from polykeras import dtypes
 from polykeras.backend.symbolic.dims import Dims, UnknownDim, broadcast, index_shape, is_known
 from polykeras.backend.symbolic.products import matmul_shape
 from polykeras.common import budget
-
-SCALARS = (bool, int, float, complex)
+from polykeras.dtypes import SCALARS
 
 
 class NeedsValues(TypeError):
