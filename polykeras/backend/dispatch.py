@@ -117,8 +117,8 @@ class _Promotion:
         return self._convert(value)
 
     def dtype_of(self, values: list[Any]) -> str:
-        kinds = [dtypes.weak(v) if type(v) in SCALARS else self.backend.dtype(v) for v in _flat(values)]
-        result = dtypes.result_type(*kinds)
+        given = [dtypes.weak(v) if type(v) in SCALARS else self.backend.dtype(v) for v in _flat(values)]
+        result = dtypes.result_type(*given)
         if self.promote == "float":
             result = dtypes.float_type(result)
         elif self.promote == "number":
