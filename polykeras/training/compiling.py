@@ -47,6 +47,7 @@ class Compiled:
     variables: list[Variable]
     trainable_variables: list[Variable]
     non_trainable_variables: list[Variable]
+    metrics_variables: list[Variable]
     __call__: Callable[..., Any]
     _flatten_layers: Callable[[], list[Layer]]
     _forget_losses: Callable[[], None]
