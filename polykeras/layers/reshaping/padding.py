@@ -84,7 +84,11 @@ class _Cropping(Spatial):
     cropping: Any
 
     def call(self, inputs: Array) -> Array:
-        """Return the inputs without their margins; `ValueError` where nothing is left."""
+        """Return the inputs without their margins.
+
+        Raises:
+            ValueError: nothing is left of an axis.
+        """
         pairs = [self.cropping] if self.rank == 1 else self.cropping
         shape = ops.shape(inputs)
         index: list[Any] = [slice(None)] * len(shape)
