@@ -37,6 +37,16 @@ def _dataset_of(make: Callable[[], Iterator[Any]]) -> Any:
     return dataset_of(make)
 
 
+_FAST_PATHS = {
+    "adopted-memory": "small arrays in memory that TensorFlow takes over, as large ones",
+    "borrowed-memory": "host memory that is used in place",
+    "graph-rewrites": "slow kinds of nodes replaced by others of the same bits before XLA",
+    "pooling-gradients": "the gradient of a maximum of tiled windows as comparisons",
+    "predict-batches": "small batches of a prediction in one program",
+    "second-level": "LLVM's second level in place of its third",
+    "xla": "steps and predictions by XLA",
+}
+
 provider = Provider(
     framework="tensorflow",
     load=_load,
@@ -45,4 +55,5 @@ provider = Provider(
     tested=("2.18", "2.21"),
     on_host=_on_host,
     dataset_of=_dataset_of,
+    fast_paths=_FAST_PATHS,
 )

@@ -89,7 +89,7 @@ class Metric(Configurable, Measure):
         dtype: DTypeLike = None,
         name: str | None = None,
     ) -> Variable:
-        """Return a new variable of this metric: Keras's older name of `add_variable`.
+        """Return a new variable of this metric: the legacy name of `add_variable`.
 
         Args:
             shape: its sizes.

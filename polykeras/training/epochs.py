@@ -15,7 +15,7 @@ from polykeras.training.chunks.functions import batches_in_call, function_chunks
 from polykeras.training.chunks.streams import stream_chunks
 from polykeras.training.data.sources import ArraySource, Source
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
-from polykeras.training.logs import to_host
+from polykeras.training.logs import host_logs
 from polykeras.training.resuming.progress import Progress
 from polykeras.training.steps.fillable import fills
 from polykeras.training.steps.prepare import prepare
@@ -56,7 +56,7 @@ def run_epoch(
         logs = run()
         if own is not None and not isinstance(logs, dict):
             raise TypeError(f"Expected a dict of logs by name from {own!r}; received {logs!r}.")
-        logs = to_host(logs, step.log_names if step else logs)  # which waits for the chunk
+        logs = host_logs(logs, step.log_names if step else logs)  # which waits for the chunk
         if 2 * (done - start) >= size.steps:  # shorter ones are mostly overhead, or have a batch of another shape
             size.record(done - start, time.perf_counter() - begin)
         if progress:

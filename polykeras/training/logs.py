@@ -10,7 +10,7 @@ import numpy as np
 from polykeras.backend import registry
 
 
-def to_host(logs: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+def host_logs(logs: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
     """Bring logs to the host; wait for them.
 
     Args:

@@ -19,7 +19,7 @@ from polykeras.common import nested
 from polykeras.training.chunks.chunk import Chunk
 from polykeras.training.chunks.functions import batches_in_call, function_chunks
 from polykeras.training.data.array_source import ArraySource
-from polykeras.training.data.checks import has_nan, to_host
+from polykeras.training.data.checks import has_nan, host_array
 from polykeras.training.data.sources import BATCH_SIZE, Source
 from polykeras.training.shape_buckets import in_bucket
 from polykeras.training.steps.fillable import why_not
@@ -48,7 +48,7 @@ def single_batch(x: Any, batch_size: int | None) -> np.ndarray | None:
     plain = type(x) is np.ndarray and type(most) is int and fast.enabled("one-batch")
     if not plain or x.ndim == 0 or not 0 < len(x) <= most:
         return None
-    host = to_host(x, "x")
+    host = host_array(x, "x")
     return None if has_nan([host]) else host
 
 

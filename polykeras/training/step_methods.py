@@ -14,7 +14,7 @@ from polykeras.training import padding
 from polykeras.training.compiled_metrics import CompiledMetrics
 from polykeras.training.compiling import Compiled
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
-from polykeras.training.older import OldCompiledLoss
+from polykeras.training.legacy_loss import LegacyCompiledLoss
 from polykeras.training.state_tree import assign_tree, state_tree
 from polykeras.training.steps.context import step_context
 from polykeras.training.steps.functions import StepFunction
@@ -71,9 +71,9 @@ class StepMethods(Compiled):
         return terms + [v.regularizer(v.value) for v in context.trainable if v.regularizer is not None]
 
     @property
-    def compiled_loss(self) -> OldCompiledLoss:
-        """The loss of `compile`, as a function that tracks its value, for steps written for Keras 2."""
-        return OldCompiledLoss(self._compiled_loss, self._track_loss)
+    def compiled_loss(self) -> LegacyCompiledLoss:
+        """The loss of `compile` as a function of labels and outputs that notes its value, for Keras 2's own steps."""
+        return LegacyCompiledLoss(self._compiled_loss, self._track_loss)
 
     @property
     def compiled_metrics(self) -> CompiledMetrics:

@@ -35,7 +35,7 @@ def public_names() -> set[str]:
                 strings = [part.value for part in ast.walk(node) if isinstance(part, ast.Constant)]
                 listed.setdefault(path, set()).update(strings)
     whole = [TREES[f"{name}.py"] for name in listed["__init__.py"] if f"{name}.py" in TREES.keys() - listed.keys()]
-    whole += [tree for path, tree in TREES.items() if path.startswith("legacy/")]  # named by lists of old names
+    whole += [tree for path, tree in TREES.items() if path.startswith("legacy/")]  # named by lists of legacy names
     defined = {node.name for tree in whole for node in tree.body if isinstance(node, (Function, ast.ClassDef))}
     return {name for name in defined.union(*listed.values()) if not name.startswith("_")}
 

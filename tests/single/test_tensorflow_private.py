@@ -49,7 +49,7 @@ def test_graphs_are_called_plainly_without_what_their_options_need(results: dict
             part in name
             for part in ("context:context", "FunctionCallOptions", "RewriterConfig", "ConfigProto", "_call_flat")
         )
-        assert result["room"]["call"] == f"<function {'_call_plainly' if plainly else '_call'}>"
+        assert result["private"]["call"] == f"<function {'_call_plainly' if plainly else '_call'}>"
         assert result["warnings"] == []
 
 

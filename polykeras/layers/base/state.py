@@ -14,12 +14,12 @@ import numpy as np
 from polykeras import constraints, dtypes, initializers, regularizers
 from polykeras.common import nested, version_counter
 from polykeras.common.checkpointable import Checkpointable
+from polykeras.common.legacy_arguments import takes_legacy_order
 from polykeras.common.types import ArrayLike, ConstraintLike, DTypeLike, InitializerLike, RegularizerLike
 from polykeras.graph.inference import note_set
 from polykeras.layers.base.context import current_context
 from polykeras.layers.base.native.attributes import wrap_native
 from polykeras.layers.base.native.mixin import own_names
-from polykeras.layers.base.old_arguments import or_name_first
 from polykeras.layers.base.own_metrics import OWN_METRICS, own_metrics
 from polykeras.layers.base.tracking import PLAIN, Tracker, tracked
 from polykeras.random import SeedGenerator
@@ -88,7 +88,9 @@ class StateMixin(Checkpointable):
 
     # ---- weights -----------------------------------------------------------------------------------------------
 
-    @or_name_first
+    @takes_legacy_order(
+        "name shape dtype initializer regularizer trainable constraint", 0, lambda first: isinstance(first, str)
+    )
     def add_weight(
         self,
         shape: Sequence[int] | None = None,
@@ -131,7 +133,7 @@ class StateMixin(Checkpointable):
         return variable
 
     def add_variable(self, *args: Any, **kwargs: Any) -> Variable:
-        """Return a new variable of this layer: Keras's older name of `add_weight`; arguments as for that."""
+        """Return a new variable of this layer: the legacy name of `add_weight`; arguments as for that."""
         return self.add_weight(*args, **kwargs)
 
     def add_metric(self, value: ArrayLike, name: str | None = None, aggregation: str | None = "mean") -> None:

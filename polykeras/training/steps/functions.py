@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from polykeras.backend import registry
 from polykeras.common import nested
 from polykeras.training.data.batches import prepared
+from polykeras.training.data.checks import check_values
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
-from polykeras.training.logs import to_host
+from polykeras.training.logs import host_logs
 from polykeras.training.steps.prepare import prepare
 
 if TYPE_CHECKING:
@@ -52,16 +53,17 @@ class StepFunction:
 
         Raises:
             StopIteration: there is no next batch.
-            ValueError: the model is not compiled, or the arrays of the batch do not fit together.
+            ValueError: the model is not compiled, or the arrays of the batch do not fit together or hold nan.
         """
         model, kind = self._model, self._kind
         if kind != "predict":
             model._require_compiled(f"{kind}_function")
         data = prepared(next(iter(iterator))).data
+        check_values(data)
         step = prepare(model, kind, data)
         if kind == "predict":
             return nested.map_structure(registry.current().to_numpy, step.run_batch(data))
         labels = unpack_x_y_sample_weight(data)[1]
         if model._compiled_loss is not None and labels is not None:
             model._compiled_loss.check_labels(labels)
-        return to_host(step.run_batch(data), step.log_names)
+        return host_logs(step.run_batch(data), step.log_names)

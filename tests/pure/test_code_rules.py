@@ -1,6 +1,6 @@
-"""Rules of the house that no linter knows.
+"""Rules of the code that no linter knows.
 
-Nobody asks for a backend's name, everything public says what it is, and private names of frameworks are in one room.
+Nobody asks for a backend's name, everything public says what it is, and private names of frameworks are in one module.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ def test_private_names_are_found() -> None:
 
 
 @pytest.mark.parametrize("folder", BACKENDS, ids=lambda path: path.name)
-def test_private_names_are_in_one_room(folder: Path) -> None:
+def test_private_names_are_in_one_module(folder: Path) -> None:
     sources = {path: path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.py"))}
     contract = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "polykeras" / "backend").rglob("*.py"))]
     own = {name for source in (*sources.values(), *contract) for name in members(source)}

@@ -1,4 +1,4 @@
-"""Layers of Keras 1 and 2, and their arguments' old names, against the formulas of their papers."""
+"""Layers of Keras 1 and 2, and their arguments' legacy names, against the formulas of their papers."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_one_kernel_everywhere_is_a_convolution(backend: Backend) -> None:
     close(ops.convert_to_numpy(layer(x)), ops.convert_to_numpy(ops.conv(x, kernel, data_format="channels_last")))
 
 
-OLD = {
+LEGACY = {
     "highway": (lambda: layers.Highway(activation="relu"), (4,)),
     "maxout": (lambda: layers.MaxoutDense(3), (4,)),
     "thresholded": (lambda: layers.ThresholdedReLU(0.5), (4,)),
@@ -100,9 +100,9 @@ OLD = {
 }
 
 
-@pytest.mark.parametrize("name", OLD)
+@pytest.mark.parametrize("name", LEGACY)
 def test_models_of_them_train_and_come_back_from_files(backend: Backend, name: str, tmp_path: Any) -> None:
-    make, shape = OLD[name]
+    make, shape = LEGACY[name]
     model = models.Sequential([layers.Input(shape), make(), layers.Flatten(), layers.Dense(1)])
     x = floats(16, *shape)
     model.compile("adam", "mse")
@@ -113,7 +113,7 @@ def test_models_of_them_train_and_come_back_from_files(backend: Backend, name: s
     np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
 
 
-# ---- old names of arguments ---------------------------------------------------------------------------------------------
+# ---- legacy names of arguments ------------------------------------------------------------------------------------------
 
 ARGUMENTS = {
     "Dense": (
@@ -179,7 +179,7 @@ def unnamed(layer: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)
-def test_old_arguments_mean_those_of_today(name: str) -> None:
+def test_legacy_arguments_mean_those_of_today(name: str) -> None:
     old, today = ARGUMENTS[name]
     with pytest.warns(DeprecationWarning, match="Keras 1 or 2"):
         made = old()
@@ -228,7 +228,7 @@ def test_what_no_version_knew_is_refused() -> None:
         ("ConvRecurrent2D", {"filters": 2, "kernel_size": 2}, "ConvLSTM2D", (1, 3, 4, 5, 2)),
     ],
 )
-def test_old_names_give_layers_of_today(
+def test_legacy_names_give_layers_of_today(
     backend: Backend, name: str, arguments: dict[str, Any], today: str, shape: tuple[int, ...]
 ) -> None:
     with pytest.warns(DeprecationWarning, match=f"use {today} instead"):

@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-import warnings
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from polykeras.common import nested
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from polykeras.metrics import Metric
     from polykeras.training.compiled_loss import CompiledLoss
 
 
-F = TypeVar("F", bound=Callable[..., Any])
-_KERAS_2_ORDER = ("optimizer", "loss", "metrics", "loss_weights", "weighted_metrics", "run_eagerly")
-
-
-def name_metrics(value: Any) -> bool:
-    """Return whether names or functions are among what is given for numbers by output."""
-    return any(isinstance(leaf, str) or callable(leaf) for leaf in nested.flatten(value))
-
-
-def or_metrics_third(compile: F) -> F:
-    """Return `compile` such that it takes arguments in Keras 2's order too, where the third are metrics."""
-
-    @functools.wraps(compile)
-    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if len(args) > 2 and name_metrics(args[2]):
-            text = "compile: the third argument was `metrics` in Keras 2 and is `loss_weights` today; pass names."
-            warnings.warn(text, DeprecationWarning, stacklevel=3)
-            return compile(self, **dict(zip(_KERAS_2_ORDER, args, strict=False)), **kwargs)
-        return compile(self, *args, **kwargs)
-
-    return wrapper  # type: ignore[return-value]
-
-
-class OldCompiledLoss:
+class LegacyCompiledLoss:
     """The loss of `compile` as Keras 2 gave it to a model's own steps.
 
     Args:

@@ -1,11 +1,11 @@
-"""Names and orders of arguments that Keras 1 and 2 had and Keras 3 has not. What they mean: `polykeras.legacy`."""
+"""Names of layers' arguments that Keras 1 and 2 had and Keras 3 has not. What they mean: `polykeras.legacy`."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import Any
 
 _NAMES = """
     U_regularizer W_constraint W_regularizer alpha atrous_rate b_constraint b_regularizer beta_init bias
@@ -13,17 +13,15 @@ _NAMES = """
     inner_activation inner_init kernel_dim1 kernel_dim2 kernel_dim3 length nb_col nb_filter nb_row output_dim
     p pool_length sigma stride subsample subsample_length
 """
-OLD_NAMES = frozenset(_NAMES.split())
-_KERAS_2_ORDER = ("name", "shape", "dtype", "initializer", "regularizer", "trainable", "constraint")
-C = TypeVar("C", bound=Callable[..., Any])
+LEGACY_NAMES = frozenset(_NAMES.split())
 
 
-def takes_old_names(init: Callable[..., None]) -> Callable[..., None]:
-    """Return the `__init__` of a layer of ours that takes its arguments under their old names too."""
+def takes_legacy_names(init: Callable[..., None]) -> Callable[..., None]:
+    """Return the `__init__` of a layer of ours that takes its arguments under their legacy names too."""
 
     @functools.wraps(init)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        if not OLD_NAMES.isdisjoint(kwargs):
+        if not LEGACY_NAMES.isdisjoint(kwargs):
             kwargs = import_module("polykeras.legacy.arguments").translate(type(self), kwargs)
             object.__setattr__(self, "_init_arguments", (args, kwargs))
         try:
@@ -36,15 +34,3 @@ def takes_old_names(init: Callable[..., None]) -> Callable[..., None]:
             raise TypeError(f"{type(self).__name__}() {told[2]}") from None
 
     return __init__
-
-
-def or_name_first(add_weight: C) -> C:
-    """Return `add_weight` such that it takes arguments in Keras 2's order too, where they begin with a name."""
-
-    @functools.wraps(add_weight)
-    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if args and isinstance(args[0], str):
-            return add_weight(self, **dict(zip(_KERAS_2_ORDER, args, strict=False)), **kwargs)
-        return add_weight(self, *args, **kwargs)
-
-    return wrapper  # type: ignore[return-value]

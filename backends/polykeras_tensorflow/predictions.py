@@ -19,7 +19,7 @@ from polykeras_tensorflow.programs import Program, Traced
 raw = tf.raw_ops
 
 
-class Batches:
+class PredictionRunner:
     """Runs a function on several batches in one graph; see `ExecutionPolicy.compile_batches`.
 
     Args:
