@@ -15,7 +15,6 @@ from polykeras.training.array_chunks import array_chunks
 from polykeras.training.callbacks.callback_list import CallbackList
 from polykeras.training.chunks import Chunk, ChunkSize, never, timed
 from polykeras.training.data.sources import ArraySource, Source
-from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.function_chunks import logged_chunks
 from polykeras.training.logs import to_host
 from polykeras.training.resuming.progress import Progress
@@ -95,18 +94,6 @@ def _fills(model: Any, kind: str, step: CompiledStep, batch: Any) -> bool:
 def batches_in_call(model: Any) -> int:
     """Return how many batches one call of a function of the user's has: one where nothing is asked for."""
     return 1 if model.steps_per_execution == "auto" else int(model.steps_per_execution)
-
-
-def check_labels(model: Any, kind: str, source: Source) -> None:
-    """Let the losses see the labels on the host, where one that is out of range can still be named."""
-    loss = model._compiled_loss
-    if loss is None:
-        return
-    if not isinstance(source, ArraySource):
-        source.check = lambda batch: loss.check_labels(unpack_x_y_sample_weight(batch)[1])
-    elif (y := unpack_x_y_sample_weight(source.data)[1]) is not None:
-        prepare(model, kind, source.first_batch())
-        loss.check_labels(y)
 
 
 def check_steps(done: int, wanted: int | None, epoch: int | None) -> None:
