@@ -1,4 +1,4 @@
-"""`model.compiled_loss` of Keras 2, which training steps that were written for it call."""
+"""What training code for Keras 2 uses: `model.compiled_loss`, and the order of the arguments of `compile`."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _KERAS_2_ORDER = ("optimizer", "loss", "metrics", "loss_weights", "weighted_metr
 
 
 def name_metrics(value: Any) -> bool:
-    """Return whether names or functions are among what is given for numbers by output."""
+    """Return whether a value that should hold numbers holds names or functions."""
     return any(isinstance(leaf, str) or callable(leaf) for leaf in nested.flatten(value))
 
 
 def or_metrics_third(compile: F) -> F:
-    """Return `compile` such that it takes arguments in Keras 2's order too, where the third are metrics."""
+    """Return a `compile` that also takes arguments in the order of Keras 2, where the third one is `metrics`."""
 
     @functools.wraps(compile)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -38,11 +38,11 @@ def or_metrics_third(compile: F) -> F:
 
 
 class OldCompiledLoss:
-    """The loss of `compile` as Keras 2 gave it to a model's own steps.
+    """The loss of `compile`, in the form of Keras 2.
 
     Args:
-        loss: that of `compile`, or None where there is none.
-        track: takes the total and the outputs, for the mean that the logs show as `loss`.
+        loss: the loss of `compile`, or None.
+        track: called with the total and the outputs, to update the mean that the logs show as `loss`.
     """
 
     def __init__(self, loss: CompiledLoss | None, track: Callable[[Any, Any], None]) -> None:
@@ -51,19 +51,19 @@ class OldCompiledLoss:
 
     @property
     def metrics(self) -> list[Metric]:
-        """One mean an output, where there are several."""
+        """The mean loss of each output, if there are several outputs."""
         return [] if self._loss is None else self._loss.metrics
 
     def __call__(
         self, y_true: Any, y_pred: Any, sample_weight: Any = None, regularization_losses: Iterable[Any] | None = None
     ) -> Any:
-        """Return the total loss of a batch, of which the logs show the mean.
+        """Return the total loss of a batch. The logs show its mean.
 
         Args:
             y_true: labels by output.
             y_pred: the outputs.
-            sample_weight: weights by output, or one array for all.
-            regularization_losses: scalars to add, such as the model's `losses`.
+            sample_weight: weights by output, or one array for all outputs.
+            regularization_losses: scalars to add, such as the `losses` of the model.
         """
         total = 0.0 if self._loss is None else self._loss(y_true, y_pred, sample_weight)
         for term in regularization_losses or ():
