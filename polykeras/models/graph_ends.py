@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from polykeras.common.naming import are_ours
+from polykeras.common.traits import overrides
 from polykeras.graph import KerasTensor
 
 
@@ -15,12 +15,12 @@ def input_check(layer: Any) -> Callable[[Any], None] | None:
     A `call` of the user may change inputs first, so they are not checked then.
     """
     find = getattr(layer, "_input_check", None)
-    return find() if find is not None and are_ours(layer, "call") else None
+    return None if find is None or overrides(layer, "call") else find()
 
 
 def last_layers(layer: Any) -> list[Any]:
     """Return the layers that give the outputs of a nested model; [] for other layers, or if this is not known."""
-    return layer._last_layers() if isinstance(layer, GraphEnds) and are_ours(layer, "call") else []
+    return layer._last_layers() if isinstance(layer, GraphEnds) and not overrides(layer, "call") else []
 
 
 class GraphEnds:

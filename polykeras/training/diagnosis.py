@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from polykeras import activations
-from polykeras.common.naming import are_ours, is_ours
+from polykeras.common.naming import is_ours
+from polykeras.common.traits import overrides
 from polykeras.layers import Dense
 from polykeras.training.data.sources import Source
 from polykeras.training.data.streams import StreamSource
@@ -34,7 +35,7 @@ def _value_check(model: Trainer, kind: str) -> Callable[[Any], None] | None:
             try:
                 of_inputs(x)
             except Exception:
-                if are_ours(model, f"{kind}_step", "call"):  # other code may change inputs on their way to the layer
+                if not overrides(model, f"{kind}_step", "call"):  # these may change inputs on their way to the layer
                     raise
         if loss is not None and y is not None:
             loss.check_labels(y)
@@ -110,7 +111,7 @@ def warn_of_missing_activation(model: Compiled) -> None:
     """
     compiled = model._compiled_loss
     layers = model._last_layers()
-    if compiled is None or not are_ours(model, "call", "train_step", "compute_loss"):
+    if compiled is None or overrides(model, "call", "train_step", "compute_loss"):
         return
     names = compiled.output_names or [layer.name for layer in layers]
     try:
@@ -118,7 +119,8 @@ def warn_of_missing_activation(model: Compiled) -> None:
     except ValueError:  # raised again once the outputs are known
         return
     for layer, loss in zip(layers, losses, strict=False):
-        scores = isinstance(layer, Dense) and are_ours(layer, "call") and layer.activation in (None, activations.linear)
+        dense = isinstance(layer, Dense) and not overrides(layer, "call")
+        scores = dense and layer.activation in (None, activations.linear)
         if scores and getattr(loss, "from_logits", True) is False and is_ours(type(loss)):
             activation = "sigmoid" if "Binary" in type(loss).__name__ else "softmax"
             warnings.warn(

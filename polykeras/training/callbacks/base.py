@@ -124,10 +124,10 @@ class Callback:
         """
 
     def on_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keras 2's name of `on_train_batch_begin`. Arguments are as there."""
+        """The legacy name of `on_train_batch_begin`. Arguments are as there."""
 
     def on_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keras 2's name of `on_train_batch_end`. Arguments are as there."""
+        """The legacy name of `on_train_batch_end`. Arguments are as there."""
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Called before a training step.

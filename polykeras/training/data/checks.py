@@ -28,7 +28,7 @@ def as_array(leaf: Any) -> np.ndarray:
         return leaf.numpy(force=True)
 
 
-def to_host(leaf: Any, what: str) -> np.ndarray:
+def host_array(leaf: Any, what: str) -> np.ndarray:
     """Return data as a NumPy array in the dtype that training uses.
 
     Floats become the default float dtype. 64-bit integers become 32-bit integers.
@@ -64,16 +64,16 @@ def host_tree(part: Any, what: str) -> Any:
         what: its name, for messages.
     """
     if not nested.is_nested(part):
-        return to_host(part, what)
+        return host_array(part, what)
     if (
         isinstance(part, (list, tuple))
         and part
         and not any(hasattr(leaf, "__array__") for leaf in nested.flatten(part))
     ):
-        return to_host(part, what)
+        return host_array(part, what)
     leaves, definition = nested.flatten_with_def(part)
     names = [what + path for path in nested.paths(part)]
-    return nested.unflatten(definition, [to_host(leaf, name) for leaf, name in zip(leaves, names, strict=True)])
+    return nested.unflatten(definition, [host_array(leaf, name) for leaf, name in zip(leaves, names, strict=True)])
 
 
 def check_host_arrays(parts: dict[str, Any], ragged: bool = False) -> int:
