@@ -109,7 +109,9 @@ def test_copies_check_by_their_own_layers(backend: Backend) -> None:
     twin.get_layer("words").input_dim = 100  # what is looked at, for a table that stays
     with pytest.raises(ValueError, match="received the index 5"):
         model.predict(np.full((4, 3), SIZE), verbose=0)
-    twin._input_check()(np.full((4, 3), SIZE))
+    check = twin._input_check()
+    assert check is not None
+    check(np.full((4, 3), SIZE))
 
 
 def test_a_step_of_ones_own_may_change_the_inputs_first(backend: Backend) -> None:
