@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from polykeras import dtypes
@@ -12,6 +12,7 @@ from polykeras.graph import GraphFunction, KerasTensor
 from polykeras.layers.base.context import set_masks
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.models.functional_config import functional_config
+from polykeras.models.graph_ends import input_check, last_layers
 from polykeras.models.model import Model, functional_class
 from polykeras.models.subgraphs import begun_with_inputs
 from polykeras.models.text_part import TextPart, to_rank
@@ -38,7 +39,7 @@ class Functional(Model):
     _module_in_configs = "keras.src.models.functional"
     _first_end_in_configs = 1
     _takes_arguments_as_passed = True
-    _untracked = (*Model._untracked, "_inputs_tree", "_outputs_tree", "_graph", "_text_part")
+    _untracked = (*Model._untracked, "_inputs_tree", "_outputs_tree", "_graph", "_text_part", "_input_checks")
 
     def __init__(
         self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any
@@ -50,6 +51,7 @@ class Functional(Model):
         self._text_part = TextPart(self._graph) if takes_texts else None
         self._inputs_tree = nested.unflatten(self._graph.input_definition, self._graph.inputs)
         self._outputs_tree = nested.unflatten(self._graph.output_definition, self._graph.outputs)
+        self._input_checks = [] if takes_texts else list(self._find_input_checks())
         self._operations = self._graph.operations
         self._layers = [operation for operation in self._operations if isinstance(operation, Layer)]
         self._check_names()
@@ -211,6 +213,34 @@ class Functional(Model):
         if len(self._graph.inputs) > 1:
             x = columns_by_name(x, self._input_names())
         return x if self._text_part is None else self._text_part.of_data(x, self._in_order)
+
+    def _find_input_checks(self) -> Iterator[tuple[Callable[[Any], None], Any]]:
+        """Yield functions that check inputs on the host, each with a tree of the places of its inputs."""
+        places = {id(tensor): place for place, tensor in enumerate(self._graph.inputs)}
+        for node in self._graph.nodes:
+            plain = len(node.args) == 1 and node.kwargs.keys() <= {"mask", "training"}
+            if plain and all(id(tensor) in places for tensor in nested.flatten(node.args)):
+                check = input_check(node.operation)
+                if check is not None:
+                    yield check, nested.map_structure(lambda tensor: places[id(tensor)], node.args[0])
+
+    def _input_check(self) -> Callable[[Any], None] | None:
+        return self._check_on_host if self._input_checks else None
+
+    def _check_on_host(self, inputs: Any) -> None:
+        flat = self._in_order(inputs)
+        for check, places in self._input_checks:
+            # Most layers take one array, for which nothing needs to be put together.
+            check(flat[places] if type(places) is int else nested.map_structure(lambda place: flat[place], places))
+
+    def _last_layers(self) -> list[Any]:
+        found = []
+        for tensor in self._graph.outputs:
+            node, place = tensor.history or (None, 0)
+            operation = node and node.operation
+            inner = last_layers(operation)
+            found.append(inner[place] if inner else operation)
+        return found
 
     def get_config(self) -> dict[str, Any]:
         """Return layers, connections, inputs and outputs as plain data."""

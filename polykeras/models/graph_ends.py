@@ -1,10 +1,26 @@
-"""The ends of a model's graph, for models that were made from symbolic tensors."""
+"""The ends of the graph of a model that was made from symbolic tensors, and the layers there."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from polykeras.common.traits import overrides
 from polykeras.graph import KerasTensor
+
+
+def input_check(layer: Any) -> Callable[[Any], None] | None:
+    """Return a function that checks inputs of a layer on the host; None if there is nothing to check.
+
+    A `call` of the user may change inputs first, so they are not checked then.
+    """
+    find = getattr(layer, "_input_check", None)
+    return None if find is None or overrides(layer, "call") else find()
+
+
+def last_layers(layer: Any) -> list[Any]:
+    """Return the layers that give the outputs of a nested model; [] for other layers, or if this is not known."""
+    return layer._last_layers() if isinstance(layer, GraphEnds) and not overrides(layer, "call") else []
 
 
 class GraphEnds:
@@ -23,6 +39,16 @@ class GraphEnds:
                 f"{type(self).__name__} {self.name!r} has no `{what}`: it was not made from symbolic tensors."
             )
         return graph
+
+    def _input_check(self) -> Callable[[Any], None] | None:
+        """Return a function that lets the first layers check inputs on the host; None if there is nothing to check."""
+        graph = self._graph_model()
+        return None if graph is None else graph._input_check()
+
+    def _last_layers(self) -> list[Any]:
+        """Return the layer or op that gives each output, also inside nested models; [] if this is not known."""
+        graph = self._graph_model()
+        return [] if graph is None else graph._last_layers()
 
     @property
     def inputs(self) -> list[KerasTensor]:

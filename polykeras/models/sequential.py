@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from polykeras.common import nested
 from polykeras.common.naming import unique_name
@@ -14,9 +15,25 @@ from polykeras.layers.base.context import set_masks, within
 from polykeras.layers.base.layer import LAYERS, Layer
 from polykeras.layers.core.input_layer import InputLayer
 from polykeras.models.functional import Functional
+from polykeras.models.graph_ends import input_check, last_layers
 from polykeras.models.model import Model
 from polykeras.saving.custom_objects import custom_object_scope
 from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
+
+F = TypeVar("F", bound=Callable[..., None])
+
+
+def _refuse_single_layers(init: F) -> F:
+    """Return an `__init__` that refuses layers given one by one. Python would only count the arguments."""
+
+    @functools.wraps(init)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        first = args[0] if args else kwargs.get("layers")
+        if isinstance(first, (Layer, KerasTensor)):
+            raise TypeError(f"Sequential takes one list of layers, as Sequential([a, b]); received {first!r} first.")
+        init(self, *args, **kwargs)
+
+    return __init__  # type: ignore[return-value]
 
 
 @LAYERS.register()
@@ -44,13 +61,12 @@ class Sequential(Model):
     _module_in_configs = "keras"
     _untracked = (*Model._untracked, "_functional", "_names")
 
+    @_refuse_single_layers
     def __init__(self, layers: Sequence[Any] | None = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(name=name, trainable=trainable)
         self._functional: Functional | None = None
         self._names: tuple[str | None, str | None] = None, None  # of the graph's input layer and of itself
         self._layers: list[Layer] = []
-        if isinstance(layers, Layer):
-            raise TypeError(f"Sequential takes one list of layers, as Sequential([a, b]); received {layers!r} first.")
         for layer in layers or ():
             self._append(layer)
         self._build_if_known()
@@ -197,6 +213,14 @@ class Sequential(Model):
 
     def _texts_to_numbers(self, x: Any) -> Any:
         return x if self._functional is None else self._functional._texts_to_numbers(x)
+
+    def _input_check(self) -> Callable[[Any], None] | None:
+        if self._functional is not None:
+            return self._functional._input_check()
+        return input_check(self.layers[0]) if self.layers else None
+
+    def _last_layers(self) -> list[Any]:
+        return (last_layers(self.layers[-1]) or self.layers[-1:]) if self.layers else []
 
     def get_config(self) -> dict[str, Any]:
         """Return the configs of the layers."""

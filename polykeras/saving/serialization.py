@@ -51,10 +51,14 @@ class Registry(NamedObjects, Generic[T]):
         if identifier is None:
             return None
         if isinstance(identifier, str):
-            found = self.find(identifier)
-            return found() if inspect.isclass(found) else found
+            identifier = self.find(identifier)
         if inspect.isclass(identifier):
-            return identifier()
+            try:
+                return identifier()
+            except TypeError as error:
+                name = identifier.__name__
+                error.add_note(f"{name} was given as a class or a name. If it needs arguments, pass {name}(...).")
+                raise
         if callable(identifier) or hasattr(identifier, "get_config"):
             return identifier
         if isinstance(identifier, Mapping):

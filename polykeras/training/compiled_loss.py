@@ -1,4 +1,4 @@
-"""The losses of `compile`, over all outputs."""
+"""The losses of `compile` for all outputs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from polykeras import ops
 from polykeras.common import nested
 from polykeras.losses import Loss, as_loss
 from polykeras.metrics import Mean, Metric
-from polykeras.training.outputs import by_output, flat_like, name_outputs
+from polykeras.training.outputs import by_output, flat_like, flat_weights, name_outputs
 
 
 def name_metrics(value: Any) -> bool:
@@ -17,31 +17,35 @@ def name_metrics(value: Any) -> bool:
 
 
 class CompiledLoss:
-    """The weighted sum of the outputs' losses.
+    """The weighted sum of the losses of the outputs.
 
     Args:
-        loss: one loss, or a list or dict of them by output.
-        loss_weights: a number an output, in the same way.
+        loss: one loss, or a list or dict of losses by output.
+        loss_weights: a number for each output, also as a list or dict.
+
+    Attributes:
+        given: `loss` with `Loss` objects in place of names, classes and functions.
+        output_names: the names of the outputs, if the model knows them.
 
     Raises:
-        ValueError: a loss is not known, or a weight is no number.
+        ValueError: a loss is unknown, or a weight is not a number.
     """
 
     def __init__(self, loss: Any, loss_weights: Any = None) -> None:
         if name_metrics(loss_weights):
             raise ValueError(
-                f"compile: expected a number an output as `loss_weights`; received {loss_weights!r}. Metrics are given "
-                "as `metrics=`."
+                f"compile: expected a number for each output as `loss_weights`; received {loss_weights!r}. Pass "
+                "metrics as `metrics=`."
             )
         self._loss = loss
         self._loss_weights = loss_weights
         self._names: list[str] | None = None
         self._flat: list[Loss | None] = []
         self._trackers: list[Mean | None] = []
-        self._structure: Any = None  # of the outputs, for labels that are checked on the host
+        self._structure: Any = None  # of the outputs, to check labels on the host
         self._shapes: list[tuple[int, ...]] = []
-        # Names are looked up at once, so that a misspelt one is refused by `compile`.
-        self._losses: Any = (
+        # Look names up at once, so that `compile` refuses a misspelt one.
+        self.given: Any = (
             nested.map_structure(as_loss, loss) if isinstance(loss, (list, tuple, dict)) else as_loss(loss)
         )
         self.output_names: list[str] | None = None
@@ -53,30 +57,30 @@ class CompiledLoss:
 
     @property
     def metrics(self) -> list[Metric]:
-        """One mean an output, where there are several."""
+        """The mean loss of each output, if there are several outputs."""
         return [tracker for tracker in self._trackers if tracker is not None]
 
     @property
     def losses(self) -> list[Loss]:
-        """The losses of those outputs that have one."""
+        """The losses of the outputs that have one."""
         return [loss for loss in self._flat if loss is not None]
 
     def _build(self, y_pred: Any) -> None:
         names = name_outputs(y_pred, self.output_names)
         self._structure = nested.map_structure(lambda _: 0, y_pred)
-        self._flat = by_output(self._losses, names, "loss")
+        self._flat = by_output(self.given, names, "loss")
         weights = [None] * len(names)
         if self._loss_weights is not None:
             weights = by_output(self._loss_weights, names, "loss_weights")
         self._weights = [1.0 if w is None else float(w) for w in weights]
-        if sum(loss is not None for loss in self._flat) == 0:
+        if not self.losses:
             raise ValueError(f"No output has a loss. The outputs are {names}; `loss` is {self._loss!r}.")
         several = len(names) > 1
         self._trackers = [
             Mean(name=f"{name}_loss") if several and loss is not None else None
             for name, loss in zip(names, self._flat, strict=True)
         ]
-        self._names = names  # last: what fails above is told again by the next call
+        self._names = names  # last, so that an error above is raised again by the next call
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None, rows: Any = None) -> Any:
         """Return the total loss of a batch.
@@ -84,11 +88,11 @@ class CompiledLoss:
         Args:
             y_true: labels by output.
             y_pred: the outputs.
-            sample_weight: weights by output, or one array for all.
-            rows: how many samples count, a float; all by default.
+            sample_weight: weights by output, or one array for all outputs.
+            rows: the number of samples that count, a float; all by default.
 
         Raises:
-            ValueError: labels that do not fit; the note says which output and which loss.
+            ValueError: the labels do not fit. A note names the output and the loss.
         """
         if self._names is None:
             self._build(y_pred)
@@ -96,10 +100,7 @@ class CompiledLoss:
         outputs = nested.flatten(y_pred)
         self._shapes = [ops.shape(output) for output in outputs]
         labels = flat_like(y_true, y_pred, self._names, "y")
-        if nested.is_nested(sample_weight):
-            weights = flat_like(sample_weight, y_pred, self._names, "sample_weight")
-        else:
-            weights = [sample_weight] * len(outputs)
+        weights = flat_weights(sample_weight, y_pred, self._names)
         total: Any = None
         parts = zip(self._names, self._flat, self._weights, self._trackers, labels, outputs, weights, strict=True)
         for name, loss, scale, tracker, label, output, weight in parts:
@@ -124,13 +125,13 @@ class CompiledLoss:
         return total
 
     def check_labels(self, y_true: Any) -> bool:
-        """Let each loss look at the labels on the host.
+        """Let each loss check its labels on the host.
 
         Args:
             y_true: NumPy arrays by output.
 
         Returns:
-            Whether they were looked at: before a first call the outputs are not known.
+            Whether they were checked. Before the first call, the outputs are unknown and nothing is checked.
 
         Raises:
             ValueError: a label is out of range.

@@ -1,4 +1,4 @@
-"""The metrics of `compile`, over all outputs."""
+"""The metrics of `compile` for all outputs."""
 
 from __future__ import annotations
 
@@ -8,14 +8,28 @@ from typing import Any
 from polykeras import metrics, ops
 from polykeras.common import nested
 from polykeras.metrics import MeanMetricWrapper, Metric
-from polykeras.training.outputs import by_output, flat_like, name_outputs
+from polykeras.training.outputs import by_output, flat_like, flat_weights, name_outputs
 
-_ACCURACY = ("accuracy", "acc")
-_CROSSENTROPY = ("crossentropy", "ce")
+_ACCURACY = {
+    "binary": metrics.BinaryAccuracy,
+    "sparse": metrics.SparseCategoricalAccuracy,
+    "categorical": metrics.CategoricalAccuracy,
+}
+_CROSSENTROPY = {
+    "binary": metrics.BinaryCrossentropy,
+    "sparse": metrics.SparseCategoricalCrossentropy,
+    "categorical": metrics.CategoricalCrossentropy,
+}
+_BY_SHAPE: dict[str | None, Any] = {
+    "accuracy": _ACCURACY,
+    "acc": _ACCURACY,
+    "crossentropy": _CROSSENTROPY,
+    "ce": _CROSSENTROPY,
+}
 
 
 def _flavour(y_true: Any, y_pred: Any) -> str:
-    """Return which form of accuracy or cross-entropy fits labels and outputs: "binary", "sparse" or "categorical"."""
+    """Return the form of accuracy or cross-entropy for labels and outputs: "binary", "sparse" or "categorical"."""
     true_shape, pred_shape = ops.shape(y_true), ops.shape(y_pred)
     if not pred_shape or pred_shape[-1] == 1 or len(pred_shape) == 1:
         return "binary"
@@ -25,24 +39,19 @@ def _flavour(y_true: Any, y_pred: Any) -> str:
 
 
 def resolve(identifier: Any, y_true: Any, y_pred: Any) -> Metric | None:
-    """Return a metric from what users may write for it; `"accuracy"` and `"crossentropy"` by the shapes."""
+    """Return a metric for an entry of `compile(metrics=...)`.
+
+    Args:
+        identifier: a name, a metric, its class, a config or a function; None stays None. `"accuracy"` and
+            `"crossentropy"` stand for the binary, sparse or categorical form, depending on the shapes.
+        y_true: the labels of the output.
+        y_pred: the output.
+    """
     if identifier is None or isinstance(identifier, Metric):
         return identifier
     lowered = identifier.lower() if isinstance(identifier, str) else None
-    if lowered in _ACCURACY:
-        cls = {
-            "binary": metrics.BinaryAccuracy,
-            "sparse": metrics.SparseCategoricalAccuracy,
-            "categorical": metrics.CategoricalAccuracy,
-        }[_flavour(y_true, y_pred)]
-        return cls(name=identifier)
-    if lowered in _CROSSENTROPY:
-        cls = {
-            "binary": metrics.BinaryCrossentropy,
-            "sparse": metrics.SparseCategoricalCrossentropy,
-            "categorical": metrics.CategoricalCrossentropy,
-        }[_flavour(y_true, y_pred)]
-        return cls(name=identifier)
+    if lowered in _BY_SHAPE:
+        return _BY_SHAPE[lowered][_flavour(y_true, y_pred)](name=identifier)
     found = metrics.get(identifier)
     if isinstance(found, Metric):
         if isinstance(identifier, str):
@@ -52,15 +61,14 @@ def resolve(identifier: Any, y_true: Any, y_pred: Any) -> Metric | None:
 
 
 def check_names(spec: Any) -> None:
-    """Refuse a misspelt metric at once.
+    """Refuse a misspelt metric, and a class that needs arguments, in `compile` already.
 
     Raises:
-        TypeError: a class that cannot be called without arguments.
+        TypeError: a class cannot be called without arguments.
         ValueError: an unknown name; the nearest one is suggested.
     """
     for leaf in nested.flatten(spec):
-        named = isinstance(leaf, str) and leaf.lower() not in (*_ACCURACY, *_CROSSENTROPY)
-        if named or inspect.isclass(leaf):  # of a class one is made, as in Keras
+        if inspect.isclass(leaf) or (isinstance(leaf, str) and leaf.lower() not in _BY_SHAPE):
             metrics.get(leaf)
 
 
@@ -68,8 +76,8 @@ class CompiledMetrics:
     """The metrics of all outputs.
 
     Args:
-        metrics: names, metrics or functions: a list, or a list or dict of lists by output.
-        weighted_metrics: in the same way, with sample weights applied.
+        metrics: a list of names, metrics or functions; or a list or dict of such lists by output.
+        weighted_metrics: further metrics, to which sample weights are applied.
     """
 
     def __init__(self, metrics: Any, weighted_metrics: Any = None) -> None:
@@ -82,12 +90,12 @@ class CompiledMetrics:
 
     @property
     def built(self) -> bool:
-        """Whether the outputs are known, and so what metrics there are."""
+        """Whether the outputs are known and the metrics are made."""
         return self._names is not None
 
     @property
     def metrics(self) -> list[Metric]:
-        """All metrics, by output."""
+        """All metrics."""
         return [metric for _, metric, _ in self._rows]
 
     @staticmethod
@@ -102,7 +110,7 @@ class CompiledMetrics:
             if len(spec) != len(names):
                 raise ValueError(
                     f"`{what}` is a flat list of {len(spec)}; the model has {len(names)} outputs {names}. Pass a list "
-                    "or dict of lists, one an output."
+                    "or dict with one list for each output."
                 )
             entries = list(spec)
         else:
@@ -127,32 +135,34 @@ class CompiledMetrics:
                     if metric.name in used and weighted:
                         metric.name = f"weighted_{metric.name}"
                     base, number = metric.name, 0
-                    while metric.name in used:  # two of one name would overwrite each other in the logs
+                    while metric.name in used:  # equal names would overwrite each other in the logs
                         number += 1
                         metric.name = f"{base}_{number}"
                     used.add(metric.name)
                     self._rows.append((i, metric, weighted))
 
     def build(self, y_true: Any, y_pred: Any) -> None:
-        """Make the metrics that labels and outputs like these want, where that was not done yet."""
+        """Make the metrics, if they are not made yet.
+
+        Args:
+            y_true: labels by output, for their shapes.
+            y_pred: the outputs, for their shapes.
+        """
         if self._names is None:
             self._names = name_outputs(y_pred, self.output_names)
             self._build(flat_like(y_true, y_pred, self._names, "y"), y_pred)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take a batch into account.
+        """Update all metrics with a batch.
 
         Args:
             y_true: labels by output.
             y_pred: the outputs.
-            sample_weight: weights by output, or one array for all; only for weighted metrics.
+            sample_weight: weights by output, or one array for all outputs. Only weighted metrics use them.
         """
         self.build(y_true, y_pred)
         assert self._names is not None
         labels, outputs = flat_like(y_true, y_pred, self._names, "y"), nested.flatten(y_pred)
-        if nested.is_nested(sample_weight):
-            weights = flat_like(sample_weight, y_pred, self._names, "sample_weight")
-        else:
-            weights = [sample_weight] * len(outputs)
+        weights = flat_weights(sample_weight, y_pred, self._names)
         for i, metric, weighted in self._rows:
             metric.update_state(labels[i], outputs[i], sample_weight=weights[i] if weighted else None)

@@ -1,4 +1,4 @@
-"""What `compile` tells a model: optimizer, losses and metrics, which the model keeps, and saves as plain data."""
+"""Compiling a model: its optimizer, losses and metrics, which are also saved as plain data."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from polykeras.random import SeedGenerator
 from polykeras.saving.serialization import deserialize_keras_object, serialize_keras_object
 from polykeras.training.compiled_loss import CompiledLoss, name_metrics
 from polykeras.training.compiled_metrics import CompiledMetrics
+from polykeras.training.diagnosis import warn_of_missing_activation
 from polykeras.training.steps.cache import StepCache
 from polykeras.variables import Variable, unique
 
@@ -30,17 +31,17 @@ _FUNCTIONS = ("train_function", "test_function", "predict_function")
 
 
 class Compiled:
-    """A model that is compiled: the base of a trainer.
+    """A model that can be compiled: the base of a trainer.
 
     Attributes:
-        train_function: see `make_train_function`; None before.
+        train_function: see `make_train_function`; None before it is called.
         test_function: see `make_test_function`.
         predict_function: see `make_predict_function`.
     """
 
-    _may_have_native_state = False  # whether a step of the user's may keep a state in objects of a framework
+    _may_have_native_state = False  # whether a step of the user may keep state in objects of a framework
 
-    # What the other half of a model, a layer, gives.
+    # Defined by the other base classes of a model.
     name: str
     dtype_policy: DTypePolicy
     losses: list[Any]
@@ -51,13 +52,15 @@ class Compiled:
     __call__: Callable[..., Any]
     _flatten_layers: Callable[[], list[Layer]]
     _forget_losses: Callable[[], None]
+    _input_check: Callable[[], Callable[[Any], None] | None]
+    _last_layers: Callable[[], list[Any]]
 
     train_function: Callable[[Iterable[Any]], Any] | None
     test_function: Callable[[Iterable[Any]], Any] | None
     predict_function: Callable[[Iterable[Any]], Any] | None
 
     def __init__(self) -> None:
-        self.optimizer: Any = None  # an `Optimizer` once compiled: not a union, so that steps need not ask
+        self.optimizer: Any = None  # an `Optimizer` once compiled; `Any`, so that steps need no check
         self.stop_training = self.stop_evaluating = self.stop_predicting = False
         self.history: Any = None
         self.run_eagerly = False
@@ -71,7 +74,7 @@ class Compiled:
         self._compile_arguments: dict[str, Any] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copies, shallow ones too, and pickles are compiled anew: steps belong to one model."""
+        """Leave out the compiled steps, which belong to one model. Copies and pickles compile their own."""
         state: Any = super().__getstate__()
         return state | {"_steps": StepCache(), **dict.fromkeys(_FUNCTIONS)}
 
@@ -97,22 +100,27 @@ class Compiled:
         jit_compile: bool | str = "auto",
         auto_scale_loss: bool = True,
     ) -> None:
-        """Say how the model is trained.
+        """Set how the model is trained.
 
         Args:
             optimizer: a name or an optimizer.
-            loss: a name, a `Loss` or a function `(y_true, y_pred)`; a list or dict of them by output.
-            loss_weights: the weight of each output's loss, a list or dict.
-            metrics: names, `Metric`s or functions; a list, or a dict or list of lists by output. `"accuracy"` picks
-                the binary, categorical or sparse one by the shapes of labels and outputs.
+            loss: a name, a `Loss`, its class, or a function `(y_true, y_pred)`; or a list or dict of them by output.
+            loss_weights: a list or dict with the weight of the loss of each output.
+            metrics: a list of names, `Metric`s, their classes or functions; or a dict or list of such lists by output.
+                `"accuracy"` stands for the binary, categorical or sparse accuracy, depending on the shapes of labels
+                and outputs.
             weighted_metrics: as `metrics`, with sample and class weights applied.
             run_eagerly: run steps as plain Python, to debug them.
-            steps_per_execution: how many steps run without the host; `"auto"` chooses by their time.
-            jit_compile: accepted for Keras code. Steps are always compiled where the backend compiles.
+            steps_per_execution: the number of steps that run in one call; `"auto"` chooses it by their time.
+            jit_compile: accepted for Keras code. Steps are always compiled if the backend compiles.
             auto_scale_loss: put the optimizer of a `mixed_float16` model into a `LossScaleOptimizer`.
 
         Raises:
+            TypeError: a class of a loss or metric that needs arguments.
             ValueError: an unknown name (the nearest one is suggested).
+
+        Warns:
+            UserWarning: a cross-entropy expects probabilities and gets the output of a Dense layer without activation.
         """
         self.optimizer = optimizers.get(optimizer)
         scaled = auto_scale_loss and self.dtype_policy.name == "mixed_float16"
@@ -146,21 +154,28 @@ class Compiled:
             "jit_compile": jit_compile,
             "auto_scale_loss": auto_scale_loss,
         }
+        warn_of_missing_activation(self)
 
     def get_compile_config(self) -> dict[str, Any] | None:
-        """Return what `compile` was told, as plain data; None where it was not called."""
+        """Return the arguments of `compile` as plain data; None if it was not called."""
         if not self.compiled:
             return None
         told = dict(self._compile_arguments, optimizer=self.optimizer)
-        del told["auto_scale_loss"]  # the optimizer shows it
-        if told["steps_per_execution"] == "auto":  # a word that Keras has not
+        del told["auto_scale_loss"]  # the optimizer is wrapped already
+        if told["steps_per_execution"] == "auto":  # Keras does not know this value
             del told["steps_per_execution"]
         return {name: serialize_keras_object(value) for name, value in told.items()}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile with what `get_compile_config` gave, here or in Keras.
+        """Compile with what `get_compile_config` returned, here or in Keras.
 
-        A model with a `compile` of its own has these methods of its own too, or is compiled by hand after loading.
+        A class that overrides `compile` must override this method too. Otherwise, call `compile` after loading.
+
+        Args:
+            config: the arguments of `compile` as plain data.
+
+        Warns:
+            UserWarning: the class overrides `compile` but not this method. The model is not compiled.
         """
         if overrides(self, "compile"):
             warnings.warn(
@@ -170,7 +185,7 @@ class Compiled:
             )
             return
         told = deserialize_keras_object(config)
-        if told.get("steps_per_execution") == 1:  # Keras's default, where ours is to choose
+        if told.get("steps_per_execution") == 1:  # Keras's default; ours is "auto"
             del told["steps_per_execution"]
         self.compile(**told)
 
@@ -186,16 +201,16 @@ class Compiled:
         """The loss as given to `compile`."""
         return self._compile_arguments.get("loss")
 
-    # ---- what it has -------------------------------------------------------------------------------------------
+    # ---- optimizers, metrics and their variables ---------------------------------------------------------------
 
     @property
     def distribute_strategy(self) -> Any:
-        """TensorFlow's strategy in whose scope this is asked, for code that asks for it, such as callbacks."""
+        """The `tf.distribute` strategy of the current scope, for callbacks and other code written for TensorFlow."""
         return registry.current().native.distribute_strategy()
 
     @property
     def metrics(self) -> list[Metric]:
-        """All metrics: the loss, those of `compile`, and those that layers or a user's own step hold."""
+        """All metrics: the loss, the metrics of `compile`, and those in attributes of layers and of the model."""
         found: list[Metric] = []
         if self._loss_tracker is not None:
             found.append(self._loss_tracker)
@@ -205,33 +220,32 @@ class Compiled:
             found += self._compiled_metrics.metrics
         for layer in self._flatten_layers():
             found += own_metrics(layer)
-        return list({id(metric): metric for metric in found}.values())
+        return unique(found)
 
     @property
     def metrics_names(self) -> list[str]:
-        """The names under which metrics appear in logs."""
+        """The names of the metrics in logs."""
         return [metric.name for metric in self.metrics]
 
     def reset_metrics(self) -> None:
-        """Begin all metrics again."""
+        """Reset all metrics."""
         for metric in self.metrics:
             metric.reset_state()
 
     def _optimizers(self) -> list[Optimizer]:
-        """The optimizers of the model and of models in it: a user's own step may have several."""
+        """Return the optimizers of the model and of models in it. A step of the user may have several."""
         models = [layer for layer in self._flatten_layers() if isinstance(layer, Compiled)]
-        found = [optimizer for model in models for optimizer in tracked(model, Optimizer)]
-        return list({id(optimizer): optimizer for optimizer in found}.values())
+        return unique(optimizer for model in models for optimizer in tracked(model, Optimizer))
 
     def _all_variables(self) -> list[Variable]:
-        """Everything a step may read or change."""
+        """Return all variables that a step may read or change."""
         found = [*self.variables, *self.metrics_variables]
         for optimizer in self._optimizers():
             found += optimizer.variables
         return unique(found)
 
     def _fingerprint(self) -> tuple[Any, ...]:
-        """What a compiled step depends on and may change after `compile`: frozen or exchanged layers, schedules."""
+        """Return what a compiled step depends on and may change after `compile`: frozen layers, schedules, ..."""
         parts: list[Any] = [config.nan_guard(), config.verify(), *config.defaults()]
         for layer in self._flatten_layers():
             held = (*layer._own_weights, *vars(layer).values())

@@ -14,7 +14,6 @@ from polykeras.training.chunks.chunk import Chunk
 from polykeras.training.chunks.functions import batches_in_call, function_chunks
 from polykeras.training.chunks.streams import stream_chunks
 from polykeras.training.data.sources import ArraySource, Source
-from polykeras.training.data.unpack import unpack_x_y_sample_weight
 from polykeras.training.logs import host_logs
 from polykeras.training.resuming.progress import Progress
 from polykeras.training.steps.fillable import fills
@@ -84,27 +83,6 @@ def _compiled_chunks(
         filled = source.ends_partial and fills(model, kind, step, first)
         return step, size, array_chunks(source, step, backend, size, filled, done, next_stop)
     return step, size, stream_chunks(source, step, backend, size, done, next_stop)
-
-
-def check_labels(model: Any, kind: str, source: Source) -> None:
-    """Let the losses check the labels on the host, where a label that is out of range can still be named.
-
-    Args:
-        model: the model that has the losses.
-        kind: `"train"` or `"test"`.
-        source: the data. Labels of a stream are checked when they are read.
-
-    Raises:
-        ValueError: a label is out of range.
-    """
-    loss = model._compiled_loss
-    if loss is None:
-        return
-    if not isinstance(source, ArraySource):
-        source.check = lambda batch: loss.check_labels(unpack_x_y_sample_weight(batch)[1])
-    elif (y := unpack_x_y_sample_weight(source.data)[1]) is not None:
-        prepare(model, kind, source.first_batch())
-        loss.check_labels(y)
 
 
 def check_steps(done: int, wanted: int | None, epoch: int | None) -> None:

@@ -1,4 +1,4 @@
-"""Keeping Ctrl-C, and the request to end, out of the moments in which a model's state is in no variable."""
+"""Delaying Ctrl-C and SIGTERM while the state of a model is not in its variables."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
-# What `signal` wraps into enums: these take 10 us a call, and 50 after the kernels of a chunk, whose data took the
-# cache; a step of a small model takes 90.
+# `signal` wraps these functions into enums. That takes 10 us a call, and 50 us after a chunk, whose data fill the
+# cache. A step of a small model takes 90 us.
 _plain: Any = sys.modules.get("_signal", signal)
 _SIGINT = int(signal.SIGINT)
 
 
 class Uninterrupted:
-    """Within this context a first Ctrl-C waits for the end; a second one comes through at once.
+    """In this context, a first Ctrl-C waits for the end of the context. A second one interrupts at once.
 
-    A step gives the memory of the old state away for the new one. An interrupt between the two would leave variables
-    that are half trained, or hold nothing. Threads other than the main one are not interrupted anyway, and a handler of
-    the user's own stays.
+    A step gives away the memory of the old state for the new one. An interrupt in between would leave variables half
+    trained or empty. Only the main thread is ever interrupted. A handler of the user stays in place.
     """
 
     __slots__ = ("_handler", "_pending", "_process")
@@ -39,7 +38,7 @@ class Uninterrupted:
             _plain.signal(_SIGINT, self._wait)
 
     def _wait(self, number: int, frame: FrameType | None) -> None:
-        if self._pending or os.getpid() != self._process:  # a forked process has no state to guard
+        if self._pending or os.getpid() != self._process:  # a forked process has no state to protect
             signal.default_int_handler(number, frame)
         self._pending = True
 
@@ -53,21 +52,21 @@ class Uninterrupted:
 
 
 class Termination:
-    """Lets a request to end (SIGTERM) wait until what is to be done before has been done; a second one does not wait.
+    """Delays a request to end (SIGTERM) until work is finished. A second request is not delayed.
 
-    Other threads than the main one cannot, and a process that ignores the request goes on doing so.
+    It does nothing in threads other than the main one, and in a process that ignores SIGTERM.
 
     Attributes:
-        pending: whether there was one.
+        pending: whether a request is waiting.
     """
 
     def __init__(self) -> None:
         self.pending = False
         self._before: Any = None
-        self._process = 0  # in which it waits: workers that are forked meanwhile end at once
+        self._process = 0  # the process that delays requests; forked workers end at once
 
     def begin(self) -> None:
-        """From now on it waits."""
+        """Delay requests from now on."""
         if threading.current_thread() is not threading.main_thread() or self._before is not None:
             return
         before = signal.getsignal(signal.SIGTERM)
@@ -85,12 +84,12 @@ class Termination:
         self.pending = True
 
     def let_through(self) -> None:
-        """Let what would have happened happen now; where the process does not end by it, the next one waits again."""
+        """Act on the waiting request now. If the process survives it, delay the next one."""
         self.end()
         self.begin()
 
     def end(self) -> None:
-        """From now on it does not wait; one that waited happens."""
+        """Stop delaying requests, and act on one that is waiting."""
         if self._before is not None:
             signal.signal(signal.SIGTERM, self._before)
             self._before = None

@@ -1,4 +1,4 @@
-"""`model.compiled_loss` of Keras 2, which training steps that were written for it call."""
+"""`model.compiled_loss` of Keras 2, which training steps that were written for Keras 2 call."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 class LegacyCompiledLoss:
-    """The loss of `compile` as Keras 2 gave it to a model's own steps.
+    """The loss of `compile`, in the form of Keras 2.
 
     Args:
-        loss: that of `compile`, or None where there is none.
-        track: takes the total and the outputs, for the mean that the logs show as `loss`.
+        loss: the loss of `compile`, or None.
+        track: called with the total and the outputs, to update the mean that the logs show as `loss`.
     """
 
     def __init__(self, loss: CompiledLoss | None, track: Callable[[Any, Any], None]) -> None:
@@ -24,19 +24,19 @@ class LegacyCompiledLoss:
 
     @property
     def metrics(self) -> list[Metric]:
-        """One mean an output, where there are several."""
+        """The mean loss of each output, if there are several outputs."""
         return [] if self._loss is None else self._loss.metrics
 
     def __call__(
         self, y_true: Any, y_pred: Any, sample_weight: Any = None, regularization_losses: Iterable[Any] | None = None
     ) -> Any:
-        """Return the total loss of a batch, of which the logs show the mean.
+        """Return the total loss of a batch. The logs show its mean.
 
         Args:
             y_true: labels by output.
             y_pred: the outputs.
-            sample_weight: weights by output, or one array for all.
-            regularization_losses: scalars to add, such as the model's `losses`.
+            sample_weight: weights by output, or one array for all outputs.
+            regularization_losses: scalars to add, such as the `losses` of the model.
         """
         total = 0.0 if self._loss is None else self._loss(y_true, y_pred, sample_weight)
         for term in regularization_losses or ():

@@ -22,8 +22,9 @@ from polykeras.training.callbacks.history import History
 from polykeras.training.data.checks import host_tree
 from polykeras.training.data.sources import Source, make_batch, make_source
 from polykeras.training.data.splitting import split_data
-from polykeras.training.data.unpack import pack_x_y_sample_weight, unpack_x_y_sample_weight
-from polykeras.training.epochs import check_labels, check_steps, run_epoch
+from polykeras.training.data.unpack import pack_x_y_sample_weight
+from polykeras.training.diagnosis import check_batch, check_source, warn_of_nan
+from polykeras.training.epochs import check_steps, run_epoch
 from polykeras.training.logs import as_list, host_logs
 from polykeras.training.predicting import joined, prediction_chunks, single_batch
 from polykeras.training.resuming.progress import Progress
@@ -32,7 +33,7 @@ from polykeras.training.steps.prepare import prepare
 
 
 class Trainer(StepMethods):
-    """The training half of a model: the loops over the steps."""
+    """The part of a model that trains it: the loops over steps."""
 
     @takes_legacy_arguments
     @freed_memory_kept()
@@ -58,37 +59,41 @@ class Trainer(StepMethods):
         """Train for a number of epochs.
 
         Args:
-            x: inputs: an array `(samples, ...)` of NumPy or any framework, or a tree of them; or a generator, a
-                `PyDataset`, a torch `DataLoader`, a `tf.data.Dataset`, or another iterable of batches. Arrays are to
-                stay as they are until `fit` ends: frameworks may read them in place, or a copy from its beginning.
-                Batches are read ahead in another thread, one for all epochs.
-            y: labels, in the structure of the outputs; not for streams.
-            batch_size: samples in a step, 32 by default; without meaning for streams, which come in batches.
-            epochs: the epoch at which to end: `epochs - initial_epoch` are run.
-            verbose: 0 silent, 1 a progress bar (in logs a line an epoch), 2 a line an epoch; "auto" is 1.
-            callbacks: objects whose hooks are called during training.
-            validation_split: the share of the samples, taken from the end, to evaluate on instead of training.
-            validation_data: `(x, y)` or `(x, y, sample_weight)`, or a stream, to evaluate on after each epoch.
-            shuffle: a new order of the samples each epoch, the same on every backend for one seed.
+            x: inputs: an array `(samples, ...)` of NumPy or any framework, or a tree of arrays; or a generator, a
+                `PyDataset`, a torch `DataLoader`, a `tf.data.Dataset` or another iterable of batches. Do not change
+                arrays before `fit` ends: a framework may read them in place. Streams are read ahead in another thread,
+                the same one for all epochs.
+            y: labels, in the structure of the outputs. Leave it out for streams.
+            batch_size: samples per step, 32 by default. Streams ignore it, since they come in batches.
+            epochs: the number of the last epoch: `epochs - initial_epoch` epochs are run.
+            verbose: 0: silent; 1: a progress bar, or in a log one line per epoch; 2: one line per epoch. "auto" is 1.
+            callbacks: a list of callbacks, whose hooks are called during training.
+            validation_split: the share of the samples, taken from the end, that is used for validation.
+            validation_data: `(x, y)`, `(x, y, sample_weight)` or a stream, to evaluate after each epoch.
+            shuffle: put the samples into a new order each epoch. One seed gives the same order on every backend.
             class_weight: weights of classes in the loss.
             sample_weight: weights of samples in the loss, `(samples,)` or by output.
-            initial_epoch: the number of the first epoch, to go on with earlier training.
-            steps_per_epoch: steps in an epoch, for streams without an end.
-            validation_steps: as `steps_per_epoch`, for validation.
-            validation_batch_size: `batch_size` by default.
-            validation_freq: evaluate each so many epochs, or at the listed ones (counted from 1).
+            initial_epoch: the number of the first epoch, to continue earlier training.
+            steps_per_epoch: steps per epoch, for endless streams.
+            validation_steps: steps per validation, for endless streams.
+            validation_batch_size: samples per step of validation; `batch_size` by default.
+            validation_freq: validate after every so many epochs, or after the listed ones (counted from 1).
 
         Returns:
-            The history: `history.history[name]` is a list with a value an epoch.
+            The history. `history.history[name]` is a list with one value per epoch.
 
         Raises:
-            ValueError: not compiled; data that do not fit together or the model; a stream that ended early.
+            ValueError: the model is not compiled; the data do not fit together or do not fit the model; a label, or an
+                index for an `Embedding`, is out of range; a stream ended early.
+
+        Warns:
+            RuntimeWarning: the loss is nan, from the epoch on that the message names.
         """
         self._require_compiled("fit")
         positive_int(epochs, "epochs")
         limit = config.max_epochs()
         if limit is not None and limit < epochs:
-            warnings.warn(f"Training is limited to {limit} epochs by `max_epochs`.", UserWarning, stacklevel=2)
+            warnings.warn(f"Training is limited to {limit} epochs by `max_epochs`.", UserWarning, stacklevel=4)
             epochs = limit
         x = self._texts_to_numbers(x)
         if validation_split and validation_data is None:
@@ -101,34 +106,35 @@ class Trainer(StepMethods):
         )
         history = self.history = next(c for c in callback_list.callbacks if isinstance(c, History))
         progress = Progress(self, callback_list.callbacks, source, validation, initial_epoch)
-        check_labels(self, "train", source)
-        if validation is not None:
-            check_labels(self, "test", validation)
+        check_source(self, "train", source)
+        check_source(self, "test", validation)
         self.stop_training = False
+        nan_told = False
         try:
             progress.begin(callback_list, epochs)
             logs: dict[str, Any] = progress.position.logs
             for epoch in () if progress.is_over() else range(progress.position.epoch, epochs):
                 if progress.position.step == 0:
                     self.reset_metrics()
-                    callback_list.epoch_begin(epoch)
+                    callback_list.on_epoch_begin(epoch, {})
                     progress.epoch_begun()
                 logs, steps = run_epoch(self, "train", source, callback_list, progress)
                 if not self.stop_training:
                     check_steps(steps, steps_per_epoch, epoch)
+                    nan_told = nan_told or warn_of_nan(logs, epoch)
                 if validation is not None and _validates(epoch, validation_freq):
-                    values = self._run_validation(validation, callback_list)
+                    values, _ = self._evaluated(validation, callback_list)
                     logs = logs | {f"val_{name}": value for name, value in values.items()}
                     progress.validation_done()
                 progress.epoch_done(logs)
-                callback_list.epoch_end(epoch, logs)
+                callback_list.on_epoch_end(epoch, logs)
                 if self.stop_training:
                     break
             if self.optimizer is not None and self.optimizer.built:
                 self.optimizer.finalize_variable_values(self.trainable_variables)
             callback_list.end("train", logs)
         finally:
-            with ExitStack() as ends:  # all of them, also where one raises: leaving may let a signal through
+            with ExitStack() as ends:  # all of them, also if one raises: `leave` may let a signal through
                 if validation is not None:
                     ends.callback(validation.close)
                 ends.callback(source.close)
@@ -148,29 +154,25 @@ class Trainer(StepMethods):
         callbacks: Sequence[Callback] | Callback | None = None,
         return_dict: bool = False,
     ) -> Any:
-        """Return the loss and the metrics on data; arguments as for `fit`.
+        """Return the loss and the metrics on data. Arguments are as for `fit`; `steps` is for endless streams.
 
         Returns:
-            A dict by name with `return_dict`; else a list in the order of `metrics_names`, or a float where there is
-            the loss alone.
+            A dict by name with `return_dict`. Otherwise a list in the order of `metrics_names`, or a float if there is
+            only the loss.
 
         Raises:
-            ValueError: not compiled, or data that do not fit.
+            ValueError: the model is not compiled, or the data do not fit.
         """
         self._require_compiled("evaluate")
         source = make_source(self._texts_to_numbers(x), y, sample_weight, batch_size, steps=steps)
         callback_list = assemble(callbacks, self, verbose, 1, source.steps)
-        check_labels(self, "test", source)
-        callback_list.begin("test")
-        self.reset_metrics()
-        self.stop_evaluating = False
+        check_source(self, "test", source)
         try:
-            logs, done = run_epoch(self, "test", source, callback_list)
+            logs, done = self._evaluated(source, callback_list)
         finally:
             source.close()
         if not self.stop_evaluating:
             check_steps(done, steps, None)
-        callback_list.end("test", logs)
         return logs if return_dict else as_list(logs)
 
     @takes_legacy_arguments
@@ -185,25 +187,26 @@ class Trainer(StepMethods):
         """Return the model's outputs for all samples, as NumPy arrays.
 
         Args:
-            x: inputs, as for `fit`; of a stream, what follows them in a batch is left out.
-            batch_size: samples in a step, 32 by default.
+            x: inputs, as for `fit`. Labels and weights in the batches of a stream are ignored.
+            batch_size: samples per step, 32 by default.
             verbose: as for `fit`.
             steps: batches to take from a stream.
-            callbacks: objects whose `on_predict_...` hooks are called.
+            callbacks: callbacks whose `on_predict_...` hooks are called.
 
         Returns:
-            An array `(samples, ...)`, or a tree of them for several outputs.
+            An array `(samples, ...)`, or a tree of arrays for several outputs.
 
         Raises:
-            ValueError: an output is a scalar: it has no samples.
+            ValueError: the data do not fit, or an output is a scalar and so has no samples.
         """
         x = self._texts_to_numbers(x)
         backend = registry.current()
         own = self._own_function("predict")
         unwatched = callbacks is None and verbose == 0 and steps is None and own is None
         if unwatched and (batch := single_batch(x, batch_size)) is not None:
-            return joined([prepare(self, "predict", batch).run_batch(batch)], backend, None)
+            return joined([self._predicted(batch)], backend, None)
         source = make_source(x, batch_size=batch_size, steps=steps)
+        check_source(self, "predict", source)
         callback_list = assemble(callbacks, self, verbose, 1, source.steps)
         parts: list[Any] = []
         done = 0
@@ -238,31 +241,34 @@ class Trainer(StepMethods):
         class_weight: dict[int, float] | None = None,
         return_dict: bool = False,
     ) -> Any:
-        """Do one training step on one batch. Metrics begin anew, and are those of this batch.
+        """Do one training step on a batch of arrays. Arguments are as for `fit`.
 
         Returns:
-            As `evaluate`.
+            The loss and the metrics of this batch, in the form in which `evaluate` returns them.
         """
         self._require_compiled("train_on_batch")
         return self._one_batch("train", x, y, sample_weight, class_weight, return_dict)
 
     @takes_legacy_arguments
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """Evaluate on one batch. Metrics begin anew, and are those of this batch. Returns as `evaluate`."""
+        """Return the loss and the metrics of a batch of arrays, as `evaluate`. Arguments are as for `fit`."""
         self._require_compiled("test_on_batch")
         return self._one_batch("test", x, y, sample_weight, None, return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
-        """Return the outputs for one batch, as NumPy arrays."""
+        """Return the outputs for one batch of arrays, as NumPy arrays."""
         batch = pack_x_y_sample_weight(host_tree(self._texts_to_numbers(x), "x"))
-        outputs = prepare(self, "predict", batch).run_batch(batch)
-        return nested.map_structure(registry.current().to_numpy, outputs)
+        return nested.map_structure(registry.current().to_numpy, self._predicted(batch))
 
     # ---- parts -------------------------------------------------------------------------------------------------
 
     def _texts_to_numbers(self, x: Any) -> Any:
-        """Return inputs, or a stream of batches, in which texts have become numbers, where a model takes some."""
+        """Return inputs or a stream with numbers in place of texts, for models that take texts."""
         return x
+
+    def _predicted(self, batch: Any) -> Any:
+        check_batch(self, "predict", batch)
+        return prepare(self, "predict", batch).run_batch(batch)
 
     def _one_batch(
         self, kind: str, x: Any, y: Any, weights: Any, class_weight: dict[int, float] | None, return_dict: bool
@@ -270,29 +276,25 @@ class Trainer(StepMethods):
         source = make_batch(self._texts_to_numbers(x), y, weights, class_weight)
         batch = source.first_batch()
         step = prepare(self, kind, batch, resets=True)
-        if self._compiled_loss is not None and y is not None:
-            self._compiled_loss.check_labels(unpack_x_y_sample_weight(batch)[1])
+        check_batch(self, kind, batch)
         logs = host_logs(step.run_batch(batch), step.log_names)
         return logs if return_dict else as_list(logs)
 
     def _validation_source(self, data: Any, batch_size: int | None, steps: int | None) -> Source | None:
         if data is None:
             return None
-        if isinstance(data, (tuple, list)):
-            x, *others = data
-            return make_source(self._texts_to_numbers(x), *others, batch_size=batch_size, steps=steps)
-        return make_source(self._texts_to_numbers(data), steps=steps)
+        x, *others = data if isinstance(data, (tuple, list)) else (data,)
+        return make_source(self._texts_to_numbers(x), *others, batch_size=batch_size, steps=steps)
 
-    def _run_validation(self, source: Source, callback_list: CallbackList) -> dict[str, Any]:
+    def _evaluated(self, source: Source, callback_list: CallbackList) -> tuple[dict[str, Any], int]:
+        callback_list.begin("test")
         self.reset_metrics()
         self.stop_evaluating = False
-        callback_list.begin("test")
-        logs, _ = run_epoch(self, "test", source, callback_list)
+        logs, done = run_epoch(self, "test", source, callback_list)
         callback_list.end("test", logs)
-        return logs
+        return logs, done
 
 
 def _validates(epoch: int, frequency: int | Sequence[int]) -> bool:
-    if isinstance(frequency, (int, np.integer)):
-        return (epoch + 1) % frequency == 0
-    return epoch + 1 in frequency
+    done = epoch + 1
+    return done % frequency == 0 if isinstance(frequency, (int, np.integer)) else done in frequency

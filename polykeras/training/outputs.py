@@ -1,4 +1,4 @@
-"""Which loss, metric or weight belongs to which output of a model."""
+"""Assigning losses, metrics and weights to the outputs of a model."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from polykeras.common.naming import did_you_mean
 
 
 def name_outputs(y_pred: Any, model_names: list[str] | None) -> list[str]:
-    """Return the names of the flat outputs: keys of a dict, names of layers, or `output_0`, ...
+    """Return the names of the flat outputs: the keys of a dict, the names of layers, or `output_0`, ...
 
     Args:
         y_pred: the tree of outputs.
-        model_names: the names of the layers that give them, where the model knows.
+        model_names: the names of the layers that compute the outputs, if the model knows them.
     """
     leaves = nested.flatten(y_pred)
     if isinstance(y_pred, Mapping) and len(y_pred) == len(leaves):
@@ -25,15 +25,15 @@ def name_outputs(y_pred: Any, model_names: list[str] | None) -> list[str]:
 
 
 def by_output(spec: Any, names: list[str], what: str) -> list[Any]:
-    """Return the entry of each output in what a user gave by position or by name.
+    """Return the entry for each output.
 
     Args:
-        spec: a list or tuple by position, a dict by name, or one entry for all.
-        names: of the outputs.
-        what: the argument's name, for messages.
+        spec: a list or tuple by position, a dict by name, or one entry for all outputs.
+        names: the names of the outputs.
+        what: the name of the argument, for messages.
 
     Raises:
-        ValueError: another number of entries, or a name that no output has.
+        ValueError: the number of entries differs from that of the outputs, or no output has a name.
     """
     if isinstance(spec, Mapping):
         for key in spec:
@@ -50,7 +50,7 @@ def by_output(spec: Any, names: list[str], what: str) -> list[Any]:
 
 
 def _by_structure(part: Any, y_pred: Any) -> list[Any] | None:
-    """The leaves of a dict of dicts, lists or tuples that is built as the outputs are; None of another one."""
+    """Return the leaves of a dict of dicts, lists or tuples with the structure of the outputs; None for others."""
     if not isinstance(y_pred, Mapping) or not any(nested.is_nested(inner) for inner in y_pred.values()):
         return None
     try:
@@ -61,13 +61,16 @@ def _by_structure(part: Any, y_pred: Any) -> list[Any] | None:
 
 
 def flat_like(part: Any, y_pred: Any, names: list[str], what: str) -> list[Any]:
-    """Return labels or weights as one entry an output, None for those that are missing.
+    """Return the labels or weights of each output; None for missing ones.
 
     Args:
-        part: a tree in the structure of the outputs, a dict by their names, or one array for a single output.
+        part: a tree with the structure of the outputs, a dict by their names, or one array for a single output.
         y_pred: the tree of outputs.
-        names: of the outputs.
-        what: the argument's name, for messages.
+        names: the names of the outputs.
+        what: the name of the argument, for messages.
+
+    Raises:
+        ValueError: the labels or weights do not fit the outputs.
     """
     if part is None:
         return [None] * len(names)
@@ -80,3 +83,16 @@ def flat_like(part: Any, y_pred: Any, names: list[str], what: str) -> list[Any]:
     raise ValueError(
         f"The model has {len(names)} outputs {names}; `{what}` is one array. Pass a list or a dict of arrays."
     )
+
+
+def flat_weights(sample_weight: Any, y_pred: Any, names: list[str]) -> list[Any]:
+    """Return the sample weights of each output.
+
+    Args:
+        sample_weight: weights by output, as labels in `flat_like`; or one array, or None, for all outputs.
+        y_pred: the tree of outputs.
+        names: the names of the outputs.
+    """
+    if nested.is_nested(sample_weight):
+        return flat_like(sample_weight, y_pred, names, "sample_weight")
+    return [sample_weight] * len(names)

@@ -1,4 +1,4 @@
-"""A model's state as values: trees of all its variables by their paths."""
+"""The state of a model as a tree: the values of all variables by their paths."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ def state_tree(model: StepMethods, value_format: str) -> dict[str, Any]:
 
     Args:
         model: the model.
-        value_format: `"backend_tensor"`, or `"numpy_array"`.
+        value_format: `"backend_tensor"` or `"numpy_array"`.
+
+    Returns:
+        Nested dicts by the parts of the paths.
 
     Raises:
-        ValueError: another format, or two variables have one path.
+        ValueError: another format, or two variables have the same path.
     """
     if value_format not in ("backend_tensor", "numpy_array"):
         raise ValueError(f"`value_format` may be 'backend_tensor' or 'numpy_array'; received {value_format!r}.")
@@ -46,7 +49,7 @@ def assign_tree(model: StepMethods, tree: Mapping[str, Any]) -> None:
         tree: as `state_tree` returns it.
 
     Raises:
-        ValueError: it has another key, or a value of another shape. Nothing is changed then.
+        ValueError: the tree has another key, or a value of another shape. No variable is changed.
     """
     kinds = variables_of(model, "train")
     pairs: list[tuple[Variable, Any]] = []

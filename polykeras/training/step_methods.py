@@ -46,10 +46,15 @@ class StepMethods(Compiled):
             terms.append(self._compiled_loss(y, y_pred, sample_weight, context and context.rows))
         terms += self._terms_of_layers()
         if not terms:
+            if self._compiled_loss is not None:
+                raise ValueError(
+                    f"Model {self.name!r}: its loss {self.loss!r} needs labels; received y=None. Pass them, as in "
+                    "`fit(x, y)` or `evaluate(x, y)`; a stream must give batches `(x, y)`."
+                )
             if training:
                 raise ValueError(
-                    f"Model {self.name!r} has no loss to minimise: pass `loss=` to compile and y to fit, call "
-                    "`add_loss` in a layer, or override `compute_loss`."
+                    f"Model {self.name!r} has no loss to minimise: pass `loss=` to compile, call `add_loss` in a "
+                    "layer, or override `compute_loss`."
                 )
             return 0.0
         total = terms[0]

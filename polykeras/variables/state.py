@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from polykeras.backend import Backend
 from polykeras.backend.native import NativeLocation
@@ -13,10 +13,12 @@ from polykeras.common import nested
 from polykeras.variables.sharing import FROZEN, SHARED
 from polykeras.variables.variable import Variable
 
+T = TypeVar("T")
 
-def unique(variables: Iterable[Variable]) -> list[Variable]:
-    """Return the variables without repetitions, in their order."""
-    return list({id(variable): variable for variable in variables}.values())
+
+def unique(objects: Iterable[T]) -> list[T]:
+    """Return objects without repetitions, in their order. Objects are compared by identity."""
+    return list({id(each): each for each in objects}.values())
 
 
 def by_dtype(variables: Iterable[Variable]) -> list[list[Variable]]:

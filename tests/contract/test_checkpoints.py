@@ -80,7 +80,7 @@ def test_checkpoints_of_steps(backend: Backend, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         ({"filepath": "model.txt"}, r"path that ends in '.keras', or in one of .weights.h5, .*received 'model.txt'"),
-        ({"filepath": "model.keras", "save_weights_only": True}, "asks for weights: let it end in '.weights.h5'"),
+        ({"filepath": "model.keras", "save_weights_only": True}, "Use a path that ends in '.weights.h5'"),
         ({"filepath": "a.npz", "save_freq": "batch"}, "save_freq.* must be a positive int; received 'batch'"),
     ],
 )

@@ -78,7 +78,7 @@ class Clock:
 @pytest.mark.usefixtures("terminal")
 def test_bar_is_drawn_ten_times_a_second(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     clock = Clock(monkeypatch)
-    (bar,) = progress.make_progress(1, 1, 400)
+    bar = progress.ProgressDisplay(1, 1, 400)
     bar.on_train_begin()
     bar.on_epoch_begin(0)
     clock.now += 50.0  # compiling
@@ -96,7 +96,7 @@ def test_bar_is_drawn_ten_times_a_second(monkeypatch: pytest.MonkeyPatch, capsys
 @pytest.mark.usefixtures("terminal")
 def test_bar_without_a_known_end(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     clock = Clock(monkeypatch)
-    (bar,) = progress.make_progress(1, 2, None)
+    bar = progress.ProgressDisplay(1, 2, None)
     bar.on_train_begin()
     bar.on_epoch_begin(0)
     for step in range(3):
@@ -116,7 +116,7 @@ def test_bar_without_a_known_end(monkeypatch: pytest.MonkeyPatch, capsys: pytest
 def test_bar_where_the_output_knows_ascii_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     output = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr("sys.stdout", output)
-    (bar,) = progress.make_progress(1, 1, 4)
+    bar = progress.ProgressDisplay(1, 1, 4)
     bar.on_train_batch_end(1, {})
     output.seek(0)
     assert "2/4 ==========.........." in output.read()
@@ -127,7 +127,7 @@ def test_the_bar_of_an_epoch_shows_its_validation(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = Clock(monkeypatch)
-    (bar,) = progress.make_progress(1, 2, 10, validation_steps=8)
+    bar = progress.ProgressDisplay(1, 2, 10, validation_steps=8)
     bar.on_train_begin()
 
     def pass_over(hook: Any, steps: int, seconds: float) -> list[str]:
@@ -205,7 +205,7 @@ def screen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> S
 def draw(screen: Screen) -> None:
     """Draw two epochs of many metrics, whose lines become longer and shorter."""
     with redirect_stdout(screen):
-        (bar,) = progress.make_progress(1, 2, 3)
+        bar = progress.ProgressDisplay(1, 2, 3)
         bar._line._interval = 0.0
         bar.on_train_begin()
         for epoch in range(2):

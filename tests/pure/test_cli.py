@@ -446,7 +446,7 @@ def test_labels_fit_the_loss(loss: Any, shape: tuple[int, ...], values: set[int]
 
 def test_labels_of_several_outputs_fit_each_loss() -> None:
     inputs = keras.Input((4,))
-    outputs = {name: keras.layers.Dense(2, name=name)(inputs) for name in ("b", "a")}
+    outputs = {name: keras.layers.Dense(2, "softmax", name=name)(inputs) for name in ("b", "a")}
     model = keras.Model(inputs, outputs)
     model.compile("sgd", {"a": "mse", "b": "sparse_categorical_crossentropy"})
     assert {name: y.shape for name, y in drawn(model).y.items()} == {"a": (16, 2), "b": (16,)}

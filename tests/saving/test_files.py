@@ -211,7 +211,7 @@ def test_a_subclassed_model_comes_back(tmp_path: Path) -> None:
 def test_what_compile_was_told_comes_back(tmp_path: Path) -> None:
     with use_backend("numpy"):
         x = keras.Input((6,))
-        model = keras.Model(x, {"a": layers.Dense(1, name="a")(x), "b": layers.Dense(3, name="b")(x)})
+        model = keras.Model(x, {"a": layers.Dense(1, name="a")(x), "b": layers.Dense(3, "softmax", name="b")(x)})
         schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
         model.compile(
             keras.optimizers.SGD(schedule, momentum=0.9, clipnorm=1.0),

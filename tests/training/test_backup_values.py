@@ -77,7 +77,7 @@ def test_messages_do_not_print_values() -> None:
         def __repr__(self) -> str:
             raise AssertionError("printed")
 
-    with pytest.raises(TypeError, match="a value of type Loud is neither plain data nor an array"):
+    with pytest.raises(TypeError, match="a value of type Loud is neither plain data nor a NumPy array"):
         encode([Loud()], [])
 
 

@@ -121,7 +121,8 @@ def test_nan(backend: Backend) -> None:
         model().fit(bad, Y, verbose=0)
     keras.config.set_check_data(False)
     try:
-        model().fit(bad, Y, verbose=0)
+        with pytest.warns(RuntimeWarning, match="the loss is nan from epoch 1 on"):
+            model().fit(bad, Y, verbose=0)
     finally:
         keras.config.set_check_data(True)
 
@@ -289,13 +290,23 @@ def test_classes_of_losses_and_metrics_are_called_as_in_keras(backend: Backend) 
         history.append(m.fit(X, Y, epochs=2, verbose=0).history)
     assert history[0] == history[1]
     assert set(history[0]) == {"loss", "mean_absolute_error", "mean_squared_error"}
-    with fails("MeanIoU ... num_classes", TypeError):
-        m.compile("sgd", "mse", metrics=[keras.metrics.MeanIoU])
+    for given in (keras.metrics.MeanIoU, "MeanIoU"):
+        with fails("MeanIoU ... num_classes ... MeanIoU was given as a class or a name ... MeanIoU(...)", TypeError):
+            m.compile("sgd", "mse", metrics=[given])
 
 
 def test_no_loss(backend: Backend) -> None:
     with fails("no loss to minimise ... `loss=`"):
         model(loss=None).fit(X, Y, verbose=0)
+    assert model(loss=None).evaluate(X, verbose=0) == 0.0
+
+
+def test_no_labels(backend: Backend) -> None:
+    for call in (lambda: model().fit(X, verbose=0), lambda: model().evaluate(X), lambda: model().train_on_batch(X)):
+        with fails("loss 'mse' needs labels; received y=None ... `fit(x, y)` ... batches `(x, y)`"):
+            call()
+    with fails("needs labels ... batches `(x, y)`"):
+        model().fit(iter([X]), verbose=0)
 
 
 def test_an_error_in_a_layer_says_which(backend: Backend) -> None:

@@ -148,7 +148,7 @@ def test_metrics_come_third_in_keras_2() -> None:
         assert "mae" in model.evaluate(X, Y, verbose=0, return_dict=True)
         assert model.get_compile_config()["loss_weights"] == [2.0]
         model.compile("sgd", "mse", [2.0], ["mae"])  # as today
-        with pytest.raises(ValueError, match=r"a number an output as `loss_weights`; received \['mae'\]"):
+        with pytest.raises(ValueError, match=r"a number for each output as `loss_weights`; received \['mae'\]"):
             model.compile("sgd", "mse", loss_weights=["mae"])
 
 

@@ -94,9 +94,7 @@ def test_a_generator_is_asked_for_what_is_used_and_no_more(backend: Backend) -> 
 
 def test_a_finite_generator_ends_its_epoch_and_cannot_begin_another(backend: Backend) -> None:
     model = watched()
-    with pytest.raises(
-        ValueError, match=r"gave 6 batches to the epochs before and nothing to this one.*steps_per_epoch"
-    ):
+    with pytest.raises(ValueError, match=r"gave 6 batches to the epochs before and none to this one.*steps_per_epoch"):
         model.fit((batch(i) for i in range(6)), epochs=2, verbose=0)
     assert numbers(model) == list(range(6))
     assert len(model.history.history["loss"]) == 1
@@ -156,7 +154,7 @@ def test_batches_with_weights(backend: Backend) -> None:
     assert model.evaluate(triples, verbose=0) == pytest.approx(expected, rel=1e-5)
     with pytest.raises(ValueError, match="a tuple of 4 parts"):
         model.fit(iter([(X, Y, weights, 1)]), verbose=0)
-    with pytest.raises(ValueError, match="`y` must not be given where x is a generator"):
+    with pytest.raises(ValueError, match="`y` must not be given if x is a generator"):
         model.fit((batch(i) for i in range(6)), Y, verbose=0)
     with pytest.raises(ValueError, match="class_weight or sample_weight, not both"):
         model.fit(iter([(X, Y, weights)]), class_weight={0: 1.0}, verbose=0)
@@ -218,7 +216,7 @@ def test_a_part_of_a_data_set_an_epoch(backend: Backend) -> None:
 
 
 def test_a_data_set_without_end(backend: Backend) -> None:
-    with pytest.raises(ValueError, match=r"Numbered has no end.*steps_per_epoch"):
+    with pytest.raises(ValueError, match=r"Numbered is endless.*steps_per_epoch"):
         linear().fit(Numbered(None), verbose=0)
     model = watched()
     model.fit(Numbered(None), steps_per_epoch=4, epochs=2, verbose=0)

@@ -153,5 +153,5 @@ def test_a_frame_for_several_inputs_of_numbers(backend: Backend) -> None:
     frame = of_pandas()
     frame["colour"] = [1, 0, 2, 1]
     np.testing.assert_allclose(several_inputs(text=False).predict(frame, verbose=0).ravel(), SUMS, rtol=1e-6)
-    with pytest.raises(ValueError, match=r"it lacks \['size'\], and has \['other', 'colour'\]"):
+    with pytest.raises(ValueError, match=r"The frame lacks \['size'\]; it has \['other', 'colour'\]"):
         several_inputs(text=True).fit(frame[["other", "colour"]], np.ones(4), verbose=0)

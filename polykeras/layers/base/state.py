@@ -208,7 +208,7 @@ class StateMixin(Checkpointable):
     def metrics(self) -> list[Any]:
         """The metrics that this layer and layers within it keep as attributes."""
         found = [metric for layer in self._flatten_layers() for metric in own_metrics(layer)]
-        return list({id(metric): metric for metric in found}.values())
+        return unique(found)
 
     _metrics = OWN_METRICS
     _listed_metrics: Sequence[Any] = ()  # what code appended to it

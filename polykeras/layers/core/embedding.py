@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 class Embedding(Quantizable):
     """A learned vector for each of a number of classes or words.
 
-    An index outside the table is an error where its value is known: in a call on arrays, and always on NumPy. Compiled
-    code, as in `fit`, does not look at values, and there frameworks differ: a negative index counts from the end; one
-    beyond it gives nan on JAX, zeros on TensorFlow with a GPU, and an error of the framework elsewhere.
+    An index outside the table is an error where its value is known: in a call on arrays; in `fit`, `evaluate` and
+    `predict` of a `Sequential` or functional model whose input goes straight to this layer; and always on NumPy. Other
+    compiled code does not look at values, and there frameworks differ: a negative index counts from the end; one beyond
+    the end gives nan on JAX, zeros on TensorFlow with a GPU, and an error of the framework elsewhere.
 
     Args:
         input_dim: how many there are; inputs are whole numbers from 0 to `input_dim - 1`.
@@ -96,7 +97,9 @@ class Embedding(Quantizable):
 
     def call(self, inputs: Array) -> Array:
         """Return the vectors, `(..., output_dim)`, of integers `(...)`."""
-        self._check_indices(inputs)
+        backend = registry.current()
+        if not backend.is_traced(inputs):
+            self._check_on_host(backend.to_numpy(inputs))
         if not dtypes.is_int(ops.dtype(inputs)):
             inputs = ops.cast(inputs, "int32")
         return self._rows(inputs, "embeddings")
@@ -104,18 +107,21 @@ class Embedding(Quantizable):
     def _layouts(self) -> list[Layout]:
         return [of_matrix("embeddings", (self.input_dim, self.output_dim), axis=1)]
 
-    def _check_indices(self, inputs: Array) -> None:
-        backend = registry.current()
-        if backend.is_traced(inputs):
-            return
-        indices = backend.to_numpy(inputs)
-        inside = (indices >= 0) & (indices < self.input_dim)
-        if dtypes.is_float(backend.dtype(inputs)):
-            inside &= indices == np.trunc(indices)
+    def _input_check(self) -> Callable[[np.ndarray], None]:
+        return self._check_on_host
+
+    def _check_on_host(self, indices: np.ndarray) -> None:
+        indices = np.asarray(indices)
+        if indices.dtype.kind in "iu":  # negative numbers are large ones without a sign: one look at all is enough
+            unsigned = indices.view(f"u{indices.itemsize}")
+            if np.maximum.reduce(unsigned, axis=None, initial=0) < self.input_dim:
+                return
+        inside = (indices >= 0) & (indices < self.input_dim) & (indices == np.trunc(indices))
         if not inside.all():
             raise ValueError(
                 f"{self._title()}: expected whole numbers from 0 to {self.input_dim - 1} (input_dim={self.input_dim}); "
-                f"received the index {indices[~inside][0]}. Make `input_dim` larger, or mend the data."
+                f"received the index {indices[~inside][0]} at {np.argwhere(~inside)[0].tolist()}. Make `input_dim` "
+                "larger, or mend the data."
             )
 
     def compute_mask(self, inputs: Array, mask: Array | None = None) -> Array | None:

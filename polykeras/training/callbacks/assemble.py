@@ -1,4 +1,4 @@
-"""The callbacks of a run: the user's, and our own."""
+"""The callbacks of a run: those of the user and our own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from polykeras.training.callbacks.base import Callback
 from polykeras.training.callbacks.callback_list import CallbackList
 from polykeras.training.callbacks.history import History
-from polykeras.training.callbacks.progress import ProgbarLogger, make_progress
+from polykeras.training.callbacks.progress import ProgbarLogger, ProgressDisplay
 
 
 def assemble(
@@ -25,14 +25,15 @@ def assemble(
     Args:
         callbacks: the user's.
         model: the model that is trained.
-        verbose: 0 silent, 1 or "auto" a progress bar, 2 a line an epoch.
-        epochs: the last epoch.
-        steps: in an epoch, None where unknown.
-        records: whether there is to be a history, also where the user gives none.
-        validation_steps: in a validation, None where unknown, or where there is none.
+        verbose: 0: silent; 1 or "auto": a progress bar; 2: one line per epoch.
+        epochs: the number of the last epoch.
+        steps: steps per epoch; None if unknown.
+        records: add a history if the user gave none.
+        validation_steps: steps per validation; None if unknown or if there is no validation.
 
     Returns:
-        The user's callbacks, then the progress display, then the history, which sees what others added to the logs.
+        The user's callbacks, the progress display, and the history. The history comes last because the callbacks before
+        it may add to the logs.
     """
     if isinstance(callbacks, CallbackList):
         return callbacks
@@ -40,7 +41,7 @@ def assemble(
     histories = [c for c in given if isinstance(c, History)] or ([History()] if records else [])
     others = [c for c in given if not isinstance(c, History)]
     level = 1 if verbose == "auto" else int(verbose)
-    shown = any(isinstance(c, ProgbarLogger) for c in given)
-    progress = [] if shown else make_progress(level, epochs, steps, validation_steps)
+    shown = level and not any(isinstance(c, ProgbarLogger) for c in given)
+    progress = [ProgressDisplay(level, epochs, steps, validation_steps)] if shown else []
     every = [*others, *progress, *histories]
     return CallbackList(every, model=model, verbose=level, epochs=epochs, steps=steps)

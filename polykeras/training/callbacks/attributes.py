@@ -1,4 +1,4 @@
-"""What a callback remembers, read from its attributes."""
+"""The state of a callback, read from its attributes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _OF_THE_RUN = ("params", "_model", "_given")
 
 
 def plain_attributes(callback: Any, given: tuple[tuple[Any, ...], dict[str, Any]]) -> dict[str, Any]:
-    """Return the attributes of a callback that are plain data or arrays, but for its settings.
+    """Return the attributes of a callback that are plain data or arrays. Its settings are left out.
 
     Args:
         callback: the callback.
-        given: what its `__init__` was given.
+        given: the arguments of its `__init__`.
     """
     found = {name: value for name, value in vars(callback).items() if name not in _OF_THE_RUN and is_plain(value)}
     settings = _arguments(callback, given)
@@ -28,7 +28,7 @@ def _arguments(callback: Any, given: tuple[tuple[Any, ...], dict[str, Any]]) -> 
     args, kwargs = given
     try:
         bound = inspect.signature(type(callback).__init__).bind(callback, *args, **kwargs)
-    except (TypeError, ValueError):  # made in another way than by a call of its class
+    except (TypeError, ValueError):  # not made by a call of its class
         return {}
     bound.apply_defaults()
     arguments = dict(bound.arguments)
@@ -36,7 +36,7 @@ def _arguments(callback: Any, given: tuple[tuple[Any, ...], dict[str, Any]]) -> 
 
 
 def _is_as_given(value: Any, argument: Any) -> bool:
-    """Return whether an attribute is what was given; what may have been changed in place is not."""
+    """Return whether an attribute still is the argument. Objects that can change in place do not count."""
     if isinstance(argument, os.PathLike):
         argument = os.fspath(argument)
     return type(value) is type(argument) and type(value) in (type(None), bool, int, float, str) and value == argument

@@ -1,4 +1,4 @@
-"""Training that goes on where it was killed."""
+"""Training that continues after a crash."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from polykeras.training.resuming.state import SavedRun
 
 
 class BackupAndRestore(EverySteps):
-    """Keeps the state of a run of `fit` in a folder. After a crash, the same program goes on where it was.
+    """Keeps the state of a run of `fit` in a folder. After a crash, run the same program again: it continues.
 
-    The state is all that the rest of the run depends on: weights, optimizer, metrics, random generators (of the model,
-    of polykeras, Python's and NumPy's global ones), the order of the samples, the place in it, the states of all
-    callbacks and the history. So the run ends with the same bits as one that was never cut; on another backend than
-    before, with the same numbers up to rounding. What a callback of your own has to remember: see
-    `Callback.get_state`. A backup is there as a whole or not at all, whenever the process is killed.
+    The state is everything that the rest of the run depends on: weights, optimizer, metrics, random generators (those
+    of the model and of polykeras, and the global ones of Python and NumPy), the order of the samples, the position in
+    this order, the states of all callbacks, and the history. The run therefore ends with the same bits as a run without
+    a crash. On another backend it ends with the same numbers up to rounding. `Callback.get_state` explains what a
+    callback of your own remembers. A backup is written completely or not at all, whenever the process is killed.
 
-    Data that come as a stream are read again: a data set or iterable from the beginning of the epoch, and one batch of
-    each epoch before; a generator, and whatever goes on from epoch to epoch (`steps_per_epoch`), from the beginning of
-    the run. They have to give the same batches again, for which Python's and NumPy's generators are in the state that
-    they had then. Random states of frameworks, from which only native code draws, are not kept.
+    Streams are read again. A data set or an iterable is read from the beginning of the epoch, plus one batch of each
+    earlier epoch. A generator is read from the beginning of the run; so is any stream with `steps_per_epoch`, because
+    it continues from epoch to epoch. The stream must give the same batches again. To make this possible, the generators
+    of Python and NumPy get the state that they had then. Random states of a framework are not kept; only native code
+    draws from them.
 
-    Within an epoch, other data or another batch size are refused; between epochs they are taken with a warning. A
-    learning rate that the optimizer holds is that of the backup. SIGTERM is answered at the end of the chunk of steps
-    that runs: after a backup, what would have happened happens.
+    Within an epoch, other data or another batch size are an error. Between epochs they are a warning. The learning rate
+    of the optimizer comes from the backup. SIGTERM waits for the end of the current chunk of steps and for a backup.
 
     Args:
         backup_dir: the folder; for one run only.
-        save_freq: `"epoch"`, or a number of steps, counted over epochs; False for backups at SIGTERM alone.
-        double_checkpoint: keep the state before the last one too, for disks that damage files; it is read where the
-            last one cannot be.
-        delete_checkpoint: whether to remove the backup at the end of the run. Kept, it makes the same program return at
-            once, and one with more epochs go on.
+        save_freq: `"epoch"`, or a number of steps, counted over epochs. False: back up at SIGTERM only.
+        double_checkpoint: also keep the state before the last one, for disks that damage files. It is read if the last
+            one cannot be read.
+        delete_checkpoint: remove the backup at the end of the run. If it stays, the same program returns at once, and a
+            program with more epochs continues.
 
     Raises:
         ValueError: another `save_freq`, or no folder.
@@ -87,16 +87,16 @@ class BackupAndRestore(EverySteps):
         self._termination.end()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keep the state where it is time to."""
+        """Write a backup if enough steps were done."""
         self._save_if(self.is_time(batch))
 
     def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keep the state where the process is to end: the validation then begins anew."""
+        """Write a backup if the process is asked to end. The validation will run again from its beginning."""
         if self._progress is not None:
             self._save_if(False)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keep the state where it is time to."""
+        """Write a backup if `save_freq` is `"epoch"`."""
         self._save_if(self.save_freq == "epoch")
 
     def _save_if(self, due: bool) -> None:
@@ -119,10 +119,10 @@ class BackupAndRestore(EverySteps):
             )
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Remove the backup, if it is not to be kept."""
+        """Remove the backup if `delete_checkpoint` is set."""
         if self.delete_checkpoint:
             self._files.remove()
 
     def get_state(self) -> dict[str, Any]:
-        """Return how many steps there were since the last backup."""
+        """Return the number of steps since the last backup."""
         return {"_steps": self._steps, "_seen": self._seen}

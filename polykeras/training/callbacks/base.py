@@ -1,4 +1,4 @@
-"""The hooks of training, and the list that calls them."""
+"""The base class of callbacks: the hooks of training."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 class Callback:
     """Base class of objects that watch or steer training.
 
-    Hooks are called with `logs`, a dict of floats. Overriding a hook of single batches makes `fit` run one step at a
-    time, as then nothing may happen unseen; a callback whose batch hooks are content to be called once a chunk of steps
-    sets `per_chunk = True`, and says in `next_stop` where chunks have to end.
+    Hooks are called with `logs`, a dict of floats. If a callback overrides a hook for batches, `fit` runs one step at a
+    time, so that the callback sees every batch. With `per_chunk = True` the hooks for batches are called once per chunk
+    of steps instead; `next_stop` says where chunks have to end.
 
-    With a `BackupAndRestore`, what a callback remembers is part of the run: see `get_state`.
+    With `BackupAndRestore`, the state of a callback is part of the run: see `get_state`.
 
     Attributes:
         per_chunk: see above.
-        runs_last: whether it is called after the others, whatever its place among them.
+        runs_last: call this callback after the others, whatever its place in the list.
         model: the model that is trained.
-        params: `{"verbose", "epochs", "steps"}`; and `"resumed": True` where a run goes on that was cut.
+        params: `{"verbose", "epochs", "steps"}`; also `"resumed": True` if the run continues an earlier one.
     """
 
     per_chunk: bool = False
@@ -45,21 +45,21 @@ class Callback:
         return self._model
 
     def set_model(self, model: Model) -> None:
-        """Tell which model is trained."""
+        """Set the model that is trained."""
         self._model = model
 
     def set_params(self, params: dict[str, Any]) -> None:
-        """Tell the parameters of the run."""
+        """Set the parameters of the run."""
         self.params = params
 
-    # ---- runs that go on ---------------------------------------------------------------------------------------
+    # ---- resumed runs ------------------------------------------------------------------------------------------
 
     def get_state(self) -> dict[str, Any]:
-        """Return what a run that goes on in another process has to know of this callback.
+        """Return the state of this callback, for a run that continues in another process.
 
-        By default, all attributes that are plain data or NumPy arrays, also in lists, dicts and so on; but for those
-        that still are what `__init__` was given for the argument of their name (with or without a `_` before it): these
-        are as the new run says.
+        By default this is all attributes that are plain data or NumPy arrays, also in lists, dicts and so on. Settings
+        are left out: an attribute that still equals the argument of its name (with or without a leading `_`) is as the
+        new run sets it.
 
         Returns:
             Plain data and arrays.
@@ -67,22 +67,26 @@ class Callback:
         return plain_attributes(self, self._given)
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `get_state` returned in an earlier run; called after `on_train_begin`.
+        """Take over the state that `get_state` returned in an earlier run. Called after `on_train_begin`.
 
-        Lists and dicts that are attributes already get their contents, so that whoever shares them sees them too.
+        Existing lists and dicts are filled in place, so that other owners of them see the contents too.
+
+        Args:
+            state: plain data and arrays.
         """
         set_attributes(self, state)
 
     def on_train_resume(self, epoch: int, step: int) -> None:
-        """Called where a run goes on, once the state is back.
+        """Called when a run continues an earlier one, after the state was restored.
 
         Args:
-            epoch: the epoch that was cut, counted from 0; `on_epoch_begin` is called only where `step` is 0.
-            step: how many of its steps are done.
+            epoch: the epoch in which the earlier run ended, counted from 0. `on_epoch_begin` is called only if `step`
+                is 0.
+            step: how many steps of this epoch are done.
         """
 
     def next_stop(self, done: int) -> int | None:
-        """Return the step of the epoch after which a chunk of training steps has to end; None for any.
+        """Return the step of the epoch after which a chunk of training steps has to end; None if it does not matter.
 
         Args:
             done: how many steps of the epoch are done.
@@ -90,10 +94,10 @@ class Callback:
         return None
 
     def _join(self, progress: Any) -> Any:
-        """Take part in a run of `fit`: its progress is known from now on. Return what an earlier run left, or None."""
+        """Take part in a run of `fit`, which tells `progress` where it is. Return what an earlier run left, or None."""
 
     def _leave(self) -> None:
-        """The run of `fit` is over, in whatever way."""
+        """The run of `fit` is over, normally or by an error."""
 
     # ---- hooks -------------------------------------------------------------------------------------------------
 
@@ -104,7 +108,7 @@ class Callback:
         """Called after the last epoch, with its logs."""
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Called before an epoch, counted from 0.
+        """Called before an epoch.
 
         Args:
             epoch: counted from 0.
@@ -112,28 +116,18 @@ class Callback:
         """
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Called after an epoch and its validation (`val_...` in the logs).
+        """Called after an epoch and its validation.
 
         Args:
             epoch: counted from 0.
-            logs: the means of the epoch by name; those of the validation as `val_...`.
+            logs: the loss and the metrics of the epoch by name; those of the validation as `val_...`.
         """
 
     def on_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """The legacy name of `on_train_batch_begin`.
-
-        Args:
-            batch: see there.
-            logs: see there.
-        """
+        """The legacy name of `on_train_batch_begin`. Arguments are as there."""
 
     def on_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """The legacy name of `on_train_batch_end`.
-
-        Args:
-            batch: see there.
-            logs: see there.
-        """
+        """The legacy name of `on_train_batch_end`. Arguments are as there."""
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Called before a training step.
@@ -190,11 +184,11 @@ class Callback:
         """
 
     def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Called after a step of prediction; `logs["outputs"]` are the outputs.
+        """Called after a step of prediction.
 
         Args:
             batch: the step, counted from 0.
-            logs: `"outputs"`, those of the step.
+            logs: `"outputs"`: the outputs of the step.
         """
 
 
@@ -206,7 +200,12 @@ _BATCH_HOOKS = {
 
 
 def watches_batches(callback: Any, kind: str) -> bool:
-    """Return whether a callback must be called for every single batch of a kind of run."""
+    """Return whether a callback must be called for every single batch.
+
+    Args:
+        callback: the callback.
+        kind: of the run, `"train"`, `"test"` or `"predict"`.
+    """
     if callback.per_chunk:
         return False
     hooks = _BATCH_HOOKS[kind]

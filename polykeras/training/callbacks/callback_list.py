@@ -1,4 +1,4 @@
-"""The list of a run's callbacks."""
+"""The list of callbacks of a run."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 
 class CallbackList(Callback):
-    """Calls the hooks of several callbacks, in order: each hook of `Callback` is one here too.
+    """Calls the hooks of several callbacks, in order. It has all hooks of `Callback` itself.
 
     Args:
-        callbacks: the callbacks, in a list or a tuple, or one.
-        add_history: whether to add a `History` where there is none.
-        add_progbar: whether to add a `ProgbarLogger` where there is none.
+        callbacks: a list or tuple of callbacks, or one callback.
+        add_history: add a `History` if there is none.
+        add_progbar: add a `ProgbarLogger` if there is none.
         model: the model that is trained.
         **params: parameters of the run; see `Callback.params`.
 
     Raises:
-        ValueError: something that is no callback.
+        ValueError: an object in the list is not a callback.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class CallbackList(Callback):
         self.set_params(params)
 
     def set_model(self, model: Model | None) -> None:
-        """Tell all callbacks which model is trained; it gets the history that is among them."""
+        """Set the model of all callbacks. If there is a `History` among them, it becomes `model.history`."""
         if model is None:
             return
         super().set_model(model)
@@ -62,7 +62,7 @@ class CallbackList(Callback):
                 model.history = callback
 
     def set_params(self, params: dict[str, Any]) -> None:
-        """Tell all callbacks the parameters of the run."""
+        """Set the parameters of all callbacks."""
         self.params = params
         if params:
             for callback in self.callbacks:
@@ -73,12 +73,16 @@ class CallbackList(Callback):
         return any(watches_batches(callback, kind) for callback in self.callbacks)
 
     def next_stop(self, done: int) -> int | None:
-        """Return the step after which any callback wants control, None where none does; see `Callback.next_stop`."""
+        """Return the first step after which a callback wants control; None if none does. See `Callback.next_stop`."""
         stops = [callback.next_stop(done) for callback in self._stopping]
         return min((stop for stop in stops if stop is not None), default=None)
 
     def join(self, progress: Any) -> Any:
-        """Let all callbacks take part in a run; return what one of them knows of an earlier run, or None."""
+        """Let all callbacks take part in a run.
+
+        Returns:
+            What one of them kept of an earlier run, or None.
+        """
         known = [callback._join(progress) for callback in self.callbacks]
         left = next((left for left in known if left is not None), None)
         for callback in self.callbacks:
@@ -96,14 +100,14 @@ class CallbackList(Callback):
 
         Args:
             hook: its name.
-            *args: what it takes.
-            **kwargs: what it takes by name.
+            *args: its arguments.
+            **kwargs: its arguments by name.
         """
         for callback in self.callbacks:
             getattr(callback, hook)(*args, **kwargs)
 
     def batch_begin(self, kind: str, batch: int) -> None:
-        """A step, or chunk of steps, of a `"train"`, `"test"` or `"predict"` run begins.
+        """A step or a chunk of steps begins.
 
         Args:
             kind: `"train"`, `"test"` or `"predict"`.
@@ -112,30 +116,17 @@ class CallbackList(Callback):
         self.call(f"on_{kind}_batch_begin", batch, {})
 
     def batch_end(self, kind: str, batch: int, logs: dict[str, Any]) -> None:
-        """A step, or chunk of steps, ended.
+        """A step or a chunk of steps ended.
 
         Args:
             kind: `"train"`, `"test"` or `"predict"`.
-            batch: the last step that is done, counted from 0.
-            logs: what the hooks get.
+            batch: the last step that was done, counted from 0.
+            logs: passed to the hooks.
         """
         self.call(f"on_{kind}_batch_end", batch, logs)
 
-    def epoch_begin(self, epoch: int) -> None:
-        """An epoch begins."""
-        self.call("on_epoch_begin", epoch, {})
-
-    def epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
-        """An epoch ended. Callbacks may add to the logs.
-
-        Args:
-            epoch: counted from 0.
-            logs: what the hooks get.
-        """
-        self.call("on_epoch_end", epoch, logs)
-
     def begin(self, kind: str) -> None:
-        """A run begins."""
+        """A `"train"`, `"test"` or `"predict"` run begins."""
         self.call(f"on_{kind}_begin", {})
 
     def end(self, kind: str, logs: dict[str, Any]) -> None:
@@ -143,7 +134,7 @@ class CallbackList(Callback):
 
         Args:
             kind: `"train"`, `"test"` or `"predict"`.
-            logs: what the hooks get.
+            logs: passed to the hooks.
         """
         self.call(f"on_{kind}_end", logs)
 

@@ -1,4 +1,4 @@
-"""Models and weights kept while training goes on."""
+"""Saving models and weights during training."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from polykeras.training.callbacks.rhythm import EverySteps
 
 
 class ModelCheckpoint(MonitorCallback, EverySteps):
-    """Saves the model, or its weights, after epochs, or after a number of steps.
+    """Saves the model or its weights after each epoch, or after a number of steps.
 
-    A file is written as a whole or not at all, so that one that exists can always be read.
+    A file is written completely or not at all, so every file that exists can be read.
 
     Args:
-        filepath: ends in `.keras` for whole models, or in `.weights.h5`, `.npz` or another suffix of weights; `.h5` and
-            `.hdf5` are Keras 2's, of models, or of weights with `save_weights_only`. In it
-            `{epoch}`, `{batch}` (both from 1) and names of the logs are filled in, for instance
-            `"{epoch:02d}-{val_loss:.2f}.keras"`. Folders are made.
-        monitor: the name of the value in the logs by which the best weights are found.
-        verbose: 1 says so each time.
-        save_best_only: save only where the value is better than all before.
-        save_weights_only: what the suffix says already but for Keras 2's; a contradiction is an error.
-        mode: `"min"`, `"max"`, or `"auto"`: which values are better.
+        filepath: ends in `.keras` for whole models, or in `.weights.h5`, `.npz` or another suffix of weights. The
+            suffixes `.h5` and `.hdf5` are those of Keras 2: for models, or for weights with `save_weights_only`. The
+            fields `{epoch}` and `{batch}` (both counted from 1) and names in the logs are filled in, for instance
+            `"{epoch:02d}-{val_loss:.2f}.keras"`. Folders are created.
+        monitor: the name in the logs of the value that `save_best_only` compares.
+        verbose: 1: print a line each time.
+        save_best_only: save only if the value is better than all before.
+        save_weights_only: needed only for `.h5` and `.hdf5`, since other suffixes say it. A contradiction is an error.
+        mode: which values are better: `"min"`, `"max"` or `"auto"`.
         save_freq: `"epoch"`, or a number of steps, counted over epochs.
         initial_value_threshold: the value to beat at first.
 
     Attributes:
-        period: where `save_freq` is `"epoch"`: after so many of them it saves, 1 unless Keras 2's argument says it.
+        period: with `save_freq="epoch"`: save after every so many epochs; 1, or Keras 2's argument of this name.
 
     Raises:
         ValueError: another suffix, or one that `save_weights_only` contradicts; another `save_freq`.
@@ -42,7 +42,7 @@ class ModelCheckpoint(MonitorCallback, EverySteps):
 
     period: int = 1
     _waited = 0
-    """Epochs since it saved last, or looked whether to."""
+    """Epochs since the last time that `period` was over."""
 
     @takes_legacy_arguments
     def __init__(
@@ -65,17 +65,17 @@ class ModelCheckpoint(MonitorCallback, EverySteps):
         self._epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Remember the epoch, for names."""
+        """Remember the epoch, for the file's name."""
         super().on_epoch_begin(epoch, logs)
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Save where it is time to."""
+        """Save if enough steps were done."""
         if self.is_time(batch):
             self._save({"batch": batch + 1, **(logs or {})})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Save where it is time to."""
+        """Save if `save_freq` is `"epoch"` and `period` epochs were done."""
         if self.save_freq != "epoch":
             return
         self._waited += 1
@@ -86,7 +86,7 @@ class ModelCheckpoint(MonitorCallback, EverySteps):
     def _save(self, logs: dict[str, Any]) -> None:
         if self.save_best_only:
             value = self.monitored(logs)
-            # Without the value, as Keras does: rather one file too many than none.
+            # If the value is missing, save: as in Keras, one file too many is better than none.
             if value is not None:
                 if not self.is_better(value, self.best):
                     return
@@ -113,8 +113,8 @@ def _checked_path(filepath: str | os.PathLike[str], weights_only: bool) -> str:
     if path.endswith(MODELS) and not path.endswith(SUFFIXES):
         if weights_only and path.endswith(".keras"):
             raise ValueError(
-                f"ModelCheckpoint: {path!r} names a whole model, and save_weights_only=True asks for weights: let it "
-                "end in '.weights.h5'."
+                f"ModelCheckpoint: {path!r} names a whole model, but save_weights_only=True asks for weights. Use a "
+                "path that ends in '.weights.h5'."
             )
         return path
     if not path.endswith(SUFFIXES):

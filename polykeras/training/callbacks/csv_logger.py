@@ -1,4 +1,4 @@
-"""The logs of the epochs in a file."""
+"""The logs of the epochs in a CSV file."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from polykeras.training.callbacks.base import Callback
 class CSVLogger(Callback):
     """Writes the logs of each epoch to a file of comma-separated values.
 
-    The file is closed between epochs, so it is complete whatever happens to the training.
+    The file is closed between epochs, so it is complete even if training crashes.
 
     Args:
         filename: the file.
         separator: between values.
-        append: whether to add to a file that exists, instead of beginning a new one.
+        append: add to an existing file instead of beginning a new one.
     """
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
@@ -35,14 +35,14 @@ class CSVLogger(Callback):
         return self.separator
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Begin the file, unless a run goes on that wrote it."""
+        """Begin the file, unless the run continues an earlier one, which wrote it."""
         self.keys = None
         if not self.append and not self.params.get("resumed"):
             with open(self.filename, "w"):
                 pass
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write a row; `NA` stands for what an epoch does not have."""
+        """Write a row. `NA` stands for values that the epoch does not have."""
         logs = logs or {}
         with open(self.filename, "a", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, delimiter=self.separator)
@@ -53,18 +53,18 @@ class CSVLogger(Callback):
             writer.writerow([epoch, *(_text(logs.get(key, "NA")) for key in self.keys)])
 
     def get_state(self) -> dict[str, Any]:
-        """Return the columns and how long the file is."""
+        """Return the columns and the length of the file."""
         return {"keys": self.keys, "size": os.path.getsize(self.filename) if os.path.exists(self.filename) else 0}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Take away the rows of epochs that are run again."""
+        """Remove the rows of epochs that will run again."""
         self.keys = state["keys"]
         if os.path.exists(self.filename) and os.path.getsize(self.filename) > state["size"]:
             os.truncate(self.filename, state["size"])
 
 
 def _columns(logs: dict[str, Any]) -> list[str]:
-    """Return the columns: the names of the logs, and of validations that are to come."""
+    """Return the columns: the names of the logs, and of validations that may come later."""
     keys = sorted(logs)
     return keys if any(key.startswith("val_") for key in keys) else keys + [f"val_{key}" for key in keys]
 

@@ -1,4 +1,4 @@
-"""What training achieved, epoch by epoch."""
+"""The logs of all epochs."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from polykeras.training.callbacks.base import Callback
 
 
 class History(Callback):
-    """Keeps the logs of each epoch. `fit` adds one by itself and returns it.
+    """Keeps the logs of each epoch. `fit` adds a `History` by itself and returns it.
 
     Attributes:
-        epoch: the numbers of the epochs.
-        history: by name, the values of the epochs.
+        epoch: the numbers of the epochs, counted from 0.
+        history: for each name in the logs, a list of one value per epoch.
     """
 
     def __init__(self) -> None:

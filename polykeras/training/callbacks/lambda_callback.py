@@ -1,4 +1,4 @@
-"""A callback from functions."""
+"""A callback made of functions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _HOOKS = frozenset(name for name in vars(Callback) if name.startswith("on_"))
 
 
 class LambdaCallback(Callback):
-    """Calls functions in place of hooks.
+    """Calls a function for each hook.
 
     Args:
         on_epoch_begin: takes the epoch and the logs.
@@ -24,7 +24,7 @@ class LambdaCallback(Callback):
         **kwargs: any other hook of `Callback`.
 
     Raises:
-        TypeError: there is no such hook.
+        TypeError: a name is not a hook of `Callback`.
     """
 
     def __init__(
@@ -50,5 +50,5 @@ class LambdaCallback(Callback):
             "on_train_batch_end": on_train_batch_end,
             **kwargs,
         }
-        # Kept on the instance, where `watches_batches` sees which hooks of single batches there are.
+        # Set on the instance, where `watches_batches` looks for hooks of single batches.
         vars(self).update({name: hook for name, hook in hooks.items() if hook is not None})

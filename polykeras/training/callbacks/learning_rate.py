@@ -15,23 +15,30 @@ from polykeras.training.callbacks.progress_line import announce
 
 
 def _rate(optimizer: Any) -> float:
-    # The digits of float32, not those that its binary value has in float64: 0.1, not 0.10000000149.
+    # With the digits of float32: 0.1. As a float64, the same binary value is 0.10000000149.
     return float(str(np.asarray(optimizer.learning_rate)))
 
 
 def _rates(model: Any) -> dict[str, tuple[Any, float]]:
-    """Return the optimizers with their learning rates, by the names that these have in the logs."""
-    several = getattr(model.optimizer, "optimizers", None)
-    named = {"learning_rate": model.optimizer} if several is None else {f"learning_rate_{o.name}": o for o in several}
-    return {name: (optimizer, _rate(optimizer)) for name, optimizer in named.items()}
+    """Return each optimizer with its learning rate, by the name of the rate in the logs."""
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    several = getattr(optimizer, "optimizers", None)
+    named = {"learning_rate": optimizer} if several is None else {f"learning_rate_{o.name}": o for o in several}
+    return {name: (one, _rate(one)) for name, one in named.items()}
+
+
+def logged_rates(model: Any) -> dict[str, float]:
+    """Return the learning rates of a model by their names in the logs."""
+    return {} if model.optimizer is None else {name: rate for name, (_, rate) in _rates(model).items()}
 
 
 class LearningRateScheduler(Callback):
     """Sets the learning rate at the beginning of each epoch.
 
     Args:
-        schedule: a function of the epoch (from 0) and the current rate, or of the epoch alone, that returns the rate.
-        verbose: 1 says so each time.
+        schedule: a function that returns the rate. It takes the epoch (counted from 0), or the epoch and the current
+            rate.
+        verbose: 1: print a line each time.
     """
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
@@ -59,11 +66,11 @@ class LearningRateScheduler(Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Add the rate to the logs."""
         if logs is not None:
-            logs.update((name, rate) for name, (_, rate) in _rates(self.model).items())
+            logs.update(logged_rates(self.model))
 
 
 def _arguments(schedule: Callable[..., float]) -> int:
-    """Return 2 for a schedule that takes the epoch and the rate, 1 for one that takes the epoch alone."""
+    """Return 2 if a schedule takes the epoch and the rate, 1 if it takes the epoch alone."""
     try:
         inspect.signature(schedule).bind(0, 0.0)
     except TypeError:
@@ -72,17 +79,17 @@ def _arguments(schedule: Callable[..., float]) -> int:
 
 
 class ReduceLROnPlateau(MonitorCallback):
-    """Makes the learning rate smaller when a value of the logs has stopped improving.
+    """Reduces the learning rate when a value of the logs has stopped improving.
 
     Args:
-        monitor: its name in the logs.
-        factor: the rate is multiplied by it.
-        patience: how many epochs without an improvement are allowed.
-        verbose: 1 says so each time.
-        mode: `"min"`, `"max"`, or `"auto"`: which values are better.
-        min_delta: by how much a value must be better to count.
+        monitor: the name of the value in the logs.
+        factor: the rate is multiplied by this number.
+        patience: the number of epochs without improvement before a reduction.
+        verbose: 1: print a line each time.
+        mode: which values are better: `"min"`, `"max"` or `"auto"`.
+        min_delta: the smallest difference that counts as an improvement.
         cooldown: epochs to wait after a reduction before counting again.
-        min_lr: the rate does not fall below it.
+        min_lr: the rate does not fall below this number.
 
     Raises:
         ValueError: a factor of 1 or more.
@@ -116,13 +123,13 @@ class ReduceLROnPlateau(MonitorCallback):
         self.wait = 0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Begin anew: the callback may serve several runs."""
+        """Start again: the callback may be used for several runs."""
         self._begin()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Add the rate to the logs, compare the epoch with the best one, and reduce the rate for the next ones."""
+        """Add the rate to the logs. Compare the epoch with the best one, and reduce the rate if it is time."""
         if logs is not None:
-            logs.update((name, rate) for name, (_, rate) in _rates(self.model).items())
+            logs.update(logged_rates(self.model))
         value = self.monitored(logs)
         if value is None:
             return
@@ -148,5 +155,5 @@ class ReduceLROnPlateau(MonitorCallback):
                 announce(f"Epoch {epoch + 1}: the learning rate is reduced to {reduced}")
 
     def in_cooldown(self) -> bool:
-        """Return whether it waits after a reduction."""
+        """Return whether the callback waits after a reduction."""
         return self.cooldown_counter > 0

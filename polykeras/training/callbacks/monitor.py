@@ -1,4 +1,4 @@
-"""What callbacks share that compare a logged value with the best one so far."""
+"""The base of callbacks that compare a logged value with the best one so far."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from polykeras.training.callbacks.base import Callback
 
 
 class MonitorCallback(Callback):
-    """Base class of callbacks that watch one value of the epochs' logs.
+    """Base class of callbacks that watch one value in the logs of the epochs.
 
     Args:
-        monitor: its name in the logs.
-        mode: `"min"` or `"max"`: which values are better; `"auto"` asks the metric of that name.
-        baseline: the value to beat at first, None for any.
-        min_delta: by how much a value must be better to count.
+        monitor: the name of the value in the logs.
+        mode: which values are better: `"min"` or `"max"`. `"auto"` asks the metric of this name.
+        baseline: the value to beat at first; None: the first value is an improvement.
+        min_delta: the smallest difference that counts as an improvement.
 
     Raises:
         ValueError: an unknown mode.
@@ -38,11 +38,11 @@ class MonitorCallback(Callback):
         self.best = baseline
 
     def is_better(self, value: float, reference: float | None) -> bool:
-        """Return whether a value beats another one by more than `min_delta`; any value beats None.
+        """Return whether a value is better than another one by more than `min_delta`.
 
         Args:
-            value: the newer one.
-            reference: the older one, or None.
+            value: the newer value.
+            reference: the older value. Any value is better than None.
 
         Raises:
             ValueError: the mode is `"auto"`, and no metric says which values are better.
@@ -54,7 +54,7 @@ class MonitorCallback(Callback):
 
     @property
     def monitor_op(self) -> Callable[[Any, Any], Any] | None:
-        """`ops.less` or `ops.greater`, by which a value is better than another; None where that is not known."""
+        """`ops.less` or `ops.greater`, which says whether a value is better than another; None if that is not known."""
         try:
             return ops.less if self._direction() == "down" else ops.greater
         except ValueError:
@@ -75,10 +75,10 @@ class MonitorCallback(Callback):
         return found
 
     def monitored(self, logs: dict[str, Any] | None) -> float | None:
-        """Return the value that is watched, None (with a warning) where the logs do not have it.
+        """Return the watched value. If the logs do not have it, warn and return None.
 
         Raises:
-            ValueError: it is not a scalar.
+            ValueError: the value is not a scalar.
         """
         logs = logs or {}
         value = logs.get(self.monitor)

@@ -1,4 +1,4 @@
-"""The name of Keras's checkpoints by Orbax, with what to use in their place."""
+"""Keras's callback for Orbax checkpoints, which says what to use instead."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from polykeras.training.callbacks.monitor import MonitorCallback
 
 
 class OrbaxCheckpoint(MonitorCallback):
-    """Keras's checkpoints in the format of Orbax, which are not available.
+    """Keras's callback for checkpoints in Orbax's format. It is not available.
 
     Args:
-        directory: where they would be.
+        directory: the folder.
         monitor: see `ModelCheckpoint`.
         verbose: see `ModelCheckpoint`.
         save_best_only: see `ModelCheckpoint`.
         mode: see `ModelCheckpoint`.
         save_freq: see `ModelCheckpoint`.
         initial_value_threshold: see `ModelCheckpoint`.
-        max_to_keep: how many would be kept.
-        save_on_background: whether a thread would write them.
+        max_to_keep: the number of checkpoints to keep.
+        save_on_background: write in a thread.
         save_weights_only: see `ModelCheckpoint`.
 
     Raises:
-        NotImplementedError: always; it says what to use.
+        NotImplementedError: always; the message says what to use.
     """
 
     def __init__(
@@ -41,5 +41,5 @@ class OrbaxCheckpoint(MonitorCallback):
     ) -> None:
         raise NotImplementedError(
             "OrbaxCheckpoint: Orbax's format belongs to one framework, and polykeras does not write it. Use "
-            "ModelCheckpoint for models or weights, or BackupAndRestore for runs that go on."
+            "ModelCheckpoint to save models or weights, or BackupAndRestore to resume a run."
         )

@@ -1,4 +1,4 @@
-"""A profile of some steps of a run, by the framework's own profiler."""
+"""A profile of some steps of a run, made by the profiler of the framework."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from polykeras.backend import registry
 
 
 class Profile:
-    """Begins before one step of a run and ends after another one.
+    """Starts the profiler before one step of a run and stops it after another.
 
     Args:
-        batches: the number of a step, counted from 1, or a pair: the first and the last one, also as `"10,20"`. 0 for
-            none.
-        folder: where it goes.
+        batches: the number of the step to profile, counted from 1; or a pair, the first and the last step, also as
+            `"10,20"`. 0: no profile.
+        folder: where the profile is written.
 
     Raises:
         ValueError: `batches` is something else.
@@ -27,11 +27,11 @@ class Profile:
         self._end: Callable[[], None] | None = None
 
     def next_stop(self, done: int) -> int | None:
-        """Return the next step after which it begins or ends, once so many are done."""
+        """Return the next step after which the profiler starts or stops; None if there is none after `done` steps."""
         return min((step for step in (self.first - 1, self.last) if step > done), default=None)
 
     def after(self, done: int) -> None:
-        """Begin or end, once so many steps of the run are done."""
+        """Start or stop the profiler if this is due after `done` steps of the run."""
         if self._end is not None and done >= self.last:
             self.end()
         elif self.first and done == self.first - 1:
@@ -44,7 +44,7 @@ class Profile:
                 )
 
     def end(self) -> None:
-        """End, where it runs."""
+        """Stop the profiler if it runs."""
         end, self._end = self._end, None
         if end is not None:
             end()

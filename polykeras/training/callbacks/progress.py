@@ -1,4 +1,4 @@
-"""The callbacks that show how far a run is."""
+"""The callbacks that show the progress of a run."""
 
 from __future__ import annotations
 
@@ -9,29 +9,17 @@ from polykeras.training.callbacks.base import Callback
 from polykeras.training.callbacks.progress_line import ProgressLine, say
 
 
-def make_progress(level: int, epochs: int, steps: int | None, validation_steps: int | None = None) -> list[Callback]:
-    """Return the callbacks that display the progress of a run.
-
-    Args:
-        level: 0 nothing, 1 a bar, 2 a line an epoch.
-        epochs: the last epoch.
-        steps: in an epoch, None where unknown.
-        validation_steps: in a validation, None where unknown, or where there is none.
-    """
-    return [ProgressDisplay(level, epochs, steps, validation_steps)] if level else []
-
-
 class ProgressDisplay(Callback):
-    """Draws a bar with the steps done, the time and the metrics; or prints one line an epoch.
+    """Draws a bar with the steps done, the time and the metrics; or prints one line per epoch.
 
-    The bar of an epoch shows its validation too. Where standard output is a log (a file, a pipe, the output of a CI
-    job), in which a bar cannot be redrawn, it prints lines, and of predictions, which have no metrics, none.
+    The bar of an epoch shows its validation too. If standard output is a log (a file, a pipe, the output of a CI job),
+    a bar cannot be redrawn: then the callback prints lines, and nothing for predictions, which have no metrics.
 
     Args:
-        level: 0 nothing, 1 a bar, 2 a line an epoch.
-        epochs: the last epoch.
-        steps: in an epoch, None where unknown; learnt from the first epoch then.
-        validation_steps: in a validation, likewise.
+        level: 0: nothing; 1: a bar; 2: one line per epoch.
+        epochs: the number of the last epoch.
+        steps: steps per epoch. None if unknown; the first epoch then tells it.
+        validation_steps: steps per validation. None if unknown; the first validation then tells it.
     """
 
     per_chunk = True
@@ -49,24 +37,24 @@ class ProgressDisplay(Callback):
     # ---- hooks -------------------------------------------------------------------------------------------------
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """From here on, evaluations are validations, which show in the line of their epoch."""
+        """From now on, evaluations are validations, which are shown in the line of their epoch."""
         self._fits = True
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Begin a line."""
+        """Begin the line of the epoch."""
         self._line.title = f"Epoch {epoch + 1}/{self._epochs}"
         if self._line.redraws and self._epochs > 1:
             say(self._line.title)
         self._line.begin()
 
     def on_train_resume(self, epoch: int, step: int) -> None:
-        """Begin the line of an epoch that was cut."""
+        """Begin the line of an epoch that an earlier run began."""
         if step:
             self.on_epoch_begin(epoch)
             self._line.begin(step)
 
     def get_state(self) -> dict[str, Any]:
-        """There is nothing to remember."""
+        """Return an empty state: there is nothing to remember."""
         return {}
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -78,7 +66,7 @@ class ProgressDisplay(Callback):
         self._line.end(logs)
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Begin a line, in `evaluate`; in `fit` the line goes on with the validation."""
+        """In `evaluate`, begin a line. In `fit`, the line of the epoch continues with the validation."""
         if self._fits:
             self._line.validation.begin()
         else:
@@ -92,7 +80,7 @@ class ProgressDisplay(Callback):
             self._line.advance(batch + 1, logs)
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-        """End the line, in `evaluate`; in `fit` that is for the end of the epoch."""
+        """In `evaluate`, end the line. In `fit`, the end of the epoch does that."""
         if self._fits:
             self._line.validation.end()
         else:
@@ -113,13 +101,13 @@ class ProgressDisplay(Callback):
 
 
 class ProgbarLogger(ProgressDisplay):
-    """Shows the progress of a run. `fit`, `evaluate` and `predict` add one by themselves, by `verbose`.
+    """Shows the progress of a run. `fit`, `evaluate` and `predict` show it by themselves, as `verbose` says.
 
     Attributes:
-        verbose: 0 silent, 1 a bar, 2 a line an epoch.
-        epochs: the last epoch.
-        target: how many steps an epoch has, None as long as that is not known.
-        seen: how many steps of the epoch are done.
+        verbose: 0: silent; 1: a bar; 2: one line per epoch.
+        epochs: the number of the last epoch.
+        target: steps per epoch; None while unknown.
+        seen: the number of steps of the epoch that are done.
     """
 
     @takes_legacy_arguments
@@ -127,27 +115,27 @@ class ProgbarLogger(ProgressDisplay):
         super().__init__(1, 1, None)
 
     def set_params(self, params: dict[str, Any]) -> None:
-        """Take over how much is to be shown of how many epochs and steps."""
+        """Take `verbose`, `epochs` and `steps` from the parameters of the run."""
         super().set_params(params)
         verbose = params.get("verbose", 1)
         self._show(1 if verbose == "auto" else int(verbose), params.get("epochs", 1), params.get("steps"))
 
     @property
     def verbose(self) -> int:
-        """How much is shown."""
+        """0: silent; 1: a bar; 2: one line per epoch."""
         return self._line.level
 
     @property
     def epochs(self) -> int:
-        """The last epoch."""
+        """The number of the last epoch."""
         return self._epochs
 
     @property
     def target(self) -> int | None:
-        """The number of steps in an epoch."""
+        """Steps per epoch; None while unknown."""
         return self._line.steps
 
     @property
     def seen(self) -> int:
-        """The number of steps done."""
+        """The number of steps of the epoch that are done."""
         return self._line.done

@@ -1,4 +1,4 @@
-"""The line that shows how far something is: a bar where it can be redrawn, else a line in a log."""
+"""The line that shows progress: a bar if it can be redrawn, else a line in a log."""
 
 from __future__ import annotations
 
@@ -18,12 +18,17 @@ BAR_WIDTH = 20
 
 
 def announce(message: str) -> None:
-    """Print a line, below the progress bar where there may be one."""
+    """Print a line. If there may be a progress bar, print below it."""
     say(f"\n{message}" if can_redraw() else message)
 
 
 def say(text: str, end: str = "\n") -> None:
-    """Print a text, or log it where interactive logging is off."""
+    """Print a text, or log it if interactive logging is off.
+
+    Args:
+        text: the text.
+        end: printed after it.
+    """
     if config.is_interactive_logging_enabled():
         print(text, end=end, flush=True)
     else:
@@ -34,11 +39,11 @@ class Stopwatch:
     """Times the steps of a pass over data.
 
     Args:
-        steps: how many there are, None where unknown; learnt when the pass ends then.
+        steps: the number of steps. None if unknown; the end of the pass then tells it.
 
     Attributes:
-        steps: as given.
-        done: how many are done.
+        steps: see above.
+        done: the number of steps that are done.
     """
 
     def __init__(self, steps: int | None) -> None:
@@ -46,13 +51,13 @@ class Stopwatch:
         self.begin()
 
     def begin(self, done: int = 0) -> None:
-        """Begin a pass, some steps of which an earlier run did."""
-        self.done = self._before = done  # the latter are not in the time spent
+        """Begin a pass of which an earlier run did `done` steps."""
+        self.done = self._before = done  # the time of those before is not counted
         self.start = self.now = time.perf_counter()
-        self._first: tuple[int, float] | None = None  # steps and time of the first chunk, which compiles
+        self._first: tuple[int, float] | None = None  # steps and end of the first chunk, which compiles
 
     def advance(self, done: int) -> None:
-        """Note that so many steps are done."""
+        """Note that `done` steps are done."""
         self.done = done
         self.now = time.perf_counter()
         self._first = self._first or (done, self.now)
@@ -62,41 +67,40 @@ class Stopwatch:
         self.steps = self.steps or self.done
 
     def step_seconds(self) -> float:
-        """Return the seconds that a step takes, without those of the first chunk as soon as there are others."""
+        """Return the seconds per step. The first chunk, which compiles, counts only while there is no other."""
         steps, moment = self._first or (0, self.start)
         if self.done > steps:
             return (self.now - moment) / (self.done - steps)
         return (self.now - self.start) / max(1, self.done - self._before)
 
     def left(self) -> float | None:
-        """Return the seconds that the rest of the pass takes; None as long as nothing is known of it."""
+        """Return the seconds that the rest of the pass will take; None if this is not known yet."""
         if not self.steps or self._first is None or self._first == (self.done, self.now):
             return None
         return self.step_seconds() * (self.steps - self.done)
 
     def whole(self) -> float:
-        """Return the seconds that the next pass takes, judged by the last one; 0 where there was none."""
+        """Return the seconds that the next pass will take, estimated from the last one; 0 if there was none."""
         return self.step_seconds() * (self.steps or 0)
 
 
 class ProgressLine:
-    """A line of the steps done, the time and some values: a bar that is redrawn, or a line at the end.
+    """A line with the steps done, the time and some values: a bar that is redrawn, or one line at the end.
 
-    While it is redrawn the time is what is left, with the validation's as soon as one was timed; at the end what was
-    spent.
+    A bar shows the time that is left, including the validation once one was timed. At the end it shows the time spent.
 
     Args:
-        level: 0 nothing; 1 a bar, where standard output can redraw one; 2 a line at the end.
-        steps: how many there are, None where unknown; learnt when the line ends then.
+        level: 0: nothing; 1: a bar if standard output can redraw one; 2: a line at the end.
+        steps: the number of steps. None if unknown; the end of the line then tells it.
         width: of the bar, in characters.
         interval: seconds between two drawings.
-        unit: what a step is called.
+        unit: the name of a step.
 
     Attributes:
-        title: stands before a line that is printed once.
+        title: printed before a line that is not redrawn.
         redraws: whether there is a bar.
-        level: as given.
-        validation: times the steps of a validation that is a part of what is shown.
+        level: see above.
+        validation: times the steps of the validation that the line shows.
     """
 
     def __init__(
@@ -119,23 +123,29 @@ class ProgressLine:
 
     @property
     def steps(self) -> int | None:
-        """How many there are, None as long as that is not known."""
+        """The number of steps; None while unknown."""
         return self._watch.steps
 
     @property
     def done(self) -> int:
-        """How many are done."""
+        """The number of steps that are done."""
         return self._watch.done
 
     def begin(self, done: int = 0) -> None:
-        """Begin a line, some steps of which an earlier run did."""
+        """Begin a line for a pass of which an earlier run did `done` steps."""
         self._watch.begin(done)
         self._logs: dict[str, Any] | None = None
-        self._drawn = 0.0  # when
-        self._covered = 0  # characters of the line as it was drawn last
+        self._drawn = 0.0  # when the line was drawn last
+        self._covered = 0  # how many characters it had
 
     def advance(self, done: int, logs: dict[str, Any] | None, draw: bool = True) -> None:
-        """Note that so many steps are done, and redraw the bar, from time to time."""
+        """Note that `done` steps are done, and redraw the bar if it is time to.
+
+        Args:
+            done: the number of steps that are done.
+            logs: the values to show.
+            draw: False: do not redraw.
+        """
         self._watch.advance(done)
         self._logs = logs
         if draw and self._is_due(self._watch.now):
@@ -144,7 +154,7 @@ class ProgressLine:
             self._draw(self._bar_line(shown, logs))
 
     def advance_validation(self, done: int) -> None:
-        """Note that so many steps of the validation are done, and redraw the bar, from time to time."""
+        """Note that `done` steps of the validation are done, and redraw the bar if it is time to."""
         watch = self.validation
         watch.advance(done)
         if self._is_due(watch.now):
@@ -155,7 +165,7 @@ class ProgressLine:
             self._draw(self._bar_line(shown, self._logs, part))
 
     def end(self, logs: dict[str, Any] | None) -> None:
-        """End the line."""
+        """End the line, which shows `logs`."""
         self._watch.end()
         if not self.level:
             return
@@ -166,7 +176,7 @@ class ProgressLine:
             say(" - ".join([*([self.title] if self.title else []), self._plain_line(spent, logs)]))
 
     def _is_due(self, now: float) -> bool:
-        """Return whether the bar is to be drawn now."""
+        """Return whether to draw the bar now."""
         due = self.redraws and now - self._drawn >= self._interval
         if due:
             self._drawn = now
@@ -193,10 +203,10 @@ class ProgressLine:
         return f"{seconds * 1e6:.0f}us/{self._unit}"
 
     def _draw(self, line: str, end: str = "") -> None:
-        """Draw over what was drawn. Spaces cover the rest of a longer line: notebooks obey no escape codes.
+        """Draw over the last drawing. Spaces cover the rest of a longer line, since notebooks ignore escape codes.
 
-        A terminal goes on with a longer line in the next row, from which there is no way back: it is cut. The last one
-        is not.
+        A line that is longer than the terminal would continue in the next row and could not be drawn over: it is cut,
+        except at the end.
         """
         if not end:
             line = line[: _columns()]
@@ -205,12 +215,12 @@ class ProgressLine:
 
 
 def can_redraw() -> bool:
-    """Return whether somebody looks at standard output, and what was drawn there can be drawn over."""
+    """Return whether a person looks at standard output, and a line there can be drawn over."""
     if not config.is_interactive_logging_enabled() or os.environ.get("TERM") == "dumb":
         return False
-    if os.environ.get("CI", "").lower() not in ("", "0", "false"):  # its terminals are kept as logs
+    if os.environ.get("CI", "").lower() not in ("", "0", "false"):  # terminals of CI are logs
         return False
-    # There is none in a program without a console, on Windows.
+    # On Windows, a program without a console has no standard output.
     return _is_notebook() or (sys.stdout is not None and sys.stdout.isatty())
 
 
@@ -219,12 +229,12 @@ def _is_notebook() -> bool:
 
 
 def _columns() -> int | None:
-    """Return how many characters a line may have that is to be drawn over; None for any number, as in a notebook."""
+    """Return the most characters of a line that can be drawn over; None in a notebook, where there is no limit."""
     return None if _is_notebook() else shutil.get_terminal_size().columns - 1
 
 
 def _bar_characters() -> str:
-    """Return the characters of what is done and of what is left: Keras's where standard output can show them."""
+    """Return the characters for the done and the remaining part: Keras's if standard output can show them."""
     try:
         "━─".encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except (UnicodeEncodeError, LookupError):

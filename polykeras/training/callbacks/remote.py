@@ -12,14 +12,14 @@ from polykeras.training.callbacks.base import Callback
 
 
 class RemoteMonitor(Callback):
-    """Sends the logs of each epoch to a server, by POST. It needs the package `requests`.
+    """Sends the logs of each epoch to a server, with POST. This needs the package `requests`.
 
     Args:
         root: the address of the server.
-        path: what follows it.
+        path: the path on the server.
         field: the field of the form that holds the logs as JSON.
-        headers: of the request.
-        send_as_json: whether the request is JSON itself, without a form.
+        headers: headers of the request.
+        send_as_json: send the logs as JSON, without a form.
     """
 
     def __init__(
@@ -38,10 +38,14 @@ class RemoteMonitor(Callback):
         self.send_as_json = send_as_json
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Send the epoch's number and logs; a server that cannot be reached is a warning.
+        """Send the number and the logs of the epoch. If the server cannot be reached, warn.
+
+        Args:
+            epoch: counted from 0.
+            logs: the loss and the metrics by name.
 
         Raises:
-            ImportError: there is no `requests`.
+            ImportError: `requests` is not installed.
         """
         try:
             import requests

@@ -14,18 +14,18 @@ class EarlyStopping(MonitorCallback):
     """Ends training when a value of the logs has stopped improving.
 
     Args:
-        monitor: its name in the logs.
-        min_delta: by how much a value must be better to count.
-        patience: how many epochs without an improvement are allowed.
-        verbose: 1 says so when it stops.
-        mode: `"min"`, `"max"`, or `"auto"`: which values are better.
-        baseline: epochs that do not beat it do not count as improvements.
-        restore_best_weights: whether the model gets the weights of the best epoch back in the end.
+        monitor: the name of the value in the logs.
+        min_delta: the smallest difference that counts as an improvement.
+        patience: the number of epochs without improvement before training ends.
+        verbose: 1: print a line when training ends.
+        mode: which values are better: `"min"`, `"max"` or `"auto"`.
+        baseline: only values better than this one count as improvements.
+        restore_best_weights: give the model the weights of the best epoch at the end.
         start_from_epoch: the first epoch to look at, counted from 0.
 
     Attributes:
-        stopped_epoch: the epoch in which it stopped, 0 where it did not.
-        best_epoch: the epoch of the best value.
+        stopped_epoch: the epoch after which training ended, counted from 0; 0 if it was not ended.
+        best_epoch: the epoch with the best value, counted from 0.
     """
 
     def __init__(
@@ -55,15 +55,15 @@ class EarlyStopping(MonitorCallback):
         self.stopped_epoch = 0
 
     def get_monitor_value(self, logs: dict[str, Any] | None) -> float | None:
-        """Return the value that is watched, None (with a warning) where the logs do not have it."""
+        """Return the watched value. If the logs do not have it, warn and return None."""
         return self.monitored(logs)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Begin anew: the callback may serve several runs."""
+        """Start again: the callback may be used for several runs."""
         self._begin()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Compare the epoch with the best one so far, and stop where patience is at its end."""
+        """Compare the epoch with the best one so far. End training if there was no improvement for too long."""
         value = self.get_monitor_value(logs)
         if value is None or epoch < self.start_from_epoch:
             return
@@ -85,7 +85,7 @@ class EarlyStopping(MonitorCallback):
             self.best_weights = self.model.get_weights()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Give the model its best weights back."""
+        """Give the model the weights of the best epoch, with `restore_best_weights`."""
         if self.stopped_epoch and self.verbose:
             announce(f"Epoch {self.stopped_epoch + 1}: early stopping")
         if self.best_weights is not None:
@@ -97,10 +97,10 @@ class EarlyStopping(MonitorCallback):
 class TerminateOnNaN(Callback):
     """Ends training when the loss is no longer a finite number.
 
-    The loss is looked at whenever a chunk of steps has run, so that training may be some steps further by then.
+    The loss is checked after each chunk of steps, so a few more steps may have run.
 
     Args:
-        raise_error: whether to raise an error instead of ending quietly.
+        raise_error: raise an error instead of ending training quietly.
     """
 
     per_chunk = True
@@ -110,10 +110,10 @@ class TerminateOnNaN(Callback):
         self.raise_error = raise_error
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the loss.
+        """Check the loss.
 
         Raises:
-            RuntimeError: it is nan or infinite, and `raise_error` was asked for.
+            RuntimeError: the loss is nan or infinite, and `raise_error` is set.
         """
         loss = (logs or {}).get("loss")
         if loss is None or math.isfinite(loss):

@@ -1,4 +1,4 @@
-"""Moving averages of the weights, in the model while it is evaluated."""
+"""Evaluating a model with the moving averages of its weights."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from polykeras.variables import Variable
 
 
 class SwapEMAWeights(Callback):
-    """Lets the model have the moving averages of its weights while it is evaluated or predicts.
+    """Gives the model the moving averages of its weights during evaluation and prediction.
 
-    The optimizer keeps the averages: it is made with `use_ema=True`.
+    The optimizer keeps the averages; create it with `use_ema=True`.
 
     Args:
-        swap_on_epoch: whether the averages are in the model between epochs too, for callbacks that save it then.
+        swap_on_epoch: also use the averages at the end of each epoch, for callbacks that save the model then.
 
     Raises:
-        ValueError: in a run, where the optimizer keeps no averages.
+        ValueError: raised by the run if the optimizer keeps no averages.
     """
 
     def __init__(self, swap_on_epoch: bool = False) -> None:
@@ -38,7 +38,7 @@ class SwapEMAWeights(Callback):
                     yield variable, average
 
     def _swap(self, averages: bool) -> None:
-        """Put the averages into the model, or take them out."""
+        """Put the averages into the model if `averages` is true; else put the weights back."""
         if averages is self._swapped:
             return
         for variable, average in self._pairs():
@@ -48,11 +48,11 @@ class SwapEMAWeights(Callback):
         self._swapped = averages
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Training goes on with the weights."""
+        """Put the weights back for training."""
         self._swap(False)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Put the averages into the model, where it was asked for; for good after the last epoch."""
+        """Put the averages into the model, with `swap_on_epoch`. After the last epoch they stay there."""
         if not self.swap_on_epoch:
             return
         self._swap(True)

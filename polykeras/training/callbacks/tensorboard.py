@@ -1,4 +1,4 @@
-"""Logs, weights and the model, for TensorBoard."""
+"""Writing logs, weights and the model for TensorBoard."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from polykeras import ops
 from polykeras.common.legacy_arguments import takes_legacy_arguments
 from polykeras.layers import Embedding
+from polykeras.training.callbacks.learning_rate import logged_rates
 from polykeras.training.callbacks.profiling import Profile
 from polykeras.training.callbacks.rhythm import EverySteps
 
@@ -20,26 +21,27 @@ if TYPE_CHECKING:
 
 
 class TensorBoard(EverySteps):
-    """Writes what TensorBoard shows: metrics, histograms of the weights, the model. It needs `tensorboardX`.
+    """Writes metrics, histograms of the weights and the model for TensorBoard. This needs `tensorboardX`.
 
-    Training goes to the folder `train` of `log_dir`, validation to `validation`; `tensorboard --logdir log_dir` shows
-    both.
+    Training is written to the folder `train` in `log_dir`, validation to `validation`. `tensorboard --logdir log_dir`
+    shows both.
 
     Args:
         log_dir: the folder.
-        histogram_freq: after so many epochs the weights are written; 0: never.
-        write_graph: whether the layers of a model are shown as a graph.
-        write_images: whether weights are written as images too.
-        write_steps_per_second: whether the speed is written.
-        update_freq: `"epoch"`, `"batch"`, or a number of steps after which metrics are written.
-        profile_batch: the step of a run, counted from 1, that the framework's profiler writes to `log_dir/train`, or a
-            pair: the first and the last one. 0: none. Where there is no profiler, as on NumPy, a warning says so.
-        embeddings_freq: after so many epochs the weights of embeddings are written, for the projector; 0: never.
-        embeddings_metadata: the file with the names of an embedding's rows: one for all, or a dict by layers' names.
+        histogram_freq: write the weights after every so many epochs; 0: never.
+        write_graph: show the layers of the model as a graph.
+        write_images: also write weights as images.
+        write_steps_per_second: write the speed.
+        update_freq: when to write metrics: `"epoch"`, `"batch"`, or after every so many steps.
+        profile_batch: the step to profile, counted from 1; or a pair, the first and the last step. 0: none. The
+            profiler of the framework writes to `log_dir/train`. On NumPy there is no profiler, and a warning says so.
+        embeddings_freq: write the weights of embeddings for the projector after every so many epochs; 0: never.
+        embeddings_metadata: the file with the names of the rows of an embedding: one file for all embeddings, or a dict
+            by the names of the layers.
 
     Raises:
-        ImportError: there is no `tensorboardX`.
-        ValueError: `profile_batch` is something else, or `embeddings_metadata` names layers that are not there.
+        ImportError: `tensorboardX` is not installed.
+        ValueError: `profile_batch` is something else, or `embeddings_metadata` names an unknown layer.
     """
 
     @takes_legacy_arguments
@@ -68,9 +70,9 @@ class TensorBoard(EverySteps):
         self._profile = Profile(profile_batch, os.path.join(self.log_dir, "train"))
         self._writers: dict[str, Any] = {}
         self._first = 0
-        """Training steps of the epochs before."""
+        """Training steps before this epoch."""
         self._step = 0
-        """Training steps of the run."""
+        """Training steps so far."""
         self._marks: dict[str, tuple[int, float]] = {}
 
     def _writer(self, kind: str) -> Any:
@@ -90,7 +92,7 @@ class TensorBoard(EverySteps):
     # ---- hooks -------------------------------------------------------------------------------------------------
 
     def set_model(self, model: Model) -> None:
-        """Write the model's graph, and where its embeddings will be."""
+        """Write the graph of the model, and a description of its embeddings."""
         super().set_model(model)
         self._close()
         if self.write_graph and type(model).__name__ in ("Functional", "Sequential"):
@@ -99,24 +101,24 @@ class TensorBoard(EverySteps):
             self._describe_embeddings()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Count steps anew."""
+        """Count steps from 0."""
         self._first = self._step = 0
         self._marks["batch"] = (0, time.perf_counter())
         self._profile.after(0)
 
     def next_stop(self, done: int) -> int | None:
-        """Return the step of the epoch after which metrics are written, or a profile begins or ends."""
+        """Return the step of the epoch after which metrics are written, or the profiler starts or stops."""
         stops, profile = super().next_stop(done), self._profile.next_stop(self._first + done)
         return stops if profile is None else min(profile - self._first, profile if stops is None else stops)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the clock."""
+        """Note the time."""
         super().on_epoch_begin(epoch, logs)
         self._first = self._step
         self._marks["epoch"] = (self._step, time.perf_counter())
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write metrics where it is time."""
+        """Write metrics if it is time to."""
         self._step = self._first + batch + 1
         self._profile.after(self._step)
         if self.is_time(batch):
@@ -129,10 +131,10 @@ class TensorBoard(EverySteps):
         return (now[0] - step) / max(now[1] - moment, 1e-9)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write the epoch's metrics, and weights where it is time."""
+        """Write the metrics of the epoch, and weights if it is time to."""
         logs = logs or {}
         training = {name: value for name, value in logs.items() if not name.startswith("val_")}
-        training |= self._learning_rates()
+        training |= logged_rates(self.model)
         if self.write_steps_per_second:
             training["steps_per_second"] = self._speed("epoch")
         self._scalars("train", "epoch", training, epoch)
@@ -146,7 +148,7 @@ class TensorBoard(EverySteps):
             writer.flush()
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Write the metrics of an evaluation beside the number of updates so far."""
+        """Write the metrics of an evaluation over the number of updates so far."""
         optimizer = self.model.optimizer
         if optimizer is not None:
             for name, value in (logs or {}).items():
@@ -162,20 +164,12 @@ class TensorBoard(EverySteps):
             writer.close()
         self._writers = {}
 
-    def _learning_rates(self) -> dict[str, float]:
-        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
-        if optimizer is None:
-            return {}
-        several = getattr(optimizer, "optimizers", None)
-        named = {"learning_rate": optimizer} if several is None else {f"learning_rate_{o.name}": o for o in several}
-        return {name: float(np.asarray(one.learning_rate)) for name, one in named.items()}
-
     # ---- the model and its weights -----------------------------------------------------------------------------
 
     def _write_model(self) -> None:
         from tensorboardX.proto import summary_pb2, tensor_pb2
 
-        summaries: Any = summary_pb2  # classes that protobuf makes when it is imported
+        summaries: Any = summary_pb2  # protobuf makes the classes at run time
         tensors: Any = tensor_pb2
         plugin = summaries.SummaryMetadata.PluginData(plugin_name="graph_keras_model", content=b"1")
         text = tensors.TensorProto(dtype="DT_STRING", string_val=[self.model.to_json().encode()])
@@ -218,7 +212,7 @@ class TensorBoard(EverySteps):
 
 
 def _as_images(value: np.ndarray) -> np.ndarray | None:
-    """Return a weight as images `(number, height, width, 1)`, scaled to [0, 1]; None where it has too many axes."""
+    """Return a weight as images `(number, height, width, 1)`, scaled to [0, 1]; None if it has too many axes."""
     value = np.atleast_1d(np.squeeze(value))
     if value.ndim not in (1, 2, 3):
         return None

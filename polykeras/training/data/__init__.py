@@ -1,4 +1,4 @@
-"""From what users pass to `fit` to batches."""
+"""Turning the data that users pass to `fit` into batches."""
 
 from polykeras.training.data.array_source import ArraySource
 from polykeras.training.data.checks import check_host_arrays

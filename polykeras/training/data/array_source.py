@@ -1,4 +1,4 @@
-"""Batches of arrays that lie ready."""
+"""Batches of arrays in memory."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class ArraySource:
     """Rows of arrays, in batches.
 
     Args:
-        data: the triple `(x, y, sample_weight)` of trees of NumPy arrays, None for what is missing.
-        batch_size: rows in a batch; the last one of an epoch may have fewer.
-        shuffle: whether the rows come in a new order each epoch.
-        steps: the batches of an epoch, where it shall not be all.
+        data: the triple `(x, y, sample_weight)` of trees of NumPy arrays; None for a missing part.
+        batch_size: rows per batch. The last batch of an epoch may have fewer.
+        shuffle: put the rows into a new order each epoch.
+        steps: batches per epoch; None for all.
 
     Attributes:
-        data: what a step would be given of all rows: `x`, `(x, y)` or `(x, y, sample_weight)`.
+        data: all rows, in the form in which a step takes a batch: `x`, `(x, y)` or `(x, y, sample_weight)`.
     """
 
     def __init__(
@@ -47,10 +47,13 @@ class ArraySource:
         return min(self.samples, self.steps * self.batch_size) % self.batch_size != 0
 
     def order(self, filled: bool = False) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return an epoch's rows: of full batches, int32 `(steps, batch)`, and of a last partial batch, or None.
+        """Return the rows of an epoch: those of full batches, int32 `(steps, batch)`, and those of a partial batch.
 
         Args:
-            filled: whether a last partial batch is made one of the full ones.
+            filled: fill a partial last batch up, so that it is among the full ones.
+
+        Returns:
+            Both; the second is None if there is no partial batch.
         """
         rows = np.arange(self.samples, dtype=np.int32)
         if self.shuffle:
@@ -65,12 +68,12 @@ class ArraySource:
         return rows[:cut].reshape(full, self.batch_size), (rows[cut:] if cut < len(rows) else None)
 
     def resident(self, backend: Any, numbered: bool = False, rows: int | None = None) -> Any:
-        """Return the data on the backend's device; put there once.
+        """Return the data on the device of a backend. They are put there once.
 
         Args:
-            backend: where.
-            numbered: whether it is to be `Filled`, with the numbers of the rows.
-            rows: how many there are to be, of which those after the samples mean nothing; None for no such rows.
+            backend: the backend.
+            numbered: return a `Filled` batch, with the numbers of the rows.
+            rows: the number of rows to have; those after the samples mean nothing. None: as many as there are samples.
         """
         rows = rows or self.samples
 
@@ -79,10 +82,16 @@ class ArraySource:
 
         if (backend, rows) not in self._resident:
             self._resident = {(backend, rows): _each_once(placed, self.data)}
-        return _numbered(backend, self._resident[backend, rows], rows, numbered)
+        data = self._resident[backend, rows]
+        return Filled(data, backend.asarray(np.arange(rows, dtype=np.int32))) if numbered else data
 
     def batches(self, filled: bool = False, first: int = 0) -> Iterator[Any]:
-        """Return the batches from a first one on, in the order of the rows, as host arrays; `filled` as for `order`."""
+        """Yield the batches from the number `first` on, in the order of the rows, as host arrays.
+
+        Args:
+            filled: fill a partial last batch up.
+            first: the number of the first batch.
+        """
         for start in range(first * self.batch_size, self.steps * self.batch_size, self.batch_size):
             stop = min(start + self.batch_size, self.samples)
             rows: Any = slice(start, stop)
@@ -91,24 +100,28 @@ class ArraySource:
             yield self._at(rows)
 
     def epoch(self, first: int = 0) -> Iterator[Any]:
-        """Return the batches of one epoch from a first one on, in the epoch's order of the rows, as host arrays."""
+        """Yield the batches of an epoch from the number `first` on, in the order of this epoch, as host arrays."""
         full, rest = self.order()
         for rows in [*full, *([] if rest is None else [rest])][first:]:
             yield self._at(rows)
 
     def first_batch(self) -> Any:
-        """Return one batch, to learn shapes from."""
+        """Return one batch, for its shapes."""
         return self._at(slice(self.batch_size))
 
     def _at(self, rows: Any) -> Any:
         def cut(part: Any) -> Any:
             return nested.map_structure(lambda leaf: leaf[rows], part)
 
-        # Part by part: most are one array.
+        # Part by part, since most parts are one array.
         return tuple([cut(part) for part in self.data]) if isinstance(self.data, tuple) else cut(self.data)
 
+    def limit_to(self, steps: int) -> None:
+        """Let an epoch have at most so many batches."""
+        self.steps = min(steps, self.steps)
+
     def facts(self) -> dict[str, Any]:
-        """Return what the steps of an epoch depend on, as plain data."""
+        """Return as plain data what the steps of an epoch depend on."""
         return {
             "samples": self.samples,
             "batch_size": self.batch_size,
@@ -117,14 +130,10 @@ class ArraySource:
         }
 
     def close(self) -> None:
-        """There is nothing to end."""
-
-
-def _numbered(backend: Any, data: Any, rows: int, numbered: bool) -> Any:
-    return Filled(data, backend.asarray(np.arange(rows, dtype=np.int32))) if numbered else data
+        """Do nothing: arrays need no closing."""
 
 
 def _each_once(place: Callable[[np.ndarray], Any], data: Any) -> Any:
-    """Return what `place` makes of each array of a tree; once of one that is there twice, as in `fit(x, x)`."""
+    """Apply `place` to each array of a tree; only once if an array occurs twice, as in `fit(x, x)`."""
     made = {id(leaf): place(leaf) for leaf in {id(leaf): leaf for leaf in nested.flatten(data)}.values()}
     return nested.map_structure(lambda leaf: made[id(leaf)], data)

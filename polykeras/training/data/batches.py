@@ -1,4 +1,4 @@
-"""Batches of a stream on the host, and memory for many small ones, so that many steps can run over them in one go."""
+"""Batches of a stream on the host, and a buffer for small batches, so that many steps can run in one call."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from polykeras.common import nested
 from polykeras.training.data.checks import NAMES, check_host_arrays, host_tree, weights_from_classes
 from polykeras.training.data.unpack import unpack_x_y_sample_weight
 
-BYTES, BATCHES = 16 * 2**20, 256  # of a buffer, at most
-MOST_BYTES = 128 * 2**20  # where the user says how many batches run together
+BYTES, BATCHES = 16 * 2**20, 256  # the largest size of a buffer
+MOST_BYTES = 128 * 2**20  # the same, if the user says how many batches run together
 
 Signature: TypeAlias = tuple[Any, list[tuple[tuple[int, ...], np.dtype[Any]]]]
 """The structure of a batch, and the shape and dtype of each of its arrays."""
 
 
 class Batch(NamedTuple):
-    """What a step is given, a tree of NumPy arrays; these arrays; and what it may have in common with other batches."""
+    """A batch as a tree of NumPy arrays, as a step takes it; the arrays in a list; and the signature."""
 
     data: Any
     leaves: list[np.ndarray]
@@ -29,12 +29,15 @@ class Batch(NamedTuple):
 
 
 def prepared(item: Any, class_weight: dict[int, float] | None = None, known: Signature | None = None) -> Batch:
-    """Return a batch of NumPy arrays in their training dtypes, in the same memory where that can be.
+    """Return a batch of NumPy arrays in their training dtypes, without a copy if possible.
 
     Args:
-        item: `x`, or a tuple or list `(x,)`, `(x, y)` or `(x, y, sample_weight)`. Values are not looked at.
+        item: `x`, or a tuple or list `(x,)`, `(x, y)` or `(x, y, sample_weight)`. Values are not checked.
         class_weight: weights by class, turned into sample weights.
-        known: of batches whose lengths need not be compared again.
+        known: the signature of a batch that was checked. The lengths of a batch like it are not compared again.
+
+    Raises:
+        ValueError: the parts differ in length, or there are both class weights and sample weights.
     """
     parts = unpack_x_y_sample_weight(item)
     host = [None if part is None else host_tree(part, name) for part, name in zip(parts, NAMES, strict=True)]
@@ -51,17 +54,17 @@ def prepared(item: Any, class_weight: dict[int, float] | None = None, known: Sig
 
 
 class Buffer:
-    """Memory that is filled with batches of one signature again and again, and that backends on the CPU use in place.
+    """Memory for batches of one signature, filled again and again. Backends on the CPU use it in place.
 
     Args:
         signature: of each batch.
-        capacity: how many batches there is room for.
+        capacity: the number of batches that it holds.
 
     Attributes:
-        signature: as given.
-        capacity: as given.
-        indices: the rows of each batch among all rows, int32 `(capacity, batch)`; read-only, so that what backends make
-            of them lasts.
+        signature: see above.
+        capacity: see above.
+        indices: the rows of each batch among all rows, int32 `(capacity, batch)`. They are read-only, so that backends
+            may keep their own form of them.
     """
 
     def __init__(self, signature: Signature, capacity: int) -> None:
@@ -74,19 +77,19 @@ class Buffer:
 
     @classmethod
     def like(cls, batch: Batch, most: int | None = None, together: int = 1) -> Buffer | None:
-        """Return a buffer for batches like a first one; None where they are large, and copies would cost more.
+        """Return a buffer for batches like a first one; None if they are so large that copies cost more.
 
         Args:
-            batch: the first one.
-            most: how many there is room for at most.
-            together: how many are to run together. While some run there is room for others.
+            batch: the first batch.
+            most: the largest number of batches to hold.
+            together: how many batches are to run together. There is room to read others meanwhile.
         """
         size = max(1, sum(leaf.nbytes for leaf in batch.leaves))
         capacity = min(BATCHES, BYTES // size, most or BATCHES)
         if together > 1:
             capacity = together * max(2, capacity // together)
         if capacity < 2 or capacity * size > MOST_BYTES or len({len(leaf) for leaf in batch.leaves}) > 1:
-            return None  # of inputs of different lengths, the rows have no common numbers
+            return None  # inputs of different lengths have no common row numbers
         return cls(batch.signature, capacity)
 
     def write(self, place: int, leaves: Sequence[np.ndarray]) -> None:
@@ -101,9 +104,9 @@ class Buffer:
         return nested.unflatten(self._definition, joined)
 
     def on_device(self, backend: Backend) -> Any:
-        """Return all rows for compiled steps, also those not written yet: shapes, and so what is compiled, stay.
+        """Return all rows for compiled steps, also those not written yet, so that shapes and programs stay the same.
 
-        What is used in place is borrowed once, as that takes as long as several steps of a small model.
+        Memory that is used in place is borrowed once: borrowing takes as long as several steps of a small model.
         """
         if self._borrowed is not None and self._borrowed[0] is backend:
             return self._borrowed[1]

@@ -1,4 +1,4 @@
-"""What is wrong with data, said before a step runs."""
+"""Checks of data before a step runs."""
 
 from __future__ import annotations
 
@@ -16,22 +16,26 @@ NAMES = ("x", "y", "sample_weight")  # the parts of a batch
 
 
 def as_array(leaf: Any) -> np.ndarray:
-    """Return data as a NumPy array in their own dtype: also tables, and a torch tensor with a gradient or on a GPU."""
+    """Return data in their own dtype as a NumPy array: also tables, and torch tensors with a gradient or on a GPU."""
     if isinstance(leaf, np.ndarray):
         return np.asarray(leaf)
     if not hasattr(leaf, "detach"):
         table = table_array(leaf)
         return np.asarray(leaf) if table is None else table
     try:
-        return leaf.numpy()  # by `force`, which gradients and other devices need, it takes three times as long
+        return leaf.numpy()  # `force`, for gradients and other devices, takes three times as long
     except (RuntimeError, TypeError):
         return leaf.numpy(force=True)
 
 
 def host_array(leaf: Any, what: str) -> np.ndarray:
-    """Return data as a NumPy array in the dtype in which it will be trained on.
+    """Return data as a NumPy array in the dtype that training uses.
 
-    Floats become the default float dtype, 64-bit integers 32-bit ones where they fit.
+    Floats become the default float dtype. 64-bit integers become 32-bit integers.
+
+    Args:
+        leaf: an array of any framework, a table, a list or a number.
+        what: its name, for messages.
 
     Raises:
         ValueError: the data are not numeric, or an integer does not fit 32 bits.
@@ -53,7 +57,12 @@ def host_array(leaf: Any, what: str) -> np.ndarray:
 
 
 def host_tree(part: Any, what: str) -> Any:
-    """Return a tree of NumPy arrays from a tree of arrays of any framework, or from a list of numbers."""
+    """Return a tree of NumPy arrays in their training dtypes.
+
+    Args:
+        part: a tree of arrays of any framework, or a list of numbers.
+        what: its name, for messages.
+    """
     if not nested.is_nested(part):
         return host_array(part, what)
     if (
@@ -68,11 +77,11 @@ def host_tree(part: Any, what: str) -> Any:
 
 
 def check_host_arrays(parts: dict[str, Any], ragged: bool = False) -> int:
-    """Hold the arrays of `x`, `y` and `sample_weight` against each other.
+    """Check that the arrays of `x`, `y` and `sample_weight` fit together.
 
     Args:
         parts: trees of NumPy arrays by name; None values are left out.
-        ragged: whether lengths may differ where there are several inputs, as the nodes and the edges of graphs.
+        ragged: allow different lengths if there are several inputs, such as nodes and edges of graphs.
 
     Returns:
         The number of samples: the length of the first array.
@@ -100,13 +109,13 @@ def check_host_arrays(parts: dict[str, Any], ragged: bool = False) -> int:
 
 
 def has_nan(leaves: Sequence[np.ndarray]) -> bool:
-    """Return whether there is a nan in some arrays; False where nobody wants to know: see `config.set_check_data`."""
+    """Return whether arrays contain nan. It is always False after `config.set_check_data(False)`."""
     if not config.check_data():
         return False
     for leaf in leaves:
         if leaf.dtype.kind != "f":
             continue
-        # A nan makes it nan, in less time than any other look at all values takes. 0 is for no values.
+        # The minimum is nan if any value is. No other test of all values is faster. `initial` is for empty arrays.
         least = np.minimum.reduce(leaf, axis=None, initial=0)
         if least != least:
             return True
@@ -114,10 +123,10 @@ def has_nan(leaves: Sequence[np.ndarray]) -> bool:
 
 
 def check_values(data: Any) -> None:
-    """Refuse nan in `x` or `y`; a sample weight may be nan, of a sample that has none.
+    """Refuse nan in `x` or `y`. A sample weight may be nan: it marks a sample without a weight.
 
     Args:
-        data: what a step is given (see `unpack_x_y_sample_weight`), of NumPy arrays.
+        data: a batch of NumPy arrays, as a step takes it (see `unpack_x_y_sample_weight`).
 
     Raises:
         ValueError: there is a nan (see `config.set_check_data`).
@@ -133,20 +142,20 @@ def check_values(data: Any) -> None:
             shown = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
             raise ValueError(
                 f"{name}{path} contains nan in {len(rows)} of {leaf.shape[0]} samples (rows {shown}). Every weight "
-                "would become nan. Drop or fill those values; where they are meant, call "
+                "would become nan. Drop or fill those values. If they are intended, call "
                 "`polykeras.config.set_check_data(False)`."
             )
 
 
 def weights_from_classes(y: Any, class_weight: dict[int, float]) -> np.ndarray:
-    """Return a weight a sample from weights by class.
+    """Return a weight for each sample from weights by class.
 
     Args:
-        y: integer labels `(n,)` or `(n, 1)`, or one-hot ones `(n, classes)`.
-        class_weight: the weight of each class; 1 for those left out.
+        y: integer labels `(n,)` or `(n, 1)`, or one-hot labels `(n, classes)`.
+        class_weight: the weight of each class; 1 for missing classes.
 
     Raises:
-        ValueError: several outputs, or keys that are no ints.
+        ValueError: there are several outputs, or a key is not an int.
     """
     leaves = nested.flatten(y)
     if len(leaves) != 1:

@@ -7,16 +7,15 @@ from typing import Any
 
 
 class PyDataset:
-    """Base class of data sets that give batch `i` on demand.
+    """Base class of data sets that return batch `i` on demand.
 
-    Subclasses write `__getitem__(i)`, which returns `(x, y)` or `(x, y, sample_weight)`, and `__len__`, the number of
-    batches. `on_epoch_end` may reorder.
+    Subclasses define `__getitem__(i)`, which returns `(x, y)` or `(x, y, sample_weight)`, and `__len__`, the number of
+    batches. `on_epoch_end` may reorder the data.
 
     Args:
-        workers: how many batches are made at the same time, by threads; 1 by default: one thread makes the next batch
-            while a step runs.
+        workers: the number of threads that make batches. With 1, one thread makes the next batch while a step runs.
         use_multiprocessing: accepted for Keras code; batches are made by threads.
-        max_queue_size: how many batches may wait.
+        max_queue_size: the number of batches that may wait.
 
     Example:
         >>> import numpy as np
@@ -39,7 +38,11 @@ class PyDataset:
         raise NotImplementedError(f"{type(self).__name__} does not implement `__getitem__`.")
 
     def __len__(self) -> int:
-        """Return the number of batches."""
+        """Return the number of batches.
+
+        Raises:
+            TypeError: the data set is endless.
+        """
         count = self.num_batches
         if count is None:
             raise TypeError(f"{type(self).__name__} has no end, and no length.")
@@ -47,7 +50,11 @@ class PyDataset:
 
     @property
     def num_batches(self) -> int | None:
-        """The number of batches; None for one without end."""
+        """The number of batches; None for an endless data set.
+
+        Raises:
+            NotImplementedError: the class defines neither `__len__` nor `num_batches`.
+        """
         if type(self).__len__ is PyDataset.__len__:
             raise NotImplementedError(f"{type(self).__name__} implements neither `__len__` nor `num_batches`.")
         return len(self)

@@ -1,4 +1,4 @@
-"""The seeds of the orders in which data come: a run that goes on takes those that were drawn before."""
+"""The seeds of the orders of the data. A resumed run draws the same seeds again."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from polykeras import random
 
 
 class Orders:
-    """Draws a seed for each pass over the data from the process-wide stream, and remembers it.
+    """Draws a seed for each pass over the data from the stream of the process, and remembers it.
 
     Attributes:
-        lock: held while a seed is drawn, in whatever thread.
-        drawn: the seeds since `forget`.
+        lock: held while a seed is drawn.
+        drawn: the seeds drawn since `forget`.
     """
 
     def __init__(self) -> None:
@@ -25,14 +25,14 @@ class Orders:
         self._again: deque[int] = deque()
 
     def permutation(self, things: np.ndarray | int) -> np.ndarray:
-        """Return some things, or the numbers below `things`, in the next order."""
+        """Return an array, or the numbers below an int, in the next order."""
         with self.lock:
             seed = self._again.popleft() if self._again else random.draw_seed()
             self.drawn.append(seed)
         return random.host_generator(seed).permutation(things)
 
     def forget(self) -> None:
-        """What comes next does not depend on the orders so far."""
+        """Forget the seeds so far, when later data do not depend on them."""
         with self.lock:
             self.drawn = []
 

@@ -1,4 +1,4 @@
-"""The thread that reads a stream, and the queue in which it hands batches over to the one that trains."""
+"""The thread that reads a stream, and the queue through which it passes batches to the training thread."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ END = object()
 class BatchQueue(Queue[Any]):
     """A bounded queue of batches, and of slices of the buffer into which small batches are copied.
 
-    Slices that follow one another are joined while they wait. So what is read while a chunk of steps runs is the next
-    chunk: of a fast source many batches, of a slow one each as it comes.
+    Adjacent slices are joined while they wait. So the batches that are read while a chunk of steps runs become the next
+    chunk: many batches from a fast source, single batches from a slow one.
 
     Args:
-        depth: how many batches may wait besides those in the buffer.
-        buffer: for batches of its signature.
-        together: how many of them are handed over at once, but at the end and before another kind of batch.
+        depth: the number of batches that may wait outside of the buffer.
+        buffer: takes batches of its signature.
+        together: the number of batches per slice. There may be fewer at the end and before another kind of batch.
 
     Attributes:
-        closed: whether nobody takes anything any more.
+        closed: whether the training thread takes no more items.
     """
 
     def __init__(self, depth: int, buffer: Buffer | None = None, together: int = 1) -> None:
@@ -43,10 +43,10 @@ class BatchQueue(Queue[Any]):
         self.closed = False
         self._buffer, self._together = buffer, together
         self._free = Semaphore(buffer.capacity if buffer else 0)
-        self._start = self._stop = 0  # what was written to the buffer and not handed over
+        self._start = self._stop = 0  # the part of the buffer that was written and not yet put into the queue
 
     def add(self, batch: Batch) -> None:
-        """Put a batch into the queue once there is room. Its memory may be used again afterwards."""
+        """Put a batch into the queue as soon as there is room. Its memory may be reused afterwards."""
         buffer = self._buffer
         if buffer is None or batch.signature != buffer.signature:
             self.flush()
@@ -59,7 +59,7 @@ class BatchQueue(Queue[Any]):
             self.flush()
 
     def flush(self) -> None:
-        """Put what is in the buffer into the queue."""
+        """Put the written part of the buffer into the queue."""
         buffer, start, stop = self._buffer, self._start, self._stop
         if buffer is None or start == stop:
             return
@@ -72,12 +72,12 @@ class BatchQueue(Queue[Any]):
         self.put(BufferSlice(buffer, start, stop))
 
     def done(self, item: Any) -> None:
-        """Say that something that was taken is not used any more."""
+        """Say that an item that was taken from the queue is no longer used."""
         if isinstance(item, BufferSlice):
             self._free.release(item.stop - item.start)
 
     def close(self) -> None:
-        """Let the thread that reads go on to its end, whatever it waits for."""
+        """Let the reading thread run to its end, whatever it waits for."""
         with self.mutex:
             self.closed = True
             self.queue.clear()
@@ -87,7 +87,13 @@ class BatchQueue(Queue[Any]):
 
 
 def read_into(queue: BatchQueue, items: Iterator[Any], prepare: Callable[[Any], Batch]) -> None:
-    """Prepare items and put them into a queue until it is closed. Put `END` after the last one, also after an error."""
+    """Prepare items and put them into a queue until it is closed. Put `END` at the end, also after an error.
+
+    Args:
+        queue: where they go.
+        items: batches as the stream gives them.
+        prepare: turns an item into a `Batch`.
+    """
     try:
         for item in items:
             batch = prepare(item)
@@ -101,9 +107,10 @@ def read_into(queue: BatchQueue, items: Iterator[Any], prepare: Callable[[Any], 
 
 
 class Worker:
-    """A thread that runs functions one after the other, in one copy of the context in which the first one came.
+    """A thread that runs functions one after the other, in a copy of the context of the first `submit`.
 
-    It is no `ThreadPoolExecutor`: the interpreter would wait for its thread to end, and a user's iterator may block.
+    This is not a `ThreadPoolExecutor`, since the interpreter waits for its threads at exit and a user's iterator may
+    block.
     """
 
     def __init__(self) -> None:
@@ -111,10 +118,10 @@ class Worker:
         self._thread: Thread | None = None
 
     def submit(self, function: Callable[[], T]) -> Future[T]:
-        """Run a function after those before it; return the future of its result."""
+        """Run a function after all earlier ones, and return the future of its result."""
         from concurrent.futures import Future
 
-        if self._thread is None:  # which does not hold this object: it could not be dropped otherwise
+        if self._thread is None:  # the thread must not hold this object, or it would never be freed
             run = contextvars.copy_context().run
             self._thread = Thread(target=run, args=(_work, self._jobs), name=THREAD_NAME, daemon=True)
             self._thread.start()
@@ -123,7 +130,7 @@ class Worker:
         return future
 
     def close(self, timeout: float) -> None:
-        """End the thread after what it was given; wait some seconds for its end."""
+        """End the thread after its last function, and wait for at most `timeout` seconds."""
         self._jobs.put(None)
         if self._thread is not None:
             self._thread.join(timeout)
@@ -138,6 +145,6 @@ def _work(jobs: SimpleQueue[Any]) -> None:
         try:
             with global_draws.elsewhere():
                 future.set_result(function())
-        except BaseException as error:  # raised where the result is asked for
+        except BaseException as error:  # raised by `future.result()`
             future.set_exception(error)
-        del job, function, future  # what they hold is not to live until the next one
+        del job, function, future  # else they would live until the next job

@@ -1,4 +1,4 @@
-"""Where batches come from: arrays that lie ready, or a stream."""
+"""The source of batches: arrays in memory, or a stream."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 
-BATCH_SIZE = 32  # where nobody says another
+BATCH_SIZE = 32  # the default
 
 
 Source: TypeAlias = ArraySource | StreamSource
 
 
 def is_stream(x: Any) -> bool:
-    """Return whether `x` gives batches, rather than being arrays."""
+    """Return whether `x` is a stream of batches, and not arrays."""
     if isinstance(x, PyDataset) or hasattr(x, "__next__"):
         return True
     has_batches = (hasattr(x, "__iter__") or hasattr(x, "__getitem__")) and not is_sparse(x)
@@ -65,10 +65,10 @@ def _dataset_batches(dataset: PyDataset, shuffle: bool, orders: Orders) -> Itera
 
 
 def _length(x: Any) -> int | None:
-    """The number of batches, where an iterable knows it."""
+    """Return the number of batches of an iterable; None if it does not know."""
     try:
         return len(x)
-    except TypeError:  # an iterable without a length, or with one that it does not know
+    except TypeError:
         return None
 
 
@@ -76,7 +76,7 @@ def _stream(x: Any, steps: int | None, shuffle: bool, class_weight: dict[int, fl
     if isinstance(x, PyDataset):
         length = x.num_batches
         if steps is None and length is None:
-            raise ValueError(f"{type(x).__name__} has no end (num_batches is None): pass `steps_per_epoch` or `steps`.")
+            raise ValueError(f"{type(x).__name__} is endless (num_batches is None): pass `steps_per_epoch` or `steps`.")
         orders = Orders()
         return StreamSource(
             lambda: _dataset_batches(x, shuffle, orders),
@@ -101,54 +101,44 @@ def make_source(
     class_weight: dict[int, float] | None = None,
     steps: int | None = None,
 ) -> Source:
-    """Return the source of batches for what a user passed to `fit`, `evaluate` or `predict`.
+    """Return the source of batches for the data that a user passed to `fit`, `evaluate` or `predict`.
 
     Args:
-        x: a tree of arrays, of NumPy or any framework; or a generator, a `PyDataset`, a torch `DataLoader`, a
-            `tf.data.Dataset`, or any other iterable of batches.
+        x: a tree of arrays of NumPy or any framework; or a generator, a `PyDataset`, a torch `DataLoader`, a
+            `tf.data.Dataset` or another iterable of batches.
         y: a tree of arrays; None for streams.
         sample_weight: weights of the samples; None for streams.
-        batch_size: 32 by default; nothing for streams, which come in batches.
-        shuffle: a new order each epoch.
+        batch_size: 32 by default. Streams ignore it, since they come in batches.
+        shuffle: put the samples into a new order each epoch.
         class_weight: weights by class.
-        steps: batches in an epoch, for streams.
+        steps: batches per epoch; None for all.
 
     Raises:
-        ValueError: what was passed does not fit together; see `check_host_arrays`.
+        ValueError: the data do not fit together; see `check_host_arrays`.
     """
     if steps is not None:
         positive_int(steps, "steps_per_epoch")
-    source = _source_of(x, y, sample_weight, batch_size, shuffle, class_weight, steps)
-    limit = config.max_steps_per_epoch()
-    if limit is None or (source.steps is not None and source.steps <= limit):
-        return source
-    warnings.warn(f"Epochs are limited to {limit} batches by `max_steps_per_epoch`.", UserWarning, stacklevel=3)
-    source.close()
-    return _source_of(x, y, sample_weight, batch_size, shuffle, class_weight, limit)
-
-
-def _source_of(
-    x: Any,
-    y: Any,
-    sample_weight: Any,
-    batch_size: int | None,
-    shuffle: bool,
-    class_weight: dict[int, float] | None,
-    steps: int | None,
-) -> Source:
+    source: Source
     if is_stream(x):
         for name, value in (("y", y), ("sample_weight", sample_weight)):
             if value is not None:
                 raise ValueError(
-                    f"`{name}` must not be given where x is a {type(x).__name__}, which gives batches itself."
+                    f"`{name}` must not be given if x is a {type(x).__name__}. Its batches must be (x, y) or "
+                    "(x, y, sample_weight)."
                 )
-        return _stream(x, steps, shuffle, class_weight)
-    size = BATCH_SIZE if batch_size is None else positive_int(batch_size, "batch_size")
-    return ArraySource(_host_data(x, y, sample_weight, class_weight), size, shuffle, steps)
+        source = _stream(x, steps, shuffle, class_weight)
+    else:
+        size = BATCH_SIZE if batch_size is None else positive_int(batch_size, "batch_size")
+        source = ArraySource(_host_data(x, y, sample_weight, class_weight), size, shuffle, steps)
+    limit = config.max_steps_per_epoch()
+    if limit is not None and (source.steps is None or source.steps > limit):
+        warnings.warn(f"Epochs are limited to {limit} batches by `max_steps_per_epoch`.", UserWarning, stacklevel=3)
+        source.limit_to(limit)
+    return source
 
 
 def make_batch(x: Any, y: Any, sample_weight: Any, class_weight: dict[int, float] | None) -> ArraySource:
-    """Return a source of one batch; arguments as for `make_source`, arrays only."""
+    """Return a source of one batch. Arguments are as for `make_source`, but only arrays are taken."""
     data = _host_data(x, y, sample_weight, class_weight)
     return ArraySource(data, max(1, *(len(leaf) for leaf in nested.flatten(data) if leaf.ndim), 1))
 

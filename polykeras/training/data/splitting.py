@@ -1,4 +1,4 @@
-"""Data to train on, and data to validate on."""
+"""Splitting data into a part to train on and a part to validate on."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from polykeras.training.data.tables import is_sparse
 
 
 def train_validation_split(arrays: Any, validation_split: float) -> tuple[Any, Any]:
-    """Split the rows of a tree of arrays in two: the last part is for validation.
+    """Split the rows of a tree of arrays in two. The last rows are for validation.
 
     Args:
         arrays: a tree of arrays of one length; None in it stays None.
-        validation_split: the share of the validation part, in (0, 1).
+        validation_split: the share of the rows for validation, in (0, 1).
+
+    Returns:
+        The tree of the rows for training, and that of the rows for validation.
 
     Raises:
-        ValueError: the share leaves nothing on one side, or the data are not arrays.
+        ValueError: one part is empty, or the data are not arrays.
     """
     leaves = nested.flatten(arrays)
     if not leaves or not all(hasattr(leaf, "shape") for leaf in leaves):
@@ -34,10 +37,16 @@ def train_validation_split(arrays: Any, validation_split: float) -> tuple[Any, A
 
 
 def split_data(x: Any, y: Any, sample_weight: Any, share: float) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
-    """Return `(x, y, sample_weight)` of the part to train on, and of the one to validate on; see `validation_split`.
+    """Return `(x, y, sample_weight)` of the part to train on, and that of the part to validate on.
+
+    Args:
+        x: a tree of arrays.
+        y: a tree of arrays, or None.
+        sample_weight: a tree of arrays, or None.
+        share: the `validation_split` of `fit`.
 
     Raises:
-        ValueError: the share leaves nothing on one side, or the data are not arrays.
+        ValueError: one part is empty, or the data are not arrays.
     """
     if not 0.0 < share < 1.0:
         raise ValueError(f"validation_split must lie between 0 and 1; received {share}.")

@@ -1,4 +1,4 @@
-"""Batches from a generator, a `PyDataset`, a `DataLoader` or any other iterable of them."""
+"""Batches from a generator, a `PyDataset`, a `DataLoader` or another iterable of batches."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from polykeras.training.data.batches import Batch, Buffer, BufferSlice, prepared
 from polykeras.training.data.orders import Orders
 from polykeras.training.data.reader import END, BatchQueue, Worker, read_into
 
-CLOSING_SECONDS = 5.0  # for which the end of reading is waited for: an iterator may block
+CLOSING_SECONDS = 5.0  # the longest wait for the end of reading, since an iterator may block
 
 
 def _endless(make: Callable[[], Iterator[Any]]) -> Iterator[Any]:
-    """The data again and again, for epochs that need not end where the data end."""
+    """Yield the data again and again, for epochs that continue in the data."""
     empty = False
     while not empty:
         empty = True
@@ -31,20 +31,21 @@ def _nothing(*args: Any) -> None:
 
 @dataclass(eq=False)
 class StreamSource:
-    """Batches from an iterable, read ahead by a thread: never more of them than the epoch takes.
+    """Batches from an iterable, read ahead by a thread. It never reads more than the epoch takes.
 
-    It is one thread for all epochs, as what an iterator opens may belong to it (a connection to SQLite does).
+    There is one thread for all epochs, since objects that an iterator opens may belong to its thread. A connection to
+    SQLite is an example.
 
     Attributes:
-        make: returns an iterator over the data from their beginning; a Python generator can only return itself.
-        limit: batches in an epoch, the next of which goes on where it stopped; None for all there are.
-        restarts: whether `make` begins anew.
-        length: how many batches there are, None where that is not known.
+        make: returns an iterator over the data from their beginning. For a Python generator it returns the generator.
+        limit: batches per epoch; the next epoch continues after them. None: an epoch is all batches.
+        restarts: whether `make` starts from the beginning each time.
+        length: the number of batches; None if unknown.
         class_weight: weights by class, turned into sample weights.
         on_epoch_end: called after each epoch.
-        depth: how many batches are read ahead; None for two, or a buffer of small ones.
-        orders: what `make` takes its orders from, where it does.
-        check: called with each batch, or several in one, before it is given out; it may raise.
+        depth: the number of batches to read ahead. None: two, or a buffer of small batches.
+        orders: gives `make` the orders of the data.
+        check: called with each batch, or with several joined into one, before it is used. It may raise.
     """
 
     make: Callable[[], Iterator[Any]]
@@ -59,27 +60,31 @@ class StreamSource:
 
     def __post_init__(self) -> None:
         self._worker = Worker()
-        self._all = _endless(self.make) if self.restarts else self.make()  # for epochs that go on
-        self._begun: Iterator[Any] | None = None  # what is left of an epoch of which an item was read
-        self._sample: list[Any] = []  # the latest one of these items
+        self._all = _endless(self.make) if self.restarts else self.make()  # for epochs that continue in the data
+        self._begun: Iterator[Any] | None = None  # the items of an epoch from which some were read
+        self._sample: list[Any] = []  # the last item that was read
         self._queue: BatchQueue | None = None  # of the latest epoch
-        self._given = 0  # batches
+        self._given = 0  # the number of batches that were used
 
     @property
     def steps(self) -> int | None:
-        """The batches in an epoch, None where that is not known."""
+        """Batches per epoch; None if unknown."""
         return self.length if self.limit is None else self.limit
 
     @property
     def goes_on(self) -> bool:
-        """Whether an epoch goes on in the data where the one before it ended, instead of beginning with them."""
+        """Whether each epoch continues in the data where the one before it ended."""
         return self.limit is not None or not self.restarts
 
+    def limit_to(self, steps: int) -> None:
+        """Let an epoch have at most so many batches. The next epoch continues after them."""
+        self.limit = steps
+
     def first_batch(self) -> Any:
-        """Return the first batch of the next epoch, to learn shapes from.
+        """Return the first batch of the next epoch, for its shapes.
 
         Raises:
-            ValueError: there is none.
+            ValueError: there is no batch.
         """
         return self._first().data
 
@@ -90,12 +95,12 @@ class StreamSource:
         if not self._given:
             raise ValueError("The data are empty: the generator or data set gave no batch.")
         raise ValueError(
-            f"The generator ended: it gave {self._given} batches to the epochs before and nothing to this one, since "
-            "it cannot begin anew. Let it go on without end and pass `steps_per_epoch`, or pass a PyDataset."
+            f"The generator ended: it gave {self._given} batches to the epochs before and none to this one, since a "
+            "generator cannot start again. Make it endless and pass `steps_per_epoch`, or pass a PyDataset."
         )
 
     def _begin(self) -> Iterator[Any]:
-        """Begin the next epoch, if that was not done: read its first item. Return its items."""
+        """Begin the next epoch, if it is not begun, by reading its first item. Return its items."""
         if self._begun is not None:
             return self._begun
         if self.goes_on:
@@ -112,12 +117,12 @@ class StreamSource:
         return self._worker.submit(partial(next, items, END)).result()
 
     def epoch(self, together: int = 0) -> Generator[Any, None, None]:
-        """Return the batches of one epoch: fewer than `steps` only where the data ended.
+        """Yield the batches of one epoch. There are fewer than `steps` only if the data end.
 
         Args:
-            together: 0 for one batch at a time. Otherwise small batches that are like the first one come as
-                `BufferSlice`s of those that are there, or of multiples of so many, but where the data or batches of
-                that kind end. Who asks for the next item is done with a slice.
+            together: 0: yield single batches. Otherwise small batches like the first one are yielded as `BufferSlice`s
+                of all that were read so far, or of multiples of `together`. A slice is shorter only if the data, or
+                the batches of that kind, end. Asking for the next item releases a slice.
         """
         first = self._first()
         buffer = Buffer.like(first, self.depth, together) if together else None
@@ -129,18 +134,18 @@ class StreamSource:
             while (item := queue.get()) is not END:
                 yield from self._checked(item)
                 queue.done(item)
-            reading.result()  # raises what ended the batches
+            reading.result()  # raises the error of the stream
         finally:
             queue.close()
             try:
                 reading.exception(CLOSING_SECONDS)
             except TimeoutError:
-                self._worker = Worker()  # the other one is held up in the iterator
-            del reading  # it holds the error, and the error this frame
+                self._worker = Worker()  # the old one is blocked in the iterator
+            del reading  # it holds the error, which holds this frame
         self.on_epoch_end()
 
     def _checked(self, item: Any) -> Iterator[Any]:
-        """Return a batch or a slice that is right; of a slice that is not, the batches before the wrong one."""
+        """Yield a batch or a slice after checking it. If a slice is wrong, yield the batches before the wrong one."""
         places = range(item.start, item.stop) if isinstance(item, BufferSlice) else ()
         self._given += len(places) or 1
         try:
@@ -153,34 +158,34 @@ class StreamSource:
         yield item
 
     def close(self) -> None:
-        """End the thread that reads, also where an error ended an epoch: its traceback may outlive it."""
+        """End the reading thread, also after an error, whose traceback may live on."""
         if self._queue is not None:
             self._queue.close()
         self._abandon()
         self._worker.close(CLOSING_SECONDS)
 
     def _abandon(self) -> None:
-        """Let an epoch that was begun end in the thread that began it."""
+        """Free the iterator of an epoch that was begun, in the thread that began it."""
         if self._begun is not None:
             begun, self._begun, self._sample = [self._begun], None, []
             self._worker.submit(begun.clear)
 
-    # ---- going on with an earlier run --------------------------------------------------------------------------
+    # ---- resuming an earlier run -------------------------------------------------------------------------------
 
     def facts(self) -> dict[str, Any]:
-        """Return what the steps of an epoch depend on and is known, as plain data."""
+        """Return as plain data what is known of the things that the steps of an epoch depend on."""
         return {"samples": None, "batch_size": None, "steps": self.steps, "shuffle": None}
 
-    def seek(self, epochs: int, batches: int, before_epoch: Callable[[], None] = lambda: None) -> None:
-        """Come to where an earlier run was: nothing was read so far.
+    def seek(self, epochs: int, batches: int, before_epoch: Callable[[], None] = _nothing) -> None:
+        """Move to the position of an earlier run. Nothing was read so far.
 
-        Data in which epochs go on are read again from their beginning. Of others the passes of earlier epochs are
-        begun, for what they count or draw then, and the current one is read again.
+        If epochs continue in the data, these are read again from their beginning. Otherwise the pass of each earlier
+        epoch is begun, since it may count or draw something, and the current epoch is read again.
 
         Args:
-            epochs: how many were finished.
-            batches: of the current epoch.
-            before_epoch: called before a pass of the current epoch begins, where there are passes.
+            epochs: the number of finished epochs.
+            batches: the number of batches of the current epoch that were used.
+            before_epoch: called before the pass of the current epoch begins, unless epochs continue in the data.
 
         Raises:
             ValueError: there are not so many batches.
@@ -197,7 +202,7 @@ class StreamSource:
             self._skip(batches)
 
     def _skip(self, batches: int | None) -> None:
-        """Pass over so many batches of the epoch, or all."""
+        """Skip a number of batches of the epoch, or all."""
         items = self._begin()
         for done in count():
             item = self._next_item(items) if done != batches else END
@@ -205,8 +210,8 @@ class StreamSource:
                 return
             if item is END:
                 raise ValueError(
-                    f"The run that is to go on had taken {batches} batches of these data where now {done} come. Pass "
-                    "the same data, from their beginning; or remove the backup to begin anew."
+                    f"The earlier run took {batches} batches of these data, which now have {done}. Pass the same data, "
+                    "from their beginning; or remove the backup to start again."
                 )
             self._sample = [item]
             self._given += 1

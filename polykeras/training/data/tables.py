@@ -1,6 +1,6 @@
 """Tables of other libraries as arrays: frames and columns of pandas and polars, sparse matrices of SciPy.
 
-They are known by their methods: none of these libraries is imported.
+They are recognized by their methods, so that none of these libraries is imported.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ def is_sparse(x: Any) -> bool:
 
 
 def table_array(x: Any) -> np.ndarray | None:
-    """Return a table as an array; None for what is no table.
+    """Return a table as an array; None if `x` is not a table.
 
-    Columns of a frame are brought to the dtype that holds them all, missing values are nan. A sparse matrix becomes a
-    dense one.
+    The columns of a frame get the dtype that holds them all, and missing values become nan. A sparse matrix becomes
+    dense.
 
     Args:
-        x: anything.
+        x: any object.
     """
     if is_sparse(x):
         return x.toarray()
@@ -36,11 +36,11 @@ def table_array(x: Any) -> np.ndarray | None:
 
 
 def columns_by_name(x: Any, names: Sequence[str]) -> Any:
-    """Return a frame as a dict of its columns with these names, other data as they are.
+    """Return a frame as a dict of its columns. Other data are returned unchanged.
 
     Args:
-        x: anything.
-        names: of the inputs of a model that takes several.
+        x: any object.
+        names: the names of the columns: those of the inputs of a model.
 
     Raises:
         ValueError: a column is missing.
@@ -50,8 +50,8 @@ def columns_by_name(x: Any, names: Sequence[str]) -> Any:
     missing = [name for name in names if name not in x.columns]
     if missing:
         raise ValueError(
-            f"The model takes inputs of the names {list(names)}, each from a column of the frame; it lacks {missing}, "
-            f"and has {list(x.columns)}. Name the inputs after columns, or pass a dict of arrays by the inputs' names."
+            f"The model takes the inputs {list(names)}, each from a column of the frame. The frame lacks {missing}; it "
+            f"has {list(x.columns)}. Name the inputs after columns, or pass a dict of arrays by the inputs' names."
         )
     return {name: _column(x[name]) for name in names}
 
@@ -59,8 +59,8 @@ def columns_by_name(x: Any, names: Sequence[str]) -> Any:
 def _column(column: Any) -> np.ndarray:
     array = column.to_numpy()
     if array.dtype.kind == "O" and hasattr(column, "isna"):
-        try:  # of pandas, a dtype that knows missing values
+        try:  # a dtype of pandas that has missing values
             return column.to_numpy(dtype="float64", na_value=np.nan)
-        except (TypeError, ValueError):  # texts, or other things
+        except (TypeError, ValueError):  # not numbers
             return array
     return array

@@ -1,4 +1,4 @@
-"""The triple `(x, y, sample_weight)`: packing and unpacking."""
+"""Packing and unpacking the triple `(x, y, sample_weight)`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
-    """Return `(x, y, sample_weight)` from what a `train_step` is given; missing parts are None.
+    """Return `(x, y, sample_weight)` from the `data` of a `train_step`; missing parts are None.
 
     Args:
         data: `x` alone, or a tuple (or list) `(x,)`, `(x, y)` or `(x, y, sample_weight)`.
@@ -27,7 +27,13 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
 
 
 def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
-    """Return the shortest tuple (or `x` alone) that holds the given parts."""
+    """Return the shortest tuple that holds the given parts, or `x` alone.
+
+    Args:
+        x: the inputs.
+        y: the labels, or None.
+        sample_weight: weights of the samples, or None.
+    """
     if sample_weight is not None:
         return x, y, sample_weight
     return (x, y) if y is not None else (x,) if isinstance(x, (tuple, list)) else x

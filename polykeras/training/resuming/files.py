@@ -1,4 +1,4 @@
-"""The file of a backup: one archive of arrays and a JSON text, so that one renaming switches from state to state."""
+"""The file of a backup. Arrays and a JSON text are in one archive, so that renaming one file replaces the state."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from polykeras.saving.limits import read_json
 FORMAT = 1
 LATEST, PREVIOUS = "latest.npz", "previous.npz"
 _TEXT = "text"
-_SHORT = 2**20  # a text of so many bytes keeps within all limits of `read_json`: `encode` limits the depth
+_SHORT = 2**20  # a text of this size is within all limits of `read_json`, since `encode` limits its depth
 
 
 class BackupFiles:
-    """The files of a folder in which a run keeps its state.
+    """The files of the folder in which a run keeps its state.
 
     Args:
-        folder: is made when it is needed.
-        two: whether to keep the state before the last one too.
+        folder: the folder; created when a state is written.
+        two: also keep the state before the last one.
     """
 
     def __init__(self, folder: str | os.PathLike[str], two: bool = False) -> None:
@@ -44,18 +44,18 @@ class BackupFiles:
 
     @property
     def previous(self) -> Path:
-        """The file of the state before."""
+        """The file of the state before the last one."""
         return self.folder / PREVIOUS
 
     def write(self, text: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        """Write a state, which takes the place of the last one as a whole or not at all.
+        """Write a state. It replaces the last one completely or not at all.
 
         Args:
-            text: what JSON can say.
-            arrays: by name.
+            text: data that JSON can represent.
+            arrays: arrays by name.
 
         Raises:
-            SavedFileError: the text is larger than what is read; the last state stays.
+            SavedFileError: the text is too large to be read again. The last state stays.
         """
         data = json.dumps({"format": FORMAT, **text}).encode()
         if len(data) > _SHORT:
@@ -71,7 +71,7 @@ class BackupFiles:
         self._damaged = False
 
     def _keep_latest(self) -> None:
-        """Give the last state's file a second name: at each moment there is a file of the first one."""
+        """Give the file of the last state a second name. A file with the first name exists at each moment."""
         link = self.folder / f"{PREVIOUS}.link"
         with suppress(FileNotFoundError):
             link.unlink()
@@ -84,10 +84,10 @@ class BackupFiles:
             os.replace(link, self.previous)
 
     def read(self) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
-        """Return the text and the arrays of the last state, None where there is none.
+        """Return the text and the arrays of the last state; None if there is no state.
 
         Raises:
-            SavedFileError: the file is damaged, and there is none of the state before.
+            SavedFileError: the file is damaged, and there is no file of the state before.
         """
         if not self.latest.exists():
             return None
@@ -95,15 +95,15 @@ class BackupFiles:
             return _read(self.latest)
         except SavedFileError as error:
             if not self.previous.exists():
-                error.add_note(f"Remove {self.folder} to begin anew.")
+                error.add_note(f"Remove {self.folder} to start again.")
                 raise
             found = _read(self.previous)
-            self._damaged = True  # what is written next must not move it over the good one
+            self._damaged = True  # the next `write` must not move it over the good file
             warnings.warn(f"{error}. The state before that one is taken, from {self.previous}.", stacklevel=2)
             return found
 
     def remove(self) -> None:
-        """Remove the files, and the folder where nothing else is in it; the last state goes last."""
+        """Remove the files, that of the last state last, and the folder if it is empty then."""
         for path in (self.folder / f"{PREVIOUS}.link", self.previous, self.latest):
             with suppress(FileNotFoundError):
                 path.unlink()
@@ -116,7 +116,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     with reading(name), NpzFile(name) as file:
         arrays = {member: np.asarray(file.stored(member)) for member in file.flat_names()}
     if _TEXT not in arrays:
-        raise SavedFileError(name, "", f"there is no {_TEXT!r} in it: it is no backup.")
+        raise SavedFileError(name, "", f"it has no {_TEXT!r}: it is not a backup.")
     text = read_json(arrays.pop(_TEXT).tobytes(), name, _TEXT)
     if not isinstance(text, dict) or text.get("format") != FORMAT:
         found = text.get("format") if isinstance(text, dict) else None

@@ -1,4 +1,4 @@
-"""Plain data and arrays as a JSON text and a list of arrays, exactly: `decode(encode(value))` is the value."""
+"""Plain data and arrays as JSON data and a list of arrays. `decode(encode(value))` equals the value exactly."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from polykeras import dtypes
 from polykeras.backend import registry
 from polykeras.saving.limits import MAX_NUMBER
 
-_DEEPEST = 50  # lists in lists; one that contains itself ends here too
-_MANY = 64  # numbers in a list from which on they are kept as an array
+_DEEPEST = 50  # the deepest nesting; a list that contains itself ends here too
+_MANY = 64  # the length from which a list of numbers becomes an array
 
 
 def encode(value: Any, arrays: list[np.ndarray], strict: bool = False, depth: int = 0) -> Any:
-    """Return what JSON can say of a value.
+    """Return a description of a value that JSON can represent.
 
     Args:
-        value: None, bools, ints, floats, strings, NumPy arrays and scalars, in lists, tuples, sets, deques and dicts.
-        arrays: gets the arrays, to whose places the description refers.
-        strict: whether arrays of frameworks are refused, which come back as NumPy's, and dicts of other classes.
-        depth: how deep in others the value lies.
+        value: None, bools, ints, floats, strings, NumPy arrays and scalars; also in lists, tuples, sets, deques and
+            dicts.
+        arrays: arrays are appended to this list. The description refers to their places.
+        strict: refuse values that would come back as another type: arrays of frameworks and subclasses of dict.
+        depth: the depth of the value in an outer one.
 
     Raises:
-        TypeError: it is, or holds, anything else.
+        TypeError: the value is or contains anything else.
     """
     if depth > _DEEPEST:
-        raise TypeError(f"data nested more than {_DEEPEST} deep, or within themselves, cannot be kept.")
+        raise TypeError(f"data that are nested more than {_DEEPEST} deep, or contain themselves, cannot be kept.")
     if isinstance(value, (np.ndarray, np.generic)):
         return _array(value, arrays)
     if value is None or type(value) in (bool, str, float):
@@ -53,11 +54,11 @@ def encode(value: Any, arrays: list[np.ndarray], strict: bool = False, depth: in
     if not strict and hasattr(value, "__array__"):
         backend = registry.current()
         return _array(backend.to_numpy(value) if backend.is_tensor(value) else np.asarray(value), arrays)
-    raise TypeError(f"a value of type {type(value).__name__} is neither plain data nor an array of NumPy.")
+    raise TypeError(f"a value of type {type(value).__name__} is neither plain data nor a NumPy array.")
 
 
 def _packed(items: Any, arrays: list[np.ndarray]) -> Any:
-    """Return what describes many numbers of one type as one array, since a long text is not read; None for others."""
+    """Return a description of many numbers of one type as one array; None for other items. A long text is not read."""
     if len(items) < _MANY:
         return None
     kinds = set(map(type, items))
@@ -86,7 +87,12 @@ def _array(value: Any, arrays: list[np.ndarray]) -> Any:
 
 
 def decode(described: Any, arrays: list[np.ndarray]) -> Any:
-    """Return the value that `encode` described."""
+    """Return the value that `encode` described.
+
+    Args:
+        described: the description.
+        arrays: the arrays to which it refers.
+    """
     if isinstance(described, list):
         return [decode(item, arrays) for item in described]
     if not isinstance(described, dict):
@@ -110,7 +116,7 @@ def decode(described: Any, arrays: list[np.ndarray]) -> Any:
 
 
 def is_plain(value: Any) -> bool:
-    """Return whether `encode` takes a value, and `decode` gives it back as it was."""
+    """Return whether `encode` takes a value and `decode` restores it exactly."""
     try:
         encode(value, [], strict=True)
     except TypeError:

@@ -1,4 +1,4 @@
-"""Where a run of `fit` is, and where an earlier one was."""
+"""The position of a run of `fit`, and resuming an earlier run."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class Position:
-    """A place between two steps, or between two epochs.
+    """A position between two steps or between two epochs.
 
     Attributes:
-        first_epoch: the number of the run's first epoch.
-        epoch: the number of the epoch.
-        step: how many of its steps are done; 0 where it has not begun.
-        logs: those of the last chunk of the epoch, or of the epoch before where this one has not begun.
-        validations: how many are done.
+        first_epoch: the number of the first epoch of the run.
+        epoch: the number of the current epoch.
+        step: the number of its steps that are done; 0 before it begins.
+        logs: those of the last chunk of the epoch; before it begins, those of the epoch before.
+        validations: the number of validations that are done.
     """
 
     first_epoch: int
@@ -36,20 +36,20 @@ class Position:
 
 
 class Progress:
-    """Where a run of `fit` is. The loop tells; a callback that keeps it may write it down between any two steps.
+    """The progress of a run of `fit`. The loop updates it; a callback may save it between any two steps.
 
     Args:
-        model: what is trained.
-        callbacks: whose states belong to the run.
+        model: the model that is trained.
+        callbacks: their states belong to the run.
         source: the data.
         validation: the data of the validation, or None.
         initial_epoch: the number of the first epoch.
 
     Attributes:
-        position: where it is.
-        watched: whether somebody keeps it; what costs anything is noted only then.
-        step: what runs a step, once there is one.
-        resumed: whether it goes on with an earlier run.
+        position: the current position.
+        watched: whether a callback saves the progress. Only then is anything noted that costs time.
+        step: the compiled step; None before it is made.
+        resumed: whether the run continues an earlier one.
     """
 
     def __init__(
@@ -63,21 +63,21 @@ class Progress:
         self.watched = False
         self.step: Any = None
         self.resumed = False
-        self._at_begin: Any = None  # the random state as the data were begun
-        self._at_epoch: Any = None  # and as their current pass was
-        self._is_begun = False  # whether the pass of the next epoch is begun already
+        self._at_begin: Any = None  # the random state before the first pass over the data
+        self._at_epoch: Any = None  # the random state before the current pass
+        self._is_begun = False  # whether the pass of the next epoch has begun
 
-    # ---- what the loop tells -----------------------------------------------------------------------------------
+    # ---- called by the loop ------------------------------------------------------------------------------------
 
     def begin(self, callback_list: CallbackList, epochs: int) -> None:
-        """Begin a run, or go on with an earlier one that a callback knows.
+        """Begin a run, or resume an earlier one that a callback has saved.
 
         Args:
             callback_list: the callbacks.
             epochs: the epoch at which this run is to end.
 
         Raises:
-            ValueError: the earlier run cannot go on with these arguments, or this model.
+            ValueError: the earlier run cannot be resumed with these arguments or this model.
         """
         kept = callback_list.join(self)
         if kept is None:
@@ -86,10 +86,10 @@ class Progress:
         self.check(kept, epochs)
         callback_list.begin("train")
         self.resume(kept, epochs)
-        callback_list.call("on_train_resume", self.position.epoch, self.position.step)
+        callback_list.on_train_resume(self.position.epoch, self.position.step)
 
     def epoch_begun(self) -> None:
-        """An epoch has begun, and nothing of its data is read yet; or only as a run that goes on began to."""
+        """An epoch has begun. Nothing of its data is read yet, except by `resume`."""
         self.position.logs = {}
         begun, self._is_begun = self._is_begun, False
         if self.watched and not begun and isinstance(self.source, StreamSource):
@@ -97,11 +97,16 @@ class Progress:
             self._at_begin = self._at_begin or self._at_epoch
 
     def begun(self) -> tuple[dict[str, Any], int]:
-        """Return the logs and the number of the steps of the epoch that are done already."""
+        """Return the logs of the epoch so far, and the number of its steps that are done."""
         return self.position.logs, self.position.step
 
     def chunk_done(self, step: int, logs: dict[str, Any]) -> None:
-        """So many steps of the epoch are done."""
+        """A chunk is done.
+
+        Args:
+            step: the number of steps of the epoch that are done.
+            logs: those of the last step.
+        """
         self.position.step, self.position.logs = step, logs
 
     def validation_done(self) -> None:
@@ -109,17 +114,17 @@ class Progress:
         self.position.validations += 1
 
     def epoch_done(self, logs: dict[str, Any]) -> None:
-        """An epoch is done, but for what callbacks do at its end."""
+        """An epoch is done. The hooks for its end have not been called yet."""
         self.position.epoch, self.position.step, self.position.logs = self.position.epoch + 1, 0, logs
 
     def is_over(self) -> bool:
-        """Return whether an earlier run had stopped before its last epoch."""
+        """Return whether the run continues one that had already stopped training."""
         return self.resumed and self.position.step == 0 and self.model.stop_training
 
-    # ---- writing it down ---------------------------------------------------------------------------------------
+    # ---- saving ------------------------------------------------------------------------------------------------
 
     def kept(self) -> SavedRun:
-        """Return all of the run's state, on the host."""
+        """Return the whole state of the run, on the host."""
         with self.source.orders.lock:
             orders = list(self.source.orders.drawn)
             process = seeds.process_state()
@@ -135,45 +140,45 @@ class Progress:
         }
         return saved_run(self.model, self.step, self.callbacks, run)
 
-    # ---- going on ----------------------------------------------------------------------------------------------
+    # ---- resuming ----------------------------------------------------------------------------------------------
 
     def check(self, kept: SavedRun, epochs: int) -> None:
-        """Refuse to go on with other arguments where that cannot be, before anything is changed.
+        """Check that this run can continue an earlier one, before anything changes.
 
         Args:
-            kept: of the earlier run.
-            epochs: the epoch at which this one is to end.
+            kept: the state of the earlier run.
+            epochs: the epoch at which this run is to end.
 
         Raises:
-            ValueError: the earlier run is further than this one is to go, begins later, or was cut within an epoch of
-                other steps.
+            ValueError: the earlier run is past `epochs` or before `initial_epoch`; or it ended within an epoch and the
+                data now have other steps.
         """
         before = Position(**kept.run["position"])
-        where = f"{kept.folder} holds a run that was cut in epoch {before.epoch + 1}, after {before.step} of its steps"
-        away = f"Or remove {kept.folder} to begin anew."
+        where = f"{kept.folder} holds a run that ended in epoch {before.epoch + 1}, after {before.step} of its steps"
+        away = f"Or remove {kept.folder} to start again."
         if before.epoch > epochs or (before.epoch == epochs and before.step):
             raise ValueError(f"{where}; epochs={epochs} is less than that. Pass more epochs. {away}")
         if self.position.first_epoch > before.epoch:
             raise ValueError(
-                f"{where}; initial_epoch={self.position.first_epoch} lies after that. Pass the `initial_epoch` that "
-                f"the run had: {before.first_epoch}. {away}"
+                f"{where}; initial_epoch={self.position.first_epoch} lies after that. Pass the `initial_epoch` of "
+                f"that run: {before.first_epoch}. {away}"
             )
         facts, then = self.source.facts(), kept.run["facts"]
         changed = [f"{name}={then.get(name)!r}, now {now!r}" for name, now in facts.items() if then.get(name) != now]
         if changed and before.step:
-            raise ValueError(f"{where}, with {'; '.join(changed)}. An epoch ends as it began: pass the same. {away}")
+            raise ValueError(f"{where}, with {'; '.join(changed)}. Within an epoch, pass the same values. {away}")
         if changed:
-            warnings.warn(f"{where}, with {'; '.join(changed)}. It goes on with the new ones.", stacklevel=4)
+            warnings.warn(f"{where}, with {'; '.join(changed)}. The new values are used.", stacklevel=4)
 
     def resume(self, kept: SavedRun, epochs: int) -> None:
-        """Put the state of an earlier run back, and the data to where it was.
+        """Restore the state of an earlier run, and move the data to its position.
 
         Args:
-            kept: its state.
+            kept: the state of the earlier run.
             epochs: the epoch at which this run is to end.
 
         Raises:
-            ValueError: the model, its optimizer or the data are not those of the earlier run; the model is unchanged.
+            ValueError: the model, its optimizer or the data are not those of the earlier run. The model is unchanged.
         """
         run = kept.run
         self.position = Position(**run["position"])
@@ -183,9 +188,9 @@ class Progress:
         trains = not run["stop_training"] and self.position.epoch < epochs
         if trains:
             self._seek(run)
-        seeds.set_process_state(run["process"])  # from which a pass that begins takes its order
+        seeds.set_process_state(run["process"])  # a pass that begins takes its order from it
         first = self.source.first_batch()
-        with self.source.orders.lock:  # what is fetched ahead waits with further orders
+        with self.source.orders.lock:  # the reading thread draws no order meanwhile
             process = seeds.process_state() if trains else run["process"]
             self.step = prepare(self.model, "train", first)
             restore_state(kept, self.model, self.step, first, self.callbacks)
@@ -196,7 +201,7 @@ class Progress:
         self.resumed = True
 
     def _seek(self, run: dict[str, Any]) -> None:
-        """Bring the training data to the position; random numbers of a stream go on from where that ends."""
+        """Move the training data to the position. The random numbers of a stream continue from there."""
         position, source = self.position, self.source
         if not isinstance(source, StreamSource):
             source.orders.repeat(run["orders"] if position.step else ())

@@ -1,4 +1,4 @@
-"""All of a run's state on the host, and back: variables, callbacks, and what the loop knows."""
+"""Saving and restoring the whole state of a run: variables, callbacks, and the position of the loop."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from polykeras.training.resuming.files import BackupFiles
 from polykeras.training.resuming.plain import decode, encode
 from polykeras.variables import Variable, unique
 
-_THE_SAME = "Train the same model, compiled in the same way; or remove the folder to begin anew."
+_THE_SAME = "Train the same model, compiled in the same way; or remove the folder to start again."
 
 
 @dataclass
 class SavedRun:
-    """A run's state.
+    """The state of a run.
 
     Attributes:
-        run: what the loop knows: plain data and arrays.
-        callbacks: the name of each callback's class, and its state.
-        variables: names and values of variables, by what holds them.
-        optimizers: the names of their classes.
-        folder: where it was read from.
+        run: the state of the loop: plain data and arrays.
+        callbacks: the class name and the state of each callback.
+        variables: names and values of variables, by their owner: "weights", "metrics", "optimizer" or "steps".
+        optimizers: the class names of the optimizers.
+        folder: the folder from which the state was read.
     """
 
     run: dict[str, Any]
@@ -38,11 +38,11 @@ class SavedRun:
     folder: str = ""
 
     def write(self, files: BackupFiles) -> None:
-        """Write it down.
+        """Write the state to files.
 
         Raises:
-            SavedFileError: it says more in text than is read again; what was written before stays.
-            TypeError: a callback's state holds what cannot be kept.
+            SavedFileError: the text is too large to be read again. The last state stays.
+            TypeError: the state of a callback holds an object that cannot be kept.
         """
         arrays: list[np.ndarray] = []
         text = {
@@ -59,17 +59,17 @@ class SavedRun:
         except SavedFileError as error:
             name, size = max(((n, len(json.dumps(state))) for n, state in text["callbacks"]), key=lambda item: item[1])
             error.add_note(
-                f"No backup was written, as it could not be read. The longest text is the state of {name}: {size} "
+                f"No backup was written, since it could not be read. The longest text is the state of {name}: {size} "
                 "bytes. Let its `get_state` leave things out, or keep them in NumPy arrays."
             )
             raise
 
     @classmethod
     def read(cls, files: BackupFiles) -> SavedRun | None:
-        """Return what was written, None where nothing was.
+        """Return the state in the files; None if there is none.
 
         Raises:
-            SavedFileError: the file is not what it should be.
+            SavedFileError: the file is damaged, or not a backup.
         """
         found = files.read()
         if found is None:
@@ -86,7 +86,14 @@ class SavedRun:
 
 
 def saved_run(model: Any, step: Any, callbacks: list[Any], run: dict[str, Any]) -> SavedRun:
-    """Return the state of a run: of the model, of callbacks, and what the loop knows."""
+    """Return the state of a run.
+
+    Args:
+        model: the model that is trained.
+        step: its compiled step, or None.
+        callbacks: the callbacks.
+        run: the state of the loop.
+    """
     groups = _groups(model, step)
     variables = {group: [(v.path, v.numpy()) for v in found] for group, found in groups.items()}
     return SavedRun(run, [(type(c).__qualname__, c.get_state()) for c in callbacks], variables, _optimizers(model))
@@ -100,11 +107,11 @@ def _encode_state(name: str, state: dict[str, Any], arrays: list[np.ndarray]) ->
     try:
         return encode(state, arrays)
     except TypeError as error:
-        raise TypeError(f"{name}.get_state: {error} Leave it out, or say it in plain data.") from None
+        raise TypeError(f"{name}.get_state: {error} Leave it out, or return plain data instead.") from None
 
 
 def _groups(model: Any, step: Any) -> dict[str, list[Variable]]:
-    """Return all variables that steps may change, by what holds them; those of random calls without a seed are none."""
+    """Return all variables that steps may change, by their owner. Seeds of the process are kept elsewhere."""
     optimizers = [variable for optimizer in model._optimizers() for variable in optimizer.variables]
     found = {
         "weights": model.variables,
@@ -125,23 +132,23 @@ def restore_state(kept: SavedRun, model: Any, step: Any, batch: Any, callbacks: 
 
     Args:
         kept: the state.
-        model: is built, as far as that is possible on shapes.
-        step: what runs its steps.
-        batch: one to run where a step makes variables that are known only then.
-        callbacks: get the states of those of the same classes, in their order.
+        model: the model, built as far as shapes alone allow.
+        step: its compiled step.
+        batch: run once if some variables are made only by running a step.
+        callbacks: each gets the state of a callback of the same class, in their order.
 
     Raises:
-        SavedFileError: the model or its optimizer has other variables; those that were there keep their values.
+        SavedFileError: the model or its optimizer has other variables. Existing variables keep their values.
     """
     now = _optimizers(model)
     if now != kept.optimizers:
         raise SavedFileError(
-            kept.folder, "optimizer", f"the run that is to go on had {kept.optimizers}, this one has {now}. {_THE_SAME}"
+            kept.folder, "optimizer", f"the earlier run had {kept.optimizers}, this one has {now}. {_THE_SAME}"
         )
     groups = _groups(model, step)
     parts = [*model._flatten_layers(), *model._optimizers()]
     if len(groups["steps"]) < len(kept.variables["steps"]) or not all(part.built for part in parts):
-        # A step of training. The copies are on the host: it may give the memory of the values away.
+        # Run a step. It may give away the memory of the values, so the copies are on the host.
         before = [(variable, variable.numpy()) for found in groups.values() for variable in found]
         try:
             step.run_batch(batch)
@@ -157,17 +164,21 @@ def restore_state(kept: SavedRun, model: Any, step: Any, batch: Any, callbacks: 
 
 
 def _checked_groups(kept: SavedRun, model: Any, step: Any) -> dict[str, list[Variable]]:
-    """Return the variables that get the values of an earlier run, which they fit."""
+    """Return the variables to restore, by their owner, after checking that the values of the earlier run fit.
+
+    Raises:
+        SavedFileError: they do not fit.
+    """
     groups = _groups(model, step)
     if kept.run["position"]["step"] == 0 and not _fits(groups["metrics"], kept.variables["metrics"]):
-        del groups["metrics"]  # they begin anew in each epoch: others may be compiled now
+        del groups["metrics"]  # an epoch begins and resets them, so other metrics may be compiled now
     for group, variables in groups.items():
         _check(group, variables, kept.variables[group], kept.folder)
     return groups
 
 
 def _assign(values: Iterable[tuple[Variable, np.ndarray]]) -> None:
-    with registry.use_backend("numpy"):  # on the host: no framework is needed to read a file
+    with registry.use_backend("numpy"):  # on the host, since reading a file needs no framework
         for variable, value in values:
             variable.assign(value)
 
@@ -177,7 +188,7 @@ _Spec: TypeAlias = tuple[tuple[int, ...], str]
 
 
 def _specs(variables: list[Variable], stored: list[tuple[str, np.ndarray]]) -> tuple[list[_Spec], list[_Spec]]:
-    """Return those of the variables and those of the stored values."""
+    """Return the shapes and dtypes of the variables, and those of the stored values."""
     now = [(variable.shape, variable.dtype) for variable in variables]
     return now, [(value.shape, dtypes.standardize_dtype(value.dtype)) for _, value in stored]
 
@@ -200,7 +211,7 @@ def _check(group: str, variables: list[Variable], stored: list[tuple[str, np.nda
     raise SavedFileError(
         folder,
         group,
-        f"the run that is to go on had {len(stored)} arrays, this one has {len(variables)}"
+        f"the earlier run had {len(stored)} arrays, this one has {len(variables)}"
         f"{'; it had ' + differs if differs else ''}. {_THE_SAME}",
     )
 

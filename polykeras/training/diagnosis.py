@@ -1,0 +1,133 @@
+"""Mistakes that compiled steps do not see: wrong indices and labels, a loss that is nan, a missing softmax."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from polykeras import activations
+from polykeras.common.naming import is_ours
+from polykeras.common.traits import overrides
+from polykeras.layers import Dense
+from polykeras.training.data.sources import Source
+from polykeras.training.data.streams import StreamSource
+from polykeras.training.data.unpack import unpack_x_y_sample_weight
+from polykeras.training.outputs import by_output
+from polykeras.training.steps.prepare import prepare
+
+if TYPE_CHECKING:
+    from polykeras.training.compiling import Compiled
+    from polykeras.training.loops import Trainer
+
+
+def _value_check(model: Trainer, kind: str) -> Callable[[Any], None] | None:
+    """Return a function that checks the inputs and labels of a batch on the host; None if nothing can be checked."""
+    of_inputs = model._input_check()
+    loss = model._compiled_loss if kind != "predict" else None
+    if of_inputs is None and loss is None:
+        return None
+
+    def check(batch: Any) -> None:
+        x, y, _ = unpack_x_y_sample_weight(batch)
+        if of_inputs is not None:
+            try:
+                of_inputs(x)
+            except Exception:
+                if not overrides(model, f"{kind}_step", "call"):  # these may change inputs on their way to the layer
+                    raise
+        if loss is not None and y is not None:
+            loss.check_labels(y)
+
+    return check
+
+
+def check_batch(model: Trainer, kind: str, batch: Any) -> None:
+    """Check the inputs and labels of a batch on the host, before they go to the device.
+
+    Args:
+        model: its layers and losses know which values they take.
+        kind: of the step, "train", "test" or "predict".
+        batch: a batch of NumPy arrays, as a step takes it.
+
+    Raises:
+        ValueError: an index or a label is out of range.
+    """
+    check = _value_check(model, kind)
+    if check is not None:
+        check(batch)
+
+
+def check_source(model: Trainer, kind: str, source: Source | None) -> None:
+    """Check the inputs and labels of a source: arrays at once, the batches of a stream as they come.
+
+    Args:
+        model: its layers and losses know which values they take.
+        kind: of the steps, "train", "test" or "predict".
+        source: the data; None if there are none.
+
+    Raises:
+        ValueError: an index or a label is out of range.
+    """
+    check = _value_check(model, kind)
+    if check is None or source is None:
+        return
+    if isinstance(source, StreamSource):
+        source.check = check
+        return
+    labelled = model._compiled_loss is not None and unpack_x_y_sample_weight(source.data)[1] is not None
+    if kind != "predict" and labelled:
+        prepare(model, kind, source.first_batch())  # labels are compared with the shapes of the outputs
+    check(source.data)
+
+
+def warn_of_nan(logs: dict[str, Any], epoch: int) -> bool:
+    """Warn if the loss of an epoch is nan, and return whether it is.
+
+    Args:
+        logs: those of the epoch.
+        epoch: counted from 0.
+    """
+    loss = logs.get("loss")
+    if not isinstance(loss, float) or not math.isnan(loss):
+        return False
+    warnings.warn(
+        f"fit: the loss is nan from epoch {epoch + 1} on. Usual causes: a learning rate that is too large; a "
+        "logarithm, root or division in a layer or loss of your own that meets 0 or a negative number; an index "
+        "outside the table of an Embedding. To find it, call `polykeras.config.set_nan_guard(True)` before `fit`: "
+        "training then stops at the first bad step and names the layer.",
+        RuntimeWarning,
+        stacklevel=5,  # through the wrappers of `fit`
+    )
+    return True
+
+
+def warn_of_missing_activation(model: Compiled) -> None:
+    """Warn if a cross-entropy expects probabilities and its output comes from a Dense layer without an activation.
+
+    Args:
+        model: is compiled.
+    """
+    compiled = model._compiled_loss
+    layers = model._last_layers()
+    if compiled is None or overrides(model, "call", "train_step", "compute_loss"):
+        return
+    names = compiled.output_names or [layer.name for layer in layers]
+    try:
+        losses = by_output(compiled.given, names, "loss")
+    except ValueError:  # raised again once the outputs are known
+        return
+    for layer, loss in zip(layers, losses, strict=False):
+        dense = isinstance(layer, Dense) and not overrides(layer, "call")
+        scores = dense and layer.activation in (None, activations.linear)
+        if scores and getattr(loss, "from_logits", True) is False and is_ours(type(loss)):
+            activation = "sigmoid" if "Binary" in type(loss).__name__ else "softmax"
+            warnings.warn(
+                f"compile: {type(loss).__name__} expects probabilities from 0 to 1; received the output of "
+                f"{layer.name!r} (Dense), which has no activation and may be any number. The model will learn badly. "
+                f"Write Dense({layer.units}, activation={activation!r}) or "
+                f"loss={type(loss).__name__}(from_logits=True).",
+                UserWarning,
+                stacklevel=5,  # through the wrappers of `compile`
+            )
