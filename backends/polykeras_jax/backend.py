@@ -1,4 +1,4 @@
-"""The jax backend: the families of the contract, put together."""
+"""The JAX backend: all families of the contract combined."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from polykeras_jax.shaping import JaxShaping
 
 
 class JaxNative(Native):
-    """JAX's own code sees arrays, and steps with their state as an argument."""
+    """JAX code works on arrays, and on steps that take their state as an argument."""
 
     steps_take_state = True
 
@@ -47,7 +47,7 @@ class JaxBackend(
 ):
     """JAX behind the contract.
 
-    Nothing that changes numbers on a CPU is set in `jax.config`: 64-bit dtypes and the platform are the user's choice.
+    Nothing in `jax.config` that changes numbers on a CPU is set: 64-bit dtypes and the platform are the user's choice.
     """
 
     name = "jax"
