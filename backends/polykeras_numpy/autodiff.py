@@ -100,7 +100,7 @@ class NumpyAutodiff(Autodiff):
         leaves = nested.flatten(elements)
         lengths = {self.shape(leaf)[0] for leaf in leaves}
         if len(lengths) != 1 or 0 in lengths:
-            raise ValueError(f"vectorized_map: expected arrays with the same first length, at least 1; received {lengths}.")
+            raise ValueError(f"vectorized_map: expected the same first length, 1 or more; received {lengths}.")
         results = [function(nested.map_structure(lambda x, i=i: x[i], elements)) for i in range(lengths.pop())]
         return nested.map_structure(lambda *parts: self.stack([self.asarray(p) for p in parts]), *results)
 

@@ -1,4 +1,4 @@
-"""What code for Keras asks of a layer: its path, what `call` takes, whether it is quantized."""
+"""Members that Keras code expects of a layer: its path, the parameters of `call`, quantization."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class KerasMembers:
-    """Members of a `Layer` that tell of it, and `quantize`, which few layers have."""
+    """Members of a `Layer` that describe it, and a `quantize` that raises for most layers."""
 
     call: Callable[..., Any]
     _own_policy: Callable[[], DTypePolicy]
@@ -25,7 +25,7 @@ class KerasMembers:
 
     @property
     def quantization_mode(self) -> str | None:
-        """How the layer is quantized: `"int8"`, `"int4"`, `"float8"` or None."""
+        """The quantization of the layer: `"int8"`, `"int4"`, `"float8"` or None."""
         return self._own_policy().quantization_mode
 
     def quantize(
@@ -44,11 +44,11 @@ class KerasMembers:
         Raises:
             NotImplementedError: always.
         """
-        raise NotImplementedError(f"{self._title()}: layers of its class are not quantized.")
+        raise NotImplementedError(f"{self._title()}: layers of its class cannot be quantized. ")
 
     @property
     def path(self) -> str | None:
-        """The names of the layers around it and its own, as they were when it was built; None before."""
+        """The names of the enclosing layers and its own, joined by `/`, from when it was built; None before that."""
         return self._built_path
 
     @property

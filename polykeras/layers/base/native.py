@@ -1,8 +1,8 @@
-"""Layers among those of a framework: what native code calls of a layer, and layers of the framework as attributes.
+"""Layers and native code: what native code sees of a layer, and a framework's layers as attributes.
 
-A framework with a class of layers of its own may say so (`Native.layer_base`). When its backend is loaded that class
-becomes the last base of all layers: they are instances of it from then on, as in Keras on that framework, and what is
-defined here or in a subclass comes before what it defines. Without that backend nothing of it is there.
+A framework may have its own base class for layers (`Native.layer_base`). When its backend is loaded, this class becomes
+the last base of all our layers. From then on they are instances of it, as in Keras on that framework; what our classes
+define takes precedence. Until the backend is loaded, layers have none of this.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ from polykeras.variables.leaves import asked_step, hold_in, known_by, leaf_of
 
 
 class _Bottom:
-    """The base that is there without any framework: Python exchanges the bases of classes that have one."""
+    """A base that does not depend on a framework: Python can only exchange the bases of a class that has one."""
 
 
 class NativeBase(_Bottom):
-    """The last base of all layers, which takes the bases that frameworks say."""
+    """The last base of all layers; it receives the base classes of frameworks."""
 
 
 class NativeMixin(NativeBase):
-    """What a layer tells native code of itself, by its attributes' names."""
+    """What a layer shows to native code, under the names of its attributes."""
 
     name: str
     trainable: bool
-    _mode: bool | None = None  # what `train()` and `eval()` of native code said last
+    _mode: bool | None = None  # the last setting by `train()` or `eval()` in native code
     trainable_variables: list[Variable]
     _own_variables: Callable[[], list[Variable]]
     _untracked: Any
 
     def native_children(self) -> dict[str, Any]:
-        """Return the layers within this one by the names that native code gets: attributes, with those in lists nested.
+        """Return the layers within this one, by their names in native code: the attributes' names, nested for lists.
 
         Returns:
-            Layers, and dicts of such, by place or key, for lists and dicts.
+            Layers, and for lists and dicts of layers a dict of them, by index or key.
         """
         found: dict[str, Any] = {}
         seen: set[int] = set()
-        # What a graph is made of comes first, under the name by which users know it.
+        # The layers of a graph come first, under the name that users know.
         for name in sorted(vars(self), key=lambda name: name != "_layers"):
             part = None if name in self._untracked else _layers_in(vars(self)[name], seen)
             if part is not None:
@@ -55,12 +55,12 @@ class NativeMixin(NativeBase):
         return found
 
     def native_leaves(self, trainable: bool) -> dict[str, Any]:
-        """Return what native code knows this layer's own weights by: those that are trained, or the others.
+        """Return this layer's own weights as native objects, by name: those that are trained, or the others.
 
-        A layer that is frozen has the same weights as before, in which no gradients gather.
+        A frozen layer has the same weights as before, but no gradients accumulate in them.
 
         Raises:
-            RuntimeError: within a function that is compiled or differentiated here.
+            RuntimeError: the call is made inside a function that is compiled or differentiated by polykeras.
         """
         backend = self._native_backend()
         if (step := asked_step.get()) is not None:
@@ -68,7 +68,7 @@ class NativeMixin(NativeBase):
         elif is_functional():
             raise RuntimeError(
                 f"Layer {self.name!r}: parameters outlive the function that is compiled or differentiated here. Ask "
-                "for them outside of it."
+                "for them outside of the function."
             )
         backend.native.asked = True
         found: dict[str, Any] = {}
@@ -80,7 +80,7 @@ class NativeMixin(NativeBase):
         return found
 
     def native_zero_grad(self) -> None:
-        """Drop the gradients that have gathered: what native code begins a step with."""
+        """Drop accumulated gradients, as native code does at the start of a step."""
         backend = registry.current()
         if not backend.holds_values:
             return
@@ -93,32 +93,32 @@ class NativeMixin(NativeBase):
                 backend.native.forget_gradient(leaf_of(variable, backend))
 
     def _native_backend(self) -> Backend:
-        """Return the current backend, of a framework with layers of its own.
+        """Return the current backend, whose framework must have its own base class for layers.
 
         Raises:
-            NeedsValues: layers run on shapes alone.
-            RuntimeError: it is another one.
+            NeedsValues: layers are running on shapes alone.
+            RuntimeError: the framework has no such base class.
         """
         backend = registry.current()
         if not backend.holds_values:
             raise NeedsValues("Native code asks for parameters.")
         if backend.native.layer_base is None:
             raise RuntimeError(
-                f"Layer {self.name!r}: parameters, their gradients and states by name are for code in the idiom of "
-                f"another framework; the current backend is {backend.name}. Choose its backend with "
-                "`polykeras.set_backend`, or use `weights`, `value_and_grad` and `save_weights`, which all have."
+                f"Layer {self.name!r}: parameters, their gradients and state dicts are for native code of another "
+                f"framework; the current backend is {backend.name}. Choose that framework's backend with "
+                "`polykeras.set_backend`, or use `weights`, `value_and_grad` and `save_weights`, which every backend has."
             )
         return backend
 
     def _tell_leaves(self) -> None:
-        """Tell native code that this layer was frozen, or is no more."""
+        """Tell native code that this layer was frozen or unfrozen."""
         for variable in self._own_variables():
             if variable._leaf is not None:
                 variable._leaf.train(variable.trainable and self.trainable)
 
 
 def _layers_in(value: Any, seen: set[int]) -> Any:
-    """Return a layer that was not seen before, or the dict of those in a container; None for neither."""
+    """Return a layer that was not seen before, a dict of the layers in a container, or None."""
     if isinstance(value, NativeMixin):
         if id(value) in seen:
             return None
@@ -135,7 +135,7 @@ def _layers_in(value: Any, seen: set[int]) -> Any:
 
 
 def _free(name: str, taken: dict[str, Any]) -> str:
-    """Return a name, with a number behind it where it is taken."""
+    """Return `name`, with a number appended if it is taken."""
     numbered, number = name, 0
     while numbered in taken:
         number += 1
@@ -144,14 +144,14 @@ def _free(name: str, taken: dict[str, Any]) -> str:
 
 
 def own_names(cls: type) -> set[str]:
-    """Return the names of all that a class of layers gives its objects, without what a framework's base gives them."""
+    """Return all names that a class of layers defines for its instances, without those of a framework's base class."""
     classes = cls.__mro__[: cls.__mro__.index(NativeBase)]
     return {name for part in classes for name in vars(part)}
 
 
 # ---- layers of a framework as attributes -----------------------------------------------------------------------------
 
-_parts: dict[type, Backend] = {}  # by type, of the backends that are loaded
+_parts: dict[type, Backend] = {}  # by type, the loaded backend that it belongs to
 
 
 def _join(backend: Backend) -> None:
@@ -166,10 +166,10 @@ registry.when_loaded(_join)
 
 
 def adopted(value: Any) -> Any:
-    """Return what a layer takes in place of a value that is set as its attribute.
+    """Convert a value that is set as an attribute of a layer, if it belongs to a framework.
 
-    That is a layer of ours around one of a framework, a list or dict for a container of those, and a variable for a
-    parameter; anything else as it is.
+    A framework's layer is wrapped in one of ours, a container of layers becomes a list or dict, and a parameter becomes
+    a variable. All other values are returned as they are.
     """
     for kind, backend in _parts.items():
         if isinstance(value, kind) and not isinstance(value, NativeMixin):
@@ -188,7 +188,7 @@ def _taken(value: Any, backend: Backend) -> Any:
 
 
 class _List(list[Any]):
-    """A list that takes in what is put into it later too."""
+    """A list that also converts values that are added later."""
 
     def append(self, part: Any) -> None:
         version_counter.bump()
@@ -212,7 +212,7 @@ class _List(list[Any]):
 
 
 class _Dict(dict[str, Any]):
-    """A dict that takes in what is put into it later too."""
+    """A dict that also converts values that are added later."""
 
     def __setitem__(self, name: str, part: Any) -> None:
         version_counter.bump()
@@ -232,23 +232,23 @@ class _Dict(dict[str, Any]):
         return self[name]
 
 
-# One part is one layer and one variable, under however many attributes.
+# A framework's object has one layer or variable around it, however many attributes hold it.
 _wrappers: WeakValueDictionary[int, Any] = WeakValueDictionary()
 
 
 def note_wrapper(part: Any, layer: Any) -> None:
-    """Note the layer that is around a framework's one, and holds it."""
+    """Remember the layer that wraps a framework's layer."""
     _wrappers[id(part)] = layer
 
 
 def wrapper_of(part: Any) -> Any:
-    """Return the layer that is around a framework's one already; None for none."""
+    """Return the layer that already wraps a framework's layer, or None."""
     layer = _wrappers.get(id(part))
     return layer if layer is not None and layer.module is part else None
 
 
 def variable_around(held: Any, backend: Backend, trainable: bool = True, name: str | None = None) -> Variable:
-    """Return a variable whose value a framework's object holds, and goes on holding: the one that there is, or anew."""
+    """Return the variable whose value a framework's object holds; make one if there is none yet."""
     with in_turn():
         known = known_by(held)
         if known is not None:

@@ -1,4 +1,4 @@
-"""Names and orders of arguments that Keras 1 and 2 had and Keras 3 has not. What they mean: `polykeras.legacy`."""
+"""Names and orders of arguments from Keras 1 and 2 that Keras 3 lacks; `polykeras.legacy` has their meaning."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ C = TypeVar("C", bound=Callable[..., Any])
 
 
 def takes_old_names(init: Callable[..., None]) -> Callable[..., None]:
-    """Return the `__init__` of a layer of ours that takes its arguments under their old names too."""
+    """Wrap the `__init__` of a polykeras layer so that it also accepts the old names of its arguments."""
 
     @functools.wraps(init)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -32,14 +32,14 @@ def takes_old_names(init: Callable[..., None]) -> Callable[..., None]:
             told = str(error).partition(f"{init.__qualname__}() ")
             if told[0] or not told[1] or type(self).__init__ is not __init__:
                 raise
-            # Python names the base whose `__init__` it is, as Conv; who called the class knows Conv2D.
+            # Python names the base class that defines `__init__`, such as Conv; the caller used Conv2D.
             raise TypeError(f"{type(self).__name__}() {told[2]}") from None
 
     return __init__
 
 
 def or_name_first(add_weight: C) -> C:
-    """Return `add_weight` such that it takes arguments in Keras 2's order too, where they begin with a name."""
+    """Wrap `add_weight` to also accept Keras 2's order of arguments, which begins with a name."""
 
     @functools.wraps(add_weight)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
