@@ -16,12 +16,12 @@ class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
     """A policy for each layer, by patterns of layers' paths.
 
     Args:
-        default_policy: of layers that no pattern fits; the global one where None.
+        default_policy: of layers that no pattern fits; the global one if None.
         policy_map: a dict of policies by regular expressions, each for paths that it fits as a whole.
 
     Raises:
         ValueError: the default is a map itself.
-        TypeError: `policy_map` is no dict.
+        TypeError: `policy_map` is not a dict.
     """
 
     def __init__(self, default_policy: Any = None, policy_map: dict[str, DTypePolicy] | None = None) -> None:

@@ -33,7 +33,7 @@ class QuantizedDTypePolicy(DTypePolicy):
 
     Args:
         mode: `"int8"` or `"int4"`.
-        source_name: the policy before, such as `"float32"`; the global one where None.
+        source_name: the policy before, such as `"float32"`; the global one if None.
 
     Raises:
         ValueError: another mode, or int8 computed in float16, where the sums are too large.
@@ -63,11 +63,11 @@ class QuantizedFloat8DTypePolicy(QuantizedDTypePolicy):
 
     Args:
         mode: `"float8"`.
-        source_name: the policy before; the global one where None.
+        source_name: the policy before; the global one if None.
         amax_history_length: how many largest sizes are kept, one for each step. Scales come from the largest of them.
 
     Raises:
-        TypeError: the length is no int. ValueError: another mode.
+        TypeError: the length is not an int. ValueError: another mode.
     """
 
     default_amax_history_length = 1024
@@ -91,7 +91,7 @@ class Int4DTypePolicy(QuantizedDTypePolicy):
 
     Args:
         mode: `"int4/128"` for blocks of 128; `"int4/-1"` for a scale for each output alone.
-        source_name: the policy before; the global one where None.
+        source_name: the policy before; the global one if None.
 
     Raises:
         ValueError: another form of `mode`.

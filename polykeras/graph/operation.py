@@ -74,10 +74,10 @@ class Operation(Configurable):
     A subclass writes `call` with `polykeras.ops`, and `compute_output_spec` where `call` cannot run on shapes alone.
 
     Args:
-        name: unique names are made from the class's name where it is None.
+        name: unique names are made from the class's name if it is None.
 
     Raises:
-        ValueError: `name` is no string, or has a `/` in it.
+        ValueError: `name` is not a string, or has a `/` in it.
     """
 
     def __init__(self, name: str | None = None) -> None:
@@ -186,7 +186,7 @@ class OpOperation(Operation):
 
     Args:
         op: its name there.
-        name: of this use of it.
+        name: the name of this use of it.
 
     Raises:
         ValueError: there is no such op.

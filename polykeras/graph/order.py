@@ -25,7 +25,7 @@ def walk(
 
     Args:
         inputs: of a graph.
-        outputs: of the graph.
+        outputs: the outputs of the graph.
         disconnected: makes the error for a tensor that is needed and does not come from the inputs; None leaves it out.
         needs: gives the tensors that a call needs.
 
@@ -66,7 +66,7 @@ def by_depth(
 
     Args:
         inputs: of the graph.
-        outputs: of the graph.
+        outputs: the outputs of the graph.
         calls: what `walk` found.
         reached: what `walk` found.
 

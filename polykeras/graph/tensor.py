@@ -69,7 +69,7 @@ class KerasTensor(Symbolic, ArrayOperators):
 
     @property
     def size(self) -> int | None:
-        """The number of elements, None where it is unknown."""
+        """The number of elements, None if it is unknown."""
         total = 1
         for n in self.shape:
             if n is None:
@@ -79,7 +79,7 @@ class KerasTensor(Symbolic, ArrayOperators):
 
     @property
     def _keras_mask(self) -> Any:
-        """The mask that comes with it, made part of the graph when it is first asked for; None where there is none."""
+        """The mask that comes with it, made part of the graph when it is first asked for; None if there is none."""
         if "_mask" not in vars(self):
             self._mask = self.history[0].mask_of_output(self.history[1]) if self.history else None
         return self._mask

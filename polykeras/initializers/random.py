@@ -52,7 +52,7 @@ def truncated_normal(generator: np.random.Generator, shape: tuple[int, ...]) -> 
 
     Args:
         generator: where the numbers come from; how many it draws depends on what comes.
-        shape: of the result, float64.
+        shape: the shape of the result, float64.
     """
     values = generator.standard_normal(shape)
     while True:

@@ -28,7 +28,7 @@ class Functional(Model):
         outputs: a symbolic tensor, or a tree of them.
         name: by default made from the class's name.
         trainable: False freezes all layers.
-        **kwargs: as for `Model`.
+        **kwargs: further arguments of `Model`.
 
     Raises:
         ValueError: the graph is disconnected, or two layers have one name.

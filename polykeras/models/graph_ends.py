@@ -13,7 +13,7 @@ class GraphEnds:
     name: str
 
     def _graph_model(self) -> Any:
-        """The functional model of this one's graph; None where there is no graph."""
+        """The functional model of this one's graph; None if there is no graph."""
         return self.__dict__.get("_functional")
 
     def _graph_or_raise(self, what: str) -> Any:

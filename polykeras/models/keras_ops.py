@@ -71,11 +71,11 @@ def _inputs(op: str) -> tuple[str, ...] | None:
 
 
 def to_keras(op: str, name: str, calls: Sequence[tuple[list[Any], Mapping[str, Any]]]) -> dict[str, Any] | None:
-    """Return the entry of an op in a model's config, or None where Keras has no form for it.
+    """Return the entry of an op in a model's config, or None if Keras has no form for it.
 
     Args:
         op: its name in `polykeras.ops`.
-        name: of this use of it.
+        name: the name of this use of it.
         calls: of each, the arguments and those by name, as plain data; they differ in tensors only.
     """
     inputs, cls = _inputs(op), class_of(op)

@@ -69,7 +69,7 @@ class RepeatedCalls:
         return RepeatedCalls, ()
 
     def serve(self, model: Any, inputs: Any) -> tuple[Any] | None:
-        """Return the outputs for `model(inputs)` in a tuple, or None where the call is to be made as it is."""
+        """Return the outputs for `model(inputs)` in a tuple, or None if the call is to be made as it is."""
         if current_context() is not None or is_functional():
             return None
         leaves = nested.flatten(inputs)
@@ -102,7 +102,7 @@ def _fingerprint(model: Any) -> tuple[Hashable, ...]:
 
 
 def _made(model: Any, backend: Backend) -> CompiledStep | None:
-    """Return the compiled call for the model as it is now, or None where it is not to be compiled."""
+    """Return the compiled call for the model as it is now, or None if it is not to be compiled."""
     if not _is_known(model):
         return None
     fast.explain(f"calls of model {model.name!r}", "compiled", "they are repeated, and all layers are known")

@@ -31,7 +31,7 @@ class Sequential(Model):
 
     Raises:
         TypeError: a layer in place of the list.
-        ValueError: something in the list is no layer, or two of them have one name.
+        ValueError: something in the list is not a layer, or two of them have one name.
 
     Example:
         >>> from polykeras import Sequential, layers
@@ -63,7 +63,7 @@ class Sequential(Model):
             rebuild: whether to build it now, where the input's shape is known.
 
         Raises:
-            ValueError: it is no layer, or its name is taken.
+            ValueError: it is not a layer, or its name is taken.
         """
         graph = self._functional
         self._append(layer)

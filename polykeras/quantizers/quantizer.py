@@ -18,7 +18,7 @@ class Quantizer(Configurable):
     """Base of quantizers; this one changes nothing.
 
     Args:
-        output_dtype: of the numbers.
+        output_dtype: the dtype of the numbers.
     """
 
     def __init__(self, output_dtype: str = "int8") -> None:
@@ -37,7 +37,7 @@ class AbsMaxQuantizer(Quantizer):
         axis: the axes over which sizes are compared.
         value_range: the least and the largest number.
         epsilon: keeps the divisor from 0.
-        output_dtype: of the numbers.
+        output_dtype: the dtype of the numbers.
 
     Raises:
         ValueError: the range does not fit into int8.
@@ -62,7 +62,7 @@ class AbsMaxQuantizer(Quantizer):
 
         Args:
             x: floats of any shape.
-            axis: in place of that of the constructor; -1 where there is none either.
+            axis: in place of that of the constructor; -1 if there is none either.
             to_numpy: see `abs_max_quantize`.
         """
         axis = self.axis if axis is None else axis
@@ -70,5 +70,5 @@ class AbsMaxQuantizer(Quantizer):
         return abs_max_quantize(x, axis, self.value_range, self.output_dtype, self.epsilon, to_numpy)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments of `__init__` as plain data; no axis where there is none."""
+        """Return the arguments of `__init__` as plain data; no axis if there is none."""
         return {name: value for name, value in super().get_config().items() if name != "axis" or value is not None}

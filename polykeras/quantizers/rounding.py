@@ -30,7 +30,7 @@ def abs_max_quantize(
         inputs: floats.
         axis: the axes over which sizes are compared.
         value_range: the least and the largest number.
-        dtype: of the numbers.
+        dtype: the dtype of the numbers.
         epsilon: keeps the divisor from 0.
         to_numpy: kept for Keras code, which computes by NumPy then; the numbers are the same.
 
@@ -57,7 +57,7 @@ def abs_max_quantize_grouped_with_zero_point(
         inputs: floats, `(rows, columns)`.
         block_size: rows of a block; the last one is filled up with zeros.
         value_range: the least and the largest number.
-        dtype: of the numbers.
+        dtype: the dtype of the numbers.
         epsilon: added to the range of a block.
         to_numpy: whether a single block too is filled up with zeros, as Keras does where it computes by NumPy.
 
@@ -204,7 +204,7 @@ def unpack_int4(packed: ArrayLike, orig_len: int, axis: int = 0, dtype: str = "i
         packed: int8 or uint8.
         orig_len: the size of the axis before.
         axis: along which neighbours shared a byte.
-        dtype: of the numbers: int8 for [-8, 7], uint8 for [0, 15].
+        dtype: the dtype of the numbers: int8 for [-8, 7], uint8 for [0, 15].
 
     Raises:
         ValueError: another dtype. TypeError: the array has another one.

@@ -106,7 +106,7 @@ class NativeMixin(NativeBase):
             raise RuntimeError(
                 f"Layer {self.name!r}: parameters, their gradients and state dicts are for native code of another "
                 f"framework; the current backend is {backend.name}. Choose that framework's backend with "
-                "`polykeras.set_backend`, or use `weights`, `value_and_grad` and `save_weights`, which every backend has."
+                "`polykeras.set_backend`, or use `weights`, `value_and_grad` and `save_weights` on any backend."
             )
         return backend
 

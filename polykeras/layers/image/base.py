@@ -28,7 +28,7 @@ class ImageLayer(Layer):
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
         bounding_box_format: of the bounding boxes, see `utils.bounding_boxes.convert_format`.
         factor: None: layers that have a factor take their own.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: a `factor` for a layer that has none.
@@ -181,7 +181,7 @@ class ImageLayer(Layer):
 
         Args:
             image: shape `(height, width, channels)`, or channels first by `data_format`.
-            transformation: as for the batch.
+            transformation: as in the method for batches.
             training: whether to change it at all; layers that also work outside of training do not ask.
         """
         return _unbatched(self.transform_images(_batched(image), transformation, training))
@@ -191,7 +191,7 @@ class ImageLayer(Layer):
 
         Args:
             label: that of one image.
-            transformation: as for the batch.
+            transformation: as in the method for batches.
             training: whether to change it at all; layers that also work outside of training do not ask.
         """
         return _unbatched(self.transform_labels(_batched(label), transformation, training))
@@ -203,7 +203,7 @@ class ImageLayer(Layer):
 
         Args:
             segmentation_mask: class numbers, in the layout of the image.
-            transformation: as for the batch.
+            transformation: as in the method for batches.
             training: whether to change it at all; layers that also work outside of training do not ask.
         """
         return _unbatched(self.transform_segmentation_masks(_batched(segmentation_mask), transformation, training))
@@ -215,7 +215,7 @@ class ImageLayer(Layer):
 
         Args:
             bounding_box: a dict of `"boxes"` and `"labels"`.
-            transformation: as for the batch.
+            transformation: as in the method for batches.
             training: whether to change it at all; layers that also work outside of training do not ask.
         """
         return _unbatched(self.transform_bounding_boxes(_batched(bounding_box), transformation, training))
@@ -282,9 +282,9 @@ class RandomImageLayer(ImageLayer):
     """A layer over images that draws random numbers while training, the same ones on every backend.
 
     Args:
-        seed: an int, for a stream of its own.
+        seed: an int that gives the layer a random stream of its own.
         data_format: see `ImageLayer`.
-        **kwargs: as for `ImageLayer`.
+        **kwargs: further arguments of `ImageLayer`.
     """
 
     only_training = True

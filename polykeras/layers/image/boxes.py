@@ -68,9 +68,9 @@ def convert_format(
             top, width, height. `"center_xywh"` and `"center_yxhw"`: the centre and the sizes. `"rel_xyxy"`,
             `"rel_yxyx"`, `"rel_xywh"`, `"rel_center_xywh"`: the same as parts of the image's width and height.
         target: the format of the result.
-        height: of the image, where one of the formats is relative and the other is not.
-        width: of the image.
-        dtype: of the result.
+        height: the height of the image, where one of the formats is relative and the other is not.
+        width: the width of the image.
+        dtype: the dtype of the result.
 
     Returns:
         The boxes; a new dict for a dict.
@@ -107,8 +107,8 @@ def clip_to_image_size(
 
     Args:
         bounding_boxes: a dict of `"boxes"`, `(..., 4)`, and perhaps `"labels"`, `(...)`.
-        height: of the image.
-        width: of the image.
+        height: the height of the image.
+        width: the width of the image.
         bounding_box_format: `"xyxy"` or `"rel_xyxy"`, which needs no size.
 
     Raises:
@@ -170,8 +170,8 @@ def pad(
         boxes: `(..., 4)`.
         top: how many rows.
         left: how many columns.
-        height: of the image, for relative formats.
-        width: of the image.
+        height: the height of the image, for relative formats.
+        width: the width of the image.
         bounding_box_format: of `boxes`.
     """
     corners = convert_format(boxes, bounding_box_format, "xyxy", height, width)

@@ -22,9 +22,9 @@ class RandomBrightness(RandomImageLayer):
 
     Args:
         factor: the range of what is added, as a part of the range of values: a pair, or one number `f` for -f to f.
-        value_range: of the images' values, which those of the result are cut to.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`, and `data_format`.
+        value_range: the range of the images' values, which those of the result are cut to.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`, and `data_format`.
 
     Raises:
         ValueError: an argument out of range.
@@ -58,9 +58,9 @@ class RandomContrast(RandomImageLayer):
     Args:
         factor: the range of the change of contrast: a pair for `1 - first` to `1 + second`, or one number `f` for 1 to
             `1 + f`; from 0 to 1.
-        value_range: of the images' values, which those of the result are cut to.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`, and `data_format`.
+        value_range: the range of the images' values, which those of the result are cut to.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`, and `data_format`.
 
     Raises:
         ValueError: an argument out of range.
@@ -96,10 +96,10 @@ class RandomHue(RandomImageLayer):
     Args:
         factor: the range of how far, in half turns of the circle of colours and to a random side: a pair, or one number
             `f` for 0 to f; from 0 to 1.
-        value_range: of the images' values.
+        value_range: the range of the images' values.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: an argument out of range.
@@ -137,10 +137,10 @@ class RandomSaturation(RandomImageLayer):
     Args:
         factor: the range of `f`, where the saturation is multiplied by `f / (1 - f)`: 0.5 changes nothing, 0 gives grey
             images. A pair, or one number for `-f` to `f`; what is negative counts as 0.
-        value_range: of the images' values.
+        value_range: the range of the images' values.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: an argument out of range.
@@ -177,10 +177,10 @@ class RandomColorDegeneration(RandomImageLayer):
 
     Args:
         factor: the range of the grey part: a pair, or one number `f` for -f to f. 0 changes nothing, 1 is all grey.
-        value_range: of the images' values, which those of the result are cut to.
+        value_range: the range of the images' values, which those of the result are cut to.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: an argument out of range.
@@ -216,8 +216,8 @@ class RandomGrayscale(RandomImageLayer):
     Args:
         factor: the probability, from 0 to 1.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: an argument out of range.
@@ -245,14 +245,14 @@ class RandomColorJitter(RandomImageLayer):
     """Changes brightness, contrast, saturation and hue of each image, one after the other, while training.
 
     Args:
-        value_range: of the images' values.
+        value_range: the range of the images' values.
         brightness_factor: as for `RandomBrightness`; None leaves it, as for the others.
         contrast_factor: as for `RandomContrast`.
         saturation_factor: as for `RandomSaturation`.
         hue_factor: as for `RandomHue`.
-        seed: an int, for a stream of its own.
+        seed: an int that gives the layer a random stream of its own.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: an argument out of range.

@@ -18,7 +18,7 @@ def factor_range(
 
     Args:
         value: what the user passed.
-        name: of the argument.
+        name: the name of the argument.
         owner: the layer, for the message.
         low: the least that is allowed.
         high: the most.
@@ -44,7 +44,7 @@ def value_pair(value: Any, owner: Layer) -> list[float]:
     """Return the range of pixel values, sorted.
 
     Raises:
-        ValueError: it is no pair of numbers.
+        ValueError: it is not a pair of numbers.
     """
     if not isinstance(value, (list, tuple)) or len(value) != 2:
         raise ValueError(f"{type(owner).__name__}: `value_range` must be a pair of numbers; received {value!r}.")

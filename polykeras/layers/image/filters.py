@@ -24,10 +24,10 @@ class RandomSharpness(RandomImageLayer):
     Args:
         factor: the range of `f`, from 0 to 1: 0.5 changes nothing, 0 is the smoother form, 1 as much sharper. A pair,
             or one number for 0 to f.
-        value_range: of the images' values, which those of the result are cut to.
+        value_range: the range of the images' values, which those of the result are cut to.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: an argument out of range.
@@ -66,10 +66,10 @@ class RandomGaussianBlur(RandomImageLayer):
         kernel_size: how many columns and rows take part: one odd number, or two.
         sigma: the range of the standard deviations along both axes, in pixels, from 0 to 1: a pair, or one number for 0
             to it. They are drawn once for a batch.
-        value_range: of the images' values, which those of the result are cut to.
+        value_range: the range of the images' values, which those of the result are cut to.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: an argument out of range.
@@ -118,10 +118,10 @@ class RandomElasticTransform(Mapped):
         interpolation: `"bilinear"` or `"nearest"`.
         fill_mode: what lies beyond the border, see `ops.image.map_coordinates`.
         fill_value: for `"constant"`.
-        value_range: of the images' values, which those of the result are cut to.
-        seed: an int, for a stream of its own.
+        value_range: the range of the images' values, which those of the result are cut to.
+        seed: an int that gives the layer a random stream of its own.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: an argument out of range.
@@ -200,10 +200,10 @@ class RandomErasing(RandomImageLayer):
         scale: the range of the part that is wiped out: a pair, or one number for 0 to it. The sides are the square
             roots of two draws.
         fill_value: what stands there then: a number, three for the channels, or None for noise.
-        value_range: of the images' values, which the fill value is cut to.
-        seed: an int, for a stream of its own.
+        value_range: the range of the images' values, which the fill value is cut to.
+        seed: an int that gives the layer a random stream of its own.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: an argument out of range.

@@ -19,9 +19,9 @@ class RandomFlip(RandomImageLayer):
 
     Args:
         mode: `"horizontal"`, `"vertical"` or `"horizontal_and_vertical"`, which is both at once.
-        seed: an int, for a stream of its own.
+        seed: an int that gives the layer a random stream of its own.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`, and `bounding_box_format`.
+        **kwargs: further arguments of `Layer`, and `bounding_box_format`.
 
     Raises:
         ValueError: an unknown mode.

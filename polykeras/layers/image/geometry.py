@@ -23,7 +23,7 @@ class Mapped(RandomImageLayer):
         fill_mode: what lies beyond the border.
         interpolation: between pixels.
         fill_value: for `"constant"`.
-        **kwargs: as for `RandomImageLayer`.
+        **kwargs: further arguments of `RandomImageLayer`.
     """
 
     _moves_pixels = True
@@ -74,10 +74,10 @@ class RandomRotation(Mapped):
         fill_mode: what lies beyond the border: `"reflect"`, `"wrap"`, `"constant"` or `"nearest"`; see
             `ops.image.map_coordinates`.
         interpolation: `"bilinear"` or `"nearest"`.
-        seed: an int, for a stream of its own.
+        seed: an int that gives the layer a random stream of its own.
         fill_value: for `"constant"`.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`, and `bounding_box_format`.
+        **kwargs: further arguments of `Layer`, and `bounding_box_format`.
 
     Raises:
         ValueError: an argument out of range.
@@ -119,10 +119,10 @@ class RandomZoom(Mapped):
         width_factor: the same for the width; None keeps the aspect ratio.
         fill_mode: see `RandomRotation`.
         interpolation: `"bilinear"` or `"nearest"`.
-        seed: an int, for a stream of its own.
+        seed: an int that gives the layer a random stream of its own.
         fill_value: for `"constant"`.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`, and `bounding_box_format`.
+        **kwargs: further arguments of `Layer`, and `bounding_box_format`.
 
     Raises:
         ValueError: an argument out of range.
@@ -169,10 +169,10 @@ class RandomTranslation(Mapped):
         width_factor: the same to the right.
         fill_mode: see `RandomRotation`.
         interpolation: `"bilinear"` or `"nearest"`.
-        seed: an int, for a stream of its own.
+        seed: an int that gives the layer a random stream of its own.
         fill_value: for `"constant"`.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`, and `bounding_box_format`.
+        **kwargs: further arguments of `Layer`, and `bounding_box_format`.
 
     Raises:
         ValueError: an argument out of range.
@@ -218,8 +218,8 @@ class RandomShear(Mapped):
         fill_mode: see `RandomRotation`.
         fill_value: for `"constant"`.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`, and `bounding_box_format`.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`, and `bounding_box_format`.
 
     Raises:
         ValueError: an argument out of range.

@@ -36,8 +36,8 @@ class MixUp(RandomImageLayer):
     Args:
         alpha: the weights are drawn from the beta distribution of `(alpha, alpha)`.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`, and `bounding_box_format`.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`, and `bounding_box_format`.
     """
 
     _moves_pixels = True
@@ -84,9 +84,9 @@ class CutMix(RandomImageLayer):
     Args:
         factor: the range of `alpha`, where the size is drawn from the beta distribution of `(alpha, alpha)`: a pair, or
             one number `f` for 0 to f.
-        seed: an int, for a stream of its own.
+        seed: an int that gives the layer a random stream of its own.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: an argument out of range.
@@ -143,10 +143,10 @@ class MaxNumBoundingBoxes(ImageLayer):
     Args:
         max_number: how many.
         fill_value: stands in boxes, and labels, that were added.
-        **kwargs: as for `Layer`, and `bounding_box_format`.
+        **kwargs: further arguments of `Layer`, and `bounding_box_format`.
 
     Raises:
-        ValueError: `max_number` is no positive int.
+        ValueError: `max_number` is not a positive int.
     """
 
     sample_by_sample = True

@@ -24,9 +24,9 @@ class RandomPerspective(Mapped):
         scale: how far corners move, as a part of their coordinates, from 0 to 1: half of it in each direction.
         interpolation: `"bilinear"` or `"nearest"`.
         fill_value: what lies beyond the border.
-        seed: an int, for a stream of its own.
+        seed: an int that gives the layer a random stream of its own.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`, and `bounding_box_format`.
+        **kwargs: further arguments of `Layer`, and `bounding_box_format`.
 
     Raises:
         ValueError: an argument out of range.

@@ -22,10 +22,10 @@ class _Policy(RandomImageLayer):
     """A choice among changes of images, of one strength.
 
     Args:
-        value_range: of the images' values.
+        value_range: the range of the images' values.
         factor: the range of the strength.
         interpolation: of those that move pixels.
-        **kwargs: as for `RandomImageLayer`.
+        **kwargs: further arguments of `RandomImageLayer`.
     """
 
     _names: ClassVar[Sequence[str]] = ()
@@ -85,13 +85,13 @@ class RandAugment(_Policy):
     Source: Cubuk et al., "RandAugment", 2019, https://arxiv.org/abs/1909.13719.
 
     Args:
-        value_range: of the images' values.
+        value_range: the range of the images' values.
         num_ops: how many changes follow each other.
         factor: the range of their strength: a pair, or one number `f` for 0 to f.
         interpolation: `"bilinear"` or `"nearest"`.
-        seed: an int, for a stream of its own.
+        seed: an int that gives the layer a random stream of its own.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`, and `bounding_box_format`.
+        **kwargs: further arguments of `Layer`, and `bounding_box_format`.
 
     Raises:
         ValueError: an argument out of range.
@@ -148,16 +148,16 @@ class AugMix(_Policy):
     Source: Hendrycks et al., "AugMix", 2019, https://arxiv.org/abs/1912.02781.
 
     Args:
-        value_range: of the images' values.
+        value_range: the range of the images' values.
         num_chains: how many chains.
         chain_depth: how many changes a chain has at most: one of the choices is none.
         factor: the range of their strength: a pair, or one number `f` for 0 to f.
         alpha: of the Dirichlet distribution of the chains' weights, and of the beta distribution of the image's own.
         all_ops: whether brightness, contrast, colour and sharpness are among the changes.
         interpolation: `"bilinear"` or `"nearest"`.
-        seed: an int, for a stream of its own.
+        seed: an int that gives the layer a random stream of its own.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: an argument out of range.

@@ -28,9 +28,9 @@ class _Sized(ImageLayer):
     """A layer whose images all have one size.
 
     Args:
-        height: of the result.
-        width: of the result.
-        **kwargs: as for `ImageLayer`.
+        height: the height of the result.
+        width: the width of the result.
+        **kwargs: further arguments of `ImageLayer`.
     """
 
     _moves_pixels = True
@@ -58,8 +58,8 @@ class Resizing(_Sized):
     """Images in another size.
 
     Args:
-        height: of the result.
-        width: of the result.
+        height: the height of the result.
+        width: the width of the result.
         interpolation: `"nearest"`, `"bilinear"`, `"bicubic"`, `"lanczos3"`, `"lanczos5"` or `"area"`; see
             `ops.image.resize`.
         crop_to_aspect_ratio: cut images first, around the middle, so that they are not distorted.
@@ -68,10 +68,10 @@ class Resizing(_Sized):
         fill_value: the value to pad with.
         antialias: make the kernel wider where images shrink.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`, and `bounding_box_format`.
+        **kwargs: further arguments of `Layer`, and `bounding_box_format`.
 
     Raises:
-        ValueError: a size that is no positive int.
+        ValueError: a size that is not a positive int.
     """
 
     sample_by_sample = True
@@ -136,13 +136,13 @@ class CenterCrop(_Sized):
     """The middle of images; smaller images are cut to the aspect ratio and enlarged.
 
     Args:
-        height: of the result.
-        width: of the result.
+        height: the height of the result.
+        width: the width of the result.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`, and `bounding_box_format`.
+        **kwargs: further arguments of `Layer`, and `bounding_box_format`.
 
     Raises:
-        ValueError: a size that is no positive int.
+        ValueError: a size that is not a positive int.
     """
 
     sample_by_sample = True
@@ -151,7 +151,7 @@ class CenterCrop(_Sized):
         super().__init__(height, width, data_format=data_format, **kwargs)
 
     def _start(self, size: tuple[int, int]) -> tuple[int, int] | None:
-        """Return where the middle begins, None where it does not fit into images of that size."""
+        """Return where the middle begins, None if it does not fit into images of that size."""
         height, width = size
         fits = height >= self.height and width >= self.width
         return ((height - self.height) // 2, (width - self.width) // 2) if fits else None
@@ -181,15 +181,15 @@ class RandomCrop(RandomImageLayer, _Sized):
     aspect ratio, resized.
 
     Args:
-        height: of the result.
-        width: of the result.
-        seed: an int, for a stream of its own.
+        height: the height of the result.
+        width: the width of the result.
+        seed: an int that gives the layer a random stream of its own.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        name: of the layer.
-        **kwargs: as for `Layer`, and `bounding_box_format`.
+        name: the name of the layer.
+        **kwargs: further arguments of `Layer`, and `bounding_box_format`.
 
     Raises:
-        ValueError: a size that is no positive int.
+        ValueError: a size that is not a positive int.
     """
 
     sample_by_sample = True

@@ -22,10 +22,10 @@ class RandomInvert(RandomImageLayer):
 
     Args:
         factor: the range of the probability: a pair, or one number `f` for 0 to f.
-        value_range: of the images' values.
-        seed: an int, for a stream of its own.
+        value_range: the range of the images' values.
+        seed: an int that gives the layer a random stream of its own.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: an argument out of range.
@@ -60,10 +60,10 @@ class RandomPosterization(RandomImageLayer):
 
     Args:
         factor: how many, from 1 to 8: a pair, of which the second is not reached, or one number `f` for 1 to f.
-        value_range: of the images' values.
+        value_range: the range of the images' values.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: an argument out of range.
@@ -103,9 +103,9 @@ class Solarization(RandomImageLayer):
     Args:
         addition_factor: the range of what is added, as a part of 255: a pair, or one number `f` for 0 to f.
         threshold_factor: the range of the threshold, in the same form.
-        value_range: of the images' values.
-        seed: an int, for a stream of its own.
-        **kwargs: as for `Layer`, and `data_format`.
+        value_range: the range of the images' values.
+        seed: an int that gives the layer a random stream of its own.
+        **kwargs: further arguments of `Layer`, and `data_format`.
 
     Raises:
         ValueError: an argument out of range.
@@ -144,8 +144,8 @@ class AutoContrast(ImageLayer):
     """Spreads the values of each channel of an image over the whole range; outside training too.
 
     Args:
-        value_range: of the images' values.
-        **kwargs: as for `Layer`, and `data_format`.
+        value_range: the range of the images' values.
+        **kwargs: further arguments of `Layer`, and `data_format`.
 
     Raises:
         ValueError: an argument out of range.
@@ -179,10 +179,10 @@ class Equalization(RandomImageLayer):
     How frequent they are is counted over the whole batch.
 
     Args:
-        value_range: of the images' values.
+        value_range: the range of the images' values.
         bins: how many values are told apart.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: an argument out of range.
@@ -220,11 +220,11 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
     frequent than a limit is shared out to all values, and pixels are mapped by a mean of the four tiles around them.
 
     Args:
-        value_range: of the images' values.
+        value_range: the range of the images' values.
         clip_limit: the limit, in multiples of the mean frequency; 0 for none.
         tile_grid_size: how many tiles down and across.
         data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: an argument out of range.

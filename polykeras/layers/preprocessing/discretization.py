@@ -29,8 +29,8 @@ class Discretization(DataLayer):
             `"multi_hot"`: one such row a sample, with a one for each bin in which a number of the last axis lies.
             `"count"`: how many do.
         sparse: kept for Keras code, must be false.
-        dtype: of the output, but for `"int"`, which gives int32.
-        name: of the layer.
+        dtype: the dtype of the output, but for `"int"`, which gives int32.
+        name: the name of the layer.
 
     Raises:
         ValueError: an argument is none of these, or both or none of `bin_boundaries` and `num_bins` were given.

@@ -55,7 +55,7 @@ def encode_tokens(tokens: Tokens, indices: np.ndarray, mode: str, depth: int, dt
         indices: of all values, int64; those outside of 0 to `depth` are left out.
         mode: one of `MODES`.
         depth: how many categories there are.
-        dtype: of the result.
+        dtype: the dtype of the result.
     """
     if mode == "int":
         return tokens.with_values(indices)
@@ -84,7 +84,7 @@ def encode(indices: Any, mode: str, depth: int, dtype: str, weights: Any = None)
         indices: integers; those outside of 0 to `depth` are left out.
         mode: one of `MODES`.
         depth: how many categories there are.
-        dtype: of the result.
+        dtype: the dtype of the result.
         weights: what each index counts in place of 1, of their shape.
     """
     if mode == "int":
@@ -113,7 +113,7 @@ class CategoryEncoding(DataLayer):
         output_mode: `"one_hot"`: a row of zeros with a one, for each integer. `"multi_hot"`: one such row a sample,
             with a one for each category that is among the last axis. `"count"`: how often it is.
         sparse: kept for Keras code, must be false.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: an argument is none of these.

@@ -54,7 +54,7 @@ class Feature(Configurable):
     """A feature.
 
     Args:
-        dtype: of the input.
+        dtype: the dtype of the input.
         preprocessor: the layer that takes it.
         output_mode: what becomes of that layer's output: `"one_hot"` (it gives integers), `"int"` or `"float"`
             (nothing).

@@ -35,7 +35,7 @@ class FeatureSpace(Layer):
         crossing_dim: the bins of such a cross.
         hashing_dim: the bins of `"integer_hashed"` and `"string_hashed"`.
         num_discretization_bins: the bins of `"float_discretized"`.
-        name: of the layer.
+        name: the name of the layer.
 
     Attributes:
         preprocessors: the layer of each feature.
@@ -226,7 +226,7 @@ class FeatureSpace(Layer):
             An array `(batch, width)`, or a dict of them; without the batch axis for single values.
 
         Raises:
-            ValueError: it is no dict, or lacks a feature.
+            ValueError: it is not a dict, or lacks a feature.
         """
         encoded = self.get_encoded_features()
         if not isinstance(data, Mapping):

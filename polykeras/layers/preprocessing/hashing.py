@@ -35,7 +35,7 @@ class Hashing(Layer):
             `"multi_hot"`: one such row a sample, with a one for each bin of the last axis. `"count"`: how often it is
             there.
         sparse: kept for Keras code, must be false.
-        **kwargs: as for `Layer`; `dtype` is int64 for `"int"`.
+        **kwargs: further arguments of `Layer`; `dtype` is int64 for `"int"`.
 
     Raises:
         ValueError: an argument is none of these.
@@ -102,8 +102,8 @@ class HashedCrossing(Layer):
         num_bins: how many bins there are.
         output_mode: `"int"` or `"one_hot"`; see `Hashing`.
         sparse: kept for Keras code, must be false.
-        name: of the layer.
-        dtype: of the output; int64 for `"int"`.
+        name: the name of the layer.
+        dtype: the dtype of the output; int64 for `"int"`.
         **kwargs: kept for Keras code; nothing depends on them.
 
     Raises:

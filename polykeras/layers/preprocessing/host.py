@@ -26,8 +26,8 @@ class Tokens(NamedTuple):
 
     Attributes:
         values: of all rows, one after the other.
-        lengths: of each row.
-        shape: of the array, with None for the last axis where rows differ.
+        lengths: the lengths of each row.
+        shape: the shape of the array, with None for the last axis where rows differ.
     """
 
     values: list[Any]
@@ -96,7 +96,7 @@ def as_bytes(value: Any) -> bytes:
     """Return a text as bytes in UTF-8, which is how vocabularies are ordered and hashed.
 
     Raises:
-        TypeError: it is no text.
+        TypeError: it is not a text.
     """
     if isinstance(value, bytes):
         return value
@@ -106,7 +106,7 @@ def as_bytes(value: Any) -> bytes:
 
 
 def as_text(value: Any, encoding: str = "utf-8") -> Any:
-    """Return bytes as a text; what is no text in this encoding is kept in a way that `as_bytes` knows."""
+    """Return bytes as a text; what is not a text in this encoding is kept in a way that `as_bytes` knows."""
     return value.decode(encoding, "surrogateescape") if isinstance(value, bytes) else value
 
 

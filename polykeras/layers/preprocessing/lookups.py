@@ -31,10 +31,10 @@ class StringLookup(IndexLookup):
             times its inverse document frequency.
         pad_to_max_tokens: whether rows have the size `max_tokens`, whatever was learnt.
         sparse: kept for Keras code, must be false.
-        encoding: of texts that come as bytes.
-        name: of the layer.
+        encoding: the encoding of texts that come as bytes.
+        name: the name of the layer.
         salt: one or two integers, with which texts out of vocabulary are hashed by SipHash; None for FarmHash.
-        **kwargs: as for `IndexLookup`.
+        **kwargs: further arguments of `IndexLookup`.
 
     Raises:
         ValueError: an argument is none of these, or they contradict each other.
@@ -106,8 +106,8 @@ class IntegerLookup(IndexLookup):
         oov_method: which of several places an integer out of vocabulary gets: `"floormod"`, its remainder; or
             `"farmhash"`, by its hash.
         salt: for `"farmhash"`: one or two integers, with which SipHash is taken.
-        name: of the layer.
-        **kwargs: as for `IndexLookup`.
+        name: the name of the layer.
+        **kwargs: further arguments of `IndexLookup`.
 
     Raises:
         ValueError: an argument is none of these, or they contradict each other.

@@ -25,7 +25,7 @@ class Normalization(DataLayer):
         mean: the mean, where it is known: a number, or an array that fits the sizes of `axis`. Otherwise call `adapt`.
         variance: the variance, of the shape of `mean`.
         invert: undo a normalization instead.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: only one of mean and variance, or they do not fit each other or the axes.
@@ -165,7 +165,7 @@ class Rescaling(DataLayer):
     Args:
         scale: a number, or one a channel.
         offset: a number, or one a channel.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
     """
 
     sample_by_sample = True

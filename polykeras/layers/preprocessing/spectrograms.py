@@ -29,18 +29,18 @@ class MelSpectrogram(DataLayer):
     Args:
         fft_length: the length of the Fourier transform.
         sequence_stride: how far apart the frames are.
-        sequence_length: the length of a frame; `fft_length` where None.
+        sequence_length: the length of a frame; `fft_length` if None.
         window: what a frame is weighted by: `"hann"`, `"hamming"`, an array, or None.
         sampling_rate: samples a second.
         num_mel_bins: how many bands there are.
         min_freq: the lowest frequency, in hertz.
-        max_freq: the highest one; half the sampling rate where None.
+        max_freq: the highest one; half the sampling rate if None.
         power_to_db: whether the result is in decibels.
         top_db: how far below the loudest place of the batch decibels go.
         mag_exp: the power to which magnitudes are raised: 1 for amplitude, 2 for power.
         min_power: what is less counts as that.
         ref_power: the power of 0 decibels.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: a frame is longer than the transform.
@@ -122,7 +122,7 @@ class MelSpectrogram(DataLayer):
             sampling_rate: samples a second.
             lower_edge_hertz: where the first band begins.
             upper_edge_hertz: where the last one ends.
-            dtype: of the result.
+            dtype: the dtype of the result.
 
         Returns:
             `(num_spectrogram_bins, num_mel_bins)`.
@@ -144,15 +144,15 @@ class STFTSpectrogram(Layer):
         mode: what is given: `"log"` of the magnitude, `"magnitude"`, `"psd"` (power spectral density), `"real"`,
             `"imag"`, `"angle"`, or `"stft"`: the real and then the imaginary parts.
         frame_length: the length of a frame.
-        frame_step: how far apart frames are; half a frame where None.
-        fft_length: the length of the transform; the next power of two where None.
+        frame_step: how far apart frames are; half a frame if None.
+        fft_length: the length of the transform; the next power of two if None.
         window: what a frame is weighted by, as for `initializers.STFT`.
         periodic: whether the window continues into the next frame.
         scaling: of the window: `"density"`, `"spectrum"` or None.
         padding: `"valid"` or `"same"`.
         expand_dims: whether channels have an axis of their own, as in images, rather than being side by side.
-        data_format: `"channels_last"` or `"channels_first"`; the configured one where None.
-        **kwargs: as for `Layer`.
+        data_format: `"channels_last"` or `"channels_first"`; the configured one if None.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: an argument is none of these, or lengths do not fit each other.

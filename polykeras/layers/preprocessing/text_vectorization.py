@@ -40,11 +40,11 @@ class TextVectorization(Layer):
         idf_weights: inverse document frequencies, one a token of `vocabulary`, for `"tf_idf"`.
         sparse: kept for Keras code, must be false.
         ragged: whether rows of integers keep their lengths: then the layer gives a NumPy array of arrays.
-        encoding: of texts that come as bytes.
-        name: of the layer.
+        encoding: the encoding of texts that come as bytes.
+        name: the name of the layer.
         has_input_vocabulary: in configs of files: whether the layer was made with a vocabulary, and did not learn it.
         vocabulary_size: in configs of files: how many tokens it had, for the shape of outputs before it is set.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: an argument is none of these, or they contradict each other.

@@ -25,7 +25,7 @@ class Float8:
 
     Args:
         layer: whose product is rounded.
-        layouts: of its weights: one.
+        layouts: the layouts of its weights: one.
         mode: `"float8"`.
         config: there is nothing in it.
     """

@@ -16,14 +16,14 @@ class Layout:
 
     Attributes:
         name: the attribute of the layer.
-        shape: of the weight as floats.
+        shape: the shape of the weight as floats.
         summed: the axes over which products sum. Numbers along them share a scale.
         packed_axis: along which neighbours of 4 bits share a byte.
         order: the axes of the weight, those over which products sum first, then the others as in the output.
         scale_shape: of the scales of 8-bit numbers, which output axes that the weight has not got broadcast.
         matrix: the shape of the matrix as which 4-bit numbers are kept.
         input_axes: the axes of the inputs over which products sum.
-        spread: axes of the inputs in the order of the output's, and -1 for those that inputs have not got; None where
+        spread: axes of the inputs in the order of the output's, and -1 for those that inputs have not got; None if
             scales of inputs broadcast against outputs as they are.
         index: the name of the weight that says which block each place belongs to, made with this one.
     """
@@ -65,10 +65,10 @@ def of_einsum(name: str, equation: str, shape: tuple[int, ...], rank: int) -> La
     """Return the layout of the second operand of `equation`.
 
     Args:
-        name: of the weight.
+        name: the name of the weight.
         equation: of `EinsumDense`.
-        shape: of the weight.
-        rank: of the inputs.
+        shape: the shape of the weight.
+        rank: the rank of the inputs.
     """
     inputs, kernel, outputs = re.split(",|->", equation.replace(" ", ""))
     hidden = rank - len(inputs.replace("...", ""))

@@ -30,9 +30,9 @@ class WholeNumbers:
 
     Args:
         layer: whose weights these are.
-        layouts: of the weights.
+        layouts: the layouts of the weights.
         mode: `"int8"` or `"int4"`.
-        config: the description of the quantization; None where there is just a dtype policy.
+        config: the description of the quantization; None if there is just a dtype policy.
     """
 
     keeps_floats = False

@@ -86,7 +86,7 @@ class RecurrentCell(Layer):
         raise NotImplementedError
 
     def along(self, inputs: Array, states: list[Array], training: bool | None) -> tuple[Array, list[Array]] | None:
-        """Run along all times in one operation, where there is one for this cell as it is set up.
+        """Run along all times in one operation, if there is one for this cell as it is set up.
 
         Args:
             inputs: `(time, batch, features)`.
@@ -94,7 +94,7 @@ class RecurrentCell(Layer):
             training: whether dropout is applied.
 
         Returns:
-            The outputs at all times and the last states; None where the step is to be repeated.
+            The outputs at all times and the last states; None if the step is to be repeated.
         """
         return None
 

@@ -201,19 +201,19 @@ class ConvLSTM2D(ConvLSTM):
         use_bias: whether there is a bias.
         kernel_initializer: of the kernel `(*kernel_size, channels, 4 * filters)`, in the order input, forget,
             candidate, output.
-        recurrent_initializer: of the kernel for the state, `(*kernel_size, filters, 4 * filters)`.
-        bias_initializer: of the bias `(4 * filters,)`.
+        recurrent_initializer: initializer of the kernel for the state, `(*kernel_size, filters, 4 * filters)`.
+        bias_initializer: initializer of the bias `(4 * filters,)`.
         unit_forget_bias: begin with a bias of 1 at the forget gate.
         kernel_regularizer: penalty on the kernel.
         recurrent_regularizer: penalty on the kernel for the state.
         bias_regularizer: penalty on the bias.
         activity_regularizer: penalty on the output.
-        kernel_constraint: applied to the kernel after each update.
-        recurrent_constraint: applied to the kernel for the state after each update.
-        bias_constraint: applied to the bias after each update.
+        kernel_constraint: constraint applied to the kernel after each update.
+        recurrent_constraint: constraint applied to the kernel for the state after each update.
+        bias_constraint: constraint applied to the bias after each update.
         dropout: the share of inputs to drop while training: for each gate others, the same at all times.
         recurrent_dropout: the share of the state to drop while training: for each gate others, the same at all times.
-        seed: an int, for a stream of dropout of its own.
+        seed: an int that gives the dropout a random stream of its own.
         return_sequences: see `RNN`.
         return_state: see `RNN`; the states are output and memory.
         go_backwards: see `RNN`.

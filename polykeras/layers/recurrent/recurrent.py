@@ -18,16 +18,16 @@ class SimpleRNN(CellRNN):
         units: the width of state and output.
         activation: a name or a function.
         use_bias: whether there is a bias.
-        kernel_initializer: of the kernel `(features, units)`.
-        recurrent_initializer: of the kernel for the state, `(units, units)`.
-        bias_initializer: of the bias `(units,)`.
+        kernel_initializer: initializer of the kernel `(features, units)`.
+        recurrent_initializer: initializer of the kernel for the state, `(units, units)`.
+        bias_initializer: initializer of the bias `(units,)`.
         kernel_regularizer: penalty on the kernel.
         recurrent_regularizer: penalty on the kernel for the state.
         bias_regularizer: penalty on the bias.
         activity_regularizer: penalty on the output.
-        kernel_constraint: applied to the kernel after each update.
-        recurrent_constraint: applied to the kernel for the state after each update.
-        bias_constraint: applied to the bias after each update.
+        kernel_constraint: constraint applied to the kernel after each update.
+        recurrent_constraint: constraint applied to the kernel for the state after each update.
+        bias_constraint: constraint applied to the bias after each update.
         dropout: the share of inputs to drop while training, the same at all times.
         recurrent_dropout: the share of the state to drop while training, the same at all times.
         return_sequences: see `RNN`.
@@ -35,7 +35,7 @@ class SimpleRNN(CellRNN):
         go_backwards: see `RNN`.
         stateful: see `RNN`.
         unroll: see `RNN`.
-        seed: an int, for a stream of dropout of its own.
+        seed: an int that gives the dropout a random stream of its own.
         **kwargs: `zero_output_for_mask` as for `RNN`, and arguments of `Layer`.
 
     Call arguments as for `RNN`: sequences `(batch, time, features)`.
@@ -84,19 +84,19 @@ class LSTM(CellRNN):
         recurrent_activation: of the gates.
         use_bias: whether there is a bias.
         kernel_initializer: of the kernel `(features, 4 * units)`, in the order input, forget, candidate, output.
-        recurrent_initializer: of the kernel for the state, `(units, 4 * units)`.
-        bias_initializer: of the bias `(4 * units,)`.
+        recurrent_initializer: initializer of the kernel for the state, `(units, 4 * units)`.
+        bias_initializer: initializer of the bias `(4 * units,)`.
         unit_forget_bias: begin with a bias of 1 at the forget gate.
         kernel_regularizer: penalty on the kernel.
         recurrent_regularizer: penalty on the kernel for the state.
         bias_regularizer: penalty on the bias.
         activity_regularizer: penalty on the output.
-        kernel_constraint: applied to the kernel after each update.
-        recurrent_constraint: applied to the kernel for the state after each update.
-        bias_constraint: applied to the bias after each update.
+        kernel_constraint: constraint applied to the kernel after each update.
+        recurrent_constraint: constraint applied to the kernel for the state after each update.
+        bias_constraint: constraint applied to the bias after each update.
         dropout: the share of inputs to drop while training, the same at all times.
         recurrent_dropout: the share of the state to drop while training, the same at all times and in all gates.
-        seed: an int, for a stream of dropout of its own.
+        seed: an int that gives the dropout a random stream of its own.
         return_sequences: see `RNN`.
         return_state: see `RNN`; the states are output and memory.
         go_backwards: see `RNN`.
@@ -153,19 +153,19 @@ class GRU(CellRNN):
         activation: of the candidate.
         recurrent_activation: of the gates.
         use_bias: whether there are biases.
-        kernel_initializer: of the kernel `(features, 3 * units)`, in the order update, reset, candidate.
-        recurrent_initializer: of the kernel for the state, `(units, 3 * units)`.
+        kernel_initializer: initializer of the kernel `(features, 3 * units)`, in the order update, reset, candidate.
+        recurrent_initializer: initializer of the kernel for the state, `(units, 3 * units)`.
         bias_initializer: of the biases: `(2, 3 * units)`, for inputs and state; `(3 * units,)` without `reset_after`.
         kernel_regularizer: penalty on the kernel.
         recurrent_regularizer: penalty on the kernel for the state.
         bias_regularizer: penalty on the biases.
         activity_regularizer: penalty on the output.
-        kernel_constraint: applied to the kernel after each update.
-        recurrent_constraint: applied to the kernel for the state after each update.
-        bias_constraint: applied to the biases after each update.
+        kernel_constraint: constraint applied to the kernel after each update.
+        recurrent_constraint: constraint applied to the kernel for the state after each update.
+        bias_constraint: constraint applied to the biases after each update.
         dropout: the share of inputs to drop while training, the same at all times.
         recurrent_dropout: the share of the state to drop while training, the same at all times and in all gates.
-        seed: an int, for a stream of dropout of its own.
+        seed: an int that gives the dropout a random stream of its own.
         return_sequences: see `RNN`.
         return_state: see `RNN`.
         go_backwards: see `RNN`.

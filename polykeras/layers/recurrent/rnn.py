@@ -43,7 +43,7 @@ class RNN(Layer):
         stateful: begin each batch with the last states of the one before; the batch size must be fixed.
         unroll: a hint to the backend to unroll the loop.
         zero_output_for_mask: outputs at masked times are zeros, not the output before.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
         ValueError: the cell is none.

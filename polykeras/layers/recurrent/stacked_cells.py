@@ -12,12 +12,12 @@ from polykeras.layers.base.layer import LAYERS, Layer
 
 
 def as_list(states: Array) -> list[Array]:
-    """Return states as a list, also where there is one only."""
+    """Return states as a list, also if there is one only."""
     return list(states) if isinstance(states, (list, tuple)) else [states]
 
 
 def check_cell(cell: Any) -> None:
-    """Raise `ValueError` where something is no cell."""
+    """Raise `ValueError` if something is not a cell."""
     if not hasattr(cell, "state_size") or not callable(cell):
         raise ValueError(
             "A recurrent layer needs a cell with `state_size`, that is called as `cell(inputs, states)` and returns "
@@ -52,10 +52,10 @@ class StackedRNNCells(Layer):
 
     Args:
         cells: the cells, the lowest first.
-        **kwargs: as for `Layer`.
+        **kwargs: further arguments of `Layer`.
 
     Raises:
-        ValueError: one of them is no cell.
+        ValueError: one of them is not a cell.
     """
 
     sample_by_sample = True
