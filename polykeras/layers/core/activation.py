@@ -58,7 +58,8 @@ class ReLU(_Elementwise):
         threshold: below it the function is `negative_slope * (x - threshold)`.
         **kwargs: further arguments of `Layer`.
 
-    ValueError: an argument is negative.
+    Raises:
+        ValueError: an argument is negative.
     """
 
     sample_by_sample = True

@@ -16,6 +16,8 @@ class Lambda(Layer):
     If the function needs weights, write a `Layer` instead. A config stores the function by its name if it is registered
     with `polykeras.saving.register_keras_serializable` or passed in `custom_objects`. It stores a `lambda` as compiled
     code, which runs only if the reader of the file passes `safe_mode=False`, and only on the same version of Python.
+
+    Args:
         function: a function of the inputs; `mask` and `training` are passed if it has arguments of these names.
         output_shape: accepted for Keras code; shapes are found by running the function.
         mask: the mask of the outputs, or a function that computes it from inputs and mask.

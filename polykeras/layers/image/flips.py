@@ -1,4 +1,4 @@
-"""Mirrored images."""
+"""A layer that mirrors images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from polykeras.seeds import SeedGenerator
 
 @LAYERS.register()
 class RandomFlip(RandomImageLayer):
-    """Mirrors each image, or not, by chance, while training.
+    """Mirrors each image with a probability of one half while training.
 
     Args:
         mode: `"horizontal"`, `"vertical"` or `"horizontal_and_vertical"`, which is both at once.
@@ -24,7 +24,7 @@ class RandomFlip(RandomImageLayer):
         **kwargs: further arguments of `Layer`, and `bounding_box_format`.
 
     Raises:
-        ValueError: an unknown mode.
+        ValueError: the mode is unknown.
     """
 
     sample_by_sample = True
