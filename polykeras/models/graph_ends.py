@@ -1,4 +1,4 @@
-"""The ends of a model's graph, for models that were made from symbolic tensors."""
+"""The inputs and outputs of models that were made from symbolic tensors."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from polykeras.graph import KerasTensor
 
 
 class GraphEnds:
-    """What a model with a graph tells of its inputs and outputs; a model without one raises `AttributeError`."""
+    """The inputs and outputs of a model with a graph; a model without one raises `AttributeError`."""
 
     name: str
 
     def _graph_model(self) -> Any:
-        """The functional model of this one's graph; None if there is no graph."""
+        """Return the functional model of this model's graph; None if there is no graph."""
         return self.__dict__.get("_functional")
 
     def _graph_or_raise(self, what: str) -> Any:
@@ -26,22 +26,22 @@ class GraphEnds:
 
     @property
     def inputs(self) -> list[KerasTensor]:
-        """The symbolic inputs, flat, of a model that has a graph."""
+        """The symbolic inputs, as a flat list."""
         return self._graph_or_raise("inputs").inputs
 
     @property
     def outputs(self) -> list[KerasTensor]:
-        """The symbolic outputs, flat."""
+        """The symbolic outputs, as a flat list."""
         return self._graph_or_raise("outputs").outputs
 
     @property
     def input(self) -> Any:
-        """The symbolic inputs, in the structure in which they were given."""
+        """The symbolic inputs, in the structure in which they were passed."""
         return self._graph_or_raise("input").input
 
     @property
     def output(self) -> Any:
-        """The symbolic outputs, in the structure in which they were given."""
+        """The symbolic outputs, in the structure in which they were passed."""
         return self._graph_or_raise("output").output
 
     @property
@@ -56,5 +56,5 @@ class GraphEnds:
 
     @property
     def output_names(self) -> list[str]:
-        """The names of the layers that give the outputs; the keys, where the outputs are a dict."""
+        """The names of the layers that return the outputs; for a dict of outputs, its keys."""
         return self._graph_or_raise("output_names").output_names
