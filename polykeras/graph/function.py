@@ -44,7 +44,7 @@ class GraphFunction:
 
     def _disconnected(self, tensor: KerasTensor) -> ValueError:
         return ValueError(
-            f"The graph is disconnected: {self._describe(tensor)} is needed to compute the outputs, but is not in "
+            f"The graph is disconnected: {self._describe(tensor)} is needed to compute the outputs, but is not among "
             f"the inputs {[t.name for t in self.inputs]}. Add it to `inputs`."
         )
 
